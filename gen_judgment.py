@@ -1,0 +1,303 @@
+"""Lets a judge model compare the answers of models with the baseline's, both ways round.
+
+    python gen_judgment.py
+    python gen_judgment.py --setting-file config/judge_config.yaml --model my-checkpoint --limit 20
+
+Judgments go to `data/<bench_name>/model_judgment/<judge>/<model>.jsonl`; a game that is there is
+not judged again. Without a model_list every model with an answer file is judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from records import Answer, Bench, Question, model_names, read_answers, read_objects, read_questions
+from runner import Job, Lane, Tally, add_run_flags, execute
+from settings import (
+    InputError,
+    JudgeConfig,
+    ModelConfig,
+    first,
+    nearest,
+    read_judge_config,
+    read_model_config,
+    script,
+)
+from utils import Message, chat_completion, check_model
+from verdict import (
+    CONTINUE,
+    CUT_OFF,
+    NO_LABEL,
+    Verdict,
+    judge_messages,
+    prompt_hash,
+    prompt_values,
+    read_verdict,
+    template_problem,
+)
+
+DEFAULT_TEMPERATURE = 0.0
+DEFAULT_MAX_TOKENS = 4096
+GAMES = (0, 1)
+
+
+@dataclass(frozen=True)
+class Game:
+    """A game as it was played: number 0 or 1 of its question, and how it stands in the file."""
+
+    question: Question
+    number: int
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The judge model with the settings that all judgments of a run share."""
+
+    model: ModelConfig
+    config: JudgeConfig
+    retry_invalid: bool
+
+    @property
+    def temperature(self) -> float | None:
+        """The judge config's, else the entry's, else 0."""
+        return first(self.config.temperature, self.model.temperature, DEFAULT_TEMPERATURE)
+
+    @property
+    def max_tokens(self) -> int:
+        """The judge config's, else the entry's, else 4096."""
+        return int(first(self.config.max_tokens, self.model.max_tokens, DEFAULT_MAX_TOKENS))
+
+    def settings(self) -> dict[str, Any]:
+        """Return how the judgments of this run are made."""
+        return {
+            "model_name": self.model.model_name,
+            "api_type": self.model.api_type,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "number_of_judgment_attempts": self.config.attempts,
+            "regex": list(self.config.patterns),
+            "prompt_hash": prompt_hash(self.config.system_prompt, self.config.prompt_template),
+            "extra_body": dict(self.model.extra_body),
+        }
+
+    def play(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """Ask the judge, and ask it to go on while it gives no label; return the game's record."""
+        messages: list[Message] = judge_messages(
+            self.config.system_prompt, self.config.prompt_template, values
+        )
+        prompt = messages[-1]["content"]
+        replies: list[str] = []
+        tokens_in = tokens_out = 0
+        for _ in range(self.config.attempts):
+            completion = chat_completion(
+                self.model, messages, temperature=self.temperature, max_tokens=self.max_tokens
+            )
+            replies.append(completion.text)
+            tokens_in += completion.input_tokens or 0
+            tokens_out += completion.output_tokens or 0
+            verdict = read_verdict(
+                completion.text, self.config.patterns, unanimous=self.config.unanimous
+            )
+            if verdict.cause != NO_LABEL:
+                break
+            if completion.finish_reason == "length":
+                verdict = Verdict(None, CUT_OFF)
+            messages += [
+                {"role": "assistant", "content": completion.text},
+                {"role": "user", "content": CONTINUE},
+            ]
+        record = {
+            "user_prompt": prompt,
+            "judgment": "\n".join(replies),
+            "score": verdict.label,
+            "cause": verdict.cause,
+            "finish_reason": completion.finish_reason,
+            "reasoning": completion.reasoning,
+            "input_tokens": tokens_in,
+            "output_tokens": tokens_out,
+        }
+        optional = ("cause", "finish_reason", "reasoning")
+        return {k: v for k, v in record.items() if v is not None or k not in optional}
+
+
+class JudgmentWork:
+    """The judgments of one model: what is there, what is missing, and how they are made."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        bench: Bench,
+        model: str,
+        battles: Mapping[str, tuple[Question, Answer, Answer]],
+    ) -> None:
+        self.judge = judge
+        self.model = model
+        self.path = bench.judgment_file(judge.model.name, model)
+        self.tally = Tally(model)
+        self._battles = battles
+        self._records: dict[str, dict[str, Any]] = {}
+
+    def plan(self) -> list[Job]:
+        """Read what is there, and return a job for each game that is missing."""
+        if self.path.exists():
+            for record in read_objects(self.path, "a judgment"):
+                if record.get("baseline") in (None, self.judge.config.baseline_model):
+                    self._records[str(record.get("question_id", record.get("uid")))] = record
+        jobs = []
+        for question, *_ in self._battles.values():
+            games = self._games(question)
+            for number in GAMES:
+                if self._is_missing(games[number]):
+                    run = functools.partial(self.play, question.id, number)
+                    jobs.append(Job(self, f"{question.id} game {number + 1}", run))
+                else:
+                    self.tally.cached += 1
+        self.tally.planned = len(jobs)
+        return jobs
+
+    def _games(self, question: Question) -> list[dict[str, Any] | None]:
+        """Return the two games of a question as they are there, None for one that is not."""
+        games = self._records.get(question.id, {}).get("games") or []
+        return (games + [None, None])[:2]
+
+    def _is_missing(self, game: dict[str, Any] | None) -> bool:
+        return game is None or (self.judge.retry_invalid and game.get("score") is None)
+
+    def play(self, question_id: str, number: int) -> Iterator[Game]:
+        """Let the judge decide one game: the baseline is A in game 0, the model in game 1."""
+        question, model, baseline = self._battles[question_id]
+        first_answer, second_answer = (baseline, model) if number == 0 else (model, baseline)
+        values = prompt_values(question.turns, first_answer.choices[0], second_answer.choices[0])
+        yield Game(question, number, self.judge.play(values))
+
+    def record(self, game: Game) -> dict[str, Any]:
+        """Count a game and return the record of its question with the game in it."""
+        games = self._games(game.question)
+        games[game.number] = game.record
+        record = self._records.get(game.question.id) or {
+            "question_id": game.question.id,
+            "model": self.model,
+            "judge": self.judge.model.name,
+            "baseline": self.judge.config.baseline_model,
+        }
+        record |= {"games": games, "tstamp": time.time(), "settings": self.judge.settings()}
+        self._records[game.question.id] = record
+        self.tally.done += 1
+        self.tally.spend(game.record["input_tokens"], game.record["output_tokens"])
+        if game.record["score"] is None:
+            self.tally.remarks[f"games without verdict, {game.record['cause']}"] += 1
+        return record
+
+
+def plan_works(
+    judge: Judge, bench: Bench, models: Sequence[str], questions: Sequence[Question]
+) -> list[JudgmentWork]:
+    """Return the work for each model: the questions that both it and the baseline answered in
+    full.
+    """
+    baseline = judge.config.baseline_model
+    baseline_answers = read_model_answers(bench, baseline)
+    works = []
+    for model in models:
+        answers = read_model_answers(bench, model)
+        battles = {
+            q.id: (q, answers[q.id], baseline_answers[q.id])
+            for q in questions
+            if _is_full(q, answers.get(q.id)) and _is_full(q, baseline_answers.get(q.id))
+        }
+        work = JudgmentWork(judge, bench, model, battles)
+        unanswered = sum(not _is_full(q, answers.get(q.id)) for q in questions)
+        work.tally.remarks["questions left out, not answered in full by the model"] = unanswered
+        work.tally.remarks[
+            f"questions left out, not answered in full by the baseline {baseline}"
+        ] = len(questions) - len(battles) - unanswered
+        works.append(work)
+    return works
+
+
+def read_model_answers(bench: Bench, model: str) -> dict[str, Answer]:
+    """Return a model's answers; InputError that names the nearest model if it has no file."""
+    path = bench.answer_file(model)
+    if not path.exists():
+        near = nearest(model, model_names(bench.answers))
+        raise InputError(
+            f"{path}: no answers of the model '{model}'; run gen_answer.py first{near}"
+        )
+    return read_answers(path)
+
+
+def _is_full(question: Question, answer: Answer | None) -> bool:
+    return answer is not None and len(answer.choices[0]) >= len(question.turns)
+
+
+def models_to_judge(names: Sequence[str], bench: Bench, baseline: str) -> list[str]:
+    """Return the models named, or all with answers; the baseline is not judged against itself."""
+    chosen = list(dict.fromkeys(names)) or model_names(bench.answers)
+    if baseline in chosen and names:
+        print(f"{baseline}: is the baseline and is not judged against itself")
+    models = [name for name in chosen if name != baseline]
+    if not models:
+        raise InputError(f"{bench.answers}: no answers of any model but the baseline '{baseline}'")
+    return models
+
+
+def _check_config(config: JudgeConfig, questions: Sequence[Question]) -> None:
+    if not config.pairwise or not config.baseline:
+        raise InputError(
+            f"{config.path}: pairwise and baseline must be true; no other mode is there"
+        )
+    if config.reference:
+        raise InputError(f"{config.path}: reference must be false; no other mode is there")
+    for question in questions:
+        problem = template_problem(config.prompt_template, len(question.turns))
+        if problem:
+            raise InputError(f"{config.path}: prompt_template: {problem} (question {question.id})")
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_run_flags(parser, "config/judge_config.yaml")
+    parser.add_argument("--judge-model", help="the judge (default: the setting file's)")
+    parser.add_argument("--baseline", help="the baseline model (default: the setting file's)")
+    parser.add_argument(
+        "--retry-invalid",
+        action="store_true",
+        help="judge games again that have no verdict (default: False)",
+    )
+    return parser.parse_args(argv)
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Judge what is not judged yet; see the flags."""
+    args = _arguments(argv)
+    config = read_judge_config(args.setting_file)
+    config = replace(
+        config,
+        judge_model=args.judge_model or config.judge_model,
+        baseline_model=args.baseline or config.baseline_model,
+    )
+    bench = Bench(args.data_dir, args.bench_name or config.bench_name)
+    model = read_model_config(args.endpoint_file, config.judge_model)
+    check_model(model)
+    judge = Judge(model, config, args.retry_invalid)
+    questions = read_questions(bench)[: args.limit]
+    _check_config(config, questions)
+    names = models_to_judge(args.model or config.model_list, bench, config.baseline_model)
+    works = plan_works(judge, bench, names, questions)
+    parallel = args.parallel or model.parallel
+    return execute(works, lambda jobs: [Lane(parallel, list(chain(*jobs)))], "game")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,525 @@
+"""The JSONL files under data/: questions, answers and judgments of both generations, read and
+safely written.
+
+Past this module nobody knows which generation a file came from: every reader returns the same kind
+of record. Writers append whole lines under a lock and rewrite a file only through a temporary one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import json
+import os
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from settings import InputError, warn
+
+Line = TypeVar("Line", bound=msgspec.Struct)
+Record = TypeVar("Record")
+
+SYNC_SECONDS = 1.0
+
+
+# Where the files are
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The folder of one benchmark, `<data_dir>/<name>`."""
+
+    data_dir: Path
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """`data/<bench>`."""
+        return named_path(self.data_dir, self.name, "bench name")
+
+    @property
+    def questions(self) -> Path:
+        """`data/<bench>/question.jsonl`."""
+        return self.folder / "question.jsonl"
+
+    @property
+    def answers(self) -> Path:
+        """`data/<bench>/model_answer`."""
+        return self.folder / "model_answer"
+
+    def answer_file(self, model: str) -> Path:
+        """`data/<bench>/model_answer/<model>.jsonl`."""
+        return named_path(self.answers, model, "model name", ".jsonl")
+
+    def judgments(self, judge: str) -> Path:
+        """`data/<bench>/model_judgment/<judge>`."""
+        return named_path(self.folder / "model_judgment", judge, "judge name")
+
+    def judgment_file(self, judge: str, model: str) -> Path:
+        """`data/<bench>/model_judgment/<judge>/<model>.jsonl`."""
+        return named_path(self.judgments(judge), model, "model name", ".jsonl")
+
+
+def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
+    """Return the path of `name` below `folder`; a `/` in the name makes a subfolder.
+
+    Raises InputError for a name that would leave the folder or that no file can have.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or part.startswith(".") for part in parts) or any(
+        character == "\\" or not character.isprintable() for character in name
+    ):
+        raise InputError(f"{what} {name!r}: not a name that a file can have")
+    if any(len((part + suffix + ".lock").encode(errors="replace")) > 250 for part in parts):
+        raise InputError(f"{what} '{name[:40]}...': longer than a file name can be")
+    return folder.joinpath(*parts[:-1], parts[-1] + suffix)
+
+
+def model_names(folder: Path) -> list[str]:
+    """Return the names of the models that have a file in `folder`, sorted."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*.jsonl"))
+    return sorted(
+        path.as_posix().removesuffix(".jsonl")
+        for path in paths
+        if not any(part.startswith(".") for part in path.parts)
+    )
+
+
+# Reading
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt of one or more user turns."""
+
+    id: str
+    category: str
+    cluster: str
+    turns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answers of one model to one question: for each choice the texts of its turns."""
+
+    question_id: str
+    choices: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Style:
+    """What is known of an answer's form: tokens, and the counts of its markdown."""
+
+    question_id: str
+    tokens: int | None = None
+    headers: int | None = None
+    lists: int | None = None
+    bold: int | None = None
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """The labels of the games of one question; None is a game without a verdict or not played."""
+
+    question_id: str
+    model: str
+    judge: str
+    baseline: str | None
+    labels: tuple[str | None, ...]
+
+
+class _Text(msgspec.Struct):
+    content: str
+
+
+class _QuestionLine(msgspec.Struct):
+    question_id: str | None = None
+    uid: str | None = None
+    category: str | None = None
+    cluster: str | None = None
+    subcategory: str | None = None
+    turns: list[_Text] | None = None
+    prompt: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    turns: list[_Text]
+
+
+class _Reply(msgspec.Struct):
+    answer: str | None = None
+
+
+class _Message(msgspec.Struct):
+    role: str
+    content: str | _Reply
+
+
+class _AnswerLine(msgspec.Struct):
+    question_id: str | None = None
+    uid: str | None = None
+    choices: list[_Choice] | None = None
+    messages: list[_Message] | None = None
+
+
+class _Metadata(msgspec.Struct):
+    token_len: float | None = None
+    header_count: dict[str, int] | None = None
+    list_count: dict[str, int] | None = None
+    bold_count: dict[str, int] | None = None
+
+
+class _OldTurn(msgspec.Struct):
+    token_len: float | None = None
+
+
+class _OldChoice(msgspec.Struct):
+    turns: list[_OldTurn] = []
+
+
+class _StyleLine(msgspec.Struct):
+    question_id: str | None = None
+    uid: str | None = None
+    conv_metadata: _Metadata | None = None
+    metadata: _Metadata | None = None
+
+
+class _OldStyleLine(msgspec.Struct):
+    choices: list[_OldChoice] = []
+
+
+class _Game(msgspec.Struct):
+    score: str | None = None
+
+
+class _JudgmentLine(msgspec.Struct):
+    question_id: str | None = None
+    uid: str | None = None
+    model: str | None = None
+    judge: str | None = None
+    baseline: str | None = None
+    games: list[_Game | None] = msgspec.field(default_factory=list)
+
+
+class IdLine(msgspec.Struct):
+    """The fields that identify a line of any file."""
+
+    question_id: str | None = None
+    uid: str | None = None
+    baseline: str | None = None
+
+
+def line_id(line: Any) -> str:
+    """Return the question id of a decoded line of either generation; ValueError if it has none."""
+    key = line.question_id if line.question_id is not None else line.uid
+    if key is None:
+        raise ValueError("no question_id (or uid)")
+    return str(key)
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """Return the content of a file; InputError if it is missing, a folder or unreadable."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def read_objects(path: Path, what: str) -> list[dict[str, Any]]:
+    """Return the whole records of a file as they are."""
+    return [json.loads(raw) for _, raw, _ in decode_lines(path, IdLine, what)]
+
+
+def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
+    """Yield (line number, raw line, typed part of it) for each JSON object of a file.
+
+    Blank lines are passed over, so is a torn last line (with a warning). Raises InputError that
+    names file and line for anything else that is not an object of this kind.
+    """
+    lines = read_bytes(path, what).split(b"\n")
+    decoder = msgspec.json.Decoder(kind)
+    for number, raw in enumerate(lines, start=1):
+        if not raw or raw.isspace():
+            continue
+        try:
+            yield number, raw, _decode(raw, decoder, kind)
+        except ValueError as error:
+            if number == len(lines) and not _is_json(raw):
+                warn(f"{path}: the last line is torn (a killed writer) and is passed over")
+                return
+            raise InputError(f"{path}:{number}: not {what}: {error}") from None
+
+
+def _decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -> Line:
+    """Decode one line; what msgspec refuses and json lets through (lone surrogates) goes the slow
+    way.
+    """
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return msgspec.convert(json.loads(raw.decode("utf-8")), kind)
+        except UnicodeDecodeError:
+            raise ValueError("the text is not UTF-8") from None
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        except json.JSONDecodeError:
+            raise ValueError(str(error)) from None
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _read_by_id(
+    path: Path,
+    kind: type[Line],
+    what: str,
+    build: Callable[[Line], Record],
+    key: Callable[[Record], Hashable],
+) -> list[Record]:
+    """Return the records of a file; of several with one key the last counts, with a warning."""
+    records: dict[Hashable, Record] = {}
+    count = 0
+    for number, _, line in decode_lines(path, kind, what):
+        try:
+            record = build(line)
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: not {what}: {error}") from None
+        records[key(record)] = record
+        count += 1
+    if count > len(records):
+        warn(f"{path}: {count - len(records)} repeated ids; the last record of each counts")
+    return list(records.values())
+
+
+def read_questions(bench: Bench) -> list[Question]:
+    """Return the questions of a bench in the order of the file; InputError if there are none."""
+    path = bench.questions
+    if not path.exists():
+        known = sorted(p.parent.name for p in bench.data_dir.glob("*/question.jsonl"))
+        raise InputError(f"{path}: no such file; benches here: {', '.join(known) or 'none'}")
+    questions = _read_by_id(path, _QuestionLine, "a question", _question, lambda q: q.id)
+    if not questions:
+        raise InputError(f"{path}: holds no question")
+    return questions
+
+
+def _question(line: _QuestionLine) -> Question:
+    turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
+    if not turns:
+        raise ValueError("no turns (or prompt)")
+    cluster = line.cluster if line.cluster is not None else line.subcategory
+    return Question(line_id(line), line.category or "", cluster or "", tuple(turns))
+
+
+def read_answers(path: Path) -> dict[str, Answer]:
+    """Return the answers of a file by question id."""
+    answers = _read_by_id(path, _AnswerLine, "an answer", _answer, lambda a: a.question_id)
+    return {answer.question_id: answer for answer in answers}
+
+
+def _answer(line: _AnswerLine) -> Answer:
+    if line.messages is not None:
+        turns = tuple(_reply_text(m.content) for m in line.messages if m.role == "assistant")
+        return Answer(line_id(line), (turns,))
+    if not line.choices:
+        raise ValueError("no choices (or messages)")
+    choices = tuple(tuple(turn.content for turn in choice.turns) for choice in line.choices)
+    return Answer(line_id(line), choices)
+
+
+def _reply_text(content: str | _Reply) -> str:
+    return content if isinstance(content, str) else content.answer or ""
+
+
+def read_styles(path: Path) -> dict[str, Style]:
+    """Return tokens and markdown counts of the answers of a file by question id; texts are not
+    decoded.
+    """
+    decoder = msgspec.json.Decoder(_OldStyleLine)
+    styles: dict[str, Style] = {}
+    for _, raw, line in decode_lines(path, _StyleLine, "an answer"):
+        style = _style(line)
+        if style.tokens is None and b'"token_len"' in raw:
+            style = Style(style.question_id, _old_tokens(_decode(raw, decoder, _OldStyleLine)))
+        styles[style.question_id] = style
+    return styles
+
+
+def _style(line: _StyleLine) -> Style:
+    data = line.conv_metadata or line.metadata
+    if data is None or data.token_len is None:
+        return Style(line_id(line))
+    headers, lists, bold = (
+        sum(count.values()) if count is not None else None
+        for count in (data.header_count, data.list_count, data.bold_count)
+    )
+    return Style(line_id(line), int(data.token_len), headers, lists, bold)
+
+
+def _old_tokens(line: _OldStyleLine) -> int | None:
+    lengths = [turn.token_len for choice in line.choices[:1] for turn in choice.turns]
+    return int(lengths[0]) if lengths and lengths[0] is not None else None
+
+
+def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
+    """Return the judgments of a file; `model` and `judge` stand in where a record does not name
+    its own.
+    """
+
+    def build(line: _JudgmentLine) -> Judgment:
+        labels = tuple(game.score if game is not None else None for game in line.games)
+        return Judgment(
+            line_id(line), line.model or model, line.judge or judge, line.baseline, labels
+        )
+
+    return _read_by_id(
+        path, _JudgmentLine, "a judgment", build, lambda j: (j.question_id, j.model, j.baseline)
+    )
+
+
+# Writing
+
+
+def dump_line(record: Mapping[str, Any]) -> bytes:
+    """Return a record as one line of JSON in UTF-8; lone surrogates are escaped."""
+    try:
+        return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(record).encode() + b"\n"
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Replace a file by these lines at once: a reader sees the old file or the new one, never a
+    part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with scratch.open("wb") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            scratch.chmod(path.stat().st_mode & 0o777)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+class RecordFile:
+    """A JSONL file under a lock, to which records are appended and which is left unique and
+    sorted.
+
+    Opening creates no file, takes the lock (InputError if another process holds it) and repairs a
+    torn last line. `close` keeps the newest record of each key and sorts by key.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = lock_file(path)
+        self._file: Any = None
+        self._synced = time.monotonic()
+        self._dirty = False
+        self._broken = False
+        try:
+            self._repair()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> RecordFile:
+        """Return the file itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Append a record and hand it to the system before returning."""
+        if self._file is None:
+            self._file = self.path.open("ab", buffering=0)
+        self._broken = True
+        line = dump_line(record)
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        self._broken, self._dirty = False, True
+        self.sync()
+
+    def sync(self, now: bool = False) -> None:
+        """Force what was appended to the disk, at most once a second unless `now`."""
+        if self._dirty and (now or time.monotonic() - self._synced >= SYNC_SECONDS):
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
+            self._dirty = False
+
+    def close(self) -> None:
+        """Sync, make the file unique and sorted if anything was appended, and give up the lock."""
+        try:
+            if self._file is not None:
+                self.sync(now=True)
+                self._file.close()
+                self._file = None
+                if not self._broken:
+                    self._settle()
+        finally:
+            self._lock.release()
+
+    def _settle(self) -> None:
+        lines = decode_lines(self.path, IdLine, "a record")
+        newest = {
+            (line_id(line), line.baseline or ""): raw.rstrip(b"\r") + b"\n"
+            for _, raw, line in lines
+        }
+        write_lines(self.path, (newest[key] for key in sorted(newest)))
+
+    def _repair(self) -> None:
+        """Drop a torn last line, and end a whole one that lacks its newline."""
+        if not self.path.exists():
+            return
+        data = read_bytes(self.path, "records")
+        tail = data.rsplit(b"\n", 1)[-1]
+        if not tail or tail.isspace():
+            return
+        with self.path.open("r+b") as file:
+            if _is_json(tail):
+                file.seek(0, os.SEEK_END)
+                file.write(b"\n")
+            else:
+                warn(
+                    f"{self.path}: dropped a torn last line of {len(tail)} bytes (a killed writer)"
+                )
+                file.truncate(self.path.stat().st_size - len(tail))
+
+
+def lock_file(path: Path) -> Any:
+    """Return the held lock of a file that is about to be written; InputError if another run has
+    it.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"{path}: another run is writing this file; wait for it or stop it"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot lock: {error.strerror}") from None
+    return lock

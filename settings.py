@@ -1,0 +1,373 @@
+"""What the user gives: YAML files as typed, checked objects, and errors that say what is wrong
+with them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+
+
+class InputError(Exception):
+    """What the user gave is wrong; the message is one line that says what, where and what to do."""
+
+
+def warn(message: str) -> None:
+    """Print a warning line on stderr."""
+    print(f"warning: {one_line(message, 2000)}", file=sys.stderr)
+
+
+def one_line(text: object, limit: int = 300) -> str:
+    """Return text fit for one terminal line: control characters out, white space folded,
+    shortened.
+    """
+    printable = "".join(c if c.isprintable() else " " for c in str(text))
+    folded = " ".join(printable.split())
+    return folded if len(folded) <= limit else folded[: limit - 3] + "..."
+
+
+def first(*values: Value | None) -> Value:
+    """Return the first value that is not None."""
+    return next(value for value in values if value is not None)
+
+
+def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
+    """Wrap the `main` of a script: an InputError becomes one line on stderr and exit status 2."""
+
+    @functools.wraps(main)
+    def wrapped(argv: Sequence[str] | None = None) -> int:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        try:
+            return main(argv)
+        except InputError as error:
+            print(f"error: {one_line(error, 2000)}", file=sys.stderr)
+            return 2
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+
+    return wrapped
+
+
+# Settings
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of YAML value: what to call it, and how to tell it."""
+
+    name: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e18
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+TEXT = Kind("a text", lambda value: isinstance(value, str))
+NUMBER = Kind("a number, 0 or more", lambda value: _is_number(value) and value >= 0)
+COUNT = Kind("a whole number, 1 or more", _is_count)
+BOOL = Kind("true or false", lambda value: isinstance(value, bool))
+MAPPING = Kind("a mapping", lambda value: isinstance(value, dict))
+LIST = Kind("a list", lambda value: isinstance(value, list))
+TEXTS = Kind(
+    "a list of texts",
+    lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+)
+TEXT_OR_TEXTS = Kind(
+    "a text or a list of texts", lambda value: TEXT.accepts(value) or TEXTS.accepts(value)
+)
+
+REQUIRED: Any = object()
+
+# Keys of users' files that have no meaning here: they are passed over without a warning.
+COMMENT_KEYS = (
+    "name",
+    "question_file",
+    "project_id",
+    "regions",
+    "output_structured",
+    "local_engine",
+)
+
+
+class Section:
+    """A YAML mapping that knows where it stands, and checks each value that is taken out of it."""
+
+    def __init__(self, where: str, values: Any) -> None:
+        if not isinstance(values, dict):
+            raise InputError(f"{where}: expected a mapping of keys to values, got {_shown(values)}")
+        self.where = where
+        self._values = values
+        self._known: set[str] = set(COMMENT_KEYS)
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the key is there and not null."""
+        return self._values.get(key) is not None
+
+    def take(
+        self,
+        key: str,
+        kind: Kind,
+        default: Any = REQUIRED,
+        *,
+        also: str = "",
+        literal: bool = False,
+    ) -> Any:
+        """Return the value of `key` (or of its other spelling `also`), or `default` where it is
+        missing or null.
+
+        `${VAR}` is filled from the environment unless `literal`. Raises InputError for a value of
+        another kind and for a missing key without a default.
+        """
+        self._known.update(name for name in (key, also) if name)
+        found = next((name for name in (key, also) if name and name in self), None)
+        if found is None:
+            if default is REQUIRED:
+                raise InputError(
+                    f"{self.where}: key '{key}' is missing; expected {kind.name}{self._near(key)}"
+                )
+            return default
+        value = self._values[found]
+        if not kind.accepts(value):
+            raise InputError(f"{self.where}: {found}: expected {kind.name}, got {_shown(value)}")
+        return value if literal else _fill_variables(value, f"{self.where}: {found}")
+
+    def warn_unknown(self) -> None:
+        """Warn of each key that nobody took, with the nearest key that is known."""
+        for key in self._values:
+            if key not in self._known:
+                warn(
+                    f"{self.where}: unknown key '{key}' is ignored{nearest(str(key), self._known)}"
+                )
+
+    def _near(self, key: str) -> str:
+        unknown = [str(name) for name in self._values if name not in self._known]
+        match = difflib.get_close_matches(key, unknown, n=1)
+        return f" (is '{match[0]}' meant for it?)" if match else ""
+
+
+def _shown(value: Any) -> str:
+    names = {dict: "a mapping", list: "a list", type(None): "nothing"}
+    return names.get(type(value)) or one_line(repr(value), 60)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `; nearest known name: ...` for a name that is not known, or nothing."""
+    match = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; nearest known name: '{match[0]}'" if match else ""
+
+
+def _fill_variables(value: Any, where: str) -> Any:
+    """Fill `${VAR}` in texts, at any depth, from the environment."""
+
+    def variable(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise InputError(f"{where}: the environment variable {match[1]} is not set")
+        return os.environ[match[1]]
+
+    if isinstance(value, str):
+        return re.sub(r"\$\{(\w+)\}", variable, value)
+    if isinstance(value, list):
+        return [_fill_variables(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: _fill_variables(item, f"{where}.{key}") for key, item in value.items()}
+    return value
+
+
+def read_yaml(path: Path) -> Section:
+    """Return the top mapping of a YAML file; InputError with file and line for anything else."""
+    import yaml
+
+    try:
+        data = path.read_bytes().decode("utf-8-sig")
+        values = yaml.load(data, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise InputError(f"{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    return Section(str(path), values)
+
+
+@dataclass(frozen=True)
+class AnswerConfig:
+    """The settings of `gen_answer.py`; None leaves the choice to the model's entry."""
+
+    bench_name: str
+    temperature: float | None
+    max_tokens: int | None
+    num_choices: int
+    model_list: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """The settings of `gen_judgment.py`, and the defaults of `show_result.py` and the browser."""
+
+    path: str
+    bench_name: str
+    judge_model: str
+    baseline_model: str
+    temperature: float | None
+    max_tokens: int | None
+    patterns: tuple[str, ...]
+    unanimous: bool
+    attempts: int
+    system_prompt: str
+    prompt_template: tuple[str, ...]
+    model_list: tuple[str, ...]
+    reference: bool = False
+    ref_model: tuple[str, ...] = ()
+    pairwise: bool = True
+    baseline: bool = True
+
+
+def read_answer_config(path: Path) -> AnswerConfig:
+    """Return the settings of `gen_answer.py`."""
+    section = read_yaml(path)
+    config = AnswerConfig(
+        bench_name=section.take("bench_name", TEXT),
+        temperature=section.take("temperature", NUMBER, None),
+        max_tokens=section.take("max_tokens", COUNT, None),
+        num_choices=section.take("num_choices", COUNT, 1),
+        model_list=tuple(section.take("model_list", TEXTS, [])),
+    )
+    section.warn_unknown()
+    return config
+
+
+def read_judge_config(path: Path) -> JudgeConfig:
+    """Return the settings of `gen_judgment.py`."""
+    section = read_yaml(path)
+    patterns = section.take("regex_patterns", TEXTS, None, literal=True)
+    pattern = section.take("regex_pattern", TEXT, None, literal=True)
+    prompt = section.take("prompt_template", TEXT_OR_TEXTS, literal=True)
+    config = JudgeConfig(
+        path=str(path),
+        bench_name=section.take("bench_name", TEXT),
+        judge_model=section.take("judge_model", TEXT),
+        baseline_model=section.take("baseline_model", TEXT),
+        temperature=section.take("temperature", NUMBER, None),
+        max_tokens=section.take("max_tokens", COUNT, None),
+        patterns=tuple(patterns or [pattern or r"\[\[([AB<>=]+)\]\]"]),
+        unanimous=patterns is None,
+        attempts=section.take("number_of_judgment_attempts", COUNT, 2),
+        system_prompt=section.take("system_prompt", TEXT, "", literal=True),
+        prompt_template=(prompt,) if isinstance(prompt, str) else tuple(prompt),
+        model_list=tuple(section.take("model_list", TEXTS, [])),
+        reference=section.take("reference", BOOL, False),
+        ref_model=tuple(section.take("ref_model", TEXTS, [])),
+        pairwise=section.take("pairwise", BOOL, True),
+        baseline=section.take("baseline", BOOL, True),
+    )
+    for text in config.patterns:
+        _check_pattern(text, section.where)
+    section.warn_unknown()
+    return config
+
+
+def _check_pattern(text: str, where: str) -> None:
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise InputError(f"{where}: regex_pattern: not a regular expression: {error}") from None
+    if groups != 1:
+        raise InputError(f"{where}: regex_pattern: expected one group, the label; got {groups}")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server that answers chat requests; None leaves the address or the key to the API type."""
+
+    api_base: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    api_version: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One entry of `api_config.yaml`: a model, where it answers, and how it is asked."""
+
+    name: str
+    where: str
+    model_name: str
+    api_type: str
+    endpoints: tuple[Endpoint, ...] = (Endpoint(),)
+    parallel: int = 1
+    system_prompt: str | None = None
+    tokenizer: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    model_path: str | None = None
+    context: int = 4096
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float = 600.0
+    max_retries: int = 8
+    retry_wait: float = 1.0
+
+
+def read_model_config(path: Path, name: str) -> ModelConfig:
+    """Return the entry of a model in the endpoint file; InputError if it is not there or cannot be
+    used.
+    """
+    entries = read_yaml(path)
+    if name not in entries:
+        near = nearest(name, [str(key) for key in entries._values])
+        raise InputError(f"{path}: no entry for the model '{name}'{near}")
+    section = Section(f"{path}: {name}", entries._values[name])
+    endpoints = section.take("endpoints", LIST, [{}])
+    config = ModelConfig(
+        name=name,
+        where=section.where,
+        model_name=section.take("model_name", TEXT, name, also="model"),
+        api_type=section.take("api_type", TEXT, "openai"),
+        endpoints=tuple(
+            _endpoint(item, f"{section.where}: endpoints[{i}]")
+            for i, item in enumerate(endpoints or [{}])
+        ),
+        parallel=section.take("parallel", COUNT, 1),
+        system_prompt=section.take("system_prompt", TEXT, None, also="sys_prompt", literal=True),
+        tokenizer=section.take("tokenizer", TEXT, None),
+        temperature=section.take("temperature", NUMBER, None),
+        max_tokens=section.take("max_tokens", COUNT, None),
+        model_path=section.take("model_path", TEXT, None),
+        context=section.take("context", COUNT, 4096),
+        extra_body=section.take("extra_body", MAPPING, {}),
+        extra_headers=section.take("extra_headers", MAPPING, {}),
+        timeout=section.take("timeout", NUMBER, 600.0),
+        max_retries=section.take("max_retries", COUNT, 8),
+        retry_wait=section.take("retry_wait", NUMBER, 1.0),
+    )
+    section.warn_unknown()
+    return config
+
+
+def _endpoint(values: Any, where: str) -> Endpoint:
+    section = Section(where, values)
+    endpoint = Endpoint(
+        api_base=section.take("api_base", TEXT, None),
+        api_key=section.take("api_key", TEXT, None),
+        api_version=section.take("api_version", TEXT, None),
+    )
+    section.warn_unknown()
+    return endpoint

@@ -1,0 +1,252 @@
+"""Fixtures: `api`, a fake chat API; `bench`, a working folder as a user would have it.
+
+A test of a script reads:
+
+    def test_answers_are_written(api, bench):
+        bench.add_questions(3)
+        bench.add_model("tiny", api.v1, parallel=2)
+        bench.write_answer_config()
+        bench.run("gen_answer.py", check=0)
+        assert len(bench.answers("tiny")) == 3
+
+No test sees the developer's API keys, and no request to the fake API goes through a proxy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fake_api import FakeAPI
+
+REPO = Path(__file__).resolve().parent.parent
+RUN_TIMEOUT = 60
+
+JUDGE_PROMPT = (
+    "<|User Prompt|>\n{question_1}\n\n"
+    "<|The Start of Assistant A's Answer|>\n{answer_1}\n<|The End of Assistant A's Answer|>\n\n"
+    "<|The Start of Assistant B's Answer|>\n{answer_2}\n<|The End of Assistant B's Answer|>"
+)
+
+
+def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment without API keys, and with no proxy between us and the fake API."""
+    kept = {name: value for name, value in env.items() if not name.endswith("_API_KEY")}
+    return kept | {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+
+
+@dataclass
+class Workspace:
+    """A temporary working folder: `config/`, `data/<name>/`, and ways to run scripts in it."""
+
+    root: Path
+    name: str = "test-v1"
+    models: dict[str, Any] = field(default_factory=dict)
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def data(self) -> Path:
+        """The folder of the bench: `data/<name>`."""
+        return self.root / "data" / self.name
+
+    # Files
+
+    def write(self, path: str | Path, content: object) -> Path:
+        """Write a file; str and bytes as they are, else YAML, JSON or JSONL by the suffix."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            target.write_bytes(content)
+        else:
+            target.write_text(_serialised(content, target.suffix), encoding="utf-8")
+        return target
+
+    def read_jsonl(self, path: str | Path) -> list[Any]:
+        text = (self.root / path).read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+    def answers(self, model: str) -> list[Any]:
+        return self.read_jsonl(self.data / "model_answer" / f"{model}.jsonl")
+
+    def judgments(self, judge: str, model: str) -> list[Any]:
+        return self.read_jsonl(self.data / "model_judgment" / judge / f"{model}.jsonl")
+
+    # What a user puts there
+
+    def add_questions(self, questions: int | Sequence[str | Mapping[str, Any]]) -> list[Any]:
+        """Write question.jsonl: a number of questions, or their texts, or whole records."""
+        if isinstance(questions, int):
+            questions = [f"Question {number}?" for number in range(1, questions + 1)]
+        records = [
+            self._question(f"q{number}", item) if isinstance(item, str) else item
+            for number, item in enumerate(questions, 1)
+        ]
+        self.write(self.data / "question.jsonl", records)
+        return records
+
+    def _question(self, question_id: str, text: str) -> dict[str, Any]:
+        return {
+            "question_id": question_id,
+            "category": self.name,
+            "cluster": "tests",
+            "turns": [{"content": text}],
+        }
+
+    def add_answers(self, model: str, answers: Mapping[str, str]) -> None:
+        """Write a model's answer file from question ids and texts."""
+        records = [
+            {
+                "question_id": question_id,
+                "answer_id": f"{model}-{question_id}",
+                "model_id": model,
+                "choices": [{"index": 0, "turns": [{"content": text}]}],
+                "tstamp": 1700000000.0,
+            }
+            for question_id, text in answers.items()
+        ]
+        self.write(self.data / "model_answer" / f"{model}.jsonl", records)
+
+    def add_model(self, name: str, api_base: str, **fields: Any) -> None:
+        """Add a model to config/api_config.yaml; `fields` overrule the entry's keys."""
+        self.models[name] = {
+            "model_name": name,
+            "endpoints": [{"api_base": api_base, "api_key": "test-key"}],
+            "api_type": "openai",
+            "parallel": 4,
+        } | fields
+        self.write("config/api_config.yaml", self.models)
+
+    def write_answer_config(self, **fields: Any) -> None:
+        """Write config/gen_answer_config.yaml for all models added so far."""
+        config = {
+            "name": "test",
+            "bench_name": self.name,
+            "temperature": 0.0,
+            "max_tokens": 256,
+            "num_choices": 1,
+            "model_list": list(self.models),
+        }
+        self.write("config/gen_answer_config.yaml", config | fields)
+
+    def write_judge_config(self, judge: str, baseline: str, **fields: Any) -> None:
+        """Write config/judge_config.yaml, for all models with answers but the baseline."""
+        config = {
+            "name": "test",
+            "bench_name": self.name,
+            "judge_model": judge,
+            "reference": False,
+            "ref_model": None,
+            "baseline": True,
+            "baseline_model": baseline,
+            "pairwise": True,
+            "temperature": 0,
+            "max_tokens": 256,
+            "regex_pattern": r"\[\[([AB<>=]+)\]\]",
+            "number_of_judgment_attempts": 2,
+            "system_prompt": "Judge the two answers. End with a verdict such as [[A>B]].",
+            "prompt_template": [JUDGE_PROMPT],
+            "model_list": self._models_with_answers(but=baseline),
+        }
+        self.write("config/judge_config.yaml", config | fields)
+
+    def _models_with_answers(self, but: str) -> list[str]:
+        files = (self.data / "model_answer").glob("**/*.jsonl")
+        names = (file.relative_to(self.data / "model_answer").as_posix() for file in files)
+        return sorted({name.removesuffix(".jsonl") for name in names} - {but})
+
+    # Scripts
+
+    def run(
+        self,
+        script: str,
+        *args: object,
+        env: Mapping[str, str] | None = None,
+        check: int | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script of the repository to its end; `check` is the exit status it must have."""
+        done = subprocess.run(
+            self._command(script, args),
+            **self._surroundings(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=RUN_TIMEOUT,
+        )
+        if check is not None and done.returncode != check:
+            pytest.fail(
+                f"{script} exited with {done.returncode}, not {check}\n"
+                f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
+            )
+        return done
+
+    def start(
+        self, script: str, *args: object, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a script in the background, to be signalled; it is killed at the test's end."""
+        process = subprocess.Popen(
+            self._command(script, args),
+            **self._surroundings(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.processes.append(process)
+        return process
+
+    def _command(self, script: str, args: Sequence[object]) -> list[str]:
+        return [sys.executable, str(REPO / script), *map(str, args)]
+
+    def _surroundings(self, env: Mapping[str, str] | None) -> dict[str, Any]:
+        environment = (
+            clean_environment(os.environ) | {"PYTHONIOENCODING": "utf-8"} | dict(env or {})
+        )
+        return {"cwd": self.root, "env": environment, "text": True, "encoding": "utf-8"}
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+
+
+def _serialised(content: object, suffix: str) -> str:
+    if isinstance(content, str):
+        return content
+    if suffix == ".jsonl":
+        assert isinstance(content, Sequence)
+        return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in content)
+    if suffix == ".json":
+        return json.dumps(content, ensure_ascii=False, indent=2)
+    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+
+
+@pytest.fixture(autouse=True)
+def no_keys_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees a key of the developer's or goes through a proxy."""
+    clean = clean_environment(os.environ)
+    for name in os.environ.keys() - clean.keys():
+        monkeypatch.delenv(name)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, clean[name])
+
+
+@pytest.fixture
+def api() -> Iterator[FakeAPI]:
+    with FakeAPI() as server:
+        yield server
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = Workspace(tmp_path)
+    yield workspace
+    workspace.close()
