@@ -118,7 +118,7 @@ def add_to_file(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
         try:
             records.write_lines(target, map(records.dump_line, answers))
         finally:
-            lock.release()
+            records.unlock_file(lock)
     return len(answers), len(lacking)
 
 

@@ -438,7 +438,7 @@ class RecordFile:
         try:
             self._repair()
         except BaseException:
-            self._lock.release()
+            unlock_file(self._lock)
             raise
 
     def __enter__(self) -> RecordFile:
@@ -477,7 +477,7 @@ class RecordFile:
                 if not self._broken:
                     self._settle()
         finally:
-            self._lock.release()
+            unlock_file(self._lock)
 
     def _settle(self) -> None:
         lines = decode_lines(self.path, IdLine, "a record")
@@ -523,3 +523,9 @@ def lock_file(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path}: cannot lock: {error.strerror}") from None
     return lock
+
+
+def unlock_file(lock: Any) -> None:
+    """Give up a lock of `lock_file` and remove its file, while it is still held."""
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()

