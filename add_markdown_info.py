@@ -103,7 +103,7 @@ def add_to_file(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
 
     Attributes that a record already has are kept unless `recompute`.
     """
-    answers = records.read_objects(source, "an answer")
+    answers = records.read_objects(source, records.AnswerLine, "an answer")
     lacking = [
         answer
         for answer in answers

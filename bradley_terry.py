@@ -4,11 +4,11 @@ Arrays in, frozen results out; nothing is read, written or printed.  Two estimat
 
 * plain: maximum likelihood, a tie being half a win for each side;
 * style control: logistic regression of the outcome on the strengths and on differences in style
-  (length, headers, lists, bold) with a small ridge, so that a strength is that of the content.
+  (length, headers, lists, bold) with a small ridge (Arena-Hard, arXiv 2406.11939).
 
-Battles of one cell share everything but their outcome, so all work is done on counts, never on
-copies; a bootstrap resample is only another set of counts, and many are solved at once.  Inside,
-strengths are natural log-odds; outside, they are Elo ratings with the anchor at 1000.
+The battles of a cell differ in nothing but their outcome, so all sums run over counts, never over
+copies.  A bootstrap resample is another set of counts; many are solved at once.  Inside, strengths
+are natural log-odds; outside, they are Elo ratings with the anchor at 1000.
 
     >>> cells = Cells(2, a=np.array([0]), b=np.array([1]), question=np.array([0]),
     ...               counts=np.array([[30], [0], [10]]))
@@ -18,8 +18,8 @@ strengths are natural log-odds; outside, they are Elo ratings with the anchor at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -29,23 +29,24 @@ ANCHOR_RATING = 1000.0
 ELO_PER_LOGIT = 400.0 / np.log(10.0)
 
 STEP_CAP = 3.0
-SAMPLE_SIZE = 1 << 23
-BLOCK_SIZE = 1 << 16
+CHUNK_ROUNDS = 256
+CHUNK_NUMBERS = 1 << 22
+BLOCK_NUMBERS = 1 << 16
 
-Objective = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Judgments as counts: one cell is one comparison of model `a` with model `b` by one judge.
+    """Judgments as counts: one cell is the comparison of two models on a question by a judge.
 
-    A cell without battles, or of a model with itself, is left out.  Models and questions are
-    known by their index alone: a caller who numbers them in a fixed order (by name) gets the same
+    Cells without battles and cells of a model with itself are left out.  Models and questions are
+    known by their index alone: a caller who numbers both in a fixed order (by name) gets the same
     bootstrap however the cells are listed.
     """
 
     models: int
-    """Number of models M; indices are 0..M-1."""
+    """Number of models M; their indices are 0..M-1."""
     a: np.ndarray
     """(C,) index of the first model."""
     b: np.ndarray
@@ -55,12 +56,12 @@ class Cells:
     counts: np.ndarray
     """(3, C) weighted battles, whole numbers: wins of `a`, ties, wins of `b`."""
     features: np.ndarray | None = None
-    """(F, C) raw differences in style (a - b) / (a + b + 1); None for the plain fit."""
+    """(F, C) raw differences in style, (a - b) / (a + b + 1); None for the plain fit."""
 
 
 @dataclass(frozen=True)
 class FixedStyle:
-    """Style coefficients of an earlier fit, with the standardisation they belong to; each (F,)."""
+    """Style coefficients of an earlier fit and the standardisation they belong to; each (F,)."""
 
     coefficients: np.ndarray
     mean: np.ndarray
@@ -69,7 +70,7 @@ class FixedStyle:
 
 @dataclass(frozen=True)
 class Fit:
-    """Ratings (M,) on the Elo scale and the style they were controlled for; (F,), F = 0 if plain.
+    """Elo ratings (M,), and the style they were controlled for, each (F,); F = 0 if plain.
 
     A rating is infinite where the plain likelihood has no finite maximum: the model, or the group
     it belongs to, only ever won (+inf) or lost (-inf) against the rest.
@@ -82,28 +83,24 @@ class Fit:
 
 
 class DisconnectedError(ValueError):
-    """Nothing places some models relative to the anchor; `models` holds their indices."""
+    """No battles place some models relative to the anchor; `models` holds their indices."""
 
     def __init__(self, models: tuple[int, ...], anchor: int) -> None:
-        """Name the models and the anchor by index; a caller knows their names."""
         self.models = models
-        super().__init__(f"no comparisons place models {list(models)} relative to model {anchor}")
+        super().__init__(f"no battles place the models {list(models)} relative to model {anchor}")
 
 
-def fit(
-    cells: Cells, anchor: int, *, style: FixedStyle | None = None, center: bool = True
-) -> Fit:
-    """Rate the models by all battles; with features, under control for style.
+def fit(cells: Cells, anchor: int, *, style: FixedStyle | None = None, center: bool = True) -> Fit:
+    """Rate the models by all battles; cells with features are controlled for style.
 
-    `style` keeps the coefficients and the standardisation of an earlier fit, so that only the
-    strengths are estimated.  `center=False` divides the features by their root mean square
-    and subtracts nothing: equal styles then count as zero, and it does not matter which of two
-    models is called a.
+    `style` fixes coefficients and standardisation, so that only strengths are estimated.
+    `center=False` subtracts no mean from the features and divides by their root mean square:
+    equal styles are then zero, and which of two models is called `a` does not matter.
 
     Raises DisconnectedError if the battles do not place every model relative to the anchor.
     """
     design = _design(cells, style, center)
-    theta, limits = _solve(design, anchor, _tally(design, _whole(design)), tolerance=1e-7)
+    theta, limits = _solve_all(design, anchor)
     if np.isnan(limits).any():
         raise DisconnectedError(tuple(np.flatnonzero(np.isnan(limits[0])).tolist()), anchor)
     coefficients = theta[0, cells.models :] if style is None else style.coefficients
@@ -121,42 +118,43 @@ def bootstrap(
     style: FixedStyle | None = None,
     center: bool = True,
 ) -> np.ndarray:
-    """Ratings (rounds, M) of resamples, NaN where nothing in a resample places a model.
+    """Ratings (rounds, M) of resampled battles, NaN where a resample does not place a model.
 
-    `battle` draws n of the n weighted battles with replacement, `question` as many questions as
-    there are, each with all its battles.  The standardisation stays that of the full data.
-    Neither `workers` (threads) nor the order of the cells changes a number.
+    `battle` draws n of the n weighted battles with replacement; `question` draws as many
+    questions as there are, each with all of its battles.  Features keep the standardisation of
+    the full data.  Neither `workers` (threads) nor the order of the cells changes a number.
     """
-    if resample not in ("battle", "question"):
-        raise ValueError(f"resample must be 'battle' or 'question', not {resample!r}")
+    from concurrent.futures import ThreadPoolExecutor
+
+    draw = {"battle": _draw_battles, "question": _draw_questions}[resample]
     design = _design(cells, style, center)
-    start, _ = _solve(design, anchor, _tally(design, _whole(design)), tolerance=1e-7)
+    start, _ = _solve_all(design, anchor)
 
-    def ratings(chunk: tuple[int, int]) -> np.ndarray:
-        index, size = chunk
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
-        sample = _tally(design, _drawn(design, rng, size, resample))
-        return _ratings(*_solve(design, anchor, sample, start=start), anchor)
+    def ratings(chunk: int, size: int) -> np.ndarray:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chunk,)))
+        sample = draw(design, rng, size)
+        return _ratings(*_solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
-    size = _chunk_size(design)
-    chunks = [(i, min(size, rounds - low)) for i, low in enumerate(range(0, rounds, size))]
-    return np.concatenate([np.empty((0, cells.models)), *_map(ratings, chunks, workers)])
+    sizes = _chunk_sizes(design, rounds)
+    with ThreadPoolExecutor(workers) as pool:
+        chunks = list(pool.map(ratings, range(len(sizes)), sizes))
+    return np.concatenate([np.empty((0, cells.models)), *chunks])
 
 
 def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
     """Expected win rates against the anchor in percent, for ratings (..., M); NaN stays NaN.
 
-    100 / (1 + 10^((R_anchor - R) / 400)), written so that nothing overflows.
+    100 / (1 + 10^((R_anchor - R) / 400)), in a form that cannot overflow.
     """
     logits = (ratings - ratings[..., [anchor]]) / ELO_PER_LOGIT
     return np.asarray(50.0 + 50.0 * np.tanh(logits / 2.0))
 
 
 def interval(samples: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Central interval (2, M) of the samples (rounds, M) of each model: lower ends, upper ends.
+    """Lower and upper ends (2, M) of the central interval of samples (rounds, M).
 
-    Percentiles are linear between order statistics and taken over the rounds that are not NaN; a
-    model without such a round has (NaN, NaN).
+    Percentiles are linear between order statistics, over the rounds that are not NaN; a model
+    without such a round has NaN for ends.
     """
     ordered = np.sort(samples, axis=0)
     last = np.maximum((~np.isnan(ordered)).sum(axis=0) - 1, 0)
@@ -170,50 +168,372 @@ def interval(samples: np.ndarray, level: float = 0.95) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Design:
-    """The cells in an order of their own, one run for each pair of models, as the fit needs them.
+    """The cells in canonical order, a run of them for each pair (a < b), and what is summed.
 
-    `terms` (K, C) are what is summed over the cells of a pair: 1, the standardised features x,
-    and their products x_i x_j (i <= j).  `offset` (C,) is the log-odds that a fixed style gives.
-    Plain: `ridge` is None, and in a sample the battles of a pair are one column.
+    `terms` (K, C): 1, the standardised features x_i, then x_i x_j (i <= j).  `offset` (C,): the
+    log-odds that a fixed style gives.  `pooled`: plain, so the cells of a pair are one.
     """
 
     models: int
+    features: int
+    questions: int
     a: np.ndarray
     b: np.ndarray
     runs: list[slice]
-    columns: list[slice]
-    counts: np.ndarray
     question: np.ndarray
+    counts: np.ndarray
     terms: np.ndarray
     offset: np.ndarray | None
-    ridge: np.ndarray | None
     mean: np.ndarray
     scale: np.ndarray
+    pooled: bool
+
+    @property
+    def ridge(self) -> np.ndarray:
+        """Weights (M + F,) of the squared parameters: 1/2, with strengths in log10 units.
+
+        The original weights them with 1 and counts each battle twice.
+        """
+        return np.repeat([0.5 / np.log(10.0) ** 2, 0.5], [self.models, self.features])
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """R sets of battles: their number (R, columns), and by pair (R, P) and (R, P, 1 + F).
+    """R sets of battles: their number by cell (R, C) and by pair (R, P), and points of `a`.
 
-    `score` sums the points of a (1 for a win, 1/2 for a tie) times (1, x).
+    `points` (R, P, 1 + F) sums 1 for a win and 1/2 for a tie, alone and times each feature.
     """
 
     battles: np.ndarray
     by_pair: np.ndarray
-    score: np.ndarray
+    points: np.ndarray
 
 
 def _design(cells: Cells, style: FixedStyle | None, center: bool) -> _Design:
-    """Sort and standardise; the order depends on what the cells are, not on how they are listed."""
+    order, sign = _canonical(cells)
+    a, b = np.where(sign > 0, (cells.a[order], cells.b[order]), (cells.b[order], cells.a[order]))
+    counts = np.where(sign > 0, cells.counts[:, order], cells.counts[::-1, order])
+    edges = np.append(np.flatnonzero(np.diff(a, prepend=-1) | np.diff(b, prepend=-1)), len(a))
+    questions, question = np.unique(cells.question[order], return_inverse=True)
+    x, mean, scale = _standardised(cells, order, counts.sum(axis=0), style, center)
+    x *= sign
+    free = x if style is None else x[:0]
+    return _Design(
+        models=cells.models,
+        features=len(free),
+        questions=len(questions),
+        a=a[edges[:-1]],
+        b=b[edges[:-1]],
+        runs=[slice(*run) for run in zip(edges, edges[1:], strict=False)],
+        question=question.astype(np.int32),
+        counts=counts.astype(np.int32),
+        terms=_terms(free),
+        offset=None if style is None else style.coefficients @ x,
+        mean=mean,
+        scale=scale,
+        pooled=cells.features is None,
+    )
+
+
+def _canonical(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the used cells, sorted by pair, question and all else that they hold.
+
+    And the sign of each: -1 where a and b must change places so that a < b.
+    """
     used = np.flatnonzero((cells.a != cells.b) & (cells.counts.sum(axis=0) > 0))
-    a, b = np.minimum(cells.a, cells.b)[used], np.maximum(cells.a, cells.b)[used]
-    sign = np.where(cells.a[used] == a, 1, -1)
-    counts = np.where(sign > 0, cells.counts[:, used], cells.counts[::-1, used])
-    raw = np.empty((0, len(used))) if cells.features is None else cells.features[:, used] * sign
-    questions, question = np.unique(cells.question[used], return_inverse=True)
-    key = ((a.astype(np.int64) * cells.models + b) * len(questions) + question) * 2 + (sign > 0)
+    a, b, question = (index[used].astype(np.int64) for index in (cells.a, cells.b, cells.question))
+    sign = np.where(a > b, -1, 1)
+    pair = np.minimum(a, b) * cells.models + np.maximum(a, b)
+    key = pair * (question.max(initial=0) + 1) + question
     order = np.argsort(key, kind="stable")
     if (np.diff(key[order]) == 0).any():
-        order = np.lexsort((*raw, *counts, key))
-    a, b, sign, counts, raw = a[order], b[order], sign[order], counts[:, order], raw[:, order]
-    ...
+        counts = np.where(sign > 0, cells.counts[:, used], cells.counts[::-1, used])
+        features = np.empty((0, 0)) if cells.features is None else cells.features[:, used] * sign
+        order = np.lexsort((sign, *features, *counts, key))
+    return used[order], sign[order]
+
+
+def _standardised(
+    cells: Cells, order: np.ndarray, battles: np.ndarray, style: FixedStyle | None, center: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features (F, C) in this order, less their mean and over their scale (F,) each.
+
+    The scale is the standard deviation over the battles, uncentred the root mean square; a
+    feature without spread has scale 0 and becomes 0.
+    """
+    raw = np.empty((0, 0)) if cells.features is None else cells.features
+    x = np.empty((len(raw), len(order)))
+    mean, scale = np.zeros((2, len(raw))) if style is None else (style.mean, style.scale)
+    weights = battles / max(battles.sum(), 1)
+    for i, row in enumerate(x):
+        row[:] = raw[i][order]
+        if style is None:
+            largest = np.abs(row).max(initial=0.0)
+            mean[i] = row @ weights if center else 0.0
+            spread = np.sqrt((row - mean[i]) ** 2 @ weights)
+            scale[i] = spread if spread > 1e-12 * largest else 0.0
+        row -= mean[i]
+        row *= 1.0 / scale[i] if scale[i] > 0 else 0.0
+    return x, mean, scale
+
+
+def _terms(features: np.ndarray) -> np.ndarray:
+    first, second = np.triu_indices(len(features))
+    terms = np.empty((1 + len(features) + len(first), features.shape[1]))
+    terms[0] = 1.0
+    terms[1 : 1 + len(features)] = features
+    for row, i, j in zip(terms[1 + len(features) :], first, second, strict=True):
+        np.multiply(features[i], features[j], out=row)
+    return terms
+
+
+def _draw_questions(design: _Design, rng: np.random.Generator, size: int) -> _Sample:
+    chances = np.full(design.questions, 1.0 / max(design.questions, 1))
+    return _of_questions(design, rng.multinomial(len(chances), chances, size).astype(float))
+
+
+def _of_questions(design: _Design, times: np.ndarray) -> _Sample:
+    """Samples that hold each question a number of times (R, Q)."""
+    taken = ((run, times.take(design.question[run], axis=1)) for run in design.runs)
+    if design.pooled:
+        drawn = np.empty((len(times), len(design.runs), 3))
+        for k, (run, n) in enumerate(taken):
+            drawn[:, k] = n @ design.counts[:, run].T
+        return _pooled(drawn)
+    number, won = design.counts.sum(axis=0), design.counts[0] + 0.5 * design.counts[1]
+    return _collected(design, len(times), ((number[run] * n, won[run] * n) for run, n in taken))
+
+
+def _draw_battles(design: _Design, rng: np.random.Generator, size: int) -> _Sample:
+    if not design.pooled:
+        return _collected(design, size, _drawn_cells(design, rng, size))
+    counts = np.array([design.counts[:, run].sum(axis=1) for run in design.runs])
+    present = counts > 0
+    drawn = np.zeros((size, *counts.shape))
+    drawn[:, present] = rng.multinomial(counts.sum(), counts[present] / counts.sum(), size)
+    return _pooled(drawn)
+
+
+def _drawn_cells(
+    design: _Design, rng: np.random.Generator, size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Draw how many battles each pair gets, then which: together n of the n battles."""
+    totals = np.array([design.counts[:, run].sum() for run in design.runs])
+    shares = rng.multinomial(totals.sum(), totals / totals.sum(), size)
+    for run, total, share in zip(design.runs, totals, shares.T, strict=True):
+        counts = design.counts[:, run]
+        outcomes = np.repeat(np.arange(counts.size), counts.ravel())
+        picks = outcomes.take(rng.integers(total, size=share.sum()))
+        picks += np.repeat(np.arange(size) * counts.size, share)
+        drawn = np.bincount(picks, minlength=size * counts.size).reshape(size, *counts.shape)
+        yield drawn.sum(axis=1), drawn[:, 0] + 0.5 * drawn[:, 1]
+
+
+def _pooled(drawn: np.ndarray) -> _Sample:
+    """Samples of a plain design from the outcomes (R, P, 3) of its pairs."""
+    battles = drawn.sum(axis=2)
+    return _Sample(battles, battles, (drawn[:, :, 0] + 0.5 * drawn[:, :, 1])[:, :, None])
+
+
+def _collected(
+    design: _Design, size: int, pairs: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> _Sample:
+    """Samples from the battles and the points of `a` (R, cells), given pair by pair."""
+    battles = np.empty((size, design.counts.shape[1]))
+    by_pair = np.empty((size, len(design.runs)))
+    points = np.empty((size, len(design.runs), 1 + design.features))
+    for k, (run, (number, won)) in enumerate(zip(design.runs, pairs, strict=True)):
+        battles[:, run] = number
+        by_pair[:, k] = number.sum(axis=1)
+        points[:, k] = won @ design.terms[: 1 + design.features, run].T
+    return _Sample(battles, by_pair, points)
+
+
+def _solve_all(design: _Design, anchor: int) -> tuple[np.ndarray, np.ndarray]:
+    sample = _of_questions(design, np.ones((1, design.questions)))
+    start = np.zeros((1, design.models + design.features))
+    return _solve(design, anchor, sample, start, tolerance=1e-7)
+
+
+def _solve(
+    design: _Design, anchor: int, sample: _Sample, start: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit each set of battles: parameters (R, D) with D = M + F, limits of the strengths (R, M).
+
+    The plain likelihood does not change if all strengths move together; a ridge on the anchor,
+    which stays 0, and on models without a finite maximum makes the solution unique.
+    """
+    limits = _limits(design, anchor, sample)
+    ridge = design.ridge
+    if design.pooled:
+        finite = limits == 0
+        kept = finite[:, design.a] & finite[:, design.b]
+        points = sample.points * kept[:, :, None]
+        sample = replace(sample, battles=sample.battles * kept, points=points)
+        ridge = 1.0 - finite
+        ridge[:, anchor] = 1.0
+    return _minimised(partial(_objective, design, sample, ridge), start, tolerance), limits
+
+
+def _limits(design: _Design, anchor: int, sample: _Sample) -> np.ndarray:
+    """Where the strengths go (R, M): 0 if finite, +inf, -inf, or NaN if nothing places the model.
+
+    A plain strength is finite if chains of won or tied battles lead from the model to the anchor
+    and back (Hunter 2004, section 2).  With a ridge any chain of battles is enough.
+    """
+    beats = np.zeros((len(sample.points), design.models, design.models), dtype=bool)
+    beats[:, design.a, design.b] = sample.points[:, :, 0] > 0
+    beats[:, design.b, design.a] = sample.points[:, :, 0] < sample.by_pair
+    loses = beats.transpose(0, 2, 1)
+    limits = np.where(_reached(beats | loses, anchor), 0.0, np.nan)
+    if design.pooled:
+        below, above = _reached(beats, anchor), _reached(loses, anchor)
+        limits[above & ~below] = np.inf
+        limits[below & ~above] = -np.inf
+        loose = (limits == 0) & ~above
+        for model in np.flatnonzero(loose.any(axis=0)).tolist():
+            rows = loose[:, model]
+            limits[rows, model] = _loose_limits(beats[rows], model)
+    return limits
+
+
+def _loose_limits(beats: np.ndarray, model: int) -> np.ndarray:
+    """Limits (R,) of a model with no chain to or from the anchor: by its group against the rest."""
+    below, above = _reached(beats, model), _reached(beats.transpose(0, 2, 1), model)
+    unbeaten = ~(above & ~below).any(axis=1)
+    winless = ~(below & ~above).any(axis=1)
+    return np.select([unbeaten, winless], [np.inf, -np.inf], np.nan)
+
+
+def _reached(beats: np.ndarray, start: int) -> np.ndarray:
+    """Models (R, M) to which chains in `beats` (R, M, M) lead from `start`, itself included."""
+    reached = np.zeros(beats.shape[:2], dtype=bool)
+    reached[:, start] = True
+    while True:
+        further: np.ndarray = reached | (beats & reached[:, :, None]).any(axis=1)
+        if np.array_equal(further, reached):
+            return reached
+        reached = further
+
+
+def _minimised(
+    objective: Callable[[np.ndarray], Derivatives], start: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Minima (R, D) of R convex functions at once, by Newton's method.
+
+    `objective` maps (R, D) to losses (R,), gradients (R, D) and Hessians (R, D, D).  Steps are
+    capped, and halved where the loss rises.  Convergence is quadratic: the error left is of the
+    order of the squared tolerance.
+    """
+    theta, step, loss = start, np.zeros_like(start), np.full(1, np.inf)
+    for _ in range(200):
+        trial = theta + step
+        trial_loss, gradient, hessian = objective(trial)
+        newton = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+        newton *= STEP_CAP / np.maximum(np.abs(newton).max(axis=1, keepdims=True), STEP_CAP)
+        rose = trial_loss > loss + 1e-12 * np.abs(loss)
+        theta = np.where(rose[:, None], theta, trial)
+        step = np.where(rose[:, None], step / 2.0, newton)
+        loss = np.where(rose, loss, trial_loss)
+        if np.abs(step).max() < tolerance:
+            return np.asarray(theta + step)
+    raise ArithmeticError("the Bradley-Terry fit did not converge")
+
+
+def _objective(
+    design: _Design, sample: _Sample, ridge: np.ndarray, theta: np.ndarray
+) -> Derivatives:
+    """Negative log-likelihood plus ridge (R,), its gradient (R, D) and its Hessian (R, D, D)."""
+    slopes = _slopes(design, theta)
+    partition, expected, information = _pair_sums(design, sample.battles, slopes)
+    loss = partition - (sample.points * slopes).sum(axis=(1, 2)) + (ridge * theta**2).sum(1) / 2.0
+    gradient = _gradient(design, expected - sample.points) + ridge * theta
+    hessian = _hessian(design, information)
+    diagonal = np.arange(hessian.shape[1])
+    hessian[:, diagonal, diagonal] += ridge
+    return loss, gradient, hessian
+
+
+def _slopes(design: _Design, theta: np.ndarray) -> np.ndarray:
+    """What multiplies 1 and the features in the log-odds of each pair (R, P, 1 + F)."""
+    slopes = np.empty((len(theta), len(design.a), 1 + design.features))
+    slopes[:, :, 0] = theta[:, design.a] - theta[:, design.b]
+    slopes[:, :, 1:] = theta[:, None, design.models :]
+    return slopes
+
+
+def _pair_sums(design: _Design, battles: np.ndarray, slopes: np.ndarray) -> Derivatives:
+    """Sums over battles with log-odds h and p = 1 / (1 + e^-h).
+
+    Of log(1 + e^h) over all (R,); of p times 1 and the features over each pair (R, P, 1 + F); and
+    of p (1 - p) times all terms (R, P, K).
+    """
+    if design.pooled:
+        partition, won, spread = _moments(battles, slopes[:, :, 0])
+        return partition, won[:, :, None], spread[:, :, None]
+    partition = np.zeros(len(battles))
+    expected = np.empty((len(battles), *slopes.shape[1:]))
+    information = np.empty((*expected.shape[:2], len(design.terms)))
+    for k, run in enumerate(design.runs):
+        terms = design.terms[:, run]
+        log_odds = slopes[:, k] @ terms[: 1 + design.features]
+        if design.offset is not None:
+            log_odds += design.offset[run]
+        addend, won, spread = _moments(battles[:, run], log_odds)
+        partition += addend
+        expected[:, k] = won @ terms[: 1 + design.features].T
+        information[:, k] = spread @ terms.T
+    return partition, expected, information
+
+
+def _moments(number: np.ndarray, log_odds: np.ndarray) -> Derivatives:
+    """For n battles (R, C) with log-odds h: sum of n log(1 + e^h) (R,), n p, and n p (1 - p)."""
+    odds = np.exp(np.minimum(log_odds, 700.0))
+    total = odds + 1.0
+    won = number * (odds / total)
+    return np.vecdot(number, np.log(total)), won, won / total
+
+
+def _gradient(design: _Design, by_pair: np.ndarray) -> np.ndarray:
+    """Sums for the parameters (R, D) from those for the slopes of the pairs (R, P, 1 + F)."""
+    strengths = by_pair[:, :, 0] @ _incidence(design)
+    return np.concatenate([strengths, by_pair[:, :, 1:].sum(axis=1)], axis=1)
+
+
+def _hessian(design: _Design, information: np.ndarray) -> np.ndarray:
+    """Second derivatives (R, D, D) from sums of p (1 - p) times the terms (R, P, K)."""
+    models, linear = design.models, 1 + design.features
+    hessian = np.zeros((len(information), *[models + design.features] * 2))
+    hessian[:, design.a, design.b] = hessian[:, design.b, design.a] = -information[:, :, 0]
+    strength = np.arange(models)
+    hessian[:, strength, strength] = -hessian[:, :models, :models].sum(axis=2)
+    mixed = _incidence(design).T @ information[:, :, 1:linear]
+    hessian[:, :models, models:] = mixed
+    hessian[:, models:, :models] = mixed.transpose(0, 2, 1)
+    first, second = models + np.array(np.triu_indices(design.features))
+    squares = information[:, :, linear:].sum(axis=1)
+    hessian[:, first, second] = hessian[:, second, first] = squares
+    return hessian
+
+
+def _incidence(design: _Design) -> np.ndarray:
+    """Matrix (P, M): 1 at the first and -1 at the second model of each pair."""
+    identity = np.eye(design.models)
+    return np.asarray(identity[design.a] - identity[design.b])
+
+
+def _ratings(theta: np.ndarray, limits: np.ndarray, anchor: int) -> np.ndarray:
+    strengths = theta[:, : limits.shape[1]] - theta[:, [anchor]]
+    return np.asarray(ANCHOR_RATING + ELO_PER_LOGIT * strengths + limits)
+
+
+def _chunk_sizes(design: _Design, rounds: int) -> list[int]:
+    """Rounds solved at once: long vectors, but within caches and memory; whatever the workers."""
+    numbers = 2 * (design.models + design.features) ** 2
+    most = CHUNK_ROUNDS
+    if not design.pooled:
+        numbers = max(numbers, len(design.question))
+        most = BLOCK_NUMBERS // max(run.stop - run.start for run in design.runs)
+    most = max(1, min(most, CHUNK_ROUNDS, CHUNK_NUMBERS // numbers))
+    chunks = -(-rounds // most)
+    return [rounds * (i + 1) // chunks - rounds * i // chunks for i in range(chunks)]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from add_markdown_info import conv_metadata
-from records import Bench, Question, read_objects, read_questions
+from records import AnswerLine, Bench, Question, read_objects, read_questions
 from runner import Job, Lane, Tally, add_run_flags, execute
 from settings import (
     AnswerConfig,
@@ -63,7 +63,7 @@ class AnswerWork:
     def plan(self) -> list[Job]:
         """Read what is there, and return a job for each conversation that lacks a turn."""
         if self.path.exists():
-            found = read_objects(self.path, "an answer")
+            found = read_objects(self.path, AnswerLine, "an answer")
             self._records = {str(r.get("question_id", r.get("uid"))): r for r in found}
         jobs = []
         for question in self.questions:
@@ -72,8 +72,8 @@ class AnswerWork:
                 Job(self, question.id, functools.partial(self.converse, question, choice))
                 for choice in missing
             ]
-            self.tally.planned += bool(missing)
-            self.tally.cached += not missing
+            self.tally.cached += len(self.choices) - len(missing)
+        self.tally.planned = len(jobs)
         return jobs
 
     def _has(self, question: Question, choice: int) -> bool:
@@ -165,7 +165,7 @@ class AnswerWork:
         self.tally.spend(turn.get("input_tokens"), turn.get("output_tokens"))
         self.tally.remarks["empty answers"] += not turn["content"].strip()
         self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
-        self.tally.done += all(self._has(reply.question, choice) for choice in self.choices)
+        self.tally.done += self._has(reply.question, reply.choice)
 
 
 def _token_counter(model: ModelConfig) -> Callable[[str], int]:

@@ -18,7 +18,16 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from records import Answer, Bench, Question, model_names, read_answers, read_objects, read_questions
+from records import (
+    Answer,
+    Bench,
+    JudgmentLine,
+    Question,
+    model_names,
+    read_answers,
+    read_objects,
+    read_questions,
+)
 from runner import Job, Lane, Tally, add_run_flags, execute
 from settings import (
     InputError,
@@ -148,7 +157,7 @@ class JudgmentWork:
     def plan(self) -> list[Job]:
         """Read what is there, and return a job for each game that is missing."""
         if self.path.exists():
-            for record in read_objects(self.path, "a judgment"):
+            for record in read_objects(self.path, JudgmentLine, "a judgment"):
                 if record.get("baseline") in (None, self.judge.config.baseline_model):
                     self._records[str(record.get("question_id", record.get("uid")))] = record
         jobs = []

@@ -8,7 +8,6 @@ of record. Writers append whole lines under a lock and rewrite a file only throu
 from __future__ import annotations
 
 import codecs
-import errno
 import json
 import os
 import time
@@ -19,7 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from settings import InputError, warn
+from settings import InputError, OutputError, warn
 
 Line = TypeVar("Line", bound=msgspec.Struct)
 Record = TypeVar("Record")
@@ -160,7 +159,9 @@ class _Message(msgspec.Struct):
     content: str | _Reply
 
 
-class _AnswerLine(msgspec.Struct):
+class AnswerLine(msgspec.Struct):
+    """What a line of an answer file must look like, in either generation."""
+
     question_id: str | None = None
     uid: str | None = None
     choices: list[_Choice] | None = None
@@ -197,7 +198,9 @@ class _Game(msgspec.Struct):
     score: str | None = None
 
 
-class _JudgmentLine(msgspec.Struct):
+class JudgmentLine(msgspec.Struct):
+    """What a line of a judgment file must look like, in either generation."""
+
     question_id: str | None = None
     uid: str | None = None
     model: str | None = None
@@ -231,9 +234,9 @@ def read_bytes(path: Path, what: str) -> bytes:
     return data.removeprefix(codecs.BOM_UTF8)
 
 
-def read_objects(path: Path, what: str) -> list[dict[str, Any]]:
-    """Return the whole records of a file as they are."""
-    return [json.loads(raw) for _, raw, _ in decode_lines(path, IdLine, what)]
+def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict[str, Any]]:
+    """Return the whole records of a file as they are; InputError for one of another kind."""
+    return [json.loads(raw) for _, raw, _ in decode_lines(path, kind, what)]
 
 
 def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
@@ -327,11 +330,11 @@ def _question(line: _QuestionLine) -> Question:
 
 def read_answers(path: Path) -> dict[str, Answer]:
     """Return the answers of a file by question id."""
-    answers = _read_by_id(path, _AnswerLine, "an answer", _answer, lambda a: a.question_id)
+    answers = _read_by_id(path, AnswerLine, "an answer", _answer, lambda a: a.question_id)
     return {answer.question_id: answer for answer in answers}
 
 
-def _answer(line: _AnswerLine) -> Answer:
+def _answer(line: AnswerLine) -> Answer:
     if line.messages is not None:
         turns = tuple(_reply_text(m.content) for m in line.messages if m.role == "assistant")
         return Answer(line_id(line), (turns,))
@@ -380,14 +383,14 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     its own.
     """
 
-    def build(line: _JudgmentLine) -> Judgment:
+    def build(line: JudgmentLine) -> Judgment:
         labels = tuple(game.score if game is not None else None for game in line.games)
         return Judgment(
             line_id(line), line.model or model, line.judge or judge, line.baseline, labels
         )
 
     return _read_by_id(
-        path, _JudgmentLine, "a judgment", build, lambda j: (j.question_id, j.model, j.baseline)
+        path, JudgmentLine, "a judgment", build, lambda j: (j.question_id, j.model, j.baseline)
     )
 
 
@@ -406,9 +409,9 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Replace a file by these lines at once: a reader sees the old file or the new one, never a
     part.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with scratch.open("wb") as file:
             file.writelines(lines)
             file.flush()
@@ -416,6 +419,8 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
         if path.exists():
             scratch.chmod(path.stat().st_mode & 0o777)
         os.replace(scratch, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write: {error.strerror}") from None
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -453,11 +458,16 @@ class RecordFile:
         """Append a record and hand it to the system before returning."""
         if self._file is None:
             self._file = self.path.open("ab", buffering=0)
-        self._broken = True
         line = dump_line(record)
-        if self._file.write(line) != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        self._broken, self._dirty = False, True
+        try:
+            whole = self._file.write(line) == len(line)
+        except OSError as error:
+            self._broken = True
+            raise OutputError(f"{self.path}: cannot write: {error.strerror}") from None
+        if not whole:
+            self._broken = True
+            raise OutputError(f"{self.path}: cannot write: the disk is full")
+        self._dirty = True
         self.sync()
 
     def sync(self, now: bool = False) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from records import RecordFile
-from settings import one_line, positive
+from settings import OutputError, positive
 from utils import CompletionError, stopping
 
 EXAMPLES = 3
@@ -111,8 +111,8 @@ def execute(
             _write_outcomes(run_lanes(planned), by_work, progress)
         except KeyboardInterrupt:
             print("\nstopped at once", file=sys.stderr)
-        except OSError as error:
-            print(f"\nerror: cannot write: {one_line(error)}", file=sys.stderr)
+        except OutputError as error:
+            print(f"\nerror: {error}", file=sys.stderr)
     return conclude([work.tally for work in works])
 
 
@@ -191,11 +191,13 @@ def graceful_stop() -> Iterator[None]:
             file=sys.stderr,
         )
 
-    before = signal.signal(signal.SIGINT, stop)
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stop) for number in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
         stopping.clear()
 
 

@@ -21,6 +21,10 @@ class InputError(Exception):
     """What the user gave is wrong; the message is one line that says what, where and what to do."""
 
 
+class OutputError(Exception):
+    """A file cannot be written; the message is one line that says which and why."""
+
+
 def warn(message: str) -> None:
     """Print a warning line on stderr."""
     print(f"warning: {one_line(message, 2000)}", file=sys.stderr)
@@ -53,6 +57,9 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
         except InputError as error:
             print(f"error: {one_line(error, 2000)}", file=sys.stderr)
             return 2
+        except OutputError as error:
+            print(f"error: {one_line(error, 2000)}", file=sys.stderr)
+            return 1
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1

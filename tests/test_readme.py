@@ -1,0 +1,105 @@
+"""The README's commands, run in their order in a copy of the repository, and its literal output."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPO, clean_environment
+from fake_api import Call, FakeAPI
+
+README = (REPO / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clone")
+    for script in REPO.glob("*.py"):
+        shutil.copy(script, folder)
+    shutil.copytree(REPO / "config", folder / "config")
+    shutil.copytree(REPO / "data" / "demo-v0.1", folder / "data" / "demo-v0.1")
+    return folder
+
+
+def run(clone: Path, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(command)
+    assert words[0] == "python"
+    return subprocess.run(
+        [sys.executable, *words[1:]],
+        cwd=clone,
+        env=clean_environment(os.environ) | {"PYTHONUTF8": "1"} | env,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def judge_or_answer(call: Call) -> str:
+    return "My verdict: [[B>A]]" if call.model == "gpt-4o-mini" else "**An answer.**"
+
+
+def test_each_python_command_of_the_readme_works_in_the_order_of_the_readme(
+    clone: Path, api: FakeAPI
+) -> None:
+    api.answer_with(judge_or_answer)
+    entry = next(block for block in blocks("yaml") if block.startswith("my-checkpoint:"))
+    assert "http://localhost:8000/v1" in entry
+    with (clone / "config" / "api_config.yaml").open("a", encoding="utf-8") as config:
+        config.write(entry.replace("http://localhost:8000/v1", api.v1))
+    for command in COMMANDS:
+        if command.startswith("python "):
+            done = run(clone, command, OPENAI_API_KEY="test-key", OPENAI_BASE_URL=api.v1)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_each_make_target_of_the_readme_is_run_by_ci() -> None:
+    ci = (REPO / ".ci" / "run").read_text(encoding="utf-8")
+    targets = {command for command in COMMANDS if not command.startswith("python ")}
+    assert targets == {"make demo", "make test", "make lint", "make bench"}
+    for target in targets:
+        assert re.search(rf"^{target}\b", ci, re.MULTILINE), target
+
+
+def test_the_board_in_the_readme_is_what_its_command_prints(clone: Path) -> None:
+    command = next(line for line in COMMANDS if "smollm2-judge" in line)
+    printed = run(clone, command).stdout
+    assert "| score:" in printed
+    assert printed.strip() in [block.strip() for block in blocks("text")]
+
+
+def test_the_literal_records_in_the_readme_are_json_with_the_fields_that_are_written(
+    clone: Path,
+) -> None:
+    question, answer, judgment = (json.loads(block) for block in blocks("json"))
+    data = clone / "data" / "demo-v0.1"
+
+    def first(path: Path) -> dict[str, object]:
+        record: dict[str, object] = json.loads(path.open(encoding="utf-8").readline())
+        return record
+
+    assert question.keys() == first(data / "question.jsonl").keys()
+    assert answer.keys() == first(data / "model_answer" / "smollm2-base.jsonl").keys()
+    path = data / "model_judgment" / "smollm2-judge" / "smollm2-hot.jsonl"
+    assert judgment.keys() == first(path).keys()
+
+
+def test_the_file_tree_in_the_readme_names_every_script() -> None:
+    tree = next(block for block in blocks("text") if "gen_answer.py  " in block)
+    for script in REPO.glob("*.py"):
+        assert script.name in tree
