@@ -30,7 +30,7 @@ ELO_PER_LOGIT = 400.0 / np.log(10.0)
 
 STEP_CAP = 3.0
 CHUNK_ROUNDS = 256
-CHUNK_NUMBERS = 1 << 22
+CHUNK_NUMBERS = 6 << 20
 BLOCK_NUMBERS = 1 << 16
 
 Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -128,7 +128,9 @@ def bootstrap(
 
     draw = {"battle": _draw_battles, "question": _draw_questions}[resample]
     design = _design(cells, style, center)
-    start, _ = _solve_all(design, anchor)
+    start, limits = _solve_all(design, anchor)
+    if not design.runs:
+        return np.repeat(_ratings(start, limits, anchor), rounds, axis=0)
 
     def ratings(chunk: int, size: int) -> np.ndarray:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chunk,)))
@@ -170,8 +172,9 @@ def interval(samples: np.ndarray, level: float = 0.95) -> np.ndarray:
 class _Design:
     """The cells in canonical order, a run of them for each pair (a < b), and what is summed.
 
-    `terms` (K, C): 1, the standardised features x_i, then x_i x_j (i <= j).  `offset` (C,): the
-    log-odds that a fixed style gives.  `pooled`: plain, so the cells of a pair are one.
+    `incidence` (P, M): 1 at the first, -1 at the second model.  `terms` (K, C): 1, the
+    standardised features x_i, then x_i x_j (i <= j).  `offset` (C,): the log-odds that a fixed
+    style gives.  `pooled`: plain, so that the cells of a pair can be taken as one.
     """
 
     models: int
@@ -179,6 +182,7 @@ class _Design:
     questions: int
     a: np.ndarray
     b: np.ndarray
+    incidence: np.ndarray
     runs: list[slice]
     question: np.ndarray
     counts: np.ndarray
@@ -218,12 +222,14 @@ def _design(cells: Cells, style: FixedStyle | None, center: bool) -> _Design:
     x, mean, scale = _standardised(cells, order, counts.sum(axis=0), style, center)
     x *= sign
     free = x if style is None else x[:0]
+    one_hot = np.eye(cells.models)
     return _Design(
         models=cells.models,
         features=len(free),
         questions=len(questions),
         a=a[edges[:-1]],
         b=b[edges[:-1]],
+        incidence=one_hot[a[edges[:-1]]] - one_hot[b[edges[:-1]]],
         runs=[slice(*run) for run in zip(edges, edges[1:], strict=False)],
         question=question.astype(np.int32),
         counts=counts.astype(np.int32),
@@ -457,7 +463,7 @@ def _objective(
 def _slopes(design: _Design, theta: np.ndarray) -> np.ndarray:
     """What multiplies 1 and the features in the log-odds of each pair (R, P, 1 + F)."""
     slopes = np.empty((len(theta), len(design.a), 1 + design.features))
-    slopes[:, :, 0] = theta[:, design.a] - theta[:, design.b]
+    slopes[:, :, 0] = theta[:, : design.models] @ design.incidence.T
     slopes[:, :, 1:] = theta[:, None, design.models :]
     return slopes
 
@@ -496,7 +502,7 @@ def _moments(number: np.ndarray, log_odds: np.ndarray) -> Derivatives:
 
 def _gradient(design: _Design, by_pair: np.ndarray) -> np.ndarray:
     """Sums for the parameters (R, D) from those for the slopes of the pairs (R, P, 1 + F)."""
-    strengths = by_pair[:, :, 0] @ _incidence(design)
+    strengths = by_pair[:, :, 0] @ design.incidence
     return np.concatenate([strengths, by_pair[:, :, 1:].sum(axis=1)], axis=1)
 
 
@@ -507,19 +513,13 @@ def _hessian(design: _Design, information: np.ndarray) -> np.ndarray:
     hessian[:, design.a, design.b] = hessian[:, design.b, design.a] = -information[:, :, 0]
     strength = np.arange(models)
     hessian[:, strength, strength] = -hessian[:, :models, :models].sum(axis=2)
-    mixed = _incidence(design).T @ information[:, :, 1:linear]
+    mixed = design.incidence.T @ information[:, :, 1:linear]
     hessian[:, :models, models:] = mixed
     hessian[:, models:, :models] = mixed.transpose(0, 2, 1)
     first, second = models + np.array(np.triu_indices(design.features))
     squares = information[:, :, linear:].sum(axis=1)
     hessian[:, first, second] = hessian[:, second, first] = squares
     return hessian
-
-
-def _incidence(design: _Design) -> np.ndarray:
-    """Matrix (P, M): 1 at the first and -1 at the second model of each pair."""
-    identity = np.eye(design.models)
-    return np.asarray(identity[design.a] - identity[design.b])
 
 
 def _ratings(theta: np.ndarray, limits: np.ndarray, anchor: int) -> np.ndarray:

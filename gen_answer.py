@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from add_markdown_info import conv_metadata
-from records import AnswerLine, Bench, Question, read_objects, read_questions
+from records import AnswerLine, Bench, Question, newest, read_objects, read_questions, record_id
 from runner import Job, Lane, Tally, add_run_flags, execute
 from settings import (
     AnswerConfig,
@@ -64,7 +64,7 @@ class AnswerWork:
         """Read what is there, and return a job for each conversation that lacks a turn."""
         if self.path.exists():
             found = read_objects(self.path, AnswerLine, "an answer")
-            self._records = {str(r.get("question_id", r.get("uid"))): r for r in found}
+            self._records = {record_id(r): r for r in newest(self.path, found, record_id)}
         jobs = []
         for question in self.questions:
             missing = [choice for choice in self.choices if not self._has(question, choice)]

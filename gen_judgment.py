@@ -24,9 +24,11 @@ from records import (
     JudgmentLine,
     Question,
     model_names,
+    newest,
     read_answers,
     read_objects,
     read_questions,
+    record_id,
 )
 from runner import Job, Lane, Tally, add_run_flags, execute
 from settings import (
@@ -119,10 +121,11 @@ class Judge:
                 break
             if completion.finish_reason == "length":
                 verdict = Verdict(None, CUT_OFF)
-            messages += [
-                {"role": "assistant", "content": completion.text},
-                {"role": "user", "content": CONTINUE},
-            ]
+            if completion.text.strip():
+                messages += [
+                    {"role": "assistant", "content": completion.text},
+                    {"role": "user", "content": CONTINUE},
+                ]
         record = {
             "user_prompt": prompt,
             "judgment": "\n".join(replies),
@@ -157,9 +160,10 @@ class JudgmentWork:
     def plan(self) -> list[Job]:
         """Read what is there, and return a job for each game that is missing."""
         if self.path.exists():
-            for record in read_objects(self.path, JudgmentLine, "a judgment"):
-                if record.get("baseline") in (None, self.judge.config.baseline_model):
-                    self._records[str(record.get("question_id", record.get("uid")))] = record
+            found = read_objects(self.path, JudgmentLine, "a judgment")
+            baselines = (None, self.judge.config.baseline_model)
+            ours = [record for record in found if record.get("baseline") in baselines]
+            self._records = {record_id(r): r for r in newest(self.path, ours, record_id)}
         jobs = []
         for question, *_ in self._battles.values():
             games = self._games(question)
@@ -214,6 +218,9 @@ def plan_works(
     """
     baseline = judge.config.baseline_model
     baseline_answers = read_model_answers(bench, baseline)
+    if not any(_is_full(q, baseline_answers.get(q.id)) for q in questions):
+        path = bench.answer_file(baseline)
+        raise InputError(f"{path}: the baseline answered none of the {len(questions)} questions")
     works = []
     for model in models:
         answers = read_model_answers(bench, model)

@@ -11,7 +11,7 @@ import codecs
 import json
 import os
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -136,14 +136,37 @@ class _Text(msgspec.Struct):
     content: str
 
 
-class _QuestionLine(msgspec.Struct):
+class IdLine(msgspec.Struct):
+    """The fields that identify a line of any file; without an id it is no record."""
+
     question_id: str | None = None
     uid: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.question_id is None and self.uid is None:
+            raise ValueError("no question_id (or uid)")
+
+    @property
+    def id(self) -> str:
+        """The question's id in either generation."""
+        return self.question_id if self.question_id is not None else str(self.uid)
+
+
+class _KeyLine(IdLine):
+    baseline: str | None = None
+
+
+class _QuestionLine(IdLine):
     category: str | None = None
     cluster: str | None = None
     subcategory: str | None = None
     turns: list[_Text] | None = None
     prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.turns and self.prompt is None:
+            raise ValueError("no turns (or prompt)")
 
 
 class _Choice(msgspec.Struct):
@@ -159,13 +182,16 @@ class _Message(msgspec.Struct):
     content: str | _Reply
 
 
-class AnswerLine(msgspec.Struct):
+class AnswerLine(IdLine):
     """What a line of an answer file must look like, in either generation."""
 
-    question_id: str | None = None
-    uid: str | None = None
     choices: list[_Choice] | None = None
     messages: list[_Message] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.choices and self.messages is None:
+            raise ValueError("no choices (or messages)")
 
 
 class _Metadata(msgspec.Struct):
@@ -183,9 +209,7 @@ class _OldChoice(msgspec.Struct):
     turns: list[_OldTurn] = []
 
 
-class _StyleLine(msgspec.Struct):
-    question_id: str | None = None
-    uid: str | None = None
+class _StyleLine(IdLine):
     conv_metadata: _Metadata | None = None
     metadata: _Metadata | None = None
 
@@ -198,31 +222,13 @@ class _Game(msgspec.Struct):
     score: str | None = None
 
 
-class JudgmentLine(msgspec.Struct):
+class JudgmentLine(IdLine):
     """What a line of a judgment file must look like, in either generation."""
 
-    question_id: str | None = None
-    uid: str | None = None
     model: str | None = None
     judge: str | None = None
     baseline: str | None = None
     games: list[_Game | None] = msgspec.field(default_factory=list)
-
-
-class IdLine(msgspec.Struct):
-    """The fields that identify a line of any file."""
-
-    question_id: str | None = None
-    uid: str | None = None
-    baseline: str | None = None
-
-
-def line_id(line: Any) -> str:
-    """Return the question id of a decoded line of either generation; ValueError if it has none."""
-    key = line.question_id if line.question_id is not None else line.uid
-    if key is None:
-        raise ValueError("no question_id (or uid)")
-    return str(key)
 
 
 def read_bytes(path: Path, what: str) -> bytes:
@@ -237,6 +243,12 @@ def read_bytes(path: Path, what: str) -> bytes:
 def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict[str, Any]]:
     """Return the whole records of a file as they are; InputError for one of another kind."""
     return [json.loads(raw) for _, raw, _ in decode_lines(path, kind, what)]
+
+
+def record_id(record: Mapping[str, Any]) -> str:
+    """Return the question id of a whole record of either generation."""
+    first = record.get("question_id")
+    return str(first if first is not None else record["uid"])
 
 
 def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
@@ -293,19 +305,19 @@ def _read_by_id(
     build: Callable[[Line], Record],
     key: Callable[[Record], Hashable],
 ) -> list[Record]:
-    """Return the records of a file; of several with one key the last counts, with a warning."""
-    records: dict[Hashable, Record] = {}
-    count = 0
-    for number, _, line in decode_lines(path, kind, what):
-        try:
-            record = build(line)
-        except ValueError as error:
-            raise InputError(f"{path}:{number}: not {what}: {error}") from None
-        records[key(record)] = record
-        count += 1
-    if count > len(records):
-        warn(f"{path}: {count - len(records)} repeated ids; the last record of each counts")
-    return list(records.values())
+    """Return the records of a file, the last of those with one key."""
+    records = [build(line) for _, _, line in decode_lines(path, kind, what)]
+    return newest(path, records, key)
+
+
+def newest(
+    path: Path, records: Sequence[Record], key: Callable[[Record], Hashable]
+) -> list[Record]:
+    """Return the last of the records with one key, with a warning if there are several."""
+    by_key = {key(record): record for record in records}
+    if len(by_key) < len(records):
+        warn(f"{path}: {len(records) - len(by_key)} repeated ids; the last record of each counts")
+    return list(by_key.values())
 
 
 def read_questions(bench: Bench) -> list[Question]:
@@ -322,10 +334,8 @@ def read_questions(bench: Bench) -> list[Question]:
 
 def _question(line: _QuestionLine) -> Question:
     turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
-    if not turns:
-        raise ValueError("no turns (or prompt)")
     cluster = line.cluster if line.cluster is not None else line.subcategory
-    return Question(line_id(line), line.category or "", cluster or "", tuple(turns))
+    return Question(line.id, line.category or "", cluster or "", tuple(turns))
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
@@ -337,11 +347,9 @@ def read_answers(path: Path) -> dict[str, Answer]:
 def _answer(line: AnswerLine) -> Answer:
     if line.messages is not None:
         turns = tuple(_reply_text(m.content) for m in line.messages if m.role == "assistant")
-        return Answer(line_id(line), (turns,))
-    if not line.choices:
-        raise ValueError("no choices (or messages)")
-    choices = tuple(tuple(turn.content for turn in choice.turns) for choice in line.choices)
-    return Answer(line_id(line), choices)
+        return Answer(line.id, (turns,))
+    choices = tuple(tuple(turn.content for turn in choice.turns) for choice in line.choices or [])
+    return Answer(line.id, choices)
 
 
 def _reply_text(content: str | _Reply) -> str:
@@ -365,12 +373,12 @@ def read_styles(path: Path) -> dict[str, Style]:
 def _style(line: _StyleLine) -> Style:
     data = line.conv_metadata or line.metadata
     if data is None or data.token_len is None:
-        return Style(line_id(line))
+        return Style(line.id)
     headers, lists, bold = (
         sum(count.values()) if count is not None else None
         for count in (data.header_count, data.list_count, data.bold_count)
     )
-    return Style(line_id(line), int(data.token_len), headers, lists, bold)
+    return Style(line.id, int(data.token_len), headers, lists, bold)
 
 
 def _old_tokens(line: _OldStyleLine) -> int | None:
@@ -385,9 +393,7 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
 
     def build(line: JudgmentLine) -> Judgment:
         labels = tuple(game.score if game is not None else None for game in line.games)
-        return Judgment(
-            line_id(line), line.model or model, line.judge or judge, line.baseline, labels
-        )
+        return Judgment(line.id, line.model or model, line.judge or judge, line.baseline, labels)
 
     return _read_by_id(
         path, JudgmentLine, "a judgment", build, lambda j: (j.question_id, j.model, j.baseline)
@@ -490,10 +496,9 @@ class RecordFile:
             unlock_file(self._lock)
 
     def _settle(self) -> None:
-        lines = decode_lines(self.path, IdLine, "a record")
+        lines = decode_lines(self.path, _KeyLine, "a record")
         newest = {
-            (line_id(line), line.baseline or ""): raw.rstrip(b"\r") + b"\n"
-            for _, raw, line in lines
+            (line.id, line.baseline or ""): raw.rstrip(b"\r") + b"\n" for _, raw, line in lines
         }
         write_lines(self.path, (newest[key] for key in sorted(newest)))
 
@@ -522,16 +527,16 @@ def lock_file(path: Path) -> Any:
     """
     from filelock import FileLock, Timeout
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise InputError(
             f"{path}: another run is writing this file; wait for it or stop it"
         ) from None
     except OSError as error:
-        raise InputError(f"{path}: cannot lock: {error.strerror}") from None
+        raise InputError(f"{path}: cannot write here: {error.strerror}") from None
     return lock
 
 

@@ -22,6 +22,10 @@ from settings import OutputError, positive
 from utils import CompletionError, stopping
 
 EXAMPLES = 3
+IDLE_SECONDS = 0.2
+
+# Set by a second Ctrl-C: what has come in is still written, what is in flight is given up.
+halting = threading.Event()
 
 
 def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
@@ -109,8 +113,6 @@ def execute(
         progress = stack.enter_context(Progress([work.tally for work in works], unit))
         try:
             _write_outcomes(run_lanes(planned), by_work, progress)
-        except KeyboardInterrupt:
-            print("\nstopped at once", file=sys.stderr)
         except OutputError as error:
             print(f"\nerror: {error}", file=sys.stderr)
     return conclude([work.tally for work in works])
@@ -134,10 +136,10 @@ def _write_outcomes(
 
 
 def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
-    """Run all lanes at once and yield outcomes as they come, and None after each idle second.
+    """Run all lanes at once and yield outcomes as they come, and None now and then while idle.
 
     Workers only return results; whoever iterates writes them. After `stopping` is set no job
-    begins, and those in flight are waited for.
+    begins, and those in flight are waited for, unless `halting` is set too.
     """
     outcomes: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
     running = 0
@@ -146,9 +148,9 @@ def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
         for _ in range(min(lane.parallel, len(todo))):
             threading.Thread(target=_work, args=(todo, outcomes), daemon=True).start()
             running += 1
-    while running:
+    while running and not (halting.is_set() and outcomes.empty()):
         try:
-            outcome = outcomes.get(timeout=1.0)
+            outcome = outcomes.get(timeout=IDLE_SECONDS)
         except queue.Empty:
             yield None
             continue
@@ -183,8 +185,11 @@ def graceful_stop() -> Iterator[None]:
     """Let the first Ctrl-C finish the calls in flight, and the second one stop at once."""
 
     def stop(*_: object) -> None:
-        if stopping.is_set():
+        if halting.is_set():
             raise KeyboardInterrupt
+        if stopping.is_set():
+            halting.set()
+            return
         stopping.set()
         print(
             "\nstopping: waiting for the calls in flight (Ctrl-C again stops at once)",
@@ -199,6 +204,7 @@ def graceful_stop() -> Iterator[None]:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
         stopping.clear()
+        halting.clear()
 
 
 @dataclass

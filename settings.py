@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,9 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
         except OutputError as error:
             print(f"error: {one_line(error, 2000)}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 1
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
@@ -103,6 +107,12 @@ LIST = Kind("a list", lambda value: isinstance(value, list))
 TEXTS = Kind(
     "a list of texts",
     lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+)
+WHOLE = Kind(
+    "a whole number, 0 or more",
+    lambda value: (
+        _is_count(value) or (value == 0 and isinstance(value, int) and value is not False)
+    ),
 )
 TEXT_OR_TEXTS = Kind(
     "a text or a list of texts", lambda value: TEXT.accepts(value) or TEXTS.accepts(value)
@@ -160,7 +170,8 @@ class Section:
             return default
         value = self._values[found]
         if not kind.accepts(value):
-            raise InputError(f"{self.where}: {found}: expected {kind.name}, got {_shown(value)}")
+            got = "something else" if found == "api_key" else _shown(value)
+            raise InputError(f"{self.where}: {found}: expected {kind.name}, got {got}")
         return value if literal else _fill_variables(value, f"{self.where}: {found}")
 
     def warn_unknown(self) -> None:
@@ -275,7 +286,7 @@ def read_judge_config(path: Path) -> JudgeConfig:
     section = read_yaml(path)
     patterns = section.take("regex_patterns", TEXTS, None, literal=True)
     pattern = section.take("regex_pattern", TEXT, None, literal=True)
-    prompt = section.take("prompt_template", TEXT_OR_TEXTS, literal=True)
+    prompt = section.take("prompt_template", TEXT_OR_TEXTS, [], literal=True)
     config = JudgeConfig(
         path=str(path),
         bench_name=section.take("bench_name", TEXT),
@@ -302,7 +313,9 @@ def read_judge_config(path: Path) -> JudgeConfig:
 
 def _check_pattern(text: str, where: str) -> None:
     try:
-        groups = re.compile(text).groups
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            groups = re.compile(text).groups
     except re.error as error:
         raise InputError(f"{where}: regex_pattern: not a regular expression: {error}") from None
     if groups != 1:
@@ -346,7 +359,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     used.
     """
     entries = read_yaml(path)
-    if name not in entries:
+    if name not in entries._values:
         near = nearest(name, [str(key) for key in entries._values])
         raise InputError(f"{path}: no entry for the model '{name}'{near}")
     section = Section(f"{path}: {name}", entries._values[name])
@@ -368,13 +381,19 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         model_path=section.take("model_path", TEXT, None),
         context=section.take("context", COUNT, 4096),
         extra_body=section.take("extra_body", MAPPING, {}),
-        extra_headers=section.take("extra_headers", MAPPING, {}),
+        extra_headers=_headers(section),
         timeout=section.take("timeout", NUMBER, 600.0),
-        max_retries=section.take("max_retries", COUNT, 8),
+        max_retries=section.take("max_retries", WHOLE, 8),
         retry_wait=section.take("retry_wait", NUMBER, 1.0),
     )
     section.warn_unknown()
     return config
+
+
+def _headers(section: Section) -> dict[str, str]:
+    headers = section.take("extra_headers", MAPPING, {})
+    checked = Section(f"{section.where}: extra_headers", headers)
+    return {str(name): checked.take(name, TEXT) for name in headers}
 
 
 def _endpoint(values: Any, where: str) -> Endpoint:

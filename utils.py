@@ -65,9 +65,10 @@ def chat_completion(
     api_type = API_TYPES[model.api_type]
     request = replace(model, temperature=temperature, max_tokens=max_tokens)
     empty = 0
+    messages = [{**message, "content": _sendable(message["content"])} for message in messages]
     for attempt in itertools.count():
+        endpoint = _next_endpoint(model)
         try:
-            endpoint = _next_endpoint(model)
             completion = api_type.complete(_client(model, endpoint), request, messages)
             if completion.text.strip() or completion.finish_reason in ("length", "content_filter"):
                 return completion
@@ -78,12 +79,19 @@ def chat_completion(
         except CompletionError as raised:
             error = raised
         except Exception as raised:
-            error = _classified(raised, api_type.sdk)
+            error = _classified(raised, api_type.sdk, _api_key(model, endpoint))
         if error.cause not in RETRIED or attempt >= model.max_retries:
             raise error
         if stopping.wait(_delay(model, attempt, error.retry_after)):
             raise CompletionError("interrupted")
     raise AssertionError("unreachable")
+
+
+def _sendable(text: str) -> str:
+    """Return the text as UTF-8 can hold it: a lone surrogate becomes a replacement character."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _delay(model: ModelConfig, attempt: int, retry_after: float | None) -> float:
@@ -126,34 +134,38 @@ _TOO_LONG = (
 )
 
 
+# What the SDKs and the reading of a reply raise where it is not what it should be.
+_UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError)
 _NO_CREDIT = ("insufficient_quota", "spend_limit")
 
 
-def _classified(error: Exception, sdk_name: str) -> CompletionError:
-    """Return the SDK's exception as a CompletionError; anything that is not the API's fault is
-    raised.
+def _classified(error: Exception, sdk_name: str, key: str) -> CompletionError:
+    """Return the SDK's exception as a CompletionError, without the key that a server may repeat.
+
+    Anything that is not the API's fault is raised as it is.
     """
     sdk = importlib.import_module(sdk_name)
     if isinstance(error, sdk.APIStatusError):
-        return _status_error(error)
+        return _status_error(error, key)
     if isinstance(error, sdk.APITimeoutError):
         return CompletionError("timeout", str(error))
     if isinstance(error, sdk.APIConnectionError):
         return CompletionError("connection", f"{error} {error.__cause__ or ''}")
-    if isinstance(error, (sdk.APIError, json.JSONDecodeError)):
-        return CompletionError("malformed reply", str(error))
+    if isinstance(error, (sdk.APIError, *_UNREADABLE)):
+        return CompletionError("malformed reply", f"{type(error).__name__}: {error}")
     raise error
 
 
-def _status_error(error: Any) -> CompletionError:
+def _status_error(error: Any, key: str) -> CompletionError:
     status = int(error.status_code)
-    text = json.dumps(error.body) if error.body else str(error)
+    text = json.dumps(error.body, ensure_ascii=False) if error.body else str(error)
+    text = text.replace(key, "***")
     cause = _CAUSES.get(status, "server error" if status >= 500 or status == 409 else "bad request")
     if status == 429 and any(words in text for words in _NO_CREDIT):
         cause = "quota"
     elif status in (400, 422) and any(words in text.lower() for words in _TOO_LONG):
         cause = "context too long"
-    elif status == 400 and "content_filter" in text:
+    elif status == 400 and ("content_filter" in text or "content filter" in text.lower()):
         cause = "content filter"
     return CompletionError(cause, f"HTTP {status} {text}", _retry_after(error.response.headers))
 
@@ -202,9 +214,15 @@ def check_model(model: ModelConfig) -> None:
     if model.api_type == "llamacpp":
         gguf_path(model)
         return
-    for endpoint in model.endpoints:
+    for number, endpoint in enumerate(model.endpoints):
+        where = f"{model.where}: endpoints[{number}]"
         if model.api_type == "azure" and not endpoint.api_base:
-            raise InputError(f"{model.where}: api_type 'azure' needs endpoints with api_base")
+            raise InputError(f"{where}: api_type 'azure' needs an api_base")
+        if endpoint.api_base and not endpoint.api_base.startswith(("http://", "https://")):
+            raise InputError(
+                f"{where}: api_base: '{one_line(endpoint.api_base, 80)}' does not begin with "
+                "http:// or https://"
+            )
         _api_key(model, endpoint)
 
 
@@ -217,6 +235,9 @@ def _api_key(model: ModelConfig, endpoint: Endpoint) -> str:
     variable = API_TYPES[model.api_type].key_variable
     own_address = endpoint.api_base is not None and model.api_type != "azure"
     key = endpoint.api_key or ("EMPTY" if own_address else os.environ.get(variable))
+    key = (key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InputError(f"{model.where}: api_key: holds characters that no key has")
     if not key:
         raise InputError(
             f"{model.where}: no API key: set {variable} in the environment, "
@@ -332,7 +353,7 @@ def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Messa
     choices = getattr(reply, "choices", None)
     if not choices or getattr(choices[0], "message", None) is None:
         raise CompletionError("malformed reply", f"no choices in the reply: {reply!r}")
-    message, usage = choices[0].message, reply.usage
+    message, usage = choices[0].message, getattr(reply, "usage", None)
     if not isinstance(message.content, (str, type(None))):
         raise CompletionError("malformed reply", f"the content is not a text: {message!r}")
     reasoning = getattr(message, "reasoning_content", None)
@@ -340,9 +361,15 @@ def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Messa
         text=message.content or "",
         reasoning=reasoning if isinstance(reasoning, str) and reasoning else None,
         finish_reason=choices[0].finish_reason,
-        input_tokens=usage.prompt_tokens if usage else None,
-        output_tokens=usage.completion_tokens if usage else None,
+        input_tokens=_count(usage, "prompt_tokens"),
+        output_tokens=_count(usage, "completion_tokens"),
     )
+
+
+def _count(usage: object, name: str) -> int | None:
+    """Return a number of tokens as the API tells it, None where it tells none."""
+    value = getattr(usage, name, None)
+    return value if isinstance(value, int) else None
 
 
 # Anthropic's words for what OpenAI calls the finish reason.
@@ -380,8 +407,8 @@ def _complete_anthropic(
         text="".join(b.text for b in blocks if b.type == "text"),
         reasoning="\n".join(thoughts) or None,
         finish_reason=_STOP_REASONS.get(stop, stop),
-        input_tokens=reply.usage.input_tokens if reply.usage else None,
-        output_tokens=reply.usage.output_tokens if reply.usage else None,
+        input_tokens=_count(reply.usage, "input_tokens"),
+        output_tokens=_count(reply.usage, "output_tokens"),
     )
 
 

@@ -1,0 +1,516 @@
+"""The JSONL files: both generations are read into the same records, and nothing written is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import records
+from records import (
+    Answer,
+    Bench,
+    IdLine,
+    Judgment,
+    Question,
+    RecordFile,
+    Style,
+    named_path,
+    read_answers,
+    read_judgments,
+    read_questions,
+    read_styles,
+    write_lines,
+)
+from settings import InputError
+
+HEADERS = {"h1": 1, "h2": 2, "h3": 0, "h4": 0, "h5": 0, "h6": 3}
+COUNTS = {
+    "token_len": 12,
+    "header_count": HEADERS,
+    "list_count": {"ordered": 4, "unordered": 5},
+    "bold_count": {"**": 6, "__": 1},
+}
+SURROGATE = "half \ud83d of an emoji"
+
+
+def write(path: Path, *lines: object, end: str = "\n") -> Path:
+    """Write a JSONL file; texts and bytes are written as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = [
+        line if isinstance(line, bytes) else line.encode() if isinstance(line, str) else dump(line)
+        for line in lines
+    ]
+    path.write_bytes(b"\n".join(parts) + end.encode())
+    return path
+
+
+def dump(record: object) -> bytes:
+    return json.dumps(record).encode()
+
+
+def old_answer(question_id: str, text: str = "hi", **fields: Any) -> dict[str, Any]:
+    turns = [{"content": text}]
+    return {"question_id": question_id, "choices": [{"index": 0, "turns": turns}]} | fields
+
+
+def new_answer(uid: str, content: Any = "hi", **fields: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": content}]
+    return {"uid": uid, "ans_id": "a", "model": "m", "messages": messages} | fields
+
+
+def bench_with(folder: Path, *questions: object) -> Bench:
+    write(folder / "b" / "question.jsonl", *questions)
+    return Bench(folder, "b")
+
+
+class TestQuestions:
+    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+        old = {"question_id": "q1", "category": "c", "cluster": "d", "turns": [{"content": "hi"}]}
+        two = old | {"question_id": "q2", "turns": [{"content": "a"}, {"content": "b", "x": 1}]}
+        new = {"uid": "q3", "category": "c", "subcategory": "d", "prompt": "hi"}
+        converted = {"uid": "q4", "category": "c", "cluster": "d", "prompt": "hi", "aspects": [1]}
+        assert read_questions(bench_with(tmp_path, old, two, new, converted)) == [
+            Question("q1", "c", "d", ("hi",)),
+            Question("q2", "c", "d", ("a", "b")),
+            Question("q3", "c", "d", ("hi",)),
+            Question("q4", "c", "d", ("hi",)),
+        ]
+
+    def test_they_keep_the_order_of_the_file(self, tmp_path: Path) -> None:
+        ids = ["q10", "q2", "z", "a"]
+        bench = bench_with(tmp_path, *({"uid": key, "prompt": "hi"} for key in ids))
+        assert [q.id for q in read_questions(bench)] == ids
+
+    def test_where_there_are_none_the_benches_are_named(self, tmp_path: Path) -> None:
+        bench_with(tmp_path, {"uid": "q", "prompt": "hi"})
+        with pytest.raises(InputError, match=r"other/question.jsonl: no such file.*: b$"):
+            read_questions(Bench(tmp_path, "other"))
+
+    @pytest.mark.parametrize("name", ["..", "../b", "/etc", "a//b", "", ".hidden", "a\\b"])
+    def test_a_bench_is_below_the_data_folder(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(InputError, match="bench name"):
+            read_questions(Bench(tmp_path, name))
+
+
+class TestAnswers:
+    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+        choices = [{"index": n, "turns": [{"content": t} for t in ("a", "b")]} for n in (0, 1)]
+        path = write(
+            tmp_path / "a.jsonl",
+            old_answer("q1"),
+            old_answer("q2", choices=choices),
+            new_answer("q3"),
+            new_answer("q4", {"answer": "hi", "thought": "hm"}),
+            new_answer("q5", {"answer": None}),
+        )
+        assert read_answers(path) == {
+            "q1": Answer("q1", (("hi",),)),
+            "q2": Answer("q2", (("a", "b"), ("a", "b"))),
+            "q3": Answer("q3", (("hi",),)),
+            "q4": Answer("q4", (("hi",),)),
+            "q5": Answer("q5", (("",),)),
+        }
+
+    def test_empty_ones_are_answers(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.jsonl", old_answer("q1", ""))
+        assert read_answers(path)["q1"].choices == (("",),)
+
+
+class TestStyles:
+    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+        turn = {"content": "hi", "token_len": 7}
+        oldest = {"question_id": "q2", "choices": [{"index": 0, "turns": [turn, turn]}]}
+        path = write(
+            tmp_path / "a.jsonl",
+            old_answer("q1", conv_metadata=COUNTS),
+            oldest,
+            new_answer("q3", metadata=COUNTS),
+            new_answer("q4"),
+            old_answer("q5", conv_metadata={"token_len": 3}),
+        )
+        assert read_styles(path) == {
+            "q1": Style("q1", 12, 6, 9, 7),
+            "q2": Style("q2", 7),
+            "q3": Style("q3", 12, 6, 9, 7),
+            "q4": Style("q4"),
+            "q5": Style("q5", 3),
+        }
+
+    def test_a_text_about_tokens_is_only_a_text(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.jsonl", old_answer("q1", 'is "token_len": 7 right?'))
+        assert read_styles(path) == {"q1": Style("q1")}
+
+    def test_the_last_of_several_counts(self, tmp_path: Path) -> None:
+        first = old_answer("q1", conv_metadata=COUNTS)
+        path = write(tmp_path / "a.jsonl", first, old_answer("q1", conv_metadata={"token_len": 1}))
+        assert read_styles(path) == {"q1": Style("q1", 1)}
+
+
+class TestJudgments:
+    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+        game = {"user_prompt": "p", "judgment": "[[A>B]]", "score": "A>B"}
+        old = {"question_id": "q1", "model": "m", "judge": "j", "games": [game, {"score": None}]}
+        modern = {"score": "B>>A", "judgment": {"answer": "x"}, "prompt": [{"role": "user"}]}
+        new = {"uid": "q2", "judge": "j", "model": "m", "baseline": "b", "games": [modern, None]}
+        path = write(tmp_path / "m.jsonl", old, new)
+        assert read_judgments(path, "x", "y") == [
+            Judgment("q1", "m", "j", None, ("A>B", None)),
+            Judgment("q2", "m", "j", "b", ("B>>A", None)),
+        ]
+
+    def test_missing_games_and_names_do_no_harm(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": [{"score": "A=B"}]},
+            {"question_id": "q2", "games": [None, None]},
+            {"question_id": "q3", "games": []},
+            {"question_id": "q4"},
+        )
+        found = read_judgments(path, "m", "j")
+        assert [judgment.labels for judgment in found] == [("A=B",), (None, None), (), ()]
+        assert {(judgment.model, judgment.judge) for judgment in found} == {("m", "j")}
+
+    def test_one_question_has_one_for_each_baseline(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        base = {"question_id": "q1", "model": "m", "judge": "j"}
+        path = write(
+            tmp_path / "m.jsonl",
+            base | {"baseline": "a", "games": [{"score": "A>B"}]},
+            base | {"baseline": "b", "games": [{"score": "B>A"}]},
+            base | {"baseline": "a", "games": [{"score": "A=B"}]},
+        )
+        found = read_judgments(path, "m", "j")
+        assert {j.baseline: j.labels for j in found} == {"a": ("A=B",), "b": ("B>A",)}
+        assert "1 repeated" in capsys.readouterr().err
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "answers": read_answers,
+    "styles": read_styles,
+    "judgments": lambda path: read_judgments(path, "m", "j"),
+    "questions": lambda path: read_questions(Bench(path.parent.parent, path.parent.name)),
+}
+
+
+def ids(found: Any) -> list[str]:
+    if isinstance(found, dict):
+        return list(found)
+    return [getattr(item, "id", None) or item.question_id for item in found]
+
+
+def any_line(question_id: str, text: str = "hi") -> dict[str, Any]:
+    """A line that all readers take."""
+    extra = {"turns": [{"content": text}], "games": [], "model": "m", "judge": "j"}
+    return old_answer(question_id, text) | extra
+
+
+@pytest.fixture(params=READERS)
+def read(request: pytest.FixtureRequest) -> Callable[[Path], Any]:
+    return READERS[request.param]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "b" / "question.jsonl"
+
+
+class TestWhatRealFilesHold:
+    """Each of these is read by all readers."""
+
+    def test_a_byte_order_mark_blank_lines_and_no_last_newline(
+        self, path: Path, read: Callable[[Path], Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        first = b"\xef\xbb\xbf" + dump(any_line("q1"))
+        write(path, first, "", "  \r", any_line("q2"), "", any_line("q3"), end="")
+        assert ids(read(path)) == ["q1", "q2", "q3"]
+        assert capsys.readouterr().err == ""
+
+    def test_a_torn_last_line_is_passed_over_and_named(
+        self, path: Path, read: Callable[[Path], Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        torn = json.dumps(any_line("q2", "한국어"), ensure_ascii=False).encode()
+        write(path, any_line("q1"), torn[: torn.index("국".encode()) + 1], end="")
+        assert ids(read(path)) == ["q1"]
+        warning = capsys.readouterr().err
+        assert warning.count("\n") == 1 and f"{path}" in warning and "torn" in warning
+
+    def test_a_last_line_of_nulls_is_torn_too(
+        self, path: Path, read: Callable[[Path], Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(path, any_line("q1"), b"\0" * 64, end="")
+        assert ids(read(path)) == ["q1"]
+        assert "torn" in capsys.readouterr().err
+
+    def test_of_repeated_ids_the_last_counts(self, path: Path, read: Callable[[Path], Any]) -> None:
+        write(path, any_line("q1", "STALE"), any_line("q2"), any_line("q1", "new"))
+        assert sorted(ids(read(path))) == ["q1", "q2"]
+        assert "STALE" not in repr(read(path))
+
+    def test_lone_surrogates_and_other_text(self, path: Path, read: Callable[[Path], Any]) -> None:
+        write(path, any_line("q1", SURROGATE), any_line("q2", "a\u2028b\x85c\x00d"))
+        found = read(path)
+        assert ids(found) == ["q1", "q2"]
+        if read is READERS["answers"]:
+            assert found["q1"].choices[0][0] == SURROGATE
+            assert found["q2"].choices[0][0] == "a\u2028b\x85c\x00d"
+
+    def test_numbers_that_are_none(self, path: Path, read: Callable[[Path], Any]) -> None:
+        line = json.dumps(any_line("q1") | {"tstamp": float("nan"), "x": float("inf")})
+        write(path, line)
+        assert ids(read(path)) == ["q1"]
+
+
+def test_repeated_ids_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [old_answer("q1", "a"), old_answer("q1", "b"), old_answer("q1", "c"), old_answer("q2")]
+    path = write(tmp_path / "a.jsonl", *lines)
+    assert read_answers(path)["q1"].choices == (("c",),)
+    assert f"{path}: 2 repeated" in capsys.readouterr().err
+
+
+WRONG_LINES = {
+    "broken": b'{"question_id": "q2", "choices": [}',
+    "no object": b"[1, 2]",
+    "no id": b'{"choices": [{"turns": [{"content": "x"}]}], "turns": [{"content": "x"}]}',
+    "a number for the id": b'{"question_id": 7}',
+    "not UTF-8": b'{"question_id": "caf\xe9"}',
+    "bottomless": b'{"question_id": "q2", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+}
+WRONG_FIELDS = [
+    ("answers", {"choices": "x"}),
+    ("answers", {"choices": [{"turns": [{"content": 5}]}]}),
+    ("answers", {"choices": []}),
+    ("answers", {}),
+    ("styles", {"conv_metadata": {"token_len": "many"}}),
+    ("styles", {"conv_metadata": {"header_count": 3}}),
+    ("styles", {"choices": [{"turns": [{"token_len": "many"}]}]}),
+    ("judgments", {"games": {"score": "A>B"}}),
+    ("judgments", {"games": [{"score": 5}]}),
+    ("questions", {"turns": []}),
+    ("questions", {"turns": ["hi"]}),
+    ("questions", {"prompt": 5}),
+    ("questions", {}),
+]
+
+
+class TestWrongLines:
+    @pytest.mark.parametrize("case", WRONG_LINES)
+    def test_file_and_line_are_named(
+        self, path: Path, read: Callable[[Path], Any], case: str
+    ) -> None:
+        write(path, any_line("q1"), "", WRONG_LINES[case], any_line("q3"))
+        with pytest.raises(InputError, match=r"question\.jsonl:3: not an? (question|answer|judg)"):
+            read(path)
+
+    @pytest.mark.parametrize(("reader", "fields"), WRONG_FIELDS)
+    def test_so_are_those_of_wrong_fields(
+        self, path: Path, reader: str, fields: dict[str, Any]
+    ) -> None:
+        write(path, any_line("q1"), {"question_id": "q2"} | fields, any_line("q3"))
+        with pytest.raises(InputError, match=r"question\.jsonl:2: not an? (question|answer|judg)"):
+            READERS[reader](path)
+
+    def test_a_whole_last_line_of_the_wrong_kind_is_not_torn(self, path: Path) -> None:
+        write(path, old_answer("q1"), {"question_id": 7}, end="")
+        with pytest.raises(InputError, match=r"question\.jsonl:2: not an answer"):
+            read_answers(path)
+
+    def test_a_folder_for_a_file_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"cannot read an answer: Is a directory"):
+            read_answers(tmp_path)
+
+
+class TestNames:
+    def test_a_slash_makes_a_subfolder(self, tmp_path: Path) -> None:
+        path = named_path(tmp_path, "org/tiny-1.5 ü한", "model name", ".jsonl")
+        assert path == tmp_path / "org" / "tiny-1.5 ü한.jsonl"
+
+    @pytest.mark.parametrize(
+        "name",
+        ["", ".", "..", "../x", "a/../b", "a/..", "/x", "a/", "a//b", ".x", "a/.b", "a\\..\\b"]
+        + ["a\0b", "a\nb", "a\x1b[31m", "a\u202eb", "한" * 100, "a/" + "b" * 300],
+    )
+    def test_none_leaves_the_folder_or_cannot_be_a_file(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(InputError, match="model name") as caught:
+            named_path(tmp_path, name, "model name", ".jsonl")
+        assert str(caught.value).isprintable()
+
+    def test_the_longest_can_be_written_and_rewritten(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "getpid", lambda: 4_194_303)
+        lengths = [n for n in range(200, 256) if accepted(tmp_path, "m" * n)]
+        path = named_path(tmp_path, "m" * lengths[-1], "model name", ".jsonl")
+        with RecordFile(path) as file:
+            file.append(old_answer("q1"))
+        assert list(read_answers(path)) == ["q1"]
+
+    def test_those_in_a_folder_are_found_at_any_depth(self, tmp_path: Path) -> None:
+        for name in ("b.jsonl", "org/a.jsonl", ".hidden.jsonl", ".git/c.jsonl", "b.txt"):
+            write(tmp_path / name)
+        assert records.model_names(tmp_path) == ["b", "org/a"]
+
+
+def accepted(folder: Path, name: str) -> bool:
+    try:
+        named_path(folder, name, "model name", ".jsonl")
+    except InputError:
+        return False
+    return True
+
+
+@pytest.fixture
+def file_path(tmp_path: Path) -> Path:
+    return tmp_path / "model_answer" / "org" / "tiny.jsonl"
+
+
+def raw_lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line.strip()]
+
+
+class TestRecordFile:
+    def test_what_is_appended_is_in_the_file_at_once(self, file_path: Path) -> None:
+        with RecordFile(file_path) as file:
+            assert not file_path.exists()
+            file.append(old_answer("q2", "한국어"))
+            assert raw_lines(file_path) == [old_answer("q2", "한국어")]
+            file.append(old_answer("q1", SURROGATE))
+            assert file_path.read_bytes().count(b"\n") == 2
+        assert raw_lines(file_path) == [old_answer("q1", SURROGATE), old_answer("q2", "한국어")]
+        assert "한국어".encode() in file_path.read_bytes()
+
+    def test_closing_keeps_the_newest_of_each_and_sorts(self, file_path: Path) -> None:
+        write(file_path, old_answer("q3"), old_answer("q1", "old"), new_answer("q2"))
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q1", "new"))
+            file.append(old_answer("q1", "newest"))
+        expected = [old_answer("q1", "newest"), new_answer("q2"), old_answer("q3")]
+        assert raw_lines(file_path) == expected
+
+    def test_judgments_of_several_baselines_are_kept_apart(self, file_path: Path) -> None:
+        base = {"question_id": "q1", "games": []}
+        with RecordFile(file_path) as file:
+            for baseline, note in (("b", 1), ("a", 2), ("b", 3)):
+                file.append(base | {"baseline": baseline, "note": note})
+        assert [(r["baseline"], r["note"]) for r in raw_lines(file_path)] == [("a", 2), ("b", 3)]
+
+    def test_a_file_that_nothing_was_appended_to_stays_as_it_is(self, file_path: Path) -> None:
+        write(file_path, old_answer("q2"), "", old_answer("q1"), old_answer("q1"))
+        before = file_path.read_bytes()
+        with RecordFile(file_path):
+            pass
+        assert file_path.read_bytes() == before
+
+    def test_a_torn_last_line_is_dropped_with_a_message(
+        self, file_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(file_path, old_answer("q1"), dump(old_answer("q2"))[:-9], end="")
+        with RecordFile(file_path) as file:
+            assert raw_lines(file_path) == [old_answer("q1")]
+            file.append(old_answer("q3"))
+        assert raw_lines(file_path) == [old_answer("q1"), old_answer("q3")]
+        warning = capsys.readouterr().err
+        assert f"{file_path}: dropped a torn last line" in warning and warning.count("\n") == 1
+
+    def test_a_torn_only_line_leaves_an_empty_file(self, file_path: Path) -> None:
+        write(file_path, '{"question_id', end="")
+        with RecordFile(file_path):
+            assert file_path.read_bytes() == b""
+
+    def test_a_missing_last_newline_joins_no_records(self, file_path: Path) -> None:
+        write(file_path, b"\xef\xbb\xbf" + dump(old_answer("q1")), end="")
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q2"))
+        assert raw_lines(file_path) == [old_answer("q1"), old_answer("q2")]
+
+    def test_only_one_can_be_open_and_nothing_of_it_stays(self, file_path: Path) -> None:
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+            with pytest.raises(InputError, match=r"tiny\.jsonl: another run is writing this file"):
+                RecordFile(file_path)
+            file.append(old_answer("q2"))
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q3"))
+        assert len(raw_lines(file_path)) == 3
+
+    def test_the_lock_is_given_up_where_opening_fails(self, file_path: Path) -> None:
+        file_path.mkdir(parents=True)
+        with pytest.raises(InputError, match="cannot read"):
+            RecordFile(file_path)
+        file_path.rmdir()
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+        assert raw_lines(file_path) == [old_answer("q1")]
+
+    def test_a_lock_file_that_was_left_behind_does_no_harm(self, file_path: Path) -> None:
+        write(file_path.with_name(".tiny.jsonl.lock"))
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+        assert raw_lines(file_path) == [old_answer("q1")]
+
+    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
+        write(tmp_path / "model_answer", "a file")
+        with pytest.raises(InputError, match="model_answer"):
+            RecordFile(tmp_path / "model_answer" / "tiny.jsonl")
+
+    def test_records_without_an_id_are_not_thrown_away_at_the_end(self, file_path: Path) -> None:
+        write(file_path, {"note": "written by hand"})
+        with pytest.raises(InputError, match=r"tiny\.jsonl:1"), RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+        assert raw_lines(file_path) == [{"note": "written by hand"}, old_answer("q1")]
+        RecordFile(file_path).close()
+
+
+class TestWriteLines:
+    def lines_then_failure(self) -> Iterator[bytes]:
+        yield b"new\n"
+        raise RuntimeError("out of luck")
+
+    def test_a_failure_leaves_the_old_file_and_nothing_else(self, file_path: Path) -> None:
+        write(file_path, "old")
+        with pytest.raises(RuntimeError, match="out of luck"):
+            write_lines(file_path, self.lines_then_failure())
+        assert file_path.read_bytes() == b"old\n"
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
+
+    def test_the_new_file_takes_the_place_of_the_old_one(self, file_path: Path) -> None:
+        write(file_path, "old")
+        with file_path.open("rb") as reader:
+            write_lines(file_path, [b"new\n", b"lines\n"])
+            assert reader.read() == b"old\n"
+        assert file_path.read_bytes() == b"new\nlines\n"
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
+
+    def test_permissions_are_kept(self, file_path: Path) -> None:
+        write(file_path, "old")
+        file_path.chmod(0o640)
+        write_lines(file_path, [b"new\n"])
+        assert stat.S_IMODE(file_path.stat().st_mode) == 0o640
+
+    def test_a_new_file_has_those_of_any_new_file(self, file_path: Path) -> None:
+        other = write(file_path.with_name("other"))
+        write_lines(file_path, [b"new\n"])
+        assert file_path.stat().st_mode == other.stat().st_mode
+
+    def test_a_link_stays_a_link(self, file_path: Path, tmp_path: Path) -> None:
+        target = write(tmp_path / "store" / "tiny.jsonl", "old")
+        file_path.parent.mkdir(parents=True)
+        file_path.symlink_to(target)
+        write_lines(file_path, [b"new\n"])
+        assert file_path.is_symlink() and target.read_bytes() == b"new\n"
+
+    def test_lines_are_readable_by_any_json_parser(self, file_path: Path) -> None:
+        record = old_answer("q1", SURROGATE + " 한국어 \u2028 \x00")
+        write_lines(file_path, [records.dump_line(record)])
+        assert json.loads(file_path.read_text(encoding="utf-8")) == record
+        plain = records.dump_line(old_answer("q1", "한국어 \u2028 \x00"))
+        assert plain.count(b"\n") == 1
+        assert msgspec.json.decode(plain, type=IdLine).question_id == "q1"

@@ -1,0 +1,67 @@
+"""What all scripts have in common: a help that says everything, and a start that costs nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import REPO, Workspace
+
+SCRIPTS = ("gen_answer", "gen_judgment", "show_result", "add_markdown_info")
+HEAVY = ("openai", "anthropic", "pandas", "sklearn", "gradio", "tiktoken", "numpy", "xllamacpp")
+
+_ENTRY = re.compile(r"^  (-\S.*?)(?:  +|\n +)(\S.*(?:\n {6,}\S.*)*)", re.MULTILINE)
+
+
+def flags_of(text: str) -> dict[str, str]:
+    """The help text of each flag, from what --help prints."""
+    options = text[text.index("\noptions:\n") :]
+    return {flags: " ".join(words.split()) for flags, words in _ENTRY.findall(options)}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+class TestEveryScript:
+    def test_its_help_explains_each_flag_and_shows_its_default(
+        self, bench: Workspace, script: str
+    ) -> None:
+        done = bench.run(f"{script}.py", "--help", check=0, env={"COLUMNS": "100"})
+        assert done.stderr == ""
+        usage = done.stdout.split("\n\n")[0]
+        flags = flags_of(done.stdout)
+        names = set(re.findall(r"--[a-z][a-z-]*", usage))
+        assert names == {flag for flag in names if any(flag in entry for entry in flags)}
+        assert len(names) >= 3
+        required = set(re.findall(r"(?<!\[)(--[a-z-]+) [A-Z_]+(?!\])", usage.replace("\n", " ")))
+        for entry, words in flags.items():
+            assert len(words) > 10, entry
+            if "--help" not in entry and not any(flag in entry for flag in required):
+                assert "(default: " in words, entry
+
+    def test_its_help_shows_commands_to_run(self, bench: Workspace, script: str) -> None:
+        done = bench.run(f"{script}.py", "--help", check=0)
+        examples = re.findall(rf"^    python {script}\.py.*$", done.stdout, re.MULTILINE)
+        assert len(examples) >= 2
+        known = set(re.findall(r"--[a-z][a-z-]*", done.stdout[done.stdout.index("options:") :]))
+        assert set(re.findall(r"--[a-z][a-z-]*", " ".join(examples))) <= known
+
+    def test_starting_it_imports_nothing_that_costs_time(self, script: str) -> None:
+        code = (
+            f"import contextlib, io, json, sys\nimport {script}\n"
+            "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+            f"    {script}.main(['--help'])\n"
+            "print(json.dumps(sorted(sys.modules)))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True
+        )
+        loaded = json.loads(done.stdout)
+        assert script in loaded
+        assert [name for name in HEAVY if name in loaded] == []
+
+    def test_an_unknown_flag_is_named(self, bench: Workspace, script: str) -> None:
+        done = bench.run(f"{script}.py", "--no-such-flag", check=2)
+        assert "Traceback" not in done.stderr
+        assert "--no-such-flag" in done.stderr or "required" in done.stderr
