@@ -103,6 +103,14 @@ def add_to_file(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
 
     Attributes that a record already has are kept unless `recompute`.
     """
+    lock = records.lock_file(target)
+    try:
+        return _add_to_locked(source, target, recompute)
+    finally:
+        records.unlock_file(lock)
+
+
+def _add_to_locked(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
     answers = records.read_objects(source, records.AnswerLine, "an answer")
     lacking = [
         answer
@@ -114,11 +122,7 @@ def add_to_file(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
         known = {} if recompute else answer.get("conv_metadata") or {}
         answer["conv_metadata"] = computed | known
     if lacking or target != source:
-        lock = records.lock_file(target)
-        try:
-            records.write_lines(target, map(records.dump_line, answers))
-        finally:
-            records.unlock_file(lock)
+        records.write_lines(target, map(records.dump_line, answers))
     return len(answers), len(lacking)
 
 

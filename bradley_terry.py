@@ -28,10 +28,12 @@ import numpy as np
 ANCHOR_RATING = 1000.0
 ELO_PER_LOGIT = 400.0 / np.log(10.0)
 
-STEP_CAP = 3.0
+STEP_CAP = 3.0  # beyond the size of the parameters; natural log-odds
+
+# Rounds are solved in chunks.  Their sizes set speed and memory, and the numbers that are drawn.
 CHUNK_ROUNDS = 256
-CHUNK_NUMBERS = 6 << 20
-BLOCK_NUMBERS = 1 << 16
+CHUNK_NUMBERS = 6 << 20  # in the largest array of a chunk: 48 MB a worker
+BLOCK_NUMBERS = 1 << 15  # in the arrays of one pair: small for caches, large for two threads
 
 Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -428,19 +430,21 @@ def _minimised(
     """Minima (R, D) of R convex functions at once, by Newton's method.
 
     `objective` maps (R, D) to losses (R,), gradients (R, D) and Hessians (R, D, D).  Steps are
-    capped, and halved where the loss rises.  Convergence is quadratic: the error left is of the
-    order of the squared tolerance.
+    capped, and halved where the loss does not fall as it should.  Convergence is quadratic: the
+    error left is of the order of the squared tolerance.
     """
-    theta, step, loss = start, np.zeros_like(start), np.full(1, np.inf)
+    theta, step, loss, slope = start, np.zeros_like(start), np.full(1, np.inf), np.zeros(1)
     for _ in range(200):
         trial = theta + step
         trial_loss, gradient, hessian = objective(trial)
         newton = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
-        newton *= STEP_CAP / np.maximum(np.abs(newton).max(axis=1, keepdims=True), STEP_CAP)
-        rose = trial_loss > loss + 1e-12 * np.abs(loss)
-        theta = np.where(rose[:, None], theta, trial)
-        step = np.where(rose[:, None], step / 2.0, newton)
-        loss = np.where(rose, loss, trial_loss)
+        cap = STEP_CAP + np.abs(trial).max(axis=1, keepdims=True)
+        newton *= cap / np.maximum(np.abs(newton).max(axis=1, keepdims=True), cap)
+        refused = trial_loss > loss + 0.1 * slope + 1e-12 * np.abs(loss)
+        theta = np.where(refused[:, None], theta, trial)
+        step = np.where(refused[:, None], step / 2.0, newton)
+        loss = np.where(refused, loss, trial_loss)
+        slope = np.where(refused, slope / 2.0, (gradient * newton).sum(axis=1))
         if np.abs(step).max() < tolerance:
             return np.asarray(theta + step)
     raise ArithmeticError("the Bradley-Terry fit did not converge")

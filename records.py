@@ -24,6 +24,7 @@ Line = TypeVar("Line", bound=msgspec.Struct)
 Record = TypeVar("Record")
 
 SYNC_SECONDS = 1.0
+LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
 
 
 # Where the files are
@@ -74,7 +75,7 @@ def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
         character == "\\" or not character.isprintable() for character in name
     ):
         raise InputError(f"{what} {name!r}: not a name that a file can have")
-    if any(len((part + suffix + ".lock").encode(errors="replace")) > 250 for part in parts):
+    if any(len((part + suffix).encode(errors="replace")) > LONGEST_NAME for part in parts):
         raise InputError(f"{what} '{name[:40]}...': longer than a file name can be")
     return folder.joinpath(*parts[:-1], parts[-1] + suffix)
 
@@ -187,6 +188,7 @@ class AnswerLine(IdLine):
 
     choices: list[_Choice] | None = None
     messages: list[_Message] | None = None
+    conv_metadata: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -279,13 +281,13 @@ def _decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -
         return decoder.decode(raw)
     except msgspec.ValidationError:
         raise
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         try:
             return msgspec.convert(json.loads(raw.decode("utf-8")), kind)
         except UnicodeDecodeError:
             raise ValueError("the text is not UTF-8") from None
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
         except json.JSONDecodeError:
             raise ValueError(str(error)) from None
 
@@ -362,10 +364,13 @@ def read_styles(path: Path) -> dict[str, Style]:
     """
     decoder = msgspec.json.Decoder(_OldStyleLine)
     styles: dict[str, Style] = {}
-    for _, raw, line in decode_lines(path, _StyleLine, "an answer"):
+    for number, raw, line in decode_lines(path, _StyleLine, "an answer"):
         style = _style(line)
         if style.tokens is None and b'"token_len"' in raw:
-            style = Style(style.question_id, _old_tokens(_decode(raw, decoder, _OldStyleLine)))
+            try:
+                style = Style(line.id, _old_tokens(_decode(raw, decoder, _OldStyleLine)))
+            except ValueError as error:
+                raise InputError(f"{path}:{number}: not an answer: {error}") from None
         styles[style.question_id] = style
     return styles
 
@@ -415,6 +420,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Replace a file by these lines at once: a reader sees the old file or the new one, never a
     part.
     """
+    path = Path(os.path.realpath(path))
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

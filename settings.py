@@ -172,7 +172,7 @@ class Section:
         if not kind.accepts(value):
             got = "something else" if found == "api_key" else _shown(value)
             raise InputError(f"{self.where}: {found}: expected {kind.name}, got {got}")
-        return value if literal else _fill_variables(value, f"{self.where}: {found}")
+        return value if literal else fill_variables(value, f"{self.where}: {found}")
 
     def warn_unknown(self) -> None:
         """Warn of each key that nobody took, with the nearest key that is known."""
@@ -199,8 +199,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; nearest known name: '{match[0]}'" if match else ""
 
 
-def _fill_variables(value: Any, where: str) -> Any:
-    """Fill `${VAR}` in texts, at any depth, from the environment."""
+def fill_variables(value: Any, where: str) -> Any:
+    """Return the value with each `${VAR}` in its texts, at any depth, filled from the environment.
+
+    Raises InputError, with `where` the value stands, for a variable that is not set.
+    """
 
     def variable(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
@@ -210,9 +213,9 @@ def _fill_variables(value: Any, where: str) -> Any:
     if isinstance(value, str):
         return re.sub(r"\$\{(\w+)\}", variable, value)
     if isinstance(value, list):
-        return [_fill_variables(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        return [fill_variables(item, f"{where}[{i}]") for i, item in enumerate(value)]
     if isinstance(value, dict):
-        return {key: _fill_variables(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: fill_variables(item, f"{where}.{key}") for key, item in value.items()}
     return value
 
 
@@ -333,7 +336,10 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One entry of `api_config.yaml`: a model, where it answers, and how it is asked."""
+    """One entry of `api_config.yaml`: a model, where it answers, and how it is asked.
+
+    `extra_body` keeps its `${VAR}`s, since records tell it; they are filled in when it is sent.
+    """
 
     name: str
     where: str
@@ -380,7 +386,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         max_tokens=section.take("max_tokens", COUNT, None),
         model_path=section.take("model_path", TEXT, None),
         context=section.take("context", COUNT, 4096),
-        extra_body=section.take("extra_body", MAPPING, {}),
+        extra_body=section.take("extra_body", MAPPING, {}, literal=True),
         extra_headers=_headers(section),
         timeout=section.take("timeout", NUMBER, 600.0),
         max_retries=section.take("max_retries", WHOLE, 8),

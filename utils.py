@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from settings import Endpoint, InputError, ModelConfig, nearest, one_line
+from settings import Endpoint, InputError, ModelConfig, fill_variables, nearest, one_line
 
 Message = dict[str, str]
 
@@ -152,7 +152,7 @@ def _classified(error: Exception, sdk_name: str, key: str) -> CompletionError:
     if isinstance(error, sdk.APIConnectionError):
         return CompletionError("connection", f"{error} {error.__cause__ or ''}")
     if isinstance(error, (sdk.APIError, *_UNREADABLE)):
-        return CompletionError("malformed reply", f"{type(error).__name__}: {error}")
+        return CompletionError("malformed reply", str(error).replace(key, "***"))
     raise error
 
 
@@ -211,6 +211,7 @@ def check_model(model: ModelConfig) -> None:
             raise InputError(
                 f"{model.where}: api_type '{model.api_type}' needs: pip install '{package}'"
             )
+    _extra_body(model)
     if model.api_type == "llamacpp":
         gguf_path(model)
         return
@@ -340,22 +341,27 @@ def _connect_llamacpp(model: ModelConfig, endpoint: Endpoint) -> Any:
 # Protocols
 
 
+def _extra_body(model: ModelConfig) -> dict[str, Any]:
+    filled: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
+    return filled
+
+
 def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Message]) -> Completion:
     """Call an OpenAI-compatible server; the SDK lets malformed replies through, here they fail."""
     sampling = {"temperature": request.temperature, "max_tokens": request.max_tokens}
     reply = client.chat.completions.create(
         model=request.model_name,
         messages=list(messages),
-        extra_body=dict(request.extra_body) or None,
+        extra_body=_extra_body(request) or None,
         extra_headers=dict(request.extra_headers) or None,
         **{key: value for key, value in sampling.items() if value is not None},
     )
     choices = getattr(reply, "choices", None)
     if not choices or getattr(choices[0], "message", None) is None:
-        raise CompletionError("malformed reply", f"no choices in the reply: {reply!r}")
+        raise ValueError(f"no choices in the reply: {reply!r}")
     message, usage = choices[0].message, getattr(reply, "usage", None)
     if not isinstance(message.content, (str, type(None))):
-        raise CompletionError("malformed reply", f"the content is not a text: {message!r}")
+        raise ValueError(f"the content is not a text: {message!r}")
     reasoning = getattr(message, "reasoning_content", None)
     return Completion(
         text=message.content or "",
@@ -386,7 +392,7 @@ def _complete_anthropic(
 ) -> Completion:
     """Call Anthropic's messages API; a system message becomes its `system` field."""
     system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
-    extra, headers = dict(request.extra_body), dict(request.extra_headers)
+    extra, headers = _extra_body(request), dict(request.extra_headers)
     if request.temperature is not None:
         extra["temperature"] = request.temperature
         headers.setdefault("anthropic-version", "2023-06-01")
@@ -400,7 +406,7 @@ def _complete_anthropic(
     )
     blocks = getattr(reply, "content", None)
     if not isinstance(blocks, list):
-        raise CompletionError("malformed reply", f"no content in the reply: {reply!r}")
+        raise ValueError(f"no content in the reply: {reply!r}")
     thoughts = [b.thinking for b in blocks if b.type == "thinking"]
     stop = reply.stop_reason or ""
     return Completion(

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from conftest import REPO, Workspace
-from fake_api import FakeAPI
 
+import add_markdown_info
 from add_markdown_info import conv_metadata, count_markdown, count_tokens, without_code
+from records import RecordFile
+from settings import InputError
 
 REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
 REFERENCE_MODELS = ("claude-3.7-sonnet", "gpt-4o-mini", "nova-micro-v1")
@@ -254,23 +256,29 @@ class TestWrongInput:
         done = bench.run("add_markdown_info.py", *flags, check=2)
         assert done.stderr.startswith("error: taken") and done.stderr.count("\n") == 1
 
-    def test_a_file_that_another_run_is_writing_is_left_alone(
-        self, api: FakeAPI, bench: Workspace
-    ) -> None:
-        bench.add_questions(2)
-        bench.add_model("tiny", api.v1)
-        bench.write_answer_config()
-        bench.add_answers("tiny", {"q1": "one"})
-        api.hold()
-        running = bench.start("gen_answer.py")
-        api.wait_for_calls(1)
-        folder = bench.data / "model_answer"
-        done = bench.run("add_markdown_info.py", "--dir", folder, check=2)
+    def test_a_file_that_another_run_is_writing_is_left_alone(self, bench: Workspace) -> None:
+        path = bench.write("answers/a.jsonl", GOOD)
+        with RecordFile(path):
+            done = bench.run("add_markdown_info.py", "--dir", "answers", check=2)
         assert done.stderr.count("\n") == 1 and "another run is writing this file" in done.stderr
-        api.release()
-        running.communicate(timeout=30)
-        assert running.returncode == 0
-        assert [a["question_id"] for a in bench.answers("tiny")] == ["q1", "q2"]
+        assert path.read_text() == GOOD
+
+    def test_a_file_is_locked_before_it_is_read(
+        self, bench: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else what another run appends between reading and writing is lost."""
+        path = bench.write("answers/a.jsonl", GOOD)
+        taken = []
+
+        def measure(texts: list[str]) -> list[dict[str, Any]]:
+            with pytest.raises(InputError, match="another run is writing this file"):
+                RecordFile(path)
+            taken.append(path)
+            return conv_metadata(texts)
+
+        monkeypatch.setattr(add_markdown_info, "conv_metadata", measure)
+        assert add_markdown_info.main(["--dir", str(path.parent)]) == 0
+        assert taken == [path]
 
     def test_the_folder_must_be_given(self, bench: Workspace) -> None:
         assert "--dir" in bench.run("add_markdown_info.py", check=2).stderr

@@ -25,9 +25,10 @@ def blocks(language: str) -> list[str]:
 COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clone")
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    folder.mkdir()
     for script in REPO.glob("*.py"):
         shutil.copy(script, folder)
     shutil.copytree(REPO / "config", folder / "config")
@@ -90,7 +91,7 @@ def test_the_literal_records_in_the_readme_are_json_with_the_fields_that_are_wri
     data = clone / "data" / "demo-v0.1"
 
     def first(path: Path) -> dict[str, object]:
-        record: dict[str, object] = json.loads(path.open(encoding="utf-8").readline())
+        record: dict[str, object] = json.loads(path.read_text("utf-8").splitlines()[0])
         return record
 
     assert question.keys() == first(data / "question.jsonl").keys()

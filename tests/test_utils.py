@@ -42,6 +42,7 @@ class Story:
     api: FakeAPI
     bench: Workspace
     done: subprocess.CompletedProcess[str]
+    connections: frozenset[object] = frozenset()
 
     def calls(self, model: str) -> list[Call]:
         return [call for call in self.api.calls if call.model == model]
@@ -272,8 +273,11 @@ PASSING = {
 
 @pytest.fixture(scope="module")
 def retried(stage: Stage) -> Story:
-    """One run in which each question meets a fault that passes, with several kinds of models."""
-    api, bench = stage()
+    """One run in which each question meets a fault that passes, with several kinds of models.
+
+    The story's connections are those of `serial`, which has a server of its own.
+    """
+    (api, bench), (quiet, _) = stage(), stage()
     down = FakeAPI().start()
     down.close()
     bench.add_questions(list(PASSING))
@@ -281,6 +285,7 @@ def retried(stage: Stage) -> Story:
     bench.add_model("claude", api.url, api_type="anthropic", **FAST)
     bench.add_model("patient", api.v1, retry_wait=1000)
     bench.add_model("hasty", api.v1, retry_wait=0.001, timeout=0.5)
+    bench.add_model("serial", quiet.v1, parallel=1)
     addresses = [{"api_base": server.v1, "api_key": "test-key"} for server in (down, api)]
     bench.add_model("two", "", endpoints=addresses, parallel=1, **FAST)
     bench.write_answer_config()
@@ -297,8 +302,21 @@ def retried(stage: Stage) -> Story:
             return Reply(hang=True)
         return "fine"
 
+    connections: set[object] = set()
+
+    def quiet_reply(call: Call) -> str:
+        connections.update(quiet._connections)
+        return "fine"
+
     api.answer_with(reply)
-    return Story(api, bench, bench.run("gen_answer.py"))
+    quiet.answer_with(quiet_reply)
+    return Story(api, bench, bench.run("gen_answer.py"), frozenset(connections))
+
+
+class TestClients:
+    def test_an_endpoint_has_one_that_keeps_its_connection(self, retried: Story) -> None:
+        assert len(retried.texts("serial")) == len(PASSING)
+        assert len(retried.connections) == 1
 
 
 class TestRetries:
@@ -312,7 +330,7 @@ class TestRetries:
 
     def test_all_is_done_in_the_end(self, retried: Story) -> None:
         number = len(PASSING)
-        for model in ("open", "claude", "patient", "hasty", "two"):
+        for model in ("open", "claude", "patient", "hasty", "serial", "two"):
             counts = f"{model}: {number} planned, {number} done, 0 cached, 0 failed"
             assert counts in retried.done.stdout
         assert retried.done.returncode == 0
@@ -430,24 +448,6 @@ class TestFailures:
 
     def test_a_message_is_readable_in_any_language(self, refused: Story, model: str) -> None:
         assert "한국어 오류: 잔액이 부족합니다" in refused.failures(model)
-
-
-class TestClients:
-    def test_an_endpoint_has_one_and_keeps_its_connection(
-        self, api: FakeAPI, bench: Workspace
-    ) -> None:
-        connections: set[object] = set()
-
-        def reply(call: Call) -> str:
-            connections.update(api._connections)
-            return "fine"
-
-        api.answer_with(reply)
-        bench.add_questions(6)
-        bench.add_model("tiny", api.v1, parallel=1)
-        bench.write_answer_config()
-        bench.run("gen_answer.py", check=0)
-        assert (api.call_count, len(connections)) == (6, 1)
 
 
 def local(bench: Workspace, questions: Sequence[str] = ("Hello",), **fields: Any) -> None:
