@@ -38,6 +38,9 @@ BLOCK_NUMBERS = 1 << 15  # in the arrays of one pair: small for caches, large fo
 Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+Resample = Literal["battle", "question"]
+
+
 @dataclass(frozen=True)
 class Cells:
     """Judgments as counts: one cell is the comparison of two models on a question by a judge.
@@ -115,7 +118,7 @@ def bootstrap(
     *,
     rounds: int,
     seed: int,
-    resample: Literal["battle", "question"],
+    resample: Resample,
     workers: int = 1,
     style: FixedStyle | None = None,
     center: bool = True,
@@ -143,6 +146,16 @@ def bootstrap(
     with ThreadPoolExecutor(workers) as pool:
         chunks = list(pool.map(ratings, range(len(sizes)), sizes))
     return np.concatenate([np.empty((0, cells.models)), *chunks])
+
+
+def reweighted(
+    cells: Cells, anchor: int, times: np.ndarray, *, style: FixedStyle | None = None
+) -> np.ndarray:
+    """Ratings (R, M) with the battles of each question taken a number of times, `times` (R, Q)."""
+    design = _design(cells, style, center=True)
+    start, _ = _solve_all(design, anchor)
+    sample = _of_questions(design, np.asarray(times, dtype=float)[:, design.questions])
+    return _ratings(*_solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
 
 def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
@@ -176,12 +189,12 @@ class _Design:
 
     `incidence` (P, M): 1 at the first, -1 at the second model.  `terms` (K, C): 1, the
     standardised features x_i, then x_i x_j (i <= j).  `offset` (C,): the log-odds that a fixed
-    style gives.  `pooled`: plain, so that the cells of a pair can be taken as one.
+    style gives.  `questions`: the indices that the caller knows them by.  `pooled`: plain, so that the cells of a pair can be taken as one.
     """
 
     models: int
     features: int
-    questions: int
+    questions: np.ndarray
     a: np.ndarray
     b: np.ndarray
     incidence: np.ndarray
@@ -228,7 +241,7 @@ def _design(cells: Cells, style: FixedStyle | None, center: bool) -> _Design:
     return _Design(
         models=cells.models,
         features=len(free),
-        questions=len(questions),
+        questions=questions,
         a=a[edges[:-1]],
         b=b[edges[:-1]],
         incidence=one_hot[a[edges[:-1]]] - one_hot[b[edges[:-1]]],
@@ -296,7 +309,7 @@ def _terms(features: np.ndarray) -> np.ndarray:
 
 
 def _draw_questions(design: _Design, rng: np.random.Generator, size: int) -> _Sample:
-    chances = np.full(design.questions, 1.0 / max(design.questions, 1))
+    chances = np.full(len(design.questions), 1.0 / max(len(design.questions), 1))
     return _of_questions(design, rng.multinomial(len(chances), chances, size).astype(float))
 
 
@@ -358,7 +371,7 @@ def _collected(
 
 
 def _solve_all(design: _Design, anchor: int) -> tuple[np.ndarray, np.ndarray]:
-    sample = _of_questions(design, np.ones((1, design.questions)))
+    sample = _of_questions(design, np.ones((1, len(design.questions))))
     start = np.zeros((1, design.models + design.features))
     return _solve(design, anchor, sample, start, tolerance=1e-7)
 
@@ -387,7 +400,7 @@ def _limits(design: _Design, anchor: int, sample: _Sample) -> np.ndarray:
     """Where the strengths go (R, M): 0 if finite, +inf, -inf, or NaN if nothing places the model.
 
     A plain strength is finite if chains of won or tied battles lead from the model to the anchor
-    and back (Hunter 2004, section 2).  With a ridge any chain of battles is enough.
+    and back (Hunter 2004, assumption 1).  With a ridge any chain of battles is enough.
     """
     beats = np.zeros((len(sample.points), design.models, design.models), dtype=bool)
     beats[:, design.a, design.b] = sample.points[:, :, 0] > 0

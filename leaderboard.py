@@ -1,207 +1,382 @@
-"""From judgments to a board: battles as cells, scores with intervals, as data for whoever shows
-it.
-"""
+"""From battles to a board: scores with their intervals, as data for whoever shows it."""
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import bradley_terry
-from records import Bench, Judgment, model_names, read_judgments, read_styles
+from battles import FEATURES, Battles, Counts, Selection, Styles, read_all_styles, with_features
+from bradley_terry import Cells, DisconnectedError, Fit, FixedStyle, Resample
+from records import Bench, dump_line, read_bytes, write_lines
 from settings import InputError, nearest
-from verdict import Winner, normal_label, outcome
+
+ATTRIBUTES = {
+    "tokens": "token_len",
+    "headers": "header_count",
+    "lists": "list_count",
+    "bold": "bold_count",
+}
+LEVEL = 0.95
+PERMUTATIONS = 2000
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What a set of judgments holds, for the summary under a board."""
+class Method:
+    """How scores are made of battles: the style controlled for, and the bootstrap."""
 
-    judgments: int
-    battles: int
-    games_without_verdict: int
-    left_out: dict[str, int]
-    models_left_out: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Battles:
-    """The weighted battles of a bench: the names of its models, and cells that refer to them."""
-
-    models: tuple[str, ...]
-    questions: tuple[str, ...]
-    baseline: str
-    cells: bradley_terry.Cells
-    counts: Counts
+    control: tuple[str, ...] = ()
+    center: bool = True
+    rounds: int = 100
+    seed: int = 42
+    resample: Resample = "battle"
+    workers: int = 1
 
     @property
-    def anchor(self) -> int:
-        """The index of the baseline."""
-        return self.models.index(self.baseline)
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes of answers that the fit controls for."""
+        return tuple(name for feature in self.control for name in FEATURES[feature])
+
+    def settings(self) -> dict[str, object]:
+        """Return what saved bootstrap results must agree in; workers change nothing."""
+        return {
+            "mode": self.mode,
+            "style_center": "mean" if self.center else "none",
+            "num_rounds": self.rounds,
+            "seed": self.seed,
+            "resample": self.resample,
+            "style": None,
+        }
+
+    @property
+    def mode(self) -> str:
+        """The name of the mode, as part of file names."""
+        names = {
+            (): "plain",
+            ("length", "markdown"): "style_control",
+            ("length",): "length_control",
+            ("markdown",): "markdown_control",
+        }
+        return names[self.control]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model's score, the offsets of its interval from it, and its mean answer length."""
+    """A model's score, the offsets of its interval, its mean answer length and its games."""
 
     model: str
     score: float
     lower: float
     upper: float
     tokens: float | None
+    outcomes: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
 class Board:
-    """The rows of a leaderboard from the best to the last, and what they rest on."""
+    """The rows of a leaderboard from the best to the last, how they were made, and of what."""
 
-    rows: tuple[Row, ...]
-    counts: Counts
-    rounds: int
+    bench: str
+    judges: tuple[str, ...]
+    baseline: str
+    method: Method
     elo: bool
+    rows: tuple[Row, ...]
+    coefficients: Mapping[str, float]
+    counts: Counts
 
 
-@dataclass
-class _Tally:
-    """Judgments as they are turned into cells."""
+@dataclass(frozen=True)
+class Scored:
+    """A fit of battles with its bootstrap: ratings (M,) and (rounds, M)."""
 
-    cells: dict[tuple[str, str], list[int]] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
-    judgments: int = 0
-    undecided: int = 0
+    battles: Battles
+    cells: Cells
+    styles: Styles
+    style: FixedStyle | None
+    fit: Fit
+    samples: np.ndarray
 
 
-def read_battles(
-    bench: Bench, judge: str, baseline: str, *, weight: int = 3, first_game_only: bool = False
-) -> Battles:
-    """Return the battles of a judge's files: `>>` counts `weight` times, `>` and `=` once.
+def score(
+    battles: Battles,
+    bench: Bench,
+    method: Method,
+    style: FixedStyle | None = None,
+    samples: np.ndarray | None = None,
+) -> Scored:
+    """Fit the battles and resample them; `samples` of an earlier run take the bootstrap's place.
 
-    Judgments of the baseline against itself or against another baseline are left out and counted.
-    Raises InputError for a judge without files, or when no battle is left.
+    Raises InputError where style attributes are missing or a model cannot be placed.
     """
-    tally = _Tally()
-    judged = judged_models(bench, judge)
-    for model in judged:
-        for judgment in read_judgments(bench.judgment_file(judge, model), model, judge):
-            _add(tally, judgment, baseline, weight, 1 if first_game_only else 2)
-    if not tally.cells:
+    styles = read_all_styles(bench, battles, method.attributes)
+    cells = with_features(battles, bench, styles) if method.control else battles.cells
+    try:
+        fit = bradley_terry.fit(cells, battles.anchor, style=style, center=method.center)
+    except DisconnectedError as error:
+        names = ", ".join(battles.models[i] for i in error.models)
         raise InputError(
-            f"{bench.judgments(judge)}: no game with a verdict against the baseline '{baseline}'"
-            + "".join(f"; left out: {count} {why}" for why, count in tally.left_out.items())
+            f"no chain of battles between the baseline '{battles.baseline}' and: {names}; "
+            "judge them against it, or name their baseline with --baseline"
+        ) from None
+    if samples is None:
+        samples = bradley_terry.bootstrap(
+            cells,
+            battles.anchor,
+            rounds=method.rounds,
+            seed=method.seed,
+            resample=method.resample,
+            workers=method.workers,
+            style=style,
+            center=method.center,
         )
-    answered = model_names(bench.answers) if bench.answers.is_dir() else []
-    left_out = {model: f"not judged by {judge}" for model in answered}
-    left_out |= {model: "no game with a verdict" for model in judged}
-    return _battles(tally, baseline, left_out)
+    return Scored(battles, cells, styles, style, fit, samples)
 
 
-def judged_models(bench: Bench, judge: str) -> list[str]:
-    """Return the models with judgments of a judge; InputError that names the judges if none."""
-    folder = bench.judgments(judge)
-    names = model_names(folder) if folder.is_dir() else []
-    if not names:
-        there = bench.folder / "model_judgment"
-        judges = sorted(p.name for p in there.iterdir() if p.is_dir()) if there.is_dir() else []
-        known = ", ".join(judges) or "none"
-        raise InputError(f"{folder}: no judgments{nearest(judge, judges)}; judges here: {known}")
-    return names
-
-
-def _add(tally: _Tally, judgment: Judgment, baseline: str, weight: int, games: int) -> None:
-    if judgment.model == baseline:
-        tally.left_out["judgments of the baseline against itself"] += 1
-        return
-    if judgment.baseline not in (None, baseline):
-        tally.left_out[f"judgments against another baseline, {judgment.baseline}"] += 1
-        return
-    tally.judgments += 1
-    counts = [0, 0, 0]
-    for game in range(games):
-        label = judgment.labels[game] if game < len(judgment.labels) else None
-        if label is None or normal_label(label) is None:
-            tally.undecided += 1
-            continue
-        winner, by_far = outcome(label, game)
-        counts[_ROWS[winner]] += weight if by_far else 1
-    if any(counts):
-        tally.cells[judgment.model, judgment.question_id] = counts
-
-
-_ROWS = {Winner.BASELINE: 0, Winner.TIE: 1, Winner.MODEL: 2}
-
-
-def _battles(tally: _Tally, baseline: str, left_out: Mapping[str, str]) -> Battles:
-    """Return cells in an order of their own, whatever the order of the files.
-
-    left_out: the reason for each model of the bench, should it have no cell.
-    """
-    keys = sorted(tally.cells)
-    models = tuple(sorted({model for model, _ in keys} | {baseline}))
-    questions = tuple(sorted({question for _, question in keys}))
-    model_index = {model: i for i, model in enumerate(models)}
-    question_index = {question: i for i, question in enumerate(questions)}
-    counts = np.array([tally.cells[key] for key in keys], dtype=np.int64).T.copy()
-    cells = bradley_terry.Cells(
-        models=len(models),
-        a=np.full(len(keys), model_index[baseline], dtype=np.int32),
-        b=np.array([model_index[model] for model, _ in keys], dtype=np.int32),
-        question=np.array([question_index[question] for _, question in keys], dtype=np.int32),
-        counts=counts,
-    )
-    summary = Counts(
-        judgments=tally.judgments,
-        battles=int(counts.sum()),
-        games_without_verdict=tally.undecided,
-        left_out=dict(tally.left_out),
-        models_left_out={m: why for m, why in left_out.items() if m not in model_index},
-    )
-    return Battles(models, questions, baseline, cells, summary)
-
-
-def mean_tokens(bench: Bench, model: str) -> float | None:
-    """Return the mean number of tokens over a model's whole answer file, None where it is not
-    known.
-    """
-    path = bench.answer_file(model)
-    if not path.exists():
-        return None
-    tokens = [style.tokens for style in read_styles(path).values() if style.tokens is not None]
-    return sum(tokens) / len(tokens) if tokens else None
-
-
-def make_board(
-    battles: Battles, bench: Bench, *, rounds: int, seed: int, elo: bool = False
-) -> Board:
-    """Return the board of a Bradley-Terry fit with the 95 % intervals of a bootstrap.
-
-    Scores are win rates against the baseline in percent, or ratings (baseline 1000) with `elo`.
-    """
-    fit = bradley_terry.fit(battles.cells, battles.anchor)
-    samples = bradley_terry.bootstrap(
-        battles.cells, battles.anchor, rounds=rounds, seed=seed, resample="battle"
-    )
-    ratings = fit.ratings
+def make_board(scored: Scored, selection: Selection, method: Method, *, elo: bool = False) -> Board:
+    """Return the board: win rates against the baseline in percent, or ratings (baseline 1000)."""
+    battles, ratings, samples = scored.battles, scored.fit.ratings, scored.samples
     if not elo:
         ratings = bradley_terry.win_rates(ratings, battles.anchor)
         samples = bradley_terry.win_rates(samples, battles.anchor)
-    lower, upper = bradley_terry.interval(samples)
+    lower, upper = bradley_terry.interval(samples, LEVEL)
     rows = [
         Row(
-            model,
-            float(ratings[i]),
-            _offset(lower[i], ratings[i]),
-            _offset(upper[i], ratings[i]),
-            mean_tokens(bench, model),
+            model=model,
+            score=float(ratings[i]),
+            lower=_offset(lower[i], ratings[i]),
+            upper=_offset(upper[i], ratings[i]),
+            tokens=scored.styles.tokens.get(model),
+            outcomes=None if battles.outcomes is None else battles.outcomes[model],
         )
         for i, model in enumerate(battles.models)
     ]
     rows.sort(key=lambda row: (-row.score, row.model))
-    return Board(tuple(rows), battles.counts, rounds, elo)
+    names = [ATTRIBUTES[attribute] for attribute in method.attributes]
+    return Board(
+        bench=selection.bench.name,
+        judges=selection.judges,
+        baseline=battles.baseline,
+        method=method,
+        elo=elo,
+        rows=tuple(rows),
+        coefficients=dict(zip(names, scored.fit.coefficients.tolist(), strict=True)),
+        counts=battles.counts,
+    )
 
 
 def _offset(end: float, score: float) -> float:
     """Return how far an interval's end is from the score; 0 where both are the same infinity."""
     return 0.0 if end == score else float(end - score)
+
+
+# Two models
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference of two models' scores, in points of win rate, over the questions both have."""
+
+    first: str
+    second: str
+    difference: float
+    lower: float
+    upper: float
+    p_value: float
+    detectable: float
+    questions: int
+
+
+def compare(scored: Scored, method: Method, first: str, second: str) -> Comparison:
+    """Compare two models: interval by resampled questions, p-value by a paired permutation test.
+
+    The test exchanges the judgments of the two on each question with even chances and fits both
+    again at the style coefficients of the full fit. `detectable` is the difference that a
+    two-sided test at 5 % finds with a power of 80 %: 2.80 standard errors.
+    """
+    battles, names = scored.battles, scored.battles.models
+    for name in (first, second):
+        if name not in names:
+            raise InputError(f"--compare: no battles of '{name}'{nearest(name, names)}")
+    pair = (names.index(first), names.index(second))
+    rates = bradley_terry.win_rates(scored.fit.ratings, battles.anchor)
+    rounds = bradley_terry.bootstrap(
+        scored.cells,
+        battles.anchor,
+        rounds=max(method.rounds, 1000),
+        seed=method.seed,
+        resample="question",
+        workers=method.workers,
+        style=scored.style,
+        center=method.center,
+    )
+    samples = bradley_terry.win_rates(rounds, battles.anchor)
+    differences = samples[:, pair[0]] - samples[:, pair[1]]
+    difference = float(rates[pair[0]] - rates[pair[1]])
+    lower, upper = bradley_terry.interval(differences[:, None], LEVEL)[:, 0]
+    p_value, questions = _permutation_test(scored, pair, method.seed)
+    return Comparison(
+        first=first,
+        second=second,
+        difference=difference,
+        lower=float(lower),
+        upper=float(upper),
+        p_value=p_value,
+        detectable=2.80 * float(np.nanstd(differences)),
+        questions=questions,
+    )
+
+
+def _permutation_test(scored: Scored, pair: tuple[int, int], seed: int) -> tuple[float, int]:
+    """Return the p-value of the difference of a pair, and the number of questions both have."""
+    cells = scored.cells
+    mine = np.isin(cells.a, pair) != np.isin(cells.b, pair)
+    model = np.where(np.isin(cells.a, pair), cells.a, cells.b)
+    first, second = (cells.question[mine & (model == i)] for i in pair)
+    common = np.intersect1d(first, second)
+    if not len(common):
+        raise InputError("--compare: the two models have no judged question in common")
+    kept = np.flatnonzero(mine & np.isin(cells.question, common))
+    both = _with_exchanged(cells, kept, pair, common)
+    rng = np.random.default_rng(seed)
+    exchanged = np.vstack(
+        [np.zeros((1, len(common))), rng.integers(0, 2, (PERMUTATIONS, len(common)))]
+    )
+    differences = [
+        _difference(both, scored, pair, np.hstack([1 - part, part]))
+        for part in np.array_split(exchanged, -(-len(exchanged) * len(kept) // 1_000_000))
+    ]
+    observed, *permuted = np.abs(np.concatenate(differences))
+    at_least = int((np.array(permuted) >= observed - 1e-9).sum())
+    return (1 + at_least) / (1 + PERMUTATIONS), len(common)
+
+
+def _with_exchanged(
+    cells: Cells, kept: np.ndarray, pair: tuple[int, int], common: np.ndarray
+) -> Cells:
+    """Return the pair's cells twice: as they are on questions 0..Q-1, exchanged on Q..2Q-1."""
+    swap = np.arange(cells.models)
+    swap[list(pair)] = pair[::-1]
+    question = np.searchsorted(common, cells.question[kept])
+    return Cells(
+        models=cells.models,
+        a=np.concatenate([cells.a[kept], swap[cells.a[kept]]]),
+        b=np.concatenate([cells.b[kept], swap[cells.b[kept]]]),
+        question=np.concatenate([question, question + len(common)]),
+        counts=np.tile(cells.counts[:, kept], 2),
+        features=None if cells.features is None else np.tile(cells.features[:, kept], 2),
+    )
+
+
+def _difference(
+    cells: Cells, scored: Scored, pair: tuple[int, int], times: np.ndarray
+) -> np.ndarray:
+    """Return the difference of the pair's win rates (R,), each question taken `times` (R, Q)."""
+    fixed = None
+    if cells.features is not None:
+        fixed = FixedStyle(scored.fit.coefficients, scored.fit.mean, scored.fit.scale)
+    anchor = scored.battles.anchor
+    ratings = bradley_terry.reweighted(cells, anchor, times, style=fixed)
+    rates = bradley_terry.win_rates(ratings, anchor)
+    return np.asarray(rates[:, pair[0]] - rates[:, pair[1]])
+
+
+# Saved results, each with a side file that says what made it
+
+
+def save_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write the side file of a saved result."""
+    text = json.dumps(settings, ensure_ascii=False, indent=2) + "\n"
+    write_lines(path.with_suffix(".settings.json"), [text.encode()])
+
+
+def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Raise InputError where a saved result was made with other settings; v0.1's have no side
+    file.
+    """
+    side = path.with_suffix(".settings.json")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; run without the flag that loads it first")
+    if not side.exists():
+        return
+    try:
+        saved = json.loads(read_bytes(side, "settings"))
+        differing = {k: v for k, v in settings.items() if saved.get(k) != v}
+    except (ValueError, AttributeError):
+        raise InputError(f"{side}: not the settings of a saved result; delete it") from None
+    for key, value in differing.items():
+        raise InputError(f"{path}: made with {key} = {saved.get(key)}, not {value}; make it again")
+
+
+def save_bootstrap(scored: Scored, path: Path) -> None:
+    """Write one line a round: each model's rating, null where a resample does not place it."""
+    write_lines(
+        path,
+        (
+            dump_line(
+                {
+                    model: rating if np.isfinite(rating) else None
+                    for model, rating in zip(scored.battles.models, ratings, strict=True)
+                }
+            )
+            for ratings in scored.samples.tolist()
+        ),
+    )
+
+
+def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
+    """Return ratings (rounds, M) of a file that `save_bootstrap` or the v0.1 program wrote.
+
+    They are anchored anew: v0.1 anchors one model only. Raises InputError where a model is missing.
+    """
+    rounds: list[list[float]] = []
+    for number, raw in enumerate(read_bytes(path, "bootstrap results").splitlines(), start=1):
+        try:
+            line = json.loads(raw)
+            rounds.append([_rating(line[model]) for model in battles.models])
+        except KeyError as error:
+            raise InputError(f"{path}:{number}: no rating of the model {error}") from None
+        except (ValueError, TypeError):
+            raise InputError(f"{path}:{number}: not a round of ratings") from None
+    if not rounds:
+        raise InputError(f"{path}: holds no round")
+    ratings = np.array(rounds)
+    anchored = ratings - ratings[:, [battles.anchor]] + bradley_terry.ANCHOR_RATING
+    return np.asarray(anchored)
+
+
+def _rating(value: Any) -> float:
+    return np.nan if value is None else float(value)
+
+
+def save_style(scored: Scored, method: Method, path: Path) -> None:
+    """Write the style coefficients of a fit and the standardisation they belong to."""
+    fit = scored.fit
+    style = {
+        "attributes": [ATTRIBUTES[name] for name in method.attributes],
+        "coefficients": fit.coefficients.tolist(),
+        "mean": fit.mean.tolist(),
+        "scale": fit.scale.tolist(),
+    }
+    save = json.dumps(style, indent=2) + "\n"
+    write_lines(path, [save.encode()])
+
+
+def load_style(path: Path, method: Method) -> FixedStyle:
+    """Return the style of an earlier fit; InputError if it is of other attributes."""
+    try:
+        data = json.loads(read_bytes(path, "style coefficients"))
+        parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
+        attributes = data["attributes"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: not a file of style coefficients") from None
+    wanted = [ATTRIBUTES[name] for name in method.attributes]
+    shapes = {part.shape for part in parts}
+    if attributes != wanted or shapes != {(len(wanted),)} or not np.isfinite(parts).all():
+        raise InputError(f"{path}: style coefficients of {attributes}, not of {wanted}")
+    return FixedStyle(*parts)

@@ -93,6 +93,12 @@ def model_names(folder: Path) -> list[str]:
 # Reading
 
 
+def known_benches(data_dir: Path) -> str:
+    """Return the names of the benches in a data folder, for a message."""
+    folders = (path for path in data_dir.glob("*/") if path.is_dir())
+    return ", ".join(sorted(path.name for path in folders)) or "none"
+
+
 @dataclass(frozen=True)
 class Question:
     """A prompt of one or more user turns."""
@@ -111,7 +117,7 @@ class Answer:
     choices: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Style:
     """What is known of an answer's form: tokens, and the counts of its markdown."""
 
@@ -122,7 +128,7 @@ class Style:
     bold: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Judgment:
     """The labels of the games of one question; None is a game without a verdict or not played."""
 
@@ -135,6 +141,15 @@ class Judgment:
 
 class _Text(msgspec.Struct):
     content: str
+
+
+class BattleLine(msgspec.Struct):
+    """A line of a saved battle file: one weighted battle."""
+
+    question_id: str
+    model_a: str
+    model_b: str
+    winner: str
 
 
 class IdLine(msgspec.Struct):
@@ -326,8 +341,7 @@ def read_questions(bench: Bench) -> list[Question]:
     """Return the questions of a bench in the order of the file; InputError if there are none."""
     path = bench.questions
     if not path.exists():
-        known = sorted(p.parent.name for p in bench.data_dir.glob("*/question.jsonl"))
-        raise InputError(f"{path}: no such file; benches here: {', '.join(known) or 'none'}")
+        raise InputError(f"{path}: no such file; benches here: {known_benches(bench.data_dir)}")
     questions = _read_by_id(path, _QuestionLine, "a question", _question, lambda q: q.id)
     if not questions:
         raise InputError(f"{path}: holds no question")

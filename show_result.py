@@ -1,6 +1,7 @@
 """Prints the leaderboard of a bench: Bradley-Terry win rates against the baseline, with intervals.
 
     python show_result.py
+    python show_result.py --style-control --num-rounds 1000 --resample question
     python show_result.py --bench-name demo-v0.1 --judge-name smollm2-judge --baseline smollm2-base
 
 Without flags bench, judge and baseline are those of config/judge_config.yaml.
@@ -9,23 +10,43 @@ Without flags bench, judge and baseline are those of config/judge_config.yaml.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import datetime
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
 from records import Bench  # noqa: E402
-from settings import positive, read_judge_config, script  # noqa: E402
+from settings import InputError, OutputError, positive, read_judge_config, script, warn  # noqa: E402
+
+if TYPE_CHECKING:
+    from battles import Battles, Selection
+    from leaderboard import Board, Method, Scored
+
+MANY_BATTLES = 1_000_000
+CONTROLS = {
+    "style_control": ("length", "markdown"),
+    "length_control_only": ("length",),
+    "markdown_control_only": ("markdown",),
+}
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
+    _add_selection_flags(parser.add_argument_group("what is counted").add_argument)
+    _add_method_flags(parser)
+    _add_output_flags(parser.add_argument_group("what comes out").add_argument)
+    return parser.parse_args(argv)
+
+
+def _add_selection_flags(add: Callable[..., object]) -> None:
     add(
         "--setting-file",
         "--config-file",
@@ -35,45 +56,292 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
-    add("--judge-name", help="judge (default: the setting file's)")
-    add("--baseline", help="baseline model, score 50 (default: the setting file's)")
+    add(
+        "--judge-name",
+        "--judge-names",
+        "-j",
+        nargs="+",
+        metavar="JUDGE",
+        help="judge; the battles of several are pooled (default: the setting file's)",
+    )
+    add(
+        "--baseline",
+        action="append",
+        help="baseline model; repeatable, the first has score 50 (default: the setting file's)",
+    )
+    add(
+        "--category",
+        "-c",
+        nargs="+",
+        default=[],
+        help="only questions of these categories or clusters (default: all)",
+    )
     add(
         "--weight", type=positive, default=3, help="battles that `>>` counts (default: %(default)s)"
     )
-    add("--num-rounds", type=positive, default=100, help="bootstrap rounds (default: %(default)s)")
-    add("--seed", type=int, default=42, help="seed of the bootstrap (default: %(default)s)")
     add(
         "--first-game-only",
         action="store_true",
         help="leave out the games with swapped places (default: False)",
     )
     add(
+        "--missing",
+        choices=("ignore", "loss"),
+        default="ignore",
+        help="what a question without a judgment of a model counts (default: %(default)s)",
+    )
+    add(
+        "--load-battles",
+        nargs="?",
+        type=Path,
+        const=Path("arena_hard_battles.jsonl"),
+        metavar="FILE",
+        help="read saved battles in place of judgments (default: no; without FILE, those that the "
+        "last run saved in the data folder)",
+    )
+
+
+def _add_method_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how scores are made")
+    add = group.add_argument
+    control = group.add_mutually_exclusive_group()
+    for name, features in CONTROLS.items():
+        control.add_argument(
+            f"--{name.replace('_', '-')}",
+            action="store_true",
+            help=f"control for {' and '.join(features)} of the answers (default: False)",
+        )
+    control.add_argument(
+        "--control-features",
+        "-f",
+        nargs="+",
+        choices=("length", "markdown"),
+        help="control for these features of the answers (default: none)",
+    )
+    add(
+        "--style-center",
+        choices=("mean", "none"),
+        default="mean",
+        help="what style features are measured from: their mean over all battles, as published "
+        "boards do, or equal style (default: %(default)s)",
+    )
+    add(
+        "--style-coefficients",
+        type=Path,
+        metavar="FILE",
+        help="use the style coefficients of this JSON file; if it is not there, write those of "
+        "this fit to it (default: fit them anew)",
+    )
+    add("--num-rounds", type=positive, default=100, help="bootstrap rounds (default: %(default)s)")
+    add("--seed", type=int, default=42, help="seed of all that is drawn (default: %(default)s)")
+    add(
+        "--resample",
+        choices=("battle", "question"),
+        default="battle",
+        help="what the bootstrap draws; the battles of a question are not independent, so only "
+        "`question` gives honest intervals (default: %(default)s, as published boards do)",
+    )
+    add(
+        "--workers",
+        type=positive,
+        default=2,
+        help="threads of the bootstrap (default: %(default)s)",
+    )
+    add(
+        "--load-bootstrap",
+        nargs="?",
+        type=Path,
+        const=Path("bootstrapping_results.jsonl"),
+        metavar="FILE",
+        help="read saved bootstrap results in place of drawing (default: no; without FILE, those "
+        "that the last run saved in the data folder)",
+    )
+
+
+def _add_output_flags(add: Callable[..., object]) -> None:
+    add(
         "--show-elo",
         action="store_true",
         help="print ratings, the baseline's being 1000, for win rates (default: False)",
     )
-    return parser.parse_args(argv)
+    add(
+        "--full-stats",
+        action="store_true",
+        help="print each model's games by outcome as well (default: False)",
+    )
+    add(
+        "--compare",
+        nargs=2,
+        metavar=("MODEL", "OTHER"),
+        help="print the difference of two models with its interval and p-value (default: none)",
+    )
+    folder = "leaderboard/, named by bench, judge and mode"
+    add("--output", action="store_true", help=f"write a CSV file to {folder} (default: False)")
+    for form in ("json", "markdown", "html"):
+        add(
+            f"--{form}",
+            nargs="?",
+            type=Path,
+            const=Path(),
+            metavar="FILE",
+            help=f"write the board as {form.upper()} to FILE, or to {folder} (default: no)",
+        )
+    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg (default: no)")
+    add(
+        "--save-battles",
+        action="store_true",
+        help=f"save the battles even if they are over {MANY_BATTLES:,} (default: False)",
+    )
+
+
+def _selection(args: argparse.Namespace) -> Selection:
+    from battles import Selection
+
+    bench_name, judges, baselines = args.bench_name, args.judge_name, args.baseline
+    if not (bench_name and judges and baselines):
+        config = read_judge_config(args.setting_file)
+        bench_name = bench_name or config.bench_name
+        judges = judges or [config.judge_model]
+        baselines = baselines or [config.baseline_model]
+    return Selection(
+        bench=Bench(args.data_dir, bench_name),
+        judges=tuple(dict.fromkeys(judges)),
+        baselines=tuple(dict.fromkeys(baselines)),
+        weight=args.weight,
+        first_game_only=args.first_game_only,
+        categories=tuple(dict.fromkeys(args.category)),
+        missing=args.missing,
+    )
+
+
+def _method(args: argparse.Namespace) -> Method:
+    from leaderboard import Method
+
+    chosen = [features for name, features in CONTROLS.items() if getattr(args, name)]
+    control = tuple(sorted(set(args.control_features or []))) or (chosen[0] if chosen else ())
+    if not control and (args.style_coefficients or args.style_center != "mean"):
+        raise InputError("--style-coefficients and --style-center need --style-control")
+    return Method(
+        control=control,
+        center=args.style_center == "mean",
+        rounds=args.num_rounds,
+        seed=args.seed,
+        resample=args.resample,
+        workers=args.workers,
+    )
+
+
+def _read_or_load_battles(args: argparse.Namespace, selection: Selection) -> Battles:
+    """Return the battles, and save them for a later run if they were read from judgments."""
+    import battles as module
+    from leaderboard import check_settings, save_settings
+
+    if args.load_battles:
+        path = _saved_file(args.load_battles, args.data_dir)
+        check_settings(path, selection.settings())
+        return module.load_battles(path, selection)
+    battles = module.read_battles(selection)
+    if battles.counts.battles <= MANY_BATTLES or args.save_battles:
+        with _kept_if_possible():
+            path = args.data_dir / "arena_hard_battles.jsonl"
+            module.save_battles(battles, path)
+            save_settings(path, selection.settings())
+    return battles
+
+
+@contextlib.contextmanager
+def _kept_if_possible() -> Iterator[None]:
+    """Warn where a result cannot be saved for a later run: the board is printed all the same."""
+    try:
+        yield
+    except OutputError as error:
+        warn(f"{error}; nothing is saved for --load-battles or --load-bootstrap")
+
+
+def _saved_file(path: Path, data_dir: Path) -> Path:
+    """Return the path as given, or the data folder's file where only the flag was given."""
+    return data_dir / path if path in _DEFAULT_FILES and not path.exists() else path
+
+
+_DEFAULT_FILES = (Path("arena_hard_battles.jsonl"), Path("bootstrapping_results.jsonl"))
+
+
+def _score(
+    args: argparse.Namespace, selection: Selection, method: Method, battles: Battles
+) -> Scored:
+    """Fit and resample the battles, or take the samples of an earlier run; save what was drawn."""
+    import leaderboard as board
+
+    style, made = None, selection.settings() | method.settings()
+    file = args.style_coefficients
+    if file and file.exists():
+        style = board.load_style(file, method)
+        made["style"] = style.coefficients.tolist()
+        print(f"style coefficients fixed by {file}")
+    samples = None
+    if args.load_bootstrap:
+        path = _saved_file(args.load_bootstrap, args.data_dir)
+        board.check_settings(path, made)
+        samples = board.load_bootstrap(path, battles)
+    scored = board.score(battles, selection.bench, method, style, samples)
+    if samples is None:
+        with _kept_if_possible():
+            path = args.data_dir / "bootstrapping_results.jsonl"
+            board.save_bootstrap(scored, path)
+            board.save_settings(path, made)
+    if file and style is None:
+        board.save_style(scored, method, file)
+        print(f"style coefficients written to {file}")
+    return scored
+
+
+def _write_files(args: argparse.Namespace, board: Board) -> list[Path]:
+    """Write the files asked for, and return their paths."""
+    import report
+    from records import write_lines
+
+    today = datetime.date.today()
+    folder, stem = Path("leaderboard"), report.file_stem(board)
+    csv_file = folder / f"arena_hard_leaderboard_{today:%Y%m%d}_{stem}.csv"
+    wanted: list[tuple[Path | None, Callable[[], str]]] = [
+        (csv_file if args.output else None, lambda: report.board_csv(board, today)),
+        (args.json, lambda: report.board_json(board)),
+        (args.markdown, lambda: report.board_markdown(board)),
+        (args.html, lambda: report.board_html(board)),
+    ]
+    written = []
+    for suffix, (path, text) in zip(("csv", "json", "md", "html"), wanted, strict=True):
+        if path is not None:
+            path = folder / f"{stem}.{suffix}" if path == Path() else path
+            write_lines(path, [text().encode("utf-8", "surrogatepass")])
+            written.append(path)
+    if args.plot:
+        report.save_plot(board, args.plot)
+        written.append(args.plot)
+    return written
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the leaderboard; see the flags."""
     args = _arguments(argv)
-    from leaderboard import make_board, read_battles
-    from report import board_lines, summary_lines
+    import report
+    from leaderboard import compare, make_board
 
-    bench_name, judge, baseline = args.bench_name, args.judge_name, args.baseline
-    if None in (bench_name, judge, baseline):
-        config = read_judge_config(args.setting_file)
-        bench_name = bench_name or config.bench_name
-        judge = judge or config.judge_model
-        baseline = baseline or config.baseline_model
-    bench = Bench(args.data_dir, bench_name)
-    battles = read_battles(
-        bench, judge, baseline, weight=args.weight, first_game_only=args.first_game_only
-    )
-    board = make_board(battles, bench, rounds=args.num_rounds, seed=args.seed, elo=args.show_elo)
-    print("\n".join([*board_lines(board), "", *summary_lines(board)]))
+    selection, method = _selection(args), _method(args)
+    battles = _read_or_load_battles(args, selection)
+    if args.full_stats and battles.outcomes is None:
+        raise InputError("--full-stats: a battle file does not hold the games; use the judgments")
+    scored = _score(args, selection, method, battles)
+    board = make_board(scored, selection, method, elo=args.show_elo)
+    lines = [*report.board_lines(board)]
+    if args.full_stats:
+        lines += ["", *report.stats_lines(board)]
+    if args.compare:
+        lines += ["", *report.comparison_lines(compare(scored, method, *args.compare))]
+    print("\n".join([*lines, "", *report.summary_lines(board)]))
+    for path in _write_files(args, board):
+        print(f"written: {path}")
     return 0
 
 

@@ -465,7 +465,7 @@ def test_a_battle_resample_holds_as_many_battles_as_the_data(features):
     cells = random_cells(8, features=features)
     design = bt._design(cells, None, center=True)
     sample = bt._draw_battles(design, np.random.default_rng(0), 400)
-    whole = bt._of_questions(design, np.ones((1, design.questions)))
+    whole = bt._of_questions(design, np.ones((1, len(design.questions))))
     total = cells.counts.sum()
     assert sample.by_pair.sum(axis=1).tolist() == [total] * 400
     assert sample.battles.sum(axis=1).tolist() == [total] * 400

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from conftest import Workspace
 
-from leaderboard import Board, Row, make_board, mean_tokens, read_battles
+from battles import Selection, read_battles
+from leaderboard import Board, Method, Row, make_board
+from leaderboard import score as score_battles
 from records import Bench
 from settings import InputError
 
@@ -38,8 +40,11 @@ def add_judgments(
 def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) -> Board:
     elo = options.pop("elo", False)
     folder = Bench(bench.root / "data", bench.name)
-    battles = read_battles(folder, "judge", options.pop("baseline", "base"), **options)
-    return make_board(battles, folder, rounds=rounds, seed=seed, elo=elo)
+    selection = Selection(folder, ("judge",), (options.pop("baseline", "base"),), **options)
+    method = Method(rounds=rounds, seed=seed)
+    return make_board(
+        score_battles(read_battles(selection), folder, method), selection, method, elo=elo
+    )
 
 
 def rows(bench: Workspace, **options: Any) -> dict[str, Row]:
@@ -262,7 +267,9 @@ class TestOrder:
 class TestMeanTokens:
     def mean(self, bench: Workspace, records: list[dict[str, Any]]) -> float | None:
         bench.write(bench.data / "model_answer/tiny.jsonl", records)
-        return mean_tokens(Bench(bench.root / "data", bench.name), "tiny")
+        bench.add_answers("base", {})
+        add_judgments(bench, "tiny", [judgment("q1", "A=B")])
+        return rows(bench)["tiny"].tokens
 
     def test_it_is_that_of_the_whole_answer_file(self, bench: Workspace) -> None:
         lengths = {"q1": 10, "q2": 11, "never judged": 30}
@@ -285,7 +292,7 @@ class TestMeanTokens:
 
     def test_without_lengths_or_without_a_file_there_is_none(self, bench: Workspace) -> None:
         assert self.mean(bench, [{"question_id": "q1", "choices": []}]) is None
-        assert mean_tokens(Bench(bench.root / "data", bench.name), "nobody") is None
+        assert rows(bench)["base"].tokens is None
 
 
 class TestErrors:
@@ -304,7 +311,7 @@ class TestErrors:
         add_judgments(bench, "base", [judgment("q1", "A=B", "A=B")])
         with pytest.raises(InputError) as error:
             board(bench)
-        assert "no game with a verdict" in str(error.value)
+        assert "none of 4 games has a verdict" in str(error.value)
         assert "1 judgments of the baseline against itself" in str(error.value)
 
     @pytest.mark.parametrize(

@@ -116,6 +116,10 @@ WRONG: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
         entry(endpoints=[{"api_base": NOWHERE, "api_key": "${NO_SUCH_KEY}"}]),
         [f"{SERVERS}: tiny: endpoints[0]", "api_key", "NO_SUCH_KEY is not set"],
     ),
+    "a variable of the body that is not set": (
+        entry(extra_body={"a": ["${NO_SUCH_KEY}"]}),
+        [f"{SERVERS}: tiny: extra_body", "NO_SUCH_KEY is not set"],
+    ),
     "a list for the file": (raw(SETTINGS, "- a\n- b\n"), [f"{SETTINGS}: expected a mapping"]),
     "an empty file": (raw(SETTINGS, "# nothing\n"), [f"{SETTINGS}: expected a mapping"]),
     "broken YAML": (
@@ -219,18 +223,19 @@ class TestUnknownKeys:
 
 
 class TestValues:
-    def test_variables_are_filled_from_the_environment_at_any_depth(
+    def test_variables_are_filled_from_the_environment(
         self, house: Workspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("MY_KEY", "k1")
         monkeypatch.setenv("MY_HOST", "h1")
         address = {"api_base": "http://${MY_HOST}:${MY_PORT}/v1", "api_key": "${MY_KEY}"}
         monkeypatch.setenv("MY_PORT", "80")
-        house.add_model("tiny", "", endpoints=[address], extra_body={"a": [{"b": "${MY_KEY}!"}]})
+        headers = {"x-key": "${MY_KEY}!"}
+        house.add_model("tiny", "", endpoints=[address], extra_headers=headers)
         model = read_model_config(Path(SERVERS), "tiny")
         assert model.endpoints[0].api_base == "http://h1:80/v1"
         assert model.endpoints[0].api_key == "k1"
-        assert model.extra_body == {"a": [{"b": "k1!"}]}
+        assert model.extra_headers == {"x-key": "k1!"}
 
     def test_prompts_and_patterns_stay_literal(self, house: Workspace) -> None:
         text = "Cost: $5, ${NO_SUCH_VARIABLE}, {question_1}"

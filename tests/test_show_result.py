@@ -42,6 +42,16 @@ def scores(stdout: str) -> dict[str, str]:
     return {name.strip(): score.split(":")[1].strip() for name, score, *_ in parts}
 
 
+DEPENDENT = (
+    "The intervals treat the games of a question as independent, which makes them too narrow; "
+    "--resample question does not."
+)
+DIFFERENT = (
+    "warning: the models were judged on different questions, so their scores do not compare "
+    "fairly; judge what is missing, or count it as lost with --missing loss"
+)
+
+
 class TestLines:
     @pytest.fixture(autouse=True)
     def models_without_doubt(self, bench: Workspace) -> None:
@@ -69,6 +79,7 @@ class TestLines:
             "| average #tokens: n/a\n"
             "\n"
             "6 judgments, 20 weighted battles, 0 games without verdict\n"
+            "questions judged: 2 for each model\n" + DEPENDENT + "\n"
         )
 
     def test_ratings_are_whole_numbers(self, bench: Workspace) -> None:
@@ -104,10 +115,13 @@ class TestLines:
         done = bench.run(SCRIPT, *flags(), check=0)
         assert done.stdout.split("\n\n")[1].splitlines() == [
             "8 judgments, 21 weighted battles, 3 games without verdict",
+            f"questions judged: {LONG_NAME} 2, champion 2, loser 2, tiny 1",
+            DIFFERENT,
             "left out: 1 judgments against another baseline, other",
             "left out: 1 judgments of the baseline against itself",
             "left out: undecided: no game with a verdict",
             "left out: unjudged: not judged by judge",
+            DEPENDENT,
         ]
 
     def test_the_same_data_gives_the_same_output(self, bench: Workspace) -> None:
@@ -196,7 +210,7 @@ class TestErrors:
 
     def test_an_unknown_baseline(self, bench: Workspace) -> None:
         line = self.error(bench, *flags(baseline="bsae"))
-        assert "'bsae'" in line and "another baseline, base" in line
+        assert "'bsae'" in line and "nearest known name: 'base'" in line
 
     def test_an_unknown_baseline_of_judgments_that_name_none(self, bench: Workspace) -> None:
         """Else a misspelt name would stand on the board with a score of 50."""

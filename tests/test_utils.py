@@ -86,7 +86,7 @@ def wired(stage: Stage) -> Story:
     azure = {"api_base": api.url, "api_key": "key-of-entry", "api_version": "2024-06-01"}
     extra = {"extra_headers": {"x-route": "blue"}, "system_prompt": "Be brief."}
     bench.add_model("open", api.v1, extra_body={"top_p": 0.5, "guided": {"a": 1}}, **extra)
-    bench.add_model("proxied", api.v1, extra_body={"metadata": {"token": "${MY_TOKEN}"}})
+    bench.add_model("proxied", api.v1, extra_body={"keys": [{"mine": "${MY_TOKEN}"}]})
     bench.add_model("azure", "", api_type="azure", endpoints=[azure])
     bench.add_model("azure-env", "", api_type="azure", endpoints=[{"api_base": api.url}])
     claude = {"api_type": "anthropic", "temperature": 0.3, "max_tokens": 64000}
@@ -242,7 +242,7 @@ class TestKeys:
 
     def test_nor_are_those_that_a_request_needs_in_its_body(self, wired: Story) -> None:
         (call,) = wired.calls("proxied")
-        assert call.body is not None and call.body["metadata"] == {"token": ENVIRONMENT["MY_TOKEN"]}
+        assert call.body is not None and call.body["keys"] == [{"mine": ENVIRONMENT["MY_TOKEN"]}]
         assert ENVIRONMENT["MY_TOKEN"] not in json.dumps(wired.bench.answers("proxied"))
 
 

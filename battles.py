@@ -1,0 +1,472 @@
+"""From judgments (or a saved battle file) to weighted battles: cells that name models and
+questions.
+
+A judgment has up to two games; a label is one battle, `>>` counts as `weight` of them. The battles
+of a judgment differ only in their outcome, so they are kept as one cell with counts.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from bradley_terry import Cells
+from records import (
+    BattleLine,
+    Bench,
+    Judgment,
+    Style,
+    decode_lines,
+    known_benches,
+    model_names,
+    read_judgments,
+    read_questions,
+    read_styles,
+    write_lines,
+)
+from settings import InputError, nearest
+from verdict import Winner, normal_label, outcome
+
+FEATURES: dict[str, tuple[str, ...]] = {
+    "length": ("tokens",),
+    "markdown": ("headers", "lists", "bold"),
+}
+OUTCOMES = ("big wins", "small wins", "ties", "small losses", "big losses")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which judgments make a board; the first baseline is its anchor."""
+
+    bench: Bench
+    judges: tuple[str, ...]
+    baselines: tuple[str, ...]
+    weight: int = 3
+    first_game_only: bool = False
+    categories: tuple[str, ...] = ()
+    missing: str = "ignore"
+
+    def settings(self) -> dict[str, object]:
+        """Return what a saved battle file must agree in."""
+        return {
+            "bench": self.bench.name,
+            "judges": list(self.judges),
+            "baselines": list(self.baselines),
+            "weight": self.weight,
+            "first_game_only": self.first_game_only,
+            "categories": list(self.categories),
+            "missing": self.missing,
+        }
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the battles come from: counts for the lines under a board."""
+
+    judgments: int
+    battles: int
+    games_without_verdict: int
+    left_out: Mapping[str, int]
+    models_left_out: Mapping[str, str]
+    judged: Mapping[str, int]
+    questions: int | None
+    same_questions: bool
+
+
+@dataclass(frozen=True)
+class Battles:
+    """Weighted battles as cells, with the names that their indices stand for, both sorted.
+
+    `outcomes`: for each model the number of games by OUTCOMES, None where they are not known.
+    """
+
+    models: tuple[str, ...]
+    questions: tuple[str, ...]
+    baseline: str
+    cells: Cells
+    outcomes: Mapping[str, tuple[int, ...]] | None
+    counts: Counts
+
+    @property
+    def anchor(self) -> int:
+        """The index of the baseline that the scores refer to."""
+        return self.models.index(self.baseline)
+
+
+class _Index(dict[str, int]):
+    """Numbers names in the order in which they are first met."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = len(self)
+        return self[name]
+
+
+@dataclass
+class _Columns:
+    """Cells while they are read, column by column: compact, whatever their number."""
+
+    models: _Index = field(default_factory=_Index)
+    questions: _Index = field(default_factory=_Index)
+    a: array[int] = field(default_factory=lambda: array("i"))
+    b: array[int] = field(default_factory=lambda: array("i"))
+    question: array[int] = field(default_factory=lambda: array("i"))
+    counts: array[int] = field(default_factory=lambda: array("i"))
+    outcomes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    baselines: set[str] = field(default_factory=set)
+    judgments: int = 0
+    undecided: int = 0
+
+    def add(self, a: str, b: str, question: str, counts: Sequence[int]) -> None:
+        """Add a cell of `a` against `b`: wins of a, ties, wins of b."""
+        self.a.append(self.models[a])
+        self.b.append(self.models[b])
+        self.question.append(self.questions[question])
+        self.counts.extend(counts)
+
+
+# From judgments
+
+
+def read_battles(selection: Selection) -> Battles:
+    """Return the battles of the judges' files, all judges pooled.
+
+    What cannot count (the baseline against itself, another baseline, a question of another
+    category) is left out and counted. Raises InputError for an unknown judge or category, and when
+    no battle is left.
+    """
+    columns = _Columns()
+    wanted = _wanted_questions(selection)
+    judged: set[str] = set()
+    for judge in selection.judges:
+        for model in judged_models(selection.bench, judge):
+            judged.add(model)
+            path = selection.bench.judgment_file(judge, model)
+            for judgment in read_judgments(path, model, judge):
+                if wanted is None or judgment.question_id in wanted:
+                    _add(columns, judgment, selection)
+    _check_baselines(columns, selection)
+    if not columns.a:
+        raise InputError(_nothing_left(columns, selection))
+    reasons = _reasons(columns, selection, judged)
+    if selection.missing == "loss":
+        _add_missing(columns, wanted, selection)
+    return _battles(columns, selection, reasons, wanted)
+
+
+def _check_baselines(columns: _Columns, selection: Selection) -> None:
+    """Raise InputError for a baseline that neither an answer file nor a judgment knows."""
+    bench = selection.bench
+    known = columns.baselines | set(model_names(bench.answers) if bench.answers.is_dir() else [])
+    for baseline in selection.baselines:
+        if known and baseline not in known:
+            near = nearest(baseline, known)
+            raise InputError(f"{bench.folder}: no model '{baseline}', the baseline{near}")
+
+
+def judged_models(bench: Bench, judge: str) -> list[str]:
+    """Return the models with judgments of a judge; InputError that names the judges if none."""
+    if not bench.folder.is_dir():
+        known = known_benches(bench.data_dir)
+        raise InputError(f"{bench.folder}: no such bench; benches here: {known}")
+    folder = bench.judgments(judge)
+    names = model_names(folder) if folder.is_dir() else []
+    if not names:
+        there = bench.folder / "model_judgment"
+        judges = sorted(p.name for p in there.iterdir() if p.is_dir()) if there.is_dir() else []
+        known = ", ".join(judges) or "none"
+        raise InputError(f"{folder}: no judgments{nearest(judge, judges)}; judges here: {known}")
+    return names
+
+
+def _wanted_questions(selection: Selection) -> set[str] | None:
+    """Return the ids of the questions of the chosen categories or clusters; None is all."""
+    if not selection.categories:
+        return None
+    questions = read_questions(selection.bench)
+    known = {name for q in questions for name in (q.category, q.cluster) if name}
+    for name in selection.categories:
+        if name not in known:
+            path, near = selection.bench.questions, nearest(name, known)
+            raise InputError(f"{path}: no category or cluster '{name}'{near}")
+    chosen = set(selection.categories)
+    return {q.id for q in questions if q.category in chosen or q.cluster in chosen}
+
+
+def _add(columns: _Columns, judgment: Judgment, selection: Selection) -> None:
+    baseline = judgment.baseline or selection.baselines[0]
+    if judgment.baseline:
+        columns.baselines.add(judgment.baseline)
+    if judgment.model == baseline:
+        columns.left_out["judgments of the baseline against itself"] += 1
+        return
+    if baseline not in selection.baselines:
+        columns.left_out[f"judgments against another baseline, {baseline}"] += 1
+        return
+    columns.judgments += 1
+    counts = [0, 0, 0]
+    for game in range(1 if selection.first_game_only else 2):
+        label = normal_label(judgment.labels[game] or "") if game < len(judgment.labels) else None
+        if label is None:
+            columns.undecided += 1
+            continue
+        winner, by_far = outcome(label, game)
+        counts[_COUNT_ROW[winner]] += selection.weight if by_far else 1
+        columns.outcomes[judgment.model, _OUTCOME[winner, by_far]] += 1
+        columns.outcomes[baseline, 4 - _OUTCOME[winner, by_far]] += 1
+    columns.add(baseline, judgment.model, judgment.question_id, counts)
+
+
+_COUNT_ROW = {Winner.BASELINE: 0, Winner.TIE: 1, Winner.MODEL: 2}
+_OUTCOME = {
+    (Winner.MODEL, True): 0,
+    (Winner.MODEL, False): 1,
+    (Winner.TIE, False): 2,
+    (Winner.BASELINE, False): 3,
+    (Winner.BASELINE, True): 4,
+}
+
+
+def _nothing_left(columns: _Columns, selection: Selection) -> str:
+    folder = selection.bench.judgments(selection.judges[0])
+    reasons = [f"{count} {why}" for why, count in sorted(columns.left_out.items())]
+    if columns.undecided:
+        reasons.insert(0, f"none of {columns.undecided} games has a verdict")
+    baselines = "', '".join(selection.baselines)
+    return "; ".join([f"{folder}: no battle against the baseline '{baselines}'", *reasons])
+
+
+def _reasons(columns: _Columns, selection: Selection, judged: Iterable[str]) -> dict[str, str]:
+    """Return the reason for each model of the bench, should it have no battle."""
+    answers = selection.bench.answers
+    answered = model_names(answers) if answers.is_dir() else []
+    reasons = {model: f"not judged by {', '.join(selection.judges)}" for model in answered}
+    reasons |= {model: "no judgment against the baseline" for model in judged}
+    return reasons | {model: "no game with a verdict" for model in columns.models}
+
+
+def _add_missing(columns: _Columns, wanted: set[str] | None, selection: Selection) -> None:
+    """Add a plain loss a game for each question of the bench that a model has no judgment on."""
+    ids = wanted if wanted is not None else {q.id for q in read_questions(selection.bench)}
+    anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
+    have = set(zip(columns.b, columns.question, strict=True))
+    for model in set(columns.models) - set(selection.baselines):
+        for question in sorted(ids):
+            if (columns.models[model], columns.questions[question]) not in have:
+                columns.add(anchor, model, question, (games, 0, 0))
+                columns.outcomes[model, 3] += games
+                columns.outcomes[anchor, 1] += games
+                columns.left_out["games not judged, counted as losses"] += games
+
+
+def _battles(
+    columns: _Columns,
+    selection: Selection,
+    reasons: Mapping[str, str],
+    wanted: set[str] | None,
+) -> Battles:
+    """Return the cells with battles; their indices are in the order of the sorted names."""
+    counts = np.frombuffer(columns.counts, dtype=np.int32).reshape(-1, 3).T
+    a, b, question = (
+        np.frombuffer(column, dtype=np.int32) for column in (columns.a, columns.b, columns.question)
+    )
+    used = counts.sum(axis=0) > 0
+    if not used.any():
+        raise InputError(_nothing_left(columns, selection))
+    judged, same = _coverage(columns, b, question)
+    models, (a, b) = _sorted_names(columns.models, [a[used], b[used]], selection.baselines[:1])
+    questions, (question,) = _sorted_names(columns.questions, [question[used]])
+    cells = Cells(len(models), a, b, question, np.ascontiguousarray(counts[:, used]))
+    return Battles(
+        models=models,
+        questions=questions,
+        baseline=selection.baselines[0],
+        cells=cells,
+        outcomes={m: tuple(columns.outcomes[m, i] for i in range(5)) for m in models},
+        counts=Counts(
+            judgments=columns.judgments,
+            battles=int(cells.counts.sum()),
+            games_without_verdict=columns.undecided,
+            left_out=dict(columns.left_out),
+            models_left_out={m: why for m, why in reasons.items() if m not in models},
+            judged={m: n for m, n in judged.items() if m in models},
+            questions=_number_of_questions(selection, wanted),
+            same_questions=same,
+        ),
+    )
+
+
+def _sorted_names(
+    index: Mapping[str, int], columns: Sequence[np.ndarray], keep: Sequence[str] = ()
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Renumber columns so that their indices are those of the sorted names that occur in them."""
+    occurs = np.zeros(len(index), dtype=bool)
+    for column in columns:
+        occurs[column] = True
+    for name in keep:
+        occurs[index[name]] = True
+    names = tuple(sorted(name for name, old in index.items() if occurs[old]))
+    new = np.zeros(len(index), dtype=np.int32)
+    new[[index[name] for name in names]] = np.arange(len(names))
+    return names, [new[column] for column in columns]
+
+
+def _coverage(
+    columns: _Columns, b: np.ndarray, question: np.ndarray
+) -> tuple[dict[str, int], bool]:
+    """Return how many questions each model was judged on, and whether all were on the same."""
+    sets = [np.unique(question[b == i]) for i in range(len(columns.models))]
+    judged = {m: len(sets[i]) for m, i in columns.models.items() if len(sets[i])}
+    kinds = {questions.tobytes() for questions in sets if len(questions)}
+    return judged, len(kinds) <= 1
+
+
+def _number_of_questions(selection: Selection, wanted: set[str] | None) -> int | None:
+    if wanted is not None:
+        return len(wanted)
+    return len(read_questions(selection.bench)) if selection.bench.questions.exists() else None
+
+
+# Style
+
+
+@dataclass(frozen=True)
+class Styles:
+    """What is known of the models' answers.
+
+    `tokens`: mean number of tokens over the whole answer file, of a model where it is known.
+    `values` (M, Q, F): the counted attributes of each answer, NaN where not known; None if not
+    asked.
+    """
+
+    tokens: Mapping[str, float]
+    values: np.ndarray | None
+
+
+def read_all_styles(bench: Bench, battles: Battles, attributes: Sequence[str]) -> Styles:
+    """Return the mean tokens of all models, and the attributes of their answers."""
+    question = {name: i for i, name in enumerate(battles.questions)}
+    shape = (len(battles.models), len(battles.questions), len(attributes))
+    values = np.full(shape, np.nan) if attributes else None
+    tokens: dict[str, float] = {}
+    for i, model in enumerate(battles.models):
+        path = bench.answer_file(model)
+        styles = read_styles(path) if path.exists() else {}
+        lengths = [style.tokens for style in styles.values() if style.tokens is not None]
+        if lengths:
+            tokens[model] = sum(lengths) / len(lengths)
+        if values is not None:
+            _fill_values(values[i], styles, question, attributes)
+    return Styles(tokens, values)
+
+
+def _fill_values(
+    values: np.ndarray,
+    styles: Mapping[str, Style],
+    question: Mapping[str, int],
+    attributes: Sequence[str],
+) -> None:
+    for name, style in styles.items():
+        if name in question:
+            known = [getattr(style, attribute) for attribute in attributes]
+            values[question[name]] = [np.nan if value is None else value for value in known]
+
+
+def with_features(battles: Battles, bench: Bench, styles: Styles) -> Cells:
+    """Return the cells with the style differences (a - b) / (a + b + 1) of their answers.
+
+    Raises InputError that names the first answer whose attributes are not known.
+    """
+    assert styles.values is not None
+    cells = battles.cells
+    a = styles.values[cells.a, cells.question]
+    b = styles.values[cells.b, cells.question]
+    difference = (a - b) / (a + b + 1.0)
+    unknown = np.isnan(difference).any(axis=1)
+    if unknown.any():
+        cell = int(np.argmax(unknown))
+        side = cells.a if np.isnan(a[cell]).any() else cells.b
+        path = bench.answer_file(battles.models[side[cell]])
+        question = battles.questions[cells.question[cell]]
+        raise InputError(
+            f"{path}: no style attributes of the answer to {question} ({unknown.sum()} judgments "
+            f"lack some); run: python add_markdown_info.py --dir {bench.answers}"
+        )
+    return Cells(
+        cells.models,
+        cells.a,
+        cells.b,
+        cells.question,
+        cells.counts,
+        np.ascontiguousarray(difference.T),
+    )
+
+
+# Saved battles
+
+_WINNERS = ("model_a", "tie", "model_b")
+
+
+def save_battles(battles: Battles, path: Path) -> None:
+    """Write one line a weighted battle: question_id, model_a, model_b, winner."""
+    cells = battles.cells
+
+    def lines() -> Iterable[bytes]:
+        models = [json.dumps(name, ensure_ascii=False) for name in battles.models]
+        questions = [json.dumps(name, ensure_ascii=False) for name in battles.questions]
+        rows = zip(
+            cells.question.tolist(),
+            cells.a.tolist(),
+            cells.b.tolist(),
+            cells.counts.T.tolist(),
+            strict=True,
+        )
+        for question, a, b, counts in rows:
+            start = (
+                f'{{"question_id": {questions[question]}, "model_a": {models[a]}, '
+                f'"model_b": {models[b]}, "winner": "'
+            )
+            for winner, count in zip(_WINNERS, counts, strict=True):
+                if count:
+                    yield f'{start}{winner}"}}\n'.encode("utf-8", "surrogatepass") * count
+
+    write_lines(path, lines())
+
+
+def load_battles(path: Path, selection: Selection) -> Battles:
+    """Return the battles of a file that `save_battles` or the v0.1 program wrote."""
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for number, _, line in decode_lines(path, BattleLine, "a battle"):
+        if line.winner not in _WINNERS and not line.winner.startswith("tie"):
+            known = ", ".join(_WINNERS)
+            raise InputError(f"{path}:{number}: winner '{line.winner}' is none of {known}")
+        row = _WINNERS.index(line.winner) if line.winner in _WINNERS else 1
+        cell = found.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
+        cell[row] += 1
+    _check_questions(path, {question for question, _, _ in found}, selection.bench)
+    columns = _Columns(judgments=len(found))
+    for (question, a, b), counts in found.items():
+        columns.add(a, b, question, counts)
+    if selection.baselines[0] not in columns.models:
+        known = ", ".join(sorted(columns.models))
+        raise InputError(
+            f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
+        )
+    return replace(_battles(columns, selection, {}, None), outcomes=None)
+
+
+def _check_questions(path: Path, ids: set[str], bench: Bench) -> None:
+    if not ids:
+        raise InputError(f"{path}: holds no battle")
+    if bench.questions.exists():
+        foreign = ids - {question.id for question in read_questions(bench)}
+        if foreign:
+            raise InputError(
+                f"{path}: battles of another bench: {bench.name} has no question {min(foreign)}"
+            )
