@@ -154,7 +154,7 @@ def answered(stage: Stage) -> Story:
             return Reply("yes", finish_reason=None, changes={"usage": None})
         if call.model == "scripts" and call.prompt in prompts:
             return SCRIPTS[prompts[call.prompt]]
-        return f"re: {call.prompt}"
+        return f"# re: {call.prompt}" if call.prompt in ("two", "three") else f"re: {call.prompt}"
 
     api.answer_with(reply)
     return Story(api, bench, [bench.run("gen_answer.py", check=0)])
@@ -241,13 +241,17 @@ class TestAnswers:
             {"role": "user", "content": "one"},
             {"role": "assistant", "content": "re: one"},
             {"role": "user", "content": "two"},
-            {"role": "assistant", "content": "re: two"},
+            {"role": "assistant", "content": "# re: two"},
             {"role": "user", "content": "three"},
         ]
         prompts = ("one", "two", "three")
         asked = [c.messages for c in answered.calls("org/full-1") if c.prompt in prompts]
         assert asked == [conversation[:n] for n in (2, 4, 6)]
-        assert turns(answered.bench, "full", "q3") == [["re: one", "re: two", "re: three"]]
+        assert turns(answered.bench, "full", "q3") == [["re: one", "# re: two", "# re: three"]]
+
+    def test_the_first_turn_is_the_one_that_is_measured(self, answered: Story) -> None:
+        record = answered.bench.answers("full")[2]
+        assert record["conv_metadata"] == {"token_len": 3} | NO_MARKDOWN
 
     @pytest.mark.parametrize("model", ["encoding", "known"])
     def test_a_tokenizer_leaves_room_for_the_prompt(self, answered: Story, model: str) -> None:
@@ -349,6 +353,7 @@ class TestChoices:
 
     def test_more_are_added_to_those_that_are_there(self, chosen: Story) -> None:
         assert turns(chosen.bench, "grown", "q2") == [["old"], ["1 to uno"], ["2 to uno"]]
+        assert chosen.bench.answers("grown")[1]["conv_metadata"]["token_len"] == 1
 
     def test_failed_ones_are_counted_one_by_one(self, chosen: Story) -> None:
         (done,) = chosen.runs
