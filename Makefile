@@ -31,7 +31,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python show_result.py --setting-file config/demo/judge_config.yaml --data-dir $(DEMO)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -271,81 +271,6 @@ PASSING = {
 }
 
 
-@pytest.fixture(scope="module")
-def retried(stage: Stage) -> Story:
-    """One run in which each question meets a fault that passes, with several kinds of models.
-
-    The story's connections are those of `serial`, which has a server of its own.
-    """
-    (api, bench), (quiet, _) = stage(), stage()
-    down = FakeAPI().start()
-    down.close()
-    bench.add_questions(list(PASSING))
-    bench.add_model("open", api.v1, **FAST)
-    bench.add_model("claude", api.url, api_type="anthropic", **FAST)
-    bench.add_model("patient", api.v1, retry_wait=1000)
-    bench.add_model("hasty", api.v1, retry_wait=0.001, timeout=0.5)
-    bench.add_model("serial", quiet.v1, parallel=1)
-    addresses = [{"api_base": server.v1, "api_key": "test-key"} for server in (down, api)]
-    bench.add_model("two", "", endpoints=addresses, parallel=1, **FAST)
-    bench.write_answer_config()
-    seen: Counter[str] = Counter()
-
-    def reply(call: Call) -> Reply | str:
-        seen[f"{call.model} {call.prompt}"] += 1
-        again = seen[f"{call.model} {call.prompt}"] > 1
-        if not again and call.model in ("open", "claude"):
-            return PASSING[call.prompt]
-        if not again and (call.model, call.prompt) == ("patient", "rate limit"):
-            return Reply.rate_limit(retry_after=0)
-        if not again and (call.model, call.prompt) == ("hasty", "reset"):
-            return Reply(hang=True)
-        return "fine"
-
-    connections: set[object] = set()
-
-    def quiet_reply(call: Call) -> str:
-        connections.update(quiet._connections)
-        return "fine"
-
-    api.answer_with(reply)
-    quiet.answer_with(quiet_reply)
-    return Story(api, bench, bench.run("gen_answer.py"), frozenset(connections))
-
-
-class TestClients:
-    def test_an_endpoint_has_one_that_keeps_its_connection(self, retried: Story) -> None:
-        assert len(retried.texts("serial")) == len(PASSING)
-        assert len(retried.connections) == 1
-
-
-class TestRetries:
-    @pytest.mark.parametrize("fault", PASSING)
-    @pytest.mark.parametrize("model", ["open", "claude"])
-    def test_a_fault_that_passes_is_tried_again(
-        self, retried: Story, model: str, fault: str
-    ) -> None:
-        assert retried.asked(model)[fault] == 2
-        assert retried.texts(model)[f"q{list(PASSING).index(fault) + 1}"] == "fine"
-
-    def test_all_is_done_in_the_end(self, retried: Story) -> None:
-        number = len(PASSING)
-        for model in ("open", "claude", "patient", "hasty", "serial", "two"):
-            counts = f"{model}: {number} planned, {number} done, 0 cached, 0 failed"
-            assert counts in retried.done.stdout
-        assert retried.done.returncode == 0
-        assert "Traceback" not in retried.done.stderr
-
-    def test_the_server_says_when(self, retried: Story) -> None:
-        assert retried.asked("patient")["rate limit"] == 2
-
-    def test_a_server_that_hangs_is_given_up(self, retried: Story) -> None:
-        assert retried.asked("hasty")["reset"] >= 2
-
-    def test_the_next_endpoint_is_tried_where_one_is_down(self, retried: Story) -> None:
-        assert sum(retried.asked("two").values()) == len(PASSING)
-
-
 HOPELESS = {
     "bad key": (Reply.auth(), "authentication: HTTP 401"),
     "no model": (Reply.no_such_model(), "no such model: HTTP 404"),
@@ -358,8 +283,8 @@ HOPELESS = {
     "filtered": (Reply.prompt_filtered(), "content filter: HTTP 400"),
 }
 MALFORMED = {
-    "broken JSON": Reply.broken_json(),
-    "null choices": Reply.null_choices(),
+    "still broken JSON": Reply.broken_json(),
+    "still null choices": Reply.null_choices(),
     "choices by name": Reply(changes={"choices": {"first": {}}, "content": {"first": {}}}),
     "choices as a number": Reply(changes={"choices": 5, "content": 5}),
     "null for a choice": Reply(changes={"choices": [None], "content": [None]}),
@@ -374,8 +299,8 @@ MALFORMED = {
     "no end": Reply(raw=b'{"choices":' + b"[" * 100_000),
 }
 STUBBORN = {
-    "error 500": (Reply.server_error(), "server error: HTTP 500"),
-    "reset": (Reply(reset=True), "connection"),
+    "still error 500": (Reply.server_error(), "server error: HTTP 500"),
+    "still reset": (Reply(reset=True), "connection"),
     **{name: (reply, "malformed reply") for name, reply in MALFORMED.items()},
 }
 MESSAGES = {
@@ -391,63 +316,129 @@ ANSWERED = {
 }
 
 
+FAULTS = {name: reply for name, (reply, _) in (HOPELESS | STUBBORN).items()} | MESSAGES
+QUESTIONS = [*PASSING, *FAULTS, *ANSWERED]
+HEALTHY = ("patient", "hasty", "serial", "two")
+
+
 @pytest.fixture(scope="module")
-def refused(stage: Stage) -> Story:
-    """One run in which each question meets a fault that stays, but for the last ones."""
-    api, bench = stage()
-    faults = {name: reply for name, (reply, _) in (HOPELESS | STUBBORN).items()}
-    replies = faults | MESSAGES | ANSWERED
-    bench.add_questions(list(replies))
+def faulty(stage: Stage) -> Story:
+    """One run in which each question meets a fault that passes, one that stays, or none.
+
+    The faults are for the models `open` and `claude`; one each for `patient` and `hasty`. The
+    story's connections are those of `serial`, which has a server of its own.
+    """
+    (api, bench), (quiet, _) = stage(), stage()
+    down = FakeAPI().start()
+    down.close()
+    bench.add_questions(QUESTIONS)
     bench.add_model("open", api.v1, parallel=1, **FAST)
     bench.add_model("claude", api.url, parallel=1, api_type="anthropic", **FAST)
+    bench.add_model("patient", api.v1, retry_wait=1000)
+    bench.add_model("hasty", api.v1, retry_wait=0.001, timeout=0.5)
+    bench.add_model("serial", quiet.v1, parallel=1)
+    addresses = [{"api_base": server.v1, "api_key": "test-key"} for server in (down, api)]
+    bench.add_model("two", "", endpoints=addresses, parallel=1, **FAST)
     bench.write_answer_config()
-    api.answer_with(lambda call: replies[call.prompt])
-    return Story(api, bench, bench.run("gen_answer.py", check=1))
+    once = {
+        **{(model, name): fault for model in ("open", "claude") for name, fault in PASSING.items()},
+        ("patient", "rate limit"): Reply.rate_limit(retry_after=0),
+        ("hasty", "reset"): Reply(hang=True),
+    }
+    always = FAULTS | ANSWERED
+
+    def reply(call: Call) -> Reply | str:
+        fault = once.pop((str(call.model), call.prompt), None)
+        if fault is None and call.model in ("open", "claude"):
+            fault = always.get(call.prompt)
+        return fault or "fine"
+
+    connections: set[object] = set()
+
+    def quiet_reply(call: Call) -> str:
+        connections.update(quiet._connections)
+        return "fine"
+
+    api.answer_with(reply)
+    quiet.answer_with(quiet_reply)
+    return Story(api, bench, bench.run("gen_answer.py", check=1), frozenset(connections))
+
+
+class TestClients:
+    def test_an_endpoint_has_one_that_keeps_its_connection(self, faulty: Story) -> None:
+        assert len(faulty.texts("serial")) == len(QUESTIONS)
+        assert len(faulty.connections) == 1
+
+
+class TestRetries:
+    @pytest.mark.parametrize("fault", PASSING)
+    @pytest.mark.parametrize("model", ["open", "claude"])
+    def test_a_fault_that_passes_is_tried_again(
+        self, faulty: Story, model: str, fault: str
+    ) -> None:
+        assert faulty.asked(model)[fault] == 2
+        assert faulty.texts(model)[f"q{QUESTIONS.index(fault) + 1}"] == "fine"
+
+    @pytest.mark.parametrize("model", HEALTHY)
+    def test_all_is_done_in_the_end(self, faulty: Story, model: str) -> None:
+        number = len(QUESTIONS)
+        counts = f"{model}: {number} planned, {number} done, 0 cached, 0 failed"
+        assert counts in faulty.done.stdout
+
+    def test_the_server_says_when(self, faulty: Story) -> None:
+        assert faulty.asked("patient")["rate limit"] == 2
+
+    def test_a_server_that_hangs_is_given_up(self, faulty: Story) -> None:
+        assert faulty.asked("hasty")["reset"] >= 2
+
+    def test_the_next_endpoint_is_tried_where_one_is_down(self, faulty: Story) -> None:
+        assert sum(faulty.asked("two").values()) == len(QUESTIONS)
 
 
 @pytest.mark.parametrize("model", ["open", "claude"])
 class TestFailures:
     @pytest.mark.parametrize("fault", HOPELESS)
     def test_what_no_waiting_cures_is_asked_once_and_named(
-        self, refused: Story, model: str, fault: str
+        self, faulty: Story, model: str, fault: str
     ) -> None:
-        assert refused.asked(model)[fault] == 1
-        example = f"q{list(HOPELESS).index(fault) + 1}"
-        lines = refused.failures(model).split("\n")
+        assert faulty.asked(model)[fault] == 1
+        example = f"q{QUESTIONS.index(fault) + 1}"
+        lines = faulty.failures(model).split("\n")
         (line,) = [line for line in lines if example in re.findall(r"q\d+", line)]
         assert f"): {HOPELESS[fault][1]}" in line
 
     @pytest.mark.parametrize("fault", STUBBORN)
     def test_what_might_pass_is_given_up_after_max_retries(
-        self, refused: Story, model: str, fault: str
+        self, faulty: Story, model: str, fault: str
     ) -> None:
-        assert refused.asked(model)[fault] == 1 + FAST["max_retries"]
-        assert STUBBORN[fault][1] in refused.failures(model)
+        assert faulty.asked(model)[fault] == 1 + FAST["max_retries"]
+        assert STUBBORN[fault][1] in faulty.failures(model)
 
-    def test_the_rest_is_done(self, refused: Story, model: str) -> None:
-        failed = len(HOPELESS | STUBBORN | MESSAGES)
-        expected = {f"q{failed + n}": "fine" for n in range(1, len(ANSWERED) + 1)}
-        assert refused.texts(model) == expected
-        counts = f"{failed + len(ANSWERED)} planned, {len(ANSWERED)} done, 0 cached"
-        assert f"{model}: {counts}, {failed} failed" in refused.done.stdout
+    def test_the_rest_is_done(self, faulty: Story, model: str) -> None:
+        answered = [*PASSING, *ANSWERED]
+        expected = {f"q{QUESTIONS.index(name) + 1}": "fine" for name in answered}
+        assert faulty.texts(model) == expected
+        counts = f"{len(QUESTIONS)} planned, {len(answered)} done, 0 cached, {len(FAULTS)} failed"
+        assert f"{model}: {counts}" in faulty.done.stdout
 
-    def test_a_reply_with_strange_token_counts_is_a_reply(self, refused: Story, model: str) -> None:
-        turns = [answer["choices"][0]["turns"][0] for answer in refused.bench.answers(model)]
-        assert turns[1] == {"content": "fine", "finish_reason": "stop"}
-        known = {value for turn in turns for key, value in turn.items() if "tokens" in key}
+    def test_a_reply_with_strange_token_counts_is_a_reply(self, faulty: Story, model: str) -> None:
+        turns = {a["question_id"]: a["choices"][0]["turns"][0] for a in faulty.bench.answers(model)}
+        turn = turns[f"q{QUESTIONS.index('usage without counts') + 1}"]
+        assert turn == {"content": "fine", "finish_reason": "stop"}
+        known = {value for turn in turns.values() for key, value in turn.items() if "tokens" in key}
         assert known == {7, 3}
 
     def test_a_message_is_one_line_without_control_characters(
-        self, refused: Story, model: str
+        self, faulty: Story, model: str
     ) -> None:
-        lines = refused.failures(model)
+        lines = faulty.failures(model)
         assert "red" in lines and "new line" in lines
         assert all(c.isprintable() or c == "\n" for c in lines)
         assert all(line.startswith("  failed: ") for line in lines.split("\n"))
-        assert "Traceback" not in refused.done.stderr
+        assert "Traceback" not in faulty.done.stderr
 
-    def test_a_message_is_readable_in_any_language(self, refused: Story, model: str) -> None:
-        assert "한국어 오류: 잔액이 부족합니다" in refused.failures(model)
+    def test_a_message_is_readable_in_any_language(self, faulty: Story, model: str) -> None:
+        assert "한국어 오류: 잔액이 부족합니다" in faulty.failures(model)
 
 
 def local(bench: Workspace, questions: Sequence[str] = ("Hello",), **fields: Any) -> None:
