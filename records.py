@@ -117,8 +117,7 @@ class Answer:
     choices: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(msgspec.Struct, frozen=True, gc=False):
     """What is known of an answer's form: tokens, and the counts of its markdown."""
 
     question_id: str
@@ -128,8 +127,7 @@ class Style:
     bold: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgment:
+class Judgment(msgspec.Struct, frozen=True, gc=False):
     """The labels of the games of one question; None is a game without a verdict or not played."""
 
     question_id: str
@@ -211,7 +209,7 @@ class AnswerLine(IdLine):
             raise ValueError("no choices (or messages)")
 
 
-class _Metadata(msgspec.Struct):
+class _Metadata(msgspec.Struct, gc=False):
     token_len: float | None = None
     header_count: dict[str, int] | None = None
     list_count: dict[str, int] | None = None
@@ -226,7 +224,7 @@ class _OldChoice(msgspec.Struct):
     turns: list[_OldTurn] = []
 
 
-class _StyleLine(IdLine):
+class _StyleLine(IdLine, gc=False):
     conv_metadata: _Metadata | None = None
     metadata: _Metadata | None = None
 
@@ -235,11 +233,11 @@ class _OldStyleLine(msgspec.Struct):
     choices: list[_OldChoice] = []
 
 
-class _Game(msgspec.Struct):
+class _Game(msgspec.Struct, gc=False):
     score: str | None = None
 
 
-class JudgmentLine(IdLine):
+class JudgmentLine(IdLine, gc=False):
     """What a line of a judgment file must look like, in either generation."""
 
     model: str | None = None
@@ -288,6 +286,18 @@ def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int,
             raise InputError(f"{path}:{number}: not {what}: {error}") from None
 
 
+def _decode_all(path: Path, kind: type[Line], what: str) -> list[Line]:
+    """Return the typed parts that `decode_lines` yields: at one go where nothing is wrong."""
+    data = read_bytes(path, what)
+    try:
+        lines = msgspec.json.Decoder(kind).decode_lines(data)
+    except (ValueError, RecursionError):
+        lines = []
+    if len(lines) == data.count(b"\n") + (not data.endswith(b"\n")):
+        return lines
+    return [line for _, _, line in decode_lines(path, kind, what)]
+
+
 def _decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -> Line:
     """Decode one line; what msgspec refuses and json lets through (lone surrogates) goes the slow
     way.
@@ -323,7 +333,7 @@ def _read_by_id(
     key: Callable[[Record], Hashable],
 ) -> list[Record]:
     """Return the records of a file, the last of those with one key."""
-    records = [build(line) for _, _, line in decode_lines(path, kind, what)]
+    records = [build(line) for line in _decode_all(path, kind, what)]
     return newest(path, records, key)
 
 
@@ -376,6 +386,14 @@ def read_styles(path: Path) -> dict[str, Style]:
     """Return tokens and markdown counts of the answers of a file by question id; texts are not
     decoded.
     """
+    styles = {line.id: _style(line) for line in _decode_all(path, _StyleLine, "an answer")}
+    if any(style.tokens is None for style in styles.values()):
+        styles |= _read_old_styles(path)
+    return styles
+
+
+def _read_old_styles(path: Path) -> dict[str, Style]:
+    """Return the styles of those answers whose tokens stand in the turns, if anywhere."""
     decoder = msgspec.json.Decoder(_OldStyleLine)
     styles: dict[str, Style] = {}
     for number, raw, line in decode_lines(path, _StyleLine, "an answer"):
@@ -393,11 +411,17 @@ def _style(line: _StyleLine) -> Style:
     data = line.conv_metadata or line.metadata
     if data is None or data.token_len is None:
         return Style(line.id)
-    headers, lists, bold = (
-        sum(count.values()) if count is not None else None
-        for count in (data.header_count, data.list_count, data.bold_count)
+    return Style(
+        line.id,
+        int(data.token_len),
+        _total(data.header_count),
+        _total(data.list_count),
+        _total(data.bold_count),
     )
-    return Style(line.id, int(data.token_len), headers, lists, bold)
+
+
+def _total(count: Mapping[str, int] | None) -> int | None:
+    return sum(count.values()) if count is not None else None
 
 
 def _old_tokens(line: _OldStyleLine) -> int | None:

@@ -8,14 +8,20 @@ import html
 import io
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from battles import OUTCOMES
+from battles import OUTCOMES, Selection
+from bradley_terry import ANCHOR_RATING
 from leaderboard import Board, Comparison, Row
+from records import write_lines
 from settings import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The known text
 
@@ -72,7 +78,8 @@ def summary_lines(board: Board) -> Iterator[str]:
         f"{counts.games_without_verdict:,} games without verdict"
     )
     if board.coefficients:
-        values = (f"{name} {value:.3f}" for name, value in board.coefficients.items())
+        rounded = {name: round(value, 3) + 0.0 for name, value in board.coefficients.items()}
+        values = (f"{name} {value:.3f}" for name, value in rounded.items())
         yield f"style coefficients: {', '.join(values)}"
     yield from _coverage_lines(board)
     for why, number in sorted(counts.left_out.items()):
@@ -119,9 +126,19 @@ def comparison_lines(result: Comparison) -> Iterator[str]:
 # Files
 
 
-def file_stem(board: Board) -> str:
-    """Return a file name that carries bench, judges and mode."""
-    parts = [board.bench, "+".join(board.judges), board.method.mode + ("_elo" if board.elo else "")]
+def file_stem(board: Board, selection: Selection, *, fixed_style: bool = False) -> str:
+    """Return a file name that carries bench, judges and mode: all that moves the scores."""
+    modes = (
+        (board.method.mode, True),
+        ("uncentered", not board.method.center),
+        ("fixed_style", fixed_style),
+        ("elo", board.elo),
+        ("first_game_only", selection.first_game_only),
+        (f"weight_{selection.weight}", selection.weight != Selection.weight),
+        (f"missing_{selection.missing}", selection.missing != Selection.missing),
+        ("+".join(selection.categories), bool(selection.categories)),
+    )
+    parts = [board.bench, "+".join(board.judges), *(mode for mode, used in modes if used)]
     return "_".join(part.replace("/", "-") for part in parts)
 
 
@@ -139,19 +156,20 @@ def board_csv(board: Board, date: datetime.date) -> str:
     return text.getvalue()
 
 
-def board_json(board: Board) -> str:
+def board_json(board: Board, selection: Selection) -> str:
     """Return the board as JSON: its settings, its summary and its rows."""
-    return json.dumps(board_dict(board), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    data = board_dict(board, selection)
+    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def board_dict(board: Board) -> dict[str, Any]:
+def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
     """Return the board as plain data; what is not a finite number is null."""
     counts = board.counts
     return {
-        "bench": board.bench,
-        "judges": list(board.judges),
+        **selection.settings(),
         "baseline": board.baseline,
         "mode": board.method.mode,
+        "style_center": "mean" if board.method.center else "none",
         "scale": "elo" if board.elo else "win rate",
         "rounds": board.method.rounds,
         "resample": board.method.resample,
@@ -183,13 +201,32 @@ def _finite(value: float) -> float | None:
 
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
-    lines = ["| model | score | 95% CI | average #tokens |", "|:--|--:|:-:|--:|"]
+    lines = [f"## {_in_markdown(_title(board))}", "", _in_markdown(_subtitle(board)), ""]
+    lines += ["| model | score | 95% CI | average #tokens |", "|:--|--:|:-:|--:|"]
     lines += [
-        f"| {row.model.replace('|', chr(92) + '|')} | {_score(row.score, board.elo)} "
+        f"| {_in_markdown(row.model)} | {_score(row.score, board.elo)} "
         f"| {_interval(row, board.elo)} | {_tokens(row)} |"
         for row in board.rows
     ]
-    return "\n".join([*lines, "", *summary_lines(board), ""])
+    lines += ["", *(f"- {_in_markdown(line)}" for line in summary_lines(board))]
+    return "\n".join(lines) + "\n"
+
+
+def _in_markdown(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return re.sub(r"[\\`*<|\[]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
+
+
+def _title(board: Board) -> str:
+    return f"Leaderboard of {board.bench}"
+
+
+def _subtitle(board: Board) -> str:
+    return (
+        f"judged by {', '.join(board.judges)} against {board.baseline}; "
+        f"{board.method.mode.replace('_', ' ')}; "
+        f"{board.method.rounds:,} bootstrap rounds over {board.method.resample}s"
+    )
 
 
 _PAGE = Template("""<!doctype html>
@@ -197,32 +234,42 @@ _PAGE = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 :root { color-scheme: light dark; --line: #8884; --accent: #2a6fdb; --muted: #7a7a7a; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; }
+body { padding: 0 1rem; }
 h1 { font-size: 1.3rem; margin: 0; } p { color: var(--muted); margin: .3rem 0 1.2rem; }
+main { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
+th, td + td { white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; min-width: 14rem; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--accent); }
 th[aria-sort=ascending] button::after { content: " \\25b2"; }
 th[aria-sort=descending] button::after { content: " \\25bc"; }
-svg { width: 14rem; height: 1rem; display: block; overflow: visible; }
+.scale { display: flex; justify-content: space-between; font-weight: 400; color: var(--muted); }
+svg { width: 16rem; height: 1rem; display: block; overflow: visible; }
+.all { stroke: var(--line); } .base { stroke: var(--muted); stroke-dasharray: 2 2; }
+.interval { stroke: var(--accent); stroke-width: 2; } .score { fill: var(--accent); }
 footer { color: var(--muted); font-size: .85rem; margin-top: 1rem; white-space: pre-line; }
 </style></head><body>
 <h1>$title</h1><p>$subtitle</p>
-<table><thead><tr>$heads<th>interval</th></tr></thead><tbody>
+<main><table><thead><tr>$heads
+<th><span class="scale"><span>$low</span><span>$high</span></span></th></tr></thead><tbody>
 $rows
-</tbody></table>
+</tbody></table></main>
 <footer>$footer</footer>
 <script>
 document.querySelectorAll("th button").forEach((button, column) => button.onclick = () => {
   const th = button.parentElement, body = document.querySelector("tbody");
-  const up = th.getAttribute("aria-sort") === "descending" ? 1 : -1;
+  const sorted = th.getAttribute("aria-sort");
+  const up = sorted ? sorted === "descending" : column === 0;
   document.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
-  th.setAttribute("aria-sort", up === 1 ? "ascending" : "descending");
-  const key = row => row.cells[column].dataset.key ?? row.cells[column].textContent;
-  const order = (a, b) => column ? key(a) - key(b) : key(a).localeCompare(key(b));
-  [...body.rows].sort((a, b) => up * order(a, b)).forEach(row => body.append(row));
+  th.setAttribute("aria-sort", up ? "ascending" : "descending");
+  const key = row => row.cells[column].dataset.key;
+  const order = (a, b) => column ? (a > b) - (a < b) : a.localeCompare(b);
+  const value = row => column ? Number(key(row)) : key(row);
+  [...body.rows].sort((a, b) => (up ? 1 : -1) * order(value(a), value(b)))
+    .forEach(row => body.append(row));
 });
 </script></body></html>
 """)
@@ -232,89 +279,144 @@ def board_html(board: Board) -> str:
     """Return the board as one page that loads nothing: a sortable table with drawn intervals."""
     low, high = _range(board)
     heads = "".join(
-        f'<th scope="col"><button>{name}</button></th>'
-        for name in ("model", "score", "95% CI", "average #tokens")
-    )
-    judges = ", ".join(board.judges)
-    subtitle = (
-        f"judged by {judges} against {board.baseline}; {board.method.mode.replace('_', ' ')}; "
-        f"{board.method.rounds} bootstrap rounds over {board.method.resample}s"
+        f'<th scope="col"{sort}><button>{name}</button></th>'
+        for name, sort in (
+            ("model", ""),
+            ("score", ' aria-sort="descending"'),
+            ("95% CI", ""),
+            ("average #tokens", ""),
+        )
     )
     return _PAGE.substitute(
-        title=html.escape(f"Leaderboard of {board.bench}"),
-        subtitle=html.escape(subtitle),
+        title=html.escape(_title(board)),
+        subtitle=html.escape(_subtitle(board)),
         heads=heads,
-        rows="\n".join(_html_row(row, board.elo, low, high) for row in board.rows),
+        low=f"{low:.0f}",
+        high=f"{high:.0f}",
+        rows="\n".join(_html_row(row, board, low, high) for row in board.rows),
         footer=html.escape("\n".join(summary_lines(board))),
     )
 
 
-def _html_row(row: Row, elo: bool, low: float, high: float) -> str:
+def _html_row(row: Row, board: Board, low: float, high: float) -> str:
     cells = (
         (html.escape(row.model), html.escape(row.model)),
-        (_key(row.score), _score(row.score, elo)),
-        (_key(row.upper - row.lower), _interval(row, elo)),
+        (_key(row.score), _score(row.score, board.elo)),
+        (_key(row.upper - row.lower), _interval(row, board.elo)),
         (_key(row.tokens), _tokens(row)),
     )
     text = "".join(f'<td data-key="{key}">{shown}</td>' for key, shown in cells)
-    return f"<tr>{text}<td>{_bar(row, low, high)}</td></tr>"
+    return f"<tr>{text}<td>{_bar(row, board, low, high)}</td></tr>"
 
 
 def _key(value: float | None) -> str:
-    return "-1" if value is None or not math.isfinite(value) else repr(value)
+    """Return a sort key that JavaScript's Number() reads; what is not known is the least."""
+    if value is None or math.isnan(value):
+        return "-Infinity"
+    return repr(value).replace("inf", "Infinity")
 
 
-def _bar(row: Row, low: float, high: float) -> str:
+def _bar(row: Row, board: Board, low: float, high: float) -> str:
     """Return an interval as a line with its score as a dot, on the board's common scale."""
-    left, dot, right = (
-        100 * (min(max(value, low), high) - low) / (high - low)
-        for value in (row.score + row.lower, row.score, row.score + row.upper)
+    base, dot, left, right = (
+        100 * (_within(value, low, high, row.score) - low) / (high - low)
+        for value in (_baseline_score(board), row.score, *_ends(row))
     )
     return (
-        '<svg viewBox="0 0 100 10" preserveAspectRatio="none" role="img">'
-        '<line x1="0" x2="100" y1="5" y2="5" stroke="#8883"/>'
-        f'<line x1="{left:.2f}" x2="{right:.2f}" y1="5" y2="5" stroke="#2a6fdb" stroke-width="3"/>'
-        f'<ellipse cx="{dot:.2f}" cy="5" rx="1" ry="4" fill="#2a6fdb"/></svg>'
+        f'<svg role="img" aria-label="{_score(row.score, board.elo)} {_interval(row, board.elo)}">'
+        '<line class="all" x2="100%" y1="50%" y2="50%"/>'
+        f'<line class="base" x1="{base:.2f}%" x2="{base:.2f}%" y2="100%"/>'
+        f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'
+        f'<circle class="score" cx="{dot:.2f}%" cy="50%" r="3.5"/></svg>'
     )
+
+
+def _ends(row: Row) -> tuple[float, float]:
+    return row.score + row.lower, row.score + row.upper
+
+
+def _within(value: float, low: float, high: float, unknown: float) -> float:
+    """Return a value within a scale; what is not a number is drawn where `unknown` is."""
+    return min(max(unknown if math.isnan(value) else value, low), high)
+
+
+def _baseline_score(board: Board) -> float:
+    return ANCHOR_RATING if board.elo else 50.0
 
 
 def _range(board: Board) -> tuple[float, float]:
     """Return the scale that holds all finite scores and intervals."""
     if not board.elo:
         return 0.0, 100.0
-    ends = [row.score + offset for row in board.rows for offset in (row.lower, 0.0, row.upper)]
-    finite = [end for end in ends if math.isfinite(end)]
+    finite = [x for row in board.rows for x in (row.score, *_ends(row)) if math.isfinite(x)]
     return min(finite) - 10.0, max(finite) + 10.0
 
 
-def save_plot(board: Board, path: Path) -> None:
-    """Draw scores with their intervals into a PNG or SVG file; needs matplotlib."""
-    if path.suffix.lower() not in (".png", ".svg"):
-        raise InputError(f"{path}: --plot writes .png or .svg files")
+PLOT_SUFFIXES = (".png", ".svg")
+
+
+def check_plot(path: Path) -> None:
+    """Raise InputError where a plot cannot be drawn into this file; before the work is done."""
+    if path.suffix.lower() not in PLOT_SUFFIXES:
+        raise InputError(f"{path}: --plot writes {' or '.join(PLOT_SUFFIXES)} files")
     try:
-        from matplotlib.figure import Figure
+        import matplotlib  # noqa: F401
     except ImportError:
         raise InputError("--plot needs: pip install 'matplotlib>=3.10,<4'") from None
+
+
+def save_plot(board: Board, path: Path) -> None:
+    """Draw scores with their intervals into a PNG or SVG file; the same board gives the same file.
+
+    Needs matplotlib. An infinite rating has no place on the scale: its model is named below.
+    """
+    check_plot(path)
+    import matplotlib
+
+    kind = path.suffix.lower()[1:]
+    image = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "", "text.parse_math": False}):
+        figure = _figure(board)
+        figure.savefig(
+            image, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {}
+        )
+    write_lines(path, [image.getvalue()])
+
+
+def _figure(board: Board) -> Figure:
+    """Return one line a model, the best on top; the height grows with the number of models."""
+    from matplotlib.figure import Figure
+
     rows = [row for row in board.rows[::-1] if math.isfinite(row.score)]
-    figure = Figure(figsize=(8, 1.2 + 0.24 * len(rows)), layout="constrained")
+    longest = max(len(row.model) for row in rows)
+    figure = Figure(figsize=(6 + 0.07 * longest, 1.4 + 0.24 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    ends = [(-min(row.lower, 0.0), max(row.upper, 0.0)) for row in rows]
     axes.errorbar(
         [row.score for row in rows],
         range(len(rows)),
-        xerr=list(zip(*ends, strict=True)),
+        xerr=list(zip(*(_reach(row, *_range(board)) for row in rows), strict=True)),
         fmt="o",
         markersize=4,
         capsize=2,
         color="#2a6fdb",
         ecolor="#8fb3ea",
     )
-    baseline = next(row.score for row in rows if row.model == board.baseline)
-    axes.axvline(baseline, color="#999999", linewidth=0.8, linestyle=":")
+    axes.axvline(_baseline_score(board), color="#999999", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel("rating" if board.elo else f"win rate against {board.baseline}, %")
-    axes.set_title(f"{board.bench}, judged by {', '.join(board.judges)}", fontsize=10)
+    axes.set_xlabel(_axis_label(board))
+    axes.set_title(f"{_title(board)}\n{_subtitle(board)}", fontsize=9)
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    return figure
+
+
+def _reach(row: Row, low: float, high: float) -> tuple[float, float]:
+    """Return how far an interval reaches to the left and to the right of its score."""
+    left, right = (_within(end, low, high, row.score) for end in _ends(row))
+    return max(row.score - left, 0.0), max(right - row.score, 0.0)
+
+
+def _axis_label(board: Board) -> str:
+    label = "rating" if board.elo else f"win rate against {board.baseline}, %"
+    infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
+    return f"{label}\nno finite rating: {', '.join(infinite)}" if infinite else label

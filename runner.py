@@ -141,7 +141,7 @@ def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
     Workers only return results; whoever iterates writes them. After `stopping` is set no job
     begins, and those in flight are waited for, unless `halting` is set too.
     """
-    outcomes: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
     running = 0
     for lane in lanes:
         todo = deque(lane.jobs)
@@ -156,14 +156,12 @@ def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
             continue
         if outcome is None:
             running -= 1
-        elif isinstance(outcome, BaseException):
-            raise outcome
         else:
             yield outcome
 
 
 def _work(todo: deque[Job], outcomes: queue.SimpleQueue[Any]) -> None:
-    """Take jobs until none is left; an error that is not the API's own goes to the main thread."""
+    """Take jobs until none is left, or until one fails in a way that all others will."""
     while not stopping.is_set():
         try:
             job = todo.popleft()
@@ -174,9 +172,11 @@ def _work(todo: deque[Job], outcomes: queue.SimpleQueue[Any]) -> None:
                 outcomes.put(Outcome(job, result))
             outcomes.put(Outcome(job))
         except CompletionError as error:
+            if error.final:
+                todo.clear()
             outcomes.put(Outcome(job, error=error))
-        except BaseException as error:
-            outcomes.put(error)
+        except Exception as error:
+            outcomes.put(Outcome(job, error=CompletionError("internal error", repr(error))))
     outcomes.put(None)
 
 

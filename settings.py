@@ -100,6 +100,7 @@ def _is_count(value: Any) -> bool:
 
 TEXT = Kind("a text", lambda value: isinstance(value, str))
 NUMBER = Kind("a number, 0 or more", lambda value: _is_number(value) and value >= 0)
+POSITIVE = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
 COUNT = Kind("a whole number, 1 or more", _is_count)
 BOOL = Kind("true or false", lambda value: isinstance(value, bool))
 MAPPING = Kind("a mapping", lambda value: isinstance(value, dict))
@@ -332,6 +333,7 @@ class Endpoint:
     api_base: str | None = None
     api_key: str | None = field(default=None, repr=False)
     api_version: str | None = None
+    timeout: float | None = None
 
 
 @dataclass(frozen=True)
@@ -355,6 +357,7 @@ class ModelConfig:
     context: int = 4096
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    price: tuple[float, float] | None = None
     timeout: float = 600.0
     max_retries: int = 8
     retry_wait: float = 1.0
@@ -388,12 +391,24 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         context=section.take("context", COUNT, 4096),
         extra_body=section.take("extra_body", MAPPING, {}, literal=True),
         extra_headers=_headers(section),
-        timeout=section.take("timeout", NUMBER, 600.0),
+        price=_price(section),
+        timeout=section.take("timeout", POSITIVE, 600.0),
         max_retries=section.take("max_retries", WHOLE, 8),
         retry_wait=section.take("retry_wait", NUMBER, 1.0),
     )
     section.warn_unknown()
     return config
+
+
+def _price(section: Section) -> tuple[float, float] | None:
+    """Return USD per million tokens of input and output, None if the entry gives no price."""
+    values = section.take("price", MAPPING, None)
+    if values is None:
+        return None
+    price = Section(f"{section.where}: price", values)
+    both = price.take("input", NUMBER), price.take("output", NUMBER)
+    price.warn_unknown()
+    return both
 
 
 def _headers(section: Section) -> dict[str, str]:
@@ -408,6 +423,7 @@ def _endpoint(values: Any, where: str) -> Endpoint:
         api_base=section.take("api_base", TEXT, None),
         api_key=section.take("api_key", TEXT, None),
         api_version=section.take("api_version", TEXT, None),
+        timeout=section.take("timeout", POSITIVE, None),
     )
     section.warn_unknown()
     return endpoint

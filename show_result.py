@@ -133,7 +133,7 @@ def _add_method_flags(parser: argparse.ArgumentParser) -> None:
         "this fit to it (default: fit them anew)",
     )
     add("--num-rounds", type=positive, default=100, help="bootstrap rounds (default: %(default)s)")
-    add("--seed", type=int, default=42, help="seed of all that is drawn (default: %(default)s)")
+    add("--seed", type=seed, default=42, help="seed of all that is drawn (default: %(default)s)")
     add(
         "--resample",
         choices=("battle", "question"),
@@ -192,6 +192,14 @@ def _add_output_flags(add: Callable[..., object]) -> None:
         action="store_true",
         help=f"save the battles even if they are over {MANY_BATTLES:,} (default: False)",
     )
+
+
+def seed(text: str) -> int:
+    """Return a flag's whole number, 0 or more; argparse reports the ValueError."""
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
 
 
 def _selection(args: argparse.Namespace) -> Selection:
@@ -277,7 +285,6 @@ def _score(
     if file and file.exists():
         style = board.load_style(file, method)
         made["style"] = style.coefficients.tolist()
-        print(f"style coefficients fixed by {file}")
     samples = None
     if args.load_bootstrap:
         path = _saved_file(args.load_bootstrap, args.data_dir)
@@ -289,36 +296,37 @@ def _score(
             path = args.data_dir / "bootstrapping_results.jsonl"
             board.save_bootstrap(scored, path)
             board.save_settings(path, made)
-    if file and style is None:
-        board.save_style(scored, method, file)
-        print(f"style coefficients written to {file}")
     return scored
 
 
-def _write_files(args: argparse.Namespace, board: Board) -> list[Path]:
-    """Write the files asked for, and return their paths."""
+def _write_files(
+    args: argparse.Namespace, board: Board, selection: Selection, scored: Scored
+) -> Iterator[Path]:
+    """Write the files asked for, and yield the path of each when it is there."""
     import report
+    from leaderboard import save_style
     from records import write_lines
 
-    today = datetime.date.today()
-    folder, stem = Path("leaderboard"), report.file_stem(board)
+    today, folder = datetime.date.today(), Path("leaderboard")
+    stem = report.file_stem(board, selection, fixed_style=scored.style is not None)
     csv_file = folder / f"arena_hard_leaderboard_{today:%Y%m%d}_{stem}.csv"
     wanted: list[tuple[Path | None, Callable[[], str]]] = [
         (csv_file if args.output else None, lambda: report.board_csv(board, today)),
-        (args.json, lambda: report.board_json(board)),
+        (args.json, lambda: report.board_json(board, selection)),
         (args.markdown, lambda: report.board_markdown(board)),
         (args.html, lambda: report.board_html(board)),
     ]
-    written = []
     for suffix, (path, text) in zip(("csv", "json", "md", "html"), wanted, strict=True):
         if path is not None:
             path = folder / f"{stem}.{suffix}" if path == Path() else path
             write_lines(path, [text().encode("utf-8", "surrogatepass")])
-            written.append(path)
+            yield path
     if args.plot:
         report.save_plot(board, args.plot)
-        written.append(args.plot)
-    return written
+        yield args.plot
+    if args.style_coefficients and scored.style is None:
+        save_style(scored, board.method, args.style_coefficients)
+        yield args.style_coefficients
 
 
 @script
@@ -328,6 +336,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     import report
     from leaderboard import compare, make_board
 
+    if args.plot:
+        report.check_plot(args.plot)
     selection, method = _selection(args), _method(args)
     battles = _read_or_load_battles(args, selection)
     if args.full_stats and battles.outcomes is None:
@@ -339,8 +349,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines += ["", *report.stats_lines(board)]
     if args.compare:
         lines += ["", *report.comparison_lines(compare(scored, method, *args.compare))]
-    print("\n".join([*lines, "", *report.summary_lines(board)]))
-    for path in _write_files(args, board):
+    lines += ["", *report.summary_lines(board)]
+    if scored.style is not None:
+        lines.append(f"style coefficients fixed by {args.style_coefficients}")
+    print("\n".join(lines))
+    for path in _write_files(args, board, selection, scored):
         print(f"written: {path}")
     return 0
 

