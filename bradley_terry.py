@@ -33,7 +33,8 @@ STEP_CAP = 3.0  # beyond the size of the parameters; natural log-odds
 # Rounds are solved in chunks.  Their sizes set speed and memory, and the numbers that are drawn.
 CHUNK_ROUNDS = 256
 CHUNK_NUMBERS = 6 << 20  # in the largest array of a chunk: 48 MB a worker
-BLOCK_NUMBERS = 1 << 15  # in the arrays of one pair: small for caches, large for two threads
+BLOCK_NUMBERS = 1 << 15  # in the arrays of one block: small for caches, large for two threads
+BLOCK_CELLS = 512  # of pairs that share a block: Python's part of the work is small
 
 Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -134,7 +135,7 @@ def bootstrap(
     draw = {"battle": _draw_battles, "question": _draw_questions}[resample]
     design = _design(cells, style, center)
     start, limits = _solve_all(design, anchor)
-    if not design.runs:
+    if not design.blocks:
         return np.repeat(_ratings(start, limits, anchor), rounds, axis=0)
 
     def ratings(chunk: int, size: int) -> np.ndarray:
@@ -184,12 +185,27 @@ def interval(samples: np.ndarray, level: float = 0.95) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class _Block:
+    """Consecutive pairs whose cells are computed at once: the same number of places for each."""
+
+    pairs: slice
+    cells: slice
+
+    def split(self, array: np.ndarray) -> np.ndarray:
+        """View (X, places) as (pairs, X, places of a pair)."""
+        return array.reshape(len(array), self.pairs.stop - self.pairs.start, -1).swapaxes(0, 1)
+
+
+@dataclass(frozen=True)
 class _Design:
-    """The cells in canonical order, a run of them for each pair (a < b), and what is summed.
+    """The cells in canonical order, in blocks of pairs (a < b), and what is summed.
+
+    C counts the places for cells; those at the end of a pair can be empty: no battles, no terms.
 
     `incidence` (P, M): 1 at the first, -1 at the second model.  `terms` (K, C): 1, the
     standardised features x_i, then x_i x_j (i <= j).  `offset` (C,): the log-odds that a fixed
-    style gives.  `questions`: the indices that the caller knows them by.  `pooled`: plain, so that the cells of a pair can be taken as one.
+    style gives.  `questions`: the indices that the caller knows them by.  `pooled`: plain, so
+    that the cells of a pair can be taken as one.
     """
 
     models: int
@@ -198,7 +214,7 @@ class _Design:
     a: np.ndarray
     b: np.ndarray
     incidence: np.ndarray
-    runs: list[slice]
+    blocks: list[_Block]
     question: np.ndarray
     counts: np.ndarray
     terms: np.ndarray
@@ -232,28 +248,57 @@ def _design(cells: Cells, style: FixedStyle | None, center: bool) -> _Design:
     order, sign = _canonical(cells)
     a, b = np.where(sign > 0, (cells.a[order], cells.b[order]), (cells.b[order], cells.a[order]))
     counts = np.where(sign > 0, cells.counts[:, order], cells.counts[::-1, order])
-    edges = np.append(np.flatnonzero(np.diff(a, prepend=-1) | np.diff(b, prepend=-1)), len(a))
+    first = np.flatnonzero(np.diff(a, prepend=-1) | np.diff(b, prepend=-1))
+    blocks, place = _blocks(np.diff(first, append=len(a)))
+    places = blocks[-1].cells.stop if blocks else 0
     questions, question = np.unique(cells.question[order], return_inverse=True)
     x, mean, scale = _standardised(cells, order, counts.sum(axis=0), style, center)
     x *= sign
-    free = x if style is None else x[:0]
     one_hot = np.eye(cells.models)
     return _Design(
         models=cells.models,
-        features=len(free),
+        features=len(x) if style is None else 0,
         questions=questions,
-        a=a[edges[:-1]],
-        b=b[edges[:-1]],
-        incidence=one_hot[a[edges[:-1]]] - one_hot[b[edges[:-1]]],
-        runs=[slice(*run) for run in zip(edges, edges[1:], strict=False)],
-        question=question.astype(np.int32),
-        counts=counts.astype(np.int32),
-        terms=_terms(free),
-        offset=None if style is None else style.coefficients @ x,
+        a=a[first],
+        b=b[first],
+        incidence=one_hot[a[first]] - one_hot[b[first]],
+        blocks=blocks,
+        question=_placed(question.astype(np.int32), place, places),
+        counts=_placed(counts.astype(np.int32), place, places),
+        terms=_terms(x if style is None else x[:0], place, places),
+        offset=None if style is None else _placed(style.coefficients @ x, place, places),
         mean=mean,
         scale=scale,
         pooled=cells.features is None,
     )
+
+
+def _blocks(lengths: np.ndarray) -> tuple[list[_Block], np.ndarray]:
+    """Blocks of pairs with this many cells (P,), and the place of each cell (C,).
+
+    A block has the places that the longest of its pairs needs for all of them: BLOCK_CELLS at
+    most, or it is one pair alone.
+    """
+    blocks: list[_Block] = []
+    starts = np.empty_like(lengths)
+    first = stop = 0
+    while first < len(lengths):
+        longest = np.maximum.accumulate(lengths[first : first + BLOCK_CELLS])
+        fitting = longest * np.arange(1, len(longest) + 1) <= BLOCK_CELLS
+        pairs = max(1, int(fitting.sum()))
+        width = int(longest[pairs - 1])
+        starts[first : first + pairs] = stop + width * np.arange(pairs)
+        blocks.append(_Block(slice(first, first + pairs), slice(stop, stop + pairs * width)))
+        first, stop = first + pairs, stop + pairs * width
+    offsets = starts - (np.cumsum(lengths) - lengths)
+    return blocks, np.repeat(offsets, lengths) + np.arange(lengths.sum())
+
+
+def _placed(cells: np.ndarray, place: np.ndarray, places: int) -> np.ndarray:
+    """Put what belongs to cells (..., cells) in their places (..., C), and zeros in the others."""
+    placed = np.zeros((*cells.shape[:-1], places), dtype=cells.dtype)
+    placed[..., place] = cells
+    return placed
 
 
 def _canonical(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
@@ -298,13 +343,14 @@ def _standardised(
     return x, mean, scale
 
 
-def _terms(features: np.ndarray) -> np.ndarray:
-    first, second = np.triu_indices(len(features))
-    terms = np.empty((1 + len(features) + len(first), features.shape[1]))
-    terms[0] = 1.0
-    terms[1 : 1 + len(features)] = features
-    for row, i, j in zip(terms[1 + len(features) :], first, second, strict=True):
-        np.multiply(features[i], features[j], out=row)
+def _terms(features: np.ndarray, place: np.ndarray, places: int) -> np.ndarray:
+    rows, columns = np.triu_indices(len(features))
+    terms = np.zeros((1 + len(features) + len(rows), places))
+    terms[0, place] = 1.0
+    linear = terms[1 : 1 + len(features)]
+    linear[:, place] = features
+    for row, i, j in zip(terms[1 + len(features) :], rows, columns, strict=True):
+        np.multiply(linear[i], linear[j], out=row)
     return terms
 
 
@@ -315,20 +361,23 @@ def _draw_questions(design: _Design, rng: np.random.Generator, size: int) -> _Sa
 
 def _of_questions(design: _Design, times: np.ndarray) -> _Sample:
     """Samples that hold each question a number of times (R, Q)."""
-    taken = ((run, times.take(design.question[run], axis=1)) for run in design.runs)
+    taken = ((block, times.take(design.question[block.cells], axis=1)) for block in design.blocks)
     if design.pooled:
-        drawn = np.empty((len(times), len(design.runs), 3))
-        for k, (run, n) in enumerate(taken):
-            drawn[:, k] = n @ design.counts[:, run].T
+        drawn = np.empty((len(times), len(design.a), 3))
+        for block, n in taken:
+            counts = block.split(design.counts[:, block.cells])
+            drawn[:, block.pairs] = (block.split(n) @ counts.swapaxes(1, 2)).swapaxes(0, 1)
         return _pooled(drawn)
     number, won = design.counts.sum(axis=0), design.counts[0] + 0.5 * design.counts[1]
-    return _collected(design, len(times), ((number[run] * n, won[run] * n) for run, n in taken))
+    pairs = ((number[block.cells] * n, won[block.cells] * n) for block, n in taken)
+    return _collected(design, len(times), pairs)
 
 
 def _draw_battles(design: _Design, rng: np.random.Generator, size: int) -> _Sample:
     if not design.pooled:
         return _collected(design, size, _drawn_cells(design, rng, size))
-    counts = np.array([design.counts[:, run].sum(axis=1) for run in design.runs])
+    by_block = (block.split(design.counts[:, block.cells]) for block in design.blocks)
+    counts = np.concatenate([cells.sum(axis=2) for cells in by_block])
     present = counts > 0
     drawn = np.zeros((size, *counts.shape))
     drawn[:, present] = rng.multinomial(counts.sum(), counts[present] / counts.sum(), size)
@@ -338,11 +387,11 @@ def _draw_battles(design: _Design, rng: np.random.Generator, size: int) -> _Samp
 def _drawn_cells(
     design: _Design, rng: np.random.Generator, size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Draw how many battles each pair gets, then which: together n of the n battles."""
-    totals = np.array([design.counts[:, run].sum() for run in design.runs])
+    """Draw how many battles each block gets, then which: together n of the n battles."""
+    totals = np.array([design.counts[:, block.cells].sum() for block in design.blocks])
     shares = rng.multinomial(totals.sum(), totals / totals.sum(), size)
-    for run, total, share in zip(design.runs, totals, shares.T, strict=True):
-        counts = design.counts[:, run]
+    for block, total, share in zip(design.blocks, totals, shares.T, strict=True):
+        counts = design.counts[:, block.cells]
         outcomes = np.repeat(np.arange(counts.size), counts.ravel())
         picks = outcomes.take(rng.integers(total, size=share.sum()))
         picks += np.repeat(np.arange(size) * counts.size, share)
@@ -357,16 +406,17 @@ def _pooled(drawn: np.ndarray) -> _Sample:
 
 
 def _collected(
-    design: _Design, size: int, pairs: Iterable[tuple[np.ndarray, np.ndarray]]
+    design: _Design, size: int, blocks: Iterable[tuple[np.ndarray, np.ndarray]]
 ) -> _Sample:
-    """Samples from the battles and the points of `a` (R, cells), given pair by pair."""
+    """Samples from the battles and the points of `a` (R, places), given block by block."""
     battles = np.empty((size, design.counts.shape[1]))
-    by_pair = np.empty((size, len(design.runs)))
-    points = np.empty((size, len(design.runs), 1 + design.features))
-    for k, (run, (number, won)) in enumerate(zip(design.runs, pairs, strict=True)):
-        battles[:, run] = number
-        by_pair[:, k] = number.sum(axis=1)
-        points[:, k] = won @ design.terms[: 1 + design.features, run].T
+    by_pair = np.empty((size, len(design.a)))
+    points = np.empty((size, len(design.a), 1 + design.features))
+    for block, (number, won) in zip(design.blocks, blocks, strict=True):
+        linear = block.split(design.terms[: 1 + design.features, block.cells])
+        battles[:, block.cells] = number
+        by_pair[:, block.pairs] = block.split(number).sum(axis=2).T
+        points[:, block.pairs] = (block.split(won) @ linear.swapaxes(1, 2)).swapaxes(0, 1)
     return _Sample(battles, by_pair, points)
 
 
@@ -497,15 +547,17 @@ def _pair_sums(design: _Design, battles: np.ndarray, slopes: np.ndarray) -> Deri
     partition = np.zeros(len(battles))
     expected = np.empty((len(battles), *slopes.shape[1:]))
     information = np.empty((*expected.shape[:2], len(design.terms)))
-    for k, run in enumerate(design.runs):
-        terms = design.terms[:, run]
-        log_odds = slopes[:, k] @ terms[: 1 + design.features]
+    for block in design.blocks:
+        terms = block.split(design.terms[:, block.cells])
+        linear = terms[:, : 1 + design.features]
+        log_odds = np.empty((len(slopes), battles[0, block.cells].size))
+        np.matmul(slopes[:, block.pairs].swapaxes(0, 1), linear, out=block.split(log_odds))
         if design.offset is not None:
-            log_odds += design.offset[run]
-        addend, won, spread = _moments(battles[:, run], log_odds)
+            log_odds += design.offset[block.cells]
+        addend, won, spread = _moments(battles[:, block.cells], log_odds)
         partition += addend
-        expected[:, k] = won @ terms[: 1 + design.features].T
-        information[:, k] = spread @ terms.T
+        expected[:, block.pairs] = (block.split(won) @ linear.swapaxes(1, 2)).swapaxes(0, 1)
+        information[:, block.pairs] = (block.split(spread) @ terms.swapaxes(1, 2)).swapaxes(0, 1)
     return partition, expected, information
 
 
@@ -550,7 +602,7 @@ def _chunk_sizes(design: _Design, rounds: int) -> list[int]:
     most = CHUNK_ROUNDS
     if not design.pooled:
         numbers = max(numbers, len(design.question))
-        most = BLOCK_NUMBERS // max(run.stop - run.start for run in design.runs)
+        most = BLOCK_NUMBERS // max(block.cells.stop - block.cells.start for block in design.blocks)
     most = max(1, min(most, CHUNK_ROUNDS, CHUNK_NUMBERS // numbers))
     chunks = -(-rounds // most)
     return [rounds * (i + 1) // chunks - rounds * i // chunks for i in range(chunks)]

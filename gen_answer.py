@@ -17,9 +17,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from add_markdown_info import conv_metadata, get_encoding
+from add_markdown_info import conv_metadata, count_tokens, get_encoding
+from providers import temperature_of
 from records import AnswerLine, Bench, Question, newest, read_objects, read_questions, record_id
-from runner import Job, Lane, Tally, add_run_flags, execute
+from runner import (
+    Budget,
+    Job,
+    Lane,
+    add_run_flags,
+    check_prices,
+    check_stale,
+    execute,
+    paid_tokens,
+    stale_reason,
+)
 from settings import (
     AnswerConfig,
     InputError,
@@ -29,9 +40,9 @@ from settings import (
     read_model_config,
     script,
 )
-from utils import Message, chat_completion, check_model
+from tally import Estimate, Tally
+from utils import Message, check_model
 
-DEFAULT_TEMPERATURE = 0.0
 DEFAULT_MAX_TOKENS = 4096
 
 
@@ -42,20 +53,29 @@ class Reply:
     question: Question
     choice: int
     turn: dict[str, Any]
+    paid: tuple[int, int]
 
 
 class AnswerWork:
     """The answers of one model: what is there, what is missing, and how they are made."""
 
     def __init__(
-        self, model: ModelConfig, config: AnswerConfig, bench: Bench, questions: Sequence[Question]
+        self,
+        model: ModelConfig,
+        config: AnswerConfig,
+        bench: Bench,
+        questions: Sequence[Question],
+        budget: Budget,
+        stale: str | None,
     ) -> None:
         self.model = model
         self.choices = range(config.num_choices)
         self.questions = questions
+        self.budget = budget
+        self.stale = stale
         self.path = bench.answer_file(model.name)
-        self.tally = Tally(model.name)
-        self.temperature = first(model.temperature, config.temperature, DEFAULT_TEMPERATURE)
+        self.tally = Tally(model.name, model.price)
+        self.temperature = temperature_of(model, model.temperature, config.temperature)
         self.max_tokens = first(model.max_tokens, config.max_tokens, DEFAULT_MAX_TOKENS)
         self._records: dict[str, dict[str, Any]] = {}
         self._count_tokens = _token_counter(model) if model.tokenizer else None
@@ -65,16 +85,50 @@ class AnswerWork:
         if self.path.exists():
             found = read_objects(self.path, AnswerLine, "an answer")
             self._records = {record_id(r): r for r in newest(self.path, found, record_id)}
+            self._drop_stale()
         jobs = []
         for question in self.questions:
             missing = [choice for choice in self.choices if not self._has(question, choice)]
             jobs += [
-                Job(self, question.id, functools.partial(self.converse, question, choice))
+                Job(
+                    self,
+                    question.id,
+                    functools.partial(self.converse, question, choice),
+                    begun=len(self._turns(question, choice)),
+                )
                 for choice in missing
             ]
             self.tally.cached += len(self.choices) - len(missing)
         self.tally.planned = len(jobs)
         return jobs
+
+    def _drop_stale(self) -> None:
+        """Forget the records made with other settings, or keep and count them, as the flag says."""
+        ids = {question.id for question in self.questions}
+        reasons = {
+            key: reason
+            for key, record in self._records.items()
+            if key in ids and (reason := stale_reason(record, self._settings()))
+        }
+        check_stale(self.path, list(reasons.values()), self.stale)
+        self.tally.stale = len(reasons)
+        if self.stale == "redo":
+            self._records = {k: r for k, r in self._records.items() if k not in reasons}
+        elif reasons:
+            self.tally.remarks["kept, made with other settings"] = len(reasons)
+
+    def estimate(self, jobs: Sequence[Job]) -> Estimate:
+        """Return what the conversations will ask; repeated answers are taken at their most."""
+        questions = {question.id: question for question in self.questions}
+        calls, texts, repeated = 0, [], 0
+        for job in jobs:
+            question = questions[job.id]
+            for number in range(job.begun, len(question.turns)):
+                calls += 1
+                texts += [self.model.system_prompt or "", *question.turns[: number + 1]]
+                repeated += number * self.max_tokens
+        tokens = sum(count_tokens(texts))
+        return Estimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
 
     def _has(self, question: Question, choice: int) -> bool:
         if "messages" in self._records.get(question.id, {}):
@@ -91,7 +145,7 @@ class AnswerWork:
         turns = list(self._turns(question, choice))
         for _ in question.turns[len(turns) :]:
             messages = self._messages(question, turns)
-            completion = chat_completion(
+            completion = self.budget.complete(
                 self.model,
                 messages,
                 temperature=self.temperature,
@@ -105,7 +159,7 @@ class AnswerWork:
                 "output_tokens": completion.output_tokens,
             }
             turns.append({key: value for key, value in turn.items() if value is not None})
-            yield Reply(question, choice, turns[-1])
+            yield Reply(question, choice, turns[-1], paid_tokens(completion))
 
     def _messages(self, question: Question, turns: Sequence[dict[str, Any]]) -> list[Message]:
         """Return the conversation up to the next user turn."""
@@ -162,7 +216,7 @@ class AnswerWork:
     def _count(self, reply: Reply) -> None:
         """Count a reply, its tokens and what is remarkable about it."""
         turn = reply.turn
-        self.tally.spend(turn.get("input_tokens"), turn.get("output_tokens"))
+        self.tally.spend(*reply.paid)
         self.tally.remarks["empty answers"] += not turn["content"].strip()
         self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
         self.tally.done += self._has(reply.question, reply.choice)
@@ -227,15 +281,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"{args.setting_file}: model_list is empty; name a model there or --model")
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
     questions = read_questions(bench)[: args.limit]
+    budget = check_prices(models, args.max_cost)
     works = []
     for model in models:
         check_model(model)
         model = replace(model, parallel=args.parallel or model.parallel)
-        works.append(AnswerWork(model, config, bench, questions))
+        works.append(AnswerWork(model, config, bench, questions, budget, args.stale))
     return execute(
         works,
         lambda jobs: [Lane(w.model.parallel, j) for w, j in zip(works, jobs, strict=True)],
         "answer",
+        args,
     )
 
 

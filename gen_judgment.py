@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+from add_markdown_info import count_tokens
+from providers import temperature_of
 from records import (
     Answer,
     Bench,
@@ -30,7 +32,17 @@ from records import (
     read_questions,
     record_id,
 )
-from runner import Job, Lane, Tally, add_run_flags, execute
+from runner import (
+    Budget,
+    Job,
+    Lane,
+    add_run_flags,
+    check_prices,
+    check_stale,
+    execute,
+    paid_tokens,
+    stale_reason,
+)
 from settings import (
     InputError,
     JudgeConfig,
@@ -41,7 +53,8 @@ from settings import (
     read_model_config,
     script,
 )
-from utils import Message, chat_completion, check_model
+from tally import Estimate, Tally
+from utils import Completion, Message, check_model
 from verdict import (
     CONTINUE,
     CUT_OFF,
@@ -54,7 +67,6 @@ from verdict import (
     template_problem,
 )
 
-DEFAULT_TEMPERATURE = 0.0
 DEFAULT_MAX_TOKENS = 4096
 GAMES = (0, 1)
 
@@ -66,28 +78,32 @@ class Game:
     question: Question
     number: int
     record: dict[str, Any]
+    paid: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Judge:
-    """The judge model with the settings that all judgments of a run share."""
+    """The judge model with what all judgments of a run share."""
 
     model: ModelConfig
     config: JudgeConfig
+    budget: Budget
     retry_invalid: bool
+    stale: str | None
 
     @property
     def temperature(self) -> float | None:
-        """The judge config's, else the entry's, else 0."""
-        return first(self.config.temperature, self.model.temperature, DEFAULT_TEMPERATURE)
+        """The judge config's, else the entry's, else the API type's default."""
+        return temperature_of(self.model, self.config.temperature, self.model.temperature)
 
     @property
     def max_tokens(self) -> int:
         """The judge config's, else the entry's, else 4096."""
-        return int(first(self.config.max_tokens, self.model.max_tokens, DEFAULT_MAX_TOKENS))
+        return first(self.config.max_tokens, self.model.max_tokens, DEFAULT_MAX_TOKENS)
 
+    @functools.cached_property
     def settings(self) -> dict[str, Any]:
-        """Return how the judgments of this run are made."""
+        """How the judgments of this run are made."""
         return {
             "model_name": self.model.model_name,
             "api_type": self.model.api_type,
@@ -99,45 +115,67 @@ class Judge:
             "extra_body": dict(self.model.extra_body),
         }
 
-    def play(self, values: Mapping[str, str]) -> dict[str, Any]:
-        """Ask the judge, and ask it to go on while it gives no label; return the game's record."""
-        messages: list[Message] = judge_messages(
-            self.config.system_prompt, self.config.prompt_template, values
-        )
-        prompt = messages[-1]["content"]
-        replies: list[str] = []
+    def messages(self, values: Mapping[str, str]) -> list[Message]:
+        """Return the conversation that asks the judge."""
+        return judge_messages(self.config.system_prompt, self.config.prompt_template, values)
+
+    def play(self, messages: list[Message]) -> tuple[dict[str, Any], tuple[int, int]]:
+        """Ask the judge, and ask it to go on while it gives no label.
+
+        Returns the game's record, and the input and output tokens that were paid for.
+        """
+        asked, replies = list(messages), []
         tokens_in = tokens_out = 0
         for _ in range(self.config.attempts):
-            completion = chat_completion(
-                self.model, messages, temperature=self.temperature, max_tokens=self.max_tokens
+            completion = self.budget.complete(
+                self.model, asked, temperature=self.temperature, max_tokens=self.max_tokens
             )
             replies.append(completion.text)
-            tokens_in += completion.input_tokens or 0
-            tokens_out += completion.output_tokens or 0
-            verdict = read_verdict(
-                completion.text, self.config.patterns, unanimous=self.config.unanimous
-            )
-            if verdict.cause != NO_LABEL:
+            paid_in, paid_out = paid_tokens(completion)
+            tokens_in, tokens_out = tokens_in + paid_in, tokens_out + paid_out
+            verdict = self._verdict(completion)
+            if verdict.cause not in (NO_LABEL, CUT_OFF):
                 break
-            if completion.finish_reason == "length":
-                verdict = Verdict(None, CUT_OFF)
             if completion.text.strip():
-                messages += [
-                    {"role": "assistant", "content": completion.text},
-                    {"role": "user", "content": CONTINUE},
-                ]
-        record = {
-            "user_prompt": prompt,
-            "judgment": "\n".join(replies),
-            "score": verdict.label,
-            "cause": verdict.cause,
-            "finish_reason": completion.finish_reason,
-            "reasoning": completion.reasoning,
-            "input_tokens": tokens_in,
-            "output_tokens": tokens_out,
-        }
-        optional = ("cause", "finish_reason", "reasoning")
-        return {k: v for k, v in record.items() if v is not None or k not in optional}
+                asked.append({"role": "assistant", "content": completion.text})
+                asked.append({"role": "user", "content": CONTINUE})
+        paid = (tokens_in, tokens_out)
+        return game_record(messages, replies, verdict, completion, paid), paid
+
+    def _verdict(self, completion: Completion) -> Verdict:
+        verdict = read_verdict(
+            completion.text, self.config.patterns, unanimous=self.config.unanimous
+        )
+        cut_off = verdict.cause == NO_LABEL and completion.finish_reason == "length"
+        return Verdict(None, CUT_OFF) if cut_off else verdict
+
+
+def game_record(
+    messages: Sequence[Message],
+    replies: Sequence[str],
+    verdict: Verdict,
+    last: Completion,
+    paid: tuple[int, int],
+) -> dict[str, Any]:
+    """Return a game as it stands in the file; `prompt_hash` tells its prompt from any other."""
+    record = {
+        "user_prompt": messages[-1]["content"],
+        "judgment": "\n".join(replies),
+        "score": verdict.label,
+        "cause": verdict.cause,
+        "finish_reason": last.finish_reason,
+        "reasoning": last.reasoning,
+        "input_tokens": paid[0],
+        "output_tokens": paid[1],
+        "prompt_hash": messages_hash(messages),
+    }
+    optional = ("cause", "finish_reason", "reasoning")
+    return {key: value for key, value in record.items() if value is not None or key not in optional}
+
+
+def messages_hash(messages: Sequence[Message]) -> str:
+    """Return the hash of a whole prompt, answers and all."""
+    return prompt_hash("", [f"{message['role']}: {message['content']}" for message in messages])
 
 
 class JudgmentWork:
@@ -153,7 +191,7 @@ class JudgmentWork:
         self.judge = judge
         self.model = model
         self.path = bench.judgment_file(judge.model.name, model)
-        self.tally = Tally(model)
+        self.tally = Tally(model, judge.model.price)
         self._battles = battles
         self._records: dict[str, dict[str, Any]] = {}
 
@@ -161,9 +199,11 @@ class JudgmentWork:
         """Read what is there, and return a job for each game that is missing."""
         if self.path.exists():
             found = read_objects(self.path, JudgmentLine, "a judgment")
+            self._check_judge(found)
             baselines = (None, self.judge.config.baseline_model)
             ours = [record for record in found if record.get("baseline") in baselines]
             self._records = {record_id(r): r for r in newest(self.path, ours, record_id)}
+            self._drop_stale()
         jobs = []
         for question, *_ in self._battles.values():
             games = self._games(question)
@@ -176,6 +216,48 @@ class JudgmentWork:
         self.tally.planned = len(jobs)
         return jobs
 
+    def _check_judge(self, found: Sequence[Mapping[str, Any]]) -> None:
+        judges = {record.get("judge") or self.judge.model.name for record in found}
+        for other in judges - {self.judge.model.name}:
+            raise InputError(f"{self.path}: holds judgments of another judge, '{other}'")
+
+    def _drop_stale(self) -> None:
+        """Forget what was made with other settings or prompts, or keep and count it."""
+        reasons = {
+            key: reason
+            for key in self._battles.keys() & self._records.keys()
+            if (reason := self._stale_reason(key))
+        }
+        check_stale(self.path, [reasons[key] for key in sorted(reasons)], self.judge.stale)
+        self.tally.stale = len(reasons)
+        if self.judge.stale == "redo":
+            self._records = {k: r for k, r in self._records.items() if k not in reasons}
+        elif reasons:
+            self.tally.remarks["judgments kept, made with other settings"] = len(reasons)
+
+    def _stale_reason(self, question_id: str) -> str | None:
+        """Return why a judgment is not what this run would make, None as far as it tells."""
+        reason = stale_reason(self._records[question_id], self.judge.settings)
+        if reason:
+            return reason
+        for number, game in enumerate(self._games(self._battles[question_id][0])):
+            made = (game or {}).get("prompt_hash")
+            if made is not None and made != messages_hash(self._messages(question_id, number)):
+                return f"question or answers of {question_id} are not those that were judged"
+        return None
+
+    def estimate(self, jobs: Sequence[Job]) -> Estimate:
+        """Return what the games will ask: once each, at most as often as there are attempts."""
+        texts = []
+        for job in jobs:
+            question_id, _, number = job.id.rpartition(" game ")
+            messages = self._messages(question_id, int(number) - 1)
+            texts += [message["content"] for message in messages]
+        tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
+        most_output = len(jobs) * attempts * self.judge.max_tokens
+        most_input = attempts * tokens + (attempts - 1) * most_output
+        return Estimate(len(jobs), tokens, most_input, most_output)
+
     def _games(self, question: Question) -> list[dict[str, Any] | None]:
         """Return the two games of a question as they are there, None for one that is not."""
         games = self._records.get(question.id, {}).get("games") or []
@@ -185,11 +267,15 @@ class JudgmentWork:
         return game is None or (self.judge.retry_invalid and game.get("score") is None)
 
     def play(self, question_id: str, number: int) -> Iterator[Game]:
-        """Let the judge decide one game: the baseline is A in game 0, the model in game 1."""
+        """Let the judge decide one game."""
+        record, paid = self.judge.play(self._messages(question_id, number))
+        yield Game(self._battles[question_id][0], number, record, paid)
+
+    def _messages(self, question_id: str, number: int) -> list[Message]:
+        """Return the prompt of a game: the baseline is A in game 0, the model in game 1."""
         question, model, baseline = self._battles[question_id]
-        first_answer, second_answer = (baseline, model) if number == 0 else (model, baseline)
-        values = prompt_values(question.turns, first_answer.choices[0], second_answer.choices[0])
-        yield Game(question, number, self.judge.play(values))
+        a, b = (baseline, model) if number == 0 else (model, baseline)
+        return self.judge.messages(prompt_values(question.turns, a.choices[0], b.choices[0]))
 
     def record(self, game: Game) -> dict[str, Any]:
         """Count a game and return the record of its question with the game in it."""
@@ -201,10 +287,10 @@ class JudgmentWork:
             "judge": self.judge.model.name,
             "baseline": self.judge.config.baseline_model,
         }
-        record |= {"games": games, "tstamp": time.time(), "settings": self.judge.settings()}
+        record |= {"games": games, "tstamp": time.time(), "settings": self.judge.settings}
         self._records[game.question.id] = record
         self.tally.done += 1
-        self.tally.spend(game.record["input_tokens"], game.record["output_tokens"])
+        self.tally.spend(*game.paid)
         if game.record["score"] is None:
             self.tally.remarks[f"games without verdict, {game.record['cause']}"] += 1
         return record
@@ -306,13 +392,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, config.judge_model)
     check_model(model)
-    judge = Judge(model, config, args.retry_invalid)
+    budget = check_prices([model], args.max_cost)
+    judge = Judge(model, config, budget, args.retry_invalid, args.stale)
     questions = read_questions(bench)[: args.limit]
     _check_config(config, questions)
     names = models_to_judge(args.model or config.model_list, bench, config.baseline_model)
     works = plan_works(judge, bench, names, questions)
     parallel = args.parallel or model.parallel
-    return execute(works, lambda jobs: [Lane(parallel, list(chain(*jobs)))], "game")
+    return execute(works, lambda jobs: [Lane(parallel, list(chain(*jobs)))], "game", args)
 
 
 if __name__ == "__main__":

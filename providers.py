@@ -402,18 +402,28 @@ def _complete_anthropic(
 
 @dataclass(frozen=True)
 class ApiType:
-    """How to reach a kind of provider: its client, its protocol, its SDK and where its key is."""
+    """How to reach a kind of provider: its client, its protocol, its SDK and where its key is.
+
+    `default_temperature`: what is sent where no setting says it; None leaves it to the model.
+    """
 
     connect: Callable[[ModelConfig, Endpoint], Any] = _connect_openai
     complete: Callable[[Any, ModelConfig, Sequence[Message]], Completion] = _complete_openai
     key_variable: str = "OPENAI_API_KEY"
     base_url: str | None = None
+    default_temperature: float | None = 0.0
     sdk: str = "openai"
     needs: Mapping[str, str] = field(default_factory=dict)
 
 
 def _compatible(base_url: str, key_variable: str) -> ApiType:
     return ApiType(base_url=base_url, key_variable=key_variable)
+
+
+def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
+    """Return the first temperature that is set, else what the API type has for a default."""
+    found = [value for value in settings if value is not None]
+    return found[0] if found else API_TYPES[model.api_type].default_temperature
 
 
 API_TYPES: dict[str, ApiType] = {
@@ -423,6 +433,7 @@ API_TYPES: dict[str, ApiType] = {
         connect=_connect_anthropic,
         complete=_complete_anthropic,
         key_variable="ANTHROPIC_API_KEY",
+        default_temperature=None,
         sdk="anthropic",
         needs={"anthropic": "anthropic>=2.12,<3"},
     ),

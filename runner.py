@@ -1,6 +1,4 @@
-"""Runs the planned calls of several models at once: the pool, its progress bar, and what it did in
-the end.
-"""
+"""Runs the planned calls of several models at once: flags, pool, budget, and stale records."""
 
 from __future__ import annotations
 
@@ -10,18 +8,18 @@ import queue
 import signal
 import sys
 import threading
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from records import RecordFile
-from settings import OutputError, positive
-from utils import CompletionError, stopping
+from settings import InputError, ModelConfig, OutputError, one_line, positive
+from tally import Estimate, Progress, Tally, conclude, price_of
+from utils import EMPTY_TRIES, Completion, CompletionError, Message, chat_completion, stopping
 
-EXAMPLES = 3
 IDLE_SECONDS = 0.2
 
 # Set by a second Ctrl-C: what has come in is still written, what is in flight is given up.
@@ -57,6 +55,23 @@ def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
         help="calls at a time to each model asked (default: the endpoint file's)",
     )
     add("--limit", type=positive, help="only the first N questions (default: all)")
+    add(
+        "--stale",
+        choices=("keep", "redo"),
+        help="what to do with records made with other settings (default: stop and name them)",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print calls, tokens and cost of what is missing, and stop (default: False)",
+    )
+    add(
+        "--max-cost",
+        type=float,
+        metavar="USD",
+        help="stop before the run costs more; needs a price in the endpoint file (default: no)",
+    )
+    add("--report", type=Path, metavar="FILE", help="write the summary as JSON (default: no)")
 
 
 class Work(Protocol):
@@ -71,14 +86,21 @@ class Work(Protocol):
     def record(self, result: Any) -> dict[str, Any]:
         """Take in a result, count it, and return the record that now stands for it."""
 
+    def estimate(self, jobs: Sequence[Job]) -> Estimate:
+        """Return what the planned jobs will ask and cost at most."""
+
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of work of one thread: `run` yields a result after each call that was paid for."""
+    """A piece of work of one thread: `run` yields a result after each call that was paid for.
+
+    `begun`: how many of its results are there from an earlier run.
+    """
 
     work: Work
     id: str
     run: Callable[[], Iterator[Any]]
+    begun: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,12 +121,20 @@ class Outcome:
 
 
 def execute(
-    works: Sequence[Work], lanes: Callable[[list[Sequence[Job]]], Sequence[Lane]], unit: str
+    works: Sequence[Work],
+    lanes: Callable[[list[Sequence[Job]]], Sequence[Lane]],
+    unit: str,
+    args: argparse.Namespace,
 ) -> int:
     """Lock the files of all works, plan, run the jobs, write each result as it comes, and sum up.
 
-    `lanes` deals the planned jobs of the works out to lanes. Returns the exit status.
+    `lanes` deals the planned jobs of the works out to lanes; `args` are those of `add_run_flags`.
+    Returns the exit status.
     """
+    if args.dry_run:
+        for work in works:
+            print(work.estimate(work.plan()).line(work.tally))
+        return 0
     with ExitStack() as stack:
         files = [stack.enter_context(RecordFile(work.path)) for work in works]
         by_work = {id(work): file for work, file in zip(works, files, strict=True)}
@@ -115,7 +145,7 @@ def execute(
             _write_outcomes(run_lanes(planned), by_work, progress)
         except OutputError as error:
             print(f"\nerror: {error}", file=sys.stderr)
-    return conclude([work.tally for work in works])
+    return conclude([work.tally for work in works], args.report)
 
 
 def _write_outcomes(
@@ -208,95 +238,80 @@ def graceful_stop() -> Iterator[None]:
 
 
 @dataclass
-class Tally:
-    """What a run did for one model, counted in records or games."""
+class Budget:
+    """What a run may cost: calls claim the most they can cost before they are made."""
 
-    name: str
-    planned: int = 0
-    cached: int = 0
-    done: int = 0
-    failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    messages: dict[str, str] = field(default_factory=dict)
-    remarks: Counter[str] = field(default_factory=Counter)
-    input_tokens: int = 0
-    output_tokens: int = 0
+    limit: float | None = None
+    spent: float = 0.0
+    claimed: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def complete(self) -> bool:
-        """Whether everything that was planned is there."""
-        return self.done == self.planned
+    def complete(
+        self,
+        model: ModelConfig,
+        messages: Sequence[Message],
+        *,
+        temperature: float | None,
+        max_tokens: int,
+    ) -> Completion:
+        """Return the reply of `chat_completion`; CompletionError if it might pass the limit."""
+        most = self._claim(model, messages, max_tokens)
+        actual = 0.0
+        try:
+            completion = chat_completion(
+                model, messages, temperature=temperature, max_tokens=max_tokens
+            )
+            actual = price_of(model.price or (0.0, 0.0), *paid_tokens(completion))
+            return completion
+        finally:
+            with self.lock:
+                self.claimed -= most
+                self.spent += actual
 
-    def fail(self, error: CompletionError, example: str) -> None:
-        """Count a failure by its cause; the summary names the first ids and the last message."""
-        self.failed[error.cause].append(example)
-        self.messages[error.cause] = str(error)
+    def _claim(self, model: ModelConfig, messages: Sequence[Message], max_tokens: int) -> float:
+        """Set the most a call can cost aside; a token is never shorter than a byte."""
+        if self.limit is None or model.price is None:
+            return 0.0
+        size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
+        most = EMPTY_TRIES * price_of(model.price, size, max_tokens)
+        with self.lock:
+            if self.spent + self.claimed + most > self.limit:
+                error = CompletionError("cost limit", f"--max-cost {self.limit:g} would be passed")
+                error.final = True
+                raise error
+            self.claimed += most
+        return most
 
-    def spend(self, input_tokens: int | None, output_tokens: int | None) -> None:
-        """Add the tokens of a call, as far as the API told them."""
-        self.input_tokens += input_tokens or 0
-        self.output_tokens += output_tokens or 0
 
-    def lines(self) -> Iterator[str]:
-        """Yield the summary: one line of counts, one for each cause of failure, one a remark."""
-        failures = sum(map(len, self.failed.values()))
-        left = self.planned - self.done - failures
-        yield (
-            f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
-            f"{failures} failed"
-            + (f", {left} not begun" if left else "")
-            + f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
+def paid_tokens(completion: Completion) -> tuple[int, int]:
+    """Return the input and output tokens of a reply and of the empty ones before it."""
+    before_in, before_out = completion.discarded_tokens
+    return (completion.input_tokens or 0) + before_in, (completion.output_tokens or 0) + before_out
+
+
+def check_prices(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:
+    """Return the budget of a run; InputError where --max-cost has no price to go by."""
+    for model in models:
+        if max_cost is not None and model.price is None:
+            raise InputError(f"{model.where}: --max-cost needs price: {{input: , output: }}")
+    return Budget(max_cost)
+
+
+def stale_reason(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """Return in which setting a record differs from those of now, None if in none that it tells."""
+    made = record.get("settings")
+    if not isinstance(made, Mapping):
+        return None
+    for key, value in settings.items():
+        if key in made and made[key] != value:
+            return f"{key} was {one_line(repr(made[key]), 60)}, now {one_line(repr(value), 60)}"
+    return None
+
+
+def check_stale(path: Path, reasons: Sequence[str], stale: str | None) -> None:
+    """Raise InputError where records were made with other settings and no flag says what to do."""
+    if reasons and stale is None:
+        raise InputError(
+            f"{path}: {len(reasons)} records were made with other settings ({reasons[0]}); "
+            "--stale keep accepts them as they are, --stale redo makes them again"
         )
-        for cause, examples in sorted(self.failed.items()):
-            named = ", ".join(examples[:EXAMPLES])
-            yield f"  failed: {len(examples)} ({named}): {self.messages[cause]}"
-        for remark, number in sorted((+self.remarks).items()):
-            yield f"  {remark}: {number}"
-
-
-class Progress:
-    """A progress bar with the counts of done, failed and cached of several tallies."""
-
-    def __init__(self, tallies: Sequence[Tally], unit: str) -> None:
-        from tqdm import tqdm
-
-        self._tallies = tallies
-        self._bar = tqdm(
-            total=sum(tally.planned for tally in tallies),
-            unit=unit,
-            mininterval=0.2 if sys.stderr.isatty() else 30.0,
-            file=sys.stderr,
-        )
-
-    def __enter__(self) -> Progress:
-        """Return the bar."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Draw the last state and leave the bar standing."""
-        self._update(0)
-        self._bar.close()
-
-    def step(self) -> None:
-        """Count one more piece of work as ended, well or not."""
-        self._update(1)
-
-    def _update(self, step: int) -> None:
-        done = sum(tally.done for tally in self._tallies)
-        cached = sum(tally.cached for tally in self._tallies)
-        failed = sum(len(ids) for tally in self._tallies for ids in tally.failed.values())
-        self._bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
-        self._bar.update(step)
-
-
-def conclude(tallies: Sequence[Tally]) -> int:
-    """Print the summaries and return the exit status: 0 where all that was planned is there, else
-    1.
-    """
-    for tally in tallies:
-        for line in tally.lines():
-            print(line)
-    incomplete = [tally.name for tally in tallies if not tally.complete]
-    if incomplete:
-        names = ", ".join(incomplete)
-        print(f"not complete: {names}; run the same command again to do what is missing")
-    return 1 if incomplete else 0

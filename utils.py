@@ -26,7 +26,15 @@ from providers import (
 )
 from settings import Endpoint, ModelConfig
 
-__all__ = ["Completion", "CompletionError", "Message", "chat_completion", "check_model", "stopping"]
+__all__ = [
+    "EMPTY_TRIES",
+    "Completion",
+    "CompletionError",
+    "Message",
+    "chat_completion",
+    "check_model",
+    "stopping",
+]
 
 MAX_WAIT = 60.0
 EMPTY_TRIES = 3

@@ -1,0 +1,174 @@
+"""What a run does and costs: counts by cause, tokens and dollars, a progress bar, the summary."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from records import write_lines
+from utils import CompletionError
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What planned calls ask and cost at most; `prompt_tokens` are counted in cl100k_base."""
+
+    calls: int
+    prompt_tokens: int
+    most_input_tokens: int
+    most_output_tokens: int
+
+    def line(self, tally: Tally) -> str:
+        """Return the line of a dry run."""
+        cost = ""
+        if tally.price is not None:
+            dollars = price_of(tally.price, self.most_input_tokens, self.most_output_tokens)
+            cost = f", at most ${dollars:,.2f}"
+        return (
+            f"{tally.name}: {self.calls:,} calls to make, {self.prompt_tokens:,} prompt tokens, "
+            f"at most {self.most_output_tokens:,} output tokens{cost}; {tally.cached:,} cached, "
+            f"{tally.stale:,} stale"
+        )
+
+
+def price_of(price: tuple[float, float], input_tokens: int, output_tokens: int) -> float:
+    """Return the cost in USD at a price of input and output in USD per million tokens."""
+    return (price[0] * input_tokens + price[1] * output_tokens) / 1e6
+
+
+@dataclass
+class Tally:
+    """What a run did for one model, counted in answers or games."""
+
+    name: str
+    price: tuple[float, float] | None = None
+    planned: int = 0
+    cached: int = 0
+    stale: int = 0
+    done: int = 0
+    failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    messages: dict[str, str] = field(default_factory=dict)
+    remarks: Counter[str] = field(default_factory=Counter)
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was planned is there."""
+        return self.done == self.planned
+
+    @property
+    def failures(self) -> int:
+        """How many jobs failed."""
+        return sum(map(len, self.failed.values()))
+
+    @property
+    def cost(self) -> float | None:
+        """USD spent, None where the price is not known."""
+        if self.price is None:
+            return None
+        return price_of(self.price, self.input_tokens, self.output_tokens)
+
+    def fail(self, error: CompletionError, example: str) -> None:
+        """Count a failure by its cause; the summary names the first ids and the last message."""
+        self.failed[error.cause].append(example)
+        self.messages[error.cause] = str(error)
+
+    def spend(self, input_tokens: int, output_tokens: int) -> None:
+        """Add the tokens of a call."""
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+
+    def lines(self) -> Iterator[str]:
+        """Yield the summary: one line of counts, one for each cause of failure, one a remark."""
+        left = self.planned - self.done - self.failures
+        yield (
+            f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
+            f"{self.failures} failed"
+            + (f", {left} not begun" if left else "")
+            + f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
+            + ("" if self.cost is None else f", ${self.cost:,.4f}")
+        )
+        for cause, examples in sorted(self.failed.items()):
+            named = ", ".join(examples[:EXAMPLES])
+            yield f"  failed: {len(examples)} ({named}): {self.messages[cause]}"
+        for remark, number in sorted((+self.remarks).items()):
+            yield f"  {remark}: {number}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary as plain data."""
+        return {
+            "model": self.name,
+            "planned": self.planned,
+            "done": self.done,
+            "cached": self.cached,
+            "failed": {
+                cause: {
+                    "count": len(ids),
+                    "examples": ids[:EXAMPLES],
+                    "message": self.messages[cause],
+                }
+                for cause, ids in sorted(self.failed.items())
+            },
+            "remarks": dict(+self.remarks),
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost_usd": self.cost,
+        }
+
+
+class Progress:
+    """A progress bar with the counts of done, failed and cached of several tallies."""
+
+    def __init__(self, tallies: Sequence[Tally], unit: str) -> None:
+        from tqdm import tqdm
+
+        self._tallies = tallies
+        self._bar = tqdm(
+            total=sum(tally.planned for tally in tallies),
+            unit=unit,
+            mininterval=0.2 if sys.stderr.isatty() else 30.0,
+            file=sys.stderr,
+        )
+
+    def __enter__(self) -> Progress:
+        """Return the bar."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Draw the last state and leave the bar standing."""
+        self._update(0)
+        self._bar.close()
+
+    def step(self) -> None:
+        """Count one more piece of work as ended, well or not."""
+        self._update(1)
+
+    def _update(self, step: int) -> None:
+        done = sum(tally.done for tally in self._tallies)
+        cached = sum(tally.cached for tally in self._tallies)
+        failed = sum(tally.failures for tally in self._tallies)
+        self._bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
+        self._bar.update(step)
+
+
+def conclude(tallies: Sequence[Tally], report: Path | None = None) -> int:
+    """Print the summaries, write the report, and return the exit status: 1 if anything lacks."""
+    for tally in tallies:
+        for line in tally.lines():
+            print(line)
+    incomplete = [tally.name for tally in tallies if not tally.complete]
+    if incomplete:
+        names = ", ".join(incomplete)
+        print(f"not complete: {names}; run the same command again to do what is missing")
+    if report is not None:
+        data = {"complete": not incomplete, "models": [tally.as_dict() for tally in tallies]}
+        write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
+    return 1 if incomplete else 0
