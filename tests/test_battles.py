@@ -242,7 +242,7 @@ class TestSeveralBaselines:
         assert "left out: tiny: no judgment against the baseline" in shown.summary
 
     def test_all_judgments_make_one_fit(self, bench: Workspace) -> None:
-        """As in v2.0, where the baseline depends on the category; here without `base2`'s own."""
+        """As in v2.0, where the baseline depends on the category of the question."""
         models, wins = ["base", "base2", "m1", "m2", "m3"], np.zeros((5, 5))
         for model in models[2:]:
             records = [
@@ -264,7 +264,8 @@ class TestSeveralBaselines:
         records = [judgment("q1", "B>A", "A>B"), judgment("q2", "B>A", "B>A")]
         bench.write(bench.data / "model_judgment/judge/tiny.jsonl", records)
         add_judgments(bench, "second", [judgment("q1", *TIED)])
-        bench.add_answers("base", {"q1": "text"})
+        for model in ("base", "second"):
+            bench.add_answers(model, {"q1": "text"})
         shown = show(bench, *flags(), "--baseline", "second")
         assert shown.scores == {"tiny": "75.0", "base": "50.0", "second": "50.0"}
 

@@ -140,6 +140,7 @@ class TestGames:
 
         (record,) = bench.judgments("judge", "tiny")
         tstamp, settings = record.pop("tstamp"), record.pop("settings")
+        assert len({game.pop("prompt_hash") for game in record["games"]}) == 2
         assert record == {
             "question_id": "q1",
             "model": "tiny",
