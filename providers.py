@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -325,35 +325,49 @@ def _extra_body(model: ModelConfig) -> dict[str, Any]:
     return filled
 
 
+def _post(client: Any, path: str, request: ModelConfig, body: Mapping[str, Any]) -> Any:
+    """Send a request and return the reply's JSON as it is.
+
+    The SDK's typed methods cost twice the time and let malformed replies through all the same.
+    """
+    headers = {"headers": dict(request.extra_headers)} if request.extra_headers else {}
+    whole = {key: value for key, value in body.items() if value is not None}
+    return client.post(path, cast_to=object, body=whole | _extra_body(request), options=headers)
+
+
 def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Message]) -> Completion:
-    """Call an OpenAI-compatible server; the SDK lets malformed replies through, here they fail."""
-    sampling = {"temperature": request.temperature, "max_tokens": request.max_tokens}
-    reply = client.chat.completions.create(
-        model=request.model_name,
-        messages=list(messages),
-        extra_body=_extra_body(request) or None,
-        extra_headers=dict(request.extra_headers) or None,
-        **{key: value for key, value in sampling.items() if value is not None},
-    )
-    choices = getattr(reply, "choices", None)
-    if not choices or getattr(choices[0], "message", None) is None:
+    """Call an OpenAI-compatible server."""
+    body = {
+        "model": request.model_name,
+        "messages": list(messages),
+        "temperature": request.temperature,
+        "max_tokens": request.max_tokens,
+    }
+    reply = _post(client, "/chat/completions", request, body)
+    choices = reply.get("choices") if isinstance(reply, dict) else None
+    if not choices or not isinstance(choices[0].get("message"), dict):
         raise ValueError(f"no choices in the reply: {reply!r}")
-    message, usage = choices[0].message, getattr(reply, "usage", None)
-    if not isinstance(message.content, (str, type(None))):
+    message = choices[0]["message"]
+    content, reasoning = message.get("content"), message.get("reasoning_content")
+    if not isinstance(content, (str, type(None))):
         raise ValueError(f"the content is not a text: {message!r}")
-    reasoning = getattr(message, "reasoning_content", None)
     return Completion(
-        text=message.content or "",
+        text=content or "",
         reasoning=reasoning if isinstance(reasoning, str) and reasoning else None,
-        finish_reason=choices[0].finish_reason,
-        input_tokens=_count(usage, "prompt_tokens"),
-        output_tokens=_count(usage, "completion_tokens"),
+        finish_reason=_text_or_none(choices[0].get("finish_reason")),
+        input_tokens=_count(reply, "prompt_tokens"),
+        output_tokens=_count(reply, "completion_tokens"),
     )
 
 
-def _count(usage: object, name: str) -> int | None:
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(reply: Mapping[str, Any], name: str) -> int | None:
     """Return a number of tokens as the API tells it, None where it tells none."""
-    value = getattr(usage, name, None)
+    usage = reply.get("usage")
+    value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) else None
 
 
@@ -371,29 +385,28 @@ def _complete_anthropic(
 ) -> Completion:
     """Call Anthropic's messages API; a system message becomes its `system` field."""
     system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
-    extra, headers = _extra_body(request), dict(request.extra_headers)
     if request.temperature is not None:
-        extra["temperature"] = request.temperature
-        headers.setdefault("anthropic-version", "2023-06-01")
-    reply = client.messages.create(
-        model=request.model_name,
-        messages=[m for m in messages if m["role"] != "system"],
-        max_tokens=request.max_tokens,
-        extra_body=extra or None,
-        extra_headers=headers or None,
-        **({"system": system} if system else {}),
-    )
-    blocks = getattr(reply, "content", None)
+        version = {"anthropic-version": "2023-06-01"}
+        request = replace(request, extra_headers=version | dict(request.extra_headers))
+    body = {
+        "model": request.model_name,
+        "messages": [m for m in messages if m["role"] != "system"],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "system": system or None,
+    }
+    reply = _post(client, "/v1/messages", request, body)
+    blocks = reply.get("content") if isinstance(reply, dict) else None
     if not isinstance(blocks, list):
         raise ValueError(f"no content in the reply: {reply!r}")
-    thoughts = [b.thinking for b in blocks if b.type == "thinking"]
-    stop = reply.stop_reason or ""
+    thoughts = [block["thinking"] for block in blocks if block["type"] == "thinking"]
+    stop = _text_or_none(reply.get("stop_reason"))
     return Completion(
-        text="".join(b.text for b in blocks if b.type == "text"),
+        text="".join(block["text"] for block in blocks if block["type"] == "text"),
         reasoning="\n".join(thoughts) or None,
-        finish_reason=_STOP_REASONS.get(stop, stop),
-        input_tokens=_count(reply.usage, "input_tokens"),
-        output_tokens=_count(reply.usage, "output_tokens"),
+        finish_reason=_STOP_REASONS.get(stop or "", stop),
+        input_tokens=_count(reply, "input_tokens"),
+        output_tokens=_count(reply, "output_tokens"),
     )
 
 
