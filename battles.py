@@ -11,7 +11,7 @@ import functools
 import json
 from array import array
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -462,27 +462,26 @@ _WINNERS = ("model_a", "tie", "model_b")
 def save_battles(battles: Battles, path: Path) -> None:
     """Write one line a weighted battle: question_id, model_a, model_b, winner."""
     cells = battles.cells
+    models = [_json(name) for name in battles.models]
+    starts = [b'{"question_id": %b, "model_a": ' % _json(name) for name in battles.questions]
+    ends = [b', "winner": "%b"}\n' % winner.encode() for winner in _WINNERS]
 
-    def lines() -> Iterable[bytes]:
-        models = [json.dumps(name, ensure_ascii=False) for name in battles.models]
-        questions = [json.dumps(name, ensure_ascii=False) for name in battles.questions]
-        rows = zip(
-            cells.question.tolist(),
-            cells.a.tolist(),
-            cells.b.tolist(),
-            cells.counts.T.tolist(),
-            strict=True,
-        )
-        for question, a, b, counts in rows:
-            start = (
-                f'{{"question_id": {questions[question]}, "model_a": {models[a]}, '
-                f'"model_b": {models[b]}, "winner": "'
-            )
-            for winner, count in zip(_WINNERS, counts, strict=True):
+    @functools.cache
+    def rests(a: int, b: int) -> list[bytes]:
+        return [b'%b, "model_b": %b%b' % (models[a], models[b], end) for end in ends]
+
+    def lines() -> Iterator[bytes]:
+        columns = (cells.question.tolist(), cells.a.tolist(), cells.b.tolist())
+        for question, a, b, counts in zip(*columns, cells.counts.T.tolist(), strict=True):
+            for rest, count in zip(rests(a, b), counts, strict=True):
                 if count:
-                    yield f'{start}{winner}"}}\n'.encode("utf-8", "surrogatepass") * count
+                    yield (starts[question] + rest) * count
 
     write_lines(path, lines())
+
+
+def _json(name: str) -> bytes:
+    return json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def load_battles(path: Path, selection: Selection) -> Battles:

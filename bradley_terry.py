@@ -193,7 +193,8 @@ class _Block:
 
     def split(self, array: np.ndarray) -> np.ndarray:
         """View (X, places) as (pairs, X, places of a pair)."""
-        return array.reshape(len(array), self.pairs.stop - self.pairs.start, -1).swapaxes(0, 1)
+        pairs = self.pairs.stop - self.pairs.start
+        return np.asarray(array.reshape(len(array), pairs, -1).swapaxes(0, 1))
 
 
 @dataclass(frozen=True)

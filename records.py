@@ -286,16 +286,15 @@ def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int,
             raise InputError(f"{path}:{number}: not {what}: {error}") from None
 
 
-def _decode_all(path: Path, kind: type[Line], what: str) -> list[Line]:
-    """Return the typed parts that `decode_lines` yields: at one go where nothing is wrong."""
+def _decode_at_once(path: Path, kind: type[Line], what: str) -> list[Line] | None:
+    """Return the typed part of each line; None if the file needs the care of `decode_lines`."""
     data = read_bytes(path, what)
     try:
         lines = msgspec.json.Decoder(kind).decode_lines(data)
     except (ValueError, RecursionError):
-        lines = []
-    if len(lines) == data.count(b"\n") + (not data.endswith(b"\n")):
-        return lines
-    return [line for _, _, line in decode_lines(path, kind, what)]
+        return None
+    ends = data.count(b"\n") + (not data.endswith(b"\n"))
+    return lines if len(lines) == ends else None
 
 
 def _decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -> Line:
@@ -333,8 +332,10 @@ def _read_by_id(
     key: Callable[[Record], Hashable],
 ) -> list[Record]:
     """Return the records of a file, the last of those with one key."""
-    records = [build(line) for line in _decode_all(path, kind, what)]
-    return newest(path, records, key)
+    lines = _decode_at_once(path, kind, what)
+    if lines is None:
+        lines = [line for _, _, line in decode_lines(path, kind, what)]
+    return newest(path, [build(line) for line in lines], key)
 
 
 def newest(
@@ -386,14 +387,15 @@ def read_styles(path: Path) -> dict[str, Style]:
     """Return tokens and markdown counts of the answers of a file by question id; texts are not
     decoded.
     """
-    styles = {line.id: _style(line) for line in _decode_all(path, _StyleLine, "an answer")}
-    if any(style.tokens is None for style in styles.values()):
-        styles |= _read_old_styles(path)
-    return styles
+    lines = _decode_at_once(path, _StyleLine, "an answer")
+    styles = {line.id: _style(line) for line in lines or ()}
+    if lines is not None and all(style.tokens is not None for style in styles.values()):
+        return styles
+    return _read_styles_with_care(path)
 
 
-def _read_old_styles(path: Path) -> dict[str, Style]:
-    """Return the styles of those answers whose tokens stand in the turns, if anywhere."""
+def _read_styles_with_care(path: Path) -> dict[str, Style]:
+    """Return what `read_styles` does; where an answer has no metadata, the tokens of its turn."""
     decoder = msgspec.json.Decoder(_OldStyleLine)
     styles: dict[str, Style] = {}
     for number, raw, line in decode_lines(path, _StyleLine, "an answer"):
@@ -462,7 +464,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
+        with scratch.open("wb", buffering=1 << 20) as file:
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
