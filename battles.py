@@ -8,6 +8,7 @@ of a judgment differ only in their outcome, so they are kept as one cell with co
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from array import array
 from collections import Counter
@@ -94,6 +95,18 @@ class Battles:
     cells: Cells
     outcomes: Mapping[str, tuple[int, ...]] | None
     counts: Counts
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that tell these battles from any others."""
+        cells = self.cells
+        key = (cells.a.astype(np.int64) * cells.models + cells.b) * len(self.questions)
+        keys, cell = np.unique(key + cells.question, return_inverse=True)
+        digest = hashlib.sha256(json.dumps([self.models, self.questions]).encode())
+        digest.update(keys.tobytes())
+        for counts in cells.counts:
+            digest.update(np.bincount(cell, counts).astype(np.int64).tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def anchor(self) -> int:
@@ -192,16 +205,22 @@ def read_battles(selection: Selection) -> Battles:
     _check_baselines(columns, selection)
     if not columns.a:
         raise InputError(_nothing_left(columns, selection))
+    if selection.baselines[0] not in columns.models:
+        folder, anchor = selection.bench.folder, selection.baselines[0]
+        raise InputError(f"{folder}: no judgment against '{anchor}', which scores 50; name another")
     reasons = _reasons(columns, selection, judged)
+    really_judged, _ = _coverage(columns)
     if selection.missing == "loss":
         _add_missing(columns, wanted, selection)
-    return _battles(columns, selection, reasons, wanted)
+    battles = _battles(columns, selection, reasons, wanted)
+    on_board = {m: n for m, n in really_judged.items() if m in battles.models}
+    return replace(battles, counts=replace(battles.counts, judged=on_board))
 
 
 def _check_baselines(columns: _Columns, selection: Selection) -> None:
     """Raise InputError for a baseline that neither an answer file nor a judgment knows."""
     bench = selection.bench
-    known = columns.baselines | set(model_names(bench.answers) if bench.answers.is_dir() else [])
+    known = columns.baselines | set(model_names(bench.answers))
     for baseline in selection.baselines:
         if known and baseline not in known:
             near = nearest(baseline, known)
@@ -214,7 +233,7 @@ def judged_models(bench: Bench, judge: str) -> list[str]:
         known = known_benches(bench.data_dir)
         raise InputError(f"{bench.folder}: no such bench; benches here: {known}")
     folder = bench.judgments(judge)
-    names = model_names(folder) if folder.is_dir() else []
+    names = model_names(folder)
     if not names:
         there = bench.folder / "model_judgment"
         judges = sorted(p.name for p in there.iterdir() if p.is_dir()) if there.is_dir() else []
@@ -232,6 +251,7 @@ def _wanted_questions(selection: Selection) -> set[str] | None:
     for name in selection.categories:
         if name not in known:
             path, near = selection.bench.questions, nearest(name, known)
+            near = near or f"; there are: {', '.join(sorted(known))}"
             raise InputError(f"{path}: no category or cluster '{name}'{near}")
     chosen = set(selection.categories)
     return {q.id for q in questions if q.category in chosen or q.cluster in chosen}
@@ -283,13 +303,16 @@ def _nothing_left(columns: _Columns, selection: Selection) -> str:
     if columns.undecided:
         reasons.insert(0, f"none of {columns.undecided} games has a verdict")
     baselines = "', '".join(selection.baselines)
-    return "; ".join([f"{folder}: no battle against the baseline '{baselines}'", *reasons])
+    others = sorted(columns.baselines - set(selection.baselines))
+    hint = [f"use --baseline {others[0]}"] if others else []
+    start = f"{folder}: no battle against the baseline '{baselines}'"
+    return "; ".join([start, *reasons, *hint])
 
 
 def _reasons(columns: _Columns, selection: Selection, judged: Iterable[str]) -> dict[str, str]:
     """Return the reason for each model of the bench, should it have no battle."""
     answers = selection.bench.answers
-    answered = model_names(answers) if answers.is_dir() else []
+    answered = model_names(answers)
     reasons = {model: f"not judged by {', '.join(selection.judges)}" for model in answered}
     reasons |= {model: "no judgment against the baseline" for model in judged}
     return reasons | {model: "no game with a verdict" for model in columns.models}
@@ -322,7 +345,7 @@ def _battles(
     used = counts.sum(axis=0) > 0
     if not used.any():
         raise InputError(_nothing_left(columns, selection))
-    judged, same = _coverage(columns, b, question)
+    judged, same = _coverage(columns)
     outcomes = columns.outcomes()
     models, (a, b) = _sorted_names(columns.models, [a[used], b[used]], selection.baselines[:1])
     questions, (question,) = _sorted_names(columns.questions, [question[used]])
@@ -361,12 +384,10 @@ def _sorted_names(
     return names, [new[column] for column in columns]
 
 
-def _coverage(
-    columns: _Columns, b: np.ndarray, question: np.ndarray
-) -> tuple[dict[str, int], bool]:
+def _coverage(columns: _Columns) -> tuple[dict[str, int], bool]:
     """Return how many questions each model was judged on, and whether all were on the same."""
     on = np.zeros((len(columns.models), len(columns.questions)), dtype=bool)
-    on[b, question] = True
+    on[columns.b, columns.question] = True
     numbers = zip(columns.models, on.sum(axis=1).tolist(), strict=True)
     any_judged = on.any(axis=1)
     same = bool((on[any_judged] == on.any(axis=0)).all())
@@ -440,6 +461,11 @@ def with_features(battles: Battles, bench: Bench, styles: Styles) -> Cells:
         side = cells.a if np.isnan(a[cell]).any() else cells.b
         path = bench.answer_file(battles.models[side[cell]])
         question = battles.questions[cells.question[cell]]
+        if not path.exists() or question not in read_styles(path):
+            raise InputError(
+                f"{path}: no answer to {question}, so style cannot be controlled for; "
+                "answer and judge it, or leave out --missing loss"
+            )
         raise InputError(
             f"{path}: no style attributes of the answer to {question} ({unknown.sum()} judgments "
             f"lack some); run: python add_markdown_info.py --dir {bench.answers}"
@@ -495,15 +521,18 @@ def load_battles(path: Path, selection: Selection) -> Battles:
         cell = found.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
         cell[row] += 1
     _check_questions(path, {question for question, _, _ in found}, selection.bench)
-    columns = _Columns(judgments=len(found))
+    columns, wanted = _Columns(), _wanted_questions(selection)
     for (question, a, b), counts in found.items():
+        if wanted is not None and question not in wanted:
+            continue
+        columns.judgments += 1
         columns.add(a, b, question, _Tally(tuple(counts)))
     if selection.baselines[0] not in columns.models:
         known = ", ".join(sorted(columns.models))
         raise InputError(
             f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
         )
-    return replace(_battles(columns, selection, {}, None), outcomes=None)
+    return replace(_battles(columns, selection, {}, wanted), outcomes=None)
 
 
 def _check_questions(path: Path, ids: set[str], bench: Bench) -> None:

@@ -202,6 +202,8 @@ def compare(scored: Scored, method: Method, first: str, second: str) -> Comparis
     two-sided test at 5 % finds with a power of 80 %: 2.80 standard errors.
     """
     battles, names = scored.battles, scored.battles.models
+    if first == second:
+        raise InputError(f"--compare: '{first}' is named twice")
     for name in (first, second):
         if name not in names:
             raise InputError(f"--compare: no battles of '{name}'{nearest(name, names)}")
@@ -235,73 +237,89 @@ def compare(scored: Scored, method: Method, first: str, second: str) -> Comparis
 
 
 def _permutation_test(scored: Scored, pair: tuple[int, int], seed: int) -> tuple[float, int]:
-    """Return the p-value of the difference of a pair, and the number of questions both have."""
+    """Return the p-value of the difference of a pair, and the number of questions it rests on.
+
+    These are the questions on which both met one opponent, or each other.
+    """
     cells = scored.cells
-    mine = np.isin(cells.a, pair) != np.isin(cells.b, pair)
-    model = np.where(np.isin(cells.a, pair), cells.a, cells.b)
-    first, second = (cells.question[mine & (model == i)] for i in pair)
-    common = np.intersect1d(first, second)
-    if not len(common):
+    in_a, in_b = np.isin(cells.a, pair), np.isin(cells.b, pair)
+    model, opponent = np.where(in_a, (cells.a, cells.b), (cells.b, cells.a))
+    met = opponent * (cells.question.max() + 1) + cells.question
+    single = in_a != in_b
+    shared = np.intersect1d(*(met[single & (model == i)] for i in pair))
+    kept = np.flatnonzero((in_a & in_b) | (single & np.isin(met, shared)))
+    if not len(kept):
         raise InputError("--compare: the two models have no judged question in common")
-    kept = np.flatnonzero(mine & np.isin(cells.question, common))
-    both = _with_exchanged(cells, kept, pair, common)
+    common = np.unique(cells.question[kept])
+    both, style = _with_exchanged(scored, kept, pair, common)
     rng = np.random.default_rng(seed)
     exchanged = np.vstack(
         [np.zeros((1, len(common))), rng.integers(0, 2, (PERMUTATIONS, len(common)))]
     )
-    differences = [
-        _difference(both, scored, pair, np.hstack([1 - part, part]))
-        for part in np.array_split(exchanged, -(-len(exchanged) * len(kept) // 1_000_000))
-    ]
+    anchor = scored.battles.anchor
+    differences = []
+    for part in np.array_split(exchanged, -(-len(exchanged) * len(kept) // 1_000_000)):
+        ratings = bradley_terry.reweighted(both, anchor, np.hstack([1 - part, part]), style=style)
+        rates = bradley_terry.win_rates(ratings, anchor)
+        differences.append(rates[:, pair[0]] - rates[:, pair[1]])
     observed, *permuted = np.abs(np.concatenate(differences))
     at_least = int((np.array(permuted) >= observed - 1e-9).sum())
     return (1 + at_least) / (1 + PERMUTATIONS), len(common)
 
 
 def _with_exchanged(
-    cells: Cells, kept: np.ndarray, pair: tuple[int, int], common: np.ndarray
-) -> Cells:
-    """Return the pair's cells twice: as they are on questions 0..Q-1, exchanged on Q..2Q-1."""
-    swap = np.arange(cells.models)
-    swap[list(pair)] = pair[::-1]
+    scored: Scored, kept: np.ndarray, pair: tuple[int, int], common: np.ndarray
+) -> tuple[Cells, FixedStyle | None]:
+    """Return the pair's cells twice: as they are on questions 0..Q-1, exchanged on Q..2Q-1.
+
+    Opponents keep the strengths of the full fit: each is the anchor, with its strength as one more
+    fixed feature.
+    """
+    cells, fit, anchor = scored.cells, scored.fit, scored.battles.anchor
+    a, b = cells.a[kept], cells.b[kept]
+    strengths = np.clip((fit.ratings - fit.ratings[anchor]) / bradley_terry.ELO_PER_LOGIT, -30, 30)
+    strengths[list(pair)] = 0.0
+    given = (strengths[a] - strengths[b])[None]
+    features = np.empty((0, len(kept))) if cells.features is None else cells.features[:, kept]
+    features = np.vstack([features, given]) if given.any() else features
+    more = np.ones(len(features) - len(fit.coefficients))
+    style = FixedStyle(
+        np.append(fit.coefficients, more), np.append(fit.mean, 0 * more), np.append(fit.scale, more)
+    )
+    known = np.full(cells.models, anchor)
+    swap = np.full(cells.models, anchor)
+    known[list(pair)], swap[list(pair)] = pair, pair[::-1]
     question = np.searchsorted(common, cells.question[kept])
-    return Cells(
+    both = Cells(
         models=cells.models,
-        a=np.concatenate([cells.a[kept], swap[cells.a[kept]]]),
-        b=np.concatenate([cells.b[kept], swap[cells.b[kept]]]),
+        a=np.concatenate([known[a], swap[a]]),
+        b=np.concatenate([known[b], swap[b]]),
         question=np.concatenate([question, question + len(common)]),
         counts=np.tile(cells.counts[:, kept], 2),
-        features=None if cells.features is None else np.tile(cells.features[:, kept], 2),
+        features=np.tile(features, 2) if len(features) else None,
     )
-
-
-def _difference(
-    cells: Cells, scored: Scored, pair: tuple[int, int], times: np.ndarray
-) -> np.ndarray:
-    """Return the difference of the pair's win rates (R,), each question taken `times` (R, Q)."""
-    fixed = None
-    if cells.features is not None:
-        fixed = FixedStyle(scored.fit.coefficients, scored.fit.mean, scored.fit.scale)
-    anchor = scored.battles.anchor
-    ratings = bradley_terry.reweighted(cells, anchor, times, style=fixed)
-    rates = bradley_terry.win_rates(ratings, anchor)
-    return np.asarray(rates[:, pair[0]] - rates[:, pair[1]])
+    return both, style if len(features) else None
 
 
 # Saved results, each with a side file that says what made it
 
 
+def settings_file(path: Path) -> Path:
+    """Return the side file of a saved result."""
+    return path.with_suffix(".settings.json")
+
+
 def save_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Write the side file of a saved result."""
     text = json.dumps(settings, ensure_ascii=False, indent=2) + "\n"
-    write_lines(path.with_suffix(".settings.json"), [text.encode()])
+    write_lines(settings_file(path), [text.encode()])
 
 
 def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     """Raise InputError where a saved result was made with other settings; v0.1's have no side
     file.
     """
-    side = path.with_suffix(".settings.json")
+    side = settings_file(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; run without the flag that loads it first")
     if not side.exists():
@@ -315,12 +333,16 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         raise InputError(f"{path}: made with {key} = {saved.get(key)}, not {value}; make it again")
 
 
+INFINITE = 1e300
+
+
 def save_bootstrap(scored: Scored, path: Path) -> None:
     """Write one line a round: each model's rating, null where a resample does not place it."""
     names = [json.dumps(name, ensure_ascii=False) for name in scored.battles.models]
     keys = [f"{name}: ".encode("utf-8", "surrogatepass") for name in names]
     encode = msgspec.json.Encoder().encode  # faster than json by far; null where not finite
-    rounds = (encode(ratings)[1:-1].split(b",") for ratings in scored.samples.tolist())
+    samples = np.clip(scored.samples, -INFINITE, INFINITE)  # JSON has no infinity
+    rounds = (encode(ratings)[1:-1].split(b",") for ratings in samples.tolist())
     write_lines(path, (b"{" + b", ".join(map(add, keys, ratings)) + b"}\n" for ratings in rounds))
 
 
@@ -331,6 +353,8 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
     """
     rounds: list[list[float]] = []
     for number, raw in enumerate(read_bytes(path, "bootstrap results").splitlines(), start=1):
+        if not raw.strip():
+            continue
         try:
             line = json.loads(raw)
             rounds.append([_rating(line[model]) for model in battles.models])
@@ -341,6 +365,7 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
     if not rounds:
         raise InputError(f"{path}: holds no round")
     ratings = np.array(rounds)
+    ratings[np.abs(ratings) >= INFINITE] *= np.inf
     anchored = ratings - ratings[:, [battles.anchor]] + bradley_terry.ANCHOR_RATING
     return np.asarray(anchored)
 
@@ -354,6 +379,7 @@ def save_style(scored: Scored, method: Method, path: Path) -> None:
     fit = scored.fit
     style = {
         "attributes": [ATTRIBUTES[name] for name in method.attributes],
+        "style_center": "mean" if method.center else "none",
         "coefficients": fit.coefficients.tolist(),
         "mean": fit.mean.tolist(),
         "scale": fit.scale.tolist(),
@@ -374,4 +400,7 @@ def load_style(path: Path, method: Method) -> FixedStyle:
     shapes = {part.shape for part in parts}
     if attributes != wanted or shapes != {(len(wanted),)} or not np.isfinite(parts).all():
         raise InputError(f"{path}: style coefficients of {attributes}, not of {wanted}")
+    made = data.get("style_center", "mean" if parts[1].any() else "none")
+    if made != ("mean" if method.center else "none"):
+        raise InputError(f"{path}: made with --style-center {made}, which must be given again")
     return FixedStyle(*parts)

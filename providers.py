@@ -348,16 +348,29 @@ def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Messa
     if not choices or not isinstance(choices[0].get("message"), dict):
         raise ValueError(f"no choices in the reply: {reply!r}")
     message = choices[0]["message"]
-    content, reasoning = message.get("content"), message.get("reasoning_content")
+    content = message.get("content")
     if not isinstance(content, (str, type(None))):
         raise ValueError(f"the content is not a text: {message!r}")
+    thought, text = split_thought(content or "", request.end_think_token)
     return Completion(
-        text=content or "",
-        reasoning=reasoning if isinstance(reasoning, str) and reasoning else None,
+        text=text,
+        reasoning=_text_or_none(message.get("reasoning_content")) or thought,
         finish_reason=_text_or_none(choices[0].get("finish_reason")),
         input_tokens=_count(reply, "prompt_tokens"),
         output_tokens=_count(reply, "completion_tokens"),
     )
+
+
+def split_thought(text: str, end: str) -> tuple[str | None, str]:
+    """Return the reasoning that a reply begins with, up to the token `end`, and the rest.
+
+    Some servers leave out the `<think>` at the beginning. A reply without such a part is all text.
+    """
+    thought, found, rest = text.partition(end)
+    opened = thought.lstrip().startswith("<think>")
+    if not found or ("<think>" in thought and not opened):
+        return None, text
+    return thought.strip().removeprefix("<think>").strip() or None, rest.lstrip()
 
 
 def _text_or_none(value: object) -> str | None:

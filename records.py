@@ -8,6 +8,7 @@ of record. Writers append whole lines under a lock and rewrite a file only throu
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import os
 import time
@@ -81,7 +82,7 @@ def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
 
 
 def model_names(folder: Path) -> list[str]:
-    """Return the names of the models that have a file in `folder`, sorted."""
+    """Return the names of the models that have a file in `folder`, sorted; none without folder."""
     paths = (path.relative_to(folder) for path in folder.rglob("*.jsonl"))
     return sorted(
         path.as_posix().removesuffix(".jsonl")
@@ -111,7 +112,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answers of one model to one question: for each choice the texts of its turns."""
+    """The answers of one model to one question: for each choice the texts of its turns.
+
+    The first is choice 0, the one that is judged; it has no turns where it is missing.
+    """
 
     question_id: str
     choices: tuple[tuple[str, ...], ...]
@@ -167,6 +171,8 @@ class IdLine(msgspec.Struct):
 
 
 class _KeyLine(IdLine):
+    model: str | None = None
+    judge: str | None = None
     baseline: str | None = None
 
 
@@ -185,6 +191,7 @@ class _QuestionLine(IdLine):
 
 class _Choice(msgspec.Struct):
     turns: list[_Text]
+    index: int | None = None
 
 
 class _Reply(msgspec.Struct):
@@ -373,10 +380,14 @@ def read_answers(path: Path) -> dict[str, Answer]:
 
 def _answer(line: AnswerLine) -> Answer:
     if line.messages is not None:
-        turns = tuple(_reply_text(m.content) for m in line.messages if m.role == "assistant")
-        return Answer(line.id, (turns,))
-    choices = tuple(tuple(turn.content for turn in choice.turns) for choice in line.choices or [])
-    return Answer(line.id, choices)
+        texts = (_reply_text(m.content) for m in line.messages if m.role == "assistant")
+        return Answer(line.id, (tuple(texts),))
+    turns = {
+        i if choice.index is None else choice.index: tuple(turn.content for turn in choice.turns)
+        for i, choice in enumerate(line.choices or [])
+    }
+    others = (turns[index] for index in sorted(turns) if index != 0)
+    return Answer(line.id, (turns.get(0, ()), *others))
 
 
 def _reply_text(content: str | _Reply) -> str:
@@ -474,7 +485,8 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror}") from None
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink()
 
 
 class RecordFile:
@@ -544,7 +556,9 @@ class RecordFile:
     def _settle(self) -> None:
         lines = decode_lines(self.path, _KeyLine, "a record")
         newest = {
-            (line.id, line.baseline or ""): raw.rstrip(b"\r") + b"\n" for _, raw, line in lines
+            (line.id, line.baseline or "", line.model or "", line.judge or ""): raw.rstrip(b"\r")
+            + b"\n"
+            for _, raw, line in lines
         }
         write_lines(self.path, (newest[key] for key in sorted(newest)))
 

@@ -99,15 +99,17 @@ def _coverage_lines(board: Board) -> Iterator[str]:
     of = "" if counts.questions is None else f" of {counts.questions:,}"
     if not counts.judged:
         return
-    if counts.same_questions:
-        yield f"questions judged: {next(iter(counts.judged.values())):,}{of} for each model"
+    numbers = set(counts.judged.values())
+    if counts.same_questions and len(numbers) == 1:
+        yield f"questions judged: {numbers.pop():,}{of} for each model"
         return
     judged = ", ".join(f"{model} {number:,}" for model, number in sorted(counts.judged.items()))
     yield f"questions judged{of}: {judged}"
-    yield (
-        "warning: the models were judged on different questions, so their scores do not compare "
-        "fairly; judge what is missing, or count it as lost with --missing loss"
-    )
+    if not counts.same_questions:
+        yield (
+            "warning: the models were judged on different questions, so their scores do not "
+            "compare fairly; judge what is missing, or count it as lost with --missing loss"
+        )
 
 
 def comparison_lines(result: Comparison) -> Iterator[str]:
@@ -127,18 +129,20 @@ def comparison_lines(result: Comparison) -> Iterator[str]:
 
 
 def file_stem(board: Board, selection: Selection, *, fixed_style: bool = False) -> str:
-    """Return a file name that carries bench, judges and mode: all that moves the scores."""
+    """Return a file name that carries bench, judges, baseline and mode: all that moves a board."""
     modes = (
         (board.method.mode, True),
         ("uncentered", not board.method.center),
         ("fixed_style", fixed_style),
         ("elo", board.elo),
+        ("resampled_questions", board.method.resample == "question"),
         ("first_game_only", selection.first_game_only),
         (f"weight_{selection.weight}", selection.weight != Selection.weight),
         (f"missing_{selection.missing}", selection.missing != Selection.missing),
         ("+".join(selection.categories), bool(selection.categories)),
     )
-    parts = [board.bench, "+".join(board.judges), *(mode for mode, used in modes if used)]
+    names = [board.bench, "+".join(board.judges), f"vs_{'+'.join(selection.baselines)}"]
+    parts = [*names, *(mode for mode, used in modes if used)]
     return "_".join(part.replace("/", "-") for part in parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import queue
 import signal
 import sys
@@ -131,6 +132,7 @@ def execute(
     `lanes` deals the planned jobs of the works out to lanes; `args` are those of `add_run_flags`.
     Returns the exit status.
     """
+    _check_report(args.report)
     if args.dry_run:
         for work in works:
             print(work.estimate(work.plan()).line(work.tally))
@@ -146,6 +148,15 @@ def execute(
         except OutputError as error:
             print(f"\nerror: {error}", file=sys.stderr)
     return conclude([work.tally for work in works], args.report)
+
+
+def _check_report(path: Path | None) -> None:
+    """Raise InputError where the report could not be written after all is paid for."""
+    if path is None:
+        return
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: --report: cannot write a file here")
 
 
 def _write_outcomes(
@@ -168,10 +179,11 @@ def _write_outcomes(
 def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
     """Run all lanes at once and yield outcomes as they come, and None now and then while idle.
 
-    Workers only return results; whoever iterates writes them. After `stopping` is set no job
+    Workers only return results; whoever iterates writes them, and no worker goes on before its last
+    result is written: a kill costs no more than one call of each. After `stopping` is set no job
     begins, and those in flight are waited for, unless `halting` is set too.
     """
-    outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[_Parcel | None] = queue.SimpleQueue()
     running = 0
     for lane in lanes:
         todo = deque(lane.jobs)
@@ -180,18 +192,29 @@ def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
             running += 1
     while running and not (halting.is_set() and outcomes.empty()):
         try:
-            outcome = outcomes.get(timeout=IDLE_SECONDS)
+            parcel = outcomes.get(timeout=IDLE_SECONDS)
         except queue.Empty:
             yield None
             continue
-        if outcome is None:
+        if parcel is None:
             running -= 1
         else:
-            yield outcome
+            yield parcel[0]
+            parcel[1].put(None)
 
 
-def _work(todo: deque[Job], outcomes: queue.SimpleQueue[Any]) -> None:
+# An outcome, and where the worker that waits for it is told that it is written.
+_Parcel = tuple[Outcome, "queue.SimpleQueue[None]"]
+
+
+def _work(todo: deque[Job], outcomes: queue.SimpleQueue[_Parcel | None]) -> None:
     """Take jobs until none is left, or until one fails in a way that all others will."""
+    written: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def hand_over(outcome: Outcome) -> None:
+        outcomes.put((outcome, written))
+        written.get()
+
     while not stopping.is_set():
         try:
             job = todo.popleft()
@@ -199,14 +222,14 @@ def _work(todo: deque[Job], outcomes: queue.SimpleQueue[Any]) -> None:
             break
         try:
             for result in job.run():
-                outcomes.put(Outcome(job, result))
-            outcomes.put(Outcome(job))
+                hand_over(Outcome(job, result))
+            hand_over(Outcome(job))
         except CompletionError as error:
             if error.final:
                 todo.clear()
-            outcomes.put(Outcome(job, error=error))
+            hand_over(Outcome(job, error=error))
         except Exception as error:
-            outcomes.put(Outcome(job, error=CompletionError("internal error", repr(error))))
+            hand_over(Outcome(job, error=CompletionError("internal error", repr(error))))
     outcomes.put(None)
 
 

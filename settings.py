@@ -4,6 +4,7 @@ with them.
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import functools
 import os
@@ -72,10 +73,13 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
 
 
 def positive(text: str) -> int:
-    """Return a flag's whole number, 1 or more; argparse reports the ValueError."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
+    """Return a flag's whole number, 1 to a million; argparse reports what is wrong."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got '{text}'")
     return number
 
 
@@ -129,6 +133,9 @@ COMMENT_KEYS = (
     "regions",
     "output_structured",
     "local_engine",
+    "model_id",
+    "reasoning_effort",
+    "budget_tokens",
 )
 
 
@@ -137,7 +144,8 @@ class Section:
 
     def __init__(self, where: str, values: Any) -> None:
         if not isinstance(values, dict):
-            raise InputError(f"{where}: expected a mapping of keys to values, got {_shown(values)}")
+            kind = {list: "a list", type(None): "nothing"}.get(type(values), "a single value")
+            raise InputError(f"{where}: expected a mapping of keys to values, got {kind}")
         self.where = where
         self._values = values
         self._known: set[str] = set(COMMENT_KEYS)
@@ -174,6 +182,15 @@ class Section:
             got = "something else" if found == "api_key" else _shown(value)
             raise InputError(f"{self.where}: {found}: expected {kind.name}, got {got}")
         return value if literal else fill_variables(value, f"{self.where}: {found}")
+
+    def names(self) -> list[str]:
+        """Return the keys that are there."""
+        return [str(key) for key in self._values]
+
+    def section(self, key: str) -> Section:
+        """Return the mapping that a key holds; `key` may be a number in the file."""
+        values = {str(name): value for name, value in self._values.items()}
+        return Section(f"{self.where}: {key}", values[key])
 
     def warn_unknown(self) -> None:
         """Warn of each key that nobody took, with the nearest key that is known."""
@@ -235,7 +252,20 @@ def read_yaml(path: Path) -> Section:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         raise InputError(f"{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    if _holds_itself(values, set(), set()):
+        raise InputError(f"{path}: an alias stands for a value that it is part of")
     return Section(str(path), values)
+
+
+def _holds_itself(value: Any, above: set[int], seen: set[int]) -> bool:
+    """Whether a value is part of itself; `above` are the ids of what it is in, `seen` of all."""
+    if id(value) in above:
+        return True
+    if not isinstance(value, (dict, list)) or id(value) in seen:
+        return False
+    seen.add(id(value))
+    parts = value.values() if isinstance(value, dict) else value
+    return any(_holds_itself(part, above | {id(value)}, seen) for part in parts)
 
 
 @dataclass(frozen=True)
@@ -358,6 +388,7 @@ class ModelConfig:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     price: tuple[float, float] | None = None
+    end_think_token: str = "</think>"
     timeout: float = 600.0
     max_retries: int = 8
     retry_wait: float = 1.0
@@ -368,10 +399,10 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     used.
     """
     entries = read_yaml(path)
-    if name not in entries._values:
-        near = nearest(name, [str(key) for key in entries._values])
+    if name not in entries.names():
+        near = nearest(name, entries.names())
         raise InputError(f"{path}: no entry for the model '{name}'{near}")
-    section = Section(f"{path}: {name}", entries._values[name])
+    section = entries.section(name)
     endpoints = section.take("endpoints", LIST, [{}])
     config = ModelConfig(
         name=name,
@@ -392,6 +423,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         extra_body=section.take("extra_body", MAPPING, {}, literal=True),
         extra_headers=_headers(section),
         price=_price(section),
+        end_think_token=section.take("end_think_token", TEXT, "</think>"),
         timeout=section.take("timeout", POSITIVE, 600.0),
         max_retries=section.take("max_retries", WHOLE, 8),
         retry_wait=section.take("retry_wait", NUMBER, 1.0),
@@ -414,7 +446,11 @@ def _price(section: Section) -> tuple[float, float] | None:
 def _headers(section: Section) -> dict[str, str]:
     headers = section.take("extra_headers", MAPPING, {})
     checked = Section(f"{section.where}: extra_headers", headers)
-    return {str(name): checked.take(name, TEXT) for name in headers}
+    texts = {str(name): checked.take(name, TEXT) for name in headers}
+    for name, text in texts.items():
+        if not re.fullmatch(r"[\w-]+", name, re.ASCII) or not re.fullmatch(r"[\t -~]*", text):
+            raise InputError(f"{checked.where}: {one_line(name, 60)}: not what a header can hold")
+    return texts
 
 
 def _endpoint(values: Any, where: str) -> Endpoint:

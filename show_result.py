@@ -15,6 +15,7 @@ import datetime
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -242,11 +243,19 @@ def _method(args: argparse.Namespace) -> Method:
 def _read_or_load_battles(args: argparse.Namespace, selection: Selection) -> Battles:
     """Return the battles, and save them for a later run if they were read from judgments."""
     import battles as module
-    from leaderboard import check_settings, save_settings
+    from battles import Selection
+    from leaderboard import check_settings, save_settings, settings_file
 
     if args.load_battles:
         path = _saved_file(args.load_battles, args.data_dir)
         check_settings(path, selection.settings())
+        if not settings_file(path).exists() and selection != replace(
+            selection, weight=Selection.weight, first_game_only=False, missing="ignore"
+        ):
+            raise InputError(
+                f"{path}: does not tell its settings; --weight, --first-game-only and --missing "
+                "need the judgments"
+            )
         return module.load_battles(path, selection)
     battles = module.read_battles(selection)
     if battles.counts.battles <= MANY_BATTLES or args.save_battles:
@@ -281,6 +290,7 @@ def _score(
     import leaderboard as board
 
     style, made = None, selection.settings() | method.settings()
+    made["battles"] = battles.fingerprint
     file = args.style_coefficients
     if file and file.exists():
         style = board.load_style(file, method)

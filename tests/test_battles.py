@@ -739,4 +739,4 @@ def test_flags_that_are_no_such_value_are_refused_by_name(bench: Workspace) -> N
     ]
     for flag, value in wrong:
         shown = show(bench, *flags(), flag, value, check=2)
-        assert f"argument {flag}: invalid" in shown.err
+        assert f"argument {flag}: " in shown.err

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
-from conftest import REPO, Workspace
+from conftest import Workspace
 from test_leaderboard import add_judgments, judgment
 
 SCRIPT = "show_result.py"
-REFERENCE = REPO.parent / "shared" / "reference"
-REFERENCE_BENCH = "ko-arena-hard-v0.1"
 
 LONG_NAME = "a-model-whose-name-is-longer-than-thirty-characters"
 
@@ -235,40 +230,3 @@ class TestErrors:
     def test_a_broken_judgment(self, bench: Workspace) -> None:
         bench.write(bench.data / "model_judgment/judge/tiny.jsonl", '{"question_id": "q1"\n{}\n')
         assert "judge/tiny.jsonl:1: not a judgment" in self.error(bench, *flags())
-
-
-@pytest.mark.skipif(
-    not (REFERENCE / REFERENCE_BENCH).is_dir(), reason=f"no reference data at {REFERENCE}"
-)
-class TestPublishedScores:
-    """17 models of the Korean fork, and what the original program gives on their judgments."""
-
-    @pytest.mark.parametrize(
-        ("mode", "more"),
-        [
-            ("plain", []),
-            ("first_game_only", ["--first-game-only"]),
-            ("weight_1", ["--weight", "1"]),
-            ("show_elo", ["--show-elo"]),
-        ],
-    )
-    def test_scores_and_lengths(self, bench: Workspace, mode: str, more: list[str]) -> None:
-        done = bench.run(
-            SCRIPT,
-            *flags("ensemble", "claude-3.7-sonnet", REFERENCE_BENCH),
-            *("--data-dir", REFERENCE, "--num-rounds", "10", *more),
-            check=0,
-        )
-        printed = {
-            name: {"score": float(score), "avg_tokens": int(tokens)}
-            for name, score, tokens in re.findall(
-                r"(?m)^(\S+) +\| score: +?(\S+) +\| .* \| average #tokens: (\d+)$", done.stdout
-            )
-        }
-        expected: Mapping[str, Any] = json.loads(
-            (REFERENCE / REFERENCE_BENCH / "expected_scores.json").read_text()
-        )[mode]["scores"]
-        assert printed == expected
-        ordered = [values["score"] for values in printed.values()]
-        assert ordered == sorted(ordered, reverse=True)
-        assert "8,000 judgments" in done.stdout and "0 games without verdict" in done.stdout

@@ -384,11 +384,15 @@ class TestCoefficientsOfAFile:
         assert "style.json" in line and "header_count" in line
         assert "style.json" in error(small, *flags(), "-f", "markdown", *self.FILE)
 
-    def test_that_of_another_centre_is_refused(self, small: Workspace) -> None:
+    @pytest.mark.parametrize(("made", "used"), [("mean", "none"), ("none", "mean")])
+    def test_that_of_another_centre_is_refused(
+        self, small: Workspace, made: str, used: str
+    ) -> None:
         """The centre is part of the file: the flag would be passed over without a word."""
-        show(small, *flags(), "--style-control", *self.FILE)
-        line = error(small, *flags(), "--style-control", *self.FILE, "--style-center", "none")
-        assert "style.json" in line
+        chosen = [*flags(), "--style-control", *self.FILE, "--style-center"]
+        show(small, *chosen, made)
+        assert "style.json" in error(small, *chosen, used)
+        show(small, *chosen, made)
 
     @pytest.mark.parametrize(
         "content",

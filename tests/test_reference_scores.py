@@ -1,0 +1,172 @@
+"""All seven modes of the original program on 17 models of the Korean fork, digit for digit.
+
+The data is no part of the project; where it is missing, these tests are skipped. Runs write files
+beside their data, so they work on a copy.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPO, Workspace
+from test_battles import Shown, show
+from test_show_result import flags
+
+BENCH = "ko-arena-hard-v0.1"
+REFERENCE = REPO.parent / "shared" / "reference" / BENCH
+CHOSEN = flags("ensemble", "claude-3.7-sonnet", BENCH)
+
+pytestmark = pytest.mark.skipif(
+    not (REFERENCE / "expected_scores.json").is_file(), reason=f"no reference data at {REFERENCE}"
+)
+
+MODES = {
+    "plain": [],
+    "style_control": ["--style-control"],
+    "length_control_only": ["--length-control-only"],
+    "markdown_control_only": ["--markdown-control-only"],
+    "first_game_only": ["--first-game-only"],
+    "weight_1": ["--weight", "1"],
+    "show_elo": ["--show-elo"],
+}
+
+# The original's names of what the coefficients multiply.
+FEATURES = {
+    "token_len": "sum_assistant_a_tokens",
+    "header_count": "header_count_a",
+    "list_count": "list_count_a",
+    "bold_count": "bold_count_a",
+}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("published"), BENCH)
+    shutil.copytree(REFERENCE, workspace.data, copy_function=shutil.copyfile)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def expected() -> Mapping[str, Any]:
+    data: Mapping[str, Any] = json.loads((REFERENCE / "expected_scores.json").read_text())
+    return data
+
+
+def tokens(shown: Shown) -> dict[str, str]:
+    parts = (line.split(" | ") for line in shown.board)
+    return {part[0].strip(): part[-1].removeprefix("average #tokens: ") for part in parts}
+
+
+def from_boundary(score: float) -> float:
+    """How far a score is from where its last printed digit changes."""
+    return abs((score * 10) % 1 - 0.5) / 10
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_printed_digit_is_the_originals(
+    published: Workspace, expected: Mapping[str, Any], mode: str
+) -> None:
+    """But for a last digit where the value lies at a boundary: the original rounds twice."""
+    of = expected[mode]["scores"]
+    shown = show(published, *CHOSEN, *MODES[mode], "--num-rounds", "10", "--json", "board.json")
+    board = json.loads((published.root / "board.json").read_text())
+    exact = {row["model"]: row["score"] for row in board["rows"]}
+    assert tokens(shown) == {model: str(values["avg_tokens"]) for model, values in of.items()}
+    for model, printed in shown.scores.items():
+        wanted = of[model]["score"]
+        if mode == "show_elo":
+            assert int(printed) == math.trunc(exact[model]) == wanted
+        elif printed != f"{wanted:.1f}":
+            assert from_boundary(exact[model]) <= 0.006, (model, exact[model], wanted)
+            assert float(printed) == pytest.approx(wanted, abs=0.101)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if "control" in mode])
+def test_the_style_coefficients_are_the_originals(
+    published: Workspace, expected: Mapping[str, Any], mode: str
+) -> None:
+    show(published, *CHOSEN, *MODES[mode], "--num-rounds", "1", "--json", "board.json")
+    board = json.loads((published.root / "board.json").read_text())
+    ours = {FEATURES[name]: value for name, value in board["style_coefficients"].items()}
+    assert ours == pytest.approx(expected[mode]["style_coefficients"], abs=0.001)
+
+
+def test_the_models_are_ranked_as_the_original_does(
+    published: Workspace, expected: Mapping[str, Any]
+) -> None:
+    for mode in ("plain", "style_control"):
+        scores = expected[mode]["scores"]
+        shown = show(published, *CHOSEN, *MODES[mode], "--num-rounds", "1")
+        ranked = [scores[model]["score"] for model in shown.scores]
+        assert ranked == sorted(ranked, reverse=True)
+
+
+def test_the_intervals_are_near_those_of_300_rounds(
+    published: Workspace, expected: Mapping[str, Any]
+) -> None:
+    show(published, *CHOSEN, "--style-control", "--num-rounds", "2000", "--json", "board.json")
+    rows = json.loads((published.root / "board.json").read_text())["rows"]
+    offsets = {
+        row["model"]: (row["lower"] - row["score"], row["upper"] - row["score"]) for row in rows
+    }
+    published_ends = {
+        model: values["ci"] for model, values in expected["style_control"]["scores"].items()
+    }
+    assert offsets.keys() == published_ends.keys()
+    distances = [
+        abs(ours - theirs)
+        for model, ends in offsets.items()
+        for ours, theirs in zip(ends, published_ends[model], strict=True)
+    ]
+    assert sum(distances) / len(distances) <= 0.3
+    assert max(distances) <= 0.8
+    assert offsets["claude-3.7-sonnet"] == (0, 0)
+
+
+def test_the_summary_counts_what_is_there(published: Workspace) -> None:
+    shown = show(published, *CHOSEN)
+    assert shown.summary[0] == ("8,000 judgments, 31,086 weighted battles, 0 games without verdict")
+    assert "questions judged: 500 of 500 for each model" in shown.summary
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["--resample", "question"], ["--style-control"], ["-f", "markdown", "--show-elo"]]
+)
+def test_neither_workers_nor_a_second_run_change_a_digit(
+    published: Workspace, more: list[str]
+) -> None:
+    runs = [show(published, *CHOSEN, *more, "--workers", n) for n in (1, 2, 2)]
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_nor_does_the_order_in_which_files_are_listed(
+    published: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = show(published, *CHOSEN, "--style-control")
+    listing = Path.rglob
+    monkeypatch.setattr(
+        Path, "rglob", lambda path, pattern: reversed(sorted(listing(path, pattern)))
+    )
+    assert show(published, *CHOSEN, "--style-control") == before
+
+
+@pytest.mark.parametrize("more", [[], ["--style-control"]])
+def test_saved_battles_and_rounds_give_the_same_board(
+    published: Workspace, more: list[str]
+) -> None:
+    first = show(published, *CHOSEN, *more)
+    assert show(published, *CHOSEN, *more, "--load-battles") == first
+    assert show(published, *CHOSEN, *more, "--load-battles", "--load-bootstrap") == first
+
+
+def test_a_process_of_its_own_prints_the_same(published: Workspace) -> None:
+    done = published.run("show_result.py", *CHOSEN, "--style-control", check=0)
+    assert done.stdout == show(published, *CHOSEN, "--style-control").out
+    assert done.stderr == ""

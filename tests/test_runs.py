@@ -1,0 +1,451 @@
+"""What a run does about hopeless endpoints, old records and money, and what it says of it all.
+
+The scripts run in the test's own process, against a chat API on the loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Workspace
+from fake_api import Call, FakeAPI, Reply
+
+import gen_answer
+import gen_judgment
+import utils
+
+FAST = {"retry_wait": 0.001, "max_retries": 2}
+SCRIPTS: dict[str, Callable[..., int]] = {
+    "answers": gen_answer.main,
+    "judgments": gen_judgment.main,
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a script ended and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(
+    bench: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs a script in the bench's folder: what it makes ("answers" or "judgments"), its flags."""
+    monkeypatch.chdir(bench.root)
+
+    def run(makes: str, *flags: object) -> Done:
+        capsys.readouterr()
+        status = SCRIPTS[makes]([str(flag) for flag in flags])
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+def prepare(bench: Workspace, api: FakeAPI, questions: int = 4, **entry: Any) -> None:
+    """A bench with one model, `tiny`, that asks one question at a time."""
+    bench.add_questions(questions)
+    bench.add_model("tiny", api.v1, **FAST | {"parallel": 1} | entry)
+    bench.write_answer_config()
+
+
+def prepare_judging(bench: Workspace, api: FakeAPI, **config: Any) -> None:
+    """Two questions, answered by `tiny` and by the baseline `base`; and a judge."""
+    bench.add_questions(2)
+    bench.add_model("judge", api.v1, **FAST | {"parallel": 1})
+    for model in ("base", "tiny"):
+        bench.add_answers(model, {f"q{i}": f"{model} on q{i}" for i in (1, 2)})
+    bench.write_judge_config("judge", "base", **config)
+    api.answer_with("[[A>B]]")
+
+
+def endpoint(api: FakeAPI, key: str = "test-key", **fields: Any) -> dict[str, Any]:
+    return {"api_base": api.v1, "api_key": key} | fields
+
+
+def tree(root: Path) -> dict[str, bytes | None]:
+    """Everything below a folder: the content of its files, None for folders."""
+    paths = root.rglob("*")
+    return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else None for p in paths}
+
+
+def contents(bench: Workspace, model: str = "tiny") -> list[str]:
+    return [answer["choices"][0]["turns"][0]["content"] for answer in bench.answers(model)]
+
+
+class TestHopelessModels:
+    REPLIES = {
+        "bad-key": (Reply.auth(), "authentication: HTTP 401"),
+        "no-model": (Reply.no_such_model(), "no such model: HTTP 404"),
+        "no-money": (Reply.quota(), "quota: HTTP 429"),
+    }
+
+    @pytest.fixture
+    def models(self, api: FakeAPI, bench: Workspace) -> None:
+        bench.add_questions(20)
+        for name in (*self.REPLIES, "well"):
+            bench.add_model(name, api.v1, **FAST | {"parallel": 1})
+        bench.write_answer_config()
+        replies = {name: reply for name, (reply, _) in self.REPLIES.items()}
+        api.answer_with(lambda call: replies.get(str(call.model), "fine"))
+
+    @pytest.mark.usefixtures("models")
+    def test_they_stop_after_a_few_calls_and_the_others_go_on(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        done = run("answers")
+        assert done.status == 1
+        calls = Counter(call.model for call in api.calls)
+        assert calls == {"bad-key": 3, "no-model": 3, "no-money": 3, "well": 20}
+        for name, (_, cause) in self.REPLIES.items():
+            assert f"{name}: 20 planned, 0 done, 0 cached, 3 failed, 17 not begun" in done.out
+            assert f"failed: 3 (q1, q2, q3): {cause}" in done.out
+            assert not (bench.data / "model_answer" / f"{name}.jsonl").exists()
+        assert "not complete: bad-key, no-model, no-money; run the same" in done.out
+
+    @pytest.mark.usefixtures("models")
+    def test_many_at_a_time_cost_no_more_than_those_in_flight(self, api: FakeAPI, run: Run) -> None:
+        run("answers", "--model", "bad-key", "--parallel", 8)
+        assert api.call_count <= 3 + 8
+
+    def test_a_judge_stops_too(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare_judging(bench, api)
+        api.answer_with(Reply.auth())
+        done = run("judgments")
+        assert (done.status, api.call_count) == (1, 3)
+        assert "tiny: 4 planned, 0 done, 0 cached, 3 failed, 1 not begun" in done.out
+
+    def test_one_that_is_right_now_and_then_goes_on(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 9)
+        api.reply(*[Reply.no_such_model(), Reply.no_such_model(), "fine"] * 3)
+        done = run("answers")
+        assert api.call_count == 9
+        assert "tiny: 9 planned, 3 done, 0 cached, 6 failed;" in done.out
+
+
+class TestSeveralEndpoints:
+    def test_one_with_a_bad_key_is_left_out(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        endpoints = [endpoint(api, "wrong-key"), endpoint(api, "right-key")]
+        prepare(bench, api, 20, endpoints=endpoints)
+        api.answer_with(lambda call: Reply.auth() if call.api_key == "wrong-key" else "fine")
+        assert run("answers").status == 0
+        assert Counter(call.api_key for call in api.calls) == {"wrong-key": 3, "right-key": 20}
+
+    def test_one_that_is_down_is_left_alone_for_a_while(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        endpoints = [endpoint(api, "down-key"), endpoint(api, "up-key")]
+        prepare(bench, api, 20, endpoints=endpoints)
+        api.answer_with(lambda call: Reply.overloaded() if call.api_key == "down-key" else "fine")
+        assert run("answers").status == 0
+        calls = Counter(call.api_key for call in api.calls)
+        assert calls["up-key"] == 20 and calls["down-key"] <= 3
+
+    def test_where_all_are_hopeless_the_run_stops(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 20, endpoints=[endpoint(api, "one-key"), endpoint(api, "two-key")])
+        api.answer_with(Reply.auth())
+        done = run("answers")
+        assert done.status == 1 and "not begun" in done.out
+        assert api.call_count <= 2 * 3 + 1
+
+
+class TestWaiting:
+    def test_a_server_can_ask_for_a_while_but_not_for_a_day(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(utils, "MAX_WAIT", 0.2)
+        prepare(bench, api, 1)
+        api.reply(Reply.rate_limit(retry_after=86400), "fine")
+        assert run("answers").status == 0
+        first, second = api.calls
+        assert 0.2 <= second.at - first.at < 20
+
+    @pytest.mark.parametrize("where", ["entry", "endpoint"])
+    def test_a_reply_that_trickles_in_is_cut_at_the_timeout(
+        self, api: FakeAPI, bench: Workspace, run: Run, where: str
+    ) -> None:
+        limit = {"timeout": 0.3}
+        entry = limit if where == "entry" else {"endpoints": [endpoint(api, **limit)]}
+        prepare(bench, api, 1, **entry | {"max_retries": 0})
+        api.answer_with(Reply("x" * 10_000, trickle=0.02))
+        began = time.monotonic()
+        done = run("answers")
+        assert time.monotonic() - began < 20
+        assert (done.status, api.call_count) == (1, 1)
+        assert "failed: 1 (q1): timeout" in done.out
+        assert tree(bench.data).keys() == {"question.jsonl", "model_answer"}
+
+
+OTHER_SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "temperature": ({"temperature": 0.7}, {}, "temperature was 0.0, now 0.7"),
+    "max_tokens": ({"max_tokens": 9}, {}, "max_tokens was 256, now 9"),
+    "system prompt": ({}, {"system_prompt": "Be kind."}, "system_prompt was None, now 'Be kind.'"),
+    "model name": ({}, {"model_name": "tiny-2"}, "model_name was 'tiny', now 'tiny-2'"),
+    "extra body": ({}, {"extra_body": {"k": 1}}, "extra_body was {}, now {'k': 1}"),
+}
+
+
+class TestAnswersMadeWithOtherSettings:
+    @pytest.fixture
+    def path(self, api: FakeAPI, bench: Workspace, run: Run) -> Path:
+        prepare(bench, api, 3)
+        api.answer_with("old")
+        assert run("answers", "--limit", 2).status == 0
+        api.answer_with("new")
+        return bench.data / "model_answer" / "tiny.jsonl"
+
+    @staticmethod
+    def change(api: FakeAPI, bench: Workspace, case: str) -> None:
+        config, entry, _ = OTHER_SETTINGS[case]
+        bench.add_model("tiny", api.v1, **FAST | {"parallel": 1} | entry)
+        bench.write_answer_config(**config)
+
+    @pytest.mark.usefixtures("path")
+    @pytest.mark.parametrize("case", OTHER_SETTINGS)
+    def test_they_stop_the_run_before_its_first_call(
+        self, api: FakeAPI, bench: Workspace, run: Run, case: str
+    ) -> None:
+        self.change(api, bench, case)
+        before = tree(bench.root)
+        done = run("answers")
+        assert (done.status, done.out, api.call_count) == (2, "", 2)
+        (line,) = done.err.splitlines()
+        assert line.startswith("error: data/test-v1/model_answer/tiny.jsonl: 2 records were made")
+        assert OTHER_SETTINGS[case][2] in line
+        assert "--stale keep" in line and "--stale redo" in line
+        assert tree(bench.root) == before
+
+    @pytest.mark.usefixtures("path")
+    def test_keep_takes_them_as_they_are(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        self.change(api, bench, "temperature")
+        done = run("answers", "--stale", "keep")
+        assert (done.status, contents(bench)) == (0, ["old", "old", "new"])
+        assert "kept, made with other settings: 2" in done.out
+        assert [r["settings"]["temperature"] for r in bench.answers("tiny")] == [0.0, 0.0, 0.7]
+
+    @pytest.mark.usefixtures("path")
+    def test_redo_makes_them_again(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        self.change(api, bench, "temperature")
+        done = run("answers", "--stale", "redo")
+        assert (done.status, contents(bench)) == (0, ["new"] * 3)
+        assert "tiny: 3 planned, 3 done, 0 cached" in done.out
+        assert "tiny: 0 planned, 0 done, 3 cached" in run("answers").out
+
+    def test_those_that_tell_no_settings_are_taken(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 2, system_prompt="Be kind.")
+        bench.add_answers("tiny", {"q1": "published"})
+        api.answer_with("new")
+        assert run("answers").status == 0
+        assert contents(bench) == ["published", "new"]
+
+    def test_where_they_are_cannot_make_them_old(self, path: Path, run: Run) -> None:
+        """A record tells neither how fast it was asked for nor from which address."""
+        path.write_bytes(path.read_bytes())
+        assert run("answers", "--parallel", 7).status == 0
+
+
+class TestOldJudgments:
+    @pytest.fixture(autouse=True)
+    def judged(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare_judging(bench, api)
+        assert run("judgments").status == 0
+        api.answer_with("[[B>A]]")
+
+    @staticmethod
+    def scores(bench: Workspace) -> list[str]:
+        judgments = bench.judgments("judge", "tiny")
+        return [game["score"] for judgment in judgments for game in judgment["games"]]
+
+    def refused(self, run: Run, api: FakeAPI, bench: Workspace, words: str) -> None:
+        before = tree(bench.root)
+        done = run("judgments")
+        (line,) = done.err.splitlines()
+        assert (done.status, done.out, api.call_count) == (2, "", 4)
+        assert line.startswith("error: data/test-v1/model_judgment/judge/tiny.jsonl: ")
+        assert words in line
+        assert tree(bench.root) == before
+
+    def test_a_new_answer_makes_its_own_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        bench.add_answers("tiny", {"q1": "tiny on q1", "q2": "another answer"})
+        self.refused(run, api, bench, "1 records were made with other settings (question or ans")
+        assert run("judgments", "--stale", "redo").status == 0
+        assert api.call_count == 4 + 2
+        assert self.scores(bench) == ["A>B", "A>B", "B>A", "B>A"]
+
+    def test_a_new_prompt_makes_all_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        bench.write_judge_config("judge", "base", system_prompt="Judge well.")
+        self.refused(run, api, bench, "2 records were made with other settings (prompt_hash was")
+        done = run("judgments", "--stale", "keep")
+        assert (done.status, api.call_count) == (0, 4)
+        assert "judgments kept, made with other settings: 2" in done.out
+
+    def test_other_parameters_make_all_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        bench.write_judge_config("judge", "base", temperature=0.5)
+        self.refused(run, api, bench, "temperature was 0, now 0.5")
+
+    def test_those_of_another_judge_are_not_mixed_with(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        path = bench.data / "model_judgment" / "judge" / "tiny.jsonl"
+        records = [record | {"judge": "gpt-4"} for record in bench.judgments("judge", "tiny")]
+        bench.write(path, records)
+        self.refused(run, api, bench, "holds judgments of another judge, 'gpt-4'")
+
+
+class TestReport:
+    def test_it_says_what_the_summary_says(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 8, price={"input": 1, "output": 2})
+        bench.add_answers("tiny", {"q1": "there"})
+
+        def reply(call: Call) -> Reply:
+            number = int(call.prompt.split()[1].rstrip("?"))
+            if number >= 5:
+                return Reply.context_too_long()
+            return Reply("cut", finish_reason="length", prompt_tokens=1000, completion_tokens=500)
+
+        api.answer_with(reply)
+        done = run("answers", "--report", "out/report.json")
+        report = json.loads((bench.root / "out" / "report.json").read_text())
+        (model,) = report["models"]
+        message = model["failed"]["context too long"].pop("message")
+        assert message.startswith("context too long: HTTP 400")
+        assert (done.status, report["complete"]) == (1, False)
+        assert model == {
+            "model": "tiny",
+            "planned": 7,
+            "done": 3,
+            "cached": 1,
+            "failed": {"context too long": {"count": 4, "examples": ["q5", "q6", "q7"]}},
+            "remarks": {"answers cut off at max_tokens": 3},
+            "input_tokens": 3000,
+            "output_tokens": 1500,
+            "cost_usd": pytest.approx(0.006),
+        }
+        assert "4 failed; 3,000 tokens in, 1,500 out, $0.0060" in done.out
+        assert "failed: 4 (q5, q6, q7): context too long: HTTP 400" in done.out
+        assert "answers cut off at max_tokens: 3" in done.out
+
+    def test_a_complete_run_is_called_so(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare_judging(bench, api)
+        assert run("judgments", "--report", "report.json").status == 0
+        report = json.loads((bench.root / "report.json").read_text())
+        assert report["complete"] is True
+        (model,) = report["models"]
+        assert (model["model"], model["done"], model["cost_usd"]) == ("tiny", 4, None)
+
+    @pytest.mark.parametrize("path", ["config", "config/api_config.yaml/report.json"])
+    def test_one_that_cannot_be_written_is_named_before_the_first_call(
+        self, api: FakeAPI, bench: Workspace, run: Run, path: str
+    ) -> None:
+        prepare(bench, api, 1)
+        before = tree(bench.root)
+        done = run("answers", "--report", path)
+        (line,) = done.err.splitlines()
+        assert line == f"error: {path}: --report: cannot write a file here"
+        assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
+
+
+class TestMoney:
+    PRICE = {"input": 0.001, "output": 1000}  # a reply of 256 tokens costs 0.256
+
+    @pytest.mark.parametrize("parallel", [1, 4])
+    def test_max_cost_is_not_passed(
+        self, api: FakeAPI, bench: Workspace, run: Run, parallel: int
+    ) -> None:
+        prepare(bench, api, 20, price=self.PRICE)
+        api.answer_with(Reply("long", completion_tokens=256))
+        done = run("answers", "--max-cost", 2, "--parallel", parallel)
+        assert done.status == 1
+        assert 0.256 <= 0.256 * api.call_count <= 2
+        assert len(contents(bench)) == api.call_count
+        assert "cost limit: --max-cost 2 would be passed" in done.out and "not begun" in done.out
+        api.answer_with(Reply("short", completion_tokens=1))
+        assert run("answers").status == 0
+
+    def test_what_is_cheap_enough_is_done(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 3, price=self.PRICE)
+        done = run("answers", "--max-cost", 100)
+        assert done.status == 0
+        assert "tiny: 3 planned, 3 done" in done.out and ", $0.0090" in done.out
+
+    def test_a_judge_has_a_budget_too(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare_judging(bench, api)
+        bench.add_model("judge", api.v1, **FAST | {"parallel": 1, "price": self.PRICE})
+        api.answer_with(Reply("[[A>B]]", completion_tokens=256))
+        done = run("judgments", "--max-cost", 1)
+        assert (done.status, api.call_count) == (1, 1)
+        assert "$0.256" in done.out
+
+    @pytest.mark.parametrize("makes", SCRIPTS)
+    def test_max_cost_needs_a_price(
+        self, api: FakeAPI, bench: Workspace, run: Run, makes: str
+    ) -> None:
+        prepare_judging(bench, api)
+        bench.add_model("tiny", api.v1)
+        bench.write_answer_config(model_list=["tiny"])
+        done = run(makes, "--max-cost", 1)
+        (line,) = done.err.splitlines()
+        assert (done.status, api.call_count) == (2, 0)
+        assert "--max-cost needs price: {input: , output: }" in line
+        assert "config/api_config.yaml: " in line
+
+
+class TestDryRun:
+    def test_it_says_what_answers_would_cost(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 4, price={"input": 1000, "output": 1000})
+        bench.add_answers("tiny", {"q1": "there"})
+        before = tree(bench.root)
+        done = run("answers", "--dry-run")
+        assert done.status == 0
+        prompt_tokens = 3 * 4  # "Question 2?"
+        cost = (prompt_tokens + 3 * 256) / 1000
+        assert done.out == (
+            f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens, "
+            f"at most ${cost:.2f}; 1 cached, 0 stale\n"
+        )
+        assert (api.call_count, tree(bench.root)) == (0, before)
+
+    def test_it_says_what_judgments_would_cost(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare_judging(bench, api)
+        before = tree(bench.root)
+        done = run("judgments", "--dry-run")
+        assert done.status == 0
+        assert done.out.startswith("tiny: 4 calls to make, ")
+        assert "at most 2,048 output tokens; 0 cached, 0 stale" in done.out
+        assert (api.call_count, tree(bench.root)) == (0, before)
+
+    def test_it_counts_what_is_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 3)
+        run("answers", "--limit", 2)
+        bench.write_answer_config(temperature=1)
+        before = tree(bench.root)
+        kept = run("answers", "--dry-run", "--stale", "keep")
+        redone = run("answers", "--dry-run", "--stale", "redo")
+        undecided = run("answers", "--dry-run")
+        assert "1 calls to make" in kept.out and "2 cached, 2 stale" in kept.out
+        assert "3 calls to make" in redone.out and "0 cached, 2 stale" in redone.out
+        assert undecided.status == 2 and "temperature was 0.0, now 1" in undecided.err
+        assert (api.call_count, tree(bench.root)) == (2, before)
