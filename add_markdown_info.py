@@ -151,6 +151,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not names:
         raise InputError(f"{args.dir}: no answer files (*.jsonl) in this folder")
     for name in names:
+        records.read_objects(args.dir / f"{name}.jsonl", records.AnswerLine, "an answer")
+    for name in names:
         source, target = args.dir / f"{name}.jsonl", output / f"{name}.jsonl"
         total, added = add_to_file(source, target, args.recompute)
         print(f"{target}: {added} of {total} answers measured, {total - added} kept")

@@ -24,11 +24,11 @@ from runner import (
     Budget,
     Job,
     Lane,
+    Meter,
     add_run_flags,
     check_prices,
     check_stale,
     execute,
-    paid_tokens,
     stale_reason,
 )
 from settings import (
@@ -41,7 +41,8 @@ from settings import (
     script,
 )
 from tally import Estimate, Tally
-from utils import Message, check_model
+from utils import Message, chat_completion, check_model
+from verdict import prompt_hash
 
 DEFAULT_MAX_TOKENS = 4096
 
@@ -53,7 +54,6 @@ class Reply:
     question: Question
     choice: int
     turn: dict[str, Any]
-    paid: tuple[int, int]
 
 
 class AnswerWork:
@@ -71,10 +71,10 @@ class AnswerWork:
         self.model = model
         self.choices = range(config.num_choices)
         self.questions = questions
-        self.budget = budget
         self.stale = stale
         self.path = bench.answer_file(model.name)
         self.tally = Tally(model.name, model.price)
+        self.meter = Meter(self.tally, budget)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
         self.max_tokens = first(model.max_tokens, config.max_tokens, DEFAULT_MAX_TOKENS)
         self._records: dict[str, dict[str, Any]] = {}
@@ -104,11 +104,11 @@ class AnswerWork:
 
     def _drop_stale(self) -> None:
         """Forget the records made with other settings, or keep and count them, as the flag says."""
-        ids = {question.id for question in self.questions}
+        questions = {question.id: question for question in self.questions}
         reasons = {
             key: reason
             for key, record in self._records.items()
-            if key in ids and (reason := stale_reason(record, self._settings()))
+            if key in questions and (reason := stale_reason(record, self._settings(questions[key])))
         }
         check_stale(self.path, list(reasons.values()), self.stale)
         self.tally.stale = len(reasons)
@@ -145,11 +145,12 @@ class AnswerWork:
         turns = list(self._turns(question, choice))
         for _ in question.turns[len(turns) :]:
             messages = self._messages(question, turns)
-            completion = self.budget.complete(
+            completion = chat_completion(
                 self.model,
                 messages,
                 temperature=self.temperature,
                 max_tokens=self._room(messages),
+                meter=self.meter,
             )
             turn = {
                 "content": completion.text,
@@ -159,7 +160,7 @@ class AnswerWork:
                 "output_tokens": completion.output_tokens,
             }
             turns.append({key: value for key, value in turn.items() if value is not None})
-            yield Reply(question, choice, turns[-1], paid_tokens(completion))
+            yield Reply(question, choice, turns[-1])
 
     def _messages(self, question: Question, turns: Sequence[dict[str, Any]]) -> list[Message]:
         """Return the conversation up to the next user turn."""
@@ -184,6 +185,9 @@ class AnswerWork:
             record = self._records[reply.question.id] = self._new_record(reply.question)
         choices = {c.get("index", i): c for i, c in enumerate(record["choices"])}
         choice = choices.setdefault(reply.choice, {"index": reply.choice, "turns": []})
+        settings = self._settings(reply.question)
+        if record.get("settings") != settings:
+            choice["settings"] = settings
         choice["turns"].append(reply.turn)
         record["choices"] = [choices[index] for index in sorted(choices)]
         record["tstamp"] = time.time()
@@ -199,12 +203,13 @@ class AnswerWork:
             "answer_id": uuid(),
             "model_id": self.model.name,
             "choices": [],
-            "settings": self._settings(),
+            "settings": self._settings(question),
         }
 
-    def _settings(self) -> dict[str, Any]:
-        """Return how the answers of this run are made."""
+    def _settings(self, question: Question) -> dict[str, Any]:
+        """Return how the answers to a question are made in this run."""
         return {
+            "question_hash": prompt_hash("", question.turns),
             "model_name": self.model.model_name,
             "api_type": self.model.api_type,
             "temperature": self.temperature,
@@ -216,7 +221,6 @@ class AnswerWork:
     def _count(self, reply: Reply) -> None:
         """Count a reply, its tokens and what is remarkable about it."""
         turn = reply.turn
-        self.tally.spend(*reply.paid)
         self.tally.remarks["empty answers"] += not turn["content"].strip()
         self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
         self.tally.done += self._has(reply.question, reply.choice)
@@ -284,7 +288,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     budget = check_prices(models, args.max_cost)
     works = []
     for model in models:
-        check_model(model)
+        check_model(model, key=not args.dry_run)
         model = replace(model, parallel=args.parallel or model.parallel)
         works.append(AnswerWork(model, config, bench, questions, budget, args.stale))
     return execute(

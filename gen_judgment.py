@@ -36,11 +36,11 @@ from runner import (
     Budget,
     Job,
     Lane,
+    Meter,
     add_run_flags,
     check_prices,
     check_stale,
     execute,
-    paid_tokens,
     stale_reason,
 )
 from settings import (
@@ -54,7 +54,7 @@ from settings import (
     script,
 )
 from tally import Estimate, Tally
-from utils import Completion, Message, check_model
+from utils import Completion, CompletionError, Message, chat_completion, check_model
 from verdict import (
     CONTINUE,
     CUT_OFF,
@@ -69,6 +69,7 @@ from verdict import (
 
 DEFAULT_MAX_TOKENS = 4096
 GAMES = (0, 1)
+UNANSWERABLE = ("context too long", "bad request", "content filter")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,6 @@ class Game:
     question: Question
     number: int
     record: dict[str, Any]
-    paid: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -119,28 +119,35 @@ class Judge:
         """Return the conversation that asks the judge."""
         return judge_messages(self.config.system_prompt, self.config.prompt_template, values)
 
-    def play(self, messages: list[Message]) -> tuple[dict[str, Any], tuple[int, int]]:
-        """Ask the judge, and ask it to go on while it gives no label.
+    def play(self, messages: list[Message], meter: Meter) -> dict[str, Any]:
+        """Ask the judge, and ask it to go on while it gives no label; return the game's record.
 
-        Returns the game's record, and the input and output tokens that were paid for.
+        Once there is a reply, a request to go on that cannot succeed leaves the game undecided.
         """
-        asked, replies = list(messages), []
-        tokens_in = tokens_out = 0
+        asked = list(messages)
+        replies: list[Completion] = []
         for _ in range(self.config.attempts):
-            completion = self.budget.complete(
-                self.model, asked, temperature=self.temperature, max_tokens=self.max_tokens
-            )
-            replies.append(completion.text)
-            paid_in, paid_out = paid_tokens(completion)
-            tokens_in, tokens_out = tokens_in + paid_in, tokens_out + paid_out
-            verdict = self._verdict(completion)
+            try:
+                reply = chat_completion(
+                    self.model,
+                    asked,
+                    temperature=self.temperature,
+                    max_tokens=self.max_tokens,
+                    meter=meter,
+                )
+            except CompletionError as error:
+                if not replies or error.cause not in UNANSWERABLE:
+                    raise
+                verdict = Verdict(None, error.cause)
+                break
+            replies.append(reply)
+            verdict = self._verdict(reply)
             if verdict.cause not in (NO_LABEL, CUT_OFF):
                 break
-            if completion.text.strip():
-                asked.append({"role": "assistant", "content": completion.text})
+            if reply.text.strip():
+                asked.append({"role": "assistant", "content": reply.text})
                 asked.append({"role": "user", "content": CONTINUE})
-        paid = (tokens_in, tokens_out)
-        return game_record(messages, replies, verdict, completion, paid), paid
+        return game_record(messages, replies, verdict)
 
     def _verdict(self, completion: Completion) -> Verdict:
         verdict = read_verdict(
@@ -151,22 +158,18 @@ class Judge:
 
 
 def game_record(
-    messages: Sequence[Message],
-    replies: Sequence[str],
-    verdict: Verdict,
-    last: Completion,
-    paid: tuple[int, int],
+    messages: Sequence[Message], replies: Sequence[Completion], verdict: Verdict
 ) -> dict[str, Any]:
     """Return a game as it stands in the file; `prompt_hash` tells its prompt from any other."""
     record = {
         "user_prompt": messages[-1]["content"],
-        "judgment": "\n".join(replies),
+        "judgment": "\n".join(reply.text for reply in replies),
         "score": verdict.label,
         "cause": verdict.cause,
-        "finish_reason": last.finish_reason,
-        "reasoning": last.reasoning,
-        "input_tokens": paid[0],
-        "output_tokens": paid[1],
+        "finish_reason": replies[-1].finish_reason,
+        "reasoning": replies[-1].reasoning,
+        "input_tokens": sum(reply.input_tokens or 0 for reply in replies),
+        "output_tokens": sum(reply.output_tokens or 0 for reply in replies),
         "prompt_hash": messages_hash(messages),
     }
     optional = ("cause", "finish_reason", "reasoning")
@@ -192,6 +195,7 @@ class JudgmentWork:
         self.model = model
         self.path = bench.judgment_file(judge.model.name, model)
         self.tally = Tally(model, judge.model.price)
+        self.meter = Meter(self.tally, judge.budget)
         self._battles = battles
         self._records: dict[str, dict[str, Any]] = {}
 
@@ -201,7 +205,12 @@ class JudgmentWork:
             found = read_objects(self.path, JudgmentLine, "a judgment")
             self._check_judge(found)
             baselines = (None, self.judge.config.baseline_model)
-            ours = [record for record in found if record.get("baseline") in baselines]
+            ours = [
+                record
+                for record in found
+                if record.get("baseline") in baselines
+                and record.get("model", self.model) == self.model
+            ]
             self._records = {record_id(r): r for r in newest(self.path, ours, record_id)}
             self._drop_stale()
         jobs = []
@@ -237,10 +246,12 @@ class JudgmentWork:
 
     def _stale_reason(self, question_id: str) -> str | None:
         """Return why a judgment is not what this run would make, None as far as it tells."""
-        reason = stale_reason(self._records[question_id], self.judge.settings)
-        if reason:
-            return reason
-        for number, game in enumerate(self._games(self._battles[question_id][0])):
+        games = self._games(self._battles[question_id][0])
+        for record in (self._records[question_id], *filter(None, games)):
+            reason = stale_reason(record, self.judge.settings)
+            if reason:
+                return reason
+        for number, game in enumerate(games):
             made = (game or {}).get("prompt_hash")
             if made is not None and made != messages_hash(self._messages(question_id, number)):
                 return f"question or answers of {question_id} are not those that were judged"
@@ -268,8 +279,8 @@ class JudgmentWork:
 
     def play(self, question_id: str, number: int) -> Iterator[Game]:
         """Let the judge decide one game."""
-        record, paid = self.judge.play(self._messages(question_id, number))
-        yield Game(self._battles[question_id][0], number, record, paid)
+        record = self.judge.play(self._messages(question_id, number), self.meter)
+        yield Game(self._battles[question_id][0], number, record)
 
     def _messages(self, question_id: str, number: int) -> list[Message]:
         """Return the prompt of a game: the baseline is A in game 0, the model in game 1."""
@@ -280,17 +291,23 @@ class JudgmentWork:
     def record(self, game: Game) -> dict[str, Any]:
         """Count a game and return the record of its question with the game in it."""
         games = self._games(game.question)
-        games[game.number] = game.record
         record = self._records.get(game.question.id) or {
             "question_id": game.question.id,
             "model": self.model,
             "judge": self.judge.model.name,
             "baseline": self.judge.config.baseline_model,
+            "games": games,
+            "settings": self.judge.settings,
         }
-        record |= {"games": games, "tstamp": time.time(), "settings": self.judge.settings}
+        own = (
+            {}
+            if record.get("settings") == self.judge.settings
+            else {"settings": self.judge.settings}
+        )
+        games[game.number] = game.record | own
+        record |= {"games": games, "tstamp": time.time()}
         self._records[game.question.id] = record
         self.tally.done += 1
-        self.tally.spend(*game.paid)
         if game.record["score"] is None:
             self.tally.remarks[f"games without verdict, {game.record['cause']}"] += 1
         return record
@@ -391,7 +408,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, config.judge_model)
-    check_model(model)
+    check_model(model, key=not args.dry_run)
     budget = check_prices([model], args.max_cost)
     judge = Judge(model, config, budget, args.retry_invalid, args.stale)
     questions = read_questions(bench)[: args.limit]

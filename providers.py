@@ -27,17 +27,13 @@ CONNECT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Completion:
-    """A reply of a model; token counts are the API's own, None where it gives none.
-
-    `discarded_tokens`: input and output tokens of empty replies that were paid for before this one.
-    """
+    """A reply of a model; token counts are the API's own, None where it gives none."""
 
     text: str
     reasoning: str | None = None
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
-    discarded_tokens: tuple[int, int] = (0, 0)
 
 
 class CompletionError(Exception):
@@ -81,32 +77,50 @@ _UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, Recu
 _NO_CREDIT = ("insufficient_quota", "spend_limit")
 
 
-def classified(error: Exception, sdk_name: str, key: str) -> CompletionError:
-    """Return the SDK's exception as a CompletionError, without the key that a server may repeat.
+def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> CompletionError:
+    """Return the SDK's exception as a CompletionError, without the secrets a server may repeat.
 
     Anything that is not the API's fault is raised as it is.
     """
     sdk = importlib.import_module(sdk_name)
     if isinstance(error, sdk.APIStatusError):
-        return _status_error(error, key)
+        return _status_error(error, secrets)
     if isinstance(error, sdk.APITimeoutError):
-        return CompletionError("timeout", str(error))
+        return CompletionError("timeout", without(secrets, str(error)))
     if isinstance(error, sdk.APIConnectionError):
-        return CompletionError("connection", f"{error} {error.__cause__ or ''}")
+        return CompletionError("connection", without(secrets, f"{error} {error.__cause__ or ''}"))
     if isinstance(error, (sdk.APIError, *_UNREADABLE)):
-        return CompletionError("malformed reply", without_key(str(error), key))
+        return CompletionError("malformed reply", without(secrets, str(error)))
     raise error
 
 
-def without_key(text: str, key: str) -> str:
-    """Return the text with the key blotted out; what is too short to be a key stands."""
-    return text.replace(key, "***") if len(key) >= 8 else text
+def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
+    """Return what no message may hold: the key, header values, what `${VAR}` put into the body."""
+    as_written, filled = set(_texts_in(model.extra_body)), _texts_in(_extra_body(model))
+    from_variables = [text for text in filled if text not in as_written]
+    return [api_key(model, endpoint), *model.extra_headers.values(), *from_variables]
 
 
-def _status_error(error: Any, key: str) -> CompletionError:
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, Mapping)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(item)
+
+
+def without(secrets: Sequence[str], text: str) -> str:
+    """Return the text with the secrets blotted out; what is too short to be one stands."""
+    for secret in secrets:
+        if len(secret) >= 8:
+            text = text.replace(secret, "***")
+    return text
+
+
+def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     status = int(error.status_code)
     text = json.dumps(error.body, ensure_ascii=False) if error.body else str(error)
-    text = without_key(text, key)
+    text = without(secrets, text)
     cause = _CAUSES.get(status, "server error" if status >= 500 or status == 409 else "bad request")
     if status == 429 and any(words in text for words in _NO_CREDIT):
         cause = "quota"
@@ -142,9 +156,10 @@ def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
     return client
 
 
-def check_model(model: ModelConfig) -> None:
-    """Raise InputError where a call to the model would be hopeless: API type, SDK, key or file
-    missing.
+def check_model(model: ModelConfig, *, key: bool = True) -> None:
+    """Raise InputError where a call would be hopeless: API type, SDK, key or file missing.
+
+    Without `key` the key may be missing: nothing is to be called.
     """
     api_type = API_TYPES.get(model.api_type)
     if api_type is None:
@@ -171,7 +186,8 @@ def check_model(model: ModelConfig) -> None:
                 f"{where}: api_base: '{one_line(endpoint.api_base, 80)}' does not begin with "
                 "http:// or https://"
             )
-        api_key(model, endpoint)
+        if key:
+            api_key(model, endpoint)
 
 
 def api_key(model: ModelConfig, endpoint: Endpoint) -> str:
@@ -399,6 +415,7 @@ def _complete_anthropic(
     """Call Anthropic's messages API; a system message becomes its `system` field."""
     system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
     if request.temperature is not None:
+        # newer versions of the protocol know no temperature
         version = {"anthropic-version": "2023-06-01"}
         request = replace(request, extra_headers=version | dict(request.extra_headers))
     body = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -410,12 +411,12 @@ def _read_styles_with_care(path: Path) -> dict[str, Style]:
     decoder = msgspec.json.Decoder(_OldStyleLine)
     styles: dict[str, Style] = {}
     for number, raw, line in decode_lines(path, _StyleLine, "an answer"):
-        style = _style(line)
-        if style.tokens is None and b'"token_len"' in raw:
-            try:
+        try:
+            style = _style(line)
+            if style.tokens is None and b'"token_len"' in raw:
                 style = Style(line.id, _old_tokens(_decode(raw, decoder, _OldStyleLine)))
-            except ValueError as error:
-                raise InputError(f"{path}:{number}: not an answer: {error}") from None
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: not an answer: {error}") from None
         styles[style.question_id] = style
     return styles
 
@@ -424,6 +425,8 @@ def _style(line: _StyleLine) -> Style:
     data = line.conv_metadata or line.metadata
     if data is None or data.token_len is None:
         return Style(line.id)
+    if not math.isfinite(data.token_len):
+        raise ValueError("token_len: not a number")
     return Style(
         line.id,
         int(data.token_len),
@@ -499,6 +502,7 @@ class RecordFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._left_unsettled = _lock_path(path).exists()  # by a run that was killed
         self._lock = lock_file(path)
         self._file: Any = None
         self._synced = time.monotonic()
@@ -547,9 +551,10 @@ class RecordFile:
             if self._file is not None:
                 self.sync(now=True)
                 self._file.close()
-                self._file = None
-                if not self._broken:
-                    self._settle()
+            settled = self._file is None and not self._left_unsettled
+            if not settled and not self._broken and self.path.exists():
+                self._settle()
+            self._file = None
         finally:
             unlock_file(self._lock)
 
@@ -581,13 +586,18 @@ class RecordFile:
                 file.truncate(self.path.stat().st_size - len(tail))
 
 
+def _lock_path(path: Path) -> Path:
+    """Return the lock of a file; one that nobody holds was left behind by a killed run."""
+    return path.with_name(f".{path.name}.lock")
+
+
 def lock_file(path: Path) -> Any:
     """Return the held lock of a file that is about to be written; InputError if another run has
     it.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+    lock = FileLock(_lock_path(path), timeout=0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from records import RecordFile
 from settings import InputError, ModelConfig, OutputError, one_line, positive
 from tally import Estimate, Progress, Tally, conclude, price_of
-from utils import EMPTY_TRIES, Completion, CompletionError, Message, chat_completion, stopping
+from utils import Completion, CompletionError, Message, stopping
 
 IDLE_SECONDS = 0.2
 
@@ -68,11 +68,22 @@ def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
     )
     add(
         "--max-cost",
-        type=float,
+        type=dollars,
         metavar="USD",
         help="stop before the run costs more; needs a price in the endpoint file (default: no)",
     )
     add("--report", type=Path, metavar="FILE", help="write the summary as JSON (default: no)")
+
+
+def dollars(text: str) -> float:
+    """Return a flag's sum of money; argparse reports what is wrong."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0.0 <= amount < 1e9:
+        raise argparse.ArgumentTypeError(f"expected a sum in USD, got '{text}'")
+    return amount
 
 
 class Work(Protocol):
@@ -262,54 +273,59 @@ def graceful_stop() -> Iterator[None]:
 
 @dataclass
 class Budget:
-    """What a run may cost: calls claim the most they can cost before they are made."""
+    """What a run may cost in USD: each call claims the most it can cost before it is made."""
 
     limit: float | None = None
     spent: float = 0.0
     claimed: float = 0.0
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def claim(self, most: float) -> None:
+        """Set money aside; wait while calls in flight hold it, CompletionError if it is gone."""
+        with self.changed:
+            while self.limit is not None and self.spent + self.claimed + most > self.limit:
+                if self.claimed <= 0.0 or stopping.is_set():
+                    raise _limit_reached(self.limit)
+                self.changed.wait(IDLE_SECONDS)
+            self.claimed += most
+
+    def settle(self, most: float, cost: float) -> None:
+        """Give back what was set aside, and count what the call has cost."""
+        with self.changed:
+            self.claimed = max(self.claimed - most, 0.0)
+            self.spent += cost
+            self.changed.notify_all()
+
+
+def _limit_reached(limit: float) -> CompletionError:
+    error = CompletionError("cost limit", f"the next call could pass --max-cost {limit:g}")
+    error.final = True
+    return error
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Counts the calls of one work: in its tally, and against the budget of the run."""
+
+    tally: Tally
+    budget: Budget
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def complete(
-        self,
-        model: ModelConfig,
-        messages: Sequence[Message],
-        *,
-        temperature: float | None,
-        max_tokens: int,
-    ) -> Completion:
-        """Return the reply of `chat_completion`; CompletionError if it might pass the limit."""
-        most = self._claim(model, messages, max_tokens)
-        actual = 0.0
-        try:
-            completion = chat_completion(
-                model, messages, temperature=temperature, max_tokens=max_tokens
-            )
-            actual = price_of(model.price or (0.0, 0.0), *paid_tokens(completion))
-            return completion
-        finally:
-            with self.lock:
-                self.claimed -= most
-                self.spent += actual
-
-    def _claim(self, model: ModelConfig, messages: Sequence[Message], max_tokens: int) -> float:
-        """Set the most a call can cost aside; a token is never shorter than a byte."""
-        if self.limit is None or model.price is None:
+    def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
+        """Return the most a call can cost, set aside; a token is never shorter than a byte."""
+        if self.budget.limit is None or self.tally.price is None:
             return 0.0
         size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
-        most = EMPTY_TRIES * price_of(model.price, size, max_tokens)
-        with self.lock:
-            if self.spent + self.claimed + most > self.limit:
-                error = CompletionError("cost limit", f"--max-cost {self.limit:g} would be passed")
-                error.final = True
-                raise error
-            self.claimed += most
+        most = price_of(self.tally.price, size, max_tokens)
+        self.budget.claim(most)
         return most
 
-
-def paid_tokens(completion: Completion) -> tuple[int, int]:
-    """Return the input and output tokens of a reply and of the empty ones before it."""
-    before_in, before_out = completion.discarded_tokens
-    return (completion.input_tokens or 0) + before_in, (completion.output_tokens or 0) + before_out
+    def settle(self, most: float, reply: Completion | None) -> None:
+        """Count the tokens of a call that is over, and what it has cost."""
+        tokens = (reply.input_tokens or 0, reply.output_tokens or 0) if reply else (0, 0)
+        with self.lock:
+            self.tally.spend(*tokens)
+        self.budget.settle(most, price_of(self.tally.price or (0.0, 0.0), *tokens))
 
 
 def check_prices(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:

@@ -27,6 +27,7 @@ from settings import InputError, OutputError, positive, read_judge_config, scrip
 
 if TYPE_CHECKING:
     from battles import Battles, Selection
+    from bradley_terry import FixedStyle
     from leaderboard import Board, Method, Scored
 
 MANY_BATTLES = 1_000_000
@@ -241,10 +242,10 @@ def _method(args: argparse.Namespace) -> Method:
 
 
 def _read_or_load_battles(args: argparse.Namespace, selection: Selection) -> Battles:
-    """Return the battles, and save them for a later run if they were read from judgments."""
+    """Return the battles of the judgments, or those that were saved."""
     import battles as module
     from battles import Selection
-    from leaderboard import check_settings, save_settings, settings_file
+    from leaderboard import check_settings, settings_file
 
     if args.load_battles:
         path = _saved_file(args.load_battles, args.data_dir)
@@ -257,13 +258,26 @@ def _read_or_load_battles(args: argparse.Namespace, selection: Selection) -> Bat
                 "need the judgments"
             )
         return module.load_battles(path, selection)
-    battles = module.read_battles(selection)
-    if battles.counts.battles <= MANY_BATTLES or args.save_battles:
+    return module.read_battles(selection)
+
+
+def _save(args: argparse.Namespace, selection: Selection, method: Method, scored: Scored) -> None:
+    """Save battles and bootstrap for a later run, as far as they were not loaded."""
+    import battles as module
+    import leaderboard as board
+
+    few = scored.battles.counts.battles <= MANY_BATTLES
+    if not args.load_battles and (few or args.save_battles):
         with _kept_if_possible():
             path = args.data_dir / "arena_hard_battles.jsonl"
-            module.save_battles(battles, path)
-            save_settings(path, selection.settings())
-    return battles
+            module.save_battles(scored.battles, path)
+            board.save_settings(path, selection.settings())
+    if not args.load_bootstrap:
+        with _kept_if_possible():
+            path = args.data_dir / "bootstrapping_results.jsonl"
+            board.save_bootstrap(scored, path)
+            made = _bootstrap_settings(selection, method, scored.battles, scored.style)
+            board.save_settings(path, made)
 
 
 @contextlib.contextmanager
@@ -286,27 +300,26 @@ _DEFAULT_FILES = (Path("arena_hard_battles.jsonl"), Path("bootstrapping_results.
 def _score(
     args: argparse.Namespace, selection: Selection, method: Method, battles: Battles
 ) -> Scored:
-    """Fit and resample the battles, or take the samples of an earlier run; save what was drawn."""
+    """Fit and resample the battles, or take the samples of an earlier run."""
     import leaderboard as board
 
-    style, made = None, selection.settings() | method.settings()
-    made["battles"] = battles.fingerprint
-    file = args.style_coefficients
+    style, samples, file = None, None, args.style_coefficients
     if file and file.exists():
         style = board.load_style(file, method)
-        made["style"] = style.coefficients.tolist()
-    samples = None
     if args.load_bootstrap:
         path = _saved_file(args.load_bootstrap, args.data_dir)
-        board.check_settings(path, made)
+        board.check_settings(path, _bootstrap_settings(selection, method, battles, style))
         samples = board.load_bootstrap(path, battles)
-    scored = board.score(battles, selection.bench, method, style, samples)
-    if samples is None:
-        with _kept_if_possible():
-            path = args.data_dir / "bootstrapping_results.jsonl"
-            board.save_bootstrap(scored, path)
-            board.save_settings(path, made)
-    return scored
+    return board.score(battles, selection.bench, method, style, samples)
+
+
+def _bootstrap_settings(
+    selection: Selection, method: Method, battles: Battles, style: FixedStyle | None
+) -> dict[str, object]:
+    """Return what saved bootstrap results must agree in: settings, and the battles themselves."""
+    fixed = None if style is None else style.coefficients.tolist()
+    made = selection.settings() | method.settings()
+    return made | {"style": fixed, "battles": battles.fingerprint}
 
 
 def _write_files(
@@ -353,6 +366,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.full_stats and battles.outcomes is None:
         raise InputError("--full-stats: a battle file does not hold the games; use the judgments")
     scored = _score(args, selection, method, battles)
+    _save(args, selection, method, scored)
     board = make_board(scored, selection, method, elo=args.show_elo)
     lines = [*report.board_lines(board)]
     if args.full_stats:

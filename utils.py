@@ -13,21 +13,21 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from providers import (
     API_TYPES,
     Completion,
     CompletionError,
     Message,
-    api_key,
     check_model,
     classified,
     client_of,
+    secrets_of,
 )
 from settings import Endpoint, ModelConfig
 
 __all__ = [
-    "EMPTY_TRIES",
     "Completion",
     "CompletionError",
     "Message",
@@ -47,8 +47,23 @@ DOWN = ("timeout", "connection", "server error")
 stopping = threading.Event()
 
 
+class Meter(Protocol):
+    """What counts calls, and may refuse one before it is made by raising CompletionError."""
+
+    def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
+        """Return what is set aside for a call."""
+
+    def settle(self, most: float, reply: Completion | None) -> None:
+        """Take in what was set aside and the reply, None if there is none."""
+
+
 def chat_completion(
-    model: ModelConfig, messages: Sequence[Message], *, temperature: float | None, max_tokens: int
+    model: ModelConfig,
+    messages: Sequence[Message],
+    *,
+    temperature: float | None,
+    max_tokens: int,
+    meter: Meter | None = None,
 ) -> Completion:
     """Return the model's reply to a conversation.
 
@@ -60,16 +75,15 @@ def chat_completion(
     request = replace(model, temperature=temperature, max_tokens=max_tokens)
     messages = [{**message, "content": _sendable(message["content"])} for message in messages]
     endpoints = _endpoints_of(model.where, model.endpoints)
-    discarded: list[Completion] = []
-    moves = 0
+    empty = moves = 0
     for attempt in itertools.count():
         state = endpoints.next()
-        reply = _try(request, state.endpoint, messages)
+        reply = _try(request, state.endpoint, messages, meter)
         endpoints.note(state, reply)
         if isinstance(reply, Completion):
-            if not _is_empty(reply) or len(discarded) + 1 >= EMPTY_TRIES:
-                return _with_discarded(reply, discarded)
-            discarded.append(reply)
+            empty += _is_empty(reply)
+            if not _is_empty(reply) or empty >= EMPTY_TRIES:
+                return reply
             reply = CompletionError("empty reply")
         if reply.cause in PERMANENT and moves < len(model.endpoints) - 1 and not reply.final:
             moves += 1
@@ -82,29 +96,34 @@ def chat_completion(
 
 
 def _try(
+    request: ModelConfig, endpoint: Endpoint, messages: Sequence[Message], meter: Meter | None
+) -> Completion | CompletionError:
+    """Make one request, and return its reply or what went wrong; the meter counts it."""
+    claimed = meter.claim(messages, request.max_tokens or 0) if meter else 0.0
+    reply = None
+    try:
+        reply = _request(request, endpoint, messages)
+        return reply
+    finally:
+        if meter:
+            meter.settle(claimed, reply if isinstance(reply, Completion) else None)
+
+
+def _request(
     request: ModelConfig, endpoint: Endpoint, messages: Sequence[Message]
 ) -> Completion | CompletionError:
-    """Make one request, and return its reply or what went wrong."""
     api_type = API_TYPES[request.api_type]
     try:
         return api_type.complete(client_of(request, endpoint), request, messages)
     except CompletionError as error:
         return error
     except Exception as error:
-        return classified(error, api_type.sdk, api_key(request, endpoint))
+        return classified(error, api_type.sdk, secrets_of(request, endpoint))
 
 
 def _is_empty(reply: Completion) -> bool:
     """Whether a reply is empty for no reason that it tells: asking again may help."""
     return not reply.text.strip() and reply.finish_reason not in ("length", "content_filter")
-
-
-def _with_discarded(reply: Completion, discarded: Sequence[Completion]) -> Completion:
-    if not discarded:
-        return reply
-    tokens_in = sum(empty.input_tokens or 0 for empty in discarded)
-    tokens_out = sum(empty.output_tokens or 0 for empty in discarded)
-    return replace(reply, discarded_tokens=(tokens_in, tokens_out))
 
 
 def _sendable(text: str) -> str:

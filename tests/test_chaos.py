@@ -23,6 +23,5 @@ def test_it_was_put_to_the_test(survived: Run) -> None:
     assert survived.retried >= 5
 
 
-@pytest.mark.xfail(reason="RecordFile.close settles only what it appended to", strict=False)
 def test_files_end_unique_and_sorted(survived: Run) -> None:
     assert survived.unsettled == []

@@ -437,14 +437,29 @@ class TestFailures:
         self, api: FakeAPI, bench: Workspace, run: Run
     ) -> None:
         set_up(bench, api)
-        api.reply("No label yet.", Reply.context_too_long(), "[[A>B]]")
+        api.reply("No label yet.", Reply.auth(), "[[A>B]]")
         done = run("--parallel", 1, check=1)
-        assert "context too long" in done.stdout
+        assert "authentication" in done.stdout
+        assert "14 tokens in, 6 out" in done.stdout, "the reply without a label was paid for"
         (record,) = bench.judgments("judge", "tiny")
         assert record["games"][0] is None
         api.answer_with("[[B>A]]")
         run()
         assert scores(bench) == ["B>A", "A>B"]
+
+    def test_a_paid_reply_is_kept_where_going_on_cannot_succeed(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        set_up(bench, api)
+        api.reply("No label yet.", Reply.context_too_long(), "[[A>B]]")
+        done = run("--parallel", 1)
+        assert "games without verdict, context too long: 1" in done.stdout
+        (record,) = bench.judgments("judge", "tiny")
+        assert record["games"][0]["judgment"] == "No label yet."
+        assert (record["games"][0]["score"], record["games"][0]["cause"]) == (
+            None,
+            "context too long",
+        )
 
     def test_a_killed_run_goes_on_where_it_was(
         self, api: FakeAPI, bench: Workspace, run: Run

@@ -96,7 +96,9 @@ class TestCsv:
         (path,) = written(small, *flags(), "--output")
         (date,) = {row["date"] for row in self.rows(small, *flags())}
         assert before.isoformat() <= date <= datetime.date.today().isoformat()
-        assert re.fullmatch(r"arena_hard_leaderboard_20\d{6}_test-v1_judge_vs_base_plain\.csv", path.name)
+        assert re.fullmatch(
+            r"arena_hard_leaderboard_20\d{6}_test-v1_judge_vs_base_plain\.csv", path.name
+        )
 
     def test_infinite_ratings_stay_what_they_are(self, small: Workspace) -> None:
         by_name = {row["model"]: row for row in self.rows(small, *flags(), "--show-elo")}

@@ -19,8 +19,8 @@ import pytest
 from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
 
-from settings import Endpoint, InputError, ModelConfig
 from providers import API_TYPES, check_model
+from settings import Endpoint, InputError, ModelConfig
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 ENVIRONMENT = {
