@@ -40,6 +40,7 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/bench_show_result.py --quick
 
 clean:
 	rm -rf $(VENV) $(DEMO)

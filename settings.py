@@ -125,6 +125,8 @@ TEXT_OR_TEXTS = Kind(
 
 REQUIRED: Any = object()
 
+OUR_JUDGE_CONFIG = Path(__file__).resolve().parent / "config" / "judge_config.yaml"
+
 # Keys of users' files that have no meaning here: they are passed over without a warning.
 COMMENT_KEYS = (
     "name",
@@ -316,11 +318,16 @@ def read_answer_config(path: Path) -> AnswerConfig:
 
 
 def read_judge_config(path: Path) -> JudgeConfig:
-    """Return the settings of `gen_judgment.py`."""
+    """Return the settings of `gen_judgment.py`; a file without a prompt has that of our own."""
     section = read_yaml(path)
     patterns = section.take("regex_patterns", TEXTS, None, literal=True)
     pattern = section.take("regex_pattern", TEXT, None, literal=True)
-    prompt = section.take("prompt_template", TEXT_OR_TEXTS, [], literal=True)
+    system = section.take("system_prompt", TEXT, None, literal=True)
+    prompt = section.take("prompt_template", TEXT_OR_TEXTS, None, literal=True)
+    if prompt is None:
+        ours = read_yaml(OUR_JUDGE_CONFIG)
+        system = first(system, ours.take("system_prompt", TEXT, literal=True))
+        prompt = ours.take("prompt_template", TEXT_OR_TEXTS, literal=True)
     config = JudgeConfig(
         path=str(path),
         bench_name=section.take("bench_name", TEXT),
@@ -331,7 +338,7 @@ def read_judge_config(path: Path) -> JudgeConfig:
         patterns=tuple(patterns or [pattern or r"\[\[([AB<>=]+)\]\]"]),
         unanimous=patterns is None,
         attempts=section.take("number_of_judgment_attempts", COUNT, 2),
-        system_prompt=section.take("system_prompt", TEXT, "", literal=True),
+        system_prompt=system or "",
         prompt_template=(prompt,) if isinstance(prompt, str) else tuple(prompt),
         model_list=tuple(section.take("model_list", TEXTS, [])),
         reference=section.take("reference", BOOL, False),
