@@ -3,7 +3,7 @@
     python benchmarks/throughput.py      # or: make bench
 
 The API is tests/fake_api.py in a process of its own, on the same machine: its work is in the
-requests a second, not in the CPU time. Exit status 1 if a target is missed.
+requests a second, not in the CPU time. With --strict a missed target is an error.
 """
 
 from __future__ import annotations
