@@ -89,15 +89,11 @@ class AnswerWork:
         jobs = []
         for question in self.questions:
             missing = [choice for choice in self.choices if not self._has(question, choice)]
-            jobs += [
-                Job(
-                    self,
-                    question.id,
-                    functools.partial(self.converse, question, choice),
-                    begun=len(self._turns(question, choice)),
-                )
-                for choice in missing
-            ]
+            for choice in missing:
+                begun = len(self._turns(question, choice))
+                run = functools.partial(self.converse, question, choice)
+                results = len(question.turns) - begun
+                jobs.append(Job(self, question.id, run, results=results, begun=begun))
             self.tally.cached += len(self.choices) - len(missing)
         self.tally.planned = len(jobs)
         return jobs

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 import json
 import os
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from settings import Endpoint, InputError, ModelConfig, fill_variables, nearest,
 Message = dict[str, str]
 
 CONNECT_SECONDS = 10.0
+POOLS = 16
 
 
 @dataclass(frozen=True)
@@ -215,10 +218,37 @@ def _client_settings(sdk: ModuleType, model: ModelConfig, endpoint: Endpoint) ->
     seconds = endpoint.timeout or model.timeout
     limits = type(sdk.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
     timeout = type(sdk.DEFAULT_TIMEOUT)(seconds, connect=min(seconds, CONNECT_SECONDS))
+    proxied = {"http", "https", "all"} & urllib.request.getproxies().keys()
+    transport = {} if proxied else {"transport": _connection_pools(limits)}
     http_client = sdk.DefaultHttpxClient(
-        limits=limits, timeout=timeout, event_hooks=_deadline_hooks(seconds)
+        limits=limits, timeout=timeout, event_hooks=_deadline_hooks(seconds), **transport
     )
     return {"max_retries": 0, "timeout": timeout, "http_client": http_client}
+
+
+def _connection_pools(limits: Any) -> Any:
+    """Return a transport of several connection pools, one for the threads that share it.
+
+    A pool looks through all its connections for each request: with hundreds in one that costs more
+    than the request.
+    """
+    import httpx2
+
+    context = httpx2.create_ssl_context()
+    pools = [httpx2.HTTPTransport(verify=context, limits=limits) for _ in range(POOLS)]
+    turn, own = itertools.count(), threading.local()
+
+    class Pools(httpx2.BaseTransport):
+        def handle_request(self, request: Any) -> Any:
+            if not hasattr(own, "pool"):
+                own.pool = pools[next(turn) % POOLS]
+            return own.pool.handle_request(request)
+
+        def close(self) -> None:
+            for pool in pools:
+                pool.close()
+
+    return Pools()
 
 
 def _deadline_hooks(seconds: float) -> dict[str, list[Callable[[Any], None]]]:
@@ -346,9 +376,14 @@ def _post(client: Any, path: str, request: ModelConfig, body: Mapping[str, Any])
 
     The SDK's typed methods cost twice the time and let malformed replies through all the same.
     """
+    import httpx2
+
     headers = {"headers": dict(request.extra_headers)} if request.extra_headers else {}
     whole = {key: value for key, value in body.items() if value is not None}
-    return client.post(path, cast_to=object, body=whole | _extra_body(request), options=headers)
+    response = client.post(
+        path, cast_to=httpx2.Response, body=whole | _extra_body(request), options=headers
+    )
+    return json.loads(response.content)
 
 
 def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Message]) -> Completion:

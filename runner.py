@@ -106,12 +106,13 @@ class Work(Protocol):
 class Job:
     """A piece of work of one thread: `run` yields a result after each call that was paid for.
 
-    `begun`: how many of its results are there from an earlier run.
+    `results`: how many it will yield; `begun`: how many are there from an earlier run.
     """
 
     work: Work
     id: str
     run: Callable[[], Iterator[Any]]
+    results: int = 1
     begun: int = 0
 
 
@@ -125,11 +126,12 @@ class Lane:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: a result of it, or the error that ended it, or (neither) its end."""
+    """What came of a job: a result of it, or the error that ended it."""
 
     job: Job
     result: Any = None
     error: CompletionError | None = None
+    ended: bool = False
 
 
 def execute(
@@ -177,13 +179,13 @@ def _write_outcomes(
         if outcome is None:
             for file in files.values():
                 file.sync()
-        elif outcome.error is not None:
-            outcome.job.work.tally.fail(outcome.error, outcome.job.id)
-            progress.step()
-        elif outcome.result is not None:
-            work = outcome.job.work
-            files[id(work)].append(work.record(outcome.result))
+            continue
+        work = outcome.job.work
+        if outcome.error is not None:
+            work.tally.fail(outcome.error, outcome.job.id)
         else:
+            files[id(work)].append(work.record(outcome.result))
+        if outcome.ended:
             progress.step()
 
 
@@ -221,27 +223,28 @@ _Parcel = tuple[Outcome, "queue.SimpleQueue[None]"]
 def _work(todo: deque[Job], outcomes: queue.SimpleQueue[_Parcel | None]) -> None:
     """Take jobs until none is left, or until one fails in a way that all others will."""
     written: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-    def hand_over(outcome: Outcome) -> None:
-        outcomes.put((outcome, written))
-        written.get()
-
     while not stopping.is_set():
         try:
             job = todo.popleft()
         except IndexError:
             break
-        try:
-            for result in job.run():
-                hand_over(Outcome(job, result))
-            hand_over(Outcome(job))
-        except CompletionError as error:
-            if error.final:
+        for outcome in _outcomes_of(job):
+            if outcome.error is not None and outcome.error.final:
                 todo.clear()
-            hand_over(Outcome(job, error=error))
-        except Exception as error:
-            hand_over(Outcome(job, error=CompletionError("internal error", repr(error))))
+            outcomes.put((outcome, written))
+            written.get()
     outcomes.put(None)
+
+
+def _outcomes_of(job: Job) -> Iterator[Outcome]:
+    """Yield what comes of a job; its last result or its error is its end."""
+    try:
+        for number, result in enumerate(job.run(), start=1):
+            yield Outcome(job, result, ended=number == job.results)
+    except CompletionError as error:
+        yield Outcome(job, error=error, ended=True)
+    except Exception as error:
+        yield Outcome(job, error=CompletionError("internal error", repr(error)), ended=True)
 
 
 @contextlib.contextmanager
