@@ -289,7 +289,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         works.append(AnswerWork(model, config, bench, questions, budget, args.stale))
     return execute(
         works,
-        lambda jobs: [Lane(w.model.parallel, j) for w, j in zip(works, jobs, strict=True)],
+        lambda jobs: [
+            Lane(w.model.parallel, j, local=w.model.api_type == "llamacpp")
+            for w, j in zip(works, jobs, strict=True)
+        ],
         "answer",
         args,
     )

@@ -416,7 +416,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = models_to_judge(args.model or config.model_list, bench, config.baseline_model)
     works = plan_works(judge, bench, names, questions)
     parallel = args.parallel or model.parallel
-    return execute(works, lambda jobs: [Lane(parallel, list(chain(*jobs)))], "game", args)
+    return execute(
+        works,
+        lambda jobs: [Lane(parallel, list(chain(*jobs)), local=model.api_type == "llamacpp")],
+        "game",
+        args,
+    )
 
 
 if __name__ == "__main__":

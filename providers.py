@@ -101,7 +101,9 @@ def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     """Return what no message may hold: the key, header values, what `${VAR}` put into the body."""
     as_written, filled = set(_texts_in(model.extra_body)), _texts_in(_extra_body(model))
     from_variables = [text for text in filled if text not in as_written]
-    return [api_key(model, endpoint), *model.extra_headers.values(), *from_variables]
+    variable = API_TYPES[model.api_type].key_variable
+    key = (endpoint.api_key or os.environ.get(variable, "")).strip()
+    return [key, *model.extra_headers.values(), *from_variables]
 
 
 def _texts_in(value: Any) -> Iterator[str]:

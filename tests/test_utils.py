@@ -19,7 +19,7 @@ import pytest
 from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
 
-from providers import API_TYPES, check_model
+from providers import API_TYPES, check_model, secrets_of, without
 from settings import Endpoint, InputError, ModelConfig
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
@@ -492,3 +492,8 @@ class TestLlamaCpp:
             assert turn["content"].strip() != ""
             assert turn["input_tokens"] > 8 and 1 <= turn["output_tokens"] <= 8
             assert turn["finish_reason"] in ("length", "stop")
+
+
+def test_a_local_model_has_no_key_that_a_message_could_hold() -> None:
+    model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "llamacpp")
+    assert without(secrets_of(model, Endpoint()), "HTTP 400 too long") == "HTTP 400 too long"
