@@ -385,6 +385,9 @@ def _post(client: Any, path: str, request: ModelConfig, body: Mapping[str, Any])
     response = client.post(
         path, cast_to=httpx2.Response, body=whole | _extra_body(request), options=headers
     )
+    kind = response.headers.get("content-type", "application/json")
+    if "json" not in kind:
+        raise ValueError(f"the reply is {kind}, not JSON: {response.text[:200]}")
     return json.loads(response.content)
 
 
