@@ -753,11 +753,10 @@ class TestWrongInput:
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no published answers in {REFERENCE}")
 def test_published_answers_are_measured_as_they_were(api: FakeAPI, bench: Workspace) -> None:
-    """Each third question, for the sake of time; test_add_markdown_info.py takes all."""
     published: dict[tuple[str | None, str], Any] = {}
     for model in REFERENCE_MODELS:
         lines = (REFERENCE / f"{model}.jsonl").read_text(encoding="utf-8").split("\n")
-        for line in sorted(filter(None, lines))[::3]:
+        for line in filter(None, lines):
             record = json.loads(line)
             published[model, record["question_id"]] = record
         bench.add_model(model, api.v1, parallel=32)
@@ -771,7 +770,7 @@ def test_published_answers_are_measured_as_they_were(api: FakeAPI, bench: Worksp
     api.answer_with(lambda call: first_text(published[call.model, call.prompt]))
     bench.run("gen_answer.py", check=0)
     made = {(m, a["question_id"]): a for m in REFERENCE_MODELS for a in bench.answers(m)}
-    assert len(published) == 501 and made.keys() == published.keys()
+    assert len(published) == 1500 and made.keys() == published.keys()
     for key, record in published.items():
         assert first_text(made[key]) == first_text(record), key
         assert made[key]["conv_metadata"] == record["conv_metadata"], key
