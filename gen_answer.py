@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from add_markdown_info import conv_metadata, count_tokens, get_encoding
-from providers import temperature_of
+from providers import max_tokens_of, temperature_of
 from records import AnswerLine, Bench, Question, newest, read_objects, read_questions, record_id
 from runner import (
     Budget,
@@ -27,15 +27,14 @@ from runner import (
     Meter,
     add_run_flags,
     check_prices,
-    check_stale,
     execute,
     stale_reason,
+    without_stale,
 )
 from settings import (
     AnswerConfig,
     InputError,
     ModelConfig,
-    first,
     read_answer_config,
     read_model_config,
     script,
@@ -43,8 +42,6 @@ from settings import (
 from tally import Estimate, Tally
 from utils import Message, chat_completion, check_model
 from verdict import prompt_hash
-
-DEFAULT_MAX_TOKENS = 4096
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class AnswerWork:
         self.tally = Tally(model.name, model.price)
         self.meter = Meter(self.tally, budget)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
-        self.max_tokens = first(model.max_tokens, config.max_tokens, DEFAULT_MAX_TOKENS)
+        self.max_tokens = max_tokens_of(model.max_tokens, config.max_tokens)
         self._records: dict[str, dict[str, Any]] = {}
         self._count_tokens = _token_counter(model) if model.tokenizer else None
 
@@ -106,12 +103,8 @@ class AnswerWork:
             for key, record in self._records.items()
             if key in questions and (reason := stale_reason(record, self._settings(questions[key])))
         }
-        check_stale(self.path, list(reasons.values()), self.stale)
-        self.tally.stale = len(reasons)
-        if self.stale == "redo":
-            self._records = {k: r for k, r in self._records.items() if k not in reasons}
-        elif reasons:
-            self.tally.remarks["kept, made with other settings"] = len(reasons)
+        remark = "kept, made with other settings"
+        self._records = without_stale(self, self._records, reasons, self.stale, remark)
 
     def estimate(self, jobs: Sequence[Job]) -> Estimate:
         """Return what the conversations will ask; repeated answers are taken at their most."""

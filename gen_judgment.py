@@ -19,7 +19,7 @@ from itertools import chain
 from typing import Any
 
 from add_markdown_info import count_tokens
-from providers import temperature_of
+from providers import max_tokens_of, temperature_of
 from records import (
     Answer,
     Bench,
@@ -39,15 +39,14 @@ from runner import (
     Meter,
     add_run_flags,
     check_prices,
-    check_stale,
     execute,
     stale_reason,
+    without_stale,
 )
 from settings import (
     InputError,
     JudgeConfig,
     ModelConfig,
-    first,
     nearest,
     read_judge_config,
     read_model_config,
@@ -67,7 +66,6 @@ from verdict import (
     template_problem,
 )
 
-DEFAULT_MAX_TOKENS = 4096
 GAMES = (0, 1)
 UNANSWERABLE = ("context too long", "bad request", "content filter")
 
@@ -99,7 +97,7 @@ class Judge:
     @property
     def max_tokens(self) -> int:
         """The judge config's, else the entry's, else 4096."""
-        return first(self.config.max_tokens, self.model.max_tokens, DEFAULT_MAX_TOKENS)
+        return max_tokens_of(self.config.max_tokens, self.model.max_tokens)
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
@@ -237,12 +235,8 @@ class JudgmentWork:
             for key in self._battles.keys() & self._records.keys()
             if (reason := self._stale_reason(key))
         }
-        check_stale(self.path, [reasons[key] for key in sorted(reasons)], self.judge.stale)
-        self.tally.stale = len(reasons)
-        if self.judge.stale == "redo":
-            self._records = {k: r for k, r in self._records.items() if k not in reasons}
-        elif reasons:
-            self.tally.remarks["judgments kept, made with other settings"] = len(reasons)
+        remark = "judgments kept, made with other settings"
+        self._records = without_stale(self, self._records, reasons, self.judge.stale, remark)
 
     def _stale_reason(self, question_id: str) -> str | None:
         """Return why a judgment is not what this run would make, None as far as it tells."""

@@ -26,6 +26,7 @@ Message = dict[str, str]
 
 CONNECT_SECONDS = 10.0
 POOLS = 16
+DEFAULT_MAX_TOKENS = 4096
 
 
 @dataclass(frozen=True)
@@ -501,6 +502,11 @@ class ApiType:
 
 def _compatible(base_url: str, key_variable: str) -> ApiType:
     return ApiType(base_url=base_url, key_variable=key_variable)
+
+
+def max_tokens_of(*settings: int | None) -> int:
+    """Return the first limit of output tokens that is set, else 4096."""
+    return next((value for value in settings if value is not None), DEFAULT_MAX_TOKENS)
 
 
 def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:

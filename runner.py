@@ -375,10 +375,27 @@ def stale_reason(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str 
     return None
 
 
-def check_stale(path: Path, reasons: Sequence[str], stale: str | None) -> None:
-    """Raise InputError where records were made with other settings and no flag says what to do."""
+def without_stale(
+    work: Work,
+    records: Mapping[str, dict[str, Any]],
+    reasons: Mapping[str, str],
+    stale: str | None,
+    remark: str,
+) -> dict[str, dict[str, Any]]:
+    """Return a work's records less those that are to be made again; those kept are counted.
+
+    reasons: why a record is stale, by its key; `stale` is the flag. Raises InputError where there
+    are stale records and no flag says what to do with them.
+    """
     if reasons and stale is None:
         raise InputError(
-            f"{path}: {len(reasons)} records were made with other settings ({reasons[0]}); "
-            "--stale keep accepts them as they are, --stale redo makes them again"
+            f"{work.path}: {len(reasons)} records were made with other settings "
+            f"({reasons[min(reasons)]}); --stale keep accepts them as they are, --stale redo makes "
+            "them again"
         )
+    work.tally.stale = len(reasons)
+    if stale == "redo":
+        return {key: record for key, record in records.items() if key not in reasons}
+    if reasons:
+        work.tally.remarks[remark] = len(reasons)
+    return dict(records)
