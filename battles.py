@@ -33,7 +33,7 @@ from records import (
     read_styles,
     write_lines,
 )
-from settings import InputError, nearest
+from settings import InputError, nearest, one_line
 from verdict import Winner, normal_label, outcome
 
 FEATURES: dict[str, tuple[str, ...]] = {
@@ -54,6 +54,7 @@ class Selection:
     first_game_only: bool = False
     categories: tuple[str, ...] = ()
     missing: str = "ignore"
+    mixed: str = "refuse"
 
     def settings(self) -> dict[str, object]:
         """Return what a saved battle file must agree in."""
@@ -65,6 +66,7 @@ class Selection:
             "first_game_only": self.first_game_only,
             "categories": list(self.categories),
             "missing": self.missing,
+            "mixed": self.mixed,
         }
 
 
@@ -136,6 +138,61 @@ class _Index(dict[Key, int]):
 
 
 @dataclass
+class _Mixture:
+    """What the judgments hold that nobody asked for, and the files it is in."""
+
+    foreign: dict[str, dict[Path, int]] = field(default_factory=dict)
+    settings: dict[tuple[str, str], dict[bytes, Path]] = field(default_factory=dict)
+
+    def add(self, what: str, path: Path) -> None:
+        """Count a judgment of another judge or against another baseline."""
+        files = self.foreign.setdefault(what, {})
+        files[path] = files.get(path, 0) + 1
+
+    def add_settings(self, judge: str, category: str, judgment: Judgment, path: Path) -> None:
+        """Note how the judge was asked; each category may have a prompt of its own."""
+        for made in judgment.settings:
+            self.settings.setdefault((judge, category), {}).setdefault(made, path)
+
+    def check(self, mixed: str) -> None:
+        """Raise InputError that names the files, unless the flag says what to do with them."""
+        for what, files in self.foreign.items() if mixed == "refuse" else ():
+            raise InputError(
+                f"{_some(map(str, files))}: {sum(files.values()):,} judgments {what}, which nobody "
+                "asked for; name it, or --mixed leave-out leaves them out, --mixed count counts "
+                "them too"
+            )
+        if mixed == "count":
+            return
+        for (judge, _), made in self.settings.items():
+            (first, path), *others = made.items()
+            for other, where in others:
+                difference = _difference(json.loads(first), json.loads(other))
+                if difference:
+                    raise InputError(
+                        f"judge {judge} was asked in different ways: {path} and {where} disagree "
+                        f"in {difference}; gen_judgment.py --stale redo makes them alike, "
+                        "--mixed count counts them all the same"
+                    )
+
+
+def _some(names: Iterable[str], most: int = 3) -> str:
+    """Return the first few names, and how many there are beside them."""
+    few = list(names)
+    more = f" and {len(few) - most} more files" if len(few) > most else ""
+    return ", ".join(few[:most]) + more
+
+
+def _difference(first: Mapping[str, object], other: Mapping[str, object]) -> str | None:
+    """Return a setting that two records tell differently, None if there is none."""
+    for key in first.keys() & other.keys():
+        if first[key] != other[key]:
+            a, b = (one_line(json.dumps(made[key]), 60) for made in (first, other))
+            return f"{key}: {a} and {b}"
+    return None
+
+
+@dataclass
 class _Columns:
     """Cells while they are read, column by column: compact, whatever their number.
 
@@ -188,23 +245,35 @@ class _Columns:
 def read_battles(selection: Selection) -> Battles:
     """Return the battles of the judges' files, all judges pooled.
 
-    What cannot count (the baseline against itself, another baseline, a question of another
-    category) is left out and counted. Raises InputError for an unknown judge or category, and when
-    no battle is left.
+    What cannot count (the baseline against itself, a question of another category) is left out and
+    counted. Raises InputError for an unknown judge or category, for a mix that the selection does
+    not ask for, and when no battle is left.
     """
-    columns = _Columns()
+    columns, mixture = _Columns(), _Mixture()
     wanted = _wanted_questions(selection)
+    categories = _categories(selection.bench)
     judged: set[str] = set()
     for judge in selection.judges:
         for model in judged_models(selection.bench, judge):
             judged.add(model)
             path = selection.bench.judgment_file(judge, model)
             for judgment in read_judgments(path, model, judge):
-                if wanted is None or judgment.question_id in wanted:
-                    _add(columns, judgment, selection)
+                if wanted is not None and judgment.question_id not in wanted:
+                    continue
+                columns.baselines.update(filter(None, [judgment.baseline]))
+                foreign = _foreign(judgment, judge, selection)
+                if foreign:
+                    columns.left_out[f"judgments {foreign}"] += 1
+                    mixture.add(foreign, path)
+                    continue
+                mixture.add_settings(
+                    judge, categories.get(judgment.question_id, ""), judgment, path
+                )
+                _add(columns, judgment, selection)
     _check_baselines(columns, selection)
     if not columns.a:
         raise InputError(_nothing_left(columns, selection))
+    mixture.check(selection.mixed)
     if selection.baselines[0] not in columns.models:
         folder, anchor = selection.bench.folder, selection.baselines[0]
         raise InputError(f"{folder}: no judgment against '{anchor}', which scores 50; name another")
@@ -215,6 +284,24 @@ def read_battles(selection: Selection) -> Battles:
     battles = _battles(columns, selection, reasons, wanted)
     on_board = {m: n for m, n in really_judged.items() if m in battles.models}
     return replace(battles, counts=replace(battles.counts, judged=on_board))
+
+
+def _foreign(judgment: Judgment, judge: str, selection: Selection) -> str | None:
+    """Return why a judgment in the folder of a judge is not what was asked for, None if it is."""
+    if selection.mixed == "count":
+        return None
+    if judgment.judge not in (judge, *selection.judges):
+        return f"by another judge, {judgment.judge}"
+    if judgment.baseline and judgment.baseline not in selection.baselines:
+        return f"against another baseline, {judgment.baseline}"
+    return None
+
+
+def _categories(bench: Bench) -> dict[str, str]:
+    """Return the category of each question, of those that are known."""
+    if not bench.questions.exists():
+        return {}
+    return {question.id: question.category for question in read_questions(bench)}
 
 
 def _check_baselines(columns: _Columns, selection: Selection) -> None:
@@ -259,13 +346,8 @@ def _wanted_questions(selection: Selection) -> set[str] | None:
 
 def _add(columns: _Columns, judgment: Judgment, selection: Selection) -> None:
     baseline = judgment.baseline or selection.baselines[0]
-    if judgment.baseline:
-        columns.baselines.add(judgment.baseline)
     if judgment.model == baseline:
         columns.left_out["judgments of the baseline against itself"] += 1
-        return
-    if baseline not in selection.baselines:
-        columns.left_out[f"judgments against another baseline, {baseline}"] += 1
         return
     columns.judgments += 1
     tally = _tally(judgment.labels, selection.weight, selection.first_game_only)
@@ -324,7 +406,7 @@ def _add_missing(columns: _Columns, wanted: set[str] | None, selection: Selectio
     anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
     loss = _Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
     have = set(zip(columns.b, columns.question, strict=True))
-    for model in set(columns.models) - set(selection.baselines):
+    for model in set(columns.models) - columns.baselines - set(selection.baselines):
         for question in sorted(ids):
             if (columns.models[model], columns.questions[question]) not in have:
                 columns.add(anchor, model, question, loss)

@@ -28,6 +28,7 @@ from runner import (
     add_run_flags,
     check_prices,
     execute,
+    stale_flag,
     stale_reason,
     without_stale,
 )
@@ -279,7 +280,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for model in models:
         check_model(model, key=not args.dry_run)
         model = replace(model, parallel=args.parallel or model.parallel)
-        works.append(AnswerWork(model, config, bench, questions, budget, args.stale))
+        works.append(AnswerWork(model, config, bench, questions, budget, stale_flag(args)))
     return execute(
         works,
         lambda jobs: [

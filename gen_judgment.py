@@ -40,6 +40,7 @@ from runner import (
     add_run_flags,
     check_prices,
     execute,
+    stale_flag,
     stale_reason,
     without_stale,
 )
@@ -404,7 +405,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = read_model_config(args.endpoint_file, config.judge_model)
     check_model(model, key=not args.dry_run)
     budget = check_prices([model], args.max_cost)
-    judge = Judge(model, config, budget, args.retry_invalid, args.stale)
+    judge = Judge(model, config, budget, args.retry_invalid, stale_flag(args))
     questions = read_questions(bench)[: args.limit]
     _check_config(config, questions)
     names = models_to_judge(args.model or config.model_list, bench, config.baseline_model)

@@ -133,13 +133,17 @@ class Style(msgspec.Struct, frozen=True, gc=False):
 
 
 class Judgment(msgspec.Struct, frozen=True, gc=False):
-    """The labels of the games of one question; None is a game without a verdict or not played."""
+    """The labels of the games of one question; None is a game without a verdict or not played.
+
+    `settings`: the JSON of how the judge was asked, as far as the games tell.
+    """
 
     question_id: str
     model: str
     judge: str
     baseline: str | None
     labels: tuple[str | None, ...]
+    settings: frozenset[bytes] = frozenset()
 
 
 class _Text(msgspec.Struct):
@@ -243,6 +247,7 @@ class _OldStyleLine(msgspec.Struct):
 
 class _Game(msgspec.Struct, gc=False):
     score: str | None = None
+    settings: msgspec.Raw = msgspec.Raw()
 
 
 class JudgmentLine(IdLine, gc=False):
@@ -252,6 +257,7 @@ class JudgmentLine(IdLine, gc=False):
     judge: str | None = None
     baseline: str | None = None
     games: list[_Game | None] = msgspec.field(default_factory=list)
+    settings: msgspec.Raw = msgspec.Raw()
 
 
 def read_bytes(path: Path, what: str) -> bytes:
@@ -452,10 +458,22 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
 
     def build(line: JudgmentLine) -> Judgment:
         labels = tuple(game.score if game is not None else None for game in line.games)
-        return Judgment(line.id, line.model or model, line.judge or judge, line.baseline, labels)
+        made = (bytes(game.settings or line.settings) for game in line.games if game is not None)
+        return Judgment(
+            question_id=line.id,
+            model=line.model or model,
+            judge=line.judge or judge,
+            baseline=line.baseline,
+            labels=labels,
+            settings=frozenset(made) - {b"", b"null"},
+        )
 
     return _read_by_id(
-        path, JudgmentLine, "a judgment", build, lambda j: (j.question_id, j.model, j.baseline)
+        path,
+        JudgmentLine,
+        "a judgment",
+        build,
+        lambda j: (j.question_id, j.model, j.baseline, j.judge),
     )
 
 

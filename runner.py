@@ -23,6 +23,7 @@ from tally import Estimate, Progress, Tally, conclude, price_of
 from utils import Completion, CompletionError, Message, stopping
 
 IDLE_SECONDS = 0.2
+CUT_SHORT = ("timeout", "malformed reply")  # calls that a provider may charge for
 
 # Set by a second Ctrl-C: what has come in is still written, what is in flight is given up.
 halting = threading.Event()
@@ -348,9 +349,16 @@ class Meter:
         self.budget.claim(most)
         return most
 
-    def settle(self, most: float, reply: Completion | None) -> None:
-        """Count the tokens of a call that is over, and what it has cost."""
-        tokens = (reply.input_tokens or 0, reply.output_tokens or 0) if reply else (0, 0)
+    def settle(self, most: float, reply: Completion | CompletionError) -> None:
+        """Count the tokens of a call that is over, and what it has cost.
+
+        A call that was cut short may have been paid for all the same: the budget takes it at its
+        most.
+        """
+        if isinstance(reply, CompletionError):
+            self.budget.settle(most, most if reply.cause in CUT_SHORT else 0.0)
+            return
+        tokens = reply.input_tokens or 0, reply.output_tokens or 0
         with self.lock:
             self.tally.spend(*tokens)
         self.budget.settle(most, price_of(self.tally.price or (0.0, 0.0), *tokens))
@@ -362,6 +370,11 @@ def check_prices(models: Sequence[ModelConfig], max_cost: float | None) -> Budge
         if max_cost is not None and model.price is None:
             raise InputError(f"{model.where}: --max-cost needs price: {{input: , output: }}")
     return Budget(max_cost)
+
+
+def stale_flag(args: argparse.Namespace) -> str | None:
+    """Return what to do with stale records; a dry run only counts them."""
+    return args.stale or ("keep" if args.dry_run else None)
 
 
 def stale_reason(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:

@@ -93,6 +93,13 @@ def _add_selection_flags(add: Callable[..., object]) -> None:
         help="what a question without a judgment of a model counts (default: %(default)s)",
     )
     add(
+        "--mixed",
+        choices=("leave-out", "count"),
+        default="refuse",
+        help="what to do with judgments of another judge or baseline in a judge's folder; `count` "
+        "accepts differing judge settings too (default: stop and name the files)",
+    )
+    add(
         "--load-battles",
         nargs="?",
         type=Path,
@@ -221,6 +228,7 @@ def _selection(args: argparse.Namespace) -> Selection:
         first_game_only=args.first_game_only,
         categories=tuple(dict.fromkeys(args.category)),
         missing=args.missing,
+        mixed=args.mixed,
     )
 
 
@@ -251,11 +259,15 @@ def _read_or_load_battles(args: argparse.Namespace, selection: Selection) -> Bat
         path = _saved_file(args.load_battles, args.data_dir)
         check_settings(path, selection.settings())
         if not settings_file(path).exists() and selection != replace(
-            selection, weight=Selection.weight, first_game_only=False, missing="ignore"
+            selection,
+            weight=Selection.weight,
+            first_game_only=False,
+            missing="ignore",
+            mixed="refuse",
         ):
             raise InputError(
-                f"{path}: does not tell its settings; --weight, --first-game-only and --missing "
-                "need the judgments"
+                f"{path}: does not tell its settings; --weight, --first-game-only, --missing "
+                "and --mixed need the judgments"
             )
         return module.load_battles(path, selection)
     return module.read_battles(selection)

@@ -53,8 +53,8 @@ class Meter(Protocol):
     def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
         """Return what is set aside for a call."""
 
-    def settle(self, most: float, reply: Completion | None) -> None:
-        """Take in what was set aside and the reply, None if there is none."""
+    def settle(self, most: float, reply: Completion | CompletionError) -> None:
+        """Take in what was set aside, and the reply or what went wrong."""
 
 
 def chat_completion(
@@ -100,13 +100,13 @@ def _try(
 ) -> Completion | CompletionError:
     """Make one request, and return its reply or what went wrong; the meter counts it."""
     claimed = meter.claim(messages, request.max_tokens or 0) if meter else 0.0
-    reply = None
+    reply: Completion | CompletionError = CompletionError("internal error")
     try:
         reply = _request(request, endpoint, messages)
         return reply
     finally:
         if meter:
-            meter.settle(claimed, reply if isinstance(reply, Completion) else None)
+            meter.settle(claimed, reply)
 
 
 def _request(
