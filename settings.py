@@ -7,12 +7,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import functools
+import json
 import os
 import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -125,7 +126,9 @@ TEXT_OR_TEXTS = Kind(
 
 REQUIRED: Any = object()
 
-OUR_JUDGE_CONFIG = Path(__file__).resolve().parent / "config" / "judge_config.yaml"
+OUR_CONFIG = Path(__file__).resolve().parent / "config"
+OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
+V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
 
 # Keys of users' files that have no meaning here: they are passed over without a warning.
 COMMENT_KEYS = (
@@ -282,25 +285,62 @@ class AnswerConfig:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """How the battles of a category are judged; the first of the baselines is the anchor."""
+
+    baselines: tuple[str, ...]
+    system_prompt: str
+    prompt_template: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class JudgeConfig:
-    """The settings of `gen_judgment.py`, and the defaults of `show_result.py` and the browser."""
+    """The settings of `gen_judgment.py`, and the defaults of `show_result.py` and the browser.
+
+    `rules` hold for categories that are not in `categories`.
+    """
 
     path: str
     bench_name: str
     judge_model: str
-    baseline_model: str
     temperature: float | None
     max_tokens: int | None
     patterns: tuple[str, ...]
     unanimous: bool
     attempts: int
-    system_prompt: str
-    prompt_template: tuple[str, ...]
     model_list: tuple[str, ...]
-    reference: bool = False
-    ref_model: tuple[str, ...] = ()
-    pairwise: bool = True
-    baseline: bool = True
+    rules: Rules
+    categories: Mapping[str, Rules]
+    reference: bool
+    ref_models: tuple[str, ...]
+    pairwise: bool
+    baseline: bool
+    response_format: Mapping[str, Any] | None
+    verdict_field: str | None
+
+    def rules_of(self, category: str) -> Rules:
+        """Return how battles of a category are judged; InputError if it has no baseline."""
+        rules = self.categories.get(category, self.rules)
+        if not rules.baselines and (self.pairwise or self.baseline):
+            raise InputError(
+                f"{self.path}: no baseline_model for questions of the category '{category}'"
+                f"{nearest(category, self.categories)}"
+            )
+        return rules
+
+    def baselines_of(self, categories: Iterable[str]) -> tuple[str, ...]:
+        """Return the baselines of some categories, each once; those of the first come first."""
+        named = (name for c in categories for name in self.rules_of(c).baselines)
+        return tuple(dict.fromkeys(named))
+
+    def with_baselines(self, baselines: Sequence[str]) -> JudgeConfig:
+        """Return these settings with other baselines in all categories."""
+        changed = {
+            name: replace(rules, baselines=tuple(baselines))
+            for name, rules in self.categories.items()
+        }
+        rules = replace(self.rules, baselines=tuple(baselines))
+        return replace(self, rules=rules, categories=changed)
 
 
 def read_answer_config(path: Path) -> AnswerConfig:
@@ -318,38 +358,108 @@ def read_answer_config(path: Path) -> AnswerConfig:
 
 
 def read_judge_config(path: Path) -> JudgeConfig:
-    """Return the settings of `gen_judgment.py`; a file without a prompt has that of our own."""
+    """Return the settings of `gen_judgment.py`.
+
+    A file without a prompt has that of our own; one without a baseline, those of Arena-Hard v2.0.
+    """
     section = read_yaml(path)
     patterns = section.take("regex_patterns", TEXTS, None, literal=True)
     pattern = section.take("regex_pattern", TEXT, None, literal=True)
-    system = section.take("system_prompt", TEXT, None, literal=True)
-    prompt = section.take("prompt_template", TEXT_OR_TEXTS, None, literal=True)
-    if prompt is None:
-        ours = read_yaml(OUR_JUDGE_CONFIG)
-        system = first(system, ours.take("system_prompt", TEXT, literal=True))
-        prompt = ours.take("prompt_template", TEXT_OR_TEXTS, literal=True)
+    rules, categories = _rules_by_category(section)
     config = JudgeConfig(
         path=str(path),
         bench_name=section.take("bench_name", TEXT),
         judge_model=section.take("judge_model", TEXT),
-        baseline_model=section.take("baseline_model", TEXT),
         temperature=section.take("temperature", NUMBER, None),
         max_tokens=section.take("max_tokens", COUNT, None),
         patterns=tuple(patterns or [pattern or r"\[\[([AB<>=]+)\]\]"]),
         unanimous=patterns is None,
         attempts=section.take("number_of_judgment_attempts", COUNT, 2),
-        system_prompt=system or "",
-        prompt_template=(prompt,) if isinstance(prompt, str) else tuple(prompt),
         model_list=tuple(section.take("model_list", TEXTS, [])),
+        rules=rules,
+        categories=categories,
         reference=section.take("reference", BOOL, False),
-        ref_model=tuple(section.take("ref_model", TEXTS, [])),
+        ref_models=_texts(section.take("ref_model", TEXT_OR_TEXTS, [])),
         pairwise=section.take("pairwise", BOOL, True),
         baseline=section.take("baseline", BOOL, True),
+        response_format=_response_format(section),
+        verdict_field=section.take("verdict_field", TEXT, None),
     )
     for text in config.patterns:
         _check_pattern(text, section.where)
     section.warn_unknown()
     return config
+
+
+def _rules_by_category(section: Section) -> tuple[Rules, dict[str, Rules]]:
+    """Return how the judge is asked in general, and in each category that differs."""
+    given = _given_rules(section)
+    categories = {}
+    if "categories" in section:
+        own = Section(
+            f"{section.where}: categories", section.take("categories", MAPPING, literal=True)
+        )
+        for name in own.names():
+            of_category = own.section(name)
+            categories[name] = given | _given_rules(of_category)
+            of_category.warn_unknown()
+    elif "baseline_model" not in section and section.take("baseline", BOOL, True):
+        shipped = read_yaml(V2_JUDGE_CONFIG)
+        in_general, own = _given_rules(shipped), shipped.section("categories")
+        categories = {
+            name: in_general | _given_rules(own.section(name)) | given for name in own.names()
+        }
+    return _rules(given), {name: _rules(values) for name, values in categories.items()}
+
+
+def _given_rules(section: Section) -> dict[str, Any]:
+    """Return those of the keys of rules that a mapping has."""
+    values = {
+        "baselines": section.take("baseline_model", TEXT_OR_TEXTS, None),
+        "system_prompt": section.take("system_prompt", TEXT, None, literal=True),
+        "prompt_template": section.take("prompt_template", TEXT_OR_TEXTS, None, literal=True),
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _rules(given: Mapping[str, Any]) -> Rules:
+    """Return rules; without a prompt they have that of our own judge config."""
+    if "prompt_template" not in given:
+        given = _given_rules(read_yaml(OUR_JUDGE_CONFIG)) | {"baselines": []} | dict(given)
+    return Rules(
+        baselines=tuple(dict.fromkeys(_texts(given.get("baselines", [])))),
+        system_prompt=given.get("system_prompt", ""),
+        prompt_template=_texts(given["prompt_template"]),
+    )
+
+
+def _texts(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _response_format(section: Section) -> dict[str, Any] | None:
+    """Return the JSON schema that replies must follow, in the form of chat completions.
+
+    The file holds it in that form, or in that of the responses API, or is the schema alone.
+    """
+    name = section.take("response_format", TEXT, None)
+    if name is None:
+        return None
+    path = Path(name)
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{section.where}: response_format: {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    inner = data.get("format", data) if isinstance(data, dict) else None
+    inner = inner.get("json_schema", inner) if isinstance(inner, dict) else None
+    if not isinstance(inner, dict) or not isinstance(inner.get("schema", inner), dict):
+        raise InputError(f'{path}: expected a JSON schema, as in {{"format": {{"schema": ...}}}}')
+    schema = inner.get("schema", inner)
+    named = {"name": inner.get("name", "verdict"), "schema": schema}
+    strict = {"strict": inner["strict"]} if "strict" in inner else {}
+    return {"type": "json_schema", "json_schema": named | strict}
 
 
 def _check_pattern(text: str, where: str) -> None:

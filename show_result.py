@@ -219,7 +219,7 @@ def _selection(args: argparse.Namespace) -> Selection:
         config = read_judge_config(args.setting_file)
         bench_name = bench_name or config.bench_name
         judges = judges or [config.judge_model]
-        baselines = baselines or [config.baseline_model]
+        baselines = baselines or config.baselines_of([""])
     return Selection(
         bench=Bench(args.data_dir, bench_name),
         judges=tuple(dict.fromkeys(judges)),
