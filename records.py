@@ -103,12 +103,14 @@ def known_benches(data_dir: Path) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt of one or more user turns."""
+    """A prompt of one or more user turns; answers to it are written in its generation, 1 or 2."""
 
     id: str
     category: str
     cluster: str
     turns: tuple[str, ...]
+    aspects: str = ""
+    generation: int = 1
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,7 @@ class _QuestionLine(IdLine):
     subcategory: str | None = None
     turns: list[_Text] | None = None
     prompt: str | None = None
+    aspects: str | list[str] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -376,7 +379,14 @@ def read_questions(bench: Bench) -> list[Question]:
 def _question(line: _QuestionLine) -> Question:
     turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
     cluster = line.cluster if line.cluster is not None else line.subcategory
-    return Question(line.id, line.category or "", cluster or "", tuple(turns))
+    return Question(
+        id=line.id,
+        category=line.category or "",
+        cluster=cluster or "",
+        turns=tuple(turns),
+        aspects=line.aspects if isinstance(line.aspects, str) else ", ".join(line.aspects or []),
+        generation=1 if line.question_id is not None else 2,
+    )
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
