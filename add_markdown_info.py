@@ -1,16 +1,18 @@
-"""Adds `conv_metadata` (tokens, headers, lists, bold) to answer files that lack it.
+"""Adds style attributes (tokens, headers, lists, bold) to answers that lack them.
 
     python add_markdown_info.py --dir data/arena-hard-v0.1/model_answer
     python add_markdown_info.py --dir old_answers --output-dir data/my-bench/model_answer
 
-The counts describe the first turn of the first choice. Style control needs them; `gen_answer.py`
-takes its counters from here, so all answers are measured alike.
+They describe the first turn of the first choice: `conv_metadata` of an answer of generation 1,
+`metadata` of one of generation 2. Style control needs them; `gen_answer.py` takes its counters from
+here, so all answers are measured alike.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import importlib.util
 import os
 import re
 import sys
@@ -18,27 +20,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import records
+from jsonl import dump_line, lock_file, unlock_file, write_lines
+from records import AnswerLine, in_generation_1, model_names, read_objects, record_id
 from settings import InputError, script
 
 FIELDS = ("token_len", "header_count", "list_count", "bold_count")
+ENCODINGS = {1: "cl100k_base", 2: "o200k_base"}  # by the generation of an answer
 
 
 @functools.cache
 def get_encoding(name: str = "cl100k_base") -> Any:
-    """Return a tiktoken encoding: from the offline package where it has it, else downloaded."""
+    """Return an encoding: from a package that brings its vocabulary where there is one, else
+    tiktoken's, which downloads it; InputError if that fails.
+    """
     import tiktoken
 
     try:
         return tiktoken.get_encoding(f"{name}_offline")
     except ValueError:
+        pass
+    if name == "o200k_base" and importlib.util.find_spec("bpe_openai"):
+        import bpe_openai
+
+        return bpe_openai.get_encoding(name)
+    try:
         return tiktoken.get_encoding(name)
+    except (ValueError, OSError):
+        hint = "; without a network: pip install bpe-openai" if name == "o200k_base" else ""
+        raise InputError(f"the vocabulary of '{name}' cannot be loaded{hint}") from None
 
 
-def count_tokens(texts: Sequence[str]) -> list[int]:
-    """Return the number of cl100k_base tokens of each text; special tokens' text counts as text."""
-    threads = os.cpu_count() or 1
-    batches = get_encoding().encode_batch(list(texts), num_threads=threads, disallowed_special=())
+def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
+    """Return the number of tokens of each text; the text of special tokens counts as text."""
+    batches = get_encoding(encoding).encode_batch(
+        list(texts), num_threads=os.cpu_count() or 1, disallowed_special=()
+    )
     return [len(tokens) for tokens in batches]
 
 
@@ -78,22 +94,22 @@ def count_markdown(text: str) -> dict[str, dict[str, int]]:
     }
 
 
-def conv_metadata(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the style attributes of each text, as answer files hold them."""
+def conv_metadata(texts: Sequence[str], generation: int = 1) -> list[dict[str, Any]]:
+    """Return the style attributes of each text, as answer files of a generation hold them."""
     return [
         {"token_len": tokens, **count_markdown(text)}
-        for text, tokens in zip(texts, count_tokens(texts), strict=True)
+        for text, tokens in zip(texts, count_tokens(texts, ENCODINGS[generation]), strict=True)
     ]
 
 
 def _first_text(answer: dict[str, Any], path: Path) -> str:
     """Return the first turn of the first choice."""
     try:
-        text = answer["choices"][0]["turns"][0]["content"]
+        text = in_generation_1(answer)["choices"][0]["turns"][0]["content"]
     except (KeyError, IndexError, TypeError):
         text = None
     if not isinstance(text, str):
-        name = answer.get("question_id") or answer.get("uid")
+        name = record_id(answer)
         raise InputError(f"{path}: the answer to {name} has no choices[0].turns[0].content")
     return text
 
@@ -103,27 +119,31 @@ def add_to_file(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
 
     Attributes that a record already has are kept unless `recompute`.
     """
-    lock = records.lock_file(target)
+    lock = lock_file(target)
     try:
         return _add_to_locked(source, target, recompute)
     finally:
-        records.unlock_file(lock)
+        unlock_file(lock)
 
 
 def _add_to_locked(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
-    answers = records.read_objects(source, records.AnswerLine, "an answer")
-    lacking = [
-        answer
-        for answer in answers
-        if recompute or not set(FIELDS) <= set(answer.get("conv_metadata") or {})
-    ]
-    texts = [_first_text(answer, source) for answer in lacking]
-    for answer, computed in zip(lacking, conv_metadata(texts), strict=True):
-        known = answer.get("conv_metadata") or {}
-        answer["conv_metadata"] = known | computed if recompute else computed | known
-    if lacking or target != source:
-        records.write_lines(target, map(records.dump_line, answers))
-    return len(answers), len(lacking)
+    answers = read_objects(source, AnswerLine, "an answer")
+    added = 0
+    for generation, key in ((1, "conv_metadata"), (2, "metadata")):
+        lacking = [
+            answer
+            for answer in answers
+            if ("messages" in answer) == (generation == 2)
+            and (recompute or not set(FIELDS) <= set(answer.get(key) or {}))
+        ]
+        texts = [_first_text(answer, source) for answer in lacking]
+        for answer, computed in zip(lacking, conv_metadata(texts, generation), strict=True):
+            known = answer.get(key) or {}
+            answer[key] = known | computed if recompute else computed | known
+        added += len(lacking)
+    if added or target != source:
+        write_lines(target, map(dump_line, answers))
+    return len(answers), added
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -147,11 +167,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Add the attributes to all files of a folder; see the flags."""
     args = _arguments(argv)
     output = args.output_dir or args.dir
-    names = records.model_names(args.dir) if args.dir.is_dir() else []
+    names = model_names(args.dir) if args.dir.is_dir() else []
     if not names:
         raise InputError(f"{args.dir}: no answer files (*.jsonl) in this folder")
     for name in names:
-        records.read_objects(args.dir / f"{name}.jsonl", records.AnswerLine, "an answer")
+        read_objects(args.dir / f"{name}.jsonl", AnswerLine, "an answer")
     for name in names:
         source, target = args.dir / f"{name}.jsonl", output / f"{name}.jsonl"
         total, added = add_to_file(source, target, args.recompute)

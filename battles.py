@@ -20,18 +20,17 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from bradley_terry import Cells
+from jsonl import decode_lines, write_lines
 from records import (
     BattleLine,
     Bench,
     Judgment,
     Style,
-    decode_lines,
     known_benches,
     model_names,
     read_judgments,
     read_questions,
     read_styles,
-    write_lines,
 )
 from settings import InputError, nearest, one_line
 from verdict import Winner, normal_label, outcome

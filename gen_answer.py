@@ -17,9 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from add_markdown_info import conv_metadata, count_tokens, get_encoding
+from add_markdown_info import ENCODINGS, conv_metadata, count_tokens, get_encoding
+from jsonl import newest
 from providers import max_tokens_of, temperature_of
-from records import AnswerLine, Bench, Question, newest, read_objects, read_questions, record_id
+from records import (
+    AnswerLine,
+    Bench,
+    Question,
+    in_generation_1,
+    in_generation_of,
+    read_objects,
+    read_questions,
+    record_id,
+)
 from runner import (
     Budget,
     Job,
@@ -82,7 +92,8 @@ class AnswerWork:
         """Read what is there, and return a job for each conversation that lacks a turn."""
         if self.path.exists():
             found = read_objects(self.path, AnswerLine, "an answer")
-            self._records = {record_id(r): r for r in newest(self.path, found, record_id)}
+            by_id = newest(self.path, found, record_id)
+            self._records = {record_id(r): in_generation_1(r) for r in by_id}
             self._drop_stale()
         jobs = []
         for question in self.questions:
@@ -121,8 +132,6 @@ class AnswerWork:
         return Estimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
 
     def _has(self, question: Question, choice: int) -> bool:
-        if "messages" in self._records.get(question.id, {}):
-            return True
         return len(self._turns(question, choice)) >= len(question.turns)
 
     def _turns(self, question: Question, choice: int) -> list[dict[str, Any]]:
@@ -181,9 +190,10 @@ class AnswerWork:
         choice["turns"].append(reply.turn)
         record["choices"] = [choices[index] for index in sorted(choices)]
         record["tstamp"] = time.time()
-        record["conv_metadata"] = conv_metadata([record["choices"][0]["turns"][0]["content"]])[0]
+        first = record["choices"][0]["turns"][0]["content"]
+        record["conv_metadata"] = conv_metadata([first], reply.question.generation)[0]
         self._count(reply)
-        return record
+        return in_generation_of(reply.question, record)
 
     def _new_record(self, question: Question) -> dict[str, Any]:
         from shortuuid import uuid
@@ -235,10 +245,8 @@ def _token_counter(model: ModelConfig) -> Callable[[str], int]:
         return _hugging_face_counter(model)
     try:
         encoding = get_encoding(encoding_name)
-    except (ValueError, OSError):
-        raise InputError(
-            f"{model.where}: tokenizer: the vocabulary of '{name}' cannot be loaded"
-        ) from None
+    except InputError as error:
+        raise InputError(f"{model.where}: tokenizer: {error}") from None
     return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
 
 
@@ -254,6 +262,17 @@ def _hugging_face_counter(model: ModelConfig) -> Callable[[str], int]:
     except (OSError, ValueError) as error:
         raise InputError(f"{model.where}: tokenizer '{model.tokenizer}': {error}") from None
     return lambda text: len(tokenizer(text)["input_ids"]) + 300
+
+
+def _check_generation(questions: Sequence[Question], config: AnswerConfig) -> None:
+    """Raise InputError where answers could not be counted or stored after they are paid for."""
+    for generation in {question.generation for question in questions}:
+        get_encoding(ENCODINGS[generation])
+        if generation == 2 and config.num_choices > 1:
+            raise InputError(
+                f"num_choices is {config.num_choices}, but an answer of generation 2 (a question "
+                "with uid) has one choice; set it to 1"
+            )
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -275,6 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"{args.setting_file}: model_list is empty; name a model there or --model")
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
     questions = read_questions(bench)[: args.limit]
+    _check_generation(questions, config)
     budget = check_prices(models, args.max_cost)
     works = []
     for model in models:

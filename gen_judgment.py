@@ -13,21 +13,20 @@ import argparse
 import functools
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from add_markdown_info import count_tokens
-from providers import max_tokens_of, temperature_of
+from jsonl import newest
+from judging import Case, CaseFinder, Judge, Key, game_record, messages_hash
 from records import (
-    Answer,
     Bench,
     JudgmentLine,
     Question,
     model_names,
-    newest,
-    read_answers,
+    new_judgment,
     read_objects,
     read_questions,
     record_id,
@@ -44,140 +43,19 @@ from runner import (
     stale_reason,
     without_stale,
 )
-from settings import (
-    InputError,
-    JudgeConfig,
-    ModelConfig,
-    nearest,
-    read_judge_config,
-    read_model_config,
-    script,
-)
+from settings import InputError, JudgeConfig, read_judge_config, read_model_config, script
 from tally import Estimate, Tally
-from utils import Completion, CompletionError, Message, chat_completion, check_model
-from verdict import (
-    CONTINUE,
-    CUT_OFF,
-    NO_LABEL,
-    Verdict,
-    judge_messages,
-    prompt_hash,
-    prompt_values,
-    read_verdict,
-    template_problem,
-)
-
-GAMES = (0, 1)
-UNANSWERABLE = ("context too long", "bad request", "content filter")
+from utils import check_model
+from verdict import grade_of
 
 
 @dataclass(frozen=True)
 class Game:
-    """A game as it was played: number 0 or 1 of its question, and how it stands in the file."""
+    """A game as it was played: its case, its number from 0, and how it stands in the file."""
 
-    question: Question
+    case: Case
     number: int
     record: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Judge:
-    """The judge model with what all judgments of a run share."""
-
-    model: ModelConfig
-    config: JudgeConfig
-    budget: Budget
-    retry_invalid: bool
-    stale: str | None
-
-    @property
-    def temperature(self) -> float | None:
-        """The judge config's, else the entry's, else the API type's default."""
-        return temperature_of(self.model, self.config.temperature, self.model.temperature)
-
-    @property
-    def max_tokens(self) -> int:
-        """The judge config's, else the entry's, else 4096."""
-        return max_tokens_of(self.config.max_tokens, self.model.max_tokens)
-
-    @functools.cached_property
-    def settings(self) -> dict[str, Any]:
-        """How the judgments of this run are made."""
-        return {
-            "model_name": self.model.model_name,
-            "api_type": self.model.api_type,
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
-            "number_of_judgment_attempts": self.config.attempts,
-            "regex": list(self.config.patterns),
-            "prompt_hash": prompt_hash(self.config.system_prompt, self.config.prompt_template),
-            "extra_body": dict(self.model.extra_body),
-        }
-
-    def messages(self, values: Mapping[str, str]) -> list[Message]:
-        """Return the conversation that asks the judge."""
-        return judge_messages(self.config.system_prompt, self.config.prompt_template, values)
-
-    def play(self, messages: list[Message], meter: Meter) -> dict[str, Any]:
-        """Ask the judge, and ask it to go on while it gives no label; return the game's record.
-
-        Once there is a reply, a request to go on that cannot succeed leaves the game undecided.
-        """
-        asked = list(messages)
-        replies: list[Completion] = []
-        for _ in range(self.config.attempts):
-            try:
-                reply = chat_completion(
-                    self.model,
-                    asked,
-                    temperature=self.temperature,
-                    max_tokens=self.max_tokens,
-                    meter=meter,
-                )
-            except CompletionError as error:
-                if not replies or error.cause not in UNANSWERABLE:
-                    raise
-                verdict = Verdict(None, error.cause)
-                break
-            replies.append(reply)
-            verdict = self._verdict(reply)
-            if verdict.cause not in (NO_LABEL, CUT_OFF):
-                break
-            if reply.text.strip():
-                asked.append({"role": "assistant", "content": reply.text})
-                asked.append({"role": "user", "content": CONTINUE})
-        return game_record(messages, replies, verdict)
-
-    def _verdict(self, completion: Completion) -> Verdict:
-        verdict = read_verdict(
-            completion.text, self.config.patterns, unanimous=self.config.unanimous
-        )
-        cut_off = verdict.cause == NO_LABEL and completion.finish_reason == "length"
-        return Verdict(None, CUT_OFF) if cut_off else verdict
-
-
-def game_record(
-    messages: Sequence[Message], replies: Sequence[Completion], verdict: Verdict
-) -> dict[str, Any]:
-    """Return a game as it stands in the file; `prompt_hash` tells its prompt from any other."""
-    record = {
-        "user_prompt": messages[-1]["content"],
-        "judgment": "\n".join(reply.text for reply in replies),
-        "score": verdict.label,
-        "cause": verdict.cause,
-        "finish_reason": replies[-1].finish_reason,
-        "reasoning": replies[-1].reasoning,
-        "input_tokens": sum(reply.input_tokens or 0 for reply in replies),
-        "output_tokens": sum(reply.output_tokens or 0 for reply in replies),
-        "prompt_hash": messages_hash(messages),
-    }
-    optional = ("cause", "finish_reason", "reasoning")
-    return {key: value for key, value in record.items() if value is not None or key not in optional}
-
-
-def messages_hash(messages: Sequence[Message]) -> str:
-    """Return the hash of a whole prompt, answers and all."""
-    return prompt_hash("", [f"{message['role']}: {message['content']}" for message in messages])
 
 
 class JudgmentWork:
@@ -188,192 +66,157 @@ class JudgmentWork:
         judge: Judge,
         bench: Bench,
         model: str,
-        battles: Mapping[str, tuple[Question, Answer, Answer]],
+        cases: Sequence[Case],
+        budget: Budget,
+        *,
+        retry_invalid: bool = False,
+        stale: str | None = None,
     ) -> None:
         self.judge = judge
         self.model = model
         self.path = bench.judgment_file(judge.model.name, model)
         self.tally = Tally(model, judge.model.price)
-        self.meter = Meter(self.tally, judge.budget)
-        self._battles = battles
-        self._records: dict[str, dict[str, Any]] = {}
+        self.meter = Meter(self.tally, budget)
+        self._retry_invalid = retry_invalid
+        self._stale = stale
+        self._cases = {case.key: case for case in cases}
+        self._records: dict[Key, dict[str, Any]] = {}
+        self._planned: dict[str, tuple[Case, int]] = {}
 
     def plan(self) -> list[Job]:
         """Read what is there, and return a job for each game that is missing."""
         if self.path.exists():
             found = read_objects(self.path, JudgmentLine, "a judgment")
-            self._check_judge(found)
-            baselines = (None, self.judge.config.baseline_model)
-            ours = [
-                record
-                for record in found
-                if record.get("baseline") in baselines
-                and record.get("model", self.model) == self.model
-            ]
-            self._records = {record_id(r): r for r in newest(self.path, ours, record_id)}
+            self._check_folder(found)
+            ours = [record for record in found if record.get("model", self.model) == self.model]
+            key = self._key_of()
+            self._records = {key(record): record for record in newest(self.path, ours, key)}
             self._drop_stale()
-        jobs = []
-        for question, *_ in self._battles.values():
-            games = self._games(question)
-            for number in GAMES:
+        several = len({case.baseline for case in self._cases.values()}) > 1
+        for case in self._cases.values():
+            games = self._games(case)
+            against = f" against {case.baseline}" if several else ""
+            for number in self.judge.games:
                 if self._is_missing(games[number]):
-                    run = functools.partial(self.play, question.id, number)
-                    jobs.append(Job(self, f"{question.id} game {number + 1}", run))
+                    job_id = f"{case.question.id} game {number + 1}{against}"
+                    self._planned[job_id] = case, number
                 else:
                     self.tally.cached += 1
-        self.tally.planned = len(jobs)
-        return jobs
+        self.tally.planned = len(self._planned)
+        return [
+            Job(self, job_id, functools.partial(self.play, case, number))
+            for job_id, (case, number) in self._planned.items()
+        ]
 
-    def _check_judge(self, found: Sequence[Mapping[str, Any]]) -> None:
-        judges = {record.get("judge") or self.judge.model.name for record in found}
-        for other in judges - {self.judge.model.name}:
-            raise InputError(f"{self.path}: holds judgments of another judge, '{other}'")
+    def _key_of(self) -> Callable[[Mapping[str, Any]], Key]:
+        """Return what a record is found by; without a baseline it is of the question's first."""
+        first = {case.question.id: case.baseline for case in reversed(self._cases.values())}
+        return lambda record: (
+            record_id(record),
+            record.get("baseline") or first.get(record_id(record)),
+        )
+
+    def _check_folder(self, found: Sequence[Mapping[str, Any]]) -> None:
+        """Raise InputError where the file holds another judge's judgments, or of another kind."""
+        name, pairwise = self.judge.model.name, self.judge.config.pairwise
+        for record in found:
+            other = record.get("judge") or name
+            if other != name:
+                raise InputError(f"{self.path}: holds judgments of another judge, '{other}'")
+            scores = (game.get("score") for game in record.get("games") or [] if game)
+            if any(s is not None and pairwise == (grade_of(s) is not None) for s in scores):
+                kind = "grades of single answers" if pairwise else "pairwise judgments"
+                raise InputError(
+                    f"{self.path}: holds {kind}; to keep both, give the judge a second entry, with "
+                    "another name, in the endpoint file"
+                )
 
     def _drop_stale(self) -> None:
         """Forget what was made with other settings or prompts, or keep and count it."""
         reasons = {
             key: reason
-            for key in self._battles.keys() & self._records.keys()
-            if (reason := self._stale_reason(key))
+            for key, case in self._cases.items()
+            if key in self._records and (reason := self._stale_reason(case))
         }
         remark = "judgments kept, made with other settings"
-        self._records = without_stale(self, self._records, reasons, self.judge.stale, remark)
+        self._records = without_stale(self, self._records, reasons, self._stale, remark)
 
-    def _stale_reason(self, question_id: str) -> str | None:
+    def _stale_reason(self, case: Case) -> str | None:
         """Return why a judgment is not what this run would make, None as far as it tells."""
-        games = self._games(self._battles[question_id][0])
-        for record in (self._records[question_id], *filter(None, games)):
-            reason = stale_reason(record, self.judge.settings)
+        games = self._games(case)
+        settings = self.judge.settings_of(case.rules)
+        for record in (self._records[case.key], *filter(None, games)):
+            reason = stale_reason(record, settings)
             if reason:
                 return reason
-        for number, game in enumerate(games):
-            made = (game or {}).get("prompt_hash")
-            if made is not None and made != messages_hash(self._messages(question_id, number)):
-                return f"question or answers of {question_id} are not those that were judged"
+        for number in self.judge.games:
+            made = (games[number] or {}).get("prompt_hash")
+            if made is not None and made != messages_hash(self.judge.messages(case, number)):
+                return f"question or answers of {case.question.id} are not those that were judged"
         return None
 
     def estimate(self, jobs: Sequence[Job]) -> Estimate:
         """Return what the games will ask: once each, at most as often as there are attempts."""
-        texts = []
-        for job in jobs:
-            question_id, _, number = job.id.rpartition(" game ")
-            messages = self._messages(question_id, int(number) - 1)
-            texts += [message["content"] for message in messages]
+        prompts = (self.judge.messages(*self._planned[job.id]) for job in jobs)
+        texts = [message["content"] for messages in prompts for message in messages]
         tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
         most_output = len(jobs) * attempts * self.judge.max_tokens
         most_input = attempts * tokens + (attempts - 1) * most_output
         return Estimate(len(jobs), tokens, most_input, most_output)
 
-    def _games(self, question: Question) -> list[dict[str, Any] | None]:
-        """Return the two games of a question as they are there, None for one that is not."""
-        games = self._records.get(question.id, {}).get("games") or []
-        return (games + [None, None])[:2]
+    def _games(self, case: Case) -> list[dict[str, Any] | None]:
+        """Return the games of a case as they are there, None for one that is not."""
+        games = self._records.get(case.key, {}).get("games") or []
+        return (games + [None, None])[: len(self.judge.games)]
 
     def _is_missing(self, game: dict[str, Any] | None) -> bool:
-        return game is None or (self.judge.retry_invalid and game.get("score") is None)
+        return game is None or (self._retry_invalid and game.get("score") is None)
 
-    def play(self, question_id: str, number: int) -> Iterator[Game]:
+    def play(self, case: Case, number: int) -> Iterator[Game]:
         """Let the judge decide one game."""
-        record = self.judge.play(self._messages(question_id, number), self.meter)
-        yield Game(self._battles[question_id][0], number, record)
-
-    def _messages(self, question_id: str, number: int) -> list[Message]:
-        """Return the prompt of a game: the baseline is A in game 0, the model in game 1."""
-        question, model, baseline = self._battles[question_id]
-        a, b = (baseline, model) if number == 0 else (model, baseline)
-        return self.judge.messages(prompt_values(question.turns, a.choices[0], b.choices[0]))
+        messages = self.judge.messages(case, number)
+        replies, verdict = self.judge.play(messages, self.meter)
+        yield Game(case, number, game_record(case.question, messages, replies, verdict))
 
     def record(self, game: Game) -> dict[str, Any]:
         """Count a game and return the record of its question with the game in it."""
-        games = self._games(game.question)
-        record = self._records.get(game.question.id) or {
-            "question_id": game.question.id,
-            "model": self.model,
-            "judge": self.judge.model.name,
-            "baseline": self.judge.config.baseline_model,
-            "games": games,
-            "settings": self.judge.settings,
-        }
-        own = (
-            {}
-            if record.get("settings") == self.judge.settings
-            else {"settings": self.judge.settings}
-        )
+        case, games, record = game.case, self._games(game.case), self._records.get(game.case.key)
+        settings = self.judge.settings_of(case.rules)
+        if record is None:
+            record = new_judgment(case.question, self.model, self.judge.model.name, case.baseline)
+            record |= {"games": games, "settings": settings}
+        own = {} if record.get("settings") == settings else {"settings": settings}
         games[game.number] = game.record | own
         record |= {"games": games, "tstamp": time.time()}
-        self._records[game.question.id] = record
+        self._records[case.key] = record
         self.tally.done += 1
         if game.record["score"] is None:
             self.tally.remarks[f"games without verdict, {game.record['cause']}"] += 1
         return record
 
 
-def plan_works(
-    judge: Judge, bench: Bench, models: Sequence[str], questions: Sequence[Question]
-) -> list[JudgmentWork]:
-    """Return the work for each model: the questions that both it and the baseline answered in
-    full.
-    """
-    baseline = judge.config.baseline_model
-    baseline_answers = read_model_answers(bench, baseline)
-    if not any(_is_full(q, baseline_answers.get(q.id)) for q in questions):
-        path = bench.answer_file(baseline)
-        raise InputError(f"{path}: the baseline answered none of the {len(questions)} questions")
-    works = []
-    for model in models:
-        answers = read_model_answers(bench, model)
-        battles = {
-            q.id: (q, answers[q.id], baseline_answers[q.id])
-            for q in questions
-            if _is_full(q, answers.get(q.id)) and _is_full(q, baseline_answers.get(q.id))
-        }
-        work = JudgmentWork(judge, bench, model, battles)
-        unanswered = sum(not _is_full(q, answers.get(q.id)) for q in questions)
-        work.tally.remarks["questions left out, not answered in full by the model"] = unanswered
-        work.tally.remarks[
-            f"questions left out, not answered in full by the baseline {baseline}"
-        ] = len(questions) - len(battles) - unanswered
-        works.append(work)
-    return works
-
-
-def read_model_answers(bench: Bench, model: str) -> dict[str, Answer]:
-    """Return a model's answers; InputError that names the nearest model if it has no file."""
-    path = bench.answer_file(model)
-    if not path.exists():
-        near = nearest(model, model_names(bench.answers))
-        raise InputError(
-            f"{path}: no answers of the model '{model}'; run gen_answer.py first{near}"
-        )
-    return read_answers(path)
-
-
-def _is_full(question: Question, answer: Answer | None) -> bool:
-    return answer is not None and len(answer.choices[0]) >= len(question.turns)
-
-
-def models_to_judge(names: Sequence[str], bench: Bench, baseline: str) -> list[str]:
-    """Return the models named, or all with answers; the baseline is not judged against itself."""
+def models_to_judge(
+    names: Sequence[str], bench: Bench, config: JudgeConfig, questions: Sequence[Question]
+) -> list[str]:
+    """Return the models named, or all with answers; a baseline is not judged against itself."""
     chosen = list(dict.fromkeys(names)) or model_names(bench.answers)
-    if baseline in chosen and names:
-        print(f"{baseline}: is the baseline and is not judged against itself")
-    models = [name for name in chosen if name != baseline]
+    if not config.baseline:
+        return chosen
+    baselines = config.baselines_of(question.category for question in questions)
+    alone = baselines[0] if len(baselines) == 1 else None
+    if alone in chosen and names:
+        print(f"{alone}: is the baseline and is not judged against itself")
+    models = [name for name in chosen if name != alone]
     if not models:
-        raise InputError(f"{bench.answers}: no answers of any model but the baseline '{baseline}'")
+        raise InputError(f"{bench.answers}: no answers of any model but the baseline '{alone}'")
     return models
 
 
-def _check_config(config: JudgeConfig, questions: Sequence[Question]) -> None:
-    if not config.pairwise or not config.baseline:
-        raise InputError(
-            f"{config.path}: pairwise and baseline must be true; no other mode is there"
-        )
-    if config.reference:
-        raise InputError(f"{config.path}: reference must be false; no other mode is there")
-    for question in questions:
-        problem = template_problem(config.prompt_template, len(question.turns))
-        if problem:
-            raise InputError(f"{config.path}: prompt_template: {problem} (question {question.id})")
+def _check_config(config: JudgeConfig) -> None:
+    if config.pairwise and not config.baseline:
+        raise InputError(f"{config.path}: pairwise needs baseline: true; or set pairwise: false")
+    if config.reference and not config.ref_models:
+        raise InputError(f"{config.path}: reference is true, but ref_model names no model")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -382,7 +225,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add_run_flags(parser, "config/judge_config.yaml")
     parser.add_argument("--judge-model", help="the judge (default: the setting file's)")
-    parser.add_argument("--baseline", help="the baseline model (default: the setting file's)")
+    parser.add_argument(
+        "--baseline",
+        action="append",
+        help="a baseline model; repeatable (default: the setting file's)",
+    )
     parser.add_argument(
         "--retry-invalid",
         action="store_true",
@@ -396,20 +243,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Judge what is not judged yet; see the flags."""
     args = _arguments(argv)
     config = read_judge_config(args.setting_file)
-    config = replace(
-        config,
-        judge_model=args.judge_model or config.judge_model,
-        baseline_model=args.baseline or config.baseline_model,
-    )
+    config = replace(config, judge_model=args.judge_model or config.judge_model)
+    if args.baseline:
+        config = config.with_baselines(args.baseline)
+    _check_config(config)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, config.judge_model)
     check_model(model, key=not args.dry_run)
     budget = check_prices([model], args.max_cost)
-    judge = Judge(model, config, budget, args.retry_invalid, stale_flag(args))
+    judge = Judge(model, config)
     questions = read_questions(bench)[: args.limit]
-    _check_config(config, questions)
-    names = models_to_judge(args.model or config.model_list, bench, config.baseline_model)
-    works = plan_works(judge, bench, names, questions)
+    finder = CaseFinder(judge, bench, questions)
+    finder.check_baselines()
+    works = []
+    for name in models_to_judge(args.model or config.model_list, bench, config, questions):
+        cases, left_out = finder.cases_of(name)
+        work = JudgmentWork(
+            judge,
+            bench,
+            name,
+            cases,
+            budget,
+            retry_invalid=args.retry_invalid,
+            stale=stale_flag(args),
+        )
+        work.tally.remarks.update(left_out)
+        works.append(work)
     parallel = args.parallel or model.parallel
     return execute(
         works,

@@ -15,7 +15,8 @@ import numpy as np
 import bradley_terry
 from battles import FEATURES, Battles, Counts, Selection, Styles, read_all_styles, with_features
 from bradley_terry import Cells, DisconnectedError, Fit, FixedStyle, Resample
-from records import Bench, read_bytes, write_lines
+from jsonl import read_bytes, write_lines
+from records import Bench
 from settings import InputError, nearest
 
 ATTRIBUTES = {

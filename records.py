@@ -1,31 +1,23 @@
-"""The JSONL files under data/: questions, answers and judgments of both generations, read and
-safely written.
+"""The files under data/: questions, answers and judgments of both generations.
 
 Past this module nobody knows which generation a file came from: every reader returns the same kind
-of record. Writers append whole lines under a lock and rewrite a file only through a temporary one.
+of record, and new records get the form of their question's generation here.
 """
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import json
 import math
-import os
-import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from settings import InputError, OutputError, warn
+from jsonl import IdLine, Line, Record, decode, decode_at_once, decode_lines, newest
+from settings import InputError
 
-Line = TypeVar("Line", bound=msgspec.Struct)
-Record = TypeVar("Record")
-
-SYNC_SECONDS = 1.0
 LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
 
 
@@ -53,6 +45,15 @@ class Bench:
     def answers(self) -> Path:
         """`data/<bench>/model_answer`."""
         return self.folder / "model_answer"
+
+    @property
+    def references(self) -> Path:
+        """`data/<bench>/reference_answer`."""
+        return self.folder / "reference_answer"
+
+    def reference_file(self, model: str) -> Path:
+        """`data/<bench>/reference_answer/<model>.jsonl`."""
+        return named_path(self.references, model, "model name", ".jsonl")
 
     def answer_file(self, model: str) -> Path:
         """`data/<bench>/model_answer/<model>.jsonl`."""
@@ -161,28 +162,6 @@ class BattleLine(msgspec.Struct):
     winner: str
 
 
-class IdLine(msgspec.Struct):
-    """The fields that identify a line of any file; without an id it is no record."""
-
-    question_id: str | None = None
-    uid: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.question_id is None and self.uid is None:
-            raise ValueError("no question_id (or uid)")
-
-    @property
-    def id(self) -> str:
-        """The question's id in either generation."""
-        return self.question_id if self.question_id is not None else str(self.uid)
-
-
-class _KeyLine(IdLine):
-    model: str | None = None
-    judge: str | None = None
-    baseline: str | None = None
-
-
 class _QuestionLine(IdLine):
     category: str | None = None
     cluster: str | None = None
@@ -249,7 +228,7 @@ class _OldStyleLine(msgspec.Struct):
 
 
 class _Game(msgspec.Struct, gc=False):
-    score: str | None = None
+    score: str | float | None = None
     settings: msgspec.Raw = msgspec.Raw()
 
 
@@ -263,15 +242,6 @@ class JudgmentLine(IdLine, gc=False):
     settings: msgspec.Raw = msgspec.Raw()
 
 
-def read_bytes(path: Path, what: str) -> bytes:
-    """Return the content of a file; InputError if it is missing, a folder or unreadable."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
-    return data.removeprefix(codecs.BOM_UTF8)
-
-
 def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict[str, Any]]:
     """Return the whole records of a file as they are; InputError for one of another kind."""
     return [json.loads(raw) for _, raw, _ in decode_lines(path, kind, what)]
@@ -283,64 +253,6 @@ def record_id(record: Mapping[str, Any]) -> str:
     return str(first if first is not None else record["uid"])
 
 
-def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
-    """Yield (line number, raw line, typed part of it) for each JSON object of a file.
-
-    Blank lines are passed over, so is a torn last line (with a warning). Raises InputError that
-    names file and line for anything else that is not an object of this kind.
-    """
-    lines = read_bytes(path, what).split(b"\n")
-    decoder = msgspec.json.Decoder(kind)
-    for number, raw in enumerate(lines, start=1):
-        if not raw or raw.isspace():
-            continue
-        try:
-            yield number, raw, _decode(raw, decoder, kind)
-        except ValueError as error:
-            if number == len(lines) and not _is_json(raw):
-                warn(f"{path}: the last line is torn (a killed writer) and is passed over")
-                return
-            raise InputError(f"{path}:{number}: not {what}: {error}") from None
-
-
-def _decode_at_once(path: Path, kind: type[Line], what: str) -> list[Line] | None:
-    """Return the typed part of each line; None if the file needs the care of `decode_lines`."""
-    data = read_bytes(path, what)
-    try:
-        lines = msgspec.json.Decoder(kind).decode_lines(data)
-    except (ValueError, RecursionError):
-        return None
-    ends = data.count(b"\n") + (not data.endswith(b"\n"))
-    return lines if len(lines) == ends else None
-
-
-def _decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -> Line:
-    """Decode one line; what msgspec refuses and json lets through (lone surrogates) goes the slow
-    way.
-    """
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError:
-        raise
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        try:
-            return msgspec.convert(json.loads(raw.decode("utf-8")), kind)
-        except UnicodeDecodeError:
-            raise ValueError("the text is not UTF-8") from None
-        except json.JSONDecodeError:
-            raise ValueError(str(error)) from None
-
-
-def _is_json(raw: bytes) -> bool:
-    try:
-        json.loads(raw)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 def _read_by_id(
     path: Path,
     kind: type[Line],
@@ -349,20 +261,10 @@ def _read_by_id(
     key: Callable[[Record], Hashable],
 ) -> list[Record]:
     """Return the records of a file, the last of those with one key."""
-    lines = _decode_at_once(path, kind, what)
+    lines = decode_at_once(path, kind, what)
     if lines is None:
         lines = [line for _, _, line in decode_lines(path, kind, what)]
     return newest(path, [build(line) for line in lines], key)
-
-
-def newest(
-    path: Path, records: Sequence[Record], key: Callable[[Record], Hashable]
-) -> list[Record]:
-    """Return the last of the records with one key, with a warning if there are several."""
-    by_key = {key(record): record for record in records}
-    if len(by_key) < len(records):
-        warn(f"{path}: {len(records) - len(by_key)} repeated ids; the last record of each counts")
-    return list(by_key.values())
 
 
 def read_questions(bench: Bench) -> list[Question]:
@@ -415,7 +317,7 @@ def read_styles(path: Path) -> dict[str, Style]:
     """Return tokens and markdown counts of the answers of a file by question id; texts are not
     decoded.
     """
-    lines = _decode_at_once(path, _StyleLine, "an answer")
+    lines = decode_at_once(path, _StyleLine, "an answer")
     styles = {line.id: _style(line) for line in lines or ()}
     if lines is not None and all(style.tokens is not None for style in styles.values()):
         return styles
@@ -430,7 +332,7 @@ def _read_styles_with_care(path: Path) -> dict[str, Style]:
         try:
             style = _style(line)
             if style.tokens is None and b'"token_len"' in raw:
-                style = Style(line.id, _old_tokens(_decode(raw, decoder, _OldStyleLine)))
+                style = Style(line.id, _old_tokens(decode(raw, decoder, _OldStyleLine)))
         except ValueError as error:
             raise InputError(f"{path}:{number}: not an answer: {error}") from None
         styles[style.question_id] = style
@@ -487,158 +389,66 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     )
 
 
-# Writing
+# New records
 
 
-def dump_line(record: Mapping[str, Any]) -> bytes:
-    """Return a record as one line of JSON in UTF-8; lone surrogates are escaped."""
-    try:
-        return json.dumps(record, ensure_ascii=False).encode() + b"\n"
-    except UnicodeEncodeError:
-        return json.dumps(record).encode() + b"\n"
+def in_generation_1(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer's record in the form of generation 1, whichever it has."""
+    if "messages" not in answer:
+        return answer
+    names = {"uid": "question_id", "ans_id": "answer_id", "model": "model_id"}
+    record = {
+        names.get(key, key): value
+        for key, value in answer.items()
+        if key not in ("messages", "metadata")
+    }
+    contents = [m["content"] for m in answer["messages"] if m["role"] == "assistant"]
+    turns = [
+        {"content": content}
+        if isinstance(content, str)
+        else _renamed(content, {"answer": "content", "thought": "reasoning"})
+        for content in contents
+    ]
+    metadata = {"conv_metadata": answer["metadata"]} if answer.get("metadata") else {}
+    return record | {"choices": [{"index": 0, "turns": turns}]} | metadata
 
 
-def write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Replace a file by these lines at once: a reader sees the old file or the new one, never a
-    part.
+def in_generation_of(question: Question, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer's record, which has the form of generation 1, in its question's; only
+    choice 0 has a place in generation 2.
     """
-    path = Path(os.path.realpath(path))
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb", buffering=1 << 20) as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            scratch.chmod(path.stat().st_mode & 0o777)
-        os.replace(scratch, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write: {error.strerror}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
+    if question.generation == 1:
+        return answer
+    messages: list[dict[str, Any]] = []
+    for text, turn in zip(question.turns, answer["choices"][0]["turns"], strict=False):
+        reply = _renamed(turn, {"content": "answer", "reasoning": "thought"})
+        messages.append({"role": "user", "content": text})
+        messages.append({"role": "assistant", "content": reply})
+    names = {"question_id": "uid", "answer_id": "ans_id", "model_id": "model"}
+    names |= {"choices": "messages", "conv_metadata": "metadata"}
+    return _renamed(answer | {"choices": messages}, names)
 
 
-class RecordFile:
-    """A JSONL file under a lock, to which records are appended and which is left unique and
-    sorted.
-
-    Opening creates no file, takes the lock (InputError if another process holds it) and repairs a
-    torn last line. `close` keeps the newest record of each key and sorts by key.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._left_unsettled = _lock_path(path).exists()  # by a run that was killed
-        self._lock = lock_file(path)
-        self._file: Any = None
-        self._synced = time.monotonic()
-        self._dirty = False
-        self._broken = False
-        try:
-            self._repair()
-        except BaseException:
-            unlock_file(self._lock)
-            raise
-
-    def __enter__(self) -> RecordFile:
-        """Return the file itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self.close()
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Append a record and hand it to the system before returning."""
-        if self._file is None:
-            self._file = self.path.open("ab", buffering=0)
-        line = dump_line(record)
-        try:
-            whole = self._file.write(line) == len(line)
-        except OSError as error:
-            self._broken = True
-            raise OutputError(f"{self.path}: cannot write: {error.strerror}") from None
-        if not whole:
-            self._broken = True
-            raise OutputError(f"{self.path}: cannot write: the disk is full")
-        self._dirty = True
-        self.sync()
-
-    def sync(self, now: bool = False) -> None:
-        """Force what was appended to the disk, at most once a second unless `now`."""
-        if self._dirty and (now or time.monotonic() - self._synced >= SYNC_SECONDS):
-            os.fsync(self._file.fileno())
-            self._synced = time.monotonic()
-            self._dirty = False
-
-    def close(self) -> None:
-        """Sync, make the file unique and sorted if anything was appended, and give up the lock."""
-        try:
-            if self._file is not None:
-                self.sync(now=True)
-                self._file.close()
-            settled = self._file is None and not self._left_unsettled
-            if not settled and not self._broken and self.path.exists():
-                self._settle()
-            self._file = None
-        finally:
-            unlock_file(self._lock)
-
-    def _settle(self) -> None:
-        lines = decode_lines(self.path, _KeyLine, "a record")
-        newest = {
-            (line.id, line.baseline or "", line.model or "", line.judge or ""): raw.rstrip(b"\r")
-            + b"\n"
-            for _, raw, line in lines
-        }
-        write_lines(self.path, (newest[key] for key in sorted(newest)))
-
-    def _repair(self) -> None:
-        """Drop a torn last line, and end a whole one that lacks its newline."""
-        if not self.path.exists():
-            return
-        data = read_bytes(self.path, "records")
-        tail = data.rsplit(b"\n", 1)[-1]
-        if not tail or tail.isspace():
-            return
-        with self.path.open("r+b") as file:
-            if _is_json(tail):
-                file.seek(0, os.SEEK_END)
-                file.write(b"\n")
-            else:
-                warn(
-                    f"{self.path}: dropped a torn last line of {len(tail)} bytes (a killed writer)"
-                )
-                file.truncate(self.path.stat().st_size - len(tail))
+def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in values.items()}
 
 
-def _lock_path(path: Path) -> Path:
-    """Return the lock of a file; one that nobody holds was left behind by a killed run."""
-    return path.with_name(f".{path.name}.lock")
+def new_judgment(
+    question: Question, model: str, judge: str, baseline: str | None
+) -> dict[str, Any]:
+    """Return the record of a judgment without its games, in the generation of its question."""
+    known = {"judge": judge, "model": model} | ({"baseline": baseline} if baseline else {})
+    if question.generation == 2:
+        return {"uid": question.id, "category": question.category, **known}
+    return {"question_id": question.id, **known}
 
 
-def lock_file(path: Path) -> Any:
-    """Return the held lock of a file that is about to be written; InputError if another run has
-    it.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(_lock_path(path), timeout=0)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise InputError(
-            f"{path}: another run is writing this file; wait for it or stop it"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot write here: {error.strerror}") from None
-    return lock
-
-
-def unlock_file(lock: Any) -> None:
-    """Give up a lock of `lock_file` and remove its file, while it is still held."""
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
+def new_game(
+    question: Question, messages: Sequence[Mapping[str, str]], text: str, reasoning: str | None
+) -> dict[str, Any]:
+    """Return the prompt and the reply of a game as its question's generation writes them."""
+    if question.generation == 2:
+        thought = {"thought": reasoning} if reasoning is not None else {}
+        return {"prompt": list(messages), "judgment": {"answer": text, **thought}}
+    known = {"reasoning": reasoning} if reasoning is not None else {}
+    return {"user_prompt": messages[-1]["content"], "judgment": text, **known}

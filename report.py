@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from battles import OUTCOMES, Selection
 from bradley_terry import ANCHOR_RATING
+from jsonl import write_lines
 from leaderboard import Board, Comparison, Row
-from records import write_lines
 from settings import InputError
 
 if TYPE_CHECKING:

@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from records import RecordFile
+from jsonl import RecordFile
 from settings import InputError, ModelConfig, OutputError, one_line, positive
 from tally import Estimate, Progress, Tally, conclude, price_of
 from utils import Completion, CompletionError, Message, stopping
+
+Key = TypeVar("Key")
 
 IDLE_SECONDS = 0.2
 CUT_SHORT = ("timeout", "malformed reply")  # calls that a provider may charge for
@@ -390,11 +392,11 @@ def stale_reason(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str 
 
 def without_stale(
     work: Work,
-    records: Mapping[str, dict[str, Any]],
-    reasons: Mapping[str, str],
+    records: Mapping[Key, dict[str, Any]],
+    reasons: Mapping[Key, str],
     stale: str | None,
     remark: str,
-) -> dict[str, dict[str, Any]]:
+) -> dict[Key, dict[str, Any]]:
     """Return a work's records less those that are to be made again; those kept are counted.
 
     reasons: why a record is stale, by its key; `stale` is the flag. Raises InputError where there
@@ -403,8 +405,8 @@ def without_stale(
     if reasons and stale is None:
         raise InputError(
             f"{work.path}: {len(reasons)} records were made with other settings "
-            f"({reasons[min(reasons)]}); --stale keep accepts them as they are, --stale redo makes "
-            "them again"
+            f"({next(iter(reasons.values()))}); --stale keep accepts them as they "
+            "are, --stale redo makes them again"
         )
     work.tally.stale = len(reasons)
     if stale == "redo":

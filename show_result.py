@@ -339,8 +339,8 @@ def _write_files(
 ) -> Iterator[Path]:
     """Write the files asked for, and yield the path of each when it is there."""
     import report
+    from jsonl import write_lines
     from leaderboard import save_style
-    from records import write_lines
 
     today, folder = datetime.date.today(), Path("leaderboard")
     stem = report.file_stem(board, selection, fixed_style=scored.style is not None)

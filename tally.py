@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from records import write_lines
+from jsonl import write_lines
 from utils import CompletionError
 
 EXAMPLES = 3

@@ -31,6 +31,7 @@ __all__ = [
     "Completion",
     "CompletionError",
     "Message",
+    "Meter",
     "chat_completion",
     "check_model",
     "stopping",

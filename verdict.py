@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A")
 
@@ -28,10 +31,17 @@ NO_LABEL = "no label"
 AMBIGUOUS = "ambiguous"
 CUT_OFF = "cut off at max_tokens"
 
-CONTINUE = (
-    "Please bring your judgment to its end now. Its last line must be exactly one of these labels: "
+_END = "Please bring your judgment to its end now. "
+CONTINUE_LABEL = (
+    _END + "Its last line must be exactly one of these labels: "
     "[[A>>B]], [[A>B]], [[A=B]], [[B>A]], [[B>>A]]."
 )
+CONTINUE_GRADE = _END + "Its last line must be your grade, in the form that was asked for."
+CONTINUE_JSON = (
+    "Please give your judgment again, as the JSON object that was asked for and no more."
+)
+
+GRADES = (1.0, 10.0)
 
 
 class Winner(enum.Enum):
@@ -44,9 +54,9 @@ class Winner(enum.Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The label of a reply, or None with the cause why there is none."""
+    """The label (or the grade) of a reply, or None with the cause why there is none."""
 
-    label: str | None
+    label: str | float | None
     cause: str | None = None
 
 
@@ -57,24 +67,89 @@ def normal_label(text: str) -> str | None:
     return _SPELLINGS.get(re.sub(r"[\[\]\s]", "", text).upper())
 
 
-def read_verdict(reply: str, patterns: Sequence[str], *, unanimous: bool) -> Verdict:
-    """Return the verdict of one reply of the judge.
+@dataclass(frozen=True)
+class VerdictRule:
+    """How the verdict is read from a reply of the judge.
 
-    `unanimous` is the rule of the key `regex_pattern`: all labels found must be one and the same.
+    `unanimous` is the rule of the key `regex_pattern`: all that is found must be one and the same.
     Otherwise the rule of `regex_patterns` holds: the last match of the first pattern that matches
-    counts.
+    counts. With a `field` the reply is a JSON object, and the verdict is that field's. `grades` are
+    the lowest and the highest grade of a single answer; None where a label is looked for.
     """
-    if unanimous:
-        found = {normal_label(match) for match in re.findall(patterns[0], reply)} - {None}
-        if len(found) > 1:
+
+    patterns: tuple[str, ...] = ()
+    unanimous: bool = True
+    field: str | None = None
+    grades: tuple[float, float] | None = None
+
+    @property
+    def request_to_go_on(self) -> str:
+        """What a judge is told whose reply holds no verdict."""
+        if self.field is not None:
+            return CONTINUE_JSON
+        return CONTINUE_LABEL if self.grades is None else CONTINUE_GRADE
+
+    def read(self, reply: str) -> Verdict:
+        """Return the verdict of one reply."""
+        if self.field is not None:
+            return self._of_found([_json_field(reply, self.field)])
+        if self.unanimous:
+            return self._of_found(re.findall(self.patterns[0], reply))
+        for pattern in self.patterns:
+            matches = re.findall(pattern, reply.upper() if self.grades is None else reply)
+            if matches:
+                return self._of_found(matches[-1:])
+        return Verdict(None, NO_LABEL)
+
+    def _of_found(self, found: Sequence[object]) -> Verdict:
+        verdicts = {self._verdict(value) for value in found} - {None}
+        if len(verdicts) > 1:
             return Verdict(None, AMBIGUOUS)
-        return Verdict(found.pop()) if found else Verdict(None, NO_LABEL)
-    for pattern in patterns:
-        matches = re.findall(pattern, reply.upper())
-        if matches:
-            label = normal_label(matches[-1])
-            return Verdict(label, None if label else NO_LABEL)
-    return Verdict(None, NO_LABEL)
+        return Verdict(verdicts.pop()) if verdicts else Verdict(None, NO_LABEL)
+
+    def _verdict(self, value: object) -> str | float | None:
+        """Return the label or grade that a text or JSON value means, None if it means none."""
+        if self.grades is None:
+            return normal_label(value) if isinstance(value, str) else None
+        grade = grade_of(value)
+        return grade if grade is not None and self.grades[0] <= grade <= self.grades[1] else None
+
+
+def grade_of(value: object) -> float | None:
+    """Return the number that a JSON value or a text is, whole where it can be; None if it is
+    none.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def _json_field(reply: str, field: str) -> object:
+    """Return a field of the JSON object in a reply, None where there is none."""
+    try:
+        data = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
+    except (ValueError, RecursionError):
+        return None
+    return data.get(field) if isinstance(data, dict) else None
+
+
+def grades_of_schema(schema: Mapping[str, Any], field: str) -> tuple[float, float]:
+    """Return the lowest and highest value that a JSON schema allows a field, else GRADES."""
+    rule = schema.get("properties", {}).get(field, {})
+    allowed = [grade for value in rule.get("enum", []) if (grade := grade_of(value)) is not None]
+    lowest, highest = rule.get("minimum"), rule.get("maximum")
+    if allowed:
+        return min(allowed), max(allowed)
+    return (
+        GRADES[0] if lowest is None else float(lowest),
+        GRADES[1] if highest is None else float(highest),
+    )
 
 
 def outcome(label: str, game: int) -> tuple[Winner, bool]:
@@ -94,49 +169,80 @@ def outcome(label: str, game: int) -> tuple[Winner, bool]:
 # The prompt
 
 _PLACEHOLDER = re.compile(
-    r"\{(question_\d+|answer_\d+|ref_answer_\d+|QUESTION|ANSWER_A|ANSWER_B|REFERENCE)\}"
+    r"\{\{|\}\}|\{(question_\d+|answer_\d+|ref_answer_\d+|QUESTION|ANSWER_A|ANSWER_B|REFERENCE|"
+    r"question|answer|baseline|aspects)\}"
 )
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Return the template with its placeholders filled in; what is filled in stays literal.
 
-    Raises KeyError with the name of a placeholder that has no value. Other braces are left alone.
+    A doubled brace is a single one, as in the templates of both generations; other braces are left
+    alone. Raises KeyError with the name of a placeholder that has no value.
     """
-    return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
+    return _PLACEHOLDER.sub(lambda match: values[match[1]] if match[1] else match[0][0], template)
 
 
-def prompt_values(
-    question: Sequence[str], answer_a: Sequence[str], answer_b: Sequence[str]
+Turns = Sequence[str]
+
+
+def pair_values(
+    question: Turns, answer_a: Turns, answer_b: Turns, references: Sequence[Turns] = ()
 ) -> dict[str, str]:
-    """Return what the placeholders of a template stand for, in both generations' names.
+    """Return what the placeholders of a pairwise template stand for, in both generations' names.
 
-    question, answer_a, answer_b: the texts of their turns. `{answer_1}`... are the turns of A,
-    then of B.
+    `{answer_1}`... are the turns of A, then of B; `{ref_answer_1}`... those of the references.
     """
-    return {
-        **{f"question_{i}": text for i, text in enumerate(question, start=1)},
+    return _shared_values(question, references) | {
         **{f"answer_{i}": text for i, text in enumerate([*answer_a, *answer_b], start=1)},
-        "QUESTION": _joined(question, "user's turn"),
         "ANSWER_A": _joined(answer_a, "answer to the user's turn"),
         "ANSWER_B": _joined(answer_b, "answer to the user's turn"),
     }
 
 
-def template_problem(template: Sequence[str], turns: int) -> str | None:
-    """Return what is wrong with a pairwise template for questions of so many turns, or None."""
-    names = {name for text in template for name in _PLACEHOLDER.findall(text)}
-    known = prompt_values([""] * turns, [""] * turns, [""] * turns)
-    unknown = sorted(names - known.keys())
+def single_values(
+    question: Turns, answer: Turns, baseline: Turns | None, references: Sequence[Turns] = ()
+) -> dict[str, str]:
+    """Return what the placeholders of a template for one answer stand for; the baseline's answer
+    may be shown beside it.
+    """
+    shown = _joined(answer, "answer to the user's turn")
+    values = {f"answer_{i}": text for i, text in enumerate(answer, start=1)}
+    values |= {"answer": shown, "ANSWER_A": shown}
+    if baseline is not None:
+        values["baseline"] = _joined(baseline, "answer to the user's turn")
+    return _shared_values(question, references) | values
+
+
+def _shared_values(question: Turns, references: Sequence[Turns]) -> dict[str, str]:
+    whole = _joined(question, "user's turn")
+    turns = [text for reference in references for text in reference]
+    values = {f"question_{i}": text for i, text in enumerate(question, start=1)}
+    values |= {f"ref_answer_{i}": text for i, text in enumerate(turns, start=1)}
+    values |= {"QUESTION": whole, "question": whole}
+    if references:
+        shown = [_joined(reference, "answer to the user's turn") for reference in references]
+        values["REFERENCE"] = _joined(shown, "reference answer")
+    return values
+
+
+def template_problem(
+    template: Sequence[str], values: Mapping[str, str], turns: int, pairwise: bool
+) -> str | None:
+    """Return what is wrong with a template, given the values it may show, or None."""
+    names = {match[1] for text in template for match in _PLACEHOLDER.finditer(text) if match[1]}
+    unknown = sorted(names - values.keys())
     if unknown:
         return f"{{{unknown[0]}}} stands for nothing in a question of {turns} turn(s)"
-    answers = {f"answer_{i}" for i in range(1, 2 * turns + 1)}
-    if not ({"ANSWER_A", "ANSWER_B"} <= names or answers <= names):
-        return (
-            f"does not show both answers to a question of {turns} turn(s); "
-            "use {ANSWER_A} and {ANSWER_B}"
-        )
-    return None
+    answers = {f"answer_{i}" for i in range(1, (2 if pairwise else 1) * turns + 1)}
+    if answers <= names or (
+        {"ANSWER_A", "ANSWER_B"} <= names if pairwise else names & {"answer", "ANSWER_A"}
+    ):
+        return None
+    what, use = (
+        ("both answers", "{ANSWER_A} and {ANSWER_B}") if pairwise else ("the answer", "{answer}")
+    )
+    return f"does not show {what} to a question of {turns} turn(s); use {use}"
 
 
 def _joined(turns: Sequence[str], heading: str) -> str:
