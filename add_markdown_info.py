@@ -136,6 +136,8 @@ def _add_to_locked(source: Path, target: Path, recompute: bool) -> tuple[int, in
             if ("messages" in answer) == (generation == 2)
             and (recompute or not set(FIELDS) <= set(answer.get(key) or {}))
         ]
+        if not lacking:
+            continue
         texts = [_first_text(answer, source) for answer in lacking]
         for answer, computed in zip(lacking, conv_metadata(texts, generation), strict=True):
             known = answer.get(key) or {}

@@ -254,7 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     judge = Judge(model, config)
     questions = read_questions(bench)[: args.limit]
     finder = CaseFinder(judge, bench, questions)
-    finder.check_baselines()
+    finder.check()
     works = []
     for name in models_to_judge(args.model or config.model_list, bench, config, questions):
         cases, left_out = finder.cases_of(name)

@@ -120,10 +120,15 @@ class Judge:
             values = pair_values(question.turns, a or (), b or (), references)
         return values | {"aspects": question.aspects}
 
-    def problem(self, case: Case) -> str | None:
-        """Return what is wrong with the template for a case, or None."""
-        template, turns = case.rules.prompt_template, len(case.question.turns)
-        return template_problem(template, self._values(case, 0), turns, self.config.pairwise)
+    def problem(self, question: Question) -> str | None:
+        """Return what is wrong with the template for a question, or None."""
+        rules, turns = self.config.rules_of(question.category), len(question.turns)
+        blank = Answer(question.id, (("",) * turns,))
+        references = (blank,) * (len(self.config.ref_models) if self.config.reference else 0)
+        baseline = blank if self.config.baseline else None
+        case = Case(question, rules, blank, None, baseline, references)
+        values = self._values(case, 0)
+        return template_problem(rules.prompt_template, values, turns, self.config.pairwise)
 
     def play(self, messages: list[Message], meter: Meter) -> tuple[list[Completion], Verdict]:
         """Ask the judge, and ask it to go on while it gives no verdict; return all its replies.
@@ -198,9 +203,17 @@ class CaseFinder:
     questions: Sequence[Question]
     _answers: dict[Path, dict[str, Answer]] = field(default_factory=dict)
 
-    def check_baselines(self) -> None:
-        """Raise InputError for a baseline that answered nothing."""
+    def check(self) -> None:
+        """Raise InputError for a template that does not fit a question, or a baseline that
+        answered none.
+        """
         config = self.judge.config
+        for question in self.questions:
+            problem = self.judge.problem(question)
+            if problem:
+                raise InputError(
+                    f"{config.path}: prompt_template: {problem} (question {question.id})"
+                )
         categories = (question.category for question in self.questions)
         for baseline in config.baselines_of(categories) if config.baseline else ():
             answers = self._of_model(baseline)
@@ -220,13 +233,6 @@ class CaseFinder:
                 left_out["questions left out, not answered in full by the model"] += 1
                 continue
             cases += self._cases(model, question, answer, left_out)
-        for case in cases:
-            problem = self.judge.problem(case)
-            if problem:
-                raise InputError(
-                    f"{self.judge.config.path}: prompt_template: {problem} "
-                    f"(question {case.question.id})"
-                )
         return cases, left_out
 
     def _cases(

@@ -65,6 +65,7 @@ def chat_completion(
     temperature: float | None,
     max_tokens: int,
     meter: Meter | None = None,
+    response_format: object = None,
 ) -> Completion:
     """Return the model's reply to a conversation.
 
