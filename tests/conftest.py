@@ -136,7 +136,7 @@ class Workspace:
         }
         self.write("config/gen_answer_config.yaml", config | fields)
 
-    def write_judge_config(self, judge: str, baseline: str, **fields: Any) -> None:
+    def write_judge_config(self, judge: str, baseline: str, /, **fields: Any) -> None:
         """Write config/judge_config.yaml, for all models with answers but the baseline."""
         config = {
             "name": "test",

@@ -15,6 +15,7 @@ from fake_api import FakeAPI
 import gen_answer
 from settings import (
     InputError,
+    Rules,
     read_answer_config,
     read_judge_config,
     read_model_config,
@@ -171,7 +172,7 @@ class TestWrongFiles:
             ({"number_of_judgment_attempts": 0}, "number_of_judgment_attempts: expected a whole"),
             ({"prompt_template": {"a": "b"}}, "prompt_template: expected a text or a list"),
             ({"judge_model": None}, "key 'judge_model' is missing"),
-            ({"ref_model": "gpt-4"}, "ref_model: expected a list of texts"),
+            ({"ref_model": 4}, "ref_model: expected a text or a list of texts"),
         ],
     )
     def test_those_of_the_judge(self, house: Workspace, fields: dict[str, Any], words: str) -> None:
@@ -243,7 +244,7 @@ class TestValues:
             "tiny", "base", system_prompt=text, prompt_template=[text], regex_pattern=r"([AB]${x})"
         )
         config = read_judge_config(Path(JUDGE))
-        assert (config.system_prompt, config.prompt_template) == (text, (text,))
+        assert config.rules == Rules(("base",), text, (text,))
         assert config.patterns == (r"([AB]${x})",)
 
     def test_keys_are_in_no_repr(self, house: Workspace) -> None:
@@ -383,6 +384,15 @@ model_list:
 """
 
 
+V2_BASELINES = {
+    "hard_prompt": ("o3-mini-2025-01-31",),
+    "coding": ("o3-mini-2025-01-31",),
+    "math": ("o3-mini-2025-01-31",),
+    "creative_writing": ("gemini-2.0-flash-001",),
+    "arena-hard-v0.1": ("gpt-4-0314",),
+}
+
+
 class TestKnownFiles:
     def test_a_set_of_the_first_generation_runs_unchanged(
         self, api: FakeAPI, bench: Workspace
@@ -412,7 +422,7 @@ class TestKnownFiles:
         assert types == known
         assert capsys.readouterr().err == ""
 
-    @pytest.mark.parametrize("folder", ["config", "config/demo"])
+    @pytest.mark.parametrize("folder", [".", "demo"])
     def test_those_that_are_shipped_are_right(
         self,
         folder: str,
@@ -421,14 +431,25 @@ class TestKnownFiles:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setenv("AZURE_OPENAI_API_KEY", "key")
-        shutil.copytree(REPO / folder, tmp_path / "config")
-        servers = tmp_path / "config" / "api_config.yaml"
+        shutil.copytree(REPO / "config", tmp_path / "config")
+        config = tmp_path / "config"
+        own = config / folder / "api_config.yaml"
+        servers = own if own.exists() else config / "api_config.yaml"
         known = list(yaml.safe_load(servers.read_text(encoding="utf-8")))
-        answers = read_answer_config(tmp_path / "config" / "gen_answer_config.yaml")
-        judge = read_judge_config(tmp_path / "config" / "judge_config.yaml")
+        answers = read_answer_config(config / folder / "gen_answer_config.yaml")
+        judge = read_judge_config(config / folder / "judge_config.yaml")
         for name in known:
             read_model_config(servers, name)
-        named = {*answers.model_list, *judge.model_list, judge.judge_model, judge.baseline_model}
+        named = {*answers.model_list, *judge.model_list, judge.judge_model, *judge.rules.baselines}
         assert named <= set(known)
         assert answers.bench_name == judge.bench_name
+        assert capsys.readouterr().err == ""
+
+    def test_those_of_v2_tell_the_published_baselines(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answers = read_answer_config(REPO / "config" / "v2.0" / "gen_answer_config.yaml")
+        judge = read_judge_config(REPO / "config" / "v2.0" / "judge_config.yaml")
+        assert answers.bench_name == judge.bench_name == "arena-hard-v2.0"
+        assert {name: rules.baselines for name, rules in judge.categories.items()} == V2_BASELINES
         assert capsys.readouterr().err == ""

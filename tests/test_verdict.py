@@ -11,14 +11,14 @@ from verdict import (
     LABELS,
     NO_LABEL,
     Verdict,
+    VerdictRule,
     Winner,
     fill,
     judge_messages,
     normal_label,
     outcome,
+    pair_values,
     prompt_hash,
-    prompt_values,
-    read_verdict,
     template_problem,
 )
 
@@ -61,7 +61,7 @@ class TestOneVerdictOfAllMatches:
     """The rule of `regex_pattern`, v0.1's key."""
 
     def read(self, reply: str, pattern: str = DOUBLE) -> Verdict:
-        return read_verdict(reply, [pattern], unanimous=True)
+        return VerdictRule((pattern,)).read(reply)
 
     @pytest.mark.parametrize("label", LABELS)
     def test_the_label_is_found_in_a_text(self, label: str) -> None:
@@ -96,7 +96,7 @@ class TestLastMatchOfTheFirstPattern:
     """The rule of `regex_patterns`, v2.0's key."""
 
     def read(self, reply: str, *patterns: str) -> Verdict:
-        return read_verdict(reply, patterns or (DOUBLE, SINGLE), unanimous=False)
+        return VerdictRule(patterns or (DOUBLE, SINGLE), unanimous=False).read(reply)
 
     def test_the_last_match_counts(self) -> None:
         assert self.read("[[A>>B]] at first sight, but [[B>A]]") == Verdict("B>A")
@@ -161,7 +161,7 @@ class TestFill:
         ],
     )
     def test_what_is_filled_in_stays_literal(self, text: str) -> None:
-        values = prompt_values([text], [text], [text])
+        values = pair_values([text], [text], [text])
         template = "Q {question_1} A {answer_1} B {answer_2}"
         assert fill(template, values) == f"Q {text} A {text} B {text}"
         assert fill("{QUESTION}|{ANSWER_A}|{ANSWER_B}", values) == f"{text}|{text}|{text}"
@@ -169,7 +169,7 @@ class TestFill:
     @settings(derandomize=True, database=None)
     @given(st.text(), st.text(), st.text())
     def test_any_text_stays_literal(self, question: str, first: str, second: str) -> None:
-        values = prompt_values([question], [first], [second])
+        values = pair_values([question], [first], [second])
         filled = fill("{ANSWER_B}<{QUESTION}>{answer_1}", values)
         assert filled == f"{second}<{question}>{first}"
 
@@ -184,26 +184,33 @@ class TestFill:
             fill("{question_1} {question_2}", {"question_1": "Why?"})
 
 
-class TestPromptValues:
+class TestPairValues:
     def test_one_turn_in_the_names_of_both_generations(self) -> None:
-        assert prompt_values(["Why?"], ["So."], ["Thus."]) == {
+        assert pair_values(["Why?"], ["So."], ["Thus."]) == {
             "question_1": "Why?",
             "answer_1": "So.",
             "answer_2": "Thus.",
             "QUESTION": "Why?",
+            "question": "Why?",
             "ANSWER_A": "So.",
             "ANSWER_B": "Thus.",
         }
 
     def test_the_turns_of_a_are_numbered_first_and_then_those_of_b(self) -> None:
-        values = prompt_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
+        values = pair_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
         template = "{question_1} {question_2} {answer_1} {answer_2} {answer_3} {answer_4}"
         assert fill(template, values) == "q1 q2 a1 a2 b1 b2"
 
     def test_the_names_without_a_number_hold_all_turns_in_order(self) -> None:
-        values = prompt_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
+        values = pair_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
         for name, turns in [("QUESTION", "q1 q2"), ("ANSWER_A", "a1 a2"), ("ANSWER_B", "b1 b2")]:
             assert [word for word in values[name].split() if word in turns.split()] == turns.split()
+
+
+def problem(template: list[str], turns: int) -> str | None:
+    """What is wrong with a pairwise template for questions of so many turns."""
+    blank = ("",) * turns
+    return template_problem(template, pair_values(blank, blank, blank), turns, pairwise=True)
 
 
 class TestTemplateProblem:
@@ -221,7 +228,7 @@ class TestTemplateProblem:
     def test_a_template_that_shows_both_answers_is_fine(
         self, template: list[str], turns: int
     ) -> None:
-        assert template_problem(template, turns) is None
+        assert problem(template, turns) is None
 
     @pytest.mark.parametrize(
         ("template", "turns"),
@@ -234,8 +241,8 @@ class TestTemplateProblem:
         ],
     )
     def test_an_answer_that_is_not_shown(self, template: list[str], turns: int) -> None:
-        problem = template_problem(template, turns) or ""
-        assert "does not show both answers" in problem
+        found = problem(template, turns) or ""
+        assert "does not show both answers" in found
 
     @pytest.mark.parametrize(
         ("template", "name"),
@@ -248,12 +255,12 @@ class TestTemplateProblem:
     def test_a_placeholder_that_stands_for_nothing_is_named(
         self, template: list[str], name: str
     ) -> None:
-        problem = template_problem(template, 1) or ""
-        assert name in problem and "1 turn" in problem
+        found = problem(template, 1) or ""
+        assert name in found and "1 turn" in found
 
 
 class TestJudgeMessages:
-    VALUES = prompt_values(["Why?"], ["So."], ["Thus."])
+    VALUES = pair_values(["Why?"], ["So."], ["Thus."])
 
     def test_the_system_prompt_and_then_one_user_message_a_template(self) -> None:
         messages = judge_messages(
