@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from add_markdown_info import ENCODINGS, conv_metadata, count_tokens, get_encoding
@@ -264,14 +265,14 @@ def _hugging_face_counter(model: ModelConfig) -> Callable[[str], int]:
     return lambda text: len(tokenizer(text)["input_ids"]) + 300
 
 
-def _check_generation(questions: Sequence[Question], config: AnswerConfig) -> None:
+def _check_generation(questions: Sequence[Question], config: AnswerConfig, path: Path) -> None:
     """Raise InputError where answers could not be counted or stored after they are paid for."""
     for generation in {question.generation for question in questions}:
         get_encoding(ENCODINGS[generation])
         if generation == 2 and config.num_choices > 1:
             raise InputError(
-                f"num_choices is {config.num_choices}, but an answer of generation 2 (a question "
-                "with uid) has one choice; set it to 1"
+                f"{path}: num_choices is {config.num_choices}, but an answer of generation 2 (a "
+                "question with uid) has one choice; set it to 1"
             )
 
 
@@ -294,7 +295,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"{args.setting_file}: model_list is empty; name a model there or --model")
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
     questions = read_questions(bench)[: args.limit]
-    _check_generation(questions, config)
+    _check_generation(questions, config, args.setting_file)
     budget = check_prices(models, args.max_cost)
     works = []
     for model in models:

@@ -110,7 +110,11 @@ class JudgmentWork:
 
     def _key_of(self) -> Callable[[Mapping[str, Any]], Key]:
         """Return what a record is found by; without a baseline it is of the question's first."""
-        first = {case.question.id: case.baseline for case in reversed(self._cases.values())}
+        first = {
+            case.question.id: case.rules.baselines[0]
+            for case in self._cases.values()
+            if case.baseline is not None
+        }
         return lambda record: (
             record_id(record),
             record.get("baseline") or first.get(record_id(record)),

@@ -73,13 +73,8 @@ class Judge:
     @functools.cached_property
     def verdict_rule(self) -> VerdictRule:
         """How the verdict is read from a reply."""
-        config, schema, grades = self.config, {}, None
-        field = config.verdict_field
-        if config.response_format is not None:
-            schema = config.response_format["json_schema"]["schema"]
-            field = field or "verdict"
-        if not config.pairwise:
-            grades = grades_of_schema(schema, field or "")
+        config, field = self.config, self.config.verdict_field
+        grades = None if config.pairwise else grades_of_schema(config.schema, field or "")
         return VerdictRule(config.patterns, config.unanimous, field, grades)
 
     def settings_of(self, rules: Rules) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,12 @@ def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
         raise InputError(f"{what} {name!r}: not a name that a file can have")
     if any(len((part + suffix).encode(errors="replace")) > LONGEST_NAME for part in parts):
         raise InputError(f"{what} '{name[:40]}...': longer than a file name can be")
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{what} '{name}': this locale has no such file names; set PYTHONUTF8=1"
+        ) from None
     return folder.joinpath(*parts[:-1], parts[-1] + suffix)
 
 
@@ -168,7 +175,7 @@ class _QuestionLine(IdLine):
     subcategory: str | None = None
     turns: list[_Text] | None = None
     prompt: str | None = None
-    aspects: str | list[str] | None = None
+    aspects: str | list[Any] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -196,6 +203,7 @@ class AnswerLine(IdLine):
     choices: list[_Choice] | None = None
     messages: list[_Message] | None = None
     conv_metadata: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -281,12 +289,13 @@ def read_questions(bench: Bench) -> list[Question]:
 def _question(line: _QuestionLine) -> Question:
     turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
     cluster = line.cluster if line.cluster is not None else line.subcategory
+    aspects = [line.aspects] if isinstance(line.aspects, str) else line.aspects or []
     return Question(
         id=line.id,
         category=line.category or "",
         cluster=cluster or "",
         turns=tuple(turns),
-        aspects=line.aspects if isinstance(line.aspects, str) else ", ".join(line.aspects or []),
+        aspects=", ".join(map(str, aspects)),
         generation=1 if line.question_id is not None else 2,
     )
 
@@ -394,7 +403,7 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
 
 def in_generation_1(answer: dict[str, Any]) -> dict[str, Any]:
     """Return an answer's record in the form of generation 1, whichever it has."""
-    if "messages" not in answer:
+    if answer.get("messages") is None:
         return answer
     names = {"uid": "question_id", "ans_id": "answer_id", "model": "model_id"}
     record = {
@@ -407,6 +416,7 @@ def in_generation_1(answer: dict[str, Any]) -> dict[str, Any]:
         {"content": content}
         if isinstance(content, str)
         else _renamed(content, {"answer": "content", "thought": "reasoning"})
+        | {"content": content.get("answer") or ""}
         for content in contents
     ]
     metadata = {"conv_metadata": answer["metadata"]} if answer.get("metadata") else {}

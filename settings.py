@@ -318,6 +318,11 @@ class JudgeConfig:
     response_format: Mapping[str, Any] | None
     verdict_field: str | None
 
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON schema of a reply; it is empty where there is none."""
+        return self.response_format["json_schema"]["schema"] if self.response_format else {}
+
     def rules_of(self, category: str) -> Rules:
         """Return how battles of a category are judged; InputError if it has no baseline."""
         rules = self.categories.get(category, self.rules)
@@ -365,7 +370,11 @@ def read_judge_config(path: Path) -> JudgeConfig:
     section = read_yaml(path)
     patterns = section.take("regex_patterns", TEXTS, None, literal=True)
     pattern = section.take("regex_pattern", TEXT, None, literal=True)
-    rules, categories = _rules_by_category(section)
+    pairwise = section.take("pairwise", BOOL, True)
+    baseline = section.take("baseline", BOOL, pairwise)
+    rules, categories = _rules_by_category(section, baseline)
+    response_format = _response_format(section)
+    field = section.take("verdict_field", TEXT, "verdict" if response_format else None)
     config = JudgeConfig(
         path=str(path),
         bench_name=section.take("bench_name", TEXT),
@@ -380,18 +389,23 @@ def read_judge_config(path: Path) -> JudgeConfig:
         categories=categories,
         reference=section.take("reference", BOOL, False),
         ref_models=_texts(section.take("ref_model", TEXT_OR_TEXTS, [])),
-        pairwise=section.take("pairwise", BOOL, True),
-        baseline=section.take("baseline", BOOL, True),
-        response_format=_response_format(section),
-        verdict_field=section.take("verdict_field", TEXT, None),
+        pairwise=pairwise,
+        baseline=baseline,
+        response_format=response_format,
+        verdict_field=field,
     )
     for text in config.patterns:
         _check_pattern(text, section.where)
+    if response_format is not None and field not in config.schema["properties"]:
+        raise InputError(
+            f"{section.where}: verdict_field: the schema of response_format has no property "
+            f"'{field}'{nearest(field, config.schema['properties'])}"
+        )
     section.warn_unknown()
     return config
 
 
-def _rules_by_category(section: Section) -> tuple[Rules, dict[str, Rules]]:
+def _rules_by_category(section: Section, baseline: bool) -> tuple[Rules, dict[str, Rules]]:
     """Return how the judge is asked in general, and in each category that differs."""
     given = _given_rules(section)
     categories = {}
@@ -403,7 +417,7 @@ def _rules_by_category(section: Section) -> tuple[Rules, dict[str, Rules]]:
             of_category = own.section(name)
             categories[name] = given | _given_rules(of_category)
             of_category.warn_unknown()
-    elif "baseline_model" not in section and section.take("baseline", BOOL, True):
+    elif baseline and "baseline_model" not in section:
         shipped = read_yaml(V2_JUDGE_CONFIG)
         in_general, own = _given_rules(shipped), shipped.section("categories")
         categories = {
@@ -450,16 +464,23 @@ def _response_format(section: Section) -> dict[str, Any] | None:
         data = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{section.where}: response_format: {path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}") from None
-    inner = data.get("format", data) if isinstance(data, dict) else None
-    inner = inner.get("json_schema", inner) if isinstance(inner, dict) else None
-    if not isinstance(inner, dict) or not isinstance(inner.get("schema", inner), dict):
-        raise InputError(f'{path}: expected a JSON schema, as in {{"format": {{"schema": ...}}}}')
-    schema = inner.get("schema", inner)
+    inner = _unwrapped(_unwrapped(data, "format"), "json_schema")
+    schema = _unwrapped(inner, "schema")
+    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+        raise InputError(
+            f'{path}: expected the JSON schema of an object, as in {{"format": {{"type": '
+            '"json_schema", "name": ..., "schema": {"properties": ...}, "strict": true}}'
+        )
     named = {"name": inner.get("name", "verdict"), "schema": schema}
     strict = {"strict": inner["strict"]} if "strict" in inner else {}
     return {"type": "json_schema", "json_schema": named | strict}
+
+
+def _unwrapped(value: Any, key: str) -> Any:
+    """Return what a mapping holds under a key, and anything else as it is."""
+    return value.get(key, value) if isinstance(value, dict) else value
 
 
 def _check_pattern(text: str, where: str) -> None:
