@@ -14,11 +14,14 @@ from verdict import (
     VerdictRule,
     Winner,
     fill,
+    grade_of,
+    grades_of_schema,
     judge_messages,
     normal_label,
     outcome,
     pair_values,
     prompt_hash,
+    single_values,
     template_problem,
 )
 
@@ -118,6 +121,55 @@ class TestLastMatchOfTheFirstPattern:
         assert self.read(reply) == Verdict(None, NO_LABEL)
 
 
+class TestGrades:
+    @pytest.mark.parametrize(
+        ("value", "grade"),
+        [
+            (7, 7),
+            (7.0, 7),
+            ("7.50", 7.5),
+            (" 8 ", 8),
+            (True, None),
+            (None, None),
+            ("seven", None),
+            ("", None),
+            ("nan", None),
+            ("inf", None),
+            ("9" * 400, None),
+            (10**400, None),
+            ([7], None),
+        ],
+    )
+    def test_what_is_a_number(self, value: object, grade: float | None) -> None:
+        found = grade_of(value)
+        assert (found, type(found)) == (grade, type(grade))
+
+    @pytest.mark.parametrize(
+        ("rule", "grades"),
+        [
+            ({"type": "integer", "minimum": 1, "maximum": 5}, (1, 5)),
+            ({"minimum": 0}, (0, 10)),
+            ({"maximum": 100}, (1, 100)),
+            ({"enum": [3, 1, 2]}, (1, 3)),
+            ({"enum": ["1", "4", "none"]}, (1, 4)),
+            ({"enum": ["good", "bad"]}, (1, 10)),
+            ({"minimum": "low"}, (1, 10)),
+            ({"type": "integer"}, (1, 10)),
+            (True, (1, 10)),
+        ],
+    )
+    def test_the_range_that_a_schema_allows(
+        self, rule: object, grades: tuple[float, float]
+    ) -> None:
+        assert grades_of_schema({"properties": {"verdict": rule}}, "verdict") == grades
+        assert grades_of_schema({}, "verdict") == (1, 10)
+
+    def test_a_rule_with_a_range_finds_no_label(self) -> None:
+        rule = VerdictRule((r"\[\[(.*?)\]\]",), grades=(1, 10))
+        assert rule.read("[[A>B]]") == Verdict(None, NO_LABEL)
+        assert rule.read("[[A>B]] [[9]]") == Verdict(9)
+
+
 class TestOutcome:
     @pytest.mark.parametrize(
         ("label", "first_game", "second_game", "by_far"),
@@ -173,6 +225,20 @@ class TestFill:
         filled = fill("{ANSWER_B}<{QUESTION}>{answer_1}", values)
         assert filled == f"{second}<{question}>{first}"
 
+    @pytest.mark.parametrize(
+        ("template", "filled"),
+        [
+            ('{{"verdict": "{QUESTION}"}}', '{"verdict": "Why?"}'),
+            ("{{QUESTION}}", "{QUESTION}"),
+            ("{{{QUESTION}}}", "{Why?}"),
+            ("{{{{}}}}", "{{}}"),
+            ("{{ and }}", "{ and }"),
+        ],
+    )
+    def test_a_doubled_brace_is_a_single_one(self, template: str, filled: str) -> None:
+        """As str.format has it, which filled in the templates of both generations."""
+        assert fill(template, {"QUESTION": "Why?"}) == filled == template.format(QUESTION="Why?")
+
     def test_other_braces_of_the_template_are_left_alone(self) -> None:
         template = 'Reply as {"verdict": "A>B"}, {this} or {}. {QUESTION}'
         assert fill(template, {"QUESTION": "Why?"}) == (
@@ -205,6 +271,23 @@ class TestPairValues:
         values = pair_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
         for name, turns in [("QUESTION", "q1 q2"), ("ANSWER_A", "a1 a2"), ("ANSWER_B", "b1 b2")]:
             assert [word for word in values[name].split() if word in turns.split()] == turns.split()
+
+
+class TestSingleValues:
+    def test_the_answer_alone(self) -> None:
+        assert single_values(["Why?"], ["So."], None) == {
+            "question_1": "Why?",
+            "answer_1": "So.",
+            "QUESTION": "Why?",
+            "question": "Why?",
+            "answer": "So.",
+            "ANSWER_A": "So.",
+        }
+
+    def test_the_turns_of_a_baseline_are_numbered_first(self) -> None:
+        values = single_values(["Why?"], ["So."], ["Thus."], [["Ref."], ["Other."]])
+        template = "{answer_1} {answer_2} {baseline} {answer} {ref_answer_1} {ref_answer_2}"
+        assert fill(template, values) == "Thus. So. Thus. So. Ref. Other."
 
 
 def problem(template: list[str], turns: int) -> str | None:
