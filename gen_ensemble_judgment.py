@@ -20,8 +20,15 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import records
-from records import Bench, IdLine
+from jsonl import IdLine, decode_lines, dump_line, lock_file, unlock_file, write_lines
+from records import (
+    Bench,
+    Question,
+    model_names,
+    new_judgment,
+    read_judgments,
+    read_questions,
+)
 from settings import InputError, read_judge_config, script
 from verdict import LABELS, normal_label
 
@@ -98,7 +105,7 @@ def read_labels(ensemble: Ensemble, model: str) -> list[dict[Key, Labels]]:
     read = []
     for judge in ensemble.judges:
         path = ensemble.bench.judgment_file(judge, model)
-        read.append(records.read_judgments(path, model, judge))
+        read.append(read_judgments(path, model, judge))
         for other in {judgment.judge for judgment in read[-1]} - {judge}:
             raise InputError(f"{path}: holds judgments of another judge, '{other}', not '{judge}'")
     named = {j.baseline for judgments in read for j in judgments if j.baseline}
@@ -115,22 +122,17 @@ def read_labels(ensemble: Ensemble, model: str) -> list[dict[Key, Labels]]:
 
 
 def ensemble_record(
-    ensemble: Ensemble, key: Key, labels: Sequence[Labels], categories: Mapping[str, str]
+    ensemble: Ensemble, key: Key, labels: Sequence[Labels], questions: Mapping[str, Question]
 ) -> Record:
     """Return a judgment of the ensemble as it stands in the file, in its question's generation.
 
-    labels: of each judge for each game. categories: of the questions of generation 2, by `uid`.
+    labels: of each judge for each game. questions: of the bench, by id.
     """
-    question, baseline, model = key
-    start = {"question_id": question}
-    if question in categories:
-        start = {"uid": question, "category": categories[question]}
+    question_id, baseline, model = key
+    question = questions.get(question_id) or Question(question_id, "", "", ())
     games = [dict(zip(ensemble.judges, game, strict=True)) for game in zip_longest(*labels)]
     return {
-        **start,
-        "model": model,
-        "judge": ensemble.name,
-        **({"baseline": baseline} if baseline else {}),
+        **new_judgment(question, model, ensemble.name, baseline),
         "games": [
             {"score": ensemble_label(scores.values(), ensemble.rule), "scores": scores}
             for scores in games
@@ -138,18 +140,6 @@ def ensemble_record(
         "judges": list(ensemble.judges),
         "rule": ensemble.rule,
     }
-
-
-class _QuestionLine(IdLine):
-    category: str | None = None
-
-
-def new_categories(bench: Bench) -> dict[str, str]:
-    """Return the category of each question of generation 2, by its `uid`."""
-    if not bench.questions.exists():
-        return {}
-    lines = records.decode_lines(bench.questions, _QuestionLine, "a question")
-    return {line.id: line.category or "" for _, _, line in lines if line.question_id is None}
 
 
 def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
@@ -160,7 +150,8 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
     from battles import judged_models
 
     models = {judge: judged_models(ensemble.bench, judge) for judge in ensemble.judges}
-    categories = new_categories(ensemble.bench)
+    there = read_questions(ensemble.bench) if ensemble.bench.questions.exists() else []
+    questions = {question.id: question for question in there}
     made: dict[str, list[Record]] = {}
     left_out = []
     for model in sorted(set().union(*models.values())):
@@ -174,7 +165,7 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
             left_out.append(f"{model}: left out, no question judged by all")
             continue
         made[model] = [
-            ensemble_record(ensemble, key, [of_judge[key] for of_judge in labels], categories)
+            ensemble_record(ensemble, key, [of_judge[key] for of_judge in labels], questions)
             for key in sorted(shared)
         ]
         missing = {question for question, *_ in set().union(*labels) - shared}
@@ -193,7 +184,7 @@ class _MakerLine(IdLine):
 
 def made_by(path: Path) -> set[tuple[str | None, str | None]]:
     """Return the judges whose judgments a file holds, each with its rule, None if it has none."""
-    lines = records.decode_lines(path, _MakerLine, "a judgment")
+    lines = decode_lines(path, _MakerLine, "a judgment")
     return {(line.judge, line.rule) for _, _, line in lines}
 
 
@@ -203,7 +194,7 @@ def find_judges(bench: Bench, name: str) -> list[str]:
     Those are the first below model_judgment/, or further below where the records say so.
     """
     folder, judges = bench.folder / "model_judgment", set()
-    for file in records.model_names(folder):
+    for file in model_names(folder):
         first, slash, _ = file.partition("/")
         for judge, rule in made_by(folder / f"{file}.jsonl") if slash else ():
             if rule is None:
@@ -218,9 +209,9 @@ def write(ensemble: Ensemble, made: Mapping[str, list[Record]], overwrite: bool)
     replaced only to `overwrite`, and never removed.
     """
     folder = ensemble.bench.judgments(ensemble.name)
-    lock = records.lock_file(folder)
+    lock = lock_file(folder)
     try:
-        there = records.model_names(folder)
+        there = model_names(folder)
         for model in there:
             path = folder / f"{model}.jsonl"
             ours = all(judge == ensemble.name and rule for judge, rule in made_by(path))
@@ -229,13 +220,13 @@ def write(ensemble: Ensemble, made: Mapping[str, list[Record]], overwrite: bool)
                 raise InputError(f"{path}: not by this script; choose another --name, or {way}")
         for model, lines in made.items():
             path = ensemble.bench.judgment_file(ensemble.name, model)
-            records.write_lines(path, map(records.dump_line, lines))
+            write_lines(path, map(dump_line, lines))
         stale = [model for model in there if model not in made]
         for model in stale:
             (folder / f"{model}.jsonl").unlink()
         return stale
     finally:
-        records.unlock_file(lock)
+        unlock_file(lock)
 
 
 def report(ensemble: Ensemble, made: Mapping[str, list[Record]]) -> Iterator[str]:

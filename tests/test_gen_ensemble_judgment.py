@@ -18,7 +18,7 @@ from test_leaderboard import add_judgments, judgment
 
 import gen_ensemble_judgment
 from gen_ensemble_judgment import ensemble_label
-from records import lock_file, unlock_file
+from jsonl import lock_file, unlock_file
 from verdict import LABELS
 
 SCRIPT = "gen_ensemble_judgment.py"
