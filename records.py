@@ -146,7 +146,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     judge: str
     baseline: str | None
     labels: tuple[str | None, ...]
-    settings: frozenset[bytes] = frozenset()
+    settings: tuple[bytes, ...] = ()
 
 
 class _Text(msgspec.Struct):
@@ -369,15 +369,17 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     """
 
     def build(line: JudgmentLine) -> Judgment:
-        labels = tuple(game.score if game is not None else None for game in line.games)
-        made = (bytes(game.settings or line.settings) for game in line.games if game is not None)
+        games = [game for game in line.games if game is not None]
+        told = [bytes(game.settings) for game in games if game.settings]
+        if line.settings and len(told) < len(games):
+            told.append(bytes(line.settings))
         return Judgment(
             question_id=line.id,
             model=line.model or model,
             judge=line.judge or judge,
             baseline=line.baseline,
-            labels=labels,
-            settings=frozenset(made) - {b"", b"null"},
+            labels=tuple(game.score if game is not None else None for game in line.games),
+            settings=tuple(told),
         )
 
     return _read_by_id(
