@@ -26,6 +26,7 @@ from records import (
     Judgment,
     Style,
     decode_lines,
+    differing_setting,
     known_benches,
     model_names,
     read_judgments,
@@ -185,11 +186,11 @@ def _some(names: Iterable[str], most: int = 3) -> str:
 
 def _difference(first: Mapping[str, object], other: Mapping[str, object]) -> str | None:
     """Return a setting that two records tell differently, None if there is none."""
-    for key in first.keys() & other.keys():
-        if first[key] != other[key]:
-            a, b = (one_line(json.dumps(made[key]), 60) for made in (first, other))
-            return f"{key}: {a} and {b}"
-    return None
+    key = differing_setting(first, other)
+    if key is None:
+        return None
+    a, b = (one_line(json.dumps(made.get(key)), 60) for made in (first, other))
+    return f"{key}: {a} and {b}"
 
 
 @dataclass

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from settings import InputError, OutputError, warn
+from settings import OPTIONAL_SETTINGS, InputError, OutputError, warn
 
 Line = TypeVar("Line", bound=msgspec.Struct)
 Record = TypeVar("Record")
@@ -278,6 +278,18 @@ def record_id(record: Mapping[str, Any]) -> str:
     """Return the question id of a whole record of either generation."""
     first = record.get("question_id")
     return str(first if first is not None else record["uid"])
+
+
+def differing_setting(made: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Return a setting that two records tell differently, None if there is none.
+
+    Only what both tell is compared; of OPTIONAL_SETTINGS, one that is not told is null.
+    """
+    both = [key for key in other if key in made]
+    for key in (*both, *OPTIONAL_SETTINGS):
+        if made.get(key) != other.get(key):
+            return key
+    return None
 
 
 def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
