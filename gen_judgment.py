@@ -97,8 +97,8 @@ class Judge:
 
     @property
     def max_tokens(self) -> int:
-        """The judge config's, else the entry's, else 4096."""
-        return max_tokens_of(self.config.max_tokens, self.model.max_tokens)
+        """The entry's max_completion_tokens, else the judge config's, the entry's, 4096."""
+        return max_tokens_of(self.model, self.config.max_tokens, self.model.max_tokens)
 
     @functools.cached_property
     def settings(self) -> dict[str, Any]:
@@ -112,6 +112,7 @@ class Judge:
             "regex": list(self.config.patterns),
             "prompt_hash": prompt_hash(self.config.system_prompt, self.config.prompt_template),
             "extra_body": dict(self.model.extra_body),
+            **self.model.optional_settings(),
         }
 
     def messages(self, values: Mapping[str, str]) -> list[Message]:
@@ -403,9 +404,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, config.judge_model)
-    check_model(model, key=not args.dry_run)
     budget = check_prices([model], args.max_cost)
     judge = Judge(model, config, budget, args.retry_invalid, stale_flag(args))
+    check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
     _check_config(config, questions)
     names = models_to_judge(args.model or config.model_list, bench, config.baseline_model)
