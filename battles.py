@@ -34,7 +34,7 @@ from records import (
     read_questions,
     read_styles,
 )
-from settings import InputError, nearest, one_line
+from settings import OPTIONAL_SETTINGS, InputError, nearest, one_line
 from verdict import Winner, normal_label, outcome
 
 FEATURES: dict[str, tuple[str, ...]] = {
@@ -150,7 +150,9 @@ class _Told:
         for settings in judgment.settings:
             if settings not in self.seen:
                 self.seen.add(settings)
-                for key, value in _as_object(settings).items():
+                told = _as_object(settings)
+                known = dict.fromkeys(OPTIONAL_SETTINGS) | told if told else {}
+                for key, value in known.items():
                     first, where = self.values.setdefault(key, (value, path))
                     if value != first:
                         raise InputError(

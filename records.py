@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from jsonl import IdLine, Line, Record, decode, decode_at_once, decode_lines, newest
-from settings import InputError
+from settings import OPTIONAL_SETTINGS, InputError
 
 LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
 
@@ -251,6 +251,18 @@ def record_id(record: Mapping[str, Any]) -> str:
     """Return the question id of a whole record of either generation."""
     first = record.get("question_id")
     return str(first if first is not None else record["uid"])
+
+
+def differing_setting(made: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Return a setting that two records tell differently, None if there is none.
+
+    Only what both tell is compared; of OPTIONAL_SETTINGS, one that is not told is null.
+    """
+    both = [key for key in other if key in made]
+    for key in (*both, *OPTIONAL_SETTINGS):
+        if made.get(key) != other.get(key):
+            return key
+    return None
 
 
 def _read_by_id(
