@@ -85,7 +85,7 @@ class AnswerWork:
         self.tally = Tally(model.name, model.price)
         self.meter = Meter(self.tally, budget)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
-        self.max_tokens = max_tokens_of(model.max_tokens, config.max_tokens)
+        self.max_tokens = answer_limit(model, config)
         self._records: dict[str, dict[str, Any]] = {}
         self._count_tokens = _token_counter(model) if model.tokenizer else None
 
@@ -217,6 +217,7 @@ class AnswerWork:
             "max_tokens": self.max_tokens,
             "system_prompt": self.model.system_prompt,
             "extra_body": dict(self.model.extra_body),
+            **self.model.optional_settings(),
         }
 
     def _count(self, reply: Reply) -> None:
@@ -225,6 +226,11 @@ class AnswerWork:
         self.tally.remarks["empty answers"] += not turn["content"].strip()
         self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
         self.tally.done += self._has(reply.question, reply.choice)
+
+
+def answer_limit(model: ModelConfig, config: AnswerConfig) -> int:
+    """Return the most tokens of an answer: the entry's limit, the setting file's, or 4096."""
+    return max_tokens_of(model, model.max_tokens, config.max_tokens)
 
 
 def _token_counter(model: ModelConfig) -> Callable[[str], int]:
@@ -299,7 +305,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     budget = check_prices(models, args.max_cost)
     works = []
     for model in models:
-        check_model(model, key=not args.dry_run)
+        check_model(model, answer_limit(model, config), key=not args.dry_run)
         model = replace(model, parallel=args.parallel or model.parallel)
         works.append(AnswerWork(model, config, bench, questions, budget, stale_flag(args)))
     return execute(

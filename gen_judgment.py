@@ -253,9 +253,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check_config(config)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, config.judge_model)
-    check_model(model, key=not args.dry_run)
     budget = check_prices([model], args.max_cost)
     judge = Judge(model, config)
+    check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
     finder = CaseFinder(judge, bench, questions)
     finder.check()

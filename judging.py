@@ -62,8 +62,8 @@ class Judge:
 
     @property
     def max_tokens(self) -> int:
-        """The judge config's, else the entry's, else 4096."""
-        return max_tokens_of(self.config.max_tokens, self.model.max_tokens)
+        """The entry's max_completion_tokens, else the judge config's, the entry's, 4096."""
+        return max_tokens_of(self.model, self.config.max_tokens, self.model.max_tokens)
 
     @property
     def games(self) -> range:
@@ -89,6 +89,7 @@ class Judge:
             "regex": list(config.patterns),
             "prompt_hash": prompt_hash(rules.system_prompt, rules.prompt_template),
             "extra_body": dict(self.model.extra_body),
+            **self.model.optional_settings(),
         }
         if not config.pairwise:
             settings["pairwise"] = False

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from jsonl import IdLine, Line, Record, decode, decode_at_once, decode_lines, newest
-from settings import InputError
+from settings import OPTIONAL_SETTINGS, InputError
 
 LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
 
@@ -153,7 +153,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     judge: str
     baseline: str | None
     labels: tuple[str | None, ...]
-    settings: frozenset[bytes] = frozenset()
+    settings: tuple[bytes, ...] = ()
 
 
 class _Text(msgspec.Struct):
@@ -259,6 +259,18 @@ def record_id(record: Mapping[str, Any]) -> str:
     """Return the question id of a whole record of either generation."""
     first = record.get("question_id")
     return str(first if first is not None else record["uid"])
+
+
+def differing_setting(made: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Return a setting that two records tell differently, None if there is none.
+
+    Only what both tell is compared; of OPTIONAL_SETTINGS, one that is not told is null.
+    """
+    both = [key for key in other if key in made]
+    for key in (*both, *OPTIONAL_SETTINGS):
+        if made.get(key) != other.get(key):
+            return key
+    return None
 
 
 def _read_by_id(
@@ -378,15 +390,17 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     """
 
     def build(line: JudgmentLine) -> Judgment:
-        labels = tuple(game.score if game is not None else None for game in line.games)
-        made = (bytes(game.settings or line.settings) for game in line.games if game is not None)
+        games = [game for game in line.games if game is not None]
+        told = [bytes(game.settings) for game in games if game.settings]
+        if line.settings and len(told) < len(games):
+            told.append(bytes(line.settings))
         return Judgment(
             question_id=line.id,
             model=line.model or model,
             judge=line.judge or judge,
             baseline=line.baseline,
-            labels=labels,
-            settings=frozenset(made) - {b"", b"null"},
+            labels=tuple(game.score if game is not None else None for game in line.games),
+            settings=tuple(told),
         )
 
     return _read_by_id(

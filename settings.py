@@ -130,7 +130,7 @@ OUR_CONFIG = Path(__file__).resolve().parent / "config"
 OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
 V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
 
-# Keys of users' files that have no meaning here: they are passed over without a warning.
+# Keys of users' files that are passed over without a warning where they have no meaning.
 COMMENT_KEYS = (
     "name",
     "question_file",
@@ -494,6 +494,11 @@ def _check_pattern(text: str, where: str) -> None:
         raise InputError(f"{where}: regex_pattern: expected one group, the label; got {groups}")
 
 
+# Settings of a model that records tell only where they are set.
+MODEL_OPTIONS = ("model_id", "reasoning_effort", "budget_tokens")
+OPTIONAL_SETTINGS = (*MODEL_OPTIONS, "pairwise", "ref_model", "response_format")
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A server that answers chat requests; None leaves the address or the key to the API type."""
@@ -509,6 +514,7 @@ class ModelConfig:
     """One entry of `api_config.yaml`: a model, where it answers, and how it is asked.
 
     `extra_body` keeps its `${VAR}`s, since records tell it; they are filled in when it is sent.
+    `response_format` is in no entry: a single request may have one.
     """
 
     name: str
@@ -521,6 +527,13 @@ class ModelConfig:
     tokenizer: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    reasoning_effort: str | None = None
+    budget_tokens: int | None = None
+    model_id: str | None = None
+    project_id: str | None = None
+    regions: str | None = None
+    local_engine: bool = False
     model_path: str | None = None
     context: int = 4096
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -530,6 +543,12 @@ class ModelConfig:
     timeout: float = 600.0
     max_retries: int = 8
     retry_wait: float = 1.0
+    response_format: Mapping[str, Any] | None = None
+
+    def optional_settings(self) -> dict[str, Any]:
+        """Return those of MODEL_OPTIONS that the entry sets."""
+        values = {name: getattr(self, name) for name in MODEL_OPTIONS}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def read_model_config(path: Path, name: str) -> ModelConfig:
@@ -556,6 +575,13 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         tokenizer=section.take("tokenizer", TEXT, None),
         temperature=section.take("temperature", NUMBER, None),
         max_tokens=section.take("max_tokens", COUNT, None),
+        max_completion_tokens=section.take("max_completion_tokens", COUNT, None),
+        reasoning_effort=section.take("reasoning_effort", TEXT, None),
+        budget_tokens=section.take("budget_tokens", COUNT, None),
+        model_id=section.take("model_id", TEXT, None),
+        project_id=section.take("project_id", TEXT, None),
+        regions=section.take("regions", TEXT, None),
+        local_engine=section.take("local_engine", BOOL, False),
         model_path=section.take("model_path", TEXT, None),
         context=section.take("context", COUNT, 4096),
         extra_body=section.take("extra_body", MAPPING, {}, literal=True),
@@ -568,6 +594,20 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     )
     section.warn_unknown()
     return config
+
+
+def place_of(model: ModelConfig) -> str:
+    """Return where the entry of a model stands, with its line if the file is there to tell it."""
+    import yaml
+
+    path = model.where.removesuffix(f": {model.name}")
+    try:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return model.where
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    keys = [key for key, _ in pairs if key.value == model.name]
+    return f"{path}:{keys[-1].start_mark.line + 1}: {model.name}" if keys else model.where
 
 
 def _price(section: Section) -> tuple[float, float] | None:
