@@ -174,6 +174,12 @@ class TestWrongFiles:
             ({"prompt_template": {"a": "b"}}, "prompt_template: expected a text or a list"),
             ({"judge_model": None}, "key 'judge_model' is missing"),
             ({"ref_model": 4}, "ref_model: expected a text or a list of texts"),
+            ({"baseline_model": {"a": "b"}}, "baseline_model: expected a text or a list of texts"),
+            ({"categories": ["code"]}, "categories: expected a mapping"),
+            ({"categories": {"code": "b1"}}, "categories: code: expected a mapping"),
+            ({"categories": {"code": {"baseline_model": 4}}}, "categories: code: baseline_model"),
+            ({"response_format": {"type": "json_object"}}, "response_format: expected a text"),
+            ({"verdict_field": 1}, "verdict_field: expected a text"),
         ],
     )
     def test_those_of_the_judge(self, house: Workspace, fields: dict[str, Any], words: str) -> None:
@@ -686,7 +692,7 @@ class TestKnownFiles:
         ]
         assert capsys.readouterr().err == ""
 
-    @pytest.mark.parametrize("folder", [".", "demo"])
+    @pytest.mark.parametrize("folder", [".", "demo", "v2.0"])
     def test_those_that_are_shipped_are_right(
         self,
         folder: str,
@@ -701,12 +707,18 @@ class TestKnownFiles:
         servers = own if own.exists() else config / "api_config.yaml"
         known = list(yaml.safe_load(servers.read_text(encoding="utf-8")))
         answers = read_answer_config(config / folder / "gen_answer_config.yaml")
-        judge = read_judge_config(config / folder / "judge_config.yaml")
         for name in known:
             read_model_config(servers, name)
-        named = {*answers.model_list, *judge.model_list, judge.judge_model, *judge.rules.baselines}
-        assert named <= set(known)
-        assert answers.bench_name == judge.bench_name
+        assert {*answers.model_list} <= set(known)
+        others = {"api_config.yaml", "gen_answer_config.yaml"}
+        for path in (config / folder).glob("*.yaml"):
+            if path.name in others:
+                continue
+            judge = read_judge_config(path)
+            rules = judge.categories.values() if judge.categories else [judge.rules]
+            baselines = {name for rule in rules for name in rule.baselines}
+            assert {*judge.model_list, judge.judge_model, *baselines} <= set(known)
+            assert answers.bench_name == judge.bench_name
         assert capsys.readouterr().err == ""
 
     def test_those_of_v2_tell_the_published_baselines(
