@@ -249,6 +249,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_judge_config(args.setting_file)
     config = replace(config, judge_model=args.judge_model or config.judge_model)
     if args.baseline:
+        if not config.baseline:
+            raise InputError(f"{config.path}: --baseline needs baseline: true, to show its answers")
         config = config.with_baselines(args.baseline)
     _check_config(config)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)

@@ -401,6 +401,14 @@ class TestGrades:
         run_main(SCRIPT, "--retry-invalid")
         assert (api.call_count, list(judged(bench).values())) == (3, [[6], [5]])
 
+    def test_a_baseline_that_would_not_be_shown_gets_one_line(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        set_up(bench, api, **GRADED)
+        done = run_main(SCRIPT, "--baseline", "base", check=2)
+        one_line(done, "judge_config.yaml: --baseline needs baseline: true")
+        assert api.call_count == 0
+
     def test_a_template_must_show_the_answer(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
