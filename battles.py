@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import shlex
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from records import (
     BattleLine,
     Bench,
     Judgment,
+    Question,
     Style,
     decode_lines,
     known_benches,
@@ -138,58 +140,41 @@ class _Index(dict[Key, int]):
 
 
 @dataclass
-class _Mixture:
-    """What the judgments hold that nobody asked for, and the files it is in."""
+class _Told:
+    """What judgments tell of how they were made: each setting, and the first file that tells it."""
 
-    foreign: dict[str, dict[Path, int]] = field(default_factory=dict)
-    settings: dict[tuple[str, str], dict[bytes, Path]] = field(default_factory=dict)
+    seen: set[bytes] = field(default_factory=set)
+    values: dict[str, tuple[object, Path]] = field(default_factory=dict)
 
-    def add(self, what: str, path: Path) -> None:
-        """Count a judgment of another judge or against another baseline."""
-        files = self.foreign.setdefault(what, {})
-        files[path] = files.get(path, 0) + 1
-
-    def add_settings(self, judge: str, category: str, judgment: Judgment, path: Path) -> None:
-        """Note how the judge was asked; each category may have a prompt of its own."""
-        for made in judgment.settings:
-            self.settings.setdefault((judge, category), {}).setdefault(made, path)
-
-    def check(self, mixed: str) -> None:
-        """Raise InputError that names the files, unless the flag says what to do with them."""
-        for what, files in self.foreign.items() if mixed == "refuse" else ():
-            raise InputError(
-                f"{_some(map(str, files))}: {sum(files.values()):,} judgments {what}, which nobody "
-                "asked for; name it, or --mixed leave-out leaves them out, --mixed count counts "
-                "them too"
-            )
-        if mixed == "count":
-            return
-        for (judge, _), made in self.settings.items():
-            (first, path), *others = made.items()
-            for other, where in others:
-                difference = _difference(json.loads(first), json.loads(other))
-                if difference:
-                    raise InputError(
-                        f"judge {judge} was asked in different ways: {path} and {where} disagree "
-                        f"in {difference}; gen_judgment.py --stale redo makes them alike, "
-                        "--mixed count counts them all the same"
-                    )
+    def check(self, judgment: Judgment, path: Path) -> None:
+        """Raise InputError that names the files if a setting is not what it was before."""
+        for settings in judgment.settings:
+            if settings not in self.seen:
+                self.seen.add(settings)
+                for key, value in _as_object(settings).items():
+                    first, where = self.values.setdefault(key, (value, path))
+                    if value != first:
+                        raise InputError(
+                            _disagreement(judgment.judge, key, (first, value), (where, path))
+                        )
 
 
-def _some(names: Iterable[str], most: int = 3) -> str:
-    """Return the first few names, and how many there are beside them."""
-    few = list(names)
-    more = f" and {len(few) - most} more files" if len(few) > most else ""
-    return ", ".join(few[:most]) + more
+def _as_object(text: bytes) -> dict[str, object]:
+    """Return the object that a JSON text holds, an empty one if it holds none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _difference(first: Mapping[str, object], other: Mapping[str, object]) -> str | None:
-    """Return a setting that two records tell differently, None if there is none."""
-    for key in first.keys() & other.keys():
-        if first[key] != other[key]:
-            a, b = (one_line(json.dumps(made[key]), 60) for made in (first, other))
-            return f"{key}: {a} and {b}"
-    return None
+def _disagreement(judge: str, key: str, values: Sequence[object], paths: Sequence[Path]) -> str:
+    files = " and ".join(dict.fromkeys(map(str, paths)))
+    first, other = (one_line(json.dumps(value), 60) for value in values)
+    return (
+        f"{files}: judge {judge} was asked in different ways ({key}: {first} and {other}); "
+        "gen_judgment.py --stale redo makes them alike, --mixed count counts all"
+    )
 
 
 @dataclass
@@ -241,6 +226,9 @@ class _Columns:
 
 # From judgments
 
+# Why a judgment is not what was asked for, and the judge or baseline that it names.
+_Why = tuple[str, str]
+
 
 def read_battles(selection: Selection) -> Battles:
     """Return the battles of the judges' files, all judges pooled.
@@ -249,10 +237,12 @@ def read_battles(selection: Selection) -> Battles:
     counted. Raises InputError for an unknown judge or category, for a mix that the selection does
     not ask for, and when no battle is left.
     """
-    columns, mixture = _Columns(), _Mixture()
-    wanted = _wanted_questions(selection)
-    categories = _categories(selection.bench)
+    columns, questions = _Columns(), _questions(selection)
+    categories = {question.id: question.category for question in questions}
+    wanted = _wanted_questions(selection, questions)
     judged: set[str] = set()
+    foreign: dict[_Why, Counter[Path]] = {}
+    told: defaultdict[tuple[str, str], _Told] = defaultdict(_Told)
     for judge in selection.judges:
         for model in judged_models(selection.bench, judge):
             judged.add(model)
@@ -260,48 +250,68 @@ def read_battles(selection: Selection) -> Battles:
             for judgment in read_judgments(path, model, judge):
                 if wanted is not None and judgment.question_id not in wanted:
                     continue
-                columns.baselines.update(filter(None, [judgment.baseline]))
-                foreign = _foreign(judgment, judge, selection)
-                if foreign:
-                    columns.left_out[f"judgments {foreign}"] += 1
-                    mixture.add(foreign, path)
+                if judgment.baseline:
+                    columns.baselines.add(judgment.baseline)
+                why = _foreign(judgment, selection)
+                if why:
+                    columns.left_out["judgments {}, {}".format(*why)] += 1
+                    foreign.setdefault(why, Counter())[path] += 1
                     continue
-                mixture.add_settings(
-                    judge, categories.get(judgment.question_id, ""), judgment, path
-                )
+                if selection.mixed != "count":
+                    asked = (judgment.judge, categories.get(judgment.question_id, ""))
+                    told[asked].check(judgment, path)
                 _add(columns, judgment, selection)
     _check_baselines(columns, selection)
     if not columns.a:
         raise InputError(_nothing_left(columns, selection))
-    mixture.check(selection.mixed)
+    if selection.mixed == "refuse":
+        _check_foreign(foreign, selection)
     if selection.baselines[0] not in columns.models:
         folder, anchor = selection.bench.folder, selection.baselines[0]
         raise InputError(f"{folder}: no judgment against '{anchor}', which scores 50; name another")
     reasons = _reasons(columns, selection, judged)
     really_judged, _ = _coverage(columns)
     if selection.missing == "loss":
-        _add_missing(columns, wanted, selection)
-    battles = _battles(columns, selection, reasons, wanted)
+        _add_missing(columns, wanted or {question.id for question in questions}, selection)
+    battles = _battles(columns, selection, reasons, _number_of_questions(questions, wanted))
     on_board = {m: n for m, n in really_judged.items() if m in battles.models}
     return replace(battles, counts=replace(battles.counts, judged=on_board))
 
 
-def _foreign(judgment: Judgment, judge: str, selection: Selection) -> str | None:
-    """Return why a judgment in the folder of a judge is not what was asked for, None if it is."""
+def _foreign(judgment: Judgment, selection: Selection) -> _Why | None:
+    """Return why a judgment is not what was asked for, None if it is."""
     if selection.mixed == "count":
         return None
-    if judgment.judge not in (judge, *selection.judges):
-        return f"by another judge, {judgment.judge}"
+    if judgment.judge not in selection.judges:
+        return "by another judge", judgment.judge
     if judgment.baseline and judgment.baseline not in selection.baselines:
-        return f"against another baseline, {judgment.baseline}"
+        return "against another baseline", judgment.baseline
     return None
 
 
-def _categories(bench: Bench) -> dict[str, str]:
-    """Return the category of each question, of those that are known."""
-    if not bench.questions.exists():
-        return {}
-    return {question.id: question.category for question in read_questions(bench)}
+def _check_foreign(foreign: Mapping[_Why, Counter[Path]], selection: Selection) -> None:
+    """Raise InputError that names the files with judgments that nobody asked for."""
+    if not foreign:
+        return
+    (why, name), files = next(iter(foreign.items()))
+    paths = ", ".join(map(str, list(files)[:3]))
+    more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
+    accept = ""
+    if why == "against another baseline":
+        flags = shlex.join(f"--baseline={model}" for model in (*selection.baselines, name))
+        accept = f"{flags} accepts them, "
+    raise InputError(
+        f"{paths}{more}: {files.total():,} judgments {why}, {name}; {accept}"
+        "--mixed leave-out leaves them out, --mixed count counts them"
+    )
+
+
+def _questions(selection: Selection) -> list[Question]:
+    """Return the questions of the bench; none where there is no file and nothing needs it."""
+    needed = selection.categories or selection.missing == "loss"
+    if not needed and not selection.bench.questions.exists():
+        return []
+    return read_questions(selection.bench)
 
 
 def _check_baselines(columns: _Columns, selection: Selection) -> None:
@@ -329,11 +339,10 @@ def judged_models(bench: Bench, judge: str) -> list[str]:
     return names
 
 
-def _wanted_questions(selection: Selection) -> set[str] | None:
+def _wanted_questions(selection: Selection, questions: Sequence[Question]) -> set[str] | None:
     """Return the ids of the questions of the chosen categories or clusters; None is all."""
     if not selection.categories:
         return None
-    questions = read_questions(selection.bench)
     known = {name for q in questions for name in (q.category, q.cluster) if name}
     for name in selection.categories:
         if name not in known:
@@ -400,13 +409,14 @@ def _reasons(columns: _Columns, selection: Selection, judged: Iterable[str]) -> 
     return reasons | {model: "no game with a verdict" for model in columns.models}
 
 
-def _add_missing(columns: _Columns, wanted: set[str] | None, selection: Selection) -> None:
-    """Add a plain loss a game for each question of the bench that a model has no judgment on."""
-    ids = wanted if wanted is not None else {q.id for q in read_questions(selection.bench)}
+def _add_missing(columns: _Columns, ids: Iterable[str], selection: Selection) -> None:
+    """Add a plain loss a game for each of the questions that a model has no judgment on."""
     anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
     loss = _Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
     have = set(zip(columns.b, columns.question, strict=True))
-    for model in set(columns.models) - columns.baselines - set(selection.baselines):
+    names = list(columns.models)
+    baselines = {names[i] for i in set(columns.a)} | set(selection.baselines)
+    for model in sorted(set(names) - baselines):
         for question in sorted(ids):
             if (columns.models[model], columns.questions[question]) not in have:
                 columns.add(anchor, model, question, loss)
@@ -417,7 +427,7 @@ def _battles(
     columns: _Columns,
     selection: Selection,
     reasons: Mapping[str, str],
-    wanted: set[str] | None,
+    number_of_questions: int | None,
 ) -> Battles:
     """Return the cells with battles; their indices are in the order of the sorted names."""
     counts = columns.counts()
@@ -445,7 +455,7 @@ def _battles(
             left_out=dict(columns.left_out),
             models_left_out={m: why for m, why in reasons.items() if m not in models},
             judged={m: n for m, n in judged.items() if m in models},
-            questions=_number_of_questions(selection, wanted),
+            questions=number_of_questions,
             same_questions=same,
         ),
     )
@@ -476,10 +486,8 @@ def _coverage(columns: _Columns) -> tuple[dict[str, int], bool]:
     return {model: number for model, number in numbers if number}, same
 
 
-def _number_of_questions(selection: Selection, wanted: set[str] | None) -> int | None:
-    if wanted is not None:
-        return len(wanted)
-    return len(read_questions(selection.bench)) if selection.bench.questions.exists() else None
+def _number_of_questions(questions: Sequence[Question], wanted: set[str] | None) -> int | None:
+    return len(questions if wanted is None else wanted) or None
 
 
 # Style
@@ -602,8 +610,9 @@ def load_battles(path: Path, selection: Selection) -> Battles:
         row = _WINNERS.index(line.winner) if line.winner in _WINNERS else 1
         cell = found.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
         cell[row] += 1
-    _check_questions(path, {question for question, _, _ in found}, selection.bench)
-    columns, wanted = _Columns(), _wanted_questions(selection)
+    columns, questions = _Columns(), _questions(selection)
+    _check_questions(path, {question for question, _, _ in found}, questions, selection.bench)
+    wanted = _wanted_questions(selection, questions)
     for (question, a, b), counts in found.items():
         if wanted is not None and question not in wanted:
             continue
@@ -614,15 +623,17 @@ def load_battles(path: Path, selection: Selection) -> Battles:
         raise InputError(
             f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
         )
-    return replace(_battles(columns, selection, {}, wanted), outcomes=None)
+    battles = _battles(columns, selection, {}, _number_of_questions(questions, wanted))
+    return replace(battles, outcomes=None)
 
 
-def _check_questions(path: Path, ids: set[str], bench: Bench) -> None:
+def _check_questions(
+    path: Path, ids: set[str], questions: Sequence[Question], bench: Bench
+) -> None:
     if not ids:
         raise InputError(f"{path}: holds no battle")
-    if bench.questions.exists():
-        foreign = ids - {question.id for question in read_questions(bench)}
-        if foreign:
-            raise InputError(
-                f"{path}: battles of another bench: {bench.name} has no question {min(foreign)}"
-            )
+    foreign = ids - {question.id for question in questions}
+    if questions and foreign:
+        raise InputError(
+            f"{path}: battles of another bench: {bench.name} has no question {min(foreign)}"
+        )

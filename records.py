@@ -145,7 +145,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     judge: str
     baseline: str | None
     labels: tuple[str | None, ...]
-    settings: frozenset[bytes] = frozenset()
+    settings: tuple[bytes, ...] = ()
 
 
 class _Text(msgspec.Struct):
@@ -326,11 +326,20 @@ def _decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -
         raise ValueError("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         try:
-            return msgspec.convert(json.loads(raw.decode("utf-8")), kind)
+            found = json.loads(raw.decode("utf-8"), object_hook=_with_raw_settings)
+            return msgspec.convert(found, kind)
         except UnicodeDecodeError:
             raise ValueError("the text is not UTF-8") from None
         except json.JSONDecodeError:
             raise ValueError(str(error)) from None
+
+
+def _with_raw_settings(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of JSON with its settings as JSON again, as the typed lines hold them."""
+    if "settings" in found:
+        text = json.dumps(found["settings"], default=lambda raw: json.loads(bytes(raw)))
+        found["settings"] = msgspec.Raw(text.encode())
+    return found
 
 
 def _is_json(raw: bytes) -> bool:
@@ -467,15 +476,17 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     """
 
     def build(line: JudgmentLine) -> Judgment:
-        labels = tuple(game.score if game is not None else None for game in line.games)
-        made = (bytes(game.settings or line.settings) for game in line.games if game is not None)
+        games = [game for game in line.games if game is not None]
+        told = [bytes(game.settings) for game in games if game.settings]
+        if line.settings and len(told) < len(games):
+            told.append(bytes(line.settings))
         return Judgment(
             question_id=line.id,
             model=line.model or model,
             judge=line.judge or judge,
             baseline=line.baseline,
-            labels=labels,
-            settings=frozenset(made) - {b"", b"null"},
+            labels=tuple(game.score if game is not None else None for game in line.games),
+            settings=tuple(told),
         )
 
     return _read_by_id(

@@ -191,6 +191,22 @@ class TestJudgments:
         assert {j.baseline: j.labels for j in found} == {"a": ("A=B",), "b": ("B>A",)}
         assert "1 repeated" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("text", ["hi", SURROGATE])
+    def test_they_tell_the_settings_of_their_games(self, tmp_path: Path, text: str) -> None:
+        made, own = {"extra_body": {"settings": [text]}}, {"temperature": 1}
+        games = [{"score": "A>B", "settings": own}, {"score": None}, None]
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": games, "settings": made, "x": text},
+            {"question_id": "q2", "games": games[:1], "settings": made},
+            {"question_id": "q3", "games": [None, None], "settings": made},
+            {"question_id": "q4", "games": games[1:]},
+        )
+        told = [
+            list(map(json.loads, judgment.settings)) for judgment in read_judgments(path, "m", "j")
+        ]
+        assert told == [[own, made], [own], [], []]
+
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "answers": read_answers,
@@ -208,7 +224,9 @@ def ids(found: Any) -> list[str]:
 
 def any_line(question_id: str, text: str = "hi") -> dict[str, Any]:
     """A line that all readers take."""
-    extra = {"turns": [{"content": text}], "games": [], "model": "m", "judge": "j"}
+    settings = {"extra_body": {"settings": {"k": 1}}}
+    games = [{"score": "A>B", "settings": settings}]
+    extra = {"turns": [{"content": text}], "games": games, "settings": settings}
     return old_answer(question_id, text) | extra
 
 
