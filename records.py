@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import functools
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -137,7 +139,8 @@ class Style(msgspec.Struct, frozen=True, gc=False):
 class Judgment(msgspec.Struct, frozen=True, gc=False):
     """The labels of the games of one question; None is a game without a verdict or not played.
 
-    `settings`: the JSON of how the judge was asked, as far as the games tell.
+    `grades`: the numbers that were given to a single answer in place of labels. `settings`: the
+    JSON of how the judge was asked, as far as the games tell.
     """
 
     question_id: str
@@ -146,6 +149,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     baseline: str | None
     labels: tuple[str | None, ...]
     settings: tuple[bytes, ...] = ()
+    grades: tuple[float, ...] = ()
 
 
 class _Text(msgspec.Struct):
@@ -248,8 +252,11 @@ class _OldStyleLine(msgspec.Struct):
     choices: list[_OldChoice] = []
 
 
+_Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # which NaN is not
+
+
 class _Game(msgspec.Struct, gc=False):
-    score: str | None = None
+    score: str | _Number | None = None
     settings: msgspec.Raw = msgspec.Raw()
 
 
@@ -480,13 +487,15 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
         told = [bytes(game.settings) for game in games if game.settings]
         if line.settings and len(told) < len(games):
             told.append(bytes(line.settings))
+        grades = (_grade(game.score) for game in games if game.score is not None)
         return Judgment(
             question_id=line.id,
             model=line.model or model,
             judge=line.judge or judge,
             baseline=line.baseline,
-            labels=tuple(game.score if game is not None else None for game in line.games),
+            labels=tuple(_label(game.score) if game is not None else None for game in line.games),
             settings=tuple(told),
+            grades=tuple(grade for grade in grades if grade is not None),
         )
 
     return _read_by_id(
@@ -496,6 +505,18 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
         build,
         lambda j: (j.question_id, j.model, j.baseline, j.judge),
     )
+
+
+def _label(score: str | float | None) -> str | None:
+    return score if isinstance(score, str) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _grade(score: str | float) -> float | None:
+    """Return the grade that a score is, as a number or in its digits; None for a label."""
+    if isinstance(score, str):
+        return float(score) if re.fullmatch(r"\s*-?\d{1,9}(\.\d+)?\s*", score, re.ASCII) else None
+    return score
 
 
 # Writing

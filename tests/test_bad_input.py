@@ -303,8 +303,8 @@ WRONG: dict[str, Case] = {
     "judgments: games in words": Case(
         S, holds(JUDGMENTS, GOOD_JUDGMENT + '{"question_id": "q2", "games": "none"}\n'), ("games",)
     ),
-    "judgments: a number for a label": Case(
-        S, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"A>B"', "5")), (f"{JUDGMENTS}:1", "score")
+    "judgments: a list for a label": Case(
+        S, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"A>B"', "[]")), (f"{JUDGMENTS}:1", "score")
     ),
     "judgments: a list for a model": Case(
         J, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"tiny"', "[]")), (f"{JUDGMENTS}:1", "model")
