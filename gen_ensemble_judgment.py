@@ -108,6 +108,8 @@ def read_labels(ensemble: Ensemble, model: str) -> list[dict[Key, Labels]]:
         read.append(read_judgments(path, model, judge))
         for other in {judgment.judge for judgment in read[-1]} - {judge}:
             raise InputError(f"{path}: holds judgments of another judge, '{other}', not '{judge}'")
+        if any(judgment.grades for judgment in read[-1]):
+            raise InputError(f"{path}: holds grades of single answers, which have no labels")
     named = {j.baseline for judgments in read for j in judgments if j.baseline}
     only = named.pop() if len(named) == 1 else None
     return [

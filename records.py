@@ -6,18 +6,20 @@ of record, and new records get the form of their question's generation here.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from jsonl import IdLine, Line, Record, decode, decode_at_once, decode_lines, newest
 from settings import OPTIONAL_SETTINGS, InputError
+from verdict import grade_of
 
 LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
 
@@ -145,7 +147,8 @@ class Style(msgspec.Struct, frozen=True, gc=False):
 class Judgment(msgspec.Struct, frozen=True, gc=False):
     """The labels of the games of one question; None is a game without a verdict or not played.
 
-    `settings`: the JSON of how the judge was asked, as far as the games tell.
+    `grades`: the numbers that were given to a single answer in place of labels. `settings`: the
+    JSON of how the judge was asked, as far as the games tell.
     """
 
     question_id: str
@@ -154,6 +157,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     baseline: str | None
     labels: tuple[str | None, ...]
     settings: tuple[bytes, ...] = ()
+    grades: tuple[float, ...] = ()
 
 
 class _Text(msgspec.Struct):
@@ -235,8 +239,11 @@ class _OldStyleLine(msgspec.Struct):
     choices: list[_OldChoice] = []
 
 
+_Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # which NaN is not
+
+
 class _Game(msgspec.Struct, gc=False):
-    score: str | float | None = None
+    score: str | _Number | None = None
     settings: msgspec.Raw = msgspec.Raw()
 
 
@@ -394,13 +401,15 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
         told = [bytes(game.settings) for game in games if game.settings]
         if line.settings and len(told) < len(games):
             told.append(bytes(line.settings))
+        grades = (_grade(game.score) for game in games if game.score is not None)
         return Judgment(
             question_id=line.id,
             model=line.model or model,
             judge=line.judge or judge,
             baseline=line.baseline,
-            labels=tuple(game.score if game is not None else None for game in line.games),
+            labels=tuple(_label(game.score) if game is not None else None for game in line.games),
             settings=tuple(told),
+            grades=tuple(grade for grade in grades if grade is not None),
         )
 
     return _read_by_id(
@@ -410,6 +419,13 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
         build,
         lambda j: (j.question_id, j.model, j.baseline, j.judge),
     )
+
+
+_grade = functools.lru_cache(maxsize=1024)(grade_of)
+
+
+def _label(score: str | float | None) -> str | None:
+    return score if isinstance(score, str) else None
 
 
 # New records

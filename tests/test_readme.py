@@ -97,11 +97,12 @@ def test_each_make_target_of_the_readme_is_run_by_ci() -> None:
         assert re.search(rf"^{target}\b", ci, re.MULTILINE), target
 
 
-def test_the_board_in_the_readme_is_what_its_command_prints(clone: Path) -> None:
-    command = next(line for line in COMMANDS if "smollm2-judge" in line)
-    printed = run(clone, command).stdout
-    assert "| score:" in printed
-    assert printed.strip() in [block.strip() for block in blocks("text")]
+def test_the_boards_in_the_readme_are_what_the_commands_above_them_print(clone: Path) -> None:
+    shown = re.findall(r"```console\n([^\n]*)\n```\n\n```text\n(.*?)```", README, re.DOTALL)
+    boards = [block for block in blocks("text") if "score:" in block or "Scores (%)" in block]
+    assert [text for _, text in shown] == boards and len(boards) == 2
+    for command, text in shown:
+        assert run(clone, command).stdout == text
 
 
 def test_the_literal_records_in_the_readme_are_json_with_the_fields_that_are_written(

@@ -163,6 +163,23 @@ class TestJudgments:
         assert {j.baseline: j.labels for j in found} == {"a": ("A=B",), "b": ("B>A",)}
         assert "1 repeated" in capsys.readouterr().err
 
+    def test_grades_are_numbers_or_their_digits(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": [{"score": 8}]},
+            {"question_id": "q2", "games": [{"score": "7.5"}, None, {"score": None}]},
+            {"question_id": "q3", "games": [{"score": "A>B"}, {"score": "nan"}]},
+            {"uid": "q4", "games": [{"score": 0.5}], "x": SURROGATE},
+        )
+        found = read_judgments(path, "m", "j")
+        assert [judgment.grades for judgment in found] == [(8.0,), (7.5,), (), (0.5,)]
+        assert [judgment.labels for judgment in found] == [
+            (None,),
+            ("7.5", None, None),
+            ("A>B", "nan"),
+            (None,),
+        ]
+
     @pytest.mark.parametrize("text", ["hi", SURROGATE])
     def test_they_tell_the_settings_of_their_games(self, tmp_path: Path, text: str) -> None:
         made, own = {"extra_body": {"settings": [text]}}, {"temperature": 1}

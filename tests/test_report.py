@@ -135,8 +135,9 @@ class TestFileNames:
             "--weight 1",
             "--weight 2",
             "--missing loss",
+            "--method v2.0",
             "--category tests",
-            "--category tests test-v1",
+            "--category test-v1",
         ]
         files = [
             path
