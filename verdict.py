@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,18 +115,15 @@ class VerdictRule:
 
 
 def grade_of(value: object) -> float | None:
-    """Return the number that a JSON value or a text is, whole where it can be; None if it is
-    none.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    """Return the number that a JSON value is, or a text of digits; None if it is none."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 1e9:
         return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() else number
+    return int(value) if value == int(value) else value
+
+
+_DIGITS = re.compile(r"\s*-?\d{1,9}(\.\d+)?\s*", re.ASCII)
 
 
 def _json_field(reply: str, field: str) -> object:

@@ -493,7 +493,7 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     "scores that are numbers": (
         file("J2", {"question_id": "q1", "games": [{"score": 7}]}),
         (),
-        ("J2/tiny.jsonl:1", "score"),
+        ("J2/tiny.jsonl", "grades"),
     ),
     "judgments of another judge": (
         file("J2", PUBLISHED | {"judge": "J7"}),
