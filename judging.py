@@ -11,7 +11,7 @@ from typing import Any
 
 from providers import max_tokens_of, temperature_of
 from records import Answer, Bench, Question, model_names, new_game, read_answers
-from settings import InputError, JudgeConfig, ModelConfig, Rules, nearest
+from settings import InputError, JudgeConfig, ModelConfig, Rules, nearest, warn
 from utils import Completion, CompletionError, Message, Meter, chat_completion
 from verdict import (
     CUT_OFF,
@@ -77,6 +77,15 @@ class Judge:
         grades = None if config.pairwise else grades_of_schema(config.schema, field or "")
         return VerdictRule(config.patterns, config.unanimous, field, grades)
 
+    @property
+    def schema_problem(self) -> str | None:
+        """What is wrong with a schema whose verdict is a number where a label is wanted."""
+        field = self.config.verdict_field
+        kind = self.config.schema.get("properties", {}).get(field, {}).get("type")
+        if self.config.pairwise and kind in ("integer", "number", "boolean"):
+            return f"response_format: the field '{field}' is no text, but the verdict is a label"
+        return None
+
     def settings_of(self, rules: Rules) -> dict[str, Any]:
         """Return how the judgments of a category are made in this run."""
         config = self.config
@@ -93,6 +102,7 @@ class Judge:
         }
         if not config.pairwise:
             settings["pairwise"] = False
+            settings["grades"] = list(self.verdict_rule.grades or ())
         if config.reference:
             settings["ref_model"] = list(config.ref_models)
         if config.response_format is not None:
@@ -125,6 +135,11 @@ class Judge:
         case = Case(question, rules, blank, None, baseline, references)
         values = self._values(case, 0)
         return template_problem(rules.prompt_template, values, turns, self.config.pairwise)
+
+    def lacks_aspects(self, question: Question) -> bool:
+        """Whether the template shows aspects that a question does not have."""
+        template = self.config.rules_of(question.category).prompt_template
+        return not question.aspects and any("{aspects}" in text for text in template)
 
     def play(self, messages: list[Message], meter: Meter) -> tuple[list[Completion], Verdict]:
         """Ask the judge, and ask it to go on while it gives no verdict; return all its replies.
@@ -204,12 +219,18 @@ class CaseFinder:
         answered none.
         """
         config = self.judge.config
+        if problem := self.judge.verdict_rule.problem or self.judge.schema_problem:
+            raise InputError(f"{config.path}: {problem}")
         for question in self.questions:
             problem = self.judge.problem(question)
             if problem:
                 raise InputError(
                     f"{config.path}: prompt_template: {problem} (question {question.id})"
                 )
+        lacking = [q.id for q in self.questions if self.judge.lacks_aspects(q)]
+        if lacking:
+            some = ", ".join(lacking[:3])
+            warn(f"{config.path}: {{aspects}} is empty for {len(lacking)} questions: {some}, ...")
         categories = (question.category for question in self.questions)
         for baseline in config.baselines_of(categories) if config.baseline else ():
             answers = self._of_model(baseline)
@@ -250,6 +271,8 @@ class CaseFinder:
         for baseline in rules.baselines:
             other = self._of_model(baseline).get(question.id)
             if baseline == model:
+                if config.pairwise:
+                    break  # those after it are judged against it: a pair is judged once
                 continue
             if other is None or not _is_full(question, other):
                 what = f"questions left out, not answered in full by the baseline {baseline}"

@@ -350,19 +350,31 @@ def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Messa
     if not choices or not isinstance(choices[0].get("message"), dict):
         raise ValueError(f"no choices in the reply: {reply!r}")
     message = choices[0]["message"]
-    content = message.get("content")
-    if not isinstance(content, (str, type(None))):
-        raise ValueError(f"the content is not a text: {message!r}")
-    thought, text = split_thought(content or "", request.end_think_token)
+    thinking, content = _parts(message.get("content"))
+    thought, text = split_thought(content, request.end_think_token)
     return Completion(
         text=text,
         reasoning=_text_or_none(message.get("reasoning_content"))
         or _text_or_none(message.get("reasoning"))  # OpenRouter's name, and newer vLLM's
+        or thinking
         or thought,
         finish_reason=_text_or_none(choices[0].get("finish_reason")),
         input_tokens=_count(reply, "prompt_tokens"),
         output_tokens=_count(reply, "completion_tokens"),
     )
+
+
+def _parts(content: Any) -> tuple[str | None, str]:
+    """Return the reasoning and the text of a content: a text, or a list of parts (Mistral)."""
+    if content is None or isinstance(content, str):
+        return None, content or ""
+    thinking, text = [], []
+    for part in content:
+        if part["type"] == "thinking":
+            thinking += [piece["text"] for piece in part["thinking"]]
+        elif part["type"] == "text":
+            text.append(part["text"])
+    return "".join(thinking) or None, "".join(text)
 
 
 def _limit_key(request: ModelConfig) -> str:
@@ -374,14 +386,15 @@ def _limit_key(request: ModelConfig) -> str:
     return api_type.limit_key
 
 
-def split_thought(text: str, end: str) -> tuple[str | None, str]:
+def split_thought(text: str, end: str | None) -> tuple[str | None, str]:
     """Return the reasoning that a reply begins with, up to the token `end`, and the rest.
 
-    Some servers leave out the `<think>` at the beginning. A reply without such a part is all text.
+    What begins with `<think>` and does not end is all reasoning. Some servers leave the `<think>`
+    out; that is looked for only in replies of models whose entry sets the token.
     """
-    thought, found, rest = text.partition(end)
-    opened = thought.lstrip().startswith("<think>")
-    if not found or ("<think>" in thought and not opened):
+    opened = text.lstrip().startswith("<think>")
+    thought, found, rest = text.partition(end or "</think>")
+    if not opened and (end is None or not found or "<think>" in thought):
         return None, text
     return thought.strip().removeprefix("<think>").strip() or None, rest.lstrip()
 

@@ -126,6 +126,9 @@ TEXT_OR_TEXTS = Kind(
 
 REQUIRED: Any = object()
 
+LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
+GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
+
 OUR_CONFIG = Path(__file__).resolve().parent / "config"
 OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
 V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
@@ -381,7 +384,7 @@ def read_judge_config(path: Path) -> JudgeConfig:
         judge_model=section.take("judge_model", TEXT),
         temperature=section.take("temperature", NUMBER, None),
         max_tokens=section.take("max_tokens", COUNT, None),
-        patterns=tuple(patterns or [pattern or r"\[\[([AB<>=]+)\]\]"]),
+        patterns=tuple(patterns or [pattern or (LABEL_PATTERN if pairwise else GRADE_PATTERN)]),
         unanimous=patterns is None,
         attempts=section.take("number_of_judgment_attempts", COUNT, 2),
         model_list=tuple(section.take("model_list", TEXTS, [])),
@@ -406,24 +409,38 @@ def read_judge_config(path: Path) -> JudgeConfig:
 
 
 def _rules_by_category(section: Section, baseline: bool) -> tuple[Rules, dict[str, Rules]]:
-    """Return how the judge is asked in general, and in each category that differs."""
-    given = _given_rules(section)
-    categories = {}
+    """Return how the judge is asked in general, and in each category that differs.
+
+    What the program of v2.0 held and its config files leave out is filled in: the system prompts,
+    and the baselines where the file names none.
+    """
+    given, own = _given_rules(section), Section(f"{section.where}: categories", {})
     if "categories" in section:
-        own = Section(
-            f"{section.where}: categories", section.take("categories", MAPPING, literal=True)
-        )
-        for name in own.names():
-            of_category = own.section(name)
-            categories[name] = given | _given_rules(of_category)
-            of_category.warn_unknown()
-    elif baseline and "baseline_model" not in section:
-        shipped = read_yaml(V2_JUDGE_CONFIG)
-        in_general, own = _given_rules(shipped), shipped.section("categories")
-        categories = {
-            name: in_general | _given_rules(own.section(name)) | given for name in own.names()
-        }
-    return _rules(given), {name: _rules(values) for name, values in categories.items()}
+        own = Section(own.where, section.take("categories", MAPPING, literal=True))
+    general: dict[str, Any] = {}
+    shipped: dict[str, dict[str, Any]] = {}
+    lacks_baseline = baseline and not {"baseline_model", "categories"} & set(section.names())
+    if lacks_baseline or "regex_patterns" in section:
+        general, shipped = _rules_of_v2(with_baselines=lacks_baseline)
+    categories = {}
+    for name in dict.fromkeys([*shipped, *own.names()]):
+        of_category = own.section(name) if name in own.names() else Section(own.where, {})
+        categories[name] = general | shipped.get(name, {}) | given | _given_rules(of_category)
+        of_category.warn_unknown()
+    return _rules(general | given), {name: _rules(values) for name, values in categories.items()}
+
+
+def _rules_of_v2(with_baselines: bool) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return the system prompt of v2.0, and those (and the baselines) of its categories."""
+    shipped = read_yaml(V2_JUDGE_CONFIG)
+    own = shipped.section("categories")
+    keys = ("system_prompt", "baselines") if with_baselines else ("system_prompt",)
+    general = {"system_prompt": _given_rules(shipped)["system_prompt"]}
+    categories = {}
+    for name in own.names():
+        rules = _given_rules(own.section(name))
+        categories[name] = {key: rules[key] for key in keys if key in rules}
+    return general, categories
 
 
 def _given_rules(section: Section) -> dict[str, Any]:
@@ -539,15 +556,16 @@ class ModelConfig:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     price: tuple[float, float] | None = None
-    end_think_token: str = "</think>"
+    end_think_token: str | None = None
     timeout: float = 600.0
     max_retries: int = 8
     retry_wait: float = 1.0
     response_format: Mapping[str, Any] | None = None
 
     def optional_settings(self) -> dict[str, Any]:
-        """Return those of MODEL_OPTIONS that the entry sets."""
-        values = {name: getattr(self, name) for name in MODEL_OPTIONS}
+        """Return what records tell of the entry only where it is set."""
+        told = (*MODEL_OPTIONS, "model_path", "end_think_token")
+        values = {name: getattr(self, name) for name in told}
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -587,7 +605,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         extra_body=section.take("extra_body", MAPPING, {}, literal=True),
         extra_headers=_headers(section),
         price=_price(section),
-        end_think_token=section.take("end_think_token", TEXT, "</think>"),
+        end_think_token=section.take("end_think_token", TEXT, None),
         timeout=section.take("timeout", POSITIVE, 600.0),
         max_retries=section.take("max_retries", WHOLE, 8),
         retry_wait=section.take("retry_wait", NUMBER, 1.0),

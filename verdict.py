@@ -88,6 +88,18 @@ class VerdictRule:
             return CONTINUE_JSON
         return CONTINUE_LABEL if self.grades is None else CONTINUE_GRADE
 
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with patterns that find the other kind of verdict, or None."""
+        if self.field is not None:
+            return None
+        samples = {"a label, [[A>B]]": "[[A>B]]", "a grade, [[7]]": "[[7]]"}
+        found = [what for what, text in samples.items() if re.search(self.patterns[0], text)]
+        wanted = list(samples)[self.grades is not None]
+        if len(found) == 1 and found != [wanted]:
+            return f"{self.patterns[0]} finds {found[0]}, but the verdict is {wanted}"
+        return None
+
     def read(self, reply: str) -> Verdict:
         """Return the verdict of one reply."""
         if self.field is not None:
@@ -233,14 +245,23 @@ def template_problem(
     if unknown:
         return f"{{{unknown[0]}}} stands for nothing in a question of {turns} turn(s)"
     numbered = [name for i in range(1, 2 * turns + 1) if (name := f"answer_{i}") in values]
-    if set(numbered if pairwise else numbered[-turns:]) <= names or (
-        {"ANSWER_A", "ANSWER_B"} <= names if pairwise else names & {"answer", "ANSWER_A"}
-    ):
-        return None
-    what, use = (
-        ("both answers", "{ANSWER_A} and {ANSWER_B}") if pairwise else ("the answer", "{answer}")
-    )
-    return f"does not show {what} to a question of {turns} turn(s); use {use}"
+    references = {name for name in values if name.startswith(("ref_answer_", "REFERENCE"))}
+    shown = {
+        "both answers, {ANSWER_A} and {ANSWER_B},": not pairwise
+        or set(numbered) <= names
+        or {"ANSWER_A", "ANSWER_B"} <= names,
+        "the answer, {answer},": pairwise
+        or set(numbered[-turns:]) <= names
+        or names & {"answer", "ANSWER_A"},
+        "the baseline's answer, {baseline},": "baseline" not in values
+        or set(numbered[:turns]) <= names
+        or "baseline" in names,
+        "a reference answer, {REFERENCE},": not references or references & names,
+    }
+    for what, there in shown.items():
+        if not there:
+            return f"does not show {what} of a question of {turns} turn(s)"
+    return None
 
 
 def _joined(turns: Sequence[str], heading: str) -> str:

@@ -75,8 +75,9 @@ def prompts(api: FakeAPI) -> list[str]:
 
 def one_line(done: Done, *words: str) -> None:
     """Check that a run said in one line what is wrong."""
-    assert done.err.startswith("error: ") and done.err.count("\n") == 1, done.err
-    assert [word for word in words if word not in done.err] == [], done.err
+    *warnings, error = done.err.splitlines()
+    assert error.startswith("error: ") and all("warning: " in line for line in warnings), done.err
+    assert [word for word in words if word not in error] == [], done.err
 
 
 class TestCategories:
@@ -215,25 +216,23 @@ class TestSeveralBaselines:
         assert "tiny: 1 planned, 1 done, 7 cached" in done.out
         assert prompts(api)[-1] == "Q: q1? A: tiny:q1 B: b2:q1"
 
-    def test_one_of_them_is_judged_against_the_others(
-        self, bench: Workspace, run_main: RunMain
-    ) -> None:
+    def test_a_pair_of_them_is_judged_once(self, bench: Workspace, run_main: RunMain) -> None:
         done = run_main(SCRIPT)
-        assert list(judged(bench, "base")) == [("q1", "b2"), ("q2", "b2")]
+        assert not (bench.data / "model_judgment/judge/base.jsonl").exists()
         assert list(judged(bench, "b2")) == [("q1", "base"), ("q2", "base")]
         assert "is not judged against itself" not in done.out
 
     def test_a_record_without_a_baseline_is_of_the_first(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
-        """Also of model `base`, whose cases begin with the second baseline."""
-        for model in ("tiny", "base"):
+        """Also of the second baseline, which is judged against the first only."""
+        for model in ("tiny", "b2"):
             games = [{"score": "B>A"}, {"score": "B>A"}]
             there = {"question_id": "q1", "model": model, "judge": "judge", "games": games}
             bench.write(bench.data / f"model_judgment/judge/{model}.jsonl", [there])
-        done = run_main(SCRIPT, "--model", "tiny", "--model", "base")
+        done = run_main(SCRIPT, "--model", "tiny", "--model", "b2")
         assert "tiny: 6 planned, 6 done, 2 cached" in done.out
-        assert "base: 4 planned, 4 done, 0 cached" in done.out
+        assert "b2: 2 planned, 2 done, 2 cached" in done.out
         assert sorted(judged(bench), key=str) == [
             ("q1", "b2"),
             ("q1", None),
@@ -242,7 +241,7 @@ class TestSeveralBaselines:
         ]
         assert judged(bench)["q1", None] == ["B>A", "B>A"]
         run_main(SCRIPT, "--model", "tiny")
-        assert api.call_count == 10
+        assert api.call_count == 8
 
     def test_a_question_that_one_did_not_answer_is_judged_against_the_others(
         self, bench: Workspace, run_main: RunMain
@@ -309,6 +308,7 @@ class TestGrades:
                 "regex": [GRADED["regex_pattern"]],
                 "extra_body": {},
                 "pairwise": False,
+                "grades": [1.0, 10.0],
             },
         }
         run_main(SCRIPT)
@@ -500,7 +500,7 @@ class TestBrainFork:
         questions = [
             question("q1", aspects=["tone", "facts"]),
             question("q2", aspects="brevity"),
-            question("q3"),
+            question("q3", aspects=[]),
         ]
         set_up(bench, api, questions)
         config = BRAIN_CONFIG.replace("TEMPLATE", json.dumps(BRAIN_PROMPT))
@@ -512,7 +512,9 @@ class TestBrainFork:
     ) -> None:
         api.reply(verdict(5), verdict(1), f"```json\n{verdict(3)}\n```")
         done = run_main(SCRIPT)
-        assert "warning" not in done.err
+        assert (
+            "warning: config/judge_config.yaml: {aspects} is empty for 1 questions: q3" in done.err
+        )
         aspects = {"q1": "tone, facts", "q2": "brevity", "q3": ""}
         assert prompts(api) == [
             f"Question: {key}?\nAspects: {text}\nBaseline: base:{key}\nAnswer: tiny:{key}\n"
@@ -845,3 +847,105 @@ def test_the_commands_of_fastchat(api: FakeAPI, bench: Workspace, run_main: RunM
     run_main(SCRIPT, "--model", "tiny", "--parallel", 2)
     assert list(judged(bench)) == [(f"q{i}", "base") for i in (1, 2, 3)]
     assert api.max_in_flight <= 3
+
+
+class TestWhatCouldNotWork:
+    """Said before any call: the judge would be paid for nothing."""
+
+    @pytest.mark.parametrize(
+        ("config", "words"),
+        [
+            (
+                GRADED | {"regex_pattern": r"\[\[([AB<>=]+)\]\]"},
+                [r"\[\[([AB<>=]+)\]\] finds a label", "the verdict is a grade"],
+            ),
+            ({"regex_pattern": r"\[\[(\d+)\]\]"}, ["finds a grade", "the verdict is a label"]),
+            (
+                {"reference": True, "ref_model": ["ref"]},
+                ["does not show a reference answer", "{REFERENCE}"],
+            ),
+            (
+                GRADED | {"baseline": True, "baseline_model": "base"},
+                ["does not show the baseline's answer", "{baseline}"],
+            ),
+        ],
+    )
+    def test_patterns_and_templates_that_are_for_something_else(
+        self,
+        api: FakeAPI,
+        bench: Workspace,
+        run_main: RunMain,
+        config: dict[str, Any],
+        words: list[str],
+    ) -> None:
+        set_up(bench, api, **config)
+        bench.write(bench.data / "reference_answer/ref.jsonl", answers("ref", [question("q1")]))
+        one_line(run_main(SCRIPT, check=2), *words)
+        assert api.call_count == 0
+
+    def test_a_schema_whose_verdict_is_a_number_where_a_label_is_wanted(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        set_up(bench, api, response_format="config/schema.json")
+        bench.write("config/schema.json", SCHEMA_FILE)
+        one_line(run_main(SCRIPT, check=2), "field 'verdict' is no text", "a label")
+        assert api.call_count == 0
+
+    def test_grades_without_a_pattern_have_one_for_grades(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        set_up(bench, api, **GRADED)
+        without(bench, "regex_pattern")
+        api.answer_with("Fine: [[7.5]]")
+        run_main(SCRIPT)
+        assert judged(bench) == {("q1", None): [7.5]}
+
+
+class TestPromptsOfV2:
+    """Its config files hold no system prompt: the program had one for each category."""
+
+    def test_it_stays_where_a_baseline_is_named(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        questions = [question("q1", "hard_prompt"), question("q2", "creative_writing")]
+        set_up(bench, api, [*questions, question("q3", "mine")], regex_patterns=["(A>B)"])
+        without(bench, "system_prompt", "regex_pattern")
+        api.answer_with("A>B")
+        run_main(SCRIPT)
+        prompt_of = {call.prompt.split()[1]: call.system for call in api.calls}
+        assert prompt_of["q1?"] == prompt_of["q3?"] and "[[A>>B]]" in prompt_of["q1?"]
+        assert "creative writing" in prompt_of["q2?"]
+
+    def test_an_empty_one_is_none(self, api: FakeAPI, bench: Workspace, run_main: RunMain) -> None:
+        set_up(bench, api, regex_patterns=["(A>B)"], system_prompt="")
+        without(bench, "regex_pattern")
+        api.answer_with("A>B")
+        run_main(SCRIPT)
+        assert [call.system for call in api.calls] == [None, None]
+
+
+class TestThoughts:
+    def test_a_judge_that_was_cut_off_while_it_thought_has_no_verdict(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        set_up(bench, api, number_of_judgment_attempts=1)
+        api.answer_with(Reply("<think>\nMaybe [[A>>B]]? But A", finish_reason="length"))
+        run_main(SCRIPT)
+        game = bench.judgments("judge", "tiny")[0]["games"][0]
+        assert (game["score"], game["judgment"], game["cause"]) == (
+            None,
+            "",
+            "cut off at max_tokens",
+        )
+        assert game["reasoning"] == "Maybe [[A>>B]]? But A"
+
+    def test_an_end_of_thoughts_without_a_beginning_counts_where_the_entry_names_it(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        set_up(bench, api)
+        api.answer_with("[[A>B]]? No.</think>[[B>A]]")
+        run_main(SCRIPT)
+        assert judged(bench) == {("q1", "base"): [None, None]}
+        bench.add_model("judge", api.v1, end_think_token="</think>", **FAST)
+        run_main(SCRIPT, "--retry-invalid")
+        assert judged(bench) == {("q1", "base"): ["B>A", "B>A"]}

@@ -539,6 +539,25 @@ REPLIES: dict[str, tuple[dict[str, Any], Reply, tuple[str, str | None]]] = {
         ("hi", None),
     ),
     "in the text": ({"api_type": "openai"}, Reply("<think>hm</think>\n\nhi"), ("hi", "hm")),
+    "only mentioned": ({"api_type": "openai"}, Reply("Use </think>."), ("Use </think>.", None)),
+    "in parts of the content": (
+        {"api_type": "mistral"},
+        Reply(
+            changes={
+                "choices": [
+                    {
+                        "message": {
+                            "content": [
+                                {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+                                {"type": "text", "text": "hi"},
+                            ]
+                        }
+                    }
+                ]
+            }
+        ),
+        ("hi", "hm"),
+    ),
     "in the text, with another token": (
         {"api_type": "vllm", "end_think_token": "[/THINK]"},
         Reply("hm [/THINK] hi"),

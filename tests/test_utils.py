@@ -285,9 +285,9 @@ MALFORMED = {
     "choices by name": Reply(changes={"choices": {"first": {}}, "content": {"first": {}}}),
     "choices as a number": Reply(changes={"choices": 5, "content": 5}),
     "null for a choice": Reply(changes={"choices": [None], "content": [None]}),
-    "content in parts": Reply(
+    "content in broken parts": Reply(
         changes={
-            "choices": [{"message": {"content": [{"type": "text", "text": "fine"}]}}],
+            "choices": [{"message": {"content": [{"type": "text", "text": ["fine"]}]}}],
             "content": [{"type": "text", "text": ["fine"]}],
         }
     ),
