@@ -100,10 +100,10 @@ class _Battles:
     def __init__(self, library: Library, address: gr.HTML) -> None:
         self.library, self.address = library, address
         with gr.Row(elem_classes="filters"):
-            self.judge = _dropdown("Judge")
-            self.model = _dropdown("Model")
-            self.baseline = _dropdown("Baseline")
-            self.category = _dropdown("Category or cluster")
+            self.judge = _dropdown("Judge", library.judges())
+            self.model = _dropdown("Model", _named((), "all models"))
+            self.baseline = _dropdown("Baseline", _named((), "any"))
+            self.category = _dropdown("Category or cluster", _named((), "all"))
             self.show = _dropdown("Verdict", _named(SHOWN, "any"))
             self.order = _dropdown("Order", _named((LONGEST, SHORTEST), "as the questions"))
             self.text = gr.Textbox(
@@ -212,7 +212,7 @@ class _Board:
         with gr.Row(elem_classes="filters"):
             self.judge = _dropdown("Judge", library.judges())
             self.category = _dropdown("Category or cluster", _named(library.categories(), "all"))
-            self.baseline = _dropdown("Baseline, which scores 50")
+            self.baseline = _dropdown("Baseline, which scores 50", _named((), "the most frequent"))
             self.control = gr.CheckboxGroup(
                 list(screens.CONTROLS), label="Control for style", min_width=220
             )
@@ -237,7 +237,7 @@ class _Board:
         """Return the values of all outputs."""
         plot = PlotData(type="plotly", plot=shown.plot) if shown.plot else None
         return [
-            shown.judge or None,
+            gr.update(choices=self.library.judges(), value=shown.judge or None),
             shown.category,
             shown.control,
             gr.update(choices=_named(shown.baselines, "the most frequent"), value=shown.baseline),

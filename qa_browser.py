@@ -17,6 +17,7 @@ import hashlib
 import io
 import os
 import re
+import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from settings import InputError, positive, read_judge_config, script, warn
+from settings import InputError, read_judge_config, script, warn
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -57,12 +58,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--host", default="127.0.0.1", help="address to serve at (default: %(default)s)")
     add(
         "--port",
-        type=positive,
+        type=port,
         help="port to serve at (default: the first that is free from 7860 on)",
     )
     add("--share", action="store_true", help="make a public link as well (default: False)")
     add("--auth", type=user_and_password, metavar="USER:PASSWORD", help="ask (default: nobody)")
     return parser.parse_args(argv)
+
+
+def port(text: str) -> int:
+    """Return a flag's port; argparse reports what is wrong."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 65535, got '{text}'")
+    return int(text)
 
 
 def user_and_password(text: str) -> tuple[str, str]:
@@ -165,7 +173,7 @@ class Served:
 
 
 def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
-    """Serve the page; InputError where the address cannot be had."""
+    """Serve the page in the background."""
     from starlette.middleware import Middleware
 
     import layout
@@ -174,26 +182,32 @@ def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
     page = layout.page(chosen)
     page.queue(default_concurrency_limit=4)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
-        try:
-            _, url, public_url = page.launch(
-                server_name=args.host,
-                server_port=args.port,
-                share=args.share,
-                auth=args.auth,
-                prevent_thread_lock=True,
-                quiet=True,
-                footer_links=[],
-                run_history=False,
-                ssr_mode=False,
-                max_file_size=1,  # nothing is uploaded
-                app_kwargs={"middleware": [Middleware(PageHeaders)]},
-                theme=layout.theme(),
-                css=STYLE,
-            )
-        except (OSError, ValueError) as error:
-            port = f"port {args.port}" if args.port else "a free port"
-            raise InputError(f"cannot serve at {args.host}, {port}: {error}") from None
+        _, url, public_url = page.launch(
+            server_name=args.host,
+            server_port=args.port,
+            share=args.share,
+            auth=args.auth,
+            prevent_thread_lock=True,
+            quiet=True,
+            footer_links=[],
+            run_history=False,
+            ssr_mode=False,
+            max_file_size=1,  # nothing is uploaded
+            app_kwargs={"middleware": [Middleware(PageHeaders)]},
+            theme=layout.theme(),
+            css=STYLE,
+        )
     return Served(page, url, public_url or None)
+
+
+def _check_address(host: str, port: int | None) -> None:
+    """Raise InputError for an address that cannot be had, before anything is loaded."""
+    try:
+        socket.create_server((host, port or 0)).close()
+    except OSError as error:
+        where = f"{host}, port {port}" if port else host
+        why = str(error.strerror).split(" (while", 1)[0]
+        raise InputError(f"cannot serve at {where}: {why}") from None
 
 
 @script
@@ -206,6 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = args.config_file != CONFIG or args.config_file.exists()
     config = read_judge_config(args.config_file) if named else None
     chosen = choose(args.data_dir, args.bench_name, args.judge_name, args.baseline, config)
+    _check_address(args.host, args.port)
     served = serve(chosen, args)
     for remark in chosen.remarks:
         print(remark)

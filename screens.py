@@ -5,11 +5,11 @@ layout.py hands them the values of its fields, and puts in place what they retur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pages
-from browsing import Battle, Filters, Library
+from browsing import LONGEST, SHORTEST, SHOWN, Battle, Filters, Library
 from settings import InputError
 
 TABS = ("battles", "leaderboard", "judges")
@@ -85,13 +85,28 @@ def screen(
 
 
 def _valid(library: Library, filters: Filters) -> Filters:
-    """Return filters without names that this judge and model do not have."""
+    """Return filters without names that are not to be had, as a link may hold them."""
+    judge = _known_judge(library, filters.judge)
+    model = _known(filters.model, library.models(judge))
+    return Filters(
+        judge=judge,
+        model=model,
+        baseline=_known(filters.baseline, library.baselines(judge, model)),
+        category=_known(filters.category, library.categories()),
+        show=_known(filters.show, SHOWN),
+        order=_known(filters.order, (LONGEST, SHORTEST)),
+        text=filters.text,
+    )
+
+
+def _known_judge(library: Library, judge: str) -> str:
+    """Return a judge, or the first where there is none of that name; "" where there is none."""
     judges = library.judges()
-    judge = filters.judge if filters.judge in judges else next(iter(judges), "")
-    model = filters.model if filters.model in library.models(judge) else ""
-    known = library.baselines(judge, model)
-    baseline = filters.baseline if filters.baseline in known else ""
-    return replace(filters, judge=judge, model=model, baseline=baseline)
+    return judge if judge in judges else next(iter(judges), "")
+
+
+def _known(name: str, names: Collection[str]) -> str:
+    return name if name in names else ""
 
 
 def _position(found: Sequence[Battle], key: Key) -> int | None:
@@ -167,12 +182,11 @@ def board_screen(
     library: Library, judge: str, category: str, control: Sequence[str], baseline: str
 ) -> BoardScreen:
     """Return the leaderboard of a judge; where there is none, the reason in words."""
-    judges, known = library.judges(), library.categories()
-    judge = judge if judge in judges else next(iter(judges), "")
-    category = category if category in known else ""
+    judge = _known_judge(library, judge)
+    category = _known(category, library.categories())
     control = [name for name in CONTROLS if name in control]
     baselines = [name for name in library.baselines(judge) if name]
-    baseline = baseline if baseline in baselines else ""
+    baseline = _known(baseline, baselines)
     plot = None
     try:
         if not judge:
