@@ -314,7 +314,7 @@ def board_plot(board: Board) -> str:
         "type": "scatter",
         "mode": "markers",
         "x": [row.score for row in rows],
-        "y": [row.model for row in rows],
+        "y": [plain(row.model) for row in rows],
         "text": text,
         "hovertemplate": "%{y}<br>%{text}<extra></extra>",
         "marker": {"color": "#2a6fdb", "size": 7},
@@ -336,7 +336,7 @@ def board_plot(board: Board) -> str:
         "font": {"color": grey, "size": 12, "family": "system-ui, sans-serif"},
         "xaxis": {
             "title": {
-                "text": f"win rate against {board.baseline}, %",
+                "text": f"win rate against {plain(board.baseline)}, %",
                 "font": {"size": 12},
                 "standoff": 6,
             },
