@@ -76,6 +76,7 @@ class Battle(msgspec.Struct, frozen=True, gc=False):
     model: str
     judge: str
     baseline: str
+    file: Path
     named: bool
     pairwise: bool
     labels: tuple[Label, ...]
@@ -97,10 +98,10 @@ class FileCache(Generic[Value]):
         self._known: dict[Path, tuple[tuple[int, int], Value]] = {}
         self._lock = threading.Lock()
 
-    def __getitem__(self, path: Path) -> Value:
+    def __getitem__(self, path: Path | None) -> Value:
         """Return what was read from a file as it is now."""
-        stamp = stamp_of(path)
-        if stamp is None:
+        stamp = stamp_of(path) if path is not None else None
+        if path is None or stamp is None:
             return self._empty
         with self._lock:
             known = self._known.get(path)
@@ -119,25 +120,30 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
 
 
 def indexed_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[Place, Line]]:
-    """Yield place and typed part of each line; a line that cannot be read is passed over with a
-    warning, a torn last one without.
+    """Yield place and typed part of each line; what cannot be read is passed over with a warning,
+    a torn last line without.
     """
-    decoder = msgspec.json.Decoder(kind)
-    with path.open("rb") as file:
-        offset = len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0
-        file.seek(offset)
-        for raw in file:
-            place = Place(offset, len(raw))
-            offset += len(raw)
-            if raw.isspace():
-                continue
-            try:
-                line = decode(raw, decoder, kind)
-            except ValueError as error:
-                if raw.endswith(b"\n"):
-                    warn(f"{path}: a line is not {what}: {error}")
-                continue
-            yield place, line
+    decoder, offset = msgspec.json.Decoder(kind), 0
+    for raw in _raw_lines(path):
+        place = Place(offset, len(raw))
+        offset += len(raw)
+        if raw.isspace():
+            continue
+        try:
+            line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder, kind)
+        except ValueError as error:
+            if raw.endswith(b"\n"):
+                warn(f"{path}: a line is not {what}: {error}")
+            continue
+        yield place, line
+
+
+def _raw_lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError as error:
+        warn(f"{path}: cannot read: {error.strerror}")
 
 
 def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str, Any]:
@@ -145,12 +151,20 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
     try:
         with path.open("rb") as file:
             file.seek(place.offset)
-            raw = file.read(place.length)
+            raw = file.read(place.length).removeprefix(codecs.BOM_UTF8)
         decode(raw, msgspec.json.Decoder(kind), kind)
         record: dict[str, Any] = json.loads(raw)
     except (OSError, ValueError):
         raise InputError(f"{path}: not {what}, or it has just changed; open it again") from None
     return record
+
+
+def _styles_of(path: Path) -> dict[str, Style]:
+    try:
+        return read_styles(path)
+    except InputError as error:
+        warn(str(error))
+        return {}
 
 
 def _answer_places(path: Path) -> dict[str, Place]:
@@ -290,7 +304,7 @@ class Library:
         nothing = Texts(())
         self._rows = FileCache(self._read_judgments, [])
         self._places = FileCache(_answer_places, {})
-        self._styles = FileCache(read_styles, {})
+        self._styles = FileCache(_styles_of, {})
         self._answer_texts = FileCache(_answer_texts, nothing)
         self._judgment_texts = FileCache(_judgment_texts, nothing)
         self._questions = FileCache(lambda _: {q.id: q for q in read_questions(self.bench)}, {})
@@ -337,6 +351,7 @@ class Library:
                 model=line.model or model,
                 judge=judge,
                 baseline=line.baseline or (self.baseline if pairwise else ""),
+                file=path,
                 named=line.baseline is not None,
                 pairwise=pairwise,
                 labels=labels,
@@ -429,18 +444,18 @@ class Library:
 
         @functools.cache
         def answered(model: str) -> set[str]:
-            return self._answer_texts[self.bench.answer_file(model)].holding(text)
+            return self._answer_texts[self._answer_file(model)].holding(text)
 
         @functools.cache
-        def judged(judge: str, model: str) -> set[str]:
-            return self._judgment_texts[self.bench.judgment_file(judge, model)].holding(text)
+        def judged(file: Path) -> set[str]:
+            return self._judgment_texts[file].holding(text)
 
         def test(battle: Battle) -> bool:
             return (
                 battle.question in asked
                 or battle.question in answered(battle.model)
-                or (battle.baseline != "" and battle.question in answered(battle.baseline))
-                or str(battle.place.offset) in judged(battle.judge, battle.model)
+                or battle.question in answered(battle.baseline)
+                or str(battle.place.offset) in judged(battle.file)
             )
 
         return test
@@ -449,14 +464,18 @@ class Library:
 
     def style(self, model: str, question: str) -> Style:
         """Return tokens and markdown counts of an answer, as far as they are known."""
-        path = self.bench.answer_file(model) if model else None
-        styles = self._styles[path] if path else {}
-        return styles.get(question, Style(question))
+        return self._styles[self._answer_file(model)].get(question, Style(question))
+
+    def _answer_file(self, model: str) -> Path | None:
+        """Return the file of a model's answers; None for a name that no file can have."""
+        try:
+            return self.bench.answer_file(model)
+        except InputError:
+            return None
 
     def view(self, battle: Battle) -> BattleView:
         """Return all that is shown of a battle; InputError if its record is gone."""
-        path = self.bench.judgment_file(battle.judge, battle.model)
-        record = read_line(path, battle.place, JudgmentLine, "a judgment")
+        record = read_line(battle.file, battle.place, JudgmentLine, "a judgment")
         games = tuple(
             _game(number, label, game)
             for number, (label, game) in enumerate(zip(battle.labels, _games(record), strict=True))
@@ -471,11 +490,12 @@ class Library:
         )
 
     def _side(self, model: str, question: str) -> Side:
-        path = self.bench.answer_file(model)
+        path = self._answer_file(model)
         place = self._places[path].get(question)
-        if place is None:
-            lacking = "does not answer this question" if path.exists() else "does not exist"
-            return Side(model, (), (), Style(question), f"{path} {lacking}.")
+        if path is None or place is None:
+            there = path is not None and path.exists()
+            lacking = "does not answer this question" if there else "does not exist"
+            return Side(model, (), (), Style(question), f"{path or 'Its file'} {lacking}.")
         record = in_generation_1(read_line(path, place, AnswerLine, "an answer"))
         turns = _first_choice(record)
         return Side(
@@ -487,9 +507,10 @@ class Library:
 
     def _other_verdicts(self, battle: Battle) -> Iterator[Battle]:
         """Yield the same battle as other judges have judged it."""
+        own = self.bench.judgments(battle.judge)
         for judge in self.judges():
             if judge != battle.judge:
-                others = self._rows[self.bench.judgment_file(judge, battle.model)]
+                others = self._rows[self.bench.judgments(judge) / battle.file.relative_to(own)]
                 yield from (other for other in others if other.key == battle.key)
 
     # Boards
@@ -512,8 +533,8 @@ class Library:
         from report import summary_lines
 
         listed = self.found(Filters(judge=judge, category=category))
-        if listed and not any(battle.pairwise for battle in listed):
-            raise InputError(f"{judge} grades single answers: there are no battles to rank by")
+        if not all(battle.pairwise for battle in listed):
+            raise InputError(f"{judge} grades single answers: these are no battles to rank by")
         anchor = [baseline] if baseline else []
         baselines = _by_number(battle.baseline for battle in listed if battle.baseline)
         selection = Selection(
@@ -547,7 +568,7 @@ JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
 
 def judges_of(bench: Bench) -> list[str]:
     """Return the judges with a file in a bench."""
-    folders = (bench.folder / "model_judgment").glob("*/")
+    folders = (bench.folder / "model_judgment").glob("[!.]*/")
     return sorted(folder.name for folder in folders if model_names(folder))
 
 
@@ -675,9 +696,8 @@ def choose(
 def _bench_name(
     data_dir: Path, named: str | None, config: JudgeConfig | None, remarks: list[str]
 ) -> str:
-    benches = sorted(
-        path.name for path in data_dir.glob("*/") if _has_data(Bench(data_dir, path.name))
-    )
+    folders = sorted(path.name for path in data_dir.glob("[!.]*/"))
+    benches = [name for name in folders if _has_data(Bench(data_dir, name))]
     wanted = named or (config.bench_name if config else "")
     if wanted in benches:
         return wanted

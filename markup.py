@@ -52,8 +52,10 @@ def _clean(text: str) -> str:
 
 
 def in_one_line(page: str) -> str:
-    """Return HTML without newlines, which would end a block of HTML inside Markdown."""
-    return page.replace("\r", "").replace("\n", "&#10;")
+    """Return HTML without newlines, which would end a block of HTML inside Markdown, and without
+    the marks by which Gradio holds the place of a formula.
+    """
+    return page.replace("\r", "").replace("\n", "&#10;").replace("%%%", "%%&#37;")
 
 
 @functools.cache

@@ -479,12 +479,14 @@ STYLE = """
 .filters > .form { border: 0; background: none; gap: 8px; flex-wrap: wrap; overflow: visible; }
 .filters .block { padding: 0 !important; border: 0; background: none; overflow: visible; }
 .filters [data-testid=block-info] { font-size: 12px; line-height: 16px; margin: 0 0 3px; }
-.filters input[type=text], .filters textarea { height: 30px; padding: 4px 8px; font-size: 13px; }
+.filters input[type=text], .filters textarea { height: 27px; padding: 4px 8px; font-size: 13px; }
 .filters .wrap > label { padding: 4px 8px; font-size: 13px; }
 .filters button { height: 30px; padding: 0 10px; font-size: 13px; font-weight: 500; }
 .filters fieldset .wrap { flex-wrap: nowrap; }
+#shown > .filters > .form { flex-wrap: nowrap; }
+#shown .form > fieldset { flex: 0 0 190px !important; }
 .filters .written label { height: 30px; padding: 0; }
-.filters .written { align-self: end; white-space: nowrap; }
+.filters .written { align-self: end; white-space: nowrap; flex: 0 0 105px !important; }
 .filters .secondary-wrap input { margin-right: 22px; text-overflow: ellipsis; }
 
 /* the list of battles */
@@ -544,13 +546,18 @@ STYLE = """
 .side .role { color: var(--muted); font-weight: 400; font-size: 12.5px; }
 .battle h1, .battle h2 { font-size: 1.2em !important; margin: .8em 0 .3em !important; }
 .battle h4, .side > h3 ~ h3 { font-size: 1.05em !important; margin: .8em 0 .3em !important; }
+.battle p, .battle li { font-size: 14px; line-height: 1.5; }
 .battle p { margin: .45em 0; }
+.battle li { margin: .15em 0 !important; }
+.battle li p { margin: .15em 0; }
+.battle .text > :first-child { margin-top: 0; }
 .battle ul, .battle ol { margin: .3em 0; padding-inline-start: 1.6em; }
 .battle pre { font-size: 12.5px; line-height: 1.4; overflow: auto; padding: 8px 10px !important; }
 .battle pre { background: var(--soft) !important; border: 1px solid var(--line); margin: .5em 0; }
 .battle pre, .battle pre code { white-space: pre-wrap; }
 .battle pre code { background: none !important; border: 0; padding: 0; }
 .battle table { display: block; overflow: auto; border-collapse: collapse; margin: .5em 0; }
+.battle table, .battle tr { border: 0 !important; background: none !important; }
 .battle th, .battle td { border: 1px solid var(--line) !important; padding: 3px 8px !important; }
 .battle .image { color: var(--muted); font-style: italic; }
 .battle .katex { font-size: 1.05em; } .battle .katex-display { overflow: auto hidden; }

@@ -313,6 +313,7 @@ class TestModelText:
             expect(shown).to_contain_text("<img src=x onerror=")
             expect(shown).to_contain_text(f"[image “pixel”: {EVIL}/pixel.png]")
             expect(shown).to_contain_text("${window.stolen = 'template'}")
+            expect(shown).to_contain_text("%%%LATEX_BLOCK_0%%%")
         expect(page.locator(".battle img, .battle script, .battle iframe")).to_have_count(0)
         expect(page.locator(".battle a[href^=javascript]")).to_have_count(0)
         expect(page.locator(".side .model")).to_contain_text(MODEL)

@@ -204,6 +204,28 @@ class TestFiles:
         with pytest.raises(InputError, match=r"m\.jsonl: not a judgment"):
             library.view(battle)
 
+    def test_names_that_no_file_can_have_stop_nothing(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        record = judgment("q1", "A>B", "A>B", model="../../etc/passwd", baseline="..\\x")
+        path = bench.data / "model_judgment" / "j" / "file.jsonl"
+        bench.write(path, [record])
+        (battle,) = library.found(Filters(judge="j", text="says", order=LONGEST))
+        assert "does not exist" in library.view(battle).model.missing
+        assert library.found(Filters(judge="j", text="root:")) == []
+
+    def test_files_and_folders_that_are_no_data_are_passed_over(
+        self, bench: Workspace, library: Library, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B")])
+        bench.write(bench.data / "model_judgment" / ".cache" / "m.jsonl", b"")
+        bench.write(bench.root / "data" / ".git" / "question.jsonl", b"")
+        bench.write(bench.data / "model_answer" / "m.jsonl", b'{"no": "id"}\n')
+        opened = choose(bench.root / "data", None, None, None, None)
+        assert (opened.library.bench.name, opened.library.judges()) == (bench.name, ["j"])
+        assert listed(opened.library, order=LONGEST) == ["q1"]
+        assert "m.jsonl" in capsys.readouterr().err
+
     def test_nothing_is_written(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         before = sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
