@@ -29,6 +29,9 @@ demo: $(VENV)/.installed
 	$(BIN)/python gen_judgment.py --setting-file config/demo/judge_config.yaml \
 	  --endpoint-file config/demo/api_config.yaml --data-dir $(DEMO) --limit $(DEMO_LIMIT)
 	$(BIN)/python show_result.py --setting-file config/demo/judge_config.yaml --data-dir $(DEMO)
+	$(BIN)/python gen_judgment.py --setting-file config/demo/grade_config.yaml \
+	  --endpoint-file config/demo/api_config.yaml --data-dir $(DEMO) --limit $(DEMO_LIMIT)
+	$(BIN)/python show_result.py --setting-file config/demo/grade_config.yaml --data-dir $(DEMO)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -109,8 +109,8 @@ def _first_text(answer: dict[str, Any], path: Path) -> str:
     except (KeyError, IndexError, TypeError):
         text = None
     if not isinstance(text, str):
-        name = record_id(answer)
-        raise InputError(f"{path}: the answer to {name} has no choices[0].turns[0].content")
+        where = "choices[0].turns[0].content" if answer.get("choices") else "answer in its messages"
+        raise InputError(f"{path}: the answer to {record_id(answer)} has no {where}")
     return text
 
 
@@ -133,7 +133,7 @@ def _add_to_locked(source: Path, target: Path, recompute: bool) -> tuple[int, in
         lacking = [
             answer
             for answer in answers
-            if ("messages" in answer) == (generation == 2)
+            if (answer.get("messages") is not None) == (generation == 2)
             and (recompute or not set(FIELDS) <= set(answer.get(key) or {}))
         ]
         if not lacking:

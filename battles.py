@@ -1,5 +1,5 @@
 """From judgments (or a saved battle file) to weighted battles: cells that name models and
-questions.
+questions. Judgments of single answers become grades.
 
 A judgment has up to two games; a label is one battle, `>>` counts as `weight` of them. The battles
 of a judgment differ only in their outcome, so they are kept as one cell with counts.
@@ -7,44 +7,37 @@ of a judgment differ only in their outcome, so they are kept as one cell with co
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from array import array
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from bradley_terry import Cells
-from jsonl import decode_lines, write_lines
+from columns import Columns, Tally, has_label, sorted_names, tally_of
+from grades import GradeColumns, Grades
 from records import (
-    BattleLine,
     Bench,
     Judgment,
-    Style,
+    Question,
     known_benches,
     model_names,
     read_judgments,
     read_questions,
-    read_styles,
 )
-from settings import InputError, nearest, one_line
-from verdict import Winner, normal_label, outcome
-
-FEATURES: dict[str, tuple[str, ...]] = {
-    "length": ("tokens",),
-    "markdown": ("headers", "lists", "bold"),
-}
-OUTCOMES = ("big wins", "small wins", "ties", "small losses", "big losses")
+from settings import OPTIONAL_SETTINGS, InputError, nearest, one_line
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which judgments make a board; the first baseline is its anchor."""
+    """Which judgments make a board; the first baseline is its anchor, grades need none.
+
+    The method v2.0 leaves out a judgment with an undecided game whole.
+    """
 
     bench: Bench
     judges: tuple[str, ...]
@@ -54,6 +47,7 @@ class Selection:
     categories: tuple[str, ...] = ()
     missing: str = "ignore"
     mixed: str = "refuse"
+    method: str = "bradley-terry"
 
     def settings(self) -> dict[str, object]:
         """Return what a saved battle file must agree in."""
@@ -66,12 +60,16 @@ class Selection:
             "categories": list(self.categories),
             "missing": self.missing,
             "mixed": self.mixed,
+            "method": self.method,
         }
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What the battles come from: counts for the lines under a board."""
+    """What battles or grades come from: counts for the lines under a board.
+
+    `battles`: weighted; of a board of grades, the grades.
+    """
 
     judgments: int
     battles: int
@@ -115,201 +113,277 @@ class Battles:
         return self.models.index(self.baseline)
 
 
-class _Tally(NamedTuple):
-    """What a cell of `a` against `b` counts: wins of a, ties, wins of b (weighted); b's games by
-    OUTCOMES; games without a verdict.
-    """
-
-    counts: tuple[int, ...]
-    outcomes: tuple[int, ...] = (0,) * len(OUTCOMES)
-    undecided: int = 0
-
-
-Key = TypeVar("Key", bound=Hashable)
-
-
-class _Index(dict[Key, int]):
-    """Numbers keys in the order in which they are first met."""
-
-    def __missing__(self, key: Key) -> int:
-        self[key] = len(self)
-        return self[key]
-
-
 @dataclass
-class _Mixture:
-    """What the judgments hold that nobody asked for, and the files it is in."""
+class _Told:
+    """What judgments tell of how they were made: each setting, and the first file that tells it."""
 
-    foreign: dict[str, dict[Path, int]] = field(default_factory=dict)
-    settings: dict[tuple[str, str], dict[bytes, Path]] = field(default_factory=dict)
+    seen: set[bytes] = field(default_factory=set)
+    values: dict[str, tuple[object, Path]] = field(default_factory=dict)
 
-    def add(self, what: str, path: Path) -> None:
-        """Count a judgment of another judge or against another baseline."""
-        files = self.foreign.setdefault(what, {})
-        files[path] = files.get(path, 0) + 1
-
-    def add_settings(self, judge: str, category: str, judgment: Judgment, path: Path) -> None:
-        """Note how the judge was asked; each category may have a prompt of its own."""
-        for made in judgment.settings:
-            self.settings.setdefault((judge, category), {}).setdefault(made, path)
-
-    def check(self, mixed: str) -> None:
-        """Raise InputError that names the files, unless the flag says what to do with them."""
-        for what, files in self.foreign.items() if mixed == "refuse" else ():
-            raise InputError(
-                f"{_some(map(str, files))}: {sum(files.values()):,} judgments {what}, which nobody "
-                "asked for; name it, or --mixed leave-out leaves them out, --mixed count counts "
-                "them too"
-            )
-        if mixed == "count":
-            return
-        for (judge, _), made in self.settings.items():
-            (first, path), *others = made.items()
-            for other, where in others:
-                difference = _difference(json.loads(first), json.loads(other))
-                if difference:
-                    raise InputError(
-                        f"judge {judge} was asked in different ways: {path} and {where} disagree "
-                        f"in {difference}; gen_judgment.py --stale redo makes them alike, "
-                        "--mixed count counts them all the same"
-                    )
+    def check(self, judgment: Judgment, path: Path) -> None:
+        """Raise InputError that names the files if a setting is not what it was before."""
+        for settings in judgment.settings:
+            if settings not in self.seen:
+                self.seen.add(settings)
+                told = _as_object(settings)
+                known = dict.fromkeys(OPTIONAL_SETTINGS) | told if told else {}
+                for key, value in known.items():
+                    first, where = self.values.setdefault(key, (value, path))
+                    if value != first:
+                        raise InputError(
+                            _disagreement(judgment.judge, key, (first, value), (where, path))
+                        )
 
 
-def _some(names: Iterable[str], most: int = 3) -> str:
-    """Return the first few names, and how many there are beside them."""
-    few = list(names)
-    more = f" and {len(few) - most} more files" if len(few) > most else ""
-    return ", ".join(few[:most]) + more
+def _as_object(text: bytes) -> dict[str, object]:
+    """Return the object that a JSON text holds, an empty one if it holds none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _difference(first: Mapping[str, object], other: Mapping[str, object]) -> str | None:
-    """Return a setting that two records tell differently, None if there is none."""
-    for key in first.keys() & other.keys():
-        if first[key] != other[key]:
-            a, b = (one_line(json.dumps(made[key]), 60) for made in (first, other))
-            return f"{key}: {a} and {b}"
-    return None
-
-
-@dataclass
-class _Columns:
-    """Cells while they are read, column by column: compact, whatever their number.
-
-    There are few kinds of tallies, so a cell holds the number of its own.
-    """
-
-    models: _Index[str] = field(default_factory=_Index)
-    questions: _Index[str] = field(default_factory=_Index)
-    tallies: _Index[_Tally] = field(default_factory=_Index)
-    a: array[int] = field(default_factory=lambda: array("i"))
-    b: array[int] = field(default_factory=lambda: array("i"))
-    question: array[int] = field(default_factory=lambda: array("i"))
-    tally: array[int] = field(default_factory=lambda: array("i"))
-    left_out: Counter[str] = field(default_factory=Counter)
-    baselines: set[str] = field(default_factory=set)
-    judgments: int = 0
-
-    def add(self, a: str, b: str, question: str, tally: _Tally) -> None:
-        """Add a cell of `a` against `b`."""
-        self.a.append(self.models[a])
-        self.b.append(self.models[b])
-        self.question.append(self.questions[question])
-        self.tally.append(self.tallies[tally])
-
-    @property
-    def undecided(self) -> int:
-        """The number of games without a verdict."""
-        kinds = list(self.tallies)
-        return sum(kinds[i].undecided * n for i, n in Counter(self.tally).items())
-
-    def counts(self) -> np.ndarray:
-        """Return the weighted battles (3, C) of the cells."""
-        kinds = np.array([tally.counts for tally in self.tallies], dtype=np.int32)
-        return np.asarray(kinds.T[:, self.tally])
-
-    def outcomes(self) -> dict[str, tuple[int, ...]]:
-        """Return each model's games by OUTCOMES; what one of two wins, the other loses."""
-        games = np.array([tally.outcomes for tally in self.tallies])
-        total = np.zeros((len(self.models), len(OUTCOMES)), dtype=int)
-        for models, of_models in ((self.b, games), (self.a, games[:, ::-1])):
-            kinds = np.zeros((len(self.models), len(games)), dtype=int)
-            np.add.at(kinds, (models, self.tally), 1)
-            total += kinds @ of_models
-        return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
+def _disagreement(judge: str, key: str, values: Sequence[object], paths: Sequence[Path]) -> str:
+    files = " and ".join(dict.fromkeys(map(str, paths)))
+    first, other = (one_line(json.dumps(value), 60) for value in values)
+    return (
+        f"{files}: judge {judge} was asked in different ways ({key}: {first} and {other}); "
+        "gen_judgment.py --stale redo makes them alike, --mixed count counts all"
+    )
 
 
 # From judgments
+
+# Why a judgment is not what was asked for, and the judge or baseline that it names.
+_Why = tuple[str, str]
 
 
 def read_battles(selection: Selection) -> Battles:
     """Return the battles of the judges' files, all judges pooled.
 
+    Raises InputError as `read_selections` does, and for grades of single answers.
+    """
+    needed = bool(selection.categories) or selection.missing == "loss"
+    questions = bench_questions(selection.bench, needed=needed)
+    ((_, read),) = read_selections([selection], questions)
+    if isinstance(read, Grades):
+        raise InputError(f"{selection.bench.folder}: holds grades of single answers, no battles")
+    return read
+
+
+def read_selections(
+    selections: Sequence[Selection],
+    questions: Sequence[Question],
+    *,
+    pass_over_unjudged: bool = False,
+) -> list[tuple[Selection, Battles | Grades]]:
+    """Return what each selection of one bench and its judges holds, in one reading of the files.
+
     What cannot count (the baseline against itself, a question of another category) is left out and
     counted. Raises InputError for an unknown judge or category, for a mix that the selection does
-    not ask for, and when no battle is left.
+    not ask for, for verdicts beside grades, and when nothing is left; of several selections those
+    without any judgment can be passed over.
     """
-    columns, mixture = _Columns(), _Mixture()
-    wanted = _wanted_questions(selection)
-    categories = _categories(selection.bench)
-    judged: set[str] = set()
-    for judge in selection.judges:
-        for model in judged_models(selection.bench, judge):
-            judged.add(model)
-            path = selection.bench.judgment_file(judge, model)
+    bench, seen = selections[0].bench, _Seen()
+    readers = [_Reader(selection, questions, seen) for selection in selections]
+    for judge in selections[0].judges:
+        for model in judged_models(bench, judge):
+            path = bench.judgment_file(judge, model)
+            for reader in readers:
+                reader.files.add(model)
             for judgment in read_judgments(path, model, judge):
-                if wanted is not None and judgment.question_id not in wanted:
-                    continue
-                columns.baselines.update(filter(None, [judgment.baseline]))
-                foreign = _foreign(judgment, judge, selection)
-                if foreign:
-                    columns.left_out[f"judgments {foreign}"] += 1
-                    mixture.add(foreign, path)
-                    continue
-                mixture.add_settings(
-                    judge, categories.get(judgment.question_id, ""), judgment, path
-                )
-                _add(columns, judgment, selection)
-    _check_baselines(columns, selection)
-    if not columns.a:
-        raise InputError(_nothing_left(columns, selection))
-    mixture.check(selection.mixed)
-    if selection.baselines[0] not in columns.models:
-        folder, anchor = selection.bench.folder, selection.baselines[0]
-        raise InputError(f"{folder}: no judgment against '{anchor}', which scores 50; name another")
-    reasons = _reasons(columns, selection, judged)
-    really_judged, _ = _coverage(columns)
-    if selection.missing == "loss":
-        _add_missing(columns, wanted, selection)
-    battles = _battles(columns, selection, reasons, wanted)
-    on_board = {m: n for m, n in really_judged.items() if m in battles.models}
-    return replace(battles, counts=replace(battles.counts, judged=on_board))
+                if judgment.baseline:
+                    seen.baselines.add(judgment.baseline)
+                for reader in readers:
+                    reader.take(judgment, path)
+    if seen.verdicts and seen.grades:
+        raise InputError(
+            f"{seen.verdicts} holds verdicts on two answers, {seen.grades} grades of single "
+            "answers: they make no common board; move one of them, or name one judge or category"
+        )
+    judged = [reader for reader in readers if reader.judged]
+    chosen = judged if judged and pass_over_unjudged else readers
+    return [(reader.selection, reader.finish()) for reader in chosen]
 
 
-def _foreign(judgment: Judgment, judge: str, selection: Selection) -> str | None:
-    """Return why a judgment in the folder of a judge is not what was asked for, None if it is."""
+@dataclass
+class _Seen:
+    """What all readers met: a file with verdicts, one with grades, the baselines of all files."""
+
+    verdicts: Path | None = None
+    grades: Path | None = None
+    baselines: set[str] = field(default_factory=set)
+
+
+class _Reader:
+    """Takes in the judgments of one selection.
+
+    Those without verdict or grade wait until all are read, which tells whether either was asked.
+    """
+
+    def __init__(self, selection: Selection, questions: Sequence[Question], seen: _Seen) -> None:
+        self.selection = selection
+        self.questions = questions
+        self.seen = seen
+        self.categories = {question.id: question.category for question in questions}
+        self.wanted = wanted_questions(selection, questions)
+        self.columns = Columns()
+        self.grades = GradeColumns()
+        self.foreign: dict[_Why, Counter[Path]] = {}
+        self.told: defaultdict[tuple[str, str], _Told] = defaultdict(_Told)
+        self.files: set[str] = set()
+        self.judged: set[str] = set()
+        self.undecided: list[tuple[Judgment, Path]] = []
+
+    def take(self, judgment: Judgment, path: Path) -> None:
+        """Take in a judgment of a file, if it is on a wanted question."""
+        if self.wanted is not None and judgment.question_id not in self.wanted:
+            if judgment.question_id not in self.categories:
+                self.columns.left_out["judgments of questions that question.jsonl lacks"] += 1
+            return
+        self.judged.add(judgment.model)
+        graded, decided = bool(judgment.grades), has_label(judgment.labels)
+        if graded:
+            self.seen.grades = self.seen.grades or path
+        if decided:
+            self.seen.verdicts = self.seen.verdicts or path
+        if graded or decided:
+            self._add(judgment, path, graded=graded)
+        else:
+            self.undecided.append((judgment, path))
+
+    def _add(self, judgment: Judgment, path: Path, *, graded: bool) -> None:
+        columns, selection = self.columns, self.selection
+        if judgment.baseline:
+            columns.baselines.add(judgment.baseline)
+        why = _foreign(judgment, selection, graded)
+        if why:
+            columns.left_out["judgments {}, {}".format(*why)] += 1
+            self.foreign.setdefault(why, Counter())[path] += 1
+            return
+        if selection.mixed != "count":
+            asked = (judgment.judge, self.categories.get(judgment.question_id, ""))
+            self.told[asked].check(judgment, path)
+        if graded:
+            columns.judgments += 1
+            games = max(len(judgment.labels), 1)
+            self.grades.add(judgment.model, judgment.question_id, judgment.grades, games)
+        elif selection.baselines:
+            _add(columns, judgment, selection)
+
+    def finish(self) -> Battles | Grades:
+        """Return what was taken in; InputError if that is nothing or not what was asked for."""
+        graded = self.seen.grades is not None
+        for judgment, path in self.undecided:
+            self._add(judgment, path, graded=graded)
+        return self._graded() if graded else self._fought()
+
+    def _graded(self) -> Grades:
+        columns, selection = self.columns, self.selection
+        if not self.grades.grade:
+            raise InputError(_nothing_left(columns, selection, f"no grade{_of(selection)}"))
+        _check_foreign(self.foreign, selection)
+        models, questions, total, number = self.grades.tables()
+        got_to = {"no judgment of these questions": self.files, "no grade": self.judged}
+        reasons = _reasons(selection, got_to)
+        counts = Counts(
+            judgments=columns.judgments,
+            battles=len(self.grades.grade),
+            games_without_verdict=self.grades.missing,
+            left_out=dict(columns.left_out),
+            models_left_out={m: why for m, why in reasons.items() if m not in models},
+            judged=dict(zip(models, (number > 0).sum(axis=1).tolist(), strict=True)),
+            questions=number_of_questions(self.questions, self.wanted),
+            same_questions=bool(((number > 0) == (number > 0)[:1]).all()),
+        )
+        return Grades(models, questions, total, number, counts)
+
+    def _fought(self) -> Battles:
+        columns, selection = self.columns, self.selection
+        if not selection.baselines:
+            raise InputError(
+                f"{selection.bench.folder}: no baseline is named{_of(selection)}; name it with "
+                "--baseline, or as baseline_model in the judge config"
+            )
+        _check_baselines(self.seen.baselines, selection)
+        if not columns.a:
+            raise InputError(_nothing_left(columns, selection))
+        _check_foreign(self.foreign, selection)
+        if selection.baselines[0] not in columns.models:
+            folder, anchor = selection.bench.folder, selection.baselines[0]
+            raise InputError(
+                f"{folder}: no judgment against '{anchor}', which scores 50; name another"
+            )
+        whole = "no judgment without an undecided game"
+        got_to: dict[str, Iterable[str]] = {
+            "no judgment of these questions": self.files,
+            "no judgment against the baseline": self.judged,
+            whole if selection.method == "v2.0" else "no game with a verdict": columns.models,
+        }
+        reasons = _reasons(selection, got_to)
+        really_judged, _ = columns.coverage()
+        if selection.missing == "loss":
+            _add_missing(columns, self.wanted or set(self.categories), selection)
+        questions = number_of_questions(self.questions, self.wanted)
+        battles = from_columns(columns, selection, reasons, questions)
+        on_board = {m: n for m, n in really_judged.items() if m in battles.models}
+        return replace(battles, counts=replace(battles.counts, judged=on_board))
+
+
+def _foreign(judgment: Judgment, selection: Selection, graded: bool) -> _Why | None:
+    """Return why a judgment is not what was asked for, None if it is.
+
+    Grades are not relative to the baseline that the judge may have seen.
+    """
     if selection.mixed == "count":
         return None
-    if judgment.judge not in (judge, *selection.judges):
-        return f"by another judge, {judgment.judge}"
-    if judgment.baseline and judgment.baseline not in selection.baselines:
-        return f"against another baseline, {judgment.baseline}"
+    if judgment.judge not in selection.judges:
+        return "by another judge", judgment.judge
+    if judgment.baseline and judgment.baseline not in selection.baselines and not graded:
+        return "against another baseline", judgment.baseline
     return None
 
 
-def _categories(bench: Bench) -> dict[str, str]:
-    """Return the category of each question, of those that are known."""
-    if not bench.questions.exists():
-        return {}
-    return {question.id: question.category for question in read_questions(bench)}
+def _check_foreign(foreign: Mapping[_Why, Counter[Path]], selection: Selection) -> None:
+    """Raise InputError that names the files with judgments that nobody asked for."""
+    if not foreign or selection.mixed != "refuse":
+        return
+    (why, name), files = next(iter(foreign.items()))
+    paths = ", ".join(map(str, list(files)[:3]))
+    more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
+    accept = ""
+    if why == "against another baseline" and selection.method != "v2.0":
+        flags = shlex.join(f"--baseline={model}" for model in (*selection.baselines, name))
+        accept = f"{flags} accepts them, "
+    raise InputError(
+        f"{paths}{more}: {files.total():,} judgments {why}, {name}; {accept}"
+        "--mixed leave-out leaves them out, --mixed count counts them"
+    )
 
 
-def _check_baselines(columns: _Columns, selection: Selection) -> None:
+def bench_questions(bench: Bench, *, needed: bool) -> list[Question]:
+    """Return the questions of the bench; none where there is no file and nothing needs it."""
+    if not needed and not bench.questions.exists():
+        return []
+    return read_questions(bench)
+
+
+def _of(selection: Selection) -> str:
+    """Return which questions a selection is of, for a message."""
+    names = "', '".join(selection.categories)
+    return f" for questions of '{names}'" if selection.categories else ""
+
+
+def _check_baselines(met: set[str], selection: Selection) -> None:
     """Raise InputError for a baseline that neither an answer file nor a judgment knows."""
     bench = selection.bench
-    known = columns.baselines | set(model_names(bench.answers))
+    known = met | set(model_names(bench.answers))
     for baseline in selection.baselines:
         if known and baseline not in known:
             near = nearest(baseline, known)
+            if met and not near:
+                near = f"; judgments are against: {', '.join(sorted(met))}"
             raise InputError(f"{bench.folder}: no model '{baseline}', the baseline{near}")
 
 
@@ -328,95 +402,76 @@ def judged_models(bench: Bench, judge: str) -> list[str]:
     return names
 
 
-def _wanted_questions(selection: Selection) -> set[str] | None:
+def wanted_questions(selection: Selection, questions: Sequence[Question]) -> set[str] | None:
     """Return the ids of the questions of the chosen categories or clusters; None is all."""
     if not selection.categories:
         return None
-    questions = read_questions(selection.bench)
     known = {name for q in questions for name in (q.category, q.cluster) if name}
     for name in selection.categories:
-        if name not in known:
+        if name and name not in known:
             path, near = selection.bench.questions, nearest(name, known)
             near = near or f"; there are: {', '.join(sorted(known))}"
             raise InputError(f"{path}: no category or cluster '{name}'{near}")
     chosen = set(selection.categories)
-    return {q.id for q in questions if q.category in chosen or q.cluster in chosen}
+    return {q.id for q in questions if q.category in chosen or (q.cluster and q.cluster in chosen)}
 
 
-def _add(columns: _Columns, judgment: Judgment, selection: Selection) -> None:
+def _add(columns: Columns, judgment: Judgment, selection: Selection) -> None:
     baseline = judgment.baseline or selection.baselines[0]
     if judgment.model == baseline:
         columns.left_out["judgments of the baseline against itself"] += 1
         return
     columns.judgments += 1
-    tally = _tally(judgment.labels, selection.weight, selection.first_game_only)
+    whole = selection.method == "v2.0"
+    tally = tally_of(judgment.labels, selection.weight, selection.first_game_only, whole)
+    if whole and tally.undecided:
+        columns.left_out["judgments with an undecided game"] += 1
     columns.add(baseline, judgment.model, judgment.question_id, tally)
 
 
-@functools.cache
-def _tally(labels: tuple[str | None, ...], weight: int, first_game_only: bool) -> _Tally:
-    """Return what the labels of a judgment count, the baseline being `a`."""
-    counts, outcomes, undecided = [0, 0, 0], [0] * len(OUTCOMES), 0
-    for game in range(1 if first_game_only else 2):
-        label = normal_label(labels[game] or "") if game < len(labels) else None
-        if label is None:
-            undecided += 1
-            continue
-        winner, by_far = outcome(label, game)
-        counts[_COUNT_ROW[winner]] += weight if by_far else 1
-        outcomes[_OUTCOME[winner, by_far]] += 1
-    return _Tally(tuple(counts), tuple(outcomes), undecided)
-
-
-_COUNT_ROW = {Winner.BASELINE: 0, Winner.TIE: 1, Winner.MODEL: 2}
-_OUTCOME = {
-    (Winner.MODEL, True): 0,
-    (Winner.MODEL, False): 1,
-    (Winner.TIE, False): 2,
-    (Winner.BASELINE, False): 3,
-    (Winner.BASELINE, True): 4,
-}
-
-
-def _nothing_left(columns: _Columns, selection: Selection) -> str:
+def _nothing_left(columns: Columns, selection: Selection, what: str = "") -> str:
     folder = selection.bench.judgments(selection.judges[0])
     reasons = [f"{count} {why}" for why, count in sorted(columns.left_out.items())]
-    if columns.undecided:
+    if columns.undecided and selection.method != "v2.0":
         reasons.insert(0, f"none of {columns.undecided} games has a verdict")
+    if what:
+        return "; ".join([f"{folder}: {what}", *reasons])
     baselines = "', '".join(selection.baselines)
     others = sorted(columns.baselines - set(selection.baselines))
     hint = [f"use --baseline {others[0]}"] if others else []
-    start = f"{folder}: no battle against the baseline '{baselines}'"
+    start = f"{folder}: no battle against the baseline '{baselines}'{_of(selection)}"
     return "; ".join([start, *reasons, *hint])
 
 
-def _reasons(columns: _Columns, selection: Selection, judged: Iterable[str]) -> dict[str, str]:
-    """Return the reason for each model of the bench, should it have no battle."""
-    answers = selection.bench.answers
-    answered = model_names(answers)
+def _reasons(selection: Selection, got_to: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return the reason for each model of the bench, should the board lack it.
+
+    `got_to`: reasons, and the models that each holds for unless a later one does.
+    """
+    answered = model_names(selection.bench.answers)
     reasons = {model: f"not judged by {', '.join(selection.judges)}" for model in answered}
-    reasons |= {model: "no judgment against the baseline" for model in judged}
-    return reasons | {model: "no game with a verdict" for model in columns.models}
+    return reasons | {model: why for why, models in got_to.items() for model in models}
 
 
-def _add_missing(columns: _Columns, wanted: set[str] | None, selection: Selection) -> None:
-    """Add a plain loss a game for each question of the bench that a model has no judgment on."""
-    ids = wanted if wanted is not None else {q.id for q in read_questions(selection.bench)}
+def _add_missing(columns: Columns, ids: Iterable[str], selection: Selection) -> None:
+    """Add a plain loss a game for each of the questions that a model has no judgment on."""
     anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
-    loss = _Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
+    loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
     have = set(zip(columns.b, columns.question, strict=True))
-    for model in set(columns.models) - columns.baselines - set(selection.baselines):
+    names = list(columns.models)
+    baselines = {names[i] for i in set(columns.a)} | set(selection.baselines)
+    for model in sorted(set(names) - baselines):
         for question in sorted(ids):
             if (columns.models[model], columns.questions[question]) not in have:
                 columns.add(anchor, model, question, loss)
                 columns.left_out["games not judged, counted as losses"] += games
 
 
-def _battles(
-    columns: _Columns,
+def from_columns(
+    columns: Columns,
     selection: Selection,
     reasons: Mapping[str, str],
-    wanted: set[str] | None,
+    of_questions: int | None,
 ) -> Battles:
     """Return the cells with battles; their indices are in the order of the sorted names."""
     counts = columns.counts()
@@ -426,10 +481,10 @@ def _battles(
     used = counts.sum(axis=0) > 0
     if not used.any():
         raise InputError(_nothing_left(columns, selection))
-    judged, same = _coverage(columns)
+    judged, same = columns.coverage()
     outcomes = columns.outcomes()
-    models, (a, b) = _sorted_names(columns.models, [a[used], b[used]], selection.baselines[:1])
-    questions, (question,) = _sorted_names(columns.questions, [question[used]])
+    models, (a, b) = sorted_names(columns.models, [a[used], b[used]], selection.baselines[:1])
+    questions, (question,) = sorted_names(columns.questions, [question[used]])
     cells = Cells(len(models), a, b, question, np.ascontiguousarray(counts[:, used]))
     return Battles(
         models=models,
@@ -444,184 +499,12 @@ def _battles(
             left_out=dict(columns.left_out),
             models_left_out={m: why for m, why in reasons.items() if m not in models},
             judged={m: n for m, n in judged.items() if m in models},
-            questions=_number_of_questions(selection, wanted),
+            questions=of_questions,
             same_questions=same,
         ),
     )
 
 
-def _sorted_names(
-    index: Mapping[str, int], columns: Sequence[np.ndarray], keep: Sequence[str] = ()
-) -> tuple[tuple[str, ...], list[np.ndarray]]:
-    """Renumber columns so that their indices are those of the sorted names that occur in them."""
-    occurs = np.zeros(len(index), dtype=bool)
-    for column in columns:
-        occurs[column] = True
-    for name in keep:
-        occurs[index[name]] = True
-    names = tuple(sorted(name for name, old in index.items() if occurs[old]))
-    new = np.zeros(len(index), dtype=np.int32)
-    new[[index[name] for name in names]] = np.arange(len(names))
-    return names, [new[column] for column in columns]
-
-
-def _coverage(columns: _Columns) -> tuple[dict[str, int], bool]:
-    """Return how many questions each model was judged on, and whether all were on the same."""
-    on = np.zeros((len(columns.models), len(columns.questions)), dtype=bool)
-    on[columns.b, columns.question] = True
-    numbers = zip(columns.models, on.sum(axis=1).tolist(), strict=True)
-    any_judged = on.any(axis=1)
-    same = bool((on[any_judged] == on.any(axis=0)).all())
-    return {model: number for model, number in numbers if number}, same
-
-
-def _number_of_questions(selection: Selection, wanted: set[str] | None) -> int | None:
-    if wanted is not None:
-        return len(wanted)
-    return len(read_questions(selection.bench)) if selection.bench.questions.exists() else None
-
-
-# Style
-
-
-@dataclass(frozen=True)
-class Styles:
-    """What is known of the models' answers.
-
-    `tokens`: mean number of tokens over the whole answer file, of a model where it is known.
-    `values` (M, Q, F): the counted attributes of each answer, NaN where not known; None if not
-    asked.
-    """
-
-    tokens: Mapping[str, float]
-    values: np.ndarray | None
-
-
-def read_all_styles(bench: Bench, battles: Battles, attributes: Sequence[str]) -> Styles:
-    """Return the mean tokens of all models, and the attributes of their answers."""
-    question = {name: i for i, name in enumerate(battles.questions)}
-    shape = (len(battles.models), len(battles.questions), len(attributes))
-    values = np.full(shape, np.nan) if attributes else None
-    tokens: dict[str, float] = {}
-    for i, model in enumerate(battles.models):
-        path = bench.answer_file(model)
-        styles = read_styles(path) if path.exists() else {}
-        lengths = [style.tokens for style in styles.values() if style.tokens is not None]
-        if lengths:
-            tokens[model] = sum(lengths) / len(lengths)
-        if values is not None:
-            _fill_values(values[i], styles, question, attributes)
-    return Styles(tokens, values)
-
-
-def _fill_values(
-    values: np.ndarray,
-    styles: Mapping[str, Style],
-    question: Mapping[str, int],
-    attributes: Sequence[str],
-) -> None:
-    known = [(question[name], style) for name, style in styles.items() if name in question]
-    for column, attribute in enumerate(attributes):
-        counts = [getattr(style, attribute) for _, style in known]
-        values[[row for row, _ in known], column] = np.array(counts, dtype=float)
-
-
-def with_features(battles: Battles, bench: Bench, styles: Styles) -> Cells:
-    """Return the cells with the style differences (a - b) / (a + b + 1) of their answers.
-
-    Raises InputError that names the first answer whose attributes are not known.
-    """
-    assert styles.values is not None
-    cells = battles.cells
-    a = styles.values[cells.a, cells.question]
-    b = styles.values[cells.b, cells.question]
-    difference = (a - b) / (a + b + 1.0)
-    unknown = np.isnan(difference).any(axis=1)
-    if unknown.any():
-        cell = int(np.argmax(unknown))
-        side = cells.a if np.isnan(a[cell]).any() else cells.b
-        path = bench.answer_file(battles.models[side[cell]])
-        question = battles.questions[cells.question[cell]]
-        if not path.exists() or question not in read_styles(path):
-            raise InputError(
-                f"{path}: no answer to {question}, so style cannot be controlled for; "
-                "answer and judge it, or leave out --missing loss"
-            )
-        raise InputError(
-            f"{path}: no style attributes of the answer to {question} ({unknown.sum()} judgments "
-            f"lack some); run: python add_markdown_info.py --dir {bench.answers}"
-        )
-    return Cells(
-        cells.models,
-        cells.a,
-        cells.b,
-        cells.question,
-        cells.counts,
-        np.ascontiguousarray(difference.T),
-    )
-
-
-# Saved battles
-
-_WINNERS = ("model_a", "tie", "model_b")
-
-
-def save_battles(battles: Battles, path: Path) -> None:
-    """Write one line a weighted battle: question_id, model_a, model_b, winner."""
-    cells = battles.cells
-    models = [_json(name) for name in battles.models]
-    starts = [b'{"question_id": %b, "model_a": ' % _json(name) for name in battles.questions]
-    ends = [b', "winner": "%b"}\n' % winner.encode() for winner in _WINNERS]
-
-    @functools.cache
-    def rests(a: int, b: int) -> list[bytes]:
-        return [b'%b, "model_b": %b%b' % (models[a], models[b], end) for end in ends]
-
-    def lines() -> Iterator[bytes]:
-        columns = (cells.question.tolist(), cells.a.tolist(), cells.b.tolist())
-        for question, a, b, counts in zip(*columns, cells.counts.T.tolist(), strict=True):
-            for rest, count in zip(rests(a, b), counts, strict=True):
-                if count:
-                    yield (starts[question] + rest) * count
-
-    write_lines(path, lines())
-
-
-def _json(name: str) -> bytes:
-    return json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-def load_battles(path: Path, selection: Selection) -> Battles:
-    """Return the battles of a file that `save_battles` or the v0.1 program wrote."""
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for number, _, line in decode_lines(path, BattleLine, "a battle"):
-        if line.winner not in _WINNERS and not line.winner.startswith("tie"):
-            known = ", ".join(_WINNERS)
-            raise InputError(f"{path}:{number}: winner '{line.winner}' is none of {known}")
-        row = _WINNERS.index(line.winner) if line.winner in _WINNERS else 1
-        cell = found.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
-        cell[row] += 1
-    _check_questions(path, {question for question, _, _ in found}, selection.bench)
-    columns, wanted = _Columns(), _wanted_questions(selection)
-    for (question, a, b), counts in found.items():
-        if wanted is not None and question not in wanted:
-            continue
-        columns.judgments += 1
-        columns.add(a, b, question, _Tally(tuple(counts)))
-    if selection.baselines[0] not in columns.models:
-        known = ", ".join(sorted(columns.models))
-        raise InputError(
-            f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
-        )
-    return replace(_battles(columns, selection, {}, wanted), outcomes=None)
-
-
-def _check_questions(path: Path, ids: set[str], bench: Bench) -> None:
-    if not ids:
-        raise InputError(f"{path}: holds no battle")
-    if bench.questions.exists():
-        foreign = ids - {question.id for question in read_questions(bench)}
-        if foreign:
-            raise InputError(
-                f"{path}: battles of another bench: {bench.name} has no question {min(foreign)}"
-            )
+def number_of_questions(questions: Sequence[Question], wanted: set[str] | None) -> int | None:
+    """Return how many questions a board is of; None where they are not known."""
+    return len(questions if wanted is None else wanted) or None

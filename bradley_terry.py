@@ -4,7 +4,7 @@ Arrays in, frozen results out; nothing is read, written or printed.  Two estimat
 
 * plain: maximum likelihood, a tie being half a win for each side;
 * style control: logistic regression of the outcome on the strengths and on differences in style
-  (length, headers, lists, bold) with a small ridge (Arena-Hard, arXiv 2406.11939).
+  (length, headers, lists, bold) with a small ridge (Arena-Hard, arXiv 2406.11939), or without.
 
 The battles of a cell differ in nothing but their outcome, so all sums run over counts, never over
 copies.  A bootstrap resample is another set of counts; many are solved at once.  Inside, strengths
@@ -18,7 +18,7 @@ are natural log-odds; outside, they are Elo ratings with the anchor at 1000.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -29,6 +29,7 @@ ANCHOR_RATING = 1000.0
 ELO_PER_LOGIT = 400.0 / np.log(10.0)
 
 STEP_CAP = 3.0  # beyond the size of the parameters; natural log-odds
+SLIGHT_RIDGE = 1e-6  # where style without a penalty leaves a direction of no or infinite slope
 
 # Rounds are solved in chunks.  Their sizes set speed and memory, and the numbers that are drawn.
 CHUNK_ROUNDS = 256
@@ -96,16 +97,24 @@ class DisconnectedError(ValueError):
         super().__init__(f"no battles place the models {list(models)} relative to model {anchor}")
 
 
-def fit(cells: Cells, anchor: int, *, style: FixedStyle | None = None, center: bool = True) -> Fit:
+def fit(
+    cells: Cells,
+    anchor: int,
+    *,
+    style: FixedStyle | None = None,
+    center: bool = True,
+    penalty: bool = True,
+) -> Fit:
     """Rate the models by all battles; cells with features are controlled for style.
 
     `style` fixes coefficients and standardisation, so that only strengths are estimated.
     `center=False` subtracts no mean from the features and divides by their root mean square:
     equal styles are then zero, and which of two models is called `a` does not matter.
+    `penalty=False` leaves out the ridge that goes with features.
 
     Raises DisconnectedError if the battles do not place every model relative to the anchor.
     """
-    design = _design(cells, style, center)
+    design = _design(cells, style, center, penalty)
     theta, limits = _solve_all(design, anchor)
     if np.isnan(limits).any():
         raise DisconnectedError(tuple(np.flatnonzero(np.isnan(limits[0])).tolist()), anchor)
@@ -118,11 +127,12 @@ def bootstrap(
     anchor: int,
     *,
     rounds: int,
-    seed: int,
+    seed: int | Sequence[int],
     resample: Resample,
     workers: int = 1,
     style: FixedStyle | None = None,
     center: bool = True,
+    penalty: bool = True,
 ) -> np.ndarray:
     """Ratings (rounds, M) of resampled battles, NaN where a resample does not place a model.
 
@@ -133,7 +143,7 @@ def bootstrap(
     from concurrent.futures import ThreadPoolExecutor
 
     draw = {"battle": _draw_battles, "question": _draw_questions}[resample]
-    design = _design(cells, style, center)
+    design = _design(cells, style, center, penalty)
     start, limits = _solve_all(design, anchor)
     if not design.blocks:
         return np.repeat(_ratings(start, limits, anchor), rounds, axis=0)
@@ -150,10 +160,15 @@ def bootstrap(
 
 
 def reweighted(
-    cells: Cells, anchor: int, times: np.ndarray, *, style: FixedStyle | None = None
+    cells: Cells,
+    anchor: int,
+    times: np.ndarray,
+    *,
+    style: FixedStyle | None = None,
+    penalty: bool = True,
 ) -> np.ndarray:
     """Ratings (R, M) with the battles of each question taken a number of times, `times` (R, Q)."""
-    design = _design(cells, style, center=True)
+    design = _design(cells, style, center=True, penalty=penalty)
     start, _ = _solve_all(design, anchor)
     sample = _of_questions(design, np.asarray(times, dtype=float)[:, design.questions])
     return _ratings(*_solve(design, anchor, sample, start, tolerance=1e-3), anchor)
@@ -206,7 +221,8 @@ class _Design:
     `incidence` (P, M): 1 at the first, -1 at the second model.  `terms` (K, C): 1, the
     standardised features x_i, then x_i x_j (i <= j).  `offset` (C,): the log-odds that a fixed
     style gives.  `questions`: the indices that the caller knows them by.  `pooled`: plain, so
-    that the cells of a pair can be taken as one.
+    that the cells of a pair can be taken as one.  `ridge` (M + F,): weights of the squared
+    parameters in the loss; `penalty`: whether they keep every strength finite.
     """
 
     models: int
@@ -223,14 +239,8 @@ class _Design:
     mean: np.ndarray
     scale: np.ndarray
     pooled: bool
-
-    @property
-    def ridge(self) -> np.ndarray:
-        """Weights (M + F,) of the squared parameters: 1/2, with strengths in log10 units.
-
-        The original weights them with 1 and counts each battle twice.
-        """
-        return np.repeat([0.5 / np.log(10.0) ** 2, 0.5], [self.models, self.features])
+    penalty: bool
+    ridge: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -245,7 +255,7 @@ class _Sample:
     points: np.ndarray
 
 
-def _design(cells: Cells, style: FixedStyle | None, center: bool) -> _Design:
+def _design(cells: Cells, style: FixedStyle | None, center: bool, penalty: bool = True) -> _Design:
     order, sign = _canonical(cells)
     a, b = np.where(sign > 0, (cells.a[order], cells.b[order]), (cells.b[order], cells.a[order]))
     counts = np.where(sign > 0, cells.counts[:, order], cells.counts[::-1, order])
@@ -256,9 +266,10 @@ def _design(cells: Cells, style: FixedStyle | None, center: bool) -> _Design:
     x, mean, scale = _standardised(cells, order, counts.sum(axis=0), style, center)
     x *= sign
     one_hot = np.eye(cells.models)
+    plain, features = cells.features is None, len(x) if style is None else 0
     return _Design(
         models=cells.models,
-        features=len(x) if style is None else 0,
+        features=features,
         questions=questions,
         a=a[first],
         b=b[first],
@@ -270,8 +281,20 @@ def _design(cells: Cells, style: FixedStyle | None, center: bool) -> _Design:
         offset=None if style is None else _placed(style.coefficients @ x, place, places),
         mean=mean,
         scale=scale,
-        pooled=cells.features is None,
+        pooled=plain,
+        penalty=penalty and not plain,
+        ridge=_ridge(cells.models, features, plain, penalty),
     )
+
+
+def _ridge(models: int, features: int, plain: bool, penalty: bool) -> np.ndarray:
+    """Weights (M + F,) of the squared parameters: 1/2, with strengths in log10 units.
+
+    The original weights them with 1 and counts each battle twice.  The plain fit has none.
+    """
+    if plain or not penalty:
+        return np.full(models + features, 0.0 if plain else SLIGHT_RIDGE)
+    return np.repeat([0.5 / np.log(10.0) ** 2, 0.5], [models, features])
 
 
 def _blocks(lengths: np.ndarray) -> tuple[list[_Block], np.ndarray]:
@@ -432,33 +455,45 @@ def _solve(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit each set of battles: parameters (R, D) with D = M + F, limits of the strengths (R, M).
 
-    The plain likelihood does not change if all strengths move together; a ridge on the anchor,
+    The bare likelihood does not change if all strengths move together; a ridge on the anchor,
     which stays 0, and on models without a finite maximum makes the solution unique.
     """
     limits = _limits(design, anchor, sample)
     ridge = design.ridge
-    if design.pooled:
+    if not design.penalty:
         finite = limits == 0
-        kept = finite[:, design.a] & finite[:, design.b]
-        points = sample.points * kept[:, :, None]
-        sample = replace(sample, battles=sample.battles * kept, points=points)
-        ridge = 1.0 - finite
+        sample = _kept(design, sample, finite[:, design.a] & finite[:, design.b])
+        ridge = np.tile(ridge, (len(finite), 1))
+        ridge[:, : design.models] += ~finite
         ridge[:, anchor] = 1.0
     return _minimised(partial(_objective, design, sample, ridge), start, tolerance), limits
+
+
+def _kept(design: _Design, sample: _Sample, kept: np.ndarray) -> _Sample:
+    """Samples without the battles of the pairs that are not `kept` (R, P)."""
+    if kept.all():
+        return sample
+    points = sample.points * kept[:, :, None]
+    if design.pooled:
+        return replace(sample, battles=sample.battles * kept, points=points)
+    battles = sample.battles.copy()
+    for block in design.blocks:
+        block.split(battles[:, block.cells])[:] *= kept[:, block.pairs].T[:, :, None]
+    return replace(sample, battles=battles, points=points)
 
 
 def _limits(design: _Design, anchor: int, sample: _Sample) -> np.ndarray:
     """Where the strengths go (R, M): 0 if finite, +inf, -inf, or NaN if nothing places the model.
 
-    A plain strength is finite if chains of won or tied battles lead from the model to the anchor
-    and back (Hunter 2004, assumption 1).  With a ridge any chain of battles is enough.
+    Without a penalty a strength is finite if chains of won or tied battles lead from the model to
+    the anchor and back (Hunter 2004, assumption 1); with one any chain of battles is enough.
     """
     beats = np.zeros((len(sample.points), design.models, design.models), dtype=bool)
     beats[:, design.a, design.b] = sample.points[:, :, 0] > 0
     beats[:, design.b, design.a] = sample.points[:, :, 0] < sample.by_pair
     loses = beats.transpose(0, 2, 1)
     limits = np.where(_reached(beats | loses, anchor), 0.0, np.nan)
-    if design.pooled:
+    if not design.penalty:
         below, above = _reached(beats, anchor), _reached(loses, anchor)
         limits[above & ~below] = np.inf
         limits[below & ~above] = -np.inf

@@ -34,9 +34,11 @@ from records import (
     read_styles,
 )
 from settings import InputError, JudgeConfig, nearest, warn
-from verdict import Winner, normal_label, outcome
+from verdict import Winner, grade_of, normal_label, outcome
 
 if TYPE_CHECKING:
+    from battles import Battles, Selection
+    from grades import Grades
     from leaderboard import Board
 
 Value = TypeVar("Value")
@@ -169,6 +171,12 @@ def _styles_of(path: Path) -> dict[str, Style]:
 
 def _answer_places(path: Path) -> dict[str, Place]:
     return {line.id: place for place, line in indexed_lines(path, IdLine, "an answer")}
+
+
+def _label(score: Label) -> Label:
+    """Return a game's label, or its grade as a number."""
+    grade = grade_of(score)
+    return score if grade is None else grade
 
 
 class Texts:
@@ -344,7 +352,7 @@ class Library:
         judge, model = self._names_of(path)
         rows: dict[tuple[str, str, str], Battle] = {}
         for place, line in indexed_lines(path, JudgmentLine, "a judgment"):
-            labels = tuple(None if game is None else game.score for game in line.games)
+            labels = tuple(None if game is None else _label(game.score) for game in line.games)
             pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
             battle = Battle(
                 question=line.id,
@@ -515,38 +523,53 @@ class Library:
 
     # Boards
 
-    def board(
+    def boards(
         self, judge: str, category: str, control: Sequence[str], baseline: str = ""
-    ) -> tuple[Board, list[str]]:
-        """Return the board of show_result.py and the lines below it; the baseline is its anchor.
+    ) -> list[tuple[Board, list[str]]]:
+        """Return the boards of show_result.py with the lines below each, the overall one first.
 
-        Raises InputError with the reason where there is no board.
+        Without a baseline the most frequent one scores 50. Raises InputError with the reason where
+        there is no board.
         """
         key = judge, category, tuple(sorted(control)), baseline, self._stamp([judge])
-        return self._keep("board", key, lambda: self._board(*key[:4]))
+        return self._keep("boards", key, lambda: self._boards(*key[:4]))
 
-    def _board(
+    def _boards(
         self, judge: str, category: str, control: tuple[str, ...], baseline: str
-    ) -> tuple[Board, list[str]]:
-        from battles import Selection, read_battles
-        from leaderboard import Method, make_board, score
+    ) -> list[tuple[Board, list[str]]]:
+        from battles import bench_questions, read_selections
+        from leaderboard import overall_board
         from report import summary_lines
 
+        questions = bench_questions(self.bench, needed=bool(category))
+        modern = bool(questions) and all(question.generation == 2 for question in questions)
+        names = dict.fromkeys(q.category for q in questions) if modern else {}
+        selections = [
+            self._selection(judge, name, baseline, modern)
+            for name in ([category] if category else names if any(names) else [""])
+        ]
+        read = read_selections(selections, questions, pass_over_unjudged=not category)
+        boards = [_board(selection, found, control) for selection, found in read]
+        if len(boards) > 1:
+            boards.insert(0, overall_board(boards))
+        return [(board, list(summary_lines(board))) for board in boards]
+
+    def _selection(self, judge: str, category: str, baseline: str, modern: bool) -> Selection:
+        """Return what makes a board; the method v2.0 knows one baseline."""
+        from battles import Selection
+
         listed = self.found(Filters(judge=judge, category=category))
-        if not all(battle.pairwise for battle in listed):
-            raise InputError(f"{judge} grades single answers: these are no battles to rank by")
-        anchor = [baseline] if baseline else []
-        baselines = _by_number(battle.baseline for battle in listed if battle.baseline)
-        selection = Selection(
+        baselines = list(_by_number(battle.baseline for battle in listed if battle.pairwise))
+        if baseline or modern:
+            baselines = [baseline] if baseline else baselines[:1]
+        return Selection(
             bench=self.bench,
             judges=(judge,),
-            baselines=tuple(dict.fromkeys([*anchor, *baselines])),
+            baselines=tuple(baselines),
             categories=(category,) if category else (),
+            mixed="leave-out",
+            method="v2.0" if modern else "bradley-terry",
         )
-        method = Method(control=control)
-        scored = score(read_battles(selection), self.bench, method)
-        board = make_board(scored, selection, method)
-        return board, list(summary_lines(board))
 
     def judge_numbers(self) -> JudgeNumbers:
         """Return the statistics of all judges, and the agreement of each two."""
@@ -564,6 +587,18 @@ class Library:
 
 
 JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
+
+
+def _board(selection: Selection, found: Battles | Grades, control: tuple[str, ...]) -> Board:
+    from grades import Grades
+    from leaderboard import Method, grade_board, make_board, score
+
+    stream = ", ".join(selection.categories)
+    if isinstance(found, Grades):
+        method = Method(name="grade", resample="question", stream=stream)
+        return grade_board(found, selection, method)
+    method = Method(control=control, name=selection.method, stream=stream)
+    return make_board(score(found, selection.bench, method), selection, method)
 
 
 def judges_of(bench: Bench) -> list[str]:

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from add_markdown_info import ENCODINGS, conv_metadata, count_tokens, get_encoding
@@ -84,7 +85,7 @@ class AnswerWork:
         self.tally = Tally(model.name, model.price)
         self.meter = Meter(self.tally, budget)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
-        self.max_tokens = max_tokens_of(model.max_tokens, config.max_tokens)
+        self.max_tokens = answer_limit(model, config)
         self._records: dict[str, dict[str, Any]] = {}
         self._count_tokens = _token_counter(model) if model.tokenizer else None
 
@@ -216,6 +217,7 @@ class AnswerWork:
             "max_tokens": self.max_tokens,
             "system_prompt": self.model.system_prompt,
             "extra_body": dict(self.model.extra_body),
+            **self.model.optional_settings(),
         }
 
     def _count(self, reply: Reply) -> None:
@@ -224,6 +226,11 @@ class AnswerWork:
         self.tally.remarks["empty answers"] += not turn["content"].strip()
         self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
         self.tally.done += self._has(reply.question, reply.choice)
+
+
+def answer_limit(model: ModelConfig, config: AnswerConfig) -> int:
+    """Return the most tokens of an answer: the entry's limit, the setting file's, or 4096."""
+    return max_tokens_of(model, model.max_tokens, config.max_tokens)
 
 
 def _token_counter(model: ModelConfig) -> Callable[[str], int]:
@@ -264,14 +271,14 @@ def _hugging_face_counter(model: ModelConfig) -> Callable[[str], int]:
     return lambda text: len(tokenizer(text)["input_ids"]) + 300
 
 
-def _check_generation(questions: Sequence[Question], config: AnswerConfig) -> None:
+def _check_generation(questions: Sequence[Question], config: AnswerConfig, path: Path) -> None:
     """Raise InputError where answers could not be counted or stored after they are paid for."""
     for generation in {question.generation for question in questions}:
         get_encoding(ENCODINGS[generation])
         if generation == 2 and config.num_choices > 1:
             raise InputError(
-                f"num_choices is {config.num_choices}, but an answer of generation 2 (a question "
-                "with uid) has one choice; set it to 1"
+                f"{path}: num_choices is {config.num_choices}, but an answer of generation 2 (a "
+                "question with uid) has one choice; set it to 1"
             )
 
 
@@ -294,11 +301,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"{args.setting_file}: model_list is empty; name a model there or --model")
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
     questions = read_questions(bench)[: args.limit]
-    _check_generation(questions, config)
+    _check_generation(questions, config, args.setting_file)
     budget = check_prices(models, args.max_cost)
     works = []
     for model in models:
-        check_model(model, key=not args.dry_run)
+        check_model(model, answer_limit(model, config), key=not args.dry_run)
         model = replace(model, parallel=args.parallel or model.parallel)
         works.append(AnswerWork(model, config, bench, questions, budget, stale_flag(args)))
     return execute(

@@ -110,7 +110,11 @@ class JudgmentWork:
 
     def _key_of(self) -> Callable[[Mapping[str, Any]], Key]:
         """Return what a record is found by; without a baseline it is of the question's first."""
-        first = {case.question.id: case.baseline for case in reversed(self._cases.values())}
+        first = {
+            case.question.id: case.rules.baselines[0]
+            for case in self._cases.values()
+            if case.baseline is not None
+        }
         return lambda record: (
             record_id(record),
             record.get("baseline") or first.get(record_id(record)),
@@ -245,13 +249,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_judge_config(args.setting_file)
     config = replace(config, judge_model=args.judge_model or config.judge_model)
     if args.baseline:
+        if not config.baseline:
+            raise InputError(f"{config.path}: --baseline needs baseline: true, to show its answers")
         config = config.with_baselines(args.baseline)
     _check_config(config)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, config.judge_model)
-    check_model(model, key=not args.dry_run)
     budget = check_prices([model], args.max_cost)
     judge = Judge(model, config)
+    check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
     finder = CaseFinder(judge, bench, questions)
     finder.check()

@@ -79,11 +79,20 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) ->
         raise ValueError("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         try:
-            return msgspec.convert(json.loads(raw.decode("utf-8")), kind)
+            found = json.loads(raw.decode("utf-8"), object_hook=_with_raw_settings)
+            return msgspec.convert(found, kind)
         except UnicodeDecodeError:
             raise ValueError("the text is not UTF-8") from None
         except json.JSONDecodeError:
             raise ValueError(str(error)) from None
+
+
+def _with_raw_settings(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of JSON with its settings as JSON again, as the typed lines hold them."""
+    if "settings" in found:
+        text = json.dumps(found["settings"], default=lambda raw: json.loads(bytes(raw)))
+        found["settings"] = msgspec.Raw(text.encode())
+    return found
 
 
 def _is_json(raw: bytes) -> bool:

@@ -62,8 +62,8 @@ class Judge:
 
     @property
     def max_tokens(self) -> int:
-        """The judge config's, else the entry's, else 4096."""
-        return max_tokens_of(self.config.max_tokens, self.model.max_tokens)
+        """The entry's max_completion_tokens, else the judge config's, the entry's, 4096."""
+        return max_tokens_of(self.model, self.config.max_tokens, self.model.max_tokens)
 
     @property
     def games(self) -> range:
@@ -73,13 +73,8 @@ class Judge:
     @functools.cached_property
     def verdict_rule(self) -> VerdictRule:
         """How the verdict is read from a reply."""
-        config, schema, grades = self.config, {}, None
-        field = config.verdict_field
-        if config.response_format is not None:
-            schema = config.response_format["json_schema"]["schema"]
-            field = field or "verdict"
-        if not config.pairwise:
-            grades = grades_of_schema(schema, field or "")
+        config, field = self.config, self.config.verdict_field
+        grades = None if config.pairwise else grades_of_schema(config.schema, field or "")
         return VerdictRule(config.patterns, config.unanimous, field, grades)
 
     def settings_of(self, rules: Rules) -> dict[str, Any]:
@@ -94,6 +89,7 @@ class Judge:
             "regex": list(config.patterns),
             "prompt_hash": prompt_hash(rules.system_prompt, rules.prompt_template),
             "extra_body": dict(self.model.extra_body),
+            **self.model.optional_settings(),
         }
         if not config.pairwise:
             settings["pairwise"] = False

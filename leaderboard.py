@@ -1,37 +1,43 @@
-"""From battles to a board: scores with their intervals, as data for whoever shows it."""
+"""From battles or grades to a board: scores with their intervals, as data for whoever shows it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from operator import add
-from pathlib import Path
-from typing import Any
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-import msgspec
 import numpy as np
 
+import arena_v2
 import bradley_terry
-from battles import FEATURES, Battles, Counts, Selection, Styles, read_all_styles, with_features
+import grades
+from arena_v2 import NotAStarError
+from battles import Battles, Counts, Selection
 from bradley_terry import Cells, DisconnectedError, Fit, FixedStyle, Resample
-from jsonl import read_bytes, write_lines
+from grades import Grades
 from records import Bench
 from settings import InputError, nearest
+from styles import (
+    ATTRIBUTES,
+    FEATURES,
+    Difference,
+    Styles,
+    read_all_styles,
+    relative_differences,
+    with_features,
+)
 
-ATTRIBUTES = {
-    "tokens": "token_len",
-    "headers": "header_count",
-    "lists": "list_count",
-    "bold": "bold_count",
-}
 LEVEL = 0.95
 PERMUTATIONS = 2000
 
 
 @dataclass(frozen=True)
 class Method:
-    """How scores are made of battles: the style controlled for, and the bootstrap."""
+    """How scores are made of battles: the estimator, the style controlled for, and the bootstrap.
+
+    `name`: bradley-terry, v2.0, or grade. `stream`: a name that gives a board draws of its own.
+    """
 
     control: tuple[str, ...] = ()
     center: bool = True
@@ -39,11 +45,31 @@ class Method:
     seed: int = 42
     resample: Resample = "battle"
     workers: int = 1
+    name: str = "bradley-terry"
+    stream: str = ""
 
     @property
     def attributes(self) -> tuple[str, ...]:
         """The attributes of answers that the fit controls for."""
         return tuple(name for feature in self.control for name in FEATURES[feature])
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The attributes of answers that must be known: v2.0 divides counts by lengths."""
+        if self.control and self.name == "v2.0":
+            return tuple(dict.fromkeys(("tokens", *self.attributes)))
+        return self.attributes
+
+    @property
+    def level(self) -> float:
+        """The share of the rounds that an interval holds."""
+        return arena_v2.LEVEL if self.name == "v2.0" else LEVEL
+
+    @property
+    def entropy(self) -> tuple[int, ...]:
+        """What seeds all that is drawn."""
+        digest = hashlib.sha256(self.stream.encode("utf-8", "surrogatepass")).digest()
+        return (self.seed, int.from_bytes(digest[:8], "big")) if self.stream else (self.seed,)
 
     def settings(self) -> dict[str, object]:
         """Return what saved bootstrap results must agree in; workers change nothing."""
@@ -59,6 +85,8 @@ class Method:
     @property
     def mode(self) -> str:
         """The name of the mode, as part of file names."""
+        if self.name == "grade":
+            return "grade"
         names = {
             (): "plain",
             ("length", "markdown"): "style_control",
@@ -82,16 +110,34 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """The rows of a leaderboard from the best to the last, how they were made, and of what."""
+    """The rows of a leaderboard from the best to the last, how they were made, and of what.
+
+    `name`: the category of one of several boards. `weights`: what the mean of several boards
+    weighs them by. `samples`: each model's score in each round.
+    """
 
     bench: str
     judges: tuple[str, ...]
-    baseline: str
+    baseline: str | None
     method: Method
     elo: bool
     rows: tuple[Row, ...]
     coefficients: Mapping[str, float]
     counts: Counts
+    name: str = ""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
+
+    def score_of(self, model: str) -> float:
+        """Return the score of a model of the board."""
+        return next(row.score for row in self.rows if row.model == model)
+
+    @property
+    def scale(self) -> str:
+        """What the scores are."""
+        if self.method.name == "grade":
+            return "grade"
+        return "elo" if self.elo else "win rate"
 
 
 @dataclass(frozen=True)
@@ -104,6 +150,16 @@ class Scored:
     style: FixedStyle | None
     fit: Fit
     samples: np.ndarray
+    method: Method
+
+    @property
+    def rates(self) -> np.ndarray:
+        """The scores as win rates (M,): of the full data, with v2.0 those over the rounds."""
+        rates = bradley_terry.win_rates(self.fit.ratings, self.battles.anchor)
+        if self.method.name != "v2.0":
+            return rates
+        samples = bradley_terry.win_rates(self.samples, self.battles.anchor)
+        return arena_v2.scores(samples, rates, controlled=bool(self.method.control))
 
 
 def score(
@@ -115,51 +171,68 @@ def score(
 ) -> Scored:
     """Fit the battles and resample them; `samples` of an earlier run take the bootstrap's place.
 
-    Raises InputError where style attributes are missing or a model cannot be placed.
+    Raises InputError where style attributes are missing, a model cannot be placed, or the method
+    is not for such battles.
     """
-    styles = read_all_styles(bench, battles, method.attributes)
-    cells = with_features(battles, bench, styles) if method.control else battles.cells
+    styles = read_all_styles(bench, battles, method.measured)
+    cells = battles.cells
+    if method.control:
+        cells = with_features(battles, bench, styles, _difference(method))
     try:
-        fit = bradley_terry.fit(cells, battles.anchor, style=style, center=method.center)
+        fit = _fit(cells, battles.anchor, method, style)
     except DisconnectedError as error:
         names = ", ".join(battles.models[i] for i in error.models)
         raise InputError(
             f"no chain of battles between the baseline '{battles.baseline}' and: {names}; "
             "judge them against it, or name their baseline with --baseline"
         ) from None
+    except NotAStarError as error:
+        first, second = (battles.models[i] for i in error.pair)
+        raise InputError(
+            f"battles of {first} against {second}: the method v2.0 knows one baseline, "
+            f"'{battles.baseline}'; --method bradley-terry fits all battles at once"
+        ) from None
     if samples is None:
-        samples = bradley_terry.bootstrap(
-            cells,
-            battles.anchor,
-            rounds=method.rounds,
-            seed=method.seed,
-            resample=method.resample,
-            workers=method.workers,
-            style=style,
-            center=method.center,
-        )
-    return Scored(battles, cells, styles, style, fit, samples)
+        samples = _bootstrap(cells, battles.anchor, method, style)
+    return Scored(battles, cells, styles, style, fit, samples, method)
+
+
+def _difference(method: Method) -> Difference:
+    """Return the formula of the method for the features of two answers."""
+    if method.name != "v2.0":
+        return relative_differences
+    kept = len(method.attributes)
+    return lambda a, b: arena_v2.style_differences(a, b)[:, -kept:]
+
+
+def _fit(cells: Cells, anchor: int, method: Method, style: FixedStyle | None) -> Fit:
+    fit = arena_v2.fit if method.name == "v2.0" else bradley_terry.fit
+    return fit(cells, anchor, style=style, center=method.center)
+
+
+def _bootstrap(cells: Cells, anchor: int, method: Method, style: FixedStyle | None) -> np.ndarray:
+    bootstrap = arena_v2.bootstrap if method.name == "v2.0" else bradley_terry.bootstrap
+    return bootstrap(
+        cells,
+        anchor,
+        rounds=method.rounds,
+        seed=method.entropy,
+        resample=method.resample,
+        workers=method.workers,
+        style=style,
+        center=method.center,
+    )
 
 
 def make_board(scored: Scored, selection: Selection, method: Method, *, elo: bool = False) -> Board:
     """Return the board: win rates against the baseline in percent, or ratings (baseline 1000)."""
-    battles, ratings, samples = scored.battles, scored.fit.ratings, scored.samples
+    battles, scores, samples = scored.battles, scored.rates, scored.samples
     if not elo:
-        ratings = bradley_terry.win_rates(ratings, battles.anchor)
         samples = bradley_terry.win_rates(samples, battles.anchor)
-    lower, upper = bradley_terry.interval(samples, LEVEL)
-    rows = [
-        Row(
-            model=model,
-            score=float(ratings[i]),
-            lower=_offset(lower[i], ratings[i]),
-            upper=_offset(upper[i], ratings[i]),
-            tokens=scored.styles.tokens.get(model),
-            outcomes=None if battles.outcomes is None else battles.outcomes[model],
-        )
-        for i, model in enumerate(battles.models)
-    ]
-    rows.sort(key=lambda row: (-row.score, row.model))
+    elif method.name == "v2.0":
+        scores = arena_v2.rating(scores)
+    else:
+        scores = scored.fit.ratings
     names = [ATTRIBUTES[attribute] for attribute in method.attributes]
     return Board(
         bench=selection.bench.name,
@@ -167,15 +240,112 @@ def make_board(scored: Scored, selection: Selection, method: Method, *, elo: boo
         baseline=battles.baseline,
         method=method,
         elo=elo,
-        rows=tuple(rows),
+        rows=_rows(battles.models, scores, samples, method, scored.styles.tokens, battles.outcomes),
         coefficients=dict(zip(names, scored.fit.coefficients.tolist(), strict=True)),
         counts=battles.counts,
+        name=", ".join(selection.categories),
+        samples=dict(zip(battles.models, samples.T, strict=True)),
     )
+
+
+def _rows(
+    models: Sequence[str],
+    scores: np.ndarray,
+    samples: np.ndarray,
+    method: Method,
+    tokens: Mapping[str, float | None],
+    outcomes: Mapping[str, tuple[int, ...]] | None = None,
+) -> tuple[Row, ...]:
+    """Return the rows of scores (M,) and samples (rounds, M), the best first."""
+    lower, upper = bradley_terry.interval(samples, method.level)
+    rows = [
+        Row(
+            model=model,
+            score=float(scores[i]),
+            lower=_offset(lower[i], scores[i]),
+            upper=_offset(upper[i], scores[i]),
+            tokens=tokens.get(model),
+            outcomes=None if outcomes is None else outcomes[model],
+        )
+        for i, model in enumerate(models)
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.score, row.model)))
 
 
 def _offset(end: float, score: float) -> float:
     """Return how far an interval's end is from the score; 0 where both are the same infinity."""
     return 0.0 if end == score else float(end - score)
+
+
+def grade_board(read: Grades, selection: Selection, method: Method) -> Board:
+    """Return the board of mean grades, their intervals by resampled questions."""
+    scores = grades.means(read.total, read.number)
+    samples = grades.bootstrap(read.total, read.number, rounds=method.rounds, seed=method.entropy)
+    styles = read_all_styles(selection.bench, read, ())
+    return Board(
+        bench=selection.bench.name,
+        judges=selection.judges,
+        baseline=None,
+        method=method,
+        elo=False,
+        rows=_rows(read.models, scores, samples, method, styles.tokens),
+        coefficients={},
+        counts=read.counts,
+        name=", ".join(selection.categories),
+        samples=dict(zip(read.models, samples.T, strict=True)),
+    )
+
+
+OVERALL = "Overall"
+
+
+def overall_board(boards: Sequence[Board]) -> Board:
+    """Return the mean of boards of categories, weighted by their numbers of questions.
+
+    It holds the models that are on all of them. The draws of different categories are independent,
+    so a round's scores are averaged like the scores.
+    """
+    weights = {board.name: board.counts.questions or 0 for board in boards}
+    shares = np.array(list(weights.values())) / sum(weights.values())
+    lacking = {
+        model: f"not on the board of {', '.join(b.name for b in boards if model not in b.samples)}"
+        for model in sorted(set().union(*(board.samples for board in boards)))
+        if any(model not in board.samples for board in boards)
+    }
+    models = sorted(set(boards[0].samples) - set(lacking))
+    scores = np.array([[board.score_of(model) for model in models] for board in boards])
+    samples = np.array([[board.samples[model] for model in models] for board in boards])
+    rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
+    tokens = {row.model: row.tokens for row in boards[0].rows}
+    method = replace(boards[0].method, stream="")
+    return replace(
+        boards[0],
+        baseline=None,
+        method=method,
+        rows=_rows(models, shares @ scores, rounds, method, tokens),
+        coefficients={},
+        counts=_summed([board.counts for board in boards], lacking),
+        name=OVERALL,
+        weights=weights,
+        samples=dict(zip(models, rounds.T, strict=True)),
+    )
+
+
+def _summed(counts: Sequence[Counts], lacking: Mapping[str, str]) -> Counts:
+    """Return what several boards come from together."""
+    left_out: Counter[str] = Counter()
+    for one in counts:
+        left_out.update(one.left_out)
+    return Counts(
+        judgments=sum(one.judgments for one in counts),
+        battles=sum(one.battles for one in counts),
+        games_without_verdict=sum(one.games_without_verdict for one in counts),
+        left_out=left_out,
+        models_left_out=lacking,
+        judged={},
+        questions=sum(one.questions or 0 for one in counts),
+        same_questions=True,
+    )
 
 
 # Two models
@@ -195,36 +365,27 @@ class Comparison:
     questions: int
 
 
-def compare(scored: Scored, method: Method, first: str, second: str) -> Comparison:
+def compare(scored: Scored, first: str, second: str) -> Comparison:
     """Compare two models: interval by resampled questions, p-value by a paired permutation test.
 
     The test exchanges the judgments of the two on each question with even chances and fits both
     again at the style coefficients of the full fit. `detectable` is the difference that a
     two-sided test at 5 % finds with a power of 80 %: 2.80 standard errors.
     """
-    battles, names = scored.battles, scored.battles.models
+    battles, names, method = scored.battles, scored.battles.models, scored.method
     if first == second:
         raise InputError(f"--compare: '{first}' is named twice")
     for name in (first, second):
         if name not in names:
             raise InputError(f"--compare: no battles of '{name}'{nearest(name, names)}")
     pair = (names.index(first), names.index(second))
-    rates = bradley_terry.win_rates(scored.fit.ratings, battles.anchor)
-    rounds = bradley_terry.bootstrap(
-        scored.cells,
-        battles.anchor,
-        rounds=max(method.rounds, 1000),
-        seed=method.seed,
-        resample="question",
-        workers=method.workers,
-        style=scored.style,
-        center=method.center,
-    )
+    drawn = replace(method, rounds=max(method.rounds, 1000), resample="question")
+    rounds = _bootstrap(scored.cells, battles.anchor, drawn, scored.style)
     samples = bradley_terry.win_rates(rounds, battles.anchor)
     differences = samples[:, pair[0]] - samples[:, pair[1]]
-    difference = float(rates[pair[0]] - rates[pair[1]])
+    difference = float(scored.rates[pair[0]] - scored.rates[pair[1]])
     lower, upper = bradley_terry.interval(differences[:, None], LEVEL)[:, 0]
-    p_value, questions = _permutation_test(scored, pair, method.seed)
+    p_value, questions = _permutation_test(scored, pair)
     return Comparison(
         first=first,
         second=second,
@@ -237,7 +398,7 @@ def compare(scored: Scored, method: Method, first: str, second: str) -> Comparis
     )
 
 
-def _permutation_test(scored: Scored, pair: tuple[int, int], seed: int) -> tuple[float, int]:
+def _permutation_test(scored: Scored, pair: tuple[int, int]) -> tuple[float, int]:
     """Return the p-value of the difference of a pair, and the number of questions it rests on.
 
     These are the questions on which both met one opponent, or each other.
@@ -253,14 +414,15 @@ def _permutation_test(scored: Scored, pair: tuple[int, int], seed: int) -> tuple
         raise InputError("--compare: the two models have no judged question in common")
     common = np.unique(cells.question[kept])
     both, style = _with_exchanged(scored, kept, pair, common)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(scored.method.entropy)
     exchanged = np.vstack(
         [np.zeros((1, len(common))), rng.integers(0, 2, (PERMUTATIONS, len(common)))]
     )
-    anchor = scored.battles.anchor
+    anchor, penalty = scored.battles.anchor, scored.method.name != "v2.0"
     differences = []
     for part in np.array_split(exchanged, -(-len(exchanged) * len(kept) // 1_000_000)):
-        ratings = bradley_terry.reweighted(both, anchor, np.hstack([1 - part, part]), style=style)
+        times = np.hstack([1 - part, part])
+        ratings = bradley_terry.reweighted(both, anchor, times, style=style, penalty=penalty)
         rates = bradley_terry.win_rates(ratings, anchor)
         differences.append(rates[:, pair[0]] - rates[:, pair[1]])
     observed, *permuted = np.abs(np.concatenate(differences))
@@ -300,108 +462,3 @@ def _with_exchanged(
         features=np.tile(features, 2) if len(features) else None,
     )
     return both, style if len(features) else None
-
-
-# Saved results, each with a side file that says what made it
-
-
-def settings_file(path: Path) -> Path:
-    """Return the side file of a saved result."""
-    return path.with_suffix(".settings.json")
-
-
-def save_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Write the side file of a saved result."""
-    text = json.dumps(settings, ensure_ascii=False, indent=2) + "\n"
-    write_lines(settings_file(path), [text.encode()])
-
-
-def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Raise InputError where a saved result was made with other settings; v0.1's have no side
-    file.
-    """
-    side = settings_file(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; run without the flag that loads it first")
-    if not side.exists():
-        return
-    try:
-        saved = json.loads(read_bytes(side, "settings"))
-        differing = {k: v for k, v in settings.items() if saved.get(k) != v}
-    except (ValueError, AttributeError):
-        raise InputError(f"{side}: not the settings of a saved result; delete it") from None
-    for key, value in differing.items():
-        raise InputError(f"{path}: made with {key} = {saved.get(key)}, not {value}; make it again")
-
-
-INFINITE = 1e300
-
-
-def save_bootstrap(scored: Scored, path: Path) -> None:
-    """Write one line a round: each model's rating, null where a resample does not place it."""
-    names = [json.dumps(name, ensure_ascii=False) for name in scored.battles.models]
-    keys = [f"{name}: ".encode("utf-8", "surrogatepass") for name in names]
-    encode = msgspec.json.Encoder().encode  # faster than json by far; null where not finite
-    samples = np.clip(scored.samples, -INFINITE, INFINITE)  # JSON has no infinity
-    rounds = (encode(ratings)[1:-1].split(b",") for ratings in samples.tolist())
-    write_lines(path, (b"{" + b", ".join(map(add, keys, ratings)) + b"}\n" for ratings in rounds))
-
-
-def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
-    """Return ratings (rounds, M) of a file that `save_bootstrap` or the v0.1 program wrote.
-
-    They are anchored anew: v0.1 anchors one model only. Raises InputError where a model is missing.
-    """
-    rounds: list[list[float]] = []
-    for number, raw in enumerate(read_bytes(path, "bootstrap results").splitlines(), start=1):
-        if not raw.strip():
-            continue
-        try:
-            line = json.loads(raw)
-            rounds.append([_rating(line[model]) for model in battles.models])
-        except KeyError as error:
-            raise InputError(f"{path}:{number}: no rating of the model {error}") from None
-        except (ValueError, TypeError):
-            raise InputError(f"{path}:{number}: not a round of ratings") from None
-    if not rounds:
-        raise InputError(f"{path}: holds no round")
-    ratings = np.array(rounds)
-    ratings[np.abs(ratings) >= INFINITE] *= np.inf
-    anchored = ratings - ratings[:, [battles.anchor]] + bradley_terry.ANCHOR_RATING
-    return np.asarray(anchored)
-
-
-def _rating(value: Any) -> float:
-    return np.nan if value is None else float(value)
-
-
-def save_style(scored: Scored, method: Method, path: Path) -> None:
-    """Write the style coefficients of a fit and the standardisation they belong to."""
-    fit = scored.fit
-    style = {
-        "attributes": [ATTRIBUTES[name] for name in method.attributes],
-        "style_center": "mean" if method.center else "none",
-        "coefficients": fit.coefficients.tolist(),
-        "mean": fit.mean.tolist(),
-        "scale": fit.scale.tolist(),
-    }
-    save = json.dumps(style, indent=2) + "\n"
-    write_lines(path, [save.encode()])
-
-
-def load_style(path: Path, method: Method) -> FixedStyle:
-    """Return the style of an earlier fit; InputError if it is of other attributes."""
-    try:
-        data = json.loads(read_bytes(path, "style coefficients"))
-        parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
-        attributes = data["attributes"]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: not a file of style coefficients") from None
-    wanted = [ATTRIBUTES[name] for name in method.attributes]
-    shapes = {part.shape for part in parts}
-    if attributes != wanted or shapes != {(len(wanted),)} or not np.isfinite(parts).all():
-        raise InputError(f"{path}: style coefficients of {attributes}, not of {wanted}")
-    made = data.get("style_center", "mean" if parts[1].any() else "none")
-    if made != ("mean" if method.center else "none"):
-        raise InputError(f"{path}: made with --style-center {made}, which must be given again")
-    return FixedStyle(*parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from browsing import GRADE, NO_VERDICT, OUTCOMES, Battle, BattleView, Game, Side, games_disagree
@@ -16,6 +16,7 @@ from browsing import outcomes as outcomes_of
 from judges import Agreement, JudgeStats, share
 from markup import in_one_line, plain, rendered, verbatim
 from records import Question
+from report import axis_label, row_texts
 from verdict import LABELS
 
 if TYPE_CHECKING:
@@ -261,35 +262,34 @@ def address_html(query: str) -> str:
 # Leaderboard
 
 
-def board_html(board: Board, lines: Iterable[str]) -> str:
+def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
     """Return a board as a table whose rows name their models, and the lines below it."""
-    heads = ("", "model", "score", "95% CI", "tokens", "games: won … lost")
+    level = f"{board.method.level:.0%} CI"
+    heads = ["", "model", board.scale, level, "tokens"]
+    heads += ["games: won … lost"] if any(row.outcomes for row in board.rows) else []
     head = "".join(f"<th>{name}</th>" for name in heads)
-    rows = "".join(_board_row(rank, row, board) for rank, row in enumerate(board.rows, start=1))
+    rows = "".join(
+        _board_row(rank, row, board, len(heads)) for rank, row in enumerate(board.rows, start=1)
+    )
+    name = f"<h3>{plain(board.name or 'no category')}</h3>" if headed else ""
     below = "".join(f"<p>{plain(line)}</p>" for line in lines)
     return (
-        f'<div class="board"><table class="numbers"><thead><tr>{head}</tr></thead>'
+        f'<div class="board">{name}<table class="numbers"><thead><tr>{head}</tr></thead>'
         f'<tbody>{rows}</tbody></table><div class="below">{below}</div></div>'
     )
 
 
-def _board_row(rank: int, row: Row, board: Board) -> str:
+def _board_row(rank: int, row: Row, board: Board, columns: int) -> str:
     is_anchor = row.model == board.baseline
     name = plain(row.model)
     if not is_anchor:
         name = f'<button data-model="{name}" title="open its battles">{name}</button>'
-    tokens = "n/a" if row.tokens is None else f"{int(row.tokens):,}"
-    cells = (rank, name, _score(row.score), f"({row.lower:.1f}, {row.upper:.1f})", tokens)
     bar = ""
     if row.outcomes is not None and not is_anchor:
         bar = _bar(zip(OUTCOMES.values(), OUTCOMES.values(), row.outcomes, strict=True))
-    columns = "".join(f"<td>{cell}</td>" for cell in (*cells, bar))
-    return f'<tr class="{"baseline" if is_anchor else "model"}">{columns}</tr>'
-
-
-def _score(score: float) -> str:
-    """Return a win rate as show_result.py rounds it."""
-    return f"{round(round(score, 2), 1):.1f}"
+    cells = (rank, name, *row_texts(row, board), bar)
+    shown = "".join(f"<td>{cell}</td>" for cell in cells[:columns])
+    return f'<tr class="{"baseline" if is_anchor else "model"}">{shown}</tr>'
 
 
 def _bar(parts: Iterable[tuple[str, str, int]]) -> str:
@@ -308,7 +308,7 @@ def board_plot(board: Board) -> str:
     """Return scores with their intervals as the JSON of a plotly figure, the best on top."""
     rows = [row for row in reversed(board.rows) if math.isfinite(row.score)]
     lower, upper = ([_finite(abs(getattr(row, end))) for row in rows] for end in ("lower", "upper"))
-    text = [f"{_score(row.score)} ({row.lower:.1f}, {row.upper:.1f})" for row in rows]
+    text = [" ".join(row_texts(row, board)[:2]) for row in rows]
     grey, line = "#888888", "rgba(136,136,136,0.25)"
     trace = {
         "type": "scatter",
@@ -336,7 +336,7 @@ def board_plot(board: Board) -> str:
         "font": {"color": grey, "size": 12, "family": "system-ui, sans-serif"},
         "xaxis": {
             "title": {
-                "text": f"win rate against {plain(board.baseline)}, %",
+                "text": plain(axis_label(board)).replace("\n", "<br>"),
                 "font": {"size": 12},
                 "standoff": 6,
             },
@@ -344,21 +344,18 @@ def board_plot(board: Board) -> str:
             "zeroline": False,
         },
         "yaxis": {"automargin": True, "gridcolor": line, "type": "category"},
-        "shapes": [
-            {
-                "type": "line",
-                "x0": 50,
-                "x1": 50,
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                "line": {"color": grey, "width": 1, "dash": "dot"},
-            }
-        ],
+        "shapes": [_line_at(50.0, grey)] if board.scale == "win rate" else [],
         "showlegend": False,
         "dragmode": False,
     }
     return json.dumps({"data": [trace], "layout": layout})
+
+
+def _line_at(score: float, colour: str) -> dict[str, Any]:
+    """Return an upright line, where a model is as good as the baseline."""
+    line = {"color": colour, "width": 1, "dash": "dot"}
+    ends = {"x0": score, "x1": score, "y0": 0, "y1": 1}
+    return {"type": "line", "yref": "paper", "line": line, **ends}
 
 
 def _finite(value: float) -> float:
@@ -584,7 +581,8 @@ STYLE = """
 .board .below, .how { color: var(--muted); font-size: 12.5px; margin-top: 10px; }
 .how { margin: 6px 0; max-width: 75em; }
 .board .below p { margin: 2px 0; }
-.judges h3 { font-size: 14.5px; font-weight: 600; margin: 16px 0 6px; }
+.board + .board { margin-top: 22px; }
+.board h3, .judges h3 { font-size: 14.5px; font-weight: 600; margin: 16px 0 6px; }
 .bar { display: flex; width: 150px; height: 11px; border-radius: 2px; overflow: hidden; }
 .bar i { height: 100%; }
 .modebar { display: none !important; }

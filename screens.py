@@ -166,7 +166,7 @@ def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str,
 
 @dataclass(frozen=True)
 class BoardScreen:
-    """The tab of the leaderboard: the table, and the plot as plotly's JSON if there is one."""
+    """The tab of the leaderboard: its tables, and the plot of the first as plotly's JSON."""
 
     judge: str
     baseline: str
@@ -191,8 +191,10 @@ def board_screen(
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} holds no judgments yet")
-        board, lines = library.board(judge, category, control, baseline)
-        table, plot = pages.board_html(board, lines), pages.board_plot(board)
+        boards = library.boards(judge, category, control, baseline)
+        headed = len(boards) > 1
+        table = "".join(pages.board_html(board, lines, headed=headed) for board, lines in boards)
+        plot = pages.board_plot(boards[0][0]) if boards[0][0].rows else None
     except InputError as error:
         table = pages.notice("There is no leaderboard.", f"{error}.")
     parameters = {"judge": judge, "category": category, "baseline": baseline}

@@ -130,7 +130,7 @@ OUR_CONFIG = Path(__file__).resolve().parent / "config"
 OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
 V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
 
-# Keys of users' files that have no meaning here: they are passed over without a warning.
+# Keys of users' files that are passed over without a warning where they have no meaning.
 COMMENT_KEYS = (
     "name",
     "question_file",
@@ -318,6 +318,11 @@ class JudgeConfig:
     response_format: Mapping[str, Any] | None
     verdict_field: str | None
 
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON schema of a reply; it is empty where there is none."""
+        return self.response_format["json_schema"]["schema"] if self.response_format else {}
+
     def rules_of(self, category: str) -> Rules:
         """Return how battles of a category are judged; InputError if it has no baseline."""
         rules = self.categories.get(category, self.rules)
@@ -365,7 +370,11 @@ def read_judge_config(path: Path) -> JudgeConfig:
     section = read_yaml(path)
     patterns = section.take("regex_patterns", TEXTS, None, literal=True)
     pattern = section.take("regex_pattern", TEXT, None, literal=True)
-    rules, categories = _rules_by_category(section)
+    pairwise = section.take("pairwise", BOOL, True)
+    baseline = section.take("baseline", BOOL, pairwise)
+    rules, categories = _rules_by_category(section, baseline)
+    response_format = _response_format(section)
+    field = section.take("verdict_field", TEXT, "verdict" if response_format else None)
     config = JudgeConfig(
         path=str(path),
         bench_name=section.take("bench_name", TEXT),
@@ -380,18 +389,23 @@ def read_judge_config(path: Path) -> JudgeConfig:
         categories=categories,
         reference=section.take("reference", BOOL, False),
         ref_models=_texts(section.take("ref_model", TEXT_OR_TEXTS, [])),
-        pairwise=section.take("pairwise", BOOL, True),
-        baseline=section.take("baseline", BOOL, True),
-        response_format=_response_format(section),
-        verdict_field=section.take("verdict_field", TEXT, None),
+        pairwise=pairwise,
+        baseline=baseline,
+        response_format=response_format,
+        verdict_field=field,
     )
     for text in config.patterns:
         _check_pattern(text, section.where)
+    if response_format is not None and field not in config.schema["properties"]:
+        raise InputError(
+            f"{section.where}: verdict_field: the schema of response_format has no property "
+            f"'{field}'{nearest(field, config.schema['properties'])}"
+        )
     section.warn_unknown()
     return config
 
 
-def _rules_by_category(section: Section) -> tuple[Rules, dict[str, Rules]]:
+def _rules_by_category(section: Section, baseline: bool) -> tuple[Rules, dict[str, Rules]]:
     """Return how the judge is asked in general, and in each category that differs."""
     given = _given_rules(section)
     categories = {}
@@ -403,7 +417,7 @@ def _rules_by_category(section: Section) -> tuple[Rules, dict[str, Rules]]:
             of_category = own.section(name)
             categories[name] = given | _given_rules(of_category)
             of_category.warn_unknown()
-    elif "baseline_model" not in section and section.take("baseline", BOOL, True):
+    elif baseline and "baseline_model" not in section:
         shipped = read_yaml(V2_JUDGE_CONFIG)
         in_general, own = _given_rules(shipped), shipped.section("categories")
         categories = {
@@ -450,16 +464,23 @@ def _response_format(section: Section) -> dict[str, Any] | None:
         data = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{section.where}: response_format: {path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}") from None
-    inner = data.get("format", data) if isinstance(data, dict) else None
-    inner = inner.get("json_schema", inner) if isinstance(inner, dict) else None
-    if not isinstance(inner, dict) or not isinstance(inner.get("schema", inner), dict):
-        raise InputError(f'{path}: expected a JSON schema, as in {{"format": {{"schema": ...}}}}')
-    schema = inner.get("schema", inner)
+    inner = _unwrapped(_unwrapped(data, "format"), "json_schema")
+    schema = _unwrapped(inner, "schema")
+    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+        raise InputError(
+            f'{path}: expected the JSON schema of an object, as in {{"format": {{"type": '
+            '"json_schema", "name": ..., "schema": {"properties": ...}, "strict": true}}'
+        )
     named = {"name": inner.get("name", "verdict"), "schema": schema}
     strict = {"strict": inner["strict"]} if "strict" in inner else {}
     return {"type": "json_schema", "json_schema": named | strict}
+
+
+def _unwrapped(value: Any, key: str) -> Any:
+    """Return what a mapping holds under a key, and anything else as it is."""
+    return value.get(key, value) if isinstance(value, dict) else value
 
 
 def _check_pattern(text: str, where: str) -> None:
@@ -471,6 +492,11 @@ def _check_pattern(text: str, where: str) -> None:
         raise InputError(f"{where}: regex_pattern: not a regular expression: {error}") from None
     if groups != 1:
         raise InputError(f"{where}: regex_pattern: expected one group, the label; got {groups}")
+
+
+# Settings of a model that records tell only where they are set.
+MODEL_OPTIONS = ("model_id", "reasoning_effort", "budget_tokens")
+OPTIONAL_SETTINGS = (*MODEL_OPTIONS, "pairwise", "ref_model", "response_format")
 
 
 @dataclass(frozen=True)
@@ -488,6 +514,7 @@ class ModelConfig:
     """One entry of `api_config.yaml`: a model, where it answers, and how it is asked.
 
     `extra_body` keeps its `${VAR}`s, since records tell it; they are filled in when it is sent.
+    `response_format` is in no entry: a single request may have one.
     """
 
     name: str
@@ -500,6 +527,13 @@ class ModelConfig:
     tokenizer: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    reasoning_effort: str | None = None
+    budget_tokens: int | None = None
+    model_id: str | None = None
+    project_id: str | None = None
+    regions: str | None = None
+    local_engine: bool = False
     model_path: str | None = None
     context: int = 4096
     extra_body: Mapping[str, Any] = field(default_factory=dict)
@@ -509,6 +543,12 @@ class ModelConfig:
     timeout: float = 600.0
     max_retries: int = 8
     retry_wait: float = 1.0
+    response_format: Mapping[str, Any] | None = None
+
+    def optional_settings(self) -> dict[str, Any]:
+        """Return those of MODEL_OPTIONS that the entry sets."""
+        values = {name: getattr(self, name) for name in MODEL_OPTIONS}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def read_model_config(path: Path, name: str) -> ModelConfig:
@@ -535,6 +575,13 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         tokenizer=section.take("tokenizer", TEXT, None),
         temperature=section.take("temperature", NUMBER, None),
         max_tokens=section.take("max_tokens", COUNT, None),
+        max_completion_tokens=section.take("max_completion_tokens", COUNT, None),
+        reasoning_effort=section.take("reasoning_effort", TEXT, None),
+        budget_tokens=section.take("budget_tokens", COUNT, None),
+        model_id=section.take("model_id", TEXT, None),
+        project_id=section.take("project_id", TEXT, None),
+        regions=section.take("regions", TEXT, None),
+        local_engine=section.take("local_engine", BOOL, False),
         model_path=section.take("model_path", TEXT, None),
         context=section.take("context", COUNT, 4096),
         extra_body=section.take("extra_body", MAPPING, {}, literal=True),
@@ -547,6 +594,20 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     )
     section.warn_unknown()
     return config
+
+
+def place_of(model: ModelConfig) -> str:
+    """Return where the entry of a model stands, with its line if the file is there to tell it."""
+    import yaml
+
+    path = model.where.removesuffix(f": {model.name}")
+    try:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return model.where
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    keys = [key for key, _ in pairs if key.value == model.name]
+    return f"{path}:{keys[-1].start_mark.line + 1}: {model.name}" if keys else model.where
 
 
 def _price(section: Section) -> tuple[float, float] | None:

@@ -11,14 +11,14 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
+from clients import CompletionError
 from providers import (
     API_TYPES,
     Completion,
-    CompletionError,
     Message,
     check_model,
     classified,
@@ -41,7 +41,7 @@ MAX_WAIT = 60.0
 EMPTY_TRIES = 3
 HOPELESS_TRIES = 3
 RETRIED = ("rate limit", "timeout", "connection", "server error", "malformed reply", "empty reply")
-PERMANENT = ("authentication", "no such model", "quota")
+PERMANENT = ("authentication", "no such model", "quota", "unsupported parameter")
 DOWN = ("timeout", "connection", "server error")
 
 # Set by Ctrl-C: no new call starts, and calls that wait for a retry give up.
@@ -64,17 +64,22 @@ def chat_completion(
     *,
     temperature: float | None,
     max_tokens: int,
+    response_format: Mapping[str, Any] | None = None,
     meter: Meter | None = None,
-    response_format: object = None,
 ) -> Completion:
     """Return the model's reply to a conversation.
+
+    response_format: what the reply must look like, as chat completions word it:
+    `{"type": "json_schema", "json_schema": {"name": ..., "schema": ..., "strict": ...}}`.
 
     Faults that pass (see RETRIED) are tried again with growing waits, up to `model.max_retries`
     times, each time at the next of the model's endpoints. An empty reply is tried again too; if it
     stays empty it is returned. Raises CompletionError with its cause for everything else; it is
     `final` once every endpoint has failed several times in a row for a permanent cause.
     """
-    request = replace(model, temperature=temperature, max_tokens=max_tokens)
+    request = replace(
+        model, temperature=temperature, max_tokens=max_tokens, response_format=response_format
+    )
     messages = [{**message, "content": _sendable(message["content"])} for message in messages]
     endpoints = _endpoints_of(model.where, model.endpoints)
     empty = moves = 0

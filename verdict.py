@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,18 +115,15 @@ class VerdictRule:
 
 
 def grade_of(value: object) -> float | None:
-    """Return the number that a JSON value or a text is, whole where it can be; None if it is
-    none.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    """Return the number that a JSON value is, or a text of digits; None if it is none."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 1e9:
         return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    if not math.isfinite(number):
-        return None
-    return int(number) if number.is_integer() else number
+    return int(value) if value == int(value) else value
+
+
+_DIGITS = re.compile(r"\s*-?\d{1,9}(\.\d+)?\s*", re.ASCII)
 
 
 def _json_field(reply: str, field: str) -> object:
@@ -141,14 +137,15 @@ def _json_field(reply: str, field: str) -> object:
 
 def grades_of_schema(schema: Mapping[str, Any], field: str) -> tuple[float, float]:
     """Return the lowest and highest value that a JSON schema allows a field, else GRADES."""
-    rule = schema.get("properties", {}).get(field, {})
-    allowed = [grade for value in rule.get("enum", []) if (grade := grade_of(value)) is not None]
-    lowest, highest = rule.get("minimum"), rule.get("maximum")
+    rule = schema.get("properties", {}).get(field)
+    rule = rule if isinstance(rule, dict) else {}
+    allowed = [grade for value in rule.get("enum") or [] if (grade := grade_of(value)) is not None]
     if allowed:
         return min(allowed), max(allowed)
+    lowest, highest = grade_of(rule.get("minimum")), grade_of(rule.get("maximum"))
     return (
-        GRADES[0] if lowest is None else float(lowest),
-        GRADES[1] if highest is None else float(highest),
+        GRADES[0] if lowest is None else lowest,
+        GRADES[1] if highest is None else highest,
     )
 
 
@@ -204,10 +201,11 @@ def single_values(
     question: Turns, answer: Turns, baseline: Turns | None, references: Sequence[Turns] = ()
 ) -> dict[str, str]:
     """Return what the placeholders of a template for one answer stand for; the baseline's answer
-    may be shown beside it.
+    may be shown beside it, and its turns then come first, as in v0.1.
     """
     shown = _joined(answer, "answer to the user's turn")
-    values = {f"answer_{i}": text for i, text in enumerate(answer, start=1)}
+    turns = [*(baseline or ()), *answer]
+    values = {f"answer_{i}": text for i, text in enumerate(turns, start=1)}
     values |= {"answer": shown, "ANSWER_A": shown}
     if baseline is not None:
         values["baseline"] = _joined(baseline, "answer to the user's turn")
@@ -234,8 +232,8 @@ def template_problem(
     unknown = sorted(names - values.keys())
     if unknown:
         return f"{{{unknown[0]}}} stands for nothing in a question of {turns} turn(s)"
-    answers = {f"answer_{i}" for i in range(1, (2 if pairwise else 1) * turns + 1)}
-    if answers <= names or (
+    numbered = [name for i in range(1, 2 * turns + 1) if (name := f"answer_{i}") in values]
+    if set(numbered if pairwise else numbered[-turns:]) <= names or (
         {"ANSWER_A", "ANSWER_B"} <= names if pairwise else names & {"answer", "ANSWER_A"}
     ):
         return None

@@ -14,11 +14,12 @@ No test sees the developer's API keys, and no request to the fake API goes throu
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from typing import Any
 import pytest
 import yaml
 from fake_api import FakeAPI
+
+import providers
 
 REPO = Path(__file__).resolve().parent.parent
 RUN_TIMEOUT = 60
@@ -136,7 +139,7 @@ class Workspace:
         }
         self.write("config/gen_answer_config.yaml", config | fields)
 
-    def write_judge_config(self, judge: str, baseline: str, **fields: Any) -> None:
+    def write_judge_config(self, judge: str, baseline: str, /, **fields: Any) -> None:
         """Write config/judge_config.yaml, for all models with answers but the baseline."""
         config = {
             "name": "test",
@@ -250,3 +253,35 @@ def bench(tmp_path: Path) -> Iterator[Workspace]:
     workspace = Workspace(tmp_path)
     yield workspace
     workspace.close()
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a script ended and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+RunMain = Callable[..., Done]
+
+
+@pytest.fixture
+def run_main(
+    bench: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[RunMain]:
+    """Runs a script in the bench's folder and in this process, which saves the imports."""
+    monkeypatch.chdir(bench.root)
+
+    def run(script: str, *flags: object, check: int = 0) -> Done:
+        capsys.readouterr()
+        main = importlib.import_module(script.removesuffix(".py")).main
+        done = Done(main([str(flag) for flag in flags]), *capsys.readouterr())
+        assert done.status == check, f"exit status {done.status}, not {check}\n{done}"
+        return done
+
+    yield run
+    for client in providers._clients.values():
+        client.close()
+    providers._clients.clear()

@@ -1,4 +1,5 @@
-"""A fake chat API on the loopback interface: OpenAI, Azure OpenAI and Anthropic, faults included.
+"""A fake chat API on the loopback interface, faults included: OpenAI and Anthropic, and as they are
+behind Azure, Bedrock and Vertex.
 
 In a test it runs in a thread of the test process (fixture `api` of conftest.py):
 
@@ -37,6 +38,10 @@ from urllib.parse import parse_qsl, unquote
 
 OPENAI, ANTHROPIC = "openai", "anthropic"
 
+# Where the model of a request is that does not name it in its body.
+DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/")  # Azure
+CLAUDE = re.compile(r"/model/([^/]+)/invoke$|/publishers/anthropic/models/([^/:]+):rawPredict$")
+
 
 # What arrives
 
@@ -54,8 +59,8 @@ class Call:
 
     @property
     def protocol(self) -> str:
-        anthropic = self.path.endswith("/v1/messages") or "anthropic-version" in self.headers
-        return ANTHROPIC if anthropic else OPENAI
+        claude = self.path.endswith("/v1/messages") or CLAUDE.search(self.path)
+        return ANTHROPIC if claude or "anthropic-version" in self.headers else OPENAI
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -67,9 +72,9 @@ class Call:
 
     @property
     def deployment(self) -> str | None:
-        """The deployment in the path of an Azure request."""
-        found = re.search(r"/openai/deployments/([^/]+)/", self.path)
-        return found and found[1]
+        """The model in the path of a request to Azure, Bedrock or Vertex."""
+        found = DEPLOYMENT.search(self.path) or CLAUDE.search(self.path)
+        return found[found.lastindex or 0] if found else None
 
     @property
     def prompt(self) -> str:
@@ -525,7 +530,7 @@ class FakeAPI:
 
 def _refusal(call: Call) -> Reply | None:
     """The error for a request that no chat API would take; None for a good one."""
-    chat = call.path.endswith("/chat/completions") or call.path.endswith("/v1/messages")
+    chat = call.path.endswith(("/chat/completions", "/v1/messages")) or CLAUDE.search(call.path)
     if call.method != "POST" or not chat:
         return Reply.error(404, f"Invalid URL ({call.method} {call.path})")
     if call.body is None or not isinstance(call.body.get("messages"), list):

@@ -12,7 +12,7 @@ from conftest import REPO, Workspace
 
 import add_markdown_info
 from add_markdown_info import conv_metadata, count_markdown, count_tokens, without_code
-from records import RecordFile
+from jsonl import RecordFile
 from settings import InputError
 
 REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
@@ -270,11 +270,11 @@ class TestWrongInput:
         path = bench.write("answers/a.jsonl", GOOD)
         taken = []
 
-        def measure(texts: list[str]) -> list[dict[str, Any]]:
+        def measure(texts: list[str], generation: int) -> list[dict[str, Any]]:
             with pytest.raises(InputError, match="another run is writing this file"):
                 RecordFile(path)
             taken.append(path)
-            return conv_metadata(texts)
+            return conv_metadata(texts, generation)
 
         monkeypatch.setattr(add_markdown_info, "conv_metadata", measure)
         assert add_markdown_info.main(["--dir", str(path.parent)]) == 0

@@ -2,7 +2,6 @@
 
 `WRONG` gets one line on stderr that names file, line or key, and exit status 2; nothing on disk
 is changed and no call is made. `TOLERATED` runs through, and what was passed over is counted.
-The line of 5 MB stands for one of 50 MB: both are one line, and the test stays fast.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ GOOD_JUDGMENT = (
     '{"question_id": "q1", "model": "tiny", "judge": "judge", "baseline": "base", '
     '"games": [{"score": "A>B"}, {"score": "B>A"}]}\n'
 )
-LONG_LINE = '{"question_id": "q1", "turns": "' + "x" * 5_000_000 + '"}\n'
+LONG_LINE = '{"question_id": "q1", "turns": "' + "x" * 50_000_000 + '"}\n'
 
 Spoil = Callable[[Workspace], object]
 
@@ -173,6 +172,12 @@ def latin(text: str) -> bytes:
     return text.encode("latin-1")
 
 
+def other_judgment(**fields: Any) -> str:
+    """A judgment of another question."""
+    record = json.loads(GOOD_JUDGMENT) | {"question_id": f"q{fields}"} | fields
+    return json.dumps(record) + "\n"
+
+
 A, J, S, M = MAINS
 LINE_2 = (f"{ANSWERS}:2: not an answer",)
 
@@ -248,7 +253,7 @@ WRONG: dict[str, Case] = {
     "questions: UTF-16": Case(
         A, holds(QUESTIONS, '{"question_id": "q1"}\n'.encode("utf-16")), (f"{QUESTIONS}:1",)
     ),
-    "questions: a line of 5 MB": Case(A, holds(QUESTIONS, LONG_LINE), (f"{QUESTIONS}:1", "turns")),
+    "questions: a line of 50 MB": Case(A, holds(QUESTIONS, LONG_LINE), (f"{QUESTIONS}:1", "turns")),
     "questions: too deep": Case(A, holds(QUESTIONS, "[" * 100_000 + "\n"), (f"{QUESTIONS}:1",)),
     # Answers
     "answers: without choices": Case(
@@ -298,8 +303,8 @@ WRONG: dict[str, Case] = {
     "judgments: games in words": Case(
         S, holds(JUDGMENTS, GOOD_JUDGMENT + '{"question_id": "q2", "games": "none"}\n'), ("games",)
     ),
-    "judgments: a number for a label": Case(
-        S, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"A>B"', "5")), (f"{JUDGMENTS}:1", "score")
+    "judgments: a list for a label": Case(
+        S, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"A>B"', "[]")), (f"{JUDGMENTS}:1", "score")
     ),
     "judgments: a list for a model": Case(
         J, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"tiny"', "[]")), (f"{JUDGMENTS}:1", "model")
@@ -309,6 +314,17 @@ WRONG: dict[str, Case] = {
     ),
     "judgments: of another judge": Case(
         J, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"judge": "judge"', '"judge": "x"')), ("'x'",)
+    ),
+    "judgments: some by another judge": Case(
+        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(judge="x")), (JUDGMENTS, "judge, x;")
+    ),
+    "judgments: some against another baseline": Case(
+        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(baseline="x")), (JUDGMENTS, "line, x;")
+    ),
+    "judgments: made in different ways": Case(
+        S,
+        holds(JUDGMENTS, "".join(other_judgment(settings={"temperature": t}) for t in (0, 1))),
+        (JUDGMENTS, "temperature: 0 and 1"),
     ),
     "judgments: none": Case(S, holds(JUDGMENTS, ""), ("judgment",)),
     "judgments: a folder": Case(S, folder_for(JUDGMENTS), (JUDGMENTS,)),
@@ -397,9 +413,9 @@ TOLERATED: dict[str, Case] = {
         holds(QUESTIONS, '{"question_id": "q9", "prompt": "a"}\n' * 2),
         (f"{QUESTIONS}: 1 repeated ids", "tiny: 1 planned"),
     ),
-    "questions: a line of 5 MB": Case(
+    "questions: a line of 50 MB": Case(
         A,
-        holds(QUESTIONS, json.dumps({"question_id": "q9", "prompt": "x" * 5_000_000}) + "\n"),
+        holds(QUESTIONS, json.dumps({"question_id": "q9", "prompt": "x" * 50_000_000}) + "\n"),
         ("tiny: 1 planned, 1 done",),
     ),
     "questions: half an emoji": Case(

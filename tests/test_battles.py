@@ -161,21 +161,19 @@ class TestCategories:
     @pytest.mark.parametrize(
         ("chosen", "score", "questions"),
         [
-            (["coding"], "50.0", 1),
-            (["writing"], "75.0", 2),
-            (["Poems"], "100.0", 1),
-            (["Letters", "Python"], "50.0", 2),
-            (["coding", "Python"], "50.0", 1),
-            (["coding", "Poems"], "75.0", 2),
+            ("coding", "50.0", 1),
+            ("writing", "75.0", 2),
+            ("Poems", "100.0", 1),
+            ("Letters", "50.0", 1),
         ],
     )
     def test_only_their_questions_count(
-        self, bench: Workspace, chosen: list[str], score: str, questions: int
+        self, bench: Workspace, chosen: str, score: str, questions: int
     ) -> None:
-        shown = show(bench, *flags(), "--category", *chosen)
+        shown = show(bench, *flags(), "--category", chosen)
         assert shown.scores["tiny"] == score
         assert f"questions judged: {questions} of {questions} for each model" in shown.summary
-        assert show(bench, *flags(), "-c", *chosen) == shown
+        assert show(bench, *flags(), "-c", chosen, chosen) == shown
 
     def test_generation_2_calls_clusters_subcategories(self, bench: Workspace) -> None:
         records = [
@@ -183,7 +181,8 @@ class TestCategories:
             for i, name in enumerate(["coding", "math", "math"], start=1)
         ]
         bench.add_questions(records)
-        assert show(bench, *flags(), "-c", "math").scores["tiny"] == "75.0"
+        chosen = ["-c", "math", "--method", "bradley-terry"]
+        assert show(bench, *flags(), *chosen).scores["tiny"] == "75.0"
 
     def test_an_unknown_one_is_told_the_nearest(self, bench: Workspace) -> None:
         line = error(bench, *flags(), "--category", "coding", "Pooems")
@@ -229,17 +228,9 @@ class TestSeveralBaselines:
         self, bench: Workspace, baselines: list[str], expected: dict[str, str]
     ) -> None:
         named = [part for name in baselines for part in ("--baseline", name)]
-        shown = show(bench, *flags()[:4], *named)
+        shown = show(bench, *flags()[:4], *named, "--mixed", "leave-out")
         assert shown.scores == expected
         assert shown.interval(baselines[0]) == "(0.0, 0.0)"
-
-    @pytest.mark.usefixtures("chain")
-    def test_judgments_against_a_baseline_not_named_are_left_out_and_counted(
-        self, bench: Workspace
-    ) -> None:
-        shown = show(bench, *flags())
-        assert "left out: 2 judgments against another baseline, second" in shown.summary
-        assert "left out: tiny: no judgment against the baseline" in shown.summary
 
     def test_all_judgments_make_one_fit(self, bench: Workspace) -> None:
         """As in v2.0, where the baseline depends on the category of the question."""
@@ -295,6 +286,233 @@ class TestSeveralBaselines:
     def test_a_misspelt_second_one_is_an_error(self, bench: Workspace) -> None:
         line = error(bench, *flags(), "--baseline", "secondd")
         assert "'secondd'" in line and "nearest known name: 'second'" in line
+
+
+class TestMixed:
+    """`tiny` lost all to `base` and won all else: by another judge, and against `other`."""
+
+    FILE = "data/test-v1/model_judgment/judge/tiny.jsonl"
+
+    @staticmethod
+    def mix(bench: Workspace, **fields: Any) -> None:
+        records = [judgment("q1", *LOST), judgment("q2", *LOST)]
+        add_judgments(bench, "tiny", [*records, judgment("q3", *WON) | fields])
+
+    def test_another_judges_are_refused(self, bench: Workspace) -> None:
+        self.mix(bench, judge="gpt-4")
+        done = bench.run("show_result.py", *flags(), check=2)
+        assert done.stdout == "" and done.stderr == (
+            f"error: {self.FILE}: 1 judgments by another judge, gpt-4; --mixed leave-out leaves "
+            "them out, --mixed count counts them\n"
+        )
+
+    def test_those_against_another_baseline_are_refused(self, bench: Workspace) -> None:
+        self.mix(bench, baseline="other")
+        done = bench.run("show_result.py", *flags(), check=2)
+        assert done.stdout == "" and done.stderr == (
+            f"error: {self.FILE}: 1 judgments against another baseline, other; --baseline=base "
+            "--baseline=other accepts them, --mixed leave-out leaves them out, --mixed count "
+            "counts them\n"
+        )
+
+    def test_the_first_files_are_named_and_the_others_counted(self, bench: Workspace) -> None:
+        add_judgments(bench, "tiny", [judgment("q1", *WON)])
+        for model in "abcde":
+            add_judgments(bench, model, [judgment(f"q{i}", *WON, judge="gpt-4") for i in (1, 2)])
+        paths = ", ".join(self.FILE.replace("tiny", model) for model in "abc")
+        line = error(bench, *flags())
+        assert f" {paths} and 2 more files: 10 judgments by another judge, gpt-4; " in line
+
+    @pytest.mark.parametrize("fields", [{"judge": "gpt-4"}, {"baseline": "other"}])
+    def test_nothing_is_written(self, bench: Workspace, fields: dict[str, str]) -> None:
+        self.mix(bench, **fields)
+        before = sorted(bench.root.rglob("*"))
+        error(bench, *flags(), "--json", "board.json", "--output")
+        assert sorted(bench.root.rglob("*")) == before
+
+    @pytest.mark.parametrize(
+        ("fields", "why"),
+        [
+            ({"judge": "gpt-4"}, "by another judge, gpt-4"),
+            ({"baseline": "other"}, "against another baseline, other"),
+        ],
+    )
+    def test_leave_out_leaves_them_out_and_counts_them(
+        self, bench: Workspace, fields: dict[str, str], why: str
+    ) -> None:
+        self.mix(bench, **fields)
+        add_judgments(bench, "new", [judgment("q1", *WON) | fields])
+        shown = show(bench, *flags(), "--mixed", "leave-out")
+        assert shown.scores == {"base": "50.0", "tiny": "0.0"}
+        assert shown.summary[0].startswith("2 judgments, 4 weighted battles")
+        assert f"left out: 2 judgments {why}" in shown.summary
+        assert "left out: new: no judgment against the baseline" in shown.summary
+
+    def test_count_counts_another_judges(self, bench: Workspace) -> None:
+        self.mix(bench, judge="gpt-4")
+        shown = show(bench, *flags(), "--mixed", "count")
+        assert shown.scores == {"base": "50.0", "tiny": "33.3"}
+        assert shown.summary[0].startswith("3 judgments, 6 weighted battles")
+        assert "left out" not in shown.out
+
+    def test_count_puts_other_baselines_into_the_one_fit(self, bench: Workspace) -> None:
+        records = [judgment("q1", "B>A", "A>B"), judgment("q2", "B>A", "B>A")]
+        add_judgments(bench, "other", records)
+        add_judgments(bench, "tiny", [record | {"baseline": "other"} for record in records])
+        expected = {"tiny": odds_score(9), "other": odds_score(3), "base": "50.0"}
+        counted = show(bench, *flags(), "--mixed", "count")
+        named = show(bench, *flags(), "--baseline", "other")
+        assert counted.scores == expected
+        assert counted == named
+
+    def test_a_judge_that_is_named_too_is_no_other(self, bench: Workspace) -> None:
+        self.mix(bench, judge="gpt-4")
+        add_judgments(bench, "tiny", [judgment("q4", *WON)], judge="gpt-4")
+        shown = show(bench, *flags()[:2], "--baseline", "base", "-j", "judge", "gpt-4")
+        assert shown.scores["tiny"] == "50.0"
+
+    def test_a_misspelt_baseline_is_answered_by_the_nearest_name(self, bench: Workspace) -> None:
+        self.mix(bench, baseline="other")
+        for named in (["bsae"], ["bsae", "other"], ["other", "bsae"]):
+            more = [f"--baseline={name}" for name in named]
+            line = error(bench, *flags()[:4], *more)
+            assert "no model 'bsae', the baseline; nearest known name: 'base'" in line
+
+    def test_only_the_questions_asked_for_are_looked_at(self, bench: Workspace) -> None:
+        bench.add_questions(
+            [
+                {"question_id": f"q{i}", "category": "old" if i == 3 else "new", "prompt": "?"}
+                for i in (1, 2, 3)
+            ]
+        )
+        self.mix(bench, baseline="other")
+        assert show(bench, *flags(), "-c", "new").scores["tiny"] == "0.0"
+        assert "another baseline" in error(bench, *flags())
+
+    def test_a_model_that_others_were_judged_against_can_lack_judgments(
+        self, bench: Workspace
+    ) -> None:
+        """It is no baseline where those judgments are left out, and one where they count."""
+        bench.add_questions(2)
+        add_judgments(bench, "other", [judgment("q1", *WON)])
+        records = [judgment(f"q{i}", *TIED, baseline="other") for i in (1, 2)]
+        add_judgments(bench, "tiny", records)
+        scores = {
+            mixed: show(bench, *flags(), "--missing", "loss", "--mixed", mixed).scores["other"]
+            for mixed in ("leave-out", "count")
+        }
+        assert scores == {"leave-out": "50.0", "count": "100.0"}
+
+    def test_saved_battles_tell_how_a_mix_was_dealt_with(self, bench: Workspace) -> None:
+        self.mix(bench, baseline="other")
+        mixed = [*flags(), "--mixed", "leave-out"]
+        saved = show(bench, *mixed)
+        assert show(bench, *mixed, "--load-battles").scores == saved.scores
+        line = error(bench, *flags(), "--load-battles")
+        assert "made with mixed = leave-out, not refuse" in line
+
+
+class TestJudgeSettings:
+    """`one` and `two` won all; the judge was asked in ways that the records tell."""
+
+    ONE = "data/test-v1/model_judgment/judge/one.jsonl"
+    TWO = "data/test-v1/model_judgment/judge/two.jsonl"
+
+    @staticmethod
+    def judged(bench: Workspace, **settings: Any) -> None:
+        """One judgment of each model; `settings` are those of its record."""
+        for model, made in settings.items():
+            add_judgments(bench, model, [judgment("q1", *WON) | {"settings": made}])
+
+    def test_two_files_that_disagree_are_both_named(self, bench: Workspace) -> None:
+        self.judged(
+            bench,
+            one={"temperature": 0, "prompt_hash": "a"},
+            two={"temperature": 0, "prompt_hash": "b"},
+        )
+        done = bench.run("show_result.py", *flags(), check=2)
+        assert done.stdout == "" and done.stderr == (
+            f"error: {self.ONE} and {self.TWO}: judge judge was asked in different ways "
+            '(prompt_hash: "a" and "b"); gen_judgment.py --stale redo makes them alike, '
+            "--mixed count counts all\n"
+        )
+
+    def test_one_file_that_disagrees_with_itself_is_named_once(self, bench: Workspace) -> None:
+        records = [judgment(f"q{i}", *WON) | {"settings": {"temperature": i}} for i in (1, 2)]
+        add_judgments(bench, "one", records)
+        line = error(bench, *flags())
+        assert line.startswith(f"error: {self.ONE}: judge judge") and "temperature: 1 and 2" in line
+
+    def test_a_game_may_tell_its_own(self, bench: Workspace) -> None:
+        """As where one game of a judgment was played later, by another config."""
+        record = judgment("q1", *WON) | {"settings": {"temperature": 0}}
+        add_judgments(bench, "one", [record])
+        assert show(bench, *flags()).scores["one"] == "100.0"
+        record["games"][1]["settings"] = {"temperature": 0.5}
+        add_judgments(bench, "one", [record])
+        line = error(bench, *flags())
+        assert f"{self.ONE}: " in line and "temperature: 0.5 and 0" in line
+
+    def test_those_of_the_record_do_not_count_where_each_game_tells_its_own(
+        self, bench: Workspace
+    ) -> None:
+        record = judgment("q1", *WON) | {"settings": {"temperature": 0}}
+        for game in record["games"]:
+            game["settings"] = {"temperature": 1}
+        add_judgments(bench, "one", [record])
+        self.judged(bench, two={"temperature": 1})
+        assert show(bench, *flags()).scores["one"] == "100.0"
+
+    @pytest.mark.parametrize(
+        "made", [{"temperature": 0, "max_tokens": 9}, {"temperature": 0.0}, {}, None, "by hand"]
+    )
+    def test_what_a_record_does_not_tell_it_cannot_disagree_in(
+        self, bench: Workspace, made: object
+    ) -> None:
+        self.judged(bench, one={"temperature": 0}, two=made)
+        add_judgments(bench, "published", [judgment("q1", *WON)])
+        assert len(show(bench, *flags()).scores) == 4
+
+    def test_the_first_need_not_tell_what_two_others_disagree_in(self, bench: Workspace) -> None:
+        self.judged(bench, a={"temperature": 0}, one={"max_tokens": 1}, two={"max_tokens": 2})
+        line = error(bench, *flags())
+        assert f"{self.ONE} and {self.TWO}: " in line and "max_tokens: 1 and 2" in line
+
+    def test_each_category_of_questions_may_have_its_own(self, bench: Workspace) -> None:
+        """As in v2.0, whose prompts depend on the category."""
+        questions = [
+            {"question_id": f"q{i}", "category": category, "prompt": "?"}
+            for i, category in enumerate(("coding", "writing"), 1)
+        ]
+        records = [
+            judgment(f"q{i}", *WON) | {"settings": {"prompt_hash": prompt}}
+            for i, prompt in enumerate("ab", 1)
+        ]
+        for model in ("one", "two"):
+            add_judgments(bench, model, records)
+        bench.add_questions(questions)
+        assert show(bench, *flags()).scores["two"] == "100.0"
+        bench.add_questions([question | {"category": "coding"} for question in questions])
+        assert "prompt_hash" in error(bench, *flags())
+
+    def test_each_judge_has_its_own(self, bench: Workspace) -> None:
+        for judge, name in (("judge", "gpt-4"), ("other", "gpt-5")):
+            record = judgment("q1", *WON) | {"settings": {"model_name": name}}
+            add_judgments(bench, "one", [record], judge=judge)
+        both = ["-b", bench.name, "-j", "judge", "other", "--baseline", "base"]
+        assert show(bench, *both).scores["one"] == "100.0"
+
+    def test_only_count_counts_them_all(self, bench: Workspace) -> None:
+        self.judged(bench, one={"temperature": 0}, two={"temperature": 1})
+        assert "temperature: 0 and 1" in error(bench, *flags(), "--mixed", "leave-out")
+        shown = show(bench, *flags(), "--mixed", "count")
+        assert shown.scores == {"one": "100.0", "two": "100.0", "base": "50.0"}
+
+    def test_those_of_judgments_left_out_do_not_matter(self, bench: Workspace) -> None:
+        self.judged(bench, one={"temperature": 0})
+        foreign = judgment("q1", *WON, judge="gpt-4") | {"settings": {"temperature": 1}}
+        add_judgments(bench, "two", [foreign])
+        assert show(bench, *flags(), "--mixed", "leave-out").scores["one"] == "100.0"
 
 
 class TestMissing:
@@ -362,6 +580,12 @@ class TestMissing:
         (bench.data / "question.jsonl").unlink()
         assert "question.jsonl" in error(bench, *flags(), "--missing", "loss")
         assert "questions judged: tiny 2, whole 4" in show(bench, *flags()).summary
+
+    def test_repeated_questions_are_named_once(self, bench: Workspace) -> None:
+        path = bench.data / "question.jsonl"
+        path.write_bytes(path.read_bytes() * 2)
+        for more in ([], ["--missing", "loss"], ["--category", bench.name]):
+            assert show(bench, *flags(), *more).err.count("4 repeated ids") == 1
 
     def test_a_question_that_was_not_even_answered_is_not_blamed_on_missing_metadata(
         self, bench: Workspace

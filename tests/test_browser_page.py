@@ -25,6 +25,7 @@ FLAGS = [
 ]
 REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1"
 PATIENCE = 30_000  # milliseconds, on a machine that does other things too
+expect.set_options(timeout=PATIENCE)
 
 EVIL = "http://evil.example"
 HOSTILE = f"""<script>window.stolen = "script"</script> <img src=x onerror="window.stolen = 'img'">
@@ -119,7 +120,9 @@ class Site:
             self.abroad.append(address)
 
     def open(self, query: str = "") -> Page:
+        """Open a view, and wait until it is filled in."""
         self.page.goto(self.url + query)
+        expect(self.page.locator(".address")).to_be_visible()
         return self.page
 
     def choose(self, label: str, name: str) -> None:

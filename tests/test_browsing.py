@@ -230,7 +230,7 @@ class TestFiles:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         before = sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
         library.view(library.found(Filters(judge="j", text="hello", order=LONGEST))[0])
-        library.board("j", "", ())
+        library.boards("j", "", ())
         library.judge_numbers()
         assert before == sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
 
@@ -341,22 +341,54 @@ class TestBoards:
         done = bench.run(
             "show_result.py", "-b", bench.name, "-j", "j", "--baseline", "base", check=0
         )
-        board, lines = library.board("j", "", ())
+        ((board, lines),) = library.boards("j", "", ())
         printed = [line.split("|") for line in done.stdout.splitlines() if "score:" in line]
         assert [cells[0].strip() for cells in printed] == [row.model for row in board.rows]
         for cells, row in zip(printed, board.rows, strict=True):
             assert float(cells[1].split(":")[1]) == pytest.approx(row.score, abs=0.051)
         assert lines[0] in done.stdout
 
-    def test_a_judge_of_single_answers_has_none(self, bench: Workspace, library: Library) -> None:
-        add_judgments(bench, [judgment("q1", 7), judgment("q2", 9)])
-        with pytest.raises(InputError, match="grades single answers"):
-            library.board("j", "", ())
+    def test_grades_of_single_answers_have_a_board_of_means(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", 7), judgment("q2", "9")])
+        ((board, _),) = library.boards("j", "", ())
+        assert (board.scale, board.score_of("m")) == ("grade", 8.0)
+
+    def test_generation_2_has_a_board_a_category_each_with_its_baseline(
+        self, bench: Workspace
+    ) -> None:
+        questions = [("u1", "hard_prompt"), ("u2", "hard_prompt"), ("u3", "creative_writing")]
+        bench.write(
+            bench.data / "question.jsonl",
+            [
+                {"uid": uid, "category": name, "subcategory": "", "prompt": "?"}
+                for uid, name in questions
+            ],
+        )
+        records = [
+            {"uid": uid, "judge": "j", "model": "m", "baseline": name[:4]}
+            | {"games": [{"score": "B>A"}, {"score": "A=B"}]}
+            for uid, name in questions
+        ]
+        add_judgments(bench, records)
+        for name in ("hard", "crea"):
+            bench.add_answers(name, {})
+        library = Library(Bench(bench.root / "data", bench.name))
+        boards = [board for board, _ in library.boards("j", "", ())]
+        assert [(b.name, b.baseline) for b in boards] == [
+            ("Overall", None),
+            ("hard_prompt", "hard"),
+            ("creative_writing", "crea"),
+        ]
+        assert {board.method.name for board in boards} == {"v2.0"}
+        ((only, _),) = library.boards("j", "creative_writing", ())
+        assert only.score_of("m") == pytest.approx(75, abs=5)  # the mean of the rounds
 
     def test_missing_style_attributes_are_named(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         with pytest.raises(InputError, match=r"add_markdown_info\.py"):
-            library.board("j", "", ("length",))
+            library.boards("j", "", ("length",))
 
     def test_judges_are_counted_and_compared(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])

@@ -405,7 +405,7 @@ class TestWorkspace:
         bench.add_answers("org/tiny", {"q1": "ja\u2028nein"})
         bench.add_model("tiny", "http://127.0.0.1:9/v1", parallel=2)
         bench.write_answer_config(temperature=0.5)
-        bench.write_judge_config("judge", baseline="base")
+        bench.write_judge_config("judge", "base")
         questions = bench.read_jsonl("data/test-v1/question.jsonl")
         assert [q["turns"][0]["content"] for q in questions] == ["eins", "zwei – 둘"]
         assert bench.answers("org/tiny")[0]["choices"][0]["turns"][0]["content"] == "ja\u2028nein"

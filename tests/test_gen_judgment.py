@@ -686,8 +686,16 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
         [],
         ["judge_config.yaml: regex_pattern", "one group"],
     ),
-    "single answers": ({"pairwise": False}, [], ["judge_config.yaml", "pairwise"]),
-    "reference answers": ({"reference": True}, [], ["judge_config.yaml", "reference"]),
+    "pairs without a baseline": (
+        {"baseline": False},
+        [],
+        ["judge_config.yaml: pairwise needs baseline: true"],
+    ),
+    "references of no model": (
+        {"reference": True},
+        [],
+        ["judge_config.yaml: reference is true", "ref_model names no model"],
+    ),
     "attempts that are no number": (
         {"number_of_judgment_attempts": "two"},
         [],

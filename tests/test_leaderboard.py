@@ -207,10 +207,10 @@ class TestWhatIsCounted:
     ) -> None:
         records = [judgment("q1", "B>A", "A>B"), judgment("q1", "A>>B", "B>>A", baseline="other")]
         add_judgments(bench, "tiny", records)
-        result = board(bench)
+        result = board(bench, mixed="leave-out")
         assert {row.model: row.score for row in result.rows} == {"tiny": 100, "base": 50}
         assert result.counts.left_out == {"judgments against another baseline, other": 1}
-        assert score(bench, "tiny", baseline="other") == 0
+        assert score(bench, "tiny", baseline="other", mixed="leave-out") == 0
 
     def test_a_record_that_names_no_baseline_model_or_judge_is_what_its_file_says(
         self, bench: Workspace
@@ -235,7 +235,7 @@ class TestWhatIsCounted:
     ) -> None:
         add_judgments(bench, "tiny", [judgment("q1", "B>A", "A>B")])
         add_judgments(bench, "old", [judgment("q1", "B>A", "A>B", baseline="gpt-4-0314")])
-        assert "baseline" in board(bench).counts.models_left_out["old"]
+        assert "baseline" in board(bench, mixed="leave-out").counts.models_left_out["old"]
 
 
 class TestOrder:

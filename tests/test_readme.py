@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO, clean_environment
-from fake_api import Call, FakeAPI
+from fake_api import Call, FakeAPI, Reply
 
 README = (REPO / "README.md").read_text(encoding="utf-8")
 
@@ -24,6 +24,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+FILES = re.findall(r"`([\w./-]+)`:\n\n```(?:jsonl|yaml)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
 
 
@@ -79,18 +80,37 @@ def judge_or_answer(call: Call) -> str:
     return "My verdict: [[B>A]]" if call.model == "gpt-4o-mini" else "**An answer.**"
 
 
-def test_each_python_command_of_the_readme_works_in_the_order_of_the_readme(
-    clone: Path, api: FakeAPI
-) -> None:
-    api.answer_with(judge_or_answer)
+def add_checkpoint(clone: Path, api: FakeAPI) -> None:
+    """Add the README's entry of a model to the models, at the fake API."""
     entry = next(block for block in blocks("yaml") if block.startswith("my-checkpoint:"))
     assert "http://localhost:8000/v1" in entry
     with (clone / "config" / "api_config.yaml").open("a", encoding="utf-8") as config:
         config.write(entry.replace("http://localhost:8000/v1", api.v1))
+
+
+def write_files(clone: Path) -> None:
+    """Write the files that the README tells the reader to write."""
+    assert [name for name, _ in FILES] == [
+        "data/ko-bench/question.jsonl",
+        "config/ko_judge.yaml",
+    ]
+    for name, text in FILES:
+        path = clone / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def test_each_python_command_of_the_readme_works_in_the_order_of_the_readme(
+    clone: Path, api: FakeAPI
+) -> None:
+    api.answer_with(judge_or_answer)
+    add_checkpoint(clone, api)
+    write_files(clone)
     for command in COMMANDS:
         if command.startswith("python "):
             done = run(clone, command, OPENAI_API_KEY="test-key", OPENAI_BASE_URL=api.v1)
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+            assert "warning" not in done.stderr, f"{command}\n{done.stderr}"
 
 
 def test_each_make_target_of_the_readme_is_run_by_ci() -> None:
@@ -101,17 +121,18 @@ def test_each_make_target_of_the_readme_is_run_by_ci() -> None:
         assert re.search(rf"^{target}\b", ci, re.MULTILINE), target
 
 
-def test_the_board_in_the_readme_is_what_its_command_prints(clone: Path) -> None:
-    command = next(line for line in COMMANDS if "smollm2-judge" in line)
-    printed = run(clone, command).stdout
-    assert "| score:" in printed
-    assert printed.strip() in [block.strip() for block in blocks("text")]
+def test_the_boards_in_the_readme_are_what_the_commands_above_them_print(clone: Path) -> None:
+    shown = re.findall(r"```console\n([^\n]*)\n```\n\n```text\n(.*?)```", README, re.DOTALL)
+    boards = [block for block in blocks("text") if "score:" in block or "Scores (%)" in block]
+    assert [text for _, text in shown] == boards and len(boards) == 2
+    for command, text in shown:
+        assert run(clone, command).stdout == text
 
 
 def test_the_literal_records_in_the_readme_are_json_with_the_fields_that_are_written(
     clone: Path,
 ) -> None:
-    question, answer, judgment = (json.loads(block) for block in blocks("json"))
+    question, answer, judgment, *_ = (json.loads(block) for block in blocks("json"))
     data = clone / "data" / "demo-v0.1"
 
     def first(path: Path) -> dict[str, object]:
@@ -122,6 +143,36 @@ def test_the_literal_records_in_the_readme_are_json_with_the_fields_that_are_wri
     assert answer.keys() == first(data / "model_answer" / "smollm2-base.jsonl").keys()
     path = data / "model_judgment" / "smollm2-judge" / "smollm2-hot.jsonl"
     assert judgment.keys() == first(path).keys()
+
+
+def test_so_are_those_of_generation_2(clone: Path, api: FakeAPI) -> None:
+    question, answer, judgment = (json.loads(block) for block in blocks("json")[3:])
+    add_checkpoint(clone, api)
+    data = clone / "data" / "v2"
+    (data / "model_answer").mkdir(parents=True)
+    (data / "question.jsonl").write_text(json.dumps(question) + "\n", encoding="utf-8")
+    baseline = data / "model_answer" / f"{judgment['baseline']}.jsonl"
+    baseline.write_text(json.dumps(answer) + "\n", encoding="utf-8")
+    api.answer_with(Reply("[[B>A]]", reasoning="hm"))
+    for command in (
+        "python gen_answer.py --bench-name v2 --model my-checkpoint",
+        "python gen_judgment.py --setting-file config/v2.0/judge_config.yaml --bench-name v2 "
+        "--model my-checkpoint --judge-model gpt-4o-mini",
+    ):
+        done = run(clone, command, OPENAI_API_KEY="test-key", OPENAI_BASE_URL=api.v1)
+        assert done.returncode == 0, done.stderr
+    answered = json.loads((data / "model_answer" / "my-checkpoint.jsonl").read_text("utf-8"))
+    path = data / "model_judgment" / "gpt-4o-mini" / "my-checkpoint.jsonl"
+    judged = json.loads(path.read_text("utf-8"))
+    assert answer.keys() == answered.keys()
+    assert answer["settings"].keys() == answered["settings"].keys()
+    assert answer["metadata"].keys() == answered["metadata"].keys()
+    contents = [record["messages"][1]["content"] for record in (answer, answered)]
+    assert contents[0].keys() == contents[1].keys()
+    assert judgment.keys() == judged.keys()
+    assert judgment["settings"].keys() == judged["settings"].keys()
+    assert judgment["games"][0].keys() == judged["games"][0].keys()
+    assert judgment["baseline"] == judged["baseline"]
 
 
 def test_the_file_tree_in_the_readme_names_every_script() -> None:

@@ -1,32 +1,29 @@
-"""The JSONL files: both generations are read into the same records, and nothing written is lost."""
+"""The files under data/: both generations are read into the same records, faults are named."""
 
 from __future__ import annotations
 
 import json
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
+from lines import SURROGATE, dump, new_answer, old_answer, write
 
-import records
+from jsonl import RecordFile
 from records import (
     Answer,
     Bench,
-    IdLine,
     Judgment,
     Question,
-    RecordFile,
     Style,
+    model_names,
     named_path,
     read_answers,
     read_judgments,
     read_questions,
     read_styles,
-    write_lines,
 )
 from settings import InputError
 
@@ -37,32 +34,6 @@ COUNTS = {
     "list_count": {"ordered": 4, "unordered": 5},
     "bold_count": {"**": 6, "__": 1},
 }
-SURROGATE = "half \ud83d of an emoji"
-
-
-def write(path: Path, *lines: object, end: str = "\n") -> Path:
-    """Write a JSONL file; texts and bytes are written as they are."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [
-        line if isinstance(line, bytes) else line.encode() if isinstance(line, str) else dump(line)
-        for line in lines
-    ]
-    path.write_bytes(b"\n".join(parts) + end.encode())
-    return path
-
-
-def dump(record: object) -> bytes:
-    return json.dumps(record).encode()
-
-
-def old_answer(question_id: str, text: str = "hi", **fields: Any) -> dict[str, Any]:
-    turns = [{"content": text}]
-    return {"question_id": question_id, "choices": [{"index": 0, "turns": turns}]} | fields
-
-
-def new_answer(uid: str, content: Any = "hi", **fields: Any) -> dict[str, Any]:
-    messages = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": content}]
-    return {"uid": uid, "ans_id": "a", "model": "m", "messages": messages} | fields
 
 
 def bench_with(folder: Path, *questions: object) -> Bench:
@@ -75,12 +46,13 @@ class TestQuestions:
         old = {"question_id": "q1", "category": "c", "cluster": "d", "turns": [{"content": "hi"}]}
         two = old | {"question_id": "q2", "turns": [{"content": "a"}, {"content": "b", "x": 1}]}
         new = {"uid": "q3", "category": "c", "subcategory": "d", "prompt": "hi"}
-        converted = {"uid": "q4", "category": "c", "cluster": "d", "prompt": "hi", "aspects": [1]}
+        converted = {"uid": "q4", "category": "c", "cluster": "d", "prompt": "hi"}
+        converted |= {"aspects": ["tone", "facts"]}
         assert read_questions(bench_with(tmp_path, old, two, new, converted)) == [
             Question("q1", "c", "d", ("hi",)),
             Question("q2", "c", "d", ("a", "b")),
-            Question("q3", "c", "d", ("hi",)),
-            Question("q4", "c", "d", ("hi",)),
+            Question("q3", "c", "d", ("hi",), generation=2),
+            Question("q4", "c", "d", ("hi",), aspects="tone, facts", generation=2),
         ]
 
     def test_they_keep_the_order_of_the_file(self, tmp_path: Path) -> None:
@@ -191,6 +163,39 @@ class TestJudgments:
         assert {j.baseline: j.labels for j in found} == {"a": ("A=B",), "b": ("B>A",)}
         assert "1 repeated" in capsys.readouterr().err
 
+    def test_grades_are_numbers_or_their_digits(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": [{"score": 8}]},
+            {"question_id": "q2", "games": [{"score": "7.5"}, None, {"score": None}]},
+            {"question_id": "q3", "games": [{"score": "A>B"}, {"score": "nan"}]},
+            {"uid": "q4", "games": [{"score": 0.5}], "x": SURROGATE},
+        )
+        found = read_judgments(path, "m", "j")
+        assert [judgment.grades for judgment in found] == [(8.0,), (7.5,), (), (0.5,)]
+        assert [judgment.labels for judgment in found] == [
+            (None,),
+            ("7.5", None, None),
+            ("A>B", "nan"),
+            (None,),
+        ]
+
+    @pytest.mark.parametrize("text", ["hi", SURROGATE])
+    def test_they_tell_the_settings_of_their_games(self, tmp_path: Path, text: str) -> None:
+        made, own = {"extra_body": {"settings": [text]}}, {"temperature": 1}
+        games = [{"score": "A>B", "settings": own}, {"score": None}, None]
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": games, "settings": made, "x": text},
+            {"question_id": "q2", "games": games[:1], "settings": made},
+            {"question_id": "q3", "games": [None, None], "settings": made},
+            {"question_id": "q4", "games": games[1:]},
+        )
+        told = [
+            list(map(json.loads, judgment.settings)) for judgment in read_judgments(path, "m", "j")
+        ]
+        assert told == [[own, made], [own], [], []]
+
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "answers": read_answers,
@@ -208,7 +213,9 @@ def ids(found: Any) -> list[str]:
 
 def any_line(question_id: str, text: str = "hi") -> dict[str, Any]:
     """A line that all readers take."""
-    extra = {"turns": [{"content": text}], "games": [], "model": "m", "judge": "j"}
+    settings = {"extra_body": {"settings": {"k": 1}}}
+    games = [{"score": "A>B", "settings": settings}]
+    extra = {"turns": [{"content": text}], "games": games, "settings": settings}
     return old_answer(question_id, text) | extra
 
 
@@ -292,7 +299,7 @@ WRONG_FIELDS = [
     ("styles", {"conv_metadata": {"header_count": 3}}),
     ("styles", {"choices": [{"turns": [{"token_len": "many"}]}]}),
     ("judgments", {"games": {"score": "A>B"}}),
-    ("judgments", {"games": [{"score": 5}]}),
+    ("judgments", {"games": [{"score": ["A>B"]}]}),
     ("questions", {"turns": []}),
     ("questions", {"turns": ["hi"]}),
     ("questions", {"prompt": 5}),
@@ -355,7 +362,7 @@ class TestNames:
     def test_those_in_a_folder_are_found_at_any_depth(self, tmp_path: Path) -> None:
         for name in ("b.jsonl", "org/a.jsonl", ".hidden.jsonl", ".git/c.jsonl", "b.txt"):
             write(tmp_path / name)
-        assert records.model_names(tmp_path) == ["b", "org/a"]
+        assert model_names(tmp_path) == ["b", "org/a"]
 
 
 def accepted(folder: Path, name: str) -> bool:
@@ -364,153 +371,3 @@ def accepted(folder: Path, name: str) -> bool:
     except InputError:
         return False
     return True
-
-
-@pytest.fixture
-def file_path(tmp_path: Path) -> Path:
-    return tmp_path / "model_answer" / "org" / "tiny.jsonl"
-
-
-def raw_lines(path: Path) -> list[Any]:
-    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line.strip()]
-
-
-class TestRecordFile:
-    def test_what_is_appended_is_in_the_file_at_once(self, file_path: Path) -> None:
-        with RecordFile(file_path) as file:
-            assert not file_path.exists()
-            file.append(old_answer("q2", "한국어"))
-            assert raw_lines(file_path) == [old_answer("q2", "한국어")]
-            file.append(old_answer("q1", SURROGATE))
-            assert file_path.read_bytes().count(b"\n") == 2
-        assert raw_lines(file_path) == [old_answer("q1", SURROGATE), old_answer("q2", "한국어")]
-        assert "한국어".encode() in file_path.read_bytes()
-
-    def test_closing_keeps_the_newest_of_each_and_sorts(self, file_path: Path) -> None:
-        write(file_path, old_answer("q3"), old_answer("q1", "old"), new_answer("q2"))
-        with RecordFile(file_path) as file:
-            file.append(old_answer("q1", "new"))
-            file.append(old_answer("q1", "newest"))
-        expected = [old_answer("q1", "newest"), new_answer("q2"), old_answer("q3")]
-        assert raw_lines(file_path) == expected
-
-    def test_judgments_of_several_baselines_are_kept_apart(self, file_path: Path) -> None:
-        base = {"question_id": "q1", "games": []}
-        with RecordFile(file_path) as file:
-            for baseline, note in (("b", 1), ("a", 2), ("b", 3)):
-                file.append(base | {"baseline": baseline, "note": note})
-        assert [(r["baseline"], r["note"]) for r in raw_lines(file_path)] == [("a", 2), ("b", 3)]
-
-    def test_a_file_that_nothing_was_appended_to_stays_as_it_is(self, file_path: Path) -> None:
-        write(file_path, old_answer("q2"), "", old_answer("q1"), old_answer("q1"))
-        before = file_path.read_bytes()
-        with RecordFile(file_path):
-            pass
-        assert file_path.read_bytes() == before
-
-    def test_a_torn_last_line_is_dropped_with_a_message(
-        self, file_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        write(file_path, old_answer("q1"), dump(old_answer("q2"))[:-9], end="")
-        with RecordFile(file_path) as file:
-            assert raw_lines(file_path) == [old_answer("q1")]
-            file.append(old_answer("q3"))
-        assert raw_lines(file_path) == [old_answer("q1"), old_answer("q3")]
-        warning = capsys.readouterr().err
-        assert f"{file_path}: dropped a torn last line" in warning and warning.count("\n") == 1
-
-    def test_a_torn_only_line_leaves_an_empty_file(self, file_path: Path) -> None:
-        write(file_path, '{"question_id', end="")
-        with RecordFile(file_path):
-            assert file_path.read_bytes() == b""
-
-    def test_a_missing_last_newline_joins_no_records(self, file_path: Path) -> None:
-        write(file_path, b"\xef\xbb\xbf" + dump(old_answer("q1")), end="")
-        with RecordFile(file_path) as file:
-            file.append(old_answer("q2"))
-        assert raw_lines(file_path) == [old_answer("q1"), old_answer("q2")]
-
-    def test_only_one_can_be_open_and_nothing_of_it_stays(self, file_path: Path) -> None:
-        with RecordFile(file_path) as file:
-            file.append(old_answer("q1"))
-            with pytest.raises(InputError, match=r"tiny\.jsonl: another run is writing this file"):
-                RecordFile(file_path)
-            file.append(old_answer("q2"))
-        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
-        with RecordFile(file_path) as file:
-            file.append(old_answer("q3"))
-        assert len(raw_lines(file_path)) == 3
-
-    def test_the_lock_is_given_up_where_opening_fails(self, file_path: Path) -> None:
-        file_path.mkdir(parents=True)
-        with pytest.raises(InputError, match="cannot read"):
-            RecordFile(file_path)
-        file_path.rmdir()
-        with RecordFile(file_path) as file:
-            file.append(old_answer("q1"))
-        assert raw_lines(file_path) == [old_answer("q1")]
-
-    def test_a_lock_file_that_was_left_behind_does_no_harm(self, file_path: Path) -> None:
-        write(file_path.with_name(".tiny.jsonl.lock"))
-        with RecordFile(file_path) as file:
-            file.append(old_answer("q1"))
-        assert raw_lines(file_path) == [old_answer("q1")]
-
-    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
-        write(tmp_path / "model_answer", "a file")
-        with pytest.raises(InputError, match="model_answer"):
-            RecordFile(tmp_path / "model_answer" / "tiny.jsonl")
-
-    def test_records_without_an_id_are_not_thrown_away_at_the_end(self, file_path: Path) -> None:
-        write(file_path, {"note": "written by hand"})
-        with pytest.raises(InputError, match=r"tiny\.jsonl:1"), RecordFile(file_path) as file:
-            file.append(old_answer("q1"))
-        assert raw_lines(file_path) == [{"note": "written by hand"}, old_answer("q1")]
-        RecordFile(file_path).close()
-
-
-class TestWriteLines:
-    def lines_then_failure(self) -> Iterator[bytes]:
-        yield b"new\n"
-        raise RuntimeError("out of luck")
-
-    def test_a_failure_leaves_the_old_file_and_nothing_else(self, file_path: Path) -> None:
-        write(file_path, "old")
-        with pytest.raises(RuntimeError, match="out of luck"):
-            write_lines(file_path, self.lines_then_failure())
-        assert file_path.read_bytes() == b"old\n"
-        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
-
-    def test_the_new_file_takes_the_place_of_the_old_one(self, file_path: Path) -> None:
-        write(file_path, "old")
-        with file_path.open("rb") as reader:
-            write_lines(file_path, [b"new\n", b"lines\n"])
-            assert reader.read() == b"old\n"
-        assert file_path.read_bytes() == b"new\nlines\n"
-        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
-
-    def test_permissions_are_kept(self, file_path: Path) -> None:
-        write(file_path, "old")
-        file_path.chmod(0o640)
-        write_lines(file_path, [b"new\n"])
-        assert stat.S_IMODE(file_path.stat().st_mode) == 0o640
-
-    def test_a_new_file_has_those_of_any_new_file(self, file_path: Path) -> None:
-        other = write(file_path.with_name("other"))
-        write_lines(file_path, [b"new\n"])
-        assert file_path.stat().st_mode == other.stat().st_mode
-
-    def test_a_link_stays_a_link(self, file_path: Path, tmp_path: Path) -> None:
-        target = write(tmp_path / "store" / "tiny.jsonl", "old")
-        file_path.parent.mkdir(parents=True)
-        file_path.symlink_to(target)
-        write_lines(file_path, [b"new\n"])
-        assert file_path.is_symlink() and target.read_bytes() == b"new\n"
-
-    def test_lines_are_readable_by_any_json_parser(self, file_path: Path) -> None:
-        record = old_answer("q1", SURROGATE + " 한국어 \u2028 \x00")
-        write_lines(file_path, [records.dump_line(record)])
-        assert json.loads(file_path.read_text(encoding="utf-8")) == record
-        plain = records.dump_line(old_answer("q1", "한국어 \u2028 \x00"))
-        assert plain.count(b"\n") == 1
-        assert msgspec.json.decode(plain, type=IdLine).question_id == "q1"

@@ -135,8 +135,9 @@ class TestFileNames:
             "--weight 1",
             "--weight 2",
             "--missing loss",
+            "--method v2.0",
             "--category tests",
-            "--category tests test-v1",
+            "--category test-v1",
         ]
         files = [
             path
@@ -197,7 +198,7 @@ class TestJson:
         bad = [judgment("q1", "B>A", None), judgment("q2", "B>A", "A>B", baseline="old")]
         add_judgments(small, "new", bad)
         add_judgments(small, "none", [judgment("q1", None, None)])
-        board = board_json(small, *flags())
+        board = board_json(small, *flags(), "--mixed", "leave-out")
         assert board["games_without_verdict"] == 3
         assert board["left_out"] == {"judgments against another baseline, old": 1}
         assert board["models_left_out"] == {"none": "no game with a verdict"}

@@ -398,6 +398,25 @@ class TestMoney:
         assert (done.status, api.call_count) == (1, 3)
         assert "$0.768" in done.out
 
+    @pytest.mark.parametrize("fault", [Reply(hang=True), Reply.broken_json()])
+    def test_a_call_that_was_cut_short_may_have_been_paid_for(
+        self, api: FakeAPI, bench: Workspace, run: Run, fault: Reply
+    ) -> None:
+        """Two calls at 0.256 at most leave no room for a third."""
+        prepare(bench, api, 20, price=self.PRICE, timeout=0.2)
+        api.answer_with(fault)
+        done = run("answers", "--max-cost", 0.6)
+        assert (done.status, api.call_count) == (1, 2)
+        assert "failed: 1 (q1): cost limit: the next call could pass --max-cost 0.6" in done.out
+
+    def test_a_call_that_was_refused_costs_nothing(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 1, price=self.PRICE)
+        api.reply(Reply.rate_limit(retry_after=0), Reply.overloaded(), "fine")
+        done = run("answers", "--max-cost", 0.3)
+        assert (done.status, api.call_count) == (0, 3)
+
     @pytest.mark.parametrize("makes", SCRIPTS)
     def test_max_cost_needs_a_price(
         self, api: FakeAPI, bench: Workspace, run: Run, makes: str
@@ -448,7 +467,18 @@ class TestDryRun:
         kept = run("answers", "--dry-run", "--stale", "keep")
         redone = run("answers", "--dry-run", "--stale", "redo")
         undecided = run("answers", "--dry-run")
+        assert undecided == kept
+        assert kept.status == redone.status == 0
         assert "1 calls to make" in kept.out and "2 cached, 2 stale" in kept.out
         assert "3 calls to make" in redone.out and "0 cached, 2 stale" in redone.out
-        assert undecided.status == 2 and "temperature was 0.0, now 1" in undecided.err
+        assert (api.call_count, tree(bench.root)) == (2, before)
+
+    def test_it_counts_old_judgments(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare_judging(bench, api)
+        run("judgments", "--limit", 1)
+        bench.write_judge_config("judge", "base", temperature=0.5)
+        before = tree(bench.root)
+        done = run("judgments", "--dry-run")
+        assert (done.status, done.err) == (0, "")
+        assert "tiny: 2 calls to make" in done.out and "2 cached, 1 stale" in done.out
         assert (api.call_count, tree(bench.root)) == (2, before)

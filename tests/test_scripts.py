@@ -10,7 +10,14 @@ import sys
 import pytest
 from conftest import REPO, Workspace
 
-SCRIPTS = ("gen_answer", "gen_judgment", "show_result", "add_markdown_info", "qa_browser")
+SCRIPTS = (
+    "gen_answer",
+    "gen_judgment",
+    "gen_ensemble_judgment",
+    "show_result",
+    "add_markdown_info",
+    "qa_browser",
+)
 HEAVY = ("openai", "anthropic", "pandas", "sklearn", "gradio", "tiktoken", "numpy", "xllamacpp")
 
 _ENTRY = re.compile(r"^  (-\S.*?)(?:  +|\n +)(\S.*(?:\n {6,}\S.*)*)", re.MULTILINE)

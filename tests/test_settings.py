@@ -15,6 +15,8 @@ from fake_api import FakeAPI
 import gen_answer
 from settings import (
     InputError,
+    JudgeConfig,
+    Rules,
     read_answer_config,
     read_judge_config,
     read_model_config,
@@ -171,13 +173,109 @@ class TestWrongFiles:
             ({"number_of_judgment_attempts": 0}, "number_of_judgment_attempts: expected a whole"),
             ({"prompt_template": {"a": "b"}}, "prompt_template: expected a text or a list"),
             ({"judge_model": None}, "key 'judge_model' is missing"),
-            ({"ref_model": "gpt-4"}, "ref_model: expected a list of texts"),
+            ({"ref_model": 4}, "ref_model: expected a text or a list of texts"),
+            ({"baseline_model": {"a": "b"}}, "baseline_model: expected a text or a list of texts"),
+            ({"categories": ["code"]}, "categories: expected a mapping"),
+            ({"categories": {"code": "b1"}}, "categories: code: expected a mapping"),
+            ({"categories": {"code": {"baseline_model": 4}}}, "categories: code: baseline_model"),
+            ({"response_format": {"type": "json_object"}}, "response_format: expected a text"),
+            ({"verdict_field": 1}, "verdict_field: expected a text"),
         ],
     )
     def test_those_of_the_judge(self, house: Workspace, fields: dict[str, Any], words: str) -> None:
         house.write_judge_config("tiny", "base", **fields)
         with pytest.raises(InputError, match=f"{JUDGE}: {words}"):
             read_judge_config(Path(JUDGE))
+
+
+GRADING = {"pairwise": False, "baseline": None}
+
+
+class TestJudgeConfig:
+    def config(self, house: Workspace, *without: str, **fields: Any) -> JudgeConfig:
+        path = house.root / JUDGE
+        house.write_judge_config("tiny", "base", **fields)
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        house.write(path, {key: value for key, value in values.items() if key not in without})
+        return read_judge_config(Path(JUDGE))
+
+    @pytest.mark.parametrize(
+        ("given", "baselines"),
+        [("a", ("a",)), (["a", "b"], ("a", "b")), (["a", "b", "a"], ("a", "b"))],
+    )
+    def test_one_baseline_or_several(
+        self, house: Workspace, given: object, baselines: tuple[str, ...]
+    ) -> None:
+        config = self.config(house, baseline_model=given)
+        assert config.rules_of("any").baselines == baselines
+        assert config.with_baselines(["c"]).rules_of("any").baselines == ("c",)
+
+    def test_what_a_category_does_not_say_is_as_in_general(self, house: Workspace) -> None:
+        own = {"baseline_model": ["b1", "b2"], "system_prompt": "Own."}
+        config = self.config(house, categories={"code": own, "story": {"prompt_template": "T"}})
+        general = config.rules_of("other")
+        assert general.baselines == ("base",)
+        assert config.rules_of("code") == Rules(("b1", "b2"), "Own.", general.prompt_template)
+        assert config.rules_of("story") == Rules(("base",), general.system_prompt, ("T",))
+        assert config.baselines_of(["code", "other", "story"]) == ("b1", "b2", "base")
+        assert config.with_baselines(["x"]).baselines_of(["code", "other"]) == ("x",)
+
+    def test_without_a_baseline_it_has_those_of_v2(self, house: Workspace) -> None:
+        config = self.config(house, "baseline_model", system_prompt="Own.", prompt_template="T")
+        found = {name: rules.baselines for name, rules in config.categories.items()}
+        assert found == V2_BASELINES
+        assert config.rules_of("math").prompt_template == ("T",)
+        assert config.rules_of("creative_writing").system_prompt == "Own."
+        with pytest.raises(InputError, match="no baseline_model for questions of the category"):
+            config.rules_of("other")
+
+    @pytest.mark.parametrize(
+        ("fields", "baseline"),
+        [({}, True), (GRADING, False), (GRADING | {"baseline": True}, True)],
+    )
+    def test_single_answers_have_no_baseline_unless_the_config_says_so(
+        self, house: Workspace, fields: dict[str, Any], baseline: bool
+    ) -> None:
+        config = self.config(house, **fields)
+        assert config.baseline is baseline
+
+    def test_single_answers_need_none_in_any_category(self, house: Workspace) -> None:
+        config = self.config(house, "baseline_model", "baseline", pairwise=False)
+        assert (config.categories, config.rules_of("any").baselines) == ({}, ())
+
+    @pytest.mark.parametrize(
+        ("given", "models"), [("a", ("a",)), (["a", "b"], ("a", "b")), (None, ())]
+    )
+    def test_one_reference_or_several(
+        self, house: Workspace, given: object, models: tuple[str, ...]
+    ) -> None:
+        assert self.config(house, ref_model=given).ref_models == models
+
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            lambda schema: {"format": {"type": "json_schema", "name": "n", "schema": schema}},
+            lambda schema: {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}},
+            lambda schema: {"name": "n", "schema": schema},
+        ],
+    )
+    def test_a_schema_is_read_in_every_form(
+        self, house: Workspace, wrap: Callable[[object], object]
+    ) -> None:
+        schema = {"type": "object", "properties": {"verdict": {"type": "integer"}}}
+        house.write("schema.json", wrap(schema))
+        config = self.config(house, response_format="schema.json")
+        named = {"name": "n", "schema": schema}
+        assert config.response_format == {"type": "json_schema", "json_schema": named}
+        assert (config.schema, config.verdict_field) == (schema, "verdict")
+        house.write("schema.json", schema)
+        config = self.config(house, response_format="schema.json")
+        named = {"name": "verdict", "schema": schema}
+        assert config.response_format == {"type": "json_schema", "json_schema": named}
+
+    def test_without_a_schema_there_is_no_field(self, house: Workspace) -> None:
+        config = self.config(house)
+        assert (config.response_format, config.schema, config.verdict_field) == (None, {}, None)
 
 
 class TestUnknownKeys:
@@ -243,7 +341,7 @@ class TestValues:
             "tiny", "base", system_prompt=text, prompt_template=[text], regex_pattern=r"([AB]${x})"
         )
         config = read_judge_config(Path(JUDGE))
-        assert (config.system_prompt, config.prompt_template) == (text, (text,))
+        assert config.rules == Rules(("base",), text, (text,))
         assert config.patterns == (r"([AB]${x})",)
 
     def test_keys_are_in_no_repr(self, house: Workspace) -> None:
@@ -323,6 +421,13 @@ gemini-pro:
     project_id: my-project
     regions: us-central1
 
+local-model:
+    model_name: local-model
+    model_path: models/local-model
+    endpoints: null
+    api_type: openai
+    parallel: 1
+
 command-r-plus:
     model_name: command-r-plus
     endpoints: null
@@ -336,6 +441,7 @@ yi-34b-chat:
           api_key: token
     api_type: openai
     system_prompt: You are a helpful assistant.
+    tokenizer: gpt-4
     parallel: 16
 """
 
@@ -343,6 +449,7 @@ OLD_SETTINGS = """\
 name: config of answer generation for arena-hard-v0.1
 
 bench_name: arena-hard-v0.1
+question_file: question.jsonl
 temperature: 0.0
 max_tokens: 4096
 num_choices: 1
@@ -358,6 +465,7 @@ bench_name: arena-hard-v0.1
 
 # Arena Hard default
 judge_model: yi-34b-chat
+output_structured: False
 reference: False # Optional
 ref_model: null
 
@@ -383,6 +491,122 @@ model_list:
 """
 
 
+NEW_SERVERS = """\
+my-model:
+    endpoints:
+        - api_base: ADDRESS
+          api_key: '-'
+    api_type: openai
+
+mine-too:
+    model: org/mine
+    model_path: models/mine
+    endpoints:
+        - api_base: ADDRESS
+          api_key: '-'
+          api_version: null
+    api_type: openai
+    parallel: 32
+    sys_prompt: Be helpful.
+    tokenizer: null
+    max_tokens: 2000
+    temperature: 0.6
+    end_think_token: "</think>"
+    output_structured: false
+
+judge-of-v2:
+    model: gpt-4.1
+    endpoints:
+        - api_base: ADDRESS
+          api_key: '-'
+    api_type: openai
+    parallel: 32
+    max_tokens: 32000
+    temperature: 0.0
+
+o3-mini-2025-01-31-high:
+    model: o3-mini-2025-01-31
+    endpoints: null
+    api_type: openai_thinking
+    reasoning_effort: high
+    parallel: 32
+    max_tokens: 100000
+    temperature: null
+
+claude-3-7-sonnet-20250219-thinking-16k:
+    model: claude-3-7-sonnet-20250219
+    endpoints: null
+    api_type: anthropic_thinking
+    budget_tokens: 16000
+    parallel: 8
+    max_tokens: 20000
+    temperature: 1.0
+
+gemini-2.5:
+    model: gemini-2.5-pro
+    endpoints: null
+    project_id: my-project
+    regions: us-central1
+    api_type: vertex
+    parallel: 8
+
+bedrock:
+    model: claude
+    model_id: anthropic.claude-v1
+    api_type: aws_claude
+    endpoints: null
+    parallel: 1
+
+qwq-32b:
+    model: Qwen/QwQ-32B
+    endpoints: null
+    api_type: sglang
+    local_engine: True
+    tokenizer: Qwen/QwQ-32B
+    parallel: 1
+"""
+
+NEW_SETTINGS = """\
+bench_name: arena-hard-v2.0
+temperature: 0.0
+max_tokens: 16384
+num_choices: 1
+model_list:
+  - my-model
+  - mine-too
+"""
+
+NEW_JUDGE = """\
+judge_model: judge-of-v2
+temperature: 0.0
+max_tokens: 16000
+
+bench_name: arena-hard-v2.0
+
+reference: null
+ref_model: null
+
+regex_patterns:
+  - \\[\\[([AB<>=]+)\\]\\]
+  - \\[([AB<>=]+)\\]
+
+number_of_judgment_attempts: 2
+
+prompt_template: "<|Prompt|>\\n{QUESTION}\\n\\n<|A|>\\n{ANSWER_A}\\n\
+<|End A|>\\n\\n<|B|>\\n{ANSWER_B}\\n<|End B|>"
+
+model_list:
+"""
+
+V2_BASELINES = {
+    "hard_prompt": ("o3-mini-2025-01-31",),
+    "coding": ("o3-mini-2025-01-31",),
+    "math": ("o3-mini-2025-01-31",),
+    "creative_writing": ("gemini-2.0-flash-001",),
+    "arena-hard-v0.1": ("gpt-4-0314",),
+}
+
+
 class TestKnownFiles:
     def test_a_set_of_the_first_generation_runs_unchanged(
         self, api: FakeAPI, bench: Workspace
@@ -402,17 +626,73 @@ class TestKnownFiles:
         assert [[game["score"] for game in pair] for pair in games] == [["A>B", "A>B"]] * 2
         assert {call.model for call in api.calls} == {"01-ai/Yi-34B-Chat"}
 
+    def test_a_set_of_the_second_generation_runs_unchanged(
+        self, api: FakeAPI, bench: Workspace
+    ) -> None:
+        bench.name = "arena-hard-v2.0"
+        categories = {"u1": "hard_prompt", "u2": "creative_writing"}
+        bench.add_questions(
+            [
+                {"uid": uid, "category": category, "subcategory": "x", "prompt": f"{uid}?"}
+                for uid, category in categories.items()
+            ]
+        )
+        for model in ("o3-mini-2025-01-31", "gemini-2.0-flash-001"):
+            path = bench.data / "model_answer" / f"{model}.jsonl"
+            replies = [
+                {"role": "user", "content": "?"},
+                {"role": "assistant", "content": {"answer": model}},
+            ]
+            bench.write(path, [{"uid": uid, "messages": replies} for uid in categories])
+        bench.write(SERVERS, NEW_SERVERS.replace("ADDRESS", api.v1))
+        bench.write(SETTINGS, NEW_SETTINGS)
+        bench.write(JUDGE, NEW_JUDGE)
+        api.answer_with(lambda call: "so [b>a]" if call.model == "gpt-4.1" else "ok")
+        for script in ("gen_answer.py", "gen_judgment.py"):
+            done = bench.run(script, check=0)
+            assert "warning" not in done.stderr
+        asked = {call.model: call for call in api.calls}
+        assert asked.keys() == {"my-model", "org/mine", "gpt-4.1"}
+        assert asked["org/mine"].system == "Be helpful."
+        assert asked["org/mine"].body is not None
+        assert asked["org/mine"].body["temperature"] == 0.6
+        assert asked["org/mine"].body["max_tokens"] == 2000
+        for model in ("my-model", "mine-too"):
+            judgments = bench.judgments("judge-of-v2", model)
+            assert [(j["uid"], j["category"], j["baseline"]) for j in judgments] == [
+                ("u1", "hard_prompt", "o3-mini-2025-01-31"),
+                ("u2", "creative_writing", "gemini-2.0-flash-001"),
+            ]
+            assert [game["score"] for j in judgments for game in j["games"]] == ["B>A"] * 4
+
+    def test_every_entry_of_the_second_generation_can_be_read(
+        self, bench: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = bench.write(SERVERS, NEW_SERVERS)
+        models = {name: read_model_config(path, name) for name in yaml.safe_load(NEW_SERVERS)}
+        assert models["my-model"].model_name == "my-model"
+        assert models["bedrock"].api_type == "aws_claude"
+        assert capsys.readouterr().err == ""
+
     def test_every_entry_of_the_first_generation_can_be_read(
         self, bench: Workspace, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = bench.write(SERVERS, OLD_SERVERS)
         names = list(yaml.safe_load(OLD_SERVERS))
         types = [read_model_config(path, name).api_type for name in names]
-        known = ["openai", "azure", "anthropic", "mistral", "gemini", "cohere", "openai"]
-        assert types == known
+        assert types == [
+            "openai",
+            "azure",
+            "anthropic",
+            "mistral",
+            "gemini",
+            "openai",
+            "cohere",
+            "openai",
+        ]
         assert capsys.readouterr().err == ""
 
-    @pytest.mark.parametrize("folder", ["config", "config/demo"])
+    @pytest.mark.parametrize("folder", [".", "demo", "v2.0"])
     def test_those_that_are_shipped_are_right(
         self,
         folder: str,
@@ -421,14 +701,31 @@ class TestKnownFiles:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setenv("AZURE_OPENAI_API_KEY", "key")
-        shutil.copytree(REPO / folder, tmp_path / "config")
-        servers = tmp_path / "config" / "api_config.yaml"
+        shutil.copytree(REPO / "config", tmp_path / "config")
+        config = tmp_path / "config"
+        own = config / folder / "api_config.yaml"
+        servers = own if own.exists() else config / "api_config.yaml"
         known = list(yaml.safe_load(servers.read_text(encoding="utf-8")))
-        answers = read_answer_config(tmp_path / "config" / "gen_answer_config.yaml")
-        judge = read_judge_config(tmp_path / "config" / "judge_config.yaml")
+        answers = read_answer_config(config / folder / "gen_answer_config.yaml")
         for name in known:
             read_model_config(servers, name)
-        named = {*answers.model_list, *judge.model_list, judge.judge_model, judge.baseline_model}
-        assert named <= set(known)
-        assert answers.bench_name == judge.bench_name
+        assert {*answers.model_list} <= set(known)
+        others = {"api_config.yaml", "gen_answer_config.yaml"}
+        for path in (config / folder).glob("*.yaml"):
+            if path.name in others:
+                continue
+            judge = read_judge_config(path)
+            rules = judge.categories.values() if judge.categories else [judge.rules]
+            baselines = {name for rule in rules for name in rule.baselines}
+            assert {*judge.model_list, judge.judge_model, *baselines} <= set(known)
+            assert answers.bench_name == judge.bench_name
+        assert capsys.readouterr().err == ""
+
+    def test_those_of_v2_tell_the_published_baselines(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answers = read_answer_config(REPO / "config" / "v2.0" / "gen_answer_config.yaml")
+        judge = read_judge_config(REPO / "config" / "v2.0" / "judge_config.yaml")
+        assert answers.bench_name == judge.bench_name == "arena-hard-v2.0"
+        assert {name: rules.baselines for name, rules in judge.categories.items()} == V2_BASELINES
         assert capsys.readouterr().err == ""

@@ -107,7 +107,7 @@ class TestLines:
         )
         add_judgments(bench, "undecided", [judgment("q1", None, None)])
         add_lengths(bench, "unjudged", 5)
-        done = bench.run(SCRIPT, *flags(), check=0)
+        done = bench.run(SCRIPT, *flags(), "--mixed", "leave-out", check=0)
         assert done.stdout.split("\n\n")[1].splitlines() == [
             "8 judgments, 21 weighted battles, 3 games without verdict",
             f"questions judged: {LONG_NAME} 2, champion 2, loser 2, tiny 1",

@@ -196,11 +196,11 @@ class TestFlags:
         runs = [
             show(small, *line.split())
             for line in (
-                "--setting-file other/judge_config.yaml",
-                "--config-file other/judge_config.yaml",
+                "--setting-file other/judge_config.yaml --category tests",
+                "--config-file other/judge_config.yaml -c tests",
                 "--bench-name test-v1 --judge-name judge --category tests --baseline base",
                 "--benchmark test-v1 --judge-names judge -c tests --baseline base",
-                "-b test-v1 -j judge --category test-v1 --baseline base",
+                "-b test-v1 -j judge --category tests --baseline base",
             )
         ]
         assert all(run == runs[0] for run in runs)

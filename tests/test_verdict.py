@@ -11,14 +11,17 @@ from verdict import (
     LABELS,
     NO_LABEL,
     Verdict,
+    VerdictRule,
     Winner,
     fill,
+    grade_of,
+    grades_of_schema,
     judge_messages,
     normal_label,
     outcome,
+    pair_values,
     prompt_hash,
-    prompt_values,
-    read_verdict,
+    single_values,
     template_problem,
 )
 
@@ -61,7 +64,7 @@ class TestOneVerdictOfAllMatches:
     """The rule of `regex_pattern`, v0.1's key."""
 
     def read(self, reply: str, pattern: str = DOUBLE) -> Verdict:
-        return read_verdict(reply, [pattern], unanimous=True)
+        return VerdictRule((pattern,)).read(reply)
 
     @pytest.mark.parametrize("label", LABELS)
     def test_the_label_is_found_in_a_text(self, label: str) -> None:
@@ -96,7 +99,7 @@ class TestLastMatchOfTheFirstPattern:
     """The rule of `regex_patterns`, v2.0's key."""
 
     def read(self, reply: str, *patterns: str) -> Verdict:
-        return read_verdict(reply, patterns or (DOUBLE, SINGLE), unanimous=False)
+        return VerdictRule(patterns or (DOUBLE, SINGLE), unanimous=False).read(reply)
 
     def test_the_last_match_counts(self) -> None:
         assert self.read("[[A>>B]] at first sight, but [[B>A]]") == Verdict("B>A")
@@ -116,6 +119,55 @@ class TestLastMatchOfTheFirstPattern:
     @pytest.mark.parametrize("reply", ["", "none", "[[A>B]] no: [[AAA]]"])
     def test_no_label(self, reply: str) -> None:
         assert self.read(reply) == Verdict(None, NO_LABEL)
+
+
+class TestGrades:
+    @pytest.mark.parametrize(
+        ("value", "grade"),
+        [
+            (7, 7),
+            (7.0, 7),
+            ("7.50", 7.5),
+            (" 8 ", 8),
+            (True, None),
+            (None, None),
+            ("seven", None),
+            ("", None),
+            ("nan", None),
+            ("inf", None),
+            ("9" * 400, None),
+            (10**400, None),
+            ([7], None),
+        ],
+    )
+    def test_what_is_a_number(self, value: object, grade: float | None) -> None:
+        found = grade_of(value)
+        assert (found, type(found)) == (grade, type(grade))
+
+    @pytest.mark.parametrize(
+        ("rule", "grades"),
+        [
+            ({"type": "integer", "minimum": 1, "maximum": 5}, (1, 5)),
+            ({"minimum": 0}, (0, 10)),
+            ({"maximum": 100}, (1, 100)),
+            ({"enum": [3, 1, 2]}, (1, 3)),
+            ({"enum": ["1", "4", "none"]}, (1, 4)),
+            ({"enum": ["good", "bad"]}, (1, 10)),
+            ({"minimum": "low"}, (1, 10)),
+            ({"type": "integer"}, (1, 10)),
+            (True, (1, 10)),
+        ],
+    )
+    def test_the_range_that_a_schema_allows(
+        self, rule: object, grades: tuple[float, float]
+    ) -> None:
+        assert grades_of_schema({"properties": {"verdict": rule}}, "verdict") == grades
+        assert grades_of_schema({}, "verdict") == (1, 10)
+
+    def test_a_rule_with_a_range_finds_no_label(self) -> None:
+        rule = VerdictRule((r"\[\[(.*?)\]\]",), grades=(1, 10))
+        assert rule.read("[[A>B]]") == Verdict(None, NO_LABEL)
+        assert rule.read("[[A>B]] [[9]]") == Verdict(9)
 
 
 class TestOutcome:
@@ -161,7 +213,7 @@ class TestFill:
         ],
     )
     def test_what_is_filled_in_stays_literal(self, text: str) -> None:
-        values = prompt_values([text], [text], [text])
+        values = pair_values([text], [text], [text])
         template = "Q {question_1} A {answer_1} B {answer_2}"
         assert fill(template, values) == f"Q {text} A {text} B {text}"
         assert fill("{QUESTION}|{ANSWER_A}|{ANSWER_B}", values) == f"{text}|{text}|{text}"
@@ -169,9 +221,23 @@ class TestFill:
     @settings(derandomize=True, database=None)
     @given(st.text(), st.text(), st.text())
     def test_any_text_stays_literal(self, question: str, first: str, second: str) -> None:
-        values = prompt_values([question], [first], [second])
+        values = pair_values([question], [first], [second])
         filled = fill("{ANSWER_B}<{QUESTION}>{answer_1}", values)
         assert filled == f"{second}<{question}>{first}"
+
+    @pytest.mark.parametrize(
+        ("template", "filled"),
+        [
+            ('{{"verdict": "{QUESTION}"}}', '{"verdict": "Why?"}'),
+            ("{{QUESTION}}", "{QUESTION}"),
+            ("{{{QUESTION}}}", "{Why?}"),
+            ("{{{{}}}}", "{{}}"),
+            ("{{ and }}", "{ and }"),
+        ],
+    )
+    def test_a_doubled_brace_is_a_single_one(self, template: str, filled: str) -> None:
+        """As str.format has it, which filled in the templates of both generations."""
+        assert fill(template, {"QUESTION": "Why?"}) == filled == template.format(QUESTION="Why?")
 
     def test_other_braces_of_the_template_are_left_alone(self) -> None:
         template = 'Reply as {"verdict": "A>B"}, {this} or {}. {QUESTION}'
@@ -184,26 +250,50 @@ class TestFill:
             fill("{question_1} {question_2}", {"question_1": "Why?"})
 
 
-class TestPromptValues:
+class TestPairValues:
     def test_one_turn_in_the_names_of_both_generations(self) -> None:
-        assert prompt_values(["Why?"], ["So."], ["Thus."]) == {
+        assert pair_values(["Why?"], ["So."], ["Thus."]) == {
             "question_1": "Why?",
             "answer_1": "So.",
             "answer_2": "Thus.",
             "QUESTION": "Why?",
+            "question": "Why?",
             "ANSWER_A": "So.",
             "ANSWER_B": "Thus.",
         }
 
     def test_the_turns_of_a_are_numbered_first_and_then_those_of_b(self) -> None:
-        values = prompt_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
+        values = pair_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
         template = "{question_1} {question_2} {answer_1} {answer_2} {answer_3} {answer_4}"
         assert fill(template, values) == "q1 q2 a1 a2 b1 b2"
 
     def test_the_names_without_a_number_hold_all_turns_in_order(self) -> None:
-        values = prompt_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
+        values = pair_values(["q1", "q2"], ["a1", "a2"], ["b1", "b2"])
         for name, turns in [("QUESTION", "q1 q2"), ("ANSWER_A", "a1 a2"), ("ANSWER_B", "b1 b2")]:
             assert [word for word in values[name].split() if word in turns.split()] == turns.split()
+
+
+class TestSingleValues:
+    def test_the_answer_alone(self) -> None:
+        assert single_values(["Why?"], ["So."], None) == {
+            "question_1": "Why?",
+            "answer_1": "So.",
+            "QUESTION": "Why?",
+            "question": "Why?",
+            "answer": "So.",
+            "ANSWER_A": "So.",
+        }
+
+    def test_the_turns_of_a_baseline_are_numbered_first(self) -> None:
+        values = single_values(["Why?"], ["So."], ["Thus."], [["Ref."], ["Other."]])
+        template = "{answer_1} {answer_2} {baseline} {answer} {ref_answer_1} {ref_answer_2}"
+        assert fill(template, values) == "Thus. So. Thus. So. Ref. Other."
+
+
+def problem(template: list[str], turns: int) -> str | None:
+    """What is wrong with a pairwise template for questions of so many turns."""
+    blank = ("",) * turns
+    return template_problem(template, pair_values(blank, blank, blank), turns, pairwise=True)
 
 
 class TestTemplateProblem:
@@ -221,7 +311,7 @@ class TestTemplateProblem:
     def test_a_template_that_shows_both_answers_is_fine(
         self, template: list[str], turns: int
     ) -> None:
-        assert template_problem(template, turns) is None
+        assert problem(template, turns) is None
 
     @pytest.mark.parametrize(
         ("template", "turns"),
@@ -234,8 +324,8 @@ class TestTemplateProblem:
         ],
     )
     def test_an_answer_that_is_not_shown(self, template: list[str], turns: int) -> None:
-        problem = template_problem(template, turns) or ""
-        assert "does not show both answers" in problem
+        found = problem(template, turns) or ""
+        assert "does not show both answers" in found
 
     @pytest.mark.parametrize(
         ("template", "name"),
@@ -248,12 +338,12 @@ class TestTemplateProblem:
     def test_a_placeholder_that_stands_for_nothing_is_named(
         self, template: list[str], name: str
     ) -> None:
-        problem = template_problem(template, 1) or ""
-        assert name in problem and "1 turn" in problem
+        found = problem(template, 1) or ""
+        assert name in found and "1 turn" in found
 
 
 class TestJudgeMessages:
-    VALUES = prompt_values(["Why?"], ["So."], ["Thus."])
+    VALUES = pair_values(["Why?"], ["So."], ["Thus."])
 
     def test_the_system_prompt_and_then_one_user_message_a_template(self) -> None:
         messages = judge_messages(

@@ -1,0 +1,301 @@
+"""Turns the verdicts of several judges into those of one more judge, the ensemble.
+
+    python gen_ensemble_judgment.py
+    python gen_ensemble_judgment.py --bench-name demo-v0.1 --judges J1 J2 J3 --rule median
+
+The labels that the judges gave a game become one label, by the rule. No judge is asked; judgments
+go to `data/<bench_name>/model_judgment/ensemble/<model>.jsonl`, for `show_result.py --judge-name
+ensemble`. Without flags the bench is the judge config's, and all its judges take part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from jsonl import IdLine, decode_lines, dump_line, lock_file, unlock_file, write_lines
+from records import (
+    Bench,
+    Question,
+    model_names,
+    new_judgment,
+    read_judgments,
+    read_questions,
+)
+from settings import InputError, read_judge_config, script
+from verdict import LABELS, normal_label
+
+WORTH = dict(zip(LABELS, (2, 1, 0, -1, -2), strict=True))
+
+
+def mean(worths: Sequence[int]) -> Fraction:
+    """Return the mean, exactly."""
+    return Fraction(sum(worths), len(worths))
+
+
+def median(worths: Sequence[int]) -> Fraction:
+    """Return the middle one, or the mean of the middle two."""
+    ordered, count = sorted(worths), len(worths)
+    return Fraction(ordered[(count - 1) // 2] + ordered[count // 2], 2)
+
+
+def majority(worths: Sequence[int]) -> Fraction:
+    """Return the most frequent one; of several equally frequent ones, their median."""
+    counts = Counter(worths)
+    most = max(counts.values())
+    return median([worth for worth, count in counts.items() if count == most])
+
+
+RULES = {"mean": mean, "majority": majority, "median": median}
+
+
+def ensemble_label(labels: Iterable[str | None], rule: str) -> str | None:
+    """Return the label of a game that the judges gave these labels; None if none gave any.
+
+    Up to and including 1 in size it is the slight label, above it the strong one.
+    """
+    worths = [WORTH[label] for label in labels if label is not None]
+    if not worths:
+        return None
+    worth = RULES[rule](worths)
+    if worth == 0:
+        return "A=B"
+    sign = ">" if abs(worth) <= 1 else ">>"
+    return f"A{sign}B" if worth > 0 else f"B{sign}A"
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The judge that is made: its name, the judges it is made of, and the rule."""
+
+    bench: Bench
+    name: str
+    judges: tuple[str, ...]
+    rule: str
+
+    def __post_init__(self) -> None:
+        """Raise InputError unless the judges are several, each once, and none is the ensemble."""
+        if len(self.judges) < 2:
+            folder, names = self.bench.folder / "model_judgment", ", ".join(self.judges) or "none"
+            raise InputError(f"{folder}: an ensemble takes two judges or more, got: {names}")
+        for judge, count in Counter(self.judges).items():
+            if count > 1:
+                raise InputError(f"--judges: '{judge}' is named {count} times")
+            if f"{judge}/".startswith(f"{self.name}/") or self.name.startswith(f"{judge}/"):
+                raise InputError(f"--name {self.name}: shares its folder with the judge '{judge}'")
+
+
+Key = tuple[str, str, str]  # question id, baseline ("" if no judge names it), model
+Labels = tuple[str | None, ...]
+Record = dict[str, Any]
+
+
+def read_labels(ensemble: Ensemble, model: str) -> list[dict[Key, Labels]]:
+    """Return each judge's labels of a model; InputError for judgments of another judge.
+
+    A judgment that names no baseline has the one that the others name, if that is only one.
+    """
+    read = []
+    for judge in ensemble.judges:
+        path = ensemble.bench.judgment_file(judge, model)
+        read.append(read_judgments(path, model, judge))
+        for other in {judgment.judge for judgment in read[-1]} - {judge}:
+            raise InputError(f"{path}: holds judgments of another judge, '{other}', not '{judge}'")
+        if any(judgment.grades for judgment in read[-1]):
+            raise InputError(f"{path}: holds grades of single answers, which have no labels")
+    named = {j.baseline for judgments in read for j in judgments if j.baseline}
+    only = named.pop() if len(named) == 1 else None
+    return [
+        {
+            (j.question_id, j.baseline or only or "", j.model): tuple(
+                normal_label(label or "") for label in j.labels
+            )
+            for j in judgments
+        }
+        for judgments in read
+    ]
+
+
+def ensemble_record(
+    ensemble: Ensemble, key: Key, labels: Sequence[Labels], questions: Mapping[str, Question]
+) -> Record:
+    """Return a judgment of the ensemble as it stands in the file, in its question's generation.
+
+    labels: of each judge for each game. questions: of the bench, by id.
+    """
+    question_id, baseline, model = key
+    question = questions.get(question_id) or Question(question_id, "", "", ())
+    games = [dict(zip(ensemble.judges, game, strict=True)) for game in zip_longest(*labels)]
+    return {
+        **new_judgment(question, model, ensemble.name, baseline),
+        "games": [
+            {"score": ensemble_label(scores.values(), ensemble.rule), "scores": scores}
+            for scores in games
+        ],
+        "judges": list(ensemble.judges),
+        "rule": ensemble.rule,
+    }
+
+
+def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
+    """Return the ensemble's records of each model, and lines that say what is left out.
+
+    Raises InputError for an unknown judge, and if nothing was judged by all.
+    """
+    from battles import judged_models
+
+    models = {judge: judged_models(ensemble.bench, judge) for judge in ensemble.judges}
+    there = read_questions(ensemble.bench) if ensemble.bench.questions.exists() else []
+    questions = {question.id: question for question in there}
+    made: dict[str, list[Record]] = {}
+    left_out = []
+    for model in sorted(set().union(*models.values())):
+        lacking = [judge for judge in ensemble.judges if model not in models[judge]]
+        if lacking:
+            left_out.append(f"{model}: left out, not judged by {', '.join(lacking)}")
+            continue
+        labels = read_labels(ensemble, model)
+        shared = set(labels[0]).intersection(*labels)
+        if not shared:
+            left_out.append(f"{model}: left out, no question judged by all")
+            continue
+        made[model] = [
+            ensemble_record(ensemble, key, [of_judge[key] for of_judge in labels], questions)
+            for key in sorted(shared)
+        ]
+        missing = {question for question, *_ in set().union(*labels) - shared}
+        if missing:
+            left_out.append(f"{model}: {len(missing)} questions left out, not judged by all")
+    if not made:
+        folder, names = ensemble.bench.folder / "model_judgment", ", ".join(ensemble.judges)
+        raise InputError(f"{folder}: nothing that all of {names} judged; {left_out[0]}")
+    return made, left_out
+
+
+class _MakerLine(IdLine):
+    judge: str | None = None
+    rule: str | None = None
+
+
+def made_by(path: Path) -> set[tuple[str | None, str | None]]:
+    """Return the judges whose judgments a file holds, each with its rule, None if it has none."""
+    lines = decode_lines(path, _MakerLine, "a judgment")
+    return {(line.judge, line.rule) for _, _, line in lines}
+
+
+def find_judges(bench: Bench, name: str) -> list[str]:
+    """Return the judges of a bench, without ensembles: its folders of judgments.
+
+    Those are the first below model_judgment/, or further below where the records say so.
+    """
+    folder, judges = bench.folder / "model_judgment", set()
+    for file in model_names(folder):
+        first, slash, _ = file.partition("/")
+        for judge, rule in made_by(folder / f"{file}.jsonl") if slash else ():
+            if rule is None:
+                judges.add(judge if judge and file.startswith(f"{judge}/") else first)
+    return sorted(judges - {name})
+
+
+def write(ensemble: Ensemble, made: Mapping[str, list[Record]], overwrite: bool) -> list[str]:
+    """Write each model's file, remove those of an earlier ensemble, and return their models.
+
+    Raises InputError, before anything is written, for a file that this script did not write; it is
+    replaced only to `overwrite`, and never removed.
+    """
+    folder = ensemble.bench.judgments(ensemble.name)
+    lock = lock_file(folder)
+    try:
+        there = model_names(folder)
+        for model in there:
+            path = folder / f"{model}.jsonl"
+            ours = all(judge == ensemble.name and rule for judge, rule in made_by(path))
+            if not (ours or (overwrite and model in made)):
+                way = "--overwrite replaces it" if model in made else "move it away"
+                raise InputError(f"{path}: not by this script; choose another --name, or {way}")
+        for model, lines in made.items():
+            path = ensemble.bench.judgment_file(ensemble.name, model)
+            write_lines(path, map(dump_line, lines))
+        stale = [model for model in there if model not in made]
+        for model in stale:
+            (folder / f"{model}.jsonl").unlink()
+        return stale
+    finally:
+        unlock_file(lock)
+
+
+def report(ensemble: Ensemble, made: Mapping[str, list[Record]]) -> Iterator[str]:
+    """Yield a line for each file, and one for each judge that had no verdict on some games."""
+    silent: Counter[str] = Counter()
+    for model, lines in made.items():
+        games = [game for record in lines for game in record["games"]]
+        undecided = sum(game["score"] is None for game in games)
+        for game in games:
+            silent.update(judge for judge, label in game["scores"].items() if label is None)
+        path = ensemble.bench.judgment_file(ensemble.name, model)
+        yield f"{path}: {len(lines)} judgments, {undecided} of {len(games)} games undecided"
+    for judge in ensemble.judges:
+        if silent[judge]:
+            yield f"{judge}: no verdict on {silent[judge]} of these games"
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--setting-file",
+        "--config-file",
+        type=Path,
+        default=Path("config/judge_config.yaml"),
+        help="YAML file that names the bench (default: %(default)s)",
+    )
+    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+    add("--bench-name", help="bench (default: the setting file's)")
+    add(
+        "--judges",
+        nargs="+",
+        metavar="JUDGE",
+        help="judges, two or more (default: all folders in model_judgment/ but ensembles)",
+    )
+    add("--name", default="ensemble", help="what the new judge is called (default: %(default)s)")
+    add(
+        "--rule",
+        choices=list(RULES),
+        default="mean",
+        help="how labels become one (default: %(default)s)",
+    )
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace judgments that this script did not write (default: False)",
+    )
+    return parser.parse_args(argv)
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the ensemble's judgments; see the flags."""
+    args = _arguments(argv)
+    bench_name = args.bench_name or read_judge_config(args.setting_file).bench_name
+    bench = Bench(args.data_dir, bench_name)
+    judges = args.judges or find_judges(bench, args.name)
+    ensemble = Ensemble(bench, args.name, tuple(judges), args.rule)
+    made, left_out = join(ensemble)
+    stale = write(ensemble, made, args.overwrite)
+    removed = [f"{model}: removed, of an earlier ensemble only" for model in stale]
+    print(f"{ensemble.name}: {ensemble.rule} of {', '.join(judges)}")
+    print("\n".join([*report(ensemble, made), *left_out, *removed]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

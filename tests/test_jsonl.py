@@ -1,0 +1,166 @@
+"""Files of JSON lines: what is appended is there at once, and nothing written is lost."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from lines import SURROGATE, dump, new_answer, old_answer, write
+
+from jsonl import IdLine, RecordFile, dump_line, write_lines
+from settings import InputError
+
+
+@pytest.fixture
+def file_path(tmp_path: Path) -> Path:
+    return tmp_path / "model_answer" / "org" / "tiny.jsonl"
+
+
+def raw_lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line.strip()]
+
+
+class TestRecordFile:
+    def test_what_is_appended_is_in_the_file_at_once(self, file_path: Path) -> None:
+        with RecordFile(file_path) as file:
+            assert not file_path.exists()
+            file.append(old_answer("q2", "한국어"))
+            assert raw_lines(file_path) == [old_answer("q2", "한국어")]
+            file.append(old_answer("q1", SURROGATE))
+            assert file_path.read_bytes().count(b"\n") == 2
+        assert raw_lines(file_path) == [old_answer("q1", SURROGATE), old_answer("q2", "한국어")]
+        assert "한국어".encode() in file_path.read_bytes()
+
+    def test_closing_keeps_the_newest_of_each_and_sorts(self, file_path: Path) -> None:
+        write(file_path, old_answer("q3"), old_answer("q1", "old"), new_answer("q2"))
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q1", "new"))
+            file.append(old_answer("q1", "newest"))
+        expected = [old_answer("q1", "newest"), new_answer("q2"), old_answer("q3")]
+        assert raw_lines(file_path) == expected
+
+    def test_judgments_of_several_baselines_are_kept_apart(self, file_path: Path) -> None:
+        base = {"question_id": "q1", "games": []}
+        with RecordFile(file_path) as file:
+            for baseline, note in (("b", 1), ("a", 2), ("b", 3)):
+                file.append(base | {"baseline": baseline, "note": note})
+        assert [(r["baseline"], r["note"]) for r in raw_lines(file_path)] == [("a", 2), ("b", 3)]
+
+    def test_a_file_that_nothing_was_appended_to_stays_as_it_is(self, file_path: Path) -> None:
+        write(file_path, old_answer("q2"), "", old_answer("q1"), old_answer("q1"))
+        before = file_path.read_bytes()
+        with RecordFile(file_path):
+            pass
+        assert file_path.read_bytes() == before
+
+    def test_a_torn_last_line_is_dropped_with_a_message(
+        self, file_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(file_path, old_answer("q1"), dump(old_answer("q2"))[:-9], end="")
+        with RecordFile(file_path) as file:
+            assert raw_lines(file_path) == [old_answer("q1")]
+            file.append(old_answer("q3"))
+        assert raw_lines(file_path) == [old_answer("q1"), old_answer("q3")]
+        warning = capsys.readouterr().err
+        assert f"{file_path}: dropped a torn last line" in warning and warning.count("\n") == 1
+
+    def test_a_torn_only_line_leaves_an_empty_file(self, file_path: Path) -> None:
+        write(file_path, '{"question_id', end="")
+        with RecordFile(file_path):
+            assert file_path.read_bytes() == b""
+
+    def test_a_missing_last_newline_joins_no_records(self, file_path: Path) -> None:
+        write(file_path, b"\xef\xbb\xbf" + dump(old_answer("q1")), end="")
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q2"))
+        assert raw_lines(file_path) == [old_answer("q1"), old_answer("q2")]
+
+    def test_only_one_can_be_open_and_nothing_of_it_stays(self, file_path: Path) -> None:
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+            with pytest.raises(InputError, match=r"tiny\.jsonl: another run is writing this file"):
+                RecordFile(file_path)
+            file.append(old_answer("q2"))
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q3"))
+        assert len(raw_lines(file_path)) == 3
+
+    def test_the_lock_is_given_up_where_opening_fails(self, file_path: Path) -> None:
+        file_path.mkdir(parents=True)
+        with pytest.raises(InputError, match="cannot read"):
+            RecordFile(file_path)
+        file_path.rmdir()
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+        assert raw_lines(file_path) == [old_answer("q1")]
+
+    def test_a_lock_file_that_was_left_behind_does_no_harm(self, file_path: Path) -> None:
+        write(file_path.with_name(".tiny.jsonl.lock"))
+        with RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+        assert raw_lines(file_path) == [old_answer("q1")]
+
+    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
+        write(tmp_path / "model_answer", "a file")
+        with pytest.raises(InputError, match="model_answer"):
+            RecordFile(tmp_path / "model_answer" / "tiny.jsonl")
+
+    def test_records_without_an_id_are_not_thrown_away_at_the_end(self, file_path: Path) -> None:
+        write(file_path, {"note": "written by hand"})
+        with pytest.raises(InputError, match=r"tiny\.jsonl:1"), RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+        assert raw_lines(file_path) == [{"note": "written by hand"}, old_answer("q1")]
+        RecordFile(file_path).close()
+
+
+class TestWriteLines:
+    def lines_then_failure(self) -> Iterator[bytes]:
+        yield b"new\n"
+        raise RuntimeError("out of luck")
+
+    def test_a_failure_leaves_the_old_file_and_nothing_else(self, file_path: Path) -> None:
+        write(file_path, "old")
+        with pytest.raises(RuntimeError, match="out of luck"):
+            write_lines(file_path, self.lines_then_failure())
+        assert file_path.read_bytes() == b"old\n"
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
+
+    def test_the_new_file_takes_the_place_of_the_old_one(self, file_path: Path) -> None:
+        write(file_path, "old")
+        with file_path.open("rb") as reader:
+            write_lines(file_path, [b"new\n", b"lines\n"])
+            assert reader.read() == b"old\n"
+        assert file_path.read_bytes() == b"new\nlines\n"
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
+
+    def test_permissions_are_kept(self, file_path: Path) -> None:
+        write(file_path, "old")
+        file_path.chmod(0o640)
+        write_lines(file_path, [b"new\n"])
+        assert stat.S_IMODE(file_path.stat().st_mode) == 0o640
+
+    def test_a_new_file_has_those_of_any_new_file(self, file_path: Path) -> None:
+        other = write(file_path.with_name("other"))
+        write_lines(file_path, [b"new\n"])
+        assert file_path.stat().st_mode == other.stat().st_mode
+
+    def test_a_link_stays_a_link(self, file_path: Path, tmp_path: Path) -> None:
+        target = write(tmp_path / "store" / "tiny.jsonl", "old")
+        file_path.parent.mkdir(parents=True)
+        file_path.symlink_to(target)
+        write_lines(file_path, [b"new\n"])
+        assert file_path.is_symlink() and target.read_bytes() == b"new\n"
+
+    def test_lines_are_readable_by_any_json_parser(self, file_path: Path) -> None:
+        record = old_answer("q1", SURROGATE + " 한국어 \u2028 \x00")
+        write_lines(file_path, [dump_line(record)])
+        assert json.loads(file_path.read_text(encoding="utf-8")) == record
+        plain = dump_line(old_answer("q1", "한국어 \u2028 \x00"))
+        assert plain.count(b"\n") == 1
+        assert msgspec.json.decode(plain, type=IdLine).question_id == "q1"
