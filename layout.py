@@ -29,6 +29,15 @@ element.addEventListener("click", event => {
   if (picked) trigger("click", {...picked.dataset});
 });
 """
+_SHOW_CURRENT = """
+let shown = null;
+watch("value", () => {
+  const current = element.querySelector("[aria-current]");
+  current?.scrollIntoView({block: "nearest"});
+  if (shown !== current?.dataset.row) scrollTo(0, 0);
+  shown = current?.dataset.row;
+});
+"""
 _KEYS = """
 document.addEventListener("keydown", event => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
@@ -114,7 +123,9 @@ class _Battles:
             )
         with gr.Row(elem_id="battles"):
             with gr.Column(scale=0, min_width=290, elem_id="found"):
-                self.found = gr.HTML(js_on_load=_PICK, apply_default_css=False)
+                self.found = gr.HTML(
+                    js_on_load=_PICK + _SHOW_CURRENT, apply_default_css=False, elem_id="list"
+                )
             with gr.Column(scale=1, elem_id="shown"):
                 with gr.Row(elem_classes="filters"):
                     self.question = gr.Dropdown(

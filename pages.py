@@ -490,7 +490,8 @@ STYLE = """
 #battles { flex-wrap: nowrap; align-items: flex-start; gap: 16px; }
 #found { position: sticky; top: 6px; flex: 0 0 290px; width: 290px; }
 #shown { min-width: 0; }
-.list { max-height: calc(100vh - 24px); overflow: auto; font-size: 12.5px; line-height: 1.35; }
+#list > .html-container { max-height: calc(100vh - 24px); overflow: auto; }
+.list { font-size: 12.5px; line-height: 1.35; }
 .list-head { display: flex; justify-content: space-between; align-items: center; height: 28px; }
 .list-head { position: sticky; top: 0; background: var(--body-background-fill); z-index: 1; }
 .list-head { color: var(--muted); border-bottom: 1px solid var(--line); padding-right: 4px; }
@@ -589,6 +590,7 @@ STYLE = """
 
 @media (max-width: 900px) {
   #battles { flex-wrap: wrap; } #found { position: static; flex: 1 1 100%; }
-  .list { max-height: 30vh; } .sides, .verdicts { grid-template-columns: minmax(0, 1fr); }
+  #list > .html-container { max-height: 30vh; }
+  .sides, .verdicts { grid-template-columns: minmax(0, 1fr); }
 }
 """

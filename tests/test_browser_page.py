@@ -270,10 +270,14 @@ class TestDemo:
         expect(page.locator(".battle .side")).to_have_count(2)
         demo.choose("Question", "calendar widget")
         expect(page.locator(".prompt")).to_contain_text("Our calendar widget lists the days")
-        page.locator(".list .row").nth(2).click()
-        expect(page.locator(".list .row").nth(2)).to_have_attribute("aria-current", "true")
+        row = page.locator(".list .row")
+        row.nth(35).click()
+        expect(row.nth(35)).to_have_attribute("aria-current", "true")
         page.get_by_role("button", name="Previous").click()
-        expect(page.locator(".list .row").nth(1)).to_have_attribute("aria-current", "true")
+        expect(row.nth(34)).to_have_attribute("aria-current", "true")
+        page.keyboard.press("j")
+        expect(row.nth(35)).to_have_attribute("aria-current", "true")
+        expect(row.nth(35)).to_be_in_viewport()
         demo.check()
 
     def test_a_row_of_the_leaderboard_opens_the_models_battles(self, demo: Site) -> None:
