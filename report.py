@@ -59,6 +59,11 @@ def _table_lines(board: Board) -> Iterator[str]:
         yield "  ".join([f"{number:<{first}}", *texts])
 
 
+def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
+    """Return a row's score, interval and mean number of tokens as a board shows them."""
+    return _score(row, board), _interval(row, board), _tokens(row)
+
+
 def _score(row: Row, board: Board) -> str:
     """Return a win rate with one decimal, v0.1's rounded by way of two; a rating as a truncated
     number; a mean grade with two decimals.
@@ -478,7 +483,7 @@ def _figure(board: Board) -> Figure:
         axes.axvline(base, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel(_axis_label(board))
+    axes.set_xlabel(axis_label(board))
     axes.set_title(f"{_title(board)}\n{_subtitle(board)}", fontsize=9)
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
@@ -490,7 +495,8 @@ def _reach(row: Row, low: float, high: float) -> tuple[float, float]:
     return max(row.score - left, 0.0), max(right - row.score, 0.0)
 
 
-def _axis_label(board: Board) -> str:
+def axis_label(board: Board) -> str:
+    """Return what the scores of a board are, and which models have none that is finite."""
     rate = f"win rate against {board.baseline}, %" if board.baseline else "mean of win rates, %"
     label = {"elo": "rating", "grade": "mean grade"}.get(board.scale, rate)
     infinite = [row.model for row in board.rows if not math.isfinite(row.score)]

@@ -1,0 +1,417 @@
+"""The browser's page in Chromium: every tab, links, what models may not do, and where it asks.
+
+Needs Debian's `chromium` and `fonts-noto-cjk`. Without Chromium these tests are skipped, but not
+in CI, where they fail.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPO, Workspace
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1"
+PATIENCE = 30_000  # milliseconds, on a machine that does other things too
+expect.set_options(timeout=PATIENCE)
+
+EVIL = "http://evil.example"
+HOSTILE = f"""<script>window.stolen = "script"</script> <img src=x onerror="window.stolen = 'img'">
+![pixel]({EVIL}/pixel.png) [click](javascript:window.stolen='link') <iframe src="{EVIL}"></iframe>
+<style>@import "{EVIL}/x.css"; body {{ background: url({EVIL}/x.png) }}</style>
+<link rel=stylesheet href={EVIL}/y.css> <svg onload="window.stolen = 'svg'"></svg>
+${{window.stolen = 'template'}} {{{{window.stolen}}}} $<img src=x onerror="window.stolen='math'">$
+%%%LATEX_BLOCK_0%%% \\(\\href{{javascript:window.stolen='tex'}}{{x}}\\)
+\\(\\includegraphics{{{EVIL}/z.png}}\\)
+"""
+RICH = """# 제목
+
+**굵게(bold)**는 이렇게, inline $a_b<c^2$ and
+
+$$\\sum_{i=1}^n i = \\frac{n(n+1)}{2}$$
+
+\\[
+\\begin{aligned} x &= 1 \\\\ y &= 2 \\end{aligned}
+\\]
+
+| left | right |
+|:--|--:|
+| 한글 | `x` |
+
+```python
+def f(x):
+    return "<b>"
+```
+
+שלום עולם
+
+It costs $5 to $10.
+"""
+
+
+def question(number: int, text: str, cluster: str) -> dict[str, Any]:
+    turns = [{"content": text}]
+    return {"question_id": f"q{number}", "category": "c", "cluster": cluster, "turns": turns}
+
+
+def judgment(number: int, *games: tuple[str | None, str]) -> dict[str, Any]:
+    played = [{"user_prompt": "asked", "judgment": said, "score": label} for label, said in games]
+    known = {"question_id": f"q{number}", "model": MODEL, "judge": "judge", "baseline": "base"}
+    return known | {"games": played}
+
+
+MODEL = "<img src=x onerror=alert(1)>"  # a file can have this name
+
+
+def make_bench(bench: Workspace) -> None:
+    bench.add_questions(
+        [question(1, HOSTILE, "hostile"), question(2, RICH, "rich"), question(3, "plain", "plain")]
+    )
+    bench.add_answers(MODEL, {"q1": HOSTILE, "q2": RICH, "q3": "zebra of the model"})
+    bench.add_answers("base", {"q1": HOSTILE, "q2": RICH, "q3": "okapi of the baseline"})
+    records = [
+        judgment(1, ("A>B", HOSTILE), ("A>B", HOSTILE)),
+        judgment(2, ("A=B", RICH), (None, "I cannot say")),
+        judgment(3, ("B>>A", "the zebra wins"), ("B>A", "the okapi wins")),
+    ]
+    bench.write(bench.data / "model_judgment" / "judge" / f"{MODEL}.jsonl", records)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        missing = f"{CHROMIUM} is not there; apt-get install chromium fonts-noto-cjk"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Site:
+    """A running qa_browser.py and a page of it, which notes what goes wrong and out."""
+
+    def __init__(self, url: str, page: Page) -> None:
+        self.url, self.page = url, page
+        self.complaints: list[str] = []
+        self.abroad: list[str] = []
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, address: str) -> None:
+        if not address.startswith((self.url, "data:", "blob:")):
+            self.abroad.append(address)
+
+    def open(self, query: str = "") -> Page:
+        """Open a view, and wait until it is filled in."""
+        self.page.goto(self.url + query)
+        expect(self.page.locator(".address")).to_be_visible()
+        return self.page
+
+    def choose(self, label: str, name: str) -> None:
+        """Type into a dropdown and take what it offers."""
+        field = self.page.get_by_label(label, exact=True).locator("visible=true")
+        field.click()
+        field.fill(name)
+        self.page.get_by_role("option").filter(has_text=name).first.click()
+
+    def check(self) -> None:
+        """Nothing ran, nothing was refused, nothing was asked for elsewhere."""
+        assert self.page.evaluate("window.stolen") is None
+        assert self.complaints == []
+        assert self.abroad == []
+
+
+def running(workspace: Workspace, *flags: str) -> Iterator[str]:
+    """The address of a browser of the data in a folder, while a test module runs."""
+    process = workspace.start("qa_browser.py", *flags)
+    assert process.stdout
+    said = ""
+    for line in process.stdout:
+        said += line
+        address = re.search(r"http://\S+", line)
+        if address:
+            yield address[0]
+            workspace.close()
+            return
+    pytest.fail(said + (process.stderr.read() if process.stderr else ""))
+
+
+@pytest.fixture(scope="module")
+def our_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    workspace = Workspace(tmp_path_factory.mktemp("ours"))
+    make_bench(workspace)
+    yield from running(workspace)
+
+
+@pytest.fixture(scope="module")
+def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    workspace = Workspace(tmp_path_factory.mktemp("demo"))
+    shutil.copytree(REPO / "config", workspace.root / "config")
+    shutil.copytree(REPO / "data" / "demo-v0.1", workspace.root / "data" / "demo-v0.1")
+    yield from running(workspace)
+
+
+@pytest.fixture(scope="module")
+def reference_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not REFERENCE.is_dir():
+        pytest.skip("no reference data")
+    workspace = Workspace(tmp_path_factory.mktemp("reference"))
+    copied = workspace.root / "data" / REFERENCE.name
+    shutil.copytree(REFERENCE, copied, copy_function=shutil.copyfile)
+    yield from running(workspace)
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def ours(chromium: Browser, our_url: str, page: Page) -> Site:
+    return Site(our_url, page)
+
+
+@pytest.fixture
+def demo(chromium: Browser, demo_url: str, page: Page) -> Site:
+    return Site(demo_url, page)
+
+
+@pytest.fixture
+def reference(chromium: Browser, reference_url: str, page: Page) -> Site:
+    return Site(reference_url, page)
+
+
+def demo_record(kind: str) -> dict[str, Any]:
+    path = REPO / "data" / "demo-v0.1" / kind
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    wanted = "01dab03ff82a93137dc81af7b56699e6"
+    found: dict[str, Any] = next(r for r in records if r["question_id"] == wanted)
+    return found
+
+
+def sides(page: Page) -> list[str]:
+    return page.locator(".side").all_inner_texts()
+
+
+class TestDemo:
+    def test_all_tabs_open(self, demo: Site) -> None:
+        page = demo.open()
+        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator("#title")).to_contain_text("this is demo-v0.1")
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page.locator(".board tbody tr")).to_have_count(4)
+        expect(page.locator(".board tbody tr").first).to_contain_text("58.3")
+        expect(page.locator(".js-plotly-plot .errorbar")).to_have_count(4)
+        page.get_by_role("tab", name="Judges").click()
+        expect(page.locator(".judges tbody tr").first).to_contain_text("smollm2-judge")
+        demo.check()
+
+    def test_a_known_battle_in_both_games(self, demo: Site) -> None:
+        base = demo_record("model_answer/smollm2-base.jsonl")["choices"][0]["turns"][0]["content"]
+        hot = demo_record("model_answer/smollm2-hot.jsonl")["choices"][0]["turns"][0]["content"]
+        page = demo.open("?model=smollm2-hot&question=01dab03ff82a93137dc81af7b56699e6")
+        expect(page.locator(".verdict.chosen")).to_contain_text("smollm2-hot is slightly better")
+        expect(page.locator(".explanation")).to_contain_text("My verdict: [[B>A]]")
+        expect(page.locator(".side").first).to_contain_text(base.split("\n")[0])
+        expect(page.locator(".side").last).to_contain_text(hot.split(" which returns")[0][:20])
+        assert sides(page)[0].startswith("A smollm2-base baseline")
+        assert sides(page)[1].startswith("B smollm2-hot model")
+        page.get_by_label("game 2").click()
+        expect(page.locator(".verdict.chosen")).to_contain_text("a tie")
+        expect(page.locator(".explanation")).to_contain_text("My verdict: [[A=B]]")
+        assert sides(page)[0].startswith("A smollm2-hot model")
+        assert sides(page)[1].startswith("B smollm2-base baseline")
+        expect(page.locator(".side").last).to_contain_text(base.split("\n")[0])
+        demo.check()
+
+    def test_the_address_opens_the_same_view(self, demo: Site) -> None:
+        page = demo.open()
+        expect(page.locator(".list .row").first).to_be_visible()
+        demo.choose("Verdict", "games disagree")
+        expect(page.locator(".list-head")).not_to_contain_text("40 battles")
+        page.get_by_role("button", name="Next").click()
+        expect(page.locator(".list .row").nth(1)).to_have_attribute("aria-current", "true")
+        page.get_by_label("game 2").click()
+        expect(page).to_have_url(re.compile("show=games.disagree.*game=2"))
+        shown, address = sides(page), page.url
+        href = page.locator(".address").get_attribute("href")
+        assert href
+        assert address == f"{demo.url}{href}"
+        page.goto("about:blank")
+        page.goto(address)
+        expect(page.locator(".battle .side")).to_have_count(2)
+        assert sides(page) == shown
+        expect(page.get_by_label("game 2")).to_be_checked()
+        expect(page).to_have_url(address)
+        demo.check()
+
+    def test_a_question_is_found_by_typing_and_a_row_by_clicking(self, demo: Site) -> None:
+        page = demo.open()
+        expect(page.locator(".battle .side")).to_have_count(2)
+        demo.choose("Question", "calendar widget")
+        expect(page.locator(".prompt")).to_contain_text("Our calendar widget lists the days")
+        row = page.locator(".list .row")
+        row.nth(35).click()
+        expect(row.nth(35)).to_have_attribute("aria-current", "true")
+        page.get_by_role("button", name="Previous").click()
+        expect(row.nth(34)).to_have_attribute("aria-current", "true")
+        page.keyboard.press("j")
+        expect(row.nth(35)).to_have_attribute("aria-current", "true")
+        expect(row.nth(35)).to_be_in_viewport()
+        demo.check()
+
+    def test_a_row_of_the_leaderboard_opens_the_models_battles(self, demo: Site) -> None:
+        page = demo.open("?tab=leaderboard")
+        page.locator(".board button", has_text="smollm2-terse").click()
+        expect(page.locator(".battle")).to_be_visible()
+        expect(page.locator(".side .model")).to_contain_text("smollm2-terse")
+        expect(page).to_have_url(re.compile("tab=battles.*model=smollm2-terse"))
+        demo.check()
+
+    def test_the_leaderboard_is_controlled_for_style(self, demo: Site) -> None:
+        page = demo.open("?tab=leaderboard")
+        expect(page.locator(".board .below")).not_to_contain_text("style coefficients")
+        page.get_by_label("length").check()
+        expect(page.locator(".board .below")).to_contain_text("style coefficients: token_len")
+        demo.choose("Category or cluster", "maths")
+        expect(page.locator(".board .below")).to_contain_text("questions judged: 5 of 5")
+        expect(page).to_have_url(re.compile("category=maths&control=length"))
+        demo.check()
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_it_fits_a_laptop_in_both_colour_schemes(self, demo: Site, scheme: Any) -> None:
+        page = demo.page
+        page.emulate_media(color_scheme=scheme)
+        demo.open()
+        expect(page.locator(".battle .side")).to_have_count(2)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (int(re.findall(r"\d+", background)[0]) < 128) == (scheme == "dark")
+        demo.check()
+
+
+class TestModelText:
+    def test_hostile_text_stays_text_and_loads_nothing(self, ours: Site) -> None:
+        page = ours.open("?question=q1")
+        expect(page.locator(".side")).to_have_count(2)
+        for part in (".prompt", ".explanation", ".side >> nth=0", ".side >> nth=1"):
+            shown = page.locator(part)
+            expect(shown).to_contain_text('<script>window.stolen = "script"</script>')
+            expect(shown).to_contain_text("<img src=x onerror=")
+            expect(shown).to_contain_text(f"[image “pixel”: {EVIL}/pixel.png]")
+            expect(shown).to_contain_text("${window.stolen = 'template'}")
+            expect(shown).to_contain_text("%%%LATEX_BLOCK_0%%%")
+        expect(page.locator(".battle img, .battle script, .battle iframe")).to_have_count(0)
+        expect(page.locator(".battle a[href^=javascript]")).to_have_count(0)
+        expect(page.locator(".side .model")).to_contain_text(MODEL)
+        page.get_by_label("as written").check()
+        expect(page.locator(".side .verbatim").first).to_contain_text("[click](javascript:")
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page.locator(".board")).to_contain_text(MODEL)
+        expect(page.locator(".js-plotly-plot .yaxislayer-above")).to_contain_text(MODEL)
+        ours.check()
+
+    def test_what_slipped_through_would_still_not_run_or_load(self, ours: Site) -> None:
+        page = ours.open("?question=q3")
+        expect(page.locator(".side")).to_have_count(2)
+        blocked = page.evaluate(
+            """async evil => {
+                const seen = [];
+                const saw = event => seen.push(event.effectiveDirective);
+                document.addEventListener("securitypolicyviolation", saw);
+                const div = document.createElement("div");
+                div.innerHTML = `<img src="${evil}/a.png"><img src=x onerror="window.stolen=1">
+                  <iframe src="${evil}"></iframe><link rel=stylesheet href="${evil}/b.css">`;
+                document.body.append(div);
+                await fetch(evil).catch(() => 0);
+                while (seen.length < 5) await new Promise(requestAnimationFrame);
+                div.remove();
+                return seen.sort();
+            }""",
+            EVIL,
+        )
+        assert blocked == [
+            "connect-src",
+            "frame-src",
+            "img-src",
+            "script-src-attr",
+            "style-src-elem",
+        ]
+        assert page.evaluate("window.stolen") is None
+        ours.complaints.clear()  # Chromium tells of each refusal
+        ours.abroad.clear()  # it names a request before it refuses it
+
+    def test_markdown_code_latex_tables_and_scripts_look_right(self, ours: Site) -> None:
+        page = ours.open("?question=q2")
+        side = page.locator(".side").first
+        expect(side.locator("h1")).to_have_text("제목")
+        expect(side.locator("strong")).to_have_text("굵게(bold)")
+        expect(side.locator(".katex")).to_have_count(3)
+        expect(side.locator(".katex-display")).to_have_count(2)
+        expect(side.locator(".katex-error")).to_have_count(0)
+        expect(side.locator("td").first).to_have_text("한글")
+        expect(side.locator(".code .k").first).to_have_text("def")
+        expect(side.locator(".code")).to_contain_text('return "<b>"')
+        expect(side).to_contain_text("It costs $5 to $10.")
+        hebrew = side.get_by_text("שלום")
+        assert hebrew.evaluate("e => getComputedStyle(e).direction") == "rtl"
+        expect(page.locator(".verdict.no-verdict")).to_contain_text("no verdict")
+        ours.check()
+
+    def test_search_finds_words_of_prompt_answers_and_judge(self, ours: Site) -> None:
+        page = ours.open()
+        for words in ("ZEBRA of the", "okapi of", "the okapi wins"):
+            field = page.get_by_label("Search")
+            field.fill(words)
+            field.press("Enter")
+            expect(page.locator(".list-head")).to_contain_text("1 battle")
+            expect(page.locator(".prompt")).to_contain_text("plain")
+            expect(page).to_have_url(re.compile("text="))
+            field.fill("")
+            field.press("Enter")
+            expect(page.locator(".list-head")).to_contain_text("3 battles")
+        ours.check()
+
+
+class TestReference:
+    def test_all_tabs_open(self, reference: Site) -> None:
+        page = reference.open("?model=o1-low&question=328c149ed45a41c0b9d6f14659e63599")
+        expect(page.locator(".prompt")).to_contain_text("민요 스타일의 멜로디를 ABC 표기법을")
+        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator(".battle")).to_contain_text("claude-3.7-sonnet stands in for it")
+        expect(page.locator(".battle")).to_contain_text("The answer is empty.")
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page.locator(".board tbody tr")).to_have_count(17)
+        expected = json.loads((REFERENCE / "expected_scores.json").read_text(encoding="utf-8"))
+        score = f"{expected['plain']['scores']['o1-low']['score']:.1f}"
+        expect(page.locator(".board tr", has_text="o1-low")).to_contain_text(score)
+        page.get_by_role("tab", name="Judges").click()
+        expect(page.locator(".judges")).to_contain_text("ensemble")
+        expect(page.locator(".judges")).to_contain_text("16,000")
+        reference.check()
+
+    def test_korean_is_searched(self, reference: Site) -> None:
+        page = reference.open("?text=민요")
+        expect(page.locator(".list-head")).to_contain_text(re.compile(r"\d battles"))
+        expect(page.locator(".battle")).to_contain_text("민요")
+        reference.check()

@@ -1,0 +1,144 @@
+"""markup.py: model text as HTML that runs nothing and loads nothing."""
+
+from __future__ import annotations
+
+import re
+import time
+from html.parser import HTMLParser
+
+import pytest
+
+from markup import DISPLAY_MATH, INLINE_MATH, LONGEST, plain, rendered, verbatim
+
+ATTACKS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    '<a href="javascript:alert(1)">x</a>',
+    "[x](javascript:alert(1))",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "![x](http://evil.example/x.png)",
+    '![x](x.png"onerror="alert(1))',
+    "<iframe src=http://evil.example></iframe>",
+    "<style>@import 'http://evil.example/x.css'</style>",
+    "$<img src=x onerror=alert(1)>$",
+    "$$</span><script>alert(1)</script>$$",
+    "```<img src=x onerror=alert(1)>\n<script>alert(1)</script>\n```",
+    "```python\n'</code></pre><script>alert(1)</script>'\n```",
+    "`<script>alert(1)</script>`",
+    "| <img src=x onerror=alert(1)> |\n|--|\n| <script>alert(1)</script> |",
+    '[x](http://a.b "\\" onmouseover=alert(1)")',
+    '<http://a.b/" onmouseover=alert(1)>',
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+]
+ALLOWED = {
+    *("p", "br", "pre", "code", "span", "em", "strong", "s", "a", "blockquote", "hr"),
+    *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"),
+    *(f"h{level}" for level in range(1, 7)),
+}
+ATTRIBUTES = {"class", "dir", "href", "title", "target", "rel", "start", "style"}
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+@pytest.mark.parametrize("show", [rendered, verbatim, plain])
+def test_no_text_makes_a_tag_or_an_attribute_that_runs_or_loads(text: str, show: object) -> None:
+    assert callable(show)
+    parser = Tags()
+    parser.feed(show(text))
+    for tag, attributes in parser.seen:
+        assert tag in ALLOWED
+        assert attributes.keys() <= ATTRIBUTES
+        assert re.match(r"(https?|mailto):|$", attributes.get("href") or "")
+
+
+def test_a_tag_in_a_text_is_shown_as_text() -> None:
+    assert rendered("a <b>c</b>") == '<p dir="auto">a &lt;b&gt;c&lt;/b&gt;</p>&#10;'
+
+
+def test_html_is_in_one_line_so_that_no_blank_line_ends_it() -> None:
+    text = "a\n\nb\r\n\r\n```\n\nx\n\n\ny\n```\n\n$$\na\n\nb\n$$"
+    for page in (rendered(text), verbatim(text)):
+        assert "\n" not in page
+        assert "\r" not in page
+
+
+def test_code_is_highlighted_by_its_language_and_plain_in_one_that_is_not_known() -> None:
+    assert '<span class="k">def</span>' in rendered("```python\ndef f(): pass\n```")
+    assert "def f(): pass" in rendered("```no-such-language\ndef f(): pass\n```")
+
+
+@pytest.mark.parametrize(
+    ("text", "formula", "delimiters"),
+    [
+        ("so $a_b<c$ holds", "a_b&lt;c", INLINE_MATH),
+        (r"so \(a*b*c\) holds", "a*b*c", INLINE_MATH),
+        ("$$x^2$$", "x^2", DISPLAY_MATH),
+        (r"so \[ x^2 \] holds", " x^2 ", DISPLAY_MATH),
+        ("\\[\n- a\n= b\n\\]", "&#10;- a&#10;= b&#10;", DISPLAY_MATH),
+        ("- item\n\n  $$\n  y\n  $$", "&#10;  y&#10;  ", DISPLAY_MATH),
+        (
+            "\\begin{align}\na&=b\n\\end{align}",
+            r"\begin{align}&#10;a&amp;=b&#10;\end{align}",
+            DISPLAY_MATH,
+        ),
+    ],
+)
+def test_latex_is_left_as_it_is_between_delimiters(
+    text: str, formula: str, delimiters: tuple[str, str]
+) -> None:
+    assert delimiters[0] + formula + delimiters[1] in rendered(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["from $5 to $10", "`$a$`", "```\n$a$\n```", r"\$a\$", "$HOME/bin:$PATH", "US$5, US$6"]
+)
+def test_what_is_no_latex_stays_text(text: str) -> None:
+    assert INLINE_MATH[0] not in rendered(text)
+
+
+def test_our_own_delimiters_in_a_text_are_replaced() -> None:
+    marks = "".join(INLINE_MATH + DISPLAY_MATH)
+    for show in (rendered, verbatim, plain):
+        assert not set(marks) & set(show(marks))
+
+
+def test_emphasis_works_beside_korean_and_japanese_text() -> None:
+    assert "<strong>제목(Title)</strong>은" in rendered("**제목(Title)**은 좋다")
+    assert "これは<strong>「重要」</strong>です" in rendered("これは**「重要」**です")
+    assert "2 * 3 * 4" in rendered("2 * 3 * 4")
+
+
+def test_each_block_takes_its_direction_from_its_own_text() -> None:
+    page = rendered("שלום\n\n- مرحبا\n\n| a |\n|--|\n| b |\n\n```\ncode\n```")
+    assert page.count('dir="auto"') >= 5
+
+
+def test_line_breaks_of_a_poem_stay() -> None:
+    assert "roses<br />&#10;violets" in rendered("roses\nviolets")
+
+
+def test_an_image_is_its_words_and_its_address() -> None:
+    page = rendered("![a cat](http://evil.example/x.png)")
+    assert "image “a cat”: http://evil.example/x.png" in page
+
+
+def test_lone_surrogates_and_control_characters_stop_nothing() -> None:
+    assert "?" in rendered("\ud800 \x00 \x0b")
+    assert "?" in verbatim("\udfff")
+
+
+def test_a_text_of_any_length_is_shown_in_time() -> None:
+    hard = ["\\[ " * 20_000, "$" * 50_000, "*a " * 20_000, "[" * 20_000, "> " * 5_000, "`" * 50_000]
+    start = time.process_time()
+    for text in (*hard, "x" * (LONGEST + 1)):
+        rendered(text)
+    assert time.process_time() - start < 20

@@ -1,0 +1,331 @@
+"""qa_browser.py: what its callbacks return, its command line, and the real process over HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from email.message import Message
+from html.parser import HTMLParser
+
+import pytest
+from conftest import REPO, Workspace
+from test_browsing import add_judgments, judgment
+
+from browsing import Filters, Library
+from pages import PAGE
+from records import Bench
+from screens import board_screen, judges_screen, opened, screen
+
+
+class Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = ""
+
+    def handle_data(self, data: str) -> None:
+        self.words += f" {data}"
+
+
+def text_of(page: str) -> str:
+    """The text of some HTML, as a reader sees it."""
+    parser = Text()
+    parser.feed(page)
+    return " ".join(parser.words.split())
+
+
+def query_of(address_html: str) -> dict[str, str]:
+    href = re.search(r'href="([^"]*)"', address_html)
+    assert href
+    address = href[1].replace("&amp;", "&")
+    return dict(urllib.parse.parse_qsl(address.removeprefix("?")))
+
+
+@pytest.fixture
+def library(bench: Workspace) -> Library:
+    bench.add_questions(["First?", "Second?", "Third?"])
+    for model in ("m", "n", "base"):
+        bench.add_answers(model, {f"q{i}": f"{model} answers {i}" for i in (1, 2, 3)})
+    records = [judgment(f"q{i}", "B>A", "A=B", model=m) for i in (1, 2, 3) for m in ("m", "n")]
+    add_judgments(bench, [*records, judgment("q1", "A>>B", "A>B")])
+    return Library(Bench(bench.root / "data", bench.name))
+
+
+class TestBattles:
+    def test_without_a_link_the_first_model_is_open(self, library: Library) -> None:
+        tab, shown = opened(library, "j", {})
+        assert (tab, shown.filters) == ("battles", Filters(judge="j", model="m"))
+        assert shown.key == ("q1", "m", "base")
+        assert [title for title, _ in shown.questions] == [
+            "tests · First?",
+            "tests · Second?",
+            "tests · Third?",
+        ]
+
+    def test_the_answers_stand_in_the_order_of_the_game(self, library: Library) -> None:
+        first, second = (
+            text_of(screen(library, Filters(judge="j", model="m"), game=game).battle_html)
+            for game in (0, 1)
+        )
+        assert "Game 1 base is much better A>>B Game 2 m is slightly better A>B" in first
+        assert first.index("base answers 1") < first.index("m answers 1")
+        assert second.index("m answers 1") < second.index("base answers 1")
+        assert "says A>>B" in first
+        assert "says A>B" in second
+        assert "The games disagree" in first
+
+    def test_next_and_previous_stay_within_the_list(self, library: Library) -> None:
+        filters = Filters(judge="j", model="m")
+        there = screen(library, filters, ("q2", "m", "base"), step=1)
+        assert there.key[0] == "q3"
+        assert screen(library, filters, there.key, step=1).key[0] == "q3"
+        assert screen(library, filters, ("q1", "m", "base"), step=-1).key[0] == "q1"
+
+    def test_a_filter_keeps_the_battle_where_it_passes(self, library: Library) -> None:
+        key = ("q2", "m", "base")
+        assert screen(library, Filters(judge="j", show="tie"), key).key == key
+        lost = screen(library, Filters(judge="j", show="strong loss"), key)
+        assert lost.key == ("q1", "m", "base")
+        assert "No battle on question q2 passes these filters" in text_of(lost.battle_html)
+
+    def test_no_battle_is_explained(self, library: Library) -> None:
+        nothing = screen(library, Filters(judge="j", text="no such words"))
+        assert "No battle passes these filters" in text_of(nothing.battle_html)
+        assert nothing.questions == []
+
+    def test_a_bench_without_judgments_is_explained(self, bench: Workspace) -> None:
+        bench.add_questions(1)
+        empty = Library(Bench(bench.root / "data", bench.name))
+        assert "holds no judgments yet" in text_of(opened(empty, "", {})[1].battle_html)
+        assert "no leaderboard" in board_screen(empty, "", "", (), "").table_html
+        assert "no judgments yet" in judges_screen(empty)[0]
+
+    def test_a_record_without_a_baseline_says_so(self, bench: Workspace, library: Library) -> None:
+        record = judgment("q1", "A>B", "A>B")
+        del record["baseline"]
+        add_judgments(bench, [record])
+        library.baseline = "base"
+        shown = text_of(screen(library, Filters(judge="j", model="m")).battle_html)
+        assert "The record names no baseline. base stands in for it." in shown
+
+    def test_a_list_shows_the_page_that_holds_the_battle(self, bench: Workspace) -> None:
+        ids = [f"q{i}" for i in range(1, PAGE + 11)]
+        bench.add_questions(len(ids))
+        add_judgments(bench, [judgment(q, "A=B", "A=B") for q in ids])
+        library = Library(Bench(bench.root / "data", bench.name))
+        first = screen(library, Filters(judge="j")).list_html
+        last = screen(library, Filters(judge="j"), position=PAGE + 5).list_html
+        assert first.count('class="row"') == PAGE
+        assert last.count('class="row"') == 10
+        assert f'data-row="{PAGE}"' in first
+        assert f"{PAGE + 1}–{PAGE + 10}" in text_of(last)
+
+    def test_the_text_as_it_was_written_is_not_rendered(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        bench.add_answers("m", {"q1": "**bold** <script>alert(1)</script>"})
+        shown = screen(library, Filters(judge="j", model="m"), as_written=True).battle_html
+        assert "**bold** &lt;script&gt;" in shown
+
+
+class TestLinks:
+    def test_a_link_opens_the_view_that_it_was_taken_from(self, library: Library) -> None:
+        filters = Filters(judge="j", show="tie", order="longest answers first", text="answers 2")
+        taken = screen(library, filters, ("q2", "n", "base"), game=1)
+        tab, shown = opened(library, "other", query_of(taken.address_html))
+        assert (tab, shown) == ("battles", taken)
+        assert shown.key == ("q2", "n", "base")
+        assert shown.game == 1
+
+    def test_names_that_are_not_there_are_left_out(self, library: Library) -> None:
+        query = {name: "nonsense" for name in ("tab", "judge", "model", "baseline", "category")}
+        query |= {"show": "nonsense", "order": "nonsense", "game": "nonsense"}
+        tab, shown = opened(library, "j", query)
+        assert (tab, shown.filters, shown.game) == ("battles", Filters(judge="j"), 0)
+
+    def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
+        shown = opened(library, "j", {"question": "q9"})[1]
+        assert "No battle on question q9" in text_of(shown.battle_html)
+
+    def test_the_other_tabs_have_links_too(self, library: Library) -> None:
+        board = board_screen(library, "j", "tests", (), "base")
+        assert query_of(board.address_html) == {
+            "tab": "leaderboard",
+            "judge": "j",
+            "category": "tests",
+            "baseline": "base",
+        }
+        assert query_of(judges_screen(library)[1]) == {"tab": "judges"}
+
+
+class TestBoard:
+    def test_it_has_a_row_and_a_point_for_each_model(self, library: Library) -> None:
+        board = board_screen(library, "j", "", (), "")
+        assert re.findall(r'data-model="(.)"', board.table_html) == ["n", "m"]
+        assert board.plot
+        (trace,) = json.loads(board.plot)["data"]
+        assert trace["y"] == ["base", "m", "n"] or trace["y"][-1] == "n"
+        assert trace["error_x"]["array"]
+
+    def test_the_reason_for_none_is_given_in_words(self, library: Library) -> None:
+        board = board_screen(library, "j", "", ("length",), "")
+        assert board.plot is None
+        assert "add_markdown_info.py" in text_of(board.table_html)
+
+
+class TestJudges:
+    def test_shares_and_agreement_are_told(self, bench: Workspace, library: Library) -> None:
+        add_judgments(bench, [judgment("q1", "A>>B", "A>B")], judge="k")
+        page = text_of(judges_screen(library)[0])
+        assert "j – k" in page
+        assert "100.0 %" in page
+
+    def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
+        bench.add_questions(2)
+        add_judgments(bench, [judgment("q1", 7), judgment("q2", 8)])
+        page = judges_screen(Library(Bench(bench.root / "data", bench.name)))[0]
+        assert "Grades of single answers" in page
+        assert "7.50" in page
+
+
+class TestCommandLine:
+    @pytest.mark.parametrize(
+        ("flags", "words"),
+        [
+            (["--bench-name", "nope"], "no questions and no judgments; benches here: demo-v0.1"),
+            (["--judge-name", "smol-judge"], "nearest known name: 'smollm2-judge'"),
+            (["--data-dir", "nowhere"], "no bench with questions or judgments"),
+            (["--config-file", "none.yaml"], "none.yaml: cannot read"),
+            (["--host", "192.0.2.1"], "cannot serve at 192.0.2.1"),
+            (["--port", "70000"], "from 1 to 65535"),
+            (["--auth", "nobody"], "expected user:password"),
+        ],
+    )
+    def test_what_is_wrong_is_told_at_once(
+        self, demo: Workspace, flags: list[str], words: str
+    ) -> None:
+        done = demo.run("qa_browser.py", *flags, check=2)
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_port_that_is_taken_is_told(self, demo: Workspace) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            done = demo.run("qa_browser.py", "--port", port, check=2)
+        assert f"cannot serve at 127.0.0.1, port {port}" in done.stderr
+
+
+@pytest.fixture
+def demo(bench: Workspace) -> Workspace:
+    """A fresh clone: the shipped config and the demo bench."""
+    shutil.copytree(REPO / "config", bench.root / "config")
+    shutil.copytree(REPO / "data" / "demo-v0.1", bench.root / "data" / "demo-v0.1")
+    return bench
+
+
+Serve = Callable[..., tuple[subprocess.Popen[str], str, str]]
+
+
+@pytest.fixture
+def serve(demo: Workspace) -> Serve:
+    def start(*flags: str, **env: str) -> tuple[subprocess.Popen[str], str, str]:
+        process = demo.start("qa_browser.py", *flags, env=env)
+        assert process.stdout
+        said = ""
+        for line in process.stdout:
+            said += line
+            address = re.search(r"http://\S+", line)
+            if address:
+                return process, address[0], said
+        pytest.fail(f"ended with {process.wait()}: {said}")
+
+    return start
+
+
+def get(url: str) -> tuple[int, Message, str]:
+    """Status, headers and body of a page."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as reply:
+            return reply.status, reply.headers, reply.read().decode()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.headers, refused.read().decode()
+
+
+class TestProcess:
+    def test_a_fresh_clone_shows_the_demo_bench_and_ends_with_ctrl_c(self, serve: Serve) -> None:
+        process, url, said = serve()
+        assert url.startswith("http://127.0.0.1:")
+        assert "no data of the bench arena-hard-v0.1 in data: this is demo-v0.1" in said
+        status, headers, body = get(url)
+        policy = headers["Content-Security-Policy"]
+        assert status == 200
+        assert "demo-v0.1" in body
+        assert "default-src 'none'" in policy
+        assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+        assert headers["X-DNS-Prefetch-Control"] == "off"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+        assert process.stderr
+        assert process.stderr.read() == ""
+
+    def test_a_password_is_asked_for(self, serve: Serve) -> None:
+        _, url, _ = serve("--auth", "reader:secret")
+        assert get(f"{url}config")[0] == 401
+
+    def test_no_file_of_the_folder_is_served(self, serve: Serve, demo: Workspace) -> None:
+        _, url, _ = serve()
+        for name in ("config/api_config.yaml", "data/demo-v0.1/question.jsonl"):
+            for file in (name, str(demo.root / name)):
+                assert get(f"{url}gradio_api/file={file}")[0] in (403, 404)
+                assert get(f"{url}file={file}")[0] in (403, 404)
+
+    def test_nothing_but_the_page_is_asked_for_and_no_share_says_so(self, serve: Serve) -> None:
+        with Ear() as ear:
+            proxy = f"http://127.0.0.1:{ear.port}"
+            env = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "http_proxy": proxy}
+            _, url, _ = serve(**env, https_proxy=proxy)
+            assert get(url)[0] == 200
+            assert ear.heard == []
+            process, url, _ = serve("--share", **env, https_proxy=proxy)
+            assert process.stderr
+            assert "no public link" in process.stderr.readline()
+            assert get(url)[0] == 200
+            assert ear.heard
+
+
+class Ear:
+    """A proxy that hears requests and refuses them."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            with connection:
+                self.heard.append(connection.recv(1000))
+                connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+
+    def __enter__(self) -> Ear:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self._thread.join()
