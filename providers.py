@@ -77,6 +77,8 @@ _TOO_LONG = (
 )
 
 
+# A gateway's words for a server that it has asked and that may answer all the same.
+_LATE = (408, 504, 524)
 # What the SDKs and the reading of a reply raise where it is not what it should be.
 _UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError)
 _NO_CREDIT = ("insufficient_quota", "spend_limit")
@@ -100,18 +102,25 @@ def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Compl
     sdk = importlib.import_module(sdk_name)
     if isinstance(error, sdk.APIStatusError):
         return _status_error(error, secrets)
-    if isinstance(error, sdk.APITimeoutError):
-        return CompletionError("timeout", without(secrets, str(error)))
     if isinstance(error, sdk.APIConnectionError):
-        return CompletionError("connection", without(secrets, f"{error} {error.__cause__ or ''}"))
+        cause = "timeout" if isinstance(error, sdk.APITimeoutError) else "connection"
+        message = without(secrets, f"{error} {error.__cause__ or ''}")
+        return CompletionError(cause, message, charged=_was_sent(error))
     if isinstance(error, (sdk.APIError, *_UNREADABLE)):
-        return CompletionError("malformed reply", without(secrets, str(error)))
+        return CompletionError("malformed reply", without(secrets, str(error)), charged=True)
     if type(error).__module__.startswith(_CREDENTIALS):
         kinds = {kind.__name__ for kind in type(error).__mro__}
         passing = kinds & _NOT_REACHED or getattr(error, "retryable", False)
         cause = "connection" if passing else "authentication"
         return CompletionError(cause, without(secrets, str(error)))
     raise error
+
+
+def _was_sent(error: Exception) -> bool:
+    """Whether a call was sent before its connection broke or its time was over."""
+    import httpx2
+
+    return not isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout))
 
 
 def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
@@ -157,7 +166,8 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
         cause = "unsupported parameter"
         if "max_tokens" in text or "temperature" in text:
             return CompletionError(cause, f"{_REASONING_REMEDY}: HTTP 400 {text}")
-    return CompletionError(cause, f"HTTP {status} {text}", _retry_after(error.response.headers))
+    retry_after = _retry_after(error.response.headers)
+    return CompletionError(cause, f"HTTP {status} {text}", retry_after, charged=status in _LATE)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -394,7 +404,7 @@ def _count(reply: Mapping[str, Any], name: str) -> int | None:
     """Return a number of tokens as the API tells it, None where it tells none."""
     usage = reply.get("usage")
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 # Anthropic's words for what OpenAI calls the finish reason.

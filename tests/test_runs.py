@@ -6,6 +6,7 @@ The scripts run in the test's own process, against a chat API on the loopback.
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -339,6 +340,7 @@ class TestReport:
             "input_tokens": 3000,
             "output_tokens": 1500,
             "cost_usd": pytest.approx(0.006),
+            "untold_cost_usd": 0,
         }
         assert "4 failed; 3,000 tokens in, 1,500 out, $0.0060" in done.out
         assert "failed: 4 (q5, q6, q7): context too long: HTTP 400" in done.out
@@ -398,16 +400,73 @@ class TestMoney:
         assert (done.status, api.call_count) == (1, 3)
         assert "$0.768" in done.out
 
-    @pytest.mark.parametrize("fault", [Reply(hang=True), Reply.broken_json()])
+    CUT_SHORT = {
+        "hang": Reply(hang=True),
+        "broken JSON": Reply.broken_json(),
+        "half": Reply("half of a reply", half=True),
+        "reset": Reply(reset=True),
+        "gateway": Reply.server_error(504),
+    }
+
+    @pytest.mark.parametrize("fault", CUT_SHORT)
     def test_a_call_that_was_cut_short_may_have_been_paid_for(
-        self, api: FakeAPI, bench: Workspace, run: Run, fault: Reply
+        self, api: FakeAPI, bench: Workspace, run: Run, fault: str
     ) -> None:
         """Two calls at 0.256 at most leave no room for a third."""
         prepare(bench, api, 20, price=self.PRICE, timeout=0.2)
-        api.answer_with(fault)
-        done = run("answers", "--max-cost", 0.6)
+        api.answer_with(self.CUT_SHORT[fault])
+        done = run("answers", "--max-cost", 0.6, "--report", "report.json")
         assert (done.status, api.call_count) == (1, 2)
         assert "failed: 1 (q1): cost limit: the next call could pass --max-cost 0.6" in done.out
+        assert ", $0.0000, at most $0.5120 more for calls that broke off or told no" in done.out
+        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
+        assert model["untold_cost_usd"] == pytest.approx(0.512, abs=1e-4)
+
+    @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 7}, {"completion_tokens": 3}])
+    def test_so_may_be_one_that_tells_no_usage(
+        self, api: FakeAPI, bench: Workspace, run: Run, usage: dict[str, int] | None
+    ) -> None:
+        prepare(bench, api, 20, price=self.PRICE)
+        api.answer_with(Reply("fine", changes={"usage": usage}))
+        done = run("answers", "--max-cost", 0.6)
+        assert (done.status, api.call_count, len(contents(bench))) == (1, 2, 2)
+        known = 0.003 if usage and "completion_tokens" in usage else 0
+        more = f"at most ${0.512 - 2 * known:.4f} more for calls that broke off or told no usage"
+        assert f", ${2 * known:.4f}, {more}" in done.out
+
+    def test_without_a_limit_what_it_may_cost_is_told_too(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 2, price=self.PRICE)
+        api.answer_with(Reply.no_usage("fine"))
+        assert "at most $0.5120 more" in run("answers").out
+
+    def test_where_no_connection_was_made_nothing_was_paid(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 5, price=self.PRICE)
+        api.close()
+        done = run("answers", "--max-cost", 0.3)
+        assert done.status == 1
+        assert "failed: 5 (q1, q2, q3): connection" in done.out
+        assert "more for calls" not in done.out
+
+    def test_a_job_that_waits_for_money_at_a_stop_is_interrupted(
+        self, api: FakeAPI, bench: Workspace
+    ) -> None:
+        prepare(bench, api, 2, price=self.PRICE, parallel=2)
+        api.hold()
+        process = bench.start("gen_answer.py", "--max-cost", 0.3)
+        api.wait_for_calls(1)
+        assert process.stderr is not None
+        process.send_signal(signal.SIGINT)
+        while not process.stderr.readline().startswith("stopping"):
+            pass
+        api.release()
+        out, _ = process.communicate(timeout=20)
+        assert "2 planned, 1 done, 0 cached, 1 failed" in out
+        assert "interrupted" in out and "cost limit" not in out
+        assert api.call_count == 1
 
     def test_a_call_that_was_refused_costs_nothing(
         self, api: FakeAPI, bench: Workspace, run: Run
