@@ -10,10 +10,12 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from clients import (
     CompletionError,
@@ -32,6 +34,7 @@ from settings import (
     InputError,
     ModelConfig,
     fill_variables,
+    filled,
     nearest,
     one_line,
     place_of,
@@ -97,7 +100,7 @@ _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_T
 def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> CompletionError:
     """Return the SDK's exception as a CompletionError, without the secrets a server may repeat.
 
-    Anything that is not the API's fault is raised as it is.
+    Anything that is not the API's fault is an internal error.
     """
     sdk = importlib.import_module(sdk_name)
     if isinstance(error, sdk.APIStatusError):
@@ -113,7 +116,7 @@ def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Compl
         passing = kinds & _NOT_REACHED or getattr(error, "retryable", False)
         cause = "connection" if passing else "authentication"
         return CompletionError(cause, without(secrets, str(error)))
-    raise error
+    return CompletionError("internal error", without(secrets, repr(error)))
 
 
 def _was_sent(error: Exception) -> bool:
@@ -124,30 +127,37 @@ def _was_sent(error: Exception) -> bool:
 
 
 def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
-    """Return what no message may hold: the key, header values, what `${VAR}` put into the body."""
-    as_written, filled = set(_texts_in(model.extra_body)), _texts_in(_extra_body(model))
-    from_variables = [text for text in filled if text not in as_written]
+    """Return what no message may hold: keys, words of headers, passwords in the address, what
+    `${VAR}`s stand for.
+    """
     variables = (API_TYPES[model.api_type].key_variable, *_SECRET_VARIABLES)
     from_environment = [os.environ[name].strip() for name in variables if name in os.environ]
     client = _clients.get(_client_key(model, endpoint))
     token = getattr(getattr(client, "credentials", None), "token", None)  # Google's
-    keys = [(endpoint.api_key or "").strip(), *from_environment, *_texts_in(token)]
-    return [*keys, *model.extra_headers.values(), *from_variables]
+    keys = [(endpoint.api_key or "").strip(), *from_environment]
+    if isinstance(token, str):
+        keys.append(token)
+    headers = list(model.extra_headers.values())
+    words = [word for value in headers for word in re.split(r"[\s,;=\"]+", value)]
+    of_address = _USER_OR_QUERY.findall(endpoint.api_base or "")
+    parts = [part for text in of_address for part in re.split("[:&=]", text)]
+    return [*keys, *headers, *words, *parts, *filled]
 
 
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, Mapping)):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts_in(item)
+_USER_OR_QUERY = re.compile(r"(?<=://)[^/?#]+(?=@)|(?<=\?)[^#]+")
 
 
-def without(secrets: Sequence[str], text: str) -> str:
-    """Return the text with the secrets blotted out; what is too short to be one stands."""
+def without(secrets: Iterable[str], text: str) -> str:
+    """Return the text with the secrets blotted out, also as URLs and JSON spell them; what is too
+    short to be one stands.
+    """
+    spellings: set[str] = set()
     for secret in secrets:
         if len(secret) >= 8:
-            text = text.replace(secret, "***")
+            in_urls = {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
+            spellings |= {secret, json.dumps(secret, ensure_ascii=False)[1:-1]} | in_urls
+    for spelling in sorted(spellings, key=len, reverse=True):
+        text = text.replace(spelling, "***")
     return text
 
 
@@ -315,7 +325,8 @@ def _check_address(model: ModelConfig, endpoint: Endpoint, where: str) -> None:
         raise InputError(f"{where}: api_type 'azure' needs an api_base")
     if base and not base.startswith(("http://", "https://")):
         raise InputError(
-            f"{where}: api_base: '{one_line(base, 80)}' does not begin with http:// or https://"
+            f"{where}: api_base: '{one_line(without(secrets_of(model, endpoint), base), 80)}' does "
+            "not begin with http:// or https://"
         )
 
 
@@ -323,8 +334,8 @@ def _check_address(model: ModelConfig, endpoint: Endpoint, where: str) -> None:
 
 
 def _extra_body(model: ModelConfig) -> dict[str, Any]:
-    filled: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
-    return filled
+    body: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
+    return body
 
 
 def _post(client: Any, path: str, request: ModelConfig, body: Mapping[str, Any]) -> Any:
@@ -341,7 +352,7 @@ def _post(client: Any, path: str, request: ModelConfig, body: Mapping[str, Any])
     )
     kind = response.headers.get("content-type", "application/json")
     if "json" not in kind:
-        raise ValueError(f"the reply is {kind}, not JSON: {response.text[:200]}")
+        raise ValueError(f"the reply is {kind}, not JSON: {response.text}")
     return json.loads(response.content)
 
 
