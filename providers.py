@@ -82,6 +82,8 @@ _TOO_LONG = (
 
 # A gateway's words for a server that it has asked and that may answer all the same.
 _LATE = (408, 504, 524)
+# Finish reasons that stand for a fault: of OpenRouter, vLLM and SGLang, DeepSeek.
+_BROKEN = ("error", "abort", "insufficient_system_resource")
 # What the SDKs and the reading of a reply raise where it is not what it should be.
 _UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError)
 _NO_CREDIT = ("insufficient_quota", "spend_limit")
@@ -97,6 +99,10 @@ _NOT_REACHED = {"TransportError", "ConnectionError", "HTTPClientError"}
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
 
 
+class BrokenReply(Exception):
+    """A reply that ends in the middle, and says that this is the server's fault."""
+
+
 def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> CompletionError:
     """Return the SDK's exception as a CompletionError, without the secrets a server may repeat.
 
@@ -109,6 +115,8 @@ def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Compl
         cause = "timeout" if isinstance(error, sdk.APITimeoutError) else "connection"
         message = without(secrets, f"{error} {error.__cause__ or ''}")
         return CompletionError(cause, message, charged=_was_sent(error))
+    if isinstance(error, BrokenReply):
+        return CompletionError("server error", without(secrets, str(error)), charged=True)
     if isinstance(error, (sdk.APIError, *_UNREADABLE)):
         return CompletionError("malformed reply", without(secrets, str(error)), charged=True)
     if type(error).__module__.startswith(_CREDENTIALS):
@@ -380,7 +388,7 @@ def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Messa
         reasoning=_text_or_none(message.get("reasoning_content"))
         or _text_or_none(message.get("reasoning"))  # OpenRouter's name, and newer vLLM's
         or thought,
-        finish_reason=_text_or_none(choices[0].get("finish_reason")),
+        finish_reason=_finish_reason(choices[0].get("finish_reason"), choices[0].get("error")),
         input_tokens=_count(reply, "prompt_tokens"),
         output_tokens=_count(reply, "completion_tokens"),
     )
@@ -409,6 +417,13 @@ def split_thought(text: str, end: str) -> tuple[str | None, str]:
 
 def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _finish_reason(value: object, error: object = None) -> str | None:
+    """Return why a reply ended; BrokenReply, with the server's error, where that is a fault."""
+    if value in _BROKEN:
+        raise BrokenReply(f"finish reason '{value}' {error or ''}")
+    return _text_or_none(value)
 
 
 def _count(reply: Mapping[str, Any], name: str) -> int | None:
@@ -452,7 +467,7 @@ def _complete_anthropic(
     if not isinstance(blocks, list):
         raise ValueError(f"no content in the reply: {reply!r}")
     thoughts = [block["thinking"] for block in blocks if block["type"] == "thinking"]
-    stop = _text_or_none(reply.get("stop_reason"))
+    stop = _finish_reason(reply.get("stop_reason"))
     return Completion(
         text="".join(block["text"] for block in blocks if block["type"] == "text"),
         reasoning="\n".join(thoughts) or None,

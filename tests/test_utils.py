@@ -297,6 +297,8 @@ MALFORMED = {
     "no end": Reply(raw=b'{"choices":' + b"[" * 100_000),
 }
 STUBBORN = {
+    "ended in an error": (Reply("half of a", finish_reason="error"), "server error"),
+    "aborted": (Reply("half of a", finish_reason="abort"), "server error"),
     "still error 500": (Reply.server_error(), "server error: HTTP 500"),
     "still reset": (Reply(reset=True), "connection"),
     **{name: (reply, "malformed reply") for name, reply in MALFORMED.items()},
