@@ -141,11 +141,11 @@ def _sendable(text: str) -> str:
 
 
 def _delay(model: ModelConfig, attempt: int, retry_after: float | None) -> float:
-    """Return the seconds to wait: what the server asked for, or exponential backoff with jitter."""
-    if retry_after is not None:
-        return min(retry_after, MAX_WAIT)
+    """Return the seconds to wait: what the server asks for, and exponential backoff with jitter, so
+    that calls which it has put off together do not come back together.
+    """
     backoff: float = min(model.retry_wait * 2.0**attempt, MAX_WAIT)
-    return backoff * random.uniform(0.5, 1.0)
+    return min(retry_after or 0.0, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
 
 
 # Several endpoints, some of which may be down

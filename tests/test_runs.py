@@ -178,6 +178,30 @@ class TestWaiting:
         first, second = api.calls
         assert 0.2 <= second.at - first.at < 20
 
+    def test_it_can_name_a_date(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(utils, "MAX_WAIT", 0.2)
+        prepare(bench, api, 1)
+        api.reply(Reply.rate_limit("Fri, 31 Dec 2100 23:59:59 GMT"), "fine")
+        assert run("answers").status == 0
+        first, second = api.calls
+        assert 0.2 <= second.at - first.at < 20
+
+    @pytest.mark.parametrize(
+        "header",
+        ["0", "-5", "nan", "inf", "1e999", "soon", "", "Fri, 31 Dec 1999 23:59:59 GMT"],
+    )
+    def test_a_wait_is_never_shorter_than_our_own(
+        self, api: FakeAPI, bench: Workspace, run: Run, header: str
+    ) -> None:
+        """Else all calls come back at once, and use up their tries."""
+        prepare(bench, api, 1, retry_wait=0.2)
+        api.reply(Reply.rate_limit(header), "fine")
+        assert run("answers").status == 0
+        first, second = api.calls
+        assert 0.1 <= second.at - first.at < 20
+
     @pytest.mark.parametrize("where", ["entry", "endpoint"])
     def test_a_reply_that_trickles_in_is_cut_at_the_timeout(
         self, api: FakeAPI, bench: Workspace, run: Run, where: str
