@@ -89,7 +89,15 @@ _LATE = (408, 504, 524)
 _BROKEN = ("error", "abort", "insufficient_system_resource")
 # What the SDKs and the reading of a reply raise where it is not what it should be.
 _UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError)
-_NO_CREDIT = ("insufficient_quota", "spend_limit")
+_NO_CREDIT = ("insufficient_quota", "spend_limit", "credit balance")
+_BAD_KEY = (
+    "api key not valid",  # Gemini
+    "api key expired",
+    "api_key_invalid",
+    "incorrect api key",  # xAI
+    "invalid api key",
+    "invalid_api_key",
+)
 _UNSUPPORTED = ("unsupported_parameter", "unsupported_value")
 _REASONING_REMEDY = (
     "a reasoning model wants api_type openai_thinking, or reasoning_effort in its entry"
@@ -177,11 +185,17 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     text = json.dumps(error.body, ensure_ascii=False) if error.body else str(error)
     text = without(secrets, text)
     cause = _CAUSES.get(status, "server error" if status >= 500 or status == 409 else "bad request")
-    if status == 429 and any(words in text for words in _NO_CREDIT):
+
+    def says(words: Sequence[str]) -> bool:
+        return any(word in text.lower() for word in words)
+
+    if status in (400, 403, 429) and says(_NO_CREDIT):
         cause = "quota"
-    elif status in (400, 422) and any(words in text.lower() for words in _TOO_LONG):
+    elif status == 400 and says(_BAD_KEY):
+        cause = "authentication"
+    elif status in (400, 422) and says(_TOO_LONG):
         cause = "context too long"
-    elif status == 400 and ("content_filter" in text or "content filter" in text.lower()):
+    elif status == 400 and says(("content_filter", "content filter")):
         cause = "content filter"
     elif status == 400 and getattr(error, "code", None) in _UNSUPPORTED:
         cause = "unsupported parameter"

@@ -40,6 +40,7 @@ __all__ = [
 MAX_WAIT = 60.0
 EMPTY_TRIES = 3
 HOPELESS_TRIES = 3
+UNHEARD_TRIES = 5
 RETRIED = ("rate limit", "timeout", "connection", "server error", "malformed reply", "empty reply")
 PERMANENT = ("authentication", "no such model", "quota", "unsupported parameter")
 DOWN = ("timeout", "connection", "server error")
@@ -75,7 +76,8 @@ def chat_completion(
     Faults that pass (see RETRIED) are tried again with growing waits, up to `model.max_retries`
     times, each time at the next of the model's endpoints. An empty reply is tried again too; if it
     stays empty it is returned. Raises CompletionError with its cause for everything else; it is
-    `final` once every endpoint has failed several times in a row for a permanent cause.
+    `final` once every endpoint has failed several times in a row for a permanent cause, or for bad
+    requests where it has never answered a good one.
     """
     request = replace(
         model, temperature=temperature, max_tokens=max_tokens, response_format=response_format
@@ -153,10 +155,13 @@ def _delay(model: ModelConfig, attempt: int, retry_after: float | None) -> float
 
 @dataclass
 class _EndpointState:
-    """What is known of an endpoint: hopeless failures in a row, and until when it is down."""
+    """What is known of an endpoint: hopeless failures in a row, whether it has ever answered, and
+    until when it is down.
+    """
 
     endpoint: Endpoint
     hopeless: int = 0
+    heard: bool = False
     error: CompletionError | None = None
     pause: float = 0.0
     down_until: float = 0.0
@@ -164,7 +169,12 @@ class _EndpointState:
     @property
     def broken(self) -> bool:
         """Whether it has failed so often for one permanent cause that no call will succeed."""
-        return self.hopeless >= HOPELESS_TRIES
+        permanent = self.error is not None and self.error.cause in PERMANENT
+        return self.hopeless >= (HOPELESS_TRIES if permanent else UNHEARD_TRIES)
+
+    def is_hopeless(self, cause: str) -> bool:
+        """Whether all calls may fail so: bad requests are so where none was a good one."""
+        return cause in PERMANENT or (cause == "bad request" and not self.heard)
 
 
 @dataclass
@@ -195,10 +205,11 @@ class _Endpoints:
         """Take in how a call to an endpoint went."""
         with self.lock:
             if isinstance(reply, Completion):
+                state.heard = True
                 state.hopeless, state.pause, state.down_until = 0, 0.0, 0.0
                 return
             same = state.error is not None and state.error.cause == reply.cause
-            state.hopeless = (state.hopeless if same else 0) + (reply.cause in PERMANENT)
+            state.hopeless = (state.hopeless if same else 0) + state.is_hopeless(reply.cause)
             state.error = reply
             reply.final = all(other.broken for other in self.states)
             if reply.cause in DOWN and len(self.states) > 1:

@@ -117,6 +117,24 @@ class TestHopelessModels:
             assert not (bench.data / "model_answer" / f"{name}.jsonl").exists()
         assert "not complete: bad-key, no-model, no-money; run the same" in done.out
 
+    def test_so_do_those_that_never_took_a_request(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 20)
+        api.answer_with(Reply.error(400, "tiny is not a model for chats"))
+        done = run("answers")
+        assert (done.status, api.call_count) == (1, 5)
+        assert "tiny: 20 planned, 0 done, 0 cached, 5 failed, 15 not begun" in done.out
+        assert "failed: 5 (q1, q2, q3): bad request: HTTP 400" in done.out
+
+    def test_one_that_took_a_request_may_refuse_all_others(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 20)
+        api.reply("fine")
+        api.answer_with(Reply.error(400, "a bad question"))
+        assert "20 planned, 1 done, 0 cached, 19 failed;" in run("answers").out
+
     @pytest.mark.usefixtures("models")
     def test_many_at_a_time_cost_no_more_than_those_in_flight(self, api: FakeAPI, run: Run) -> None:
         run("answers", "--model", "bad-key", "--parallel", 8)
