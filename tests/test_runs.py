@@ -221,19 +221,34 @@ class TestWaiting:
         assert 0.1 <= second.at - first.at < 20
 
     @pytest.mark.parametrize("where", ["entry", "endpoint"])
+    @pytest.mark.parametrize("head", [False, True])
     def test_a_reply_that_trickles_in_is_cut_at_the_timeout(
-        self, api: FakeAPI, bench: Workspace, run: Run, where: str
+        self, api: FakeAPI, bench: Workspace, run: Run, where: str, head: bool
     ) -> None:
         limit = {"timeout": 0.3}
         entry = limit if where == "entry" else {"endpoints": [endpoint(api, **limit)]}
         prepare(bench, api, 1, **entry | {"max_retries": 0})
-        api.answer_with(Reply("x" * 10_000, trickle=0.02))
+        api.answer_with(Reply("x" * 10_000, trickle=0.2, trickle_head=head))
         began = time.monotonic()
         done = run("answers")
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 10
         assert (done.status, api.call_count) == (1, 1)
         assert "failed: 1 (q1): timeout" in done.out
         assert tree(bench.data).keys() == {"question.jsonl", "model_answer"}
+
+    def test_so_is_one_that_comes_through_a_proxy(self, api: FakeAPI, bench: Workspace) -> None:
+        prepare(bench, api, 1, timeout=0.3, max_retries=0)
+        bench.add_model("tiny", "http://nowhere.invalid/v1", timeout=0.3, max_retries=0)
+        api.answer_with(Reply("x", trickle=0.2, trickle_head=True))
+        proxy = {"HTTP_PROXY": api.url, "NO_PROXY": "", "no_proxy": ""}
+        done = bench.run("gen_answer.py", env=proxy, check=1)
+        assert "failed: 1 (q1): timeout" in done.stdout
+        assert api.calls[0].path == "http://nowhere.invalid/v1/chat/completions"
+
+    def test_the_time_of_a_call_is_its_own(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 5, timeout=1, max_retries=0)
+        api.answer_with(Reply("fine", delay=0.3))
+        assert run("answers").status == 0
 
 
 OTHER_SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
