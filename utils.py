@@ -11,7 +11,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -86,9 +86,7 @@ def chat_completion(
     endpoints = _endpoints_of(model.where, model.endpoints)
     empty = moves = 0
     for attempt in itertools.count():
-        state = endpoints.next()
-        reply = _try(request, state.endpoint, messages, meter)
-        endpoints.note(state, reply)
+        reply = _try(request, endpoints, messages, meter)
         if isinstance(reply, Completion):
             empty += _is_empty(reply)
             if not _is_empty(reply) or empty >= EMPTY_TRIES:
@@ -105,13 +103,13 @@ def chat_completion(
 
 
 def _try(
-    request: ModelConfig, endpoint: Endpoint, messages: Sequence[Message], meter: Meter | None
+    request: ModelConfig, endpoints: _Endpoints, messages: Sequence[Message], meter: Meter | None
 ) -> Completion | CompletionError:
     """Make one request, and return its reply or what went wrong; the meter counts it."""
     claimed = meter.claim(messages, request.max_tokens or 0) if meter else 0.0
     reply: Completion | CompletionError = CompletionError("internal error")
     try:
-        reply = _request(request, endpoint, messages)
+        reply = endpoints.ask(lambda endpoint: _request(request, endpoint, messages))
         return reply
     finally:
         if meter:
@@ -155,13 +153,15 @@ def _delay(model: ModelConfig, attempt: int, retry_after: float | None) -> float
 
 @dataclass
 class _EndpointState:
-    """What is known of an endpoint: hopeless failures in a row, whether it has ever answered, and
-    until when it is down.
+    """What is known of an endpoint: hopeless failures in a row, whether it has ever answered and
+    still does, and until when it is down.
     """
 
     endpoint: Endpoint
+    in_flight: int = 0
     hopeless: int = 0
     heard: bool = False
+    well: bool = False
     error: CompletionError | None = None
     pause: float = 0.0
     down_until: float = 0.0
@@ -185,10 +185,26 @@ class _Endpoints:
     turn: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def next(self) -> _EndpointState:
-        """Return the next endpoint that works; the one that is back first where all are down.
+    def ask(
+        self, call: Callable[[Endpoint], Completion | CompletionError]
+    ) -> Completion | CompletionError:
+        """Make a call to the next endpoint, and take in how it went.
 
         Raises the permanent error where all are broken.
+        """
+        state = self._next()
+        reply: Completion | CompletionError = CompletionError("internal error")
+        try:
+            reply = call(state.endpoint)
+            return reply
+        finally:
+            self._note(state, reply)
+
+    def _next(self) -> _EndpointState:
+        """Return the next endpoint that works; the one that is back first where all are down.
+
+        One that has not answered yet, or not since it was down, takes a single call at a time while
+        another is well: no more than that is to wait for one that hangs.
         """
         with self.lock:
             usable = [state for state in self.states if not state.broken]
@@ -196,16 +212,26 @@ class _Endpoints:
                 raise self.states[0].error or CompletionError("connection")
             self.turn += 1
             now = time.monotonic()
-            up = [state for state in usable if state.down_until <= now]
+            one_is_well = any(state.well for state in usable)
+            up = [
+                state
+                for state in usable
+                if state.down_until <= now
+                and (state.well or state.in_flight == 0 or not one_is_well)
+            ]
             if up:
-                return up[self.turn % len(up)]
-            return min(usable, key=lambda state: state.down_until)
+                chosen = up[self.turn % len(up)]
+            else:
+                chosen = min(usable, key=lambda state: state.down_until)
+            chosen.in_flight += 1
+            return chosen
 
-    def note(self, state: _EndpointState, reply: Completion | CompletionError) -> None:
+    def _note(self, state: _EndpointState, reply: Completion | CompletionError) -> None:
         """Take in how a call to an endpoint went."""
         with self.lock:
+            state.in_flight -= 1
             if isinstance(reply, Completion):
-                state.heard = True
+                state.heard = state.well = True
                 state.hopeless, state.pause, state.down_until = 0, 0.0, 0.0
                 return
             same = state.error is not None and state.error.cause == reply.cause
@@ -213,6 +239,7 @@ class _Endpoints:
             state.error = reply
             reply.final = all(other.broken for other in self.states)
             if reply.cause in DOWN and len(self.states) > 1:
+                state.well = False
                 state.pause = min(max(1.0, 2.0 * state.pause), MAX_WAIT)
                 state.down_until = time.monotonic() + state.pause
 

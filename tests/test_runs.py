@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,20 @@ class TestSeveralEndpoints:
         assert run("answers").status == 0
         calls = Counter(call.api_key for call in api.calls)
         assert calls["up-key"] == 20 and calls["down-key"] <= 3
+
+    def test_one_that_hangs_does_not_get_all_calls(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half of the calls before any has answered, then one at a time."""
+        monkeypatch.setattr(utils, "MAX_WAIT", 0.05)
+        endpoints = [endpoint(api, "hung-key", timeout=0.5), endpoint(api, "up-key")]
+        prepare(bench, api, 240, endpoints=endpoints, parallel=8)
+        up = Reply("fine", delay=0.04)
+        api.answer_with(lambda call: Reply(hang=True) if call.api_key == "hung-key" else up)
+        assert run("answers").status == 0
+        hung = [call.at for call in api.calls if call.api_key == "hung-key"]
+        assert len(hung) >= 6
+        assert all(later - earlier > 0.25 for earlier, later in pairwise(hung[4:]))
 
     def test_where_all_are_hopeless_the_run_stops(
         self, api: FakeAPI, bench: Workspace, run: Run
