@@ -69,8 +69,10 @@ def without_code(text: str) -> str:
 
 
 _HEADER = re.compile(r"^(#{1,6})\s", re.MULTILINE)
-_ORDERED = re.compile(r"^\s*\d+\.\s", re.MULTILINE)
-_UNORDERED = re.compile(r"^\s*[-*+]\s", re.MULTILINE)
+# The published rules begin with ^\s*, which takes the empty lines before an item too: they count
+# alike, but look at each of n line ends from each of them.
+_ORDERED = re.compile(r"^[^\S\n]*\d+\.\s", re.MULTILINE)
+_UNORDERED = re.compile(r"^[^\S\n]*[-*+]\s", re.MULTILINE)
 _BOLD_STARS = re.compile(r"\*\*[^*\n]+\*\*")
 _BOLD_UNDERSCORES = re.compile(r"__[^_\n]+__")
 

@@ -11,7 +11,6 @@ import os
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,13 +25,22 @@ GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 class CompletionError(Exception):
     """A call that failed for good; `cause` is one of a few words that a summary counts by.
 
-    `final`: every other call to this model will fail for the same cause.
+    `final`: every other call to this model will fail for the same cause. `charged`: the call broke
+    off after it was sent, and may have been paid for.
     """
 
-    def __init__(self, cause: str, message: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        cause: str,
+        message: str = "",
+        retry_after: float | None = None,
+        *,
+        charged: bool = False,
+    ) -> None:
         super().__init__(f"{cause}: {one_line(message)}" if message else cause)
         self.cause = cause
         self.retry_after = retry_after
+        self.charged = charged
         self.final = False
 
 
@@ -43,9 +51,8 @@ def _client_settings(sdk: ModuleType, model: ModelConfig, endpoint: Endpoint) ->
     timeout = type(sdk.DEFAULT_TIMEOUT)(seconds, connect=min(seconds, CONNECT_SECONDS))
     proxied = {"http", "https", "all"} & urllib.request.getproxies().keys()
     transport = {} if proxied else {"transport": _connection_pools(limits)}
-    http_client = sdk.DefaultHttpxClient(
-        limits=limits, timeout=timeout, event_hooks=_deadline_hooks(seconds), **transport
-    )
+    http_client = sdk.DefaultHttpxClient(limits=limits, timeout=timeout, **transport)
+    _keep_deadline(http_client, seconds)
     return {"max_retries": 0, "timeout": timeout, "http_client": http_client}
 
 
@@ -58,47 +65,65 @@ def _connection_pools(limits: Any) -> Any:
     import httpx2
 
     context = httpx2.create_ssl_context()
-    pools = [httpx2.HTTPTransport(verify=context, limits=limits) for _ in range(POOLS)]
     turn, own = itertools.count(), threading.local()
 
     class Pools(httpx2.BaseTransport):
+        pools = [httpx2.HTTPTransport(verify=context, limits=limits) for _ in range(POOLS)]
+
         def handle_request(self, request: Any) -> Any:
             if not hasattr(own, "pool"):
-                own.pool = pools[next(turn) % POOLS]
+                own.pool = self.pools[next(turn) % POOLS]
             return own.pool.handle_request(request)
 
         def close(self) -> None:
-            for pool in pools:
+            for pool in self.pools:
                 pool.close()
 
     return Pools()
 
 
-def _deadline_hooks(seconds: float) -> dict[str, list[Callable[[Any], None]]]:
-    """Return hooks that end a reply which is not whole in time; the SDKs limit single reads."""
-    import httpx2
+def _keep_deadline(http_client: Any, seconds: float) -> None:
+    """End each request of a client that is not answered in whole in time.
 
-    class Limited(httpx2.SyncByteStream):
-        def __init__(self, response: Any) -> None:
-            self.stream = response.stream
-            self.deadline = response.request.extensions["deadline"]
+    The timeouts of httpx2 limit single reads, and its transports take no backend of another kind.
+    """
+    import httpcore2
 
-        def __iter__(self) -> Iterator[bytes]:
-            for part in self.stream:
-                if time.monotonic() > self.deadline:
-                    raise httpx2.ReadTimeout(f"the reply was not whole after {seconds:g} s")
-                yield part
-
-        def close(self) -> None:
-            self.stream.close()
+    own = threading.local()
 
     def begin(request: Any) -> None:
-        request.extensions["deadline"] = time.monotonic() + seconds
+        own.deadline = request.extensions.setdefault("deadline", time.monotonic() + seconds)
 
-    def limit(response: Any) -> None:
-        response.stream = Limited(response)
+    def left() -> float:
+        time_left: float = own.deadline - time.monotonic()
+        if time_left <= 0:
+            raise httpcore2.ReadTimeout(f"the reply was not whole after {seconds:g} s")
+        return time_left
 
-    return {"request": [begin], "response": [limit]}
+    class Stream(httpcore2.NetworkStream):
+        def __init__(self, stream: httpcore2.NetworkStream) -> None:
+            self.close = stream.close  # type: ignore[method-assign]
+            self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+            self.stream = stream
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            return self.stream.read(max_bytes, left())
+
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            self.stream.write(buffer, left())
+
+        def start_tls(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
+            return Stream(self.stream.start_tls(*args, **kwargs))
+
+    class Backend(httpcore2.SyncBackend):
+        def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
+            return Stream(super().connect_tcp(*args, **kwargs))
+
+    backend = Backend()
+    for transport in filter(None, [http_client._transport, *http_client._mounts.values()]):
+        for pool in getattr(transport, "pools", [transport]):
+            pool._pool._network_backend = backend
+    http_client.event_hooks = {"request": [begin]}
 
 
 def connect_openai(model: ModelConfig, endpoint: Endpoint) -> Any:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import math
 import os
+import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 from clients import (
     CompletionError,
@@ -32,6 +37,7 @@ from settings import (
     InputError,
     ModelConfig,
     fill_variables,
+    filled,
     nearest,
     one_line,
     place_of,
@@ -77,9 +83,21 @@ _TOO_LONG = (
 )
 
 
+# A gateway's words for a server that it has asked and that may answer all the same.
+_LATE = (408, 504, 524)
+# Finish reasons that stand for a fault: of OpenRouter, vLLM and SGLang, DeepSeek.
+_BROKEN = ("error", "abort", "insufficient_system_resource")
 # What the SDKs and the reading of a reply raise where it is not what it should be.
 _UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError)
-_NO_CREDIT = ("insufficient_quota", "spend_limit")
+_NO_CREDIT = ("insufficient_quota", "spend_limit", "credit balance")
+_BAD_KEY = (
+    "api key not valid",  # Gemini
+    "api key expired",
+    "api_key_invalid",
+    "incorrect api key",  # xAI
+    "invalid api key",
+    "invalid_api_key",
+)
 _UNSUPPORTED = ("unsupported_parameter", "unsupported_value")
 _REASONING_REMEDY = (
     "a reasoning model wants api_type openai_thinking, or reasoning_effort in its entry"
@@ -92,53 +110,73 @@ _NOT_REACHED = {"TransportError", "ConnectionError", "HTTPClientError"}
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
 
 
+class BrokenReply(Exception):
+    """A reply that ends in the middle, and says that this is the server's fault."""
+
+
 def classified(error: Exception, sdk_name: str, secrets: Sequence[str]) -> CompletionError:
     """Return the SDK's exception as a CompletionError, without the secrets a server may repeat.
 
-    Anything that is not the API's fault is raised as it is.
+    Anything that is not the API's fault is an internal error.
     """
     sdk = importlib.import_module(sdk_name)
     if isinstance(error, sdk.APIStatusError):
         return _status_error(error, secrets)
-    if isinstance(error, sdk.APITimeoutError):
-        return CompletionError("timeout", without(secrets, str(error)))
     if isinstance(error, sdk.APIConnectionError):
-        return CompletionError("connection", without(secrets, f"{error} {error.__cause__ or ''}"))
+        cause = "timeout" if isinstance(error, sdk.APITimeoutError) else "connection"
+        message = without(secrets, f"{error} {error.__cause__ or ''}")
+        return CompletionError(cause, message, charged=_was_sent(error))
+    if isinstance(error, BrokenReply):
+        return CompletionError("server error", without(secrets, str(error)), charged=True)
     if isinstance(error, (sdk.APIError, *_UNREADABLE)):
-        return CompletionError("malformed reply", without(secrets, str(error)))
+        return CompletionError("malformed reply", without(secrets, str(error)), charged=True)
     if type(error).__module__.startswith(_CREDENTIALS):
         kinds = {kind.__name__ for kind in type(error).__mro__}
         passing = kinds & _NOT_REACHED or getattr(error, "retryable", False)
         cause = "connection" if passing else "authentication"
         return CompletionError(cause, without(secrets, str(error)))
-    raise error
+    return CompletionError("internal error", without(secrets, repr(error)))
+
+
+def _was_sent(error: Exception) -> bool:
+    """Whether a call was sent before its connection broke or its time was over."""
+    import httpx2
+
+    return not isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout))
 
 
 def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
-    """Return what no message may hold: the key, header values, what `${VAR}` put into the body."""
-    as_written, filled = set(_texts_in(model.extra_body)), _texts_in(_extra_body(model))
-    from_variables = [text for text in filled if text not in as_written]
+    """Return what no message may hold: keys, words of headers, passwords in the address, what
+    `${VAR}`s stand for.
+    """
     variables = (API_TYPES[model.api_type].key_variable, *_SECRET_VARIABLES)
     from_environment = [os.environ[name].strip() for name in variables if name in os.environ]
     client = _clients.get(_client_key(model, endpoint))
     token = getattr(getattr(client, "credentials", None), "token", None)  # Google's
-    keys = [(endpoint.api_key or "").strip(), *from_environment, *_texts_in(token)]
-    return [*keys, *model.extra_headers.values(), *from_variables]
+    keys = [(endpoint.api_key or "").strip(), *from_environment]
+    if isinstance(token, str):
+        keys.append(token)
+    headers = list(model.extra_headers.values())
+    words = [word for value in headers for word in re.split(r"[\s,;=\"]+", value)]
+    of_address = _USER_OR_QUERY.findall(endpoint.api_base or "")
+    parts = [part for text in of_address for part in re.split("[:&=]", text)]
+    return [*keys, *headers, *words, *parts, *filled]
 
 
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, Mapping)):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts_in(item)
+_USER_OR_QUERY = re.compile(r"(?<=://)[^/?#]+(?=@)|(?<=\?)[^#]+")
 
 
-def without(secrets: Sequence[str], text: str) -> str:
-    """Return the text with the secrets blotted out; what is too short to be one stands."""
+def without(secrets: Iterable[str], text: str) -> str:
+    """Return the text with the secrets blotted out, also as URLs and JSON spell them; what is too
+    short to be one stands.
+    """
+    spellings: set[str] = set()
     for secret in secrets:
         if len(secret) >= 8:
-            text = text.replace(secret, "***")
+            in_urls = {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
+            spellings |= {secret, json.dumps(secret, ensure_ascii=False)[1:-1]} | in_urls
+    for spelling in sorted(spellings, key=len, reverse=True):
+        text = text.replace(spelling, "***")
     return text
 
 
@@ -147,25 +185,37 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     text = json.dumps(error.body, ensure_ascii=False) if error.body else str(error)
     text = without(secrets, text)
     cause = _CAUSES.get(status, "server error" if status >= 500 or status == 409 else "bad request")
-    if status == 429 and any(words in text for words in _NO_CREDIT):
+
+    def says(words: Sequence[str]) -> bool:
+        return any(word in text.lower() for word in words)
+
+    if status in (400, 403, 429) and says(_NO_CREDIT):
         cause = "quota"
-    elif status in (400, 422) and any(words in text.lower() for words in _TOO_LONG):
+    elif status == 400 and says(_BAD_KEY):
+        cause = "authentication"
+    elif status in (400, 422) and says(_TOO_LONG):
         cause = "context too long"
-    elif status == 400 and ("content_filter" in text or "content filter" in text.lower()):
+    elif status == 400 and says(("content_filter", "content filter")):
         cause = "content filter"
     elif status == 400 and getattr(error, "code", None) in _UNSUPPORTED:
         cause = "unsupported parameter"
         if "max_tokens" in text or "temperature" in text:
             return CompletionError(cause, f"{_REASONING_REMEDY}: HTTP 400 {text}")
-    return CompletionError(cause, f"HTTP {status} {text}", _retry_after(error.response.headers))
+    retry_after = _retry_after(error.response.headers)
+    return CompletionError(cause, f"HTTP {status} {text}", retry_after, charged=status in _LATE)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After header (chat APIs do not use its form with a date)."""
+    """Return the seconds of a Retry-After header, which may be a date; None where it has none."""
+    value = headers.get("retry-after", "")
     try:
-        return max(float(headers["retry-after"]), 0.0)
-    except (KeyError, ValueError):
-        return None
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
 # Clients
@@ -305,7 +355,8 @@ def _check_address(model: ModelConfig, endpoint: Endpoint, where: str) -> None:
         raise InputError(f"{where}: api_type 'azure' needs an api_base")
     if base and not base.startswith(("http://", "https://")):
         raise InputError(
-            f"{where}: api_base: '{one_line(base, 80)}' does not begin with http:// or https://"
+            f"{where}: api_base: '{one_line(without(secrets_of(model, endpoint), base), 80)}' does "
+            "not begin with http:// or https://"
         )
 
 
@@ -313,8 +364,8 @@ def _check_address(model: ModelConfig, endpoint: Endpoint, where: str) -> None:
 
 
 def _extra_body(model: ModelConfig) -> dict[str, Any]:
-    filled: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
-    return filled
+    body: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
+    return body
 
 
 def _post(client: Any, path: str, request: ModelConfig, body: Mapping[str, Any]) -> Any:
@@ -331,7 +382,7 @@ def _post(client: Any, path: str, request: ModelConfig, body: Mapping[str, Any])
     )
     kind = response.headers.get("content-type", "application/json")
     if "json" not in kind:
-        raise ValueError(f"the reply is {kind}, not JSON: {response.text[:200]}")
+        raise ValueError(f"the reply is {kind}, not JSON: {response.text}")
     return json.loads(response.content)
 
 
@@ -358,7 +409,7 @@ def _complete_openai(client: Any, request: ModelConfig, messages: Sequence[Messa
         or _text_or_none(message.get("reasoning"))  # OpenRouter's name, and newer vLLM's
         or thinking
         or thought,
-        finish_reason=_text_or_none(choices[0].get("finish_reason")),
+        finish_reason=_finish_reason(choices[0].get("finish_reason"), choices[0].get("error")),
         input_tokens=_count(reply, "prompt_tokens"),
         output_tokens=_count(reply, "completion_tokens"),
     )
@@ -403,11 +454,18 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _finish_reason(value: object, error: object = None) -> str | None:
+    """Return why a reply ended; BrokenReply, with the server's error, where that is a fault."""
+    if value in _BROKEN:
+        raise BrokenReply(f"finish reason '{value}' {error or ''}")
+    return _text_or_none(value)
+
+
 def _count(reply: Mapping[str, Any], name: str) -> int | None:
     """Return a number of tokens as the API tells it, None where it tells none."""
     usage = reply.get("usage")
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 # Anthropic's words for what OpenAI calls the finish reason.
@@ -444,7 +502,7 @@ def _complete_anthropic(
     if not isinstance(blocks, list):
         raise ValueError(f"no content in the reply: {reply!r}")
     thoughts = [block["thinking"] for block in blocks if block["type"] == "thinking"]
-    stop = _text_or_none(reply.get("stop_reason"))
+    stop = _finish_reason(reply.get("stop_reason"))
     return Completion(
         text="".join(block["text"] for block in blocks if block["type"] == "text"),
         reasoning="\n".join(thoughts) or None,

@@ -26,7 +26,6 @@ from utils import Completion, CompletionError, Message, stopping
 Key = TypeVar("Key")
 
 IDLE_SECONDS = 0.2
-CUT_SHORT = ("timeout", "malformed reply")  # calls that a provider may charge for
 
 # Set by a second Ctrl-C: what has come in is still written, what is in flight is given up.
 halting = threading.Event()
@@ -313,12 +312,17 @@ class Budget:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def claim(self, most: float) -> None:
-        """Set money aside; wait while calls in flight hold it, CompletionError if it is gone."""
+        """Set money aside; wait while calls in flight hold it, CompletionError if it is gone, or
+        if the run is stopped before it comes back.
+        """
         with self.changed:
             while self.limit is not None and self.spent + self.claimed + most > self.limit:
-                if self.claimed <= 0.0 or stopping.is_set():
-                    raise _limit_reached(self.limit)
-                self.changed.wait(IDLE_SECONDS)
+                if not stopping.is_set():
+                    if self.claimed <= 0.0:
+                        raise _limit_reached(self.limit)
+                    self.changed.wait(IDLE_SECONDS)
+                if stopping.is_set():
+                    raise CompletionError("interrupted")
             self.claimed += most
 
     def settle(self, most: float, cost: float) -> None:
@@ -345,7 +349,7 @@ class Meter:
 
     def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
         """Return the most a call can cost, set aside; a token is never shorter than a byte."""
-        if self.budget.limit is None or self.tally.price is None:
+        if self.tally.price is None:
             return 0.0
         size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
         most = price_of(self.tally.price, size, max_tokens)
@@ -355,16 +359,19 @@ class Meter:
     def settle(self, most: float, reply: Completion | CompletionError) -> None:
         """Count the tokens of a call that is over, and what it has cost.
 
-        A call that was cut short may have been paid for all the same: the budget takes it at its
-        most.
+        The budget takes a call at its most where nobody told what it cost.
         """
         if isinstance(reply, CompletionError):
-            self.budget.settle(most, most if reply.cause in CUT_SHORT else 0.0)
-            return
-        tokens = reply.input_tokens or 0, reply.output_tokens or 0
+            tokens, told = (0, 0), not reply.charged
+        else:
+            tokens = reply.input_tokens or 0, reply.output_tokens or 0
+            told = reply.input_tokens is not None and reply.output_tokens is not None
+        known = price_of(self.tally.price or (0.0, 0.0), *tokens)
+        more = 0.0 if told else max(most - known, 0.0)
         with self.lock:
             self.tally.spend(*tokens)
-        self.budget.settle(most, price_of(self.tally.price or (0.0, 0.0), *tokens))
+            self.tally.untold_cost += more
+        self.budget.settle(most, known + more)
 
 
 def check_prices(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:

@@ -128,6 +128,11 @@ REQUIRED: Any = object()
 
 LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
 GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
+# Keys whose values may be secrets, or hold some: no error shows them.
+UNSHOWN = ("api_base", "api_key", "endpoints", "extra_body", "extra_headers")
+
+# The values of all `${VAR}`s so far: what the user keeps out of a file is kept out of messages too.
+filled: set[str] = set()
 
 OUR_CONFIG = Path(__file__).resolve().parent / "config"
 OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
@@ -150,12 +155,13 @@ COMMENT_KEYS = (
 class Section:
     """A YAML mapping that knows where it stands, and checks each value that is taken out of it."""
 
-    def __init__(self, where: str, values: Any) -> None:
+    def __init__(self, where: str, values: Any, *, shown: bool = True) -> None:
         if not isinstance(values, dict):
             kind = {list: "a list", type(None): "nothing"}.get(type(values), "a single value")
             raise InputError(f"{where}: expected a mapping of keys to values, got {kind}")
         self.where = where
         self._values = values
+        self._shown = shown
         self._known: set[str] = set(COMMENT_KEYS)
 
     def __contains__(self, key: str) -> bool:
@@ -187,7 +193,7 @@ class Section:
             return default
         value = self._values[found]
         if not kind.accepts(value):
-            got = "something else" if found == "api_key" else _shown(value)
+            got = _shown(value, self._shown and found not in UNSHOWN)
             raise InputError(f"{self.where}: {found}: expected {kind.name}, got {got}")
         return value if literal else fill_variables(value, f"{self.where}: {found}")
 
@@ -214,9 +220,9 @@ class Section:
         return f" (is '{match[0]}' meant for it?)" if match else ""
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, whole: bool) -> str:
     names = {dict: "a mapping", list: "a list", type(None): "nothing"}
-    return names.get(type(value)) or one_line(repr(value), 60)
+    return names.get(type(value)) or (one_line(repr(value), 60) if whole else "a single value")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -228,12 +234,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def fill_variables(value: Any, where: str) -> Any:
     """Return the value with each `${VAR}` in its texts, at any depth, filled from the environment.
 
-    Raises InputError, with `where` the value stands, for a variable that is not set.
+    What they stand for is noted in `filled`. Raises InputError, with `where` the value stands, for
+    a variable that is not set.
     """
 
     def variable(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
             raise InputError(f"{where}: the environment variable {match[1]} is not set")
+        filled.add(os.environ[match[1]].strip())
         return os.environ[match[1]]
 
     if isinstance(value, str):
@@ -520,7 +528,7 @@ OPTIONAL_SETTINGS = (*MODEL_OPTIONS, "pairwise", "ref_model", "response_format")
 class Endpoint:
     """A server that answers chat requests; None leaves the address or the key to the API type."""
 
-    api_base: str | None = None
+    api_base: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
     api_version: str | None = None
     timeout: float | None = None
@@ -641,7 +649,7 @@ def _price(section: Section) -> tuple[float, float] | None:
 
 def _headers(section: Section) -> dict[str, str]:
     headers = section.take("extra_headers", MAPPING, {})
-    checked = Section(f"{section.where}: extra_headers", headers)
+    checked = Section(f"{section.where}: extra_headers", headers, shown=False)
     texts = {str(name): checked.take(name, TEXT) for name in headers}
     for name, text in texts.items():
         if not re.fullmatch(r"[\w-]+", name, re.ASCII) or not re.fullmatch(r"[\t -~]*", text):

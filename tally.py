@@ -14,6 +14,7 @@ from jsonl import write_lines
 from utils import CompletionError
 
 EXAMPLES = 3
+_UNTOLD = " for calls that broke off or told no usage"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Tally:
     remarks: Counter[str] = field(default_factory=Counter)
     input_tokens: int = 0
     output_tokens: int = 0
+    untold_cost: float = 0.0  # USD at most, beside what the tokens cost
 
     @property
     def complete(self) -> bool:
@@ -95,6 +97,7 @@ class Tally:
             + (f", {left} not begun" if left else "")
             + f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
             + ("" if self.cost is None else f", ${self.cost:,.4f}")
+            + (f", at most ${self.untold_cost:,.4f} more{_UNTOLD}" if self.untold_cost else "")
         )
         for cause, examples in sorted(self.failed.items()):
             named = ", ".join(examples[:EXAMPLES])
@@ -121,6 +124,7 @@ class Tally:
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": self.cost,
+            "untold_cost_usd": self.untold_cost,
         }
 
 

@@ -11,7 +11,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -40,6 +40,7 @@ __all__ = [
 MAX_WAIT = 60.0
 EMPTY_TRIES = 3
 HOPELESS_TRIES = 3
+UNHEARD_TRIES = 5
 RETRIED = ("rate limit", "timeout", "connection", "server error", "malformed reply", "empty reply")
 PERMANENT = ("authentication", "no such model", "quota", "unsupported parameter")
 DOWN = ("timeout", "connection", "server error")
@@ -75,7 +76,8 @@ def chat_completion(
     Faults that pass (see RETRIED) are tried again with growing waits, up to `model.max_retries`
     times, each time at the next of the model's endpoints. An empty reply is tried again too; if it
     stays empty it is returned. Raises CompletionError with its cause for everything else; it is
-    `final` once every endpoint has failed several times in a row for a permanent cause.
+    `final` once every endpoint has failed several times in a row for a permanent cause, or for bad
+    requests where it has never answered a good one.
     """
     request = replace(
         model, temperature=temperature, max_tokens=max_tokens, response_format=response_format
@@ -84,9 +86,7 @@ def chat_completion(
     endpoints = _endpoints_of(model.where, model.endpoints)
     empty = moves = 0
     for attempt in itertools.count():
-        state = endpoints.next()
-        reply = _try(request, state.endpoint, messages, meter)
-        endpoints.note(state, reply)
+        reply = _try(request, endpoints, messages, meter)
         if isinstance(reply, Completion):
             empty += _is_empty(reply)
             if not _is_empty(reply) or empty >= EMPTY_TRIES:
@@ -103,13 +103,13 @@ def chat_completion(
 
 
 def _try(
-    request: ModelConfig, endpoint: Endpoint, messages: Sequence[Message], meter: Meter | None
+    request: ModelConfig, endpoints: _Endpoints, messages: Sequence[Message], meter: Meter | None
 ) -> Completion | CompletionError:
     """Make one request, and return its reply or what went wrong; the meter counts it."""
     claimed = meter.claim(messages, request.max_tokens or 0) if meter else 0.0
     reply: Completion | CompletionError = CompletionError("internal error")
     try:
-        reply = _request(request, endpoint, messages)
+        reply = endpoints.ask(lambda endpoint: _request(request, endpoint, messages))
         return reply
     finally:
         if meter:
@@ -141,11 +141,11 @@ def _sendable(text: str) -> str:
 
 
 def _delay(model: ModelConfig, attempt: int, retry_after: float | None) -> float:
-    """Return the seconds to wait: what the server asked for, or exponential backoff with jitter."""
-    if retry_after is not None:
-        return min(retry_after, MAX_WAIT)
+    """Return the seconds to wait: what the server asks for, and exponential backoff with jitter, so
+    that calls which it has put off together do not come back together.
+    """
     backoff: float = min(model.retry_wait * 2.0**attempt, MAX_WAIT)
-    return backoff * random.uniform(0.5, 1.0)
+    return min(retry_after or 0.0, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
 
 
 # Several endpoints, some of which may be down
@@ -153,10 +153,15 @@ def _delay(model: ModelConfig, attempt: int, retry_after: float | None) -> float
 
 @dataclass
 class _EndpointState:
-    """What is known of an endpoint: hopeless failures in a row, and until when it is down."""
+    """What is known of an endpoint: hopeless failures in a row, whether it has ever answered and
+    still does, and until when it is down.
+    """
 
     endpoint: Endpoint
+    in_flight: int = 0
     hopeless: int = 0
+    heard: bool = False
+    well: bool = False
     error: CompletionError | None = None
     pause: float = 0.0
     down_until: float = 0.0
@@ -164,7 +169,12 @@ class _EndpointState:
     @property
     def broken(self) -> bool:
         """Whether it has failed so often for one permanent cause that no call will succeed."""
-        return self.hopeless >= HOPELESS_TRIES
+        permanent = self.error is not None and self.error.cause in PERMANENT
+        return self.hopeless >= (HOPELESS_TRIES if permanent else UNHEARD_TRIES)
+
+    def is_hopeless(self, cause: str) -> bool:
+        """Whether all calls may fail so: bad requests are so where none was a good one."""
+        return cause in PERMANENT or (cause == "bad request" and not self.heard)
 
 
 @dataclass
@@ -175,10 +185,26 @@ class _Endpoints:
     turn: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def next(self) -> _EndpointState:
-        """Return the next endpoint that works; the one that is back first where all are down.
+    def ask(
+        self, call: Callable[[Endpoint], Completion | CompletionError]
+    ) -> Completion | CompletionError:
+        """Make a call to the next endpoint, and take in how it went.
 
         Raises the permanent error where all are broken.
+        """
+        state = self._next()
+        reply: Completion | CompletionError = CompletionError("internal error")
+        try:
+            reply = call(state.endpoint)
+            return reply
+        finally:
+            self._note(state, reply)
+
+    def _next(self) -> _EndpointState:
+        """Return the next endpoint that works; the one that is back first where all are down.
+
+        One that has not answered yet, or not since it was down, takes a single call at a time while
+        another is well: no more than that is to wait for one that hangs.
         """
         with self.lock:
             usable = [state for state in self.states if not state.broken]
@@ -186,22 +212,34 @@ class _Endpoints:
                 raise self.states[0].error or CompletionError("connection")
             self.turn += 1
             now = time.monotonic()
-            up = [state for state in usable if state.down_until <= now]
+            one_is_well = any(state.well for state in usable)
+            up = [
+                state
+                for state in usable
+                if state.down_until <= now
+                and (state.well or state.in_flight == 0 or not one_is_well)
+            ]
             if up:
-                return up[self.turn % len(up)]
-            return min(usable, key=lambda state: state.down_until)
+                chosen = up[self.turn % len(up)]
+            else:
+                chosen = min(usable, key=lambda state: state.down_until)
+            chosen.in_flight += 1
+            return chosen
 
-    def note(self, state: _EndpointState, reply: Completion | CompletionError) -> None:
+    def _note(self, state: _EndpointState, reply: Completion | CompletionError) -> None:
         """Take in how a call to an endpoint went."""
         with self.lock:
+            state.in_flight -= 1
             if isinstance(reply, Completion):
+                state.heard = state.well = True
                 state.hopeless, state.pause, state.down_until = 0, 0.0, 0.0
                 return
             same = state.error is not None and state.error.cause == reply.cause
-            state.hopeless = (state.hopeless if same else 0) + (reply.cause in PERMANENT)
+            state.hopeless = (state.hopeless if same else 0) + state.is_hopeless(reply.cause)
             state.error = reply
             reply.final = all(other.broken for other in self.states)
             if reply.cause in DOWN and len(self.states) > 1:
+                state.well = False
                 state.pause = min(max(1.0, 2.0 * state.pause), MAX_WAIT)
                 state.down_until = time.monotonic() + state.pause
 

@@ -163,6 +163,7 @@ class Reply:
     problems: Mapping[str, Problem] = field(default_factory=dict)
     delay: float = 0.0  # seconds before the reply
     trickle: float = 0.0  # seconds between the bytes of the body
+    trickle_head: bool = False  # and between those before it
     held: bool = False  # not sent before the test calls `api.release()`
     hang: bool = False  # never answered
     reset: bool = False  # the connection is dropped with RST
@@ -681,6 +682,8 @@ class _Connection(asyncio.Protocol):
         head = _response_head(reply, reply.status_for(call), len(body), keep_alive)
         if reply.half:
             body = body[: len(body) // 2]
+        if reply.trickle_head:
+            head, body = b"", head + body
         self._write(head, body, reply.trickle, keep_alive)
 
     def _write(self, head: bytes, body: bytes, pause: float, keep_alive: bool) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +85,38 @@ EXAMPLES: list[tuple[str, dict[str, int]]] = [
 ]
 
 
+# The rules of lists as they were published.
+PUBLISHED_LISTS = {"ordered": r"^\s*\d+\.\s", "unordered": r"^\s*[-*+]\s"}
+# What they tell apart: all white space, and characters that are only like it.
+PIECES = [
+    *"\n\n\n\t\r\x0b\x0c\x1c\x1d\x1e\x1f\x20\x85\xa0\u1680\u2003\u2028\u2029\u3000",
+    *"\u200b\ufeffa#.-*+17٣²",
+    "1.",
+    "\n- ",
+]
+RUN = 200_000
+HARD_TEXTS = ["\n" * RUN, " " * RUN, "\n " * RUN, "1" * RUN, "`" * RUN, "*" * RUN, "_" * RUN]
+
+
+def published_lists(text: str) -> dict[str, int]:
+    """The counts of list items by the published rules."""
+    found = {kind: re.findall(rule, text, re.M) for kind, rule in PUBLISHED_LISTS.items()}
+    return {kind: len(items) for kind, items in found.items()}
+
+
 class TestRules:
+    def test_lists_are_counted_as_by_the_published_rules(self) -> None:
+        draw = random.Random(4)
+        for _ in range(20_000):
+            text = "".join(draw.choices(PIECES, k=draw.randrange(1, 40)))
+            assert count_markdown(text)["list_count"] == published_lists(without_code(text))
+
+    @pytest.mark.parametrize("text", HARD_TEXTS, ids=lambda text: ascii(text[:2]))
+    def test_no_text_takes_long(self, text: str) -> None:
+        began = time.process_time()
+        assert counts(text) == {}
+        assert time.process_time() - began < 5
+
     @pytest.mark.parametrize(("text", "expected"), EXAMPLES)
     def test_markdown_is_counted_outside_of_code(self, text: str, expected: dict[str, int]) -> None:
         assert counts(text) == expected

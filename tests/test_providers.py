@@ -624,6 +624,40 @@ class TestReasoningReplies:
         assert message in str(caught.value)
 
 
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("status", "message", "cause"),
+        [
+            (400, "API key not valid. Please pass a valid API key.", "authentication"),  # Gemini
+            (400, "API key expired. Please renew the API key.", "authentication"),
+            (400, "Incorrect API key provided: xa***ey.", "authentication"),  # xAI
+            (400, "Your credit balance is too low to access the Anthropic API.", "quota"),
+            (403, "Your credit balance is too low to access the Anthropic API.", "quota"),
+            (400, "the key of the API is a text", "bad request"),
+        ],
+    )
+    @pytest.mark.parametrize("api_type", ["openai", "anthropic"])
+    def test_a_bad_key_and_an_empty_purse_are_known_by_their_words(
+        self, api: FakeAPI, bench: Workspace, api_type: str, status: int, message: str, cause: str
+    ) -> None:
+        api.answer_with(Reply.error(status, message))
+        base = api.v1 if api_type == "openai" else api.url
+        with pytest.raises(CompletionError, match=f"^{cause}: HTTP {status} ") as caught:
+            ask(model_of(bench, api_type=api_type, endpoints=[{"api_base": base}]))
+        assert caught.value.cause == cause
+
+    def test_a_reply_that_ends_in_a_fault_is_one(self, api: FakeAPI, bench: Workspace) -> None:
+        error = {"code": 502, "message": "the provider of test-key is gone"}
+        choice = {"message": {"content": "half of"}, "finish_reason": "error", "error": error}
+        api.answer_with(Reply(changes={"choices": [choice]}))
+        endpoints = [{"api_base": api.v1, "api_key": "test-key"}]
+        with pytest.raises(
+            CompletionError, match="^server error: .*the provider of .* is gone"
+        ) as e:
+            ask(model_of(bench, endpoints=endpoints))
+        assert "test-key" not in str(e.value) and e.value.charged
+
+
 class TestResponseFormat:
     FORMAT = {"type": "json_schema", "json_schema": {"name": "v", "schema": SCHEMA, "strict": True}}
 

@@ -6,10 +6,12 @@ The scripts run in the test's own process, against a chat API on the loopback.
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,24 @@ class TestHopelessModels:
             assert not (bench.data / "model_answer" / f"{name}.jsonl").exists()
         assert "not complete: bad-key, no-model, no-money; run the same" in done.out
 
+    def test_so_do_those_that_never_took_a_request(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 20)
+        api.answer_with(Reply.error(400, "tiny is not a model for chats"))
+        done = run("answers")
+        assert (done.status, api.call_count) == (1, 5)
+        assert "tiny: 20 planned, 0 done, 0 cached, 5 failed, 15 not begun" in done.out
+        assert "failed: 5 (q1, q2, q3): bad request: HTTP 400" in done.out
+
+    def test_one_that_took_a_request_may_refuse_all_others(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 20)
+        api.reply("fine")
+        api.answer_with(Reply.error(400, "a bad question"))
+        assert "20 planned, 1 done, 0 cached, 19 failed;" in run("answers").out
+
     @pytest.mark.usefixtures("models")
     def test_many_at_a_time_cost_no_more_than_those_in_flight(self, api: FakeAPI, run: Run) -> None:
         run("answers", "--model", "bad-key", "--parallel", 8)
@@ -156,6 +176,20 @@ class TestSeveralEndpoints:
         calls = Counter(call.api_key for call in api.calls)
         assert calls["up-key"] == 20 and calls["down-key"] <= 3
 
+    def test_one_that_hangs_does_not_get_all_calls(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half of the calls before any has answered, then one at a time."""
+        monkeypatch.setattr(utils, "MAX_WAIT", 0.05)
+        endpoints = [endpoint(api, "hung-key", timeout=0.5), endpoint(api, "up-key")]
+        prepare(bench, api, 240, endpoints=endpoints, parallel=8)
+        up = Reply("fine", delay=0.04)
+        api.answer_with(lambda call: Reply(hang=True) if call.api_key == "hung-key" else up)
+        assert run("answers").status == 0
+        hung = [call.at for call in api.calls if call.api_key == "hung-key"]
+        assert len(hung) >= 6
+        assert all(later - earlier > 0.25 for earlier, later in pairwise(hung[4:]))
+
     def test_where_all_are_hopeless_the_run_stops(
         self, api: FakeAPI, bench: Workspace, run: Run
     ) -> None:
@@ -177,20 +211,59 @@ class TestWaiting:
         first, second = api.calls
         assert 0.2 <= second.at - first.at < 20
 
+    def test_it_can_name_a_date(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(utils, "MAX_WAIT", 0.2)
+        prepare(bench, api, 1)
+        api.reply(Reply.rate_limit("Fri, 31 Dec 2100 23:59:59 GMT"), "fine")
+        assert run("answers").status == 0
+        first, second = api.calls
+        assert 0.2 <= second.at - first.at < 20
+
+    @pytest.mark.parametrize(
+        "header",
+        ["0", "-5", "nan", "inf", "1e999", "soon", "", "Fri, 31 Dec 1999 23:59:59 GMT"],
+    )
+    def test_a_wait_is_never_shorter_than_our_own(
+        self, api: FakeAPI, bench: Workspace, run: Run, header: str
+    ) -> None:
+        """Else all calls come back at once, and use up their tries."""
+        prepare(bench, api, 1, retry_wait=0.2)
+        api.reply(Reply.rate_limit(header), "fine")
+        assert run("answers").status == 0
+        first, second = api.calls
+        assert 0.1 <= second.at - first.at < 20
+
     @pytest.mark.parametrize("where", ["entry", "endpoint"])
+    @pytest.mark.parametrize("head", [False, True])
     def test_a_reply_that_trickles_in_is_cut_at_the_timeout(
-        self, api: FakeAPI, bench: Workspace, run: Run, where: str
+        self, api: FakeAPI, bench: Workspace, run: Run, where: str, head: bool
     ) -> None:
         limit = {"timeout": 0.3}
         entry = limit if where == "entry" else {"endpoints": [endpoint(api, **limit)]}
         prepare(bench, api, 1, **entry | {"max_retries": 0})
-        api.answer_with(Reply("x" * 10_000, trickle=0.02))
+        api.answer_with(Reply("x" * 10_000, trickle=0.2, trickle_head=head))
         began = time.monotonic()
         done = run("answers")
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 10
         assert (done.status, api.call_count) == (1, 1)
         assert "failed: 1 (q1): timeout" in done.out
         assert tree(bench.data).keys() == {"question.jsonl", "model_answer"}
+
+    def test_so_is_one_that_comes_through_a_proxy(self, api: FakeAPI, bench: Workspace) -> None:
+        prepare(bench, api, 1, timeout=0.3, max_retries=0)
+        bench.add_model("tiny", "http://nowhere.invalid/v1", timeout=0.3, max_retries=0)
+        api.answer_with(Reply("x", trickle=0.2, trickle_head=True))
+        proxy = {"HTTP_PROXY": api.url, "NO_PROXY": "", "no_proxy": ""}
+        done = bench.run("gen_answer.py", env=proxy, check=1)
+        assert "failed: 1 (q1): timeout" in done.stdout
+        assert api.calls[0].path == "http://nowhere.invalid/v1/chat/completions"
+
+    def test_the_time_of_a_call_is_its_own(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 5, timeout=1, max_retries=0)
+        api.answer_with(Reply("fine", delay=0.3))
+        assert run("answers").status == 0
 
 
 OTHER_SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -339,6 +412,7 @@ class TestReport:
             "input_tokens": 3000,
             "output_tokens": 1500,
             "cost_usd": pytest.approx(0.006),
+            "untold_cost_usd": 0,
         }
         assert "4 failed; 3,000 tokens in, 1,500 out, $0.0060" in done.out
         assert "failed: 4 (q5, q6, q7): context too long: HTTP 400" in done.out
@@ -398,16 +472,73 @@ class TestMoney:
         assert (done.status, api.call_count) == (1, 3)
         assert "$0.768" in done.out
 
-    @pytest.mark.parametrize("fault", [Reply(hang=True), Reply.broken_json()])
+    CUT_SHORT = {
+        "hang": Reply(hang=True),
+        "broken JSON": Reply.broken_json(),
+        "half": Reply("half of a reply", half=True),
+        "reset": Reply(reset=True),
+        "gateway": Reply.server_error(504),
+    }
+
+    @pytest.mark.parametrize("fault", CUT_SHORT)
     def test_a_call_that_was_cut_short_may_have_been_paid_for(
-        self, api: FakeAPI, bench: Workspace, run: Run, fault: Reply
+        self, api: FakeAPI, bench: Workspace, run: Run, fault: str
     ) -> None:
         """Two calls at 0.256 at most leave no room for a third."""
         prepare(bench, api, 20, price=self.PRICE, timeout=0.2)
-        api.answer_with(fault)
-        done = run("answers", "--max-cost", 0.6)
+        api.answer_with(self.CUT_SHORT[fault])
+        done = run("answers", "--max-cost", 0.6, "--report", "report.json")
         assert (done.status, api.call_count) == (1, 2)
         assert "failed: 1 (q1): cost limit: the next call could pass --max-cost 0.6" in done.out
+        assert ", $0.0000, at most $0.5120 more for calls that broke off or told no" in done.out
+        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
+        assert model["untold_cost_usd"] == pytest.approx(0.512, abs=1e-4)
+
+    @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 7}, {"completion_tokens": 3}])
+    def test_so_may_be_one_that_tells_no_usage(
+        self, api: FakeAPI, bench: Workspace, run: Run, usage: dict[str, int] | None
+    ) -> None:
+        prepare(bench, api, 20, price=self.PRICE)
+        api.answer_with(Reply("fine", changes={"usage": usage}))
+        done = run("answers", "--max-cost", 0.6)
+        assert (done.status, api.call_count, len(contents(bench))) == (1, 2, 2)
+        known = 0.003 if usage and "completion_tokens" in usage else 0
+        more = f"at most ${0.512 - 2 * known:.4f} more for calls that broke off or told no usage"
+        assert f", ${2 * known:.4f}, {more}" in done.out
+
+    def test_without_a_limit_what_it_may_cost_is_told_too(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 2, price=self.PRICE)
+        api.answer_with(Reply.no_usage("fine"))
+        assert "at most $0.5120 more" in run("answers").out
+
+    def test_where_no_connection_was_made_nothing_was_paid(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 5, price=self.PRICE)
+        api.close()
+        done = run("answers", "--max-cost", 0.3)
+        assert done.status == 1
+        assert "failed: 5 (q1, q2, q3): connection" in done.out
+        assert "more for calls" not in done.out
+
+    def test_a_job_that_waits_for_money_at_a_stop_is_interrupted(
+        self, api: FakeAPI, bench: Workspace
+    ) -> None:
+        prepare(bench, api, 2, price=self.PRICE, parallel=2)
+        api.hold()
+        process = bench.start("gen_answer.py", "--max-cost", 0.3)
+        api.wait_for_calls(1)
+        assert process.stderr is not None
+        process.send_signal(signal.SIGINT)
+        while not process.stderr.readline().startswith("stopping"):
+            pass
+        api.release()
+        out, _ = process.communicate(timeout=20)
+        assert "2 planned, 1 done, 0 cached, 1 failed" in out
+        assert "interrupted" in out and "cost limit" not in out
+        assert api.call_count == 1
 
     def test_a_call_that_was_refused_costs_nothing(
         self, api: FakeAPI, bench: Workspace, run: Run

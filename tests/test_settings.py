@@ -164,6 +164,25 @@ class TestWrongFiles:
         assert "api_key" in str(caught.value) and "1234567890" not in str(caught.value)
 
     @pytest.mark.parametrize(
+        ("fields", "place"),
+        [
+            ({"extra_headers": {"x-key": 1234567890}}, "extra_headers: x-key: expected a text"),
+            ({"extra_headers": {"x-key": ["1234567890"]}}, "x-key: expected a text"),
+            ({"extra_headers": "x-key: 1234567890"}, "extra_headers: expected a mapping"),
+            ({"extra_body": "key=1234567890"}, "extra_body: expected a mapping"),
+            ({"endpoints": "http://me:1234567890@host"}, "endpoints: expected a list"),
+            ({"endpoints": [{"api_base": ["1234567890"]}]}, "api_base: expected a text"),
+        ],
+    )
+    def test_nor_is_what_may_hold_one(
+        self, house: Workspace, fields: dict[str, Any], place: str
+    ) -> None:
+        house.add_model("tiny", NOWHERE, **fields)
+        with pytest.raises(InputError) as caught:
+            read_model_config(Path(SERVERS), "tiny")
+        assert place in str(caught.value) and "1234567890" not in str(caught.value)
+
+    @pytest.mark.parametrize(
         ("fields", "words"),
         [
             ({"regex_pattern": "(A"}, "regex_pattern: not a regular expression"),
@@ -345,7 +364,7 @@ class TestValues:
         assert config.patterns == (r"([AB]${x})",)
 
     def test_keys_are_in_no_repr(self, house: Workspace) -> None:
-        address = {"api_base": NOWHERE, "api_key": "sk-secret"}
+        address = {"api_base": f"{NOWHERE}/sk-secret", "api_key": "sk-secret"}
         headers = {"authorization": "sk-secret"}
         house.add_model("tiny", "", endpoints=[address], extra_headers=headers)
         assert "sk-secret" not in repr(read_model_config(Path(SERVERS), "tiny"))

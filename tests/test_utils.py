@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from conftest import Workspace
@@ -245,7 +246,7 @@ class TestKeys:
 
 PASSING = {
     "rate limit": Reply.rate_limit(),
-    "rate limit until a date": Reply.rate_limit("Fri, 31 Dec 2027 23:59:59 GMT"),
+    "rate limit until a date": Reply.rate_limit("Fri, 31 Dec 1999 23:59:59 GMT"),
     "rate limit until never": Reply.rate_limit("nan"),
     "error 500": Reply.server_error(),
     "error 504": Reply.server_error(504),
@@ -296,6 +297,8 @@ MALFORMED = {
     "no end": Reply(raw=b'{"choices":' + b"[" * 100_000),
 }
 STUBBORN = {
+    "ended in an error": (Reply("half of a", finish_reason="error"), "server error"),
+    "aborted": (Reply("half of a", finish_reason="abort"), "server error"),
     "still error 500": (Reply.server_error(), "server error: HTTP 500"),
     "still reset": (Reply(reset=True), "connection"),
     **{name: (reply, "malformed reply") for name, reply in MALFORMED.items()},
@@ -331,7 +334,7 @@ def faulty(stage: Stage) -> Story:
     bench.add_questions(QUESTIONS)
     bench.add_model("open", api.v1, parallel=1, **FAST)
     bench.add_model("claude", api.url, parallel=1, api_type="anthropic", **FAST)
-    bench.add_model("patient", api.v1, retry_wait=1000)
+    bench.add_model("patient", api.v1, retry_wait=0.001)
     bench.add_model("hasty", api.v1, retry_wait=0.001, timeout=0.5)
     bench.add_model("serial", quiet.v1, parallel=1)
     addresses = [{"api_base": server.v1, "api_key": "test-key"} for server in (down, api)]
@@ -339,7 +342,7 @@ def faulty(stage: Stage) -> Story:
     bench.write_answer_config()
     once = {
         **{(model, name): fault for model in ("open", "claude") for name, fault in PASSING.items()},
-        ("patient", "rate limit"): Reply.rate_limit(retry_after=0),
+        ("patient", "rate limit"): Reply.rate_limit(retry_after=0.5),
         ("hasty", "reset"): Reply(hang=True),
     }
     always = FAULTS | ANSWERED
@@ -383,7 +386,8 @@ class TestRetries:
         assert counts in faulty.done.stdout
 
     def test_the_server_says_when(self, faulty: Story) -> None:
-        assert faulty.asked("patient")["rate limit"] == 2
+        first, second = (c.at for c in faulty.calls("patient") if c.prompt == "rate limit")
+        assert second - first >= 0.5
 
     def test_a_server_that_hangs_is_given_up(self, faulty: Story) -> None:
         assert faulty.asked("hasty")["reset"] >= 2
@@ -489,6 +493,77 @@ class TestLlamaCpp:
             assert turn["content"].strip() != ""
             assert turn["input_tokens"] > 8 and 1 <= turn["output_tokens"] <= 8
             assert turn["finish_reason"] in ("length", "stop")
+
+
+class TestSecrets:
+    """A server that repeats what it was sent, on the terminal and in the report."""
+
+    VARIABLES = {
+        "IN_HEADER": "sk-in-a-header",
+        "IN_BODY": "sk-in-the-body",
+        "IN_PATH": 'sk/in the "path',
+        "SHORTER": "sk-in-a",
+    }
+    ENTRY = {
+        "endpoints": [{"api_base": "ADDRESS/${IN_PATH}/v1", "api_key": "sk-of-the-entry"}],
+        "extra_headers": {"authorization": "Bearer ${IN_HEADER}", "x-keys": "a, sk-literal=="},
+        "extra_body": {"auth": ["token ${IN_BODY}"]},
+    }
+
+    def run(self, api: FakeAPI, bench: Workspace, **entry: Any) -> str:
+        """Run with that entry, and return all that can be read of it."""
+        bench.add_questions(1)
+        given = json.loads(json.dumps(self.ENTRY | entry).replace("ADDRESS", api.url))
+        bench.add_model("tiny", "", **given)
+        bench.write_answer_config()
+        flags = ("--report", "report.json")
+        done = bench.run("gen_answer.py", *flags, env=self.VARIABLES, check=1)
+        report = json.loads((bench.root / "report.json").read_text())
+        return f"{done.stdout}{done.stderr}{report}"
+
+    @pytest.mark.parametrize("part", ["headers", "body", "path", "target"])
+    @pytest.mark.parametrize("status", [400, 200])
+    def test_what_a_server_repeats_is_blotted_out(
+        self, api: FakeAPI, bench: Workspace, status: int, part: str
+    ) -> None:
+        def reply(call: Call) -> Reply:
+            seen = {
+                "headers": [call.headers["authorization"], call.headers["x-keys"]],
+                "body": (call.body or {})["auth"],
+                "path": call.path,
+                "target": quote(call.path),
+            }[part]
+            body = {"error": {"message": seen}} if status == 400 else {"detail": seen}
+            return Reply(status=status, raw=json.dumps(body).encode())
+
+        api.answer_with(reply)
+        said = self.run(api, bench, max_retries=0)
+        assert "***" in said and "sk" not in said
+
+    @pytest.mark.parametrize("before", [290 - 60, 200 - 5, 0])
+    def test_none_is_cut_before_it_is_blotted_out(
+        self, api: FakeAPI, bench: Workspace, before: int
+    ) -> None:
+        page = "x" * before + self.VARIABLES["IN_HEADER"]
+        api.answer_with(Reply(raw=page.encode(), content_type="text/html"))
+        said = self.run(api, bench, max_retries=0)
+        assert "malformed reply" in said and "sk" not in said
+
+    def test_an_address_shows_neither_password_nor_query(self) -> None:
+        endpoint = Endpoint("https://me:p4ssw0rd-1@host/v1?key=k3y-k3y-k3y&a=b#x")
+        model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "openai", (endpoint,))
+        hidden = without(secrets_of(model, endpoint), f"cannot reach {endpoint.api_base}")
+        assert hidden == "cannot reach https://me:***@host/v1?key=***&a=b#x"
+
+    def test_a_wrong_address_is_shown_without_them(self) -> None:
+        endpoint = Endpoint("htp://me:p4ssw0rd-1@host")
+        model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "openai", (endpoint,))
+        with pytest.raises(InputError, match=r"'htp://me:\*\*\*@host' does not begin with http"):
+            check_model(model)
+
+    def test_a_longer_one_is_not_given_away_by_a_part_of_it(self) -> None:
+        secrets = ["sk-12345", "sk-12345-and-the-rest"]
+        assert without(secrets, "key sk-12345-and-the-rest") == "key ***"
 
 
 def test_a_local_model_has_no_key_that_a_message_could_hold() -> None:
