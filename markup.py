@@ -33,7 +33,7 @@ def rendered(text: str) -> str:
     """Return text as HTML in one line, its Markdown, code and LaTeX rendered."""
     if len(text) > LONGEST:
         return verbatim(text)
-    return in_one_line(str(_parser().render(_clean(text))))
+    return in_one_line(str(_parser().render(clean(text))))
 
 
 def verbatim(text: str) -> str:
@@ -43,10 +43,10 @@ def verbatim(text: str) -> str:
 
 def plain(text: str) -> str:
     """Return text as it stands between tags or in an attribute."""
-    return html.escape(_clean(text))
+    return html.escape(clean(text))
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Replace what has no place in a page: lone surrogates, and our own delimiters."""
     return text.encode("utf-8", "replace").decode().translate(_PRIVATE)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from browsing import GRADE, NO_VERDICT, OUTCOMES, Battle, BattleView, Game, Side, games_disagree
 from browsing import outcomes as outcomes_of
 from judges import Agreement, JudgeStats, share
-from markup import in_one_line, plain, rendered, verbatim
+from markup import clean, in_one_line, plain, rendered, verbatim
 from records import Question
 from report import axis_label, row_texts
 from verdict import LABELS
@@ -201,9 +201,9 @@ def question_title(question: Question | None, name: str) -> str:
 def _title(question: Question | None, name: str, limit: int) -> tuple[str, str]:
     """Return the cluster of a question, and its first words."""
     if question is None:
-        return "", f"{name}, not in question.jsonl"
-    words = " ".join(question.turns[0].split())
-    return question.cluster, words if len(words) <= limit else words[: limit - 1] + "…"
+        return "", clean(f"{name}, not in question.jsonl")
+    words = clean(" ".join(question.turns[0].split()))
+    return clean(question.cluster), words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def list_html(
@@ -251,7 +251,9 @@ def _list_row(
 
 def link(parameters: Mapping[str, str]) -> str:
     """Return the query of a view, without what is empty."""
-    return "?" + urlencode({key: value for key, value in parameters.items() if value})
+    return "?" + urlencode(
+        {key: value for key, value in parameters.items() if value}, errors="replace"
+    )
 
 
 def address_html(query: str) -> str:

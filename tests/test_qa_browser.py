@@ -128,6 +128,20 @@ class TestBattles:
         assert f'data-row="{PAGE}"' in first
         assert f"{PAGE + 1}–{PAGE + 10}" in text_of(last)
 
+    def test_lone_surrogates_of_old_files_stop_nothing(self, bench: Workspace) -> None:
+        bench.write(
+            bench.data / "question.jsonl",
+            b'{"question_id": "\\ud800", "turns": [{"content": "\\udfff?"}]}\n',
+        )
+        bench.write(
+            bench.data / "model_judgment" / "j" / "m.jsonl",
+            b'{"question_id": "\\ud800", "games": [{"score": "A>B", "judgment": "\\udfff"}]}\n',
+        )
+        library = Library(Bench(bench.root / "data", bench.name))
+        shown = screen(library, Filters(judge="j", text="?"))
+        for text in (shown.list_html, shown.battle_html, shown.address_html, shown.questions[0][0]):
+            assert text.encode()
+
     def test_the_text_as_it_was_written_is_not_rendered(
         self, bench: Workspace, library: Library
     ) -> None:
