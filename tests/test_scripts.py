@@ -16,6 +16,7 @@ SCRIPTS = (
     "gen_ensemble_judgment",
     "show_result",
     "add_markdown_info",
+    "benchmark_metrics",
 )
 HEAVY = ("openai", "anthropic", "pandas", "sklearn", "gradio", "tiktoken", "numpy", "xllamacpp")
 
