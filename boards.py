@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,22 +48,31 @@ class _Asked:
     selection: Selection
     questions: list[Question]
     config: JudgeConfig | None
+    named: tuple[str, ...]
     modern: bool
 
-    def of(self, names: tuple[str, ...], baselines: tuple[str, ...]) -> Selection:
-        """Return the selection of some categories or clusters; `baselines` overrule the config."""
-        found = baselines or _baselines(self.config, self.questions, names)
-        return replace(self.selection, categories=names, baselines=tuple(dict.fromkeys(found)))
+    def of(self, names: Sequence[str]) -> Selection:
+        """Return the selection of some categories or clusters."""
+        chosen = [q for q in self.questions if not names or {q.category, q.cluster} & set(names)]
+        return replace(self.selection, categories=tuple(names), baselines=self.baselines(chosen))
+
+    def baselines(self, questions: Sequence[Question]) -> tuple[str, ...]:
+        """Return those that the flags name, or the config's for the questions; grades need none."""
+        found = self.named
+        with contextlib.suppress(InputError):
+            if self.config and not found:
+                categories = dict.fromkeys(question.category for question in questions)
+                found = self.config.baselines_of(categories or [""])
+        return tuple(dict.fromkeys(found))
 
 
-def _asked(args: argparse.Namespace) -> _Asked:
+def _asked(args: argparse.Namespace, *, needed: bool) -> _Asked:
     config = None
     if not (args.bench_name and args.judge_name and args.baseline):
         config = read_judge_config(args.setting_file)
     bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
     judges = args.judge_name or ([config.judge_model] if config else [])
-    needed = bool(args.category) or args.missing == "loss"
-    questions = bench_questions(bench, needed=needed)
+    questions = bench_questions(bench, needed=needed or args.missing == "loss")
     modern = bool(questions) and all(question.generation == 2 for question in questions)
     selection = Selection(
         bench=bench,
@@ -75,7 +84,7 @@ def _asked(args: argparse.Namespace) -> _Asked:
         mixed=args.mixed,
         method=args.method or ("v2.0" if modern else "bradley-terry"),
     )
-    return _Asked(selection, questions, config, modern)
+    return _Asked(selection, questions, config, tuple(args.baseline or ()), modern)
 
 
 def _categories(named: Sequence[str], modern: Sequence[Question]) -> list[tuple[str, ...]]:
@@ -84,25 +93,11 @@ def _categories(named: Sequence[str], modern: Sequence[Question]) -> list[tuple[
     return [(name,) for name in names] if any(names) else [()]
 
 
-def _baselines(
-    config: JudgeConfig | None, questions: Sequence[Question], names: Sequence[str]
-) -> tuple[str, ...]:
-    """Return the config's baselines for questions of these categories or clusters; grades need
-    none.
-    """
-    categories = dict.fromkeys(
-        q.category for q in questions if not names or {q.category, q.cluster} & set(names)
-    )
-    with contextlib.suppress(InputError):
-        return config.baselines_of(categories or [""]) if config else ()
-    return ()
-
-
 def _read(args: argparse.Namespace) -> list[_Read]:
     """Return the battles or grades of each board, or the battles that were saved."""
-    asked = _asked(args)
-    names = _categories(args.category, asked.questions if asked.modern else [])
-    selections = [asked.of(name, tuple(args.baseline or ())) for name in names]
+    asked = _asked(args, needed=bool(args.category))
+    categories = _categories(args.category, asked.questions if asked.modern else [])
+    selections = [asked.of(names) for names in categories]
     if not args.load_battles:
         return read_selections(selections, asked.questions, pass_over_unjudged=not args.category)
     if len(selections) > 1:
@@ -131,6 +126,61 @@ def _loaded_battles(
     return saved.load_battles(path, selection, questions)
 
 
+@dataclass(frozen=True)
+class Group:
+    """Clusters with the same baselines: what was read of them, and their questions by name."""
+
+    selection: Selection
+    found: Battles | Grades
+    clusters: Mapping[str, frozenset[str]]
+
+
+def read_clusters(args: argparse.Namespace) -> list[Group]:
+    """Return the judgments of all questions with the clusters that `--by` asks for.
+
+    A cluster that nobody was judged on is in none of the groups. Raises InputError where no
+    question has a cluster, and for flags that do not go with it.
+    """
+    refuse(args, NOT_BY_CLUSTER, "does not go with --by")
+    asked = _asked(args, needed=True)
+    of_baselines: dict[tuple[str, ...], dict[str, list[Question]]] = {}
+    for name, members in _by_cluster(asked.questions, args.by).items():
+        of_baselines.setdefault(asked.baselines(members), {})[name] = members
+    if len(of_baselines) == 0:
+        bench = asked.selection.bench
+        raise InputError(f"{bench.questions}: no question has a {args.by}")
+    groups = {}
+    for baselines, clusters in of_baselines.items():
+        categories = dict.fromkeys(q.category for members in clusters.values() for q in members)
+        names = tuple(categories) if len(of_baselines) > 1 else ()
+        groups[replace(asked.selection, baselines=baselines, categories=names)] = clusters
+    read = read_selections(list(groups), asked.questions, pass_over_unjudged=True)
+    _check_flags(args, read, several=False)
+    return [
+        Group(
+            selection,
+            found,
+            {n: frozenset(q.id for q in members) for n, members in groups[selection].items()},
+        )
+        for selection, found in read
+    ]
+
+
+def _by_cluster(questions: Sequence[Question], by: str) -> dict[str, list[Question]]:
+    """Return the questions of each category or cluster; none if no question has one."""
+    found: dict[str, list[Question]] = {}
+    for question in questions:
+        name = question.category if by == "category" else question.cluster
+        found.setdefault(name, []).append(question)
+    return found if any(found) else {}
+
+
+NOT_BY_CLUSTER = (
+    *("category", "load_battles", "load_bootstrap", "save_battles", "style_coefficients"),
+    *("show_elo", "full_stats", "compare"),
+)
+
+
 # How scores are made
 
 
@@ -150,9 +200,9 @@ def method_of(args: argparse.Namespace) -> Method:
     )
 
 
-def _check_flags(args: argparse.Namespace, read: Sequence[_Read]) -> None:
+def _check_flags(args: argparse.Namespace, read: Sequence[_Read], *, several: bool) -> None:
     """Raise InputError for a flag that does not go with several boards, or with their kind."""
-    if len(read) > 1:
+    if several:
         of_one = ("load_bootstrap", "save_battles", "style_coefficients", "show_elo")
         refuse(args, of_one, "there are several boards; name one --category")
     for selection, found in read:
@@ -191,7 +241,7 @@ def results_of(args: argparse.Namespace) -> list[Result]:
     """
     method = method_of(args)
     read = _read(args)
-    _check_flags(args, read)
+    _check_flags(args, read, several=len(read) > 1)
     results = [_result(args, selection, found, method) for selection, found in read]
     if len(results) == 1:
         return results

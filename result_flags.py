@@ -170,6 +170,12 @@ def _add_output_flags(add: Callable[..., object]) -> None:
         help="print each model's games by outcome as well (default: False)",
     )
     add(
+        "--by",
+        choices=("cluster", "category", "subcategory"),
+        help="print one score a model and cluster (subcategory: the same, of generation 2) or "
+        "category, in place of boards; the files hold that table, --plot a heat map (default: no)",
+    )
+    add(
         "--compare",
         nargs=2,
         metavar=("MODEL", "OTHER"),

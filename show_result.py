@@ -15,7 +15,7 @@ import contextlib
 import datetime
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,26 +87,22 @@ def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> 
     """Write the files asked for, and yield the path of each when it is there."""
     import report
     from boards import file_of
-    from jsonl import write_lines
     from saved import save_style
 
     board, selection, scored = result.board, result.selection, result.scored
     fixed = scored is not None and scored.style is not None
-    today, folder = datetime.date.today(), Path("leaderboard")
-    stem = report.file_stem(board, selection, fixed_style=fixed)
-    csv_file = folder / f"arena_hard_leaderboard_{today:%Y%m%d}_{stem}.csv"
-    wanted: list[tuple[Path | None, Callable[[], str]]] = [
-        (Path() if args.output else None, lambda: report.board_csv(board, today)),
-        (args.json, lambda: report.board_json(board, selection)),
-        (args.markdown, lambda: report.board_markdown(board)),
-        (args.html, lambda: report.board_html(board)),
-    ]
-    usual = (csv_file, *(folder / f"{stem}.{suffix}" for suffix in ("json", "md", "html")))
-    for default, (path, text) in zip(usual, wanted, strict=True):
-        if path is not None:
-            path = default if path == Path() else file_of(path, board, several=several)
-            write_lines(path, [text().encode("utf-8", "surrogatepass")])
-            yield path
+    today = datetime.date.today()
+    texts: dict[str, Callable[[], str]] = {
+        "csv": lambda: report.board_csv(board, today),
+        "json": lambda: report.board_json(board, selection),
+        "md": lambda: report.board_markdown(board),
+        "html": lambda: report.board_html(board),
+    }
+    named = {
+        suffix: path if path == Path() else file_of(path, board, several=several)
+        for suffix, path in _asked(args).items()
+    }
+    yield from _write_texts(texts, named, report.file_stem(board, selection, fixed_style=fixed))
     if args.plot:
         path = file_of(args.plot, board, several=several)
         report.save_plot(board, path)
@@ -114,6 +110,52 @@ def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> 
     if args.style_coefficients and scored and not fixed:
         save_style(scored, board.method, args.style_coefficients)
         yield args.style_coefficients
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Path]:
+    """Return the files asked for by suffix; an empty path has a usual name in leaderboard/."""
+    named = {"json": args.json, "md": args.markdown, "html": args.html}
+    csv_file = {"csv": Path()} if args.output else {}
+    return csv_file | {suffix: path for suffix, path in named.items() if path is not None}
+
+
+def _write_texts(
+    texts: Mapping[str, Callable[[], str]], named: Mapping[str, Path], stem: str
+) -> Iterator[Path]:
+    """Write what is asked for as texts, and yield the path of each when it is there."""
+    from jsonl import write_lines
+
+    folder = Path("leaderboard")
+    for suffix, path in named.items():
+        dated = f"arena_hard_leaderboard_{datetime.date.today():%Y%m%d}_" if suffix == "csv" else ""
+        path = folder / f"{dated}{stem}.{suffix}" if path == Path() else path
+        write_lines(path, [texts[suffix]().encode("utf-8", "surrogatepass")])
+        yield path
+
+
+def _by_cluster(args: argparse.Namespace) -> Iterator[str]:
+    """Yield what is printed of the scores by cluster; the files are written then."""
+    import cluster_report as report
+    from boards import method_of, read_clusters
+    from clusters import score_clusters
+
+    method, groups = method_of(args), read_clusters(args)
+    table = score_clusters(groups, args.by, method)
+    yield from report.table_lines(table)
+    yield ""
+    yield from report.note_lines(table)
+    texts: dict[str, Callable[[], str]] = {
+        "csv": lambda: report.table_csv(table, datetime.date.today()),
+        "json": lambda: report.table_json(table),
+        "md": lambda: report.table_markdown(table),
+        "html": lambda: report.table_html(table),
+    }
+    stem = report.table_stem(table, groups[0].selection)
+    paths = list(_write_texts(texts, _asked(args), stem))
+    if args.plot:
+        report.save_heat_map(table, args.plot)
+        paths.append(args.plot)
+    yield from (f"written: {path}" for path in paths)
 
 
 @script
@@ -125,6 +167,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if args.plot:
         report.check_plot(args.plot)
+    if args.by:
+        print("\n".join(_by_cluster(args)))
+        return 0
     results = results_of(args)
     several = len(results) > 1
     if not several and results[0].scored:
