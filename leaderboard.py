@@ -174,18 +174,43 @@ def score(
     Raises InputError where style attributes are missing, a model cannot be placed, or the method
     is not for such battles.
     """
-    styles = read_all_styles(bench, battles, method.measured)
-    cells = battles.cells
-    if method.control:
-        cells = with_features(battles, bench, styles, _difference(method))
+    cells, styles = measured_cells(battles, bench, method)
     try:
-        fit = _fit(cells, battles.anchor, method, style)
+        return score_cells(battles, cells, styles, method, style, samples)
     except DisconnectedError as error:
         names = ", ".join(battles.models[i] for i in error.models)
         raise InputError(
             f"no chain of battles between the baseline '{battles.baseline}' and: {names}; "
             "judge them against it, or name their baseline with --baseline"
         ) from None
+
+
+def measured_cells(battles: Battles, bench: Bench, method: Method) -> tuple[Cells, Styles]:
+    """Return the cells, with features if the method controls for style, and the answers' styles.
+
+    Raises InputError where style attributes are missing.
+    """
+    styles = read_all_styles(bench, battles, method.measured)
+    if not method.control:
+        return battles.cells, styles
+    return with_features(battles, bench, styles, _difference(method)), styles
+
+
+def score_cells(
+    battles: Battles,
+    cells: Cells,
+    styles: Styles,
+    method: Method,
+    style: FixedStyle | None = None,
+    samples: np.ndarray | None = None,
+) -> Scored:
+    """Fit and resample cells of battles, as `score` does.
+
+    Raises DisconnectedError for models that cannot be placed, InputError where the method is not
+    for such battles.
+    """
+    try:
+        fit = _fit(cells, battles.anchor, method, style)
     except NotAStarError as error:
         first, second = (battles.models[i] for i in error.pair)
         raise InputError(
@@ -277,11 +302,16 @@ def _offset(end: float, score: float) -> float:
     return 0.0 if end == score else float(end - score)
 
 
-def grade_board(read: Grades, selection: Selection, method: Method) -> Board:
-    """Return the board of mean grades, their intervals by resampled questions."""
+def grade_board(
+    read: Grades, selection: Selection, method: Method, styles: Styles | None = None
+) -> Board:
+    """Return the board of mean grades, their intervals by resampled questions.
+
+    `styles`: those of the answers, where they are read already.
+    """
     scores = grades.means(read.total, read.number)
     samples = grades.bootstrap(read.total, read.number, rounds=method.rounds, seed=method.entropy)
-    styles = read_all_styles(selection.bench, read, ())
+    styles = styles or read_all_styles(selection.bench, read, ())
     return Board(
         bench=selection.bench.name,
         judges=selection.judges,

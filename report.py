@@ -9,7 +9,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -40,8 +40,8 @@ def board_lines(board: Board) -> Iterator[str]:
         return
     for row in board.rows:
         yield (
-            f"{row.model: <30} | score: {_score(row, board): ^5} "
-            f"| {_level(board)} CI: {_interval(row, board): ^12} "
+            f"{row.model: <30} | score: {score_text(row, board): ^5} "
+            f"| {level_text(board)} CI: {interval_text(row, board): ^12} "
             f"| average #tokens: {_tokens(row)}"
         )
 
@@ -49,7 +49,7 @@ def board_lines(board: Board) -> Iterator[str]:
 def _table_lines(board: Board) -> Iterator[str]:
     """Yield the table of the v2.0 program, as pandas prints it: columns to the right."""
     heads = ("Model", "Ratings", "CI") if board.elo else ("Model", "Scores (%)", "CI (%)")
-    rows = [(row.model, _score(row, board), _interval(row, board)) for row in board.rows]
+    rows = [(row.model, score_text(row, board), interval_text(row, board)) for row in board.rows]
     table = [heads, *rows]
     numbers = ["", *map(str, range(len(rows)))]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -61,10 +61,10 @@ def _table_lines(board: Board) -> Iterator[str]:
 
 def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
     """Return a row's score, interval and mean number of tokens as a board shows them."""
-    return _score(row, board), _interval(row, board), _tokens(row)
+    return score_text(row, board), interval_text(row, board), _tokens(row)
 
 
-def _score(row: Row, board: Board) -> str:
+def score_text(row: Row, board: Board) -> str:
     """Return a win rate with one decimal, v0.1's rounded by way of two; a rating as a truncated
     number; a mean grade with two decimals.
     """
@@ -76,11 +76,12 @@ def _score(row: Row, board: Board) -> str:
     return f"{score if board.method.name == 'v2.0' else round(round(score, 2), 1):.1f}"
 
 
-def _level(board: Board) -> str:
+def level_text(board: Board) -> str:
+    """Return the level of the intervals."""
     return f"{board.method.level:.0%}"
 
 
-def _interval(row: Row, board: Board) -> str:
+def interval_text(row: Row, board: Board) -> str:
     """Return the offsets of an interval; `(-1.9 / +2.1)` as the v2.0 program prints it."""
     ends = (row.lower, row.upper)
     if board.method.name == "v2.0":
@@ -254,9 +255,9 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
         "rows": [
             {
                 "model": row.model,
-                "score": _finite(row.score),
-                "lower": _finite(row.score + row.lower),
-                "upper": _finite(row.score + row.upper),
+                "score": finite(row.score),
+                "lower": finite(row.score + row.lower),
+                "upper": finite(row.score + row.upper),
                 "avg_tokens": row.tokens,
                 **({} if row.outcomes is None else dict(zip(OUTCOMES, row.outcomes, strict=True))),
             }
@@ -265,34 +266,37 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
     }
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number as JSON has it: null where it is not finite."""
     return value if math.isfinite(value) else None
 
 
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
-    lines = [f"## {_in_markdown(_title(board))}", "", _in_markdown(_subtitle(board)), ""]
-    lines += [f"| model | score | {_level(board)} CI | average #tokens |", "|:--|--:|:-:|--:|"]
+    lines = [f"## {in_markdown(title_of(board))}", "", in_markdown(subtitle_of(board)), ""]
+    lines += [f"| model | score | {level_text(board)} CI | average #tokens |", "|:--|--:|:-:|--:|"]
     lines += [
-        f"| {_in_markdown(row.model)} | {_score(row, board)} "
-        f"| {_interval(row, board)} | {_tokens(row)} |"
+        f"| {in_markdown(row.model)} | {score_text(row, board)} "
+        f"| {interval_text(row, board)} | {_tokens(row)} |"
         for row in board.rows
     ]
-    lines += ["", *(f"- {_in_markdown(line)}" for line in summary_lines(board))]
+    lines += ["", *(f"- {in_markdown(line)}" for line in summary_lines(board))]
     return "\n".join(lines) + "\n"
 
 
-def _in_markdown(text: str) -> str:
+def in_markdown(text: str) -> str:
     """Return text that Markdown shows as it is."""
     return re.sub(r"[\\`*<|\[]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 
-def _title(board: Board) -> str:
+def title_of(board: Board) -> str:
+    """Return the heading of a page."""
     of = f": {board.name}" if board.name else ""
     return f"Leaderboard of {board.bench}{of}"
 
 
-def _subtitle(board: Board) -> str:
+def subtitle_of(board: Board) -> str:
+    """Return how a board was made, in a line."""
     against = f" against {board.baseline}" if board.baseline else ""
     method = ", method v2.0" if board.method.name == "v2.0" else ""
     return (
@@ -356,13 +360,13 @@ def board_html(board: Board) -> str:
         for name, sort in (
             ("model", ""),
             ("score", ' aria-sort="descending"'),
-            (f"{_level(board)} CI", ""),
+            (f"{level_text(board)} CI", ""),
             ("average #tokens", ""),
         )
     )
     return _PAGE.substitute(
-        title=html.escape(_title(board)),
-        subtitle=html.escape(_subtitle(board)),
+        title=html.escape(title_of(board)),
+        subtitle=html.escape(subtitle_of(board)),
         heads=heads,
         low=f"{low:.0f}",
         high=f"{high:.0f}",
@@ -374,8 +378,8 @@ def board_html(board: Board) -> str:
 def _html_row(row: Row, board: Board, low: float, high: float) -> str:
     cells = (
         (html.escape(row.model), html.escape(row.model)),
-        (_key(row.score), _score(row, board)),
-        (_key(row.upper - row.lower), _interval(row, board)),
+        (_key(row.score), score_text(row, board)),
+        (_key(row.upper - row.lower), interval_text(row, board)),
         (_key(row.tokens), _tokens(row)),
     )
     text = "".join(f'<td data-key="{key}">{shown}</td>' for key, shown in cells)
@@ -398,7 +402,7 @@ def _bar(row: Row, board: Board, low: float, high: float) -> str:
     )
     line = f'<line class="base" x1="{middle:.2f}%" x2="{middle:.2f}%" y2="100%"/>' if base else ""
     return (
-        f'<svg role="img" aria-label="{_score(row, board)} {_interval(row, board)}">'
+        f'<svg role="img" aria-label="{score_text(row, board)} {interval_text(row, board)}">'
         f'<line class="all" x2="100%" y1="50%" y2="50%"/>{line}'
         f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'
         f'<circle class="score" cx="{dot:.2f}%" cy="50%" r="3.5"/></svg>'
@@ -448,13 +452,17 @@ def save_plot(board: Board, path: Path) -> None:
     Needs matplotlib. An infinite rating has no place on the scale: its model is named below.
     """
     check_plot(path)
+    save_figure(lambda: _figure(board), path)
+
+
+def save_figure(make: Callable[[], Figure], path: Path) -> None:
+    """Write the figure that is made into a file, whose texts mean what they say."""
     import matplotlib
 
     kind = path.suffix.lower()[1:]
     image = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "", "text.parse_math": False}):
-        figure = _figure(board)
-        figure.savefig(
+        make().savefig(
             image, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {}
         )
     write_lines(path, [image.getvalue()])
@@ -484,7 +492,7 @@ def _figure(board: Board) -> Figure:
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xlabel(axis_label(board))
-    axes.set_title(f"{_title(board)}\n{_subtitle(board)}", fontsize=9)
+    axes.set_title(f"{title_of(board)}\n{subtitle_of(board)}", fontsize=9)
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
 

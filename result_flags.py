@@ -1,4 +1,4 @@
-"""The flags of `show_result.py`."""
+"""The flags of `show_result.py`, two groups of which `benchmark_metrics.py` shares."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Names
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    _add_selection_flags(parser.add_argument_group("what is counted").add_argument)
-    _add_method_flags(parser)
+    add_selection_flags(parser.add_argument_group("what is counted").add_argument)
+    add_method_flags(parser)
     _add_output_flags(parser.add_argument_group("what comes out").add_argument)
     return parser.parse_args(argv)
 
 
-def _add_selection_flags(add: Callable[..., object]) -> None:
+def add_selection_flags(add: Callable[..., object]) -> None:
+    """Add the flags that say what is counted."""
     add(
         "--setting-file",
         "--config-file",
@@ -92,7 +93,8 @@ def _add_selection_flags(add: Callable[..., object]) -> None:
     )
 
 
-def _add_method_flags(parser: argparse.ArgumentParser) -> None:
+def add_method_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how scores are made, as a group of their own."""
     group = parser.add_argument_group("how scores are made")
     add = group.add_argument
     add(
@@ -166,6 +168,12 @@ def _add_output_flags(add: Callable[..., object]) -> None:
         "--full-stats",
         action="store_true",
         help="print each model's games by outcome as well (default: False)",
+    )
+    add(
+        "--by",
+        choices=("cluster", "category", "subcategory"),
+        help="print one score a model and cluster (subcategory: the same, of generation 2) or "
+        "category, in place of boards; the files hold that table, --plot a heat map (default: no)",
     )
     add(
         "--compare",

@@ -24,7 +24,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-FILES = re.findall(r"`([\w./-]+)`:\n\n```(?:jsonl|yaml)\n(.*?)```", README, re.DOTALL)
+FILES = re.findall(r"`([\w./-]+)`:\n\n```(?:jsonl|yaml|csv)\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
 
 
@@ -91,6 +91,7 @@ def add_checkpoint(clone: Path, api: FakeAPI) -> None:
 def write_files(clone: Path) -> None:
     """Write the files that the README tells the reader to write."""
     assert [name for name, _ in FILES] == [
+        "reference.csv",
         "data/ko-bench/question.jsonl",
         "config/ko_judge.yaml",
     ]
@@ -121,12 +122,16 @@ def test_each_make_target_of_the_readme_is_run_by_ci() -> None:
         assert re.search(rf"^{target}\b", ci, re.MULTILINE), target
 
 
-def test_the_boards_in_the_readme_are_what_the_commands_above_them_print(clone: Path) -> None:
-    shown = re.findall(r"```console\n([^\n]*)\n```\n\n```text\n(.*?)```", README, re.DOTALL)
-    boards = [block for block in blocks("text") if "score:" in block or "Scores (%)" in block]
-    assert [text for _, text in shown] == boards and len(boards) == 2
-    for command, text in shown:
-        assert run(clone, command).stdout == text
+def test_what_commands_print_in_the_readme_is_what_they_print(clone: Path) -> None:
+    """Below several commands stands the output of the last."""
+    write_files(clone)
+    shown = re.findall(r"```console\n([^`]*)\n```\n\n```text\n(.*?)```", README, re.DOTALL)
+    words = ("score:", "Scores (%)", "separability, %")
+    printed = [block for block in blocks("text") if any(word in block for word in words)]
+    assert [text for _, text in shown] == printed and len(printed) == 4
+    for commands, text in shown:
+        *_, last = [run(clone, command) for command in commands.splitlines()]
+        assert last.stdout == text
 
 
 def test_the_literal_records_in_the_readme_are_json_with_the_fields_that_are_written(

@@ -17,6 +17,7 @@ SCRIPTS = (
     "show_result",
     "add_markdown_info",
     "qa_browser",
+    "benchmark_metrics",
 )
 HEAVY = ("openai", "anthropic", "pandas", "sklearn", "gradio", "tiktoken", "numpy", "xllamacpp")
 

@@ -1,0 +1,299 @@
+"""Measures how well a benchmark separates models, and how well it agrees with reference ratings.
+
+    python benchmark_metrics.py
+    python benchmark_metrics.py --reference arena.csv --map names.yaml --resample question
+    python benchmark_metrics.py --bootstrap ours.jsonl --bootstrap theirs.jsonl
+
+The reference is CSV or JSON lines with the columns model, rating (or score), and lower and upper
+(or rating_q025 and rating_q975; or variance). Models without a partner are named and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # read when numpy is loaded
+
+from result_flags import add_method_flags, add_selection_flags  # noqa: E402
+from settings import InputError, script  # noqa: E402
+
+if TYPE_CHECKING:
+    from boards import Result
+    from metrics import Estimate
+    from ratings import Benchmark, Ratings
+
+LABELS = {
+    "separability": "separability, %",
+    "agreement": "agreement, %",
+    "brier": "pair rank Brier score",
+    "log_loss": "pair log loss",
+    "spearman": "Spearman correlation",
+    "kendall": "Kendall correlation",
+}
+OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap", "json", "seed")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the flags; InputError for flags of a bench where none is read."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    _add_flags(parser.add_argument_group("what is measured").add_argument)
+    add_selection_flags(parser.add_argument_group("the bench").add_argument)
+    add_method_flags(parser)
+    parser.set_defaults(show_elo=False, full_stats=False, compare=None, save_battles=False)
+    args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
+    changed = [name for name, value in vars(args).items() if value != usual[name]]
+    of_bench = [name for name in changed if name not in OWN_FLAGS]
+    if args.bootstrap and of_bench and not args.bench_name:
+        flag = of_bench[0].replace("_", "-")
+        raise InputError(f"--{flag}: beside --bootstrap a bench is read only with --bench-name")
+    if not args.reference and {"map", "agreement"} & set(changed):
+        raise InputError("--map and --agreement need a --reference")
+    if args.style_coefficients and not args.style_coefficients.exists():
+        raise InputError(f"{args.style_coefficients}: no such file; show_result.py writes it")
+    return args
+
+
+def _add_flags(add: Any) -> None:
+    add(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="CSV or .jsonl of reference ratings with 95%% intervals (default: none; only "
+        "separability is measured)",
+    )
+    add(
+        "--map",
+        type=Path,
+        metavar="FILE",
+        help="JSON or YAML file that maps names of models to the reference's (default: all alike)",
+    )
+    add(
+        "--agreement",
+        choices=("notebook", "paper"),
+        default="notebook",
+        help="points for a pair that the benchmark separates rightly, not at all, wrongly: 1, 1/2, "
+        "0, or 1, 0, -1 (default: %(default)s)",
+    )
+    add(
+        "--confidence",
+        type=_percentage,
+        default=95.0,
+        metavar="PERCENT",
+        help="level of the intervals of scores and ratings (default: %(default)g)",
+    )
+    add(
+        "--bootstrap",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
+        "beside --bench-name; repeatable (default: none)",
+    )
+    add(
+        "--common",
+        action="store_true",
+        help="measure only models that all benchmarks have (default: False)",
+    )
+    add(
+        "--save-bootstrap",
+        type=Path,
+        metavar="FILE",
+        help="write the bench's scores and rounds in the form that --bootstrap reads; of several "
+        "boards each to a file of its own (default: no)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write it as JSON (default: no)")
+
+
+def _percentage(text: str) -> float:
+    """Return a flag's number between 0 and 100; argparse reports what is wrong."""
+    number = float(text)
+    if not 0 < number < 100:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 100, got '{text}'")
+    return number
+
+
+# What is measured
+
+
+def _benchmarks(args: argparse.Namespace) -> list[Benchmark]:
+    """Return the boards of the bench, then what the files of bootstrap results hold."""
+    from boards import results_of
+    from rating_files import read_bootstrap
+    from ratings import Benchmark
+
+    files = [(path, read_bootstrap(path, args.confidence / 100)) for path in args.bootstrap]
+    results = results_of(args) if args.bench_name or not files else []
+    several = len(results) > 1
+    found = [_of_board(args, result, several) for result in results if result.board.rows]
+    taken = [benchmark.name for benchmark in found] + [path.stem for path, _ in files]
+    for path, ratings in files:
+        name = path.stem if taken.count(path.stem) == 1 else str(path)
+        found.append(Benchmark(name, ratings))
+    return found
+
+
+def _of_board(args: argparse.Namespace, result: Result, several: bool) -> Benchmark:
+    """Return a board as a benchmark, its intervals at the level asked for; save its rounds."""
+    import numpy as np
+
+    from boards import file_of
+    from rating_files import save_bootstrap
+    from ratings import LEVEL, Benchmark, of_samples
+
+    board = result.board
+    models = [row.model for row in board.rows]
+    scores = np.array([row.score for row in board.rows])
+    rounds = np.array([board.samples[model] for model in models]).T
+    if args.save_bootstrap:
+        path = file_of(args.save_bootstrap, board, several=several)
+        save_bootstrap(path, of_samples(models, scores, rounds, LEVEL), board.samples)
+    found = of_samples(models, scores, rounds, args.confidence / 100)
+    unplaced = {m: "no round places it" for m in models if m not in found.models}
+    name = f"{board.bench}: {board.name or '(none)'}" if several else board.bench
+    return Benchmark(name, found, {**board.counts.models_left_out, **unplaced})
+
+
+def _paired(
+    args: argparse.Namespace, benchmarks: Sequence[Benchmark], reference: Ratings
+) -> list[Benchmark]:
+    """Return the benchmarks with the models that the reference has, named as there."""
+    from rating_files import read_names
+    from ratings import check_common, renamed
+
+    if args.map:
+        benchmarks = renamed(benchmarks, read_names(args.map), reference, args.map)
+    for benchmark in benchmarks:
+        check_common(benchmark, reference, args.reference)
+    return [one.only(reference.models, f"not in {args.reference}") for one in benchmarks]
+
+
+def _measures(
+    args: argparse.Namespace, benchmark: Benchmark, reference: Ratings | None
+) -> dict[str, Estimate]:
+    """Return the measures of a benchmark by name."""
+    from metrics import estimate, statistics
+
+    ratings = benchmark.ratings
+    theirs = reference.of(ratings.models) if reference else None
+    found = statistics(ratings, theirs, args.agreement)
+    return {name: estimate(one, len(ratings.models), args.seed) for name, one in found.items()}
+
+
+# What comes out
+
+
+def _lines(
+    args: argparse.Namespace,
+    benchmarks: Sequence[Benchmark],
+    measures: Sequence[Mapping[str, Estimate]],
+    reference: Ratings | None,
+) -> Iterator[str]:
+    """Yield a table of measures by benchmark, and what it rests on."""
+    rows = [["", *(benchmark.name for benchmark in benchmarks)]]
+    rows.append(["models", *(str(len(benchmark.ratings.models)) for benchmark in benchmarks)])
+    for name in measures[0]:
+        decimals = 1 if "%" in LABELS[name] else 3
+        rows.append([LABELS[name], *(_text(found[name], decimals) for found in measures)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+    yield ""
+    yield from _notes(args, benchmarks, reference)
+
+
+def _text(found: Estimate, decimals: int) -> str:
+    """Return a measure with the ends of its interval."""
+    if math.isnan(found.value):
+        return "n/a"
+    ends = (found.value, found.lower, found.upper)
+    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
+
+
+def _notes(
+    args: argparse.Namespace, benchmarks: Sequence[Benchmark], reference: Ratings | None
+) -> Iterator[str]:
+    from metrics import ROUNDS
+
+    scores = f"intervals of scores at {args.confidence:g} %"
+    yield f"{scores}; in brackets 95 % over {ROUNDS:,} draws of the models"
+    if args.agreement == "paper" and reference:
+        yield "agreement in points of 1, 0 and -1"
+    if len({benchmark.ratings.models for benchmark in benchmarks}) > 1:
+        yield "warning: the benchmarks are measured on different models; --common takes the same"
+    for benchmark in benchmarks:
+        reasons = sorted(set(benchmark.left_out.values()))
+        for why in reasons:
+            models = sorted(m for m, reason in benchmark.left_out.items() if reason == why)
+            yield f"left out of {benchmark.name}, {why}: {', '.join(models)}"
+        if reference:
+            lost = sorted(set(reference.models) - set(benchmark.ratings.models))
+            if lost:
+                yield f"left out of {args.reference}, not in {benchmark.name}: {', '.join(lost)}"
+
+
+def _as_json(
+    args: argparse.Namespace,
+    benchmarks: Sequence[Benchmark],
+    measures: Sequence[Mapping[str, Estimate]],
+) -> bytes:
+    """Return all of it as JSON; what is not defined is null."""
+    found = [
+        {
+            "name": benchmark.name,
+            "models": benchmark.ratings.models,
+            "left_out": dict(benchmark.left_out),
+            "metrics": {
+                name: {k: None if math.isnan(v) else v for k, v in asdict(one).items()}
+                for name, one in estimates.items()
+            },
+        }
+        for benchmark, estimates in zip(benchmarks, measures, strict=True)
+    ]
+    data = {
+        "reference": str(args.reference) if args.reference else None,
+        "confidence": args.confidence,
+        "agreement": args.agreement,
+        "seed": args.seed,
+        "benchmarks": found,
+    }
+    text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return text.encode("utf-8", "surrogatepass")
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the measures; see the flags."""
+    args = parse(argv)
+    from jsonl import write_lines
+    from rating_files import read_reference
+
+    reference = read_reference(args.reference, args.confidence / 100) if args.reference else None
+    benchmarks = _benchmarks(args)
+    if reference:
+        benchmarks = _paired(args, benchmarks, reference)
+    if args.common:
+        common = set.intersection(*(set(one.ratings.models) for one in benchmarks))
+        benchmarks = [one.only(common, "not in all benchmarks") for one in benchmarks]
+    measures = [_measures(args, benchmark, reference) for benchmark in benchmarks]
+    print("\n".join(_lines(args, benchmarks, measures, reference)))
+    if args.json:
+        write_lines(args.json, [_as_json(args, benchmarks, measures)])
+        print(f"written: {args.json}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""The scores of models by cluster as text, CSV, JSON, Markdown, HTML or a heat map."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import html
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from battles import Selection
+from clusters import LEAST, ClusterTable
+from leaderboard import Board, Row
+from report import (
+    check_plot,
+    file_stem,
+    finite,
+    in_markdown,
+    interval_text,
+    level_text,
+    save_figure,
+    score_text,
+    subtitle_of,
+    summary_lines,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 120
+MANY_CELLS = 600  # over which a heat map shows no numbers
+
+
+def table_lines(table: ClusterTable) -> Iterator[str]:
+    """Yield models by clusters, as many clusters side by side as fit in 120 columns."""
+    names = ["", *table.models]
+    columns = [[_name(board), *_cells(table, board)] for board in table.boards]
+    first = max(map(len, names))
+    blocks: list[list[list[str]]] = [[]]
+    room = WIDTH - first
+    for column in columns:
+        needed = 2 + max(map(len, column))
+        if blocks[-1] and needed > room:
+            blocks.append([])
+            room = WIDTH - first
+        blocks[-1].append(column)
+        room -= needed
+    for number, block in enumerate(blocks):
+        if number:
+            yield ""
+        widths = [first, *(max(map(len, column)) for column in block)]
+        for row in zip(names, *block, strict=True):
+            cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+            yield "  ".join(cells).rstrip()
+
+
+def _cells(table: ClusterTable, board: Board) -> list[str]:
+    return [_cell(table.row(model, board), board) for model in table.models]
+
+
+def _cell(row: Row | None, board: Board) -> str:
+    return f"{score_text(row, board)} {interval_text(row, board)}" if row else "n/a"
+
+
+def _name(board: Board) -> str:
+    return board.name or "(none)"
+
+
+def note_lines(table: ClusterTable) -> Iterator[str]:
+    """Yield what the table rests on: for each set of baselines what was read."""
+    for whole in table.wholes:
+        if len(table.wholes) > 1:
+            yield f"against {whole.baseline}: {whole.name}"
+        yield from summary_lines(whole)
+    if table.first.method.control and len(table.boards) > len(table.wholes):
+        yield "the style coefficients are those of all questions with one baseline, fixed"
+    if any(table.row(model, board) is None for board in table.boards for model in table.models):
+        yield f"n/a: fewer than {LEAST} questions judged, or no battles that place the model"
+
+
+# Files
+
+
+def table_stem(table: ClusterTable, selection: Selection) -> str:
+    """Return a file name that tells what made the table."""
+    return f"{file_stem(table.first, selection)}_by_{table.by}"
+
+
+def table_csv(table: ClusterTable, date: datetime.date) -> str:
+    """Return one line a cluster and model; a model without a score has none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    ends = ("rating_q05", "rating_q95")
+    if table.first.method.name != "v2.0":
+        ends = ("rating_q025", "rating_q975")
+    writer.writerow((table.by, "model", "score", *ends, "questions", "date"))
+    for board in table.boards:
+        for model in table.models:
+            row = table.row(model, board)
+            values = ["", "", ""]
+            if row:
+                found = (row.score, row.score + row.lower, row.score + row.upper)
+                values = [f"{value:.2f}" for value in found]
+            judged = board.counts.judged.get(model, 0)
+            writer.writerow((board.name, model, *values, judged, date.isoformat()))
+    return text.getvalue()
+
+
+def table_json(table: ClusterTable) -> str:
+    """Return the table as JSON: how it was made, and the scores of each cluster."""
+    board = table.first
+    data = {
+        "bench": board.bench,
+        "judges": list(board.judges),
+        "by": table.by,
+        "mode": board.method.mode,
+        "method": board.method.name,
+        "scale": board.scale,
+        "level": board.method.level,
+        "rounds": board.method.rounds,
+        "resample": board.method.resample,
+        "seed": board.method.seed,
+        "models": list(table.models),
+        "clusters": [_cluster_dict(board) for board in table.boards],
+    }
+    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _cluster_dict(board: Board) -> dict[str, object]:
+    rows = [
+        {
+            "model": row.model,
+            "score": finite(row.score),
+            "lower": finite(row.score + row.lower),
+            "upper": finite(row.score + row.upper),
+            "questions": board.counts.judged[row.model],
+        }
+        for row in board.rows
+    ]
+    return {
+        "name": board.name,
+        "baseline": board.baseline,
+        "questions": board.counts.questions,
+        "rows": rows,
+    }
+
+
+def table_markdown(table: ClusterTable) -> str:
+    """Return clusters by models as a Markdown table: benches have more clusters than models."""
+    lines = [f"## {in_markdown(_title(table))}", "", in_markdown(_subtitle(table)), ""]
+    lines.append("| " + " | ".join([table.by, *map(in_markdown, table.models)]) + " |")
+    lines.append("|:--|" + "--:|" * len(table.models))
+    lines += [
+        "| " + " | ".join([in_markdown(_name(board)), *_cells(table, board)]) + " |"
+        for board in table.boards
+    ]
+    lines += ["", *(f"- {in_markdown(line)}" for line in note_lines(table))]
+    return "\n".join(lines) + "\n"
+
+
+def _title(table: ClusterTable) -> str:
+    return f"{table.first.bench}: scores by {table.by}"
+
+
+def _subtitle(table: ClusterTable) -> str:
+    several = len(table.wholes) > 1
+    return subtitle_of(replace(table.first, baseline=None) if several else table.first)
+
+
+_PAGE = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>$title</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root { color-scheme: light dark; }
+body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; }
+h1 { font-size: 1.3rem; margin: 0; } p, footer { color: #7a7a7a; white-space: pre-line; }
+main { overflow: auto; max-height: 85vh; }
+table { border-collapse: separate; border-spacing: 1px; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .5rem; text-align: center; white-space: nowrap; }
+th { background: Canvas; position: sticky; } thead th { top: 0; z-index: 1; }
+th:first-child { text-align: left; left: 0; z-index: 2; }
+td[style] { color: #111; } td { color: #7a7a7a; } small { opacity: .75; display: block; }
+</style></head><body>
+<h1>$title</h1><p>$subtitle</p>
+<main><table><thead><tr><th scope="col">$corner</th>$heads</tr></thead><tbody>
+$rows
+</tbody></table></main>
+<footer>$footer</footer></body></html>
+""")
+
+
+def table_html(table: ClusterTable) -> str:
+    """Return the table as one page that loads nothing, its cells coloured by their scores."""
+    scale = _scale(table)
+    heads = "".join(f'<th scope="col">{html.escape(_name(board))}</th>' for board in table.boards)
+    return _PAGE.substitute(
+        title=html.escape(_title(table)),
+        subtitle=html.escape(_subtitle(table)),
+        corner=f"{level_text(table.first)} CI",
+        heads=heads,
+        rows="\n".join(_html_row(table, model, scale) for model in table.models),
+        footer=html.escape("\n".join(note_lines(table))),
+    )
+
+
+def _html_row(table: ClusterTable, model: str, scale: tuple[float, float]) -> str:
+    cells = []
+    for board in table.boards:
+        row = table.row(model, board)
+        if row is None:
+            cells.append("<td>n/a</td>")
+        else:
+            colour = _colour(row.score, *scale)
+            score, interval = score_text(row, board), interval_text(row, board)
+            cells.append(f'<td style="background:{colour}">{score}<small>{interval}</small></td>')
+    return f'<tr><th scope="row">{html.escape(model)}</th>{"".join(cells)}</tr>'
+
+
+_ENDS = (
+    (214, 96, 77),
+    (247, 247, 247),
+    (67, 147, 195),
+)  # the lowest score, the middle, the highest
+
+
+def _colour(score: float, low: float, high: float) -> str:
+    """Return the colour of a score between those of the middle and of the end it is nearer to."""
+    share = 2 * (score - low) / (high - low) - 1
+    middle, end = _ENDS[1], _ENDS[2 if share > 0 else 0]
+    mixed = (round(m + (e - m) * abs(share)) for m, e in zip(middle, end, strict=True))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def _scale(table: ClusterTable) -> tuple[float, float]:
+    """Return the scores that have the strongest colours: 0 and 100, or the extreme grades."""
+    if table.first.scale == "win rate":
+        return 0.0, 100.0
+    scores = [row.score for board in table.boards for row in board.rows] or [0.0]
+    return min(scores), max(max(scores), min(scores) + 1.0)
+
+
+def save_heat_map(table: ClusterTable, path: Path) -> None:
+    """Draw models by clusters into a PNG or SVG file, a score a cell; needs matplotlib."""
+    check_plot(path)
+    save_figure(lambda: _figure(table), path)
+
+
+def _figure(table: ClusterTable) -> Figure:
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+    low, high = _scale(table)
+    rows = [[table.row(model, board) for board in table.boards] for model in table.models]
+    scores = np.array([[row.score if row else np.nan for row in line] for line in rows])
+    names = [_name(board) for board in table.boards]
+    longest = [max(map(len, texts)) for texts in (table.models, names)]
+    few = scores.size <= MANY_CELLS
+    size = (1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), 1.5 + 0.07 * longest[1])
+    figure = Figure(figsize=(size[0], size[1] + 0.25 * len(table.models)), layout="constrained")
+    axes = figure.add_subplot()
+    colours = [tuple(part / 255 for part in end) for end in _ENDS]
+    colourmap = LinearSegmentedColormap.from_list("scores", colours)
+    axes.set_facecolor("#dddddd")
+    image = axes.imshow(scores, cmap=colourmap, vmin=low, vmax=high, aspect="auto")
+    axes.set_xticks(range(len(names)), names, fontsize=8, rotation=90)
+    axes.set_yticks(range(len(table.models)), table.models, fontsize=8)
+    if few:
+        for (line, column), score in np.ndenumerate(scores):
+            text = "n/a" if np.isnan(score) else f"{score:.0f}" if high > 10 else f"{score:.1f}"
+            axes.text(column, line, text, ha="center", va="center", fontsize=7, color="#111111")
+    label = "mean grade" if table.first.scale == "grade" else "win rate against the baseline, %"
+    figure.colorbar(image, label=label)
+    axes.set_title(f"{_title(table)}\n{_subtitle(table)}", fontsize=9)
+    return figure

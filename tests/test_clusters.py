@@ -1,0 +1,382 @@
+"""Scores by cluster: the same as on boards of the clusters alone; text, files and gaps."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from conftest import Workspace
+from test_battles import LOST, WON, error, random_answers, random_judgments, show
+from test_categories import HARD, WRITING, files, judge, modern  # noqa: F401 (a fixture)
+from test_grades import graded
+from test_leaderboard import add_judgments, judgment
+from test_show_result import DEPENDENT, DIFFERENT, flags
+
+PLACES = ["coding"] * 7 + ["writing"] * 5 + ["maths"] * 6
+
+
+def questions(places: Sequence[str] = PLACES, **fields: Any) -> list[dict[str, Any]]:
+    return [
+        {"question_id": f"q{i}", "category": "all", "cluster": place, "turns": [{"content": "?"}]}
+        | fields
+        for i, place in enumerate(places, 1)
+    ]
+
+
+@pytest.fixture
+def clustered(bench: Workspace) -> Workspace:
+    """Three clusters; `coder` was judged on the first alone."""
+    bench.add_questions(questions())
+    for seed in (1, 2, 3):
+        add_judgments(bench, f"m{seed}", random_judgments(seed, len(PLACES)))
+    add_judgments(bench, "coder", random_judgments(4, 7))
+    for seed, model in enumerate(("base", "m1", "m2", "m3", "coder")):
+        answers = random_answers(seed, len(PLACES))
+        bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
+    return bench
+
+
+def by(bench: Workspace, kind: str, *arguments: object) -> dict[str, dict[str, Any]]:
+    """The JSON of each cluster, by its name."""
+    show(bench, *arguments, "--by", kind, "--json", "by.json")
+    data = json.loads((bench.root / "by.json").read_text())
+    return {cluster["name"]: cluster for cluster in data["clusters"]}
+
+
+def ends(board: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+    """Score and ends of each model."""
+    return {
+        row["model"]: tuple(row[k] for k in ("score", "lower", "upper")) for row in board["rows"]
+    }
+
+
+def table(out: str) -> dict[str, dict[str, str]]:
+    """The cells of the text by model and cluster."""
+    found: dict[str, dict[str, str]] = {}
+    for block in out.split("\n\n")[:-1]:
+        head, *rows = block.splitlines()
+        names = head.split()
+        for row in rows:
+            model, *cells = re.split(r" {2,}", row)
+            found.setdefault(model, {}).update(zip(names, cells, strict=True))
+    return found
+
+
+class TestScores:
+    @pytest.mark.parametrize(
+        "more",
+        ["", "--resample question", "--first-game-only --weight 1", "--method v2.0", "--seed 3"],
+    )
+    def test_are_those_of_a_board_of_the_cluster(self, clustered: Workspace, more: str) -> None:
+        """To the last digit."""
+        found = by(clustered, "cluster", *flags(), *more.split())
+        assert list(found) == ["coding", "writing", "maths"]
+        boards = files(clustered, *flags(), *more.split(), "--category", *found)
+        for name, cluster in found.items():
+            assert ends(cluster) == ends(boards[name])
+            assert cluster["baseline"] == "base"
+        assert "coder" in ends(found["coding"]) and "coder" not in ends(found["maths"])
+
+    @pytest.mark.parametrize("more", ["", "--resample question"])
+    def test_are_those_of_a_bench_with_only_its_questions(
+        self, clustered: Workspace, more: str
+    ) -> None:
+        full = by(clustered, "cluster", *flags(), *more.split())
+        ids = {q["question_id"] for q in questions() if q["cluster"] == "maths"}
+        clustered.add_questions([q for q in questions() if q["question_id"] in ids])
+        for model in ("m1", "m2", "m3"):
+            records = [r for r in clustered.judgments("judge", model) if r["question_id"] in ids]
+            add_judgments(clustered, model, records)
+        (clustered.data / "model_judgment/judge/coder.jsonl").unlink()
+        assert by(clustered, "cluster", *flags(), *more.split()) == {"maths": full["maths"]}
+
+    @pytest.mark.parametrize("more", ["", "--method bradley-terry", "--resample question"])
+    def test_by_category_of_generation_2_are_the_boards(
+        self,
+        modern: Workspace,  # noqa: F811
+        more: str,
+    ) -> None:
+        boards = files(modern, *more.split())
+        found = by(modern, "category", *more.split())
+        assert list(found) == [HARD, WRITING]
+        for name, cluster in found.items():
+            assert ends(cluster) == ends(boards[name])
+            assert cluster["baseline"] == boards[name]["baseline"]
+
+    @pytest.mark.parametrize("kind", ["subcategory", "cluster"])
+    def test_a_subcategory_has_the_baseline_of_its_category(
+        self,
+        modern: Workspace,  # noqa: F811
+        kind: str,
+    ) -> None:
+        found = by(modern, kind)
+        assert set(found) == {f"{c} {i}" for c in (HARD, WRITING) for i in (0, 1)}
+        boards = files(modern, "--category", *found)
+        for name, cluster in found.items():
+            assert ends(cluster) == ends(boards[name])
+            assert cluster["baseline"] == boards[name]["baseline"]
+        out = show(modern, "--by", kind).out
+        assert f"against o3-mini-2025-01-31: {HARD} 1, {HARD} 0\n" in out
+        assert f"against gemini-2.0-flash-001: {WRITING} 1, {WRITING} 0\n" in out
+
+    def test_a_cluster_named_like_a_category_is_not_the_category(self, bench: Workspace) -> None:
+        places = questions(["a", "a", "b", "b"])
+        for question in places[2:]:
+            question["category"] = "a"
+        bench.add_questions(places)
+        add_judgments(bench, "m1", [judgment(f"q{i}", *WON) for i in (1, 2)])
+        add_judgments(bench, "m2", [judgment(f"q{i}", *LOST) for i in (1, 2, 3, 4)])
+        found = by(bench, "cluster", *flags())
+        assert [cluster["questions"] for cluster in found.values()] == [2, 2]
+        assert ends(found["b"]).keys() == {"base", "m2"}
+        categories = by(bench, "category", *flags())
+        assert {name: one["questions"] for name, one in categories.items()} == {"all": 2, "a": 2}
+
+    def test_grades(self, bench: Workspace) -> None:
+        bench.add_questions(questions())
+        for model in ("x", "y"):
+            records = [graded(f"q{i}", len(model) + i % 4) for i in range(1, len(PLACES) + 1)]
+            add_judgments(bench, model, records[: 12 if model == "y" else None])
+        chosen = flags()[:4]
+        bench.write_judge_config("judge", "base", pairwise=False, baseline=False)
+        boards = files(bench, *chosen, "--category", "coding", "writing", "maths")
+        found = by(bench, "cluster", *chosen)
+        assert {name: ends(one) for name, one in found.items()} == {
+            name: ends(boards[name]) for name in found
+        }
+        assert ends(found["maths"]).keys() == {"x"}
+        out = show(bench, *chosen, "--by", "cluster", "--html", "g.html", "--plot", "g.svg").out
+        assert table(out)["y"]["maths"] == "n/a"
+        assert "mean grade" in (bench.root / "g.svg").read_text()
+
+
+class TestStyle:
+    """The coefficients of all questions are fixed, as --style-coefficients fixes them."""
+
+    @pytest.mark.parametrize("method", ["bradley-terry", "v2.0"])
+    @pytest.mark.parametrize("style", ["--style-control", "--length-control-only"])
+    def test_the_coefficients_are_those_of_all_questions(
+        self, clustered: Workspace, method: str, style: str
+    ) -> None:
+        chosen = [*flags(), style, "--method", method]
+        found = by(clustered, "cluster", *chosen)
+        fixed = [*chosen, "--style-coefficients", "style.json"]
+        show(clustered, *fixed)
+        for name, cluster in found.items():
+            (board,) = files(clustered, *fixed, "--category", name).values()
+            expected = ends(board)
+            assert ends(cluster).keys() == expected.keys()
+            for model, values in ends(cluster).items():
+                assert values == pytest.approx(expected[model], abs=1e-6)
+
+    def test_they_are_printed(self, clustered: Workspace) -> None:
+        chosen = [*flags(), "--style-control"]
+        line = next(line for line in show(clustered, *chosen).summary if "coefficients" in line)
+        summary = show(clustered, *chosen, "--by", "cluster").summary
+        assert line in summary
+        assert (
+            "the style coefficients are those of all questions with one baseline, fixed" in summary
+        )
+
+    def test_a_single_cluster_is_the_board_itself(self, clustered: Workspace) -> None:
+        """Its rounds draw the coefficients too."""
+        chosen = [*flags(), "--style-control"]
+        (found,) = by(clustered, "category", *chosen).values()
+        (board,) = files(clustered, *chosen, "--category", "all").values()
+        assert ends(found) == ends(board)
+        assert "fixed" not in show(clustered, *chosen, "--by", "category").out
+
+    def test_missing_attributes_stop_it(self, clustered: Workspace) -> None:
+        (clustered.data / "model_answer/m1.jsonl").unlink()
+        line = error(clustered, *flags(), "--style-control", "--by", "cluster")
+        assert "no answer to q1" in line
+
+
+class TestGaps:
+    def test_the_text(self, bench: Workspace) -> None:
+        """`solo` has one question of `b`, `late` none; nobody was judged on `c`."""
+        bench.add_questions(questions(["a", "a", "b", "b", "c"]))
+        add_judgments(bench, "good", [judgment(f"q{i}", *WON) for i in (1, 2, 3, 4)])
+        add_judgments(bench, "solo", [judgment(f"q{i}", *LOST) for i in (1, 2, 3)])
+        add_judgments(bench, "late", [judgment(f"q{i}", *WON) for i in (1, 2)])
+        assert bench.run("show_result.py", *flags(), "--by", "cluster", check=0).stdout == (
+            "      a                 b                 c\n"
+            "good  100.0 (0.0, 0.0)  100.0 (0.0, 0.0)  n/a\n"
+            "late  100.0 (0.0, 0.0)  n/a               n/a\n"
+            "base  50.0 (0.0, 0.0)   50.0 (0.0, 0.0)   n/a\n"
+            "solo  0.0 (0.0, 0.0)    n/a               n/a\n"
+            "\n"
+            "9 judgments, 18 weighted battles, 0 games without verdict\n"
+            "questions judged of 5: good 4, late 2, solo 3\n"
+            f"{DIFFERENT}\n{DEPENDENT}\n"
+            "n/a: fewer than 2 questions judged, or no battles that place the model\n"
+        )
+
+    def test_what_is_not_judged_can_be_lost(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["a", "a", "b", "b"]))
+        add_judgments(bench, "good", [judgment(f"q{i}", *WON) for i in (1, 2)])
+        found = table(show(bench, *flags(), "--missing", "loss", "--by", "cluster").out)
+        assert found["good"] == {"a": "100.0 (0.0, 0.0)", "b": "0.0 (0.0, 0.0)"}
+
+    def test_a_cluster_without_any_verdict_is_empty(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["a", "a", "b", "b"]))
+        records = [judgment(f"q{i}", *WON) for i in (1, 2)]
+        records += [judgment(f"q{i}", None, "maybe") for i in (3, 4)]
+        add_judgments(bench, "good", records)
+        for method in ("bradley-terry", "v2.0"):
+            out = show(bench, *flags(), "--method", method, "--by", "cluster").out
+            assert {cells["b"] for cells in table(out).values()} == {"n/a"}, out
+
+    def test_models_that_no_battles_place_are_empty_there(self, bench: Workspace) -> None:
+        """On `b` the anchor has no battle, on `c` one of two pairs has none of it."""
+        bench.add_questions(questions(["a", "a", "b", "b", "c", "c"]))
+        add_judgments(bench, "second", [judgment(f"q{i}", "B>A", "B>A") for i in (1, 2)])
+        records = [judgment(f"q{i}", "B>A", "B>A", baseline="second") for i in range(1, 7)]
+        add_judgments(bench, "tiny", records)
+        add_judgments(bench, "more", [judgment(f"q{i}", *WON) for i in (1, 2, 5, 6)])
+        out = show(bench, *flags(), "--baseline", "second", "--by", "cluster").out
+        found = table(out)
+        assert {cells["b"] for cells in found.values()} == {"n/a"}
+        assert {model for model, cells in found.items() if cells["c"] != "n/a"} == {"base", "more"}
+        assert found["tiny"]["a"].startswith("50.0 ")
+
+    def test_questions_without_a_cluster_are_one(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["a", "a", "", ""]))
+        add_judgments(bench, "good", [judgment(f"q{i}", *WON) for i in (1, 2, 3)])
+        out = show(bench, *flags(), "--by", "cluster").out
+        assert out.splitlines()[0].split() == ["a", "(none)"]
+        assert table(out)["good"]["(none)"] == "n/a"
+
+
+class TestOutput:
+    def test_wide_tables_go_on_below(self, bench: Workspace) -> None:
+        places = [f"cluster number {i}" for i in range(12) for _ in (1, 2)]
+        bench.add_questions(questions(places))
+        for seed in (1, 2):
+            add_judgments(bench, f"m{seed}", random_judgments(seed, len(places)))
+        *blocks, _ = show(bench, *flags(), "--by", "cluster").out.split("\n\n")
+        assert len(blocks) > 1
+        heads = [head for block in blocks for head in re.split(" {2,}", block.splitlines()[0])[1:]]
+        assert heads == list(dict.fromkeys(places))
+        for block in blocks:
+            assert max(map(len, block.splitlines())) <= 120
+            assert [line.split()[0] for line in block.splitlines()[1:]] == [
+                line.split()[0] for line in blocks[0].splitlines()[1:]
+            ]
+
+    def test_models_are_sorted_by_their_mean_over_questions(self, clustered: Workspace) -> None:
+        found = by(clustered, "cluster", *flags())
+        rows = [(n["questions"], m, s[0]) for n in found.values() for m, s in ends(n).items()]
+        means = {
+            model: sum(n * s for n, m, s in rows if m == model)
+            / sum(n for n, m, _ in rows if m == model)
+            for _, model, _ in rows
+        }
+        data = json.loads((clustered.root / "by.json").read_text())
+        assert data["models"] == sorted(means, key=lambda model: -means[model])
+
+    def test_the_files(self, clustered: Workspace) -> None:
+        forms = ["--output", "--json", "--markdown", "--html"]
+        paths = re.findall(
+            r"written: (.*)", show(clustered, *flags(), "--by", "cluster", *forms).out
+        )
+        stem = "test-v1_judge_vs_base_plain_by_cluster"
+        assert [re.sub(r"_\d{8}_", "_DATE_", path) for path in paths] == [
+            f"leaderboard/arena_hard_leaderboard_DATE_{stem}.csv",
+            *(f"leaderboard/{stem}.{suffix}" for suffix in ("json", "md", "html")),
+        ]
+        assert not list((clustered.root / "data").glob("*.json*"))
+
+    def test_the_csv_has_a_line_a_cluster_and_model(self, clustered: Workspace) -> None:
+        show(clustered, *flags(), "--by", "cluster", "--output")
+        (path,) = clustered.root.glob("leaderboard/*.csv")
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        assert list(rows[0])[:6] == [
+            *("cluster", "model", "score", "rating_q025", "rating_q975", "questions")
+        ]
+        assert len(rows) == 3 * 5
+        found = by(clustered, "cluster", *flags())
+        for row in rows:
+            expected = ends(found[row["cluster"]]).get(row["model"])
+            values = [row[name] for name in ("score", "rating_q025", "rating_q975")]
+            if expected:
+                assert [float(value) for value in values] == pytest.approx(expected, abs=0.0051)
+            else:
+                assert (row["model"], values, row["questions"]) == ("coder", [""] * 3, "0")
+
+    def test_the_page_is_coloured_by_score(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["<a>", "<a>", "b", "b"]))
+        add_judgments(bench, "x&y", [judgment(f"q{i}", *WON) for i in (1, 2)])
+        add_judgments(bench, "z", [judgment(f"q{i}", *LOST) for i in (1, 2)])
+        show(bench, *flags(), "--by", "cluster", "--html", "by.html")
+        page = (bench.root / "by.html").read_text()
+        cells = re.findall(r"<td(?: style=\"background:(#\w+)\")?>(.*?)</td>", page)
+        assert [colour for colour, text in cells] == ["#4393c3", "", "#f7f7f7", "", "#d6604d", ""]
+        assert cells[1][1] == "n/a" and "<small>(0.0, 0.0)</small>" in cells[0][1]
+        assert "&lt;a&gt;" in page and "x&amp;y" in page and "http" not in page
+
+    def test_the_markdown_has_a_line_a_cluster(self, clustered: Workspace) -> None:
+        show(clustered, *flags(), "--by", "cluster", "--markdown", "by.md")
+        lines = (clustered.root / "by.md").read_text().splitlines()
+        rows = [line for line in lines if line.startswith("| ")]
+        assert len(rows) == 4 and {line.count("|") for line in rows} == {7}
+        assert rows[0].startswith("| cluster | ") and "n/a" in rows[2]
+
+    def test_the_heat_map_is_drawn_and_always_the_same(self, clustered: Workspace) -> None:
+        for name in ("a.svg", "b.svg", "a.png"):
+            show(clustered, *flags(), "--by", "cluster", "--plot", name)
+        first, second = ((clustered.root / name).read_bytes() for name in ("a.svg", "b.svg"))
+        assert first == second and b"n/a" in first and b"coding" in first
+        assert (clustered.root / "a.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_the_models_of_two_runs_are_the_same(self, clustered: Workspace) -> None:
+        chosen = [*flags(), "--by", "cluster", "--workers"]
+        assert show(clustered, *chosen, 1) == show(clustered, *chosen, 3)
+
+
+class TestWrongInput:
+    @pytest.mark.parametrize(
+        "more",
+        [
+            "--category coding",
+            "--load-battles",
+            "--load-bootstrap",
+            "--save-battles",
+            "--style-control --style-coefficients style.json",
+            "--show-elo",
+            "--full-stats",
+            "--compare m1 m2",
+        ],
+    )
+    def test_flags_of_a_board_are_refused(self, clustered: Workspace, more: str) -> None:
+        line = error(clustered, *flags(), "--by", "cluster", *more.split())
+        assert line.endswith("does not go with --by") and more.split()[0][:7] in line
+
+    def test_a_bench_without_clusters(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["", ""]))
+        add_judgments(bench, "m1", random_judgments(1, 2))
+        line = error(bench, *flags(), "--by", "subcategory")
+        assert line == "error: data/test-v1/question.jsonl: no question has a subcategory"
+
+    def test_a_bench_without_questions(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", random_judgments(1, 2))
+        assert "question.jsonl: no such file" in error(bench, *flags(), "--by", "cluster")
+
+    def test_v2_knows_one_baseline(self, clustered: Workspace) -> None:
+        chosen = [*flags(), "--baseline", "m1", "--method", "v2.0", "--by", "cluster"]
+        assert "the method v2.0 knows one baseline" in error(clustered, *chosen)
+
+    def test_a_mix_of_baselines_is_refused(self, clustered: Workspace) -> None:
+        records = [judgment("q1", *WON, baseline="m2")]
+        judge(clustered, {"new": records})
+        line = error(clustered, *flags(), "--by", "cluster")
+        assert "1 judgments against another baseline, m2" in line
+
+    def test_it_is_one_of_three(self, clustered: Workspace) -> None:
+        shown = show(clustered, *flags(), "--by", "model", check=2)
+        assert "argument --by: invalid choice: 'model'" in shown.err
