@@ -179,7 +179,7 @@ class AnswerWork:
         return max(self.max_tokens - self._count_tokens(prompt), 1)
 
     def record(self, reply: Reply) -> dict[str, Any]:
-        """Count a reply and return the record of its question with the reply in it."""
+        """Return the record of a reply's question with the reply in it."""
         record = self._records.get(reply.question.id)
         if record is None:
             record = self._records[reply.question.id] = self._new_record(reply.question)
@@ -193,7 +193,6 @@ class AnswerWork:
         record["tstamp"] = time.time()
         first = record["choices"][0]["turns"][0]["content"]
         record["conv_metadata"] = conv_metadata([first], reply.question.generation)[0]
-        self._count(reply)
         return in_generation_of(reply.question, record)
 
     def _new_record(self, question: Question) -> dict[str, Any]:
@@ -220,7 +219,7 @@ class AnswerWork:
             **self.model.optional_settings(),
         }
 
-    def _count(self, reply: Reply) -> None:
+    def count(self, reply: Reply) -> None:
         """Count a reply, its tokens and what is remarkable about it."""
         turn = reply.turn
         self.tally.remarks["empty answers"] += not turn["content"].strip()

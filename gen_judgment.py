@@ -183,7 +183,7 @@ class JudgmentWork:
         yield Game(case, number, game_record(case.question, messages, replies, verdict))
 
     def record(self, game: Game) -> dict[str, Any]:
-        """Count a game and return the record of its question with the game in it."""
+        """Return the record of a game's question with the game in it."""
         case, games, record = game.case, self._games(game.case), self._records.get(game.case.key)
         settings = self.judge.settings_of(case.rules)
         if record is None:
@@ -193,10 +193,13 @@ class JudgmentWork:
         games[game.number] = game.record | own
         record |= {"games": games, "tstamp": time.time()}
         self._records[case.key] = record
+        return record
+
+    def count(self, game: Game) -> None:
+        """Count a game, and one without verdict by its cause."""
         self.tally.done += 1
         if game.record["score"] is None:
             self.tally.remarks[f"games without verdict, {game.record['cause']}"] += 1
-        return record
 
 
 def models_to_judge(

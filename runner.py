@@ -101,7 +101,10 @@ class Work(Protocol):
         """Read what the file holds and return a job for each thing that is missing."""
 
     def record(self, result: Any) -> dict[str, Any]:
-        """Take in a result, count it, and return the record that now stands for it."""
+        """Take in a result, and return the record that now stands for it."""
+
+    def count(self, result: Any) -> None:
+        """Count a result whose record is in the file."""
 
     def estimate(self, jobs: Sequence[Job]) -> Estimate:
         """Return what the planned jobs will ask and cost at most."""
@@ -156,6 +159,7 @@ def execute(
         for work in works:
             print(work.estimate(work.plan()).line(work.tally))
         return 0
+    errors: list[str] = []
     with ExitStack() as stack:
         files = [stack.enter_context(RecordFile(work.path)) for work in works]
         by_work = {id(work): file for work, file in zip(works, files, strict=True)}
@@ -165,8 +169,8 @@ def execute(
         try:
             _write_outcomes(run_lanes(planned), by_work, progress)
         except OutputError as error:
-            print(f"\nerror: {error}", file=sys.stderr)
-    return conclude([work.tally for work in works], args.report)
+            errors.append(str(error))
+    return conclude([work.tally for work in works], errors, args.report)
 
 
 def _check_report(path: Path | None) -> None:
@@ -191,6 +195,7 @@ def _write_outcomes(
             work.tally.fail(outcome.error, outcome.job.id)
         else:
             files[id(work)].append(work.record(outcome.result))
+            work.count(outcome.result)
         if outcome.ended:
             progress.step()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonl import write_lines
+from settings import OutputError, one_line
 from utils import CompletionError
 
 EXAMPLES = 3
@@ -159,16 +160,28 @@ class Progress:
         self._bar.update(step)
 
 
-def conclude(tallies: Sequence[Tally], report: Path | None = None) -> int:
-    """Print the summaries, write the report, and return the exit status: 1 if anything lacks."""
+def conclude(tallies: Sequence[Tally], errors: Sequence[str], report: Path | None = None) -> int:
+    """Write the report, print the summaries and the errors that ended the run, and return the exit
+    status: 1 if there were any or something lacks.
+    """
+    incomplete = [tally.name for tally in tallies if not tally.complete]
+    errors = list(dict.fromkeys(errors))
+    if report is not None:
+        data = {
+            "complete": not (incomplete or errors),
+            "errors": errors,
+            "models": [tally.as_dict() for tally in tallies],
+        }
+        try:
+            write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
+        except OutputError as error:
+            errors.append(str(error))
     for tally in tallies:
         for line in tally.lines():
             print(line)
-    incomplete = [tally.name for tally in tallies if not tally.complete]
     if incomplete:
         names = ", ".join(incomplete)
         print(f"not complete: {names}; run the same command again to do what is missing")
-    if report is not None:
-        data = {"complete": not incomplete, "models": [tally.as_dict() for tally in tallies]}
-        write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
-    return 1 if incomplete else 0
+    for message in errors:
+        print(f"error: {one_line(message, 2000)}", file=sys.stderr)
+    return 1 if incomplete or errors else 0

@@ -553,6 +553,18 @@ class TestKeys:
         assert "sk-secret" not in done.stderr
 
 
+def small_disk(bench: Workspace) -> str:
+    """A script that is gen_answer.py where no file can be longer than 3,000 bytes."""
+    script = bench.write(
+        "small_disk.py",
+        "import resource, runpy, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        f"sys.path.insert(0, {str(REPO)!r})\n"
+        f"runpy.run_path({str(REPO / 'gen_answer.py')!r}, run_name='__main__')\n",
+    )
+    return str(script)
+
+
 class TestInterruptions:
     def test_two_runs_cannot_write_one_file(self, api: FakeAPI, bench: Workspace) -> None:
         prepare(bench, api, 3)
@@ -627,14 +639,7 @@ class TestInterruptions:
     ) -> None:
         prepare(bench, api, 6, parallel=1)
         api.answer_with(lambda call: "x" * 500)
-        small_disk = bench.write(
-            "small_disk.py",
-            "import resource, runpy, sys\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-            f"sys.path.insert(0, {str(REPO)!r})\n"
-            f"runpy.run_path({str(REPO / 'gen_answer.py')!r}, run_name='__main__')\n",
-        )
-        done = bench.run(str(small_disk), check=1)
+        done = bench.run(small_disk(bench), check=1)
         assert "tiny.jsonl" in done.stderr and "cannot write" in done.stderr
         assert "Traceback" not in done.stderr
         kept = (bench.data / "model_answer" / "tiny.jsonl").read_bytes().count(b"\n")
@@ -643,6 +648,20 @@ class TestInterruptions:
         bench.run("gen_answer.py", check=0)
         assert len(texts(bench)) == 6
         assert api.call_count == asked + 6 - kept
+
+    def test_an_answer_for_which_the_disk_had_no_room_is_not_called_done(
+        self, api: FakeAPI, bench: Workspace
+    ) -> None:
+        prepare(bench, api, 1)
+        api.answer_with("x" * 5000)
+        done = bench.run(small_disk(bench), "--report", "report.json", check=1)
+        path = "data/test-v1/model_answer/tiny.jsonl"
+        assert f"error: {path}: cannot write: " in done.stderr
+        assert "tiny: 1 planned, 0 done" in done.stdout and "not complete: tiny" in done.stdout
+        report = json.loads((bench.root / "report.json").read_text())
+        (error,) = report["errors"]
+        assert (report["complete"], report["models"][0]["done"]) == (False, 0)
+        assert error.startswith(f"{path}: cannot write: ")
 
 
 def _no_setting_file(bench: Workspace) -> None:
