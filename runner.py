@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 from jsonl import RecordFile
 from records import differing_setting
 from settings import InputError, ModelConfig, OutputError, one_line, positive
-from tally import Estimate, Progress, Tally, conclude, price_of
+from tally import Estimate, Progress, Tally, conclude, price_of, unfailing_output
 from utils import Completion, CompletionError, Message, stopping
 
 Key = TypeVar("Key")
@@ -143,6 +143,7 @@ class Outcome:
     ended: bool = False
 
 
+@unfailing_output()
 def execute(
     works: Sequence[Work],
     lanes: Callable[[list[Sequence[Job]]], Sequence[Lane]],
@@ -292,10 +293,11 @@ def graceful_stop() -> Iterator[None]:
             halting.set()
             return
         stopping.set()
-        print(
-            "\nstopping: waiting for the calls in flight (Ctrl-C again stops at once)",
-            file=sys.stderr,
-        )
+        with contextlib.suppress(RuntimeError):  # it came while another line was printed
+            print(
+                "\nstopping: waiting for the calls in flight (Ctrl-C again stops at once)",
+                file=sys.stderr,
+            )
 
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, stop) for number in signals]

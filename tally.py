@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from jsonl import write_lines
 from settings import OutputError, one_line
@@ -158,6 +160,33 @@ class Progress:
         failed = sum(tally.failures for tally in self._tallies)
         self._bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
         self._bar.update(step)
+
+
+class _Unfailing:
+    """A stream that drops what it cannot pass on: to a pipe without a reader, to a full disk."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write and flush the text, or silence the stream for good."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def unfailing_output() -> Iterator[None]:
+    """Let nothing that is printed end a run, wherever stdout and stderr go."""
+    out, err = (cast(TextIO, _Unfailing(stream)) for stream in (sys.stdout, sys.stderr))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield
 
 
 def conclude(tallies: Sequence[Tally], errors: Sequence[str], report: Path | None = None) -> int:

@@ -611,6 +611,24 @@ class TestInterruptions:
         assert "Traceback" not in stderr
         assert api.call_count == len(texts(bench)) == 2
 
+    @pytest.mark.parametrize("gone", [("stderr",), ("stdout",), ("stdout", "stderr")])
+    def test_ctrl_c_may_take_what_reads_the_output_along(
+        self, api: FakeAPI, bench: Workspace, gone: tuple[str, ...]
+    ) -> None:
+        """As in `gen_answer.py 2>&1 | tee log`; what is in flight is stored all the same."""
+        prepare(bench, api, 400, parallel=2)
+        api.hold()
+        running = bench.start("gen_answer.py", "--report", "report.json")
+        api.wait_for_calls(2)
+        for name in gone:
+            getattr(running, name).close()
+        running.send_signal(signal.SIGINT)
+        api.release()
+        assert running.wait(30) == 1
+        report = json.loads((bench.root / "report.json").read_text())
+        assert (report["complete"], report["errors"]) == (False, [])
+        assert 2 <= api.call_count == len(texts(bench)) == report["models"][0]["done"] < 400
+
     def test_ctrl_c_twice_stops_at_once(self, api: FakeAPI, bench: Workspace) -> None:
         prepare(bench, api, 3, parallel=1)
         api.reply("kept", Reply(held=True))
