@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import json
 import os
 import time
@@ -181,7 +182,8 @@ class RecordFile:
     sorted.
 
     Opening creates no file, takes the lock (InputError if another process holds it) and repairs a
-    torn last line. `close` keeps the newest record of each key and sorts by key.
+    torn last line. `close` keeps the newest record of each key and sorts by key. Whatever cannot be
+    written is an OutputError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -193,7 +195,8 @@ class RecordFile:
         self._dirty = False
         self._broken = False
         try:
-            self._repair()
+            with self._writing():
+                self._repair()
         except BaseException:
             unlock_file(self._lock)
             raise
@@ -206,26 +209,41 @@ class RecordFile:
         """Close the file."""
         self.close()
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Append a record and hand it to the system before returning."""
-        if self._file is None:
-            self._file = self.path.open("ab", buffering=0)
-        line = dump_line(record)
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn a failure of the system into an OutputError; nothing is settled after it."""
         try:
-            whole = self._file.write(line) == len(line)
+            yield
         except OSError as error:
             self._broken = True
             raise OutputError(f"{self.path}: cannot write: {error.strerror}") from None
-        if not whole:
-            self._broken = True
-            raise OutputError(f"{self.path}: cannot write: the disk is full")
+
+    def check_writable(self) -> None:
+        """Raise InputError where no record could be appended; a file that is missing stays so."""
+        there = self.path.exists()
+        try:
+            self.path.open("ab").close()
+            if not there:
+                os.unlink(os.path.realpath(self.path))
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot write here: {error.strerror}") from None
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Append a record and hand it to the system before returning."""
+        line = dump_line(record)
+        with self._writing():
+            if self._file is None:
+                self._file = self.path.open("ab", buffering=0)
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, "the disk is full")
         self._dirty = True
         self.sync()
 
     def sync(self, now: bool = False) -> None:
         """Force what was appended to the disk, at most once a second unless `now`."""
         if self._dirty and (now or time.monotonic() - self._synced >= SYNC_SECONDS):
-            os.fsync(self._file.fileno())
+            with self._writing():
+                os.fsync(self._file.fileno())
             self._synced = time.monotonic()
             self._dirty = False
 
@@ -233,8 +251,8 @@ class RecordFile:
         """Sync, make the file unique and sorted if anything was appended, and give up the lock."""
         try:
             if self._file is not None:
-                self.sync(now=True)
-                self._file.close()
+                with self._file:
+                    self.sync(now=True)
             settled = self._file is None and not self._left_unsettled
             if not settled and not self._broken and self.path.exists():
                 self._settle()

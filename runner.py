@@ -164,7 +164,11 @@ def execute(
     with ExitStack() as stack:
         files = [stack.enter_context(RecordFile(work.path)) for work in works]
         by_work = {id(work): file for work, file in zip(works, files, strict=True)}
-        planned = lanes([work.plan() for work in works])
+        jobs = [work.plan() for work in works]
+        for file, missing in zip(files, jobs, strict=True):
+            if missing:
+                file.check_writable()
+        planned = lanes(jobs)
         stack.enter_context(graceful_stop())
         progress = stack.enter_context(Progress([work.tally for work in works], unit))
         try:

@@ -711,6 +711,12 @@ def _evil_name(bench: Workspace) -> None:
     bench.write_answer_config()
 
 
+def _dangling_link(bench: Workspace) -> None:
+    path = bench.data / "model_answer" / "tiny.jsonl"
+    path.parent.mkdir()
+    path.symlink_to(bench.root / "elsewhere" / "tiny.jsonl")
+
+
 GOOD = answer_line("q1", "good")
 
 WRONG_INPUT: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
@@ -759,6 +765,10 @@ WRONG_INPUT: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
     "a folder for the answers": (
         lambda bench: bench.write(bench.data / "model_answer" / "tiny.jsonl" / "x", ""),
         ["tiny.jsonl", "cannot"],
+    ),
+    "a link into a folder that is not there": (
+        _dangling_link,
+        ["model_answer/tiny.jsonl", "cannot write here: No such file"],
     ),
     "a file for the folder": (
         lambda bench: bench.write(bench.data / "model_answer", ""),

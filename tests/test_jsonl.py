@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
 from jsonl import IdLine, RecordFile, dump_line, write_lines
-from settings import InputError
+from settings import InputError, OutputError
 
 
 @pytest.fixture
@@ -110,6 +111,44 @@ class TestRecordFile:
         write(tmp_path / "model_answer", "a file")
         with pytest.raises(InputError, match="model_answer"):
             RecordFile(tmp_path / "model_answer" / "tiny.jsonl")
+
+    def test_a_file_that_takes_nothing_is_named(self, file_path: Path, tmp_path: Path) -> None:
+        file_path.parent.mkdir(parents=True)
+        file_path.symlink_to(tmp_path / "store" / "tiny.jsonl")
+        with RecordFile(file_path) as file:
+            with pytest.raises(InputError, match=r"tiny\.jsonl: cannot write here: No such file"):
+                file.check_writable()
+            with pytest.raises(OutputError, match=r"tiny\.jsonl: cannot write: No such file"):
+                file.append(old_answer("q1"))
+
+    def test_the_check_leaves_things_as_they_are(self, file_path: Path, tmp_path: Path) -> None:
+        with RecordFile(file_path) as file:
+            file.check_writable()
+            assert not file_path.exists()
+            file_path.symlink_to(tmp_path / "tiny.jsonl")
+            file.check_writable()
+            assert file_path.is_symlink() and not file_path.exists()
+            write(file_path, old_answer("q1"))
+            file.check_writable()
+            assert raw_lines(file_path) == [old_answer("q1")]
+
+    @pytest.mark.parametrize("last", [b'{"question_id": "q2"}', b'{"question_id'])
+    def test_a_last_line_that_cannot_be_mended_is_an_error_of_writing(
+        self, file_path: Path, monkeypatch: pytest.MonkeyPatch, last: bytes
+    ) -> None:
+        write(file_path, old_answer("q1"), last, end="")
+        before, opened = file_path.read_bytes(), Path.open
+
+        def no_room(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
+            if mode == "r+b":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return opened(path, mode, *args, **more)
+
+        monkeypatch.setattr(Path, "open", no_room)
+        with pytest.raises(OutputError, match=r"tiny\.jsonl: cannot write: No space left"):
+            RecordFile(file_path)
+        assert file_path.read_bytes() == before
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
 
     def test_records_without_an_id_are_not_thrown_away_at_the_end(self, file_path: Path) -> None:
         write(file_path, {"note": "written by hand"})

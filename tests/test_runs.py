@@ -5,6 +5,7 @@ The scripts run in the test's own process, against a chat API on the loopback.
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections import Counter
@@ -362,6 +363,29 @@ class TestReport:
         (line,) = done.err.splitlines()
         assert line == f"error: {path}: --report: cannot write a file here"
         assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
+
+
+class TestSickDisks:
+    def test_an_answer_file_that_takes_nothing_is_named_before_the_first_call(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The tests may run as root, who may write anywhere."""
+        prepare(bench, api, 2)
+        bench.add_answers("tiny", {"q1": "there"})
+        opened = Path.open
+
+        def read_only(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
+            if path.name == "tiny.jsonl" and mode == "ab":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return opened(path, mode, *args, **more)
+
+        monkeypatch.setattr(Path, "open", read_only)
+        before = tree(bench.root)
+        done = run("answers")
+        path = "data/test-v1/model_answer/tiny.jsonl"
+        assert done.err == f"error: {path}: cannot write here: Permission denied\n"
+        assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
+        assert run("answers", "--limit", 1).status == 0, "nothing is to be written"
 
 
 class TestMoney:
