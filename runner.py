@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,22 +160,32 @@ def execute(
         for work in works:
             print(work.estimate(work.plan()).line(work.tally))
         return 0
+    tallies = [work.tally for work in works]
     errors: list[str] = []
     with ExitStack() as stack:
-        files = [stack.enter_context(RecordFile(work.path)) for work in works]
-        by_work = {id(work): file for work, file in zip(works, files, strict=True)}
+        files = {id(work): stack.enter_context(RecordFile(work.path)) for work in works}
         jobs = [work.plan() for work in works]
-        for file, missing in zip(files, jobs, strict=True):
+        for work, missing in zip(works, jobs, strict=True):
             if missing:
-                file.check_writable()
-        planned = lanes(jobs)
+                files[id(work)].check_writable()
         stack.enter_context(graceful_stop())
-        progress = stack.enter_context(Progress([work.tally for work in works], unit))
         try:
-            _write_outcomes(run_lanes(planned), by_work, progress)
+            with Progress(tallies, unit) as progress:
+                _write_outcomes(run_lanes(lanes(jobs)), files, progress)
         except OutputError as error:
+            stopping.set()
             errors.append(str(error))
-    return conclude([work.tally for work in works], errors, args.report)
+        errors += _close(files.values())
+    return conclude(tallies, errors, args.report)
+
+
+def _close(files: Iterable[RecordFile]) -> Iterator[str]:
+    """Close all files, and yield what went wrong with some."""
+    for file in files:
+        try:
+            file.close()
+        except (InputError, OutputError) as error:
+            yield str(error)
 
 
 def _check_report(path: Path | None) -> None:

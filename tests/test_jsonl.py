@@ -52,12 +52,27 @@ class TestRecordFile:
                 file.append(base | {"baseline": baseline, "note": note})
         assert [(r["baseline"], r["note"]) for r in raw_lines(file_path)] == [("a", 2), ("b", 3)]
 
-    def test_a_file_that_nothing_was_appended_to_stays_as_it_is(self, file_path: Path) -> None:
-        write(file_path, old_answer("q2"), "", old_answer("q1"), old_answer("q1"))
-        before = file_path.read_bytes()
+    def test_a_file_that_is_unique_and_sorted_stays_as_it_is(self, file_path: Path) -> None:
+        marked = b"\xef\xbb\xbf" + dump(old_answer("q1"))
+        write(file_path, marked, "", dump(new_answer("q2")) + b"\r")
+        before, file = file_path.read_bytes(), file_path.stat().st_ino
         with RecordFile(file_path):
             pass
-        assert file_path.read_bytes() == before
+        assert (file_path.read_bytes(), file_path.stat().st_ino) == (before, file)
+
+    def test_what_an_earlier_run_left_unsettled_is_settled(self, file_path: Path) -> None:
+        write(file_path, old_answer("q2"), old_answer("q1", "old"), old_answer("q1", "new"))
+        with RecordFile(file_path):
+            pass
+        assert raw_lines(file_path) == [old_answer("q1", "new"), old_answer("q2")]
+
+    def test_after_an_error_nothing_is_settled_but_the_lock_given_up(self, file_path: Path) -> None:
+        write(file_path, old_answer("q2"))
+        with pytest.raises(ZeroDivisionError), RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+            raise ZeroDivisionError
+        assert raw_lines(file_path) == [old_answer("q2"), old_answer("q1")]
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
 
     def test_a_torn_last_line_is_dropped_with_a_message(
         self, file_path: Path, capsys: pytest.CaptureFixture[str]
@@ -155,7 +170,7 @@ class TestRecordFile:
         with pytest.raises(InputError, match=r"tiny\.jsonl:1"), RecordFile(file_path) as file:
             file.append(old_answer("q1"))
         assert raw_lines(file_path) == [{"note": "written by hand"}, old_answer("q1")]
-        RecordFile(file_path).close()
+        RecordFile(file_path).close(settle=False)
 
 
 class TestWriteLines:

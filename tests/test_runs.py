@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from fake_api import Call, FakeAPI, Reply
 
 import gen_answer
 import gen_judgment
+import jsonl
 import utils
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
@@ -366,6 +369,97 @@ class TestReport:
 
 
 class TestSickDisks:
+    @pytest.mark.parametrize("makes", SCRIPTS)
+    def test_a_record_that_cannot_be_synced_ends_the_run_with_a_line(
+        self,
+        api: FakeAPI,
+        bench: Workspace,
+        run: Run,
+        monkeypatch: pytest.MonkeyPatch,
+        makes: str,
+    ) -> None:
+        prepare_judging(bench, api)
+        bench.write_answer_config(model_list=["judge"])
+        fsync = os.fsync
+
+        def sick(descriptor: int) -> None:
+            if os.readlink(f"/proc/self/fd/{descriptor}").endswith(".jsonl"):
+                raise OSError(errno.EIO, "Input/output error")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", sick)
+        monkeypatch.setattr(jsonl, "SYNC_SECONDS", 0.0)
+        done = run(makes, "--report", "report.json")
+        (line,) = [line for line in done.err.splitlines() if line.startswith("error")]
+        assert line.endswith(".jsonl: cannot write: Input/output error")
+        assert (done.status, api.call_count) == (1, 1)
+        report = json.loads((bench.root / "report.json").read_text())
+        assert (report["complete"], report["errors"]) == (False, [line.removeprefix("error: ")])
+
+    def test_a_file_that_cannot_be_sorted_is_named_and_sorted_by_the_next_run(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        prepare(bench, api, 3)
+        bench.add_answers("tiny", {"q2": "there"})
+        replace = os.replace
+
+        def sick(source: Any, target: Any) -> None:
+            if str(target).endswith("tiny.jsonl"):
+                raise OSError(errno.EIO, "Input/output error")
+            replace(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", sick)
+            done = run("answers", "--report", "report.json")
+        assert "tiny: 2 planned, 2 done, 1 cached" in done.out
+        assert done.err.splitlines()[-1].startswith("error: ")
+        assert done.err.endswith("tiny.jsonl: cannot write: Input/output error\n")
+        report = json.loads((bench.root / "report.json").read_text())
+        assert (done.status, report["complete"], len(report["errors"])) == (1, False, 1)
+        assert [a["question_id"] for a in bench.answers("tiny")] == ["q2", "q1", "q3"]
+        assert run("answers").status == 0
+        assert [a["question_id"] for a in bench.answers("tiny")] == ["q1", "q2", "q3"]
+        assert api.call_count == 2
+
+    def test_ctrl_c_while_a_file_is_sorted_does_not_stop_that(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        prepare(bench, api, 2)
+        bench.add_answers("tiny", {"q2": "there"})
+        replace = os.replace
+
+        def interrupted(source: Any, target: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", interrupted)
+        done = run("answers")
+        assert done.status == 0 and "tiny: 1 planned, 1 done, 1 cached" in done.out
+        assert [a["question_id"] for a in bench.answers("tiny")] == ["q1", "q2"]
+
+    def test_what_a_kill_left_of_the_sorting_is_removed(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 1)
+        bench.add_answers("tiny", {"q1": "there"})
+        folder = bench.data / "model_answer"
+        bench.write(folder / ".tiny.jsonl.4711.tmp", "half")
+        others = {".tiny.jsonl.x.jsonl.1.tmp", ".tiny-2.jsonl.1.tmp", "tiny.jsonl"}
+        for name in others - {"tiny.jsonl"}:
+            bench.write(folder / name, "of another file")
+        assert run("answers").status == 0
+        assert {path.name for path in folder.iterdir()} == others
+
+    def test_a_refused_run_sorts_nothing(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 2)
+        assert run("answers").status == 0
+        path = bench.data / "model_answer" / "tiny.jsonl"
+        bench.write(path, bench.answers("tiny")[::-1])
+        bench.write_answer_config(temperature=1)
+        before = tree(bench.root)
+        assert run("answers").status == 2
+        assert tree(bench.root) == before
+
     def test_an_answer_file_that_takes_nothing_is_named_before_the_first_call(
         self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
