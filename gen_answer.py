@@ -137,8 +137,8 @@ class AnswerWork:
 
     def _turns(self, question: Question, choice: int) -> list[dict[str, Any]]:
         """Return the turns of a choice that are there already."""
-        choices = self._records.get(question.id, {}).get("choices", [])
-        return next((c["turns"] for i, c in enumerate(choices) if c.get("index", i) == choice), [])
+        found = _by_index(self._records.get(question.id, {}).get("choices", []))
+        return found[choice]["turns"] if choice in found else []
 
     def converse(self, question: Question, choice: int) -> Iterator[Reply]:
         """Ask the turns that a conversation lacks, one after the other, and yield each reply."""
@@ -183,7 +183,7 @@ class AnswerWork:
         record = self._records.get(reply.question.id)
         if record is None:
             record = self._records[reply.question.id] = self._new_record(reply.question)
-        choices = {c.get("index", i): c for i, c in enumerate(record["choices"])}
+        choices = _by_index(record["choices"])
         choice = choices.setdefault(reply.choice, {"index": reply.choice, "turns": []})
         settings = self._settings(reply.question)
         if record.get("settings") != settings:
@@ -225,6 +225,12 @@ class AnswerWork:
         self.tally.remarks["empty answers"] += not turn["content"].strip()
         self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
         self.tally.done += self._has(reply.question, reply.choice)
+
+
+def _by_index(choices: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Return the choices of an answer by their index; one that tells none has its position."""
+    places = (i if c.get("index") is None else c["index"] for i, c in enumerate(choices))
+    return {place: c | {"index": place} for place, c in zip(places, choices, strict=True)}
 
 
 def answer_limit(model: ModelConfig, config: AnswerConfig) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import tiktoken
-from conftest import REPO, Workspace
+from conftest import REPO, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 
 from verdict import prompt_hash
@@ -357,6 +357,22 @@ class TestChoices:
     def test_more_are_added_to_those_that_are_there(self, chosen: Story) -> None:
         assert turns(chosen.bench, "grown", "q2") == [["old"], ["1 to uno"], ["2 to uno"]]
         assert chosen.bench.answers("grown")[1]["conv_metadata"]["token_len"] == 1
+
+    @pytest.mark.parametrize("index", [{}, {"index": None}])
+    def test_one_that_tells_no_index_has_its_position(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain, index: dict[str, None]
+    ) -> None:
+        prepare(bench, api, 2, settings={"num_choices": 2})
+        there = [index | {"turns": [{"content": text}]} for text in ("first", "second")]
+        records = [
+            {"question_id": "q1", "choices": there},
+            {"question_id": "q2", "choices": there[:1]},
+        ]
+        bench.write(bench.data / "model_answer" / "tiny.jsonl", records)
+        done = run_main("gen_answer.py")
+        assert "tiny: 1 planned, 1 done, 3 cached" in done.out
+        assert bench.answers("tiny")[0] == records[0]
+        assert turns(bench, "tiny", "q2") == [["first"], ["answer to: Question 2?"]]
 
     def test_failed_ones_are_counted_one_by_one(self, chosen: Story) -> None:
         (done,) = chosen.runs
