@@ -102,8 +102,7 @@ class AnswerWork:
             for choice in missing:
                 begun = len(self._turns(question, choice))
                 run = functools.partial(self.converse, question, choice)
-                results = len(question.turns) - begun
-                jobs.append(Job(self, question.id, run, results=results, begun=begun))
+                jobs.append(Job(self, question.id, run, begun=begun))
             self.tally.cached += len(self.choices) - len(missing)
         self.tally.planned = len(jobs)
         return jobs

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from providers import max_tokens_of, temperature_of
 from records import Answer, Bench, Question, model_names, new_game, read_answers
@@ -26,6 +28,7 @@ from verdict import (
     template_problem,
 )
 
+UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts left
 UNANSWERABLE = ("context too long", "bad request", "content filter")
 
 Key = tuple[str, str | None]  # of a judgment: question id, and baseline if there is one
@@ -126,36 +129,47 @@ class Judge:
         values = self._values(case, 0)
         return template_problem(rules.prompt_template, values, turns, self.config.pairwise)
 
-    def play(self, messages: list[Message], meter: Meter) -> tuple[list[Completion], Verdict]:
-        """Ask the judge, and ask it to go on while it gives no verdict; return all its replies.
+    def play(
+        self, messages: Sequence[Message], replies: Sequence[Completion], meter: Meter
+    ) -> Iterator[tuple[Sequence[Completion], Verdict]]:
+        """Ask the judge, and ask it to go on while it gives no verdict; yield all its replies after
+        each, and what they come to: UNFINISHED while there are attempts left.
 
-        Once there is a reply, a request to go on that cannot succeed leaves the game undecided.
+        replies: those that are there already. Once there is a reply, a request to go on that cannot
+        succeed leaves the game undecided.
         """
-        asked = list(messages)
-        replies: list[Completion] = []
-        for _ in range(self.config.attempts):
+        for attempt in range(len(replies) + 1, self.config.attempts + 1):
             try:
-                reply = chat_completion(
-                    self.model,
-                    asked,
-                    temperature=self.temperature,
-                    max_tokens=self.max_tokens,
-                    response_format=self.config.response_format,
-                    meter=meter,
-                )
+                reply = self._reply(messages, replies, meter)
             except CompletionError as error:
                 if not replies or error.cause not in UNANSWERABLE:
                     raise
-                verdict = Verdict(None, error.cause)
-                break
-            replies.append(reply)
+                yield replies, Verdict(None, error.cause)
+                return
+            replies = [*replies, reply]
             verdict = self._verdict(reply)
-            if verdict.cause not in (NO_LABEL, CUT_OFF):
-                break
+            if verdict.cause not in (NO_LABEL, CUT_OFF) or attempt == self.config.attempts:
+                yield replies, verdict
+                return
+            yield replies, Verdict(None, UNFINISHED)
+
+    def _reply(
+        self, messages: Sequence[Message], replies: Sequence[Completion], meter: Meter
+    ) -> Completion:
+        """Return the judge's next reply, after those to which it is asked to go on."""
+        asked = list(messages)
+        for reply in replies:
             if reply.text.strip():
                 asked.append({"role": "assistant", "content": reply.text})
                 asked.append({"role": "user", "content": self.verdict_rule.request_to_go_on})
-        return replies, verdict
+        return chat_completion(
+            self.model,
+            asked,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            response_format=self.config.response_format,
+            meter=meter,
+        )
 
     def _verdict(self, completion: Completion) -> Verdict:
         verdict = self.verdict_rule.read(completion.text)
@@ -169,7 +183,10 @@ def game_record(
     replies: Sequence[Completion],
     verdict: Verdict,
 ) -> dict[str, Any]:
-    """Return a game as it stands in the file; `prompt_hash` tells its prompt from any other."""
+    """Return a game as it stands in the file; `prompt_hash` tells its prompt from any other.
+
+    One that is unfinished also holds the `replies` one by one, for the next run to go on.
+    """
     text, reasoning = "\n".join(reply.text for reply in replies), replies[-1].reasoning
     record = new_game(question, messages, text, reasoning) | {
         "score": verdict.label,
@@ -178,9 +195,23 @@ def game_record(
         "input_tokens": sum(reply.input_tokens or 0 for reply in replies),
         "output_tokens": sum(reply.output_tokens or 0 for reply in replies),
         "prompt_hash": messages_hash(messages),
+        "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
     }
-    optional = ("cause", "finish_reason")
+    optional = ("cause", "finish_reason", "replies")
     return {key: value for key, value in record.items() if value is not None or key not in optional}
+
+
+def is_unfinished(game: Mapping[str, Any]) -> bool:
+    """Whether a game of a file was broken off between two attempts of the judge."""
+    return game.get("cause") == UNFINISHED
+
+
+def replies_so_far(game: Mapping[str, Any], where: str) -> list[Completion]:
+    """Return the judge's replies in an unfinished game; InputError if it holds none."""
+    try:
+        return msgspec.convert(game.get("replies"), list[Completion])
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: replies of an unfinished game: {error}") from None
 
 
 def messages_hash(messages: Sequence[Message]) -> str:

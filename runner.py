@@ -114,13 +114,12 @@ class Work(Protocol):
 class Job:
     """A piece of work of one thread: `run` yields a result after each call that was paid for.
 
-    `results`: how many it will yield; `begun`: how many are there from an earlier run.
+    `begun`: how many are there from an earlier run.
     """
 
     work: Work
     id: str
     run: Callable[[], Iterator[Any]]
-    results: int = 1
     begun: int = 0
 
 
@@ -140,7 +139,6 @@ class Outcome:
     job: Job
     result: Any = None
     error: CompletionError | None = None
-    ended: bool = False
 
 
 @unfailing_output()
@@ -211,8 +209,7 @@ def _write_outcomes(
         else:
             files[id(work)].append(work.record(outcome.result))
             work.count(outcome.result)
-        if outcome.ended:
-            progress.step()
+        progress.update()
 
 
 def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
@@ -286,14 +283,14 @@ def _work(todo: deque[Job], outcomes: queue.SimpleQueue[_Parcel | None]) -> None
 
 
 def _outcomes_of(job: Job) -> Iterator[Outcome]:
-    """Yield what comes of a job; its last result or its error is its end."""
+    """Yield what comes of a job: its results, and the error that ends it."""
     try:
-        for number, result in enumerate(job.run(), start=1):
-            yield Outcome(job, result, ended=number == job.results)
+        for result in job.run():
+            yield Outcome(job, result)
     except CompletionError as error:
-        yield Outcome(job, error=error, ended=True)
+        yield Outcome(job, error=error)
     except Exception as error:
-        yield Outcome(job, error=CompletionError("internal error", repr(error)), ended=True)
+        yield Outcome(job, error=CompletionError("internal error", repr(error)))
 
 
 @contextlib.contextmanager

@@ -147,19 +147,16 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         """Draw the last state and leave the bar standing."""
-        self._update(0)
+        self.update()
         self._bar.close()
 
-    def step(self) -> None:
-        """Count one more piece of work as ended, well or not."""
-        self._update(1)
-
-    def _update(self, step: int) -> None:
+    def update(self) -> None:
+        """Show what the tallies count."""
         done = sum(tally.done for tally in self._tallies)
         cached = sum(tally.cached for tally in self._tallies)
         failed = sum(tally.failures for tally in self._tallies)
         self._bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
-        self._bar.update(step)
+        self._bar.update(done + failed - self._bar.n)
 
 
 class _Unfailing:
