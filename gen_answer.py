@@ -220,9 +220,14 @@ class AnswerWork:
 
     def count(self, reply: Reply) -> None:
         """Count a reply, its tokens and what is remarkable about it."""
-        turn = reply.turn
-        self.tally.remarks["empty answers"] += not turn["content"].strip()
-        self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
+        reason = reply.turn.get("finish_reason")
+        for remark, applies in (
+            ("empty answers", not reply.turn["content"].strip()),
+            ("answers cut off at max_tokens", reason == "length"),
+            ("answers withheld or cut by a content filter", reason == "content_filter"),
+        ):
+            if applies:
+                self.tally.remarks[remark].append(reply.question.id)
         self.tally.done += self._has(reply.question, reply.choice)
 
 

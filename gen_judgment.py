@@ -60,8 +60,11 @@ from verdict import grade_of
 
 @dataclass(frozen=True)
 class Game:
-    """A game as it was played: its case, its number from 0, and how it stands in the file."""
+    """A game as it was played: its job's id, its case, its number from 0, and how it stands in the
+    file.
+    """
 
+    id: str
     case: Case
     number: int
     record: dict[str, Any]
@@ -123,7 +126,7 @@ class JudgmentWork:
         if game and is_unfinished(game) and game.get("prompt_hash") == messages_hash(messages):
             replies = replies_so_far(game, f"{self.path}: {job_id}")
             replies = replies[: self.judge.config.attempts - 1]
-        run = functools.partial(self.play, case, number, replies)
+        run = functools.partial(self.play, job_id, replies)
         return Job(self, job_id, run, begun=len(replies))
 
     def _key_of(self) -> Callable[[Mapping[str, Any]], Key]:
@@ -196,11 +199,13 @@ class JudgmentWork:
             return True
         return self._retry_invalid and game.get("score") is None
 
-    def play(self, case: Case, number: int, replies: Sequence[Completion]) -> Iterator[Game]:
+    def play(self, job_id: str, replies: Sequence[Completion]) -> Iterator[Game]:
         """Let the judge decide one game, or go on with it; yield it after each reply."""
+        case, number = self._planned[job_id]
         messages = self.judge.messages(case, number)
         for so_far, verdict in self.judge.play(messages, replies, self.meter):
-            yield Game(case, number, game_record(case.question, messages, so_far, verdict))
+            record = game_record(case.question, messages, so_far, verdict)
+            yield Game(job_id, case, number, record)
 
     def record(self, game: Game) -> dict[str, Any]:
         """Return the record of a game's question with the game in it."""
@@ -216,12 +221,15 @@ class JudgmentWork:
         return record
 
     def count(self, game: Game) -> None:
-        """Count a game that is finished, and one without verdict by its cause."""
+        """Count a game that is finished, and what is remarkable about it."""
         if is_unfinished(game.record):
             return
         self.tally.done += 1
         if game.record["score"] is None:
-            self.tally.remarks[f"games without verdict, {game.record['cause']}"] += 1
+            remark = f"games without verdict, {game.record['cause']}"
+            self.tally.remarks[remark].append(game.id)
+        elif game.record.get("finish_reason") == "length":
+            self.tally.remarks["verdicts in replies cut off at max_tokens"].append(game.id)
 
 
 def models_to_judge(

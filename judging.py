@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -250,29 +250,29 @@ class CaseFinder:
                     f"{len(self.questions)} questions"
                 )
 
-    def cases_of(self, model: str) -> tuple[list[Case], Counter[str]]:
-        """Return the cases of a model, and counts of the questions left out by their reason."""
+    def cases_of(self, model: str) -> tuple[list[Case], dict[str, list[str]]]:
+        """Return the cases of a model, and the ids of the questions left out by their reason."""
         cases: list[Case] = []
-        left_out, answers = Counter[str](), self._of_model(model)
+        left_out, answers = defaultdict[str, list[str]](list), self._of_model(model)
         for question in self.questions:
             answer = answers.get(question.id)
             if answer is None or not _is_full(question, answer):
-                left_out["questions left out, not answered in full by the model"] += 1
+                left_out["questions left out, not answered in full by the model"] += [question.id]
                 continue
             cases += self._cases(model, question, answer, left_out)
         return cases, left_out
 
     def _cases(
-        self, model: str, question: Question, answer: Answer, left_out: Counter[str]
+        self, model: str, question: Question, answer: Answer, left_out: dict[str, list[str]]
     ) -> Iterator[Case]:
-        """Yield the cases of a question, one a baseline; count those that lack an answer."""
+        """Yield the cases of a question, one a baseline; note those that lack an answer."""
         config = self.judge.config
         rules = config.rules_of(question.category)
         references = []
         for name in config.ref_models if config.reference else ():
             reference = self._of_reference(name).get(question.id)
             if reference is None or not _is_full(question, reference):
-                left_out[f"questions left out, no reference answer of {name}"] += 1
+                left_out[f"questions left out, no reference answer of {name}"] += [question.id]
                 return
             references.append(reference)
         if not config.baseline:
@@ -284,7 +284,7 @@ class CaseFinder:
                 continue
             if other is None or not _is_full(question, other):
                 what = f"questions left out, not answered in full by the baseline {baseline}"
-                left_out[what] += 1
+                left_out[what] += [question.id]
                 continue
             yield Case(question, rules, answer, baseline, other, tuple(references))
 

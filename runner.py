@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from jsonl import RecordFile
-from records import differing_setting
+from records import differing_setting, record_id
 from settings import InputError, ModelConfig, OutputError, one_line, positive
 from tally import Estimate, Progress, Tally, conclude, price_of, unfailing_output
 from utils import Completion, CompletionError, Message, stopping
@@ -432,5 +432,5 @@ def without_stale(
     if stale == "redo":
         return {key: record for key, record in records.items() if key not in reasons}
     if reasons:
-        work.tally.remarks[remark] = len(reasons)
+        work.tally.remarks[remark] += [record_id(records[key]) for key in reasons]
     return dict(records)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ class Tally:
     done: int = 0
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     messages: dict[str, str] = field(default_factory=dict)
-    remarks: Counter[str] = field(default_factory=Counter)
+    remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -73,6 +73,11 @@ class Tally:
         return sum(map(len, self.failed.values()))
 
     @property
+    def not_begun(self) -> int:
+        """How many jobs neither ended nor failed."""
+        return self.planned - self.done - self.failures
+
+    @property
     def cost(self) -> float | None:
         """USD spent, None where the price is not known."""
         if self.price is None:
@@ -80,7 +85,7 @@ class Tally:
         return price_of(self.price, self.input_tokens, self.output_tokens)
 
     def fail(self, error: CompletionError, example: str) -> None:
-        """Count a failure by its cause; the summary names the first ids and the last message."""
+        """Count a failure by its cause; the summary names a few ids and the last message."""
         self.failed[error.cause].append(example)
         self.messages[error.cause] = str(error)
 
@@ -91,19 +96,17 @@ class Tally:
 
     def lines(self) -> Iterator[str]:
         """Yield the summary: one line of counts, one for each cause of failure, one a remark."""
-        left = self.planned - self.done - self.failures
         yield (
             f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
             f"{self.failures} failed"
-            + (f", {left} not begun" if left else "")
+            + (f", {self.not_begun} not begun" if self.not_begun else "")
             + f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
             + ("" if self.cost is None else f", ${self.cost:,.4f}")
         )
-        for cause, examples in sorted(self.failed.items()):
-            named = ", ".join(examples[:EXAMPLES])
-            yield f"  failed: {len(examples)} ({named}): {self.messages[cause]}"
-        for remark, number in sorted((+self.remarks).items()):
-            yield f"  {remark}: {number}"
+        for cause, ids in sorted(self.failed.items()):
+            yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
+        for remark, ids in sorted(self.remarks.items()):
+            yield f"  {remark}: {_counted(ids)}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain data."""
@@ -112,19 +115,34 @@ class Tally:
             "planned": self.planned,
             "done": self.done,
             "cached": self.cached,
+            "stale": self.stale,
+            "not_begun": self.not_begun,
             "failed": {
                 cause: {
                     "count": len(ids),
-                    "examples": ids[:EXAMPLES],
+                    "examples": _examples(ids),
                     "message": self.messages[cause],
                 }
                 for cause, ids in sorted(self.failed.items())
             },
-            "remarks": dict(+self.remarks),
+            "remarks": {
+                remark: {"count": len(ids), "examples": _examples(ids)}
+                for remark, ids in sorted(self.remarks.items())
+            },
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": self.cost,
         }
+
+
+def _examples(ids: Sequence[str]) -> list[str]:
+    """Return the first few different ones."""
+    return list(dict.fromkeys(ids))[:EXAMPLES]
+
+
+def _counted(ids: Sequence[str]) -> str:
+    """Return how many there are, with examples."""
+    return f"{len(ids)} ({', '.join(one_line(one, 80) for one in _examples(ids))})"
 
 
 class Progress:

@@ -649,10 +649,10 @@ class TestWhatIsJudged:
         left_out = "  questions left out, not answered in full by"
         assert [line.split(" planned")[0] for line in done.stdout.splitlines()] == [
             "full: 6",
-            f"{left_out} the baseline base: 1",
+            f"{left_out} the baseline base: 1 (q2)",
             "tiny: 4",
-            f"{left_out} the baseline base: 1",
-            f"{left_out} the model: 1",
+            f"{left_out} the baseline base: 1 (q2)",
+            f"{left_out} the model: 1 (q3)",
         ]
 
     def test_judgments_against_two_baselines_stand_side_by_side(
