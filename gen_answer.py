@@ -102,8 +102,7 @@ class AnswerWork:
             for choice in missing:
                 begun = len(self._turns(question, choice))
                 run = functools.partial(self.converse, question, choice)
-                results = len(question.turns) - begun
-                jobs.append(Job(self, question.id, run, results=results, begun=begun))
+                jobs.append(Job(self, question.id, run, begun=begun))
             self.tally.cached += len(self.choices) - len(missing)
         self.tally.planned = len(jobs)
         return jobs
@@ -137,8 +136,8 @@ class AnswerWork:
 
     def _turns(self, question: Question, choice: int) -> list[dict[str, Any]]:
         """Return the turns of a choice that are there already."""
-        choices = self._records.get(question.id, {}).get("choices", [])
-        return next((c["turns"] for i, c in enumerate(choices) if c.get("index", i) == choice), [])
+        found = _by_index(self._records.get(question.id, {}).get("choices", []))
+        return found[choice]["turns"] if choice in found else []
 
     def converse(self, question: Question, choice: int) -> Iterator[Reply]:
         """Ask the turns that a conversation lacks, one after the other, and yield each reply."""
@@ -179,11 +178,11 @@ class AnswerWork:
         return max(self.max_tokens - self._count_tokens(prompt), 1)
 
     def record(self, reply: Reply) -> dict[str, Any]:
-        """Count a reply and return the record of its question with the reply in it."""
+        """Return the record of a reply's question with the reply in it."""
         record = self._records.get(reply.question.id)
         if record is None:
             record = self._records[reply.question.id] = self._new_record(reply.question)
-        choices = {c.get("index", i): c for i, c in enumerate(record["choices"])}
+        choices = _by_index(record["choices"])
         choice = choices.setdefault(reply.choice, {"index": reply.choice, "turns": []})
         settings = self._settings(reply.question)
         if record.get("settings") != settings:
@@ -193,7 +192,6 @@ class AnswerWork:
         record["tstamp"] = time.time()
         first = record["choices"][0]["turns"][0]["content"]
         record["conv_metadata"] = conv_metadata([first], reply.question.generation)[0]
-        self._count(reply)
         return in_generation_of(reply.question, record)
 
     def _new_record(self, question: Question) -> dict[str, Any]:
@@ -220,12 +218,23 @@ class AnswerWork:
             **self.model.optional_settings(),
         }
 
-    def _count(self, reply: Reply) -> None:
+    def count(self, reply: Reply) -> None:
         """Count a reply, its tokens and what is remarkable about it."""
-        turn = reply.turn
-        self.tally.remarks["empty answers"] += not turn["content"].strip()
-        self.tally.remarks["answers cut off at max_tokens"] += turn.get("finish_reason") == "length"
+        reason = reply.turn.get("finish_reason")
+        for remark, applies in (
+            ("empty answers", not reply.turn["content"].strip()),
+            ("answers cut off at max_tokens", reason == "length"),
+            ("answers withheld or cut by a content filter", reason == "content_filter"),
+        ):
+            if applies:
+                self.tally.remarks[remark].append(reply.question.id)
         self.tally.done += self._has(reply.question, reply.choice)
+
+
+def _by_index(choices: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Return the choices of an answer by their index; one that tells none has its position."""
+    places = (i if c.get("index") is None else c["index"] for i, c in enumerate(choices))
+    return {place: c | {"index": place} for place, c in zip(places, choices, strict=True)}
 
 
 def answer_limit(model: ModelConfig, config: AnswerConfig) -> int:

@@ -20,7 +20,16 @@ from typing import Any
 
 from add_markdown_info import count_tokens
 from jsonl import newest
-from judging import Case, CaseFinder, Judge, Key, game_record, messages_hash
+from judging import (
+    Case,
+    CaseFinder,
+    Judge,
+    Key,
+    game_record,
+    is_unfinished,
+    messages_hash,
+    replies_so_far,
+)
 from records import (
     Bench,
     JudgmentLine,
@@ -45,14 +54,17 @@ from runner import (
 )
 from settings import InputError, JudgeConfig, read_judge_config, read_model_config, script
 from tally import Estimate, Tally
-from utils import check_model
+from utils import Completion, check_model
 from verdict import grade_of
 
 
 @dataclass(frozen=True)
 class Game:
-    """A game as it was played: its case, its number from 0, and how it stands in the file."""
+    """A game as it was played: its job's id, its case, its number from 0, and how it stands in the
+    file.
+    """
 
+    id: str
     case: Case
     number: int
     record: dict[str, Any]
@@ -92,6 +104,7 @@ class JudgmentWork:
             key = self._key_of()
             self._records = {key(record): record for record in newest(self.path, ours, key)}
             self._drop_stale()
+        jobs = []
         several = len({case.baseline for case in self._cases.values()}) > 1
         for case in self._cases.values():
             games = self._games(case)
@@ -100,13 +113,21 @@ class JudgmentWork:
                 if self._is_missing(games[number]):
                     job_id = f"{case.question.id} game {number + 1}{against}"
                     self._planned[job_id] = case, number
+                    jobs.append(self._job(job_id, games[number]))
                 else:
                     self.tally.cached += 1
-        self.tally.planned = len(self._planned)
-        return [
-            Job(self, job_id, functools.partial(self.play, case, number))
-            for job_id, (case, number) in self._planned.items()
-        ]
+        self.tally.planned = len(jobs)
+        return jobs
+
+    def _job(self, job_id: str, game: dict[str, Any] | None) -> Job:
+        """Return the job of a game; one that is unfinished goes on where its prompt is the same."""
+        case, number = self._planned[job_id]
+        messages, replies = self.judge.messages(case, number), list[Completion]()
+        if game and is_unfinished(game) and game.get("prompt_hash") == messages_hash(messages):
+            replies = replies_so_far(game, f"{self.path}: {job_id}")
+            replies = replies[: self.judge.config.attempts - 1]
+        run = functools.partial(self.play, job_id, replies)
+        return Job(self, job_id, run, begun=len(replies))
 
     def _key_of(self) -> Callable[[Mapping[str, Any]], Key]:
         """Return what a record is found by; without a baseline it is of the question's first."""
@@ -174,16 +195,20 @@ class JudgmentWork:
         return (games + [None, None])[: len(self.judge.games)]
 
     def _is_missing(self, game: dict[str, Any] | None) -> bool:
-        return game is None or (self._retry_invalid and game.get("score") is None)
+        if game is None or is_unfinished(game):
+            return True
+        return self._retry_invalid and game.get("score") is None
 
-    def play(self, case: Case, number: int) -> Iterator[Game]:
-        """Let the judge decide one game."""
+    def play(self, job_id: str, replies: Sequence[Completion]) -> Iterator[Game]:
+        """Let the judge decide one game, or go on with it; yield it after each reply."""
+        case, number = self._planned[job_id]
         messages = self.judge.messages(case, number)
-        replies, verdict = self.judge.play(messages, self.meter)
-        yield Game(case, number, game_record(case.question, messages, replies, verdict))
+        for so_far, verdict in self.judge.play(messages, replies, self.meter):
+            record = game_record(case.question, messages, so_far, verdict)
+            yield Game(job_id, case, number, record)
 
     def record(self, game: Game) -> dict[str, Any]:
-        """Count a game and return the record of its question with the game in it."""
+        """Return the record of a game's question with the game in it."""
         case, games, record = game.case, self._games(game.case), self._records.get(game.case.key)
         settings = self.judge.settings_of(case.rules)
         if record is None:
@@ -193,10 +218,18 @@ class JudgmentWork:
         games[game.number] = game.record | own
         record |= {"games": games, "tstamp": time.time()}
         self._records[case.key] = record
+        return record
+
+    def count(self, game: Game) -> None:
+        """Count a game that is finished, and what is remarkable about it."""
+        if is_unfinished(game.record):
+            return
         self.tally.done += 1
         if game.record["score"] is None:
-            self.tally.remarks[f"games without verdict, {game.record['cause']}"] += 1
-        return record
+            remark = f"games without verdict, {game.record['cause']}"
+            self.tally.remarks[remark].append(game.id)
+        elif game.record.get("finish_reason") == "length":
+            self.tally.remarks["verdicts in replies cut off at max_tokens"].append(game.id)
 
 
 def models_to_judge(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from providers import max_tokens_of, temperature_of
 from records import Answer, Bench, Question, model_names, new_game, read_answers
@@ -26,6 +28,7 @@ from verdict import (
     template_problem,
 )
 
+UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts left
 UNANSWERABLE = ("context too long", "bad request", "content filter")
 
 Key = tuple[str, str | None]  # of a judgment: question id, and baseline if there is one
@@ -141,36 +144,47 @@ class Judge:
         template = self.config.rules_of(question.category).prompt_template
         return not question.aspects and any("{aspects}" in text for text in template)
 
-    def play(self, messages: list[Message], meter: Meter) -> tuple[list[Completion], Verdict]:
-        """Ask the judge, and ask it to go on while it gives no verdict; return all its replies.
+    def play(
+        self, messages: Sequence[Message], replies: Sequence[Completion], meter: Meter
+    ) -> Iterator[tuple[Sequence[Completion], Verdict]]:
+        """Ask the judge, and ask it to go on while it gives no verdict; yield all its replies after
+        each, and what they come to: UNFINISHED while there are attempts left.
 
-        Once there is a reply, a request to go on that cannot succeed leaves the game undecided.
+        replies: those that are there already. Once there is a reply, a request to go on that cannot
+        succeed leaves the game undecided.
         """
-        asked = list(messages)
-        replies: list[Completion] = []
-        for _ in range(self.config.attempts):
+        for attempt in range(len(replies) + 1, self.config.attempts + 1):
             try:
-                reply = chat_completion(
-                    self.model,
-                    asked,
-                    temperature=self.temperature,
-                    max_tokens=self.max_tokens,
-                    response_format=self.config.response_format,
-                    meter=meter,
-                )
+                reply = self._reply(messages, replies, meter)
             except CompletionError as error:
                 if not replies or error.cause not in UNANSWERABLE:
                     raise
-                verdict = Verdict(None, error.cause)
-                break
-            replies.append(reply)
+                yield replies, Verdict(None, error.cause)
+                return
+            replies = [*replies, reply]
             verdict = self._verdict(reply)
-            if verdict.cause not in (NO_LABEL, CUT_OFF):
-                break
+            if verdict.cause not in (NO_LABEL, CUT_OFF) or attempt == self.config.attempts:
+                yield replies, verdict
+                return
+            yield replies, Verdict(None, UNFINISHED)
+
+    def _reply(
+        self, messages: Sequence[Message], replies: Sequence[Completion], meter: Meter
+    ) -> Completion:
+        """Return the judge's next reply, after those to which it is asked to go on."""
+        asked = list(messages)
+        for reply in replies:
             if reply.text.strip():
                 asked.append({"role": "assistant", "content": reply.text})
                 asked.append({"role": "user", "content": self.verdict_rule.request_to_go_on})
-        return replies, verdict
+        return chat_completion(
+            self.model,
+            asked,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            response_format=self.config.response_format,
+            meter=meter,
+        )
 
     def _verdict(self, completion: Completion) -> Verdict:
         verdict = self.verdict_rule.read(completion.text)
@@ -184,7 +198,10 @@ def game_record(
     replies: Sequence[Completion],
     verdict: Verdict,
 ) -> dict[str, Any]:
-    """Return a game as it stands in the file; `prompt_hash` tells its prompt from any other."""
+    """Return a game as it stands in the file; `prompt_hash` tells its prompt from any other.
+
+    One that is unfinished also holds the `replies` one by one, for the next run to go on.
+    """
     text, reasoning = "\n".join(reply.text for reply in replies), replies[-1].reasoning
     record = new_game(question, messages, text, reasoning) | {
         "score": verdict.label,
@@ -193,9 +210,23 @@ def game_record(
         "input_tokens": sum(reply.input_tokens or 0 for reply in replies),
         "output_tokens": sum(reply.output_tokens or 0 for reply in replies),
         "prompt_hash": messages_hash(messages),
+        "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
     }
-    optional = ("cause", "finish_reason")
+    optional = ("cause", "finish_reason", "replies")
     return {key: value for key, value in record.items() if value is not None or key not in optional}
+
+
+def is_unfinished(game: Mapping[str, Any]) -> bool:
+    """Whether a game of a file was broken off between two attempts of the judge."""
+    return game.get("cause") == UNFINISHED
+
+
+def replies_so_far(game: Mapping[str, Any], where: str) -> list[Completion]:
+    """Return the judge's replies in an unfinished game; InputError if it holds none."""
+    try:
+        return msgspec.convert(game.get("replies"), list[Completion])
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: replies of an unfinished game: {error}") from None
 
 
 def messages_hash(messages: Sequence[Message]) -> str:
@@ -240,29 +271,29 @@ class CaseFinder:
                     f"{len(self.questions)} questions"
                 )
 
-    def cases_of(self, model: str) -> tuple[list[Case], Counter[str]]:
-        """Return the cases of a model, and counts of the questions left out by their reason."""
+    def cases_of(self, model: str) -> tuple[list[Case], dict[str, list[str]]]:
+        """Return the cases of a model, and the ids of the questions left out by their reason."""
         cases: list[Case] = []
-        left_out, answers = Counter[str](), self._of_model(model)
+        left_out, answers = defaultdict[str, list[str]](list), self._of_model(model)
         for question in self.questions:
             answer = answers.get(question.id)
             if answer is None or not _is_full(question, answer):
-                left_out["questions left out, not answered in full by the model"] += 1
+                left_out["questions left out, not answered in full by the model"] += [question.id]
                 continue
             cases += self._cases(model, question, answer, left_out)
         return cases, left_out
 
     def _cases(
-        self, model: str, question: Question, answer: Answer, left_out: Counter[str]
+        self, model: str, question: Question, answer: Answer, left_out: dict[str, list[str]]
     ) -> Iterator[Case]:
-        """Yield the cases of a question, one a baseline; count those that lack an answer."""
+        """Yield the cases of a question, one a baseline; note those that lack an answer."""
         config = self.judge.config
         rules = config.rules_of(question.category)
         references = []
         for name in config.ref_models if config.reference else ():
             reference = self._of_reference(name).get(question.id)
             if reference is None or not _is_full(question, reference):
-                left_out[f"questions left out, no reference answer of {name}"] += 1
+                left_out[f"questions left out, no reference answer of {name}"] += [question.id]
                 return
             references.append(reference)
         if not config.baseline:
@@ -276,7 +307,7 @@ class CaseFinder:
                 continue
             if other is None or not _is_full(question, other):
                 what = f"questions left out, not answered in full by the baseline {baseline}"
-                left_out[what] += 1
+                left_out[what] += [question.id]
                 continue
             yield Case(question, rules, answer, baseline, other, tuple(references))
 

@@ -11,16 +11,16 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from jsonl import RecordFile
-from records import differing_setting
+from records import differing_setting, record_id
 from settings import InputError, ModelConfig, OutputError, one_line, positive
-from tally import Estimate, Progress, Tally, conclude, price_of
+from tally import Estimate, Progress, Tally, conclude, price_of, unfailing_output
 from utils import Completion, CompletionError, Message, stopping
 
 Key = TypeVar("Key")
@@ -100,7 +100,10 @@ class Work(Protocol):
         """Read what the file holds and return a job for each thing that is missing."""
 
     def record(self, result: Any) -> dict[str, Any]:
-        """Take in a result, count it, and return the record that now stands for it."""
+        """Take in a result, and return the record that now stands for it."""
+
+    def count(self, result: Any) -> None:
+        """Count a result whose record is in the file."""
 
     def estimate(self, jobs: Sequence[Job]) -> Estimate:
         """Return what the planned jobs will ask and cost at most."""
@@ -110,13 +113,12 @@ class Work(Protocol):
 class Job:
     """A piece of work of one thread: `run` yields a result after each call that was paid for.
 
-    `results`: how many it will yield; `begun`: how many are there from an earlier run.
+    `begun`: how many are there from an earlier run.
     """
 
     work: Work
     id: str
     run: Callable[[], Iterator[Any]]
-    results: int = 1
     begun: int = 0
 
 
@@ -136,9 +138,9 @@ class Outcome:
     job: Job
     result: Any = None
     error: CompletionError | None = None
-    ended: bool = False
 
 
+@unfailing_output()
 def execute(
     works: Sequence[Work],
     lanes: Callable[[list[Sequence[Job]]], Sequence[Lane]],
@@ -155,17 +157,32 @@ def execute(
         for work in works:
             print(work.estimate(work.plan()).line(work.tally))
         return 0
+    tallies = [work.tally for work in works]
+    errors: list[str] = []
     with ExitStack() as stack:
-        files = [stack.enter_context(RecordFile(work.path)) for work in works]
-        by_work = {id(work): file for work, file in zip(works, files, strict=True)}
-        planned = lanes([work.plan() for work in works])
+        files = {id(work): stack.enter_context(RecordFile(work.path)) for work in works}
+        jobs = [work.plan() for work in works]
+        for work, missing in zip(works, jobs, strict=True):
+            if missing:
+                files[id(work)].check_writable()
         stack.enter_context(graceful_stop())
-        progress = stack.enter_context(Progress([work.tally for work in works], unit))
         try:
-            _write_outcomes(run_lanes(planned), by_work, progress)
+            with Progress(tallies, unit) as progress:
+                _write_outcomes(run_lanes(lanes(jobs)), files, progress)
         except OutputError as error:
-            print(f"\nerror: {error}", file=sys.stderr)
-    return conclude([work.tally for work in works], args.report)
+            stopping.set()
+            errors.append(str(error))
+        errors += _close(files.values())
+    return conclude(tallies, errors, args.report)
+
+
+def _close(files: Iterable[RecordFile]) -> Iterator[str]:
+    """Close all files, and yield what went wrong with some."""
+    for file in files:
+        try:
+            file.close()
+        except (InputError, OutputError) as error:
+            yield str(error)
 
 
 def _check_report(path: Path | None) -> None:
@@ -190,8 +207,8 @@ def _write_outcomes(
             work.tally.fail(outcome.error, outcome.job.id)
         else:
             files[id(work)].append(work.record(outcome.result))
-        if outcome.ended:
-            progress.step()
+            work.count(outcome.result)
+        progress.update()
 
 
 def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
@@ -265,14 +282,14 @@ def _work(todo: deque[Job], outcomes: queue.SimpleQueue[_Parcel | None]) -> None
 
 
 def _outcomes_of(job: Job) -> Iterator[Outcome]:
-    """Yield what comes of a job; its last result or its error is its end."""
+    """Yield what comes of a job: its results, and the error that ends it."""
     try:
-        for number, result in enumerate(job.run(), start=1):
-            yield Outcome(job, result, ended=number == job.results)
+        for result in job.run():
+            yield Outcome(job, result)
     except CompletionError as error:
-        yield Outcome(job, error=error, ended=True)
+        yield Outcome(job, error=error)
     except Exception as error:
-        yield Outcome(job, error=CompletionError("internal error", repr(error)), ended=True)
+        yield Outcome(job, error=CompletionError("internal error", repr(error)))
 
 
 @contextlib.contextmanager
@@ -286,10 +303,11 @@ def graceful_stop() -> Iterator[None]:
             halting.set()
             return
         stopping.set()
-        print(
-            "\nstopping: waiting for the calls in flight (Ctrl-C again stops at once)",
-            file=sys.stderr,
-        )
+        with contextlib.suppress(RuntimeError):  # it came while another line was printed
+            print(
+                "\nstopping: waiting for the calls in flight (Ctrl-C again stops at once)",
+                file=sys.stderr,
+            )
 
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, stop) for number in signals]
@@ -421,5 +439,5 @@ def without_stale(
     if stale == "redo":
         return {key: record for key, record in records.items() if key not in reasons}
     if reasons:
-        work.tally.remarks[remark] = len(reasons)
+        work.tally.remarks[remark] += [record_id(records[key]) for key in reasons]
     return dict(records)

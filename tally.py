@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from jsonl import write_lines
+from settings import OutputError, one_line
 from utils import CompletionError
 
 EXAMPLES = 3
@@ -56,7 +59,7 @@ class Tally:
     done: int = 0
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     messages: dict[str, str] = field(default_factory=dict)
-    remarks: Counter[str] = field(default_factory=Counter)
+    remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     input_tokens: int = 0
     output_tokens: int = 0
     untold_cost: float = 0.0  # USD at most, beside what the tokens cost
@@ -72,6 +75,11 @@ class Tally:
         return sum(map(len, self.failed.values()))
 
     @property
+    def not_begun(self) -> int:
+        """How many jobs neither ended nor failed."""
+        return self.planned - self.done - self.failures
+
+    @property
     def cost(self) -> float | None:
         """USD spent, None where the price is not known."""
         if self.price is None:
@@ -79,7 +87,7 @@ class Tally:
         return price_of(self.price, self.input_tokens, self.output_tokens)
 
     def fail(self, error: CompletionError, example: str) -> None:
-        """Count a failure by its cause; the summary names the first ids and the last message."""
+        """Count a failure by its cause; the summary names a few ids and the last message."""
         self.failed[error.cause].append(example)
         self.messages[error.cause] = str(error)
 
@@ -90,20 +98,18 @@ class Tally:
 
     def lines(self) -> Iterator[str]:
         """Yield the summary: one line of counts, one for each cause of failure, one a remark."""
-        left = self.planned - self.done - self.failures
         yield (
             f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
             f"{self.failures} failed"
-            + (f", {left} not begun" if left else "")
+            + (f", {self.not_begun} not begun" if self.not_begun else "")
             + f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
             + ("" if self.cost is None else f", ${self.cost:,.4f}")
             + (f", at most ${self.untold_cost:,.4f} more{_UNTOLD}" if self.untold_cost else "")
         )
-        for cause, examples in sorted(self.failed.items()):
-            named = ", ".join(examples[:EXAMPLES])
-            yield f"  failed: {len(examples)} ({named}): {self.messages[cause]}"
-        for remark, number in sorted((+self.remarks).items()):
-            yield f"  {remark}: {number}"
+        for cause, ids in sorted(self.failed.items()):
+            yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
+        for remark, ids in sorted(self.remarks.items()):
+            yield f"  {remark}: {_counted(ids)}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain data."""
@@ -112,20 +118,35 @@ class Tally:
             "planned": self.planned,
             "done": self.done,
             "cached": self.cached,
+            "stale": self.stale,
+            "not_begun": self.not_begun,
             "failed": {
                 cause: {
                     "count": len(ids),
-                    "examples": ids[:EXAMPLES],
+                    "examples": _examples(ids),
                     "message": self.messages[cause],
                 }
                 for cause, ids in sorted(self.failed.items())
             },
-            "remarks": dict(+self.remarks),
+            "remarks": {
+                remark: {"count": len(ids), "examples": _examples(ids)}
+                for remark, ids in sorted(self.remarks.items())
+            },
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": self.cost,
             "untold_cost_usd": self.untold_cost,
         }
+
+
+def _examples(ids: Sequence[str]) -> list[str]:
+    """Return the first few different ones."""
+    return list(dict.fromkeys(ids))[:EXAMPLES]
+
+
+def _counted(ids: Sequence[str]) -> str:
+    """Return how many there are, with examples."""
+    return f"{len(ids)} ({', '.join(one_line(one, 80) for one in _examples(ids))})"
 
 
 class Progress:
@@ -148,31 +169,67 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         """Draw the last state and leave the bar standing."""
-        self._update(0)
+        self.update()
         self._bar.close()
 
-    def step(self) -> None:
-        """Count one more piece of work as ended, well or not."""
-        self._update(1)
-
-    def _update(self, step: int) -> None:
+    def update(self) -> None:
+        """Show what the tallies count."""
         done = sum(tally.done for tally in self._tallies)
         cached = sum(tally.cached for tally in self._tallies)
         failed = sum(tally.failures for tally in self._tallies)
         self._bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
-        self._bar.update(step)
+        self._bar.update(done + failed - self._bar.n)
 
 
-def conclude(tallies: Sequence[Tally], report: Path | None = None) -> int:
-    """Print the summaries, write the report, and return the exit status: 1 if anything lacks."""
+class _Unfailing:
+    """A stream that drops what it cannot pass on: to a pipe without a reader, to a full disk."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write and flush the text, or silence the stream for good."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def unfailing_output() -> Iterator[None]:
+    """Let nothing that is printed end a run, wherever stdout and stderr go."""
+    out, err = (cast(TextIO, _Unfailing(stream)) for stream in (sys.stdout, sys.stderr))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield
+
+
+def conclude(tallies: Sequence[Tally], errors: Sequence[str], report: Path | None = None) -> int:
+    """Write the report, print the summaries and the errors that ended the run, and return the exit
+    status: 1 if there were any or something lacks.
+    """
+    incomplete = [tally.name for tally in tallies if not tally.complete]
+    errors = list(dict.fromkeys(errors))
+    if report is not None:
+        data = {
+            "complete": not (incomplete or errors),
+            "errors": errors,
+            "models": [tally.as_dict() for tally in tallies],
+        }
+        try:
+            write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
+        except OutputError as error:
+            errors.append(str(error))
     for tally in tallies:
         for line in tally.lines():
             print(line)
-    incomplete = [tally.name for tally in tallies if not tally.complete]
     if incomplete:
         names = ", ".join(incomplete)
         print(f"not complete: {names}; run the same command again to do what is missing")
-    if report is not None:
-        data = {"complete": not incomplete, "models": [tally.as_dict() for tally in tallies]}
-        write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
-    return 1 if incomplete else 0
+    for message in errors:
+        print(f"error: {one_line(message, 2000)}", file=sys.stderr)
+    return 1 if incomplete or errors else 0

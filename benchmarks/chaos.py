@@ -198,7 +198,7 @@ class Run:
 
     def _start(self, script: str, most_calls: int) -> int:
         """Run a script, to its end or to a kill after at most so many calls; its exit status."""
-        before, first = self.recorded(), len(self.chaos.asked)
+        before, first = (self.recorded(), self.unfinished()), len(self.chaos.asked)
         self.starts += 1
         with subprocess.Popen(
             [sys.executable, str(REPO / script)],
@@ -212,7 +212,7 @@ class Run:
             if most_calls:
                 self._kill(process, first, most_calls)
             output = process.communicate()[0]
-        self._check_run(before, first, killed=process.returncode == -signal.SIGKILL)
+        self._check_run(*before, first, killed=process.returncode == -signal.SIGKILL)
         if "Traceback" in output or process.returncode not in (0, 1, -signal.SIGKILL):
             self.problems.append(f"{script}: exit status {process.returncode}: {output[-2000:]}")
         return process.returncode
@@ -232,7 +232,7 @@ class Run:
             process.wait()
             self.kills += 1
 
-    def _check_run(self, before: set[Job], first: int, killed: bool) -> None:
+    def _check_run(self, before: set[Job], begun: Counter[Job], first: int, killed: bool) -> None:
         """Check that a run asked for nothing that was there, and lost no more than it could."""
         after = self.recorded()
         asked = {job for job, _ in self.chaos.asked[first:]}
@@ -243,7 +243,8 @@ class Run:
         if killed:
             lost = asked - after
             answered = Counter(job for job, kind in self.chaos.asked[first:] if kind not in RETRIED)
-            self.lost.append(sum(max(answered[job], 1) for job in lost))
+            kept = self.unfinished() - begun
+            self.lost.append(sum(max(answered[job], 1) - kept[job] for job in lost))
             if len(lost) > self.workers:
                 self.problems.append(f"a kill lost {len(lost)} of {self.workers} calls in flight")
             self._tear(self.judgment_files if any(job[2] for job in asked) else self.answer_files)
@@ -259,15 +260,26 @@ class Run:
     # What is in the files
 
     def recorded(self) -> set[Job]:
-        """Return the jobs that are in the files, whatever else is in them."""
+        """Return the jobs that are done according to the files, whatever else is in them."""
         answers = {(path.stem, r["question_id"], 0) for path, r in records(self.answer_files)}
         games = {
             (path.stem, record["question_id"], number)
             for path, record in records(self.judgment_files)
             for number, game in enumerate(record["games"], 1)
-            if game is not None
+            if game is not None and "replies" not in game
         }
         return answers | games
+
+    def unfinished(self) -> Counter[Job]:
+        """Return how many replies the files hold of games that the judge has yet to decide."""
+        return Counter(
+            {
+                (path.stem, record["question_id"], number): len(game["replies"])
+                for path, record in newest(self.judgment_files)
+                for number, game in enumerate(record["games"], 1)
+                if game is not None and "replies" in game
+            }
+        )
 
     def check_files(self) -> None:
         """Check that each record is there once, whole, and holds what the API said for it."""

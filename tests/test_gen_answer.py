@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import tiktoken
-from conftest import REPO, Workspace
+from conftest import REPO, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 
 from verdict import prompt_hash
@@ -358,6 +358,22 @@ class TestChoices:
         assert turns(chosen.bench, "grown", "q2") == [["old"], ["1 to uno"], ["2 to uno"]]
         assert chosen.bench.answers("grown")[1]["conv_metadata"]["token_len"] == 1
 
+    @pytest.mark.parametrize("index", [{}, {"index": None}])
+    def test_one_that_tells_no_index_has_its_position(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain, index: dict[str, None]
+    ) -> None:
+        prepare(bench, api, 2, settings={"num_choices": 2})
+        there = [index | {"turns": [{"content": text}]} for text in ("first", "second")]
+        records = [
+            {"question_id": "q1", "choices": there},
+            {"question_id": "q2", "choices": there[:1]},
+        ]
+        bench.write(bench.data / "model_answer" / "tiny.jsonl", records)
+        done = run_main("gen_answer.py")
+        assert "tiny: 1 planned, 1 done, 3 cached" in done.out
+        assert bench.answers("tiny")[0] == records[0]
+        assert turns(bench, "tiny", "q2") == [["first"], ["answer to: Question 2?"]]
+
     def test_failed_ones_are_counted_one_by_one(self, chosen: Story) -> None:
         (done,) = chosen.runs
         assert "failing: 6 planned, 4 done, 0 cached, 2 failed;" in done.stdout
@@ -553,6 +569,18 @@ class TestKeys:
         assert "sk-secret" not in done.stderr
 
 
+def small_disk(bench: Workspace) -> str:
+    """A script that is gen_answer.py where no file can be longer than 3,000 bytes."""
+    script = bench.write(
+        "small_disk.py",
+        "import resource, runpy, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        f"sys.path.insert(0, {str(REPO)!r})\n"
+        f"runpy.run_path({str(REPO / 'gen_answer.py')!r}, run_name='__main__')\n",
+    )
+    return str(script)
+
+
 class TestInterruptions:
     def test_two_runs_cannot_write_one_file(self, api: FakeAPI, bench: Workspace) -> None:
         prepare(bench, api, 3)
@@ -599,6 +627,24 @@ class TestInterruptions:
         assert "Traceback" not in stderr
         assert api.call_count == len(texts(bench)) == 2
 
+    @pytest.mark.parametrize("gone", [("stderr",), ("stdout",), ("stdout", "stderr")])
+    def test_ctrl_c_may_take_what_reads_the_output_along(
+        self, api: FakeAPI, bench: Workspace, gone: tuple[str, ...]
+    ) -> None:
+        """As in `gen_answer.py 2>&1 | tee log`; what is in flight is stored all the same."""
+        prepare(bench, api, 400, parallel=2)
+        api.hold()
+        running = bench.start("gen_answer.py", "--report", "report.json")
+        api.wait_for_calls(2)
+        for name in gone:
+            getattr(running, name).close()
+        running.send_signal(signal.SIGINT)
+        api.release()
+        assert running.wait(30) == 1
+        report = json.loads((bench.root / "report.json").read_text())
+        assert (report["complete"], report["errors"]) == (False, [])
+        assert 2 <= api.call_count == len(texts(bench)) == report["models"][0]["done"] < 400
+
     def test_ctrl_c_twice_stops_at_once(self, api: FakeAPI, bench: Workspace) -> None:
         prepare(bench, api, 3, parallel=1)
         api.reply("kept", Reply(held=True))
@@ -627,14 +673,7 @@ class TestInterruptions:
     ) -> None:
         prepare(bench, api, 6, parallel=1)
         api.answer_with(lambda call: "x" * 500)
-        small_disk = bench.write(
-            "small_disk.py",
-            "import resource, runpy, sys\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-            f"sys.path.insert(0, {str(REPO)!r})\n"
-            f"runpy.run_path({str(REPO / 'gen_answer.py')!r}, run_name='__main__')\n",
-        )
-        done = bench.run(str(small_disk), check=1)
+        done = bench.run(small_disk(bench), check=1)
         assert "tiny.jsonl" in done.stderr and "cannot write" in done.stderr
         assert "Traceback" not in done.stderr
         kept = (bench.data / "model_answer" / "tiny.jsonl").read_bytes().count(b"\n")
@@ -643,6 +682,20 @@ class TestInterruptions:
         bench.run("gen_answer.py", check=0)
         assert len(texts(bench)) == 6
         assert api.call_count == asked + 6 - kept
+
+    def test_an_answer_for_which_the_disk_had_no_room_is_not_called_done(
+        self, api: FakeAPI, bench: Workspace
+    ) -> None:
+        prepare(bench, api, 1)
+        api.answer_with("x" * 5000)
+        done = bench.run(small_disk(bench), "--report", "report.json", check=1)
+        path = "data/test-v1/model_answer/tiny.jsonl"
+        assert f"error: {path}: cannot write: " in done.stderr
+        assert "tiny: 1 planned, 0 done" in done.stdout and "not complete: tiny" in done.stdout
+        report = json.loads((bench.root / "report.json").read_text())
+        (error,) = report["errors"]
+        assert (report["complete"], report["models"][0]["done"]) == (False, 0)
+        assert error.startswith(f"{path}: cannot write: ")
 
 
 def _no_setting_file(bench: Workspace) -> None:
@@ -672,6 +725,12 @@ def _settings(**fields: Any) -> Callable[[Workspace], object]:
 def _evil_name(bench: Workspace) -> None:
     bench.add_model("../evil", NOWHERE)
     bench.write_answer_config()
+
+
+def _dangling_link(bench: Workspace) -> None:
+    path = bench.data / "model_answer" / "tiny.jsonl"
+    path.parent.mkdir()
+    path.symlink_to(bench.root / "elsewhere" / "tiny.jsonl")
 
 
 GOOD = answer_line("q1", "good")
@@ -722,6 +781,10 @@ WRONG_INPUT: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
     "a folder for the answers": (
         lambda bench: bench.write(bench.data / "model_answer" / "tiny.jsonl" / "x", ""),
         ["tiny.jsonl", "cannot"],
+    ),
+    "a link into a folder that is not there": (
+        _dangling_link,
+        ["model_answer/tiny.jsonl", "cannot write here: No such file"],
     ),
     "a file for the folder": (
         lambda bench: bench.write(bench.data / "model_answer", ""),

@@ -433,19 +433,109 @@ class TestFailures:
         assert api.call_count == 5
         assert scores(bench) == ["A>B", "A>B"]
 
-    def test_a_game_is_not_stored_when_going_on_fails(
+    def test_a_game_in_which_going_on_fails_goes_on_with_the_next_run(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        set_up(bench, api, judge={"retry_wait": 0.001}, number_of_judgment_attempts=3)
+        api.reply("No label yet.", "", "", "", Reply.auth(), "[[A>B]]")
+        done = run("--parallel", 1, check=1)
+        assert "tiny: 2 planned, 1 done, 0 cached, 1 failed" in done.stdout
+        assert "without verdict" not in done.stdout
+        game, _ = games(bench)
+        assert (game["judgment"], game["score"], game["cause"]) == (
+            "No label yet.\n",
+            None,
+            "unfinished",
+        )
+        assert game["user_prompt"] == api.calls[0].prompt
+        api.reply("It is [[B>A]]")
+        done = run()
+        assert "tiny: 1 planned, 1 done, 1 cached, 0 failed" in done.stdout
+        assert api.calls[-1].messages == api.calls[1].messages
+        game, _ = games(bench)
+        assert "cause" not in game and "replies" not in game
+        assert (game["score"], game["judgment"]) == ("B>A", "No label yet.\n\nIt is [[B>A]]")
+        assert (game["input_tokens"], game["output_tokens"]) == (3 * 7, 3 * 3)
+
+    def test_an_unfinished_game_has_the_attempts_that_are_left(
         self, api: FakeAPI, bench: Workspace, run: Run
     ) -> None:
         set_up(bench, api)
-        api.reply("No label yet.", Reply.auth(), "[[A>B]]")
-        done = run("--parallel", 1, check=1)
-        assert "authentication" in done.stdout
-        assert "14 tokens in, 6 out" in done.stdout, "the reply without a label was paid for"
+        api.answer_with(lambda call: "Hm." if len(call.messages) == 2 else Reply.auth())
+        run("--parallel", 1, check=1)
+        api.answer_with("I cannot say.")
+        asked = api.call_count
+        done = run()
+        assert api.call_count == asked + 2
+        assert "games without verdict, no label: 2" in done.stdout
+        assert [game["judgment"] for game in games(bench)] == ["Hm.\nI cannot say."] * 2
+        assert "tiny: 0 planned, 0 done, 2 cached" in run().stdout
+
+    def test_an_unfinished_game_with_another_prompt_is_begun_anew(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        set_up(bench, api)
+        api.reply("Hm.", Reply.auth(), "[[A>B]]")
+        run("--parallel", 1, check=1)
+        bench.add_answers("tiny", {"q1": "another answer"})
+        api.answer_with("[[B>A]]")
+        run("--stale", "keep")
+        assert len(api.calls[-1].messages) == 2 and "another answer" in api.calls[-1].prompt
+        assert (scores(bench), games(bench)[0]["judgment"]) == (["B>A", "A>B"], "[[B>A]]")
+
+    def test_an_unfinished_game_is_shown_as_one_without_verdict(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        set_up(bench, api)
+        api.reply("Hm.", Reply.auth(), "[[A>B]]")
+        run("--parallel", 1, check=1)
+        assert "1 games without verdict" in bench.run("show_result.py", check=0).stdout
+
+    def test_unfinished_games_of_generation_2_go_on_too(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        questions = [{"uid": "q1", "category": "c", "prompt": "Why?"}]
+        bench.add_questions(questions)
+        for model in ("base", "tiny"):
+            bench.add_answers(model, {"q1": f"{model} says"})
+        bench.add_model("judge", api.v1)
+        bench.write_judge_config("judge", "base")
+        api.reply(Reply("Hm.", reasoning="So?"), Reply.auth(), "[[A>B]]", Reply.context_too_long())
+        run("--parallel", 1, check=1)
+        assert games(bench)[0]["judgment"] == {"answer": "Hm.", "thought": "So?"}
+        run()
+        game = games(bench)[0]
+        assert game["judgment"] == {"answer": "Hm.", "thought": "So?"}
+        assert (game["score"], game["cause"], game["input_tokens"]) == (None, "context too long", 7)
+
+    @pytest.mark.parametrize("replies", [None, "Hm.", [{"reasoning": "x"}], [1]])
+    def test_an_unfinished_game_without_its_replies_gets_one_line(
+        self, api: FakeAPI, bench: Workspace, run: Run, replies: object
+    ) -> None:
+        set_up(bench, api)
+        api.reply("Hm.", Reply.auth(), "[[A>B]]")
+        run("--parallel", 1, check=1)
         (record,) = bench.judgments("judge", "tiny")
-        assert record["games"][0] is None
+        record["games"][0]["replies"] = replies
+        bench.write(judgment_file(bench), [record])
+        (line,) = run(check=2).stderr.splitlines()
+        assert line.startswith("error: ") and api.call_count == 3
+        assert "judge/tiny.jsonl: q1 game 1: replies of an unfinished game: " in line
+
+    def test_a_killed_run_keeps_the_replies_that_hold_no_label(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        set_up(bench, api)
+        api.reply("[[A>B]]", "Hm.", Reply(held=True))
+        killed = bench.start(SCRIPT, "--parallel", 1)
+        api.wait_for_calls(3)
+        killed.kill()
+        killed.wait()
         api.answer_with("[[B>A]]")
         run()
-        assert scores(bench) == ["B>A", "A>B"]
+        assert api.call_count == 4
+        assert api.calls[-1].messages[2] == {"role": "assistant", "content": "Hm."}
+        assert scores(bench) == ["A>B", "B>A"]
 
     def test_a_paid_reply_is_kept_where_going_on_cannot_succeed(
         self, api: FakeAPI, bench: Workspace, run: Run
@@ -559,10 +649,10 @@ class TestWhatIsJudged:
         left_out = "  questions left out, not answered in full by"
         assert [line.split(" planned")[0] for line in done.stdout.splitlines()] == [
             "full: 6",
-            f"{left_out} the baseline base: 1",
+            f"{left_out} the baseline base: 1 (q2)",
             "tiny: 4",
-            f"{left_out} the baseline base: 1",
-            f"{left_out} the model: 1",
+            f"{left_out} the baseline base: 1 (q2)",
+            f"{left_out} the model: 1 (q3)",
         ]
 
     def test_judgments_against_two_baselines_stand_side_by_side(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
 from jsonl import IdLine, RecordFile, dump_line, write_lines
-from settings import InputError
+from settings import InputError, OutputError
 
 
 @pytest.fixture
@@ -51,12 +52,27 @@ class TestRecordFile:
                 file.append(base | {"baseline": baseline, "note": note})
         assert [(r["baseline"], r["note"]) for r in raw_lines(file_path)] == [("a", 2), ("b", 3)]
 
-    def test_a_file_that_nothing_was_appended_to_stays_as_it_is(self, file_path: Path) -> None:
-        write(file_path, old_answer("q2"), "", old_answer("q1"), old_answer("q1"))
-        before = file_path.read_bytes()
+    def test_a_file_that_is_unique_and_sorted_stays_as_it_is(self, file_path: Path) -> None:
+        marked = b"\xef\xbb\xbf" + dump(old_answer("q1"))
+        write(file_path, marked, "", dump(new_answer("q2")) + b"\r")
+        before, file = file_path.read_bytes(), file_path.stat().st_ino
         with RecordFile(file_path):
             pass
-        assert file_path.read_bytes() == before
+        assert (file_path.read_bytes(), file_path.stat().st_ino) == (before, file)
+
+    def test_what_an_earlier_run_left_unsettled_is_settled(self, file_path: Path) -> None:
+        write(file_path, old_answer("q2"), old_answer("q1", "old"), old_answer("q1", "new"))
+        with RecordFile(file_path):
+            pass
+        assert raw_lines(file_path) == [old_answer("q1", "new"), old_answer("q2")]
+
+    def test_after_an_error_nothing_is_settled_but_the_lock_given_up(self, file_path: Path) -> None:
+        write(file_path, old_answer("q2"))
+        with pytest.raises(ZeroDivisionError), RecordFile(file_path) as file:
+            file.append(old_answer("q1"))
+            raise ZeroDivisionError
+        assert raw_lines(file_path) == [old_answer("q2"), old_answer("q1")]
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
 
     def test_a_torn_last_line_is_dropped_with_a_message(
         self, file_path: Path, capsys: pytest.CaptureFixture[str]
@@ -111,12 +127,50 @@ class TestRecordFile:
         with pytest.raises(InputError, match="model_answer"):
             RecordFile(tmp_path / "model_answer" / "tiny.jsonl")
 
+    def test_a_file_that_takes_nothing_is_named(self, file_path: Path, tmp_path: Path) -> None:
+        file_path.parent.mkdir(parents=True)
+        file_path.symlink_to(tmp_path / "store" / "tiny.jsonl")
+        with RecordFile(file_path) as file:
+            with pytest.raises(InputError, match=r"tiny\.jsonl: cannot write here: No such file"):
+                file.check_writable()
+            with pytest.raises(OutputError, match=r"tiny\.jsonl: cannot write: No such file"):
+                file.append(old_answer("q1"))
+
+    def test_the_check_leaves_things_as_they_are(self, file_path: Path, tmp_path: Path) -> None:
+        with RecordFile(file_path) as file:
+            file.check_writable()
+            assert not file_path.exists()
+            file_path.symlink_to(tmp_path / "tiny.jsonl")
+            file.check_writable()
+            assert file_path.is_symlink() and not file_path.exists()
+            write(file_path, old_answer("q1"))
+            file.check_writable()
+            assert raw_lines(file_path) == [old_answer("q1")]
+
+    @pytest.mark.parametrize("last", [b'{"question_id": "q2"}', b'{"question_id'])
+    def test_a_last_line_that_cannot_be_mended_is_an_error_of_writing(
+        self, file_path: Path, monkeypatch: pytest.MonkeyPatch, last: bytes
+    ) -> None:
+        write(file_path, old_answer("q1"), last, end="")
+        before, opened = file_path.read_bytes(), Path.open
+
+        def no_room(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
+            if mode == "r+b":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return opened(path, mode, *args, **more)
+
+        monkeypatch.setattr(Path, "open", no_room)
+        with pytest.raises(OutputError, match=r"tiny\.jsonl: cannot write: No space left"):
+            RecordFile(file_path)
+        assert file_path.read_bytes() == before
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
+
     def test_records_without_an_id_are_not_thrown_away_at_the_end(self, file_path: Path) -> None:
         write(file_path, {"note": "written by hand"})
         with pytest.raises(InputError, match=r"tiny\.jsonl:1"), RecordFile(file_path) as file:
             file.append(old_answer("q1"))
         assert raw_lines(file_path) == [{"note": "written by hand"}, old_answer("q1")]
-        RecordFile(file_path).close()
+        RecordFile(file_path).close(settle=False)
 
 
 class TestWriteLines:

@@ -5,7 +5,9 @@ The scripts run in the test's own process, against a chat API on the loopback.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import time
 from collections import Counter
@@ -21,6 +23,7 @@ from fake_api import Call, FakeAPI, Reply
 
 import gen_answer
 import gen_judgment
+import jsonl
 import utils
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
@@ -407,8 +410,12 @@ class TestReport:
             "planned": 7,
             "done": 3,
             "cached": 1,
+            "stale": 0,
+            "not_begun": 0,
             "failed": {"context too long": {"count": 4, "examples": ["q5", "q6", "q7"]}},
-            "remarks": {"answers cut off at max_tokens": 3},
+            "remarks": {
+                "answers cut off at max_tokens": {"count": 3, "examples": ["q2", "q3", "q4"]}
+            },
             "input_tokens": 3000,
             "output_tokens": 1500,
             "cost_usd": pytest.approx(0.006),
@@ -416,7 +423,60 @@ class TestReport:
         }
         assert "4 failed; 3,000 tokens in, 1,500 out, $0.0060" in done.out
         assert "failed: 4 (q5, q6, q7): context too long: HTTP 400" in done.out
-        assert "answers cut off at max_tokens: 3" in done.out
+        assert "answers cut off at max_tokens: 3 (q2, q3, q4)" in done.out
+
+    def test_what_is_stale_and_what_is_not_begun_stands_in_it(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 6)
+        assert run("answers", "--limit", 2).status == 0
+        bench.write_answer_config(temperature=1)
+        api.answer_with(Reply.auth())
+        done = run("answers", "--stale", "keep", "--report", "report.json")
+        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
+        assert (model["planned"], model["stale"], model["not_begun"]) == (4, 2, 1)
+        kept = {"count": 2, "examples": ["q1", "q2"]}
+        assert model["remarks"] == {"kept, made with other settings": kept}
+        assert "  kept, made with other settings: 2 (q1, q2)\n" in done.out
+
+    def test_withheld_answers_are_counted(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 4)
+        api.reply(Reply.content_filter("Well,"), Reply.content_filter(), "fine", "fine")
+        done = run("answers", "--report", "report.json")
+        assert "  answers withheld or cut by a content filter: 2 (q1, q2)\n" in done.out
+        assert "  empty answers: 1 (q2)\n" in done.out
+        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
+        assert model["remarks"] == {
+            "answers withheld or cut by a content filter": {"count": 2, "examples": ["q1", "q2"]},
+            "empty answers": {"count": 1, "examples": ["q2"]},
+        }
+
+    def test_what_is_remarkable_about_games_is_named(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare_judging(bench, api)
+        bench.add_questions(3)
+        bench.add_answers("base", {"q1": "b", "q2": "b", "q3": "b"})
+        api.reply(Reply.cut_off("[[A>B]] bec"), "[[A>B]] [[B>A]]", Reply.cut_off("[[A=B]]"))
+        done = run("judgments")
+        assert "  verdicts in replies cut off at max_tokens: 2 (q1 game 1, q2 game 1)\n" in done.out
+        assert "  games without verdict, ambiguous: 1 (q1 game 2)\n" in done.out
+        assert "not answered in full by the model: 1 (q3)\n" in done.out
+
+    def test_ids_with_control_characters_do_no_harm_to_a_terminal(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 1)
+        evil = "q\x1b[2J\n1"
+        names = (evil, evil + "b")
+        bench.add_questions([{"question_id": n, "turns": [{"content": n[-1]}]} for n in names])
+        api.answer_with(lambda call: Reply.context_too_long() if call.prompt == "b" else "")
+        done = run("answers", "--report", "report.json")
+        assert "\x1b" not in done.out + done.err
+        assert "empty answers: 1 (q [2J 1)" in done.out
+        assert "failed: 1 (q [2J 1b): context too long" in done.out
+        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
+        assert model["remarks"]["empty answers"]["examples"] == [evil]
 
     def test_a_complete_run_is_called_so(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
         prepare_judging(bench, api)
@@ -436,6 +496,120 @@ class TestReport:
         (line,) = done.err.splitlines()
         assert line == f"error: {path}: --report: cannot write a file here"
         assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
+
+
+class TestSickDisks:
+    @pytest.mark.parametrize("makes", SCRIPTS)
+    def test_a_record_that_cannot_be_synced_ends_the_run_with_a_line(
+        self,
+        api: FakeAPI,
+        bench: Workspace,
+        run: Run,
+        monkeypatch: pytest.MonkeyPatch,
+        makes: str,
+    ) -> None:
+        prepare_judging(bench, api)
+        bench.write_answer_config(model_list=["judge"])
+        fsync = os.fsync
+
+        def sick(descriptor: int) -> None:
+            if os.readlink(f"/proc/self/fd/{descriptor}").endswith(".jsonl"):
+                raise OSError(errno.EIO, "Input/output error")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", sick)
+        monkeypatch.setattr(jsonl, "SYNC_SECONDS", 0.0)
+        done = run(makes, "--report", "report.json")
+        (line,) = [line for line in done.err.splitlines() if line.startswith("error")]
+        assert line.endswith(".jsonl: cannot write: Input/output error")
+        assert (done.status, api.call_count) == (1, 1)
+        report = json.loads((bench.root / "report.json").read_text())
+        assert (report["complete"], report["errors"]) == (False, [line.removeprefix("error: ")])
+
+    def test_a_file_that_cannot_be_sorted_is_named_and_sorted_by_the_next_run(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        prepare(bench, api, 3)
+        bench.add_answers("tiny", {"q2": "there"})
+        replace = os.replace
+
+        def sick(source: Any, target: Any) -> None:
+            if str(target).endswith("tiny.jsonl"):
+                raise OSError(errno.EIO, "Input/output error")
+            replace(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", sick)
+            done = run("answers", "--report", "report.json")
+        assert "tiny: 2 planned, 2 done, 1 cached" in done.out
+        assert done.err.splitlines()[-1].startswith("error: ")
+        assert done.err.endswith("tiny.jsonl: cannot write: Input/output error\n")
+        report = json.loads((bench.root / "report.json").read_text())
+        assert (done.status, report["complete"], len(report["errors"])) == (1, False, 1)
+        assert [a["question_id"] for a in bench.answers("tiny")] == ["q2", "q1", "q3"]
+        assert run("answers").status == 0
+        assert [a["question_id"] for a in bench.answers("tiny")] == ["q1", "q2", "q3"]
+        assert api.call_count == 2
+
+    def test_ctrl_c_while_a_file_is_sorted_does_not_stop_that(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        prepare(bench, api, 2)
+        bench.add_answers("tiny", {"q2": "there"})
+        replace = os.replace
+
+        def interrupted(source: Any, target: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", interrupted)
+        done = run("answers")
+        assert done.status == 0 and "tiny: 1 planned, 1 done, 1 cached" in done.out
+        assert [a["question_id"] for a in bench.answers("tiny")] == ["q1", "q2"]
+
+    def test_what_a_kill_left_of_the_sorting_is_removed(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 1)
+        bench.add_answers("tiny", {"q1": "there"})
+        folder = bench.data / "model_answer"
+        bench.write(folder / ".tiny.jsonl.4711.tmp", "half")
+        others = {".tiny.jsonl.x.jsonl.1.tmp", ".tiny-2.jsonl.1.tmp", "tiny.jsonl"}
+        for name in others - {"tiny.jsonl"}:
+            bench.write(folder / name, "of another file")
+        assert run("answers").status == 0
+        assert {path.name for path in folder.iterdir()} == others
+
+    def test_a_refused_run_sorts_nothing(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 2)
+        assert run("answers").status == 0
+        path = bench.data / "model_answer" / "tiny.jsonl"
+        bench.write(path, bench.answers("tiny")[::-1])
+        bench.write_answer_config(temperature=1)
+        before = tree(bench.root)
+        assert run("answers").status == 2
+        assert tree(bench.root) == before
+
+    def test_an_answer_file_that_takes_nothing_is_named_before_the_first_call(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The tests may run as root, who may write anywhere."""
+        prepare(bench, api, 2)
+        bench.add_answers("tiny", {"q1": "there"})
+        opened = Path.open
+
+        def read_only(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
+            if path.name == "tiny.jsonl" and mode == "ab":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return opened(path, mode, *args, **more)
+
+        monkeypatch.setattr(Path, "open", read_only)
+        before = tree(bench.root)
+        done = run("answers")
+        path = "data/test-v1/model_answer/tiny.jsonl"
+        assert done.err == f"error: {path}: cannot write here: Permission denied\n"
+        assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
+        assert run("answers", "--limit", 1).status == 0, "nothing is to be written"
 
 
 class TestMoney:
