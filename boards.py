@@ -1,0 +1,251 @@
+"""From the flags of a command line to boards: what is read, how it is scored."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import saved
+from battles import Battles, Selection, bench_questions, read_selections
+from bradley_terry import FixedStyle
+from grades import Grades
+from leaderboard import (
+    Board,
+    Method,
+    Scored,
+    grade_board,
+    make_board,
+    overall_board,
+    score,
+)
+from records import Bench, Question
+from result_flags import CONTROLS
+from settings import InputError, JudgeConfig, read_judge_config
+
+
+@dataclass(frozen=True)
+class Result:
+    """A board, and the fit that it comes from: None for grades and the overall board."""
+
+    board: Board
+    selection: Selection
+    scored: Scored | None = None
+
+
+_Read = tuple[Selection, Battles | Grades]
+
+
+# What is counted
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the flags ask for: all of a selection but its categories and their baselines."""
+
+    selection: Selection
+    questions: list[Question]
+    config: JudgeConfig | None
+    modern: bool
+
+    def of(self, names: tuple[str, ...], baselines: tuple[str, ...]) -> Selection:
+        """Return the selection of some categories or clusters; `baselines` overrule the config."""
+        found = baselines or _baselines(self.config, self.questions, names)
+        return replace(self.selection, categories=names, baselines=tuple(dict.fromkeys(found)))
+
+
+def _asked(args: argparse.Namespace) -> _Asked:
+    config = None
+    if not (args.bench_name and args.judge_name and args.baseline):
+        config = read_judge_config(args.setting_file)
+    bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
+    judges = args.judge_name or ([config.judge_model] if config else [])
+    needed = bool(args.category) or args.missing == "loss"
+    questions = bench_questions(bench, needed=needed)
+    modern = bool(questions) and all(question.generation == 2 for question in questions)
+    selection = Selection(
+        bench=bench,
+        judges=tuple(dict.fromkeys(judges)),
+        baselines=(),
+        weight=args.weight,
+        first_game_only=args.first_game_only,
+        missing=args.missing,
+        mixed=args.mixed,
+        method=args.method or ("v2.0" if modern else "bradley-terry"),
+    )
+    return _Asked(selection, questions, config, modern)
+
+
+def _categories(named: Sequence[str], modern: Sequence[Question]) -> list[tuple[str, ...]]:
+    """Return the categories of each board; `modern` are the questions of generation 2."""
+    names = dict.fromkeys(named or (question.category for question in modern))
+    return [(name,) for name in names] if any(names) else [()]
+
+
+def _baselines(
+    config: JudgeConfig | None, questions: Sequence[Question], names: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the config's baselines for questions of these categories or clusters; grades need
+    none.
+    """
+    categories = dict.fromkeys(
+        q.category for q in questions if not names or {q.category, q.cluster} & set(names)
+    )
+    with contextlib.suppress(InputError):
+        return config.baselines_of(categories or [""]) if config else ()
+    return ()
+
+
+def _read(args: argparse.Namespace) -> list[_Read]:
+    """Return the battles or grades of each board, or the battles that were saved."""
+    asked = _asked(args)
+    names = _categories(args.category, asked.questions if asked.modern else [])
+    selections = [asked.of(name, tuple(args.baseline or ())) for name in names]
+    if not args.load_battles:
+        return read_selections(selections, asked.questions, pass_over_unjudged=not args.category)
+    if len(selections) > 1:
+        raise InputError("--load-battles: there are several boards; name one --category")
+    return [(selections[0], _loaded_battles(args, selections[0], asked.questions))]
+
+
+def _loaded_battles(
+    args: argparse.Namespace, selection: Selection, questions: Sequence[Question]
+) -> Battles:
+    path = saved_file(args.load_battles, args.data_dir)
+    saved.check_settings(path, selection.settings())
+    told = replace(
+        selection,
+        weight=Selection.weight,
+        first_game_only=False,
+        missing="ignore",
+        mixed="refuse",
+        method="bradley-terry",
+    )
+    if not saved.settings_file(path).exists() and selection != told:
+        raise InputError(
+            f"{path}: does not tell its settings; --weight, --first-game-only, --missing, "
+            "--mixed and --method v2.0 need the judgments"
+        )
+    return saved.load_battles(path, selection, questions)
+
+
+# How scores are made
+
+
+def method_of(args: argparse.Namespace) -> Method:
+    """Return how scores are made; InputError where flags for style go without style control."""
+    chosen = [features for name, features in CONTROLS.items() if getattr(args, name)]
+    control = tuple(sorted(set(args.control_features or []))) or (chosen[0] if chosen else ())
+    if not control and (args.style_coefficients or args.style_center != "mean"):
+        raise InputError("--style-coefficients and --style-center need --style-control")
+    return Method(
+        control=control,
+        center=args.style_center == "mean",
+        rounds=args.num_rounds,
+        seed=args.seed,
+        resample=args.resample or "battle",
+        workers=args.workers,
+    )
+
+
+def _check_flags(args: argparse.Namespace, read: Sequence[_Read]) -> None:
+    """Raise InputError for a flag that does not go with several boards, or with their kind."""
+    if len(read) > 1:
+        of_one = ("load_bootstrap", "save_battles", "style_coefficients", "show_elo")
+        refuse(args, of_one, "there are several boards; name one --category")
+    for selection, found in read:
+        if isinstance(found, Grades):
+            refuse(args, NOT_OF_GRADES, "has no meaning for grades of single answers")
+        elif args.full_stats and found.outcomes is None:
+            raise InputError(
+                "--full-stats: a battle file does not hold the games; use the judgments"
+            )
+        elif selection.method == "v2.0" and len(selection.baselines) > 1:
+            raise InputError(
+                f"the method v2.0 knows one baseline, not {', '.join(selection.baselines)}; "
+                "--method bradley-terry fits the battles of all"
+            )
+
+
+NOT_OF_GRADES = (
+    *(*CONTROLS, "control_features", "method", "resample=battle", "weight", "first_game_only"),
+    *("missing=loss", "load_bootstrap", "save_battles", "show_elo", "full_stats", "compare"),
+)
+
+
+def refuse(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
+    """Raise InputError where one of these flags is given (`name`, or `name=value`)."""
+    for name, _, value in (name.partition("=") for name in names):
+        given = getattr(args, name)
+        default = 3 if name == "weight" else None
+        if (given == value) if value else (given and given != default):
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag}{f' {value}' if value else ''}: {why}")
+
+
+def results_of(args: argparse.Namespace) -> list[Result]:
+    """Return all boards that the flags of `result_flags` ask for, the overall one last if there
+    are several.
+    """
+    method = method_of(args)
+    read = _read(args)
+    _check_flags(args, read)
+    results = [_result(args, selection, found, method) for selection, found in read]
+    if len(results) == 1:
+        return results
+    baselines = dict.fromkeys(name for selection, _ in read for name in selection.baselines)
+    categories = tuple(name for selection, _ in read for name in selection.categories)
+    selection = replace(read[0][0], baselines=tuple(baselines), categories=categories)
+    overall = overall_board([result.board for result in results])
+    return [*results, Result(overall, selection)]
+
+
+def _result(
+    args: argparse.Namespace, selection: Selection, found: Battles | Grades, method: Method
+) -> Result:
+    method = replace(method, stream=", ".join(selection.categories))
+    if isinstance(found, Grades):
+        method = replace(method, name="grade", resample="question")
+        return Result(grade_board(found, selection, method), selection)
+    method = replace(method, name=selection.method)
+    scored = _score(args, selection, method, found)
+    return Result(make_board(scored, selection, method, elo=args.show_elo), selection, scored)
+
+
+def _score(
+    args: argparse.Namespace, selection: Selection, method: Method, battles: Battles
+) -> Scored:
+    """Fit and resample the battles, or take the samples of an earlier run."""
+    style, samples, file = None, None, args.style_coefficients
+    if file and file.exists():
+        style = saved.load_style(file, method)
+    if args.load_bootstrap:
+        path = saved_file(args.load_bootstrap, args.data_dir)
+        saved.check_settings(path, bootstrap_settings(selection, method, battles, style))
+        samples = saved.load_bootstrap(path, battles)
+    return score(battles, selection.bench, method, style, samples)
+
+
+def saved_file(path: Path, data_dir: Path) -> Path:
+    """Return the path as given, or the data folder's file where only the flag was given."""
+    return data_dir / path if path in _DEFAULT_FILES and not path.exists() else path
+
+
+_DEFAULT_FILES = (Path("arena_hard_battles.jsonl"), Path("bootstrapping_results.jsonl"))
+
+
+def bootstrap_settings(
+    selection: Selection, method: Method, battles: Battles, style: FixedStyle | None
+) -> dict[str, object]:
+    """Return what saved bootstrap results must agree in: settings, and the battles themselves."""
+    fixed = None if style is None else style.coefficients.tolist()
+    made = selection.settings() | method.settings()
+    return made | {"style": fixed, "battles": battles.fingerprint}
+
+
+def file_of(path: Path, board: Board, *, several: bool) -> Path:
+    """Return a file that the user named; of several boards each has its own."""
+    name = board.name.replace("/", "-").replace(" ", "_")
+    return path.with_name(f"{path.stem}_{name}{path.suffix}") if several else path
