@@ -13,6 +13,7 @@ import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -327,8 +328,8 @@ class _Reader:
             _add_missing(columns, self.wanted or set(self.categories), selection)
         questions = number_of_questions(self.questions, self.wanted)
         battles = from_columns(columns, selection, reasons, questions)
-        on_board = {m: n for m, n in really_judged.items() if m in battles.models}
-        return replace(battles, counts=replace(battles.counts, judged=on_board))
+        judged = {model: really_judged.get(model, 0) for model in battles.counts.judged}
+        return replace(battles, counts=replace(battles.counts, judged=judged))
 
 
 def _foreign(judgment: Judgment, selection: Selection, graded: bool) -> _Why | None:
@@ -454,17 +455,18 @@ def _reasons(selection: Selection, got_to: Mapping[str, Iterable[str]]) -> dict[
 
 
 def _add_missing(columns: Columns, ids: Iterable[str], selection: Selection) -> None:
-    """Add a plain loss a game for each of the questions that a model has no judgment on."""
+    """Add a plain loss a game for each of the questions that a model has no battle on."""
     anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
     loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
-    have = set(zip(columns.b, columns.question, strict=True))
+    used = columns.counts().any(axis=0)
+    have = set(compress(zip(columns.b, columns.question, strict=True), used))
     names = list(columns.models)
     baselines = {names[i] for i in set(columns.a)} | set(selection.baselines)
     for model in sorted(set(names) - baselines):
         for question in sorted(ids):
             if (columns.models[model], columns.questions[question]) not in have:
                 columns.add(anchor, model, question, loss)
-                columns.left_out["games not judged, counted as losses"] += games
+                columns.left_out["missing games, counted as losses"] += games
 
 
 def from_columns(

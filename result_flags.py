@@ -72,7 +72,7 @@ def _add_selection_flags(add: Callable[..., object]) -> None:
         "--missing",
         choices=("ignore", "loss"),
         default="ignore",
-        help="what a question without a judgment of a model counts (default: %(default)s)",
+        help="what a question without a battle of a model counts (default: %(default)s)",
     )
     add(
         "--mixed",
