@@ -121,19 +121,17 @@ class _Told:
     seen: set[bytes] = field(default_factory=set)
     values: dict[str, tuple[object, Path]] = field(default_factory=dict)
 
-    def check(self, judgment: Judgment, path: Path) -> None:
+    def check(self, games: Sequence[bytes], judge: str, path: Path) -> None:
         """Raise InputError that names the files if a setting is not what it was before."""
-        for settings in judgment.settings:
-            if settings not in self.seen:
+        for settings in games:
+            if settings and settings not in self.seen:
                 self.seen.add(settings)
                 told = _as_object(settings)
                 known = dict.fromkeys(OPTIONAL_SETTINGS) | told if told else {}
                 for key, value in known.items():
                     first, where = self.values.setdefault(key, (value, path))
                     if value != first:
-                        raise InputError(
-                            _disagreement(judgment.judge, key, (first, value), (where, path))
-                        )
+                        raise InputError(_disagreement(judge, key, (first, value), (where, path)))
 
 
 def _as_object(text: bytes) -> dict[str, object]:
@@ -265,7 +263,8 @@ class _Reader:
             return
         if selection.mixed != "count":
             asked = (judgment.judge, self.categories.get(judgment.question_id, ""))
-            self.told[asked].check(judgment, path)
+            counted = judgment.settings[: 1 if selection.first_game_only else None]
+            self.told[asked].check(counted, judgment.judge, path)
         if graded:
             columns.judgments += 1
             games = max(len(judgment.labels), 1)
@@ -459,7 +458,7 @@ def _add_missing(columns: Columns, ids: Iterable[str], selection: Selection) -> 
     anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
     loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
     used = columns.counts().any(axis=0)
-    have = set(compress(zip(columns.b, columns.question, strict=True), used))
+    have = set(compress(zip(columns.b, columns.question, strict=True), used.tolist()))
     names = list(columns.models)
     baselines = {names[i] for i in set(columns.a)} | set(selection.baselines)
     for model in sorted(set(names) - baselines):

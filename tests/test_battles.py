@@ -451,7 +451,21 @@ class TestJudgeSettings:
         record["games"][1]["settings"] = {"temperature": 0.5}
         add_judgments(bench, "one", [record])
         line = error(bench, *flags())
-        assert f"{self.ONE}: " in line and "temperature: 0.5 and 0" in line
+        assert f"{self.ONE}: " in line and "temperature: 0 and 0.5" in line
+
+    def test_those_of_a_second_game_that_is_left_out_do_not_matter(self, bench: Workspace) -> None:
+        """Nor do those of a first game that was not played."""
+        record = judgment("q1", *WON) | {"settings": {"temperature": 0}}
+        record["games"][1]["settings"] = {"temperature": 0.5}
+        unplayed = judgment("q2", *WON) | {"games": [None, record["games"][1]]}
+        add_judgments(bench, "one", [record, unplayed])
+        assert "temperature: 0 and 0.5" in error(bench, *flags())
+        assert show(bench, *flags(), "--first-game-only").scores["one"] == "100.0"
+        record["games"][0]["settings"] = {"temperature": 0.7}
+        add_judgments(
+            bench, "one", [record, judgment("q2", *WON) | {"settings": {"temperature": 0}}]
+        )
+        assert "temperature: 0.7 and 0" in error(bench, *flags(), "--first-game-only")
 
     def test_those_of_the_record_do_not_count_where_each_game_tells_its_own(
         self, bench: Workspace
