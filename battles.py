@@ -457,8 +457,7 @@ def _add_missing(columns: Columns, ids: Iterable[str], selection: Selection) -> 
     """Add a plain loss a game for each of the questions that a model has no battle on."""
     anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
     loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
-    used = columns.counts().any(axis=0)
-    have = set(compress(zip(columns.b, columns.question, strict=True), used.tolist()))
+    have = set(compress(zip(columns.b, columns.question, strict=True), columns.used()))
     names = list(columns.models)
     baselines = {names[i] for i in set(columns.a)} | set(selection.baselines)
     for model in sorted(set(names) - baselines):
