@@ -7,6 +7,7 @@ of a judgment differ only in their outcome, so they are kept as one cell with co
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shlex
@@ -31,6 +32,7 @@ from records import (
     read_questions,
 )
 from settings import OPTIONAL_SETTINGS, InputError, nearest, one_line
+from verdict import grade_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class Selection:
 class Counts:
     """What battles or grades come from: counts for the lines under a board.
 
-    `battles`: weighted; of a board of grades, the grades.
+    `battles`: weighted; of a board of grades, the grades. `ranges`: the lowest and the highest
+    grade, as far as the judgments tell.
     """
 
     judgments: int
@@ -80,6 +83,7 @@ class Counts:
     judged: Mapping[str, int]
     questions: int | None
     same_questions: bool
+    ranges: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,31 @@ def _as_object(text: bytes) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+@functools.lru_cache(maxsize=64)
+def _range_of(settings: bytes) -> tuple[float, float] | None:
+    """Return the lowest and the highest grade that the settings of a game tell."""
+    told = _as_object(settings).get("grades")
+    grades = [grade_of(value) for value in told] if isinstance(told, list) else []
+    lowest, highest = grades if len(grades) == 2 else (None, None)
+    return None if lowest is None or highest is None else (lowest, highest)
+
+
+def _check_ranges(ranges: Mapping[tuple[float, float], Path]) -> None:
+    """Raise InputError that names the files if they tell different ranges of grades."""
+    if len(ranges) > 1:
+        spans = " and ".join(map(range_text, ranges))
+        files = " and ".join(dict.fromkeys(map(str, ranges.values())))
+        raise InputError(
+            f"{files}: grades {spans} have no common mean; name one judge, or --mixed count "
+            "counts all"
+        )
+
+
+def range_text(span: tuple[float, float]) -> str:
+    """Return a range of grades in words."""
+    return f"from {span[0]:g} to {span[1]:g}"
 
 
 def _disagreement(judge: str, key: str, values: Sequence[object], paths: Sequence[Path]) -> str:
@@ -231,6 +260,7 @@ class _Reader:
         self.grades = GradeColumns()
         self.foreign: dict[_Why, Counter[Path]] = {}
         self.told: defaultdict[tuple[str, str], _Told] = defaultdict(_Told)
+        self.ranges: dict[tuple[float, float], Path] = {}
         self.files: set[str] = set()
         self.judged: set[str] = set()
         self.undecided: list[tuple[Judgment, Path]] = []
@@ -267,6 +297,8 @@ class _Reader:
             self.told[asked].check(counted, judgment.judge, path)
         if graded:
             columns.judgments += 1
+            for span in filter(None, map(_range_of, judgment.settings)):
+                self.ranges.setdefault(span, path)
             games = max(len(judgment.labels), 1)
             self.grades.add(judgment.model, judgment.question_id, judgment.grades, games)
         elif selection.baselines:
@@ -284,6 +316,8 @@ class _Reader:
         if not self.grades.grade:
             raise InputError(_nothing_left(columns, selection, f"no grade{_of(selection)}"))
         _check_foreign(self.foreign, selection)
+        if selection.mixed != "count":
+            _check_ranges(self.ranges)
         models, questions, total, number = self.grades.tables()
         got_to = {"no judgment of these questions": self.files, "no grade": self.judged}
         reasons = _reasons(selection, got_to)
@@ -296,6 +330,7 @@ class _Reader:
             judged=dict(zip(models, (number > 0).sum(axis=1).tolist(), strict=True)),
             questions=number_of_questions(self.questions, self.wanted),
             same_questions=bool(((number > 0) == (number > 0)[:1]).all()),
+            ranges=tuple(sorted(self.ranges)),
         )
         return Grades(models, questions, total, number, counts)
 
