@@ -20,6 +20,7 @@ from leaderboard import (
     make_board,
     overall_board,
     score,
+    why_no_overall,
 )
 from records import Bench, Question
 from result_flags import CONTROLS
@@ -186,20 +187,20 @@ def refuse(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
 
 
 def results_of(args: argparse.Namespace) -> list[Result]:
-    """Return all boards that the flags of `result_flags` ask for, the overall one last if there
-    are several.
+    """Return all boards that the flags of `result_flags` ask for, the overall one last if several
+    have one.
     """
     method = method_of(args)
     read = _read(args)
     _check_flags(args, read)
     results = [_result(args, selection, found, method) for selection, found in read]
-    if len(results) == 1:
+    boards = [result.board for result in results]
+    if len(results) == 1 or why_no_overall(boards):
         return results
     baselines = dict.fromkeys(name for selection, _ in read for name in selection.baselines)
     categories = tuple(name for selection, _ in read for name in selection.categories)
     selection = replace(read[0][0], baselines=tuple(baselines), categories=categories)
-    overall = overall_board([result.board for result in results])
-    return [*results, Result(overall, selection)]
+    return [*results, Result(overall_board(boards), selection)]
 
 
 def _result(

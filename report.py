@@ -116,12 +116,12 @@ def summary_lines(board: Board) -> Iterator[str]:
         yield f"the mean of the scores by category, weighted by their questions: {parts}"
     else:
         yield _count_line(board)
-        if counts.ranges:
-            yield f"grades {' and '.join(map(range_text, counts.ranges))}"
         yield from _coefficient_lines(board)
         yield from _coverage_lines(board)
         for why, number in sorted(counts.left_out.items()):
             yield f"left out: {number:,} {why}"
+    if counts.ranges:
+        yield f"grades {' and '.join(map(range_text, counts.ranges))}"
     for model, why in sorted(counts.models_left_out.items()):
         yield f"left out: {model}: {why}"
     if board.method.resample == "battle":

@@ -122,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv, __doc__)
     import report
     from boards import results_of
+    from leaderboard import why_no_overall
 
     if args.plot:
         report.check_plot(args.plot)
@@ -130,6 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not several and results[0].scored:
         _save(args, results[0].selection, results[0].scored)
     blocks = ["\n".join(_lines(args, result, headed=several)) for result in results]
+    if several and not results[-1].board.weights:
+        blocks.append(f"no overall board: {why_no_overall([r.board for r in results])}")
     print("\n\n".join(blocks))
     for result in results:
         if result.board.rows:

@@ -248,7 +248,9 @@ class TestGeneration1:
         assert "#####" not in shown.out
         assert "questions judged of 9: coder 6, m1 9, m2 9, m3 9" in shown.summary
 
-    @pytest.mark.parametrize("chosen", [["writing", "coding"], ["coding 0", "writing 1", "coding"]])
+    @pytest.mark.parametrize(
+        "chosen", [["writing", "coding"], ["coding 0", "writing 1", "coding 1"]]
+    )
     def test_each_that_is_named_has_a_board(self, bench: Workspace, chosen: list[str]) -> None:
         shown = show(bench, *flags(), "--category", *chosen)
         found = boards(shown.out)
@@ -353,6 +355,16 @@ class TestOverall:
         assert parts[0].rows[0].score == pytest.approx(parts[1].rows[0].score, abs=0.3)
         mean = overall_board(parts).samples["m1"]
         assert mean.std() == pytest.approx(first.std() / np.sqrt(2), rel=0.08)
+
+    def test_of_boards_that_share_questions_there_is_none(self, modern: Workspace) -> None:
+        """A subcategory and its category would count its questions twice."""
+        chosen = ["-c", f"{HARD} 1", WRITING, HARD]
+        out = modern.run("show_result.py", *chosen, check=0).stdout
+        assert list(boards(out)) == chosen[1:]
+        last = f"\n\nno overall board: {HARD} 1 and {HARD} share 6 questions\n"
+        assert out.endswith(last) and out.count("no overall board") == 1
+        assert "Overall" in show(modern, *chosen[:3]).out
+        assert set(files(modern, *chosen)) == set(chosen[1:])
 
     def test_without_a_common_model_there_is_none(self, modern: Workspace) -> None:
         for model in ("m1", "m2", *BASELINES.values()):
