@@ -39,7 +39,9 @@ from verdict import grade_of
 class Selection:
     """Which judgments make a board; the first baseline is its anchor, grades need none.
 
-    The method v2.0 leaves out a judgment with an undecided game whole.
+    `unnamed`: the baseline of judgments that name none, by the category of their question; where
+    it has none there, the first. The method v2.0 leaves out a judgment with an undecided game
+    whole.
     """
 
     bench: Bench
@@ -51,6 +53,7 @@ class Selection:
     missing: str = "ignore"
     mixed: str = "refuse"
     method: str = "bradley-terry"
+    unnamed: Mapping[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, object]:
         """Return what a saved battle file must agree in."""
@@ -64,6 +67,7 @@ class Selection:
             "missing": self.missing,
             "mixed": self.mixed,
             "method": self.method,
+            "unnamed": dict(self.unnamed),
         }
 
 
@@ -302,7 +306,38 @@ class _Reader:
             games = max(len(judgment.labels), 1)
             self.grades.add(judgment.model, judgment.question_id, judgment.grades, games)
         elif selection.baselines:
-            _add(columns, judgment, selection)
+            self._fight(judgment)
+
+    def _fight(self, judgment: Judgment) -> None:
+        columns, selection = self.columns, self.selection
+        baseline = judgment.baseline or self._unnamed(judgment.question_id)
+        if judgment.model == baseline:
+            columns.left_out["judgments of the baseline against itself"] += 1
+            return
+        columns.judgments += 1
+        whole = selection.method == "v2.0"
+        tally = tally_of(judgment.labels, selection.weight, selection.first_game_only, whole)
+        if whole and tally.undecided:
+            columns.left_out["judgments with an undecided game"] += 1
+        columns.add(baseline, judgment.model, judgment.question_id, tally)
+
+    def _unnamed(self, question: str) -> str:
+        """Return the baseline of a judgment that names none."""
+        category = self.categories.get(question, "")
+        return self.selection.unnamed.get(category, self.selection.baselines[0])
+
+    def _add_missing(self) -> None:
+        """Add a plain loss a game for each of the questions that a model has no battle on."""
+        columns, games = self.columns, 1 if self.selection.first_game_only else 2
+        loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
+        have = set(compress(zip(columns.b, columns.question, strict=True), columns.used()))
+        names = list(columns.models)
+        baselines = {names[i] for i in set(columns.a)} | set(self.selection.baselines)
+        for model in sorted(set(names) - baselines):
+            for question in sorted(self.categories if self.wanted is None else self.wanted):
+                if (columns.models[model], columns.questions[question]) not in have:
+                    columns.add(self._unnamed(question), model, question, loss)
+                    columns.left_out["missing games, counted as losses"] += games
 
     def finish(self) -> Battles | Grades:
         """Return what was taken in; InputError if that is nothing or not what was asked for."""
@@ -359,7 +394,7 @@ class _Reader:
         reasons = _reasons(selection, got_to)
         really_judged, _ = columns.coverage()
         if selection.missing == "loss":
-            _add_missing(columns, self.wanted or set(self.categories), selection)
+            self._add_missing()
         questions = number_of_questions(self.questions, self.wanted)
         battles = from_columns(columns, selection, reasons, questions)
         judged = {model: really_judged.get(model, 0) for model in battles.counts.judged}
@@ -451,19 +486,6 @@ def wanted_questions(selection: Selection, questions: Sequence[Question]) -> set
     return {q.id for q in questions if q.category in chosen or (q.cluster and q.cluster in chosen)}
 
 
-def _add(columns: Columns, judgment: Judgment, selection: Selection) -> None:
-    baseline = judgment.baseline or selection.baselines[0]
-    if judgment.model == baseline:
-        columns.left_out["judgments of the baseline against itself"] += 1
-        return
-    columns.judgments += 1
-    whole = selection.method == "v2.0"
-    tally = tally_of(judgment.labels, selection.weight, selection.first_game_only, whole)
-    if whole and tally.undecided:
-        columns.left_out["judgments with an undecided game"] += 1
-    columns.add(baseline, judgment.model, judgment.question_id, tally)
-
-
 def _nothing_left(columns: Columns, selection: Selection, what: str = "") -> str:
     folder = selection.bench.judgments(selection.judges[0])
     reasons = [f"{count} {why}" for why, count in sorted(columns.left_out.items())]
@@ -486,20 +508,6 @@ def _reasons(selection: Selection, got_to: Mapping[str, Iterable[str]]) -> dict[
     answered = model_names(selection.bench.answers)
     reasons = {model: f"not judged by {', '.join(selection.judges)}" for model in answered}
     return reasons | {model: why for why, models in got_to.items() for model in models}
-
-
-def _add_missing(columns: Columns, ids: Iterable[str], selection: Selection) -> None:
-    """Add a plain loss a game for each of the questions that a model has no battle on."""
-    anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
-    loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
-    have = set(compress(zip(columns.b, columns.question, strict=True), columns.used()))
-    names = list(columns.models)
-    baselines = {names[i] for i in set(columns.a)} | set(selection.baselines)
-    for model in sorted(set(names) - baselines):
-        for question in sorted(ids):
-            if (columns.models[model], columns.questions[question]) not in have:
-                columns.add(anchor, model, question, loss)
-                columns.left_out["missing games, counted as losses"] += games
 
 
 def from_columns(

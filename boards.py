@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import saved
-from battles import Battles, Selection, bench_questions, read_selections
+from battles import (
+    Battles,
+    Selection,
+    bench_questions,
+    read_selections,
+    wanted_questions,
+)
 from bradley_terry import FixedStyle
 from grades import Grades
 from leaderboard import (
@@ -44,17 +50,44 @@ _Read = tuple[Selection, Battles | Grades]
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the flags ask for: all of a selection but its categories and their baselines."""
+    """What the flags ask for: of a selection all that is the same for each category."""
 
     selection: Selection
     questions: list[Question]
     config: JudgeConfig | None
-    modern: bool
+    method: str | None
 
     def of(self, names: tuple[str, ...], baselines: tuple[str, ...]) -> Selection:
         """Return the selection of some categories or clusters; `baselines` overrule the config."""
-        found = baselines or _baselines(self.config, self.questions, names)
-        return replace(self.selection, categories=names, baselines=tuple(dict.fromkeys(found)))
+        selection = replace(self.selection, categories=names)
+        ids = wanted_questions(selection, self.questions)
+        chosen = [q for q in self.questions if ids is None or q.id in ids]
+        categories = dict.fromkeys(question.category for question in chosen)
+        modern = any(question.generation == 2 for question in chosen)
+        found = tuple(dict.fromkeys(baselines or self.baselines(categories)))
+        first = {name: found[:1] if baselines else self.baselines([name]) for name in categories}
+        return replace(
+            selection,
+            baselines=found,
+            unnamed={c: names[0] for c, names in first.items() if names[:1] not in ((), found[:1])},
+            method=self.method or ("v2.0" if modern else "bradley-terry"),
+        )
+
+    def baselines(self, categories: Iterable[str]) -> tuple[str, ...]:
+        """Return the config's baselines of some categories; grades need none."""
+        with contextlib.suppress(InputError):
+            return self.config.baselines_of(list(categories) or [""]) if self.config else ()
+        return ()
+
+    def categories(self) -> list[str]:
+        """Return the categories that have a board of their own where none is named.
+
+        All have where a question is of generation 2, or the config's baselines differ.
+        """
+        names = list(dict.fromkeys(question.category for question in self.questions))
+        modern = any(question.generation == 2 for question in self.questions)
+        differ = len({self.baselines([name]) for name in names}) > 1
+        return names if any(names) and (modern or differ) else []
 
 
 def _asked(args: argparse.Namespace) -> _Asked:
@@ -63,9 +96,6 @@ def _asked(args: argparse.Namespace) -> _Asked:
         config = read_judge_config(args.setting_file)
     bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
     judges = args.judge_name or ([config.judge_model] if config else [])
-    needed = bool(args.category) or args.missing == "loss"
-    questions = bench_questions(bench, needed=needed)
-    modern = bool(questions) and all(question.generation == 2 for question in questions)
     selection = Selection(
         bench=bench,
         judges=tuple(dict.fromkeys(judges)),
@@ -74,41 +104,26 @@ def _asked(args: argparse.Namespace) -> _Asked:
         first_game_only=args.first_game_only,
         missing=args.missing,
         mixed=args.mixed,
-        method=args.method or ("v2.0" if modern else "bradley-terry"),
     )
-    return _Asked(selection, questions, config, modern)
-
-
-def _categories(named: Sequence[str], modern: Sequence[Question]) -> list[tuple[str, ...]]:
-    """Return the categories of each board; `modern` are the questions of generation 2."""
-    names = dict.fromkeys(named or (question.category for question in modern))
-    return [(name,) for name in names] if any(names) else [()]
-
-
-def _baselines(
-    config: JudgeConfig | None, questions: Sequence[Question], names: Sequence[str]
-) -> tuple[str, ...]:
-    """Return the config's baselines for questions of these categories or clusters; grades need
-    none.
-    """
-    categories = dict.fromkeys(
-        q.category for q in questions if not names or {q.category, q.cluster} & set(names)
-    )
-    with contextlib.suppress(InputError):
-        return config.baselines_of(categories or [""]) if config else ()
-    return ()
+    questions = bench_questions(bench, needed=bool(args.category) or args.missing == "loss")
+    method = args.method or ("bradley-terry" if args.one_board else None)
+    return _Asked(selection, questions, None if args.baseline else config, method)
 
 
 def _read(args: argparse.Namespace) -> list[_Read]:
     """Return the battles or grades of each board, or the battles that were saved."""
     asked = _asked(args)
-    names = _categories(args.category, asked.questions if asked.modern else [])
-    selections = [asked.of(name, tuple(args.baseline or ())) for name in names]
+    named = tuple(dict.fromkeys(args.category))
+    boards = [named] if args.one_board else [(name,) for name in named or asked.categories()]
+    selections = [asked.of(names, tuple(args.baseline or ())) for names in boards or [()]]
     if not args.load_battles:
         return read_selections(selections, asked.questions, pass_over_unjudged=not args.category)
     if len(selections) > 1:
-        raise InputError("--load-battles: there are several boards; name one --category")
+        raise InputError(f"--load-battles: {SEVERAL}")
     return [(selections[0], _loaded_battles(args, selections[0], asked.questions))]
+
+
+SEVERAL = "there are several boards; name one --category, or make --one-board"
 
 
 def _loaded_battles(
@@ -155,7 +170,7 @@ def _check_flags(args: argparse.Namespace, read: Sequence[_Read]) -> None:
     """Raise InputError for a flag that does not go with several boards, or with their kind."""
     if len(read) > 1:
         of_one = ("load_bootstrap", "save_battles", "style_coefficients", "show_elo")
-        refuse(args, of_one, "there are several boards; name one --category")
+        refuse(args, of_one, SEVERAL)
     for selection, found in read:
         if isinstance(found, Grades):
             refuse(args, NOT_OF_GRADES, "has no meaning for grades of single answers")

@@ -468,7 +468,7 @@ class TestDefault:
             (("uid", "uid"), "", True),
             (("uid", "uid"), "--method bradley-terry", False),
             (("question_id", "question_id"), "", False),
-            (("question_id", "uid"), "", False),
+            (("question_id", "uid"), "", True),
             (("question_id", "question_id"), "--method v2.0", True),
         ],
     )

@@ -288,6 +288,18 @@ class TestRefused:
         assert "no baseline is named" in line and "--baseline" in line
 
 
+def test_a_category_alone_may_have_a_baseline(bench: Workspace) -> None:
+    bench.add_questions(
+        [{"question_id": f"q{i}", "category": c, "prompt": "?"} for i, c in enumerate("ab", 1)]
+    )
+    add_grades(bench, "tiny", [4, 6])
+    config = {"bench_name": "test-v1", "judge_model": "judge", "pairwise": False}
+    rules = {"categories": {"b": {"baseline_model": "base"}}}
+    bench.write("config/judge_config.yaml", config | {"baseline": False} | rules)
+    assert "Overall" in show(bench).out
+    assert show(bench, "--one-board").scores == {"tiny": "5.00"}
+
+
 class TestFiles:
     @pytest.fixture(autouse=True)
     def two_models(self, bench: Workspace) -> None:
