@@ -7,12 +7,14 @@ of a judgment differ only in their outcome, so they are kept as one cell with co
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +32,16 @@ from records import (
     read_questions,
 )
 from settings import OPTIONAL_SETTINGS, InputError, nearest, one_line
+from verdict import grade_of
 
 
 @dataclass(frozen=True)
 class Selection:
     """Which judgments make a board; the first baseline is its anchor, grades need none.
 
-    The method v2.0 leaves out a judgment with an undecided game whole.
+    `unnamed`: the baseline of judgments that name none, by the category of their question; where
+    it has none there, the first. The method v2.0 leaves out a judgment with an undecided game
+    whole.
     """
 
     bench: Bench
@@ -48,6 +53,7 @@ class Selection:
     missing: str = "ignore"
     mixed: str = "refuse"
     method: str = "bradley-terry"
+    unnamed: Mapping[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, object]:
         """Return what a saved battle file must agree in."""
@@ -61,6 +67,7 @@ class Selection:
             "missing": self.missing,
             "mixed": self.mixed,
             "method": self.method,
+            "unnamed": dict(self.unnamed),
         }
 
 
@@ -68,7 +75,8 @@ class Selection:
 class Counts:
     """What battles or grades come from: counts for the lines under a board.
 
-    `battles`: weighted; of a board of grades, the grades.
+    `battles`: weighted; of a board of grades, the grades. `ranges`: the lowest and the highest
+    grade, as far as the judgments tell.
     """
 
     judgments: int
@@ -79,6 +87,7 @@ class Counts:
     judged: Mapping[str, int]
     questions: int | None
     same_questions: bool
+    ranges: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,19 +129,17 @@ class _Told:
     seen: set[bytes] = field(default_factory=set)
     values: dict[str, tuple[object, Path]] = field(default_factory=dict)
 
-    def check(self, judgment: Judgment, path: Path) -> None:
+    def check(self, games: Sequence[bytes], judge: str, path: Path) -> None:
         """Raise InputError that names the files if a setting is not what it was before."""
-        for settings in judgment.settings:
-            if settings not in self.seen:
+        for settings in games:
+            if settings and settings not in self.seen:
                 self.seen.add(settings)
                 told = _as_object(settings)
                 known = dict.fromkeys(OPTIONAL_SETTINGS) | told if told else {}
                 for key, value in known.items():
                     first, where = self.values.setdefault(key, (value, path))
                     if value != first:
-                        raise InputError(
-                            _disagreement(judgment.judge, key, (first, value), (where, path))
-                        )
+                        raise InputError(_disagreement(judge, key, (first, value), (where, path)))
 
 
 def _as_object(text: bytes) -> dict[str, object]:
@@ -142,6 +149,31 @@ def _as_object(text: bytes) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+@functools.lru_cache(maxsize=64)
+def _range_of(settings: bytes) -> tuple[float, float] | None:
+    """Return the lowest and the highest grade that the settings of a game tell."""
+    told = _as_object(settings).get("grades")
+    grades = [grade_of(value) for value in told] if isinstance(told, list) else []
+    lowest, highest = grades if len(grades) == 2 else (None, None)
+    return None if lowest is None or highest is None else (lowest, highest)
+
+
+def _check_ranges(ranges: Mapping[tuple[float, float], Path]) -> None:
+    """Raise InputError that names the files if they tell different ranges of grades."""
+    if len(ranges) > 1:
+        spans = " and ".join(map(range_text, ranges))
+        files = " and ".join(dict.fromkeys(map(str, ranges.values())))
+        raise InputError(
+            f"{files}: grades {spans} have no common mean; name one judge, or --mixed count "
+            "counts all"
+        )
+
+
+def range_text(span: tuple[float, float]) -> str:
+    """Return a range of grades in words."""
+    return f"from {span[0]:g} to {span[1]:g}"
 
 
 def _disagreement(judge: str, key: str, values: Sequence[object], paths: Sequence[Path]) -> str:
@@ -232,6 +264,7 @@ class _Reader:
         self.grades = GradeColumns()
         self.foreign: dict[_Why, Counter[Path]] = {}
         self.told: defaultdict[tuple[str, str], _Told] = defaultdict(_Told)
+        self.ranges: dict[tuple[float, float], Path] = {}
         self.files: set[str] = set()
         self.judged: set[str] = set()
         self.undecided: list[tuple[Judgment, Path]] = []
@@ -264,13 +297,47 @@ class _Reader:
             return
         if selection.mixed != "count":
             asked = (judgment.judge, self.categories.get(judgment.question_id, ""))
-            self.told[asked].check(judgment, path)
+            counted = judgment.settings[: 1 if selection.first_game_only else None]
+            self.told[asked].check(counted, judgment.judge, path)
         if graded:
             columns.judgments += 1
+            for span in filter(None, map(_range_of, judgment.settings)):
+                self.ranges.setdefault(span, path)
             games = max(len(judgment.labels), 1)
             self.grades.add(judgment.model, judgment.question_id, judgment.grades, games)
         elif selection.baselines:
-            _add(columns, judgment, selection)
+            self._fight(judgment)
+
+    def _fight(self, judgment: Judgment) -> None:
+        columns, selection = self.columns, self.selection
+        baseline = judgment.baseline or self._unnamed(judgment.question_id)
+        if judgment.model == baseline:
+            columns.left_out["judgments of the baseline against itself"] += 1
+            return
+        columns.judgments += 1
+        whole = selection.method == "v2.0"
+        tally = tally_of(judgment.labels, selection.weight, selection.first_game_only, whole)
+        if whole and tally.undecided:
+            columns.left_out["judgments with an undecided game"] += 1
+        columns.add(baseline, judgment.model, judgment.question_id, tally)
+
+    def _unnamed(self, question: str) -> str:
+        """Return the baseline of a judgment that names none."""
+        category = self.categories.get(question, "")
+        return self.selection.unnamed.get(category, self.selection.baselines[0])
+
+    def _add_missing(self) -> None:
+        """Add a plain loss a game for each of the questions that a model has no battle on."""
+        columns, games = self.columns, 1 if self.selection.first_game_only else 2
+        loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
+        have = set(compress(zip(columns.b, columns.question, strict=True), columns.used()))
+        names = list(columns.models)
+        baselines = {names[i] for i in set(columns.a)} | set(self.selection.baselines)
+        for model in sorted(set(names) - baselines):
+            for question in sorted(self.categories if self.wanted is None else self.wanted):
+                if (columns.models[model], columns.questions[question]) not in have:
+                    columns.add(self._unnamed(question), model, question, loss)
+                    columns.left_out["missing games, counted as losses"] += games
 
     def finish(self) -> Battles | Grades:
         """Return what was taken in; InputError if that is nothing or not what was asked for."""
@@ -284,6 +351,8 @@ class _Reader:
         if not self.grades.grade:
             raise InputError(_nothing_left(columns, selection, f"no grade{_of(selection)}"))
         _check_foreign(self.foreign, selection)
+        if selection.mixed != "count":
+            _check_ranges(self.ranges)
         models, questions, total, number = self.grades.tables()
         got_to = {"no judgment of these questions": self.files, "no grade": self.judged}
         reasons = _reasons(selection, got_to)
@@ -296,6 +365,7 @@ class _Reader:
             judged=dict(zip(models, (number > 0).sum(axis=1).tolist(), strict=True)),
             questions=number_of_questions(self.questions, self.wanted),
             same_questions=bool(((number > 0) == (number > 0)[:1]).all()),
+            ranges=tuple(sorted(self.ranges)),
         )
         return Grades(models, questions, total, number, counts)
 
@@ -324,11 +394,11 @@ class _Reader:
         reasons = _reasons(selection, got_to)
         really_judged, _ = columns.coverage()
         if selection.missing == "loss":
-            _add_missing(columns, self.wanted or set(self.categories), selection)
+            self._add_missing()
         questions = number_of_questions(self.questions, self.wanted)
         battles = from_columns(columns, selection, reasons, questions)
-        on_board = {m: n for m, n in really_judged.items() if m in battles.models}
-        return replace(battles, counts=replace(battles.counts, judged=on_board))
+        judged = {model: really_judged.get(model, 0) for model in battles.counts.judged}
+        return replace(battles, counts=replace(battles.counts, judged=judged))
 
 
 def _foreign(judgment: Judgment, selection: Selection, graded: bool) -> _Why | None:
@@ -416,19 +486,6 @@ def wanted_questions(selection: Selection, questions: Sequence[Question]) -> set
     return {q.id for q in questions if q.category in chosen or (q.cluster and q.cluster in chosen)}
 
 
-def _add(columns: Columns, judgment: Judgment, selection: Selection) -> None:
-    baseline = judgment.baseline or selection.baselines[0]
-    if judgment.model == baseline:
-        columns.left_out["judgments of the baseline against itself"] += 1
-        return
-    columns.judgments += 1
-    whole = selection.method == "v2.0"
-    tally = tally_of(judgment.labels, selection.weight, selection.first_game_only, whole)
-    if whole and tally.undecided:
-        columns.left_out["judgments with an undecided game"] += 1
-    columns.add(baseline, judgment.model, judgment.question_id, tally)
-
-
 def _nothing_left(columns: Columns, selection: Selection, what: str = "") -> str:
     folder = selection.bench.judgments(selection.judges[0])
     reasons = [f"{count} {why}" for why, count in sorted(columns.left_out.items())]
@@ -451,20 +508,6 @@ def _reasons(selection: Selection, got_to: Mapping[str, Iterable[str]]) -> dict[
     answered = model_names(selection.bench.answers)
     reasons = {model: f"not judged by {', '.join(selection.judges)}" for model in answered}
     return reasons | {model: why for why, models in got_to.items() for model in models}
-
-
-def _add_missing(columns: Columns, ids: Iterable[str], selection: Selection) -> None:
-    """Add a plain loss a game for each of the questions that a model has no judgment on."""
-    anchor, games = selection.baselines[0], 1 if selection.first_game_only else 2
-    loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
-    have = set(zip(columns.b, columns.question, strict=True))
-    names = list(columns.models)
-    baselines = {names[i] for i in set(columns.a)} | set(selection.baselines)
-    for model in sorted(set(names) - baselines):
-        for question in sorted(ids):
-            if (columns.models[model], columns.questions[question]) not in have:
-                columns.add(anchor, model, question, loss)
-                columns.left_out["games not judged, counted as losses"] += games
 
 
 def from_columns(

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import saved
-from battles import Battles, Selection, bench_questions, read_selections
+from battles import (
+    Battles,
+    Selection,
+    bench_questions,
+    read_selections,
+    wanted_questions,
+)
 from bradley_terry import FixedStyle
 from grades import Grades
 from leaderboard import (
@@ -20,6 +26,7 @@ from leaderboard import (
     make_board,
     overall_board,
     score,
+    why_no_overall,
 )
 from records import Bench, Question
 from result_flags import CONTROLS
@@ -43,27 +50,44 @@ _Read = tuple[Selection, Battles | Grades]
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the flags ask for: all of a selection but its categories and their baselines."""
+    """What the flags ask for: of a selection all that is the same for each category."""
 
     selection: Selection
     questions: list[Question]
     config: JudgeConfig | None
-    named: tuple[str, ...]
-    modern: bool
+    method: str | None
 
-    def of(self, names: Sequence[str]) -> Selection:
-        """Return the selection of some categories or clusters."""
-        chosen = [q for q in self.questions if not names or {q.category, q.cluster} & set(names)]
-        return replace(self.selection, categories=tuple(names), baselines=self.baselines(chosen))
+    def of(self, names: tuple[str, ...], baselines: tuple[str, ...]) -> Selection:
+        """Return the selection of some categories or clusters; `baselines` overrule the config."""
+        selection = replace(self.selection, categories=names)
+        ids = wanted_questions(selection, self.questions)
+        chosen = [q for q in self.questions if ids is None or q.id in ids]
+        categories = dict.fromkeys(question.category for question in chosen)
+        modern = any(question.generation == 2 for question in chosen)
+        found = tuple(dict.fromkeys(baselines or self.baselines(categories)))
+        first = {name: found[:1] if baselines else self.baselines([name]) for name in categories}
+        return replace(
+            selection,
+            baselines=found,
+            unnamed={c: names[0] for c, names in first.items() if names[:1] not in ((), found[:1])},
+            method=self.method or ("v2.0" if modern else "bradley-terry"),
+        )
 
-    def baselines(self, questions: Sequence[Question]) -> tuple[str, ...]:
-        """Return those that the flags name, or the config's for the questions; grades need none."""
-        found = self.named
+    def baselines(self, categories: Iterable[str]) -> tuple[str, ...]:
+        """Return the config's baselines of some categories; grades need none."""
         with contextlib.suppress(InputError):
-            if self.config and not found:
-                categories = dict.fromkeys(question.category for question in questions)
-                found = self.config.baselines_of(categories or [""])
-        return tuple(dict.fromkeys(found))
+            return self.config.baselines_of(list(categories) or [""]) if self.config else ()
+        return ()
+
+    def categories(self) -> list[str]:
+        """Return the categories that have a board of their own where none is named.
+
+        All have where a question is of generation 2, or the config's baselines differ.
+        """
+        names = list(dict.fromkeys(question.category for question in self.questions))
+        modern = any(question.generation == 2 for question in self.questions)
+        differ = len({self.baselines([name]) for name in names}) > 1
+        return names if any(names) and (modern or differ) else []
 
 
 def _asked(args: argparse.Namespace, *, needed: bool) -> _Asked:
@@ -72,8 +96,6 @@ def _asked(args: argparse.Namespace, *, needed: bool) -> _Asked:
         config = read_judge_config(args.setting_file)
     bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
     judges = args.judge_name or ([config.judge_model] if config else [])
-    questions = bench_questions(bench, needed=needed or args.missing == "loss")
-    modern = bool(questions) and all(question.generation == 2 for question in questions)
     selection = Selection(
         bench=bench,
         judges=tuple(dict.fromkeys(judges)),
@@ -82,27 +104,26 @@ def _asked(args: argparse.Namespace, *, needed: bool) -> _Asked:
         first_game_only=args.first_game_only,
         missing=args.missing,
         mixed=args.mixed,
-        method=args.method or ("v2.0" if modern else "bradley-terry"),
     )
-    return _Asked(selection, questions, config, tuple(args.baseline or ()), modern)
-
-
-def _categories(named: Sequence[str], modern: Sequence[Question]) -> list[tuple[str, ...]]:
-    """Return the categories of each board; `modern` are the questions of generation 2."""
-    names = dict.fromkeys(named or (question.category for question in modern))
-    return [(name,) for name in names] if any(names) else [()]
+    questions = bench_questions(bench, needed=needed or args.missing == "loss")
+    method = args.method or ("bradley-terry" if args.one_board else None)
+    return _Asked(selection, questions, None if args.baseline else config, method)
 
 
 def _read(args: argparse.Namespace) -> list[_Read]:
     """Return the battles or grades of each board, or the battles that were saved."""
     asked = _asked(args, needed=bool(args.category))
-    categories = _categories(args.category, asked.questions if asked.modern else [])
-    selections = [asked.of(names) for names in categories]
+    named = tuple(dict.fromkeys(args.category))
+    boards = [named] if args.one_board else [(name,) for name in named or asked.categories()]
+    selections = [asked.of(names, tuple(args.baseline or ())) for names in boards or [()]]
     if not args.load_battles:
         return read_selections(selections, asked.questions, pass_over_unjudged=not args.category)
     if len(selections) > 1:
-        raise InputError("--load-battles: there are several boards; name one --category")
+        raise InputError(f"--load-battles: {SEVERAL}")
     return [(selections[0], _loaded_battles(args, selections[0], asked.questions))]
+
+
+SEVERAL = "there are several boards; name one --category, or make --one-board"
 
 
 def _loaded_battles(
@@ -144,25 +165,29 @@ def read_clusters(args: argparse.Namespace) -> list[Group]:
     refuse(args, NOT_BY_CLUSTER, "does not go with --by")
     asked = _asked(args, needed=True)
     of_baselines: dict[tuple[str, ...], dict[str, list[Question]]] = {}
+    named = tuple(args.baseline or ())
     for name, members in _by_cluster(asked.questions, args.by).items():
-        of_baselines.setdefault(asked.baselines(members), {})[name] = members
+        baselines = named or asked.baselines(dict.fromkeys(q.category for q in members))
+        of_baselines.setdefault(baselines, {})[name] = members
     if len(of_baselines) == 0:
         bench = asked.selection.bench
         raise InputError(f"{bench.questions}: no question has a {args.by}")
-    groups = {}
-    for baselines, clusters in of_baselines.items():
+    groups = []
+    for clusters in of_baselines.values():
         categories = dict.fromkeys(q.category for members in clusters.values() for q in members)
         names = tuple(categories) if len(of_baselines) > 1 else ()
-        groups[replace(asked.selection, baselines=baselines, categories=names)] = clusters
-    read = read_selections(list(groups), asked.questions, pass_over_unjudged=True)
+        groups.append((asked.of(names, named), clusters))
+    read = read_selections([s for s, _ in groups], asked.questions, pass_over_unjudged=True)
     _check_flags(args, read, several=False)
     return [
         Group(
             selection,
             found,
-            {n: frozenset(q.id for q in members) for n, members in groups[selection].items()},
+            {n: frozenset(q.id for q in members) for n, members in clusters.items()},
         )
         for selection, found in read
+        for of_group, clusters in groups
+        if of_group == selection
     ]
 
 
@@ -177,7 +202,7 @@ def _by_cluster(questions: Sequence[Question], by: str) -> dict[str, list[Questi
 
 NOT_BY_CLUSTER = (
     *("category", "load_battles", "load_bootstrap", "save_battles", "style_coefficients"),
-    *("show_elo", "full_stats", "compare"),
+    *("show_elo", "full_stats", "compare", "one_board"),
 )
 
 
@@ -204,7 +229,7 @@ def _check_flags(args: argparse.Namespace, read: Sequence[_Read], *, several: bo
     """Raise InputError for a flag that does not go with several boards, or with their kind."""
     if several:
         of_one = ("load_bootstrap", "save_battles", "style_coefficients", "show_elo")
-        refuse(args, of_one, "there are several boards; name one --category")
+        refuse(args, of_one, SEVERAL)
     for selection, found in read:
         if isinstance(found, Grades):
             refuse(args, NOT_OF_GRADES, "has no meaning for grades of single answers")
@@ -236,20 +261,20 @@ def refuse(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
 
 
 def results_of(args: argparse.Namespace) -> list[Result]:
-    """Return all boards that the flags of `result_flags` ask for, the overall one last if there
-    are several.
+    """Return all boards that the flags of `result_flags` ask for, the overall one last if several
+    have one.
     """
     method = method_of(args)
     read = _read(args)
     _check_flags(args, read, several=len(read) > 1)
     results = [_result(args, selection, found, method) for selection, found in read]
-    if len(results) == 1:
+    boards = [result.board for result in results]
+    if len(results) == 1 or why_no_overall(boards):
         return results
     baselines = dict.fromkeys(name for selection, _ in read for name in selection.baselines)
     categories = tuple(name for selection, _ in read for name in selection.categories)
     selection = replace(read[0][0], baselines=tuple(baselines), categories=categories)
-    overall = overall_board([result.board for result in results])
-    return [*results, Result(overall, selection)]
+    return [*results, Result(overall_board(boards), selection)]
 
 
 def _result(

@@ -111,6 +111,10 @@ class Columns:
         kinds = np.array([tally.counts for tally in self.tallies], dtype=np.int32)
         return np.asarray(kinds.T[:, self.tally])
 
+    def used(self) -> np.ndarray:
+        """Return which cells (C,) hold a battle."""
+        return np.asarray(self.counts().any(axis=0))
+
     def outcomes(self) -> dict[str, tuple[int, ...]]:
         """Return each model's games by OUTCOMES; what one of two wins, the other loses."""
         games = np.array([tally.outcomes for tally in self.tallies])
@@ -122,9 +126,10 @@ class Columns:
         return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
 
     def coverage(self) -> tuple[dict[str, int], bool]:
-        """Return how many questions each model was judged on, and whether all were on the same."""
+        """Return how many questions each model has battles on, and whether all have on the same."""
         on = np.zeros((len(self.models), len(self.questions)), dtype=bool)
-        on[self.b, self.question] = True
+        used = self.used()
+        on[np.array(self.b)[used], np.array(self.question)[used]] = True
         numbers = zip(self.models, on.sum(axis=1).tolist(), strict=True)
         any_judged = on.any(axis=1)
         same = bool((on[any_judged] == on.any(axis=0)).all())

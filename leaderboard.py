@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -113,7 +114,7 @@ class Board:
     """The rows of a leaderboard from the best to the last, how they were made, and of what.
 
     `name`: the category of one of several boards. `weights`: what the mean of several boards
-    weighs them by. `samples`: each model's score in each round.
+    weighs them by. `samples`: each model's score in each round. `questions`: what was judged.
     """
 
     bench: str
@@ -127,6 +128,7 @@ class Board:
     name: str = ""
     weights: Mapping[str, int] = field(default_factory=dict)
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
+    questions: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def score_of(self, model: str) -> float:
         """Return the score of a model of the board."""
@@ -270,6 +272,7 @@ def make_board(scored: Scored, selection: Selection, method: Method, *, elo: boo
         counts=battles.counts,
         name=", ".join(selection.categories),
         samples=dict(zip(battles.models, samples.T, strict=True)),
+        questions=battles.questions,
     )
 
 
@@ -323,10 +326,28 @@ def grade_board(
         counts=read.counts,
         name=", ".join(selection.categories),
         samples=dict(zip(read.models, samples.T, strict=True)),
+        questions=read.questions,
     )
 
 
 OVERALL = "Overall"
+
+
+def why_no_overall(boards: Sequence[Board]) -> str | None:
+    """Return why the mean of some boards would say nothing, None if it says something."""
+    for pair in combinations(boards, 2):
+        (first, one), (second, other) = ((board.name or "(none)", board) for board in pair)
+        if one.method.name != other.method.name:
+            return (
+                f"{first} is made by the method {one.method.name}, {second} by "
+                f"{other.method.name}; --method makes them alike"
+            )
+        shared = len(set(one.questions) & set(other.questions))
+        if shared:
+            return f"{first} and {second} share {shared:,} questions"
+        if one.counts.ranges and other.counts.ranges not in ((), one.counts.ranges):
+            return f"the grades of {first} and {second} have different ranges"
+    return None
 
 
 def overall_board(boards: Sequence[Board]) -> Board:
@@ -358,6 +379,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
         name=OVERALL,
         weights=weights,
         samples=dict(zip(models, rounds.T, strict=True)),
+        questions=tuple(question for board in boards for question in board.questions),
     )
 
 
@@ -375,6 +397,7 @@ def _summed(counts: Sequence[Counts], lacking: Mapping[str, str]) -> Counts:
         judged={},
         questions=sum(one.questions or 0 for one in counts),
         same_questions=True,
+        ranges=tuple(sorted({span for one in counts for span in one.ranges})),
     )
 
 

@@ -147,8 +147,8 @@ class Style(msgspec.Struct, frozen=True, gc=False):
 class Judgment(msgspec.Struct, frozen=True, gc=False):
     """The labels of the games of one question; None is a game without a verdict or not played.
 
-    `grades`: the numbers that were given to a single answer in place of labels. `settings`: the
-    JSON of how the judge was asked, as far as the games tell.
+    `grades`: the numbers that were given to a single answer in place of labels. `settings`: for
+    each game the JSON of how the judge was asked, empty where it is not told or not played.
     """
 
     question_id: str
@@ -397,18 +397,17 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     """
 
     def build(line: JudgmentLine) -> Judgment:
-        games = [game for game in line.games if game is not None]
-        told = [bytes(game.settings) for game in games if game.settings]
-        if line.settings and len(told) < len(games):
-            told.append(bytes(line.settings))
-        grades = (_grade(game.score) for game in games if game.score is not None)
+        told = bytes(line.settings)
+        grades = (_grade(game.score) for game in line.games if game and game.score is not None)
         return Judgment(
             question_id=line.id,
             model=line.model or model,
             judge=line.judge or judge,
             baseline=line.baseline,
             labels=tuple(_label(game.score) if game is not None else None for game in line.games),
-            settings=tuple(told),
+            settings=tuple(
+                (bytes(g.settings) or told) if g is not None else b"" for g in line.games
+            ),
             grades=tuple(grade for grade in grades if grade is not None),
         )
 

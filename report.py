@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from battles import Selection
+from battles import Selection, range_text
 from bradley_terry import ANCHOR_RATING
 from columns import OUTCOMES
 from jsonl import write_lines
@@ -126,6 +126,8 @@ def summary_lines(board: Board) -> Iterator[str]:
         yield from _coverage_lines(board)
         for why, number in sorted(counts.left_out.items()):
             yield f"left out: {number:,} {why}"
+    if counts.ranges:
+        yield f"grades {' and '.join(map(range_text, counts.ranges))}"
     for model, why in sorted(counts.models_left_out.items()):
         yield f"left out: {model}: {why}"
     if board.method.resample == "battle":
@@ -249,6 +251,7 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
         "judgments": counts.judgments,
         "weighted_battles": counts.battles,
         "games_without_verdict": counts.games_without_verdict,
+        "grade_ranges": counts.ranges,
         "left_out": dict(counts.left_out),
         "models_left_out": dict(counts.models_left_out),
         "questions_judged": dict(counts.judged),

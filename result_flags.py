@@ -59,7 +59,14 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         default=[],
         help="a board for each of these categories or clusters, and an overall board: the mean of "
         "the scores of models that are on all of them, weighted by their questions (default: one "
-        "board of all questions; on a bench of generation 2 one for each category)",
+        "board of all questions; one for each category where a question is of generation 2 or the "
+        "setting file's categories have different baselines)",
+    )
+    add(
+        "--one-board",
+        action="store_true",
+        help="one board of all questions, or of those of the categories named, whatever their "
+        "baselines: one Bradley-Terry fit of all battles (default: False)",
     )
     add(
         "--weight", type=positive, default=3, help="battles that `>>` counts (default: %(default)s)"
@@ -73,7 +80,7 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         "--missing",
         choices=("ignore", "loss"),
         default="ignore",
-        help="what a question without a judgment of a model counts (default: %(default)s)",
+        help="what a question without a battle of a model counts (default: %(default)s)",
     )
     add(
         "--mixed",
@@ -101,8 +108,8 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=("bradley-terry", "v2.0"),
         help="how battles become scores: one fit of all, or as the v2.0 program does, with 90%% "
-        "intervals (default: v2.0 on a bench of generation 2, whose questions have a `uid`, else "
-        "bradley-terry)",
+        "intervals (default: v2.0 where a question of the board is of generation 2, with a `uid`, "
+        "else bradley-terry)",
     )
     control = group.add_mutually_exclusive_group()
     for name, features in CONTROLS.items():

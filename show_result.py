@@ -62,8 +62,10 @@ def _kept_if_possible() -> Iterator[None]:
         warn(f"{error}; nothing is saved for --load-battles or --load-bootstrap")
 
 
-def _lines(args: argparse.Namespace, result: Result, *, headed: bool) -> Iterator[str]:
-    """Yield what is printed of a board."""
+def _lines(
+    args: argparse.Namespace, result: Result, *, headed: bool, method: bool
+) -> Iterator[str]:
+    """Yield what is printed of a board, with its heading and its method as told."""
     import report
     from leaderboard import compare
 
@@ -79,6 +81,8 @@ def _lines(args: argparse.Namespace, result: Result, *, headed: bool) -> Iterato
         yield from report.comparison_lines(compare(scored, *args.compare))
     yield ""
     yield from report.summary_lines(board)
+    if method:
+        yield f"method: {board.method.name}"
     if scored and scored.style is not None:
         yield f"style coefficients fixed by {args.style_coefficients}"
 
@@ -164,6 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv, __doc__)
     import report
     from boards import results_of
+    from leaderboard import why_no_overall
 
     if args.plot:
         report.check_plot(args.plot)
@@ -174,7 +179,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     several = len(results) > 1
     if not several and results[0].scored:
         _save(args, results[0].selection, results[0].scored)
-    blocks = ["\n".join(_lines(args, result, headed=several)) for result in results]
+    differ = len({result.board.method.name for result in results}) > 1
+    blocks = ["\n".join(_lines(args, result, headed=several, method=differ)) for result in results]
+    if several and not results[-1].board.weights:
+        blocks.append(f"no overall board: {why_no_overall([r.board for r in results])}")
     print("\n\n".join(blocks))
     for result in results:
         if result.board.rows:

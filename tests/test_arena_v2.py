@@ -402,12 +402,8 @@ class TestText:
             "3                     loser         0.0  (-0.0 / +0.0)\n"
             "\n"
             "7 judgments, 20 weighted battles, 1 games without verdict\n"
-            "questions judged: a-model-with-a-long-name 2, champion 3, loser 2\n"
-            + DIFFERENT
-            + "\n"
-            + "left out: 1 judgments with an undecided game\n"
-            + DEPENDENT
-            + "\n"
+            "questions judged: 2 for each model\n"
+            "left out: 1 judgments with an undecided game\n" + DEPENDENT + "\n"
         )
 
     def test_as_pandas_prints_it(self, bench: Workspace) -> None:
@@ -430,6 +426,28 @@ class TestText:
         assert "left out: 2 judgments with an undecided game" in summary
         assert "left out: half: no judgment without an undecided game" in summary
 
+    def test_a_question_counts_as_judged_where_it_has_battles(self, bench: Workspace) -> None:
+        """`half` lost one game of q3, of the judgment that is left out, and won all others."""
+        bench.add_questions(3)
+        won = [judgment(f"q{i}", "B>A", "A>B") for i in (1, 2)]
+        add_judgments(bench, "half", [*won, judgment("q3", "A>B", None)])
+        add_judgments(bench, "whole", [*won, judgment("q3", "B>A", "A>B")])
+        done = bench.run("show_result.py", *V2, check=0).stdout
+        assert "questions judged of 3: half 2, whole 3\n" + DIFFERENT in done
+        done = bench.run("show_result.py", *V2, "--missing", "loss", check=0).stdout
+        assert "questions judged of 3: half 2, whole 3\n" in done and "warning" not in done
+        assert "left out: 2 missing games, counted as losses\n" in done
+        score = float(done[done.index("half") :].split()[1])
+        assert score == pytest.approx(100 * 4 / 6, abs=6)
+
+    def test_a_model_that_has_none_lost_all_with_missing_loss(self, bench: Workspace) -> None:
+        bench.add_questions(2)
+        add_judgments(bench, "half", [judgment("q1", "B>A", None)])
+        add_judgments(bench, "whole", [judgment("q1", "A=B", "A=B")])
+        shown = show(bench, *V2, "--missing", "loss")
+        assert table(shown)["half"] == "0.0"
+        assert "questions judged of 2: half 0, whole 1" in shown.summary
+
     def test_nothing_whole_at_all_is_an_error(self, bench: Workspace) -> None:
         add_judgments(bench, "half", [judgment("q1", "A>B", None)])
         line = error(bench, *V2)
@@ -450,7 +468,7 @@ class TestDefault:
             (("uid", "uid"), "", True),
             (("uid", "uid"), "--method bradley-terry", False),
             (("question_id", "question_id"), "", False),
-            (("question_id", "uid"), "", False),
+            (("question_id", "uid"), "", True),
             (("question_id", "question_id"), "--method v2.0", True),
         ],
     )

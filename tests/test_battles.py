@@ -451,7 +451,21 @@ class TestJudgeSettings:
         record["games"][1]["settings"] = {"temperature": 0.5}
         add_judgments(bench, "one", [record])
         line = error(bench, *flags())
-        assert f"{self.ONE}: " in line and "temperature: 0.5 and 0" in line
+        assert f"{self.ONE}: " in line and "temperature: 0 and 0.5" in line
+
+    def test_those_of_a_second_game_that_is_left_out_do_not_matter(self, bench: Workspace) -> None:
+        """Nor do those of a first game that was not played."""
+        record = judgment("q1", *WON) | {"settings": {"temperature": 0}}
+        record["games"][1]["settings"] = {"temperature": 0.5}
+        unplayed = judgment("q2", *WON) | {"games": [None, record["games"][1]]}
+        add_judgments(bench, "one", [record, unplayed])
+        assert "temperature: 0 and 0.5" in error(bench, *flags())
+        assert show(bench, *flags(), "--first-game-only").scores["one"] == "100.0"
+        record["games"][0]["settings"] = {"temperature": 0.7}
+        add_judgments(
+            bench, "one", [record, judgment("q2", *WON) | {"settings": {"temperature": 0}}]
+        )
+        assert "temperature: 0.7 and 0" in error(bench, *flags(), "--first-game-only")
 
     def test_those_of_the_record_do_not_count_where_each_game_tells_its_own(
         self, bench: Workspace
@@ -540,6 +554,14 @@ class TestMissing:
         shown = show(bench, *flags(), *more)
         assert shown.scores == {"tiny": f"{100 * score:.1f}", "whole": "50.0", "base": "50.0"}
 
+    def test_one_whose_games_are_all_undecided_is_missing_too(self, bench: Workspace) -> None:
+        whole = [*bench.judgments("judge", "whole")[:3], judgment("q4", None, None)]
+        add_judgments(bench, "whole", whole)
+        shown = show(bench, *flags())
+        assert "questions judged of 4: tiny 2, whole 3" in shown.summary
+        shown = show(bench, *flags(), "--missing", "loss")
+        assert shown.scores["whole"] == "37.5"
+
     def test_only_questions_of_the_category_are_missing(self, bench: Workspace) -> None:
         questions = bench.add_questions(4)
         for question, cluster in zip(questions, ("x", "x", "x", "y"), strict=True):
@@ -550,7 +572,7 @@ class TestMissing:
 
     def test_lost_games_are_counted_and_said(self, bench: Workspace) -> None:
         shown = show(bench, *flags(), "--missing", "loss", "--full-stats")
-        assert "left out: 4 games not judged, counted as losses" in shown.summary
+        assert "left out: 4 missing games, counted as losses" in shown.summary
         (line,) = re.findall(r"(?m)^tiny .*\d$", shown.out.split("\n\n")[1])
         assert line.split("|")[1:] == [
             f" {value:>12}{'' if i == 6 else ' '}"

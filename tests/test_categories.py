@@ -11,8 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Workspace
-from test_battles import LABELS, TIED, WON, error, random_answers, random_judgments, saved, show
-from test_leaderboard import add_judgments, judgment
+from test_battles import (
+    LABELS,
+    TIED,
+    WON,
+    error,
+    random_answers,
+    random_judgments,
+    saved,
+    show,
+    strengths,
+)
+from test_leaderboard import POINTS, add_judgments, judgment
 from test_show_result import flags
 
 from battles import Battles, Selection, bench_questions, read_selections
@@ -248,7 +258,9 @@ class TestGeneration1:
         assert "#####" not in shown.out
         assert "questions judged of 9: coder 6, m1 9, m2 9, m3 9" in shown.summary
 
-    @pytest.mark.parametrize("chosen", [["writing", "coding"], ["coding 0", "writing 1", "coding"]])
+    @pytest.mark.parametrize(
+        "chosen", [["writing", "coding"], ["coding 0", "writing 1", "coding 1"]]
+    )
     def test_each_that_is_named_has_a_board(self, bench: Workspace, chosen: list[str]) -> None:
         shown = show(bench, *flags(), "--category", *chosen)
         found = boards(shown.out)
@@ -297,8 +309,194 @@ class TestGeneration1:
     def test_missing_judgments_of_each_category_are_lost(self, bench: Workspace) -> None:
         add_judgments(bench, "coder", random_judgments(4, 8))
         data = files(bench, *flags(), "-c", "coding", "writing", "--missing", "loss")
-        assert data["writing"]["left_out"] == {"games not judged, counted as losses": 2}
+        assert data["writing"]["left_out"] == {"missing games, counted as losses": 2}
         assert data["coding"]["left_out"] == {}
+
+
+class TestDifferentBaselines:
+    """Of the categories of a bench of generation 1: each has a board, all by Bradley-Terry."""
+
+    @pytest.fixture(autouse=True)
+    def judged(self, bench: Workspace) -> None:
+        bench.add_questions(
+            [
+                {"question_id": f"q{i}", "category": name, "turns": [{"content": "?"}]}
+                for i, name in enumerate("aab", 1)
+            ]
+        )
+        for seed, model in enumerate(("m1", "m2", "base", "other")):
+            records = random_judgments(seed, 3)
+            records[2]["baseline"] = "other"
+            add_judgments(bench, model, records)
+        self.configure(bench, {"b": {"baseline_model": "other"}})
+
+    def configure(self, bench: Workspace, categories: object) -> None:
+        config = {"bench_name": bench.name, "judge_model": "judge", "baseline_model": "base"}
+        bench.write("config/judge_config.yaml", config | {"categories": categories})
+
+    def test_each_has_a_board(self, bench: Workspace) -> None:
+        data = files(bench)
+        assert [board["baseline"] for board in data.values()] == ["base", "other", None]
+        assert {board["method"] for board in data.values()} == {"bradley-terry"}
+
+    def test_the_same_baselines_make_one(self, bench: Workspace) -> None:
+        self.configure(bench, {"b": {"baseline_model": "base"}})
+        assert "#####" not in show(bench, "--mixed", "leave-out").out
+
+    def test_so_do_baselines_that_are_named(self, bench: Workspace) -> None:
+        assert "#####" not in show(bench, "--baseline", "base", "--baseline", "other").out
+
+
+class TestBothGenerations:
+    """Questions of v0.1 in a bench of v2.0; their verdicts are published without a baseline."""
+
+    OLD = "arena-hard-v0.1"
+
+    @pytest.fixture(autouse=True)
+    def mixed(self, modern: Workspace) -> None:
+        old = [
+            {"question_id": f"old{i}", "category": self.OLD, "turns": [{"content": "?"}]}
+            for i in range(3)
+        ]
+        modern.add_questions([*modern_questions(), *old])
+        for model in ("m1", "m2"):
+            records = modern.judgments("judge", model)
+            won = [judgment(f"old{i}", "B>A", "A>B" if i else "B>A") for i in range(3)]
+            for record in won:
+                record["model"] = model
+            path = modern.data / f"model_judgment/judge/{model}.jsonl"
+            modern.write(path, [*records, *won])
+        for model in ("gpt-4-0314", *BASELINES.values()):
+            modern.add_answers(model, {"q1": "?"})
+
+    def test_each_category_has_its_method_and_baseline(self, modern: Workspace) -> None:
+        only_modern = boards(self.without_old(modern))
+        done = modern.run("show_result.py", check=0)
+        found = boards(done.stdout)
+        assert list(found) == [HARD, WRITING, self.OLD]
+        assert found[HARD] == only_modern[HARD] and found[WRITING] == only_modern[WRITING]
+        old = {line.split(" |")[0].strip(): line.split("score:")[1][:6] for line in found[self.OLD]}
+        assert old == {"m1": " 83.3 ", "m2": " 83.3 ", "gpt-4-0314": " 50.0 "}
+        assert done.stderr == ""
+
+    @staticmethod
+    def without_old(bench: Workspace) -> str:
+        """What is printed of the same folder without questions of v0.1."""
+        questions = bench.read_jsonl(bench.data / "question.jsonl")
+        bench.add_questions(modern_questions())
+        out = show(bench).out
+        bench.add_questions(questions)
+        return out
+
+    def test_methods_are_told_and_have_no_mean(self, modern: Workspace) -> None:
+        out = show(modern).out
+        assert re.findall("(?m)^method: .*$", out) == [
+            "method: v2.0",
+            "method: v2.0",
+            "method: bradley-terry",
+        ]
+        assert out.splitlines()[-1] == (
+            f"no overall board: {HARD} is made by the method v2.0, {self.OLD} by bradley-terry; "
+            "--method makes them alike"
+        )
+        for method in ("v2.0", "bradley-terry"):
+            out = show(modern, "--method", method).out
+            assert list(boards(out))[-1] == "Overall" and "method: " not in out
+        out = show(modern, "-c", HARD, WRITING).out
+        assert list(boards(out))[-1] == "Overall" and "method: " not in out
+
+    def test_one_old_question_does_not_flip_the_boards(self, modern: Workspace) -> None:
+        """Nor does one among those of a category."""
+        before = boards(self.without_old(modern))
+        questions = modern_questions()
+        questions[0]["question_id"] = questions[0].pop("uid")
+        modern.add_questions(questions)
+        assert boards(show(modern).out) == before
+
+    def test_in_one_fit_each_verdict_counts_against_its_own_baseline(
+        self, modern: Workspace
+    ) -> None:
+        """Those that name none against the first baseline of their category."""
+        implied = show(modern, "--one-board", "--num-rounds", "20")
+        assert "#####" not in implied.out
+        assert set(implied.scores) == {"m1", "m2", "poet", "gpt-4-0314", *BASELINES.values()}
+        for model in ("m1", "m2"):
+            records = modern.judgments("judge", model)
+            for record in records:
+                record.setdefault("baseline", "gpt-4-0314")
+            modern.write(modern.data / f"model_judgment/judge/{model}.jsonl", records)
+        assert show(modern, "--one-board", "--num-rounds", "20") == implied
+        assert show(modern, "--one-board", "--load-battles").scores == implied.scores
+
+    def test_named_baselines_overrule_the_config(self, modern: Workspace) -> None:
+        """Then a verdict that names none is against the first."""
+        named = ["-c", self.OLD, "--baseline", BASELINES[HARD], "--baseline", "gpt-4-0314"]
+        assert set(show(modern, *named).scores) == {"m1", "m2", BASELINES[HARD]}
+
+
+class TestOneBoard:
+    def test_it_is_one_fit_of_the_battles_of_all_categories(self, modern: Workspace) -> None:
+        """The baselines are connected: each was judged against the other, as were `m1`, `m2`."""
+        shown = show(modern, "--one-board", "--json", "b.json")
+        board = json.loads((modern.root / "b.json").read_text())
+        assert "#####" not in shown.out and "questions judged of 18" in shown.out
+        assert (board["method"], board["baseline"]) == ("bradley-terry", BASELINES[HARD])
+        points: dict[tuple[str, str], float] = {}
+        for path in (modern.data / "model_judgment/judge").iterdir():
+            for record in modern.read_jsonl(path):
+                model, baseline = record["model"], record["baseline"]
+                sides = ((baseline, model), (model, baseline))
+                for game, pair in zip(record["games"], sides, strict=True):
+                    for side, won in zip((pair, pair[::-1]), POINTS[game["score"]], strict=True):
+                        points[side] = points.get(side, 0) + won
+        names = sorted({name for pair in points for name in pair})
+        anchor = names.index(BASELINES[HARD])
+        wins = np.array([[points.get((a, b), 0.0) for b in names] for a in names])
+        strength = strengths(wins)
+        expected = 100 * strength / (strength + strength[anchor])
+        found = {row["model"]: row["score"] for row in board["rows"]}
+        assert found == pytest.approx(dict(zip(names, expected, strict=True)), abs=0.01)
+
+    def test_named_categories_share_it(self, modern: Workspace) -> None:
+        both = show(modern, "--one-board", "-c", HARD, WRITING)
+        assert both.scores == show(modern, "--one-board").scores
+        one = show(modern, "--one-board", "-c", WRITING)
+        assert one.board == show(modern, "--method", "bradley-terry", "-c", WRITING).board
+
+    def test_what_is_missing_is_lost_against_the_baseline_of_its_category(
+        self, modern: Workspace
+    ) -> None:
+        """`poet` has no judgment on the first category, and `o3` none on its own."""
+        show(modern, "--one-board", "--missing", "loss")
+        pairs = [
+            (record["model_a"], record["question_id"])
+            for record in modern.read_jsonl(saved(modern))
+            if record["model_b"] == "poet"
+        ]
+        for number, category in enumerate(PLACES, 1):
+            assert {a for a, question in pairs if question == f"q{number}"} == {BASELINES[category]}
+
+    def test_a_category_without_a_baseline_is_an_error(self, modern: Workspace) -> None:
+        modern.add_questions(modern_questions([*PLACES, "poems"]))
+        assert "no baseline is named" in error(modern, "--one-board")
+
+    def test_baselines_that_nothing_connects_are_an_error(self, modern: Workspace) -> None:
+        for model in ("m1", "m2", *BASELINES.values()):
+            (modern.data / f"model_judgment/judge/{model}.jsonl").unlink()
+        add_judgments(modern, "coder", draw(6)[: SIZES[HARD]])
+        line = error(modern, "--one-board")
+        assert f"no chain of battles between the baseline '{BASELINES[HARD]}' and: " in line
+        assert f"{BASELINES[WRITING]}, poet" in line
+
+    def test_v2_knows_one_baseline_there_too(self, modern: Workspace) -> None:
+        line = error(modern, "--one-board", "--method", "v2.0")
+        assert "o3-mini-2025-01-31, gemini-2.0-flash-001" in line
+
+    def test_battles_and_rounds_are_saved_and_loaded(self, modern: Workspace) -> None:
+        first = show(modern, "--one-board")
+        again = show(modern, "--one-board", "--load-battles", "--load-bootstrap")
+        assert again.board == first.board
+        assert "or make --one-board" in error(modern, "--load-battles")
 
 
 class TestOverall:
@@ -353,6 +551,16 @@ class TestOverall:
         assert parts[0].rows[0].score == pytest.approx(parts[1].rows[0].score, abs=0.3)
         mean = overall_board(parts).samples["m1"]
         assert mean.std() == pytest.approx(first.std() / np.sqrt(2), rel=0.08)
+
+    def test_of_boards_that_share_questions_there_is_none(self, modern: Workspace) -> None:
+        """A subcategory and its category would count its questions twice."""
+        chosen = ["-c", f"{HARD} 1", WRITING, HARD]
+        out = modern.run("show_result.py", *chosen, check=0).stdout
+        assert list(boards(out)) == chosen[1:]
+        last = f"\n\nno overall board: {HARD} 1 and {HARD} share 6 questions\n"
+        assert out.endswith(last) and out.count("no overall board") == 1
+        assert "Overall" in show(modern, *chosen[:3]).out
+        assert set(files(modern, *chosen)) == set(chosen[1:])
 
     def test_without_a_common_model_there_is_none(self, modern: Workspace) -> None:
         for model in ("m1", "m2", *BASELINES.values()):
@@ -443,7 +651,7 @@ class TestSeveralBaselines:
         flagged = [part for name in baselines for part in ("--baseline", name)]
         assert show(bench, *flags()[:4], *flagged) == shown
 
-    def test_all_those_of_the_categories_of_a_bench_of_generation_1(self, bench: Workspace) -> None:
+    def test_those_of_all_categories_make_one_board_when_told_to(self, bench: Workspace) -> None:
         bench.add_questions(
             [
                 {"question_id": f"q{i}", "category": name, "prompt": "?"}
@@ -453,7 +661,8 @@ class TestSeveralBaselines:
         rules = {"b": {"baseline_model": "second"}}
         config = {"bench_name": bench.name, "judge_model": "judge", "baseline_model": "base"}
         bench.write("config/judge_config.yaml", config | {"categories": rules})
-        assert show(bench).scores == {"tiny": "90.0", "second": "75.0", "base": "50.0"}
+        shown = show(bench, "--one-board")
+        assert shown.scores == {"tiny": "90.0", "second": "75.0", "base": "50.0"}
 
     def test_v2_knows_one(self, bench: Workspace) -> None:
         bench.add_questions([{"uid": f"q{i}", "category": "c", "prompt": "?"} for i in (1, 2)])

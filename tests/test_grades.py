@@ -122,6 +122,60 @@ class TestScores:
         assert re.fullmatch(r"\(-\d\.\d\d, \d\.\d\d\)", one.interval("tiny"))
 
 
+class TestRanges:
+    """What the judgments tell in their settings; those of before tell nothing."""
+
+    FIVE, TEN = ({"settings": {"pairwise": False, "grades": [1, top]}} for top in (5, 10))
+    FILES = [f"data/test-v1/model_judgment/{judge}/tiny.jsonl" for judge in ("judge", "kind")]
+
+    def test_it_is_told_under_the_board(self, bench: Workspace) -> None:
+        add_grades(bench, "tiny", [4, 6], **self.TEN)
+        add_grades(bench, "other", [4, 6])
+        lines = show(bench, "--json", "b.json").summary
+        assert "grades from 1 to 10" in lines
+        assert json.loads((bench.root / "b.json").read_text())["grade_ranges"] == [[1, 10]]
+
+    def test_judges_with_different_ones_are_not_pooled(self, bench: Workspace) -> None:
+        add_grades(bench, "tiny", [4, 5], **self.FIVE)
+        add_grades(bench, "tiny", [8, 9], judge="kind", **self.TEN)
+        both = ["-j", "judge", "kind"]
+        assert error(bench, *both) == (
+            f"error: {self.FILES[0]} and {self.FILES[1]}: grades from 1 to 5 and from 1 to 10 have "
+            "no common mean; name one judge, or --mixed count counts all"
+        )
+        assert "no common mean" in error(bench, *both, "--mixed", "leave-out")
+        shown = show(bench, *both, "--mixed", "count")
+        assert shown.scores == {"tiny": "6.50"}
+        assert "grades from 1 to 5 and from 1 to 10" in shown.summary
+        assert "grades from 1 to 5" in show(bench).summary
+
+    def test_nor_are_files_of_one_judge(self, bench: Workspace) -> None:
+        add_grades(bench, "other", [4, 5], **self.FIVE)
+        add_grades(bench, "tiny", [8, 9], **self.TEN)
+        line = error(bench)
+        assert "other.jsonl and " in line and "tiny.jsonl: judge judge was asked" in line
+        assert "grades: [1, 5] and [1, 10]" in line
+        assert show(bench, "--mixed", "count").scores == {"tiny": "8.50", "other": "4.50"}
+
+    def test_nor_are_the_categories_of_one_board(self, bench: Workspace) -> None:
+        bench.add_questions(
+            [{"question_id": f"q{i}", "category": c, "prompt": "?"} for i, c in enumerate("ab", 1)]
+        )
+        records = [graded("q1", 4) | self.FIVE, graded("q2", 9) | self.TEN]
+        add_judgments(bench, "tiny", records)
+        assert f"{self.FILES[0]}: grades from 1 to 5 and from 1 to 10" in error(bench)
+        out = show(bench, "-c", "a", "b").out
+        assert "no overall board: the grades of a and b have different ranges" in out
+        add_judgments(bench, "tiny", [graded("q1", 4), records[1]])
+        out = show(bench, "-c", "a", "b").out
+        assert "##### Overall" in out and out.count("grades from 1 to 10") == 2
+
+    @pytest.mark.parametrize("told", [None, "1-10", [1], [1, "x"], [None, 5], {"a": 1}, [1, 2, 3]])
+    def test_what_is_no_range_is_not_told(self, bench: Workspace, told: object) -> None:
+        add_grades(bench, "tiny", [4, 6], settings={"grades": told})
+        assert not any(line.startswith("grades") for line in show(bench).summary)
+
+
 def test_sums_and_numbers_give_means_and_gaps() -> None:
     """Model 1 has one grade, on question 0: a resample without it has none."""
     total, number = np.array([[10.0, 4], [3, 0]]), np.array([[2.0, 1], [1, 0]])
@@ -232,6 +286,18 @@ class TestRefused:
         add_judgments(bench, "tiny", [judgment("q1", "A>B", "A>B")])
         line = error(bench)
         assert "no baseline is named" in line and "--baseline" in line
+
+
+def test_a_category_alone_may_have_a_baseline(bench: Workspace) -> None:
+    bench.add_questions(
+        [{"question_id": f"q{i}", "category": c, "prompt": "?"} for i, c in enumerate("ab", 1)]
+    )
+    add_grades(bench, "tiny", [4, 6])
+    config = {"bench_name": "test-v1", "judge_model": "judge", "pairwise": False}
+    rules = {"categories": {"b": {"baseline_model": "base"}}}
+    bench.write("config/judge_config.yaml", config | {"baseline": False} | rules)
+    assert "Overall" in show(bench).out
+    assert show(bench, "--one-board").scores == {"tiny": "5.00"}
 
 
 class TestFiles:

@@ -133,8 +133,8 @@ class TestJudgments:
         new = {"uid": "q2", "judge": "j", "model": "m", "baseline": "b", "games": [modern, None]}
         path = write(tmp_path / "m.jsonl", old, new)
         assert read_judgments(path, "x", "y") == [
-            Judgment("q1", "m", "j", None, ("A>B", None)),
-            Judgment("q2", "m", "j", "b", ("B>>A", None)),
+            Judgment("q1", "m", "j", None, ("A>B", None), (b"", b"")),
+            Judgment("q2", "m", "j", "b", ("B>>A", None), (b"", b"")),
         ]
 
     def test_missing_games_and_names_do_no_harm(self, tmp_path: Path) -> None:
@@ -192,9 +192,10 @@ class TestJudgments:
             {"question_id": "q4", "games": games[1:]},
         )
         told = [
-            list(map(json.loads, judgment.settings)) for judgment in read_judgments(path, "m", "j")
+            [json.loads(settings or b"null") for settings in judgment.settings]
+            for judgment in read_judgments(path, "m", "j")
         ]
-        assert told == [[own, made], [own], [], []]
+        assert told == [[own, made, None], [own], [None, None], [None, None]]
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
