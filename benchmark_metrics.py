@@ -16,7 +16,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +141,7 @@ def _benchmarks(args: argparse.Namespace) -> list[Benchmark]:
     for path, ratings in files:
         name = path.stem if taken.count(path.stem) == 1 else str(path)
         found.append(Benchmark(name, ratings))
-    return found
+    return [replace(one, ratings=one.ratings.of(sorted(one.ratings.models))) for one in found]
 
 
 def _of_board(args: argparse.Namespace, result: Result, several: bool) -> Benchmark:
@@ -286,6 +286,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         benchmarks = _paired(args, benchmarks, reference)
     if args.common:
         common = set.intersection(*(set(one.ratings.models) for one in benchmarks))
+        if len(common) < 2:
+            raise InputError("--common: the benchmarks have fewer than 2 models in common")
         benchmarks = [one.only(common, "not in all benchmarks") for one in benchmarks]
     measures = [_measures(args, benchmark, reference) for benchmark in benchmarks]
     print("\n".join(_lines(args, benchmarks, measures, reference)))

@@ -2,6 +2,7 @@
 
     python show_result.py
     python show_result.py --style-control --num-rounds 1000 --resample question
+    python show_result.py --by cluster --plot clusters.png
     python show_result.py --bench-name demo-v0.1 --judge-name smollm2-judge --baseline smollm2-base
 
 Without flags bench, judge and baseline are those of config/judge_config.yaml. Where the judge

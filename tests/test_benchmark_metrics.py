@@ -253,6 +253,12 @@ class TestBootstrapResults:
         assert column(three) == ours and "warning" not in three
         assert [line["name"] for line in measured(bench, run, *files, *chosen)] == ["one", "two"]
 
+    def test_the_order_of_the_models_does_not_matter(self, bench: Workspace, run: Run) -> None:
+        run(*BENCH, "--save-bootstrap", "one.jsonl")
+        bench.write("two.jsonl", sorted(bench.read_jsonl("one.jsonl"), key=lambda r: r["lower"]))
+        out = run("--bootstrap", "one.jsonl", "--bootstrap", "two.jsonl").out
+        assert column(out, "one") == column(out, "two") and "warning" not in out
+
     def test_files_of_one_name_are_told_apart(self, bench: Workspace, run: Run) -> None:
         for folder in ("a", "b"):
             bench.write(f"{folder}/x.jsonl", [results("m", 1, 2), results("n", 3, 4)])
@@ -271,6 +277,15 @@ class TestBootstrapResults:
             "left out of x, not in all benchmarks: a",
             "left out of y, not in all benchmarks: d, e",
         ]
+
+    @pytest.mark.parametrize("others", [("a", "d"), ("c", "d")])
+    def test_one_common_model_is_none(
+        self, bench: Workspace, run: Run, others: tuple[str, ...]
+    ) -> None:
+        bench.write("x.jsonl", [results(m, 1, 2) for m in ("a", "b")])
+        bench.write("y.jsonl", [results(m, 1, 2) for m in others])
+        done = run("--bootstrap", "x.jsonl", "--bootstrap", "y.jsonl", "--common", check=2)
+        assert "--common: the benchmarks have fewer than 2 models in common" in done.err
 
     def test_rounds_that_do_not_place_a_model_are_passed_over(
         self, bench: Workspace, run: Run
