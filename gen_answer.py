@@ -52,7 +52,7 @@ from settings import (
     script,
 )
 from tally import Estimate, Tally
-from utils import Message, chat_completion, check_model
+from utils import CompletionError, Message, chat_completion, check_model, stopping
 from verdict import prompt_hash
 
 
@@ -143,6 +143,8 @@ class AnswerWork:
         """Ask the turns that a conversation lacks, one after the other, and yield each reply."""
         turns = list(self._turns(question, choice))
         for _ in question.turns[len(turns) :]:
+            if stopping.is_set():
+                raise CompletionError("interrupted")
             messages = self._messages(question, turns)
             completion = chat_completion(
                 self.model,

@@ -14,7 +14,7 @@ import msgspec
 from providers import max_tokens_of, temperature_of
 from records import Answer, Bench, Question, model_names, new_game, read_answers
 from settings import InputError, JudgeConfig, ModelConfig, Rules, nearest
-from utils import Completion, CompletionError, Message, Meter, chat_completion
+from utils import Completion, CompletionError, Message, Meter, chat_completion, stopping
 from verdict import (
     CUT_OFF,
     NO_LABEL,
@@ -139,6 +139,8 @@ class Judge:
         succeed leaves the game undecided.
         """
         for attempt in range(len(replies) + 1, self.config.attempts + 1):
+            if stopping.is_set():
+                raise CompletionError("interrupted")
             try:
                 reply = self._reply(messages, replies, meter)
             except CompletionError as error:
