@@ -110,11 +110,15 @@ class AnswerWork:
     def _drop_stale(self) -> None:
         """Forget the records made with other settings, or keep and count them, as the flag says."""
         questions = {question.id: question for question in self.questions}
-        reasons = {
-            key: reason
-            for key, record in self._records.items()
-            if key in questions and (reason := stale_reason(record, self._settings(questions[key])))
-        }
+        reasons = {}
+        for key, record in self._records.items():
+            if key not in questions:
+                continue
+            choices = _by_index(record["choices"])
+            asked = [choices[index] for index in self.choices if index in choices]
+            reason = stale_reason(record, asked, self._settings(questions[key]))
+            if reason:
+                reasons[key] = reason
         remark = "kept, made with other settings"
         self._records = without_stale(self, self._records, reasons, self.stale, remark)
 

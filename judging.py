@@ -90,6 +90,7 @@ class Judge:
             "max_tokens": self.max_tokens,
             "number_of_judgment_attempts": config.attempts,
             "regex": list(config.patterns),
+            "unanimous": config.unanimous,
             "prompt_hash": prompt_hash(rules.system_prompt, rules.prompt_template),
             "extra_body": dict(self.model.extra_body),
             **self.model.optional_settings(),
@@ -100,6 +101,8 @@ class Judge:
             settings["ref_model"] = list(config.ref_models)
         if config.response_format is not None:
             settings["response_format"] = config.response_format
+        if config.verdict_field is not None:
+            settings["verdict_field"] = config.verdict_field
         return settings
 
     def messages(self, case: Case, number: int) -> list[Message]:

@@ -174,6 +174,7 @@ class TestGames:
             "max_tokens": 99,
             "number_of_judgment_attempts": 2,
             "regex": [r"\[\[([AB<>=]+)\]\]"],
+            "unanimous": True,
             "extra_body": {"top_k": 1},
         }
         body = api.calls[0].body or {}

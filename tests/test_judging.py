@@ -307,6 +307,7 @@ class TestGrades:
                 "max_tokens": 256,
                 "number_of_judgment_attempts": 2,
                 "regex": [GRADED["regex_pattern"]],
+                "unanimous": True,
                 "extra_body": {},
                 "pairwise": False,
             },
