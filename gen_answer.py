@@ -52,7 +52,7 @@ from settings import (
     script,
 )
 from tally import Estimate, Tally
-from utils import Message, chat_completion, check_model
+from utils import CompletionError, Message, chat_completion, check_model, stopping
 from verdict import prompt_hash
 
 
@@ -110,11 +110,15 @@ class AnswerWork:
     def _drop_stale(self) -> None:
         """Forget the records made with other settings, or keep and count them, as the flag says."""
         questions = {question.id: question for question in self.questions}
-        reasons = {
-            key: reason
-            for key, record in self._records.items()
-            if key in questions and (reason := stale_reason(record, self._settings(questions[key])))
-        }
+        reasons = {}
+        for key, record in self._records.items():
+            if key not in questions:
+                continue
+            choices = _by_index(record["choices"])
+            asked = [choices[index] for index in self.choices if index in choices]
+            reason = stale_reason(record, asked, self._settings(questions[key]))
+            if reason:
+                reasons[key] = reason
         remark = "kept, made with other settings"
         self._records = without_stale(self, self._records, reasons, self.stale, remark)
 
@@ -143,6 +147,8 @@ class AnswerWork:
         """Ask the turns that a conversation lacks, one after the other, and yield each reply."""
         turns = list(self._turns(question, choice))
         for _ in question.turns[len(turns) :]:
+            if stopping.is_set():
+                raise CompletionError("interrupted")
             messages = self._messages(question, turns)
             completion = chat_completion(
                 self.model,

@@ -170,10 +170,9 @@ class JudgmentWork:
         """Return why a judgment is not what this run would make, None as far as it tells."""
         games = self._games(case)
         settings = self.judge.settings_of(case.rules)
-        for record in (self._records[case.key], *filter(None, games)):
-            reason = stale_reason(record, settings)
-            if reason:
-                return reason
+        reason = stale_reason(self._records[case.key], filter(None, games), settings)
+        if reason:
+            return reason
         for number in self.judge.games:
             made = (games[number] or {}).get("prompt_hash")
             if made is not None and made != messages_hash(self.judge.messages(case, number)):

@@ -14,7 +14,7 @@ import msgspec
 from providers import max_tokens_of, temperature_of
 from records import Answer, Bench, Question, model_names, new_game, read_answers
 from settings import InputError, JudgeConfig, ModelConfig, Rules, nearest, warn
-from utils import Completion, CompletionError, Message, Meter, chat_completion
+from utils import Completion, CompletionError, Message, Meter, chat_completion, stopping
 from verdict import (
     CUT_OFF,
     NO_LABEL,
@@ -99,6 +99,7 @@ class Judge:
             "max_tokens": self.max_tokens,
             "number_of_judgment_attempts": config.attempts,
             "regex": list(config.patterns),
+            "unanimous": config.unanimous,
             "prompt_hash": prompt_hash(rules.system_prompt, rules.prompt_template),
             "extra_body": dict(self.model.extra_body),
             **self.model.optional_settings(),
@@ -110,6 +111,8 @@ class Judge:
             settings["ref_model"] = list(config.ref_models)
         if config.response_format is not None:
             settings["response_format"] = config.response_format
+        if config.verdict_field is not None:
+            settings["verdict_field"] = config.verdict_field
         return settings
 
     def messages(self, case: Case, number: int) -> list[Message]:
@@ -154,6 +157,8 @@ class Judge:
         succeed leaves the game undecided.
         """
         for attempt in range(len(replies) + 1, self.config.attempts + 1):
+            if stopping.is_set():
+                raise CompletionError("interrupted")
             try:
                 reply = self._reply(messages, replies, meter)
             except CompletionError as error:

@@ -405,16 +405,18 @@ def stale_flag(args: argparse.Namespace) -> str | None:
     return args.stale or ("keep" if args.dry_run else None)
 
 
-def stale_reason(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    """Return in which setting a record differs from those of now, None if in none that it tells."""
-    made = record.get("settings")
-    if not isinstance(made, Mapping):
-        return None
-    key = differing_setting(made, settings)
-    if key is None:
-        return None
-    was, now = (one_line(repr(values.get(key)), 60) for values in (made, settings))
-    return f"{key} was {was}, now {now}"
+def stale_reason(
+    record: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> str | None:
+    """Return in which setting a part of a record (a choice, a game) differs from those of now, None
+    if in none that is told; the record's settings are those of its parts that tell none.
+    """
+    for made in [part.get("settings", record.get("settings")) for part in parts]:
+        key = differing_setting(made, settings) if isinstance(made, Mapping) else None
+        if key is not None:
+            was, now = (one_line(repr(values.get(key)), 60) for values in (made, settings))
+            return f"{key} was {was}, now {now}"
+    return None
 
 
 def without_stale(

@@ -521,7 +521,7 @@ def _check_pattern(text: str, where: str) -> None:
 
 # Settings of a model that records tell only where they are set.
 MODEL_OPTIONS = ("model_id", "reasoning_effort", "budget_tokens")
-OPTIONAL_SETTINGS = (*MODEL_OPTIONS, "pairwise", "ref_model", "response_format")
+OPTIONAL_SETTINGS = (*MODEL_OPTIONS, "pairwise", "ref_model", "response_format", "verdict_field")
 
 
 @dataclass(frozen=True)

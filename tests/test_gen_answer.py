@@ -627,6 +627,22 @@ class TestInterruptions:
         assert "Traceback" not in stderr
         assert api.call_count == len(texts(bench)) == 2
 
+    def test_ctrl_c_ends_a_conversation_after_the_turn_in_flight(
+        self, api: FakeAPI, bench: Workspace
+    ) -> None:
+        prepare(bench, api, [question("q1", "one", "two", "three"), question("q2", "uno")])
+        api.reply(Reply("kept", held=True))
+        running = bench.start("gen_answer.py", "--parallel", 1)
+        api.wait_for_calls(1)
+        interrupt(running)
+        api.release()
+        stdout, _ = running.communicate(timeout=30)
+        assert "failed: 1 (q1): interrupted" in stdout and ", 1 not begun" in stdout
+        assert (running.returncode, api.call_count) == (1, 1)
+        assert turns(bench, "tiny", "q1") == [["kept"]]
+        bench.run("gen_answer.py", check=0)
+        assert api.call_count == 4 and turns(bench, "tiny", "q1")[0][0] == "kept"
+
     @pytest.mark.parametrize("gone", [("stderr",), ("stdout",), ("stdout", "stderr")])
     def test_ctrl_c_may_take_what_reads_the_output_along(
         self, api: FakeAPI, bench: Workspace, gone: tuple[str, ...]

@@ -174,6 +174,7 @@ class TestGames:
             "max_tokens": 99,
             "number_of_judgment_attempts": 2,
             "regex": [r"\[\[([AB<>=]+)\]\]"],
+            "unanimous": True,
             "extra_body": {"top_k": 1},
         }
         body = api.calls[0].body or {}
@@ -550,6 +551,25 @@ class TestFailures:
             None,
             "context too long",
         )
+
+    def test_after_ctrl_c_no_judge_is_asked_to_go_on(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        set_up(bench, api)
+        api.reply(Reply("Hm.", held=True))
+        running = bench.start(SCRIPT, "--parallel", 1)
+        api.wait_for_calls(1)
+        running.send_signal(signal.SIGINT)
+        assert running.stderr is not None
+        assert any("stopping" in line for line in iter(running.stderr.readline, ""))
+        api.release()
+        stdout, _ = running.communicate(timeout=30)
+        assert "failed: 1 (q1 game 1): interrupted" in stdout
+        assert (running.returncode, api.call_count) == (1, 1)
+        api.answer_with("[[A>B]]")
+        run()
+        assert api.call_count == 3
+        assert sorted(game["judgment"] for game in games(bench)) == ["Hm.\n[[A>B]]", "[[A>B]]"]
 
     def test_a_killed_run_goes_on_where_it_was(
         self, api: FakeAPI, bench: Workspace, run: Run

@@ -306,6 +306,7 @@ class TestGrades:
                 "max_tokens": 256,
                 "number_of_judgment_attempts": 2,
                 "regex": [GRADED["regex_pattern"]],
+                "unanimous": True,
                 "extra_body": {},
                 "pairwise": False,
                 "grades": [1.0, 10.0],

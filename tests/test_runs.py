@@ -324,6 +324,21 @@ class TestAnswersMadeWithOtherSettings:
         assert "tiny: 3 planned, 3 done, 0 cached" in done.out
         assert "tiny: 0 planned, 0 done, 3 cached" in run("answers").out
 
+    def test_a_choice_is_measured_by_the_settings_that_made_it(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 1)
+        assert run("answers").status == 0
+        bench.write_answer_config(num_choices=2, temperature=0.7)
+        assert run("answers", "--stale", "keep").status == 0
+        assert "choices" in bench.answers("tiny")[0] and api.call_count == 2
+        bench.write_answer_config(num_choices=2)
+        done = run("answers")
+        assert done.status == 2 and "(temperature was 0.7, now 0.0)" in done.err
+        bench.write_answer_config(num_choices=1)
+        assert run("answers").status == 0
+        assert api.call_count == 2
+
     def test_those_that_tell_no_settings_are_taken(
         self, api: FakeAPI, bench: Workspace, run: Run
     ) -> None:
@@ -373,6 +388,43 @@ class TestOldJudgments:
         done = run("judgments", "--stale", "keep")
         assert (done.status, api.call_count) == (0, 4)
         assert "judgments kept, made with other settings: 2" in done.out
+
+    def test_another_rule_for_the_same_pattern_makes_all_old(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        pattern = r"\[\[([AB<>=]+)\]\]"
+        bench.write_judge_config("judge", "base", regex_pattern=None, regex_patterns=[pattern])
+        self.refused(run, api, bench, "unanimous was True, now False")
+
+    def test_those_that_do_not_tell_the_rule_are_taken(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        path = bench.data / "model_judgment" / "judge" / "tiny.jsonl"
+        records = bench.judgments("judge", "tiny")
+        for record in records:
+            del record["settings"]["unanimous"]
+        bench.write(path, records)
+        assert run("judgments").status == 0
+        assert api.call_count == 4
+
+    def test_a_verdict_in_a_field_makes_all_old(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        bench.write_judge_config("judge", "base", verdict_field="verdict")
+        self.refused(run, api, bench, "verdict_field was None, now 'verdict'")
+
+    def test_games_of_their_own_settings_are_not_old_for_those_of_the_others(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        bench.write_judge_config("judge", "base", temperature=0.5)
+        path = bench.data / "model_judgment" / "judge" / "tiny.jsonl"
+        records = bench.judgments("judge", "tiny")
+        for record in records:
+            now = record["settings"] | {"temperature": 0.5}
+            record["games"] = [game | {"settings": now} for game in record["games"]]
+        bench.write(path, records)
+        assert run("judgments").status == 0
+        assert api.call_count == 4
 
     def test_other_parameters_make_all_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
         bench.write_judge_config("judge", "base", temperature=0.5)
