@@ -40,8 +40,9 @@ class Selection:
     """Which judgments make a board; the first baseline is its anchor, grades need none.
 
     `unnamed`: the baseline of judgments that name none, by the category of their question; where
-    it has none there, the first. The method v2.0 leaves out a judgment with an undecided game
-    whole.
+    it has none there, the first. `fallback`: the baselines of a category in which no judgment
+    names any of `baselines`. `asked`: the baselines before `settled` chose among them. The method
+    v2.0 leaves out a judgment with an undecided game whole.
     """
 
     bench: Bench
@@ -54,13 +55,15 @@ class Selection:
     mixed: str = "refuse"
     method: str = "bradley-terry"
     unnamed: Mapping[str, str] = field(default_factory=dict)
+    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, object]:
         """Return what a saved battle file must agree in."""
         return {
             "bench": self.bench.name,
             "judges": list(self.judges),
-            "baselines": list(self.baselines),
+            "baselines": list(self.asked or self.baselines),
             "weight": self.weight,
             "first_game_only": self.first_game_only,
             "categories": list(self.categories),
@@ -185,6 +188,26 @@ def _disagreement(judge: str, key: str, values: Sequence[object], paths: Sequenc
     )
 
 
+def settled(selection: Selection, named: Mapping[str, set[str]]) -> Selection:
+    """Return the selection with the baselines that judgments name, by the category they are in.
+
+    Without categories all that are asked for stay: the first of them is the anchor.
+    """
+    met = set().union(*named.values())
+    fallback = [
+        name
+        for category, names in selection.fallback.items()
+        if named.get(category, set()).isdisjoint(selection.baselines)
+        for name in names
+        if name in named.get(category, ())
+    ]
+    if not fallback and not selection.categories:
+        return selection
+    kept = [name for name in selection.baselines if name in met]
+    chosen = tuple(dict.fromkeys([*kept, *fallback])) or selection.baselines
+    return replace(selection, baselines=chosen, asked=selection.baselines)
+
+
 # From judgments
 
 # Why a judgment is not what was asked for, and the judge or baseline that it names.
@@ -236,7 +259,7 @@ def read_selections(
         )
     judged = [reader for reader in readers if reader.judged]
     chosen = judged if judged and pass_over_unjudged else readers
-    return [(reader.selection, reader.finish()) for reader in chosen]
+    return [reader.finish() for reader in chosen]
 
 
 @dataclass
@@ -251,7 +274,8 @@ class _Seen:
 class _Reader:
     """Takes in the judgments of one selection.
 
-    Those without verdict or grade wait until all are read, which tells whether either was asked.
+    Those without verdict or grade wait until all are read, which tells whether either was asked;
+    all wait where baselines are chosen by what the judgments name.
     """
 
     def __init__(self, selection: Selection, questions: Sequence[Question], seen: _Seen) -> None:
@@ -267,7 +291,8 @@ class _Reader:
         self.ranges: dict[tuple[float, float], Path] = {}
         self.files: set[str] = set()
         self.judged: set[str] = set()
-        self.undecided: list[tuple[Judgment, Path]] = []
+        self.named: defaultdict[str, set[str]] = defaultdict(set)
+        self.waiting: list[tuple[Judgment, str, Path]] = []
 
     def take(self, judgment: Judgment, path: Path) -> None:
         """Take in a judgment of a file, if it is on a wanted question."""
@@ -276,17 +301,20 @@ class _Reader:
                 self.columns.left_out["judgments of questions that question.jsonl lacks"] += 1
             return
         self.judged.add(judgment.model)
+        baseline = judgment.baseline or self._unnamed(judgment.question_id)
+        if baseline != judgment.model:
+            self.named[self._category(judgment.question_id)].add(baseline)
         graded, decided = bool(judgment.grades), has_label(judgment.labels)
         if graded:
             self.seen.grades = self.seen.grades or path
         if decided:
             self.seen.verdicts = self.seen.verdicts or path
-        if graded or decided:
-            self._add(judgment, path, graded=graded)
+        if (graded or decided) and not self.selection.fallback:
+            self._add(judgment, baseline, path, graded=graded)
         else:
-            self.undecided.append((judgment, path))
+            self.waiting.append((judgment, baseline, path))
 
-    def _add(self, judgment: Judgment, path: Path, *, graded: bool) -> None:
+    def _add(self, judgment: Judgment, baseline: str, path: Path, *, graded: bool) -> None:
         columns, selection = self.columns, self.selection
         if judgment.baseline:
             columns.baselines.add(judgment.baseline)
@@ -296,7 +324,7 @@ class _Reader:
             self.foreign.setdefault(why, Counter())[path] += 1
             return
         if selection.mixed != "count":
-            asked = (judgment.judge, self.categories.get(judgment.question_id, ""))
+            asked = (judgment.judge, self._category(judgment.question_id))
             counted = judgment.settings[: 1 if selection.first_game_only else None]
             self.told[asked].check(counted, judgment.judge, path)
         if graded:
@@ -306,11 +334,10 @@ class _Reader:
             games = max(len(judgment.labels), 1)
             self.grades.add(judgment.model, judgment.question_id, judgment.grades, games)
         elif selection.baselines:
-            self._fight(judgment)
+            self._fight(judgment, baseline)
 
-    def _fight(self, judgment: Judgment) -> None:
+    def _fight(self, judgment: Judgment, baseline: str) -> None:
         columns, selection = self.columns, self.selection
-        baseline = judgment.baseline or self._unnamed(judgment.question_id)
         if judgment.model == baseline:
             columns.left_out["judgments of the baseline against itself"] += 1
             return
@@ -323,11 +350,17 @@ class _Reader:
 
     def _unnamed(self, question: str) -> str:
         """Return the baseline of a judgment that names none."""
-        category = self.categories.get(question, "")
-        return self.selection.unnamed.get(category, self.selection.baselines[0])
+        first = next(iter(self.selection.baselines), "")
+        return self.selection.unnamed.get(self._category(question), first)
+
+    def _category(self, question: str) -> str:
+        return self.categories.get(question, "")
 
     def _add_missing(self) -> None:
-        """Add a plain loss a game for each of the questions that a model has no battle on."""
+        """Add a plain loss a game for each of the questions that a model has no battle on.
+
+        It is against the first baseline of the question's category.
+        """
         columns, games = self.columns, 1 if self.selection.first_game_only else 2
         loss = Tally((games, 0, 0), outcomes=(0, 0, 0, games, 0))
         have = set(compress(zip(columns.b, columns.question, strict=True), columns.used()))
@@ -336,15 +369,26 @@ class _Reader:
         for model in sorted(set(names) - baselines):
             for question in sorted(self.categories if self.wanted is None else self.wanted):
                 if (columns.models[model], columns.questions[question]) not in have:
-                    columns.add(self._unnamed(question), model, question, loss)
+                    named = self.named[self._category(question)]
+                    known = (name for name in self.selection.baselines if name in named)
+                    baseline = next(known, self._unnamed(question))
+                    columns.add(baseline, model, question, loss)
                     columns.left_out["missing games, counted as losses"] += games
 
-    def finish(self) -> Battles | Grades:
-        """Return what was taken in; InputError if that is nothing or not what was asked for."""
+    def finish(self) -> tuple[Selection, Battles | Grades]:
+        """Return what was taken in, and the selection with the baselines that were named.
+
+        Raises InputError if that is nothing or not what was asked for.
+        """
         graded = self.seen.grades is not None
-        for judgment, path in self.undecided:
-            self._add(judgment, path, graded=graded)
-        return self._graded() if graded else self._fought()
+        asked = self.selection
+        if not graded:
+            self.selection = settled(asked, self.named)
+            fell_back = not set(self.selection.baselines) <= set(asked.baselines)
+            _check_baselines(self.seen.baselines, self.selection if fell_back else asked)
+        for judgment, baseline, path in self.waiting:
+            self._add(judgment, baseline, path, graded=graded)
+        return self.selection, self._graded() if graded else self._fought()
 
     def _graded(self) -> Grades:
         columns, selection = self.columns, self.selection
@@ -376,7 +420,6 @@ class _Reader:
                 f"{selection.bench.folder}: no baseline is named{_of(selection)}; name it with "
                 "--baseline, or as baseline_model in the judge config"
             )
-        _check_baselines(self.seen.baselines, selection)
         if not columns.a:
             raise InputError(_nothing_left(columns, selection))
         _check_foreign(self.foreign, selection)
@@ -494,8 +537,10 @@ def _nothing_left(columns: Columns, selection: Selection, what: str = "") -> str
     if what:
         return "; ".join([f"{folder}: {what}", *reasons])
     baselines = "', '".join(selection.baselines)
-    others = sorted(columns.baselines - set(selection.baselines))
-    hint = [f"use --baseline {others[0]}"] if others else []
+    others = sorted(columns.baselines - set(selection.baselines))[:1]
+    if selection.categories:  # other boards may need the baselines that are named
+        others = [*selection.baselines, *others] if others else []
+    hint = [f"use {shlex.join(f'--baseline={name}' for name in others)}"] if others else []
     start = f"{folder}: no battle against the baseline '{baselines}'{_of(selection)}"
     return "; ".join([start, *reasons, *hint])
 

@@ -30,7 +30,7 @@ from leaderboard import (
 )
 from records import Bench, Question
 from result_flags import CONTROLS
-from settings import InputError, JudgeConfig, read_judge_config
+from settings import V2_JUDGE_CONFIG, InputError, JudgeConfig, read_judge_config, warn
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class _Asked:
         return replace(
             selection,
             baselines=found,
+            fallback={} if baselines else self.fallback(chosen, found),
             unnamed={c: names[0] for c, names in first.items() if names[:1] not in ((), found[:1])},
             method=self.method or ("v2.0" if modern else "bradley-terry"),
         )
@@ -78,6 +79,23 @@ class _Asked:
         with contextlib.suppress(InputError):
             return self.config.baselines_of(list(categories) or [""]) if self.config else ()
         return ()
+
+    def fallback(
+        self, questions: Sequence[Question], found: tuple[str, ...]
+    ) -> dict[str, tuple[str, ...]]:
+        """Return the baselines of Arena-Hard v2.0 by category, of those categories of generation 2
+        that the config does not name; `found` are its own baselines.
+        """
+        modern = dict.fromkeys(q.category for q in questions if q.generation == 2)
+        if self.config is None or set(modern) <= self.config.categories.keys():
+            return {}
+        rules = read_judge_config(V2_JUDGE_CONFIG).categories
+        return {
+            name: rules[name].baselines
+            for name in modern
+            if name in rules and name not in self.config.categories
+            if not set(rules[name].baselines) & set(found)
+        }
 
     def categories(self) -> list[str]:
         """Return the categories that have a board of their own where none is named.
@@ -117,10 +135,28 @@ def _read(args: argparse.Namespace) -> list[_Read]:
     boards = [named] if args.one_board else [(name,) for name in named or asked.categories()]
     selections = [asked.of(names, tuple(args.baseline or ())) for names in boards or [()]]
     if not args.load_battles:
-        return read_selections(selections, asked.questions, pass_over_unjudged=not args.category)
-    if len(selections) > 1:
+        read = read_selections(selections, asked.questions, pass_over_unjudged=not args.category)
+    elif len(selections) > 1:
         raise InputError(f"--load-battles: {SEVERAL}")
-    return [(selections[0], _loaded_battles(args, selections[0], asked.questions))]
+    else:
+        read = [_loaded_battles(args, selections[0], asked.questions)]
+    _tell_fallback(args, [selection for selection, _ in read])
+    return read
+
+
+def _tell_fallback(args: argparse.Namespace, selections: Sequence[Selection]) -> None:
+    """Warn where other baselines were taken than the config's."""
+    taken = {
+        category: None
+        for selection in selections
+        for category, names in selection.fallback.items()
+        if set(names) & set(selection.baselines)
+    }
+    if taken:
+        warn(
+            f"{args.setting_file}: no judgment on questions of {', '.join(taken)} is against its "
+            f"baseline; taken are those of --setting-file {V2_JUDGE_CONFIG}"
+        )
 
 
 SEVERAL = "there are several boards; name one --category, or make --one-board"
@@ -128,7 +164,7 @@ SEVERAL = "there are several boards; name one --category, or make --one-board"
 
 def _loaded_battles(
     args: argparse.Namespace, selection: Selection, questions: Sequence[Question]
-) -> Battles:
+) -> _Read:
     path = saved_file(args.load_battles, args.data_dir)
     saved.check_settings(path, selection.settings())
     told = replace(

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
 from jsonl import IdLine, decode_lines, dump_line, lock_file, unlock_file, write_lines
 from records import (
     Bench,
+    Judgment,
     Question,
     model_names,
     new_judgment,
@@ -97,10 +98,13 @@ Labels = tuple[str | None, ...]
 Record = dict[str, Any]
 
 
-def read_labels(ensemble: Ensemble, model: str) -> list[dict[Key, Labels]]:
+def read_labels(
+    ensemble: Ensemble, model: str, questions: Mapping[str, Question]
+) -> list[dict[Key, Labels]]:
     """Return each judge's labels of a model; InputError for judgments of another judge.
 
-    A judgment that names no baseline has the one that the others name, if that is only one.
+    A judgment that names no baseline has the one that the others on questions of its category
+    name, if that is only one.
     """
     read = []
     for judge in ensemble.judges:
@@ -110,17 +114,30 @@ def read_labels(ensemble: Ensemble, model: str) -> list[dict[Key, Labels]]:
             raise InputError(f"{path}: holds judgments of another judge, '{other}', not '{judge}'")
         if any(judgment.grades for judgment in read[-1]):
             raise InputError(f"{path}: holds grades of single answers, which have no labels")
-    named = {j.baseline for judgments in read for j in judgments if j.baseline}
-    only = named.pop() if len(named) == 1 else None
+    named: defaultdict[str | None, set[str]] = defaultdict(set)
+    for judgment in chain.from_iterable(read):
+        if judgment.baseline:
+            named[_category(judgment, questions)].add(judgment.baseline)
+
+    def baseline_of(judgment: Judgment) -> str:
+        others = named[_category(judgment, questions)]
+        return judgment.baseline or ("".join(others) if len(others) == 1 else "")
+
     return [
         {
-            (j.question_id, j.baseline or only or "", j.model): tuple(
+            (j.question_id, baseline_of(j), j.model): tuple(
                 normal_label(label or "") for label in j.labels
             )
             for j in judgments
         }
         for judgments in read
     ]
+
+
+def _category(judgment: Judgment, questions: Mapping[str, Question]) -> str | None:
+    """Return the category of a judgment's question, None where question.jsonl lacks it."""
+    question = questions.get(judgment.question_id)
+    return question.category if question else None
 
 
 def ensemble_record(
@@ -161,7 +178,7 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
         if lacking:
             left_out.append(f"{model}: left out, not judged by {', '.join(lacking)}")
             continue
-        labels = read_labels(ensemble, model)
+        labels = read_labels(ensemble, model, questions)
         shared = set(labels[0]).intersection(*labels)
         if not shared:
             left_out.append(f"{model}: left out, no question judged by all")

@@ -237,6 +237,7 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
     counts = board.counts
     return {
         **selection.settings(),
+        "baselines": list(selection.baselines),
         "name": board.name,
         "weights": dict(board.weights),
         "baseline": board.baseline,

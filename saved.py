@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import add
@@ -22,6 +23,7 @@ from battles import (
     Selection,
     from_columns,
     number_of_questions,
+    settled,
     wanted_questions,
 )
 from bradley_terry import FixedStyle
@@ -60,8 +62,12 @@ def _json(name: str) -> bytes:
     return json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def load_battles(path: Path, selection: Selection, questions: Sequence[Question]) -> Battles:
-    """Return the battles of a file that `save_battles` or the v0.1 program wrote."""
+def load_battles(
+    path: Path, selection: Selection, questions: Sequence[Question]
+) -> tuple[Selection, Battles]:
+    """Return the battles of a file that `save_battles` or the v0.1 program wrote, and the selection
+    with the baselines that they are against.
+    """
     found: dict[tuple[str, str, str], list[int]] = {}
     for number, _, line in decode_lines(path, BattleLine, "a battle"):
         if line.winner not in _WINNERS and not line.winner.startswith("tie"):
@@ -73,18 +79,22 @@ def load_battles(path: Path, selection: Selection, questions: Sequence[Question]
     columns = Columns()
     _check_questions(path, {question for question, _, _ in found}, questions, selection.bench)
     wanted = wanted_questions(selection, questions)
+    categories = {question.id: question.category for question in questions}
+    named: defaultdict[str, set[str]] = defaultdict(set)
     for (question, a, b), counts in found.items():
         if wanted is not None and question not in wanted:
             continue
         columns.judgments += 1
+        named[categories.get(question, "")].add(a)
         columns.add(a, b, question, Tally(tuple(counts)))
+    selection = settled(selection, named)
     if selection.baselines[0] not in columns.models:
         known = ", ".join(sorted(columns.models))
         raise InputError(
             f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
         )
     battles = from_columns(columns, selection, {}, number_of_questions(questions, wanted))
-    return replace(battles, outcomes=None)
+    return selection, replace(battles, outcomes=None)
 
 
 def _check_questions(

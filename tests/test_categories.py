@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Workspace
+from conftest import REPO, Workspace
 from test_battles import (
     LABELS,
     TIED,
@@ -193,8 +193,10 @@ class TestGeneration2:
         before = show(modern)
         modern.write("config/judge_config.yaml", config)
         assert show(modern) == before
-        modern.write("config/judge_config.yaml", {**config, "categories": {}})
-        assert "against another baseline" in error(modern)
+        other = {"categories": {"math": {"baseline_model": BASELINES[WRITING]}}}
+        modern.write("config/judge_config.yaml", {**config, **other})
+        modern.add_questions([q | {"category": "math"} for q in modern_questions()])
+        assert "against another baseline, o3" in error(modern)
 
     def test_the_baseline_of_a_cluster_is_that_of_its_category(self, modern: Workspace) -> None:
         data = files(modern, "-c", f"{HARD} 1", f"{WRITING} 0")
@@ -311,6 +313,127 @@ class TestGeneration1:
         data = files(bench, *flags(), "-c", "coding", "writing", "--missing", "loss")
         assert data["writing"]["left_out"] == {"missing games, counted as losses": 2}
         assert data["coding"]["left_out"] == {}
+
+
+class TestBaselinesOfV2:
+    """Published data of v2.0 shown with our judge config, which is that of v0.1."""
+
+    OURS = REPO / "config/judge_config.yaml"
+    THEIRS = REPO / "config/v2.0/judge_config.yaml"
+
+    @pytest.fixture(autouse=True)
+    def ours(self, modern: Workspace) -> None:
+        modern.write("config/judge_config.yaml", self.OURS.read_text())
+
+    @staticmethod
+    def named(bench: Workspace) -> list[str]:
+        return ["--bench-name", bench.name, "--judge-names", "judge"]
+
+    def test_they_are_taken_where_the_configs_has_no_judgment(self, modern: Workspace) -> None:
+        done = modern.run("show_result.py", *self.named(modern), check=0)
+        assert done.stderr == (
+            f"warning: config/judge_config.yaml: no judgment on questions of {HARD}, {WRITING} is "
+            f"against its baseline; taken are those of --setting-file {self.THEIRS}\n"
+        )
+        told = modern.run(
+            "show_result.py", *self.named(modern), "--setting-file", self.THEIRS, check=0
+        )
+        assert (told.stdout, told.stderr) == (done.stdout, "")
+        assert list(boards(done.stdout)) == [HARD, WRITING, "Overall"]
+
+    def test_files_tell_them(self, modern: Workspace) -> None:
+        data = files(modern, *self.named(modern))
+        for category, baseline in BASELINES.items():
+            assert data[category]["baseline"] == baseline
+            assert data[category]["baselines"] == [baseline]
+
+    def test_those_of_the_config_come_first(self, modern: Workspace) -> None:
+        """Judgments against both are a mix."""
+        old = [judgment(f"q{i}", *WON, baseline="gpt-4-0314") for i in (1, 2)]
+        add_judgments(modern, "new", old)
+        line = error(modern, *self.named(modern))
+        assert "against another baseline, o3-mini" in line
+        done = show(modern, *self.named(modern), "--mixed", "leave-out")
+        assert models(boards(done.out)[HARD]) == {"new", "gpt-4-0314"}
+        assert f"questions of {WRITING} is" in done.err
+
+    def test_other_baselines_are_no_reason(self, modern: Workspace) -> None:
+        for model in ("m1", "m2", "poet", *BASELINES.values()):
+            records = [r | {"baseline": "own"} for r in modern.judgments("judge", model)]
+            add_judgments(modern, model, records)
+        line = error(modern, *self.named(modern))
+        assert "no model 'gpt-4-0314', the baseline; judgments are against: own" in line
+
+    def test_questions_of_generation_1_have_none(self, modern: Workspace) -> None:
+        questions = modern_questions()
+        for question in questions:
+            question["question_id"] = question.pop("uid")
+        modern.add_questions(questions)
+        assert "no model 'gpt-4-0314'" in error(modern, *self.named(modern))
+
+    def test_judgments_that_name_none_are_against_the_configs(self, modern: Workspace) -> None:
+        """So its own against itself are left out; other models' stand against the fallback."""
+        own = [judgment(f"q{i}", *TIED, baseline=None) for i in (1, 2)]
+        add_judgments(modern, "gpt-4-0314", own)
+        chosen = [*self.named(modern), "-c", HARD]
+        shown = show(modern, *chosen)
+        assert "left out: 2 judgments of the baseline against itself" in shown.summary
+        assert "gpt-4-0314" not in models(shown.board)
+        add_judgments(modern, "new", own)
+        modern.add_answers("gpt-4-0314", {"q1": "?"})
+        assert "against another baseline, o3-mini" in error(modern, *chosen)
+
+    def test_one_board_has_them_too(self, modern: Workspace) -> None:
+        shown = show(modern, *self.named(modern), "--one-board")
+        told = show(modern, *self.named(modern), "--one-board", "--setting-file", self.THEIRS)
+        assert shown.out == told.out
+
+    @pytest.mark.parametrize("more", ["-c creative_writing", "--one-board"])
+    def test_battles_and_rounds_are_saved_and_loaded(self, modern: Workspace, more: str) -> None:
+        chosen = [*self.named(modern), *more.split()]
+        first = show(modern, *chosen)
+        again = show(modern, *chosen, "--load-battles", "--load-bootstrap")
+        assert again.board == first.board and again.err == first.err
+
+
+class TestNamedBaselines:
+    """Each board of a category has those of several that its judgments name."""
+
+    BOTH = ("--baseline", BASELINES[HARD], "--baseline", BASELINES[WRITING])
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_each_category_has_its_own(self, modern: Workspace, turned: bool) -> None:
+        before = show(modern).out
+        named = [*self.BOTH[2:], *self.BOTH[:2]] if turned else self.BOTH
+        assert show(modern, *named).out == before
+        data = files(modern, *named)
+        assert [data[c]["baselines"] for c in BASELINES] == [[b] for b in BASELINES.values()]
+
+    def test_the_first_of_those_that_are_named_anchors(self, modern: Workspace) -> None:
+        add_judgments(modern, "new", [r | {"baseline": "m1"} for r in draw(9)])
+        chosen = ["--method", "bradley-terry", *self.BOTH, "--baseline", "m1"]
+        data = files(modern, *chosen)
+        assert [data[c]["baselines"] for c in BASELINES] == [[b, "m1"] for b in BASELINES.values()]
+        assert [data[c]["baseline"] for c in BASELINES] == list(BASELINES.values())
+        line = error(modern, *chosen[2:])
+        assert "knows one baseline, not o3-mini-2025-01-31, m1" in line
+
+    def test_one_that_is_lacking_is_told_with_those_that_are_named(self, modern: Workspace) -> None:
+        line = error(modern, *self.BOTH[:2])
+        flags = " ".join(f"--baseline={name}" for name in BASELINES.values())
+        assert f"for questions of '{WRITING}'" in line and line.endswith(f"; use {flags}")
+        assert show(modern, *flags.split()).out == show(modern).out
+
+    def test_a_misspelt_one_is_an_error(self, modern: Workspace) -> None:
+        line = error(modern, *self.BOTH, "--baseline", "gemini-2.0-flash-002")
+        assert "nearest known name: 'gemini-2.0-flash-001'" in line
+
+    def test_battles_are_saved_and_loaded(self, modern: Workspace) -> None:
+        chosen = [*self.BOTH, "-c", WRITING]
+        first = show(modern, *chosen)
+        assert show(modern, *chosen, "--load-battles", "--load-bootstrap").board == first.board
+        line = error(modern, *self.BOTH[2:], "-c", WRITING, "--load-battles")
+        assert "made with baselines" in line
 
 
 class TestDifferentBaselines:

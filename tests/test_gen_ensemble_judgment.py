@@ -288,7 +288,7 @@ class TestRecords:
         }
         assert found["u2"]["category"] == ""
         assert found[None]["question_id"] == "q3" and "category" not in found[None]
-        show(bench, "--category", "hard_prompt")
+        show(bench, "--category", "hard_prompt", "--method", "bradley-terry")
 
     def test_without_a_question_file_records_are_of_generation_1(
         self, two_judges: Workspace, main: Main
@@ -418,11 +418,27 @@ class TestBaselines:
         assert self.found(two_judges) == [("q1", "base", "A>B"), ("q2", "base", "A>B")]
 
     def test_a_missing_baseline_is_none_of_several(self, two_judges: Workspace, main: Main) -> None:
+        two_judges.add_questions(3)
         self.add(two_judges, "J1", ("q1", None, "A>B"), ("q2", None, "A>B"), ("q3", "a", "A>B"))
         self.add(two_judges, "J2", ("q1", "a", "A>B"), ("q2", None, "A>B"), ("q3", "b", "A>B"))
         _, out, _ = main()
         assert self.found(two_judges) == [("q2", None, "A>B")]
         assert "tiny: 2 questions left out" in out
+
+    def test_a_missing_baseline_is_not_that_of_another_category(
+        self, two_judges: Workspace, main: Main
+    ) -> None:
+        """Verdicts of v0.1, which name none, beside those of v2.0."""
+        questions = [("q1", "old"), ("q2", "new"), ("q3", "new")]
+        two_judges.add_questions(
+            [{"question_id": q, "category": c, "prompt": "?"} for q, c in questions]
+        )
+        for judge in ("J1", "J2"):
+            named = ("q3", "o3" if judge == "J1" else None, "A>B")
+            self.add(two_judges, judge, ("q1", None, "A>B"), ("q2", "o3", "A>B"), named)
+        main()
+        expected = [("q1", None, "A>B"), ("q2", "o3", "A>B"), ("q3", "o3", "A>B")]
+        assert self.found(two_judges) == expected
 
     def test_a_baseline_that_nobody_names_is_not_made_up(
         self, two_judges: Workspace, main: Main
