@@ -45,6 +45,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/bench_show_result.py --quick
 	$(BIN)/python benchmarks/bench_browser.py
+	$(BIN)/python benchmarks/bench_judge_report.py
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python docs/screenshots.py

@@ -174,6 +174,26 @@ def reweighted(
     return _ratings(*_solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
 
+def resampled_style(
+    cells: Cells, anchor: int, times: np.ndarray, *, workers: int = 1
+) -> np.ndarray:
+    """Style coefficients (R, F) with the battles of each question taken `times` (R, Q)."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    design = _design(cells, None, center=True)
+    start, _ = _solve_all(design, anchor)
+    times = np.asarray(times, dtype=float)[:, design.questions]
+
+    def coefficients(part: np.ndarray) -> np.ndarray:
+        sample = _of_questions(design, part)
+        theta, _ = _solve(design, anchor, sample, start, tolerance=1e-3)
+        return theta[:, cells.models :]
+
+    parts = np.split(times, np.cumsum(_chunk_sizes(design, len(times)))[:-1])
+    with ThreadPoolExecutor(workers) as pool:
+        return np.concatenate(list(pool.map(coefficients, parts)))
+
+
 def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
     """Expected win rates against the anchor in percent, for ratings (..., M); NaN stays NaN.
 

@@ -126,9 +126,9 @@ def test_what_commands_print_in_the_readme_is_what_they_print(clone: Path) -> No
     """Below several commands stands the output of the last."""
     write_files(clone)
     shown = re.findall(r"```console\n([^`]*)\n```\n\n```text\n(.*?)```", README, re.DOTALL)
-    words = ("score:", "Scores (%)", "separability, %")
+    words = ("score:", "Scores (%)", "separability, %", "order flips")
     printed = [block for block in blocks("text") if any(word in block for word in words)]
-    assert [text for _, text in shown] == printed and len(printed) == 4
+    assert [text for _, text in shown] == printed and len(printed) == 5
     for commands, text in shown:
         *_, last = [run(clone, command) for command in commands.splitlines()]
         assert last.stdout == text

@@ -18,6 +18,7 @@ SCRIPTS = (
     "add_markdown_info",
     "qa_browser",
     "benchmark_metrics",
+    "judge_report",
 )
 HEAVY = ("openai", "anthropic", "pandas", "sklearn", "gradio", "tiktoken", "numpy", "xllamacpp")
 

@@ -1,0 +1,278 @@
+"""What is measured of judges as text, JSON or one HTML page."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from string import Template
+
+from judge_metrics import Counted, JudgeReport, PairReport
+from metrics import Estimate
+from report import finite
+from styles import ATTRIBUTES
+from verdict import LABELS
+
+
+@dataclass(frozen=True)
+class Report:
+    """The judges of a bench, each two of them, and the judges that are left out, with reasons."""
+
+    bench: str
+    rounds: int
+    seed: int
+    questions: int
+    judges: tuple[JudgeReport, ...]
+    pairs: tuple[PairReport, ...]
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """A measure with an interval: its name, its unit, its decimals, and what shows no bias."""
+
+    name: str
+    of: Callable[[JudgeReport], Counted]
+    decimals: int
+    unbiased: float | None
+
+
+def _style_measure(feature: str, attribute: str) -> _Measure:
+    return _Measure(f"{feature}: {attribute}", lambda judge: judge.style[attribute], 3, 0.0)
+
+
+MEASURES = (
+    _Measure("first place wins, %", lambda judge: judge.first_place, 1, 50.0),
+    _Measure("order flips the winner, %", lambda judge: judge.flips, 1, None),
+    *(
+        _style_measure("length bias" if attribute == "token_len" else "markdown bias", attribute)
+        for attribute in ATTRIBUTES.values()
+    ),
+    _Measure("self-preference, points", lambda judge: judge.self_preference, 1, 0.0),
+)
+
+
+# Text
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """Yield the judges side by side, the agreement of each two, and what it rests on."""
+    judges = report.judges
+    rows = [["", *(judge.judge for judge in judges)], *count_rows(judges)]
+    rows += [[m.name, *(_text(m.of(j).estimate, m.decimals) for j in judges)] for m in MEASURES]
+    yield from _table(rows)
+    if report.pairs:
+        yield ""
+        yield from _table([PAIR_HEADS, *map(_pair_row, report.pairs)])
+    for pair in report.pairs:
+        yield ""
+        yield from _table(_confusion_rows(pair))
+    yield ""
+    yield from note_lines(report)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def count_rows(judges: Sequence[JudgeReport]) -> list[list[str]]:
+    """Return rows of counts: a name, then a cell for each judge."""
+    rows = [
+        ["judgments", *(f"{judge.judgments:,}" for judge in judges)],
+        ["models", *(f"{judge.models:,}" for judge in judges)],
+        ["questions", *(f"{judge.questions:,}" for judge in judges)],
+        ["games with a verdict", *(f"{_decided(judge):,}" for judge in judges)],
+    ]
+    rows += [[f"{label}, %", *(_label_share(judge, label) for judge in judges)] for label in LABELS]
+    rows.append(["games without verdict", *(f"{sum(j.causes.values()):,}" for j in judges)])
+    causes = dict.fromkeys(cause for judge in judges for cause in judge.causes)
+    for cause in causes:
+        rows.append([f"- {cause}", *(f"{judge.causes.get(cause, 0):,}" for judge in judges)])
+    return rows
+
+
+def _decided(judge: JudgeReport) -> int:
+    return sum(judge.labels.values())
+
+
+def _label_share(judge: JudgeReport, label: str) -> str:
+    return f"{100 * judge.labels[label] / _decided(judge):.1f}"
+
+
+def _text(found: Estimate, decimals: int) -> str:
+    """Return a measure with the ends of its interval."""
+    if math.isnan(found.value):
+        return "n/a"
+    ends = (found.value, found.lower, found.upper)
+    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
+
+
+PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
+
+
+def _pair_row(pair: PairReport) -> list[str]:
+    kappas = (_text(pair.kappa, 3), _text(pair.weighted, 3))
+    names = f"{pair.first}, {pair.second}"
+    return [names, f"{pair.games:,}", _text(pair.same, 1), *kappas]
+
+
+def _confusion_rows(pair: PairReport) -> list[list[str]]:
+    """Return the games by label: a row for each of the first judge, a column of the second."""
+    rows = [[f"{pair.first} \\ {pair.second}", *LABELS]]
+    for label, counts in zip(LABELS, pair.confusion, strict=True):
+        rows.append([label, *(f"{count:,}" for count in counts)])
+    return rows
+
+
+def note_lines(report: Report) -> Iterator[str]:
+    """Yield what the numbers rest on, and why some are not there."""
+    draws = f"{report.rounds:,} draws of {report.questions:,} questions"
+    yield f"in brackets 95 % intervals over {draws}"
+    for judge in report.judges:
+        own = ", ".join(judge.own)
+        if own and not math.isnan(judge.self_preference.estimate.value):
+            yield f"of the family of {judge.judge}: {own}"
+    for judge in report.judges:
+        reasons: dict[str, list[str]] = {}
+        for measure in MEASURES:
+            if why := measure.of(judge).why:
+                reasons.setdefault(why, []).append(measure.name.split(",")[0].split(":")[0])
+        for why, names in reasons.items():
+            yield f"n/a for {judge.judge}: {', '.join(dict.fromkeys(names))}: {why}"
+        for why, number in judge.left_out.items():
+            yield f"left out of {judge.judge}: {number:,} {why}"
+    for name, why in report.left_out.items():
+        yield f"left out, {name}: {why}"
+
+
+# JSON
+
+
+def report_json(report: Report) -> str:
+    """Return all of it as JSON; what is not defined is null."""
+    return json.dumps(_plain(asdict(report)), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return finite(value) if isinstance(value, float) else value
+
+
+# HTML
+
+_PAGE = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>$title</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root { color-scheme: light dark; --line: #8884; --accent: #2a6fdb; --muted: #7a7a7a; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; }
+body { padding: 0 1rem; }
+h1 { font-size: 1.3rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+p, footer, small { color: var(--muted); } small { display: block; }
+section { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bottom: 1rem; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
+th, td { white-space: nowrap; font-weight: 400; } thead th { font-weight: 600; }
+th:first-child { text-align: left; } caption { text-align: left; font-weight: 600; }
+svg { width: 12rem; height: 1rem; display: block; overflow: visible; margin-left: auto; }
+.all { stroke: var(--line); } .base { stroke: var(--muted); stroke-dasharray: 2 2; }
+.interval { stroke: var(--accent); stroke-width: 2; } .value { fill: var(--accent); }
+footer { font-size: .85rem; white-space: pre-line; }
+</style></head><body>
+<h1>$title</h1><p>$subtitle</p>
+<h2>Verdicts</h2><section>$counts</section>
+<h2>Bias</h2><section>$bias</section>
+$agreement
+<footer>$footer</footer></body></html>
+""")
+
+
+def report_html(report: Report) -> str:
+    """Return the report as one page that loads nothing, with drawn intervals."""
+    notes = list(note_lines(report))
+    heads = ["", *(judge.judge for judge in report.judges)]
+    bias = [[html.escape(m.name), *_bias_cells(report, m)] for m in MEASURES]
+    counts = [[html.escape(cell) for cell in row] for row in count_rows(report.judges)]
+    return _PAGE.substitute(
+        title=html.escape(f"Judges of {report.bench}"),
+        subtitle=html.escape(notes[0]),
+        counts=_html_table(heads, counts),
+        bias=_html_table(heads, bias),
+        agreement=_agreement_html(report.pairs),
+        footer=html.escape("\n".join(notes[1:])),
+    )
+
+
+def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """Return a table of cells that are HTML already, below heads that are not."""
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in heads)
+    body = "\n".join(
+        f'<tr><th scope="row">{row[0]}</th>'
+        + "".join(cell if cell.startswith("<td") else f"<td>{cell}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+
+
+def _bias_cells(report: Report, measure: _Measure) -> Iterator[str]:
+    """Yield a measure of each judge with its interval drawn; bars of one unit share a scale."""
+    alike = [other for other in MEASURES if other.decimals == measure.decimals]
+    alike = alike if measure.decimals == 3 else [measure]
+    found = [other.of(judge).estimate for other in alike for judge in report.judges]
+    ends = [abs(end) for one in found for end in (one.lower, one.upper) if math.isfinite(end)]
+    reach = max(ends, default=1.0) or 1.0
+    low, high = (-reach, reach) if measure.unbiased == 0 else (0.0, 100.0)
+    for judge in report.judges:
+        counted = measure.of(judge)
+        if math.isnan(counted.estimate.value):
+            yield f"<td>n/a<small>{html.escape(counted.why)}</small></td>"
+        else:
+            bar = _bar(counted.estimate, measure, low, high)
+            yield f"<td>{_text(counted.estimate, measure.decimals)}{bar}</td>"
+
+
+def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
+    dot, left, right, base = (
+        100 * (value - low) / (high - low)
+        for value in (found.value, found.lower, found.upper, measure.unbiased or 0.0)
+    )
+    line = f'<line class="base" x1="{base:.2f}%" x2="{base:.2f}%" y2="100%"/>'
+    return (
+        f'<svg role="img" aria-label="{_text(found, measure.decimals)}">'
+        f'<line class="all" x2="100%" y1="50%" y2="50%"/>'
+        f"{line if measure.unbiased is not None else ''}"
+        f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'
+        f'<circle class="value" cx="{dot:.2f}%" cy="50%" r="3.5"/></svg>'
+    )
+
+
+def _agreement_html(pairs: Sequence[PairReport]) -> str:
+    if not pairs:
+        return ""
+    rows = [[html.escape(cell) for cell in _pair_row(pair)] for pair in pairs]
+    tables = [_html_table(PAIR_HEADS, rows), *map(_confusion_html, pairs)]
+    return f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
+
+
+def _confusion_html(pair: PairReport) -> str:
+    """Return the confusion of two judges, a cell the darker the more of its row it holds."""
+    heads, *rows = _confusion_rows(pair)
+    for row, counts in zip(rows, pair.confusion, strict=True):
+        total = sum(counts) or 1
+        row[0] = html.escape(row[0])
+        row[1:] = [
+            f'<td style="background:rgb(42 111 219 / {0.7 * count / total:.2f})">{count:,}</td>'
+            for count in counts
+        ]
+    caption = f"{pair.first} (rows) and {pair.second} (columns), games"
+    return _html_table(["", *heads[1:]], rows, caption)

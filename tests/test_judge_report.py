@@ -1,0 +1,501 @@
+"""judge_report.py: what it measures of judges, against plain counting, scikit-learn and plants."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RunMain, Workspace
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import cohen_kappa_score
+
+import bradley_terry
+from bradley_terry import Cells
+from judge_metrics import (
+    draw_questions,
+    first_place,
+    flips,
+    outcome_counts,
+    pair_report,
+    self_preference,
+    style_bias,
+)
+from metrics import Estimate
+from panel import NO_VERDICT, NOT_JUDGED, Panel
+from styles import ATTRIBUTES
+from verdict import LABELS
+
+BASELINE = "base"
+POINTS = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}
+
+
+# A bench of random judges
+
+
+def random_bench(bench: Workspace, judges: int = 3, models: int = 5, questions: int = 12) -> None:
+    """Judges with labels of all kinds and games without verdict, and answers with their styles."""
+    rng = np.random.default_rng(1)
+    bench.add_questions(questions)
+    ids = [f"q{number}" for number in range(1, questions + 1)]
+    for model in [BASELINE, *(f"m{i}" for i in range(models))]:
+        bench.write(bench.data / "model_answer" / f"{model}.jsonl", [answer(q, rng) for q in ids])
+    for judge, model in product(range(judges), range(models)):
+        add_judgments(bench, f"j{judge}", f"m{model}", {q: random_games(rng) for q in ids})
+
+
+def answer(question: str, rng: np.random.Generator) -> dict[str, Any]:
+    metadata = {
+        "token_len": int(rng.integers(10, 300)),
+        "header_count": {"h1": int(rng.integers(4))},
+        "list_count": {"ordered": int(rng.integers(4)), "unordered": 1},
+        "bold_count": {"**": int(rng.integers(9))},
+    }
+    choices = [{"index": 0, "turns": [{"content": "."}]}]
+    return {"question_id": question, "choices": choices, "conv_metadata": metadata}
+
+
+def random_games(rng: np.random.Generator) -> list[dict[str, Any] | None]:
+    games: list[dict[str, Any] | None] = []
+    for code in rng.integers(-2, len(LABELS), 2):
+        if code == -2:
+            games.append(None)
+        elif code == -1:
+            games.append({"score": None, "cause": ["no label", "ambiguous"][rng.integers(2)]})
+        else:
+            games.append({"score": LABELS[code]})
+    return games
+
+
+def add_judgments(
+    bench: Workspace, judge: str, model: str, games: dict[str, list[Any]], **known: Any
+) -> None:
+    known = {"model": model, "judge": judge, "baseline": BASELINE} | known
+    records = [{"question_id": q, **known, "games": played} for q, played in games.items()]
+    bench.write(bench.data / "model_judgment" / judge / f"{model}.jsonl", records)
+
+
+def labels_of(bench: Workspace, judge: str) -> dict[tuple[str, str, int], str | None]:
+    """A judge's labels by model, question and game."""
+    files = sorted((bench.data / "model_judgment" / judge).glob("*.jsonl"))
+    return {
+        (record["model"], record["question_id"], game): (played or {}).get("score")
+        for file in files
+        for record in bench.read_jsonl(file)
+        for game, played in enumerate(record["games"])
+    }
+
+
+def report(run_main: RunMain, *flags: object) -> dict[str, Any]:
+    run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json", *flags)
+    with open("r.json", encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+class TestARandomBench:
+    def test_labels_and_games_without_verdict_are_those_that_are_there(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        for judge in report(run_main)["judges"]:
+            labels = labels_of(bench, judge["judge"])
+            counts = Counter(labels.values())
+            assert judge["labels"] == {label: counts[label] for label in LABELS}
+            assert sum(judge["causes"].values()) == counts[None]
+            assert set(judge["causes"]) == {"no label", "ambiguous", "not played"}
+            assert (judge["games"], judge["judgments"]) == (len(labels), 60)
+            assert (judge["models"], judge["questions"]) == (5, 12)
+
+    def test_the_bias_for_a_place_is_that_of_plain_counting(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        for judge in report(run_main)["judges"]:
+            labels = labels_of(bench, judge["judge"])
+            pairs = [(labels[m, q, 0], labels[m, q, 1]) for m, q, game in labels if game == 0]
+            twice = [(POINTS[a], POINTS[b]) for a, b in pairs if a and b]
+            decided = [one for pair in twice for one in pair if one != 0.5]
+            flipped = [a != 1 - b for a, b in twice]
+            first = judge["first_place"]
+            assert first["number"] == len(decided)
+            assert first["estimate"]["value"] == pytest.approx(100 * np.mean(decided))
+            assert judge["flips"]["number"] == len(twice)
+            assert judge["flips"]["estimate"]["value"] == pytest.approx(100 * np.mean(flipped))
+
+    def test_kappas_are_those_of_scikit_learn(self, bench: Workspace, run_main: RunMain) -> None:
+        random_bench(bench)
+        pairs = report(run_main)["pairs"]
+        assert [(pair["first"], pair["second"]) for pair in pairs] == [
+            ("j0", "j1"),
+            ("j0", "j2"),
+            ("j1", "j2"),
+        ]
+        for pair in pairs:
+            one, other = labels_of(bench, pair["first"]), labels_of(bench, pair["second"])
+            both = [(one[k], other[k]) for k in one if one[k] and other[k]]
+            codes = np.array([(LABELS.index(a), LABELS.index(b)) for a, b in both]).T
+            confusion = Counter(both)
+            assert pair["games"] == len(both)
+            assert pair["confusion"] == [[confusion[a, b] for b in LABELS] for a in LABELS]
+            assert pair["same"]["value"] == pytest.approx(100 * np.mean(codes[0] == codes[1]))
+            kappa, weighted = (cohen_kappa_score(*codes, weights=w) for w in (None, "quadratic"))
+            assert pair["kappa"]["value"] == pytest.approx(kappa)
+            assert pair["weighted"]["value"] == pytest.approx(weighted)
+
+    def test_self_preference_is_that_of_plain_counting(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        families = {"a": ["j0", "m0", "m1"], "b": ["j1", "m2"], "c": ["j2"]}
+        bench.write("families.yaml", families)
+        judges = report(run_main, "--family", "families.yaml")["judges"]
+        labels = [labels_of(bench, f"j{number}") for number in range(3)]
+
+        def points(judge: int, key: tuple[str, str, int]) -> float | None:
+            label = labels[judge][key]
+            return None if label is None else abs(POINTS[label] - (key[2] == 0))
+
+        for judge, own in ((0, ("m0", "m1")), (1, ("m2",))):
+            means = []
+            for models in (own, ("m3", "m4")):
+                differences = []
+                for key in labels[judge]:
+                    mine = points(judge, key)
+                    others = [points(j, key) for j in range(3) if j != judge]
+                    theirs = [one for one in others if one is not None]
+                    if key[0] in models and mine is not None and theirs:
+                        differences.append(mine - float(np.mean(theirs)))
+                means.append(np.mean(differences))
+            found = judges[judge]["self_preference"]
+            assert found["estimate"]["value"] == pytest.approx(100 * (means[0] - means[1]))
+        assert judges[0]["own"] == ["m0", "m1"]
+        assert judges[2]["self_preference"]["estimate"]["value"] is None
+        assert judges[2]["self_preference"]["why"] == "no model of its family"
+
+    def test_style_coefficients_are_those_of_the_leaderboard(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        for judge in report(run_main)["judges"]:
+            flags = ("--bench-name", "test-v1", "--baseline", BASELINE, "--style-control")
+            run_main(
+                "show_result.py", *flags, "--judge-name", judge["judge"], "--json", "board.json"
+            )
+            board = json.loads((bench.root / "board.json").read_text("utf-8"))
+            found = {name: one["estimate"]["value"] for name, one in judge["style"].items()}
+            assert found == pytest.approx(board["style_coefficients"])
+
+    def test_the_order_of_the_judges_and_the_workers_change_no_number(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        one = report(run_main, "--judge-name", "j0", "j1", "--workers", 1)
+        other = report(run_main, "--judge-name", "j1", "j0", "--workers", 2)
+        assert one["judges"] == other["judges"][::-1]
+        assert one["pairs"][0]["kappa"] == other["pairs"][0]["kappa"]
+        seeded = report(run_main, "--judge-name", "j0", "j1", "--seed", 1)
+        assert seeded["judges"] != one["judges"]
+
+    def test_the_page_loads_nothing_and_holds_all_judges_and_numbers(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        add_judgments(bench, "<b>j", "m0", {"q1": [{"score": "A>B"}]})
+        text = run_main(
+            "judge_report.py", "--bench-name", "test-v1", "--html", "r.html"
+        ).out.replace("<b>j", "&lt;b&gt;j")
+        page = (bench.root / "r.html").read_text("utf-8")
+        assert not re.search(r"https?:|src=|<link|<script|@import|url\(", page)
+        assert "<b>j" not in page and "&lt;b&gt;j" in page
+        for number in re.findall(r"-?\d+\.\d+ \(.*?\)", text):
+            assert number in page
+
+    def test_the_text_names_what_is_left_out(self, bench: Workspace, run_main: RunMain) -> None:
+        random_bench(bench, judges=1)
+        add_judgments(bench, "graded", "m0", {"q1": [{"score": 7}]})
+        add_judgments(bench, "both", "m0", {"q1": [{"score": 7.5}], "q2": [{"score": "A>B"}]})
+        add_judgments(bench, "joined", "m0", {"q1": [{"score": "A>B"}]}, rule="mean")
+        out = run_main("judge_report.py", "--bench-name", "test-v1").out
+        assert "left out, graded: holds grades of single answers, no verdicts on two\n" in out
+        assert "left out of both: 1 judgments of single answers, graded\n" in out
+        assert "left out, joined: an ensemble of other judges; --judge-name measures it\n" in out
+        alone = run_main("judge_report.py", "--bench-name", "test-v1", "--judge-name", "joined").out
+        assert "joined" in alone.splitlines()[0]
+
+    def test_one_judge_has_no_kin_and_no_agreement(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, judges=1)
+        out = run_main("judge_report.py", "--bench-name", "test-v1").out
+        assert "n/a for j0: self-preference: one judge only\n" in out
+        assert "kappa" not in out
+
+    def test_style_is_not_measured_where_an_answer_has_no_attributes(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        bench.add_answers("m0", {"q1": "text"})
+        out = run_main("judge_report.py", "--bench-name", "test-v1").out
+        lines = [line for line in out.splitlines() if line.startswith("n/a for j0: length bias")]
+        assert re.search(r"markdown bias: style attributes are not known in \d+ of", lines[0])
+
+
+class TestPublishedFiles:
+    def test_judgments_that_name_nobody_are_of_their_file_and_the_settings_baseline(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        games = [{"score": "A>B"}, {"score": "[A>B"}]
+        records = [{"question_id": "q1", "games": games}, {"question_id": "q2", "games": games[:1]}]
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
+        bench.write_judge_config("j", BASELINE)
+        (judge,) = report(run_main)["judges"]
+        assert (judge["games"], judge["labels"]["A>B"]) == (3, 3)
+        assert (judge["first_place"]["number"], judge["flips"]["number"]) == (2, 1)
+        assert judge["flips"]["estimate"]["value"] == 100.0
+
+    def test_games_without_a_cause_and_unknown_labels_are_told_apart(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        games = {"q1": [{"score": None}, {"score": "C>D"}], "q2": [{"score": "A=B"}, None]}
+        add_judgments(bench, "j", "m", games)
+        (judge,) = report(run_main, "--baseline", BASELINE)["judges"]
+        assert judge["causes"] == {"cause unknown": 1, "unknown label": 1, "not played": 1}
+        assert judge["first_place"]["why"] == "no such verdicts"
+
+    def test_of_two_records_the_last_counts_and_others_battles_are_left_out(
+        self, bench: Workspace, run_main: RunMain, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        known = {"question_id": "q1", "model": "m", "judge": "j", "baseline": BASELINE}
+        records = [
+            known | {"games": [{"score": "A>B"}]},
+            known | {"games": [{"score": "B>A"}]},
+            known | {"games": [{"score": "A>B"}], "judge": "other"},
+            known | {"games": [{"score": "A>B"}], "model": BASELINE},
+            known | {"games": [{"score": "A>B"}], "baseline": "another"},
+        ]
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
+        (judge,) = report(run_main, "--baseline", BASELINE)["judges"]
+        assert judge["labels"] == dict.fromkeys(LABELS, 0) | {"B>A": 1}
+        assert set(judge["left_out"]) == {
+            "judgments by another judge, other",
+            "judgments of the baseline against itself",
+            "judgments against another baseline, another",
+        }
+
+
+class TestWrongInput:
+    @pytest.mark.parametrize(
+        "flags, words",
+        [
+            (("--judge-name", "j9"), "no judgments; judges here: j0, j1, j2"),
+            (("--judge-name", "graded"), "holds grades of single answers"),
+            (("--bench-name", "nothing"), "benches here: test-v1"),
+            (("--family", "missing.yaml"), "missing.yaml"),
+            (("--family", "twice.yaml"), "'m0' is of two families, a and b"),
+            (("--family", "text.yaml"), "a: expected a list of texts, got 'm0'"),
+            (("--baseline", "nobody"), "60 judgments against another baseline, base"),
+        ],
+    )
+    def test_gets_one_line(
+        self, bench: Workspace, run_main: RunMain, flags: tuple[str, ...], words: str
+    ) -> None:
+        random_bench(bench)
+        if "graded" in flags:
+            add_judgments(bench, "graded", "m0", {"q1": [{"score": 7}]})
+        bench.write("twice.yaml", {"a": ["m0"], "b": ["m0"]})
+        bench.write("text.yaml", {"a": "m0"})
+        done = run_main("judge_report.py", "--bench-name", "test-v1", *flags, check=2)
+        assert done.out == ""
+        assert done.err.startswith("error: ") and done.err.count("\n") == 1
+        assert words in done.err
+
+    def test_a_real_process_ends_with_2_for_rounds_that_are_none(self, bench: Workspace) -> None:
+        done = bench.run("judge_report.py", "--num-rounds", 0, check=2)
+        assert "expected a whole number, 1 or more" in done.stderr
+
+
+# Simulated judges
+
+SEEDS = range(40)
+QUESTIONS, RATES = 150, np.linspace(0.25, 0.75, 8)
+
+
+def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
+    """A panel of labels (J, Q, M, 2) of models m0.. against one baseline."""
+    _, questions, models, _ = labels.shape
+    question, model = np.divmod(np.arange(questions * models), models)
+    return Panel(
+        judges=judges,
+        models=(*(f"m{i}" for i in range(models)), "z-base"),
+        questions=tuple(f"q{i:04}" for i in range(questions)),
+        model=model,
+        baseline=np.full(len(model), models),
+        question=question,
+        labels=labels.reshape(len(judges), -1, 2).astype(np.int8),
+        causes=dict.fromkeys(judges, {}),
+        left_out=dict.fromkeys(judges, {}),
+    )
+
+
+def decide(model_wins: np.ndarray) -> np.ndarray:
+    """Labels A>B and B>A (..., 2) of games that the model wins or loses."""
+    first = model_wins != np.array([True, False])
+    return np.where(first, LABELS.index("A>B"), LABELS.index("B>A"))
+
+
+def draws(rng: np.random.Generator, rates: np.ndarray = RATES) -> np.ndarray:
+    """Games (Q, M, 2) that the model wins, independent."""
+    return rng.random((QUESTIONS, len(rates), 2)) < rates[:, None]
+
+
+def covered(found: list[Estimate], truth: float) -> int:
+    return sum(bool(one.lower <= truth <= one.upper) for one in found)
+
+
+ENOUGH = 34  # of 40 intervals at 95 %; 33 or fewer have a probability of 0.3 %
+
+
+class TestSimulatedJudges:
+    def test_a_preference_for_the_first_place_is_found(self) -> None:
+        preference = 0.3
+        shares, flipped = [], []
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            labels = decide(draws(rng))
+            taken = rng.random(labels.shape) < preference
+            panel = panel_of(np.where(taken, LABELS.index("A>B"), labels)[None], ("j",))
+            times = draw_questions(panel, 200, seed)
+            shares.append(first_place(panel, 0, times).estimate)
+            flipped.append(flips(panel, 0, times).estimate)
+        loses, wins = (1 - preference) * RATES, preference + (1 - preference) * RATES
+        flip = 100 * np.mean(1 - loses * wins - (1 - loses) * (1 - wins))
+        assert covered(shares, 100 * (preference + (1 - preference) / 2)) >= ENOUGH
+        assert covered(flipped, float(flip)) >= ENOUGH
+        assert all(one.lower > 50 for one in shares)
+
+    def test_a_preference_for_kin_is_found(self) -> None:
+        preference = 0.2
+        found, none = [], []
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            wins = np.array([draws(rng) for _ in range(3)])
+            wins[0, :, :2] |= rng.random((QUESTIONS, 2, 2)) < preference
+            panel = panel_of(decide(wins), ("j0", "j1", "j2"))
+            family = {"j0": "a", "m0": "a", "m1": "a", "j1": "b", "m2": "b"}
+            times = draw_questions(panel, 200, seed)
+            found.append(self_preference(panel, 0, family, times).estimate)
+            none.append(self_preference(panel, 1, family, times).estimate)
+        planted = 100 * preference * (1 - RATES[:2].mean())
+        assert covered(found, planted) >= ENOUGH
+        assert covered(none, 0.0) >= ENOUGH
+        assert all(one.lower > 0 for one in found)
+
+    def test_a_judge_that_is_harsher_on_all_models_has_no_preference_for_kin(self) -> None:
+        found = []
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            wins = np.array([draws(rng, np.full(8, 0.5)) for _ in range(2)])
+            wins[0] &= rng.random(wins[0].shape) < 0.6
+            panel = panel_of(decide(wins), ("j0", "j1"))
+            times = draw_questions(panel, 200, seed)
+            family = dict.fromkeys(("j0", "m0"), "a")
+            found.append(self_preference(panel, 0, family, times).estimate)
+        assert covered(found, 0.0) >= ENOUGH
+
+    def test_noise_shows_in_the_agreement(self) -> None:
+        noise, kinds = 0.3, np.array([0.1, 0.3, 0.2, 0.25, 0.15])
+        plain, weighted = [], []
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            truth = rng.choice(5, (QUESTIONS, 8, 2), p=kinds)
+            noisy = rng.random((2, *truth.shape)) < noise
+            labels = np.where(noisy, rng.integers(0, 5, noisy.shape), truth)
+            panel = panel_of(labels, ("j0", "j1"))
+            pair = pair_report(panel, 0, 1, draw_questions(panel, 200, seed))
+            plain.append(pair.kappa)
+            weighted.append(pair.weighted)
+        said = (1 - noise) * np.eye(5) + noise / 5
+        joint = said.T @ np.diag(kinds) @ said
+        chance = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+        steps = np.subtract.outer(np.arange(5), np.arange(5))
+        for found, weight in ((plain, steps != 0), (weighted, steps**2)):
+            kappa = 1 - float((weight * joint).sum() / (weight * chance).sum())
+            assert covered(found, kappa) >= ENOUGH
+
+    def test_a_preference_for_length_is_found_and_none_for_markdown(self) -> None:
+        bias, found = 0.5, {name: list[Estimate]() for name in ATTRIBUTES.values()}
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            features = rng.normal(size=(len(ATTRIBUTES), QUESTIONS, len(RATES)))
+            features = (features - features.mean(axis=(1, 2), keepdims=True)) / features.std(
+                axis=(1, 2), keepdims=True
+            )
+            strength = np.log(RATES / (1 - RATES))[:, None]
+            logit = strength - bias * features[0][:, :, None]
+            wins = rng.random((QUESTIONS, len(RATES), 2)) < 1 / (1 + np.exp(-logit))
+            panel = panel_of(decide(wins)[None], ("j",))
+            times = draw_questions(panel, 100, seed)
+            style = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
+            for name, counted in style.items():
+                found[name].append(counted.estimate)
+        assert covered(found["token_len"], bias) >= ENOUGH
+        for name in ("header_count", "list_count", "bold_count"):
+            assert covered(found[name], 0.0) >= ENOUGH
+
+    def test_what_nobody_decided_has_no_numbers(self) -> None:
+        labels = np.full((2, 4, 3, 2), NO_VERDICT)
+        labels[0, :, 0], labels[1, :, 1] = 0, 1
+        labels[1, :, 2] = NOT_JUDGED
+        panel = panel_of(labels, ("j0", "m0"))
+        times = draw_questions(panel, 10, 1)
+        pair = pair_report(panel, 0, 1, times)
+        assert pair.games == 0 and np.isnan(pair.kappa.value)
+        why = self_preference(panel, 1, {}, times).why
+        assert why == "no game that a judge of another family decided too"
+
+    def test_a_baseline_of_the_judges_family_leaves_nothing_to_compare(self) -> None:
+        panel = panel_of(np.zeros((2, 4, 3, 2)), ("j0", "j1"))
+        times = draw_questions(panel, 10, 1)
+        family = dict.fromkeys(("j0", "z-base", "m0"), "a")
+        assert self_preference(panel, 0, family, times).why == "the baseline is of its family"
+        alike = dict.fromkeys(("j0", "j1", "m0"), "a")
+        assert self_preference(panel, 0, alike, times).why == "no judge of another family"
+        everyone = {"j0": "a", "m0": "a", "j1": "b", "m1": "b", "m2": "b"}
+        why = self_preference(panel, 0, everyone, times).why
+        assert why == "all models are of the judges' families"
+
+
+# Style, refitted
+
+
+def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> None:
+    rng = np.random.default_rng(3)
+    questions, models = 30, 4
+    model = np.tile(np.arange(1, models), questions)
+    question = np.repeat(np.arange(questions), models - 1)
+    counts = outcome_counts(rng.integers(-1, 5, (len(model), 2)))
+    features = rng.normal(size=(2, len(model)))
+    cells = Cells(models, np.zeros_like(model), model, question, counts, features)
+    fit = bradley_terry.fit(cells, 0)
+    times = rng.multinomial(questions, np.full(questions, 1 / questions), 3)
+    found = bradley_terry.resampled_style(cells, 0, times)
+    x = (features - fit.mean[:, None]) / fit.scale[:, None]
+    one_hot = np.log(10) * (np.eye(models)[cells.a] - np.eye(models)[cells.b])
+    design = np.hstack([one_hot, x.T])
+    for row, drawn in zip(found, times, strict=True):
+        wins = (2 * counts[0] + counts[1]) * drawn[question]
+        losses = (2 * counts[2] + counts[1]) * drawn[question]
+        oracle = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=1000)
+        oracle.fit(
+            np.vstack([design, design]),
+            np.repeat([1, 0], len(design)),
+            sample_weight=np.concatenate([wins, losses]),
+        )
+        assert row == pytest.approx(oracle.coef_[0, models:], abs=1e-4)
+    same = bradley_terry.resampled_style(cells, 0, np.ones((1, questions)), workers=2)
+    assert same[0] == pytest.approx(fit.coefficients, abs=1e-6)
