@@ -223,7 +223,7 @@ def read_clusters(args: argparse.Namespace) -> list[Group]:
         )
         for selection, found in read
         for of_group, clusters in groups
-        if of_group == selection
+        if of_group.categories == selection.categories
     ]
 
 
