@@ -131,6 +131,7 @@ def make_report(args: argparse.Namespace) -> Report:
         ),
         pairs=tuple(pair_report(panel, *pair, times) for pair in combinations(numbers, 2)),
         left_out=left_out,
+        assumed=panel.assumed,
     )
 
 

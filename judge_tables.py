@@ -18,7 +18,10 @@ from verdict import LABELS
 
 @dataclass(frozen=True)
 class Report:
-    """The judges of a bench, each two of them, and the judges that are left out, with reasons."""
+    """The judges of a bench, each two of them, and the judges that are left out, with reasons.
+
+    `assumed`: the baseline of judgments that name none, None if all name one.
+    """
 
     bench: str
     rounds: int
@@ -27,6 +30,7 @@ class Report:
     judges: tuple[JudgeReport, ...]
     pairs: tuple[PairReport, ...]
     left_out: Mapping[str, str]
+    assumed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,9 @@ def note_lines(report: Report) -> Iterator[str]:
     """Yield what the numbers rest on, and why some are not there."""
     draws = f"{report.rounds:,} draws of {report.questions:,} questions"
     yield f"in brackets 95 % intervals over {draws}"
+    if report.assumed is not None:
+        taken = report.assumed or "not known"
+        yield f"the baseline of judgments that name none: {taken}; --baseline names another"
     for judge in report.judges:
         own = ", ".join(judge.own)
         if own and not math.isnan(judge.self_preference.estimate.value):

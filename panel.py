@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -31,7 +31,8 @@ class Panel:
 
     `model`, `baseline`, `question` (N,): indices of the names. `labels` (J, N, 2): indices of
     LABELS, NO_VERDICT, or NOT_JUDGED. `causes`: of each judge's games without verdict.
-    `left_out`: of each judge's judgments that do not count.
+    `left_out`: of each judge's judgments that do not count. `assumed`: the baseline of those that
+    name none, None if all name one.
     """
 
     judges: tuple[str, ...]
@@ -43,6 +44,7 @@ class Panel:
     labels: np.ndarray
     causes: Mapping[str, Mapping[str, int]]
     left_out: Mapping[str, Mapping[str, int]]
+    assumed: str | None = None
 
 
 class _Game(msgspec.Struct, gc=False):
@@ -69,6 +71,7 @@ class _Judge:
     causes: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     ensemble: bool = False
+    unnamed: bool = False
 
 
 def bench_judges(bench: Bench) -> list[str]:
@@ -100,7 +103,8 @@ def read_panel(
         for name in made:
             del kept[name]
             lacking[name] = "an ensemble of other judges; --judge-name measures it"
-    return _panel(kept), lacking
+    assumed = unnamed if any(judge.unnamed for judge in kept.values()) else None
+    return replace(_panel(kept), assumed=assumed), lacking
 
 
 def _lack(judge: _Judge) -> str:
@@ -127,6 +131,7 @@ def _read_judge(bench: Bench, name: str, baselines: Sequence[str], unnamed: str)
                 judge.left_out[why] += 1
             else:
                 judge.ensemble |= line.rule is not None
+                judge.unnamed |= not line.baseline
                 _take(judge, (line.model or model, against, line.id), line.games)
     if all(max(codes) < 0 for codes in judge.labels.values()):
         judge.labels.clear()

@@ -253,7 +253,9 @@ class TestPublishedFiles:
         records = [{"question_id": "q1", "games": games}, {"question_id": "q2", "games": games[:1]}]
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
         bench.write_judge_config("j", BASELINE)
-        (judge,) = report(run_main)["judges"]
+        found = report(run_main)
+        (judge,) = found["judges"]
+        assert found["assumed"] == BASELINE
         assert (judge["games"], judge["labels"]["A>B"]) == (3, 3)
         assert (judge["first_place"]["number"], judge["flips"]["number"]) == (2, 1)
         assert judge["flips"]["estimate"]["value"] == 100.0
