@@ -388,19 +388,21 @@ class Library:
         self, judge: str, category: str, control: tuple[str, ...], baseline: str
     ) -> list[tuple[Board, list[str]]]:
         from battles import bench_questions, read_selections
-        from leaderboard import overall_board
+        from leaderboard import overall_board, why_no_overall
         from report import summary_lines
 
         questions = bench_questions(self.bench, needed=bool(category))
-        modern = bool(questions) and all(question.generation == 2 for question in questions)
+        modern = [question for question in questions if question.generation == 2]
         names = dict.fromkeys(q.category for q in questions) if modern else {}
         selections = [
-            self._selection(judge, name, baseline, modern)
+            self._selection(
+                judge, name, baseline, any(name in ("", q.category, q.cluster) for q in modern)
+            )
             for name in ([category] if category else names if any(names) else [""])
         ]
         read = read_selections(selections, questions, pass_over_unjudged=not category)
         boards = [_board(selection, found, control) for selection, found in read]
-        if len(boards) > 1:
+        if len(boards) > 1 and not why_no_overall(boards):
             boards.insert(0, overall_board(boards))
         return [(board, list(summary_lines(board))) for board in boards]
 
