@@ -30,7 +30,7 @@ from records import (
     read_judgments,
     read_questions,
 )
-from settings import InputError, read_judge_config, script
+from settings import InputError, add_source_flags, read_judge_config, script
 from verdict import LABELS, normal_label
 
 WORTH = dict(zip(LABELS, (2, 1, 0, -1, -2), strict=True))
@@ -268,14 +268,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add(
-        "--setting-file",
-        "--config-file",
-        type=Path,
-        default=Path("config/judge_config.yaml"),
-        help="YAML file that names the bench (default: %(default)s)",
-    )
-    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+    add_source_flags(add, "that names the bench")
     add("--bench-name", help="bench (default: the setting file's)")
     add(
         "--judges",

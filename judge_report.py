@@ -27,6 +27,7 @@ from result_flags import seed  # noqa: E402
 from settings import (  # noqa: E402
     TEXTS,
     InputError,
+    add_source_flags,
     positive,
     read_judge_config,
     read_yaml,
@@ -43,14 +44,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add(
-        "--setting-file",
-        "--config-file",
-        type=Path,
-        default=Path("config/judge_config.yaml"),
-        help="YAML file that names bench and baseline (default: %(default)s)",
-    )
-    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+    add_source_flags(add, "that names bench and baseline")
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
     add(
         "--judge-name",

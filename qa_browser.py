@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from settings import InputError, read_judge_config, script, warn
+from settings import InputError, add_source_flags, read_judge_config, script, warn
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -40,14 +40,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add(
-        "--config-file",
-        "--setting-file",
-        type=Path,
-        default=CONFIG,
-        help="YAML file that names bench, judge and baseline (default: %(default)s)",
-    )
-    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+    add_source_flags(add, "that names bench, judge and baseline")
     add("--bench-name", "-b", help="bench (default: the setting file's, else one with data)")
     add("--judge-name", "-j", help="judge that is opened (default: the setting file's)")
     add(
@@ -217,8 +210,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from browsing import choose
 
-    named = args.config_file != CONFIG or args.config_file.exists()
-    config = read_judge_config(args.config_file) if named else None
+    named = args.setting_file != CONFIG or args.setting_file.exists()
+    config = read_judge_config(args.setting_file) if named else None
     chosen = choose(args.data_dir, args.bench_name, args.judge_name, args.baseline, config)
     _check_address(args.host, args.port)
     served = serve(chosen, args)

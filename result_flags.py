@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from settings import positive
+from settings import add_source_flags, positive
 
 MANY_BATTLES = 1_000_000
 CONTROLS = {
@@ -29,14 +29,7 @@ def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Names
 
 def add_selection_flags(add: Callable[..., object]) -> None:
     """Add the flags that say what is counted."""
-    add(
-        "--setting-file",
-        "--config-file",
-        type=Path,
-        default=Path("config/judge_config.yaml"),
-        help="YAML file that names bench, judge and baseline (default: %(default)s)",
-    )
-    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+    add_source_flags(add, "that names bench, judge and baseline")
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
     add(
         "--judge-name",

@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from jsonl import RecordFile
 from records import differing_setting, record_id
-from settings import InputError, ModelConfig, OutputError, one_line, positive
+from settings import InputError, ModelConfig, OutputError, add_source_flags, one_line, positive
 from tally import Estimate, Progress, Tally, conclude, price_of, unfailing_output
 from utils import Completion, CompletionError, Message, stopping
 
@@ -34,20 +34,13 @@ halting = threading.Event()
 def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
     """Add the flags that gen_answer.py and gen_judgment.py share."""
     add = parser.add_argument
-    add(
-        "--setting-file",
-        "--config-file",
-        type=Path,
-        default=Path(setting_file),
-        help="YAML file with the settings (default: %(default)s)",
-    )
+    add_source_flags(add, "with the settings", setting_file)
     add(
         "--endpoint-file",
         type=Path,
         default=Path("config/api_config.yaml"),
         help="YAML file with the models' endpoints (default: %(default)s)",
     )
-    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
     add("--bench-name", help="bench below the data folder (default: the setting file's)")
     add(
         "--model",

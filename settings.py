@@ -84,6 +84,22 @@ def positive(text: str) -> int:
     return number
 
 
+def add_source_flags(
+    add: Callable[..., object], what: str, setting_file: str = "config/judge_config.yaml"
+) -> None:
+    """Add the flags that all scripts on a bench have: the setting file, said `what`, and the data
+    folder.
+    """
+    add(
+        "--setting-file",
+        "--config-file",
+        type=Path,
+        default=Path(setting_file),
+        help=f"YAML file {what} (default: %(default)s)",
+    )
+    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+
+
 # Settings
 
 
