@@ -21,6 +21,7 @@ import numpy as np
 
 from bradley_terry import Cells
 from columns import Columns, Tally, has_label, sorted_names, tally_of
+from console import InputError, one_line
 from grades import GradeColumns, Grades
 from records import (
     Bench,
@@ -31,7 +32,8 @@ from records import (
     read_judgments,
     read_questions,
 )
-from settings import OPTIONAL_SETTINGS, InputError, nearest, one_line
+from sections import nearest
+from settings import OPTIONAL_SETTINGS
 from verdict import grade_of
 
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
+from console import InputError, script  # noqa: E402
 from result_flags import add_method_flags, add_selection_flags  # noqa: E402
-from settings import InputError, script  # noqa: E402
 
 if TYPE_CHECKING:
     from boards import Result

@@ -17,6 +17,7 @@ from battles import (
     wanted_questions,
 )
 from bradley_terry import FixedStyle
+from console import InputError, warn
 from grades import Grades
 from leaderboard import (
     Board,
@@ -30,7 +31,7 @@ from leaderboard import (
 )
 from records import Bench, Question
 from result_flags import CONTROLS
-from settings import V2_JUDGE_CONFIG, InputError, JudgeConfig, read_judge_config, warn
+from settings import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
 
 
 @dataclass(frozen=True)

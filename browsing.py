@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from console import InputError
 from indexing import (
     FileCache,
     Place,
@@ -39,7 +40,8 @@ from records import (
     model_names,
     read_questions,
 )
-from settings import InputError, JudgeConfig, nearest
+from sections import nearest
+from settings import JudgeConfig
 from verdict import Winner, grade_of, normal_label, outcome
 
 if TYPE_CHECKING:

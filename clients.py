@@ -15,7 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from settings import Endpoint, InputError, ModelConfig, one_line, place_of
+from console import InputError, one_line
+from settings import Endpoint, ModelConfig, place_of
 
 CONNECT_SECONDS = 10.0
 POOLS = 16

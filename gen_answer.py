@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from add_markdown_info import ENCODINGS, conv_metadata, count_tokens, get_encoding
+from console import InputError, script
 from jsonl import newest
 from providers import max_tokens_of, temperature_of
 from records import (
@@ -43,14 +44,7 @@ from runner import (
     stale_reason,
     without_stale,
 )
-from settings import (
-    AnswerConfig,
-    InputError,
-    ModelConfig,
-    read_answer_config,
-    read_model_config,
-    script,
-)
+from settings import AnswerConfig, ModelConfig, read_answer_config, read_model_config
 from tally import Estimate, Tally
 from utils import CompletionError, Message, chat_completion, check_model, stopping
 from verdict import prompt_hash

@@ -20,6 +20,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from console import InputError, add_source_flags, script
 from jsonl import IdLine, decode_lines, dump_line, lock_file, unlock_file, write_lines
 from records import (
     Bench,
@@ -30,7 +31,7 @@ from records import (
     read_judgments,
     read_questions,
 )
-from settings import InputError, add_source_flags, read_judge_config, script
+from settings import read_judge_config
 from verdict import LABELS, normal_label
 
 WORTH = dict(zip(LABELS, (2, 1, 0, -1, -2), strict=True))

@@ -19,6 +19,7 @@ from itertools import chain
 from typing import Any
 
 from add_markdown_info import count_tokens
+from console import InputError, script
 from jsonl import newest
 from judging import (
     Case,
@@ -52,7 +53,7 @@ from runner import (
     stale_reason,
     without_stale,
 )
-from settings import InputError, JudgeConfig, read_judge_config, read_model_config, script
+from settings import JudgeConfig, read_judge_config, read_model_config
 from tally import Estimate, Tally
 from utils import Completion, check_model
 from verdict import grade_of

@@ -16,9 +16,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from console import InputError, warn
 from jsonl import IdLine, Line, decode
 from records import AnswerLine, Style, read_styles
-from settings import InputError, warn
 
 Value = TypeVar("Value")
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from settings import InputError, OutputError, warn
+from console import InputError, OutputError, warn
 
 Line = TypeVar("Line", bound=msgspec.Struct)
 Record = TypeVar("Record")

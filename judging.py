@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
+from console import InputError, warn
 from providers import max_tokens_of, temperature_of
 from records import Answer, Bench, Question, model_names, new_game, read_answers
-from settings import InputError, JudgeConfig, ModelConfig, Rules, nearest, warn
+from sections import nearest
+from settings import JudgeConfig, ModelConfig, Rules
 from utils import Completion, CompletionError, Message, Meter, chat_completion, stopping
 from verdict import (
     CUT_OFF,

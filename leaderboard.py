@@ -16,9 +16,10 @@ import grades
 from arena_v2 import NotAStarError
 from battles import Battles, Counts, Selection
 from bradley_terry import Cells, DisconnectedError, Fit, FixedStyle, Resample
+from console import InputError
 from grades import Grades
 from records import Bench
-from settings import InputError, nearest
+from sections import nearest
 from styles import (
     ATTRIBUTES,
     FEATURES,

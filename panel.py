@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 
 from battles import judged_models
+from console import InputError
 from jsonl import IdLine, decode_at_once, decode_lines, newest
 from records import Bench, known_benches, model_names, read_styles
-from settings import InputError
 from styles import ATTRIBUTES, relative_differences
 from verdict import LABELS, grade_of, normal_label
 

@@ -32,17 +32,9 @@ from clients import (
     gguf_path,
     google_access,
 )
-from settings import (
-    Endpoint,
-    InputError,
-    ModelConfig,
-    fill_variables,
-    filled,
-    nearest,
-    one_line,
-    place_of,
-    warn,
-)
+from console import InputError, one_line, warn
+from sections import fill_variables, filled, nearest
+from settings import Endpoint, ModelConfig, place_of
 
 Message = dict[str, str]
 

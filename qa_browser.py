@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from settings import InputError, add_source_flags, read_judge_config, script, warn
+from console import InputError, add_source_flags, script, warn
+from settings import read_judge_config
 
 if TYPE_CHECKING:
     import gradio as gr

@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from console import InputError, one_line
 from jsonl import decode_lines, dump_line, read_bytes, write_lines
 from ratings import LEVEL, Ratings, of_ends, of_samples
-from settings import TEXT, InputError, Section, one_line, read_yaml
+from sections import TEXT, Section, read_yaml
 
 # References
 

@@ -11,7 +11,8 @@ from statistics import NormalDist
 import numpy as np
 
 from bradley_terry import interval
-from settings import InputError, nearest
+from console import InputError
+from sections import nearest
 
 LEVEL = 0.95  # of the intervals in files
 

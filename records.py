@@ -17,8 +17,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from console import InputError
 from jsonl import IdLine, Line, Record, decode, decode_at_once, decode_lines, newest
-from settings import OPTIONAL_SETTINGS, InputError
+from settings import OPTIONAL_SETTINGS
 from verdict import grade_of
 
 LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names

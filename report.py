@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from battles import Selection, range_text
 from bradley_terry import ANCHOR_RATING
 from columns import OUTCOMES
+from console import InputError
 from jsonl import write_lines
 from leaderboard import Board, Comparison, Row
-from settings import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from settings import add_source_flags, positive
+from console import add_source_flags, positive
 
 MANY_BATTLES = 1_000_000
 CONTROLS = {

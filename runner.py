@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from console import InputError, OutputError, add_source_flags, one_line, positive
 from jsonl import RecordFile
 from records import differing_setting, record_id
-from settings import InputError, ModelConfig, OutputError, add_source_flags, one_line, positive
+from settings import ModelConfig
 from tally import Estimate, Progress, Tally, conclude, price_of, unfailing_output
 from utils import Completion, CompletionError, Message, stopping
 

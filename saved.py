@@ -28,10 +28,10 @@ from battles import (
 )
 from bradley_terry import FixedStyle
 from columns import Columns, Tally
+from console import InputError
 from jsonl import decode_lines, read_bytes, write_lines
 from leaderboard import Method, Scored
 from records import BattleLine, Bench, Question
-from settings import InputError
 from styles import ATTRIBUTES
 
 _WINNERS = ("model_a", "tie", "model_b")

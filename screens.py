@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pages
 from browsing import LONGEST, SHORTEST, SHOWN, Battle, Filters, Library
-from settings import InputError
+from console import InputError
 
 TABS = ("battles", "leaderboard", "judges")
 CONTROLS = ("length", "markdown")

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
+from console import OutputError, script, warn  # noqa: E402
 from result_flags import MANY_BATTLES, parse  # noqa: E402
-from settings import OutputError, script, warn  # noqa: E402
 
 if TYPE_CHECKING:
     from battles import Selection

@@ -9,9 +9,9 @@ import numpy as np
 
 from battles import Battles
 from bradley_terry import Cells
+from console import InputError
 from grades import Grades
 from records import Bench, Style, read_styles
-from settings import InputError
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "length": ("tokens",),

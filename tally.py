@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from console import OutputError, one_line
 from jsonl import write_lines
-from settings import OutputError, one_line
 from utils import CompletionError
 
 EXAMPLES = 3

@@ -10,8 +10,8 @@ import pytest
 from conftest import Workspace
 
 from browsing import LONGEST, SHORTEST, Filters, Library, choose, outcomes
+from console import InputError
 from records import Bench
-from settings import InputError
 
 Record = dict[str, Any]
 

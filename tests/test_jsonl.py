@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
+from console import InputError, OutputError
 from jsonl import IdLine, RecordFile, dump_line, write_lines
-from settings import InputError, OutputError
 
 
 @pytest.fixture

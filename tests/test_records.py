@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
+from console import InputError
 from jsonl import RecordFile
 from records import (
     Answer,
@@ -25,7 +26,6 @@ from records import (
     read_questions,
     read_styles,
 )
-from settings import InputError
 
 HEADERS = {"h1": 1, "h2": 2, "h3": 0, "h4": 0, "h5": 0, "h6": 3}
 COUNTS = {

@@ -13,14 +13,8 @@ from conftest import REPO, Workspace
 from fake_api import FakeAPI
 
 import gen_answer
-from settings import (
-    InputError,
-    JudgeConfig,
-    Rules,
-    read_answer_config,
-    read_judge_config,
-    read_model_config,
-)
+from console import InputError
+from settings import JudgeConfig, Rules, read_answer_config, read_judge_config, read_model_config
 
 NOWHERE = "http://127.0.0.1:9/v1"
 SETTINGS, SERVERS = "config/gen_answer_config.yaml", "config/api_config.yaml"

@@ -20,8 +20,9 @@ import pytest
 from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
 
+from console import InputError
 from providers import check_model, secrets_of, without
-from settings import Endpoint, InputError, ModelConfig
+from settings import Endpoint, ModelConfig
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 ENVIRONMENT = {

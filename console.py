@@ -1,0 +1,85 @@
+"""What all scripts share with their users: one-line errors and warnings, exit statuses, flags."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+class InputError(Exception):
+    """What the user gave is wrong; the message is one line that says what, where and what to do."""
+
+
+class OutputError(Exception):
+    """A file cannot be written; the message is one line that says which and why."""
+
+
+def warn(message: str) -> None:
+    """Print a warning line on stderr."""
+    print(f"warning: {one_line(message, 2000)}", file=sys.stderr)
+
+
+def one_line(text: object, limit: int = 300) -> str:
+    """Return text fit for one terminal line: control characters out, white space folded,
+    shortened.
+    """
+    printable = "".join(c if c.isprintable() else " " for c in str(text))
+    folded = " ".join(printable.split())
+    return folded if len(folded) <= limit else folded[: limit - 3] + "..."
+
+
+def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
+    """Wrap the `main` of a script: an InputError becomes one line on stderr and exit status 2."""
+
+    @functools.wraps(main)
+    def wrapped(argv: Sequence[str] | None = None) -> int:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        try:
+            return main(argv)
+        except InputError as error:
+            print(f"error: {one_line(error, 2000)}", file=sys.stderr)
+            return 2
+        except OutputError as error:
+            print(f"error: {one_line(error, 2000)}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 1
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+
+    return wrapped
+
+
+def positive(text: str) -> int:
+    """Return a flag's whole number, 1 to a million; argparse reports what is wrong."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got '{text}'")
+    return number
+
+
+def add_source_flags(
+    add: Callable[..., object], what: str, setting_file: str = "config/judge_config.yaml"
+) -> None:
+    """Add the flags that all scripts on a bench have: the setting file, said `what`, and the data
+    folder.
+    """
+    add(
+        "--setting-file",
+        "--config-file",
+        type=Path,
+        default=Path(setting_file),
+        help=f"YAML file {what} (default: %(default)s)",
+    )
+    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
