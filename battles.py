@@ -19,19 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benches import Bench, judge_names, known_benches, model_names
 from bradley_terry import Cells
 from columns import Columns, Tally, has_label, sorted_names, tally_of
 from console import InputError, one_line
 from grades import GradeColumns, Grades
-from records import (
-    Bench,
-    Judgment,
-    Question,
-    known_benches,
-    model_names,
-    read_judgments,
-    read_questions,
-)
+from records import Judgment, Question, read_judgments, read_questions
 from sections import nearest
 from settings import OPTIONAL_SETTINGS
 from verdict import grade_of
@@ -510,8 +503,7 @@ def judged_models(bench: Bench, judge: str) -> list[str]:
     folder = bench.judgments(judge)
     names = model_names(folder)
     if not names:
-        there = bench.folder / "model_judgment"
-        judges = sorted(p.name for p in there.iterdir() if p.is_dir()) if there.is_dir() else []
+        judges = judge_names(bench)
         known = ", ".join(judges) or "none"
         raise InputError(f"{folder}: no judgments{nearest(judge, judges)}; judges here: {known}")
     return names

@@ -16,6 +16,7 @@ from battles import (
     read_selections,
     wanted_questions,
 )
+from benches import Bench
 from bradley_terry import FixedStyle
 from console import InputError, warn
 from grades import Grades
@@ -29,7 +30,7 @@ from leaderboard import (
     score,
     why_no_overall,
 )
-from records import Bench, Question
+from records import Question
 from result_flags import CONTROLS
 from settings import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
 

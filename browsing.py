@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from benches import Bench, judge_names, model_names
 from console import InputError
 from indexing import (
     FileCache,
@@ -30,16 +31,7 @@ from indexing import (
     styles_of,
 )
 from judges import Agreement, JudgeStats, Label, agreement, is_grade, judge_stats, winners
-from records import (
-    AnswerLine,
-    Bench,
-    JudgmentLine,
-    Question,
-    Style,
-    in_generation_1,
-    model_names,
-    read_questions,
-)
+from records import AnswerLine, JudgmentLine, Question, Style, in_generation_1, read_questions
 from sections import nearest
 from settings import JudgeConfig
 from verdict import Winner, grade_of, normal_label, outcome
@@ -178,7 +170,7 @@ class Library:
 
     def judges(self) -> list[str]:
         """Return the judges that have judgments of this bench."""
-        return judges_of(self.bench)
+        return judge_names(self.bench)
 
     def models(self, judge: str) -> list[str]:
         """Return the models that a judge has judged."""
@@ -221,8 +213,9 @@ class Library:
         return list(rows.values())
 
     def _names_of(self, path: Path) -> tuple[str, str]:
-        parts = path.relative_to(self.bench.folder / "model_judgment").parts
-        return parts[0], "/".join(parts[1:]).removesuffix(".jsonl")
+        name = path.relative_to(self.bench.folder / "model_judgment").as_posix()
+        judge = max((j for j in self.judges() if name.startswith(f"{j}/")), key=len)
+        return judge, name.removeprefix(f"{judge}/").removesuffix(".jsonl")
 
     # Which battles
 
@@ -455,12 +448,6 @@ def _board(selection: Selection, found: Battles | Grades, control: tuple[str, ..
     return make_board(score(found, selection.bench, method), selection, method)
 
 
-def judges_of(bench: Bench) -> list[str]:
-    """Return the judges with a file in a bench."""
-    folders = (bench.folder / "model_judgment").glob("[!.]*/")
-    return sorted(folder.name for folder in folders if model_names(folder))
-
-
 def _by_number(names: Iterable[str]) -> dict[str, int]:
     """Return names and how often they occur, the most frequent first."""
     numbers: dict[str, int] = {}
@@ -595,7 +582,7 @@ def _bench_name(
         raise InputError(f"{data_dir / named}: no questions and no judgments{near}")
     if not benches:
         raise InputError(f"{data_dir}: no bench with questions or judgments; see README.md, Data")
-    judged = [name for name in benches if judges_of(Bench(data_dir, name))]
+    judged = [name for name in benches if judge_names(Bench(data_dir, name))]
     chosen = (judged or benches)[0]
     if wanted:
         remarks.append(f"no data of the bench {wanted} in {data_dir}: this is {chosen}")
@@ -603,13 +590,13 @@ def _bench_name(
 
 
 def _has_data(bench: Bench) -> bool:
-    return bench.questions.exists() or bool(judges_of(bench))
+    return bench.questions.exists() or bool(judge_names(bench))
 
 
 def _judge_name(
     bench: Bench, named: str | None, config: JudgeConfig | None, remarks: list[str]
 ) -> str:
-    judges = judges_of(bench)
+    judges = judge_names(bench)
     wanted = named or (config.judge_model if config else "")
     if wanted in judges:
         return wanted
@@ -630,7 +617,9 @@ def _stand_in(bench: Bench, config: JudgeConfig | None) -> str:
     """
     answered = model_names(bench.answers)
     configured = config.baselines_of([""]) if config and config.rules.baselines else ()
-    judged = {model for judge in judges_of(bench) for model in model_names(bench.judgments(judge))}
+    judged = {
+        model for judge in judge_names(bench) for model in model_names(bench.judgments(judge))
+    }
     alone = [model for model in answered if model not in judged]
     known = [model for model in configured if model in answered]
     candidates = known or (alone if len(alone) == 1 else list(configured))

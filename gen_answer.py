@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from add_markdown_info import ENCODINGS, conv_metadata, count_tokens, get_encoding
+from benches import Bench
 from console import InputError, script
 from jsonl import newest
 from providers import max_tokens_of, temperature_of
 from records import (
     AnswerLine,
-    Bench,
     Question,
     in_generation_1,
     in_generation_of,

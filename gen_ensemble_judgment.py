@@ -20,17 +20,10 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from benches import Bench, judge_names, model_names
 from console import InputError, add_source_flags, script
 from jsonl import IdLine, decode_lines, dump_line, lock_file, unlock_file, write_lines
-from records import (
-    Bench,
-    Judgment,
-    Question,
-    model_names,
-    new_judgment,
-    read_judgments,
-    read_questions,
-)
+from records import Judgment, Question, new_judgment, read_judgments, read_questions
 from settings import read_judge_config
 from verdict import LABELS, normal_label
 
@@ -209,17 +202,13 @@ def made_by(path: Path) -> set[tuple[str | None, str | None]]:
 
 
 def find_judges(bench: Bench, name: str) -> list[str]:
-    """Return the judges of a bench, without ensembles: its folders of judgments.
+    """Return the judges of a bench but the one called `name` and ensembles."""
 
-    Those are the first below model_judgment/, or further below where the records say so.
-    """
-    folder, judges = bench.folder / "model_judgment", set()
-    for file in model_names(folder):
-        first, slash, _ = file.partition("/")
-        for judge, rule in made_by(folder / f"{file}.jsonl") if slash else ():
-            if rule is None:
-                judges.add(judge if judge and file.startswith(f"{judge}/") else first)
-    return sorted(judges - {name})
+    def is_ensemble(judge: str) -> bool:
+        files = (bench.judgment_file(judge, model) for model in model_names(bench.judgments(judge)))
+        return all(rule is not None for file in files for _, rule in made_by(file))
+
+    return [judge for judge in judge_names(bench) if judge != name and not is_ensemble(judge)]
 
 
 def write(ensemble: Ensemble, made: Mapping[str, list[Record]], overwrite: bool) -> list[str]:

@@ -19,6 +19,7 @@ from itertools import chain
 from typing import Any
 
 from add_markdown_info import count_tokens
+from benches import Bench, model_names
 from console import InputError, script
 from jsonl import newest
 from judging import (
@@ -31,16 +32,7 @@ from judging import (
     messages_hash,
     replies_so_far,
 )
-from records import (
-    Bench,
-    JudgmentLine,
-    Question,
-    model_names,
-    new_judgment,
-    read_objects,
-    read_questions,
-    record_id,
-)
+from records import JudgmentLine, Question, new_judgment, read_objects, read_questions, record_id
 from runner import (
     Budget,
     Job,

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
+from benches import Bench  # noqa: E402
 from console import InputError, add_source_flags, positive, script  # noqa: E402
-from records import Bench  # noqa: E402
 from result_flags import seed  # noqa: E402
 from sections import TEXTS, read_yaml  # noqa: E402
 from settings import read_judge_config  # noqa: E402

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from benches import Bench, model_names
 from console import InputError, warn
 from providers import max_tokens_of, temperature_of
-from records import Answer, Bench, Question, model_names, new_game, read_answers
+from records import Answer, Question, new_game, read_answers
 from sections import nearest
 from settings import JudgeConfig, ModelConfig, Rules
 from utils import Completion, CompletionError, Message, Meter, chat_completion, stopping

@@ -15,10 +15,10 @@ import bradley_terry
 import grades
 from arena_v2 import NotAStarError
 from battles import Battles, Counts, Selection
+from benches import Bench
 from bradley_terry import Cells, DisconnectedError, Fit, FixedStyle, Resample
 from console import InputError
 from grades import Grades
-from records import Bench
 from sections import nearest
 from styles import (
     ATTRIBUTES,

@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 
 from battles import judged_models
+from benches import Bench, judge_names, known_benches
 from console import InputError
 from jsonl import IdLine, decode_at_once, decode_lines, newest
-from records import Bench, known_benches, model_names, read_styles
+from records import read_styles
 from styles import ATTRIBUTES, relative_differences
 from verdict import LABELS, grade_of, normal_label
 
@@ -74,12 +75,6 @@ class _Judge:
     unnamed: bool = False
 
 
-def bench_judges(bench: Bench) -> list[str]:
-    """Return the judges with a file in a bench."""
-    folders = (bench.folder / "model_judgment").glob("[!.]*/")
-    return sorted(path.name for path in folders if path.is_dir() and model_names(path))
-
-
 def read_panel(
     bench: Bench, judges: Sequence[str], baselines: Sequence[str], unnamed: str
 ) -> tuple[Panel, dict[str, str]]:
@@ -88,7 +83,7 @@ def read_panel(
     `baselines`: those that count; none are all. `unnamed`: the baseline of judgments that name
     none. Raises InputError for an unknown judge, a named one without labels, and when none is left.
     """
-    names = dict.fromkeys(judges or bench_judges(bench))
+    names = dict.fromkeys(judges or judge_names(bench))
     if not names:
         there = bench.folder / "model_judgment"
         raise InputError(f"{there}: no judgments; benches here: {known_benches(bench.data_dir)}")

@@ -26,12 +26,13 @@ from battles import (
     settled,
     wanted_questions,
 )
+from benches import Bench
 from bradley_terry import FixedStyle
 from columns import Columns, Tally
 from console import InputError
 from jsonl import decode_lines, read_bytes, write_lines
 from leaderboard import Method, Scored
-from records import BattleLine, Bench, Question
+from records import BattleLine, Question
 from styles import ATTRIBUTES
 
 _WINNERS = ("model_a", "tie", "model_b")

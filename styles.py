@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from battles import Battles
+from benches import Bench
 from bradley_terry import Cells
 from console import InputError
 from grades import Grades
-from records import Bench, Style, read_styles
+from records import Style, read_styles
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "length": ("tokens",),

@@ -40,8 +40,8 @@ REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
 from battles import Selection, read_battles  # noqa: E402
+from benches import Bench  # noqa: E402
 from bradley_terry import ANCHOR_RATING, Cells, fit  # noqa: E402
-from records import Bench  # noqa: E402
 from styles import read_all_styles, with_features  # noqa: E402
 
 JUDGE = "synthetic-judge"

@@ -17,10 +17,10 @@ from test_show_result import DEPENDENT, DIFFERENT, flags
 import arena_v2
 import bradley_terry as bt
 from battles import Selection, read_battles
+from benches import Bench
 from bradley_terry import Cells, FixedStyle
 from leaderboard import Method, Scored, make_board
 from leaderboard import score as score_battles
-from records import Bench
 
 PERCENTILES = (5, 95)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from conftest import Workspace
 
+from benches import Bench
 from browsing import LONGEST, SHORTEST, Filters, Library, choose, outcomes
 from console import InputError
-from records import Bench
 
 Record = dict[str, Any]
 

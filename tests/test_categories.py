@@ -26,9 +26,9 @@ from test_leaderboard import POINTS, add_judgments, judgment
 from test_show_result import flags
 
 from battles import Battles, Selection, bench_questions, read_selections
+from benches import Bench
 from bradley_terry import interval
 from leaderboard import Board, Method, make_board, overall_board, score
-from records import Bench
 
 HARD, WRITING = "hard_prompt", "creative_writing"
 BASELINES = {HARD: "o3-mini-2025-01-31", WRITING: "gemini-2.0-flash-001"}

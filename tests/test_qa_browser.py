@@ -20,9 +20,9 @@ import pytest
 from conftest import REPO, Workspace
 from test_browsing import add_judgments, judgment
 
+from benches import Bench
 from browsing import Filters, Library
 from pages import PAGE
-from records import Bench
 from screens import board_screen, judges_screen, opened, screen
 
 

@@ -11,16 +11,14 @@ from typing import Any
 import pytest
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
+from benches import Bench, model_names, named_path
 from console import InputError
 from jsonl import RecordFile
 from records import (
     Answer,
-    Bench,
     Judgment,
     Question,
     Style,
-    model_names,
-    named_path,
     read_answers,
     read_judgments,
     read_questions,
