@@ -107,6 +107,16 @@ class TestFilters:
         assert [battle.labels for battle in found] == [("A>B", "A>B")]
         assert [b.model for b in library.found(Filters(judge="j"))] == ["m", "m", "n"]
 
+    def test_the_name_of_a_judge_and_of_a_model_may_hold_a_slash(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        judge = "org/j"
+        for model in ("m", "lab/m"):
+            add_judgments(bench, [judgment("q1", "A=B", model=model, judge=judge)], judge=judge)
+        assert library.judges() == [judge]
+        found = library.found(Filters(judge=judge))
+        assert [(b.judge, b.model) for b in found] == [(judge, "lab/m"), (judge, "m")]
+
     def test_the_longest_answers_come_first_and_unmeasured_ones_last(
         self, bench: Workspace, library: Library
     ) -> None:
