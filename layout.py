@@ -66,7 +66,7 @@ def page(chosen: Chosen) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Battles", id="battles") as tab:
                 battles = _Battles(library, address)
-            tab.select(battles.address_again, battles.inputs, address, **_QUIET)
+            tab.select(lambda here: here or gr.skip(), battles.here, address, **_QUIET)
             with gr.Tab("Leaderboard", id="leaderboard") as tab:
                 board = _Board(library, address)
             tab.select(board.show, board.inputs, board.outputs, **_CALL)
@@ -141,10 +141,14 @@ class _Battles:
                     following = gr.Button("Next", elem_id="next", min_width=70, scale=0)
                 self.battle = gr.Markdown(latex_delimiters=_DELIMITERS, elem_id="battle")
         self.key = gr.State(("", "", ""))
+        self.here = gr.State("")  # the address: fields may not all be filled when it is asked for
         picked = [self.judge, self.model, self.baseline, self.category, self.show, self.order]
         self.filters = [*picked, self.text]
         self.inputs = [*self.filters, self.key, self.game, self.written]
-        self.shown = [self.question, self.key, self.game, self.found, self.battle, address]
+        self.shown = [
+            *(self.question, self.key, self.game, self.found, self.battle),
+            *(self.here, address),
+        ]
         self.outputs = [*self.filters, *self.shown]
         self._listen([*(field.input for field in picked), self.text.submit])
         previous.click(self._move(-1), self.inputs, self.shown, **_QUIET)
@@ -167,11 +171,6 @@ class _Battles:
     def again(self, *values: Any) -> Updates:
         """Return the tab for the values of its fields."""
         return self.updates(self._screen(values))
-
-    def address_again(self, *values: Any) -> Any:
-        """Return the address of what is shown; none while the page is being opened."""
-        *_, key, _, _ = values
-        return self._screen(values).address_html if any(key) else gr.skip()
 
     def _screen(self, values: Sequence[Any], **where: int) -> Screen:
         *names, key, game, written = values
@@ -211,6 +210,7 @@ class _Battles:
             gr.update(choices=shown.games, value=min(shown.game, len(shown.games) - 1)),
             shown.list_html,
             shown.battle_html,
+            shown.address_html,
             shown.address_html,
         ]
 
