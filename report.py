@@ -114,8 +114,17 @@ def _stats(row: Row) -> list[str]:
     return [rate, str(games), *map(str, outcomes)]
 
 
-def summary_lines(board: Board) -> Iterator[str]:
-    """Yield what the board rests on: counts, style coefficients, and what was left out."""
+DEPENDENT = (
+    "The intervals treat the games of a question as independent, which makes them too narrow; "
+    "--resample question does not."
+)
+
+
+def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
+    """Yield what the board rests on: counts, style coefficients, and what was left out.
+
+    `dependent`: the line below intervals by resampled battles.
+    """
     counts = board.counts
     if board.weights:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
@@ -131,10 +140,7 @@ def summary_lines(board: Board) -> Iterator[str]:
     for model, why in sorted(counts.models_left_out.items()):
         yield f"left out: {model}: {why}"
     if board.method.resample == "battle":
-        yield (
-            "The intervals treat the games of a question as independent, which makes them too "
-            "narrow; --resample question does not."
-        )
+        yield dependent
 
 
 def _count_line(board: Board) -> str:
