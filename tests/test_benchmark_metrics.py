@@ -370,6 +370,25 @@ class TestBootstrapResults:
         x, y = (measured(bench, run, "--bootstrap", f"{name}.jsonl")[0]["metrics"] for name in "xy")
         assert x == y
 
+    def test_ends_that_are_given_are_those_at_95_percent(self, bench: Workspace, run: Run) -> None:
+        """At another level the intervals are those of the rounds, and so are ends not given."""
+        records = [results(m, i, i - 0.4, i + 0.4) for i, m in enumerate("abc")]
+        bench.write("x.jsonl", records)
+        bench.write("y.jsonl", [records[0] | {"lower": -3, "upper": 3}, *records[1:]])
+        found = []
+        for level in (95, 80):
+            files = ["--bootstrap", "x.jsonl", "--bootstrap", "y.jsonl", "--confidence", level]
+            both = measured(bench, run, *files)
+            found.append([one["metrics"]["separability"]["value"] for one in both])
+        assert found == [[100, pytest.approx(100 / 3)], [100, 100]]
+
+    def test_what_is_saved_of_one_round_can_be_read(self, bench: Workspace, run: Run) -> None:
+        """Its interval does not hold the score, so the ends are left to the results."""
+        chosen = [*BENCH, "--num-rounds", "1", "--reference", reference(bench)]
+        first = column(run(*chosen, "--save-bootstrap", "x.jsonl").out)
+        chosen = ["--bootstrap", "x.jsonl", "--reference", "ref.csv"]
+        assert column(run(*chosen).out, "x") == first
+
     def test_without_rounds_the_ends_do(self, bench: Workspace, run: Run) -> None:
         rows = [("a", 1, 0, 2), ("b", 4, 3, 5), ("c", 6, 4.5, 7.5)]
         names = ("model", "score", "lower", "upper")
@@ -400,6 +419,16 @@ class TestWrongInput:
             (GOOD + ",1,0,2\n", "ref.csv:4: model: expected a name, got nothing"),
             (GOOD + "m1,1,0,2\n", "ref.csv:4: the model 'm1' is there twice"),
             (GOOD + "m3,1,2,0\n", "ref.csv:4: the lower end 2 is above the upper 0"),
+            (GOOD + "m3,1,2,3\n", "ref.csv:4: the rating 1 is not within its ends 2 and 3; corre"),
+            (
+                GOOD + "m3,58.3,-7.3,6.6\n",
+                "ref.csv:4: the rating 58.3 is not within its ends -7.3 and 6.6; if they are "
+                "offsets, write the ends, 51 and 64.9",
+            ),
+            (
+                GOOD + "m,3,1,0,2\n",
+                "ref.csv:4: 5 cells below 4 columns; a cell with a comma needs quotes",
+            ),
             ("model,rating,variance\nm1,1,-1\n", "ref.csv:2: variance: expected 0 or more, got -1"),
             (HEAD + "M1,1,0,2\nx,4,3,5\n", "ref.csv: has 0 of the 5 models of test-v1, at least"),
             (HEAD + "m1,1,0,2\nx,4,3,5\n", "--map FILE tells names that differ"),
@@ -471,7 +500,20 @@ class TestWrongInput:
             ([{"score": 1}], "x.jsonl:1: not bootstrap results: "),
             ([{"model": "a", "score": "1"}], "x.jsonl:1: not bootstrap results: "),
             ([{"model": "a", "score": 1}], "'a' has neither results nor lower and upper ends"),
-            ([{"model": "a", "score": 1, "lower": 2, "upper": 1}], "'a' has neither results nor"),
+            (
+                [{"model": "a", "score": 1, "lower": 2, "upper": 1}],
+                "x.jsonl:1: the lower end 2 is above the upper 1",
+            ),
+            ([results("a", 1, 2, lower=5, upper=1)], "x.jsonl:1: the lower end 5 is above the"),
+            (
+                [results("a", 29, 30, 31, score=999, lower=1, upper=35)],
+                "x.jsonl:1: the score 999 is not within its ends 1 and 35; correct the line",
+            ),
+            (
+                [results("a", 58, 60, lower=-7.5, upper=6)],
+                "if they are offsets, write the ends, 50.5 and 64",
+            ),
+            ([results("a", 1, lower=1)], "x.jsonl:1: 'a' has one end of its interval; give both"),
             ([results("a", 1), results("a", 2)], "x.jsonl:2: the model 'a' is there twice"),
             ([results("a", 1, 2), results("b", 2)], "'b' has 1 results, 'a' has 2"),
             ([results("a", 1, 2), {"model": "b", "score": 2}], "'b' has 0 results, 'a' has 2"),

@@ -136,7 +136,7 @@ class TestAgreement:
     def test_only_the_notebook_has_a_baseline_apart_from_all(
         self, form: metrics.Form, expected: float
     ) -> None:
-        """Its interval without width lies inside the others', in the benchmark and the reference."""
+        """Its interval without width lies inside the other's, here and in the reference."""
         ratings = rated((50, 50, 50), (51, 45, 57))
         assert self.agreement(ratings, ratings, form) == expected
         assert whole(metrics.separability(ratings), 2) == 0
