@@ -95,9 +95,11 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
         yield "the style coefficients are those of all questions with one baseline, fixed"
     if any(table.row(model, board) is None for board in table.boards for model in table.models):
         yield f"n/a: fewer than {LEAST} questions judged, or no battles that place the model"
-    if any(math.isnan(row.lower) for board in table.boards for row in board.rows):
-        yield f"{NONE}: no interval: fewer than {FEW} questions judged, or all draws are alike"
-    if table.first.method.resample == "question":
+    rows = [row for board in table.boards for row in board.rows if row.model != board.baseline]
+    if any(math.isnan(row.lower) for row in rows):
+        yield f"{NONE}: no interval: fewer than {FEW} questions judged, or all questions ended alike"
+    drawn = not all(math.isnan(row.lower) for row in rows)
+    if drawn and table.first.method.resample == "question":
         yield "The intervals draw questions, and are expanded for how few they are."
 
 

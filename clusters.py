@@ -115,25 +115,30 @@ def _whole(group: Group, method: Method, coefficients: Mapping[str, float]) -> B
     )
 
 
-def _cluster(whole: Board, name: str, questions: int, board: Board | None = None) -> Board:
-    """Return the board of a cluster with the models that were judged enough, or with none."""
+def _cluster(
+    whole: Board, name: str, questions: int, board: Board | None, alike: Collection[str] = ()
+) -> Board:
+    """Return the board of a cluster with the models that were judged enough, or with none.
+
+    `alike`: models whose games all ended alike, which therefore have no interval.
+    """
     judged = board.counts.judged if board else {}
     rows = [row for row in board.rows if judged[row.model] >= LEAST] if board else []
     return replace(
         board or whole,
         name=name,
-        rows=tuple(_with_interval(row, board) for row in rows) if board else (),
+        rows=tuple(_with_interval(row, board, alike) for row in rows) if board else (),
         counts=replace(whole.counts, judged=judged, questions=questions),
     )
 
 
-def _with_interval(row: Row, board: Board) -> Row:
+def _with_interval(row: Row, board: Board, alike: Collection[str]) -> Row:
     """Return a row with the interval of few questions, or without any; the baseline's is exact."""
     if row.model == board.baseline:
         return replace(row, lower=0.0, upper=0.0)
     questions = board.counts.judged[row.model]
     lower = upper = np.nan
-    if questions >= FEW:
+    if questions >= FEW and row.model not in alike:
         level = board.method.level
         if board.method.resample == "question":
             level = expanded(level, questions)
@@ -192,8 +197,24 @@ def _fought(battles: Battles, group: Group, method: Method) -> tuple[Board, list
         part = _part(battles, cells, of_cluster[cells.question])
         scored = _placed(*part, styles, own, style)
         board = make_board(scored, chosen, own) if scored else None
-        boards.append(_cluster(whole, name, len(questions), board))
+        alike = _alike(scored) if scored else ()
+        boards.append(_cluster(whole, name, len(questions), board, alike))
     return whole, boards
+
+
+def _alike(scored: Scored) -> set[str]:
+    """Return the models that won, tied or lost all their battles.
+
+    Their draws differ by style alone, if at all.
+    """
+    cells, models = scored.cells, scored.battles.models
+    sides = ((cells.a, cells.counts), (cells.b, cells.counts[::-1]))
+    outcomes = sum(
+        np.array([np.bincount(side, row, minlength=len(models)) for row in counts])
+        for side, counts in sides
+    )
+    single = (np.asarray(outcomes) > 0).sum(axis=0) == 1
+    return {models[i] for i in np.flatnonzero(single)}
 
 
 def _part(battles: Battles, cells: Cells, kept: np.ndarray) -> tuple[Battles, Cells]:

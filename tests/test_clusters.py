@@ -258,7 +258,7 @@ class TestIntervals:
     def test_draws_that_are_all_alike_give_none(
         self, bench: Workspace, resample: str, method: str
     ) -> None:
-        """A score of 75 in every question, all won, all tied: the baseline alone has no width."""
+        """All won, all tied: only the baseline's interval has no width."""
         bench.add_questions(questions(["a"] * 6))
         ids = range(1, 7)
         labels = {"good": WON, "tied": ("A=B", "A=B"), "bad": LOST}
@@ -279,10 +279,32 @@ class TestIntervals:
         (path,) = bench.root.glob("leaderboard/*.csv")
         assert ",good,100.00,,,6,6," in path.read_text(encoding="utf-8")
 
+    def test_questions_that_all_ended_alike_give_none(self, bench: Workspace) -> None:
+        """A win and a tie in each: no draw of questions differs, though draws of battles do."""
+        bench.add_questions(questions(["a"] * 6))
+        add_judgments(bench, "same", [judgment(f"q{i}", "B>A", "A=B") for i in range(1, 7)])
+        for resample, known in (("question", False), ("battle", True)):
+            found = by(bench, "cluster", *flags(), "--resample", resample)
+            score, lower, _ = ends(found["a"])["same"]
+            assert score == pytest.approx(75) and (lower is not None) == known
+
+    def test_under_style_control_too(self, bench: Workspace) -> None:
+        """Their draws would differ by the lengths of the answers, and by these alone."""
+        bench.add_questions(questions(["a"] * 6 + ["b"] * 6))
+        for model, games in {"good": WON, "tied": ("A=B", "A=B"), "bad": LOST}.items():
+            add_judgments(bench, model, [judgment(f"q{i}", *games) for i in range(1, 13)])
+        add_judgments(bench, "mixed", random_judgments(1, 12))
+        for seed, model in enumerate(("base", "good", "tied", "bad", "mixed")):
+            bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, 12))
+        for cluster in by(bench, "cluster", *flags(), "--style-control").values():
+            lower = {model: values[1] for model, values in ends(cluster).items()}
+            assert {model for model in lower if lower[model] is None} == {"good", "tied", "bad"}
+
     def test_questions_are_drawn_unless_told_otherwise(self, clustered: Workspace) -> None:
         chosen = [*flags(), "--by", "cluster"]
         shown = show(clustered, *chosen)
         assert shown == show(clustered, *chosen, *QUESTION)
+        assert "The intervals draw questions, and are expanded for how few they are." in shown.out
         assert "treat the games of a question as independent" not in shown.out
         battle = show(clustered, *chosen, "--resample", "battle").summary
         assert (
@@ -353,8 +375,7 @@ class TestGaps:
             "questions judged of 5: good 4, late 2, solo 3\n"
             f"{DIFFERENT}\n"
             "n/a: fewer than 2 questions judged, or no battles that place the model\n"
-            "–: no interval: fewer than 5 questions judged, or all draws are alike\n"
-            "The intervals draw questions, and are expanded for how few they are.\n"
+            "–: no interval: fewer than 5 questions judged, or all questions ended alike\n"
         )
 
     def test_what_is_not_judged_can_be_lost(self, bench: Workspace) -> None:
