@@ -97,7 +97,7 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
         yield f"n/a: fewer than {LEAST} questions judged, or no battles that place the model"
     rows = [row for board in table.boards for row in board.rows if row.model != board.baseline]
     if any(math.isnan(row.lower) for row in rows):
-        yield f"{NONE}: no interval: fewer than {FEW} questions judged, or all questions ended alike"
+        yield f"{NONE}: no interval: fewer than {FEW} questions judged, or all of them ended alike"
     drawn = not all(math.isnan(row.lower) for row in rows)
     if drawn and table.first.method.resample == "question":
         yield "The intervals draw questions, and are expanded for how few they are."

@@ -375,7 +375,7 @@ class TestGaps:
             "questions judged of 5: good 4, late 2, solo 3\n"
             f"{DIFFERENT}\n"
             "n/a: fewer than 2 questions judged, or no battles that place the model\n"
-            "–: no interval: fewer than 5 questions judged, or all questions ended alike\n"
+            "–: no interval: fewer than 5 questions judged, or all of them ended alike\n"
         )
 
     def test_what_is_not_judged_can_be_lost(self, bench: Workspace) -> None:
