@@ -11,7 +11,7 @@ from string import Template
 
 from judge_metrics import Counted, JudgeReport, PairReport
 from metrics import Estimate
-from report import finite
+from report import aligned, estimate_text, finite
 from styles import ATTRIBUTES
 from verdict import LABELS
 
@@ -65,23 +65,17 @@ def report_lines(report: Report) -> Iterator[str]:
     """Yield the judges side by side, the agreement of each two, and what it rests on."""
     judges = report.judges
     rows = [["", *(judge.judge for judge in judges)], *count_rows(judges)]
-    rows += [[m.name, *(_text(m.of(j).estimate, m.decimals) for j in judges)] for m in MEASURES]
-    yield from _table(rows)
+    for m in MEASURES:
+        rows.append([m.name, *(estimate_text(m.of(j).estimate, m.decimals) for j in judges)])
+    yield from aligned(rows)
     if report.pairs:
         yield ""
-        yield from _table([PAIR_HEADS, *map(_pair_row, report.pairs)])
+        yield from aligned([PAIR_HEADS, *map(_pair_row, report.pairs)])
     for pair in report.pairs:
         yield ""
-        yield from _table(_confusion_rows(pair))
+        yield from aligned(_confusion_rows(pair))
     yield ""
     yield from note_lines(report)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
 
 
 def count_rows(judges: Sequence[JudgeReport]) -> list[list[str]]:
@@ -108,21 +102,13 @@ def _label_share(judge: JudgeReport, label: str) -> str:
     return f"{100 * judge.labels[label] / _decided(judge):.1f}"
 
 
-def _text(found: Estimate, decimals: int) -> str:
-    """Return a measure with the ends of its interval."""
-    if math.isnan(found.value):
-        return "n/a"
-    ends = (found.value, found.lower, found.upper)
-    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
-
-
 PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
 
 
 def _pair_row(pair: PairReport) -> list[str]:
-    kappas = (_text(pair.kappa, 3), _text(pair.weighted, 3))
+    kappas = (estimate_text(pair.kappa, 3), estimate_text(pair.weighted, 3))
     names = f"{pair.first}, {pair.second}"
-    return [names, f"{pair.games:,}", _text(pair.same, 1), *kappas]
+    return [names, f"{pair.games:,}", estimate_text(pair.same, 1), *kappas]
 
 
 def _confusion_rows(pair: PairReport) -> list[list[str]]:
@@ -245,7 +231,7 @@ def _bias_cells(report: Report, measure: _Measure) -> Iterator[str]:
             yield f"<td>n/a<small>{html.escape(counted.why)}</small></td>"
         else:
             bar = _bar(counted.estimate, measure, low, high)
-            yield f"<td>{_text(counted.estimate, measure.decimals)}{bar}</td>"
+            yield f"<td>{estimate_text(counted.estimate, measure.decimals)}{bar}</td>"
 
 
 def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
@@ -255,7 +241,7 @@ def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
     )
     line = f'<line class="base" x1="{base:.2f}%" x2="{base:.2f}%" y2="100%"/>'
     return (
-        f'<svg role="img" aria-label="{_text(found, measure.decimals)}">'
+        f'<svg role="img" aria-label="{estimate_text(found, measure.decimals)}">'
         f'<line class="all" x2="100%" y1="50%" y2="50%"/>'
         f"{line if measure.unbiased is not None else ''}"
         f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'
