@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import RunMain, Workspace
-from sklearn.linear_model import LogisticRegression
+from scipy.stats import norm
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 import bradley_terry
@@ -20,9 +23,9 @@ from judge_metrics import (
     draw_questions,
     first_place,
     flips,
+    kinship,
     outcome_counts,
     pair_report,
-    self_preference,
     style_bias,
 )
 from metrics import Estimate
@@ -97,6 +100,13 @@ def report(run_main: RunMain, *flags: object) -> dict[str, Any]:
     return found
 
 
+def board_of(run_main: RunMain, *flags: object) -> dict[str, Any]:
+    run_main("show_result.py", *flags, "--json", "board.json")
+    with open("board.json", encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
 class TestARandomBench:
     def test_labels_and_games_without_verdict_are_those_that_are_there(
         self, bench: Workspace, run_main: RunMain
@@ -147,10 +157,10 @@ class TestARandomBench:
             assert pair["kappa"]["value"] == pytest.approx(kappa)
             assert pair["weighted"]["value"] == pytest.approx(weighted)
 
-    def test_self_preference_is_that_of_plain_counting(
+    def test_self_preference_is_that_of_plain_counting_and_scikit_learns_line(
         self, bench: Workspace, run_main: RunMain
     ) -> None:
-        random_bench(bench)
+        random_bench(bench, models=7)
         families = {"a": ["j0", "m0", "m1"], "b": ["j1", "m2"], "c": ["j2"]}
         bench.write("families.yaml", families)
         judges = report(run_main, "--family", "families.yaml")["judges"]
@@ -160,22 +170,29 @@ class TestARandomBench:
             label = labels[judge][key]
             return None if label is None else abs(POINTS[label] - (key[2] == 0))
 
+        def means(judge: int, models: Sequence[str]) -> tuple[float, float, int]:
+            both = []
+            for key in labels[judge]:
+                mine = points(judge, key)
+                others = [points(j, key) for j in range(3) if j != judge]
+                theirs = [one for one in others if one is not None]
+                if key[0] in models and mine is not None and theirs:
+                    both.append((mine, float(np.mean(theirs))))
+            return *np.mean(both, axis=0).tolist(), len(both)
+
         for judge, own in ((0, ("m0", "m1")), (1, ("m2",))):
-            means = []
-            for models in (own, ("m3", "m4")):
-                differences = []
-                for key in labels[judge]:
-                    mine = points(judge, key)
-                    others = [points(j, key) for j in range(3) if j != judge]
-                    theirs = [one for one in others if one is not None]
-                    if key[0] in models and mine is not None and theirs:
-                        differences.append(mine - float(np.mean(theirs)))
-                means.append(np.mean(differences))
-            found = judges[judge]["self_preference"]
-            assert found["estimate"]["value"] == pytest.approx(100 * (means[0] - means[1]))
+            rest = np.array([means(judge, [model]) for model in ("m3", "m4", "m5", "m6")])
+            line = LinearRegression().fit(rest[:, 1:2], rest[:, 0], sample_weight=rest[:, 2])
+            mine, theirs, games = means(judge, own)
+            difference, found = judges[judge]["kin_difference"], judges[judge]["self_preference"]
+            assert difference["number"] == found["number"] == games
+            assert difference["estimate"]["value"] == pytest.approx(100 * (mine - theirs))
+            expected = 100 * (mine - line.predict([[theirs]])[0])
+            assert found["estimate"]["value"] == pytest.approx(expected)
         assert judges[0]["own"] == ["m0", "m1"]
-        assert judges[2]["self_preference"]["estimate"]["value"] is None
-        assert judges[2]["self_preference"]["why"] == "no model of its family"
+        for name in ("kin_difference", "self_preference"):
+            assert judges[2][name]["estimate"]["value"] is None
+            assert judges[2][name]["why"] == "no model of its family"
 
     def test_style_coefficients_are_those_of_the_leaderboard(
         self, bench: Workspace, run_main: RunMain
@@ -183,11 +200,8 @@ class TestARandomBench:
         random_bench(bench)
         for judge in report(run_main)["judges"]:
             flags = ("--bench-name", "test-v1", "--baseline", BASELINE, "--style-control")
-            run_main(
-                "show_result.py", *flags, "--judge-name", judge["judge"], "--json", "board.json"
-            )
-            board = json.loads((bench.root / "board.json").read_text("utf-8"))
             found = {name: one["estimate"]["value"] for name, one in judge["style"].items()}
+            board = board_of(run_main, *flags, "--judge-name", judge["judge"])
             assert found == pytest.approx(board["style_coefficients"])
 
     def test_the_order_of_the_judges_and_the_workers_change_no_number(
@@ -232,7 +246,7 @@ class TestARandomBench:
     ) -> None:
         random_bench(bench, judges=1)
         out = run_main("judge_report.py", "--bench-name", "test-v1").out
-        assert "n/a for j0: self-preference: one judge only\n" in out
+        assert "n/a for j0: kin difference, self-preference: one judge only\n" in out
         assert "kappa" not in out
 
     def test_style_is_not_measured_where_an_answer_has_no_attributes(
@@ -255,7 +269,7 @@ class TestPublishedFiles:
         bench.write_judge_config("j", BASELINE)
         found = report(run_main)
         (judge,) = found["judges"]
-        assert found["assumed"] == BASELINE
+        assert found["assumed"] == [BASELINE]
         assert (judge["games"], judge["labels"]["A>B"]) == (3, 3)
         assert (judge["first_place"]["number"], judge["flips"]["number"]) == (2, 1)
         assert judge["flips"]["estimate"]["value"] == 100.0
@@ -281,7 +295,8 @@ class TestPublishedFiles:
             known | {"games": [{"score": "A>B"}], "baseline": "another"},
         ]
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
-        (judge,) = report(run_main, "--baseline", BASELINE)["judges"]
+        flags = ("--baseline", BASELINE, "--mixed", "leave-out")
+        (judge,) = report(run_main, *flags)["judges"]
         assert judge["labels"] == dict.fromkeys(LABELS, 0) | {"B>A": 1}
         assert set(judge["left_out"]) == {
             "judgments by another judge, other",
@@ -325,6 +340,9 @@ class TestWrongInput:
 
 SEEDS = range(40)
 QUESTIONS, RATES = 150, np.linspace(0.25, 0.75, 8)
+TASTE = np.array([0.9, 0.9, 0.5, 0.2, -0.2, -0.5, -0.9, -0.9])
+"""How closely each model's games on a question hang together: some questions suit the first
+models, others the last."""
 
 
 def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
@@ -334,7 +352,7 @@ def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
     return Panel(
         judges=judges,
         models=(*(f"m{i}" for i in range(models)), "z-base"),
-        questions=tuple(f"q{i:04}" for i in range(questions)),
+        questions=tuple(f"q{i:05}" for i in range(questions)),
         model=model,
         baseline=np.full(len(model), models),
         question=question,
@@ -344,15 +362,35 @@ def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
     )
 
 
+def battles_as_questions(panel: Panel) -> Panel:
+    """The same, as if no two battles were on one question."""
+    questions = tuple(f"q{i:05}" for i in range(len(panel.model)))
+    return replace(panel, questions=questions, question=np.arange(len(panel.model)))
+
+
 def decide(model_wins: np.ndarray) -> np.ndarray:
     """Labels A>B and B>A (..., 2) of games that the model wins or loses."""
     first = model_wins != np.array([True, False])
     return np.where(first, LABELS.index("A>B"), LABELS.index("B>A"))
 
 
-def draws(rng: np.random.Generator, rates: np.ndarray = RATES) -> np.ndarray:
-    """Games (Q, M, 2) that the model wins, independent."""
-    return rng.random((QUESTIONS, len(rates), 2)) < rates[:, None]
+def chances(
+    rng: np.random.Generator, judges: int, questions: int = QUESTIONS, taste: np.ndarray = TASTE
+) -> np.ndarray:
+    """Numbers (J, Q, M, 2), each even between 0 and 1; those of a question hang together."""
+    suits = taste[:, None] * rng.normal(size=(judges, questions, 1, 1))
+    alone = rng.normal(size=(judges, questions, len(taste), 2))
+    return np.asarray(norm.cdf(suits + np.sqrt(1 - taste[:, None] ** 2) * alone))
+
+
+def draws(rng: np.random.Generator, judges: int, rates: np.ndarray = RATES) -> np.ndarray:
+    """Games (J, Q, M, 2) that the model wins."""
+    return chances(rng, judges) < rates[:, None]
+
+
+def share_of_question(rng: np.random.Generator, mean: float, questions: int) -> np.ndarray:
+    """Probabilities (Q, 1, 1) with this mean: none on some questions, twice the mean on others."""
+    return 2 * mean * rng.integers(0, 2, (questions, 1, 1))
 
 
 def covered(found: list[Estimate], truth: float) -> int:
@@ -361,68 +399,107 @@ def covered(found: list[Estimate], truth: float) -> int:
 
 ENOUGH = 34  # of 40 intervals at 95 %; 33 or fewer have a probability of 0.3 %
 
+# What else moves a judge: games (Q, M, 2) that the model wins, changed.
+Habit = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+
+def harsh(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    return np.asarray(wins & (rng.random(wins.shape) < 0.6))
+
+
+def noisy(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    return np.where(rng.random(wins.shape) < 0.4, rng.random(wins.shape) < 0.5, wins)
+
+
+def first_placed(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    """The first place wins; in the second game it is the model's."""
+    return np.where(rng.random(wins.shape) < 0.3, np.array([False, True]), wins)
+
+
+KIN = {"weak": (0, 1), "strong": (6, 7)}
+
+
+def of_kin(seed: int, kin: Sequence[int], habits: Sequence[Habit], preference: float) -> Any:
+    """What is found of judge j0, which prefers its kin on some questions and has such habits."""
+    rng = np.random.default_rng(seed)
+    wins = draws(rng, 3)
+    wins[0][:, kin] |= rng.random((QUESTIONS, len(kin), 2)) < share_of_question(
+        rng, preference, QUESTIONS
+    )
+    for habit in habits:
+        wins[0] = habit(rng, wins[0])
+    panel = panel_of(decide(wins), ("j0", "j1", "j2"))
+    family = dict.fromkeys(("j0", *(f"m{i}" for i in kin)), "a")
+    return kinship(panel, 0, family, draw_questions(panel, 200, seed))
+
+
+def placed(seed: int, questions: int = QUESTIONS) -> Panel:
+    """A judge that takes the first place on some questions, in 3 of 10 games."""
+    rng = np.random.default_rng(seed)
+    labels = decide(chances(rng, 1, questions)[0] < RATES[:, None])
+    taken = rng.random(labels.shape) < share_of_question(rng, 0.3, questions)
+    return panel_of(np.where(taken, LABELS.index("A>B"), labels)[None], ("j",))
+
 
 class TestSimulatedJudges:
     def test_a_preference_for_the_first_place_is_found(self) -> None:
-        preference = 0.3
-        shares, flipped = [], []
+        shares, flipped, missed = [], [], []
         for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            labels = decide(draws(rng))
-            taken = rng.random(labels.shape) < preference
-            panel = panel_of(np.where(taken, LABELS.index("A>B"), labels)[None], ("j",))
+            panel = placed(seed)
             times = draw_questions(panel, 200, seed)
             shares.append(first_place(panel, 0, times).estimate)
             flipped.append(flips(panel, 0, times).estimate)
-        loses, wins = (1 - preference) * RATES, preference + (1 - preference) * RATES
-        flip = 100 * np.mean(1 - loses * wins - (1 - loses) * (1 - wins))
-        assert covered(shares, 100 * (preference + (1 - preference) / 2)) >= ENOUGH
-        assert covered(flipped, float(flip)) >= ENOUGH
+            alone = battles_as_questions(panel)
+            missed.append(first_place(alone, 0, draw_questions(alone, 200, seed)).estimate)
+        large = placed(0, 20_000)
+        truth = flips(large, 0, draw_questions(large, 2, 0)).estimate.value
+        assert covered(shares, 100 * (0.3 + 0.7 / 2)) >= ENOUGH
+        assert covered(flipped, truth) >= ENOUGH
         assert all(one.lower > 50 for one in shares)
+        assert covered(missed, 100 * (0.3 + 0.7 / 2)) < ENOUGH, "questions must matter here"
 
-    def test_a_preference_for_kin_is_found(self) -> None:
-        preference = 0.2
-        found, none = [], []
-        for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            wins = np.array([draws(rng) for _ in range(3)])
-            wins[0, :, :2] |= rng.random((QUESTIONS, 2, 2)) < preference
-            panel = panel_of(decide(wins), ("j0", "j1", "j2"))
-            family = {"j0": "a", "m0": "a", "m1": "a", "j1": "b", "m2": "b"}
-            times = draw_questions(panel, 200, seed)
-            found.append(self_preference(panel, 0, family, times).estimate)
-            none.append(self_preference(panel, 1, family, times).estimate)
-        planted = 100 * preference * (1 - RATES[:2].mean())
+    @pytest.mark.parametrize("kin", KIN)
+    @pytest.mark.parametrize("habit", [harsh, noisy, first_placed])
+    def test_a_judge_that_is_harsh_or_noisy_or_biased_for_a_place_has_no_preference_for_kin(
+        self, habit: Habit, kin: str
+    ) -> None:
+        found = [of_kin(seed, KIN[kin], [habit], 0.0) for seed in SEEDS]
+        assert covered([preference.estimate for _, preference in found], 0.0) >= ENOUGH
+        changed = {harsh: 0.6, noisy: 0.6, first_placed: 0.7}[habit]
+        lift = 0.0 if habit is harsh else (1 - changed) / 2
+        rate = RATES[list(KIN[kin])].mean()
+        truth = 100 * (changed * rate + lift - rate)
+        assert covered([difference.estimate for difference, _ in found], truth) >= ENOUGH
+
+    @pytest.mark.parametrize("kin", KIN)
+    def test_a_preference_for_kin_is_found(self, kin: str) -> None:
+        found = [of_kin(seed, KIN[kin], [], 0.3)[1].estimate for seed in SEEDS]
+        planted = 100 * 0.3 * (1 - RATES[list(KIN[kin])].mean())
         assert covered(found, planted) >= ENOUGH
-        assert covered(none, 0.0) >= ENOUGH
-        assert all(one.lower > 0 for one in found)
+        assert sum(one.value > 0 for one in found) >= 39
 
-    def test_a_judge_that_is_harsher_on_all_models_has_no_preference_for_kin(self) -> None:
-        found = []
-        for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            wins = np.array([draws(rng, np.full(8, 0.5)) for _ in range(2)])
-            wins[0] &= rng.random(wins[0].shape) < 0.6
-            panel = panel_of(decide(wins), ("j0", "j1"))
-            times = draw_questions(panel, 200, seed)
-            family = dict.fromkeys(("j0", "m0"), "a")
-            found.append(self_preference(panel, 0, family, times).estimate)
-        assert covered(found, 0.0) >= ENOUGH
+    @pytest.mark.parametrize("kin", KIN)
+    def test_a_preference_for_kin_is_found_under_noise_and_bias_for_a_place(self, kin: str) -> None:
+        habits = [noisy, first_placed]
+        found = [of_kin(seed, KIN[kin], habits, 0.4)[1].estimate for seed in SEEDS]
+        planted = 100 * 0.4 * (1 - RATES[list(KIN[kin])].mean()) * 0.6 * 0.7
+        assert covered(found, planted) >= ENOUGH
 
     def test_noise_shows_in_the_agreement(self) -> None:
-        noise, kinds = 0.3, np.array([0.1, 0.3, 0.2, 0.25, 0.15])
+        kinds = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
         plain, weighted = [], []
         for seed in SEEDS:
             rng = np.random.default_rng(seed)
-            truth = rng.choice(5, (QUESTIONS, 8, 2), p=kinds)
-            noisy = rng.random((2, *truth.shape)) < noise
-            labels = np.where(noisy, rng.integers(0, 5, noisy.shape), truth)
+            shape = (QUESTIONS, 8, 2)
+            truth = np.searchsorted(np.cumsum(kinds), chances(rng, 1, taste=np.full(8, 0.9))[0])
+            noisy = rng.random((2, *shape)) < share_of_question(rng, 0.3, QUESTIONS)
+            labels = np.where(noisy, rng.integers(0, 5, noisy.shape), np.minimum(truth, 4))
             panel = panel_of(labels, ("j0", "j1"))
             pair = pair_report(panel, 0, 1, draw_questions(panel, 200, seed))
             plain.append(pair.kappa)
             weighted.append(pair.weighted)
-        said = (1 - noise) * np.eye(5) + noise / 5
-        joint = said.T @ np.diag(kinds) @ said
+        said = [(1 - noise) * np.eye(5) + noise / 5 for noise in (0.0, 0.6)]
+        joint = sum(one.T @ np.diag(kinds) @ one for one in said) / 2
         chance = np.outer(joint.sum(axis=1), joint.sum(axis=0))
         steps = np.subtract.outer(np.arange(5), np.arange(5))
         for found, weight in ((plain, steps != 0), (weighted, steps**2)):
@@ -433,13 +510,10 @@ class TestSimulatedJudges:
         bias, found = 0.5, {name: list[Estimate]() for name in ATTRIBUTES.values()}
         for seed in SEEDS:
             rng = np.random.default_rng(seed)
-            features = rng.normal(size=(len(ATTRIBUTES), QUESTIONS, len(RATES)))
-            features = (features - features.mean(axis=(1, 2), keepdims=True)) / features.std(
-                axis=(1, 2), keepdims=True
-            )
+            features = long_and_short(rng)
             strength = np.log(RATES / (1 - RATES))[:, None]
             logit = strength - bias * features[0][:, :, None]
-            wins = rng.random((QUESTIONS, len(RATES), 2)) < 1 / (1 + np.exp(-logit))
+            wins = chances(rng, 1, taste=np.full(8, 0.8))[0] < 1 / (1 + np.exp(-logit))
             panel = panel_of(decide(wins)[None], ("j",))
             times = draw_questions(panel, 100, seed)
             style = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
@@ -457,19 +531,40 @@ class TestSimulatedJudges:
         times = draw_questions(panel, 10, 1)
         pair = pair_report(panel, 0, 1, times)
         assert pair.games == 0 and np.isnan(pair.kappa.value)
-        why = self_preference(panel, 1, {}, times).why
+        why = kinship(panel, 1, {}, times)[1].why
         assert why == "no game that a judge of another family decided too"
 
     def test_a_baseline_of_the_judges_family_leaves_nothing_to_compare(self) -> None:
         panel = panel_of(np.zeros((2, 4, 3, 2)), ("j0", "j1"))
         times = draw_questions(panel, 10, 1)
         family = dict.fromkeys(("j0", "z-base", "m0"), "a")
-        assert self_preference(panel, 0, family, times).why == "the baseline is of its family"
+        assert kinship(panel, 0, family, times)[1].why == "the baseline is of its family"
         alike = dict.fromkeys(("j0", "j1", "m0"), "a")
-        assert self_preference(panel, 0, alike, times).why == "no judge of another family"
-        everyone = {"j0": "a", "m0": "a", "j1": "b", "m1": "b", "m2": "b"}
-        why = self_preference(panel, 0, everyone, times).why
-        assert why == "all models are of the judges' families"
+        assert kinship(panel, 0, alike, times)[1].why == "no judge of another family"
+
+    def test_a_line_needs_three_models_that_are_of_no_judges_family_and_differ(self) -> None:
+        wins = np.random.default_rng(1).random((2, 20, 5, 2)) < 0.5
+        panel = panel_of(decide(wins), ("j0", "j1"))
+        times = draw_questions(panel, 10, 1)
+        three = {"j0": "a", "m0": "a", "j1": "b", "m1": "b"}
+        difference, preference = kinship(panel, 0, three, times)
+        assert difference.why == preference.why == ""
+        difference, preference = kinship(panel, 0, three | {"m2": "b"}, times)
+        assert difference.why == "" and np.isfinite(difference.estimate.lower)
+        assert preference.why == "fewer than 3 models of no judge's family"
+        wins[1, :, 2:] = np.arange(20)[:, None, None] % 2
+        difference, preference = kinship(panel_of(decide(wins), ("j0", "j1")), 0, three, times)
+        assert difference.why == ""
+        assert preference.why == "all models of no judge's family have one win rate"
+        assert np.isnan(preference.estimate.value)
+
+
+def long_and_short(rng: np.random.Generator) -> np.ndarray:
+    """Style differences (F, Q, M), standardised; those of a question have one baseline's answer."""
+    shape = (len(ATTRIBUTES), QUESTIONS, len(RATES))
+    features = 2 * rng.normal(size=(*shape[:2], 1)) + rng.normal(size=shape)
+    features -= features.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(features / features.std(axis=(1, 2), keepdims=True))
 
 
 # Style, refitted
