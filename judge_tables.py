@@ -159,7 +159,8 @@ def note_lines(report: Report) -> Iterator[str]:
         yield from _missing_lines(judge)
     for pair in report.pairs:
         if pair.why:
-            yield f"n/a for {pair.first}, {pair.second}: kappa: {pair.why}"
+            what = "kappa" if pair.games else "same label, kappa"
+            yield f"n/a for {pair.first}, {pair.second}: {what}: {pair.why}"
     for name, why in report.left_out.items():
         yield f"left out, {name}: {why}"
 

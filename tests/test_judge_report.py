@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def random_games(rng: np.random.Generator) -> list[dict[str, Any] | None]:
 
 
 def add_judgments(
-    bench: Workspace, judge: str, model: str, games: dict[str, list[Any]], **known: Any
+    bench: Workspace, judge: str, model: str, games: dict[str, list[Any]], /, **known: Any
 ) -> None:
     known = {"model": model, "judge": judge, "baseline": BASELINE} | known
     records = [{"question_id": q, **known, "games": played} for q, played in games.items()]
@@ -305,6 +305,269 @@ class TestPublishedFiles:
         }
 
 
+SETTINGS = {"model_name": "judge", "temperature": 0.0, "prompt_hash": "0"}
+
+
+class TestAMixOfJudgments:
+    def test_differing_judge_settings_stop_it_as_they_stop_the_leaderboard(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(2)
+        for model, temperature in (("m0", 0.0), ("m1", 1.0)):
+            settings = SETTINGS | {"temperature": temperature}
+            add_judgments(bench, "j", model, {"q1": [{"score": "A>B"}] * 2}, settings=settings)
+        flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
+        for mixed, status in (((), 2), (("--mixed", "leave-out"), 2), (("--mixed", "count"), 0)):
+            ours = run_main("judge_report.py", *flags, *mixed, check=status)
+            theirs = run_main("show_result.py", *flags, *mixed, check=status)
+            assert status == 0 or ours.err == theirs.err
+            assert (
+                status == 0 or "judge j was asked in different ways (temperature: 0.0" in ours.err
+            )
+
+    def test_settings_of_a_game_are_told_apart_too_and_categories_may_differ(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(two_categories(1))
+        games = {q: [{"score": "A>B"} for _ in range(2)] for q in ("c0", "d0")}
+        for q, hash_ in (("c0", "1"), ("d0", "2")):
+            for game in games[q]:
+                game["settings"] = SETTINGS | {"prompt_hash": hash_}
+        add_judgments(bench, "j", "m", games)
+        assert report(run_main)["judges"][0]["games"] == 4
+        games["d0"][1]["settings"] = SETTINGS
+        add_judgments(bench, "j", "m", games)
+        done = run_main("judge_report.py", "--bench-name", "test-v1", check=2)
+        assert 'prompt_hash: "2" and "0"' in done.err
+
+    @pytest.mark.parametrize("known", [{"judge": "other"}, {"baseline": "another"}])
+    def test_judgments_of_another_judge_or_baseline_stop_it_unless_told(
+        self, bench: Workspace, run_main: RunMain, known: dict[str, str]
+    ) -> None:
+        bench.add_questions(2)
+        add_judgments(bench, "j", "m0", {"q1": [{"score": "A>B"}] * 2})
+        add_judgments(bench, "j", "m1", {"q1": [{"score": "A>B"}] * 2}, **known)
+        flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
+        ours = run_main("judge_report.py", *flags, check=2)
+        assert ours.err == run_main("show_result.py", *flags, check=2).err
+        assert "--mixed leave-out leaves them out" in ours.err
+        (judge,) = report(run_main, *flags[2:], "--mixed", "leave-out")["judges"]
+        assert (judge["judgments"], list(judge["left_out"].values())) == (1, [1])
+        (judge,) = report(run_main, *flags[2:], "--mixed", "count")["judges"]
+        assert (judge["judgments"], judge["left_out"]) == (2, {})
+
+    def test_a_later_record_that_names_the_baseline_takes_the_place_of_the_whole_record(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.write_judge_config("j", BASELINE)
+        records = [
+            {"question_id": "q1", "games": [{"score": None, "cause": "no label"}] * 2},
+            {"question_id": "q1", "baseline": BASELINE, "games": [{"score": "A>B"}] * 2},
+        ]
+        for file in ("m", "more"):
+            named = [{**record, "model": "m"} for record in records]
+            bench.write(bench.data / "model_judgment" / "j" / f"{file}.jsonl", named)
+        (judge,) = report(run_main)["judges"]
+        assert (judge["judgments"], judge["games"], judge["labels"]["A>B"]) == (1, 2, 2)
+        assert judge["causes"] == {}
+
+
+def two_categories(questions: int) -> list[dict[str, Any]]:
+    """Questions c0.. and d0.. of the categories c and d."""
+    return [
+        {"question_id": f"{c}{i}", "category": c, "cluster": "", "turns": [{"content": "?"}]}
+        for c in "cd"
+        for i in range(questions)
+    ]
+
+
+class TestCategoriesWithBaselinesOfTheirOwn:
+    """As in Arena-Hard v2.0: c against base-c, d against base-d."""
+
+    @pytest.fixture
+    def two(self, bench: Workspace) -> Workspace:
+        """The judges `named`, and `unnamed` with the same verdicts and no baseline in its records;
+        `base-c` plays in d and `base-d` in c.
+        """
+        rng = np.random.default_rng(5)
+        questions = two_categories(12)
+        bench.add_questions(questions)
+        ids = [record["question_id"] for record in questions]
+        for model in ("base-c", "base-d", "m0", "m1"):
+            bench.write(
+                bench.data / "model_answer" / f"{model}.jsonl", [answer(q, rng) for q in ids]
+            )
+        rules = {name: {"baseline_model": f"base-{name}"} for name in "cd"}
+        bench.write_judge_config("named", "base-c", categories=rules)
+        for model in ("base-c", "base-d", "m0", "m1"):
+            games = {q: random_games(rng) for q in ids if model != f"base-{q[0]}"}
+            path = bench.data / "model_judgment" / "named" / f"{model}.jsonl"
+            known = {"model": model, "judge": "named"}
+            records = [{"question_id": q, **known, "games": games[q]} for q in games]
+            bench.write(
+                path, [{**one, "baseline": f"base-{one['question_id'][0]}"} for one in records]
+            )
+            bench.write(
+                bench.data / "model_judgment" / "unnamed" / f"{model}.jsonl",
+                [{**one, "judge": "unnamed"} for one in records],
+            )
+        return bench
+
+    def test_judgments_that_name_none_have_that_of_their_category(
+        self, two: Workspace, run_main: RunMain
+    ) -> None:
+        found = report(run_main)
+        named, unnamed = found["judges"]
+        assert unnamed | {"judge": "named"} == named
+        assert found["assumed"] == ["base-c", "base-d"]
+        (pair,) = found["pairs"]
+        assert pair["games"] == sum(named["labels"].values())
+        assert pair["kappa"]["value"] == pair["weighted"]["value"] == 1.0
+
+    @pytest.mark.parametrize("category", [(), ("--category", "c")])
+    @pytest.mark.parametrize("generation", [1, 2])
+    def test_style_is_that_of_one_board_fitted_by_bradley_terry(
+        self, two: Workspace, run_main: RunMain, category: tuple[str, ...], generation: int
+    ) -> None:
+        if generation == 2:
+            two.add_questions(
+                [
+                    {"uid": q["question_id"], "category": q["category"], "prompt": "?"}
+                    for q in two_categories(12)
+                ]
+            )
+        judge = report(run_main, *category)["judges"][0]
+        flags = ("--bench-name", "test-v1", "--judge-name", "named", "--style-control", *category)
+        board = board_of(run_main, *flags, "--one-board", "--method", "bradley-terry")
+        found = {name: one["estimate"]["value"] for name, one in judge["style"].items()}
+        assert found == pytest.approx(board["style_coefficients"])
+        out = run_main("judge_report.py", "--bench-name", "test-v1", *category).out
+        assert "show_result.py --style-control --one-board --method bradley-terry\n" in out
+
+    def test_a_category_alone_can_be_measured(self, two: Workspace, run_main: RunMain) -> None:
+        whole, part = report(run_main), report(run_main, "--category", "d")
+        assert (part["categories"], part["questions"]) == (["d"], 12)
+        assert part["judges"][0]["judgments"] == 36 == whole["judges"][0]["judgments"] / 2
+        assert part["judges"][0]["models"] == 3
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--category", "d").out
+        assert "200 draws of 12 questions of d\n" in out
+        flags = ("--bench-name", "test-v1", "--category", "e")
+        assert "no category or cluster 'e'" in run_main("judge_report.py", *flags, check=2).err
+
+
+class TestEnsembles:
+    @pytest.fixture
+    def joined(self, bench: Workspace, run_main: RunMain) -> Workspace:
+        """Three judges, and an ensemble of the first two."""
+        random_bench(bench, models=5)
+        flags = ("--bench-name", "test-v1", "--judges", "j0", "j1", "--name", "both")
+        run_main("gen_ensemble_judgment.py", *flags)
+        bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["both", "m1"]})
+        return bench
+
+    @pytest.mark.parametrize("told", [("rule",), ("judges",), ("scores",), ()])
+    def test_are_nobodys_other_judge_and_not_compared_with_their_judges(
+        self, joined: Workspace, run_main: RunMain, told: tuple[str, ...]
+    ) -> None:
+        name = "both" if told else "ensemble"
+        keep_only(joined, told, name)
+        without = report(run_main, "--family", "families.yaml")
+        assert [judge["judge"] for judge in without["judges"]] == ["j0", "j1", "j2"]
+        names = ("j0", "j1", "j2", name)
+        found = report(run_main, "--family", "families.yaml", "--judge-name", *names)
+        for kind in ("kin_difference", "self_preference"):
+            number = found["judges"][0][kind]["number"]
+            assert number == without["judges"][0][kind]["number"] > 0
+        difference = found["judges"][0]["kin_difference"]
+        assert difference == without["judges"][0]["kin_difference"]
+        pairs = [{pair["first"], pair["second"]} for pair in found["pairs"]]
+        known = {"judges", "scores"} & set(told)
+        assert ({"j2", name} in pairs) == bool(known)
+        assert len(pairs) == 3 + bool(known)
+        assert found["judges"][3]["made_of"] == (["j0", "j1"] if known else [])
+
+    def test_say_what_they_are(self, joined: Workspace, run_main: RunMain) -> None:
+        names = ("--judge-name", "j0", "j1", "j2", "both")
+        out = run_main("judge_report.py", "--bench-name", "test-v1", *names).out
+        assert "both is an ensemble of j0, j1: not among the other judges of self-preference" in out
+        assert "not compared, of the same verdicts: j0, both\n" in out
+
+    def test_are_compared_with_judges_that_they_are_not_made_of_on_kin_too(
+        self, joined: Workspace, run_main: RunMain
+    ) -> None:
+        flags = ("--family", "families.yaml", "--judge-name")
+        *_, both = report(run_main, *flags, "j0", "j1", "both")["judges"]
+        assert both["kin_difference"]["why"] == "no judge of another family"
+        *_, both = report(run_main, *flags, "j0", "j1", "j2", "both")["judges"]
+        *_, alone = report(run_main, *flags, "j2", "both")["judges"]
+        assert both["kin_difference"]["number"] == alone["kin_difference"]["number"] > 0
+
+
+def keep_only(bench: Workspace, told: tuple[str, ...], name: str) -> None:
+    """Let the ensemble's records tell only some of what shows it, and call it so."""
+    for path in (bench.data / "model_judgment" / "both").glob("*.jsonl"):
+        records = bench.read_jsonl(path)
+        for record in records:
+            record["judge"] = name
+            for field in {"rule", "judges"} - set(told):
+                del record[field]
+            if "scores" not in told:
+                for game in record["games"]:
+                    del game["scores"]
+        if name != "both":
+            path.unlink()
+        bench.write(bench.data / "model_judgment" / name / path.name, records)
+
+
+class TestWhatHasNoNumber:
+    def test_an_attribute_in_which_no_answers_differ_has_no_coefficient(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, judges=1)
+        for model in (BASELINE, *(f"m{i}" for i in range(5))):
+            records = bench.answers(model)
+            for record in records:
+                record["conv_metadata"]["header_count"] = {"h1": 2}
+            bench.write(bench.data / "model_answer" / f"{model}.jsonl", records)
+        (judge,) = report(run_main)["judges"]
+        header = judge["style"]["header_count"]
+        assert header["estimate"] == {"value": None, "lower": None, "upper": None}
+        assert header["why"] == "no answers differ in it"
+        assert judge["style"]["list_count"]["why"] == ""
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--html", "r.html").out
+        assert re.search("^markdown bias: header_count  +n/a$", out, re.MULTILINE)
+        assert "n/a for j0: markdown bias: header_count: no answers differ in it\n" in out
+        page = (bench.root / "r.html").read_text("utf-8")
+        assert "n/a<small>no answers differ in it</small>" in page
+
+    def test_kappa_tells_why(self, bench: Workspace, run_main: RunMain) -> None:
+        for judge, question in (("j0", "q1"), ("j1", "q1"), ("j2", "q2")):
+            add_judgments(bench, judge, "m0", {question: [{"score": "A=B"}]})
+        bench.add_questions(2)
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--html", "r.html").out
+        assert "n/a for j0, j1: kappa: both give one and the same label\n" in out
+        assert "n/a for j0, j2: same label, kappa: no game that both decided\n" in out
+        page = (bench.root / "r.html").read_text("utf-8")
+        assert "n/a for j0, j1: kappa: both give one and the same label" in page
+
+
+class TestManyJudges:
+    def test_tables_of_labels_are_printed_of_three_pairs_or_when_asked_for(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, judges=8, questions=4)
+        flags = ("--bench-name", "test-v1", "--html", "r.html")
+        few = run_main("judge_report.py", *flags, "--judge-name", "j0", "j1", "j2").out
+        assert few.count("  A>>B  ") == 3 and "--confusion" not in few
+        many = run_main("judge_report.py", *flags).out
+        assert "labels of 28 pairs side by side: --confusion, --json or --html\n" in many
+        assert "j0 \\ j1" not in many
+        assert max(map(len, many.splitlines())) <= 120
+        every = run_main("judge_report.py", *flags, "--confusion").out
+        assert all(f"j{i} \\ j{j}" in every for i, j in combinations(range(8), 2))
+        assert (bench.root / "r.html").read_text("utf-8").count("<caption>") == 28
+
+
 class TestWrongInput:
     @pytest.mark.parametrize(
         "flags, words",
@@ -330,6 +593,18 @@ class TestWrongInput:
         assert done.out == ""
         assert done.err.startswith("error: ") and done.err.count("\n") == 1
         assert words in done.err
+
+    def test_a_name_in_a_family_that_nobody_has_is_told(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["j1", "mm1"]})
+        flags = ("--bench-name", "test-v1", "--family", "families.yaml")
+        done = run_main("judge_report.py", *flags, "--judge-name", "j0", "j2")
+        said = (
+            "warning: families.yaml: test-v1 has no judge or model 'mm1'; nearest known name: 'm1'"
+        )
+        assert done.err.strip() == said
 
     def test_a_real_process_ends_with_2_for_rounds_that_are_none(self, bench: Workspace) -> None:
         done = bench.run("judge_report.py", "--num-rounds", 0, check=2)
@@ -416,7 +691,9 @@ KIN = {"weak": (0, 1), "strong": (10, 11), "of all kinds": (1, 3, 5, 6, 8, 10)}
 
 
 def of_kin(seed: int, kin: Sequence[int], habits: Sequence[Habit], preference: float) -> Any:
-    """What is found of judge j0, which gives its kin all games of some questions and has such habits."""
+    """What is found of judge j0, which has such habits and gives its kin all games of some
+    questions.
+    """
     rng = np.random.default_rng(seed)
     taste = np.where(np.isin(np.arange(len(RIVALS)), kin), 0.9, 0.0)
     wins = chances(rng, 3, taste=taste) < RIVALS[:, None]
@@ -434,6 +711,65 @@ def placed(seed: int, questions: int = QUESTIONS) -> Panel:
     labels = decide(chances(rng, 1, questions)[0] < RATES[:, None])
     taken = rng.random(labels.shape) < share_of_question(rng, 0.3, questions)
     return panel_of(np.where(taken, LABELS.index("A>B"), labels)[None], ("j",))
+
+
+def plant(bench: Workspace, questions: int = 300) -> None:
+    """Files of judges with what sways them planted: `partial` takes the first place in 3 of 10
+    games and gives its kin m0 and m11 all games of 4 of 10 questions, `long` loves length, and
+    `noisy` says in half of its games what `long` does.
+    """
+    rng = np.random.default_rng(3)
+    ids = [f"q{i}" for i in range(1, questions + 1)]
+    bench.add_questions(questions)
+    names = [BASELINE, *(f"m{i}" for i in range(len(RIVALS)))]
+    tokens = rng.integers(50, 1000, (questions, len(names)))
+    for name, of_model in zip(names, tokens.T.tolist(), strict=True):
+        answers = [answer(q, rng) for q in ids]
+        for record, number in zip(answers, of_model, strict=True):
+            record["conv_metadata"]["token_len"] = number
+        bench.write(bench.data / "model_answer" / f"{name}.jsonl", answers)
+    base, others = tokens[:, :1], tokens[:, 1:]
+    length = (base - others) / (base + others + 1)
+    logit = np.log(RIVALS / (1 - RIVALS)) - 0.5 * (length - length.mean()) / length.std()
+    drawn = chances(rng, 2, questions, np.full(len(RIVALS), 0.6))
+    wins = {"long": drawn[0] < 1 / (1 + np.exp(-logit[:, :, None]))}
+    other = rng.random(wins["long"].shape)
+    wins["noisy"] = np.where(rng.random(other.shape) < 0.5, wins["long"], other < 0.5)
+    partial = drawn[1] < RIVALS[:, None]
+    partial[:, [0, 11]] |= rng.random((questions, 1, 1)) < 0.4
+    wins["partial"] = first_placed(rng, partial)
+    for judge, won in wins.items():
+        labels = np.array(LABELS)[decide(won)].swapaxes(0, 1).tolist()
+        for i, of_model in enumerate(labels):
+            games = {q: [{"score": x} for x in two] for q, two in zip(ids, of_model, strict=True)}
+            add_judgments(bench, judge, f"m{i}", games)
+
+
+def test_what_is_planted_in_files_is_found_by_the_command(
+    bench: Workspace, run_main: RunMain
+) -> None:
+    plant(bench)
+    bench.write("families.yaml", {"a": ["partial", "m0", "m11"]})
+    found = report(run_main, "--family", "families.yaml")
+    long, _, partial = found["judges"]
+    (pair,) = [pair for pair in found["pairs"] if pair["first"] == "long"][:1]
+    assert (pair["first"], pair["second"]) == ("long", "noisy")
+    planted = [
+        (partial["first_place"]["estimate"], 100 * (0.3 + 0.7 / 2)),
+        (long["first_place"]["estimate"], 50.0),
+        (long["style"]["token_len"]["estimate"], 0.5),
+        (long["style"]["header_count"]["estimate"], 0.0),
+        (long["style"]["bold_count"]["estimate"], 0.0),
+        (partial["self_preference"]["estimate"], 100 * 0.4 * 0.5 * 0.7),
+        (pair["same"], 75.0),
+        (pair["kappa"], 0.5),
+    ]
+    for estimate, truth in planted:
+        assert estimate["lower"] <= truth <= estimate["upper"]
+        assert abs(estimate["value"] - truth) < (5 if truth > 1 else 0.15)
+    assert partial["first_place"]["estimate"]["lower"] > 50
+    assert long["style"]["token_len"]["estimate"]["lower"] > 0
+    assert partial["self_preference"]["estimate"]["lower"] > 0
 
 
 class TestSimulatedJudges:
