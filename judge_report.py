@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from battles import Selection
-    from judge_metrics import PairReport
+    from judge_metrics import JudgeReport, PairReport
     from judge_tables import Report
     from panel import Panel
     from records import Question
@@ -117,51 +117,60 @@ def _check_families(family: Mapping[str, str], path: Path, bench: Bench, panel: 
             warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, known)}")
 
 
-def _selection(args: argparse.Namespace, questions: Sequence[Question], bench: Bench) -> Selection:
-    """Return what a board of all questions, or those of the categories, would be made of."""
-    from battles import Selection
+def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
+    """Return what a board of all questions, or of the categories, would be made of, and the
+    questions of the bench.
+    """
+    from battles import Selection, bench_questions
     from boards import Asked
 
-    needed = not (args.baseline or (args.bench_name and not args.setting_file.exists()))
-    config = read_judge_config(args.setting_file) if needed else None
+    config = None
+    if not (args.bench_name and (args.baseline or not args.setting_file.exists())):
+        config = read_judge_config(args.setting_file)
+    bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
+    questions = bench_questions(bench, needed=bool(args.category))
     alike = Selection(bench=bench, judges=(), baselines=(), mixed=args.mixed)
-    asked = Asked(alike, list(questions), config, "bradley-terry")
-    return asked.of(tuple(dict.fromkeys(args.category)), tuple(args.baseline))
+    asked = Asked(alike, questions, None if args.baseline else config, "bradley-terry")
+    return asked.of(tuple(dict.fromkeys(args.category)), tuple(args.baseline)), questions
 
 
 def make_report(args: argparse.Namespace) -> Report:
     """Read the judgments that the flags ask for and measure their judges."""
-    from battles import bench_questions
-    from judge_metrics import draw_questions, judge_report
+    from judge_metrics import draw_questions
     from judge_tables import Report
-    from panel import read_panel, style_features
+    from panel import read_panel
 
     family = read_families(args.family) if args.family else {}
-    name = args.bench_name or read_judge_config(args.setting_file).bench_name
-    bench = Bench(args.data_dir, name)
-    questions = bench_questions(bench, needed=bool(args.category))
-    selection = _selection(args, questions, bench)
+    selection, questions = _selection(args)
     panel, left_out = read_panel(selection, args.judge_name, args.baseline, questions)
     if args.family:
-        _check_families(family, args.family, bench, panel)
-    features = style_features(bench, panel)
+        _check_families(family, args.family, selection.bench, panel)
     times = draw_questions(panel, args.num_rounds, args.seed)
     pairs, not_compared = _pairs(panel, times)
     return Report(
-        bench=name,
+        bench=selection.bench.name,
         categories=selection.categories,
         rounds=args.num_rounds,
         seed=args.seed,
         questions=len(panel.questions),
-        judges=tuple(
-            judge_report(panel, one, features, family, times, args.workers)
-            for one in range(len(panel.judges))
-        ),
+        judges=_judges(selection.bench, panel, family, times, args.workers),
         pairs=pairs,
         not_compared=not_compared,
         left_out=left_out,
         assumed=panel.assumed,
     )
+
+
+def _judges(
+    bench: Bench, panel: Panel, family: Mapping[str, str], times: np.ndarray, workers: int
+) -> tuple[JudgeReport, ...]:
+    """Return what is measured of each judge."""
+    from judge_metrics import judge_report
+    from panel import style_features
+
+    features = style_features(bench, panel)
+    numbers = range(len(panel.judges))
+    return tuple(judge_report(panel, one, features, family, times, workers) for one in numbers)
 
 
 def _pairs(

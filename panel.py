@@ -165,20 +165,25 @@ def read_panel(
     categories = {question.id: question.category for question in questions}
     ids = wanted_questions(selection, questions)
     wanted = _Wanted(selection, tuple(baselines), ids, categories)
-    read = {name: _read_judge(wanted, name) for name in names}
-    lacking = {name: _lack(judge) for name, judge in read.items() if not judge.decided}
-    kept = {name: judge for name, judge in read.items() if judge.decided}
-    if lacking and (judges or not kept):
-        name, why = next(iter(lacking.items()))
-        raise InputError(f"{bench.judgments(name)}: {why}")
+    kept, lacking = _measurable([_read_judge(wanted, name) for name in names], bool(judges))
     for judge in kept.values():
         check_foreign(judge.foreign, judge.selection)
+    return _panel(kept), lacking
+
+
+def _measurable(read: Sequence[_Judge], named: bool) -> tuple[dict[str, _Judge], dict[str, str]]:
+    """Return the judges that are measured, and why others are not; all that are `named` must be."""
+    lacking = {judge.name: _lack(judge) for judge in read if not judge.decided}
+    kept = {judge.name: judge for judge in read if judge.decided}
+    if lacking and (named or not kept):
+        name, why = next(iter(lacking.items()))
+        raise InputError(f"{read[0].selection.bench.judgments(name)}: {why}")
     made = [name for name, judge in kept.items() if judge.ensemble]
-    if not judges and len(made) < len(kept):
+    if not named and len(made) < len(kept):
         for name in made:
             del kept[name]
             lacking[name] = "an ensemble of other judges; --judge-name measures it"
-    return _panel(kept), lacking
+    return kept, lacking
 
 
 def _lack(judge: _Judge) -> str:
