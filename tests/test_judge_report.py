@@ -356,6 +356,16 @@ class TestAMixOfJudgments:
         (judge,) = report(run_main, *flags[2:], "--mixed", "count")["judges"]
         assert (judge["judgments"], judge["left_out"]) == (2, {})
 
+    def test_of_two_judges_in_one_folder_that_count_the_last_does_and_is_told(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(1)
+        known = {"question_id": "q1", "model": "m", "baseline": BASELINE}
+        records = [{**known, "judge": j, "games": [{"score": "A>B"}]} for j in ("j", "other")]
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
+        flags = ("--bench-name", "test-v1", "--mixed", "count")
+        assert "1 repeated ids; the last" in run_main("judge_report.py", *flags).err
+
     def test_a_later_record_that_names_the_baseline_takes_the_place_of_the_whole_record(
         self, bench: Workspace, run_main: RunMain
     ) -> None:
@@ -462,7 +472,7 @@ class TestEnsembles:
         random_bench(bench, models=5)
         flags = ("--bench-name", "test-v1", "--judges", "j0", "j1", "--name", "both")
         run_main("gen_ensemble_judgment.py", *flags)
-        bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["both", "m1"]})
+        bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["both", "m1"], "c": ["j2", "m2"]})
         return bench
 
     @pytest.mark.parametrize("told", [("rule",), ("judges",), ("scores",), ()])
@@ -475,11 +485,9 @@ class TestEnsembles:
         assert [judge["judge"] for judge in without["judges"]] == ["j0", "j1", "j2"]
         names = ("j0", "j1", "j2", name)
         found = report(run_main, "--family", "families.yaml", "--judge-name", *names)
-        for kind in ("kin_difference", "self_preference"):
-            number = found["judges"][0][kind]["number"]
-            assert number == without["judges"][0][kind]["number"] > 0
-        difference = found["judges"][0]["kin_difference"]
-        assert difference == without["judges"][0]["kin_difference"]
+        for one, same in zip(found["judges"], without["judges"], strict=False):
+            assert one["kin_difference"] == same["kin_difference"]
+        assert all(found["judges"][i]["kin_difference"]["number"] > 0 for i in (0, 2))
         pairs = [{pair["first"], pair["second"]} for pair in found["pairs"]]
         known = {"judges", "scores"} & set(told)
         assert ({"j2", name} in pairs) == bool(known)
@@ -874,8 +882,8 @@ class TestSimulatedJudges:
         assert kinship(panel, 0, alike, times)[1].why == "no judge of another family"
 
     def test_a_line_needs_three_models_that_are_of_no_judges_family_and_differ(self) -> None:
-        wins = np.random.default_rng(1).random((2, 20, 5, 2)) < 0.5
-        panel = panel_of(decide(wins), ("j0", "j1"))
+        wins = np.random.default_rng(1).random((4, 20, 5, 2)) < 0.5
+        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
         times = draw_questions(panel, 10, 1)
         three = {"j0": "a", "m0": "a", "j1": "b", "m1": "b"}
         difference, preference = kinship(panel, 0, three, times)
@@ -883,8 +891,10 @@ class TestSimulatedJudges:
         difference, preference = kinship(panel, 0, three | {"m2": "b"}, times)
         assert difference.why == "" and np.isfinite(difference.estimate.lower)
         assert preference.why == "fewer than 3 models of no judge's family"
-        wins[1, :, 2:] = np.arange(20)[:, None, None] % 2
-        difference, preference = kinship(panel_of(decide(wins), ("j0", "j1")), 0, three, times)
+        for model in range(2, 5):  # thirds that add up to the same but for rounding
+            wins[1:, :, model] = np.roll(np.arange(60).reshape(3, 20, 1) % 7 < 3, model, axis=1)
+        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
+        difference, preference = kinship(panel, 0, three, times)
         assert difference.why == ""
         assert preference.why == "all models of no judge's family have one win rate"
         assert np.isnan(preference.estimate.value)
