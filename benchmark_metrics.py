@@ -28,7 +28,7 @@ from result_flags import add_method_flags, add_selection_flags  # noqa: E402
 
 if TYPE_CHECKING:
     from boards import Result
-    from metrics import Estimate, OverModels
+    from metrics import OverModels
     from ratings import Benchmark, Ratings
 
 LABELS = {
@@ -224,29 +224,18 @@ def _lines(
     reference: Ratings | None,
 ) -> Iterator[str]:
     """Yield a table of measures by benchmark, and what it rests on."""
+    from report import aligned, estimate_text
+
     rows = [["", *(benchmark.name for benchmark in benchmarks)]]
     rows.append(["models", *(str(len(benchmark.ratings.models)) for benchmark in benchmarks)])
     for name in measures[0]:
         decimals = 1 if "%" in LABELS[name] else 3
-        rows.append([LABELS[name], *(_text(found[name], decimals) for found in measures)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+        rows.append([LABELS[name], *(estimate_text(found[name], decimals) for found in measures)])
+    yield from aligned(rows)
     yield ""
     yield from _notes(args, benchmarks, measures)
     for benchmark in benchmarks:
         yield from _left_out(args, benchmark, reference)
-
-
-def _text(found: Estimate, decimals: int) -> str:
-    """Return a measure with the ends of its interval."""
-    if math.isnan(found.value):
-        return "n/a"
-    if math.isnan(found.lower):
-        return f"{round(found.value, decimals) + 0.0:.{decimals}f}"
-    ends = (found.value, found.lower, found.upper)
-    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
 
 
 def _notes(

@@ -51,7 +51,7 @@ _Read = tuple[Selection, Battles | Grades]
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What the flags ask for: of a selection all that is the same for each category."""
 
     selection: Selection
@@ -110,7 +110,7 @@ class _Asked:
         return names if any(names) and (modern or differ) else []
 
 
-def _asked(args: argparse.Namespace, *, needed: bool) -> _Asked:
+def _asked(args: argparse.Namespace, *, needed: bool) -> Asked:
     config = None
     if not (args.bench_name and args.judge_name and args.baseline):
         config = read_judge_config(args.setting_file)
@@ -127,7 +127,7 @@ def _asked(args: argparse.Namespace, *, needed: bool) -> _Asked:
     )
     questions = bench_questions(bench, needed=needed or args.missing == "loss")
     method = args.method or ("bradley-terry" if args.one_board else None)
-    return _Asked(selection, questions, None if args.baseline else config, method)
+    return Asked(selection, questions, None if args.baseline else config, method)
 
 
 def _read(args: argparse.Namespace) -> list[_Read]:

@@ -75,13 +75,7 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         default="ignore",
         help="what a question without a battle of a model counts (default: %(default)s)",
     )
-    add(
-        "--mixed",
-        choices=("leave-out", "count"),
-        default="refuse",
-        help="what to do with judgments of another judge or baseline in a judge's folder; `count` "
-        "accepts differing judge settings too (default: stop and name the files)",
-    )
+    add_mixed_flag(add)
     add(
         "--load-battles",
         nargs="?",
@@ -90,6 +84,17 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         metavar="FILE",
         help="read saved battles in place of judgments (default: no; without FILE, those that the "
         "last run saved in the data folder)",
+    )
+
+
+def add_mixed_flag(add: Callable[..., object]) -> None:
+    """Add the flag that allows judgments that do not belong together."""
+    add(
+        "--mixed",
+        choices=("leave-out", "count"),
+        default="refuse",
+        help="what to do with judgments of another judge or baseline in a judge's folder; `count` "
+        "accepts differing judge settings too (default: stop and name the files)",
     )
 
 
