@@ -344,19 +344,16 @@ class TestDemo:
         demo.check()
 
     def test_a_field_that_is_left_as_it_was_changes_nothing(self, demo: Site) -> None:
-        page = demo.open()
+        page = demo.open("?tab=battles")
         row = page.locator(".list .row[aria-current]")
-        page.locator(".list .row").nth(3).click()
-        expect(row).to_have_attribute("data-row", "3")
-        question = page.get_by_label("Question", exact=True)
-        before = question.input_value()
+        page.locator(".list .row").nth(1).click()
+        expect(row).to_have_attribute("data-row", "1")
         for label in ("Question", "Model", "Verdict"):
             with page.expect_response(re.compile("queue/join")):
                 page.get_by_label(label, exact=True).fill("nonsense")
                 page.locator("h1").click()
         page.keyboard.press("j")
-        expect(row).to_have_attribute("data-row", "4")
-        assert question.input_value() != before
+        expect(row).to_have_attribute("data-row", "2")
         demo.check()
 
     def test_every_press_of_a_key_is_a_step(self, demo: Site) -> None:
