@@ -12,8 +12,9 @@ import gradio as gr
 from gradio.components.plot import PlotData
 
 import screens
-from browsing import LONGEST, SHORTEST, SHOWN, Chosen, Filters, Library
+from browsing import LONGEST, SHORTEST, SHOWN, Filters, Library
 from markup import DISPLAY_MATH, INLINE_MATH, plain
+from opening import Chosen
 from pages import notice
 from screens import BoardScreen, Screen, board_screen, judges_screen, screen
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from browsing import GRADE, NO_VERDICT, OUTCOMES, Battle, BattleView, Game, Side, games_disagree
-from browsing import outcomes as outcomes_of
+from battle_view import GRADE, NO_VERDICT, OUTCOMES, Battle, BattleView, Game, Side, games_disagree
+from battle_view import outcomes as outcomes_of
 from judges import Agreement, JudgeStats, share
 from markup import clean, in_one_line, plain, rendered, verbatim
 from records import Question

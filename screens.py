@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pages
-from browsing import LONGEST, SHORTEST, SHOWN, Battle, Filters, Library
+from battle_view import Battle
+from browsing import LONGEST, SHORTEST, SHOWN, Filters, Library
 from console import InputError
 
 TABS = ("battles", "leaderboard", "judges")

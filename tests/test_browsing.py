@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from conftest import Workspace
 
+from battle_view import outcomes
 from benches import Bench
-from browsing import LONGEST, SHORTEST, Filters, Library, choose, outcomes
+from browsing import LONGEST, SHORTEST, Filters, Library
 from console import InputError
+from opening import choose
 
 Record = dict[str, Any]
 
