@@ -173,7 +173,7 @@ class _Battles:
         """Return the tab for the values of its fields."""
         return self.updates(self._screen(values))
 
-    def _screen(self, values: Sequence[Any], **where: int) -> Screen:
+    def _screen(self, values: Sequence[Any], **where: Any) -> Screen:
         *names, key, game, written = values
         filters = Filters(*(name or "" for name in names))
         return screen(
@@ -224,7 +224,7 @@ class _Board:
         with gr.Row(elem_classes="filters"):
             self.judge = _dropdown("Judge", library.judges())
             self.category = _dropdown("Category or cluster", _named(library.categories(), "all"))
-            self.baseline = _dropdown("Baseline, which scores 50", _named((), "the most frequent"))
+            self.baseline = _dropdown("Baseline, which scores 50", _named((), "the usual one"))
             self.control = gr.CheckboxGroup(
                 list(screens.CONTROLS), label="Control for style", min_width=220
             )
@@ -249,10 +249,10 @@ class _Board:
         """Return the values of all outputs."""
         plot = PlotData(type="plotly", plot=shown.plot) if shown.plot else None
         return [
-            gr.update(choices=self.library.judges(), value=shown.judge or None),
-            shown.category,
+            gr.update(choices=shown.judges, value=shown.judge or None),
+            gr.update(choices=_named(shown.categories, "all"), value=shown.category),
             shown.control,
-            gr.update(choices=_named(shown.baselines, "the most frequent"), value=shown.baseline),
+            gr.update(choices=_named(shown.baselines, "the usual one"), value=shown.baseline),
             shown.table_html,
             gr.update(value=plot, visible=plot is not None),
             shown.address_html,
@@ -279,7 +279,7 @@ def _connect(
         tab, shown = screens.opened(library, chosen.judge, query)
         *filled, address = battles.updates(shown)
         table: Updates = [gr.skip()] * (len(board.outputs) - 1)
-        table[0] = shown.filters.judge or None
+        table[0] = gr.update(choices=shown.judges, value=shown.filters.judge or None)
         of_judges: Any = gr.skip()
         if tab == "leaderboard":
             judge, category, baseline = (

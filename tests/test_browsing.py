@@ -432,6 +432,7 @@ class TestWhatIsOpened:
         opened = choose(bench.root / "data", None, None, None, None).library
         (battle,) = opened.found(Filters(judge="j"))
         assert (battle.baseline, battle.named) == ("base", False)
+        bench.add_answers("m2", {"q1": "Hey"})
         named = choose(bench.root / "data", None, None, "m2", None).library
         assert named.found(Filters(judge="j"))[0].baseline == "m2"
 
