@@ -22,6 +22,7 @@ from test_browsing import add_judgments, judgment
 
 from benches import Bench
 from browsing import Filters, Library
+from opening import choose
 from pages import PAGE
 from screens import board_screen, judges_screen, opened, screen
 
@@ -114,7 +115,7 @@ class TestBattles:
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
         shown = opened(Library(Bench(bench.root / "data", bench.name)), "j", {})[1]
         for html in (shown.battle_html, shown.list_html):
-            assert "The files of j hold no judgment yet" in text_of(html)
+            assert "The files of j hold no judgment that can be read" in text_of(html)
             assert "Take one back" not in html
 
     def test_a_question_file_that_cannot_be_read_is_told(
@@ -214,6 +215,20 @@ class TestLinks:
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
             assert f"There is no {what} nonsense here; this is shown without it." in told
         assert shown.judges == ["j"]
+
+    def test_names_with_a_slash_are_links_too(self, bench: Workspace) -> None:
+        bench.add_questions(2)
+        for model in ("org/m", "org/base"):
+            bench.add_answers(model, {"q1": "one", "q2": "two"})
+        judge, names = "openai/gpt-4", {"model": "org/m", "baseline": "org/base"}
+        records = [judgment(q, "A>B", "B>A", judge=judge, **names) for q in ("q1", "q2")]
+        add_judgments(bench, records, judge=judge)
+        library = choose(bench.root / "data", bench.name, judge, None, None).library
+        taken = screen(library, Filters(judge=judge), ("q2", "org/m", "org/base"))
+        assert opened(library, judge, query_of(taken.address_html)) == ("battles", taken)
+        board = board_screen(library, judge, "", (), "")
+        assert 'data-model="org/m"' in board.table_html
+        assert query_of(board.address_html)["judge"] == judge
 
     def test_a_battle_of_others_on_its_question_is_told(self, library: Library) -> None:
         query = {"question": "q2", "of": "m", "against": "nobody"}
