@@ -27,8 +27,8 @@ from console import InputError, script  # noqa: E402
 from result_flags import add_method_flags, add_selection_flags  # noqa: E402
 
 if TYPE_CHECKING:
-    from boards import Result
     from metrics import OverModels
+    from planning import Result
     from ratings import Benchmark, Ratings
 
 LABELS = {

@@ -1,116 +1,29 @@
-"""From the flags of a command line to boards: what is read, how it is scored."""
+"""From the flags of a command line to boards: what is read, or was saved, how it is scored."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import saved
-from battles import (
-    Battles,
-    Selection,
-    bench_questions,
-    read_selections,
-    wanted_questions,
-)
+from battles import Battles, Selection, bench_questions, read_selections
 from benches import Bench
 from bradley_terry import FixedStyle
 from console import InputError, warn
 from grades import Grades
-from leaderboard import (
-    Board,
-    Method,
-    Scored,
-    grade_board,
-    make_board,
-    overall_board,
-    score,
-    why_no_overall,
-)
+from leaderboard import Board, Method, Scored, score
+from planning import Plan, Read, Result, check_baselines, fallback_note, results
 from records import Question
 from result_flags import CONTROLS
-from settings import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
-
-
-@dataclass(frozen=True)
-class Result:
-    """A board, and the fit that it comes from: None for grades and the overall board."""
-
-    board: Board
-    selection: Selection
-    scored: Scored | None = None
-
-
-_Read = tuple[Selection, Battles | Grades]
-
+from settings import read_judge_config
 
 # What is counted
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the flags ask for: of a selection all that is the same for each category."""
-
-    selection: Selection
-    questions: list[Question]
-    config: JudgeConfig | None
-    method: str | None
-
-    def of(self, names: tuple[str, ...], baselines: tuple[str, ...]) -> Selection:
-        """Return the selection of some categories or clusters; `baselines` overrule the config."""
-        selection = replace(self.selection, categories=names)
-        ids = wanted_questions(selection, self.questions)
-        chosen = [q for q in self.questions if ids is None or q.id in ids]
-        categories = dict.fromkeys(question.category for question in chosen)
-        modern = any(question.generation == 2 for question in chosen)
-        found = tuple(dict.fromkeys(baselines or self.baselines(categories)))
-        first = {name: found[:1] if baselines else self.baselines([name]) for name in categories}
-        return replace(
-            selection,
-            baselines=found,
-            fallback={} if baselines else self.fallback(chosen, found),
-            unnamed={c: names[0] for c, names in first.items() if names[:1] not in ((), found[:1])},
-            method=self.method or ("v2.0" if modern else "bradley-terry"),
-        )
-
-    def baselines(self, categories: Iterable[str]) -> tuple[str, ...]:
-        """Return the config's baselines of some categories; grades need none."""
-        with contextlib.suppress(InputError):
-            return self.config.baselines_of(list(categories) or [""]) if self.config else ()
-        return ()
-
-    def fallback(
-        self, questions: Sequence[Question], found: tuple[str, ...]
-    ) -> dict[str, tuple[str, ...]]:
-        """Return the baselines of Arena-Hard v2.0 by category, of those categories of generation 2
-        that the config does not name; `found` are its own baselines.
-        """
-        modern = dict.fromkeys(q.category for q in questions if q.generation == 2)
-        if self.config is None or set(modern) <= self.config.categories.keys():
-            return {}
-        rules = read_judge_config(V2_JUDGE_CONFIG).categories
-        return {
-            name: rules[name].baselines
-            for name in modern
-            if name in rules and name not in self.config.categories
-            if not set(rules[name].baselines) & set(found)
-        }
-
-    def categories(self) -> list[str]:
-        """Return the categories that have a board of their own where none is named.
-
-        All have where a question is of generation 2, or the config's baselines differ.
-        """
-        names = list(dict.fromkeys(question.category for question in self.questions))
-        modern = any(question.generation == 2 for question in self.questions)
-        differ = len({self.baselines([name]) for name in names}) > 1
-        return names if any(names) and (modern or differ) else []
-
-
-def _asked(args: argparse.Namespace, *, needed: bool) -> Asked:
+def _plan(args: argparse.Namespace, *, needed: bool) -> Plan:
     config = None
     if not (args.bench_name and args.judge_name and args.baseline):
         config = read_judge_config(args.setting_file)
@@ -127,46 +40,34 @@ def _asked(args: argparse.Namespace, *, needed: bool) -> Asked:
     )
     questions = bench_questions(bench, needed=needed or args.missing == "loss")
     method = args.method or ("bradley-terry" if args.one_board else None)
-    return Asked(selection, questions, None if args.baseline else config, method)
+    return Plan(selection, questions, None if args.baseline else config, method=method)
 
 
-def _read(args: argparse.Namespace) -> list[_Read]:
+def _read(args: argparse.Namespace) -> list[Read]:
     """Return the battles or grades of each board, or the battles that were saved."""
-    asked = _asked(args, needed=bool(args.category))
-    named = tuple(dict.fromkeys(args.category))
-    boards = [named] if args.one_board else [(name,) for name in named or asked.categories()]
-    selections = [asked.of(names, tuple(args.baseline or ())) for names in boards or [()]]
-    if not args.load_battles:
-        read = read_selections(selections, asked.questions, pass_over_unjudged=not args.category)
-    elif len(selections) > 1:
-        raise InputError(f"--load-battles: {SEVERAL}")
+    plan = _plan(args, needed=bool(args.category))
+    baselines, named = tuple(args.baseline or ()), tuple(dict.fromkeys(args.category))
+    one = args.one_board
+    selections = [plan.of(named, baselines)] if one else plan.selections(named, baselines)
+    if args.load_battles:
+        read = [_loaded_battles(args, selections, plan.questions)]
     else:
-        read = [_loaded_battles(args, selections[0], asked.questions)]
-    _tell_fallback(args, [selection for selection, _ in read])
+        read = read_selections(selections, plan.questions, pass_over_unjudged=not named)
+    note = fallback_note(read)
+    if note:
+        warn(f"{args.setting_file}: {note}")
     return read
-
-
-def _tell_fallback(args: argparse.Namespace, selections: Sequence[Selection]) -> None:
-    """Warn where other baselines were taken than the config's."""
-    taken = {
-        category: None
-        for selection in selections
-        for category, names in selection.fallback.items()
-        if set(names) & set(selection.baselines)
-    }
-    if taken:
-        warn(
-            f"{args.setting_file}: no judgment on questions of {', '.join(taken)} is against its "
-            f"baseline; taken are those of --setting-file {V2_JUDGE_CONFIG}"
-        )
 
 
 SEVERAL = "there are several boards; name one --category, or make --one-board"
 
 
 def _loaded_battles(
-    args: argparse.Namespace, selection: Selection, questions: Sequence[Question]
-) -> _Read:
+    args: argparse.Namespace, selections: Sequence[Selection], questions: Sequence[Question]
+) -> Read:
+    if len(selections) > 1:
+        raise InputError(f"--load-battles: {SEVERAL}")
+    selection = selections[0]
     path = saved_file(args.load_battles, args.data_dir)
     saved.check_settings(path, selection.settings())
     told = replace(
@@ -201,22 +102,23 @@ def read_clusters(args: argparse.Namespace) -> list[Group]:
     question has a cluster, and for flags that do not go with it.
     """
     refuse(args, NOT_BY_CLUSTER, "does not go with --by")
-    asked = _asked(args, needed=True)
+    plan = _plan(args, needed=True)
     of_baselines: dict[tuple[str, ...], dict[str, list[Question]]] = {}
     named = tuple(args.baseline or ())
-    for name, members in _by_cluster(asked.questions, args.by).items():
-        baselines = named or asked.baselines(dict.fromkeys(q.category for q in members))
+    for name, members in _by_cluster(plan.questions, args.by).items():
+        baselines = named or plan.baselines(dict.fromkeys(q.category for q in members))
         of_baselines.setdefault(baselines, {})[name] = members
     if len(of_baselines) == 0:
-        bench = asked.selection.bench
+        bench = plan.selection.bench
         raise InputError(f"{bench.questions}: no question has a {args.by}")
     groups = []
     for clusters in of_baselines.values():
         categories = dict.fromkeys(q.category for members in clusters.values() for q in members)
         names = tuple(categories) if len(of_baselines) > 1 else ()
-        groups.append((asked.of(names, named), clusters))
-    read = read_selections([s for s, _ in groups], asked.questions, pass_over_unjudged=True)
+        groups.append((plan.of(names, named), clusters))
+    read = read_selections([s for s, _ in groups], plan.questions, pass_over_unjudged=True)
     _check_flags(args, read, several=False)
+    check_baselines(read)
     return [
         Group(
             selection,
@@ -263,22 +165,17 @@ def method_of(args: argparse.Namespace) -> Method:
     )
 
 
-def _check_flags(args: argparse.Namespace, read: Sequence[_Read], *, several: bool) -> None:
+def _check_flags(args: argparse.Namespace, read: Sequence[Read], *, several: bool) -> None:
     """Raise InputError for a flag that does not go with several boards, or with their kind."""
     if several:
         of_one = ("load_bootstrap", "save_battles", "style_coefficients", "show_elo")
         refuse(args, of_one, SEVERAL)
-    for selection, found in read:
+    for _, found in read:
         if isinstance(found, Grades):
             refuse(args, NOT_OF_GRADES, "has no meaning for grades of single answers")
         elif args.full_stats and found.outcomes is None:
             raise InputError(
                 "--full-stats: a battle file does not hold the games; use the judgments"
-            )
-        elif selection.method == "v2.0" and len(selection.baselines) > 1:
-            raise InputError(
-                f"the method v2.0 knows one baseline, not {', '.join(selection.baselines)}; "
-                "--method bradley-terry fits the battles of all"
             )
 
 
@@ -305,30 +202,11 @@ def results_of(args: argparse.Namespace) -> list[Result]:
     method = method_of(args)
     read = _read(args)
     _check_flags(args, read, several=len(read) > 1)
-    results = [_result(args, selection, found, method) for selection, found in read]
-    boards = [result.board for result in results]
-    if len(results) == 1 or why_no_overall(boards):
-        return results
-    baselines = dict.fromkeys(name for selection, _ in read for name in selection.baselines)
-    categories = tuple(name for selection, _ in read for name in selection.categories)
-    selection = replace(read[0][0], baselines=tuple(baselines), categories=categories)
-    return [*results, Result(overall_board(boards), selection)]
-
-
-def _result(
-    args: argparse.Namespace, selection: Selection, found: Battles | Grades, method: Method
-) -> Result:
-    method = replace(method, stream=", ".join(selection.categories))
-    if isinstance(found, Grades):
-        method = replace(method, name="grade", resample="question")
-        return Result(grade_board(found, selection, method), selection)
-    method = replace(method, name=selection.method)
-    scored = _score(args, selection, method, found)
-    return Result(make_board(scored, selection, method, elo=args.show_elo), selection, scored)
+    return results(read, method, functools.partial(_score, args), elo=args.show_elo)
 
 
 def _score(
-    args: argparse.Namespace, selection: Selection, method: Method, battles: Battles
+    args: argparse.Namespace, battles: Battles, selection: Selection, method: Method
 ) -> Scored:
     """Fit and resample the battles, or take the samples of an earlier run."""
     style, samples, file = None, None, args.style_coefficients

@@ -1,4 +1,4 @@
-"""What the browser shows, as data: an index of a bench's battles, filters, search, single battles.
+"""The browser's data: an index of a bench's battles, filters, search, boards, numbers of judges.
 
 A battle is a judgment with its games, identified by question, model, judge and baseline. Files are
 indexed when they are first needed, and again when they have changed; texts stay in their files
@@ -8,113 +8,61 @@ until they are shown.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-import msgspec
-
+from battle_view import (
+    NO_VERDICT,
+    OUTCOMES,
+    Battle,
+    BattleView,
+    Side,
+    game_of,
+    games_disagree,
+    games_of,
+    label_of,
+    outcomes,
+    tendency,
+    turns_of,
+)
 from benches import Bench, judge_names, model_names
 from console import InputError
 from indexing import (
     FileCache,
     Place,
+    Questions,
+    Recent,
     Texts,
     answer_places,
     answer_texts,
+    folded,
     indexed_lines,
     judgment_texts,
+    models_at_ends,
+    questions_of,
     read_line,
     stamp_of,
     styles_of,
 )
-from judges import Agreement, JudgeStats, Label, agreement, is_grade, judge_stats, winners
-from records import AnswerLine, JudgmentLine, Question, Style, in_generation_1, read_questions
-from sections import nearest
+from judges import Agreement, JudgeStats, Label, agreement, is_grade, judge_stats
+from records import AnswerLine, JudgmentLine, Question, Style, in_generation_1
 from settings import JudgeConfig
-from verdict import Winner, grade_of, normal_label, outcome
 
 if TYPE_CHECKING:
-    from battles import Battles, Selection
-    from grades import Grades
     from leaderboard import Board
+    from planning import Plan
 
-Value = TypeVar("Value")
+Boards = list[tuple["Board", list[str]]]
+JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
 
-NO_VERDICT, GRADE = "no verdict", "grade"
-OUTCOMES = {
-    (Winner.MODEL, True): "strong win",
-    (Winner.MODEL, False): "win",
-    (Winner.TIE, False): "tie",
-    (Winner.BASELINE, False): "loss",
-    (Winner.BASELINE, True): "strong loss",
-}
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
-_POINTS = {Winner.MODEL: 1, Winner.TIE: 0, Winner.BASELINE: -1}
-
-
-class Battle(msgspec.Struct, frozen=True, gc=False):
-    """What the index knows of a judgment.
-
-    `named`: the record itself names the baseline. Without `pairwise` the model's answer was graded
-    alone, and the baseline may be "".
-    """
-
-    question: str
-    model: str
-    judge: str
-    baseline: str
-    file: Path
-    named: bool
-    pairwise: bool
-    labels: tuple[Label, ...]
-    place: Place
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What tells a battle from others of its judge."""
-        return self.question, self.model, self.baseline
-
-
-def _label(score: Label) -> Label:
-    """Return a game's label, or its grade as a number."""
-    grade = grade_of(score)
-    return score if grade is None else grade
-
-
-# Verdicts
-
-
-@functools.lru_cache(4096)
-def outcomes(labels: tuple[Label, ...]) -> tuple[str, ...]:
-    """Return what came out of each game, seen from the model."""
-    return tuple(_outcome(label, game) for game, label in enumerate(labels)) or (NO_VERDICT,)
-
-
-def _outcome(label: Label, game: int) -> str:
-    if is_grade(label):
-        return GRADE
-    if not isinstance(label, str) or normal_label(label) is None or game > 1:
-        return NO_VERDICT
-    return OUTCOMES[outcome(label, game)]
-
-
-def games_disagree(labels: tuple[Label, ...]) -> bool:
-    """Whether both games have a verdict and name different winners."""
-    won = winners(labels[:2])
-    return len(won) == 2 and None not in won and won[0] is not won[1]
-
-
-def tendency(labels: tuple[Label, ...]) -> int | None:
-    """Return whom a judgment favours: 1 the model, -1 the baseline, 0 neither; None if nobody
-    knows.
-    """
-    won = [_POINTS[who] for who in winners(labels[:2]) if who is not None]
-    return (sum(won) > 0) - (sum(won) < 0) if won else None
+KEPT = 8  # views whose lists are remembered: several readers, or one who compares
 
 
 # Filters
@@ -139,42 +87,59 @@ class Filters:
 
 @dataclass
 class Library:
-    """A bench as it is on the disk; `baseline` stands in where a record names none."""
+    """A bench as it is on the disk, and what tells its baselines.
+
+    `baseline` stands in where a record names none, in some categories `stand_ins`; `config` tells
+    which baselines boards have.
+    """
 
     bench: Bench
     baseline: str = ""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    config: JudgeConfig | None = None
+    _names: dict[Path, tuple[str, str]] = field(default_factory=dict, repr=False)
+    _models: FileCache[frozenset[str]] = field(init=False, repr=False)
     _rows: FileCache[list[Battle]] = field(init=False, repr=False)
     _places: FileCache[dict[str, Place]] = field(init=False, repr=False)
     _styles: FileCache[dict[str, Style]] = field(init=False, repr=False)
     _answer_texts: FileCache[Texts] = field(init=False, repr=False)
     _judgment_texts: FileCache[Texts] = field(init=False, repr=False)
-    _questions: FileCache[dict[str, Question]] = field(init=False, repr=False)
-    _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _questions: FileCache[Questions] = field(init=False, repr=False)
+    _found: Recent[Sequence[Battle]] = field(init=False, repr=False)
+    _boards: Recent[Boards] = field(init=False, repr=False)
+    _numbers: Recent[JudgeNumbers] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Set up the caches; nothing is read yet."""
         nothing = Texts(())
-        self._rows = FileCache(self._read_judgments, [])
+        self._models = FileCache(self._read_models, frozenset())
+        self._rows = FileCache(self._read_judgments, [], beside=self.bench.questions)
         self._places = FileCache(answer_places, {})
         self._styles = FileCache(styles_of, {})
         self._answer_texts = FileCache(answer_texts, nothing)
         self._judgment_texts = FileCache(judgment_texts, nothing)
-        self._questions = FileCache(lambda _: {q.id: q for q in read_questions(self.bench)}, {})
+        self._questions = FileCache(questions_of, Questions({}))
+        self._found, self._boards, self._numbers = Recent(KEPT), Recent(KEPT), Recent(1)
 
     # What there is
 
     @property
     def questions(self) -> Mapping[str, Question]:
         """The questions by id, in the order of the file; none without a file."""
-        return self._questions[self.bench.questions]
+        return self._questions[self.bench.questions].by_id
+
+    @property
+    def fault(self) -> str:
+        """What of question.jsonl could not be read, in words."""
+        return self._questions[self.bench.questions].fault
 
     def judges(self) -> list[str]:
         """Return the judges that have judgments of this bench."""
         return judge_names(self.bench)
 
     def models(self, judge: str) -> list[str]:
-        """Return the models that a judge has judged."""
-        return model_names(self.bench.judgments(judge)) if judge else []
+        """Return the models that a judge has judged, by the names that the records give them."""
+        return sorted({model for path in self._files(judge) for model in self._models[path]})
 
     def categories(self) -> list[str]:
         """Return the categories, where there is more than one, and the clusters."""
@@ -185,37 +150,69 @@ class Library:
 
     def battles(self, judge: str, model: str = "") -> Iterator[Battle]:
         """Yield the battles of a judge, of one model or of all."""
-        for name in [model] if model else self.models(judge):
-            yield from self._rows[self.bench.judgment_file(judge, name)]
+        for path in self._files(judge, model):
+            for battle in self._rows[path]:
+                if model in ("", battle.model):
+                    yield battle
 
     def baselines(self, judge: str, model: str = "") -> list[str]:
         """Return the baselines of a judge's battles, the most frequent first."""
-        return list(_by_number(battle.baseline for battle in self.battles(judge, model)))
+        numbers = Counter(battle.baseline for battle in self.battles(judge, model))
+        return sorted(filter(None, numbers), key=lambda name: (-numbers[name], name))
+
+    def stand_in(self, category: str) -> str:
+        """Return the baseline of records on a category's questions that name none."""
+        return self.stand_ins.get(category, self.baseline)
+
+    def _files(self, judge: str, model: str = "") -> list[Path]:
+        """Return the files of a judge, those that hold a model or all."""
+        if not judge:
+            return []
+        folder = self.bench.judgments(judge)
+        files = {folder / f"{name}.jsonl": (judge, name) for name in model_names(folder)}
+        self._names.update(files)
+        return [path for path in files if not model or model in self._models[path]]
+
+    def _read_models(self, path: Path) -> frozenset[str]:
+        """Return the models of a file; where both its ends are of the model that it is named after,
+        it is taken to hold no other.
+        """
+        _, name = self._names[path]
+        ends = models_at_ends(path)
+        if ends is not None and ends <= {"", name}:
+            return frozenset([name])
+        return frozenset(battle.model for battle in self._rows[path]) or frozenset([name])
 
     def _read_judgments(self, path: Path) -> list[Battle]:
-        judge, model = self._names_of(path)
+        judge, name = self._names[path]
         rows: dict[tuple[str, str, str], Battle] = {}
         for place, line in indexed_lines(path, JudgmentLine, "a judgment"):
-            labels = tuple(None if game is None else _label(game.score) for game in line.games)
-            pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
-            battle = Battle(
-                question=line.id,
-                model=line.model or model,
-                judge=judge,
-                baseline=line.baseline or (self.baseline if pairwise else ""),
-                file=path,
-                named=line.baseline is not None,
-                pairwise=pairwise,
-                labels=labels,
-                place=place,
-            )
+            battle = self._battle(path, place, line, judge, line.model or name)
             rows[battle.key] = battle
         return list(rows.values())
 
-    def _names_of(self, path: Path) -> tuple[str, str]:
-        name = path.relative_to(self.bench.folder / "model_judgment").as_posix()
-        judge = max((j for j in self.judges() if name.startswith(f"{j}/")), key=len)
-        return judge, name.removeprefix(f"{judge}/").removesuffix(".jsonl")
+    def _battle(
+        self, path: Path, place: Place, line: JudgmentLine, judge: str, model: str
+    ) -> Battle:
+        labels = tuple(None if game is None else label_of(game.score) for game in line.games)
+        pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
+        if pairwise:  # a game that is not there is like one that is null
+            labels += (None,) * (2 - len(labels))
+        return Battle(
+            question=line.id,
+            model=model,
+            judge=judge,
+            baseline=line.baseline or (self._stand_in_on(line.id) if pairwise else ""),
+            file=path,
+            named=bool(line.baseline),
+            pairwise=pairwise,
+            labels=labels,
+            place=place,
+        )
+
+    def _stand_in_on(self, question: str) -> str:
+        known = self.questions.get(question) if self.stand_ins else None
+        return self.stand_in(known.category if known else "")
 
     # Which battles
 
@@ -226,24 +223,12 @@ class Library:
         """
         judges = self.judges() if filters.show == JUDGES_DISAGREE else [filters.judge]
         key = filters, self._stamp(judges, filters.model)
-        return self._keep("found", key, lambda: self._find(filters))
+        return self._found.get(key, lambda: self._find(filters))
 
     def _stamp(self, judges: Iterable[str], model: str = "") -> Hashable:
         """Return what changes with the judgments of some judges, and with the questions."""
-        files = (
-            self.bench.judgment_file(judge, name)
-            for judge in judges
-            for name in ([model] if model else self.models(judge))
-        )
-        return tuple(map(stamp_of, files)), stamp_of(self.bench.questions)
-
-    def _keep(self, what: str, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the result of the last call with this key, or make it."""
-        kept = self._kept.get(what)
-        if kept is None or kept[0] != key:
-            kept = self._kept[what] = key, make()
-        value: Value = kept[1]
-        return value
+        files = (path for judge in judges for path in self._files(judge, model))
+        return tuple((path, stamp_of(path)) for path in files), stamp_of(self.bench.questions)
 
     def _find(self, filters: Filters) -> Sequence[Battle]:
         rank = {question: i for i, question in enumerate(self.questions)}
@@ -256,11 +241,16 @@ class Library:
             battles = [battle for battle in battles if test(battle)]
         battles.sort(key=lambda b: (rank.get(b.question, len(rank)), b.question, b.model))
         if filters.order in (LONGEST, SHORTEST):
-            known = [(self.style(b.model, b.question).tokens, b) for b in battles]
-            sign = -1 if filters.order == LONGEST else 1
-            known.sort(key=lambda pair: (pair[0] is None, sign * (pair[0] or 0)))
-            battles = [battle for _, battle in known]
+            battles = self._by_length(battles, -1 if filters.order == LONGEST else 1)
         return battles
+
+    def _by_length(self, battles: Iterable[Battle], sign: int) -> list[Battle]:
+        """Return battles by the length of the model's answer, those of unknown length last."""
+        styles = functools.cache(lambda model: self._styles[self._answer_file(model)])
+        unknown = Style("")
+        known = [(styles(b.model).get(b.question, unknown).tokens, b) for b in battles]
+        known.sort(key=lambda pair: (pair[0] is None, sign * (pair[0] or 0)))
+        return [battle for _, battle in known]
 
     def _tests(self, filters: Filters) -> Iterator[Callable[[Battle], bool]]:
         """Yield what a battle must pass."""
@@ -275,8 +265,9 @@ class Library:
             yield lambda battle: battle.key in disputed
         elif show:
             yield lambda battle: show in outcomes(battle.labels)
-        if filters.text.strip():
-            yield self._holds(filters.text.strip())
+        text = folded(filters.text).strip()
+        if text:
+            yield self._holds(text)
 
     def _disputed(self, model: str) -> set[tuple[str, str, str]]:
         """Return the keys of battles in which one judge favours another side than a second."""
@@ -288,11 +279,10 @@ class Library:
                     seen.setdefault(battle.key, set()).add(favoured)
         return {key for key, favoured in seen.items() if len(favoured) > 1}
 
-    def _holds(self, text: str) -> Callable[[Battle], bool]:
-        """Return the test whether prompt, answers or judge say a text, whatever its case."""
-        low = text.casefold()
+    def _holds(self, text: bytes) -> Callable[[Battle], bool]:
+        """Return the test whether prompt, answers or judge say a text that is folded."""
         asked = {
-            q.id for q in self.questions.values() if any(low in turn.casefold() for turn in q.turns)
+            q.id for q in self.questions.values() if any(text in folded(turn) for turn in q.turns)
         }
 
         @functools.cache
@@ -330,8 +320,8 @@ class Library:
         """Return all that is shown of a battle; InputError if its record is gone."""
         record = read_line(battle.file, battle.place, JudgmentLine, "a judgment")
         games = tuple(
-            _game(number, label, game)
-            for number, (label, game) in enumerate(zip(battle.labels, _games(record), strict=True))
+            game_of(number, label, game)
+            for number, (label, game) in enumerate(zip_longest(battle.labels, games_of(record)))
         )
         return BattleView(
             battle=battle,
@@ -350,7 +340,7 @@ class Library:
             lacking = "does not answer this question" if there else "does not exist"
             return Side(model, (), (), Style(question), f"{path or 'Its file'} {lacking}.")
         record = in_generation_1(read_line(path, place, AnswerLine, "an answer"))
-        turns = _first_choice(record)
+        turns = turns_of(record)
         return Side(
             model,
             tuple(str(turn.get("content") or "") for turn in turns),
@@ -360,68 +350,85 @@ class Library:
 
     def _other_verdicts(self, battle: Battle) -> Iterator[Battle]:
         """Yield the same battle as other judges have judged it."""
-        own = self.bench.judgments(battle.judge)
         for judge in self.judges():
             if judge != battle.judge:
-                others = self._rows[self.bench.judgments(judge) / battle.file.relative_to(own)]
+                others = self.battles(judge, battle.model)
                 yield from (other for other in others if other.key == battle.key)
 
     # Boards
 
     def boards(
         self, judge: str, category: str, control: Sequence[str], baseline: str = ""
-    ) -> list[tuple[Board, list[str]]]:
+    ) -> Boards:
         """Return the boards of show_result.py with the lines below each, the overall one first.
 
-        Without a baseline the most frequent one scores 50. Raises InputError with the reason where
-        there is no board.
+        Raises InputError with the reason where there is no board.
         """
-        key = judge, category, tuple(sorted(control)), baseline, self._stamp([judge])
-        return self._keep("boards", key, lambda: self._boards(*key[:4]))
+        asked = judge, category, tuple(sorted(control)), baseline
+        key = asked, self._stamp([judge])
+        return self._boards.get(key, lambda: self._make_boards(*asked))
 
-    def _boards(
+    def _make_boards(
         self, judge: str, category: str, control: tuple[str, ...], baseline: str
-    ) -> list[tuple[Board, list[str]]]:
-        from battles import bench_questions, read_selections
-        from leaderboard import overall_board, why_no_overall
+    ) -> Boards:
+        from battles import read_selections
+        from leaderboard import Method
+        from planning import fallback_note, results
         from report import summary_lines
 
-        questions = bench_questions(self.bench, needed=bool(category))
-        modern = [question for question in questions if question.generation == 2]
-        names = dict.fromkeys(q.category for q in questions) if modern else {}
-        selections = [
-            self._selection(
-                judge, name, baseline, any(name in ("", q.category, q.cluster) for q in modern)
-            )
-            for name in ([category] if category else names if any(names) else [""])
-        ]
-        read = read_selections(selections, questions, pass_over_unjudged=not category)
-        boards = [_board(selection, found, control) for selection, found in read]
-        if len(boards) > 1 and not why_no_overall(boards):
-            boards.insert(0, overall_board(boards))
-        return [(board, list(summary_lines(board))) for board in boards]
+        plan, categories = self._plan(judge, baseline), [category] if category else []
+        selections = plan.selections(categories, [baseline] if baseline else [])
+        read = read_selections(selections, plan.questions, pass_over_unjudged=not categories)
+        boards = [result.board for result in results(read, Method(control=control))]
+        boards.sort(key=lambda board: not board.weights)
+        shown = [(board, list(summary_lines(board))) for board in boards]
+        note = fallback_note(read)
+        shown[0][1].extend([note] if note else [])
+        return shown
 
-    def _selection(self, judge: str, category: str, baseline: str, modern: bool) -> Selection:
-        """Return what makes a board; the method v2.0 knows one baseline."""
+    def _plan(self, judge: str, baseline: str) -> Plan:
+        """Return what show_result.py would plan with `--mixed leave-out`; where the config does not
+        fit the bench, the usual baselines take its place.
+        """
         from battles import Selection
+        from planning import Plan
 
-        listed = self.found(Filters(judge=judge, category=category))
-        baselines = list(_by_number(battle.baseline for battle in listed if battle.pairwise))
-        if baseline or modern:
-            baselines = [baseline] if baseline else baselines[:1]
-        return Selection(
-            bench=self.bench,
-            judges=(judge,),
-            baselines=tuple(baselines),
-            categories=(category,) if category else (),
-            mixed="leave-out",
-            method="v2.0" if modern else "bradley-terry",
-        )
+        whole = Selection(self.bench, (judge,), (), mixed="leave-out")
+        questions = list(self.questions.values())
+        if baseline:
+            return Plan(whole, questions)
+        if self.config and self._fits(self.config, judge):
+            return Plan(whole, questions, self.config)
+        return Plan(whole, questions, usual=self._usual_baselines(judge))
+
+    def _fits(self, config: JudgeConfig, judge: str) -> bool:
+        """Whether a config names baselines, and is of this bench or they have battles here."""
+        rules = (config.rules, *config.categories.values())
+        named = {baseline for one in rules for baseline in one.baselines}
+        of_bench = config.bench_name == self.bench.name
+        return bool(named) and (of_bench or not named.isdisjoint(self.baselines(judge)))
+
+    def _usual_baselines(self, judge: str) -> dict[str, tuple[str, ...]]:
+        """Return for each category the baseline of most battles; where it has none the most
+        frequent one of all, else what stands in.
+        """
+        of = {question.id: question.category for question in self.questions.values()}
+        met: dict[str, Counter[str]] = {name: Counter() for name in ("", *of.values())}
+        every = Counter[str]()
+        for battle in self.battles(judge):
+            if battle.pairwise and battle.baseline:
+                met[of.get(battle.question, "")][battle.baseline] += 1
+                every[battle.baseline] += 1
+        usual = {}
+        for name, numbers in met.items():
+            ranked = sorted(numbers or every, key=lambda b: (-numbers[b], -every[b], b))
+            usual[name] = tuple(ranked[:1] or filter(None, [self.stand_in(name)]))
+        return usual
 
     def judge_numbers(self) -> JudgeNumbers:
         """Return the statistics of all judges, and the agreement of each two."""
         judges = self.judges()
-        return self._keep("judges", self._stamp(judges), lambda: self._judge_numbers(judges))
+        return self._numbers.get(self._stamp(judges), lambda: self._judge_numbers(judges))
 
     def _judge_numbers(self, judges: Sequence[str]) -> JudgeNumbers:
         labels: dict[str, dict[Hashable, tuple[Label, ...]]] = {
@@ -431,196 +438,3 @@ class Library:
             {judge: judge_stats(labels[judge].values()) for judge in judges},
             {pair: agreement(*(labels[j] for j in pair)) for pair in combinations(judges, 2)},
         )
-
-
-JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
-
-
-def _board(selection: Selection, found: Battles | Grades, control: tuple[str, ...]) -> Board:
-    from grades import Grades
-    from leaderboard import Method, grade_board, make_board, score
-
-    stream = ", ".join(selection.categories)
-    if isinstance(found, Grades):
-        method = Method(name="grade", resample="question", stream=stream)
-        return grade_board(found, selection, method)
-    method = Method(control=control, name=selection.method, stream=stream)
-    return make_board(score(found, selection.bench, method), selection, method)
-
-
-def _by_number(names: Iterable[str]) -> dict[str, int]:
-    """Return names and how often they occur, the most frequent first."""
-    numbers: dict[str, int] = {}
-    for name in names:
-        numbers[name] = numbers.get(name, 0) + 1
-    return dict(sorted(numbers.items(), key=lambda item: (-item[1], item[0])))
-
-
-@dataclass(frozen=True)
-class Game:
-    """One game as it is shown; `cause` tells why it has no verdict, where that is known."""
-
-    number: int
-    label: Label
-    outcome: str
-    played: bool
-    explanation: str
-    reasoning: str
-    prompt: str
-    cause: str
-
-
-@dataclass(frozen=True)
-class Side:
-    """A model's answer, turn by turn; `missing` says why there is none."""
-
-    name: str
-    turns: tuple[str, ...]
-    reasoning: tuple[str, ...]
-    style: Style
-    missing: str = ""
-
-
-@dataclass(frozen=True)
-class BattleView:
-    """A battle with its texts."""
-
-    battle: Battle
-    question: Question | None
-    games: tuple[Game, ...]
-    model: Side
-    baseline: Side | None
-    others: tuple[Battle, ...]
-
-    def shown(self, number: int) -> tuple[tuple[str, Side], ...]:
-        """Return the sides with their letters, in the order in which game 0 or 1 shows them."""
-        if self.baseline is None:
-            return (("", self.model),)
-        if not self.battle.pairwise:
-            return ("", self.model), ("", self.baseline)
-        sides = (self.baseline, self.model) if number == 0 else (self.model, self.baseline)
-        return tuple(zip("AB", sides, strict=True))
-
-
-def _games(record: Mapping[str, Any]) -> list[dict[str, Any] | None]:
-    return [game if isinstance(game, dict) else None for game in record.get("games") or []]
-
-
-def _game(number: int, label: Label, record: Mapping[str, Any] | None) -> Game:
-    """Return a game of either generation."""
-    known: Mapping[str, Any] = record or {}
-    said, asked = known.get("judgment"), known.get("user_prompt", known.get("prompt"))
-    reply = said if isinstance(said, dict) else {"answer": said, "thought": known.get("reasoning")}
-    return Game(
-        number=number,
-        label=label,
-        outcome=_outcome(label, number),
-        played=record is not None,
-        explanation=str(reply.get("answer") or ""),
-        reasoning=str(reply.get("thought") or ""),
-        prompt=_prompt(asked),
-        cause=str(known.get("cause") or ""),
-    )
-
-
-def _prompt(asked: Any) -> str:
-    if isinstance(asked, list):
-        messages = (message for message in asked if isinstance(message, dict))
-        return "\n\n".join(f"[{m.get('role')}]\n{m.get('content')}" for m in messages)
-    return str(asked or "")
-
-
-def _first_choice(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the turns of choice 0 of an answer in the form of generation 1."""
-    choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
-    first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
-    return (
-        [turn for turn in (first[0].get("turns") or []) if isinstance(turn, dict)] if first else []
-    )
-
-
-# Which bench, judge and baseline
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What the browser opens with, and what it says about that."""
-
-    library: Library
-    judge: str
-    remarks: tuple[str, ...]
-
-
-def choose(
-    data_dir: Path,
-    bench_name: str | None,
-    judge: str | None,
-    baseline: str | None,
-    config: JudgeConfig | None,
-) -> Chosen:
-    """Return the bench and judge that were named, else those of the config, else what has data.
-
-    Raises InputError for a bench or judge that was named and has no data, and for a data folder
-    without any.
-    """
-    remarks: list[str] = []
-    bench = Bench(data_dir, _bench_name(data_dir, bench_name, config, remarks))
-    judge = _judge_name(bench, judge, config, remarks)
-    return Chosen(Library(bench, baseline or _stand_in(bench, config)), judge, tuple(remarks))
-
-
-def _bench_name(
-    data_dir: Path, named: str | None, config: JudgeConfig | None, remarks: list[str]
-) -> str:
-    folders = sorted(path.name for path in data_dir.glob("[!.]*/"))
-    benches = [name for name in folders if _has_data(Bench(data_dir, name))]
-    wanted = named or (config.bench_name if config else "")
-    if wanted in benches:
-        return wanted
-    if named:
-        near = nearest(named, benches) or f"; benches here: {', '.join(benches) or 'none'}"
-        raise InputError(f"{data_dir / named}: no questions and no judgments{near}")
-    if not benches:
-        raise InputError(f"{data_dir}: no bench with questions or judgments; see README.md, Data")
-    judged = [name for name in benches if judge_names(Bench(data_dir, name))]
-    chosen = (judged or benches)[0]
-    if wanted:
-        remarks.append(f"no data of the bench {wanted} in {data_dir}: this is {chosen}")
-    return chosen
-
-
-def _has_data(bench: Bench) -> bool:
-    return bench.questions.exists() or bool(judge_names(bench))
-
-
-def _judge_name(
-    bench: Bench, named: str | None, config: JudgeConfig | None, remarks: list[str]
-) -> str:
-    judges = judge_names(bench)
-    wanted = named or (config.judge_model if config else "")
-    if wanted in judges:
-        return wanted
-    if named:
-        near = nearest(named, judges) or f"; judges here: {', '.join(judges) or 'none'}"
-        raise InputError(f"{bench.judgments(named)}: no judgments{near}")
-    if not judges:
-        remarks.append(f"{bench.folder} has no judgments yet; gen_judgment.py makes them")
-        return ""
-    if wanted:
-        remarks.append(f"no judgments by {wanted}: these are by {judges[0]}")
-    return judges[0]
-
-
-def _stand_in(bench: Bench, config: JudgeConfig | None) -> str:
-    """Return the baseline of records that name none: the config's if it has answers, else the one
-    model with answers that nobody judged.
-    """
-    answered = model_names(bench.answers)
-    configured = config.baselines_of([""]) if config and config.rules.baselines else ()
-    judged = {
-        model for judge in judge_names(bench) for model in model_names(bench.judgments(judge))
-    }
-    alone = [model for model in answered if model not in judged]
-    known = [model for model in configured if model in answered]
-    candidates = known or (alone if len(alone) == 1 else list(configured))
-    return candidates[0] if candidates else ""

@@ -10,7 +10,10 @@ import bisect
 import codecs
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -18,7 +21,7 @@ import msgspec
 
 from console import InputError, warn
 from jsonl import IdLine, Line, decode
-from records import AnswerLine, Style, read_styles
+from records import AnswerLine, Question, QuestionLine, Style, question_of, read_styles
 
 Value = TypeVar("Value")
 
@@ -31,25 +34,51 @@ class Place(NamedTuple):
 
 
 class FileCache(Generic[Value]):
-    """What is read from files, kept until a file changes; `empty` stands for a file that is not
-    there.
+    """What is read from files, kept until a file changes, or the file `beside` that it depends on.
+
+    `empty` stands for a file that is not there.
     """
 
-    def __init__(self, read: Callable[[Path], Value], empty: Value) -> None:
-        self._read, self._empty = read, empty
-        self._known: dict[Path, tuple[tuple[int, int], Value]] = {}
+    def __init__(
+        self, read: Callable[[Path], Value], empty: Value, beside: Path | None = None
+    ) -> None:
+        self._read, self._empty, self._beside = read, empty, beside
+        self._known: dict[Path, tuple[Hashable, Value]] = {}
         self._lock = threading.Lock()
 
     def __getitem__(self, path: Path | None) -> Value:
         """Return what was read from a file as it is now."""
-        stamp = stamp_of(path) if path is not None else None
-        if path is None or stamp is None:
+        own = stamp_of(path) if path is not None else None
+        if path is None or own is None:
             return self._empty
+        stamp = own, self._beside and stamp_of(self._beside)
         with self._lock:
             known = self._known.get(path)
             if known is None or known[0] != stamp:
                 known = self._known[path] = stamp, self._read(path)
             return known[1]
+
+
+class Recent(Generic[Value]):
+    """The results of the last few calls, by what they depend on."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._known: OrderedDict[Hashable, Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the result that a key had lately, or make it."""
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        value = make()
+        with self._lock:
+            self._known[key] = value
+            while len(self._known) > self._number:
+                self._known.popitem(last=False)
+        return value
 
 
 def stamp_of(path: Path) -> tuple[int, int] | None:
@@ -61,12 +90,14 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def indexed_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[Place, Line]]:
-    """Yield place and typed part of each line; what cannot be read is passed over with a warning,
-    a torn last line without.
+def indexed_lines(
+    path: Path, kind: type[Line], what: str, tell: Callable[[str], object] = warn
+) -> Iterator[tuple[Place, Line]]:
+    """Yield place and typed part of each line; what cannot be read is told and passed over, a torn
+    last line without a word.
     """
     decoder, offset = msgspec.json.Decoder(kind), 0
-    for raw in _raw_lines(path):
+    for raw in _raw_lines(path, tell):
         place = Place(offset, len(raw))
         offset += len(raw)
         if raw.isspace():
@@ -75,17 +106,17 @@ def indexed_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[Pla
             line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder, kind)
         except ValueError as error:
             if raw.endswith(b"\n"):
-                warn(f"{path}: a line is not {what}: {error}")
+                tell(f"{path}: a line is not {what}: {error}")
             continue
         yield place, line
 
 
-def _raw_lines(path: Path) -> Iterator[bytes]:
+def _raw_lines(path: Path, tell: Callable[[str], object]) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             yield from file
     except OSError as error:
-        warn(f"{path}: cannot read: {error.strerror}")
+        tell(f"{path}: cannot read: {error.strerror}")
 
 
 def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str, Any]:
@@ -99,6 +130,49 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
     except (OSError, ValueError):
         raise InputError(f"{path}: not {what}, or it has just changed; open it again") from None
     return record
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The questions of a file by id, in its order; `fault` says in words what could not be read."""
+
+    by_id: Mapping[str, Question]
+    fault: str = ""
+
+
+def questions_of(path: Path) -> Questions:
+    """Return the questions that can be read; of those with one id the last counts."""
+    faults: list[str] = []
+    lines = indexed_lines(path, QuestionLine, "a question", faults.append)
+    by_id = {line.id: question_of(line) for _, line in lines}
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    fault = f"{faults[0]}{more}" if faults else ""
+    if fault:
+        warn(fault)
+    return Questions(by_id, fault)
+
+
+class _ModelLine(msgspec.Struct):
+    model: str | None = None
+
+
+def models_at_ends(path: Path) -> set[str] | None:
+    """Return what the first and the last record of a file name as their model, "" for no name;
+    None where a look does not tell.
+    """
+    try:
+        with path.open("rb") as file:
+            first = next((line for line in file if not line.isspace()), b"")
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            tail = file.read().rstrip()
+        last = tail[tail.rfind(b"\n") + 1 :]
+        lines = (msgspec.json.decode(raw, type=_ModelLine) for raw in (first, last) if raw)
+        return {line.model or "" for line in lines}
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+_TAIL = 1 << 18  # bytes, more than a judgment has
 
 
 def styles_of(path: Path) -> dict[str, Style]:
@@ -118,8 +192,27 @@ def answer_places(path: Path) -> dict[str, Place]:
 # Search
 
 
+def folded(text: str) -> bytes:
+    """Return a text in the form in which it is searched: without case, Unicode's other ways to
+    write the same, NUL, and with one space for any white space.
+    """
+    if text.isascii():
+        raw = text.encode("ascii")
+    else:
+        plain = unicodedata.normalize("NFKC", text).casefold()
+        raw = " ".join(plain.split()).encode("utf-8", "surrogatepass")
+    raw = raw.translate(_SPACES_AND_LOWER_CASE).replace(b"\0", b"")
+    while b"  " in raw:
+        raw = raw.replace(b"  ", b" ")
+    return raw
+
+
+_ASCII = "".join(" " if char.isspace() else char for char in map(chr, range(128)))
+_SPACES_AND_LOWER_CASE = _ASCII.lower().encode() + bytes(range(128, 256))
+
+
 class Texts:
-    """The texts of a file in lower case, to be searched."""
+    """The texts of a file, folded to be searched."""
 
     def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
         self._keys: list[str] = []
@@ -128,12 +221,12 @@ class Texts:
         for key, text in texts:
             self._keys.append(key)
             self._starts.append(len(content))
-            content += text.casefold().encode("utf-8", "surrogatepass") + b"\0"
+            content += folded(text) + b"\0"
         self._content = bytes(content)
 
-    def holding(self, text: str) -> set[str]:
-        """Return the keys of the texts that hold a text, whatever its case."""
-        wanted, found, position = text.casefold().encode("utf-8", "surrogatepass"), set(), 0
+    def holding(self, wanted: bytes) -> set[str]:
+        """Return the keys of the texts that hold a folded text."""
+        found, position = set(), 0
         while (position := self._content.find(wanted, position)) >= 0:
             number = bisect.bisect_right(self._starts, position)
             found.add(self._keys[number - 1])

@@ -122,7 +122,7 @@ def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
     questions of the bench.
     """
     from battles import Selection, bench_questions
-    from boards import Asked
+    from planning import Plan
 
     config = None
     if not (args.bench_name and (args.baseline or not args.setting_file.exists())):
@@ -130,7 +130,7 @@ def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
     bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
     questions = bench_questions(bench, needed=bool(args.category))
     alike = Selection(bench=bench, judges=(), baselines=(), mixed=args.mixed)
-    asked = Asked(alike, questions, None if args.baseline else config, "bradley-terry")
+    asked = Plan(alike, questions, None if args.baseline else config, method="bradley-terry")
     return asked.of(tuple(dict.fromkeys(args.category)), tuple(args.baseline)), questions
 
 

@@ -12,8 +12,9 @@ import gradio as gr
 from gradio.components.plot import PlotData
 
 import screens
-from browsing import LONGEST, SHORTEST, SHOWN, Chosen, Filters, Library
+from browsing import LONGEST, SHORTEST, SHOWN, Filters, Library
 from markup import DISPLAY_MATH, INLINE_MATH, plain
+from opening import Chosen
 from pages import notice
 from screens import BoardScreen, Key, Screen, board_screen, judges_screen, screen
 
@@ -272,7 +273,7 @@ class _Board:
         with gr.Row(elem_classes="filters"):
             self.judge = _dropdown("Judge", library.judges())
             self.category = _dropdown("Category or cluster", _named(library.categories(), "all"))
-            self.baseline = _dropdown("Baseline, which scores 50", _named((), "the most frequent"))
+            self.baseline = _dropdown("Baseline, which scores 50", _named((), "the usual one"))
             self.control = gr.CheckboxGroup(
                 list(screens.CONTROLS), label="Control for style", min_width=220
             )
@@ -313,10 +314,10 @@ class _Board:
         plot = PlotData(type="plotly", plot=shown.plot) if shown.plot else None
         return [
             _BoardPlace(shown.judge, shown.category, shown.control, shown.baseline),
-            gr.update(choices=self.library.judges(), value=shown.judge or None),
-            shown.category,
+            gr.update(choices=shown.judges, value=shown.judge or None),
+            gr.update(choices=_named(shown.categories, "all"), value=shown.category),
             shown.control,
-            gr.update(choices=_named(shown.baselines, "the most frequent"), value=shown.baseline),
+            gr.update(choices=_named(shown.baselines, "the usual one"), value=shown.baseline),
             shown.table_html,
             gr.update(value=plot, visible=plot is not None),
             shown.address_html,
@@ -342,7 +343,8 @@ def _connect(
         query = dict(request.query_params)
         tab, shown = screens.opened(library, chosen.judge, query)
         *filled, address = battles.updates(shown)
-        table = [_BoardPlace(shown.filters.judge), *_nothing(len(board.outputs) - 2)]
+        table: Updates = [_BoardPlace(shown.filters.judge), *_nothing(len(board.outputs) - 2)]
+        table[1] = gr.update(choices=shown.judges, value=shown.filters.judge or None)
         of_judges: Any = gr.skip()
         if tab == "leaderboard":
             judge, category, baseline = (

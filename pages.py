@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from browsing import GRADE, NO_VERDICT, OUTCOMES, Battle, BattleView, Game, Side, games_disagree
-from browsing import outcomes as outcomes_of
+from battle_view import GRADE, NO_VERDICT, OUTCOMES, Battle, BattleView, Game, Side, games_disagree
+from battle_view import outcomes as outcomes_of
 from judges import Agreement, JudgeStats, share
 from markup import clean, in_one_line, plain, rendered, verbatim
 from records import Question
@@ -69,7 +69,7 @@ def _heading(view: BattleView) -> str:
     words = " · ".join(plain(word) for word in dict.fromkeys(filter(None, about)))
     note = ""
     if battle.pairwise and not battle.named:
-        why = "The record names no baseline" + ("." if battle.baseline else ", and none is known.")
+        why = "The record names no baseline" + ("." if battle.baseline else "; --baseline can.")
         stands_in = f" {battle.baseline} stands in for it." if battle.baseline else ""
         note = notice(why + stands_in)
     return f'<p class="about">{words} <code>{plain(battle.question)}</code></p>{note}'
@@ -93,8 +93,6 @@ def _verdicts(view: BattleView, game: int) -> str:
     cells = "".join(_verdict(view, one, one.number == game) for one in view.games)
     if not view.games:
         cells = notice("This judgment holds no game.")
-    elif view.battle.pairwise and len(view.games) == 1:
-        cells += '<div class="verdict no-verdict">Game 2 is not there.</div>'
     notes = []
     if games_disagree(view.battle.labels):
         notes.append("The games disagree: the verdict changed with the places.")

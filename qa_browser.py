@@ -31,7 +31,7 @@ from settings import read_judge_config
 if TYPE_CHECKING:
     import gradio as gr
 
-    from browsing import Chosen
+    from opening import Chosen
 
 CONFIG = Path("config/judge_config.yaml")
 
@@ -220,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve the browser until Ctrl-C; see the flags."""
     args = _arguments(argv)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from browsing import choose
+    from opening import choose
 
     named = args.setting_file != CONFIG or args.setting_file.exists()
     config = read_judge_config(args.setting_file) if named else None

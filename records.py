@@ -87,7 +87,9 @@ class BattleLine(msgspec.Struct):
     winner: str
 
 
-class _QuestionLine(IdLine):
+class QuestionLine(IdLine):
+    """What a line of question.jsonl must look like, in either generation."""
+
     category: str | None = None
     cluster: str | None = None
     subcategory: str | None = None
@@ -213,13 +215,14 @@ def read_questions(bench: Bench) -> list[Question]:
     path = bench.questions
     if not path.exists():
         raise InputError(f"{path}: no such file; benches here: {known_benches(bench.data_dir)}")
-    questions = _read_by_id(path, _QuestionLine, "a question", _question, lambda q: q.id)
+    questions = _read_by_id(path, QuestionLine, "a question", question_of, lambda q: q.id)
     if not questions:
         raise InputError(f"{path}: holds no question")
     return questions
 
 
-def _question(line: _QuestionLine) -> Question:
+def question_of(line: QuestionLine) -> Question:
+    """Return the question of a line."""
     turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
     cluster = line.cluster if line.cluster is not None else line.subcategory
     aspects = [line.aspects] if isinstance(line.aspects, str) else line.aspects or []

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pages
-from browsing import LONGEST, SHORTEST, SHOWN, Battle, Filters, Library
+from battle_view import Battle
+from browsing import LONGEST, SHORTEST, SHOWN, Filters, Library
 from console import InputError
 
 TABS = ("battles", "leaderboard", "judges")
@@ -49,74 +50,122 @@ def screen(
     step: int = 0,
     game: int = 0,
     as_written: bool = False,
+    notices: Sequence[str] = (),
 ) -> Screen:
     """Return what is shown for some filters: the battle at a position of the list, else the one
-    with the key, else the first; and from there some steps on.
+    with the key, else the first; and from there some steps on; above it notices.
     """
-    filters = _valid(library, filters)
+    notices, asked = [*_faults(library), *notices], filters
+    filters = _valid(library, filters, notices)
     found = library.found(filters)
     if position is None:
         position = _position(found, key)
+        if position is None and key[0] and found:
+            notices.append(_not_among(found, library, key[0]))
     shown = max(0, min((position or 0) + step, len(found) - 1))
     battle = found[shown] if found else None
-    first: dict[str, int] = {}
-    for number, one in enumerate(found):
-        first.setdefault(one.question, number)
+    questions = _questions(library, found)
     html = _battle_html(library, filters, battle, game, as_written)
-    if position is None and key[0] and battle:
-        lost = f"No battle on question {key[0]} passes these filters; this is the first that does."
-        html = pages.notice(lost) + html
-    titles = library.questions
     return Screen(
         filters=filters,
-        judges=library.judges(),
-        models=library.models(filters.judge),
-        baselines=library.baselines(filters.judge, filters.model),
-        categories=library.categories(),
-        questions=[(pages.question_title(titles.get(q), q), at) for q, at in first.items()],
-        question=first[battle.question] if battle else None,
+        judges=_offered(library.judges(), asked.judge),
+        models=_offered(library.models(filters.judge), asked.model),
+        baselines=_offered(library.baselines(filters.judge, filters.model), asked.baseline),
+        categories=_offered(library.categories(), asked.category),
+        questions=[(title, first) for title, first in questions.values()],
+        question=questions[battle.question][1] if battle else None,
         key=battle.key if battle else key,
         game=game,
         games=_game_names(battle),
-        list_html=pages.list_html(found, shown, titles, one_model=bool(filters.model)),
-        battle_html=html,
+        list_html=_list_html(library, filters, found, shown),
+        battle_html=pages.notice(*notices) + html,
         address_html=_address("battles", vars(filters) | _battle_parameters(battle, game)),
     )
 
 
-def _valid(library: Library, filters: Filters) -> Filters:
-    """Return filters without names that are not to be had, as a link may hold them."""
-    judge = _known_judge(library, filters.judge)
-    model = _known(filters.model, library.models(judge))
+def _faults(library: Library) -> list[str]:
+    """Return what of the questions could not be read, as sentences."""
+    return [f"{library.fault}."] if library.fault else []
+
+
+def _questions(library: Library, found: Sequence[Battle]) -> dict[str, tuple[str, int]]:
+    """Return for each question in a list its title, and where its first battle is."""
+    first: dict[str, int] = {}
+    for number, battle in enumerate(found):
+        first.setdefault(battle.question, number)
+    known = library.questions
+    return {q: (pages.question_title(known.get(q), q), at) for q, at in first.items()}
+
+
+def _list_html(library: Library, filters: Filters, found: Sequence[Battle], shown: int) -> str:
+    if not found:
+        return pages.notice(_why_nothing(library, filters))
+    return pages.list_html(found, shown, library.questions, one_model=bool(filters.model))
+
+
+def _valid(library: Library, filters: Filters, notices: list[str]) -> Filters:
+    """Return filters without names that are not to be had, as a link may hold them; `notices` gets
+    a sentence on each.
+    """
+    judge = _known_judge(library, filters.judge, notices)
+    if not judge:
+        return replace(filters, judge="")
+    model = _known("model", filters.model, library.models(judge), notices)
+    baselines = library.baselines(judge, model)
     return Filters(
         judge=judge,
         model=model,
-        baseline=_known(filters.baseline, library.baselines(judge, model)),
-        category=_known(filters.category, library.categories()),
-        show=_known(filters.show, SHOWN),
-        order=_known(filters.order, (LONGEST, SHORTEST)),
+        baseline=_known("baseline", filters.baseline, baselines, notices),
+        category=_known("category or cluster", filters.category, library.categories(), notices),
+        show=_known("verdict", filters.show, SHOWN, notices),
+        order=_known("order", filters.order, (LONGEST, SHORTEST), notices),
         text=filters.text,
     )
 
 
-def _known_judge(library: Library, judge: str) -> str:
+def _known_judge(library: Library, judge: str, notices: list[str]) -> str:
     """Return a judge, or the first where there is none of that name; "" where there is none."""
     judges = library.judges()
-    return judge if judge in judges else next(iter(judges), "")
+    known = judge if judge in judges else next(iter(judges), "")
+    if judge and known and judge != known:
+        notices.append(f"There are no judgments by {judge}; these are by {known}.")
+    return known
 
 
-def _known(name: str, names: Collection[str]) -> str:
-    return name if name in names else ""
+def _known(what: str, name: str, names: Collection[str], notices: list[str]) -> str:
+    """Return a name that is to be had, else nothing, and say so."""
+    if not name or name in names:
+        return name
+    notices.append(f"There is no {what} {name} here; this is shown without it.")
+    return ""
+
+
+def _offered(names: list[str], asked: str) -> list[str]:
+    """Return what there is to choose from, with what was asked for even if it is there no more: the
+    page may ask again before it knows.
+    """
+    return names if asked in ("", *names) else [*names, asked]
 
 
 def _position(found: Sequence[Battle], key: Key) -> int | None:
-    """Return where the first battle with a key is."""
-    fits = (
-        i
-        for i, battle in enumerate(found)
-        if all(part in ("", own) for part, own in zip(key, battle.key, strict=True))
-    )
-    return next(fits, None)
+    """Return where the first battle with a key is, else with its question and model, else with its
+    question.
+    """
+    for parts in (3, 2, 1):
+        for number, battle in enumerate(found):
+            wanted = zip(key[:parts], battle.key, strict=False)
+            if all(part in ("", own) for part, own in wanted):
+                return number
+    return None
+
+
+def _not_among(found: Sequence[Battle], library: Library, question: str) -> str:
+    """Return in words that no battle on a question is listed, and what is shown in its place."""
+    if question not in library.questions and not any(
+        battle.question == question for battle in library.battles(found[0].judge)
+    ):
+        return f"There is no question {question} here; this is the first battle of the list."
+    return f"No battle on question {question} passes these filters; this is the first that does."
 
 
 def _game_names(battle: Battle | None) -> list[tuple[str, int]]:
@@ -145,10 +194,19 @@ def _battle_html(
             return pages.battle_html(library.view(battle), game, as_written)
         except InputError as error:
             return pages.notice(str(error))
+    return pages.notice(_why_nothing(library, filters))
+
+
+def _why_nothing(library: Library, filters: Filters) -> str:
+    """Return in words why no battle is listed."""
     if not filters.judge:
-        folder = library.bench.folder
-        return pages.notice(f"{folder} holds no judgments yet; gen_judgment.py makes them.")
-    return pages.notice("No battle passes these filters. Take one back to see more.")
+        return f"{library.bench.folder} holds no judgments yet; gen_judgment.py makes them."
+    if next(library.battles(filters.judge), None) is None:
+        judge = filters.judge
+        return (
+            f"The files of {judge} hold no judgment that can be read; gen_judgment.py makes some."
+        )
+    return "No battle passes these filters. Take one back to see more."
 
 
 def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str, Screen]:
@@ -160,7 +218,15 @@ def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str,
         filters = replace(filters, model=next(iter(library.models(judge)), ""))
     tab = query.get("tab", "")
     key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
-    shown = screen(library, filters, key, game=int(query.get("game") == "2"))
+    notices: list[str] = []
+    filters = _valid(library, filters, notices)
+    shown = screen(library, filters, key, game=int(query.get("game") == "2"), notices=notices)
+    if key[0] in ("", shown.key[0]) and any(
+        part not in ("", own) for part, own in zip(key, shown.key, strict=True)
+    ):
+        of, against = key[1] or "any model", key[2] or "any baseline"
+        lost = f"The battle of {of} against {against} is not in this list; this is another."
+        shown = replace(shown, battle_html=pages.notice(lost) + shown.battle_html)
     return tab if tab in TABS else TABS[0], shown
 
 
@@ -169,9 +235,11 @@ class BoardScreen:
     """The tab of the leaderboard: its tables, and the plot of the first as plotly's JSON."""
 
     judge: str
+    judges: list[str]
     baseline: str
     baselines: list[str]
     category: str
+    categories: list[str]
     control: list[str]
     table_html: str
     plot: str | None
@@ -182,24 +250,41 @@ def board_screen(
     library: Library, judge: str, category: str, control: Sequence[str], baseline: str
 ) -> BoardScreen:
     """Return the leaderboard of a judge; where there is none, the reason in words."""
-    judge = _known_judge(library, judge)
-    category = _known(category, library.categories())
+    asked, notices = (judge, baseline, category), _faults(library)
+    judge = _known_judge(library, judge, notices)
+    category = _known("category or cluster", category, library.categories(), notices)
     control = [name for name in CONTROLS if name in control]
-    baselines = [name for name in library.baselines(judge) if name]
-    baseline = _known(baseline, baselines)
-    plot = None
+    baselines = library.baselines(judge)
+    baseline = _known("baseline", baseline, baselines, notices)
+    table, plot = _board(library, judge, category, control, baseline)
+    parameters = {"judge": judge, "category": category, "baseline": baseline}
+    return BoardScreen(
+        judge=judge,
+        judges=_offered(library.judges(), asked[0]),
+        baseline=baseline,
+        baselines=_offered(baselines, asked[1]),
+        category=category,
+        categories=_offered(library.categories(), asked[2]),
+        control=control,
+        table_html=pages.notice(*notices) + table,
+        plot=plot,
+        address_html=_address("leaderboard", parameters | {"control": " ".join(control)}),
+    )
+
+
+def _board(
+    library: Library, judge: str, category: str, control: Sequence[str], baseline: str
+) -> tuple[str, str | None]:
+    """Return the tables and the plot of a judge's boards, or the reason for none."""
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} holds no judgments yet")
         boards = library.boards(judge, category, control, baseline)
-        headed = len(boards) > 1
-        table = "".join(pages.board_html(board, lines, headed=headed) for board, lines in boards)
-        plot = pages.board_plot(boards[0][0]) if boards[0][0].rows else None
     except InputError as error:
-        table = pages.notice("There is no leaderboard.", f"{error}.")
-    parameters = {"judge": judge, "category": category, "baseline": baseline}
-    address = _address("leaderboard", parameters | {"control": " ".join(control)})
-    return BoardScreen(judge, baseline, baselines, category, control, table, plot, address)
+        return pages.notice("There is no leaderboard.", f"{error}."), None
+    headed = len(boards) > 1
+    table = "".join(pages.board_html(board, lines, headed=headed) for board, lines in boards)
+    return table, pages.board_plot(boards[0][0]) if boards[0][0].rows else None
 
 
 def judges_screen(library: Library) -> tuple[str, str]:

@@ -28,8 +28,8 @@ from result_flags import MANY_BATTLES, parse  # noqa: E402
 
 if TYPE_CHECKING:
     from battles import Selection
-    from boards import Result
     from leaderboard import Scored
+    from planning import Result
 
 
 # What is written

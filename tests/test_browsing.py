@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import random
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workspace
+from conftest import RunMain, Workspace
 
+from battle_view import outcomes
+from battles import Selection
 from benches import Bench
-from browsing import LONGEST, SHORTEST, Filters, Library, choose, outcomes
+from browsing import LONGEST, SHORTEST, Filters, Library
 from console import InputError
+from leaderboard import Board
+from opening import choose
+from report import board_dict
+from settings import read_judge_config
 
 Record = dict[str, Any]
 
@@ -157,6 +166,42 @@ class TestSearch:
     ) -> None:
         assert listed(library, text=text) == questions
 
+    @pytest.mark.parametrize(
+        ("written", "wanted"),
+        [
+            ("Cafe\u0301 au lait", "café"),
+            ("Café au lait", "cafe\u0301"),
+            (unicodedata.normalize("NFD", "한국어"), "한국어"),
+            ("한국어", unicodedata.normalize("NFD", "한국어")),
+            ("ﬁne", "FINE"),
+            ("line one\nline two", "one line"),
+            ("line one\r\n\r\n   line ü", "one LINE ü"),
+            ("a\u00a0b", "a b"),
+            ("a b", "a\u00a0 b"),
+            ("many    spaces", "many spaces"),
+            ("many spaces", " many  \t spaces "),
+            ("a\x00b", "ab"),
+        ],
+    )
+    def test_it_finds_other_ways_to_write_the_same(
+        self, bench: Workspace, library: Library, written: str, wanted: str
+    ) -> None:
+        bench.add_answers("m", {"q2": written})
+        assert listed(library, text=wanted) == ["q2"]
+        bench.add_answers("m", {"q2": "other"})
+        bench.add_questions(["first", "second", written])
+        assert listed(library, text=wanted) == ["q3"]
+
+    @pytest.mark.parametrize("text", ["\x00", " \x00 ", "\u00a0\n"])
+    def test_what_says_nothing_is_no_filter(self, library: Library, text: str) -> None:
+        assert listed(library, text=text) == ["q1", "q2", "q3"]
+
+    def test_a_phrase_does_not_run_on_into_the_next_answer(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        bench.add_answers("m", {"q1": "one", "q2": "two"})
+        assert listed(library, text="one two") == listed(library, text="onetwo") == []
+
     def test_generation_2_is_searched_as_well(self, bench: Workspace) -> None:
         bench.write(
             bench.data / "question.jsonl",
@@ -204,6 +249,64 @@ class TestFiles:
         assert warned.count("\n") == 1
         for battle in library.found(Filters(judge="j")):
             assert library.view(battle).games[0].explanation == "says A=B"
+
+    def test_questions_that_cannot_be_read_are_passed_over_and_named(
+        self, bench: Workspace, library: Library, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        add_judgments(bench, [judgment(q, "A=B", "A=B") for q in ("q1", "q2", "q3")])
+        good = (bench.data / "question.jsonl").read_bytes().splitlines()
+        bench.write(bench.data / "question.jsonl", b"\n".join([good[2], b'{"bro', b"[]", good[0]]))
+        assert list(library.questions) == ["q3", "q1"]
+        assert listed(library) == ["q3", "q1", "q2"]
+        assert "question.jsonl: a line is not a question" in library.fault
+        assert "(and 1 more)" in library.fault
+        assert capsys.readouterr().err.count("\n") == 1
+        assert library.boards("j", "", ())
+        bench.write(bench.data / "question.jsonl", b"\n".join([*good, b'{"torn']))
+        assert (listed(library), library.fault) == (["q1", "q2", "q3"], "")
+
+    @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
+    def test_a_question_file_without_questions_stops_nothing(
+        self, bench: Workspace, library: Library, content: bytes
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B")])
+        bench.write(bench.data / "question.jsonl", content)
+        opened = choose(bench.root / "data", None, None, None, None)
+        assert listed(opened.library) == ["q1"]
+
+    def test_a_model_is_known_by_the_name_in_its_records(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        own = [judgment(q, "A>B", "B>A") for q in ("q1", "q2")]
+        bench.write(bench.data / "model_judgment" / "j" / "file.jsonl", own)
+        add_judgments(bench, [judgment("q1", "B>A", "A>B")], judge="k")
+        assert (library.models("j"), library.models("k")) == (["m"], ["m"])
+        assert listed(library, model="m") == ["q1", "q2"]
+        assert listed(library, model="m", show="judges disagree") == ["q1"]
+        (other,) = library.view(library.found(Filters(judge="k", model="m"))[0]).others
+        assert (other.judge, other.labels) == ("j", ("A>B", "B>A"))
+
+    @pytest.mark.parametrize("models", [("m", "n"), ("a", "b", "m"), ("m", "n", "m"), ("n", None)])
+    def test_a_file_can_hold_several_models(
+        self, bench: Workspace, library: Library, models: Sequence[str | None]
+    ) -> None:
+        records = [judgment(f"q{i}", "A=B", model=m) for i, m in enumerate(models, start=1)]
+        records = [{k: v for k, v in r.items() if v is not None} for r in records]
+        path = bench.data / "model_judgment" / "j" / "file.jsonl"
+        bench.write(path, records)
+        assert library.models("j") == sorted({model or "file" for model in models})
+        for model in library.models("j"):
+            found = library.found(Filters(judge="j", model=model))
+            assert {battle.model for battle in found} == {model}
+
+    def test_several_views_are_remembered_at_once(
+        self, bench: Workspace, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add_judgments(bench, [judgment(q, "A=B", "A=B") for q in ("q1", "q2")])
+        views = [Filters(judge="j"), *(Filters(judge="j", text=text) for text in "abcdefg")]
+        first = [library.found(view) for view in views]
+        monkeypatch.setattr(library, "_find", None)
+        assert all(library.found(v) is known for v, known in zip(views, first, strict=True))
 
     def test_a_record_that_has_moved_since_is_an_input_error(
         self, bench: Workspace, library: Library
@@ -270,6 +373,16 @@ class TestOneBattle:
         first, second = self.view(library).games
         assert (first.played, first.outcome, first.cause) == (True, "no verdict", "ambiguous")
         assert (second.played, second.outcome) == (False, "no verdict")
+
+    @pytest.mark.parametrize("games", [("A>B",), ("A>B", "missing")])
+    def test_a_game_that_is_not_there_is_a_game_without_a_verdict(
+        self, bench: Workspace, library: Library, games: Sequence[str]
+    ) -> None:
+        add_judgments(bench, [judgment("q1", *games)])
+        assert [game.played for game in self.view(library).games] == [True, False]
+        assert listed(library, show="no verdict") == ["q1"]
+        stats, _ = library.judge_numbers()
+        assert (stats["j"].games, stats["j"].without_verdict) == (2, 1)
 
     def test_an_ensembles_game_has_a_label_and_no_words(
         self, bench: Workspace, library: Library
@@ -358,6 +471,32 @@ class TestBoards:
             assert float(cells[1].split(":")[1]) == pytest.approx(row.score, abs=0.051)
         assert lines[0] in done.stdout
 
+    def test_the_most_frequent_baseline_of_each_category_is_taken_where_no_config_fits(
+        self, bench: Workspace
+    ) -> None:
+        library = several_baselines(bench, named=True)
+        boards = [board for board, _ in library.boards("j", "", ())]
+        assert [(b.name, b.baseline) for b in boards] == [
+            ("Overall", None),
+            ("code", "base-code"),
+            ("prose", "base-prose"),
+        ]
+        assert library.boards("j", "prose", ())[0][0].baseline == "base-prose"
+
+    def test_without_any_baseline_the_reason_tells_the_flag(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        record = judgment("q1", "A=B", "A=B")
+        del record["baseline"]
+        add_judgments(bench, [record])
+        assert library.baselines("j") == []
+        with pytest.raises(InputError, match="no baseline is named; name it with --baseline"):
+            library.boards("j", "", ())
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
+        library.baseline = "base"
+        with pytest.raises(InputError, match="no battle against the baseline 'base'"):
+            library.boards("j", "", ())
+
     def test_grades_of_single_answers_have_a_board_of_means(
         self, bench: Workspace, library: Library
     ) -> None:
@@ -408,7 +547,193 @@ class TestBoards:
         assert (pairs["j", "k"].games, pairs["j", "k"].same) == (2, 1)
 
 
+def several_baselines(bench: Workspace, *, named: bool, generation: int = 1) -> Library:
+    """A judge's verdicts on code and prose, each against a baseline of its own; its clusters are
+    c0, c1 and c2.
+    """
+    rng = random.Random(generation)
+    ids = [f"q{i}" for i in range(12)]
+    key = "question_id" if generation == 1 else "uid"
+    questions = [
+        {key: q, "category": ("code", "prose")[i % 2]}
+        | (
+            {"cluster": f"c{i % 3}", "turns": [{"content": "?"}]}
+            if generation == 1
+            else {"subcategory": f"c{i % 3}", "prompt": "?"}
+        )
+        for i, q in enumerate(ids)
+    ]
+    bench.add_questions(questions)
+    for model in ("m", "n", "o", "base-code", "base-prose"):
+        answers = [
+            {"question_id": q, "choices": [{"turns": [{"content": "x"}]}]}
+            | {"conv_metadata": style(rng.randint(20, 900), rng.randint(0, 9))}
+            for q in ids
+        ]
+        bench.write(bench.data / "model_answer" / f"{model}.jsonl", answers)
+    labels = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
+    records = [
+        {key: q["question_id" if generation == 1 else "uid"], "model": model, "judge": "j"}
+        | ({"baseline": f"base-{q['category']}"} if named else {})
+        | {"games": [{"score": rng.choice(labels)} for _ in range(2)]}
+        for model in ("m", "n", "o")
+        for q in questions
+    ]
+    add_judgments(bench, records)
+    return Library(Bench(bench.root / "data", bench.name))
+
+
+def style(tokens: int, count: int) -> Record:
+    markdown = {"list_count": {"ordered": count, "unordered": 0}, "bold_count": {"**": 1, "__": 0}}
+    return {"token_len": tokens, "header_count": {"h1": count % 3}} | markdown
+
+
+def question_of(question: str, category: str) -> Record:
+    return {"question_id": question, "category": category, "turns": [{"content": "?"}]}
+
+
+View = tuple[str, str, tuple[str, ...]]  # category or cluster, baseline, control for style
+WHOLE: View = ("", "", ())
+STYLE = ("markdown", "length")
+OF_CATEGORIES = {"prose": {"baseline_model": "base-prose"}}
+
+
+class TestBoardsOfTheCommandLine:
+    """A board of the browser is that of show_result.py to the last digit."""
+
+    @pytest.fixture
+    def config(self, bench: Workspace) -> Path:
+        bench.write_judge_config("j", "base-code", categories=OF_CATEGORIES)
+        return bench.root / "config" / "judge_config.yaml"
+
+    def check(
+        self, bench: Workspace, run_main: RunMain, config: Path, view: View, *flags: str
+    ) -> list[Board]:
+        """Compare a view with the boards that the flags print."""
+        category, baseline, control = view
+        named = ["--category", category] if category else []
+        named += ["--baseline", baseline] if baseline else []
+        named += ["--control-features", *control] if control else []
+        source = ("--setting-file", config, "-b", bench.name, "-j", "j", "--mixed", "leave-out")
+        run_main("show_result.py", *source, *named, *flags, "--json", "out.json")
+        files = bench.root.glob("out*.json")
+        expected = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+        opened = choose(bench.root / "data", bench.name, "j", None, read_judge_config(config))
+        shown = opened.library.boards("j", category, control, baseline)
+        boards = [board for board, _ in shown]
+        assert by_name(map(told, boards)) == by_name(map(of_board, expected))
+        return boards
+
+    @pytest.mark.parametrize(
+        "view",
+        [
+            WHOLE,
+            *(("code", "", ()), ("prose", "", ()), ("c1", "", ()), ("", "base-code", ())),
+            *(("", "", STYLE), ("code", "", ("length",)), ("c2", "base-prose", ())),
+        ],
+    )
+    @pytest.mark.parametrize("named", [True, False])
+    def test_with_baselines_by_category(
+        self, bench: Workspace, run_main: RunMain, config: Path, named: bool, view: View
+    ) -> None:
+        several_baselines(bench, named=named)
+        boards = self.check(bench, run_main, config, view)
+        if view == WHOLE:
+            assert [board.baseline for board in boards] == [None, "base-code", "base-prose"]
+
+    @pytest.mark.parametrize(
+        "view",
+        [
+            *(WHOLE, ("prose", "", ()), ("code", "base-code", ())),
+            *(("", "", STYLE), ("prose", "", ("markdown",))),
+        ],
+    )
+    def test_with_generation_2(
+        self, bench: Workspace, run_main: RunMain, config: Path, view: View
+    ) -> None:
+        several_baselines(bench, named=True, generation=2)
+        boards = self.check(bench, run_main, config, view)
+        assert {board.method.name for board in boards} == {"v2.0"}
+
+    @pytest.mark.parametrize("view", [WHOLE, ("code", "", ()), ("c2", "", ("markdown",))])
+    def test_with_one_baseline(self, bench: Workspace, run_main: RunMain, view: View) -> None:
+        several_baselines(bench, named=False)
+        bench.write_judge_config("j", "base-prose")
+        (board,) = self.check(bench, run_main, bench.root / "config" / "judge_config.yaml", view)
+        assert board.baseline == "base-prose"
+
+    def test_with_the_config_of_another_bench(
+        self, bench: Workspace, run_main: RunMain, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A=B"), judgment("q2", "B>>A", "A>B")])
+        bench.write_judge_config("other", "nobody", bench_name="elsewhere")
+        config = bench.root / "config" / "judge_config.yaml"
+        (board,) = self.check(bench, run_main, config, WHOLE, "--baseline", "base")
+        assert board.baseline == "base"
+
+    def test_a_config_of_another_bench_counts_where_its_baselines_have_battles(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        several_baselines(bench, named=True)
+        add_judgments(bench, [judgment(f"q{i}", "B>A", "B>A", baseline="n") for i in range(12)])
+        bench.write_judge_config("j", "base-code", bench_name="elsewhere")
+        config = bench.root / "config" / "judge_config.yaml"
+        (board,) = self.check(bench, run_main, config, WHOLE)
+        assert board.baseline == "base-code"
+
+
+def told(board: Board) -> Record:
+    """What show_result.py writes of a board."""
+    selection = Selection(Bench(Path("data"), board.bench), board.judges, ())
+    return of_board(json.loads(json.dumps(board_dict(board, selection))))
+
+
+def of_board(data: Mapping[str, Any]) -> Record:
+    kept = ("name", "weights", "baseline", "mode", "level", "style_coefficients", "judgments")
+    more = ("weighted_battles", "left_out", "models_left_out", "questions_judged", "rows")
+    return {name: data[name] for name in (*kept, *more)}
+
+
+def by_name(boards: Any) -> dict[str, Record]:
+    return {board["name"]: board for board in boards}
+
+
 class TestWhatIsOpened:
+    @pytest.mark.parametrize("bench_name", ["test-v1", "elsewhere"])
+    def test_the_configs_baseline_of_its_category_stands_in(
+        self, bench: Workspace, bench_name: str
+    ) -> None:
+        several_baselines(bench, named=False)
+        bench.write_judge_config("j", "base-code", categories=OF_CATEGORIES, bench_name=bench_name)
+        config = read_judge_config(bench.root / "config" / "judge_config.yaml")
+        library = choose(bench.root / "data", bench.name, "j", None, config).library
+        battles = library.found(Filters(judge="j", model="m"))
+        categories = [library.questions[battle.question].category for battle in battles]
+        assert [b.baseline for b in battles] == [f"base-{category}" for category in categories]
+        side = library.view(battles[1]).baseline
+        assert side
+        assert side.name == "base-prose"
+        bench.add_questions([question_of(q, "code") for q in library.questions])
+        assert library.baselines("j") == ["base-code"]
+
+    def test_a_baseline_that_nobody_knows_is_an_error(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B", baseline="told")])
+        data = bench.root / "data"
+        with pytest.raises(InputError, match="no model 'bse', the baseline; nearest .* 'base'"):
+            choose(data, None, None, "bse", None)
+        assert choose(data, None, None, "told", None).library.baseline == "told"
+
+    def test_the_first_bench_with_judgments_is_opened_where_the_config_has_no_data(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        for name in ("z-judged", "a-judged"):
+            path = bench.root / "data" / name / "model_judgment" / "j" / "m.jsonl"
+            bench.write(path, [judgment("q1", "A=B")])
+        opened = choose(bench.root / "data", None, None, None, None)
+        assert opened.library.bench.name == "a-judged"
+
     def test_a_bench_or_a_judge_without_data_is_an_error_that_names_the_others(
         self, bench: Workspace, library: Library
     ) -> None:
@@ -430,6 +755,7 @@ class TestWhatIsOpened:
         opened = choose(bench.root / "data", None, None, None, None).library
         (battle,) = opened.found(Filters(judge="j"))
         assert (battle.baseline, battle.named) == ("base", False)
+        bench.add_answers("m2", {"q1": "Hey"})
         named = choose(bench.root / "data", None, None, "m2", None).library
         assert named.found(Filters(judge="j"))[0].baseline == "m2"
 

@@ -22,6 +22,7 @@ from test_browsing import add_judgments, judgment
 
 from benches import Bench
 from browsing import Filters, Library
+from opening import choose
 from pages import PAGE
 from screens import board_screen, judges_screen, opened, screen
 
@@ -96,6 +97,51 @@ class TestBattles:
         assert lost.key == ("q1", "m", "base")
         assert "No battle on question q2 passes these filters" in text_of(lost.battle_html)
 
+    def test_another_model_or_baseline_is_shown_on_the_same_question(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        key = ("q2", "m", "base")
+        other = screen(library, Filters(judge="j", model="n"), key)
+        assert other.key == ("q2", "n", "base")
+        assert 'class="notice"' not in other.battle_html
+        own = judgment("q2", "A=B", "A=B", baseline="second")
+        add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A=B"), own])
+        of_second = screen(library, Filters(judge="j", baseline="second"), key)
+        assert of_second.key == ("q2", "m", "second")
+        assert "No battle on question" not in of_second.battle_html
+
+    def test_a_file_without_judgments_is_explained(self, bench: Workspace) -> None:
+        bench.add_questions(1)
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
+        shown = opened(Library(Bench(bench.root / "data", bench.name)), "j", {})[1]
+        for html in (shown.battle_html, shown.list_html):
+            assert "The files of j hold no judgment that can be read" in text_of(html)
+            assert "Take one back" not in html
+
+    def test_a_question_file_that_cannot_be_read_is_told(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        lines = (bench.data / "question.jsonl").read_bytes()
+        bench.write(bench.data / "question.jsonl", b"{broken}\n" + lines)
+        words = "question.jsonl: a line is not a question"
+        assert words in text_of(screen(library, Filters(judge="j")).battle_html)
+        assert words in text_of(board_screen(library, "j", "", (), "").table_html)
+
+    def test_a_judge_that_has_vanished_is_told_and_can_be_asked_for_once_more(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
+        assert screen(library, Filters(judge="k")).judges == ["j", "k"]
+        shutil.rmtree(bench.data / "model_judgment" / "k")
+        shown = screen(library, Filters(judge="k"))
+        assert (shown.filters.judge, shown.judges) == ("j", ["j", "k"])
+        words = "There are no judgments by k; these are by j."
+        assert words in text_of(shown.battle_html)
+        assert screen(library, shown.filters).judges == ["j"]
+        board = board_screen(library, "k", "", (), "")
+        assert (board.judge, board.judges) == ("j", ["j", "k"])
+        assert words in text_of(board.table_html)
+
     def test_no_battle_is_explained(self, library: Library) -> None:
         nothing = screen(library, Filters(judge="j", text="no such words"))
         assert "No battle passes these filters" in text_of(nothing.battle_html)
@@ -164,10 +210,44 @@ class TestLinks:
         query |= {"show": "nonsense", "order": "nonsense", "game": "nonsense"}
         tab, shown = opened(library, "j", query)
         assert (tab, shown.filters, shown.game) == ("battles", Filters(judge="j"), 0)
+        told = text_of(shown.battle_html)
+        assert "There are no judgments by nonsense; these are by j." in told
+        for what in ("model", "baseline", "category or cluster", "verdict", "order"):
+            assert f"There is no {what} nonsense here; this is shown without it." in told
+        assert shown.judges == ["j"]
+
+    def test_names_with_a_slash_are_links_too(self, bench: Workspace) -> None:
+        bench.add_questions(2)
+        for model in ("org/m", "org/base"):
+            bench.add_answers(model, {"q1": "one", "q2": "two"})
+        judge, names = "openai/gpt-4", {"model": "org/m", "baseline": "org/base"}
+        records = [judgment(q, "A>B", "B>A", judge=judge, **names) for q in ("q1", "q2")]
+        add_judgments(bench, records, judge=judge)
+        library = choose(bench.root / "data", bench.name, judge, None, None).library
+        taken = screen(library, Filters(judge=judge), ("q2", "org/m", "org/base"))
+        assert opened(library, judge, query_of(taken.address_html)) == ("battles", taken)
+        board = board_screen(library, judge, "", (), "")
+        assert 'data-model="org/m"' in board.table_html
+        assert query_of(board.address_html)["judge"] == judge
+
+    def test_a_battle_of_others_on_its_question_is_told(self, library: Library) -> None:
+        query = {"question": "q2", "of": "m", "against": "nobody"}
+        shown = opened(library, "j", query)[1]
+        assert shown.key == ("q2", "m", "base")
+        assert "The battle of m against nobody is not in this list" in text_of(shown.battle_html)
+
+    def test_names_in_a_link_to_a_leaderboard_that_are_not_there_are_told(
+        self, library: Library
+    ) -> None:
+        board = board_screen(library, "nonsense", "no such", (), "nobody")
+        told = text_of(board.table_html)
+        assert "There are no judgments by nonsense; these are by j." in told
+        assert "There is no category or cluster no such here" in told
+        assert "There is no baseline nobody here" in told
 
     def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
         shown = opened(library, "j", {"question": "q9"})[1]
-        assert "No battle on question q9" in text_of(shown.battle_html)
+        assert "There is no question q9 here" in text_of(shown.battle_html)
 
     def test_the_other_tabs_have_links_too(self, library: Library) -> None:
         board = board_screen(library, "j", "tests", (), "base")
@@ -181,12 +261,17 @@ class TestLinks:
 
 
 class TestBoard:
-    def test_it_has_a_row_and_a_point_for_each_model(self, library: Library) -> None:
+    def test_it_has_a_row_and_a_point_for_each_model(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        labels = {"m": ("A>B", "B>A"), "n": ("B>A", "A>B")}
+        records = [judgment(f"q{i}", *labels[m], model=m) for i in (1, 2, 3) for m in labels]
+        add_judgments(bench, records)
         board = board_screen(library, "j", "", (), "")
         assert re.findall(r'data-model="(.)"', board.table_html) == ["n", "m"]
         assert board.plot
         (trace,) = json.loads(board.plot)["data"]
-        assert trace["y"] == ["base", "m", "n"] or trace["y"][-1] == "n"
+        assert trace["y"] == ["m", "base", "n"]
         assert trace["error_x"]["array"]
 
     def test_the_reason_for_none_is_given_in_words(self, library: Library) -> None:
@@ -216,6 +301,7 @@ class TestCommandLine:
         [
             (["--bench-name", "nope"], "no questions and no judgments; benches here: demo-v0.1"),
             (["--judge-name", "smol-judge"], "nearest known name: 'smollm2-judge'"),
+            (["--baseline", "smollm2-bas"], "nearest known name: 'smollm2-base'"),
             (["--data-dir", "nowhere"], "no bench with questions or judgments"),
             (["--config-file", "none.yaml"], "none.yaml: cannot read"),
             (["--host", "192.0.2.1"], "cannot serve at 192.0.2.1"),
