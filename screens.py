@@ -202,10 +202,7 @@ def _why_nothing(library: Library, filters: Filters) -> str:
     if not filters.judge:
         return f"{library.bench.folder} holds no judgments yet; gen_judgment.py makes them."
     if next(library.battles(filters.judge), None) is None:
-        judge = filters.judge
-        return (
-            f"The files of {judge} hold no judgment that can be read; gen_judgment.py makes some."
-        )
+        return f"The files of {filters.judge} hold no judgment that can be read."
     return "No battle passes these filters. Take one back to see more."
 
 
