@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 
+from console import one_line
+
 WIDTH = 120
 MANY_NAMES = 10  # over which a list gives their number and the first few
 FIRST_NAMES = 3
@@ -56,5 +58,6 @@ def _columns(character: str) -> int:
 def listed(names: Collection[str], what: str = "models") -> str:
     """Return names in a line; of many their number and the first few."""
     if len(names) <= MANY_NAMES:
-        return ", ".join(names)
-    return f"{len(names):,} {what}, e.g. {', '.join(list(names)[:FIRST_NAMES])}"
+        return ", ".join(map(one_line, names))
+    first = map(one_line, list(names)[:FIRST_NAMES])
+    return f"{len(names):,} {what}, e.g. {', '.join(first)}"
