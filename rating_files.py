@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from console import InputError, one_line
-from jsonl import decode_lines, dump_line, read_bytes, write_lines
+from jsonl import decode_lines, dump_line, is_stream, read_bytes, write_lines
 from ratings import LEVEL, Ratings, of_ends, of_samples
 from sections import Section, read_yaml
 
@@ -116,21 +116,21 @@ def within(value: float, lower: float, upper: float) -> bool:
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each row by the names of its columns in small letters, and where it stands."""
-    _check_packed(path, "reference ratings")
+    data = read_bytes(path, "reference ratings")
+    _check_packed(path, data)
     try:
-        text = read_bytes(path, "reference ratings").decode()
+        text = data.decode()
     except UnicodeDecodeError:
         raise InputError(f"{path}: the text is not UTF-8; save it as UTF-8") from None
     for number, row in _form_of(text, path)(text, path):
         yield f"{path}:{number}", {str(name).strip().lower(): v for name, v in row.items()}
 
 
-def _check_packed(path: Path, what: str) -> None:
+def _check_packed(path: Path, data: bytes) -> None:
     """Raise InputError for a compressed file and for a spreadsheet."""
-    start = read_bytes(path, what)[:4]
-    if start.startswith(b"\x1f\x8b"):
+    if data.startswith(b"\x1f\x8b"):
         raise InputError(f"{path}: is compressed; unpack it, as by gunzip, and name what comes out")
-    if start == b"PK\x03\x04":
+    if data.startswith(b"PK\x03\x04"):
         raise InputError(f"{path}: is a spreadsheet or a zip archive; save it as CSV")
 
 
@@ -306,8 +306,8 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
 
 def _bootstrap_lines(path: Path) -> dict[str, _Line]:
     """Return the lines of a file by model; InputError where one is there twice, or is wrong."""
-    _check_packed(path, "bootstrap results")
-    _check_kind(path)
+    if not is_stream(path):  # which can be read but once
+        _check_kind(path)
     lines: dict[str, _Line] = {}
     for number, _, line in decode_lines(path, _Line, "bootstrap results"):
         line.where = f"{path}:{number}"
@@ -321,10 +321,13 @@ def _bootstrap_lines(path: Path) -> dict[str, _Line]:
 
 
 def _check_kind(path: Path) -> None:
-    """Raise InputError for the rounds that show_result.py saves for itself: a line a round."""
-    first = read_bytes(path, "bootstrap results").lstrip().partition(b"\n")[0]
+    """Raise InputError for a compressed file, and for the rounds that show_result.py saves for
+    itself, a line a round.
+    """
+    data = read_bytes(path, "bootstrap results")
+    _check_packed(path, data)
     try:
-        line = json.loads(first)
+        line = json.loads(data.lstrip().partition(b"\n")[0])
     except (ValueError, RecursionError):
         return
     if not isinstance(line, dict) or line.keys() & {"model", "score", "results"}:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import pytest
-from conftest import Done, RunMain, Workspace
+from conftest import REPO, Done, RunMain, Workspace
 from scipy.stats import kendalltau, spearmanr
 from test_battles import random_judgments
 from test_categories import modern  # noqa: F401 (a fixture)
@@ -692,3 +694,17 @@ class TestWrongInput:
 def test_as_a_script(bench: Workspace) -> None:
     done = bench.run("benchmark_metrics.py", *BENCH, "--reference", reference(bench), check=0)
     assert done.stderr == "" and column(done.stdout)["models"] == "5"
+
+
+def test_inputs_can_be_pipes(bench: Workspace) -> None:
+    """As of `<(zcat ...)`: they are read once."""
+    bench.write("x.jsonl", [results(m, i, i + 2) for i, m in enumerate(("m1", "m2"))])
+    files = {"--bootstrap": "x.jsonl", "--reference": reference(bench)}
+    expected = bench.run("benchmark_metrics.py", *chain(*files.items()), check=0).stdout
+    pipes = [f"{flag} <(cat {name})" for flag, name in files.items()]
+    command = f"{sys.executable} {REPO}/benchmark_metrics.py {' '.join(pipes)}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=bench.root, capture_output=True, text=True, check=True
+    )
+    (name,) = done.stdout.splitlines()[0].split()
+    assert column(done.stdout, name) == column(expected, "x")
