@@ -53,6 +53,10 @@ class Selection:
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
 
+    def baseline_in(self, category: str) -> str:
+        """Return the baseline of a judgment that names none; nothing where none is known."""
+        return self.unnamed.get(category, next(iter(self.baselines), ""))
+
     def settings(self) -> dict[str, object]:
         """Return what a saved battle file must agree in."""
         return {
@@ -121,7 +125,7 @@ class Battles:
 
 
 @dataclass
-class _Told:
+class Told:
     """What judgments tell of how they were made: each setting, and the first file that tells it."""
 
     seen: set[bytes] = field(default_factory=set)
@@ -206,7 +210,7 @@ def settled(selection: Selection, named: Mapping[str, set[str]]) -> Selection:
 # From judgments
 
 # Why a judgment is not what was asked for, and the judge or baseline that it names.
-_Why = tuple[str, str]
+Why = tuple[str, str]
 
 
 def read_battles(selection: Selection) -> Battles:
@@ -281,8 +285,8 @@ class _Reader:
         self.wanted = wanted_questions(selection, questions)
         self.columns = Columns()
         self.grades = GradeColumns()
-        self.foreign: dict[_Why, Counter[Path]] = {}
-        self.told: defaultdict[tuple[str, str], _Told] = defaultdict(_Told)
+        self.foreign: dict[Why, Counter[Path]] = {}
+        self.told: defaultdict[tuple[str, str], Told] = defaultdict(Told)
         self.ranges: dict[tuple[float, float], Path] = {}
         self.files: set[str] = set()
         self.judged: set[str] = set()
@@ -313,7 +317,8 @@ class _Reader:
         columns, selection = self.columns, self.selection
         if judgment.baseline:
             columns.baselines.add(judgment.baseline)
-        why = _foreign(judgment, selection, graded)
+        baseline_told = None if graded else judgment.baseline  # grades are relative to none
+        why = foreign(judgment.judge, baseline_told, selection)
         if why:
             columns.left_out["judgments {}, {}".format(*why)] += 1
             self.foreign.setdefault(why, Counter())[path] += 1
@@ -345,8 +350,7 @@ class _Reader:
 
     def _unnamed(self, question: str) -> str:
         """Return the baseline of a judgment that names none."""
-        first = next(iter(self.selection.baselines), "")
-        return self.selection.unnamed.get(self._category(question), first)
+        return self.selection.baseline_in(self._category(question))
 
     def _category(self, question: str) -> str:
         return self.categories.get(question, "")
@@ -389,7 +393,7 @@ class _Reader:
         columns, selection = self.columns, self.selection
         if not self.grades.grade:
             raise InputError(_nothing_left(columns, selection, f"no grade{_of(selection)}"))
-        _check_foreign(self.foreign, selection)
+        check_foreign(self.foreign, selection)
         if selection.mixed != "count":
             _check_ranges(self.ranges)
         models, questions, total, number = self.grades.tables()
@@ -417,7 +421,7 @@ class _Reader:
             )
         if not columns.a:
             raise InputError(_nothing_left(columns, selection))
-        _check_foreign(self.foreign, selection)
+        check_foreign(self.foreign, selection)
         if selection.baselines[0] not in columns.models:
             folder, anchor = selection.bench.folder, selection.baselines[0]
             raise InputError(
@@ -439,25 +443,22 @@ class _Reader:
         return replace(battles, counts=replace(battles.counts, judged=judged))
 
 
-def _foreign(judgment: Judgment, selection: Selection, graded: bool) -> _Why | None:
-    """Return why a judgment is not what was asked for, None if it is.
-
-    Grades are not relative to the baseline that the judge may have seen.
-    """
+def foreign(judge: str, baseline: str | None, selection: Selection) -> Why | None:
+    """Return why a judgment is not what was asked for, None if it is; None names no baseline."""
     if selection.mixed == "count":
         return None
-    if judgment.judge not in selection.judges:
-        return "by another judge", judgment.judge
-    if judgment.baseline and judgment.baseline not in selection.baselines and not graded:
-        return "against another baseline", judgment.baseline
+    if judge not in selection.judges:
+        return "by another judge", judge
+    if baseline and baseline not in selection.baselines:
+        return "against another baseline", baseline
     return None
 
 
-def _check_foreign(foreign: Mapping[_Why, Counter[Path]], selection: Selection) -> None:
+def check_foreign(found: Mapping[Why, Counter[Path]], selection: Selection) -> None:
     """Raise InputError that names the files with judgments that nobody asked for."""
-    if not foreign or selection.mixed != "refuse":
+    if not found or selection.mixed != "refuse":
         return
-    (why, name), files = next(iter(foreign.items()))
+    (why, name), files = next(iter(found.items()))
     paths = ", ".join(map(str, list(files)[:3]))
     more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
     accept = ""

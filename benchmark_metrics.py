@@ -27,7 +27,7 @@ from console import InputError, script  # noqa: E402
 from result_flags import add_method_flags, add_selection_flags  # noqa: E402
 
 if TYPE_CHECKING:
-    from metrics import Estimate
+    from metrics import OverModels
     from planning import Result
     from ratings import Benchmark, Ratings
 
@@ -38,6 +38,14 @@ LABELS = {
     "log_loss": "pair log loss",
     "spearman": "Spearman correlation",
     "kendall": "Kendall correlation",
+}
+UNDEFINED = {
+    "separability": "there is no pair of models",
+    "agreement": "the reference separates no pair of these models",
+    "brier": "the reference rates all of these models alike",
+    "log_loss": "the reference rates all of these models alike",
+    "spearman": "all scores or all ratings are equal",
+    "kendall": "all scores or all ratings are equal",
 }
 OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap", "json", "seed")
 
@@ -50,7 +58,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _add_flags(parser.add_argument_group("what is measured").add_argument)
     add_selection_flags(parser.add_argument_group("the bench").add_argument)
     add_method_flags(parser)
-    parser.set_defaults(show_elo=False, full_stats=False, compare=None, save_battles=False)
+    parser.set_defaults(show_elo=False, full_stats=False, compare=None, save_battles=False, by=None)
     args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
     changed = [name for name, value in vars(args).items() if value != usual[name]]
     of_bench = [name for name in changed if name not in OWN_FLAGS]
@@ -82,8 +90,9 @@ def _add_flags(add: Any) -> None:
         "--agreement",
         choices=("notebook", "paper"),
         default="notebook",
-        help="points for a pair that the benchmark separates rightly, not at all, wrongly: 1, 1/2, "
-        "0, or 1, 0, -1 (default: %(default)s)",
+        help="points for a pair that the benchmark separates rightly, not at all, wrongly: "
+        "notebook: 1, 1/2, 0, over the pairs that the reference separates; paper: 1, 0, -1, over "
+        "all pairs, 0 where the reference does not separate them (default: %(default)s)",
     )
     add(
         "--confidence",
@@ -140,7 +149,7 @@ def _benchmarks(args: argparse.Namespace) -> list[Benchmark]:
     taken = [benchmark.name for benchmark in found] + [path.stem for path, _ in files]
     for path, ratings in files:
         name = path.stem if taken.count(path.stem) == 1 else str(path)
-        found.append(Benchmark(name, ratings))
+        found.append(Benchmark(name, ratings, made={"file": str(path)}))
     return [replace(one, ratings=one.ratings.of(sorted(one.ratings.models))) for one in found]
 
 
@@ -162,7 +171,21 @@ def _of_board(args: argparse.Namespace, result: Result, several: bool) -> Benchm
     found = of_samples(models, scores, rounds, args.confidence / 100)
     unplaced = {m: "no round places it" for m in models if m not in found.models}
     name = f"{board.bench}: {board.name or '(none)'}" if several else board.bench
-    return Benchmark(name, found, {**board.counts.models_left_out, **unplaced})
+    return Benchmark(name, found, {**board.counts.models_left_out, **unplaced}, _made(result))
+
+
+def _made(result: Result) -> dict[str, object]:
+    """Return what made the scores of a board."""
+    board, method = result.board, result.board.method
+    return {
+        "judges": list(board.judges),
+        "baselines": list(result.selection.baselines) if board.scale != "grade" else [],
+        "method": method.name,
+        "mode": method.mode,
+        "resample": method.resample,
+        "rounds": method.rounds,
+        "seed": method.seed,
+    }
 
 
 def _paired(
@@ -181,7 +204,7 @@ def _paired(
 
 def _measures(
     args: argparse.Namespace, benchmark: Benchmark, reference: Ratings | None
-) -> dict[str, Estimate]:
+) -> dict[str, OverModels]:
     """Return the measures of a benchmark by name."""
     from metrics import estimate, statistics
 
@@ -197,64 +220,92 @@ def _measures(
 def _lines(
     args: argparse.Namespace,
     benchmarks: Sequence[Benchmark],
-    measures: Sequence[Mapping[str, Estimate]],
+    measures: Sequence[Mapping[str, OverModels]],
     reference: Ratings | None,
 ) -> Iterator[str]:
     """Yield a table of measures by benchmark, and what it rests on."""
+    from report import aligned, estimate_text
+
     rows = [["", *(benchmark.name for benchmark in benchmarks)]]
     rows.append(["models", *(str(len(benchmark.ratings.models)) for benchmark in benchmarks)])
     for name in measures[0]:
         decimals = 1 if "%" in LABELS[name] else 3
-        rows.append([LABELS[name], *(_text(found[name], decimals) for found in measures)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+        rows.append([LABELS[name], *(estimate_text(found[name], decimals) for found in measures)])
+    yield from aligned(rows)
     yield ""
-    yield from _notes(args, benchmarks, reference)
-
-
-def _text(found: Estimate, decimals: int) -> str:
-    """Return a measure with the ends of its interval."""
-    if math.isnan(found.value):
-        return "n/a"
-    ends = (found.value, found.lower, found.upper)
-    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
+    yield from _notes(args, benchmarks, measures)
+    for benchmark in benchmarks:
+        yield from _left_out(args, benchmark, reference)
 
 
 def _notes(
-    args: argparse.Namespace, benchmarks: Sequence[Benchmark], reference: Ratings | None
+    args: argparse.Namespace,
+    benchmarks: Sequence[Benchmark],
+    measures: Sequence[Mapping[str, OverModels]],
 ) -> Iterator[str]:
-    from metrics import ROUNDS
+    """Yield what the measures rest on, and what to make of them."""
+    from metrics import FEWEST, ROUNDS
+    from report import DEPENDENT
 
+    few = [one.name for one in benchmarks if len(one.ratings.models) < FEWEST]
     scores = f"intervals of scores at {args.confidence:g} %"
-    yield f"{scores}; in brackets 95 % over {ROUNDS:,} draws of the models"
-    if args.agreement == "paper" and reference:
-        yield "agreement in points of 1, 0 and -1"
+    drawn = f"; in brackets 95 % over {ROUNDS:,} draws of the models"
+    yield scores + (drawn if len(few) < len(benchmarks) else "")
+    if few:
+        yield f"no interval over the models of {', '.join(few)}: there are fewer than {FEWEST}"
+    if args.agreement == "paper":
+        yield "agreement in points of 1, 0 and -1 over all pairs"
+    for benchmark, found in zip(benchmarks, measures, strict=True):
+        yield from _undefined(benchmark, found)
+    if any(benchmark.made.get("resample") == "battle" for benchmark in benchmarks):
+        yield DEPENDENT
     if len({benchmark.ratings.models for benchmark in benchmarks}) > 1:
         yield "warning: the benchmarks are measured on different models; --common takes the same"
-    for benchmark in benchmarks:
-        reasons = sorted(set(benchmark.left_out.values()))
-        for why in reasons:
-            models = sorted(m for m, reason in benchmark.left_out.items() if reason == why)
-            yield f"left out of {benchmark.name}, {why}: {', '.join(models)}"
-        if reference:
-            lost = sorted(set(reference.models) - set(benchmark.ratings.models))
-            if lost:
-                yield f"left out of {args.reference}, not in {benchmark.name}: {', '.join(lost)}"
+
+
+def _undefined(benchmark: Benchmark, measures: Mapping[str, OverModels]) -> Iterator[str]:
+    """Yield why measures are not defined, and how many draws do not define the others."""
+    from metrics import ROUNDS
+
+    for name, found in measures.items():
+        label = LABELS[name].removesuffix(", %")
+        if math.isnan(found.value):
+            yield f"n/a for {benchmark.name}: {label}: {UNDEFINED[name]}"
+        elif found.undefined_draws:
+            draws = f"{found.undefined_draws:,} of {ROUNDS:,} draws of the models do not define it"
+            yield f"{benchmark.name}: {label}: {draws}"
+
+
+def _left_out(
+    args: argparse.Namespace, benchmark: Benchmark, reference: Ratings | None
+) -> Iterator[str]:
+    for why in sorted(set(benchmark.left_out.values())):
+        models = sorted(m for m, reason in benchmark.left_out.items() if reason == why)
+        yield f"left out of {benchmark.name}, {why}: {', '.join(models)}"
+    lost = _lost(benchmark, reference)
+    if lost:
+        yield f"left out of {args.reference}, not in {benchmark.name}: {', '.join(lost)}"
+
+
+def _lost(benchmark: Benchmark, reference: Ratings | None) -> list[str]:
+    """Return the models that only the reference has."""
+    return sorted(set(reference.models) - set(benchmark.ratings.models)) if reference else []
 
 
 def _as_json(
     args: argparse.Namespace,
     benchmarks: Sequence[Benchmark],
-    measures: Sequence[Mapping[str, Estimate]],
+    measures: Sequence[Mapping[str, OverModels]],
+    reference: Ratings | None,
 ) -> bytes:
     """Return all of it as JSON; what is not defined is null."""
     found = [
         {
             "name": benchmark.name,
+            **benchmark.made,
             "models": benchmark.ratings.models,
             "left_out": dict(benchmark.left_out),
+            "only_in_reference": _lost(benchmark, reference),
             "metrics": {
                 name: {k: None if math.isnan(v) else v for k, v in asdict(one).items()}
                 for name, one in estimates.items()
@@ -292,7 +343,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     measures = [_measures(args, benchmark, reference) for benchmark in benchmarks]
     print("\n".join(_lines(args, benchmarks, measures, reference)))
     if args.json:
-        write_lines(args.json, [_as_json(args, benchmarks, measures)])
+        write_lines(args.json, [_as_json(args, benchmarks, measures, reference)])
         print(f"written: {args.json}")
     return 0
 

@@ -158,9 +158,9 @@ def method_of(args: argparse.Namespace) -> Method:
     return Method(
         control=control,
         center=args.style_center == "mean",
-        rounds=args.num_rounds,
+        rounds=args.num_rounds or (1000 if args.by else 100),
         seed=args.seed,
-        resample=args.resample or "battle",
+        resample=args.resample or ("question" if args.by else "battle"),
         workers=args.workers,
     )
 

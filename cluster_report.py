@@ -7,6 +7,7 @@ import datetime
 import html
 import io
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from battles import Selection
-from clusters import LEAST, ClusterTable
+from clusters import FEW, LEAST, ClusterTable
 from leaderboard import Board, Row
 from report import (
     check_plot,
@@ -36,12 +37,19 @@ if TYPE_CHECKING:
 
 WIDTH = 120
 MANY_CELLS = 600  # over which a heat map shows no numbers
+NONE = "–"  # in the place of an interval
 
 
 def table_lines(table: ClusterTable) -> Iterator[str]:
-    """Yield models by clusters, as many clusters side by side as fit in 120 columns."""
-    names = ["", *table.models]
-    columns = [[_name(board), *_cells(table, board)] for board in table.boards]
+    """Yield models by clusters, as many clusters side by side as fit in 120 columns.
+
+    Below the names of the clusters stand the numbers of their questions.
+    """
+    names = ["", "questions", *table.models]
+    columns = [
+        [_name(board), f"{board.counts.questions:,}", *_cells(table, board)]
+        for board in table.boards
+    ]
     first = max(map(len, names))
     blocks: list[list[list[str]]] = [[]]
     room = WIDTH - first
@@ -66,7 +74,11 @@ def _cells(table: ClusterTable, board: Board) -> list[str]:
 
 
 def _cell(row: Row | None, board: Board) -> str:
-    return f"{score_text(row, board)} {interval_text(row, board)}" if row else "n/a"
+    return f"{score_text(row, board)} {_interval(row, board)}" if row else "n/a"
+
+
+def _interval(row: Row, board: Board) -> str:
+    return NONE if math.isnan(row.lower) else interval_text(row, board)
 
 
 def _name(board: Board) -> str:
@@ -78,11 +90,23 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
     for whole in table.wholes:
         if len(table.wholes) > 1:
             yield f"against {whole.baseline}: {whole.name}"
-        yield from summary_lines(whole)
+        yield from summary_lines(whole, DEPENDENT)
     if table.first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline, fixed"
     if any(table.row(model, board) is None for board in table.boards for model in table.models):
         yield f"n/a: fewer than {LEAST} questions judged, or no battles that place the model"
+    rows = [row for board in table.boards for row in board.rows if row.model != board.baseline]
+    if any(math.isnan(row.lower) for row in rows):
+        yield f"{NONE}: no interval: fewer than {FEW} questions judged, or all of them ended alike"
+    drawn = not all(math.isnan(row.lower) for row in rows)
+    if drawn and table.first.method.resample == "question":
+        yield "The intervals draw questions, and are expanded for how few they are."
+
+
+DEPENDENT = (
+    "The intervals treat the games of a question as independent, which makes them too narrow; "
+    "leave out --resample battle."
+)
 
 
 # Files
@@ -100,16 +124,15 @@ def table_csv(table: ClusterTable, date: datetime.date) -> str:
     ends = ("rating_q05", "rating_q95")
     if table.first.method.name != "v2.0":
         ends = ("rating_q025", "rating_q975")
-    writer.writerow((table.by, "model", "score", *ends, "questions", "date"))
+    of_cluster = f"{table.by}_questions"
+    writer.writerow((table.by, "model", "score", *ends, "questions", of_cluster, "date"))
     for board in table.boards:
         for model in table.models:
             row = table.row(model, board)
-            values = ["", "", ""]
-            if row:
-                found = (row.score, row.score + row.lower, row.score + row.upper)
-                values = [f"{value:.2f}" for value in found]
-            judged = board.counts.judged.get(model, 0)
-            writer.writerow((board.name, model, *values, judged, date.isoformat()))
+            found = (row.score, row.score + row.lower, row.score + row.upper) if row else ()
+            values = ["" if math.isnan(value) else f"{value:.2f}" for value in found] or [""] * 3
+            questions = (board.counts.judged.get(model, 0), board.counts.questions)
+            writer.writerow((board.name, model, *values, *questions, date.isoformat()))
     return text.getvalue()
 
 
@@ -155,12 +178,13 @@ def _cluster_dict(board: Board) -> dict[str, object]:
 def table_markdown(table: ClusterTable) -> str:
     """Return clusters by models as a Markdown table: benches have more clusters than models."""
     lines = [f"## {in_markdown(_title(table))}", "", in_markdown(_subtitle(table)), ""]
-    lines.append("| " + " | ".join([table.by, *map(in_markdown, table.models)]) + " |")
-    lines.append("|:--|" + "--:|" * len(table.models))
-    lines += [
-        "| " + " | ".join([in_markdown(_name(board)), *_cells(table, board)]) + " |"
+    rows = [[table.by, "questions", *map(in_markdown, table.models)]]
+    rows += [
+        [in_markdown(_name(board)), f"{board.counts.questions:,}", *_cells(table, board)]
         for board in table.boards
     ]
+    head, *body = ("| " + " | ".join(row) + " |" for row in rows)
+    lines += [head, "|:--|" + "--:|" * (1 + len(table.models)), *body]
     lines += ["", *(f"- {in_markdown(line)}" for line in note_lines(table))]
     return "\n".join(lines) + "\n"
 
@@ -199,7 +223,7 @@ $rows
 def table_html(table: ClusterTable) -> str:
     """Return the table as one page that loads nothing, its cells coloured by their scores."""
     scale = _scale(table)
-    heads = "".join(f'<th scope="col">{html.escape(_name(board))}</th>' for board in table.boards)
+    heads = "".join(map(_html_head, table.boards))
     return _PAGE.substitute(
         title=html.escape(_title(table)),
         subtitle=html.escape(_subtitle(table)),
@@ -210,6 +234,11 @@ def table_html(table: ClusterTable) -> str:
     )
 
 
+def _html_head(board: Board) -> str:
+    number = f"{board.counts.questions:,} questions"
+    return f'<th scope="col">{html.escape(_name(board))}<small>{number}</small></th>'
+
+
 def _html_row(table: ClusterTable, model: str, scale: tuple[float, float]) -> str:
     cells = []
     for board in table.boards:
@@ -218,8 +247,14 @@ def _html_row(table: ClusterTable, model: str, scale: tuple[float, float]) -> st
             cells.append("<td>n/a</td>")
         else:
             colour = _colour(row.score, *scale)
-            score, interval = score_text(row, board), interval_text(row, board)
-            cells.append(f'<td style="background:{colour}">{score}<small>{interval}</small></td>')
+            score, interval = score_text(row, board), _interval(row, board)
+            judged = (
+                f"{board.counts.judged[model]:,} of {board.counts.questions:,} questions judged"
+            )
+            cells.append(
+                f'<td style="background:{colour}" title="{judged}">{score}'
+                f"<small>{interval}</small></td>"
+            )
     return f'<tr><th scope="row">{html.escape(model)}</th>{"".join(cells)}</tr>'
 
 
@@ -259,7 +294,7 @@ def _figure(table: ClusterTable) -> Figure:
     low, high = _scale(table)
     rows = [[table.row(model, board) for board in table.boards] for model in table.models]
     scores = np.array([[row.score if row else np.nan for row in line] for line in rows])
-    names = [_name(board) for board in table.boards]
+    names = [f"{_name(board)} ({board.counts.questions:,})" for board in table.boards]
     longest = [max(map(len, texts)) for texts in (table.models, names)]
     few = scores.size <= MANY_CELLS
     size = (1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), 1.5 + 0.07 * longest[1])
@@ -277,5 +312,6 @@ def _figure(table: ClusterTable) -> Figure:
             axes.text(column, line, text, ha="center", va="center", fontsize=7, color="#111111")
     label = "mean grade" if table.first.scale == "grade" else "win rate against the baseline, %"
     figure.colorbar(image, label=label)
+    axes.set_xlabel(f"{table.by} (questions)", fontsize=8)
     axes.set_title(f"{_title(table)}\n{_subtitle(table)}", fontsize=9)
     return figure

@@ -2,19 +2,26 @@
 
 Under style control the coefficients are those of all questions with the same baselines, fixed: a
 cluster has too few battles to tell style from strength. They are not drawn anew by the rounds.
+
+Percentile intervals of few questions are too narrow: drawing n of n questions has (n - 1) / n of
+the variance of new ones, and ends taken as a normal's. Those of a cluster are expanded for both
+(Hesterberg 2015, "What Teachers Should Know about the Bootstrap", section 5.2), and of fewer than
+`FEW` questions there is none: three or four have too few different draws for it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from statistics import NormalDist
 
 import numpy as np
 
 from battles import Battles
 from boards import Group
-from bradley_terry import Cells, DisconnectedError, FixedStyle
+from bradley_terry import Cells, DisconnectedError, FixedStyle, interval
 from grades import Grades
 from leaderboard import (
     Board,
@@ -28,15 +35,17 @@ from leaderboard import (
 )
 from styles import ATTRIBUTES, Styles, read_all_styles
 
-LEAST = 2  # questions judged of a model: of one alone there is no interval
+LEAST = 2  # questions judged of a model for a score
+FEW = 5  # for an interval
+NO_WIDTH = 1e-6  # of an interval whose draws are all alike: a score that was always the same
 
 
 @dataclass(frozen=True)
 class ClusterTable:
     """A board a cluster, in the order of the questions; the models by their mean score.
 
-    `by`: what the clusters are. `wholes`: for each set of baselines a board without rows, of all
-    that was read.
+    The ends of a row are NaN where there is no interval. `by`: what the clusters are. `wholes`: for
+    each set of baselines a board without rows, of all that was read.
     """
 
     by: str
@@ -59,7 +68,8 @@ class ClusterTable:
 
 
 def score_clusters(groups: Sequence[Group], by: str, method: Method) -> ClusterTable:
-    """Return the scores of each cluster, with draws of its own, as on a board of it alone.
+    """Return the scores of each cluster, with draws of its own, as on a board of it alone; the
+    intervals are those of few questions.
 
     Raises InputError as `leaderboard.score` does, but a model that cannot be placed on a cluster
     just has no score there.
@@ -105,15 +115,61 @@ def _whole(group: Group, method: Method, coefficients: Mapping[str, float]) -> B
     )
 
 
-def _cluster(whole: Board, name: str, questions: int, board: Board | None = None) -> Board:
-    """Return the board of a cluster with the models that were judged enough, or with none."""
+def _cluster(
+    whole: Board, name: str, questions: int, board: Board | None, alike: Collection[str] = ()
+) -> Board:
+    """Return the board of a cluster with the models that were judged enough, or with none.
+
+    `alike`: models whose games all ended alike, which therefore have no interval.
+    """
     judged = board.counts.judged if board else {}
+    rows = [row for row in board.rows if judged[row.model] >= LEAST] if board else []
     return replace(
         board or whole,
         name=name,
-        rows=tuple(row for row in board.rows if judged[row.model] >= LEAST) if board else (),
+        rows=tuple(_with_interval(row, board, alike) for row in rows) if board else (),
         counts=replace(whole.counts, judged=judged, questions=questions),
     )
+
+
+def _with_interval(row: Row, board: Board, alike: Collection[str]) -> Row:
+    """Return a row with the interval of few questions, or without any; the baseline's is exact."""
+    if row.model == board.baseline:
+        return replace(row, lower=0.0, upper=0.0)
+    questions = board.counts.judged[row.model]
+    lower = upper = np.nan
+    if questions >= FEW and row.model not in alike:
+        level = board.method.level
+        if board.method.resample == "question":
+            level = expanded(level, questions)
+        lower, upper = interval(board.samples[row.model][:, None], level)[:, 0].tolist()
+    if not upper - lower > NO_WIDTH:
+        lower = upper = np.nan
+    return replace(row, lower=lower - row.score, upper=upper - row.score)
+
+
+@lru_cache
+def expanded(level: float, questions: int) -> float:
+    """Return the share of draws that an interval of so many questions must hold to hold the truth
+    with a chance of `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1
+    degrees of freedom.
+    """
+    t = student(level, questions - 1)
+    return 2 * NormalDist().cdf(math.sqrt(questions / (questions - 1)) * t) - 1
+
+
+def student(level: float, freedom: int) -> float:
+    """Return the upper end of the central interval of Student's t, by its expansion about the
+    normal's (Abramowitz and Stegun 26.7.5): within 0.001 from 4 degrees of freedom on, at 95 %.
+    """
+    x = NormalDist().inv_cdf(0.5 + level / 2)
+    terms = (
+        (x**3 + x) / 4,
+        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
+        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
+        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
+    )
+    return x + sum(term / float(freedom**power) for power, term in enumerate(terms, start=1))
 
 
 # Battles
@@ -141,8 +197,24 @@ def _fought(battles: Battles, group: Group, method: Method) -> tuple[Board, list
         part = _part(battles, cells, of_cluster[cells.question])
         scored = _placed(*part, styles, own, style)
         board = make_board(scored, chosen, own) if scored else None
-        boards.append(_cluster(whole, name, len(questions), board))
+        alike = _alike(scored) if scored else ()
+        boards.append(_cluster(whole, name, len(questions), board, alike))
     return whole, boards
+
+
+def _alike(scored: Scored) -> set[str]:
+    """Return the models that won, tied or lost all their battles.
+
+    Their draws differ by style alone, if at all.
+    """
+    cells, models = scored.cells, scored.battles.models
+    sides = ((cells.a, cells.counts), (cells.b, cells.counts[::-1]))
+    outcomes = sum(
+        np.array([np.bincount(side, row, minlength=len(models)) for row in counts])
+        for side, counts in sides
+    )
+    single = (np.asarray(outcomes) > 0).sum(axis=0) == 1
+    return {models[i] for i in np.flatnonzero(single)}
 
 
 def _part(battles: Battles, cells: Cells, kept: np.ndarray) -> tuple[Battles, Cells]:
@@ -178,11 +250,20 @@ def _placed(
     """Fit and resample battles without models that cannot be placed; None if none are left."""
     while len(cells.a):
         try:
-            return score_cells(battles, cells, styles, method, style)
+            return score_cells(battles, cells, styles, method, style, _no_rounds(battles, method))
         except DisconnectedError as error:
             lost = np.isin(cells.a, error.models) | np.isin(cells.b, error.models)
             battles, cells = _part(battles, cells, ~lost)
     return None
+
+
+def _no_rounds(battles: Battles, method: Method) -> np.ndarray | None:
+    """Return a round without scores where too few questions leave no interval to draw for; None
+    where there is one, or the score itself is taken over the rounds.
+    """
+    if len(battles.questions) >= FEW or method.name == "v2.0":
+        return None
+    return np.full((1, len(battles.models)), np.nan)
 
 
 # Grades

@@ -6,6 +6,7 @@ weighted with how often a round draws each.  NaN stands for what is not defined.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -18,8 +19,12 @@ from panel import NO_VERDICT, NOT_JUDGED, Panel
 from styles import ATTRIBUTES
 from verdict import LABELS
 
-Statistic = Callable[[np.ndarray], np.ndarray]
+OfSums = Callable[[np.ndarray], np.ndarray]
 """Measures (R, S) from sums over the questions of each round (R, K)."""
+
+LEAST_REST = 3  # models that tell what a judge's strictness, noise and bias for a place do
+
+NO_SPREAD = "no answers differ in it"
 
 A_WON = np.array([1.0, 1.0, 0.5, 0.0, 0.0])  # points of the first place, by LABELS
 BY_FAR = np.array([True, False, False, False, True])
@@ -36,9 +41,10 @@ class Counted:
 
 @dataclass(frozen=True)
 class JudgeReport:
-    """What is measured of one judge; shares in percent, self-preference in points of win rate.
+    """What is measured of one judge; shares in percent, what concerns kin in points of win rate.
 
     `labels`: games by LABELS. `causes`: games without verdict. `own`: the models of its family.
+    `made_of`: the judges of an ensemble, none where it does not tell them; None for no ensemble.
     `style`: coefficients by attribute, in log-odds for one standard deviation of the difference.
     """
 
@@ -54,7 +60,9 @@ class JudgeReport:
     flips: Counted
     style: Mapping[str, Counted]
     own: tuple[str, ...]
+    kin_difference: Counted
     self_preference: Counted
+    made_of: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,8 @@ class PairReport:
     """The agreement of two judges on the games that both decided.
 
     `same`: percentage with one label. `kappa`: Cohen's; `weighted`: with squared distances of the
-    labels as weights. `confusion`: games by the first's label, then by the second's.
+    labels as weights. `confusion`: games by the first's label, then by the second's. `why`: what
+    has no number has none for this reason.
     """
 
     first: str
@@ -72,6 +81,7 @@ class PairReport:
     kappa: Estimate
     weighted: Estimate
     confusion: tuple[tuple[int, ...], ...]
+    why: str = ""
 
 
 def draw_questions(panel: Panel, rounds: int, seed: int) -> np.ndarray:
@@ -97,22 +107,30 @@ def judge_report(
     judge = panel.judges[number]
     labels = panel.labels[number]
     judged = (labels != NOT_JUDGED).any(axis=1)
-    counts = np.bincount(labels[labels >= 0], minlength=len(LABELS)).tolist()
+    difference, preference = kinship(panel, number, family, times)
     return JudgeReport(
         judge=judge,
         models=len(np.unique(panel.model[judged])),
         questions=len(np.unique(panel.question[judged])),
         judgments=int(judged.sum()),
         games=int((labels >= NO_VERDICT).sum()),
-        labels=dict(zip(LABELS, counts, strict=True)),
+        labels=label_counts(labels),
         causes=panel.causes[judge],
         left_out=panel.left_out[judge],
         first_place=first_place(panel, number, times),
         flips=flips(panel, number, times),
         style=style_bias(panel, number, features, times, workers),
         own=tuple(m for m in panel.models if family.get(m, m) == family.get(judge, judge)),
-        self_preference=self_preference(panel, number, family, times),
+        kin_difference=difference,
+        self_preference=preference,
+        made_of=panel.made_of.get(judge),
     )
+
+
+def label_counts(labels: np.ndarray) -> dict[str, int]:
+    """Return the number of games by label."""
+    counts = np.bincount(labels[labels >= 0], minlength=len(LABELS)).tolist()
+    return dict(zip(LABELS, counts, strict=True))
 
 
 # Place
@@ -151,10 +169,12 @@ def _share(question: np.ndarray, part: np.ndarray, whole: np.ndarray, times: np.
     questions = times.shape[1]
     sums = np.array([np.bincount(question, values, questions) for values in (part, whole)]).T
     total = int(whole.sum())
-    return Counted(_estimated(_ratio, sums, times)[0], total, "" if total else "no such verdicts")
+    return Counted(
+        _estimated(_percentage, sums, times)[0], total, "" if total else "no such verdicts"
+    )
 
 
-def _ratio(sums: np.ndarray) -> np.ndarray:
+def _percentage(sums: np.ndarray) -> np.ndarray:
     """Percentages (R, 1) of sums (R, 2)."""
     return 100.0 * _divided(sums[:, :1], sums[:, 1:])
 
@@ -167,29 +187,35 @@ def style_bias(
 ) -> dict[str, Counted]:
     """Return the style coefficients of a judge's battles, controlled for the models' strengths.
 
-    Those of `show_result.py --style-control`: `>>` counts three times. What a coefficient shows is
-    bias only as far as longer or more marked-up answers of one model are no better than others.
+    Those of `show_result.py --style-control --one-board --method bradley-terry`: `>>` counts three
+    times. What a coefficient shows is bias only as far as longer or more marked-up answers of one
+    model are no better than others.
     """
-    counts = outcome_counts(panel.labels[judge])
-    used = np.flatnonzero(counts.sum(axis=0))
-    battles = int(counts.sum())
-    unknown = int(np.isnan(features[:, used]).any(axis=0).sum())
+    cells = _cells(panel, judge, features)
+    unknown = int(np.isnan(cells.features).any(axis=0).sum())  # type: ignore[arg-type]
     if unknown:
-        return _no_style(f"style attributes are not known in {unknown:,} of {len(used):,} battles")
-    sides, numbers = np.unique([panel.baseline[used], panel.model[used]], return_inverse=True)
-    a, b = numbers.reshape(2, -1)
-    cells = Cells(len(sides), a, b, panel.question[used], counts[:, used], features[:, used])
-    anchor = int(np.bincount(a).argmax())
+        of = f"{unknown:,} of {len(cells.a):,} battles"
+        return _no_style(f"style attributes are not known in {of}")
+    anchor = int(np.bincount(cells.a).argmax())
     try:
         fit = bradley_terry.fit(cells, anchor)
     except DisconnectedError:
         return _no_style("no chain of battles between all models")
     samples = bradley_terry.resampled_style(cells, anchor, times, workers=workers)
-    found = _estimates(fit.coefficients, samples)
+    battles, found = int(cells.counts.sum()), _estimates(fit.coefficients, samples)
     return {
-        name: Counted(estimate, battles)
-        for name, estimate in zip(ATTRIBUTES.values(), found, strict=True)
+        name: Counted(estimate, battles) if spread > 0 else _nothing(NO_SPREAD)
+        for name, estimate, spread in zip(ATTRIBUTES.values(), found, fit.scale, strict=True)
     }
+
+
+def _cells(panel: Panel, judge: int, features: np.ndarray) -> Cells:
+    """The weighted battles of a judge, of models that are on both sides of one."""
+    counts = outcome_counts(panel.labels[judge])
+    used = np.flatnonzero(counts.sum(axis=0))
+    sides, numbers = np.unique([panel.baseline[used], panel.model[used]], return_inverse=True)
+    a, b = numbers.reshape(2, -1)
+    return Cells(len(sides), a, b, panel.question[used], counts[:, used], features[:, used])
 
 
 def outcome_counts(labels: np.ndarray) -> np.ndarray:
@@ -215,73 +241,126 @@ def _nothing(why: str) -> Counted:
 # Kin
 
 
-def self_preference(
+def kinship(
     panel: Panel, judge: int, family: Mapping[str, str], times: np.ndarray
-) -> Counted:
-    """Return how much more a judge gives the models of its family than other judges do.
+) -> tuple[Counted, Counted]:
+    """Return how much more a judge gives the models of its family than other judges do, and how
+    much of that is for their being kin.
 
     In points of win rate (a tie is half a win), over the games that it and a judge of another
-    family decided: its verdicts less their mean on the models of its family, less the same
-    difference on models of no judge's family. Battles against a baseline of its family are left
-    out: they say the contrary of those against others.
+    family decided, with the mean of the others' verdicts. The second is the mean residual of kin
+    from the line on which the judge's win rates of the rest, models of no judge's family, follow
+    the others': strictness, noise and bias for a place all change win rates by a line. Each round
+    fits its own. Battles against a baseline of the judge's family are left out: they say the
+    contrary of those against others.
     """
-    families = [family.get(name, name) for name in panel.judges]
-    of_model = np.array([family.get(name, name) for name in panel.models])
-    others = [i for i, name in enumerate(families) if name != families[judge]]
-    own = of_model == families[judge]
-    apart = ~own[panel.baseline]
-    kin = own[panel.model] & apart
-    rest = ~np.isin(of_model, families)[panel.model] & apart
-    why = _no_kin(panel, own, kin, rest, others)
-    if why:
-        return _nothing(why)
-    difference, compared = _differences(panel, judge, others)
-    sums = np.array(
-        [
-            np.bincount(panel.question[rows], values[rows], times.shape[1])
-            for rows in (kin, rest)
-            for values in (difference, compared)
+    kin = _Kin.of(panel, judge, family)
+    if why := kin.lack(panel):
+        return _nothing(why), _nothing(why)
+    sums = _sums_by_model(panel, judge, kin)
+    number = int(sums[:, 2, kin.own].sum())
+    if not number:
+        why = "no game that a judge of another family decided too"
+        return _nothing(why), _nothing(why)
+
+    def measures(drawn: np.ndarray) -> np.ndarray:
+        return _of_kin(drawn.reshape(len(drawn), 3, -1), kin)
+
+    found = _estimated(measures, sums.reshape(len(sums), -1), times)
+    difference, preference = (Counted(estimate, number) for estimate in found)
+    why = _no_line(sums.sum(axis=0)[:, kin.rest])
+    return difference, _nothing(why) if why else preference
+
+
+@dataclass(frozen=True)
+class _Kin:
+    """Whom a judge is compared on, and with.
+
+    `own`, `rest` (M,): models of its family, and of no judge's. `apart` (N,): battles against a
+    baseline of another family. `others`: judges of other families, and no ensembles.
+    """
+
+    own: np.ndarray
+    rest: np.ndarray
+    apart: np.ndarray
+    others: list[int]
+
+    @classmethod
+    def of(cls, panel: Panel, judge: int, family: Mapping[str, str]) -> _Kin:
+        """Return those of a judge of a panel."""
+        families = [family.get(name, name) for name in panel.judges]
+        of_model = np.array([family.get(name, name) for name in panel.models])
+        own = of_model == families[judge]
+        others = [
+            i
+            for i, name in enumerate(panel.judges)
+            if families[i] != families[judge]
+            if name not in panel.made_of and not panel.share_verdicts(judge, i)
         ]
-    ).T
-    games = sums.sum(axis=0)[1::2]
-    if not games.all():
-        return _nothing("no game that a judge of another family decided too")
-    return Counted(_estimated(_excess, sums, times)[0], int(games[0]))
+        return cls(own, ~np.isin(of_model, families), ~own[panel.baseline], others)
+
+    def lack(self, panel: Panel) -> str:
+        """Return why nothing can be compared, nothing if it can."""
+        if len(panel.judges) == 1:
+            return "one judge only"
+        if not (self.own[panel.model] | self.own[panel.baseline]).any():
+            return "no model of its family"
+        if not self.others:
+            return "no judge of another family"
+        has_kin = (self.own[panel.model] & self.apart).any()
+        return "" if has_kin else "the baseline is of its family"
 
 
-def _no_kin(
-    panel: Panel, own: np.ndarray, kin: np.ndarray, rest: np.ndarray, others: list[int]
-) -> str:
-    """Return why self-preference is not defined, nothing if it is."""
-    if len(panel.judges) == 1:
-        return "one judge only"
-    if not own[panel.model].any() and not own[panel.baseline].any():
-        return "no model of its family"
-    if not others:
-        return "no judge of another family"
-    if not kin.any():
-        return "the baseline is of its family"
-    return "" if rest.any() else "all models are of the judges' families"
+def _sums_by_model(panel: Panel, judge: int, kin: _Kin) -> np.ndarray:
+    """By question and model (Q, 3, M): points that a judge gives, the mean of those that others
+    give, and the games that both decided.
 
-
-def _differences(panel: Panel, judge: int, others: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """What a judge gives the model more than the mean of others, summed over games (N,); the games.
-
-    Points: 1 for a win, 1/2 for a tie, 0 for a loss.
+    Points of the model: 1 for a win, 1/2 for a tie, 0 for a loss.
     """
     points = A_WON[np.maximum(panel.labels, 0)]
     points[:, :, 0] = 1.0 - points[:, :, 0]
     decided = panel.labels >= 0
-    number = decided[others].sum(axis=0)
-    mean = _divided((points * decided)[others].sum(axis=0), number)
-    both = decided[judge] & (number > 0)
-    return np.where(both, points[judge] - mean, 0.0).sum(axis=1), both.sum(axis=1)
+    number = decided[kin.others].sum(axis=0)
+    mean = _divided((points * decided)[kin.others].sum(axis=0), number)
+    both = decided[judge] & (number > 0) & kin.apart[:, None]
+    models = len(panel.models)
+    place = panel.question.astype(np.int64) * models + panel.model
+    sums = [
+        np.bincount(place, np.where(both, of_game, 0.0).sum(axis=1), len(panel.questions) * models)
+        for of_game in (points[judge], mean, np.ones(both.shape))
+    ]
+    return np.stack([one.reshape(-1, models) for one in sums], axis=1)
 
 
-def _excess(sums: np.ndarray) -> np.ndarray:
-    """Points (R, 1) from differences and games of kin and of the rest (R, 4)."""
-    means = _divided(sums[:, ::2], sums[:, 1::2])
-    return np.asarray(100.0 * (means[:, :1] - means[:, 1:]))
+def _of_kin(sums: np.ndarray, kin: _Kin) -> np.ndarray:
+    """The difference of kin and the part of it that is preference (R, 2), of sums (R, 3, M)."""
+    rest, own = sums[:, :, kin.rest], sums[:, :, kin.own].sum(axis=2)
+    mine, theirs = _divided(own[:, :2], own[:, 2:]).T
+    slope, middle = _line(rest)
+    expected = middle[0] + slope * (theirs - middle[1])
+    return 100.0 * np.stack([mine - theirs, mine - expected], axis=1)
+
+
+def _line(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slope (R,) of one's win rates over the others', and their means (2, R), of sums (R, 3, M).
+
+    Least squares over models, weighted by games; NaN where the others' win rates do not differ.
+    """
+    mine, theirs, games = sums.swapaxes(0, 1)
+    total = sums.sum(axis=2)
+    middle = _divided(total[:, :2], total[:, 2:]).T
+    apart = np.where(games > 0, _divided(theirs, games) - middle[1][:, None], 0.0)
+    spread = (games * apart**2).sum(axis=1)
+    spread[spread < 1e-12 * total[:, 2]] = 0.0
+    return _divided((apart * mine).sum(axis=1), spread), middle
+
+
+def _no_line(sums: np.ndarray) -> str:
+    """Return why sums (3, M) of the rest make no line, nothing if they do."""
+    if (sums[2] > 0).sum() < LEAST_REST:
+        return f"fewer than {LEAST_REST} models of no judge's family"
+    slope, _ = _line(sums[None])
+    return "all models of no judge's family have one win rate" if np.isnan(slope[0]) else ""
 
 
 # Two judges
@@ -297,14 +376,17 @@ def pair_report(panel: Panel, first: int, second: int, times: np.ndarray) -> Pai
     sums = np.bincount(codes, minlength=times.shape[1] * kinds).reshape(-1, kinds)
     same, kappa, weighted = _estimated(_agreement, sums.astype(float), times)
     confusion = sums.sum(axis=0).reshape(len(LABELS), -1).tolist()
+    games = int(both.sum())
+    why = "both give one and the same label" if games else "no game that both decided"
     return PairReport(
         first=panel.judges[first],
         second=panel.judges[second],
-        games=int(both.sum()),
+        games=games,
         same=same,
         kappa=kappa,
         weighted=weighted,
         confusion=tuple(map(tuple, confusion)),
+        why=why if math.isnan(kappa.value) else "",
     )
 
 
@@ -328,7 +410,7 @@ def _agreement(sums: np.ndarray) -> np.ndarray:
 # Sums by question
 
 
-def _estimated(statistic: Statistic, sums: np.ndarray, times: np.ndarray) -> list[Estimate]:
+def _estimated(statistic: OfSums, sums: np.ndarray, times: np.ndarray) -> list[Estimate]:
     """Estimate the measures of a statistic of sums by question (Q, K)."""
     return _estimates(statistic(sums.sum(axis=0, keepdims=True))[0], statistic(times @ sums))
 

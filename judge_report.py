@@ -11,10 +11,9 @@ questions. Kinship needs several judges, and agreement too.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +21,22 @@ from typing import TYPE_CHECKING
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
-from benches import Bench  # noqa: E402
-from console import InputError, add_source_flags, positive, script  # noqa: E402
-from result_flags import seed  # noqa: E402
-from sections import TEXTS, read_yaml  # noqa: E402
+from benches import Bench, judge_names, model_names  # noqa: E402
+from console import InputError, add_source_flags, positive, script, warn  # noqa: E402
+from result_flags import add_mixed_flag, seed  # noqa: E402
+from sections import TEXTS, nearest, read_yaml  # noqa: E402
 from settings import read_judge_config  # noqa: E402
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from battles import Selection
+    from judge_metrics import JudgeReport, PairReport
     from judge_tables import Report
+    from panel import Panel
+    from records import Question
+
+FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -54,8 +61,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         help="count only judgments against this baseline; repeatable, and the first is that of "
-        "judgments that name none (default: all that judgments name, else the setting file's)",
+        "judgments that name none (default: all that judgments name, else the setting file's for "
+        "the category of the question)",
     )
+    add(
+        "--category",
+        "-c",
+        nargs="+",
+        default=[],
+        help="measure the judges on the questions of these categories or clusters only (default: "
+        "all questions)",
+    )
+    add_mixed_flag(add)
     add(
         "--family",
         type=Path,
@@ -70,6 +87,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=positive,
         default=2,
         help="threads of the bootstrap (default: %(default)s)",
+    )
+    add(
+        "--confusion",
+        action="store_true",
+        help=f"print the labels of each two judges side by side, even if they are over {FEW_PAIRS} "
+        "pairs (default: False)",
     )
     add("--json", type=Path, metavar="FILE", help="write it as JSON (default: no)")
     add("--html", type=Path, metavar="FILE", help="write it as one HTML page (default: no)")
@@ -86,40 +109,80 @@ def read_families(path: Path) -> dict[str, str]:
     return found
 
 
-def _unnamed_baseline(args: argparse.Namespace) -> str:
-    """Return the baseline of judgments that name none; nothing where it is not known."""
-    if args.baseline:
-        return str(args.baseline[0])
-    with contextlib.suppress(InputError):
-        return next(iter(read_judge_config(args.setting_file).baselines_of([""])), "")
-    return ""
+def _check_families(family: Mapping[str, str], path: Path, bench: Bench, panel: Panel) -> None:
+    """Warn of names in a file of families that no judge and no model of the bench has."""
+    known = {*judge_names(bench), *model_names(bench.answers), *panel.models}
+    for name in family:
+        if name not in known:
+            warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, known)}")
+
+
+def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
+    """Return what a board of all questions, or of the categories, would be made of, and the
+    questions of the bench.
+    """
+    from battles import Selection, bench_questions
+    from planning import Plan
+
+    config = None
+    if not (args.bench_name and (args.baseline or not args.setting_file.exists())):
+        config = read_judge_config(args.setting_file)
+    bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
+    questions = bench_questions(bench, needed=bool(args.category))
+    alike = Selection(bench=bench, judges=(), baselines=(), mixed=args.mixed)
+    asked = Plan(alike, questions, None if args.baseline else config, method="bradley-terry")
+    return asked.of(tuple(dict.fromkeys(args.category)), tuple(args.baseline)), questions
 
 
 def make_report(args: argparse.Namespace) -> Report:
     """Read the judgments that the flags ask for and measure their judges."""
-    from judge_metrics import draw_questions, judge_report, pair_report
+    from judge_metrics import draw_questions
     from judge_tables import Report
-    from panel import read_panel, style_features
+    from panel import read_panel
 
     family = read_families(args.family) if args.family else {}
-    name = args.bench_name or read_judge_config(args.setting_file).bench_name
-    bench = Bench(args.data_dir, name)
-    unnamed = _unnamed_baseline(args)
-    panel, left_out = read_panel(bench, args.judge_name, args.baseline, unnamed)
-    features = style_features(bench, panel)
+    selection, questions = _selection(args)
+    panel, left_out = read_panel(selection, args.judge_name, args.baseline, questions)
+    if args.family:
+        _check_families(family, args.family, selection.bench, panel)
     times = draw_questions(panel, args.num_rounds, args.seed)
-    numbers = range(len(panel.judges))
+    pairs, not_compared = _pairs(panel, times)
     return Report(
-        bench=name,
+        bench=selection.bench.name,
+        categories=selection.categories,
         rounds=args.num_rounds,
         seed=args.seed,
         questions=len(panel.questions),
-        judges=tuple(
-            judge_report(panel, one, features, family, times, args.workers) for one in numbers
-        ),
-        pairs=tuple(pair_report(panel, *pair, times) for pair in combinations(numbers, 2)),
+        judges=_judges(selection.bench, panel, family, times, args.workers),
+        pairs=pairs,
+        not_compared=not_compared,
         left_out=left_out,
         assumed=panel.assumed,
+    )
+
+
+def _judges(
+    bench: Bench, panel: Panel, family: Mapping[str, str], times: np.ndarray, workers: int
+) -> tuple[JudgeReport, ...]:
+    """Return what is measured of each judge."""
+    from judge_metrics import judge_report
+    from panel import style_features
+
+    features = style_features(bench, panel)
+    numbers = range(len(panel.judges))
+    return tuple(judge_report(panel, one, features, family, times, workers) for one in numbers)
+
+
+def _pairs(
+    panel: Panel, times: np.ndarray
+) -> tuple[tuple[PairReport, ...], tuple[tuple[str, str], ...]]:
+    """Return the agreement of each two judges, and those that share verdicts."""
+    from judge_metrics import pair_report
+
+    pairs = list(combinations(range(len(panel.judges)), 2))
+    return (
+        tuple(pair_report(panel, *two, times) for two in pairs if not panel.share_verdicts(*two)),
+        tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if panel.share_verdicts(i, j)),
     )
 
 
@@ -131,7 +194,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from jsonl import write_lines
     from judge_tables import report_html, report_json, report_lines
 
-    print("\n".join(report_lines(report)))
+    confusion = args.confusion or len(report.pairs) <= FEW_PAIRS
+    print("\n".join(report_lines(report, confusion=confusion)))
     for path, form in ((args.json, report_json), (args.html, report_html)):
         if path:
             write_lines(path, [form(report).encode("utf-8", "surrogatepass")])

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from string import Template
 
-from judge_metrics import Counted, JudgeReport, PairReport
+from judge_metrics import NO_SPREAD, Counted, JudgeReport, PairReport
 from metrics import Estimate
-from report import finite
+from report import aligned, estimate_text, finite
 from styles import ATTRIBUTES
 from verdict import LABELS
 
@@ -20,68 +20,81 @@ from verdict import LABELS
 class Report:
     """The judges of a bench, each two of them, and the judges that are left out, with reasons.
 
-    `assumed`: the baseline of judgments that name none, None if all name one.
+    `categories`: those that are measured; none are all. `not_compared`: two judges that share
+    verdicts. `assumed`: the baselines of judgments that name none, "" for one that is not known.
     """
 
     bench: str
+    categories: tuple[str, ...]
     rounds: int
     seed: int
     questions: int
     judges: tuple[JudgeReport, ...]
     pairs: tuple[PairReport, ...]
+    not_compared: tuple[tuple[str, str], ...]
     left_out: Mapping[str, str]
-    assumed: str | None = None
+    assumed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Measure:
-    """A measure with an interval: its name, its unit, its decimals, and what shows no bias."""
+    """A measure with an interval: its name, its unit, and what shows no bias."""
 
     name: str
+    unit: str
     of: Callable[[JudgeReport], Counted]
-    decimals: int
     unbiased: float | None
+
+    @property
+    def label(self) -> str:
+        """The name with its unit, as far as it has one."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+    @property
+    def decimals(self) -> int:
+        """How many decimals are told: coefficients have three."""
+        return 1 if self.unit else 3
 
 
 def _style_measure(feature: str, attribute: str) -> _Measure:
-    return _Measure(f"{feature}: {attribute}", lambda judge: judge.style[attribute], 3, 0.0)
+    return _Measure(f"{feature}: {attribute}", "", lambda judge: judge.style[attribute], 0.0)
 
 
 MEASURES = (
-    _Measure("first place wins, %", lambda judge: judge.first_place, 1, 50.0),
-    _Measure("order flips the winner, %", lambda judge: judge.flips, 1, None),
+    _Measure("first place wins", "%", lambda judge: judge.first_place, 50.0),
+    _Measure("order flips the winner", "%", lambda judge: judge.flips, None),
     *(
         _style_measure("length bias" if attribute == "token_len" else "markdown bias", attribute)
         for attribute in ATTRIBUTES.values()
     ),
-    _Measure("self-preference, points", lambda judge: judge.self_preference, 1, 0.0),
+    _Measure("kin difference", "points", lambda judge: judge.kin_difference, None),
+    _Measure("self-preference", "points", lambda judge: judge.self_preference, 0.0),
 )
 
 
 # Text
 
 
-def report_lines(report: Report) -> Iterator[str]:
-    """Yield the judges side by side, the agreement of each two, and what it rests on."""
+def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
+    """Yield the judges side by side, the agreement of each two, and what it rests on.
+
+    `confusion`: with the table of labels of each two judges.
+    """
     judges = report.judges
     rows = [["", *(judge.judge for judge in judges)], *count_rows(judges)]
-    rows += [[m.name, *(_text(m.of(j).estimate, m.decimals) for j in judges)] for m in MEASURES]
-    yield from _table(rows)
+    for m in MEASURES:
+        rows.append([m.label, *(estimate_text(m.of(j).estimate, m.decimals) for j in judges)])
+    yield from aligned(rows)
     if report.pairs:
         yield ""
-        yield from _table([PAIR_HEADS, *map(_pair_row, report.pairs)])
-    for pair in report.pairs:
+        yield from aligned([PAIR_HEADS, *map(_pair_row, report.pairs)])
+    for pair in report.pairs if confusion else ():
         yield ""
-        yield from _table(_confusion_rows(pair))
+        yield from aligned(_confusion_rows(pair))
     yield ""
     yield from note_lines(report)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+    if not confusion:
+        yield f"labels of {len(report.pairs)} pairs side by side: --confusion, --json or --html"
 
 
 def count_rows(judges: Sequence[JudgeReport]) -> list[list[str]]:
@@ -108,21 +121,13 @@ def _label_share(judge: JudgeReport, label: str) -> str:
     return f"{100 * judge.labels[label] / _decided(judge):.1f}"
 
 
-def _text(found: Estimate, decimals: int) -> str:
-    """Return a measure with the ends of its interval."""
-    if math.isnan(found.value):
-        return "n/a"
-    ends = (found.value, found.lower, found.upper)
-    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
-
-
 PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
 
 
 def _pair_row(pair: PairReport) -> list[str]:
-    kappas = (_text(pair.kappa, 3), _text(pair.weighted, 3))
+    kappas = (estimate_text(pair.kappa, 3), estimate_text(pair.weighted, 3))
     names = f"{pair.first}, {pair.second}"
-    return [names, f"{pair.games:,}", _text(pair.same, 1), *kappas]
+    return [names, f"{pair.games:,}", estimate_text(pair.same, 1), *kappas]
 
 
 def _confusion_rows(pair: PairReport) -> list[list[str]]:
@@ -133,28 +138,57 @@ def _confusion_rows(pair: PairReport) -> list[list[str]]:
     return rows
 
 
+STYLE_METHOD = "show_result.py --style-control --one-board --method bradley-terry"
+
+
 def note_lines(report: Report) -> Iterator[str]:
     """Yield what the numbers rest on, and why some are not there."""
     draws = f"{report.rounds:,} draws of {report.questions:,} questions"
-    yield f"in brackets 95 % intervals over {draws}"
-    if report.assumed is not None:
-        taken = report.assumed or "not known"
+    of = f" of {', '.join(report.categories)}" if report.categories else ""
+    yield f"in brackets 95 % intervals over {draws}{of}"
+    yield f"length and markdown bias: style coefficients of {STYLE_METHOD}"
+    if report.assumed:
+        taken = ", ".join(name or "not known" for name in report.assumed)
         yield f"the baseline of judgments that name none: {taken}; --baseline names another"
     for judge in report.judges:
         own = ", ".join(judge.own)
-        if own and not math.isnan(judge.self_preference.estimate.value):
+        if own and not math.isnan(judge.kin_difference.estimate.value):
             yield f"of the family of {judge.judge}: {own}"
+    yield from _ensemble_lines(report)
     for judge in report.judges:
-        reasons: dict[str, list[str]] = {}
-        for measure in MEASURES:
-            if why := measure.of(judge).why:
-                reasons.setdefault(why, []).append(measure.name.split(",")[0].split(":")[0])
-        for why, names in reasons.items():
-            yield f"n/a for {judge.judge}: {', '.join(dict.fromkeys(names))}: {why}"
-        for why, number in judge.left_out.items():
-            yield f"left out of {judge.judge}: {number:,} {why}"
+        yield from _missing_lines(judge)
+    for pair in report.pairs:
+        if pair.why:
+            what = "kappa" if pair.games else "same label, kappa"
+            yield f"n/a for {pair.first}, {pair.second}: {what}: {pair.why}"
     for name, why in report.left_out.items():
         yield f"left out, {name}: {why}"
+
+
+def _ensemble_lines(report: Report) -> Iterator[str]:
+    """Yield which judges are ensembles, and which two are not compared."""
+    for judge in report.judges:
+        if judge.made_of is not None:
+            members = ", ".join(judge.made_of) or "judges that it does not tell"
+            yield (
+                f"{judge.judge} is an ensemble of {members}: not among the other judges of "
+                "self-preference"
+            )
+    for first, second in report.not_compared:
+        yield f"not compared, of the same verdicts: {first}, {second}"
+
+
+def _missing_lines(judge: JudgeReport) -> Iterator[str]:
+    """Yield why some measures of a judge are not there, and which judgments are left out."""
+    reasons: dict[str, dict[str, None]] = {}
+    for measure in MEASURES:
+        if why := measure.of(judge).why:
+            name = measure.name if why == NO_SPREAD else measure.name.split(":")[0]
+            reasons.setdefault(why, {})[name] = None
+    for why, names in reasons.items():
+        yield f"n/a for {judge.judge}: {', '.join(names)}: {why}"
+    for why, number in judge.left_out.items():
+        yield f"left out of {judge.judge}: {number:,} {why}"
 
 
 # JSON
@@ -206,7 +240,7 @@ def report_html(report: Report) -> str:
     """Return the report as one page that loads nothing, with drawn intervals."""
     notes = list(note_lines(report))
     heads = ["", *(judge.judge for judge in report.judges)]
-    bias = [[html.escape(m.name), *_bias_cells(report, m)] for m in MEASURES]
+    bias = [[html.escape(m.label), *_bias_cells(report, m)] for m in MEASURES]
     counts = [[html.escape(cell) for cell in row] for row in count_rows(report.judges)]
     return _PAGE.substitute(
         title=html.escape(f"Judges of {report.bench}"),
@@ -233,19 +267,18 @@ def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: st
 
 def _bias_cells(report: Report, measure: _Measure) -> Iterator[str]:
     """Yield a measure of each judge with its interval drawn; bars of one unit share a scale."""
-    alike = [other for other in MEASURES if other.decimals == measure.decimals]
-    alike = alike if measure.decimals == 3 else [measure]
+    alike = [measure] if measure.unit == "%" else [m for m in MEASURES if m.unit == measure.unit]
     found = [other.of(judge).estimate for other in alike for judge in report.judges]
     ends = [abs(end) for one in found for end in (one.lower, one.upper) if math.isfinite(end)]
     reach = max(ends, default=1.0) or 1.0
-    low, high = (-reach, reach) if measure.unbiased == 0 else (0.0, 100.0)
+    low, high = (0.0, 100.0) if measure.unit == "%" else (-reach, reach)
     for judge in report.judges:
         counted = measure.of(judge)
         if math.isnan(counted.estimate.value):
             yield f"<td>n/a<small>{html.escape(counted.why)}</small></td>"
         else:
             bar = _bar(counted.estimate, measure, low, high)
-            yield f"<td>{_text(counted.estimate, measure.decimals)}{bar}</td>"
+            yield f"<td>{estimate_text(counted.estimate, measure.decimals)}{bar}</td>"
 
 
 def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
@@ -255,7 +288,7 @@ def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
     )
     line = f'<line class="base" x1="{base:.2f}%" x2="{base:.2f}%" y2="100%"/>'
     return (
-        f'<svg role="img" aria-label="{_text(found, measure.decimals)}">'
+        f'<svg role="img" aria-label="{estimate_text(found, measure.decimals)}">'
         f'<line class="all" x2="100%" y1="50%" y2="50%"/>'
         f"{line if measure.unbiased is not None else ''}"
         f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'

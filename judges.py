@@ -2,13 +2,13 @@
 agree.
 
 Pure functions of labels; a judgment's labels are those of its games, None where there is no
-verdict.
+verdict. Names and definitions are those of `judge_report.py`, which has intervals and more.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verdict import LABELS, Winner, normal_label, outcome
@@ -36,31 +36,32 @@ class JudgeStats:
     same: int
 
     @property
-    def preference_for_first(self) -> float | None:
-        """The share of A among the games that A or B won; 0.5 is no preference."""
+    def first_place(self) -> float | None:
+        """The share of A among the games that A or B wins; 0.5 is no preference."""
         return share(self.first, self.first + self.second)
 
     @property
-    def consistency(self) -> float | None:
-        """The share of judgments whose two games name the same winner."""
-        return share(self.same, self.judged_twice)
+    def flips(self) -> float | None:
+        """The share of judgments whose two games name different winners; noise flips too."""
+        return share(self.judged_twice - self.same, self.judged_twice)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often two judges name the same winner of a game that both decided.
+    """The agreement of two judges on the games that both decided.
 
-    `kappa` is Cohen's: agreement beyond what the shares of their verdicts would give by chance.
+    `same`: games with one label. `kappa` is Cohen's, beyond what the shares of their labels would
+    give by chance; `weighted`: with squared distances of the labels as weights.
     """
 
     games: int
     same: int
-    opposite: int
     kappa: float | None
+    weighted: float | None
 
     @property
     def rate(self) -> float | None:
-        """The share of games with the same winner."""
+        """The share of games with one label."""
         return share(self.same, self.games)
 
 
@@ -126,22 +127,32 @@ def _place(label: Label) -> str:
 
 def agreement(first: Mapping[Hashable, Labels], second: Mapping[Hashable, Labels]) -> Agreement:
     """Compare two judges game by game, over the judgments that both have under one key."""
-    pairs = Counter[tuple[Winner, Winner]]()
+    pairs = Counter[tuple[int, int]]()
     for key in first.keys() & second.keys():
-        for one, other in zip(winners(first[key]), winners(second[key]), strict=False):
+        for one, other in zip(_steps(first[key]), _steps(second[key]), strict=False):
             if one is not None and other is not None:
                 pairs[one, other] += 1
-    games = pairs.total()
-    same = sum(pairs[who, who] for who in Winner)
-    opposite = pairs[Winner.MODEL, Winner.BASELINE] + pairs[Winner.BASELINE, Winner.MODEL]
-    return Agreement(games, same, opposite, _kappa(pairs, games, same))
-
-
-def _kappa(pairs: Counter[tuple[Winner, Winner]], games: int, same: int) -> float | None:
-    by_chance = sum(
-        sum(pairs[who, other] for other in Winner) * sum(pairs[other, who] for other in Winner)
-        for who in Winner
+    same = sum(number for (one, other), number in pairs.items() if one == other)
+    return Agreement(
+        games=pairs.total(),
+        same=same,
+        kappa=_kappa(pairs, lambda one, other: int(one != other)),
+        weighted=_kappa(pairs, lambda one, other: (one - other) ** 2),
     )
-    if games * games == by_chance:
-        return None
-    return (same * games - by_chance) / (games * games - by_chance)
+
+
+def _steps(labels: Labels) -> list[int | None]:
+    """Return where the label of each game is in LABELS, None without a verdict."""
+    normal = [normal_label(label) if isinstance(label, str) else None for label in labels]
+    return [None if label is None else LABELS.index(label) for label in normal]
+
+
+def _kappa(pairs: Counter[tuple[int, int]], weight: Callable[[int, int], int]) -> float | None:
+    """Return 1 - (disagreement seen) / (disagreement by chance); None where chance gives none."""
+    one, other = Counter[int](), Counter[int]()
+    for (label, others), number in pairs.items():
+        one[label] += number
+        other[others] += number
+    seen = sum(weight(*pair) * number for pair, number in pairs.items())
+    by_chance = sum(weight(i, j) * one[i] * other[j] for i in one for j in other)
+    return 1 - seen * pairs.total() / by_chance if by_chance else None

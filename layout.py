@@ -5,8 +5,8 @@ Imported by qa_browser.py alone: Gradio takes two seconds to load.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.components.plot import PlotData
@@ -16,7 +16,7 @@ from browsing import LONGEST, SHORTEST, SHOWN, Filters, Library
 from markup import DISPLAY_MATH, INLINE_MATH, plain
 from opening import Chosen
 from pages import notice
-from screens import BoardScreen, Screen, board_screen, judges_screen, screen
+from screens import BoardScreen, Key, Screen, board_screen, judges_screen, screen
 
 _FOLLOW = """
 watch("value", () => {
@@ -40,13 +40,22 @@ watch("value", () => {
 });
 """
 _KEYS = """
+window.steps = 0;
 document.addEventListener("keydown", event => {
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const button = {j: "next", k: "previous"}[event.key];
-  if (button) document.getElementById(button)?.click();
+  const fields = "input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]";
+  if (event.target.closest(fields) || event.ctrlKey || event.metaKey || event.altKey) return;
+  const button = document.getElementById({j: "next", k: "previous"}[event.key]);
+  if (button?.offsetParent) button.click();
 });
+document.addEventListener("click", event => {
+  window.steps += {next: 1, previous: -1}[event.target.closest("button")?.id] ?? 0;
+}, true);
 """
+_TAKE_STEPS = """(place, game, written) => {
+  const steps = window.steps;
+  window.steps = 0;
+  return [place, game, written, steps];
+}"""
 _DELIMITERS: list[dict[str, str | bool]] = [
     {"left": INLINE_MATH[0], "right": INLINE_MATH[1], "display": False},
     {"left": DISPLAY_MATH[0], "right": DISPLAY_MATH[1], "display": True},
@@ -67,13 +76,18 @@ def page(chosen: Chosen) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Battles", id="battles") as tab:
                 battles = _Battles(library, address)
-            tab.select(lambda here: here or gr.skip(), battles.here, address, **_QUIET)
+            tab.select(battles.address_again, [address, battles.place], address, **_QUIET)
             with gr.Tab("Leaderboard", id="leaderboard") as tab:
                 board = _Board(library, address)
-            tab.select(board.show, board.inputs, board.outputs, **_CALL)
+            tab.select(board.again, [address, board.place], board.outputs, **_LATEST)
             with gr.Tab("Judges", id="judges") as tab:
                 judges = gr.HTML(apply_default_css=False)
-            tab.select(lambda: list(judges_screen(library)), None, [judges, address], **_CALL)
+            tab.select(
+                lambda opened: judges_screen(library) if opened else _nothing(2),
+                address,
+                [judges, address],
+                **_CALL,
+            )
         _connect(chosen, blocks, tabs, battles, board, judges)
     return blocks
 
@@ -92,7 +106,32 @@ def theme() -> gr.themes.Base:
 
 
 _CALL: dict[str, Any] = {"api_visibility": "private"}
-_QUIET = _CALL | {"show_progress": "hidden", "trigger_mode": "always_last"}
+_LATEST = _CALL | {"trigger_mode": "always_last"}
+_QUIET = _LATEST | {"show_progress": "hidden"}
+# One after the other: each begins where the one before has ended.
+_IN_TURN = _QUIET | {"concurrency_id": "battles", "concurrency_limit": 1}
+
+
+class _Place(NamedTuple):
+    """What the tab of battles shows, kept whole: its fields may be filled only in part."""
+
+    filters: Filters = Filters()
+    key: Key = ("", "", "")
+    question: int | None = None
+    address: str = ""
+
+
+class _BoardPlace(NamedTuple):
+    """What the tab of the leaderboard shows, or is to show."""
+
+    judge: str = ""
+    category: str = ""
+    control: Sequence[str] = ()
+    baseline: str = ""
+
+
+def _nothing(outputs: int) -> Updates:
+    return [gr.skip()] * outputs
 
 
 def _title(chosen: Chosen) -> str:
@@ -141,53 +180,64 @@ class _Battles:
                     previous = gr.Button("Previous", elem_id="previous", min_width=70, scale=0)
                     following = gr.Button("Next", elem_id="next", min_width=70, scale=0)
                 self.battle = gr.Markdown(latex_delimiters=_DELIMITERS, elem_id="battle")
-        self.key = gr.State(("", "", ""))
-        self.here = gr.State("")  # the address: fields may not all be filled when it is asked for
+        self.place = gr.State(_Place())
         picked = [self.judge, self.model, self.baseline, self.category, self.show, self.order]
         self.filters = [*picked, self.text]
-        self.inputs = [*self.filters, self.key, self.game, self.written]
-        self.shown = [
-            *(self.question, self.key, self.game, self.found, self.battle),
-            *(self.here, address),
-        ]
+        self.shown = [self.question, self.place, self.game, self.found, self.battle, address]
         self.outputs = [*self.filters, *self.shown]
-        self._listen([*(field.input for field in picked), self.text.submit])
-        previous.click(self._move(-1), self.inputs, self.shown, **_QUIET)
-        following.click(self._move(1), self.inputs, self.shown, **_QUIET)
+        self._listen(picked, [previous, following])
 
-    def _listen(self, refiltered: Sequence[Any]) -> None:
-        gr.on(
-            refiltered,
-            self.again,
-            self.inputs,
-            self.outputs,
-            **_QUIET,
-        )
-        gr.on(
-            [self.game.input, self.written.input], self._move(0), self.inputs, self.shown, **_QUIET
-        )
-        self.question.input(self._jump, [*self.inputs, self.question], self.shown, **_QUIET)
-        self.found.click(self._pick, self.inputs, self.shown, **_QUIET)
+    def _listen(self, picked: Sequence[gr.Dropdown], steps: Sequence[gr.Button]) -> None:
+        where = [self.place, self.game, self.written]
+        # A dropdown says `input` twice for a choice, `blur` once, but also where nothing was chosen
+        refiltered = [*(field.blur for field in picked), self.text.submit]
+        gr.on(refiltered, self.refilter, [*where, *self.filters], self.outputs, **_IN_TURN)
+        stepped = [button.click for button in steps]
+        count = gr.Number(0, precision=0, visible=False)
+        gr.on(stepped, self.step, [*where, count], self.shown, js=_TAKE_STEPS, **_IN_TURN)
+        gr.on([self.game.input, self.written.input], self.step, where, self.shown, **_IN_TURN)
+        self.question.blur(self.jump, [*where, self.question], self.shown, **_IN_TURN)
+        self.found.click(self.pick, where, self.shown, **_IN_TURN)
 
-    def again(self, *values: Any) -> Updates:
-        """Return the tab for the values of its fields."""
-        return self.updates(self._screen(values))
-
-    def _screen(self, values: Sequence[Any], **where: Any) -> Screen:
-        *names, key, game, written = values
+    def refilter(
+        self, event: gr.EventData, place: _Place, game: int, written: bool, *names: str | None
+    ) -> Updates:
+        """Return the tab for other filters; nothing where a dropdown was left as it was."""
         filters = Filters(*(name or "" for name in names))
+        if filters == place.filters and event.target is not self.text:
+            return _nothing(len(self.outputs))
+        return self.updates(self._screen(place._replace(filters=filters), game, written))
+
+    def step(self, place: _Place, game: int, written: bool, steps: int = 0) -> Updates:
+        """Return what changes some battles on or back."""
+        return self.shown_updates(self._screen(place, game, written, step=steps))
+
+    def jump(self, place: _Place, game: int, written: bool, position: int | None) -> Updates:
+        """Return what changes with the question; nothing where it is the one that is shown."""
+        if position in (None, place.question):
+            return _nothing(len(self.shown))
+        return self.shown_updates(self._screen(place, game, written, position=position))
+
+    def pick(self, event: gr.EventData, place: _Place, game: int, written: bool) -> Updates:
+        """Return what changes with a row of the list."""
+        return self.shown_updates(self._screen(place, game, written, position=int(event.row)))
+
+    def _screen(
+        self, place: _Place, game: int | None, written: bool | None, **where: int
+    ) -> Screen:
         return screen(
-            self.library, filters, tuple(key), game=game or 0, as_written=bool(written), **where
+            self.library,
+            place.filters,
+            place.key,
+            position=where.get("position"),
+            step=where.get("step", 0),
+            game=game or 0,
+            as_written=bool(written),
         )
 
-    def _move(self, step: int) -> Callable[..., Updates]:
-        return lambda *values: self.shown_updates(self._screen(values, step=step))
-
-    def _jump(self, *values: Any) -> Updates:
-        return self.shown_updates(self._screen(values[:-1], position=values[-1] or 0))
-
-    def _pick(self, event: gr.EventData, *values: Any) -> Updates:
-        return self.shown_updates(self._screen(values, position=int(event.row)))
+    def address_again(self, opened: str, place: _Place) -> Any:
+        """Return the address of what is shown; none while the page is being opened."""
+        return place.address if opened else gr.skip()
 
     def updates(self, shown: Screen) -> Updates:
         """Return the values of all outputs."""
@@ -207,11 +257,10 @@ class _Battles:
         """Return the values of the outputs that change with the battle."""
         return [
             shown.question if question is None else question,
-            shown.key,
+            _Place(shown.filters, shown.key, shown.question, shown.address_html),
             gr.update(choices=shown.games, value=min(shown.game, len(shown.games) - 1)),
             shown.list_html,
             shown.battle_html,
-            shown.address_html,
             shown.address_html,
         ]
 
@@ -233,22 +282,38 @@ class _Board:
                 self.table = gr.HTML(js_on_load=_PICK, apply_default_css=False)
             with gr.Column(scale=2, min_width=380):
                 self.plot = gr.Plot(show_label=False, container=False)
+        self.place = gr.State(_BoardPlace())
         self.inputs = [self.judge, self.category, self.control, self.baseline]
-        self.outputs = [*self.inputs, self.table, self.plot, address]
-        changed = [self.judge.input, self.category.input, self.control.input, self.baseline.input]
-        gr.on(changed, self.show, self.inputs, self.outputs, **_CALL)
+        self.outputs = [self.place, *self.inputs, self.table, self.plot, address]
+        fields = (self.judge, self.category, self.baseline)
+        changed = [*(field.blur for field in fields), self.control.input]
+        gr.on(changed, self.change, [self.place, *self.inputs], self.outputs, **_LATEST)
 
-    def show(
-        self, judge: str | None, category: str | None, control: list[str], baseline: str | None
+    def change(
+        self,
+        place: _BoardPlace,
+        judge: str | None,
+        category: str | None,
+        control: Sequence[str],
+        baseline: str | None,
     ) -> Updates:
-        """Return the tab for the values of its fields."""
-        fields = (judge or "", category or "", control or [], baseline or "")
-        return self.updates(board_screen(self.library, *fields))
+        """Return the tab for the values of its fields; nothing where they are those shown."""
+        chosen = _BoardPlace(judge or "", category or "", control or [], baseline or "")
+        return _nothing(len(self.outputs)) if chosen == place else self.show(chosen)
+
+    def again(self, opened: str, place: _BoardPlace) -> Updates:
+        """Return the tab when it is looked at; nothing while the page is being opened."""
+        return self.show(place) if opened else _nothing(len(self.outputs))
+
+    def show(self, place: _BoardPlace) -> Updates:
+        """Return the tab for a choice."""
+        return self.updates(board_screen(self.library, *place))
 
     def updates(self, shown: BoardScreen) -> Updates:
         """Return the values of all outputs."""
         plot = PlotData(type="plotly", plot=shown.plot) if shown.plot else None
         return [
+            _BoardPlace(shown.judge, shown.category, shown.control, shown.baseline),
             gr.update(choices=shown.judges, value=shown.judge or None),
             gr.update(choices=_named(shown.categories, "all"), value=shown.category),
             shown.control,
@@ -278,16 +343,15 @@ def _connect(
         query = dict(request.query_params)
         tab, shown = screens.opened(library, chosen.judge, query)
         *filled, address = battles.updates(shown)
-        table: Updates = [gr.skip()] * (len(board.outputs) - 1)
-        table[0] = gr.update(choices=shown.judges, value=shown.filters.judge or None)
+        table: Updates = [_BoardPlace(shown.filters.judge), *_nothing(len(board.outputs) - 2)]
+        table[1] = gr.update(choices=shown.judges, value=shown.filters.judge or None)
         of_judges: Any = gr.skip()
         if tab == "leaderboard":
             judge, category, baseline = (
                 query.get(name, "") for name in ("judge", "category", "baseline")
             )
-            *table, address = board.show(
-                judge, category, query.get("control", "").split(), baseline
-            )
+            control = query.get("control", "").split()
+            *table, address = board.show(_BoardPlace(judge, category, control, baseline))
         elif tab == "judges":
             of_judges, address = judges_screen(library)
         return [*filled, *table, of_judges, address, gr.update(selected=tab)]
@@ -299,9 +363,9 @@ def _connect(
         **_QUIET,
     )
 
-    def open_model(event: gr.EventData, judge: str, category: str, *_: Any) -> Updates:
-        filters = Filters(judge=judge, model=event.model, category=category or "")
+    def open_model(event: gr.EventData, place: _BoardPlace) -> Updates:
+        filters = Filters(judge=place.judge, model=event.model, category=place.category)
         return [*battles.updates(screen(library, filters)), gr.update(selected="battles")]
 
-    board.table.click(open_model, board.inputs, [*battles.outputs, tabs], **_QUIET)
+    board.table.click(open_model, board.place, [*battles.outputs, tabs], **_IN_TURN)
     blocks.load(None, js=f"() => {{{_KEYS}}}")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import functools
 import html
 import re
-from collections.abc import MutableMapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
+from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace, unescapeAll
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
@@ -24,6 +25,8 @@ from markdown_it.utils import OptionsDict
 
 INLINE_MATH, DISPLAY_MATH = ("\ue000", "\ue001"), ("\ue002", "\ue003")
 LONGEST = 200_000  # characters; what is longer is shown as it was written
+LONGEST_CODE = 20_000  # characters of a block of code; what is longer has no colours
+COLOURING = 0.5  # seconds of CPU for the code of a text; what is left then has no colours
 
 _PRIVATE = str.maketrans(dict.fromkeys("".join(INLINE_MATH + DISPLAY_MATH), "\ufffd"))
 _DIRECTED = {"p", "li", "ul", "ol", "blockquote", "table", "td", "th", *(f"h{i}" for i in range(7))}
@@ -60,7 +63,7 @@ def in_one_line(page: str) -> str:
 
 @functools.cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "highlight": _highlighted})
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True})
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.before(
         "fence", "math", _math_block, {"alt": ["paragraph", "blockquote", "list"]}
@@ -68,6 +71,7 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("escape", "math", _math_inline)
     parser.inline.ruler.at("emphasis", _emphasis)
     parser.core.ruler.push("directions", _set_directions)
+    parser.add_render_rule("fence", _render_fence)
     parser.add_render_rule("math", _render_math)
     parser.add_render_rule("image", _render_image)
     parser.add_render_rule("link_open", _render_link)
@@ -77,68 +81,133 @@ def _parser() -> MarkdownIt:
 # Code
 
 
-def _highlighted(code: str, language: str, _: str) -> str:
-    """Return a block of code with a class for each kind of token; plain if the language is not
-    known.
+def _render_fence(
+    _: RendererHTML,
+    tokens: Sequence[Token],
+    at: int,
+    __: OptionsDict,
+    env: MutableMapping[str, Any],
+) -> str:
+    token = tokens[at]
+    language = unescapeAll(token.info).strip().partition(" ")[0].lower()
+    begun, left = time.thread_time(), env.get("colouring", COLOURING)
+    inner = _highlighted(token.content, language, begun + left)
+    env["colouring"] = left - (time.thread_time() - begun)
+    return f'<pre class="code" dir="ltr"><code>{inner}</code></pre>\n'
+
+
+def _highlighted(code: str, language: str, deadline: float) -> str:
+    """Return code with a class for each kind of token; plain if the language is not known, or if it
+    is not done in time: lexers take minutes for some texts.
     """
-    from pygments import highlight
+    from pygments import format as formatted
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
     try:
-        lexer = get_lexer_by_name(language.lower(), stripnl=False)
-        inner = highlight(code, lexer, HtmlFormatter(nowrap=True))
-    except ClassNotFound:
-        inner = html.escape(code)
-    return f'<pre class="code" dir="ltr"><code>{inner}</code></pre>'
+        if len(code) > LONGEST_CODE:
+            raise TimeoutError
+        tokens = get_lexer_by_name(language, stripnl=False).get_tokens(code)
+        return str(formatted(_until(deadline, tokens), HtmlFormatter(nowrap=True)))
+    except (ClassNotFound, TimeoutError):
+        return html.escape(code)
+
+
+def _until(deadline: float, tokens: Iterable[Any]) -> Iterator[Any]:
+    for token in tokens:
+        if time.thread_time() > deadline:
+            raise TimeoutError
+        yield token
 
 
 # LaTeX
 
+LONGEST_FORMULA = 5_000  # characters
+_ENDS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)"}
+_START = re.compile(
+    r"\$\$|\\[\[(]|\\begin\{(?P<name>(?:equation|align|gather|multline|alignat)\*?)\}"
+)
 # A dollar opens before a visible character and closes after one, not before a letter or a digit.
-_MATH = re.compile(
-    r"\$\$(?P<display>.{1,5000}?)\$\$|\\\[(?P<bracket>.{1,5000}?)\\\]|\\\((?P<paren>.{1,5000}?)\\\)"
-    r"|\$(?![\s$])(?P<dollar>(?:\\.|[^$\\\n]){1,1000}?)(?<!\s)\$(?![\w$])",
-    re.DOTALL,
-)
-_MATH_BLOCK = re.compile(
-    r"(?:\$\$(?P<dollars>.{1,5000}?)\$\$|\\\[(?P<bracket>.{1,5000}?)\\\]|(?P<environment>"
-    r"\\begin\{(?P<name>(?:equation|align|gather|multline|alignat)\*?)\}.{1,5000}?"
-    r"\\end\{(?P=name)\}))[ \t]*$",
-    re.DOTALL | re.MULTILINE,
-)
+_DOLLARS = re.compile(r"\$(?![\s$])((?:\\.|[^$\\\n]){1,1000}?)(?<!\s)\$(?![\w$])")
+_BLOCK_REST = re.compile(r"[.,;:]?[ \t]*$", re.MULTILINE)  # what may follow a block on its line
 
 
 def _math_inline(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] not in "$\\":
         return False
-    match = _MATH.match(state.src, state.pos, state.posMax)
-    if not match:
+    if start := _START.match(state.src, state.pos, state.posMax):
+        closer, content = _enclosed(state.src, start, state.posMax)
+        after, display = start.end() + len(content) + len(closer), start[0] != r"\("
+        content = start[0] + content + closer if start["name"] and content else content
+    elif dollars := _DOLLARS.match(state.src, state.pos, state.posMax):
+        content, after, display = dollars[1], dollars.end(), False
+    else:
+        return False
+    if not content.strip():
         return False
     if not silent:
-        token = state.push("math", "", 0)
-        token.content = match[match.lastgroup or 0]
-        token.meta = {"display": match.lastgroup in ("display", "bracket")}
-    state.pos = match.end()
+        state.push("math", "", 0).content = content
+        state.tokens[-1].meta = {"display": display}
+    state.pos = after
     return True
 
 
-def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Take lines from `$$`, `\\[` or `\\begin{...}` to their end, whatever Markdown they hold."""
-    begin = state.bMarks[start] + state.tShift[start]
-    if not state.src.startswith(("$$", "\\[", "\\begin{"), begin):
+def _enclosed(source: str, start: re.Match[str], end: int) -> tuple[str, str]:
+    """Return what ends a formula, and what stands before its first end; "" where there is none."""
+    closer = f"\\end{{{start['name']}}}" if start["name"] else _ENDS[start[0]]
+    close = source.find(closer, start.end(), min(end, start.end() + LONGEST_FORMULA))
+    return closer, source[start.end() : max(close, start.end())]
+
+
+def _math_block(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """Take lines from `$$`, `\\[` or `\\begin{...}` to their end, whatever Markdown they hold.
+
+    Where text follows the end on its line, this is a paragraph, with a formula in it.
+    """
+    begin = state.bMarks[first] + state.tShift[first]
+    start = _START.match(state.src, begin, state.eMarks[first])
+    if not start or start[0] == r"\(" or (silent and _within_formula(state, begin)):
         return False
-    match = _MATH_BLOCK.match(state.src, begin, state.eMarks[end - 1])
-    if not match:
+    closer, content = _enclosed(state.src, start, state.eMarks[end - 1])
+    close = start.end() + len(content)
+    if not content.strip() or not _BLOCK_REST.match(state.src, close + len(closer)):
+        return False
+    last = _line_of_end(state, first, close, start[0])
+    if last is None:
         return False
     if not silent:
+        lines = state.getLines(first, last + 1, state.sCount[first], keepLastLF=False).strip()
         token = state.push("math", "", 0)
         token.block = True
-        token.content = match["dollars"] or match["bracket"] or match["environment"]
+        token.content = lines if start["name"] else "".join(lines[2:].rsplit(closer, 1))
         token.meta = {"display": True}
-        state.line = start + 1 + state.src.count("\n", begin, match.end())
+        state.line = last + 1
     return True
+
+
+def _within_formula(state: StateBlock, begin: int) -> bool:
+    """Tell whether the paragraph that a block would end has a formula open."""
+    opened = state.bMarks[state.line]
+    if begin - opened > LONGEST_FORMULA:
+        return False
+    text = state.src[opened:begin]
+    return text.count("$$") % 2 == 1 or text.rfind(r"\[") > text.rfind(r"\]")
+
+
+def _line_of_end(state: StateBlock, first: int, close: int, opener: str) -> int | None:
+    """Return the line that holds the end of a formula; None where a blank line, a fence, a formula
+    or the end of a list's item comes first.
+    """
+    line = first
+    while state.eMarks[line] < close:
+        line += 1
+        text = state.bMarks[line] + state.tShift[line]
+        if state.isEmpty(line) or state.sCount[line] < state.blkIndent:
+            return None
+        if text < close and state.src.startswith(("```", "~~~", opener), text):
+            return None
+    return line
 
 
 def _render_math(

@@ -20,6 +20,7 @@ from ratings import Ratings
 
 LEVEL = 0.95
 ROUNDS = 1000
+FEWEST = 6  # models for an interval: draws of fewer are often of two or three alone
 
 Form = Literal["notebook", "paper"]
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -28,20 +29,33 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measure, and the ends of its 95 % interval over models; NaN where it is not defined."""
+    """A measure, and the ends of its 95 % interval; NaN where it is not defined."""
 
     value: float
     lower: float
     upper: float
 
 
-def estimate(statistic: Statistic, models: int, seed: int) -> Estimate:
+@dataclass(frozen=True)
+class OverModels(Estimate):
+    """An interval over resampled models: there is none over fewer than FEWEST.
+
+    `undefined_draws`: those that do not define the measure, which the interval leaves out.
+    """
+
+    undefined_draws: int = 0
+
+
+def estimate(statistic: Statistic, models: int, seed: int) -> OverModels:
     """Return a measure of M models and its percentile interval over resampled models."""
+    (value,) = statistic(np.ones((1, models))).tolist()
+    if models < FEWEST:
+        return OverModels(value, math.nan, math.nan)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(models, np.full(models, 1 / models), ROUNDS).astype(float)
-    (value,) = statistic(np.ones((1, models)))
-    lower, upper = interval(statistic(times)[:, None], LEVEL)[:, 0]
-    return Estimate(float(value), float(lower), float(upper))
+    drawn = statistic(times)
+    lower, upper = interval(drawn[:, None], LEVEL)[:, 0].tolist()
+    return OverModels(value, lower, upper, int(np.isnan(drawn).sum()))
 
 
 def statistics(bench: Ratings, reference: Ratings | None, form: Form) -> dict[str, Statistic]:
@@ -59,39 +73,54 @@ def statistics(bench: Ratings, reference: Ratings | None, form: Form) -> dict[st
 
 
 def separability(bench: Ratings) -> Statistic:
-    """Percentage of pairs whose intervals do not overlap.
+    """Percentage of pairs whose intervals do not overlap."""
+    return _mean(100.0 * _separated(bench), _pairs(bench))
+
+
+def _separated(ratings: Ratings) -> np.ndarray:
+    """Which intervals (M, M) do not overlap.
 
     Of a pair sorted by lower ends (of equal ones, by upper ends) the later lower end is below the
-    earlier upper end if they overlap.  So touching intervals are separated, one within another is
-    not, whatever its width; nor are equal ones, with or without a width.
+    earlier upper end if they overlap.  So intervals that touch at their ends are separated, a point
+    at the end of another interval too; one inside another is not, whatever its width; nor are equal
+    ones.
     """
-    lower, upper = bench.lower, bench.upper
+    lower, upper = ratings.lower, ratings.upper
     equal = (lower[:, None] == lower) & (upper[:, None] == upper)
     earlier = (lower[:, None] < lower) | ((lower[:, None] == lower) & (upper[:, None] < upper))
     overlap = np.maximum(lower[:, None], lower) < np.where(earlier, upper[:, None], upper)
-    return _mean(100.0 * ~(overlap | equal), ~np.eye(len(lower), dtype=bool))
+    return np.asarray(~(overlap | equal))
 
 
 def agreement(bench: Ratings, reference: Ratings, form: Form) -> Statistic:
-    """Mean agreement, in percent, on the pairs that the reference separates.
+    """Mean agreement of the benchmark with the reference on pairs of models, in percent.
 
-    `notebook`: 1 where the benchmark separates them in the same order, 1/2 where it does not
-    separate them, 0 where in the other; `paper`: 1, 0 and -1.
+    `notebook`: over the pairs that the reference separates, 1 where the benchmark separates them in
+    the same order, 1/2 where it does not separate them, 0 where in the other; separated as the
+    published notebook has it.  `paper`, definition 2 of arXiv 2406.11939: over all pairs, 1 where
+    both separate them in the same order, -1 where in different ones, 0 where either does not.
     """
-    theirs = _order(reference)
-    points = _order(bench) * theirs
-    return _mean(100.0 * (points if form == "paper" else (1 + points) / 2), theirs != 0)
+    if form == "paper":
+        ours, theirs = (_sign(one.rating) * _separated(one) for one in (bench, reference))
+        return _mean(100.0 * ours * theirs, _pairs(bench))
+    theirs = _notebook_order(reference)
+    return _mean(100.0 * (1 + _notebook_order(bench) * theirs) / 2, theirs != 0)
 
 
-def _order(ratings: Ratings) -> np.ndarray:
+def _notebook_order(ratings: Ratings) -> np.ndarray:
     """Which of two models is above (M, M): 1 the first, -1 the second, 0 if not separated.
 
     They are where the least upper end is not above the greatest lower end: touching intervals, and
-    one without width inside another. Equal ratings have no order.
+    one without width inside another, as a baseline's. Equal ratings have no order.
     """
     lower, upper = ratings.lower, ratings.upper
     apart = np.minimum(upper[:, None], upper) <= np.maximum(lower[:, None], lower)
     return np.asarray(_sign(ratings.rating) * apart)
+
+
+def _pairs(ratings: Ratings) -> np.ndarray:
+    """All pairs of different models (M, M)."""
+    return ~np.eye(len(ratings.models), dtype=bool)
 
 
 def forecasts(bench: Ratings) -> np.ndarray:

@@ -390,20 +390,22 @@ _JUDGE_HEADS = (
     *LABELS,
     "",
     "no verdict",
-    "A preferred",
-    "consistent",
+    "first place wins",
+    "order flips the winner",
 )
 _GRADE_HEADS = ("judge", "grades", "mean", "lowest", "highest")
-_PAIR_HEADS = ("judges", "games of both", "same winner", "opposite winner", "kappa")
+_PAIR_HEADS = ("judges", "games", "same label", "kappa", "weighted kappa")
 _HOW_JUDGES = (
-    "A is the answer that the judge saw first. A preferred: the share of A among the games won by "
-    "A or B, over judgments with two verdicts, in which each side was A once; 50 % is no "
-    "preference for a place.",
-    "Consistent: the share of these judgments whose two games name the same winner.",
+    "Shares of labels are of the games with a verdict. A is the answer that the judge saw first. "
+    "First place wins: the share of A among the games that A or B wins, over judgments with two "
+    "verdicts, in which each side was A once; 50 % is no preference for a place.",
+    "Order flips the winner: the share of these judgments whose two games name different winners; "
+    "a tie beside a win is a flip. A judge who is not sure flips too.",
 )
 _HOW_PAIRS = (
-    "Over the games that both judges decided. Kappa is the agreement beyond chance: 1 is always, "
-    "0 is as often as their habits alone would give."
+    "Over the games that both judges decided. Kappa is the agreement on labels beyond chance: 1 is "
+    "always, 0 is as often as their habits alone would give; weighted: with squared distances "
+    "between labels. judge_report.py has intervals, and what sways a judge."
 )
 
 
@@ -422,11 +424,11 @@ def _judge_row(judge: str, stats: JudgeStats) -> Iterator[str]:
     yield f"{stats.judgments:,}"
     yield f"{stats.games:,}"
     for number in stats.labels.values():
-        yield _percent(share(number, stats.games))
+        yield _percent(share(number, sum(stats.labels.values())))
     yield _bar(zip(LABELS, ("big a", "a", "tie", "b", "big b"), stats.labels.values(), strict=True))
     yield _percent(share(stats.without_verdict, stats.games))
-    yield _percent(stats.preference_for_first)
-    yield _percent(stats.consistency)
+    yield _percent(stats.first_place)
+    yield _percent(stats.flips)
 
 
 def _grade_row(judge: str, grades: Sequence[float]) -> Iterator[str]:
@@ -441,8 +443,8 @@ def _pair_row(pair: tuple[str, str], both: Agreement) -> Iterator[str]:
     yield " – ".join(map(plain, pair))
     yield f"{both.games:,}"
     yield _percent(both.rate)
-    yield _percent(share(both.opposite, both.games))
-    yield "n/a" if both.kappa is None else f"{both.kappa:.2f}"
+    for kappa in (both.kappa, both.weighted):
+        yield "n/a" if kappa is None else f"{kappa:.3f}"
 
 
 def _percent(value: float | None) -> str:

@@ -81,7 +81,8 @@ def user_and_password(text: str) -> tuple[str, str]:
 class PageHeaders:
     """Middleware that lets the page run its own scripts alone, and load from its own server alone.
 
-    The scripts that stand in a page itself are allowed by their hashes.
+    The scripts that stand in a page itself are allowed by their hashes. Only what the page asks for
+    is served: Gradio has more, such as uploads, which write files.
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
@@ -91,6 +92,10 @@ class PageHeaders:
         """Answer a request, with headers added."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if not _SERVED.fullmatch(f"{scope['method']} {scope['path']}"):
+            await send({"type": "http.response.start", "status": 404, "headers": [*_HEADERS]})
+            await send({"type": "http.response.body"})
             return
         start: Message = {}
         body = bytearray()
@@ -117,6 +122,11 @@ class PageHeaders:
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
+_SERVED = re.compile(
+    r"HEAD /|POST /(login|gradio_api/(queue/join|cancel|reset))"
+    r"|GET /(|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json|robots\.txt"
+    r"|gradio_api/(queue/data|heartbeat/\w+|app_id|startup-events))"
+)
 _POLICY = b"content-security-policy"
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -177,7 +187,7 @@ def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
     page.queue(default_concurrency_limit=4)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
         _, url, public_url = page.launch(
-            server_name=args.host,
+            server_name=f"[{args.host}]" if ":" in args.host else args.host,
             server_port=args.port,
             share=args.share,
             auth=args.auth,
@@ -197,7 +207,8 @@ def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
 def _check_address(host: str, port: int | None) -> None:
     """Raise InputError for an address that cannot be had, before anything is loaded."""
     try:
-        socket.create_server((host, port or 0)).close()
+        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
     except OSError as error:
         where = f"{host}, port {port}" if port else host
         why = str(error.strerror).split(" (while", 1)[0]

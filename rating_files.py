@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -64,12 +65,32 @@ def _add(
     values: tuple[float, float, float],
     where: str,
 ) -> None:
-    """Add rating and ends of a model; InputError if it is there or its ends are exchanged."""
+    """Add rating and ends of a model; InputError if it is there or they contradict each other."""
     if model in rows:
         raise InputError(f"{where}: the model '{model}' is there twice")
-    if values[1] > values[2]:
-        raise InputError(f"{where}: the lower end {values[1]:g} is above the upper {values[2]:g}")
+    _check_ends("rating", values, where)
     rows[model] = values
+
+
+def _check_ends(what: str, values: tuple[float, float, float], where: str) -> None:
+    """Raise InputError where a number is not within its ends, as offsets from it are not."""
+    value, lower, upper = values
+    if lower > upper:
+        raise InputError(f"{where}: the lower end {lower:g} is above the upper {upper:g}")
+    if within(*values):
+        return
+    hint = "correct the line, or leave the model out"
+    if lower <= 0 <= upper:
+        hint = f"if they are offsets, write the ends, {value + lower:g} and {value + upper:g}"
+    raise InputError(
+        f"{where}: the {what} {value:g} is not within its ends {lower:g} and {upper:g}; {hint}"
+    )
+
+
+def within(value: float, lower: float, upper: float) -> bool:
+    """Whether a number is within its ends, but for what rounding makes of it."""
+    slack = 1e-9 * max(abs(value), 1.0)
+    return lower - slack <= value <= upper + slack
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -98,6 +119,11 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
+            if None in row:
+                raise InputError(
+                    f"{path}:{reader.line_num}: {len(row) - 1 + len(row[None]):,} cells below "
+                    f"{len(row) - 1:,} columns; a cell with a comma needs quotes"
+                )
             yield reader.line_num, row
     except csv.Error as error:
         raise InputError(f"{path}:{reader.reader.line_num}: not CSV: {error}") from None
@@ -158,10 +184,15 @@ class _Line(msgspec.Struct):
 
 
 def save_bootstrap(path: Path, ratings: Ratings, samples: Mapping[str, np.ndarray]) -> None:
-    """Write one line a model: its score, the ends of its 95 % interval, and each round's score."""
+    """Write one line a model: its score, the ends of its 95 % interval, and each round's score.
+
+    The ends are null where they do not hold the score, as of one round alone.
+    """
     ends = (ratings.rating.tolist(), ratings.lower.tolist(), ratings.upper.tolist())
     lines = []
     for model, score, lower, upper in zip(ratings.models, *ends, strict=True):
+        if not within(score, lower, upper):
+            lower = upper = None
         results = [None if math.isnan(value) else value for value in samples[model].tolist()]
         line = {"model": model, "score": score, "lower": lower, "upper": upper}
         lines.append(dump_line(line | {"results": results}))
@@ -171,24 +202,49 @@ def save_bootstrap(path: Path, ratings: Ratings, samples: Mapping[str, np.ndarra
 def read_bootstrap(path: Path, level: float) -> Ratings:
     """Return the ratings of a file of bootstrap results, one JSON line a model.
 
-    `results` give intervals and forecasts (null: the round does not place the model); without any,
-    `lower` and `upper` do, as in a reference. Raises InputError that names the line.
+    `results` give forecasts and intervals (null: the round does not place the model), but for 95 %
+    intervals whose ends are given. Without any results the ends give both, as in a reference.
+    Raises InputError that names the line.
     """
-    lines: dict[str, _Line] = {}
-    for number, _, line in decode_lines(path, _Line, "bootstrap results"):
-        where, model = f"{path}:{number}", line.model
-        ends = (line.score, line.lower or 0.0, line.upper or 0.0)
-        if model in lines:
-            raise InputError(f"{where}: the model '{model}' is there twice")
-        if not np.isfinite(ends).all() or np.isinf(_rounds(line)).any():
-            raise InputError(f"{where}: '{model}' has a number that is not finite")
-        lines[model] = line
-    if not lines:
-        raise InputError(f"{path}: holds no model")
-    rating = np.array([line.score for line in lines.values()])
+    lines = _bootstrap_lines(path)
+    models, rating = tuple(lines), np.array([line.score for line in lines.values()])
     if not any(line.results for line in lines.values()):
         lower, upper = _ends(lines, path)
-        return of_ends(tuple(lines), rating, lower, upper, level)
+        return of_ends(models, rating, lower, upper, level)
+    found = of_samples(models, rating, _results(lines, path), level)
+    return _with_ends(found, lines) if level == LEVEL else found
+
+
+def _bootstrap_lines(path: Path) -> dict[str, _Line]:
+    """Return the lines of a file by model; InputError where one is there twice, or is wrong."""
+    lines: dict[str, _Line] = {}
+    for number, _, line in decode_lines(path, _Line, "bootstrap results"):
+        where = f"{path}:{number}"
+        if line.model in lines:
+            raise InputError(f"{where}: the model '{line.model}' is there twice")
+        _check_line(line, where)
+        lines[line.model] = line
+    if not lines:
+        raise InputError(f"{path}: holds no model")
+    return lines
+
+
+def _check_line(line: _Line, where: str) -> None:
+    given = [end for end in (line.lower, line.upper) if end is not None]
+    if not np.isfinite([line.score, *given]).all() or np.isinf(_rounds(line)).any():
+        raise InputError(f"{where}: '{line.model}' has a number that is not finite")
+    if len(given) == 1:
+        raise InputError(f"{where}: '{line.model}' has one end of its interval; give both or none")
+    if given:
+        _check_ends("score", (line.score, given[0], given[1]), where)
+
+
+def _rounds(line: _Line) -> np.ndarray:
+    return np.array(line.results or [], dtype=float)
+
+
+def _results(lines: Mapping[str, _Line], path: Path) -> np.ndarray:
+    """Scores of the rounds (rounds, M)."""
     rounds = [_rounds(line) for line in lines.values()]
     for model, one in zip(lines, rounds, strict=True):
         if len(one) != len(rounds[0]) or np.isnan(one).all():
@@ -196,17 +252,24 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
                 f"{path}: '{model}' has {(~np.isnan(one)).sum():,} results, "
                 f"'{next(iter(lines))}' has {len(rounds[0]):,}"
             )
-    return of_samples(tuple(lines), rating, np.array(rounds).T, level)
-
-
-def _rounds(line: _Line) -> np.ndarray:
-    return np.array(line.results or [], dtype=float)
+    return np.asarray(np.array(rounds).T)
 
 
 def _ends(lines: Mapping[str, _Line], path: Path) -> np.ndarray:
     """Lower and upper ends (2, M)."""
     for model, line in lines.items():
-        if line.lower is None or line.upper is None or line.lower > line.upper:
+        if line.lower is None:
             raise InputError(f"{path}: '{model}' has neither results nor lower and upper ends")
     ends = [(line.lower, line.upper) for line in lines.values()]
     return np.asarray(np.array(ends, dtype=float).T)
+
+
+def _with_ends(ratings: Ratings, lines: Mapping[str, _Line]) -> Ratings:
+    """Return ratings with the ends that the lines give, in the place of percentiles."""
+    given = [(lines[model].lower, lines[model].upper) for model in ratings.models]
+    lower, upper = np.array(given, dtype=float).T
+    return replace(
+        ratings,
+        lower=np.where(np.isnan(lower), ratings.lower, lower),
+        upper=np.where(np.isnan(upper), ratings.upper, upper),
+    )

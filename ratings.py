@@ -81,11 +81,12 @@ def of_ends(
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark's models with their scores, and why others are left out."""
+    """A benchmark's models with their scores, why others are left out, and what made the scores."""
 
     name: str
     ratings: Ratings
     left_out: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, object] = field(default_factory=dict)
 
     def only(self, models: Collection[str], why: str) -> Benchmark:
         """Return it with those of its models that are among `models`, sorted by name."""

@@ -9,7 +9,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,52 @@ from leaderboard import Board, Comparison, Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from metrics import Estimate
+
+WIDTH = 120  # columns of text
+
+# Tables of measures
+
+
+def estimate_text(found: Estimate, decimals: int) -> str:
+    """Return a measure with the ends of its interval, if it has one; `n/a` if it is not defined."""
+    if math.isnan(found.value):
+        return "n/a"
+    if math.isnan(found.lower):
+        return f"{round(found.value, decimals) + 0.0:.{decimals}f}"
+    ends = (found.value, found.lower, found.upper)
+    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows of cells below one another, as many columns side by side as fit in WIDTH.
+
+    The first column names the rows of each block.
+    """
+    names, *columns = zip(*rows, strict=True)
+    for number, block in enumerate(_blocks(names, columns)):
+        if number:
+            yield ""
+        widths = [max(map(len, column)) for column in block]
+        for row in zip(*block, strict=True):
+            cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+            yield "  ".join(cells).rstrip()
+
+
+def _blocks(
+    names: Sequence[str], columns: Sequence[Sequence[str]]
+) -> Iterator[list[Sequence[str]]]:
+    block, room = [names], WIDTH - max(map(len, names))
+    for column in columns:
+        needed = 2 + max(map(len, column))
+        if len(block) > 1 and needed > room:
+            yield block
+            block, room = [names], WIDTH - max(map(len, names))
+        block.append(column)
+        room -= needed
+    yield block
+
 
 # The known text
 
@@ -114,8 +160,17 @@ def _stats(row: Row) -> list[str]:
     return [rate, str(games), *map(str, outcomes)]
 
 
-def summary_lines(board: Board) -> Iterator[str]:
-    """Yield what the board rests on: counts, style coefficients, and what was left out."""
+DEPENDENT = (
+    "The intervals treat the games of a question as independent, which makes them too narrow; "
+    "--resample question does not."
+)
+
+
+def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
+    """Yield what the board rests on: counts, style coefficients, and what was left out.
+
+    `dependent`: the line below intervals by resampled battles.
+    """
     counts = board.counts
     if board.weights:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
@@ -131,10 +186,7 @@ def summary_lines(board: Board) -> Iterator[str]:
     for model, why in sorted(counts.models_left_out.items()):
         yield f"left out: {model}: {why}"
     if board.method.resample == "battle":
-        yield (
-            "The intervals treat the games of a question as independent, which makes them too "
-            "narrow; --resample question does not."
-        )
+        yield dependent
 
 
 def _count_line(board: Board) -> str:

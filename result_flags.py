@@ -75,13 +75,7 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         default="ignore",
         help="what a question without a battle of a model counts (default: %(default)s)",
     )
-    add(
-        "--mixed",
-        choices=("leave-out", "count"),
-        default="refuse",
-        help="what to do with judgments of another judge or baseline in a judge's folder; `count` "
-        "accepts differing judge settings too (default: stop and name the files)",
-    )
+    add_mixed_flag(add)
     add(
         "--load-battles",
         nargs="?",
@@ -90,6 +84,17 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         metavar="FILE",
         help="read saved battles in place of judgments (default: no; without FILE, those that the "
         "last run saved in the data folder)",
+    )
+
+
+def add_mixed_flag(add: Callable[..., object]) -> None:
+    """Add the flag that allows judgments that do not belong together."""
+    add(
+        "--mixed",
+        choices=("leave-out", "count"),
+        default="refuse",
+        help="what to do with judgments of another judge or baseline in a judge's folder; `count` "
+        "accepts differing judge settings too (default: stop and name the files)",
     )
 
 
@@ -132,14 +137,19 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
         help="use the style coefficients of this JSON file; if it is not there, write those of "
         "this fit to it (default: fit them anew)",
     )
-    add("--num-rounds", type=positive, default=100, help="bootstrap rounds (default: %(default)s)")
+    add(
+        "--num-rounds",
+        type=positive,
+        help="bootstrap rounds (default: 100; of show_result.py --by 1000, since intervals of few "
+        "questions reach to the outermost draws)",
+    )
     add("--seed", type=seed, default=42, help="seed of all that is drawn (default: %(default)s)")
     add(
         "--resample",
         choices=("battle", "question"),
         help="what the bootstrap draws; the battles of a question are not independent, so only "
-        "`question` gives honest intervals (default: battle, as published boards do; grades are "
-        "always drawn by question)",
+        "`question` gives honest intervals (default: battle, as published boards do; of "
+        "show_result.py --by question; grades are always drawn by question)",
     )
     add(
         "--workers",
@@ -173,7 +183,8 @@ def _add_output_flags(add: Callable[..., object]) -> None:
         "--by",
         choices=("cluster", "category", "subcategory"),
         help="print one score a model and cluster (subcategory: the same, of generation 2) or "
-        "category, in place of boards; the files hold that table, --plot a heat map (default: no)",
+        "category, in place of boards, with intervals by --resample question, expanded for few "
+        "questions; the files hold that table, --plot a heat map (default: no)",
     )
     add(
         "--compare",

@@ -24,6 +24,7 @@ REPO = Path(__file__).resolve().parent.parent
 BASELINE, BENCH = "model-000", "synthetic"
 LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
 TARGET = 10.0
+SETTINGS = {"api_type": "openai", "temperature": 0.0, "max_tokens": 4096, "prompt_hash": "0" * 16}
 TEXT = "a judge explains its verdict " * 50
 
 
@@ -65,7 +66,7 @@ def judgment(question: str, model: str, judge: str, rng: random.Random) -> dict[
         if label is None:
             games[-1]["cause"] = "no label"
     known = {"question_id": question, "model": model, "judge": judge, "baseline": BASELINE}
-    return known | {"games": games}
+    return known | {"games": games, "settings": SETTINGS | {"model_name": judge}}
 
 
 def report(data: Path) -> float:
@@ -83,7 +84,7 @@ def main() -> int:
     parser.add_argument("--models", type=int, default=60)
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--judges", type=int, default=3)
-    parser.add_argument("--strict", action="store_true")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where the target is missed")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch)

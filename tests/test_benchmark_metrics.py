@@ -14,7 +14,7 @@ from scipy.stats import kendalltau, spearmanr
 from test_battles import random_judgments
 from test_categories import modern  # noqa: F401 (a fixture)
 from test_leaderboard import add_judgments
-from test_show_result import flags
+from test_show_result import DEPENDENT, flags
 
 Run = Callable[..., Done]
 
@@ -83,13 +83,16 @@ class TestOneBench:
             results("b", 20, 19, 21),
             results("c", 30, 29, 31),
             results("d", 40, 39, 41),
+            results("e", 50, 49, 51),
+            results("f", 60, 59, 61),
         ]
         bench.write("tiny.jsonl", records)
         rows = "model,rating,lower,upper\na,1,1,1\nb,2,2,2\nc,3,3,3\nd,4,4,4\ne,5,5,5\n"
+        rows += "f,6,6,6\ng,7,7,7\n"
         bench.write("ref.csv", rows)
         assert run("--bootstrap", "tiny.jsonl", "--reference", "ref.csv").out == (
             "                       tiny\n"
-            "models                 4\n"
+            "models                 6\n"
             "separability, %        100.0 (100.0, 100.0)\n"
             "agreement, %           100.0 (100.0, 100.0)\n"
             "pair rank Brier score  0.000 (0.000, 0.000)\n"
@@ -98,15 +101,63 @@ class TestOneBench:
             "Kendall correlation    1.000 (1.000, 1.000)\n"
             "\n"
             "intervals of scores at 95 %; in brackets 95 % over 1,000 draws of the models\n"
-            "left out of ref.csv, not in tiny: e\n"
+            "left out of ref.csv, not in tiny: g\n"
         )
+
+    def test_over_a_few_models_there_is_no_interval(self, bench: Workspace, run: Run) -> None:
+        shown = run(*BENCH, "--reference", reference(bench))
+        assert not any("(" in value for value in column(shown.out).values())
+        assert notes(shown.out)[:2] == [
+            "intervals of scores at 95 %",
+            "no interval over the models of test-v1: there are fewer than 6",
+        ]
+        (found,) = measured(bench, run, *BENCH)
+        assert found["metrics"]["separability"]["lower"] is None
+
+    def test_undefined_draws_are_counted(self, bench: Workspace, run: Run) -> None:
+        """The reference sets only one of six models apart."""
+        bench.write("x.jsonl", [results(f"m{i}", i, i + 0.5, i - 0.5) for i in range(6)])
+        bench.write(
+            "ref.csv", HEAD + "m0,9,8,10\n" + "".join(f"m{i},{i},0,6\n" for i in range(1, 6))
+        )
+        out = run("--bootstrap", "x.jsonl", "--reference", "ref.csv").out
+        (line,) = (line for line in notes(out) if "draws of the models do" in line)
+        assert re.fullmatch(
+            r"x: agreement: 3\d\d of 1,000 draws of the models do not define it", line
+        )
+
+    @pytest.mark.parametrize("resample", ["battle", "question"])
+    def test_intervals_that_are_too_narrow_are_marked(
+        self, bench: Workspace, run: Run, resample: str
+    ) -> None:
+        """By the line below the leaderboard; the default is that of the leaderboard."""
+        chosen = flags() if resample == "battle" else BENCH
+        out = run(*chosen, "--save-bootstrap", "x.jsonl").out
+        assert (DEPENDENT in notes(out)) == (resample == "battle")
+        assert DEPENDENT not in run("--bootstrap", "x.jsonl").out
+
+    def test_the_json_tells_what_made_the_scores(self, bench: Workspace, run: Run) -> None:
+        run(*BENCH, "--save-bootstrap", "x.jsonl")
+        chosen = ["--bootstrap", "x.jsonl", "--reference", reference(bench), "--method", "v2.0"]
+        ours, file = measured(bench, run, *flags(), *chosen, "--seed", "3", "--num-rounds", "50")
+        expected = {
+            "judges": ["judge"],
+            "baselines": ["base"],
+            "method": "v2.0",
+            "resample": "battle",
+            "rounds": 50,
+            "seed": 3,
+        }
+        assert expected.items() <= ours.items()
+        assert file["file"] == "x.jsonl"
+        assert ours["only_in_reference"] == file["only_in_reference"] == ["other"]
 
     def test_without_a_reference_it_prints_what_needs_none(
         self, bench: Workspace, run: Run
     ) -> None:
         shown = run(*BENCH)
         assert list(column(shown.out)) == ["models", "separability, %"]
-        assert len(notes(shown.out)) == 1
+        assert not any("reference" in line for line in notes(shown.out))
 
     def test_without_flags_bench_judge_and_baseline_are_those_of_the_config(
         self, bench: Workspace, run: Run
@@ -132,14 +183,24 @@ class TestOneBench:
             assert "no answer to q1, so style cannot be controlled for" in line
 
     def test_the_forms_of_agreement(self, bench: Workspace, run: Run) -> None:
-        """Each in points from 0 to 1 or from -1 to 1."""
-        both = []
+        """Of six pairs a-b, a-c, b-c and c-d are apart in the benchmark, the last the wrong way;
+        a-b, a-d, b-d and c-d are apart in the reference.
+        """
+        ends = {"a": (0, 2), "b": (3, 5), "c": (6, 9), "d": (1, 6)}
+        records = [
+            {"model": m, "score": sum(pair) / 2, "lower": pair[0], "upper": pair[1]}
+            for m, pair in ends.items()
+        ]
+        bench.write("x.jsonl", records)
+        bench.write("ref.csv", HEAD + "a,1,0,2\nb,4,3,5\nc,4,1,6\nd,9,8,10\n")
+        values = {}
         for form in ("notebook", "paper"):
-            chosen = ["--reference", reference(bench), "--agreement", form]
-            (found,) = measured(bench, run, *BENCH, *chosen)
-            both.append(found["metrics"]["agreement"]["value"])
-        assert both[1] == pytest.approx(2 * both[0] - 100)
-        assert "agreement in points of 1, 0 and -1" in run(*BENCH, *chosen).out
+            chosen = ["--bootstrap", "x.jsonl", "--reference", "ref.csv", "--agreement", form]
+            (found,) = measured(bench, run, *chosen)
+            values[form] = found["metrics"]["agreement"]["value"]
+        assert values["notebook"] == pytest.approx(100 * (1 + 1 / 2 + 1 / 2 + 0) / 4)
+        assert values["paper"] == pytest.approx(100 * (1 - 1) / 6)
+        assert "agreement in points of 1, 0 and -1 over all pairs" in run(*chosen).out
 
     def test_each_category_of_generation_2_is_a_benchmark(
         self,
@@ -191,13 +252,13 @@ class TestReferences:
         run_main("show_result.py", *BENCH, "--output")
         (board,) = bench.root.glob("leaderboard/*.csv")
         values = column(run(*BENCH, "--reference", board).out)
-        assert values["Spearman correlation"] == "1.000 (1.000, 1.000)"
+        assert values["Spearman correlation"] == "1.000"
 
     def test_those_without_a_partner_are_named(self, bench: Workspace, run: Run) -> None:
         path = bench.write("ref.csv", "model,rating,lower,upper\nm3,3,2,4\nx,1,0,2\nm1,1,0,2\n")
         shown = run(*BENCH, "--reference", path)
         assert column(shown.out)["models"] == "2"
-        assert notes(shown.out)[1:] == [
+        assert notes(shown.out)[2:] == [
             f"left out of test-v1, not in {path}: base, m2, m4",
             f"left out of {path}, not in test-v1: x",
         ]
@@ -218,10 +279,24 @@ class TestReferences:
         self, bench: Workspace, run: Run
     ) -> None:
         bench.write("ref.csv", "model,rating,lower,upper\nm1,1,0,2\nm2,1,0,2\n")
-        values = column(run(*BENCH, "--reference", "ref.csv").out)
-        assert list(values.values())[2:] == ["n/a"] * 5
+        out = run(*BENCH, "--reference", "ref.csv").out
+        assert list(column(out).values())[2:] == ["n/a"] * 5
+        alike = "the reference rates all of these models alike"
+        equal = "all scores or all ratings are equal"
+        assert [line for line in notes(out) if line.startswith("n/a")] == [
+            "n/a for test-v1: agreement: the reference separates no pair of these models",
+            f"n/a for test-v1: pair rank Brier score: {alike}",
+            f"n/a for test-v1: pair log loss: {alike}",
+            f"n/a for test-v1: Spearman correlation: {equal}",
+            f"n/a for test-v1: Kendall correlation: {equal}",
+        ]
         (found,) = measured(bench, run, *BENCH, "--reference", "ref.csv")
-        assert found["metrics"]["brier"] == {"value": None, "lower": None, "upper": None}
+        assert found["metrics"]["brier"] == {
+            "value": None,
+            "lower": None,
+            "upper": None,
+            "undefined_draws": 0,
+        }
 
 
 class TestBootstrapResults:
@@ -273,7 +348,7 @@ class TestBootstrapResults:
         assert "warning: the benchmarks are measured on different models" in shown.out
         common = run(*files, "--common").out
         assert [column(common, name)["models"] for name in "xy"] == ["2", "2"]
-        assert notes(common)[1:] == [
+        assert notes(common)[2:] == [
             "left out of x, not in all benchmarks: a",
             "left out of y, not in all benchmarks: d, e",
         ]
@@ -294,6 +369,25 @@ class TestBootstrapResults:
         bench.write("y.jsonl", [results("a", 1, 3), results("b", 5, 7)])
         x, y = (measured(bench, run, "--bootstrap", f"{name}.jsonl")[0]["metrics"] for name in "xy")
         assert x == y
+
+    def test_ends_that_are_given_are_those_at_95_percent(self, bench: Workspace, run: Run) -> None:
+        """At another level the intervals are those of the rounds, and so are ends not given."""
+        records = [results(m, i, i - 0.4, i + 0.4) for i, m in enumerate("abc")]
+        bench.write("x.jsonl", records)
+        bench.write("y.jsonl", [records[0] | {"lower": -3, "upper": 3}, *records[1:]])
+        found = []
+        for level in (95, 80):
+            files = ["--bootstrap", "x.jsonl", "--bootstrap", "y.jsonl", "--confidence", level]
+            both = measured(bench, run, *files)
+            found.append([one["metrics"]["separability"]["value"] for one in both])
+        assert found == [[100, pytest.approx(100 / 3)], [100, 100]]
+
+    def test_what_is_saved_of_one_round_can_be_read(self, bench: Workspace, run: Run) -> None:
+        """Its interval does not hold the score, so the ends are left to the results."""
+        chosen = [*BENCH, "--num-rounds", "1", "--reference", reference(bench)]
+        first = column(run(*chosen, "--save-bootstrap", "x.jsonl").out)
+        chosen = ["--bootstrap", "x.jsonl", "--reference", "ref.csv"]
+        assert column(run(*chosen).out, "x") == first
 
     def test_without_rounds_the_ends_do(self, bench: Workspace, run: Run) -> None:
         rows = [("a", 1, 0, 2), ("b", 4, 3, 5), ("c", 6, 4.5, 7.5)]
@@ -325,6 +419,16 @@ class TestWrongInput:
             (GOOD + ",1,0,2\n", "ref.csv:4: model: expected a name, got nothing"),
             (GOOD + "m1,1,0,2\n", "ref.csv:4: the model 'm1' is there twice"),
             (GOOD + "m3,1,2,0\n", "ref.csv:4: the lower end 2 is above the upper 0"),
+            (GOOD + "m3,1,2,3\n", "ref.csv:4: the rating 1 is not within its ends 2 and 3; corre"),
+            (
+                GOOD + "m3,58.3,-7.3,6.6\n",
+                "ref.csv:4: the rating 58.3 is not within its ends -7.3 and 6.6; if they are "
+                "offsets, write the ends, 51 and 64.9",
+            ),
+            (
+                GOOD + "m,3,1,0,2\n",
+                "ref.csv:4: 5 cells below 4 columns; a cell with a comma needs quotes",
+            ),
             ("model,rating,variance\nm1,1,-1\n", "ref.csv:2: variance: expected 0 or more, got -1"),
             (HEAD + "M1,1,0,2\nx,4,3,5\n", "ref.csv: has 0 of the 5 models of test-v1, at least"),
             (HEAD + "m1,1,0,2\nx,4,3,5\n", "--map FILE tells names that differ"),
@@ -396,7 +500,20 @@ class TestWrongInput:
             ([{"score": 1}], "x.jsonl:1: not bootstrap results: "),
             ([{"model": "a", "score": "1"}], "x.jsonl:1: not bootstrap results: "),
             ([{"model": "a", "score": 1}], "'a' has neither results nor lower and upper ends"),
-            ([{"model": "a", "score": 1, "lower": 2, "upper": 1}], "'a' has neither results nor"),
+            (
+                [{"model": "a", "score": 1, "lower": 2, "upper": 1}],
+                "x.jsonl:1: the lower end 2 is above the upper 1",
+            ),
+            ([results("a", 1, 2, lower=5, upper=1)], "x.jsonl:1: the lower end 5 is above the"),
+            (
+                [results("a", 29, 30, 31, score=999, lower=1, upper=35)],
+                "x.jsonl:1: the score 999 is not within its ends 1 and 35; correct the line",
+            ),
+            (
+                [results("a", 58, 60, lower=-7.5, upper=6)],
+                "if they are offsets, write the ends, 50.5 and 64",
+            ),
+            ([results("a", 1, lower=1)], "x.jsonl:1: 'a' has one end of its interval; give both"),
             ([results("a", 1), results("a", 2)], "x.jsonl:2: the model 'a' is there twice"),
             ([results("a", 1, 2), results("b", 2)], "'b' has 1 results, 'a' has 2"),
             ([results("a", 1, 2), {"model": "b", "score": 2}], "'b' has 0 results, 'a' has 2"),

@@ -6,6 +6,7 @@ in CI, where they fail.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import REPO, Workspace
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
 FLAGS = [
@@ -58,6 +59,12 @@ def f(x):
 שלום עולם
 
 It costs $5 to $10.
+
+$$a$$ is **first**, and $$b$$ second.
+
+> $$
+> c=d
+> $$
 """
 
 
@@ -132,11 +139,24 @@ class Site:
         field.fill(name)
         self.page.get_by_role("option").filter(has_text=name).first.click()
 
+    @contextlib.contextmanager
+    def one_request(self) -> Iterator[None]:
+        """What is done asks the server once, and is answered before this ends."""
+        asked: list[Request] = []
+        self.page.on("request", lambda r: asked.append(r) if _is_call(r) else None)
+        yield
+        self.page.locator("h1").click()  # what follows at once has followed
+        assert len(asked) == 1
+
     def check(self) -> None:
         """Nothing ran, nothing was refused, nothing was asked for elsewhere."""
         assert self.page.evaluate("window.stolen") is None
         assert self.complaints == []
         assert self.abroad == []
+
+
+def _is_call(request: Request) -> bool:
+    return "/queue/join" in request.url
 
 
 def running(workspace: Workspace, *flags: str) -> Iterator[str]:
@@ -298,6 +318,103 @@ class TestDemo:
         expect(page).to_have_url(re.compile("category=maths&control=length"))
         demo.check()
 
+    def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
+        page = demo.open()
+        expect(page.locator(".battle .side")).to_have_count(2)
+        with demo.one_request():
+            demo.choose("Model", "smollm2-terse")
+            expect(page).to_have_url(re.compile("model=smollm2-terse"))
+        verdict = page.get_by_label("Verdict", exact=True)
+        with demo.one_request():
+            verdict.fill("tie")
+            verdict.press("Enter")
+            expect(page).to_have_url(re.compile("show=tie"))
+        with demo.one_request():
+            verdict.fill("")
+            verdict.press("Enter")
+            expect(page).not_to_have_url(re.compile("show="))
+        with demo.one_request():
+            demo.choose("Question", "calendar widget")
+            expect(page.locator(".prompt")).to_contain_text("Our calendar widget lists the days")
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page).to_have_url(re.compile("tab=leaderboard"))
+        with demo.one_request():
+            demo.choose("Category or cluster", "maths")
+            expect(page).to_have_url(re.compile("category=maths"))
+        demo.check()
+
+    def test_a_field_that_is_left_as_it_was_changes_nothing(self, demo: Site) -> None:
+        page = demo.open("?tab=battles")
+        row = page.locator(".list .row[aria-current]")
+        page.locator(".list .row").nth(1).click()
+        expect(row).to_have_attribute("data-row", "1")
+        for label in ("Question", "Model", "Verdict"):
+            with page.expect_response(re.compile("queue/join")):
+                page.get_by_label(label, exact=True).fill("nonsense")
+                page.locator("h1").click()
+        page.keyboard.press("j")
+        expect(row).to_have_attribute("data-row", "2")
+        demo.check()
+
+    def test_every_press_of_a_key_is_a_step(self, demo: Site) -> None:
+        page = demo.open()
+        row = page.locator(".list .row[aria-current]")
+        expect(row).to_have_attribute("data-row", "0")
+        for key in "jjjjjjjjkjjj":
+            page.keyboard.press(key)
+        expect(row).to_have_attribute("data-row", "10")
+        page.evaluate(
+            """() => {
+                const press = () => new KeyboardEvent("keydown", {key: "k", bubbles: true});
+                for (let i = 0; i < 5; i++) document.body.dispatchEvent(press());
+            }"""
+        )
+        expect(row).to_have_attribute("data-row", "5")
+        demo.check()
+
+    def test_keys_work_beside_a_choice_and_not_while_typing_or_on_another_tab(
+        self, demo: Site
+    ) -> None:
+        page = demo.open()
+        row = page.locator(".list .row[aria-current]")
+        expect(row).to_have_attribute("data-row", "0")
+        page.get_by_label("game 2").click()
+        page.keyboard.press("j")
+        expect(row).to_have_attribute("data-row", "1")
+        expect(page).to_have_url(re.compile("game=2"))
+        page.get_by_label("Search").press("j")
+        expect(page.get_by_label("Search")).to_have_value("j")
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page).to_have_url(re.compile("tab=leaderboard"))
+        page.keyboard.press("j")
+        page.get_by_role("tab", name="Battles").click()
+        expect(page).to_have_url(re.compile("tab=battles"))
+        page.locator("h1").click()
+        page.keyboard.press("j")
+        expect(row).to_have_attribute("data-row", "2")
+        demo.check()
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "?tab=battles&judge=smollm2-judge&model=smollm2-terse&show=tie",
+            "?tab=leaderboard&judge=smollm2-judge&category=maths&control=length",
+            "?tab=judges",
+        ],
+    )
+    def test_opening_a_link_tells_the_server_of_no_half_filled_page(
+        self, demo: Site, query: str
+    ) -> None:
+        page = demo.page
+        asked: list[Any] = []
+        page.on("request", lambda r: asked.append(r.post_data_json) if _is_call(r) else None)
+        demo.open(query)
+        expect(page.locator(".battle .side, .board td, .judges td").first).to_be_attached()
+        expect(page).to_have_url(re.compile(re.escape(query)))
+        fields = [v for call in asked for v in call["data"] if v and "address" not in str(v)]
+        assert fields == []
+        demo.check()
+
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_it_fits_a_laptop_in_both_colour_schemes(self, demo: Site, scheme: Any) -> None:
         page = demo.page
@@ -365,9 +482,11 @@ class TestModelText:
         page = ours.open("?question=q2")
         side = page.locator(".side").first
         expect(side.locator("h1")).to_have_text("제목")
-        expect(side.locator("strong")).to_have_text("굵게(bold)")
-        expect(side.locator(".katex")).to_have_count(3)
-        expect(side.locator(".katex-display")).to_have_count(2)
+        expect(side.locator("strong").first).to_have_text("굵게(bold)")
+        expect(side.locator(".katex")).to_have_count(6)
+        expect(side.locator(".katex-display")).to_have_count(5)
+        expect(side.locator("p", has_text="is first, and").locator("strong")).to_have_text("first")
+        expect(side.locator("blockquote .katex")).not_to_contain_text(">")
         expect(side.locator(".katex-error")).to_have_count(0)
         expect(side.locator("td").first).to_have_text("한글")
         expect(side.locator(".code .k").first).to_have_text("def")

@@ -7,15 +7,21 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Workspace
+from scipy.stats import t as student_t
 from test_battles import LOST, WON, error, random_answers, random_judgments, show
 from test_categories import HARD, WRITING, files, judge, modern  # noqa: F401 (a fixture)
 from test_grades import graded
 from test_leaderboard import add_judgments, judgment
-from test_show_result import DEPENDENT, DIFFERENT, flags
+from test_show_result import DIFFERENT, flags
+
+from bradley_terry import interval
+from clusters import FEW, expanded, student
 
 PLACES = ["coding"] * 7 + ["writing"] * 5 + ["maths"] * 6
 
@@ -67,22 +73,40 @@ def table(out: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def scores(board: dict[str, Any]) -> dict[str, float]:
+    return {model: values[0] for model, values in ends(board).items()}
+
+
+def shown_ends(board: dict[str, Any], baseline: str = "base") -> dict[str, tuple[Any, ...]]:
+    """As `ends`, of a board of a cluster: none where there is no width, but for the baseline."""
+    return {
+        model: (score, *((low, high) if high - low > 1e-6 or model == baseline else (None, None)))
+        for model, (score, low, high) in ends(board).items()
+    }
+
+
+QUESTION = ["--resample", "question", "--num-rounds", "1000"]
+
+
 class TestScores:
     @pytest.mark.parametrize(
-        "more",
-        ["", "--resample question", "--first-game-only --weight 1", "--method v2.0", "--seed 3"],
+        "more", ["", "--first-game-only --weight 1", "--method v2.0", "--seed 3"]
     )
     def test_are_those_of_a_board_of_the_cluster(self, clustered: Workspace, more: str) -> None:
-        """To the last digit."""
-        found = by(clustered, "cluster", *flags(), *more.split())
+        """To the last digit; the intervals too where battles are drawn."""
+        chosen = [*flags(), *more.split()]
+        found = by(clustered, "cluster", *chosen)
         assert list(found) == ["coding", "writing", "maths"]
-        boards = files(clustered, *flags(), *more.split(), "--category", *found)
+        drawn = by(clustered, "cluster", *chosen, "--resample", "battle", "--num-rounds", "100")
+        boards = files(clustered, *chosen, "--category", *found)
+        of_questions = files(clustered, *chosen, *QUESTION, "--category", *found)
         for name, cluster in found.items():
-            assert ends(cluster) == ends(boards[name])
+            assert scores(cluster) == scores(of_questions[name])
+            assert ends(drawn[name]) == shown_ends(boards[name])
             assert cluster["baseline"] == "base"
         assert "coder" in ends(found["coding"]) and "coder" not in ends(found["maths"])
 
-    @pytest.mark.parametrize("more", ["", "--resample question"])
+    @pytest.mark.parametrize("more", ["", "--resample battle"])
     def test_are_those_of_a_bench_with_only_its_questions(
         self, clustered: Workspace, more: str
     ) -> None:
@@ -95,17 +119,17 @@ class TestScores:
         (clustered.data / "model_judgment/judge/coder.jsonl").unlink()
         assert by(clustered, "cluster", *flags(), *more.split()) == {"maths": full["maths"]}
 
-    @pytest.mark.parametrize("more", ["", "--method bradley-terry", "--resample question"])
+    @pytest.mark.parametrize("more", ["", "--method bradley-terry", "--num-rounds 50"])
     def test_by_category_of_generation_2_are_the_boards(
         self,
         modern: Workspace,  # noqa: F811
         more: str,
     ) -> None:
-        boards = files(modern, *more.split())
+        boards = files(modern, *QUESTION, *more.split())
         found = by(modern, "category", *more.split())
         assert list(found) == [HARD, WRITING]
         for name, cluster in found.items():
-            assert ends(cluster) == ends(boards[name])
+            assert scores(cluster) == scores(boards[name])
             assert cluster["baseline"] == boards[name]["baseline"]
 
     @pytest.mark.parametrize("kind", ["subcategory", "cluster"])
@@ -116,9 +140,9 @@ class TestScores:
     ) -> None:
         found = by(modern, kind)
         assert set(found) == {f"{c} {i}" for c in (HARD, WRITING) for i in (0, 1)}
-        boards = files(modern, "--category", *found)
+        boards = files(modern, *QUESTION, "--category", *found)
         for name, cluster in found.items():
-            assert ends(cluster) == ends(boards[name])
+            assert scores(cluster) == scores(boards[name])
             assert cluster["baseline"] == boards[name]["baseline"]
         out = show(modern, "--by", kind).out
         assert f"against o3-mini-2025-01-31: {HARD} 1, {HARD} 0\n" in out
@@ -144,15 +168,149 @@ class TestScores:
             add_judgments(bench, model, records[: 12 if model == "y" else None])
         chosen = flags()[:4]
         bench.write_judge_config("judge", "base", pairwise=False, baseline=False)
-        boards = files(bench, *chosen, "--category", "coding", "writing", "maths")
+        boards = files(
+            bench, *chosen, "--num-rounds", 1000, "--category", "coding", "writing", "maths"
+        )
         found = by(bench, "cluster", *chosen)
-        assert {name: ends(one) for name, one in found.items()} == {
-            name: ends(boards[name]) for name in found
-        }
+        for name, cluster in found.items():
+            assert scores(cluster) == scores(boards[name])
+            for model, (_, low, high) in ends(cluster).items():
+                _, lower, upper = ends(boards[name])[model]
+                assert low <= lower and upper <= high
         assert ends(found["maths"]).keys() == {"x"}
         out = show(bench, *chosen, "--by", "cluster", "--html", "g.html", "--plot", "g.svg").out
         assert table(out)["y"]["maths"] == "n/a"
         assert "mean grade" in (bench.root / "g.svg").read_text()
+
+
+def ratios(samples: np.ndarray, level: float) -> np.ndarray:
+    return interval(samples[:, None], level)[:, 0]
+
+
+class TestIntervals:
+    """Those of few questions: expanded, or none."""
+
+    def drawn(self, questions: int, data_sets: int = 400) -> tuple[np.ndarray, float]:
+        """Win rates of bootstrapped questions (data sets, rounds), and the true one.
+
+        A question's two games are won or lost together in three cases of four; a quarter of the
+        wins count three times.
+        """
+        rng = np.random.default_rng(questions)
+        first = rng.random((data_sets, questions)) < 0.6
+        second = np.where(rng.random(first.shape) < 0.75, first, rng.random(first.shape) < 0.6)
+        counts = np.where(rng.random((2, *first.shape)) < 0.25, 3, 1)
+        won = counts[0] * first + counts[1] * second
+        times = rng.multinomial(questions, np.full(questions, 1 / questions), 1000)
+        return 100 * (won @ times.T) / (counts.sum(axis=0) @ times.T), 60.0
+
+    def coverage(self, questions: int, level: float) -> float:
+        """Percentage of the intervals with a width that hold the truth."""
+        samples, truth = self.drawn(questions)
+        found = np.array([ratios(one, level) for one in samples])
+        shown = found[found[:, 1] - found[:, 0] > 1e-6]
+        return 100 * float(np.mean((shown[:, 0] <= truth) & (truth <= shown[:, 1])))
+
+    @pytest.mark.parametrize("questions", [5, 10, 40])
+    def test_they_hold_the_truth_about_as_often_as_they_say(self, questions: int) -> None:
+        found = self.coverage(questions, expanded(0.95, questions))
+        assert 91 <= found <= 98
+        assert found > self.coverage(questions, 0.95) + (2 if questions < 20 else 0)
+
+    def test_of_too_few_they_would_not(self) -> None:
+        """No level is wide enough for two of them: there are three different draws."""
+        assert self.coverage(2, level=1.0) < 85
+
+    @pytest.mark.parametrize("level", [0.95, 0.9])
+    @pytest.mark.parametrize("questions", [5, 6, 10, 40, 500])
+    def test_the_level_is_that_of_hesterberg(self, questions: int, level: float) -> None:
+        t = student_t.ppf(0.5 + level / 2, questions - 1)
+        assert student(level, questions - 1) == pytest.approx(t, abs=1e-3)
+        tail = NormalDist().cdf(-np.sqrt(questions / (questions - 1)) * t)
+        assert expanded(level, questions) == pytest.approx(1 - 2 * tail, abs=2e-5)
+
+    def test_a_cluster_has_them(self, clustered: Workspace) -> None:
+        """Those of the rounds that a board of the cluster saves."""
+        found = ends(by(clustered, "cluster", *flags())["coding"])
+        show(clustered, *flags(), *QUESTION, "--category", "coding")
+        rounds = clustered.read_jsonl("data/bootstrapping_results.jsonl")
+        for model in ("m1", "m2", "m3", "coder"):
+            odds = [10 ** ((line[model] - line["base"]) / 400) for line in rounds]
+            rates = np.array([100 * o / (1 + o) for o in odds])
+            assert found[model][1:] == pytest.approx(tuple(ratios(rates, expanded(0.95, 7))))
+
+    @pytest.mark.parametrize("resample", ["question", "battle"])
+    def test_below_five_questions_there_is_none(self, bench: Workspace, resample: str) -> None:
+        """Of the cluster, or of the model there; what is judged is told."""
+        bench.add_questions(questions(["a"] * FEW + ["b"] * (FEW - 1)))
+        add_judgments(bench, "m1", random_judgments(1, 2 * FEW - 1))
+        add_judgments(bench, "m2", random_judgments(2, FEW - 1))
+        found = by(bench, "cluster", *flags(), "--resample", resample)
+        low = {name: {m: v[1] for m, v in ends(one).items()} for name, one in found.items()}
+        assert low["a"]["m1"] < found["a"]["rows"][0]["score"]
+        assert low == {
+            "a": {"base": 50.0, "m1": low["a"]["m1"], "m2": None},
+            "b": {"base": 50.0, "m1": None},
+        }
+
+    @pytest.mark.parametrize("resample", ["question", "battle"])
+    @pytest.mark.parametrize("method", ["bradley-terry", "v2.0"])
+    def test_draws_that_are_all_alike_give_none(
+        self, bench: Workspace, resample: str, method: str
+    ) -> None:
+        """All won, all tied: only the baseline's interval has no width."""
+        bench.add_questions(questions(["a"] * 6))
+        ids = range(1, 7)
+        labels = {"good": WON, "tied": ("A=B", "A=B"), "bad": LOST}
+        for model, games in labels.items():
+            add_judgments(bench, model, [judgment(f"q{i}", *games) for i in ids])
+        chosen = [*flags(), "--resample", resample, "--method", method, "--by", "cluster"]
+        out = show(bench, *chosen, "--output", "--markdown", "b.md").out
+        cells = {model: one["a"] for model, one in table(out).items()}
+        exact = "(-0.0 / +0.0)" if method == "v2.0" else "(0.0, 0.0)"
+        assert cells == {
+            "questions": "6",
+            "good": "100.0 –",
+            "tied": "50.0 –",
+            "base": f"50.0 {exact}",
+            "bad": "0.0 –",
+        }
+        assert "| 100.0 – |" in (bench.root / "b.md").read_text(encoding="utf-8")
+        (path,) = bench.root.glob("leaderboard/*.csv")
+        assert ",good,100.00,,,6,6," in path.read_text(encoding="utf-8")
+
+    def test_questions_that_all_ended_alike_give_none(self, bench: Workspace) -> None:
+        """A win and a tie in each: no draw of questions differs, though draws of battles do."""
+        bench.add_questions(questions(["a"] * 6))
+        add_judgments(bench, "same", [judgment(f"q{i}", "B>A", "A=B") for i in range(1, 7)])
+        for resample, known in (("question", False), ("battle", True)):
+            found = by(bench, "cluster", *flags(), "--resample", resample)
+            score, lower, _ = ends(found["a"])["same"]
+            assert score == pytest.approx(75) and (lower is not None) == known
+
+    def test_under_style_control_too(self, bench: Workspace) -> None:
+        """Their draws would differ by the lengths of the answers, and by these alone."""
+        bench.add_questions(questions(["a"] * 6 + ["b"] * 6))
+        for model, games in {"good": WON, "tied": ("A=B", "A=B"), "bad": LOST}.items():
+            add_judgments(bench, model, [judgment(f"q{i}", *games) for i in range(1, 13)])
+        add_judgments(bench, "mixed", random_judgments(1, 12))
+        for seed, model in enumerate(("base", "good", "tied", "bad", "mixed")):
+            bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, 12))
+        for cluster in by(bench, "cluster", *flags(), "--style-control").values():
+            lower = {model: values[1] for model, values in ends(cluster).items()}
+            assert {model for model in lower if lower[model] is None} == {"good", "tied", "bad"}
+
+    def test_questions_are_drawn_unless_told_otherwise(self, clustered: Workspace) -> None:
+        chosen = [*flags(), "--by", "cluster"]
+        shown = show(clustered, *chosen)
+        assert shown == show(clustered, *chosen, *QUESTION)
+        assert "The intervals draw questions, and are expanded for how few they are." in shown.out
+        assert "treat the games of a question as independent" not in shown.out
+        battle = show(clustered, *chosen, "--resample", "battle").summary
+        assert (
+            "The intervals treat the games of a question as independent, which makes them too "
+            "narrow; leave out --resample battle." in battle
+        )
 
 
 class TestStyle:
@@ -164,12 +322,13 @@ class TestStyle:
         self, clustered: Workspace, method: str, style: str
     ) -> None:
         chosen = [*flags(), style, "--method", method]
-        found = by(clustered, "cluster", *chosen)
+        chosen += ["--resample", "battle"]
+        found = by(clustered, "cluster", *chosen, "--num-rounds", "100")
         fixed = [*chosen, "--style-coefficients", "style.json"]
         show(clustered, *fixed)
         for name, cluster in found.items():
             (board,) = files(clustered, *fixed, "--category", name).values()
-            expected = ends(board)
+            expected = shown_ends(board)
             assert ends(cluster).keys() == expected.keys()
             for model, values in ends(cluster).items():
                 assert values == pytest.approx(expected[model], abs=1e-6)
@@ -185,7 +344,7 @@ class TestStyle:
 
     def test_a_single_cluster_is_the_board_itself(self, clustered: Workspace) -> None:
         """Its rounds draw the coefficients too."""
-        chosen = [*flags(), "--style-control"]
+        chosen = [*flags(), "--style-control", "--resample", "battle", "--num-rounds", "100"]
         (found,) = by(clustered, "category", *chosen).values()
         (board,) = files(clustered, *chosen, "--category", "all").values()
         assert ends(found) == ends(board)
@@ -205,23 +364,25 @@ class TestGaps:
         add_judgments(bench, "solo", [judgment(f"q{i}", *LOST) for i in (1, 2, 3)])
         add_judgments(bench, "late", [judgment(f"q{i}", *WON) for i in (1, 2)])
         assert bench.run("show_result.py", *flags(), "--by", "cluster", check=0).stdout == (
-            "      a                 b                 c\n"
-            "good  100.0 (0.0, 0.0)  100.0 (0.0, 0.0)  n/a\n"
-            "late  100.0 (0.0, 0.0)  n/a               n/a\n"
-            "base  50.0 (0.0, 0.0)   50.0 (0.0, 0.0)   n/a\n"
-            "solo  0.0 (0.0, 0.0)    n/a               n/a\n"
+            "           a                b                c\n"
+            "questions  2                2                1\n"
+            "good       100.0 –          100.0 –          n/a\n"
+            "late       100.0 –          n/a              n/a\n"
+            "base       50.0 (0.0, 0.0)  50.0 (0.0, 0.0)  n/a\n"
+            "solo       0.0 –            n/a              n/a\n"
             "\n"
             "9 judgments, 18 weighted battles, 0 games without verdict\n"
             "questions judged of 5: good 4, late 2, solo 3\n"
-            f"{DIFFERENT}\n{DEPENDENT}\n"
+            f"{DIFFERENT}\n"
             "n/a: fewer than 2 questions judged, or no battles that place the model\n"
+            "–: no interval: fewer than 5 questions judged, or all of them ended alike\n"
         )
 
     def test_what_is_not_judged_can_be_lost(self, bench: Workspace) -> None:
         bench.add_questions(questions(["a", "a", "b", "b"]))
         add_judgments(bench, "good", [judgment(f"q{i}", *WON) for i in (1, 2)])
         found = table(show(bench, *flags(), "--missing", "loss", "--by", "cluster").out)
-        assert found["good"] == {"a": "100.0 (0.0, 0.0)", "b": "0.0 (0.0, 0.0)"}
+        assert found["good"] == {"a": "100.0 –", "b": "0.0 –"}
 
     def test_a_cluster_without_any_verdict_is_empty(self, bench: Workspace) -> None:
         bench.add_questions(questions(["a", "a", "b", "b"]))
@@ -230,7 +391,7 @@ class TestGaps:
         add_judgments(bench, "good", records)
         for method in ("bradley-terry", "v2.0"):
             out = show(bench, *flags(), "--method", method, "--by", "cluster").out
-            assert {cells["b"] for cells in table(out).values()} == {"n/a"}, out
+            assert {c["b"] for m, c in table(out).items() if m != "questions"} == {"n/a"}, out
 
     def test_models_that_no_battles_place_are_empty_there(self, bench: Workspace) -> None:
         """On `b` the anchor has no battle, on `c` one of two pairs has none of it."""
@@ -241,6 +402,7 @@ class TestGaps:
         add_judgments(bench, "more", [judgment(f"q{i}", *WON) for i in (1, 2, 5, 6)])
         out = show(bench, *flags(), "--baseline", "second", "--by", "cluster").out
         found = table(out)
+        assert found.pop("questions") == {"a": "2", "b": "2", "c": "2"}
         assert {cells["b"] for cells in found.values()} == {"n/a"}
         assert {model for model, cells in found.items() if cells["c"] != "n/a"} == {"base", "more"}
         assert found["tiny"]["a"].startswith("50.0 ")
@@ -285,7 +447,7 @@ class TestOutput:
         paths = re.findall(
             r"written: (.*)", show(clustered, *flags(), "--by", "cluster", *forms).out
         )
-        stem = "test-v1_judge_vs_base_plain_by_cluster"
+        stem = "test-v1_judge_vs_base_plain_resampled_questions_by_cluster"
         assert [re.sub(r"_\d{8}_", "_DATE_", path) for path in paths] == [
             f"leaderboard/arena_hard_leaderboard_DATE_{stem}.csv",
             *(f"leaderboard/{stem}.{suffix}" for suffix in ("json", "md", "html")),
@@ -296,9 +458,15 @@ class TestOutput:
         show(clustered, *flags(), "--by", "cluster", "--output")
         (path,) = clustered.root.glob("leaderboard/*.csv")
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        assert list(rows[0])[:6] == [
-            *("cluster", "model", "score", "rating_q025", "rating_q975", "questions")
+        assert list(rows[0]) == [
+            *("cluster", "model", "score", "rating_q025", "rating_q975", "questions"),
+            *("cluster_questions", "date"),
         ]
+        assert {row["cluster"]: row["cluster_questions"] for row in rows} == {
+            "coding": "7",
+            "writing": "5",
+            "maths": "6",
+        }
         assert len(rows) == 3 * 5
         found = by(clustered, "cluster", *flags())
         for row in rows:
@@ -315,23 +483,27 @@ class TestOutput:
         add_judgments(bench, "z", [judgment(f"q{i}", *LOST) for i in (1, 2)])
         show(bench, *flags(), "--by", "cluster", "--html", "by.html")
         page = (bench.root / "by.html").read_text()
-        cells = re.findall(r"<td(?: style=\"background:(#\w+)\")?>(.*?)</td>", page)
+        cells = re.findall(r"<td(?: style=\"background:(#\w+)\"[^>]*)?>(.*?)</td>", page)
         assert [colour for colour, text in cells] == ["#4393c3", "", "#f7f7f7", "", "#d6604d", ""]
-        assert cells[1][1] == "n/a" and "<small>(0.0, 0.0)</small>" in cells[0][1]
+        assert cells[1][1] == "n/a" and "<small>–</small>" in cells[0][1]
+        assert "<small>(0.0, 0.0)</small>" in cells[2][1]
+        assert page.count("<small>2 questions</small>") == 2
+        assert page.count('title="2 of 2 questions judged"') == 3
         assert "&lt;a&gt;" in page and "x&amp;y" in page and "http" not in page
 
     def test_the_markdown_has_a_line_a_cluster(self, clustered: Workspace) -> None:
         show(clustered, *flags(), "--by", "cluster", "--markdown", "by.md")
         lines = (clustered.root / "by.md").read_text().splitlines()
         rows = [line for line in lines if line.startswith("| ")]
-        assert len(rows) == 4 and {line.count("|") for line in rows} == {7}
-        assert rows[0].startswith("| cluster | ") and "n/a" in rows[2]
+        assert len(rows) == 4 and {line.count("|") for line in rows} == {8}
+        assert rows[0].startswith("| cluster | questions | ") and "n/a" in rows[2]
+        assert rows[1].startswith("| coding | 7 | ")
 
     def test_the_heat_map_is_drawn_and_always_the_same(self, clustered: Workspace) -> None:
         for name in ("a.svg", "b.svg", "a.png"):
             show(clustered, *flags(), "--by", "cluster", "--plot", name)
         first, second = ((clustered.root / name).read_bytes() for name in ("a.svg", "b.svg"))
-        assert first == second and b"n/a" in first and b"coding" in first
+        assert first == second and b"n/a" in first and b"coding (7)" in first
         assert (clustered.root / "a.png").read_bytes().startswith(b"\x89PNG")
 
     def test_the_models_of_two_runs_are_the_same(self, clustered: Workspace) -> None:

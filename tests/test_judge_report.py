@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from itertools import product
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import RunMain, Workspace
-from sklearn.linear_model import LogisticRegression
+from scipy.stats import norm
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 import bradley_terry
@@ -20,9 +23,9 @@ from judge_metrics import (
     draw_questions,
     first_place,
     flips,
+    kinship,
     outcome_counts,
     pair_report,
-    self_preference,
     style_bias,
 )
 from metrics import Estimate
@@ -72,7 +75,7 @@ def random_games(rng: np.random.Generator) -> list[dict[str, Any] | None]:
 
 
 def add_judgments(
-    bench: Workspace, judge: str, model: str, games: dict[str, list[Any]], **known: Any
+    bench: Workspace, judge: str, model: str, games: dict[str, list[Any]], /, **known: Any
 ) -> None:
     known = {"model": model, "judge": judge, "baseline": BASELINE} | known
     records = [{"question_id": q, **known, "games": played} for q, played in games.items()]
@@ -93,6 +96,13 @@ def labels_of(bench: Workspace, judge: str) -> dict[tuple[str, str, int], str | 
 def report(run_main: RunMain, *flags: object) -> dict[str, Any]:
     run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json", *flags)
     with open("r.json", encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+def board_of(run_main: RunMain, *flags: object) -> dict[str, Any]:
+    run_main("show_result.py", *flags, "--json", "board.json")
+    with open("board.json", encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
     return found
 
@@ -147,10 +157,10 @@ class TestARandomBench:
             assert pair["kappa"]["value"] == pytest.approx(kappa)
             assert pair["weighted"]["value"] == pytest.approx(weighted)
 
-    def test_self_preference_is_that_of_plain_counting(
+    def test_self_preference_is_that_of_plain_counting_and_scikit_learns_line(
         self, bench: Workspace, run_main: RunMain
     ) -> None:
-        random_bench(bench)
+        random_bench(bench, models=7)
         families = {"a": ["j0", "m0", "m1"], "b": ["j1", "m2"], "c": ["j2"]}
         bench.write("families.yaml", families)
         judges = report(run_main, "--family", "families.yaml")["judges"]
@@ -160,22 +170,29 @@ class TestARandomBench:
             label = labels[judge][key]
             return None if label is None else abs(POINTS[label] - (key[2] == 0))
 
+        def means(judge: int, models: Sequence[str]) -> tuple[float, float, int]:
+            both = []
+            for key in labels[judge]:
+                mine = points(judge, key)
+                others = [points(j, key) for j in range(3) if j != judge]
+                theirs = [one for one in others if one is not None]
+                if key[0] in models and mine is not None and theirs:
+                    both.append((mine, float(np.mean(theirs))))
+            return *np.mean(both, axis=0).tolist(), len(both)
+
         for judge, own in ((0, ("m0", "m1")), (1, ("m2",))):
-            means = []
-            for models in (own, ("m3", "m4")):
-                differences = []
-                for key in labels[judge]:
-                    mine = points(judge, key)
-                    others = [points(j, key) for j in range(3) if j != judge]
-                    theirs = [one for one in others if one is not None]
-                    if key[0] in models and mine is not None and theirs:
-                        differences.append(mine - float(np.mean(theirs)))
-                means.append(np.mean(differences))
-            found = judges[judge]["self_preference"]
-            assert found["estimate"]["value"] == pytest.approx(100 * (means[0] - means[1]))
+            rest = np.array([means(judge, [model]) for model in ("m3", "m4", "m5", "m6")])
+            line = LinearRegression().fit(rest[:, 1:2], rest[:, 0], sample_weight=rest[:, 2])
+            mine, theirs, games = means(judge, own)
+            difference, found = judges[judge]["kin_difference"], judges[judge]["self_preference"]
+            assert difference["number"] == found["number"] == games
+            assert difference["estimate"]["value"] == pytest.approx(100 * (mine - theirs))
+            expected = 100 * (mine - line.predict([[theirs]])[0])
+            assert found["estimate"]["value"] == pytest.approx(expected)
         assert judges[0]["own"] == ["m0", "m1"]
-        assert judges[2]["self_preference"]["estimate"]["value"] is None
-        assert judges[2]["self_preference"]["why"] == "no model of its family"
+        for name in ("kin_difference", "self_preference"):
+            assert judges[2][name]["estimate"]["value"] is None
+            assert judges[2][name]["why"] == "no model of its family"
 
     def test_style_coefficients_are_those_of_the_leaderboard(
         self, bench: Workspace, run_main: RunMain
@@ -183,11 +200,8 @@ class TestARandomBench:
         random_bench(bench)
         for judge in report(run_main)["judges"]:
             flags = ("--bench-name", "test-v1", "--baseline", BASELINE, "--style-control")
-            run_main(
-                "show_result.py", *flags, "--judge-name", judge["judge"], "--json", "board.json"
-            )
-            board = json.loads((bench.root / "board.json").read_text("utf-8"))
             found = {name: one["estimate"]["value"] for name, one in judge["style"].items()}
+            board = board_of(run_main, *flags, "--judge-name", judge["judge"])
             assert found == pytest.approx(board["style_coefficients"])
 
     def test_the_order_of_the_judges_and_the_workers_change_no_number(
@@ -232,7 +246,7 @@ class TestARandomBench:
     ) -> None:
         random_bench(bench, judges=1)
         out = run_main("judge_report.py", "--bench-name", "test-v1").out
-        assert "n/a for j0: self-preference: one judge only\n" in out
+        assert "n/a for j0: kin difference, self-preference: one judge only\n" in out
         assert "kappa" not in out
 
     def test_style_is_not_measured_where_an_answer_has_no_attributes(
@@ -255,7 +269,7 @@ class TestPublishedFiles:
         bench.write_judge_config("j", BASELINE)
         found = report(run_main)
         (judge,) = found["judges"]
-        assert found["assumed"] == BASELINE
+        assert found["assumed"] == [BASELINE]
         assert (judge["games"], judge["labels"]["A>B"]) == (3, 3)
         assert (judge["first_place"]["number"], judge["flips"]["number"]) == (2, 1)
         assert judge["flips"]["estimate"]["value"] == 100.0
@@ -281,13 +295,285 @@ class TestPublishedFiles:
             known | {"games": [{"score": "A>B"}], "baseline": "another"},
         ]
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
-        (judge,) = report(run_main, "--baseline", BASELINE)["judges"]
+        flags = ("--baseline", BASELINE, "--mixed", "leave-out")
+        (judge,) = report(run_main, *flags)["judges"]
         assert judge["labels"] == dict.fromkeys(LABELS, 0) | {"B>A": 1}
         assert set(judge["left_out"]) == {
             "judgments by another judge, other",
             "judgments of the baseline against itself",
             "judgments against another baseline, another",
         }
+
+
+SETTINGS = {"model_name": "judge", "temperature": 0.0, "prompt_hash": "0"}
+
+
+class TestAMixOfJudgments:
+    def test_differing_judge_settings_stop_it_as_they_stop_the_leaderboard(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(2)
+        for model, temperature in (("m0", 0.0), ("m1", 1.0)):
+            settings = SETTINGS | {"temperature": temperature}
+            add_judgments(bench, "j", model, {"q1": [{"score": "A>B"}] * 2}, settings=settings)
+        flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
+        for mixed, status in (((), 2), (("--mixed", "leave-out"), 2), (("--mixed", "count"), 0)):
+            ours = run_main("judge_report.py", *flags, *mixed, check=status)
+            theirs = run_main("show_result.py", *flags, *mixed, check=status)
+            assert status == 0 or ours.err == theirs.err
+            assert (
+                status == 0 or "judge j was asked in different ways (temperature: 0.0" in ours.err
+            )
+
+    def test_settings_of_a_game_are_told_apart_too_and_categories_may_differ(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(two_categories(1))
+        games = {q: [{"score": "A>B"} for _ in range(2)] for q in ("c0", "d0")}
+        for q, hash_ in (("c0", "1"), ("d0", "2")):
+            for game in games[q]:
+                game["settings"] = SETTINGS | {"prompt_hash": hash_}
+        add_judgments(bench, "j", "m", games)
+        assert report(run_main)["judges"][0]["games"] == 4
+        games["d0"][1]["settings"] = SETTINGS
+        add_judgments(bench, "j", "m", games)
+        done = run_main("judge_report.py", "--bench-name", "test-v1", check=2)
+        assert 'prompt_hash: "2" and "0"' in done.err
+
+    @pytest.mark.parametrize("known", [{"judge": "other"}, {"baseline": "another"}])
+    def test_judgments_of_another_judge_or_baseline_stop_it_unless_told(
+        self, bench: Workspace, run_main: RunMain, known: dict[str, str]
+    ) -> None:
+        bench.add_questions(2)
+        add_judgments(bench, "j", "m0", {"q1": [{"score": "A>B"}] * 2})
+        add_judgments(bench, "j", "m1", {"q1": [{"score": "A>B"}] * 2}, **known)
+        flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
+        ours = run_main("judge_report.py", *flags, check=2)
+        assert ours.err == run_main("show_result.py", *flags, check=2).err
+        assert "--mixed leave-out leaves them out" in ours.err
+        (judge,) = report(run_main, *flags[2:], "--mixed", "leave-out")["judges"]
+        assert (judge["judgments"], list(judge["left_out"].values())) == (1, [1])
+        (judge,) = report(run_main, *flags[2:], "--mixed", "count")["judges"]
+        assert (judge["judgments"], judge["left_out"]) == (2, {})
+
+    def test_of_two_judges_in_one_folder_that_count_the_last_does_and_is_told(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(1)
+        known = {"question_id": "q1", "model": "m", "baseline": BASELINE}
+        records = [{**known, "judge": j, "games": [{"score": "A>B"}]} for j in ("j", "other")]
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
+        flags = ("--bench-name", "test-v1", "--mixed", "count")
+        assert "1 repeated ids; the last" in run_main("judge_report.py", *flags).err
+
+    def test_a_later_record_that_names_the_baseline_takes_the_place_of_the_whole_record(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.write_judge_config("j", BASELINE)
+        records = [
+            {"question_id": "q1", "games": [{"score": None, "cause": "no label"}] * 2},
+            {"question_id": "q1", "baseline": BASELINE, "games": [{"score": "A>B"}] * 2},
+        ]
+        for file in ("m", "more"):
+            named = [{**record, "model": "m"} for record in records]
+            bench.write(bench.data / "model_judgment" / "j" / f"{file}.jsonl", named)
+        (judge,) = report(run_main)["judges"]
+        assert (judge["judgments"], judge["games"], judge["labels"]["A>B"]) == (1, 2, 2)
+        assert judge["causes"] == {}
+
+
+def two_categories(questions: int) -> list[dict[str, Any]]:
+    """Questions c0.. and d0.. of the categories c and d."""
+    return [
+        {"question_id": f"{c}{i}", "category": c, "cluster": "", "turns": [{"content": "?"}]}
+        for c in "cd"
+        for i in range(questions)
+    ]
+
+
+class TestCategoriesWithBaselinesOfTheirOwn:
+    """As in Arena-Hard v2.0: c against base-c, d against base-d."""
+
+    @pytest.fixture
+    def two(self, bench: Workspace) -> Workspace:
+        """The judges `named`, and `unnamed` with the same verdicts and no baseline in its records;
+        `base-c` plays in d and `base-d` in c.
+        """
+        rng = np.random.default_rng(5)
+        questions = two_categories(12)
+        bench.add_questions(questions)
+        ids = [record["question_id"] for record in questions]
+        for model in ("base-c", "base-d", "m0", "m1"):
+            bench.write(
+                bench.data / "model_answer" / f"{model}.jsonl", [answer(q, rng) for q in ids]
+            )
+        rules = {name: {"baseline_model": f"base-{name}"} for name in "cd"}
+        bench.write_judge_config("named", "base-c", categories=rules)
+        for model in ("base-c", "base-d", "m0", "m1"):
+            games = {q: random_games(rng) for q in ids if model != f"base-{q[0]}"}
+            path = bench.data / "model_judgment" / "named" / f"{model}.jsonl"
+            known = {"model": model, "judge": "named"}
+            records = [{"question_id": q, **known, "games": games[q]} for q in games]
+            bench.write(
+                path, [{**one, "baseline": f"base-{one['question_id'][0]}"} for one in records]
+            )
+            bench.write(
+                bench.data / "model_judgment" / "unnamed" / f"{model}.jsonl",
+                [{**one, "judge": "unnamed"} for one in records],
+            )
+        return bench
+
+    def test_judgments_that_name_none_have_that_of_their_category(
+        self, two: Workspace, run_main: RunMain
+    ) -> None:
+        found = report(run_main)
+        named, unnamed = found["judges"]
+        assert unnamed | {"judge": "named"} == named
+        assert found["assumed"] == ["base-c", "base-d"]
+        (pair,) = found["pairs"]
+        assert pair["games"] == sum(named["labels"].values())
+        assert pair["kappa"]["value"] == pair["weighted"]["value"] == 1.0
+
+    @pytest.mark.parametrize("category", [(), ("--category", "c")])
+    @pytest.mark.parametrize("generation", [1, 2])
+    def test_style_is_that_of_one_board_fitted_by_bradley_terry(
+        self, two: Workspace, run_main: RunMain, category: tuple[str, ...], generation: int
+    ) -> None:
+        if generation == 2:
+            two.add_questions(
+                [
+                    {"uid": q["question_id"], "category": q["category"], "prompt": "?"}
+                    for q in two_categories(12)
+                ]
+            )
+        judge = report(run_main, *category)["judges"][0]
+        flags = ("--bench-name", "test-v1", "--judge-name", "named", "--style-control", *category)
+        board = board_of(run_main, *flags, "--one-board", "--method", "bradley-terry")
+        found = {name: one["estimate"]["value"] for name, one in judge["style"].items()}
+        assert found == pytest.approx(board["style_coefficients"])
+        out = run_main("judge_report.py", "--bench-name", "test-v1", *category).out
+        assert "show_result.py --style-control --one-board --method bradley-terry\n" in out
+
+    def test_a_category_alone_can_be_measured(self, two: Workspace, run_main: RunMain) -> None:
+        whole, part = report(run_main), report(run_main, "--category", "d")
+        assert (part["categories"], part["questions"]) == (["d"], 12)
+        assert part["judges"][0]["judgments"] == 36 == whole["judges"][0]["judgments"] / 2
+        assert part["judges"][0]["models"] == 3
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--category", "d").out
+        assert "200 draws of 12 questions of d\n" in out
+        flags = ("--bench-name", "test-v1", "--category", "e")
+        assert "no category or cluster 'e'" in run_main("judge_report.py", *flags, check=2).err
+
+
+class TestEnsembles:
+    @pytest.fixture
+    def joined(self, bench: Workspace, run_main: RunMain) -> Workspace:
+        """Three judges, and an ensemble of the first two."""
+        random_bench(bench, models=5)
+        flags = ("--bench-name", "test-v1", "--judges", "j0", "j1", "--name", "both")
+        run_main("gen_ensemble_judgment.py", *flags)
+        bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["both", "m1"], "c": ["j2", "m2"]})
+        return bench
+
+    @pytest.mark.parametrize("told", [("rule",), ("judges",), ("scores",), ()])
+    def test_are_nobodys_other_judge_and_not_compared_with_their_judges(
+        self, joined: Workspace, run_main: RunMain, told: tuple[str, ...]
+    ) -> None:
+        name = "both" if told else "ensemble"
+        keep_only(joined, told, name)
+        without = report(run_main, "--family", "families.yaml")
+        assert [judge["judge"] for judge in without["judges"]] == ["j0", "j1", "j2"]
+        names = ("j0", "j1", "j2", name)
+        found = report(run_main, "--family", "families.yaml", "--judge-name", *names)
+        for one, same in zip(found["judges"], without["judges"], strict=False):
+            assert one["kin_difference"] == same["kin_difference"]
+        assert all(found["judges"][i]["kin_difference"]["number"] > 0 for i in (0, 2))
+        pairs = [{pair["first"], pair["second"]} for pair in found["pairs"]]
+        known = {"judges", "scores"} & set(told)
+        assert ({"j2", name} in pairs) == bool(known)
+        assert len(pairs) == 3 + bool(known)
+        assert found["judges"][3]["made_of"] == (["j0", "j1"] if known else [])
+
+    def test_say_what_they_are(self, joined: Workspace, run_main: RunMain) -> None:
+        names = ("--judge-name", "j0", "j1", "j2", "both")
+        out = run_main("judge_report.py", "--bench-name", "test-v1", *names).out
+        assert "both is an ensemble of j0, j1: not among the other judges of self-preference" in out
+        assert "not compared, of the same verdicts: j0, both\n" in out
+
+    def test_are_compared_with_judges_that_they_are_not_made_of_on_kin_too(
+        self, joined: Workspace, run_main: RunMain
+    ) -> None:
+        flags = ("--family", "families.yaml", "--judge-name")
+        *_, both = report(run_main, *flags, "j0", "j1", "both")["judges"]
+        assert both["kin_difference"]["why"] == "no judge of another family"
+        *_, both = report(run_main, *flags, "j0", "j1", "j2", "both")["judges"]
+        *_, alone = report(run_main, *flags, "j2", "both")["judges"]
+        assert both["kin_difference"]["number"] == alone["kin_difference"]["number"] > 0
+
+
+def keep_only(bench: Workspace, told: tuple[str, ...], name: str) -> None:
+    """Let the ensemble's records tell only some of what shows it, and call it so."""
+    for path in (bench.data / "model_judgment" / "both").glob("*.jsonl"):
+        records = bench.read_jsonl(path)
+        for record in records:
+            record["judge"] = name
+            for field in {"rule", "judges"} - set(told):
+                del record[field]
+            if "scores" not in told:
+                for game in record["games"]:
+                    del game["scores"]
+        if name != "both":
+            path.unlink()
+        bench.write(bench.data / "model_judgment" / name / path.name, records)
+
+
+class TestWhatHasNoNumber:
+    def test_an_attribute_in_which_no_answers_differ_has_no_coefficient(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, judges=1)
+        for model in (BASELINE, *(f"m{i}" for i in range(5))):
+            records = bench.answers(model)
+            for record in records:
+                record["conv_metadata"]["header_count"] = {"h1": 2}
+            bench.write(bench.data / "model_answer" / f"{model}.jsonl", records)
+        (judge,) = report(run_main)["judges"]
+        header = judge["style"]["header_count"]
+        assert header["estimate"] == {"value": None, "lower": None, "upper": None}
+        assert header["why"] == "no answers differ in it"
+        assert judge["style"]["list_count"]["why"] == ""
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--html", "r.html").out
+        assert re.search("^markdown bias: header_count  +n/a$", out, re.MULTILINE)
+        assert "n/a for j0: markdown bias: header_count: no answers differ in it\n" in out
+        page = (bench.root / "r.html").read_text("utf-8")
+        assert "n/a<small>no answers differ in it</small>" in page
+
+    def test_kappa_tells_why(self, bench: Workspace, run_main: RunMain) -> None:
+        for judge, question in (("j0", "q1"), ("j1", "q1"), ("j2", "q2")):
+            add_judgments(bench, judge, "m0", {question: [{"score": "A=B"}]})
+        bench.add_questions(2)
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--html", "r.html").out
+        assert "n/a for j0, j1: kappa: both give one and the same label\n" in out
+        assert "n/a for j0, j2: same label, kappa: no game that both decided\n" in out
+        page = (bench.root / "r.html").read_text("utf-8")
+        assert "n/a for j0, j1: kappa: both give one and the same label" in page
+
+
+class TestManyJudges:
+    def test_tables_of_labels_are_printed_of_three_pairs_or_when_asked_for(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, judges=8, questions=4)
+        flags = ("--bench-name", "test-v1", "--html", "r.html")
+        few = run_main("judge_report.py", *flags, "--judge-name", "j0", "j1", "j2").out
+        assert few.count("  A>>B  ") == 3 and "--confusion" not in few
+        many = run_main("judge_report.py", *flags).out
+        assert "labels of 28 pairs side by side: --confusion, --json or --html\n" in many
+        assert "j0 \\ j1" not in many
+        assert max(map(len, many.splitlines())) <= 120
+        every = run_main("judge_report.py", *flags, "--confusion").out
+        assert all(f"j{i} \\ j{j}" in every for i, j in combinations(range(8), 2))
+        assert (bench.root / "r.html").read_text("utf-8").count("<caption>") == 28
 
 
 class TestWrongInput:
@@ -316,6 +602,18 @@ class TestWrongInput:
         assert done.err.startswith("error: ") and done.err.count("\n") == 1
         assert words in done.err
 
+    def test_a_name_in_a_family_that_nobody_has_is_told(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["j1", "mm1"]})
+        flags = ("--bench-name", "test-v1", "--family", "families.yaml")
+        done = run_main("judge_report.py", *flags, "--judge-name", "j0", "j2")
+        said = (
+            "warning: families.yaml: test-v1 has no judge or model 'mm1'; nearest known name: 'm1'"
+        )
+        assert done.err.strip() == said
+
     def test_a_real_process_ends_with_2_for_rounds_that_are_none(self, bench: Workspace) -> None:
         done = bench.run("judge_report.py", "--num-rounds", 0, check=2)
         assert "expected a whole number, 1 or more" in done.stderr
@@ -325,6 +623,9 @@ class TestWrongInput:
 
 SEEDS = range(40)
 QUESTIONS, RATES = 150, np.linspace(0.25, 0.75, 8)
+TASTE = np.array([0.9, 0.9, 0.5, 0.2, -0.2, -0.5, -0.9, -0.9])
+"""How closely each model's games on a question hang together; some questions suit the first
+models, others the last."""
 
 
 def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
@@ -334,7 +635,7 @@ def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
     return Panel(
         judges=judges,
         models=(*(f"m{i}" for i in range(models)), "z-base"),
-        questions=tuple(f"q{i:04}" for i in range(questions)),
+        questions=tuple(f"q{i:05}" for i in range(questions)),
         model=model,
         baseline=np.full(len(model), models),
         question=question,
@@ -344,15 +645,30 @@ def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
     )
 
 
+def battles_as_questions(panel: Panel) -> Panel:
+    """The same, as if no two battles were on one question."""
+    questions = tuple(f"q{i:05}" for i in range(len(panel.model)))
+    return replace(panel, questions=questions, question=np.arange(len(panel.model)))
+
+
 def decide(model_wins: np.ndarray) -> np.ndarray:
     """Labels A>B and B>A (..., 2) of games that the model wins or loses."""
     first = model_wins != np.array([True, False])
     return np.where(first, LABELS.index("A>B"), LABELS.index("B>A"))
 
 
-def draws(rng: np.random.Generator, rates: np.ndarray = RATES) -> np.ndarray:
-    """Games (Q, M, 2) that the model wins, independent."""
-    return rng.random((QUESTIONS, len(rates), 2)) < rates[:, None]
+def chances(
+    rng: np.random.Generator, judges: int, questions: int = QUESTIONS, taste: np.ndarray = TASTE
+) -> np.ndarray:
+    """Numbers (J, Q, M, 2), each even between 0 and 1; those of a question hang together."""
+    suits = taste[:, None] * rng.normal(size=(judges, questions, 1, 1))
+    alone = rng.normal(size=(judges, questions, len(taste), 2))
+    return np.asarray(norm.cdf(suits + np.sqrt(1 - taste[:, None] ** 2) * alone))
+
+
+def share_of_question(rng: np.random.Generator, mean: float, questions: int) -> np.ndarray:
+    """Probabilities (Q, 1, 1) with this mean: none on some questions, twice the mean on others."""
+    return 2 * mean * rng.integers(0, 2, (questions, 1, 1))
 
 
 def covered(found: list[Estimate], truth: float) -> int:
@@ -361,68 +677,168 @@ def covered(found: list[Estimate], truth: float) -> int:
 
 ENOUGH = 34  # of 40 intervals at 95 %; 33 or fewer have a probability of 0.3 %
 
+# What else moves a judge: games (Q, M, 2) that the model wins, changed.
+Habit = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+
+def harsh(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    return np.asarray(wins & (rng.random(wins.shape) < 0.6))
+
+
+def noisy(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    return np.where(rng.random(wins.shape) < 0.4, rng.random(wins.shape) < 0.5, wins)
+
+
+def first_placed(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    """The first place wins; in the second game it is the model's."""
+    return np.where(rng.random(wins.shape) < 0.3, np.array([False, True]), wins)
+
+
+RIVALS = np.linspace(0.25, 0.75, 12)
+KIN = {"weak": (0, 1), "strong": (10, 11), "of all kinds": (1, 3, 5, 6, 8, 10)}
+
+
+def of_kin(seed: int, kin: Sequence[int], habits: Sequence[Habit], preference: float) -> Any:
+    """What is found of judge j0, which has such habits and gives its kin all games of some
+    questions.
+    """
+    rng = np.random.default_rng(seed)
+    taste = np.where(np.isin(np.arange(len(RIVALS)), kin), 0.9, 0.0)
+    wins = chances(rng, 3, taste=taste) < RIVALS[:, None]
+    wins[0][:, kin] |= rng.random((QUESTIONS, 1, 1)) < preference
+    for habit in habits:
+        wins[0] = habit(rng, wins[0])
+    panel = panel_of(decide(wins), ("j0", "j1", "j2"))
+    family = dict.fromkeys(("j0", *(f"m{i}" for i in kin)), "a")
+    return kinship(panel, 0, family, draw_questions(panel, 200, seed))
+
+
+def placed(seed: int, questions: int = QUESTIONS) -> Panel:
+    """A judge that takes the first place on some questions, in 3 of 10 games."""
+    rng = np.random.default_rng(seed)
+    labels = decide(chances(rng, 1, questions)[0] < RATES[:, None])
+    taken = rng.random(labels.shape) < share_of_question(rng, 0.3, questions)
+    return panel_of(np.where(taken, LABELS.index("A>B"), labels)[None], ("j",))
+
+
+def plant(bench: Workspace, questions: int = 300) -> None:
+    """Files of judges with what sways them planted: `partial` takes the first place in 3 of 10
+    games and gives its kin m0 and m11 all games of 4 of 10 questions, `long` loves length, and
+    `noisy` says in half of its games what `long` does.
+    """
+    rng = np.random.default_rng(3)
+    ids = [f"q{i}" for i in range(1, questions + 1)]
+    bench.add_questions(questions)
+    names = [BASELINE, *(f"m{i}" for i in range(len(RIVALS)))]
+    tokens = rng.integers(50, 1000, (questions, len(names)))
+    for name, of_model in zip(names, tokens.T.tolist(), strict=True):
+        answers = [answer(q, rng) for q in ids]
+        for record, number in zip(answers, of_model, strict=True):
+            record["conv_metadata"]["token_len"] = number
+        bench.write(bench.data / "model_answer" / f"{name}.jsonl", answers)
+    base, others = tokens[:, :1], tokens[:, 1:]
+    length = (base - others) / (base + others + 1)
+    logit = np.log(RIVALS / (1 - RIVALS)) - 0.5 * (length - length.mean()) / length.std()
+    drawn = chances(rng, 2, questions, np.full(len(RIVALS), 0.6))
+    wins = {"long": drawn[0] < 1 / (1 + np.exp(-logit[:, :, None]))}
+    other = rng.random(wins["long"].shape)
+    wins["noisy"] = np.where(rng.random(other.shape) < 0.5, wins["long"], other < 0.5)
+    partial = drawn[1] < RIVALS[:, None]
+    partial[:, [0, 11]] |= rng.random((questions, 1, 1)) < 0.4
+    wins["partial"] = first_placed(rng, partial)
+    for judge, won in wins.items():
+        labels = np.array(LABELS)[decide(won)].swapaxes(0, 1).tolist()
+        for i, of_model in enumerate(labels):
+            games = {q: [{"score": x} for x in two] for q, two in zip(ids, of_model, strict=True)}
+            add_judgments(bench, judge, f"m{i}", games)
+
+
+def test_what_is_planted_in_files_is_found_by_the_command(
+    bench: Workspace, run_main: RunMain
+) -> None:
+    plant(bench)
+    bench.write("families.yaml", {"a": ["partial", "m0", "m11"]})
+    found = report(run_main, "--family", "families.yaml")
+    long, _, partial = found["judges"]
+    (pair,) = [pair for pair in found["pairs"] if pair["first"] == "long"][:1]
+    assert (pair["first"], pair["second"]) == ("long", "noisy")
+    planted = [
+        (partial["first_place"]["estimate"], 100 * (0.3 + 0.7 / 2)),
+        (long["first_place"]["estimate"], 50.0),
+        (long["style"]["token_len"]["estimate"], 0.5),
+        (long["style"]["header_count"]["estimate"], 0.0),
+        (long["style"]["bold_count"]["estimate"], 0.0),
+        (partial["self_preference"]["estimate"], 100 * 0.4 * 0.5 * 0.7),
+        (pair["same"], 75.0),
+        (pair["kappa"], 0.5),
+    ]
+    for estimate, truth in planted:
+        assert estimate["lower"] <= truth <= estimate["upper"]
+        assert abs(estimate["value"] - truth) < (5 if truth > 1 else 0.15)
+    assert partial["first_place"]["estimate"]["lower"] > 50
+    assert long["style"]["token_len"]["estimate"]["lower"] > 0
+    assert partial["self_preference"]["estimate"]["lower"] > 0
+
 
 class TestSimulatedJudges:
     def test_a_preference_for_the_first_place_is_found(self) -> None:
-        preference = 0.3
-        shares, flipped = [], []
+        shares, flipped, missed = [], [], []
         for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            labels = decide(draws(rng))
-            taken = rng.random(labels.shape) < preference
-            panel = panel_of(np.where(taken, LABELS.index("A>B"), labels)[None], ("j",))
+            panel = placed(seed)
             times = draw_questions(panel, 200, seed)
             shares.append(first_place(panel, 0, times).estimate)
             flipped.append(flips(panel, 0, times).estimate)
-        loses, wins = (1 - preference) * RATES, preference + (1 - preference) * RATES
-        flip = 100 * np.mean(1 - loses * wins - (1 - loses) * (1 - wins))
-        assert covered(shares, 100 * (preference + (1 - preference) / 2)) >= ENOUGH
-        assert covered(flipped, float(flip)) >= ENOUGH
+            alone = battles_as_questions(panel)
+            missed.append(first_place(alone, 0, draw_questions(alone, 200, seed)).estimate)
+        large = placed(0, 20_000)
+        truth = flips(large, 0, draw_questions(large, 2, 0)).estimate.value
+        assert covered(shares, 100 * (0.3 + 0.7 / 2)) >= ENOUGH
+        assert covered(flipped, truth) >= ENOUGH
         assert all(one.lower > 50 for one in shares)
+        assert covered(missed, 100 * (0.3 + 0.7 / 2)) < ENOUGH, "questions must matter here"
 
-    def test_a_preference_for_kin_is_found(self) -> None:
-        preference = 0.2
-        found, none = [], []
-        for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            wins = np.array([draws(rng) for _ in range(3)])
-            wins[0, :, :2] |= rng.random((QUESTIONS, 2, 2)) < preference
-            panel = panel_of(decide(wins), ("j0", "j1", "j2"))
-            family = {"j0": "a", "m0": "a", "m1": "a", "j1": "b", "m2": "b"}
-            times = draw_questions(panel, 200, seed)
-            found.append(self_preference(panel, 0, family, times).estimate)
-            none.append(self_preference(panel, 1, family, times).estimate)
-        planted = 100 * preference * (1 - RATES[:2].mean())
+    @pytest.mark.parametrize("kin", KIN)
+    @pytest.mark.parametrize("habit", [harsh, noisy, first_placed])
+    def test_a_judge_that_is_harsh_or_noisy_or_biased_for_a_place_has_no_preference_for_kin(
+        self, habit: Habit, kin: str
+    ) -> None:
+        found = [of_kin(seed, KIN[kin], [habit], 0.0) for seed in SEEDS]
+        assert covered([preference.estimate for _, preference in found], 0.0) >= ENOUGH
+        changed = {harsh: 0.6, noisy: 0.6, first_placed: 0.7}[habit]
+        lift = 0.0 if habit is harsh else (1 - changed) / 2
+        rate = RIVALS[list(KIN[kin])].mean()
+        truth = 100 * (changed * rate + lift - rate)
+        assert covered([difference.estimate for difference, _ in found], truth) >= ENOUGH
+
+    @pytest.mark.parametrize("kin", KIN)
+    def test_a_preference_for_kin_is_found(self, kin: str) -> None:
+        found = [of_kin(seed, KIN[kin], [], 0.3)[1].estimate for seed in SEEDS]
+        planted = 100 * 0.3 * (1 - RIVALS[list(KIN[kin])].mean())
         assert covered(found, planted) >= ENOUGH
-        assert covered(none, 0.0) >= ENOUGH
-        assert all(one.lower > 0 for one in found)
+        assert np.mean([one.value for one in found]) == pytest.approx(planted, abs=2)
 
-    def test_a_judge_that_is_harsher_on_all_models_has_no_preference_for_kin(self) -> None:
-        found = []
-        for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            wins = np.array([draws(rng, np.full(8, 0.5)) for _ in range(2)])
-            wins[0] &= rng.random(wins[0].shape) < 0.6
-            panel = panel_of(decide(wins), ("j0", "j1"))
-            times = draw_questions(panel, 200, seed)
-            family = dict.fromkeys(("j0", "m0"), "a")
-            found.append(self_preference(panel, 0, family, times).estimate)
-        assert covered(found, 0.0) >= ENOUGH
+    @pytest.mark.parametrize("kin", KIN)
+    def test_a_preference_for_kin_is_found_under_noise_and_bias_for_a_place(self, kin: str) -> None:
+        habits = [noisy, first_placed]
+        found = [of_kin(seed, KIN[kin], habits, 0.4)[1].estimate for seed in SEEDS]
+        planted = 100 * 0.4 * (1 - RIVALS[list(KIN[kin])].mean()) * 0.6 * 0.7
+        assert covered(found, planted) >= ENOUGH
 
     def test_noise_shows_in_the_agreement(self) -> None:
-        noise, kinds = 0.3, np.array([0.1, 0.3, 0.2, 0.25, 0.15])
+        kinds = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
         plain, weighted = [], []
         for seed in SEEDS:
             rng = np.random.default_rng(seed)
-            truth = rng.choice(5, (QUESTIONS, 8, 2), p=kinds)
-            noisy = rng.random((2, *truth.shape)) < noise
-            labels = np.where(noisy, rng.integers(0, 5, noisy.shape), truth)
+            shape = (QUESTIONS, 8, 2)
+            truth = np.searchsorted(np.cumsum(kinds), chances(rng, 1, taste=np.full(8, 0.9))[0])
+            noisy = rng.random((2, *shape)) < share_of_question(rng, 0.3, QUESTIONS)
+            labels = np.where(noisy, rng.integers(0, 5, noisy.shape), np.minimum(truth, 4))
             panel = panel_of(labels, ("j0", "j1"))
             pair = pair_report(panel, 0, 1, draw_questions(panel, 200, seed))
             plain.append(pair.kappa)
             weighted.append(pair.weighted)
-        said = (1 - noise) * np.eye(5) + noise / 5
-        joint = said.T @ np.diag(kinds) @ said
+        said = [(1 - noise) * np.eye(5) + noise / 5 for noise in (0.0, 0.6)]
+        joint = sum(one.T @ np.diag(kinds) @ one for one in said) / 2
         chance = np.outer(joint.sum(axis=1), joint.sum(axis=0))
         steps = np.subtract.outer(np.arange(5), np.arange(5))
         for found, weight in ((plain, steps != 0), (weighted, steps**2)):
@@ -433,13 +849,10 @@ class TestSimulatedJudges:
         bias, found = 0.5, {name: list[Estimate]() for name in ATTRIBUTES.values()}
         for seed in SEEDS:
             rng = np.random.default_rng(seed)
-            features = rng.normal(size=(len(ATTRIBUTES), QUESTIONS, len(RATES)))
-            features = (features - features.mean(axis=(1, 2), keepdims=True)) / features.std(
-                axis=(1, 2), keepdims=True
-            )
+            features = long_and_short(rng)
             strength = np.log(RATES / (1 - RATES))[:, None]
             logit = strength - bias * features[0][:, :, None]
-            wins = rng.random((QUESTIONS, len(RATES), 2)) < 1 / (1 + np.exp(-logit))
+            wins = chances(rng, 1, taste=np.full(8, 0.8))[0] < 1 / (1 + np.exp(-logit))
             panel = panel_of(decide(wins)[None], ("j",))
             times = draw_questions(panel, 100, seed)
             style = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
@@ -457,19 +870,42 @@ class TestSimulatedJudges:
         times = draw_questions(panel, 10, 1)
         pair = pair_report(panel, 0, 1, times)
         assert pair.games == 0 and np.isnan(pair.kappa.value)
-        why = self_preference(panel, 1, {}, times).why
+        why = kinship(panel, 1, {}, times)[1].why
         assert why == "no game that a judge of another family decided too"
 
     def test_a_baseline_of_the_judges_family_leaves_nothing_to_compare(self) -> None:
         panel = panel_of(np.zeros((2, 4, 3, 2)), ("j0", "j1"))
         times = draw_questions(panel, 10, 1)
         family = dict.fromkeys(("j0", "z-base", "m0"), "a")
-        assert self_preference(panel, 0, family, times).why == "the baseline is of its family"
+        assert kinship(panel, 0, family, times)[1].why == "the baseline is of its family"
         alike = dict.fromkeys(("j0", "j1", "m0"), "a")
-        assert self_preference(panel, 0, alike, times).why == "no judge of another family"
-        everyone = {"j0": "a", "m0": "a", "j1": "b", "m1": "b", "m2": "b"}
-        why = self_preference(panel, 0, everyone, times).why
-        assert why == "all models are of the judges' families"
+        assert kinship(panel, 0, alike, times)[1].why == "no judge of another family"
+
+    def test_a_line_needs_three_models_that_are_of_no_judges_family_and_differ(self) -> None:
+        wins = np.random.default_rng(1).random((4, 20, 5, 2)) < 0.5
+        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
+        times = draw_questions(panel, 10, 1)
+        three = {"j0": "a", "m0": "a", "j1": "b", "m1": "b"}
+        difference, preference = kinship(panel, 0, three, times)
+        assert difference.why == preference.why == ""
+        difference, preference = kinship(panel, 0, three | {"m2": "b"}, times)
+        assert difference.why == "" and np.isfinite(difference.estimate.lower)
+        assert preference.why == "fewer than 3 models of no judge's family"
+        for model in range(2, 5):  # thirds that add up to the same but for rounding
+            wins[1:, :, model] = np.roll(np.arange(60).reshape(3, 20, 1) % 7 < 3, model, axis=1)
+        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
+        difference, preference = kinship(panel, 0, three, times)
+        assert difference.why == ""
+        assert preference.why == "all models of no judge's family have one win rate"
+        assert np.isnan(preference.estimate.value)
+
+
+def long_and_short(rng: np.random.Generator) -> np.ndarray:
+    """Style differences (F, Q, M), standardised; those of a question have one baseline's answer."""
+    shape = (len(ATTRIBUTES), QUESTIONS, len(RATES))
+    features = 2 * rng.normal(size=(*shape[:2], 1)) + rng.normal(size=shape)
+    features -= features.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(features / features.std(axis=(1, 2), keepdims=True))
 
 
 # Style, refitted

@@ -92,18 +92,20 @@ class TestSeparability:
 
 
 class TestAgreement:
-    """In the reference a, b and c are apart; d overlaps c, e is a point within both."""
+    """In the reference a, b and c are apart; d overlaps c, e is a point within both.
+
+    The benchmark has b below a, neither apart from c, d above these, and e above d, touching it.
+    """
 
     reference = rated((1, 0, 2), (4, 3, 5), (8, 6, 10), (9, 7, 11), (7.5, 7.5, 7.5))
 
     def agreement(self, bench: Ratings, reference: Ratings, form: metrics.Form) -> float:
         return whole(metrics.agreement(bench, reference, form), len(bench.models))
 
+    bench = rated((5, 4, 6), (2, 1, 3), (4, 2, 7), (9, 8, 10), (11, 10, 12))
+
     def test_a_worked_example(self) -> None:
-        """Nine pairs count: all but c-d. The benchmark has b below a, neither apart from c, d above
-        these, and e above d, touching it.
-        """
-        bench = rated((5, 4, 6), (2, 1, 3), (4, 2, 7), (9, 8, 10), (11, 10, 12))
+        """Nine pairs count, all but c-d: the point e is apart from what it lies in."""
         points = {
             "ab": -1,
             "ac": 0,
@@ -115,15 +117,29 @@ class TestAgreement:
             "ce": -1,
             "de": -1,
         }
-        assert self.agreement(bench, self.reference, "paper") == pytest.approx(
-            100 * sum(points.values()) / 9
-        )
         notebook = sum((1 + point) / 2 for point in points.values()) / 9
-        assert self.agreement(bench, self.reference, "notebook") == pytest.approx(100 * notebook)
+        found = self.agreement(self.bench, self.reference, "notebook")
+        assert found == pytest.approx(100 * notebook)
 
-    @pytest.mark.parametrize("form", ["notebook", "paper"])
-    def test_of_the_reference_with_itself_it_is_whole(self, form: metrics.Form) -> None:
-        assert self.agreement(self.reference, self.reference, form) == 100
+    def test_the_paper_takes_the_mean_over_all_pairs(self) -> None:
+        """Of ten, seven are apart in the reference: c, d and e overlap each other there."""
+        points = {"ab": -1, "ad": 1, "ae": 1, "bd": 1, "be": 1}  # ac and bc overlap in the bench
+        found = self.agreement(self.bench, self.reference, "paper")
+        assert found == pytest.approx(100 * sum(points.values()) / 10)
+
+    def test_of_the_reference_with_itself_it_is_the_best(self) -> None:
+        """All pairs that count; in the paper's form the share of those that are apart."""
+        assert self.agreement(self.reference, self.reference, "notebook") == 100
+        assert self.agreement(self.reference, self.reference, "paper") == pytest.approx(70)
+
+    @pytest.mark.parametrize(("form", "expected"), [("notebook", 100), ("paper", 0)])
+    def test_only_the_notebook_has_a_baseline_apart_from_all(
+        self, form: metrics.Form, expected: float
+    ) -> None:
+        """Its interval without width lies inside the other's, here and in the reference."""
+        ratings = rated((50, 50, 50), (51, 45, 57))
+        assert self.agreement(ratings, ratings, form) == expected
+        assert whole(metrics.separability(ratings), 2) == 0
 
     @pytest.mark.parametrize(
         ("bench", "notebook", "paper"),
@@ -131,11 +147,15 @@ class TestAgreement:
             (((1, 0, 2), (3, 2, 4)), 100, 100),
             (((3, 2, 4), (1, 0, 2)), 0, -100),
             (((1, 0, 2.1), (3, 2, 4)), 50, 0),
-            (((1, 1, 1), (2, 0, 4)), 100, 100),
+            (((1, 1, 1), (2, 0, 4)), 100, 0),
+            (((0, 0, 0), (2, 0, 4)), 100, 100),
             (((2, 2, 2), (2, 0, 4)), 50, 0),
             (((2, 2, 2), (2, 2, 2)), 50, 0),
         ],
-        ids=["touching", "reversed", "overlapping", "point within", "equal", "equal points"],
+        ids=[
+            *("touching", "reversed", "overlapping", "point within", "point at an end"),
+            *("equal", "equal points"),
+        ],
     )
     def test_of_two(
         self, bench: tuple[tuple[float, float, float], ...], notebook: float, paper: float
@@ -148,6 +168,7 @@ class TestAgreement:
         bench = rated((1, 0, 2), (4, 3, 5))
         for reference in (rated((1, 0, 3), (2, 1, 4)), rated((1, 1, 1), (1, 1, 1))):
             assert math.isnan(self.agreement(bench, reference, "notebook"))
+            assert self.agreement(bench, reference, "paper") == 0
 
 
 class TestForecasts:
@@ -257,11 +278,25 @@ class TestResampledModels:
             hits += found.lower <= truth <= found.upper
         assert 87 <= hits <= 99
 
-    def test_of_two_models_draws_of_one_alone_are_passed_over(self) -> None:
-        bench, reference = rated((1, 0, 2), (4, 3, 5)), rated((1, 0, 2), (4, 3, 5))
-        for name, one in statistics(bench, reference, "notebook").items():
-            found = estimate(one, 2, seed=1)
-            assert found.lower == pytest.approx(found.value) == pytest.approx(found.upper), name
+    @pytest.mark.parametrize("models", [2, 3, 5, 6])
+    def test_over_a_few_models_there_is_no_interval(self, models: int) -> None:
+        bench = rated(*((4 * i, 4 * i - 1, 4 * i + 1) for i in range(models)))
+        for name, one in statistics(bench, bench, "notebook").items():
+            found = estimate(one, models, seed=1)
+            assert not math.isnan(found.value), name
+            assert math.isnan(found.lower) is math.isnan(found.upper) is (models < 6), name
+
+    def test_draws_that_do_not_define_it_are_passed_over_and_counted(self) -> None:
+        """Of 6 models the reference sets only the first apart: draws without it say nothing, and
+        so do those of it alone.
+        """
+        reference = rated((9, 8, 10), *[(1, 0, 2)] * 5)
+        found = estimate(metrics.agreement(drawn(1, 6), reference, "notebook"), 6, seed=1)
+        expected = 1000 * ((5 / 6) ** 6 + (1 / 6) ** 6)
+        assert found.undefined_draws == pytest.approx(expected, abs=50)
+        assert found.lower <= found.value <= found.upper
+        paper = estimate(metrics.agreement(drawn(1, 6), reference, "paper"), 6, seed=1)
+        assert paper.undefined_draws <= 1
 
     def test_what_no_draw_defines_has_no_interval(self) -> None:
         bench = rated((1, 0, 2), (4, 3, 5))

@@ -360,6 +360,40 @@ def get(url: str) -> tuple[int, Message, str]:
             return refused.code, refused.headers, refused.read().decode()
 
 
+def post(url: str, body: object) -> int:
+    """Status of what is sent."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def open_session(url: str) -> str:
+    """The name of a session whose page was filled in, of which Gradio keeps the state."""
+    config = json.loads(get(f"{url}config")[2])
+    load = next(
+        d["id"] for d in config["dependencies"] if ["load"] in [t[1:] for t in d["targets"]]
+    )
+    asked = {"data": [], "fn_index": load, "session_hash": "session"}
+    assert post(f"{url}gradio_api/queue/join", asked) == 200
+    with urllib.request.urlopen(f"{url}gradio_api/queue/data?session_hash=session") as events:
+        assert any(b"process_completed" in line for line in events)
+    return "session"
+
+
+def has_ip_6() -> bool:
+    """Whether this machine has the address ::1."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 class TestProcess:
     def test_a_fresh_clone_shows_the_demo_bench_and_ends_with_ctrl_c(self, serve: Serve) -> None:
         process, url, said = serve()
@@ -387,6 +421,44 @@ class TestProcess:
             for file in (name, str(demo.root / name)):
                 assert get(f"{url}gradio_api/file={file}")[0] in (403, 404)
                 assert get(f"{url}file={file}")[0] in (403, 404)
+
+    def test_nothing_is_written_and_only_what_the_page_needs_is_served(
+        self, serve: Serve, demo: Workspace
+    ) -> None:
+        temp = demo.root / "temp"
+        _, url, _ = serve(GRADIO_TEMP_DIR=str(temp))
+        session = open_session(url)
+        refused = (
+            *(f"gradio_api/deep_link?session_hash={session}", "gradio_api/info", "gradio_api/runs"),
+            *("monitoring", "monitoring/summary", "gradio_api/vibe-code", "gradio_api/token"),
+            *(
+                "gradio_api/openapi.json",
+                "gradio_api/proxy=http://127.0.0.1:1/",
+                "gradio_api/file=x",
+            ),
+            *("gradio_api/upload_progress?upload_id=x", "file=x", "docs", "openapi.json"),
+        )
+        for path in refused:
+            assert (path, get(url + path)[0]) == (path, 404)
+        for path in ("upload", "vibe-edit", "component_server", "process_recording", "run/step"):
+            assert (path, post(f"{url}gradio_api/{path}", {"data": []})) == (path, 404)
+        assert [file for file in temp.rglob("*") if file.is_file()] == []
+        assert not (temp / "deep_links").exists()
+
+    def test_an_address_of_ip_6_is_served(self, serve: Serve) -> None:
+        if not has_ip_6():
+            pytest.skip("no socket can be bound to ::1")
+        _, url, _ = serve("--host", "::1")
+        assert url.startswith("http://[::1]:")
+        assert get(url)[0] == 200
+
+    def test_a_port_of_ip_6_that_is_taken_is_told(self, demo: Workspace) -> None:
+        if not has_ip_6():
+            pytest.skip("no socket can be bound to ::1")
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+            port = taken.getsockname()[1]
+            done = demo.run("qa_browser.py", "--host", "::1", "--port", port, check=2)
+        assert f"cannot serve at ::1, port {port}: Address already in use" in done.stderr
 
     def test_nothing_but_the_page_is_asked_for_and_no_share_says_so(self, serve: Serve) -> None:
         with Ear() as ear:
