@@ -5,7 +5,8 @@
     python benchmark_metrics.py --bootstrap ours.jsonl --bootstrap theirs.jsonl
 
 The reference is CSV or JSON lines with the columns model, rating (or score), and lower and upper
-(or rating_q025 and rating_q975; or variance). Models without a partner are named and left out.
+(or rating_q025 and rating_q975; or variance; or a 95% CI as +3/-4). Models
+without a partner are named and left out.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from typing import TYPE_CHECKING, Any
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
-from console import InputError, script  # noqa: E402
-from result_flags import add_method_flags, add_selection_flags  # noqa: E402
+from console import InputError, one_line, script  # noqa: E402
+from result_flags import add_method_flags, add_selection_flags, check_outputs  # noqa: E402
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from leaderboard import Board
     from metrics import OverModels
     from planning import Result
     from ratings import Benchmark, Ratings
@@ -65,6 +69,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.bootstrap and of_bench and not args.bench_name:
         flag = of_bench[0].replace("_", "-")
         raise InputError(f"--{flag}: beside --bootstrap a bench is read only with --bench-name")
+    if len(args.reference) > 1:
+        raise InputError(f"--reference: one file, not {len(args.reference)}")
+    args.reference = args.reference[0] if args.reference else None
+    check_outputs(
+        args,
+        ("json", "save_bootstrap"),
+        ("reference", "map", "bootstrap", "setting_file", "style_coefficients", "load_bootstrap"),
+    )
     if not args.reference and {"map", "agreement"} & set(changed):
         raise InputError("--map and --agreement need a --reference")
     if args.style_coefficients and not args.style_coefficients.exists():
@@ -76,8 +88,10 @@ def _add_flags(add: Any) -> None:
     add(
         "--reference",
         type=Path,
+        action="append",
+        default=[],
         metavar="FILE",
-        help="CSV or .jsonl of reference ratings with 95%% intervals (default: none; only "
+        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none; only "
         "separability is measured)",
     )
     add(
@@ -127,7 +141,10 @@ def _add_flags(add: Any) -> None:
 
 def _percentage(text: str) -> float:
     """Return a flag's number between 0 and 100; argparse reports what is wrong."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
     if not 0 < number < 100:
         raise argparse.ArgumentTypeError(f"expected a number between 0 and 100, got '{text}'")
     return number
@@ -136,8 +153,10 @@ def _percentage(text: str) -> float:
 # What is measured
 
 
-def _benchmarks(args: argparse.Namespace) -> list[Benchmark]:
-    """Return the boards of the bench, then what the files of bootstrap results hold."""
+def _benchmarks(args: argparse.Namespace) -> tuple[list[Benchmark], list[Path]]:
+    """Return the boards of the bench, then what the files of bootstrap results hold; and the files
+    that the bootstrap of the boards was written to.
+    """
     from boards import results_of
     from rating_files import read_bootstrap
     from ratings import Benchmark
@@ -145,29 +164,42 @@ def _benchmarks(args: argparse.Namespace) -> list[Benchmark]:
     files = [(path, read_bootstrap(path, args.confidence / 100)) for path in args.bootstrap]
     results = results_of(args) if args.bench_name or not files else []
     several = len(results) > 1
-    found = [_of_board(args, result, several) for result in results if result.board.rows]
+    boards = [result for result in results if result.board.rows]
+    found = [_of_board(args, result, several) for result in boards]
     taken = [benchmark.name for benchmark in found] + [path.stem for path, _ in files]
     for path, ratings in files:
         name = path.stem if taken.count(path.stem) == 1 else str(path)
         found.append(Benchmark(name, ratings, made={"file": str(path)}))
-    return [replace(one, ratings=one.ratings.of(sorted(one.ratings.models))) for one in found]
+    found = [replace(one, ratings=one.ratings.of(sorted(one.ratings.models))) for one in found]
+    return found, [_saved(args, result.board, several) for result in boards if args.save_bootstrap]
+
+
+def _saved(args: argparse.Namespace, board: Board, several: bool) -> Path:
+    """Write a board's bootstrap to a file; return its path."""
+    from boards import file_of
+    from rating_files import save_bootstrap
+    from ratings import LEVEL, of_samples
+
+    path = file_of(args.save_bootstrap, board, several=several)
+    save_bootstrap(path, of_samples(*_sampled(board), LEVEL), board.samples)
+    return path
+
+
+def _sampled(board: Board) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the models of a board, their scores (M,) and the rounds' (rounds, M)."""
+    import numpy as np
+
+    models = [row.model for row in board.rows]
+    scores = np.array([row.score for row in board.rows])
+    return models, scores, np.array([board.samples[model] for model in models]).T
 
 
 def _of_board(args: argparse.Namespace, result: Result, several: bool) -> Benchmark:
-    """Return a board as a benchmark, its intervals at the level asked for; save its rounds."""
-    import numpy as np
-
-    from boards import file_of
-    from rating_files import save_bootstrap
-    from ratings import LEVEL, Benchmark, of_samples
+    """Return a board as a benchmark, its intervals at the level asked for."""
+    from ratings import Benchmark, of_samples
 
     board = result.board
-    models = [row.model for row in board.rows]
-    scores = np.array([row.score for row in board.rows])
-    rounds = np.array([board.samples[model] for model in models]).T
-    if args.save_bootstrap:
-        path = file_of(args.save_bootstrap, board, several=several)
-        save_bootstrap(path, of_samples(models, scores, rounds, LEVEL), board.samples)
+    models, scores, rounds = _sampled(board)
     found = of_samples(models, scores, rounds, args.confidence / 100)
     unplaced = {m: "no round places it" for m in models if m not in found.models}
     name = f"{board.bench}: {board.name or '(none)'}" if several else board.bench
@@ -224,7 +256,7 @@ def _lines(
     reference: Ratings | None,
 ) -> Iterator[str]:
     """Yield a table of measures by benchmark, and what it rests on."""
-    from report import aligned, estimate_text
+    from tables import aligned, estimate_text
 
     rows = [["", *(benchmark.name for benchmark in benchmarks)]]
     rows.append(["models", *(str(len(benchmark.ratings.models)) for benchmark in benchmarks)])
@@ -233,9 +265,8 @@ def _lines(
         rows.append([LABELS[name], *(estimate_text(found[name], decimals) for found in measures)])
     yield from aligned(rows)
     yield ""
-    yield from _notes(args, benchmarks, measures)
-    for benchmark in benchmarks:
-        yield from _left_out(args, benchmark, reference)
+    yield from (one_line(line, 2000) for line in _notes(args, benchmarks, measures))
+    yield from _left_out(args, benchmarks, reference)
 
 
 def _notes(
@@ -277,19 +308,30 @@ def _undefined(benchmark: Benchmark, measures: Mapping[str, OverModels]) -> Iter
 
 
 def _left_out(
-    args: argparse.Namespace, benchmark: Benchmark, reference: Ratings | None
+    args: argparse.Namespace, benchmarks: Sequence[Benchmark], reference: Ratings | None
 ) -> Iterator[str]:
-    for why in sorted(set(benchmark.left_out.values())):
-        models = sorted(m for m, reason in benchmark.left_out.items() if reason == why)
-        yield f"left out of {benchmark.name}, {why}: {', '.join(models)}"
-    lost = _lost(benchmark, reference)
-    if lost:
-        yield f"left out of {args.reference}, not in {benchmark.name}: {', '.join(lost)}"
+    """Yield which models are not measured and why; benchmarks that lack the same share a line."""
+    from tables import MANY_NAMES, listed
+
+    lists: dict[tuple[str, ...], list[str]] = {}
+    longest = 0
+    for benchmark in benchmarks:
+        for why in sorted(set(benchmark.left_out.values())):
+            models = sorted(m for m, reason in benchmark.left_out.items() if reason == why)
+            longest = max(longest, len(models))
+            yield f"left out of {one_line(benchmark.name)}, {one_line(why)}: {listed(models)}"
+        lists.setdefault(tuple(_lost(benchmark, reference)), []).append(one_line(benchmark.name))
+    for lost, names in lists.items():
+        if lost:
+            yield f"left out of {args.reference}, not in {', '.join(names)}: {listed(lost)}"
+    if max(longest, *map(len, lists)) > MANY_NAMES and not args.json:
+        yield "--json FILE holds all names"
 
 
 def _lost(benchmark: Benchmark, reference: Ratings | None) -> list[str]:
-    """Return the models that only the reference has."""
-    return sorted(set(reference.models) - set(benchmark.ratings.models)) if reference else []
+    """Return the models that only the reference has, and did not lose on the way here."""
+    known = {*benchmark.ratings.models, *benchmark.left_out}
+    return sorted(set(reference.models) - known) if reference else []
 
 
 def _as_json(
@@ -332,7 +374,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from rating_files import read_reference
 
     reference = read_reference(args.reference, args.confidence / 100) if args.reference else None
-    benchmarks = _benchmarks(args)
+    benchmarks, written = _benchmarks(args)
     if reference:
         benchmarks = _paired(args, benchmarks, reference)
     if args.common:
@@ -344,7 +386,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(_lines(args, benchmarks, measures, reference)))
     if args.json:
         write_lines(args.json, [_as_json(args, benchmarks, measures, reference)])
-        print(f"written: {args.json}")
+        written.append(args.json)
+    for path in written:
+        print(f"written: {path}")
     return 0
 
 

@@ -88,7 +88,7 @@ def _loaded_battles(
 
 @dataclass(frozen=True)
 class Group:
-    """Clusters with the same baselines: what was read of them, and their questions by name."""
+    """Clusters with the same baselines and method: what was read, and their questions by name."""
 
     selection: Selection
     found: Battles | Grades
@@ -101,20 +101,22 @@ def read_clusters(args: argparse.Namespace) -> list[Group]:
     A cluster that nobody was judged on is in none of the groups. Raises InputError where no
     question has a cluster, and for flags that do not go with it.
     """
+    refuse(args, ("category",), "does not go with --by; without --by it prints a board of each")
     refuse(args, NOT_BY_CLUSTER, "does not go with --by")
     plan = _plan(args, needed=True)
-    of_baselines: dict[tuple[str, ...], dict[str, list[Question]]] = {}
+    alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
     named = tuple(args.baseline or ())
     for name, members in _by_cluster(plan.questions, args.by).items():
         baselines = named or plan.baselines(dict.fromkeys(q.category for q in members))
-        of_baselines.setdefault(baselines, {})[name] = members
-    if len(of_baselines) == 0:
+        method = plan.method or any(question.generation == 2 for question in members)
+        alike.setdefault((baselines, method), {})[name] = members
+    if len(alike) == 0:
         bench = plan.selection.bench
         raise InputError(f"{bench.questions}: no question has a {args.by}")
     groups = []
-    for clusters in of_baselines.values():
-        categories = dict.fromkeys(q.category for members in clusters.values() for q in members)
-        names = tuple(categories) if len(of_baselines) > 1 else ()
+    for clusters in alike.values():
+        parts = dict.fromkeys(name or q.category for name in clusters for q in clusters[name])
+        names = tuple(parts) if len(alike) > 1 else ()
         groups.append((plan.of(names, named), clusters))
     read = read_selections([s for s, _ in groups], plan.questions, pass_over_unjudged=True)
     _check_flags(args, read, several=False)
@@ -141,8 +143,8 @@ def _by_cluster(questions: Sequence[Question], by: str) -> dict[str, list[Questi
 
 
 NOT_BY_CLUSTER = (
-    *("category", "load_battles", "load_bootstrap", "save_battles", "style_coefficients"),
-    *("show_elo", "full_stats", "compare", "one_board"),
+    *("load_battles", "load_bootstrap", "save_battles", "style_coefficients", "show_elo"),
+    *("full_stats", "compare", "one_board"),
 )
 
 

@@ -8,7 +8,7 @@ import html
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from string import Template
@@ -18,6 +18,7 @@ import numpy as np
 
 from battles import Selection
 from clusters import FEW, LEAST, ClusterTable
+from console import one_line
 from leaderboard import Board, Row
 from report import (
     check_plot,
@@ -28,15 +29,17 @@ from report import (
     level_text,
     save_figure,
     score_text,
+    set_titles,
     subtitle_of,
     summary_lines,
 )
+from tables import aligned, listed, shown_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH = 120
 MANY_CELLS = 600  # over which a heat map shows no numbers
+LEAST_WIDTH, LEAST_HEIGHT = 6.0, 2.0  # of a heat map and of its cells, in inches
 NONE = "–"  # in the place of an interval
 
 
@@ -45,28 +48,12 @@ def table_lines(table: ClusterTable) -> Iterator[str]:
 
     Below the names of the clusters stand the numbers of their questions.
     """
-    names = ["", "questions", *table.models]
+    names = ["", "questions", *map(one_line, table.models)]
     columns = [
         [_name(board), f"{board.counts.questions:,}", *_cells(table, board)]
         for board in table.boards
     ]
-    first = max(map(len, names))
-    blocks: list[list[list[str]]] = [[]]
-    room = WIDTH - first
-    for column in columns:
-        needed = 2 + max(map(len, column))
-        if blocks[-1] and needed > room:
-            blocks.append([])
-            room = WIDTH - first
-        blocks[-1].append(column)
-        room -= needed
-    for number, block in enumerate(blocks):
-        if number:
-            yield ""
-        widths = [first, *(max(map(len, column)) for column in block)]
-        for row in zip(names, *block, strict=True):
-            cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-            yield "  ".join(cells).rstrip()
+    yield from aligned(zip(names, *columns, strict=True))
 
 
 def _cells(table: ClusterTable, board: Board) -> list[str]:
@@ -82,14 +69,15 @@ def _interval(row: Row, board: Board) -> str:
 
 
 def _name(board: Board) -> str:
-    return board.name or "(none)"
+    return one_line(board.name) or "(none)"
 
 
 def note_lines(table: ClusterTable) -> Iterator[str]:
     """Yield what the table rests on: for each set of baselines what was read."""
-    for whole in table.wholes:
+    yield _what_is_shown(table)
+    for whole, names in zip(table.wholes, table.groups, strict=True):
         if len(table.wholes) > 1:
-            yield f"against {whole.baseline}: {whole.name}"
+            yield _group_line(whole, names)
         yield from summary_lines(whole, DEPENDENT)
     if table.first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline, fixed"
@@ -103,6 +91,29 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
         yield "The intervals draw questions, and are expanded for how few they are."
 
 
+def _what_is_shown(table: ClusterTable) -> str:
+    """Return what the numbers are."""
+    graded = table.first.scale == "grade"
+    scores = "mean grades" if graded else "win rates against the baseline in percent"
+    return f"{scores}; in brackets the {_levels(table)} intervals, as differences from the score"
+
+
+def _levels(table: ClusterTable) -> str:
+    return " or ".join(dict.fromkeys(map(_level, table.wholes)))
+
+
+def _level(board: Board) -> str:
+    return level_text(board).replace("%", " %")
+
+
+def _group_line(whole: Board, names: Sequence[str]) -> str:
+    """Return how the clusters of a group are scored, and which they are."""
+    how = [f"against {whole.baseline}"] if whole.baseline else []
+    how += [f"method {whole.method.name}", f"{_level(whole)} intervals"]
+    shown = [one_line(name) or "(none)" for name in names]
+    return f"{', '.join(how)}: {listed(shown, 'clusters')}"
+
+
 DEPENDENT = (
     "The intervals treat the games of a question as independent, which makes them too narrow; "
     "leave out --resample battle."
@@ -112,20 +123,19 @@ DEPENDENT = (
 # Files
 
 
-def table_stem(table: ClusterTable, selection: Selection) -> str:
+def table_stem(table: ClusterTable, selections: Sequence[Selection]) -> str:
     """Return a file name that tells what made the table."""
-    return f"{file_stem(table.first, selection)}_by_{table.by}"
+    baselines = dict.fromkeys(name for one in selections for name in one.baselines)
+    whole = replace(selections[0], categories=(), baselines=tuple(baselines))
+    return f"{file_stem(table.first, whole)}_by_{table.by}"
 
 
 def table_csv(table: ClusterTable, date: datetime.date) -> str:
     """Return one line a cluster and model; a model without a score has none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    ends = ("rating_q05", "rating_q95")
-    if table.first.method.name != "v2.0":
-        ends = ("rating_q025", "rating_q975")
     of_cluster = f"{table.by}_questions"
-    writer.writerow((table.by, "model", "score", *ends, "questions", of_cluster, "date"))
+    writer.writerow((table.by, "model", "score", *_ends(table), "questions", of_cluster, "date"))
     for board in table.boards:
         for model in table.models:
             row = table.row(model, board)
@@ -134,6 +144,13 @@ def table_csv(table: ClusterTable, date: datetime.date) -> str:
             questions = (board.counts.judged.get(model, 0), board.counts.questions)
             writer.writerow((board.name, model, *values, *questions, date.isoformat()))
     return text.getvalue()
+
+
+def _ends(table: ClusterTable) -> tuple[str, str]:
+    """Return what the columns of the ends are called; of several levels they name none."""
+    levels = {whole.method.level for whole in table.wholes}
+    named = {0.95: ("rating_q025", "rating_q975"), 0.9: ("rating_q05", "rating_q95")}
+    return named[levels.pop()] if len(levels) == 1 else ("lower", "upper")
 
 
 def table_json(table: ClusterTable) -> str:
@@ -170,6 +187,8 @@ def _cluster_dict(board: Board) -> dict[str, object]:
     return {
         "name": board.name,
         "baseline": board.baseline,
+        "method": board.method.name,
+        "level": board.method.level,
         "questions": board.counts.questions,
         "rows": rows,
     }
@@ -178,7 +197,7 @@ def _cluster_dict(board: Board) -> dict[str, object]:
 def table_markdown(table: ClusterTable) -> str:
     """Return clusters by models as a Markdown table: benches have more clusters than models."""
     lines = [f"## {in_markdown(_title(table))}", "", in_markdown(_subtitle(table)), ""]
-    rows = [[table.by, "questions", *map(in_markdown, table.models)]]
+    rows = [[table.by, "questions", *(in_markdown(one_line(model)) for model in table.models)]]
     rows += [
         [in_markdown(_name(board)), f"{board.counts.questions:,}", *_cells(table, board)]
         for board in table.boards
@@ -194,8 +213,13 @@ def _title(table: ClusterTable) -> str:
 
 
 def _subtitle(table: ClusterTable) -> str:
-    several = len(table.wholes) > 1
-    return subtitle_of(replace(table.first, baseline=None) if several else table.first)
+    """Return how the table was made, in a line: what holds for all of it."""
+    shared = table.first
+    if len({whole.baseline for whole in table.wholes}) > 1:
+        shared = replace(shared, baseline=None)
+    if len({whole.method.name for whole in table.wholes}) > 1:
+        shared = replace(shared, method=replace(shared.method, name="bradley-terry"))
+    return subtitle_of(shared)
 
 
 _PAGE = Template("""<!doctype html>
@@ -227,7 +251,7 @@ def table_html(table: ClusterTable) -> str:
     return _PAGE.substitute(
         title=html.escape(_title(table)),
         subtitle=html.escape(_subtitle(table)),
-        corner=f"{level_text(table.first)} CI",
+        corner=f"{_levels(table)} CI",
         heads=heads,
         rows="\n".join(_html_row(table, model, scale) for model in table.models),
         footer=html.escape("\n".join(note_lines(table))),
@@ -295,23 +319,25 @@ def _figure(table: ClusterTable) -> Figure:
     rows = [[table.row(model, board) for board in table.boards] for model in table.models]
     scores = np.array([[row.score if row else np.nan for row in line] for line in rows])
     names = [f"{_name(board)} ({board.counts.questions:,})" for board in table.boards]
-    longest = [max(map(len, texts)) for texts in (table.models, names)]
+    models = [one_line(model) for model in table.models]
+    longest = [max(map(shown_width, texts)) for texts in (models, names)]
     few = scores.size <= MANY_CELLS
-    size = (1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), 1.5 + 0.07 * longest[1])
-    figure = Figure(figsize=(size[0], size[1] + 0.25 * len(table.models)), layout="constrained")
+    width = max(1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), LEAST_WIDTH)
+    height = 1.7 + 0.07 * longest[1] + max(0.25 * len(models), LEAST_HEIGHT)
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     colours = [tuple(part / 255 for part in end) for end in _ENDS]
     colourmap = LinearSegmentedColormap.from_list("scores", colours)
     axes.set_facecolor("#dddddd")
     image = axes.imshow(scores, cmap=colourmap, vmin=low, vmax=high, aspect="auto")
     axes.set_xticks(range(len(names)), names, fontsize=8, rotation=90)
-    axes.set_yticks(range(len(table.models)), table.models, fontsize=8)
+    axes.set_yticks(range(len(models)), models, fontsize=8)
     if few:
         for (line, column), score in np.ndenumerate(scores):
             text = "n/a" if np.isnan(score) else f"{score:.0f}" if high > 10 else f"{score:.1f}"
             axes.text(column, line, text, ha="center", va="center", fontsize=7, color="#111111")
     label = "mean grade" if table.first.scale == "grade" else "win rate against the baseline, %"
-    figure.colorbar(image, label=label)
+    figure.colorbar(image).set_label(label, fontsize=8)
     axes.set_xlabel(f"{table.by} (questions)", fontsize=8)
-    axes.set_title(f"{_title(table)}\n{_subtitle(table)}", fontsize=9)
+    set_titles(figure, _title(table), _subtitle(table))
     return figure

@@ -12,7 +12,7 @@ the variance of new ones, and ends taken as a normal's. Those of a cluster are e
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from statistics import NormalDist
@@ -45,13 +45,15 @@ class ClusterTable:
     """A board a cluster, in the order of the questions; the models by their mean score.
 
     The ends of a row are NaN where there is no interval. `by`: what the clusters are. `wholes`: for
-    each set of baselines a board without rows, of all that was read.
+    each group (one set of baselines, one method) a board without rows, of all that was read;
+    `groups`: the names of its clusters.
     """
 
     by: str
     models: tuple[str, ...]
     boards: tuple[Board, ...]
     wholes: tuple[Board, ...]
+    groups: tuple[tuple[str, ...], ...]
 
     def row(self, model: str, board: Board) -> Row | None:
         """Return a model's score on a cluster; None where it was not judged enough."""
@@ -67,9 +69,11 @@ class ClusterTable:
         return self.wholes[0]
 
 
-def score_clusters(groups: Sequence[Group], by: str, method: Method) -> ClusterTable:
+def score_clusters(
+    groups: Sequence[Group], by: str, method: Method, done: Callable[[], object] = lambda: None
+) -> ClusterTable:
     """Return the scores of each cluster, with draws of its own, as on a board of it alone; the
-    intervals are those of few questions.
+    intervals are those of few questions. `done` is called after each cluster.
 
     Raises InputError as `leaderboard.score` does, but a model that cannot be placed on a cluster
     just has no score there.
@@ -78,13 +82,14 @@ def score_clusters(groups: Sequence[Group], by: str, method: Method) -> ClusterT
     boards: list[Board] = []
     for group in groups:
         if isinstance(group.found, Grades):
-            whole, parts = _graded(group.found, group, method)
+            whole, parts = _graded(group.found, group, method, done)
         else:
-            whole, parts = _fought(group.found, group, method)
+            whole, parts = _fought(group.found, group, method, done)
         wholes.append(whole)
         boards += parts
     models = {model for group in groups for model in group.found.models}
-    return ClusterTable(by, _by_mean(models, boards), tuple(boards), tuple(wholes))
+    names = tuple(tuple(group.clusters) for group in groups)
+    return ClusterTable(by, _by_mean(models, boards), tuple(boards), tuple(wholes), names)
 
 
 def _by_mean(models: Collection[str], boards: Sequence[Board]) -> tuple[str, ...]:
@@ -111,7 +116,6 @@ def _whole(group: Group, method: Method, coefficients: Mapping[str, float]) -> B
         rows=(),
         coefficients=coefficients,
         counts=found.counts,
-        name=", ".join(group.clusters),
     )
 
 
@@ -175,7 +179,9 @@ def student(level: float, freedom: int) -> float:
 # Battles
 
 
-def _fought(battles: Battles, group: Group, method: Method) -> tuple[Board, list[Board]]:
+def _fought(
+    battles: Battles, group: Group, method: Method, done: Callable[[], object]
+) -> tuple[Board, list[Board]]:
     """Return what was read, and the board of each cluster."""
     selection = group.selection
     method = replace(method, name=selection.method)
@@ -199,6 +205,7 @@ def _fought(battles: Battles, group: Group, method: Method) -> tuple[Board, list
         board = make_board(scored, chosen, own) if scored else None
         alike = _alike(scored) if scored else ()
         boards.append(_cluster(whole, name, len(questions), board, alike))
+        done()
     return whole, boards
 
 
@@ -269,7 +276,9 @@ def _no_rounds(battles: Battles, method: Method) -> np.ndarray | None:
 # Grades
 
 
-def _graded(grades: Grades, group: Group, method: Method) -> tuple[Board, list[Board]]:
+def _graded(
+    grades: Grades, group: Group, method: Method, done: Callable[[], object]
+) -> tuple[Board, list[Board]]:
     """Return what was read, and the board of each cluster."""
     selection = group.selection
     method = replace(method, name="grade", resample="question")
@@ -281,6 +290,7 @@ def _graded(grades: Grades, group: Group, method: Method) -> tuple[Board, list[B
         chosen, own = replace(selection, categories=(name,)), replace(method, stream=name)
         board = grade_board(part, chosen, own, styles) if part.models else None
         boards.append(_cluster(whole, name, len(questions), board))
+        done()
     return whole, boards
 
 

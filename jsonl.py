@@ -11,6 +11,8 @@ import errno
 import json
 import os
 import re
+import stat
+import sys
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -159,8 +161,11 @@ def dump_line(record: Mapping[str, Any]) -> bytes:
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Replace a file by these lines at once: a reader sees the old file or the new one, never a
-    part.
+    part. What is there and no regular file, as a pipe or a device, stays and is written to.
     """
+    if is_stream(path):
+        _write_stream(path, lines)
+        return
     path = Path(os.path.realpath(path))
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -177,6 +182,34 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     finally:
         with contextlib.suppress(OSError):
             scratch.unlink()
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path leads to a pipe, a device or the like, or to standard output by its name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or _is_stdout(path)
+
+
+def _is_stdout(path: Path) -> bool:
+    """Whether a path is a name of standard output, which may be a file that it is sent to."""
+    named = os.path.abspath(path).startswith(("/dev/", "/proc/"))
+    try:
+        return named and os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:
+        return False
+
+
+def _write_stream(path: Path, lines: Iterable[bytes]) -> None:
+    """Write lines after what was printed so far; standard output is not opened anew."""
+    sys.stdout.flush()
+    try:
+        with open(os.dup(1) if _is_stdout(path) else path, "wb") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write: {error.strerror}") from None
 
 
 class RecordFile:

@@ -11,8 +11,9 @@ from string import Template
 
 from judge_metrics import NO_SPREAD, Counted, JudgeReport, PairReport
 from metrics import Estimate
-from report import aligned, estimate_text, finite
+from report import finite
 from styles import ATTRIBUTES
+from tables import aligned, estimate_text
 from verdict import LABELS
 
 

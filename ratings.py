@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from statistics import NormalDist
 
@@ -94,6 +95,11 @@ class Benchmark:
         lost = {model: why for model in self.ratings.models if model not in kept}
         return replace(self, ratings=self.ratings.of(kept), left_out={**self.left_out, **lost})
 
+    def renamed(self, names: Mapping[str, str]) -> Benchmark:
+        """Return it with other names for some of its models."""
+        left_out = {names.get(model, model): why for model, why in self.left_out.items()}
+        return replace(self, ratings=self.ratings.renamed(names), left_out=left_out)
+
 
 def renamed(
     benchmarks: Sequence[Benchmark], names: Mapping[str, str], reference: Ratings, path: Path
@@ -110,7 +116,7 @@ def renamed(
         if other not in reference.models:
             near = nearest(other, reference.models)
             raise InputError(f"{path}: the reference has no model '{other}'{near}")
-    found = [replace(one, ratings=one.ratings.renamed(names)) for one in benchmarks]
+    found = [one.renamed(names) for one in benchmarks]
     for benchmark in found:
         (model, number), *_ = Counter(benchmark.ratings.models).most_common(1) or [("", 0)]
         if number > 1:
@@ -123,8 +129,17 @@ def check_common(benchmark: Benchmark, reference: Ratings, path: Path) -> None:
     models, theirs = benchmark.ratings.models, reference.models
     common = set(models) & set(theirs)
     if len(common) < 2:
-        near = next(filter(None, (nearest(m, theirs) for m in models if m not in common)), "")
         raise InputError(
             f"{path}: has {len(common)} of the {len(models)} models of {benchmark.name}, at least "
-            f"2 are needed; --map FILE tells names that differ{near}"
+            "2 are needed"
+            f"{_nearest_pair([m for m in models if m not in common], set(theirs) - common)}"
+            "; --map FILE tells names that differ"
         )
+
+
+def _nearest_pair(models: Sequence[str], theirs: Collection[str]) -> str:
+    """Return which name of a reference is near to one of a benchmark, of names without partner."""
+    for model in models:
+        if match := get_close_matches(model, sorted(theirs), n=1):
+            return f"; '{match[0]}' there is nearest to '{model}' of the benchmark"
+    return ""

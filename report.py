@@ -9,7 +9,9 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -17,57 +19,12 @@ from typing import TYPE_CHECKING, Any
 from battles import Selection, range_text
 from bradley_terry import ANCHOR_RATING
 from columns import OUTCOMES
-from console import InputError
+from console import InputError, one_line, warn
 from jsonl import write_lines
 from leaderboard import Board, Comparison, Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from metrics import Estimate
-
-WIDTH = 120  # columns of text
-
-# Tables of measures
-
-
-def estimate_text(found: Estimate, decimals: int) -> str:
-    """Return a measure with the ends of its interval, if it has one; `n/a` if it is not defined."""
-    if math.isnan(found.value):
-        return "n/a"
-    if math.isnan(found.lower):
-        return f"{round(found.value, decimals) + 0.0:.{decimals}f}"
-    ends = (found.value, found.lower, found.upper)
-    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield rows of cells below one another, as many columns side by side as fit in WIDTH.
-
-    The first column names the rows of each block.
-    """
-    names, *columns = zip(*rows, strict=True)
-    for number, block in enumerate(_blocks(names, columns)):
-        if number:
-            yield ""
-        widths = [max(map(len, column)) for column in block]
-        for row in zip(*block, strict=True):
-            cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-            yield "  ".join(cells).rstrip()
-
-
-def _blocks(
-    names: Sequence[str], columns: Sequence[Sequence[str]]
-) -> Iterator[list[Sequence[str]]]:
-    block, room = [names], WIDTH - max(map(len, names))
-    for column in columns:
-        needed = 2 + max(map(len, column))
-        if len(block) > 1 and needed > room:
-            yield block
-            block, room = [names], WIDTH - max(map(len, names))
-        block.append(column)
-        room -= needed
-    yield block
 
 
 # The known text
@@ -75,7 +32,8 @@ def _blocks(
 
 def heading(board: Board) -> str:
     """Return the line above one of several boards."""
-    of = board.name if board.weights else f"Category: {board.name or '(none)'}"
+    name = one_line(board.name)
+    of = name if board.weights else f"Category: {name or '(none)'}"
     return f"##### {of} #####"
 
 
@@ -512,16 +470,73 @@ def save_plot(board: Board, path: Path) -> None:
 
 
 def save_figure(make: Callable[[], Figure], path: Path) -> None:
-    """Write the figure that is made into a file, whose texts mean what they say."""
+    """Write the figure that is made into a file, whose texts mean what they say.
+
+    Where the usual font lacks characters, others that are installed are tried; one warning tells
+    what none of them has.
+    """
+    image, missing = _drawn(make, path, [USUAL_FONT])
+    if missing:
+        image, missing = _drawn(make, path, [USUAL_FONT, *_other_fonts()])
+    if missing:
+        warn(
+            f"{path}: no font known here has {len(missing):,} of its characters, such as "
+            f"'{missing[0]}'; for Korean, Japanese and Chinese install the package fonts-noto-cjk"
+        )
+    write_lines(path, [image])
+
+
+USUAL_FONT = "DejaVu Sans"  # comes with matplotlib
+OTHER_FONTS = (
+    *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans KR", "NanumGothic"),
+    *("Source Han Sans KR", "Source Han Sans", "UnDotum", "WenQuanYi Zen Hei", "IPAGothic"),
+    *("Apple SD Gothic Neo", "Hiragino Sans", "PingFang SC", "Arial Unicode MS"),
+    *("Malgun Gothic", "Yu Gothic", "Microsoft YaHei"),
+)
+
+
+def _drawn(make: Callable[[], Figure], path: Path, fonts: list[str]) -> tuple[bytes, list[str]]:
+    """Return an image, and the characters that none of the fonts has."""
     import matplotlib
 
     kind = path.suffix.lower()[1:]
     image = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "", "text.parse_math": False}):
-        make().savefig(
-            image, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {}
-        )
-    write_lines(path, [image.getvalue()])
+    settings: Any = {"svg.hashsalt": "", "text.parse_math": False, "font.family": fonts}
+    with matplotlib.rc_context(settings), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        metadata = {"Date": None} if kind == "svg" else {}
+        make().savefig(image, format=kind, dpi=150, metadata=metadata)
+    missing: dict[str, None] = {}
+    for one in caught:
+        if glyph := re.match(r"Glyph (\d+) ", str(one.message)):
+            missing[chr(int(glyph[1]))] = None
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return image.getvalue(), list(missing)
+
+
+def _other_fonts() -> list[str]:
+    """Return the other fonts that are installed; matplotlib's own list may be older than they."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    listed = {font.fname for font in manager.ttflist}
+    wanted = tuple(name.replace(" ", "").removesuffix("KR").lower() for name in OTHER_FONTS)
+    for found in sorted(font_manager.findSystemFonts()):
+        if found not in listed and Path(found).name.lower().startswith(wanted):
+            manager.addfont(found)
+    installed = {font.name for font in manager.ttflist}
+    return [name for name in OTHER_FONTS if name in installed]
+
+
+def set_titles(figure: Figure, title: str, subtitle: str) -> None:
+    """Set title and subtitle above a figure, in as many lines as its width asks for."""
+    room = int(figure.get_figwidth() / CHARACTER)
+    lines = [line for text in (title, subtitle) for line in textwrap.wrap(one_line(text), room)]
+    figure.suptitle("\n".join(lines), fontsize=9)
+
+
+CHARACTER = 0.08  # inches that one of a title takes
 
 
 def _figure(board: Board) -> Figure:
@@ -548,7 +563,7 @@ def _figure(board: Board) -> Figure:
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xlabel(axis_label(board))
-    axes.set_title(f"{title_of(board)}\n{subtitle_of(board)}", fontsize=9)
+    set_titles(figure, title_of(board), subtitle_of(board))
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
 

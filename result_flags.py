@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from console import add_source_flags, positive
+from console import InputError, add_source_flags, positive
 
 MANY_BATTLES = 1_000_000
 CONTROLS = {
@@ -24,7 +25,10 @@ def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Names
     add_selection_flags(parser.add_argument_group("what is counted").add_argument)
     add_method_flags(parser)
     _add_output_flags(parser.add_argument_group("what comes out").add_argument)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    outputs = ("json", "markdown", "html", "plot", "style_coefficients")
+    check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
+    return args
 
 
 def add_selection_flags(add: Callable[..., object]) -> None:
@@ -214,8 +218,40 @@ def _add_output_flags(add: Callable[..., object]) -> None:
 
 
 def seed(text: str) -> int:
-    """Return a flag's whole number, 0 or more; argparse reports the ValueError."""
-    number = int(text)
+    """Return a flag's whole number, 0 or more; argparse reports what is wrong."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
     if number < 0:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, got '{text}'")
     return number
+
+
+def check_outputs(
+    args: argparse.Namespace, outputs: Sequence[str], inputs: Sequence[str] = ()
+) -> None:
+    """Raise InputError where two flags name one file for output, or one that another flag reads.
+
+    Empty paths stand for usual names; pipes and devices can take several outputs.
+    """
+    from jsonl import is_stream
+
+    read = {os.path.realpath(path): flag for flag in inputs for path in _paths(args, flag)}
+    written: dict[str, str] = {}
+    for flag in outputs:
+        for path in (path for path in _paths(args, flag) if not is_stream(path)):
+            real, name = os.path.realpath(path), flag.replace("_", "-")
+            if real in read:
+                raise InputError(f"--{name} {path}: --{read[real].replace('_', '-')} reads it")
+            if real in written:
+                raise InputError(f"--{name} {path}: --{written[real]} writes it too")
+            written[real] = name
+
+
+def _paths(args: argparse.Namespace, flag: str) -> list[Path]:
+    found = getattr(args, flag)
+    return [path for path in (found if isinstance(found, list) else [found]) if path not in UNNAMED]
+
+
+UNNAMED = (None, Path())

@@ -121,6 +121,17 @@ class Section:
         """Return the keys that are there."""
         return [str(key) for key in self._values]
 
+    def texts(self) -> dict[str, str]:
+        """Return all of it, as it stands; InputError for a key or a value that is no text."""
+        for key, value in self._values.items():
+            if not isinstance(key, str):
+                raise InputError(f"{self.where}: the key {key}: expected a text; put it in quotes")
+            if not isinstance(value, str):
+                raise InputError(
+                    f"{self.where}: {key}: expected a text, got {_shown(value, self._shown)}"
+                )
+        return dict(self._values)
+
     def section(self, key: str) -> Section:
         """Return the mapping that a key holds; `key` may be a number in the file."""
         values = {str(name): value for name, value in self._values.items()}

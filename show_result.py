@@ -28,7 +28,9 @@ from result_flags import MANY_BATTLES, parse  # noqa: E402
 
 if TYPE_CHECKING:
     from battles import Selection
-    from leaderboard import Scored
+    from boards import Group
+    from clusters import ClusterTable
+    from leaderboard import Method, Scored
     from planning import Result
 
 
@@ -138,24 +140,39 @@ def _write_texts(
         yield path
 
 
+MANY_CLUSTERS = 40  # over which a table on a terminal is hard to read
+
+
+def _scored_clusters(groups: Sequence[Group], by: str, method: Method) -> ClusterTable:
+    """Return the scores by cluster; a terminal shows how many are done."""
+    from tqdm import tqdm
+
+    from clusters import score_clusters
+
+    total = sum(len(group.clusters) for group in groups)
+    with tqdm(total=total, unit="cluster", leave=False, disable=None) as bar:
+        return score_clusters(groups, by, method, bar.update)
+
+
 def _by_cluster(args: argparse.Namespace) -> Iterator[str]:
     """Yield what is printed of the scores by cluster; the files are written then."""
     import cluster_report as report
     from boards import method_of, read_clusters
-    from clusters import score_clusters
 
     method, groups = method_of(args), read_clusters(args)
-    table = score_clusters(groups, args.by, method)
+    table = _scored_clusters(groups, args.by, method)
     yield from report.table_lines(table)
     yield ""
     yield from report.note_lines(table)
+    if len(table.boards) > MANY_CLUSTERS and not args.output:
+        yield "--output writes it as CSV, a line a cluster and model; --html as a page"
     texts: dict[str, Callable[[], str]] = {
         "csv": lambda: report.table_csv(table, datetime.date.today()),
         "json": lambda: report.table_json(table),
         "md": lambda: report.table_markdown(table),
         "html": lambda: report.table_html(table),
     }
-    stem = report.table_stem(table, groups[0].selection)
+    stem = report.table_stem(table, [group.selection for group in groups])
     paths = list(_write_texts(texts, _asked(args), stem))
     if args.plot:
         report.save_heat_map(table, args.plot)

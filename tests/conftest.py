@@ -24,11 +24,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
 
 import providers
+
+# The same examples in each run, however slow the machine is.
+hypothesis.settings.register_profile(
+    "same",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("same")
 
 REPO = Path(__file__).resolve().parent.parent
 RUN_TIMEOUT = 60

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import pytest
-from conftest import Done, RunMain, Workspace
+from conftest import REPO, Done, RunMain, Workspace
 from scipy.stats import kendalltau, spearmanr
 from test_battles import random_judgments
 from test_categories import modern  # noqa: F401 (a fixture)
@@ -246,6 +248,55 @@ class TestReferences:
         bench.write("ref.csv", "\n".join(["model,rating,variance", *lines]))
         assert run(*BENCH, "--reference", "ref.csv").out == expected
 
+    @pytest.mark.parametrize("kind", ["semicolons", "tabs", "list", "suffix", "content"])
+    def test_other_forms_are_told_by_their_content(
+        self, bench: Workspace, run: Run, kind: str
+    ) -> None:
+        expected = run(*BENCH, "--reference", reference(bench)).out
+        text = (bench.root / "ref.csv").read_text()
+        records = [
+            {"model": m, "rating": r, "lower": r - 10, "upper": r + 10} for m, r in RATINGS.items()
+        ]
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        name, content = {
+            "semicolons": ("r.csv", text.replace(",", ";") + ";;;\n"),
+            "tabs": ("r.tsv", text.replace(",", "\t")),
+            "list": ("r.json", json.dumps(records, indent=2)),
+            "suffix": ("r.JSONL", lines),
+            "content": ("r.txt", "\n" + lines),
+        }[kind]
+        bench.write(name, content)
+        assert run(*BENCH, "--reference", name).out.replace(name, "ref.csv") == expected
+
+    def test_the_published_table_of_the_arena_can_be_read(self, bench: Workspace, run: Run) -> None:
+        expected = run(*BENCH, "--reference", reference(bench)).out
+        for form in ("+10/-10", "-10 / +10", "±10"):
+            lines = [f'{i},{m},{r},{form},"1,024"' for i, (m, r) in enumerate(RATINGS.items())]
+            bench.write("t.csv", "\n".join([",Model,Arena Score,95% CI,Votes", *lines]))
+            assert run(*BENCH, "--reference", "t.csv").out.replace("t.csv", "ref.csv") == expected
+
+    def test_ends_that_a_row_lacks_can_be_its_variance(self, bench: Workspace, run: Run) -> None:
+        """Beside rows that have ends; what a spreadsheet adds is passed over."""
+        expected = run(*BENCH, "--reference", reference(bench)).out
+        lines = [f"{m},{r},{r - 10},{r + 10},,," for m, r in RATINGS.items()]
+        lines[1] = f"m1,{RATINGS['m1']},,,{(10 / 1.959964) ** 2}"
+        text = "\n".join(["model,rating,lower,upper,variance", *lines, ",,,,", ""])
+        bench.write("ref.csv", text)
+        assert run(*BENCH, "--reference", "ref.csv").out == expected
+
+    def test_many_without_a_partner_are_counted(self, bench: Workspace, run: Run) -> None:
+        """The JSON has all names; nothing in them reaches the terminal but text."""
+        path = reference(bench)
+        others = "".join(f"a{i:03}\x1b,1,0,2\n" for i in range(200))
+        bench.write("ref.csv", (bench.root / path).read_text() + others)
+        out = run(*BENCH, "--reference", path).out
+        assert notes(out)[2:] == [
+            f"left out of {path}, not in test-v1: 201 models, e.g. a000, a001, a002",
+            "--json FILE holds all names",
+        ]
+        (found,) = measured(bench, run, *BENCH, "--reference", path)
+        assert len(found["only_in_reference"]) == 201
+
     def test_a_board_can_be_the_reference(
         self, bench: Workspace, run: Run, run_main: RunMain
     ) -> None:
@@ -302,6 +353,7 @@ class TestReferences:
 class TestBootstrapResults:
     def test_what_is_saved_is_the_same_benchmark(self, bench: Workspace, run: Run) -> None:
         saving = [*BENCH, "--save-bootstrap", "out/ours.jsonl"]
+        assert run(*saving).out.endswith("\nwritten: out/ours.jsonl\n")
         for level in (95, 80):
             chosen = ["--reference", reference(bench), "--confidence", level]
             first = column(run(*saving, *chosen).out)
@@ -352,6 +404,35 @@ class TestBootstrapResults:
             "left out of x, not in all benchmarks: a",
             "left out of y, not in all benchmarks: d, e",
         ]
+
+    def test_what_is_not_common_is_not_missing(self, bench: Workspace, run: Run) -> None:
+        """`a` is in x, and said to be left out of it; y does not have it."""
+        bench.write("x.jsonl", [results(m, i, i + 2) for i, m in enumerate(("a", "b", "c"))])
+        bench.write("y.jsonl", [results(m, i, i + 2) for i, m in enumerate(("b", "c"))])
+        bench.write("ref.csv", HEAD + "a,1,0,2\nb,2,1,3\nc,3,2,4\nd,4,3,5\n")
+        files = ["--bootstrap", "x.jsonl", "--bootstrap", "y.jsonl", "--reference", "ref.csv"]
+        out = run(*files, "--common").out
+        assert [line for line in notes(out) if line.startswith("left out")] == [
+            "left out of x, not in all benchmarks: a",
+            "left out of ref.csv, not in x: d",
+            "left out of ref.csv, not in y: a, d",
+        ]
+        bench.write("z.jsonl", (bench.root / "y.jsonl").read_text())
+        out = run(*files[2:], "--bootstrap", "z.jsonl").out
+        assert notes(out)[-1] == "left out of ref.csv, not in y, z: a, d"
+
+    def test_many_stand_in_blocks(self, bench: Workspace, run: Run) -> None:
+        files = []
+        for i in range(9):
+            name = f"a-benchmark-with-a-long-name-{i}.jsonl"
+            bench.write(name, [results("a", 1, 2), results("b", 2, 3)])
+            files += ["--bootstrap", name]
+        *blocks, _ = run(*files).out.split("\n\n")
+        assert len(blocks) == 3
+        for block in blocks:
+            lines = block.splitlines()
+            assert [line.split("  ")[0] for line in lines[1:]] == ["models", "separability, %"]
+            assert max(map(len, lines)) <= 120
 
     @pytest.mark.parametrize("others", [("a", "d"), ("c", "d")])
     def test_one_common_model_is_none(
@@ -433,7 +514,14 @@ class TestWrongInput:
             (HEAD + "M1,1,0,2\nx,4,3,5\n", "ref.csv: has 0 of the 5 models of test-v1, at least"),
             (HEAD + "m1,1,0,2\nx,4,3,5\n", "--map FILE tells names that differ"),
             (HEAD + '"m1,1,0,2\n', "ref.csv:2: not CSV: "),
-            (b"model,rating\n\xff,1\n", "ref.csv: the text is not UTF-8"),
+            (b"model,rating\n\xff,1\n", "ref.csv: the text is not UTF-8; save it as UTF-8"),
+            (b"\x1f\x8b\x08\x00", "ref.csv: is compressed; unpack it, as by gunzip"),
+            (b"PK\x03\x04...", "ref.csv: is a spreadsheet or a zip archive; save it as CSV"),
+            (HEAD + "m1,1,-1e308,1e308\n", "ref.csv:2: lower: expected a number up to 1e15, got"),
+            (HEAD.replace("upper", "Rating"), "ref.csv:1: there are 2 columns 'rating'; keep one"),
+            ("Model,Arena Score,95% CI\nm1,1,3\n", "2: 95% CI: expected a text such as +3/-4, g"),
+            (HEAD + "m_1,1,0,2\nx,4,3,5\n", "; 'm_1' there is nearest to 'm1' of the benchmark;"),
+            (HEAD + "m1,1,0,2\nm1-x,4,3,5\n", "are needed; --map FILE tells names that differ"),
         ],
     )
     def test_a_wrong_reference_is_one_line(
@@ -446,6 +534,10 @@ class TestWrongInput:
         ("text", "words"),
         [
             ('{"model": "m1", \n', "ref.jsonl:1: not JSON: "),
+            (
+                '{"model": "m1", "rating": 1' + 400 * "0" + ', "lower": 0, "upper": 1}',
+                "ref.jsonl:1: rating: expected a number up to 1e15, got 1000",
+            ),
             ("[1, 2]\n", "ref.jsonl:1: expected a JSON object, got [1, 2]"),
             ("\n\n", "ref.jsonl: holds no model"),
             (
@@ -481,6 +573,9 @@ class TestWrongInput:
             ("n.json", "[]", "n.json: expected a mapping of keys to values, got a list"),
             ("n.yaml", "m1: [", "n.yaml:"),
             ("n.yaml", "m1: 3", "n.yaml: m1: expected a text, got 3"),
+            ("n.yaml", "5: m1", "n.yaml: the key 5: expected a text; put it in quotes"),
+            ("n.yaml", "m1:", "n.yaml: m1: expected a text, got nothing"),
+            ("n.JSON", '{"m1": null}', "n.JSON: m1: expected a text, got nothing"),
             ("n.yaml", "m11: m1", "no benchmark has the model 'm11'; nearest known name: 'm1'"),
             ("n.yaml", "m1: m22", "the reference has no model 'm22'; nearest known name: 'm2'"),
             ("n.yaml", "m1: m2", "n.yaml: two models of test-v1 are named 'm2'"),
@@ -499,7 +594,10 @@ class TestWrongInput:
             ([], "x.jsonl: holds no model"),
             ([{"score": 1}], "x.jsonl:1: not bootstrap results: "),
             ([{"model": "a", "score": "1"}], "x.jsonl:1: not bootstrap results: "),
-            ([{"model": "a", "score": 1}], "'a' has neither results nor lower and upper ends"),
+            (
+                [{"model": "a", "score": 1}],
+                "x.jsonl:1: 'a' has neither results nor lower and upper ends",
+            ),
             (
                 [{"model": "a", "score": 1, "lower": 2, "upper": 1}],
                 "x.jsonl:1: the lower end 2 is above the upper 1",
@@ -515,9 +613,14 @@ class TestWrongInput:
             ),
             ([results("a", 1, lower=1)], "x.jsonl:1: 'a' has one end of its interval; give both"),
             ([results("a", 1), results("a", 2)], "x.jsonl:2: the model 'a' is there twice"),
-            ([results("a", 1, 2), results("b", 2)], "'b' has 1 results, 'a' has 2"),
+            ([results("a", 1, 2), results("b", 2)], "x.jsonl:2: 'b' has 1 results, 'a' has 2"),
             ([results("a", 1, 2), {"model": "b", "score": 2}], "'b' has 0 results, 'a' has 2"),
-            ([results("a", None, score=1)], "'a' has 0 results"),
+            (
+                [results("a", 1, 2), results("b", None, None, score=1)],
+                "x.jsonl:2: 'b' has only nulls as results: no round places it",
+            ),
+            ([results("a", 1, score=1e300)], "x.jsonl:1: 'a' has a number over 1e15"),
+            ([results("a", 1, 10**400)], "x.jsonl:1: "),
             ([results("a", 1, float("inf"))], "x.jsonl:1: 'a' has a number that is not finite"),
             ([results("a", 1, score=float("nan"))], "'a' has a number that is not finite"),
         ],
@@ -537,6 +640,12 @@ class TestWrongInput:
             ("--agreement paper", "--map and --agreement need a --reference"),
             ("--reference ref.csv --map none.yaml", "none.yaml: cannot read"),
             ("--judge-name other", "no judgments"),
+            ("--reference ref.csv --reference other.csv", "--reference: one file, not 2"),
+            ("--reference ref.csv --json ref.csv", "--json ref.csv: --reference reads it"),
+            (
+                "--reference ref.csv --save-bootstrap ./x --json x",
+                "--save-bootstrap x: --json writes it too",
+            ),
             ("--style-coefficients s.json --style-control", "s.json: no such file"),
         ],
     )
@@ -552,13 +661,30 @@ class TestWrongInput:
             line, "--style-control: beside --bootstrap a bench is read only with --bench-name"
         )
 
-    @pytest.mark.parametrize("level", ["0", "100", "-5", "nan", "x"])
+    @pytest.mark.parametrize("level", ["0", "100", "-5", "nan", "x", "95%"])
     def test_a_level_is_between_0_and_100(
         self, run: Run, level: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with pytest.raises(SystemExit, match="2"):
             run(f"--confidence={level}")
-        assert "argument --confidence: " in capsys.readouterr().err
+        words = f"argument --confidence: expected a number between 0 and 100, got '{level}'"
+        assert words in capsys.readouterr().err
+
+    @pytest.mark.parametrize("seed", ["-1", "abc"])
+    def test_a_seed_is_a_whole_number(
+        self, run: Run, seed: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit, match="2"):
+            run(f"--seed={seed}")
+        words = f"argument --seed: expected a whole number, 0 or more, got '{seed}'"
+        assert words in capsys.readouterr().err
+
+    def test_the_rounds_of_the_leaderboard_are_no_benchmark(
+        self, bench: Workspace, run: Run, run_main: RunMain
+    ) -> None:
+        run_main("show_result.py", *BENCH)
+        done = run("--bootstrap", "data/bootstrapping_results.jsonl", check=2)
+        self.check(done, "holds the rounds of show_result.py, without the scores; make a file for")
 
     def check(self, done: Done, words: str) -> None:
         (line,) = done.err.splitlines()
@@ -568,3 +694,17 @@ class TestWrongInput:
 def test_as_a_script(bench: Workspace) -> None:
     done = bench.run("benchmark_metrics.py", *BENCH, "--reference", reference(bench), check=0)
     assert done.stderr == "" and column(done.stdout)["models"] == "5"
+
+
+def test_inputs_can_be_pipes(bench: Workspace) -> None:
+    """As of `<(zcat ...)`: they are read once."""
+    bench.write("x.jsonl", [results(m, i, i + 2) for i, m in enumerate(("m1", "m2"))])
+    files = {"--bootstrap": "x.jsonl", "--reference": reference(bench)}
+    expected = bench.run("benchmark_metrics.py", *chain(*files.items()), check=0).stdout
+    pipes = [f"{flag} <(cat {name})" for flag, name in files.items()]
+    command = f"{sys.executable} {REPO}/benchmark_metrics.py {' '.join(pipes)}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=bench.root, capture_output=True, text=True, check=True
+    )
+    (name,) = done.stdout.splitlines()[0].split()
+    assert column(done.stdout, name) == column(expected, "x")

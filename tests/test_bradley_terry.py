@@ -15,7 +15,7 @@ import bradley_terry as bt
 from bradley_terry import Cells, DisconnectedError, FixedStyle
 
 ELO_PER_LOG10 = 400.0
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=40)
 SEEDS = st.integers(0, 2**32 - 1)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
+import termios
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Workspace
+from conftest import REPO, Workspace
 from scipy.stats import t as student_t
 from test_battles import LOST, WON, error, random_answers, random_judgments, show
 from test_categories import HARD, WRITING, files, judge, modern  # noqa: F401 (a fixture)
@@ -22,6 +26,7 @@ from test_show_result import DIFFERENT, flags
 
 from bradley_terry import interval
 from clusters import FEW, expanded, student
+from tables import shown_width
 
 PLACES = ["coding"] * 7 + ["writing"] * 5 + ["maths"] * 6
 
@@ -145,8 +150,39 @@ class TestScores:
             assert scores(cluster) == scores(boards[name])
             assert cluster["baseline"] == boards[name]["baseline"]
         out = show(modern, "--by", kind).out
-        assert f"against o3-mini-2025-01-31: {HARD} 1, {HARD} 0\n" in out
-        assert f"against gemini-2.0-flash-001: {WRITING} 1, {WRITING} 0\n" in out
+        how = "method v2.0, 90 % intervals"
+        assert f"against o3-mini-2025-01-31, {how}: {HARD} 1, {HARD} 0\n" in out
+        assert f"against gemini-2.0-flash-001, {how}: {WRITING} 1, {WRITING} 0\n" in out
+
+    @pytest.mark.parametrize("style", ["", "--style-control"])
+    @pytest.mark.parametrize("kind", ["cluster", "category"])
+    def test_of_both_generations_each_has_its_method(
+        self, clustered: Workspace, kind: str, style: str
+    ) -> None:
+        """One question of generation 2 does not make v2.0 of all."""
+        places = [q | {"category": q["cluster"]} for q in questions()]
+        for i in range(7):
+            question = places[i]
+            question["uid"] = question.pop("question_id")
+            question["prompt"] = question.pop("turns")[0]["content"]
+        clustered.add_questions(places)
+        found = by(clustered, kind, *flags(), *style.split(), "--output")
+        methods = {name: (one["method"], one["level"]) for name, one in found.items()}
+        plain = ("bradley-terry", 0.95)
+        assert methods == {"coding": ("v2.0", 0.9), "writing": plain, "maths": plain}
+        if not style:
+            boards = files(clustered, *flags(), *QUESTION, "--category", *found)
+            assert {n: scores(one) for n, one in found.items()} == {
+                name: scores(boards[name]) for name in found
+            }
+        out = show(clustered, *flags(), *style.split(), "--by", kind).out
+        assert "against base, method v2.0, 90 % intervals: coding\n" in out
+        assert "against base, method bradley-terry, 95 % intervals: writing, maths\n" in out
+        assert "in brackets the 90 % or 95 % intervals, as differences from the score\n" in out
+        (path,) = clustered.root.glob("leaderboard/*.csv")
+        assert path.read_text().startswith(f"{kind},model,score,lower,upper,questions,")
+        one_method = by(clustered, kind, *flags(), "--method", "bradley-terry")
+        assert {one["method"] for one in one_method.values()} == {"bradley-terry"}
 
     def test_a_cluster_named_like_a_category_is_not_the_category(self, bench: Workspace) -> None:
         places = questions(["a", "a", "b", "b"])
@@ -371,6 +407,8 @@ class TestGaps:
             "base       50.0 (0.0, 0.0)  50.0 (0.0, 0.0)  n/a\n"
             "solo       0.0 –            n/a              n/a\n"
             "\n"
+            "win rates against the baseline in percent; in brackets the 95 % intervals, as "
+            "differences from the score\n"
             "9 judgments, 18 weighted battles, 0 games without verdict\n"
             "questions judged of 5: good 4, late 2, solo 3\n"
             f"{DIFFERENT}\n"
@@ -430,6 +468,41 @@ class TestOutput:
             assert [line.split()[0] for line in block.splitlines()[1:]] == [
                 line.split()[0] for line in blocks[0].splitlines()[1:]
             ]
+
+    def test_many_clusters_are_told_how_to_be_files(self, bench: Workspace) -> None:
+        places = [f"c{i}" for i in range(41)]
+        bench.add_questions(questions(places))
+        add_judgments(bench, "m1", random_judgments(1, len(places)))
+        line = "--output writes it as CSV, a line a cluster and model; --html as a page"
+        assert line in show(bench, *flags(), "--by", "cluster").summary
+        assert line not in show(bench, *flags(), "--by", "cluster", "--output").summary
+
+    def test_names_are_aligned_as_a_terminal_shows_them(self, bench: Workspace) -> None:
+        """A Hangul syllable takes two columns, a combining accent none."""
+        bench.add_questions(questions(["코딩"] * 2 + ["e\u0301a"] * 2 + ["x"] * 2))
+        add_judgments(bench, "m1", random_judgments(1, 6))
+        head, number, *_ = show(bench, *flags(), "--by", "cluster").out.splitlines()
+        assert shown_width(head[: head.index("e")]) == number.index("2", 15)
+        assert shown_width(head[: head.index("x")]) == number.rindex("2")
+
+    def test_control_characters_stay_out_of_it(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["a\nb\x1b[31m"] * 2 + ["c"] * 2))
+        add_judgments(bench, "m1", random_judgments(1, 4))
+        out = show(bench, *flags(), "--by", "cluster", "--markdown", "b.md").out
+        assert "\x1b" not in out and out.splitlines()[0].split() == ["a", "b", "[31m", "c"]
+        assert "| a b \\[31m | 2 |" in (bench.root / "b.md").read_text()
+
+    def test_a_terminal_shows_how_far_it_is(self, clustered: Workspace) -> None:
+        ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        command = [sys.executable, REPO / "show_result.py", *flags(), "--by", "cluster"]
+        subprocess.run(
+            command, cwd=clustered.root, stderr=theirs, stdout=subprocess.DEVNULL, check=True
+        )
+        os.set_blocking(ours, False)
+        assert b"/3 [" in os.read(ours, 1 << 16)
+        os.close(ours)
+        os.close(theirs)
 
     def test_models_are_sorted_by_their_mean_over_questions(self, clustered: Workspace) -> None:
         found = by(clustered, "cluster", *flags())
@@ -506,6 +579,33 @@ class TestOutput:
         assert first == second and b"n/a" in first and b"coding (7)" in first
         assert (clustered.root / "a.png").read_bytes().startswith(b"\x89PNG")
 
+    def test_its_title_fits_on_it(self, clustered: Workspace) -> None:
+        """Of one category, against a baseline with a long name."""
+        judgments = clustered.data / "model_judgment/judge"
+        for path in judgments.glob("*.jsonl"):
+            path.unlink()
+        long = "a-baseline-" + "with-a-long-name-" * 6
+        records = [judgment(f"q{i}", *WON, baseline=long) for i in range(1, 19)]
+        add_judgments(clustered, "m1", records)
+        chosen = ["--bench-name", "test-v1", "--judge-name", "judge", "--baseline", long]
+        show(clustered, *chosen, "--by", "category", "--plot", "a.svg")
+        text = (clustered.root / "a.svg").read_text()
+        width = float(re.search(r'viewBox="0 0 ([\d.]+) ', text)[1])  # type: ignore[index]
+        lines = re.findall(r"<!-- (.*) -->", text)
+        titles = [line for line in lines if "judged by" in line or "name-with" in line]
+        assert len(titles) > 1 and max(map(len, lines)) * 5.5 < width
+
+    @pytest.mark.parametrize("kind", ["svg", "png"])
+    def test_characters_without_a_font_are_one_warning(self, bench: Workspace, kind: str) -> None:
+        """Hieroglyphs; the fonts that are tried have none."""
+        bench.add_questions(questions(["\U00013000\U00013001 x"] * 2))
+        add_judgments(bench, "m1", random_judgments(1, 2))
+        shown = show(bench, *flags(), "--by", "cluster", "--plot", f"a.{kind}")
+        assert shown.err.splitlines() == [
+            f"warning: a.{kind}: no font known here has 2 of its characters, such as "
+            "'\U00013000'; for Korean, Japanese and Chinese install the package fonts-noto-cjk"
+        ]
+
     def test_the_models_of_two_runs_are_the_same(self, clustered: Workspace) -> None:
         chosen = [*flags(), "--by", "cluster", "--workers"]
         assert show(clustered, *chosen, 1) == show(clustered, *chosen, 3)
@@ -515,7 +615,6 @@ class TestWrongInput:
     @pytest.mark.parametrize(
         "more",
         [
-            "--category coding",
             "--load-battles",
             "--load-bootstrap",
             "--save-battles",
@@ -528,6 +627,12 @@ class TestWrongInput:
     def test_flags_of_a_board_are_refused(self, clustered: Workspace, more: str) -> None:
         line = error(clustered, *flags(), "--by", "cluster", *more.split())
         assert line.endswith("does not go with --by") and more.split()[0][:7] in line
+
+    def test_categories_are_named_without_it(self, clustered: Workspace) -> None:
+        line = error(clustered, *flags(), "--by", "cluster", "--category", "coding")
+        assert line == (
+            "error: --category: does not go with --by; without --by it prints a board of each"
+        )
 
     def test_a_bench_without_clusters(self, bench: Workspace) -> None:
         bench.add_questions(questions(["", ""]))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -218,3 +221,56 @@ class TestWriteLines:
         plain = dump_line(old_answer("q1", "한국어 \u2028 \x00"))
         assert plain.count(b"\n") == 1
         assert msgspec.json.decode(plain, type=IdLine).question_id == "q1"
+
+
+class TestStreams:
+    """Pipes and devices are written to, not replaced."""
+
+    def test_a_pipe_stays_one(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        (tmp_path / "link").symlink_to(pipe)
+        for name in ("pipe", "link"):
+            reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+            write_lines(tmp_path / name, [b"one\n", b"two\n"])
+            assert os.read(reader, 100) == b"one\ntwo\n"
+            os.close(reader)
+        assert stat.S_ISFIFO(pipe.stat().st_mode) and (tmp_path / "link").is_symlink()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+    def test_a_device_stays_one(self, tmp_path: Path) -> None:
+        device = tmp_path / "null"
+        try:
+            os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+            device.open("wb").close()
+        except PermissionError:
+            pytest.skip("no devices here")
+        write_lines(device, [b"gone\n"])
+        assert stat.S_ISCHR(device.stat().st_mode)
+
+    @pytest.mark.parametrize("target", ["pipe", "file"])
+    def test_standard_output_has_it_after_what_was_printed(
+        self, tmp_path: Path, target: str
+    ) -> None:
+        code = (
+            "from pathlib import Path; from jsonl import write_lines; print('before');"
+            "write_lines(Path('/dev/stdout'), [b'lines\\n']); print('after')"
+        )
+        path = tmp_path / "out.txt"
+        with path.open("wb") as file:
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                cwd=Path(__file__).parent.parent,
+                stdout=file if target == "file" else subprocess.PIPE,
+                check=True,
+            )
+        assert (done.stdout or path.read_bytes()) == b"before\nlines\nafter\n"
+
+    def test_a_reader_that_is_gone_is_one_line(self, tmp_path: Path) -> None:
+        """As of `>(false)`."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        with pytest.raises(OutputError, match="cannot write: Broken pipe"):
+            write_lines(Path(f"/dev/fd/{writer}"), [b"x" * (1 << 20)])
+        os.close(writer)

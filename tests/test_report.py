@@ -12,7 +12,6 @@ import re
 import struct
 from collections.abc import Sequence
 from html.parser import HTMLParser
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,8 +22,6 @@ from conftest import Workspace
 from test_battles import LABELS, LOST, TIED, WON, error, random_answers, random_judgments, show
 from test_leaderboard import POINTS, add_judgments, judgment
 from test_show_result import flags
-
-from report import WIDTH, aligned
 
 QUESTIONS = 12
 
@@ -655,13 +652,3 @@ class TestCompare:
         add_judgments(bench, "m1", [judgment("q1", *TIED)])
         add_judgments(bench, "m2", [judgment("q2", *TIED)])
         assert "no judged question in common" in error(bench, *flags(), *self.PAIR)
-
-
-def test_a_table_too_wide_for_the_screen_is_told_in_blocks_that_fit() -> None:
-    rows = [[f"row {i}", *(f"{i}-{j}-{'x' * 30}" for j in range(7))] for i in range(2)]
-    lines = list(aligned(rows))
-    assert max(map(len, lines)) <= WIDTH
-    blocks = [list(block) for filled, block in groupby(lines, bool) if filled]
-    assert blocks == [
-        ["  ".join([row[0], *row[start : start + 3]]) for row in rows] for start in (1, 4, 7)
-    ]

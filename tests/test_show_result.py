@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -230,3 +231,32 @@ class TestErrors:
     def test_a_broken_judgment(self, bench: Workspace) -> None:
         bench.write(bench.data / "model_judgment/judge/tiny.jsonl", '{"question_id": "q1"\n{}\n')
         assert "judge/tiny.jsonl:1: not a judgment" in self.error(bench, *flags())
+
+
+class TestFilesAsOutput:
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            ("--json x --html ./x", "--html x: --json writes it too"),
+            ("--json x.svg --plot x.svg", "--plot x.svg: --json writes it too"),
+            (
+                "--json config/judge_config.yaml",
+                "--json config/judge_config.yaml: --setting-file reads it",
+            ),
+            ("--load-battles b.jsonl --json b.jsonl", "--json b.jsonl: --load-battles reads it"),
+        ],
+    )
+    def test_one_file_for_two_flags_is_refused(
+        self, bench: Workspace, more: str, words: str
+    ) -> None:
+        done = bench.run("show_result.py", *flags(), *more.split(), check=2)
+        assert done.stderr == f"error: {words}\n"
+
+    def test_a_pipe_can_take_several(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", [judgment("q1", "A>B", "B>A"), judgment("q2", "A=B", "B>A")])
+        os.mkfifo(bench.root / "pipe")
+        reader = os.open(bench.root / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        bench.run("show_result.py", *flags(), "--json", "pipe", "--html", "pipe", check=0)
+        text = os.read(reader, 1 << 16).decode()
+        os.close(reader)
+        assert text.startswith("{") and text.endswith("</html>\n")

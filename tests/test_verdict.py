@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from verdict import (
@@ -218,7 +218,6 @@ class TestFill:
         assert fill(template, values) == f"Q {text} A {text} B {text}"
         assert fill("{QUESTION}|{ANSWER_A}|{ANSWER_B}", values) == f"{text}|{text}|{text}"
 
-    @settings(derandomize=True, database=None)
     @given(st.text(), st.text(), st.text())
     def test_any_text_stays_literal(self, question: str, first: str, second: str) -> None:
         values = pair_values([question], [first], [second])
