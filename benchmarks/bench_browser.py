@@ -187,6 +187,16 @@ def peak_megabytes(process: subprocess.Popen[bytes]) -> float:
     return int(match[1]) / 1024 if match else float("nan")
 
 
+WHERE = (None, 0, False)  # the place, which the session holds; the game; not as written
+STEP = (*WHERE, 1)
+OPENED = "an address"
+
+
+def chosen(model: str = "", show: str = "", order: str = "", text: str = "") -> tuple[object, ...]:
+    """Return what the page sends when filters have changed."""
+    return (*WHERE, JUDGE, model, "", "", show, order, text)
+
+
 def measure(data_dir: Path) -> Iterator[tuple[str, float]]:
     """Start the browser, use it, and yield what each step took."""
     port = free_port()
@@ -200,26 +210,24 @@ def measure(data_dir: Path) -> Iterator[tuple[str, float]]:
         yield "ready", time.perf_counter() - start
         yield "ready, processor time", processor_seconds(process)
         page = Page(url)
-        model, all_models = (JUDGE, "model-001"), (JUDGE, "")
         yield "open the page", page.call("", "load")
-        yield "next question", max(page.call("Next", "click", *model) for _ in range(10))
-        yield "choose another model", page.call("Model", "input", JUDGE, "model-002")
-        yield "all models, first time", page.call("Model", "input", *all_models)
+        yield "next question", max(page.call("Next", "click", *STEP) for _ in range(10))
+        yield "choose another model", page.call("Model", "blur", *chosen(model="model-002"))
+        yield "all models, first time", page.call("Model", "blur", *chosen())
         yield (
             "all models, next question",
-            max(page.call("Next", "click", *all_models) for _ in range(10)),
+            max(page.call("Next", "click", *STEP) for _ in range(10)),
         )
-        filtered = (*all_models, "", "", "games disagree")
-        yield "games that disagree", page.call("Verdict", "input", *filtered)
-        longest = (*all_models, "", "", "", "longest answers first")
-        yield "longest first, first time", page.call("Order", "input", *longest)
-        search = (*all_models, "", "", "", "")
-        yield "search, first time", page.call("Search", "submit", *search, "abc d")
-        yield "search, again", page.call("Search", "submit", *search, "dcb a")
-        yield "leaderboard, first time", page.call("Leaderboard", "select", JUDGE, "", [], "")
-        style = (JUDGE, "", ["length", "markdown"], "")
-        yield "leaderboard, style control", page.call("Leaderboard", "select", *style)
-        yield "judges, first time", page.call("Judges", "select")
+        filtered = chosen(show="games disagree")
+        yield "games that disagree", page.call("Verdict", "blur", *filtered)
+        longest = chosen(order="longest answers first")
+        yield "longest first, first time", page.call("Order", "blur", *longest)
+        yield "search, first time", page.call("Search", "submit", *chosen(text="abc d"))
+        yield "search, again", page.call("Search", "submit", *chosen(text="dcb a"))
+        yield "leaderboard, first time", page.call("Leaderboard", "select", OPENED)
+        style = (None, JUDGE, "", ["length", "markdown"], "")
+        yield "leaderboard, style control", page.call("Control for style", "input", *style)
+        yield "judges, first time", page.call("Judges", "select", OPENED)
         yield "memory", peak_megabytes(process)
     finally:
         process.terminate()
