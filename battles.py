@@ -384,7 +384,7 @@ class _Reader:
         if not graded:
             self.selection = settled(asked, self.named)
             fell_back = not set(self.selection.baselines) <= set(asked.baselines)
-            _check_baselines(self.seen.baselines, self.selection if fell_back else asked)
+            check_known_baselines(self.seen.baselines, self.selection if fell_back else asked)
         for judgment, baseline, path in self.waiting:
             self._add(judgment, baseline, path, graded=graded)
         return self.selection, self._graded() if graded else self._fought()
@@ -484,7 +484,7 @@ def _of(selection: Selection) -> str:
     return f" for questions of '{names}'" if selection.categories else ""
 
 
-def _check_baselines(met: set[str], selection: Selection) -> None:
+def check_known_baselines(met: set[str], selection: Selection) -> None:
     """Raise InputError for a baseline that neither an answer file nor a judgment knows."""
     bench = selection.bench
     known = met | set(model_names(bench.answers))
@@ -496,11 +496,16 @@ def _check_baselines(met: set[str], selection: Selection) -> None:
             raise InputError(f"{bench.folder}: no model '{baseline}', the baseline{near}")
 
 
-def judged_models(bench: Bench, judge: str) -> list[str]:
-    """Return the models with judgments of a judge; InputError that names the judges if none."""
+def check_bench(bench: Bench) -> None:
+    """Raise InputError for a bench without a folder."""
     if not bench.folder.is_dir():
         known = known_benches(bench.data_dir)
         raise InputError(f"{bench.folder}: no such bench; benches here: {known}")
+
+
+def judged_models(bench: Bench, judge: str) -> list[str]:
+    """Return the models with judgments of a judge; InputError that names the judges if none."""
+    check_bench(bench)
     folder = bench.judgments(judge)
     names = model_names(folder)
     if not names:

@@ -30,6 +30,9 @@ A_WON = np.array([1.0, 1.0, 0.5, 0.0, 0.0])  # points of the first place, by LAB
 BY_FAR = np.array([True, False, False, False, True])
 
 
+FEW = 5  # questions for an interval
+
+
 @dataclass(frozen=True)
 class Counted:
     """An estimate, the number of games or judgments it rests on, and why it has none."""
@@ -46,6 +49,7 @@ class JudgeReport:
     `labels`: games by LABELS. `causes`: games without verdict. `own`: the models of its family.
     `made_of`: the judges of an ensemble, none where it does not tell them; None for no ensemble.
     `style`: coefficients by attribute, in log-odds for one standard deviation of the difference.
+    `style_left_out`: how many battles they leave out and why, empty if none.
     """
 
     judge: str
@@ -59,6 +63,7 @@ class JudgeReport:
     first_place: Counted
     flips: Counted
     style: Mapping[str, Counted]
+    style_left_out: str
     own: tuple[str, ...]
     kin_difference: Counted
     self_preference: Counted
@@ -106,6 +111,7 @@ def judge_report(
     """
     judge = panel.judges[number]
     labels = panel.labels[number]
+    style, style_left_out = style_bias(panel, number, features, times, workers)
     judged = (labels != NOT_JUDGED).any(axis=1)
     difference, preference = kinship(panel, number, family, times)
     return JudgeReport(
@@ -119,7 +125,8 @@ def judge_report(
         left_out=panel.left_out[judge],
         first_place=first_place(panel, number, times),
         flips=flips(panel, number, times),
-        style=style_bias(panel, number, features, times, workers),
+        style=style,
+        style_left_out=style_left_out,
         own=tuple(m for m in panel.models if family.get(m, m) == family.get(judge, judge)),
         kin_difference=difference,
         self_preference=preference,
@@ -184,35 +191,61 @@ def _percentage(sums: np.ndarray) -> np.ndarray:
 
 def style_bias(
     panel: Panel, judge: int, features: np.ndarray, times: np.ndarray, workers: int
-) -> dict[str, Counted]:
-    """Return the style coefficients of a judge's battles, controlled for the models' strengths.
+) -> tuple[dict[str, Counted], str]:
+    """Return the style coefficients of a judge's battles, controlled for the models' strengths, and
+    which battles are left out since the style of an answer is not known.
 
     Those of `show_result.py --style-control --one-board --method bradley-terry`: `>>` counts three
     times. What a coefficient shows is bias only as far as longer or more marked-up answers of one
     model are no better than others.
     """
-    cells = _cells(panel, judge, features)
-    unknown = int(np.isnan(cells.features).any(axis=0).sum())  # type: ignore[arg-type]
-    if unknown:
-        of = f"{unknown:,} of {len(cells.a):,} battles"
-        return _no_style(f"style attributes are not known in {of}")
+    counts = outcome_counts(panel.labels[judge])
+    decided = np.asarray(counts.any(axis=0))
+    known = np.asarray(~np.isnan(features).any(axis=0))
+    left_out = _style_left_out(panel, decided, known)
+    if not (decided & known).any():
+        return _no_style("no style attributes of the answers; add_markdown_info.py adds them"), ""
+    return _coefficients(panel, counts, features, decided & known, times, workers), left_out
+
+
+def _style_left_out(panel: Panel, decided: np.ndarray, known: np.ndarray) -> str:
+    """Return how many of the decided battles (N,) have an answer of unknown style, with one."""
+    unknown = np.flatnonzero(decided & ~known)
+    if not len(unknown):
+        return ""
+    model, baseline = (panel.models[side[unknown[0]]] for side in (panel.model, panel.baseline))
+    example = f"{model} against {baseline} on {panel.questions[panel.question[unknown[0]]]}"
+    return (
+        f"{len(unknown):,} of {decided.sum():,} battles are left out, where an answer or its style "
+        f"attributes are missing, e.g. {example}"
+    )
+
+
+def _coefficients(
+    panel: Panel,
+    counts: np.ndarray,
+    features: np.ndarray,
+    used: np.ndarray,
+    times: np.ndarray,
+    workers: int,
+) -> dict[str, Counted]:
+    """Return the style coefficients of the battles `used` (N,) of weighted `counts` (3, N)."""
+    cells = _cells(panel, counts, features, np.flatnonzero(used))
     anchor = int(np.bincount(cells.a).argmax())
     try:
         fit = bradley_terry.fit(cells, anchor)
     except DisconnectedError:
         return _no_style("no chain of battles between all models")
     samples = bradley_terry.resampled_style(cells, anchor, times, workers=workers)
-    battles, found = int(cells.counts.sum()), _estimates(fit.coefficients, samples)
+    battles, found = int(cells.counts.sum()), _estimates(fit.coefficients, samples, times.shape[1])
     return {
         name: Counted(estimate, battles) if spread > 0 else _nothing(NO_SPREAD)
         for name, estimate, spread in zip(ATTRIBUTES.values(), found, fit.scale, strict=True)
     }
 
 
-def _cells(panel: Panel, judge: int, features: np.ndarray) -> Cells:
-    """The weighted battles of a judge, of models that are on both sides of one."""
-    counts = outcome_counts(panel.labels[judge])
-    used = np.flatnonzero(counts.sum(axis=0))
+def _cells(panel: Panel, counts: np.ndarray, features: np.ndarray, used: np.ndarray) -> Cells:
+    """The weighted battles with the numbers `used`, of models that are on a side of one."""
     sides, numbers = np.unique([panel.baseline[used], panel.model[used]], return_inverse=True)
     a, b = numbers.reshape(2, -1)
     return Cells(len(sides), a, b, panel.question[used], counts[:, used], features[:, used])
@@ -412,12 +445,13 @@ def _agreement(sums: np.ndarray) -> np.ndarray:
 
 def _estimated(statistic: OfSums, sums: np.ndarray, times: np.ndarray) -> list[Estimate]:
     """Estimate the measures of a statistic of sums by question (Q, K)."""
-    return _estimates(statistic(sums.sum(axis=0, keepdims=True))[0], statistic(times @ sums))
+    value = statistic(sums.sum(axis=0, keepdims=True))[0]
+    return _estimates(value, statistic(times @ sums), len(sums))
 
 
-def _estimates(values: np.ndarray, samples: np.ndarray) -> list[Estimate]:
-    """Estimates of values (S,) from those of resampled questions (R, S)."""
-    ends = interval(samples, LEVEL)
+def _estimates(values: np.ndarray, samples: np.ndarray, questions: int) -> list[Estimate]:
+    """Estimates of values (S,) from those of resampled questions (R, S); few give no interval."""
+    ends = interval(samples if questions >= FEW else np.full_like(samples, np.nan), LEVEL)
     return [Estimate(*map(float, row)) for row in np.vstack([values, ends]).T]
 
 

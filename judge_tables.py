@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from string import Template
 
-from judge_metrics import NO_SPREAD, Counted, JudgeReport, PairReport
+from judge_metrics import FEW, NO_SPREAD, Counted, JudgeReport, PairReport
 from metrics import Estimate
 from report import finite
 from styles import ATTRIBUTES
@@ -71,6 +71,25 @@ MEASURES = (
     _Measure("kin difference", "points", lambda judge: judge.kin_difference, None),
     _Measure("self-preference", "points", lambda judge: judge.self_preference, 0.0),
 )
+
+
+MEANINGS = {
+    "labels": "Of the games with a verdict. A&gt;&gt;B: the first answer is much better, A&gt;B: "
+    "better, A=B: a tie.",
+    "first place wins": "Of the games that the first or the second answer wins, where both games "
+    "of a battle have a verdict. Without bias 50 %, the dotted line.",
+    "order flips the winner": "Of the battles with two verdicts, those whose games name different "
+    "winners; a tie beside a win counts. A judge who tosses a coin flips half of them.",
+    "length bias, markdown bias": "What one standard deviation more of it adds to the log-odds of "
+    "a win, at equal strength of the models; bias as far as style has no merit of its own. "
+    "Without bias 0, the dotted line.",
+    "kin difference": "Points of win rate that the judge gives models of its own family more than "
+    "judges of other families do in the same games.",
+    "self-preference": "The part of it that is for kin: points above the line on which the judge's "
+    "win rates of the other models follow the other judges'. Without bias 0.",
+    "kappa": "Agreement on labels beyond chance, 1 if full; weighted: with squared distances "
+    "between labels.",
+}
 
 
 # Text
@@ -146,7 +165,10 @@ def note_lines(report: Report) -> Iterator[str]:
     """Yield what the numbers rest on, and why some are not there."""
     draws = f"{report.rounds:,} draws of {report.questions:,} questions"
     of = f" of {', '.join(report.categories)}" if report.categories else ""
-    yield f"in brackets 95 % intervals over {draws}{of}"
+    if report.questions < FEW:
+        yield f"no intervals: there are fewer than {FEW} questions{of}"
+    else:
+        yield f"in brackets 95 % intervals over {draws}{of}"
     yield f"length and markdown bias: style coefficients of {STYLE_METHOD}"
     if report.assumed:
         taken = ", ".join(name or "not known" for name in report.assumed)
@@ -186,6 +208,8 @@ def _missing_lines(judge: JudgeReport) -> Iterator[str]:
         if why := measure.of(judge).why:
             name = measure.name if why == NO_SPREAD else measure.name.split(":")[0]
             reasons.setdefault(why, {})[name] = None
+    if judge.style_left_out:
+        yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
     for why, names in reasons.items():
         yield f"n/a for {judge.judge}: {', '.join(names)}: {why}"
     for why, number in judge.left_out.items():
@@ -227,12 +251,14 @@ th:first-child { text-align: left; } caption { text-align: left; font-weight: 60
 svg { width: 12rem; height: 1rem; display: block; overflow: visible; margin-left: auto; }
 .all { stroke: var(--line); } .base { stroke: var(--muted); stroke-dasharray: 2 2; }
 .interval { stroke: var(--accent); stroke-width: 2; } .value { fill: var(--accent); }
+dt { font-weight: 600; } dd { margin: 0 0 .5rem; max-width: 48rem; }
 footer { font-size: .85rem; white-space: pre-line; }
 </style></head><body>
 <h1>$title</h1><p>$subtitle</p>
 <h2>Verdicts</h2><section>$counts</section>
 <h2>Bias</h2><section>$bias</section>
 $agreement
+<h2>What the measures are</h2><dl>$meanings</dl>
 <footer>$footer</footer></body></html>
 """)
 
@@ -249,6 +275,7 @@ def report_html(report: Report) -> str:
         counts=_html_table(heads, counts),
         bias=_html_table(heads, bias),
         agreement=_agreement_html(report.pairs),
+        meanings="\n".join(f"<dt>{name}</dt><dd>{what}</dd>" for name, what in MEANINGS.items()),
         footer=html.escape("\n".join(notes[1:])),
     )
 
@@ -283,6 +310,8 @@ def _bias_cells(report: Report, measure: _Measure) -> Iterator[str]:
 
 
 def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
+    if math.isnan(found.lower):
+        return ""
     dot, left, right, base = (
         100 * (value - low) / (high - low)
         for value in (found.value, found.lower, found.upper, measure.unbiased or 0.0)

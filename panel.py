@@ -14,8 +14,18 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from battles import Selection, Told, Why, check_foreign, foreign, judged_models, wanted_questions
-from benches import Bench, judge_names, known_benches
+from battles import (
+    Selection,
+    Told,
+    Why,
+    check_bench,
+    check_foreign,
+    check_known_baselines,
+    foreign,
+    judged_models,
+    wanted_questions,
+)
+from benches import Bench, judge_names
 from console import InputError
 from jsonl import IdLine, decode_at_once, decode_lines, newest
 from records import Question, read_styles
@@ -119,7 +129,8 @@ class _Wanted:
 @dataclass
 class _Judge:
     """What a judge's files hold, while they are read: by battle the codes of two games, and why
-    some have no verdict. `selection`: whose mix of judgments is checked, this judge's.
+    some have no verdict. `selection`: whose mix of judgments is checked, this judge's. `named`,
+    `assumed`: the baselines of judgments that name one, and of those that do not.
     """
 
     name: str
@@ -130,6 +141,7 @@ class _Judge:
     told: defaultdict[str, Told] = field(default_factory=lambda: defaultdict(Told))
     ensemble: bool = False
     members: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     assumed: set[str] = field(default_factory=set)
 
     @property
@@ -160,14 +172,17 @@ def read_panel(
     bench = selection.bench
     names = dict.fromkeys(judges or judge_names(bench))
     if not names:
+        check_bench(bench)
         there = bench.folder / "model_judgment"
-        raise InputError(f"{there}: no judgments; benches here: {known_benches(bench.data_dir)}")
+        raise InputError(f"{there}: no judgments; gen_judgment.py makes them")
     categories = {question.id: question.category for question in questions}
     ids = wanted_questions(selection, questions)
     wanted = _Wanted(selection, tuple(baselines), ids, categories)
     kept, lacking = _measurable([_read_judge(wanted, name) for name in names], bool(judges))
     for judge in kept.values():
         check_foreign(judge.foreign, judge.selection)
+        assumed = tuple(judge.assumed - {""})
+        check_known_baselines(judge.named, replace(judge.selection, baselines=assumed))
     return _panel(kept), lacking
 
 
@@ -234,8 +249,7 @@ def _take(judge: _Judge, line: _Line, wanted: _Wanted, path: Path) -> None:
             told = [bytes(game.settings or line.settings) for game in line.games if game]
             judge.told[wanted.category(line.id)].check(told, judge.name, path)
         _note_members(judge, line)
-        if not line.baseline:
-            judge.assumed.add(against)
+        (judge.named if line.baseline else judge.assumed).add(against)
         judge.labels[line.model or "", against, line.id] = _labels(line.games)
 
 

@@ -249,14 +249,48 @@ class TestARandomBench:
         assert "n/a for j0: kin difference, self-preference: one judge only\n" in out
         assert "kappa" not in out
 
-    def test_style_is_not_measured_where_an_answer_has_no_attributes(
+    def test_battles_with_an_answer_of_unknown_style_are_left_out_of_style(
         self, bench: Workspace, run_main: RunMain
     ) -> None:
         random_bench(bench)
-        bench.add_answers("m0", {"q1": "text"})
+        path = bench.data / "model_answer" / "m0.jsonl"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json").out
+        (line,) = (line for line in out.splitlines() if line.startswith("j1: length bias, markd"))
+        assert re.search(r"1 of \d\d battles are left out", line)
+        assert line.endswith(f"e.g. m0 against {BASELINE} on q1")
+        style = json.loads((bench.root / "r.json").read_text())["judges"][1]["style"]
+        for judge in range(3):
+            path = bench.data / "model_judgment" / f"j{judge}" / "m0.jsonl"
+            path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+        run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json")
+        without = json.loads((bench.root / "r.json").read_text())["judges"][1]["style"]
+        assert style == without
+
+    def test_without_style_attributes_there_is_no_style(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        bench.add_answers(BASELINE, {"q1": "text"})
         out = run_main("judge_report.py", "--bench-name", "test-v1").out
-        lines = [line for line in out.splitlines() if line.startswith("n/a for j0: length bias")]
-        assert re.search(r"markdown bias: style attributes are not known in \d+ of", lines[0])
+        assert "n/a for j0: length bias, markdown bias: no style attributes of the answers" in out
+
+    def test_an_assumed_baseline_that_nobody_knows_is_named(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        add_judgments(bench, "j0", "m0", {"q1": [{"score": "A>B"}]}, baseline=None)
+        bench.write_judge_config("j0", "nobody")
+        line = run_main("judge_report.py", "--bench-name", "test-v1", check=2).err
+        assert line.startswith("error: data/test-v1: no model 'nobody', the baseline")
+
+    def test_few_questions_give_no_interval(self, bench: Workspace, run_main: RunMain) -> None:
+        random_bench(bench, questions=4)
+        flags = ("--bench-name", "test-v1", "--html", "r.html")
+        out = run_main("judge_report.py", *flags).out
+        assert "no intervals: there are fewer than 5 questions\n" in out
+        assert not re.search(r"\d \(", out)
+        assert "<circle" not in (bench.root / "r.html").read_text("utf-8")
 
 
 class TestPublishedFiles:
@@ -855,7 +889,7 @@ class TestSimulatedJudges:
             wins = chances(rng, 1, taste=np.full(8, 0.8))[0] < 1 / (1 + np.exp(-logit))
             panel = panel_of(decide(wins)[None], ("j",))
             times = draw_questions(panel, 100, seed)
-            style = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
+            style, _ = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
             for name, counted in style.items():
                 found[name].append(counted.estimate)
         assert covered(found["token_len"], bias) >= ENOUGH
