@@ -185,12 +185,14 @@ def fill_variables(value: Any, where: str) -> Any:
 
 
 def read_yaml(path: Path) -> Section:
-    """Return the top mapping of a YAML file; InputError with file and line for anything else."""
+    """Return the top mapping of a YAML file; InputError with file and line for anything else.
+
+    Warns of a key that is there twice.
+    """
     import yaml
 
     try:
-        data = path.read_bytes().decode("utf-8-sig")
-        values = yaml.load(data, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        values, twice = _load(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -201,7 +203,28 @@ def read_yaml(path: Path) -> Section:
         raise InputError(f"{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
     if _holds_itself(values, set(), set()):
         raise InputError(f"{path}: an alias stands for a value that it is part of")
+    for line, key in sorted(twice):
+        warn(f"{path}:{line}: the key '{key}' is there twice; the last one counts")
     return Section(str(path), values)
+
+
+def _load(text: str) -> tuple[Any, list[tuple[int, str]]]:
+    """Return what a YAML text holds, and the lines and names of keys that are there again."""
+    import yaml
+
+    twice: list[tuple[int, str]] = []
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[tuple[str, str]] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if (key.tag, key.value) in seen:
+                        twice.append((key.start_mark.line + 1, key.value))
+                    seen.add((key.tag, key.value))
+            return super().construct_mapping(node, deep)
+
+    return yaml.load(text, Loader), twice
 
 
 def _holds_itself(value: Any, above: set[int], seen: set[int]) -> bool:

@@ -14,6 +14,7 @@ from fake_api import FakeAPI
 
 import gen_answer
 from console import InputError
+from sections import COUNT, read_yaml
 from settings import JudgeConfig, Rules, read_answer_config, read_judge_config, read_model_config
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -312,6 +313,17 @@ class TestUnknownKeys:
         ]:
             assert f"warning: {where}: unknown key '{key}' is ignored{near}" in warnings
         assert len(warnings) == 5
+
+    def test_one_that_is_there_twice_is_told(
+        self, house: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = house.root / "config" / "twice.yaml"
+        path.write_text("a: &x {b: 1}\nc: {<<: *x, d: 2}\ne: {b: 1, f: 2,\n  b: 3}\na: 2\n")
+        assert read_yaml(path).take("a", COUNT) == 2
+        assert capsys.readouterr().err.splitlines() == [
+            f"warning: {path}:4: the key 'b' is there twice; the last one counts",
+            f"warning: {path}:5: the key 'a' is there twice; the last one counts",
+        ]
 
     def test_those_of_other_models_are_not_looked_at(
         self, house: Workspace, capsys: pytest.CaptureFixture[str]
