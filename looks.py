@@ -2,13 +2,13 @@
 
 STYLE = """
 :root {
-  --win: #1b7a5a; --loss: #a84c18; --tie: #646b76; --none: #8a6400;
-  --muted: #626a77; --line: #e2e5ea; --accent: #2a6fdb; --soft: #f5f6f8;
-  --keyword: #8250c4; --text: var(--body-text-color); --bar: 60px;
+  --win: #1b7a5a; --loss: #a84c18; --tie: #5f6671; --none: #8a6400;
+  --muted: #5c6471; --line: #e2e5ea; --accent: #2a6fdb; --soft: #f5f6f8; --shadow: #9aa3b2;
+  --keyword: #8250c4; --bar: 60px;
 }
 .dark {
   --win: #45b890; --loss: #e0865a; --tie: #98a1b0; --none: #cfa63a;
-  --muted: #98a1b0; --line: #2b3240; --accent: #6ea1f2; --soft: #171c26;
+  --muted: #98a1b0; --line: #2b3240; --accent: #6ea1f2; --soft: #171c26; --shadow: #56617a;
   --keyword: #c4a1f5;
 }
 .gradio-container { overflow: clip !important; }  /* with `hidden` nothing in it is sticky */
@@ -21,6 +21,14 @@ STYLE = """
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .unseen { white-space: nowrap; }
 .notice { color: var(--muted); margin: 4px 0; }
+/* what scrolls sideways has a shadow where there is more: the page's colour hides it at the ends */
+.battle {
+  --page: var(--body-background-fill);
+  --beyond: linear-gradient(90deg, var(--page), #0000) 0 / 30px 100% no-repeat local,
+    linear-gradient(-90deg, var(--page), #0000) 100% / 30px 100% no-repeat local,
+    linear-gradient(90deg, var(--shadow), #0000) 0 / 12px 100% no-repeat scroll,
+    linear-gradient(-90deg, var(--shadow), #0000) 100% / 12px 100% no-repeat scroll;
+}
 
 /* the head of the page, and the fields */
 #top { align-items: baseline; min-height: 0; flex-wrap: nowrap; }
@@ -42,13 +50,14 @@ STYLE = """
 #shown > .filters { background: var(--body-background-fill); }
 #shown .form > fieldset { flex: 0 0 190px !important; }
 .filters .written label { height: 30px; padding: 0; }
-.filters .written { align-self: end; white-space: nowrap; flex: 0 0 105px !important; }
+.filters .written { align-self: end; white-space: nowrap; flex: 0 0 112px !important; }
+#shown .filters .form > :first-child { min-width: 0 !important; }
 .filters .secondary-wrap input { margin-right: 22px; text-overflow: ellipsis; }
 
 /* the list of battles */
 #battles { flex-wrap: nowrap; align-items: flex-start; gap: 16px; }
 #found { position: sticky; top: 6px; flex: 0 0 290px; width: 290px; }
-#shown { min-width: 0; }
+#shown { min-width: 0; gap: 0 !important; }
 #list > .html-container { max-height: calc(100vh - 24px); overflow: auto; }
 #battle { overflow: visible !important; }
 .list { font-size: 12.5px; line-height: 1.35; }
@@ -102,16 +111,20 @@ STYLE = """
 .battle summary { cursor: pointer; font-size: 12.5px; font-weight: 600; color: var(--muted); }
 .battle details { margin: 6px 0; border: 1px solid var(--line); border-radius: 4px; }
 .battle details > summary { padding: 3px 10px; }
+.battle details > summary, .battle .note { overflow: hidden; white-space: nowrap; }
+.battle details > summary, .battle .note { text-overflow: ellipsis; }
+.battle summary .about { float: right; margin: 0; font-weight: 400; }
 .battle details > :not(summary) { margin: 0; padding: 2px 10px 6px; }
-.battle .prompt:not(.turn) > .text { height: 7.5em; overflow: auto; }
-.battle .clipped { max-height: 7.5em; overflow: auto; }
-.battle .clipped { mask-image: linear-gradient(#000 6em, #0005 7.5em); }
+.battle .prompt:not(.turn) > .text { height: 6em; overflow: auto; }
+.battle .clipped { max-height: 6em; overflow: auto; }
+.battle .clipped { mask-image: linear-gradient(#000 4.5em, #0005 6em); }
 .battle .clipped:has(+ .more[open]) { height: auto; max-height: none; mask-image: none; }
 .battle .long { max-height: 90em; overflow: hidden; }
 .battle .long { mask-image: linear-gradient(#000 86em, #0002 90em); }
 .battle .long:has(+ .more[open]) { max-height: none; mask-image: none; }
 .battle .more { border: 0; margin: 0; padding: 0 !important; }
-.battle .more > summary { color: var(--accent); list-style: none; width: fit-content; }
+.battle .more > summary span { color: var(--accent); }
+.battle .more > summary { list-style: none; width: fit-content; }
 .battle .more[open] .all, .battle .more:not([open]) .less { display: none; }
 .battle .reasoning { color: var(--muted); }
 .verdicts { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; margin: 8px 0 4px; }
@@ -120,9 +133,11 @@ STYLE = """
 .verdict { background: color-mix(in srgb, var(--c) 8%, transparent); }
 .verdict.chosen { background: color-mix(in srgb, var(--c) 15%, transparent); }
 .verdict.chosen { box-shadow: inset 0 0 0 1.5px var(--c); }
-.verdict span { display: block; }
-.verdict .places { overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
-.verdict .places { color: var(--muted); font-size: 12.5px; } .verdict b { color: var(--text); }
+.verdict .said { margin: 0; display: flex; gap: .35em; align-items: baseline; white-space: nowrap; }
+.verdict .who { overflow: hidden; text-overflow: ellipsis; }
+.verdict .places { display: block; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
+.verdict .places { color: var(--muted); font-size: 12.5px; }
+.verdict b { color: var(--body-text-color); }
 .sides { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 16px; }
 .sides > :only-child { grid-column: 1 / -1; }
 .side { border-top: 3px solid var(--line); padding-top: 2px; margin-top: 8px; min-width: 0; }
@@ -135,7 +150,7 @@ STYLE = """
 .side > h3 > b { background: var(--muted); color: var(--body-background-fill); padding: 0 6px; }
 .side > h3 > b { border-radius: 3px; }
 .side > h3.model > b { background: var(--accent); }
-.side .role { color: var(--muted); font-weight: 400; font-size: 12.5px; }
+.side .role { flex: none; color: var(--muted); font-weight: 400; font-size: 12.5px; }
 .battle h1, .battle h2 { font-size: 1.2em !important; margin: .8em 0 .3em !important; }
 .battle h4, .battle :is(.text, .answer) h3 { font-size: 1.05em !important; }
 .battle h4, .battle :is(.text, .answer) h3 { margin: .8em 0 .3em !important; }
@@ -152,6 +167,7 @@ STYLE = """
 .battle pre code { background: none !important; border: 0; padding: 0; }
 .battle table { display: block; overflow: auto; border-collapse: collapse; margin: .5em 0; }
 .battle table, .battle tr { border: 0 !important; background: none !important; }
+.battle table, .battle .katex-display { background: var(--beyond) !important; }
 .battle th, .battle td { border: 1px solid var(--line) !important; padding: 3px 8px !important; }
 .battle th, .battle td { overflow-wrap: normal; word-break: normal; min-width: 4em; }
 .battle th, .battle td { max-width: 28em; } .battle td { overflow-wrap: break-word; }
@@ -176,7 +192,8 @@ STYLE = """
 .board .rank, .board td:nth-child(4), .board td:nth-child(6) { color: var(--muted); }
 .board tr.model { cursor: pointer; } .board tr.model:hover { background: var(--soft); }
 .board .baseline td { font-style: italic; }
-.board button { all: unset; cursor: pointer; color: var(--accent); }
+.board button { all: unset; display: block; cursor: pointer; color: var(--accent); }
+.board button { overflow: hidden; text-overflow: ellipsis; }
 .board tr:hover button { text-decoration: underline; }
 .board .plot { width: 40%; min-width: 180px; padding: 0 24px; }
 .board .axis, .board svg { display: block; position: relative; height: 17px; width: 100%; }

@@ -63,7 +63,6 @@ def battle_html(view: BattleView, game: int, as_written: bool = False) -> str:
     show = verbatim if as_written else rendered
     played = view.games[game] if game < len(view.games) else None
     parts = [
-        _about(view),
         *_prompt(view.question, view.battle.question, show),
         _verdicts(view, game),
         *(_explanation(view, played, show) if played else ()),
@@ -74,11 +73,10 @@ def battle_html(view: BattleView, game: int, as_written: bool = False) -> str:
     return in_one_line(f'<div class="battle">{"".join(parts)}</div>')
 
 
-def _about(view: BattleView) -> str:
-    question = view.question
-    about = [question.category, question.cluster, question.aspects] if question else []
-    words = " · ".join(plain(word) for word in dict.fromkeys(filter(None, about)))
-    return f'<p class="about">{words} <code>{plain(view.battle.question)}</code></p>'
+def _about(question: Question) -> str:
+    about = dict.fromkeys(filter(None, (question.category, question.cluster, question.aspects)))
+    words = " · ".join(map(plain, about))
+    return f'<span class="about">{words} <code>{plain(question.id)}</code></span>'
 
 
 def _footnote(battle: Battle) -> str:
@@ -96,6 +94,7 @@ def _prompt(question: Question | None, name: str, show: Show) -> Iterator[str]:
     many = len(question.turns) > 1
     for number, turn in enumerate(question.turns, start=1):
         title = f"Prompt, turn {number}" if many else "Prompt"
+        title += _about(question) if number == 1 else ""
         name = "prompt turn" if many else "prompt"
         yield _folded(title, _clipped(show(turn), turn), name, is_open=True)
 
@@ -191,26 +190,24 @@ def _where(view: BattleView, game: Game) -> str:
 
 def _label(battle: Battle, game: Game) -> str:
     """Return a game's verdict in words, and as the judge wrote it."""
-    words = plain(verdict_words(battle, game))
-    if game.label is None or not battle.pairwise:
-        return f'<span class="said">{words}</span>'
-    meaning = MEANINGS.get(normal_label(str(game.label)) or "", "a label that is not known")
-    code = f'<code title="{plain(meaning)}">{plain(str(game.label))}</code>'
-    return f'<span class="said">{words} {code}</span>'
+    who, words = _verdict_words(battle, game)
+    name = f'<span class="who" title="{plain(who)}">{plain(who)}</span> ' if who else ""
+    code = ""
+    if game.label is not None and battle.pairwise:
+        meaning = MEANINGS.get(normal_label(str(game.label)) or "", "a label that is not known")
+        code = f' <code title="{plain(meaning)}">{plain(str(game.label))}</code>'
+    return f'<p class="said">{name}<span>{plain(words)}</span>{code}</p>'
 
 
-def verdict_words(battle: Battle, game: Game) -> str:
-    """Return the verdict of a game as a phrase."""
+def _verdict_words(battle: Battle, game: Game) -> tuple[str, str]:
+    """Return the verdict of a game as whom it favours, or "", and the rest of the phrase."""
     if not game.played:
-        return "was not played" if battle.pairwise else "was not graded"
-    if not battle.pairwise:
-        words = _grade_words((game.label,)).capitalize()
-    elif game.outcome in _FAVOURS:
+        return "", "was not played" if battle.pairwise else "was not graded"
+    if game.outcome in _FAVOURS:
         sign, how = _FAVOURS[game.outcome]
-        words = f"{_name_of(sign, battle)} is {how}" if sign else how
-    else:
-        words = NO_VERDICT
-    return f"{words} ({game.cause})" if game.outcome == NO_VERDICT and game.cause else words
+        return (_name_of(sign, battle), f"is {how}") if sign else ("", how)
+    words = NO_VERDICT if battle.pairwise else _grade_words((game.label,)).capitalize()
+    return "", f"{words} ({game.cause})" if game.cause else words
 
 
 def chip(outcome: str) -> str:
