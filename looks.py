@@ -24,8 +24,8 @@ STYLE = """
 /* what scrolls sideways has a shadow where there is more: the page's colour hides it at the ends */
 .battle {
   --page: var(--body-background-fill);
-  --beyond: linear-gradient(90deg, var(--page), #0000) 0 / 30px 100% no-repeat local,
-    linear-gradient(-90deg, var(--page), #0000) 100% / 30px 100% no-repeat local,
+  --beyond: linear-gradient(90deg, var(--page) 13px, #0000) 0 / 30px 100% no-repeat local,
+    linear-gradient(-90deg, var(--page) 13px, #0000) 100% / 30px 100% no-repeat local,
     linear-gradient(90deg, var(--shadow), #0000) 0 / 12px 100% no-repeat scroll,
     linear-gradient(-90deg, var(--shadow), #0000) 100% / 12px 100% no-repeat scroll;
 }
@@ -46,6 +46,7 @@ STYLE = """
 .filters button { height: 30px; padding: 0 10px; font-size: 13px; font-weight: 500; }
 .filters fieldset .wrap { flex-wrap: nowrap; }
 #shown > .filters, #shown > .filters > .form { flex-wrap: nowrap; }
+#shown > .filters > .form { min-width: 0 !important; flex: 1 1 0 !important; }
 #shown > .filters { position: sticky; top: 0; z-index: 3; padding: 4px 0 5px; }
 #shown > .filters { background: var(--body-background-fill); }
 #shown .form > fieldset { flex: 0 0 190px !important; }
@@ -193,7 +194,7 @@ STYLE = """
 .board tr.model { cursor: pointer; } .board tr.model:hover { background: var(--soft); }
 .board .baseline td { font-style: italic; }
 .board button { all: unset; display: block; cursor: pointer; color: var(--accent); }
-.board button { overflow: hidden; text-overflow: ellipsis; }
+.board button { max-width: 100%; overflow: hidden; text-overflow: ellipsis; }
 .board tr:hover button { text-decoration: underline; }
 .board .plot { width: 40%; min-width: 180px; padding: 0 24px; }
 .board .axis, .board svg { display: block; position: relative; height: 17px; width: 100%; }

@@ -230,7 +230,7 @@ def demo_record(kind: str) -> dict[str, Any]:
 
 
 def sides(page: Page) -> list[str]:
-    return page.locator(".side").all_inner_texts()
+    return [" ".join(text.split()) for text in page.locator(".side").all_inner_texts()]
 
 
 class TestDemo:
