@@ -91,6 +91,7 @@ STYLE = """
 .tie { --c: var(--tie); --tint: 65%; } .no-verdict { --c: var(--none); }
 .loss, .b { --c: var(--loss); --tint: 65%; } .strong-loss, .big-b { --c: var(--loss); }
 .grade { --c: var(--accent); } .big-a, .a { --c: var(--accent); } .big-b, .b { --c: var(--muted); }
+.judges .tie { --tint: 35%; }
 .bar i { background: color-mix(in srgb, var(--c) var(--tint, 100%), var(--body-background-fill)); }
 .dot { display: inline-block; width: 10px; height: 11px; flex: none; background: var(--c); }
 .dot.strong-win, .dot.strong-loss {

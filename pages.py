@@ -155,7 +155,8 @@ def _says(other: Battle, game: int) -> str:
     """Return what another judge says of the same battle, with a link to it there."""
     key = {"question": other.question, "of": other.model, "against": other.baseline}
     shown = {"tab": "battles", "judge": other.judge, **key, "game": "2" if game else ""}
-    judge = f'<a href="{plain(link(shown))}">{plain(other.judge)}</a>'
+    about = 'title="this battle as it judged it, in a new tab" target="_blank"'
+    judge = f'<a href="{plain(link(shown))}" {about}>{plain(other.judge)}</a>'
     if not other.pairwise:
         return f"{judge}: {_grade_words(other.labels)}"
     chips = " · ".join(
@@ -179,6 +180,8 @@ def _where(view: BattleView, game: Game) -> str:
     """Return a game's number, and who stood where in it."""
     if not view.battle.pairwise:
         return ""
+    if not game.played:
+        return f'<span class="places"><b>Game {game.number + 1}</b></span>'
     sides = ", ".join(f"{letter}: {plain(side.name)}" for letter, side in view.shown(game.number))
     swapped = " (places swapped)" if game.number == 1 else ""
     places = f" · {sides}" if view.baseline else ""

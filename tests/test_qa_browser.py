@@ -115,7 +115,7 @@ class TestBattles:
         shown = screen(library, Filters(judge="j", model="m"))
         assert 'class="total"' not in shown.battle_html
         said = text_of(shown.battle_html)
-        assert ("was not played" in said) == (not second)
+        assert ("Game 2 was not played" in said) == (not second)
         assert ("no verdict" in said) == bool(second)
         assert "game 1: loss, game 2: no verdict" in shown.list_html
 
