@@ -62,6 +62,7 @@ JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
+DEPENDENT = "The intervals are too narrow: they take the games of a question for independent."
 KEPT = 8  # views whose lists are remembered: several readers, or one who compares
 
 
@@ -337,8 +338,9 @@ class Library:
         place = self._places[path].get(question)
         if path is None or place is None:
             there = path is not None and path.exists()
-            lacking = "does not answer this question" if there else "does not exist"
-            return Side(model, (), (), Style(question), f"{path or 'Its file'} {lacking}.")
+            why = f"{model} has no answer to this question" if there else f"{model} has no answers"
+            where = f"{path}" if there else f"{path or 'its file'} does not exist"
+            return Side(model, (), (), Style(question), f"{why} ({where}).")
         record = in_generation_1(read_line(path, place, AnswerLine, "an answer"))
         turns = turns_of(record)
         return Side(
@@ -381,7 +383,7 @@ class Library:
         read = read_selections(selections, plan.questions, pass_over_unjudged=not categories)
         boards = [result.board for result in results(read, Method(control=control))]
         boards.sort(key=lambda board: not board.weights)
-        shown = [(board, list(summary_lines(board))) for board in boards]
+        shown = [(board, list(summary_lines(board, DEPENDENT))) for board in boards]
         note = fallback_note(read)
         shown[0][1].extend([note] if note else [])
         return shown

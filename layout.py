@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
-from gradio.components.plot import PlotData
 
 import screens
 from browsing import LONGEST, SHORTEST, SHOWN, Filters, Library
@@ -277,14 +276,10 @@ class _Board:
             self.control = gr.CheckboxGroup(
                 list(screens.CONTROLS), label="Control for style", min_width=220
             )
-        with gr.Row(elem_id="board"):
-            with gr.Column(scale=3, min_width=520):
-                self.table = gr.HTML(js_on_load=_PICK, apply_default_css=False)
-            with gr.Column(scale=2, min_width=380):
-                self.plot = gr.Plot(show_label=False, container=False)
+        self.table = gr.HTML(js_on_load=_PICK, apply_default_css=False)
         self.place = gr.State(_BoardPlace())
         self.inputs = [self.judge, self.category, self.control, self.baseline]
-        self.outputs = [self.place, *self.inputs, self.table, self.plot, address]
+        self.outputs = [self.place, *self.inputs, self.table, address]
         fields = (self.judge, self.category, self.baseline)
         changed = [*(field.blur for field in fields), self.control.input]
         gr.on(changed, self.change, [self.place, *self.inputs], self.outputs, **_LATEST)
@@ -311,7 +306,6 @@ class _Board:
 
     def updates(self, shown: BoardScreen) -> Updates:
         """Return the values of all outputs."""
-        plot = PlotData(type="plotly", plot=shown.plot) if shown.plot else None
         return [
             _BoardPlace(shown.judge, shown.category, shown.control, shown.baseline),
             gr.update(choices=shown.judges, value=shown.judge or None),
@@ -319,7 +313,6 @@ class _Board:
             shown.control,
             gr.update(choices=_named(shown.baselines, "the usual one"), value=shown.baseline),
             shown.table_html,
-            gr.update(value=plot, visible=plot is not None),
             shown.address_html,
         ]
 

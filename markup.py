@@ -9,6 +9,7 @@ import functools
 import html
 import re
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from typing import Any
 
@@ -130,6 +131,8 @@ _START = re.compile(
 )
 # A dollar opens before a visible character and closes after one, not before a letter or a digit.
 _DOLLARS = re.compile(r"\$(?![\s$])((?:\\.|[^$\\\n]){1,1000}?)(?<!\s)\$(?![\w$])")
+_ESCAPES = re.compile(r"\\.", re.DOTALL)
+_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _BLOCK_REST = re.compile(r"[.,;:]?[ \t]*$", re.MULTILINE)  # what may follow a block on its line
 
 
@@ -147,10 +150,20 @@ def _math_inline(state: StateInline, silent: bool) -> bool:
     if not content.strip():
         return False
     if not silent:
-        state.push("math", "", 0).content = content
-        state.tokens[-1].meta = {"display": display}
+        whole = _is_whole(content)
+        token = state.push("math" if whole else "text", "", 0)
+        token.content = content if whole else state.src[state.pos : after]
+        token.meta = {"display": display}
     state.pos = after
     return True
+
+
+def _is_whole(formula: str) -> bool:
+    """Tell whether KaTeX finds the end of a formula: it looks for one outside all braces."""
+    depth = 0
+    for mark in _BRACES.findall(formula):
+        depth += {"{": 1, "}": -1}.get(mark, 0)
+    return depth <= 0 and not _ESCAPES.sub("", formula).endswith("\\")
 
 
 def _enclosed(source: str, start: re.Match[str], end: int) -> tuple[str, str]:
@@ -171,7 +184,11 @@ def _math_block(state: StateBlock, first: int, end: int, silent: bool) -> bool:
         return False
     closer, content = _enclosed(state.src, start, state.eMarks[end - 1])
     close = start.end() + len(content)
-    if not content.strip() or not _BLOCK_REST.match(state.src, close + len(closer)):
+    if (
+        not _is_whole(content)
+        or not content.strip()
+        or not _BLOCK_REST.match(state.src, close + len(closer))
+    ):
         return False
     last = _line_of_end(state, first, close, start[0])
     if last is None:
@@ -269,10 +286,37 @@ def _is_punctuation(character: str) -> bool:
 
 
 def _set_directions(state: StateCore) -> None:
-    """Let each block take its direction from its own text."""
+    """Let each block take its direction from its own text, and what holds blocks from the first of
+    their texts: `auto` does not look into them.
+    """
+    waiting: list[Token] = []
     for token in state.tokens:
         if token.nesting == 1 and token.tag in _DIRECTED:
             token.attrSet("dir", "auto")
+            if token.tag in _HOLDS_BLOCKS:
+                waiting.append(token)
+        elif token.nesting == -1 and waiting and _closes(token, waiting[-1]):
+            waiting.pop()
+        elif waiting and token.type == "inline" and (direction := _direction(token.content)):
+            for holder in waiting:
+                holder.attrSet("dir", direction)
+            waiting.clear()
+
+
+_HOLDS_BLOCKS = {"li", "ul", "ol", "blockquote", "table"}
+
+
+def _closes(token: Token, opened: Token) -> bool:
+    return (token.tag, token.level) == (opened.tag, opened.level)
+
+
+def _direction(text: str) -> str:
+    """Return the direction of the first letter that has one; "" without such a letter."""
+    kinds = map(unicodedata.bidirectional, text)
+    return next((_DIRECTIONS[kind] for kind in kinds if kind in _DIRECTIONS), "")
+
+
+_DIRECTIONS = {"L": "ltr", "R": "rtl", "AL": "rtl"}
 
 
 def _render_image(

@@ -181,7 +181,7 @@ def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
     from starlette.middleware import Middleware
 
     import layout
-    from pages import STYLE
+    from looks import STYLE
 
     page = layout.page(chosen)
     page.queue(default_concurrency_limit=4)

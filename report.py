@@ -397,7 +397,7 @@ def _html_row(row: Row, board: Board, low: float, high: float) -> str:
         (_key(row.tokens), _tokens(row)),
     )
     text = "".join(f'<td data-key="{key}">{shown}</td>' for key, shown in cells)
-    return f"<tr>{text}<td>{_bar(row, board, low, high)}</td></tr>"
+    return f"<tr>{text}<td>{interval_svg(row, board, low, high)}</td></tr>"
 
 
 def _key(value: float | None) -> str:
@@ -407,7 +407,7 @@ def _key(value: float | None) -> str:
     return repr(value).replace("inf", "Infinity")
 
 
-def _bar(row: Row, board: Board, low: float, high: float) -> str:
+def interval_svg(row: Row, board: Board, low: float, high: float) -> str:
     """Return an interval as a line with its score as a dot, on the board's common scale."""
     base = _baseline_score(board)
     dot, left, right, middle = (

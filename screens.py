@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pages
+import standings
 from battle_view import Battle
 from browsing import LONGEST, SHORTEST, SHOWN, Filters, Library
 from console import InputError
@@ -229,7 +230,7 @@ def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str,
 
 @dataclass(frozen=True)
 class BoardScreen:
-    """The tab of the leaderboard: its tables, and the plot of the first as plotly's JSON."""
+    """The tab of the leaderboard: what is chosen, what there is to choose from, its tables."""
 
     judge: str
     judges: list[str]
@@ -239,7 +240,6 @@ class BoardScreen:
     categories: list[str]
     control: list[str]
     table_html: str
-    plot: str | None
     address_html: str
 
 
@@ -253,7 +253,7 @@ def board_screen(
     control = [name for name in CONTROLS if name in control]
     baselines = library.baselines(judge)
     baseline = _known("baseline", baseline, baselines, notices)
-    table, plot = _board(library, judge, category, control, baseline)
+    table = _board(library, judge, category, control, baseline)
     parameters = {"judge": judge, "category": category, "baseline": baseline}
     return BoardScreen(
         judge=judge,
@@ -264,24 +264,22 @@ def board_screen(
         categories=_offered(library.categories(), asked[2]),
         control=control,
         table_html=pages.notice(*notices) + table,
-        plot=plot,
         address_html=_address("leaderboard", parameters | {"control": " ".join(control)}),
     )
 
 
 def _board(
     library: Library, judge: str, category: str, control: Sequence[str], baseline: str
-) -> tuple[str, str | None]:
-    """Return the tables and the plot of a judge's boards, or the reason for none."""
+) -> str:
+    """Return the tables of a judge's boards, or the reason for none."""
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} holds no judgments yet")
         boards = library.boards(judge, category, control, baseline)
     except InputError as error:
-        return pages.notice("There is no leaderboard.", f"{error}."), None
+        return pages.notice("There is no leaderboard.", f"{error}.")
     headed = len(boards) > 1
-    table = "".join(pages.board_html(board, lines, headed=headed) for board, lines in boards)
-    return table, pages.board_plot(boards[0][0]) if boards[0][0].rows else None
+    return "".join(standings.board_html(board, lines, headed=headed) for board, lines in boards)
 
 
 def judges_screen(library: Library) -> tuple[str, str]:
@@ -290,5 +288,5 @@ def judges_screen(library: Library) -> tuple[str, str]:
     if not stats:
         html = pages.notice(f"{library.bench.folder} holds no judgments yet.")
     else:
-        html = pages.judges_html(stats, pairs)
+        html = standings.judges_html(stats, pairs)
     return html, _address("judges", {})

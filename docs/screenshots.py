@@ -27,7 +27,7 @@ TABS = {  # what is opened, what to wait for, and the height of the picture
         ".battle .side",
         800,
     ),
-    "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".js-plotly-plot .points", 390),
+    "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 390),
     "judges": ("?tab=judges", ".judges table", 330),
 }
 

@@ -230,7 +230,7 @@ def demo_record(kind: str) -> dict[str, Any]:
 
 
 def sides(page: Page) -> list[str]:
-    return page.locator(".side").all_inner_texts()
+    return [" ".join(text.split()) for text in page.locator(".side").all_inner_texts()]
 
 
 class TestDemo:
@@ -241,7 +241,7 @@ class TestDemo:
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page.locator(".board tbody tr")).to_have_count(4)
         expect(page.locator(".board tbody tr").first).to_contain_text("58.3")
-        expect(page.locator(".js-plotly-plot .errorbar")).to_have_count(4)
+        expect(page.locator(".board svg .interval")).to_have_count(4)
         page.get_by_role("tab", name="Judges").click()
         expect(page.locator(".judges tbody tr").first).to_contain_text("smollm2-judge")
         demo.check()
@@ -445,7 +445,6 @@ class TestModelText:
         expect(page.locator(".side .verbatim").first).to_contain_text("[click](javascript:")
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page.locator(".board")).to_contain_text(MODEL)
-        expect(page.locator(".js-plotly-plot .yaxislayer-above")).to_contain_text(MODEL)
         ours.check()
 
     def test_what_slipped_through_would_still_not_run_or_load(self, ours: Site) -> None:
@@ -518,7 +517,7 @@ class TestReference:
         expect(page.locator(".prompt")).to_contain_text("민요 스타일의 멜로디를 ABC 표기법을")
         expect(page.locator(".battle .side")).to_have_count(2)
         expect(page.locator(".battle")).to_contain_text("claude-3.7-sonnet stands in for it")
-        expect(page.locator(".battle")).to_contain_text("The answer is empty.")
+        expect(page.locator(".battle")).to_contain_text("290 tokens were counted in it")
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page.locator(".board tbody tr")).to_have_count(17)
         expected = json.loads((REFERENCE / "expected_scores.json").read_text(encoding="utf-8"))

@@ -444,7 +444,7 @@ class TestOneBattle:
         bench.add_answers("m", {"q2": "two"})
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         view = self.view(library)
-        assert "m.jsonl does not answer this question" in view.model.missing
+        assert "m has no answer to this question (" in view.model.missing
         assert "base.jsonl does not exist" in view.baseline.missing
 
     def test_what_other_judges_say_stands_beside_it(

@@ -127,7 +127,7 @@ def test_latex_is_left_as_it_is_between_delimiters(
     ],
 )
 def test_latex_ends_where_it_is_closed_first(text: str, formulas: list[str], prose: str) -> None:
-    page = rendered(text).replace(' dir="auto"', "").replace("&#10;", "\n")
+    page = re.sub(' dir="[a-z]+"', "", rendered(text)).replace("&#10;", "\n")
     found = re.findall("[\ue000\ue002](.*?)[\ue001\ue003]", page, re.DOTALL)
     assert [formula.strip() for formula in found] == formulas
     assert prose in re.sub("[\ue000\ue002].*?[\ue001\ue003]", "", page, flags=re.DOTALL)
@@ -154,7 +154,40 @@ def test_emphasis_works_beside_korean_and_japanese_text() -> None:
 
 def test_each_block_takes_its_direction_from_its_own_text() -> None:
     page = rendered("שלום\n\n- مرحبا\n\n| a |\n|--|\n| b |\n\n```\ncode\n```")
-    assert page.count('dir="auto"') >= 5
+    assert page.count('dir="auto"') == 3
+    assert page.count('dir="rtl"') == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "direction"),
+    [
+        ("1. مرحبا\n2. b", "ol", "rtl"),
+        ("- a\n\n  שלום", "ul", "ltr"),
+        ("- 1\n- **שלום**", "ul", "rtl"),
+        ("| 1 | قيمة |\n|--|--|\n| b | c |", "table", "rtl"),
+        ("> 12: שלום", "blockquote", "rtl"),
+        ("- 12", "ul", "auto"),
+    ],
+)
+def test_what_holds_blocks_has_the_direction_of_its_first_letter(
+    text: str, tag: str, direction: str
+) -> None:
+    assert f'<{tag} dir="{direction}">' in rendered(text)
+
+
+def test_a_list_beside_one_of_another_direction_keeps_its_own() -> None:
+    page = rendered("- 1\n\nprose\n\n- שלום\n  - a\n\n> b")
+    assert re.findall(r'<(ul|blockquote) dir="(\w+)"', page) == [
+        *(("ul", "auto"), ("ul", "rtl"), ("ul", "ltr"), ("blockquote", "ltr")),
+    ]
+
+
+@pytest.mark.parametrize("text", [r"so $\frac{1}{$ is", "$$a{$$", r"\(x\\{\)", "\\[\n{\n\\]"])
+def test_a_formula_whose_end_katex_would_not_find_is_shown_as_it_was_written(text: str) -> None:
+    page = rendered(text)
+    assert not set("".join(INLINE_MATH + DISPLAY_MATH)) & set(page)
+    for part in filter(str.isalnum, text):
+        assert part in page
 
 
 def test_line_breaks_of_a_poem_stay() -> None:

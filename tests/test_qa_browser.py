@@ -76,12 +76,107 @@ class TestBattles:
             text_of(screen(library, Filters(judge="j", model="m"), game=game).battle_html)
             for game in (0, 1)
         )
-        assert "Game 1 base is much better A>>B Game 2 m is slightly better A>B" in first
+        assert "Game 1 · A: base, B: m → base is much better A>>B" in first
+        assert "Game 2 (places swapped) · A: m, B: base → m is slightly better A>B" in first
         assert first.index("base answers 1") < first.index("m answers 1")
         assert second.index("m answers 1") < second.index("base answers 1")
         assert "says A>>B" in first
         assert "says A>B" in second
-        assert "The games disagree" in first
+        assert "Judgment of j, game 1 · A = base · B = m" in first
+        assert "Judgment of j, game 2 · A = m · B = base" in second
+        assert "base baseline ✓✓ much better" in first
+        assert "m model ✓ better" in second
+
+    @pytest.mark.parametrize(
+        ("labels", "words"),
+        [
+            (
+                ("A>B", "A>>B"),
+                "the games disagree: each side won once, both times as A.",
+            ),
+            (("B>A", "B>A"), "the games disagree: each side won once, both times as B."),
+            (("A=B", "A>>B"), "m wins: much better once, a tie once (the games disagree)."),
+            (("A>B", "B>>A"), "base wins: slightly better once, much better once."),
+            (("B>>A", "A>>B"), "m wins: much better twice."),
+            (("A=B", "A=B"), "A tie in both games."),
+        ],
+    )
+    def test_a_line_tells_what_both_games_come_to(
+        self, bench: Workspace, library: Library, labels: tuple[str, str], words: str
+    ) -> None:
+        add_judgments(bench, [judgment("q1", *labels)])
+        assert words in text_of(screen(library, Filters(judge="j", model="m")).battle_html)
+
+    @pytest.mark.parametrize("second", [(), (None,)])
+    def test_without_two_verdicts_no_line_tells_what_they_come_to(
+        self, bench: Workspace, library: Library, second: tuple[None, ...]
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", *second)])
+        shown = screen(library, Filters(judge="j", model="m"))
+        assert 'class="total"' not in shown.battle_html
+        said = text_of(shown.battle_html)
+        assert ("Game 2 was not played" in said) == (not second)
+        assert ("no verdict" in said) == bool(second)
+        assert "game 1: loss, game 2: no verdict" in shown.list_html
+
+    def test_another_judge_is_a_link_to_its_judgment_of_the_same_battle(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "B>>A", "B>A")], judge="k")
+        shown = screen(library, Filters(judge="j", model="m"), game=1).battle_html
+        assert "k : game 1 strong win · game 2 loss (for m)" in text_of(shown)
+        tab, there = opened(library, "j", query_of(shown[shown.index('class="note"') :]))
+        assert (tab, there.filters.judge, there.game) == ("battles", "k", 1)
+        assert there.key == ("q1", "m", "base")
+
+    def test_long_texts_are_shown_in_part_with_a_way_to_all_of_them(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        filters = Filters(judge="j", model="m")
+        assert "show all" not in screen(library, filters).battle_html
+        bench.add_questions(["word " * 200, "line\n" * 9, "Third?"])
+        bench.add_answers("m", {"q1": "short", "q2": "word " * 6_000})
+        first, second = (screen(library, filters, (q, "", "")).battle_html for q in ("q1", "q2"))
+        assert text_of(first).count("show all show less") == 1
+        assert text_of(second).count("show all") == 2
+        assert "show all 30 kB" in text_of(second)
+
+    def test_an_answer_whose_text_is_lost_is_told_from_an_empty_one(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        counts = {"token_len": 457}
+        for model, metadata in (("m", counts), ("n", {})):
+            turns = [{"turns": [{"content": ""}]}]
+            record = {"question_id": "q1", "choices": turns, "conv_metadata": metadata}
+            bench.write(bench.data / "model_answer" / f"{model}.jsonl", [record])
+        lost, empty = (
+            text_of(screen(library, Filters(judge="j", model=model)).battle_html) for model in "mn"
+        )
+        assert "holds no text of this answer (457 tokens were counted in it)." in lost
+        assert "The answer is empty." in empty
+
+    def test_the_list_tells_outcomes_by_shape_and_word_and_long_names_on_hover(
+        self, library: Library
+    ) -> None:
+        shown = screen(library, Filters(judge="j")).list_html
+        assert '<i class="dot strong-loss"></i><i class="dot win"></i>' in shown
+        assert '<span class="unseen">game 1: strong loss, game 2: win.</span>' in shown
+        assert '<span class="who" title="n">n</span>' in shown
+        assert "won" in shown[shown.index('class="legend"') :]
+
+    def test_grades_are_numbers_in_the_list_and_in_words(self, bench: Workspace) -> None:
+        bench.add_questions(2)
+        bench.add_answers("m", {"q1": "one", "q2": "two"})
+        without = judgment("q2", None) | {"settings": {"pairwise": False}}
+        add_judgments(bench, [judgment("q1", 7.5), without])
+        library = Library(Bench(bench.root / "data", bench.name))
+        shown = screen(library, Filters(judge="j"))
+        assert '<i class="grade">7.5</i>' in shown.list_html
+        assert "Grade 7.5" in text_of(shown.battle_html)
+        other = screen(library, Filters(judge="j"), step=1)
+        assert '<i class="grade">–</i>' in other.list_html
+        assert "No grade" in text_of(other.battle_html)
+        assert "no verdict" not in other.battle_html + other.list_html
 
     def test_next_and_previous_stay_within_the_list(self, library: Library) -> None:
         filters = Filters(judge="j", model="m")
@@ -267,16 +362,31 @@ class TestBoard:
         labels = {"m": ("A>B", "B>A"), "n": ("B>A", "A>B")}
         records = [judgment(f"q{i}", *labels[m], model=m) for i in (1, 2, 3) for m in labels]
         add_judgments(bench, records)
-        board = board_screen(library, "j", "", (), "")
-        assert re.findall(r'data-model="(.)"', board.table_html) == ["n", "m"]
-        assert board.plot
-        (trace,) = json.loads(board.plot)["data"]
-        assert trace["y"] == ["m", "base", "n"]
-        assert trace["error_x"]["array"]
+        page = board_screen(library, "j", "", (), "").table_html
+        assert re.findall(r'<tr [^>]*data-model="(.)"', page) == ["n", "m"]
+        assert 'title="base is the baseline"' in page
+        places = re.findall(r'class="score" cx="([\d.]+)%"', page)
+        assert list(map(float, places)) == sorted(map(float, places), reverse=True)
+        assert len(places) == page.count('class="interval"') == 3
+
+    def test_a_line_says_what_the_columns_are_in_the_words_of_the_page(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment(f"q{i}", "B>A", "B>A") for i in (1, 2, 3)])
+        page = text_of(board_screen(library, "j", "", (), "").table_html)
+        assert "Win rate against base in %, with its 95% interval as distances from it." in page
+        assert "they take the games of a question for independent" in page
+        assert "--resample" not in page
+
+    def test_the_marks_of_the_axis_hold_all_intervals(self, library: Library) -> None:
+        page = board_screen(library, "j", "", (), "").table_html
+        marks = [float(mark) for mark in re.findall(r"<i style=[^>]*>([-.\d]+)</i>", page)]
+        assert 2 <= len(marks) <= 8
+        assert marks[0] <= 50 <= marks[-1]
 
     def test_the_reason_for_none_is_given_in_words(self, library: Library) -> None:
         board = board_screen(library, "j", "", ("length",), "")
-        assert board.plot is None
+        assert "<svg" not in board.table_html
         assert "add_markdown_info.py" in text_of(board.table_html)
 
 
@@ -286,6 +396,7 @@ class TestJudges:
         page = text_of(judges_screen(library)[0])
         assert "j – k" in page
         assert "100.0 %" in page
+        assert "A>>B: A is much better; A>B: A is slightly better; A=B: a tie;" in page
 
     def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
         bench.add_questions(2)
@@ -293,6 +404,8 @@ class TestJudges:
         page = judges_screen(Library(Bench(bench.root / "data", bench.name)))[0]
         assert "Grades of single answers" in page
         assert "7.50" in page
+        assert "What each judge says" not in page
+        assert "0.0 %" not in page
 
 
 class TestCommandLine:
