@@ -199,7 +199,7 @@ def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
             max_file_size=1,  # nothing is uploaded
             app_kwargs={"middleware": [Middleware(PageHeaders)]},
             theme=layout.theme(),
-            css=STYLE,
+            css=STYLE + layout.STYLE,
         )
     return Served(page, url, public_url or None)
 

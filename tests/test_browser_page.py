@@ -237,7 +237,7 @@ class TestDemo:
     def test_all_tabs_open(self, demo: Site) -> None:
         page = demo.open()
         expect(page.locator(".battle .side")).to_have_count(2)
-        expect(page.locator("#title")).to_contain_text("this is demo-v0.1")
+        expect(page.locator("#title")).to_contain_text("no data of arena-hard-v0.1 yet")
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page.locator(".board tbody tr")).to_have_count(4)
         expect(page.locator(".board tbody tr").first).to_contain_text("58.3")
