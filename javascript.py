@@ -64,7 +64,8 @@ watch("value", () => {
 """
 
 # `j` and `k` press a button that is not disabled yet, and count by themselves: at an end of the
-# list the way back may be asked for before the server has answered.
+# list the way back may be asked for before the server has answered. Of a verdict its place tells
+# the game: Gradio's Markdown lets no data through.
 _KEYS = """
 window.steps = 0;
 const stepping = {next: 1, previous: -1};
@@ -82,8 +83,9 @@ document.addEventListener("keydown", event => {
 });
 document.addEventListener("click", event => {
   if (event.isTrusted) window.steps += stepping[event.target.closest("button")?.id] ?? 0;
-  const game = event.target.closest("#battle [data-game]")?.dataset.game;
-  if (game) document.querySelectorAll("#game input")[game]?.click();
+  const verdict = event.target.closest("#battle .verdict");
+  const game = verdict && [...verdict.parentNode.children].indexOf(verdict);
+  if (verdict) document.querySelectorAll("#game input")[game]?.click();
 }, true);
 """
 
@@ -100,8 +102,8 @@ _DROPDOWNS = """
 const dropdown = event => event.target.closest?.("input[role=combobox]");
 let entered = null;
 document.addEventListener("focusin", event => {
-  entered = dropdown(event);
-  if (entered) setTimeout(() => event.target.select());
+  const field = entered = dropdown(event);
+  if (field) setTimeout(() => { if (field === document.activeElement) field.select(); });
 });
 document.addEventListener("click", event => {
   const field = dropdown(event);

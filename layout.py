@@ -27,7 +27,10 @@ _DELIMITERS: list[dict[str, str | bool]] = [
 # A field that is set, the judge and the model aside, has the colour of what is chosen; what shows
 # that the server is at work comes only where it takes long.
 STYLE = """
-.set input, .set textarea { box-shadow: 0 0 0 1.5px var(--accent) !important; }
+.set input, .set textarea { box-shadow: inset 0 -2px 0 var(--accent) !important; }
+#reset { white-space: nowrap; align-self: end; }
+.verdict:not(:only-child, .chosen) { cursor: pointer; }
+.verdict:not(:only-child, .chosen):hover { opacity: 1; }
 #list .wrap.translucent, .html-container .wrap.translucent { animation: late .2s .3s both; }
 @keyframes late { from { opacity: 0; } }
 """
@@ -141,7 +144,7 @@ class _Battles:
                 label="Search (Enter)", placeholder="in all texts", min_width=150, max_lines=1
             )
             self.reset = gr.Button(
-                "Reset filters", elem_id="reset", min_width=90, scale=0, visible=False
+                "Reset filters", elem_id="reset", min_width=100, scale=0, visible=False
             )
         with gr.Row(elem_id="battles"):
             with gr.Column(scale=0, min_width=290, elem_id="found"):

@@ -93,7 +93,7 @@ def _remarks(bench: Bench, judge: str, wanted_bench: str, wanted_judge: str) -> 
     else:
         return
     if (bench.name, judge) == DEMO:
-        yield "This judge is a small model: its verdicts only prove that the plumbing works."
+        yield "The verdicts of this small judge only prove that the plumbing works."
 
 
 def _stand_in(bench: Bench, config: JudgeConfig | None) -> str:

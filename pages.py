@@ -108,7 +108,7 @@ def _verdict(view: BattleView, game: Game, chosen: bool) -> str:
     label = f" <code>{plain(str(game.label))}</code>" if game.label is not None else ""
     where = f"Game {game.number + 1}" if view.battle.pairwise else "Grade"
     style = f"verdict {_class(game.outcome)}" + (" chosen" if chosen else "")
-    return f'<div class="{style}" data-game="{game.number}"><b>{where}</b> {words}{label}</div>'
+    return f'<div class="{style}"><b>{where}</b> {words}{label}</div>'
 
 
 def verdict_words(battle: Battle, game: Game) -> str:

@@ -415,6 +415,123 @@ class TestDemo:
         assert fields == []
         demo.check()
 
+    def test_what_is_typed_replaces_a_name_and_is_gone_where_nothing_fits(self, demo: Site) -> None:
+        page = demo.open("?model=smollm2-hot")
+        expect(page.locator(".battle .side")).to_have_count(2)
+        model = page.get_by_label("Model", exact=True)
+        typed = page.keyboard.type
+        for key in ("Escape", "Enter"):
+            model.click(delay=50)
+            chosen = "e => e.selectionEnd - e.selectionStart === e.value.length"
+            page.wait_for_function(f"({chosen})(document.activeElement)")
+            typed("zzz")
+            expect(model).to_have_value("zzz")
+            page.keyboard.press(key)
+            expect(model).to_have_value("smollm2-hot")
+            expect(page.get_by_role("listbox")).to_have_count(0)
+            page.locator("h1").click()
+        model.click(delay=50)
+        page.wait_for_function(f"({chosen})(document.activeElement)")
+        typed("terse")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("model=smollm2-terse"))
+        for label in ("Baseline", "Category or cluster", "Verdict"):
+            page.get_by_label(label, exact=True).focus()
+            expect(page.get_by_role("listbox")).to_have_count(1)
+            page.keyboard.press("Tab")
+        page.get_by_label("Search").focus()
+        expect(page.get_by_role("listbox")).to_have_count(0)
+        demo.check()
+
+    def test_going_back_shows_the_views_that_were_open(self, demo: Site) -> None:
+        page = demo.open("?tab=leaderboard&baseline=smollm2-base")
+        page.locator(".board [data-model=smollm2-terse]").first.click()
+        expect(page).to_have_url(re.compile("model=smollm2-terse&baseline=smollm2-base&question"))
+        page.locator(".verdict").nth(1).click()
+        expect(page).to_have_url(re.compile("game=2"))
+        page.get_by_role("button", name="Next").click()
+        expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
+        demo.choose("Verdict", "games disagree")
+        expect(page).to_have_url(re.compile("show=games"))
+        page.go_back()
+        expect(page.locator(".list-head")).to_contain_text("40 battles")
+        expect(page.get_by_label("Verdict", exact=True)).to_have_value("any")
+        expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
+        expect(page.get_by_label("game 2")).to_be_checked()
+        page.go_back()
+        expect(page.locator(".board")).to_be_visible()
+        page.go_forward()
+        expect(page.locator(".battle")).to_be_visible()
+        expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
+        demo.check()
+
+    def test_a_link_to_a_tab_fills_it_once_and_keeps_what_it_says(self, demo: Site) -> None:
+        page = demo.page
+        page.add_init_script(
+            """window.filled = 0;
+            new MutationObserver(changes => {
+                const added = changes.flatMap(change => [...change.addedNodes]);
+                filled += added.filter(node => node.matches?.(".board, .judges")).length;
+            }).observe(document, {subtree: true, childList: true});"""
+        )
+        demo.open("?tab=leaderboard&judge=nobody")
+        expect(page.locator("table")).to_be_visible()
+        demo.choose("Category or cluster", "maths")
+        expect(page).to_have_url(re.compile("category=maths"))
+        assert page.evaluate("filled") == 2
+        demo.open("?tab=leaderboard&judge=nobody")
+        page.get_by_role("tab", name="Judges").click()
+        expect(page.locator(".judges")).to_be_visible()
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page.locator(".board")).to_be_visible()
+        expect(page.get_by_text("There are no judgments by nobody").last).to_be_visible()
+        assert page.evaluate("filled") == 2
+        demo.check()
+
+    def test_the_link_is_copied_with_all_that_is_shown(self, demo: Site) -> None:
+        page = demo.open("?model=smollm2-hot")
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_label("as written").check()
+        expect(page).to_have_url(re.compile("written=1"))
+        page.get_by_role("link", name="Copy link").click()
+        expect(page.get_by_role("link", name="Copied")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == page.url
+        demo.open(copied.removeprefix(demo.url))
+        expect(page.locator(".side .verbatim")).to_have_count(2)
+        expect(page.get_by_label("as written")).to_be_checked()
+        demo.check()
+
+    def test_filters_are_taken_back(self, demo: Site) -> None:
+        page = demo.open("?model=smollm2-hot")
+        head, reset = page.locator(".list-head"), page.get_by_role("button", name="Reset filters")
+        expect(head).to_contain_text("40 battles")
+        expect(reset).to_have_count(0)
+        expect(page.get_by_role("button", name="Previous")).to_be_disabled()
+        expect(page.get_by_role("button", name="Next")).to_have_attribute("title", "j")
+        search = page.get_by_label("Search")
+        search.fill("zzzzqqq")
+        search.press("Enter")
+        expect(page.locator(".battle, #battle .notice")).to_have_text(
+            'No battle of smollm2-hot has "zzzzqqq" in it.'
+        )
+        expect(page.get_by_label("game 1")).to_have_count(0)
+        expect(page.get_by_role("button", name="Next")).to_be_disabled()
+        expect(page.locator(".set")).to_have_count(1)
+        reset.click()
+        expect(head).to_contain_text("40 battles")
+        expect(search).to_have_value("")
+        expect(reset).to_have_count(0)
+        expect(page.locator(".set")).to_have_count(0)
+        expect(page.get_by_label("game 1")).to_be_checked()
+        search.fill("the")
+        search.press("Enter")
+        expect(page).to_have_url(re.compile("text=the"))
+        search.fill("")
+        page.locator("h1").click()
+        expect(page).not_to_have_url(re.compile("text="))
+        demo.check()
+
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_it_fits_a_laptop_in_both_colour_schemes(self, demo: Site, scheme: Any) -> None:
         page = demo.page
