@@ -468,17 +468,19 @@ class TestDemo:
     def test_a_link_to_a_tab_fills_it_once_and_keeps_what_it_says(self, demo: Site) -> None:
         page = demo.page
         page.add_init_script(
-            """window.filled = 0;
+            """window.filled = window.faded = 0;
+            const fading = ".filters [data-testid=status-tracker]:not(.hide)";
             new MutationObserver(changes => {
                 const added = changes.flatMap(change => [...change.addedNodes]);
                 filled += added.filter(node => node.matches?.(".board, .judges")).length;
-            }).observe(document, {subtree: true, childList: true});"""
+                faded += changes.filter(change => change.target.matches?.(fading)).length;
+            }).observe(document, {subtree: true, childList: true, attributes: true});"""
         )
         demo.open("?tab=leaderboard&judge=nobody")
         expect(page.locator("table")).to_be_visible()
         demo.choose("Category or cluster", "maths")
         expect(page).to_have_url(re.compile("category=maths"))
-        assert page.evaluate("filled") == 2
+        assert page.evaluate("[filled, faded]") == [2, 0]
         demo.open("?tab=leaderboard&judge=nobody")
         page.get_by_role("tab", name="Judges").click()
         expect(page.locator(".judges")).to_be_visible()

@@ -23,7 +23,7 @@ from console import InputError
 from leaderboard import Board
 from opening import choose
 from report import board_dict
-from screens import board_screen, opened, picked, query_of, screen
+from screens import board_screen, judges_screen, opened, picked, query_of, screen
 from settings import read_judge_config
 
 Record = dict[str, Any]
@@ -857,3 +857,14 @@ class TestScreens:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")])
         assert board_screen(library, "j", "", (), "").usual_baseline == "base (most frequent)"
         assert board_screen(library, "nobody", "", (), "").baselines == ["base"]
+
+    def test_a_tab_is_the_same_until_its_files_change(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")])
+        board, judges = board_screen(library, "nobody", "", (), ""), judges_screen(library)
+        assert board_screen(library, "nobody", "", (), "") == board
+        assert judges_screen(library) == judges
+        add_judgments(bench, [judgment("q1", "A>B", "A>B"), judgment("q2", "B>A", "A>B")])
+        assert board_screen(library, "nobody", "", (), "") != board
+        assert judges_screen(library) != judges
