@@ -134,18 +134,7 @@ class _Battles:
     def __init__(self, library: Library, address: gr.HTML) -> None:
         self.library, self.address = library, address
         with gr.Row(elem_classes="filters"):
-            self.judge = _dropdown("Judge", library.judges())
-            self.model = _dropdown("Model", _named((), "all models"))
-            self.baseline = _dropdown("Baseline", _named((), "any"))
-            self.category = _dropdown("Category or cluster", _named((), "all"))
-            self.show = _dropdown("Verdict", _named(SHOWN, "any"))
-            self.order = _dropdown("Order", _named((LONGEST, SHORTEST), "as the questions"))
-            self.text = gr.Textbox(
-                label="Search (Enter)", placeholder="in all texts", min_width=150, max_lines=1
-            )
-            self.reset = gr.Button(
-                "Reset filters", elem_id="reset", min_width=100, scale=0, visible=False
-            )
+            self._make_filters()
         with gr.Row(elem_id="battles"):
             with gr.Column(scale=0, min_width=290, elem_id="found"):
                 self.found = gr.HTML(
@@ -162,6 +151,20 @@ class _Battles:
         self.shown += [self.found, self.battle, address]
         self.outputs = [*self.filters, self.reset, self.written, *self.shown]
         self._listen()
+
+    def _make_filters(self) -> None:
+        self.judge = _dropdown("Judge", self.library.judges())
+        self.model = _dropdown("Model", _named((), "all models"))
+        self.baseline = _dropdown("Baseline", _named((), "any"))
+        self.category = _dropdown("Category or cluster", _named((), "all"))
+        self.show = _dropdown("Verdict", _named(SHOWN, "any"))
+        self.order = _dropdown("Order", _named((LONGEST, SHORTEST), "as the questions"))
+        self.text = gr.Textbox(
+            label="Search (Enter)", placeholder="in all texts", min_width=150, max_lines=1
+        )
+        self.reset = gr.Button(
+            "Reset filters", elem_id="reset", min_width=100, scale=0, visible=False
+        )
 
     def _make_battle(self) -> None:
         with gr.Row(elem_classes="filters"):

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import REPO, Workspace
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
 FLAGS = [
@@ -527,7 +527,12 @@ class TestDemo:
         expect(page.locator(".set")).to_have_count(0)
         expect(page.get_by_label("game 1")).to_be_checked()
         search.fill("the")
+        asked: list[Route] = []
+        page.route("**/queue/join*", lambda route: asked.append(route))
         search.press("Enter")
+        expect(page.locator("#list [data-testid=status-tracker]:not(.hide)")).to_have_count(1)
+        page.unroute("**/queue/join*")
+        asked[0].continue_()
         expect(page).to_have_url(re.compile("text=the"))
         search.fill("")
         page.locator("h1").click()
