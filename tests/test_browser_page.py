@@ -492,6 +492,7 @@ class TestDemo:
 
     def test_the_link_is_copied_with_all_that_is_shown(self, demo: Site) -> None:
         page = demo.open("?model=smollm2-hot")
+        expect(page.locator(".battle .side")).to_have_count(2)
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.get_by_label("as written").check()
         expect(page).to_have_url(re.compile("written=1"))
@@ -531,8 +532,8 @@ class TestDemo:
         page.route("**/queue/join*", lambda route: asked.append(route))
         search.press("Enter")
         expect(page.locator("#list [data-testid=status-tracker]:not(.hide)")).to_have_count(1)
-        page.unroute("**/queue/join*")
         asked[0].continue_()
+        page.unroute("**/queue/join*")
         expect(page).to_have_url(re.compile("text=the"))
         search.fill("")
         page.locator("h1").click()
