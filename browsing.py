@@ -388,6 +388,11 @@ class Library:
         shown[0][1].extend([note] if note else [])
         return shown
 
+    def board_baselines(self, judge: str) -> tuple[str, ...]:
+        """Return the baselines of the boards where none is chosen."""
+        categories = dict.fromkeys(question.category for question in self.questions.values())
+        return self._plan(judge, "").baselines(categories)
+
     def _plan(self, judge: str, baseline: str) -> Plan:
         """Return what show_result.py would plan with `--mixed leave-out`; where the config does not
         fit the bench, the usual baselines take its place.

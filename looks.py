@@ -218,4 +218,10 @@ STYLE = """
   #list > .html-container { max-height: 30vh; }
   .sides, .verdicts { grid-template-columns: minmax(0, 1fr); }
 }
+.set input, .set textarea { box-shadow: inset 0 -2px 0 var(--accent) !important; }
+#reset { white-space: nowrap; align-self: end; }
+.verdict:not(:only-child, .chosen) { cursor: pointer; }
+.verdict:not(:only-child, .chosen):hover { opacity: 1; }
+#list .wrap.translucent, .html-container .wrap.translucent { animation: late .2s .3s both; }
+@keyframes late { from { opacity: 0; } }
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from browsing import Library
 from console import InputError
 from sections import nearest
 from settings import JudgeConfig
+
+DEMO = ("demo-v0.1", "smollm2-judge")  # the bench that is embedded, and its judge
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Chosen:
 def choose(
     data_dir: Path,
     bench_name: str | None,
-    judge: str | None,
+    judge_name: str | None,
     baseline: str | None,
     config: JudgeConfig | None,
 ) -> Chosen:
@@ -34,21 +37,20 @@ def choose(
     InputError for a bench, judge or baseline that was named and has no data, and for a data folder
     without any.
     """
-    remarks: list[str] = []
-    bench = Bench(data_dir, _bench_name(data_dir, bench_name, config, remarks))
-    judge = _judge_name(bench, judge, config, remarks)
+    bench = Bench(data_dir, _bench_name(data_dir, bench_name, config))
+    judge = _judge_name(bench, judge_name, config)
     if baseline is None:
         general = _stand_in(bench, config)
         library = Library(bench, general, _stand_ins(bench, config), config)
     else:
         library = Library(bench, baseline)
         _check_baseline(library, baseline)
-    return Chosen(library, judge, tuple(remarks))
+    wanted_bench = config.bench_name if config and bench_name is None else ""
+    wanted_judge = config.judge_model if config and judge_name is None else ""
+    return Chosen(library, judge, tuple(_remarks(bench, judge, wanted_bench, wanted_judge)))
 
 
-def _bench_name(
-    data_dir: Path, named: str | None, config: JudgeConfig | None, remarks: list[str]
-) -> str:
+def _bench_name(data_dir: Path, named: str | None, config: JudgeConfig | None) -> str:
     folders = sorted(path.name for path in data_dir.glob("[!.]*/"))
     benches = [name for name in folders if _has_data(Bench(data_dir, name))]
     wanted = named or (config.bench_name if config else "")
@@ -60,19 +62,14 @@ def _bench_name(
     if not benches:
         raise InputError(f"{data_dir}: no bench with questions or judgments; see README.md, Data")
     judged = [name for name in benches if judge_names(Bench(data_dir, name))]
-    chosen = (judged or benches)[0]
-    if wanted:
-        remarks.append(f"no data of the bench {wanted} in {data_dir}: this is {chosen}")
-    return chosen
+    return (judged or benches)[0]
 
 
 def _has_data(bench: Bench) -> bool:
     return bench.questions.exists() or bool(judge_names(bench))
 
 
-def _judge_name(
-    bench: Bench, named: str | None, config: JudgeConfig | None, remarks: list[str]
-) -> str:
+def _judge_name(bench: Bench, named: str | None, config: JudgeConfig | None) -> str:
     judges = judge_names(bench)
     wanted = named or (config.judge_model if config else "")
     if wanted in judges:
@@ -80,12 +77,23 @@ def _judge_name(
     if named:
         near = nearest(named, judges) or f"; judges here: {', '.join(judges) or 'none'}"
         raise InputError(f"{bench.judgments(named)}: no judgments{near}")
-    if not judges:
-        remarks.append(f"{bench.folder} has no judgments yet; gen_judgment.py makes them")
-        return ""
-    if wanted:
-        remarks.append(f"no judgments by {wanted}: these are by {judges[0]}")
-    return judges[0]
+    return judges[0] if judges else ""
+
+
+def _remarks(bench: Bench, judge: str, wanted_bench: str, wanted_judge: str) -> Iterator[str]:
+    """Yield as sentences what is opened in the place of a bench or a judge that was wanted."""
+    if not judge:
+        yield f"{bench.folder} has no judgments yet; gen_judgment.py makes them."
+    if wanted_bench not in ("", bench.name):
+        shown = f"{bench.name}, judged by {judge}" if judge else bench.name
+        shown = f"the demo ({shown})" if bench.name == DEMO[0] else shown
+        yield f"Showing {shown}: there is no data of {wanted_bench} yet."
+    elif judge and wanted_judge not in ("", judge):
+        yield f"Showing the judgments of {judge}: there are none by {wanted_judge} yet."
+    else:
+        return
+    if (bench.name, judge) == DEMO:
+        yield "The verdicts of this small judge only prove that the plumbing works."
 
 
 def _stand_in(bench: Bench, config: JudgeConfig | None) -> str:

@@ -391,4 +391,4 @@ def link(parameters: Mapping[str, str]) -> str:
 
 def address_html(query: str) -> str:
     """Return a link that can be copied; the page's address follows it."""
-    return f'<a class="address" href="{plain(query)}">Link to this view</a>'
+    return f'<a class="address" href="{plain(query)}">Copy link</a>'

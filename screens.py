@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl
 
 import pages
 import standings
-from battle_view import Battle
+from battle_view import NO_VERDICT, Battle
 from browsing import LONGEST, SHORTEST, SHOWN, Filters, Library
 from console import InputError
 
@@ -32,14 +33,23 @@ class Screen:
     models: list[str]
     baselines: list[str]
     categories: list[str]
+    outcomes: list[str]
     questions: list[tuple[str, int]]
     question: int | None
     key: Key
     game: int
     games: list[tuple[str, int]]
+    as_written: bool
+    is_first: bool
+    is_last: bool
     list_html: str
     battle_html: str
     address_html: str
+
+    @property
+    def filtered(self) -> bool:
+        """Whether some battles of the judge and model are not listed, or in another order."""
+        return self.filters != Filters(judge=self.filters.judge, model=self.filters.model)
 
 
 def screen(
@@ -73,14 +83,18 @@ def screen(
         models=_offered(library.models(filters.judge), asked.model),
         baselines=_offered(library.baselines(filters.judge, filters.model), asked.baseline),
         categories=_offered(library.categories(), asked.category),
+        outcomes=_offered(_outcomes(library, filters.judge), filters.show),
         questions=[(title, first) for title, first in questions.values()],
         question=questions[battle.question][1] if battle else None,
         key=battle.key if battle else key,
         game=game,
         games=_game_names(battle),
+        as_written=as_written,
+        is_first=not shown,
+        is_last=shown >= len(found) - 1,
         list_html=_list_html(library, filters, found, shown),
         battle_html=pages.notice(*notices) + html,
-        address_html=_address("battles", vars(filters) | _battle_parameters(battle, game)),
+        address_html=_battle_address(filters, battle, game, as_written),
     )
 
 
@@ -169,18 +183,28 @@ def _not_among(found: Sequence[Battle], library: Library, question: str) -> str:
     return f"No battle on question {question} passes these filters; this is the first that does."
 
 
+def _outcomes(library: Library, judge: str) -> list[str]:
+    """Return the verdicts to choose from: those that the battles of a judge can have."""
+    return list(SHOWN) if _compares(library, judge) else [NO_VERDICT]
+
+
+def _compares(library: Library, judge: str) -> bool:
+    """Whether a judge compares answers, and does not only grade them."""
+    return any(battle.pairwise for battle in library.battles(judge))
+
+
 def _game_names(battle: Battle | None) -> list[tuple[str, int]]:
-    if battle is None or not battle.pairwise:
-        return [("grade", 0)]
-    return [("game 1", 0), ("game 2", 1)]
+    """Return the games to choose from; there is no choice of grades."""
+    return [("game 1", 0), ("game 2", 1)] if battle and battle.pairwise else []
 
 
-def _battle_parameters(battle: Battle | None, game: int) -> dict[str, str]:
-    """Return what names a battle in a link, beside the filters."""
-    if battle is None:
-        return {}
-    names = {"question": battle.question, "of": battle.model, "against": battle.baseline}
-    return names | {"game": "2" if game else ""}
+def _battle_address(filters: Filters, battle: Battle | None, game: int, as_written: bool) -> str:
+    """Return the link to a battle, or to an empty list, with the filters of the list."""
+    names = {}
+    if battle is not None:
+        names = {"question": battle.question, "of": battle.model, "against": battle.baseline}
+        names["game"] = "2" if game else ""
+    return _address("battles", vars(filters) | names | {"written": "1" if as_written else ""})
 
 
 def _address(tab: str, parameters: Mapping[str, str]) -> str:
@@ -204,7 +228,33 @@ def _why_nothing(library: Library, filters: Filters) -> str:
         return f"{library.bench.folder} holds no judgments yet; gen_judgment.py makes them."
     if next(library.battles(filters.judge), None) is None:
         return f"The files of {filters.judge} hold no judgment that can be read."
-    return "No battle passes these filters. Take one back to see more."
+    words = f"No battle{_conditions(filters)}"
+    if filters.text:
+        return f'{words} has "{filters.text}" in it.'
+    return f"There is {words[0].lower()}{words[1:]}."
+
+
+def _conditions(filters: Filters) -> str:
+    """Return what battles are asked for, beside a text, as words behind `battle`."""
+    of = f" of {filters.model}" if filters.model else ""
+    against = f" against {filters.baseline}" if filters.baseline else ""
+    category = f" in {filters.category}" if filters.category else ""
+    return of + against + category + (f' with "{filters.show}"' if filters.show else "")
+
+
+def query_of(query: str) -> dict[str, str]:
+    """Return the names and values of a link's query."""
+    return dict(parse_qsl(query.removeprefix("?"), errors="replace"))
+
+
+def picked(library: Library, query: str, position: int) -> Key:
+    """Return the key of a battle in the list of the view that a query opens: another one may be
+    shown since.
+    """
+    names = query_of(query)
+    filters = Filters(**{name: names.get(name, "") for name in vars(Filters())})
+    found = library.found(_valid(library, filters, []))
+    return found[position].key if position < len(found) else ("", "", "")
 
 
 def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str, Screen]:
@@ -218,7 +268,14 @@ def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str,
     key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
     notices: list[str] = []
     filters = _valid(library, filters, notices)
-    shown = screen(library, filters, key, game=int(query.get("game") == "2"), notices=notices)
+    shown = screen(
+        library,
+        filters,
+        key,
+        game=int(query.get("game") == "2"),
+        as_written=query.get("written") == "1",
+        notices=notices,
+    )
     if key[0] in ("", shown.key[0]) and any(
         part not in ("", own) for part, own in zip(key, shown.key, strict=True)
     ):
@@ -230,12 +287,18 @@ def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str,
 
 @dataclass(frozen=True)
 class BoardScreen:
-    """The tab of the leaderboard: what is chosen, what there is to choose from, its tables."""
+    """The tab of the leaderboard: what is chosen, what there is to choose from, its tables.
+
+    `pairwise`: whether the judge compares answers, and does not only grade them;
+    `usual_baseline`: what the boards are against where no baseline is chosen, in words.
+    """
 
     judge: str
     judges: list[str]
+    pairwise: bool
     baseline: str
     baselines: list[str]
+    usual_baseline: str
     category: str
     categories: list[str]
     control: list[str]
@@ -258,14 +321,24 @@ def board_screen(
     return BoardScreen(
         judge=judge,
         judges=_offered(library.judges(), asked[0]),
+        pairwise=_compares(library, judge),
         baseline=baseline,
         baselines=_offered(baselines, asked[1]),
+        usual_baseline=_usual_baseline(library, judge, baselines),
         category=category,
         categories=_offered(library.categories(), asked[2]),
         control=control,
         table_html=pages.notice(*notices) + table,
         address_html=_address("leaderboard", parameters | {"control": " ".join(control)}),
     )
+
+
+def _usual_baseline(library: Library, judge: str, baselines: Sequence[str]) -> str:
+    """Return in words what boards are against where no baseline is chosen."""
+    names = library.board_baselines(judge) if baselines else ()
+    if len(names) != 1:
+        return "one for each category" if names else "any"
+    return f"{names[0]} ({'most frequent' if names[0] == baselines[0] else 'as configured'})"
 
 
 def _board(

@@ -30,6 +30,11 @@ TABS = {  # what is opened, what to wait for, and the height of the picture
     "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 390),
     "judges": ("?tab=judges", ".judges table", 330),
 }
+# No field is being filled, and none fades
+AT_REST = """() => ![...document.querySelectorAll("[data-testid=status-tracker]")].some(
+  one => one.checkVisibility({opacityProperty: true, visibilityProperty: true})
+    && !one.classList.contains("hide")
+)"""
 
 
 def pictures(browser: Browser, url: str) -> Iterator[tuple[str, bytes]]:
@@ -43,6 +48,7 @@ def pictures(browser: Browser, url: str) -> Iterator[tuple[str, bytes]]:
             )
             page.goto(url + query)
             page.locator(part).first.wait_for(state="attached")
+            page.wait_for_function(AT_REST)
             page.evaluate("document.fonts.ready.then(() => null)")
             yield f"browser-{tab}-{scheme}.png", page.screenshot(animations="disabled")
             page.close()

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import REPO, Workspace
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
 FLAGS = [
@@ -237,7 +237,7 @@ class TestDemo:
     def test_all_tabs_open(self, demo: Site) -> None:
         page = demo.open()
         expect(page.locator(".battle .side")).to_have_count(2)
-        expect(page.locator("#title")).to_contain_text("this is demo-v0.1")
+        expect(page.locator("#title")).to_contain_text("no data of arena-hard-v0.1 yet")
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page.locator(".board tbody tr")).to_have_count(4)
         expect(page.locator(".board tbody tr").first).to_contain_text("58.3")
@@ -413,6 +413,131 @@ class TestDemo:
         expect(page).to_have_url(re.compile(re.escape(query)))
         fields = [v for call in asked for v in call["data"] if v and "address" not in str(v)]
         assert fields == []
+        demo.check()
+
+    def test_what_is_typed_replaces_a_name_and_is_gone_where_nothing_fits(self, demo: Site) -> None:
+        page = demo.open("?model=smollm2-hot")
+        expect(page.locator(".battle .side")).to_have_count(2)
+        model = page.get_by_label("Model", exact=True)
+        typed = page.keyboard.type
+        for key in ("Escape", "Enter"):
+            model.click(delay=50)
+            chosen = "e => e.selectionEnd - e.selectionStart === e.value.length"
+            page.wait_for_function(f"({chosen})(document.activeElement)")
+            typed("zzz")
+            expect(model).to_have_value("zzz")
+            page.keyboard.press(key)
+            expect(model).to_have_value("smollm2-hot")
+            expect(page.get_by_role("listbox")).to_have_count(0)
+            page.locator("h1").click()
+        model.click(delay=50)
+        page.wait_for_function(f"({chosen})(document.activeElement)")
+        typed("terse")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("model=smollm2-terse"))
+        for label in ("Baseline", "Category or cluster", "Verdict"):
+            page.get_by_label(label, exact=True).focus()
+            expect(page.get_by_role("listbox")).to_have_count(1)
+            page.keyboard.press("Tab")
+        page.get_by_label("Search").focus()
+        expect(page.get_by_role("listbox")).to_have_count(0)
+        demo.check()
+
+    def test_going_back_shows_the_views_that_were_open(self, demo: Site) -> None:
+        page = demo.open("?tab=leaderboard&baseline=smollm2-base")
+        page.locator(".board [data-model=smollm2-terse]").first.click()
+        expect(page).to_have_url(re.compile("model=smollm2-terse&baseline=smollm2-base&question"))
+        page.locator(".verdict").nth(1).click()
+        expect(page).to_have_url(re.compile("game=2"))
+        page.get_by_role("button", name="Next").click()
+        expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
+        demo.choose("Verdict", "games disagree")
+        expect(page).to_have_url(re.compile("show=games"))
+        page.go_back()
+        expect(page.locator(".list-head")).to_contain_text("40 battles")
+        expect(page.get_by_label("Verdict", exact=True)).to_have_value("any")
+        expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
+        expect(page.get_by_label("game 2")).to_be_checked()
+        page.go_back()
+        expect(page.locator(".board")).to_be_visible()
+        page.go_forward()
+        expect(page.locator(".battle")).to_be_visible()
+        expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
+        demo.check()
+
+    def test_a_link_to_a_tab_fills_it_once_and_keeps_what_it_says(self, demo: Site) -> None:
+        page = demo.page
+        page.add_init_script(
+            """window.filled = window.faded = 0;
+            const fading = ".filters [data-testid=status-tracker]:not(.hide)";
+            new MutationObserver(changes => {
+                const added = changes.flatMap(change => [...change.addedNodes]);
+                filled += added.filter(node => node.matches?.(".board, .judges")).length;
+                faded += changes.filter(change => change.target.matches?.(fading)).length;
+            }).observe(document, {subtree: true, childList: true, attributes: true});"""
+        )
+        demo.open("?tab=leaderboard&judge=nobody")
+        expect(page.locator("table")).to_be_visible()
+        demo.choose("Category or cluster", "maths")
+        expect(page).to_have_url(re.compile("category=maths"))
+        assert page.evaluate("[filled, faded]") == [2, 0]
+        demo.open("?tab=leaderboard&judge=nobody")
+        page.get_by_role("tab", name="Judges").click()
+        expect(page.locator(".judges")).to_be_visible()
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page.locator(".board")).to_be_visible()
+        expect(page.get_by_text("There are no judgments by nobody").last).to_be_visible()
+        assert page.evaluate("filled") == 2
+        demo.check()
+
+    def test_the_link_is_copied_with_all_that_is_shown(self, demo: Site) -> None:
+        page = demo.open("?model=smollm2-hot")
+        expect(page.locator(".battle .side")).to_have_count(2)
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_label("as written").check()
+        expect(page).to_have_url(re.compile("written=1"))
+        page.get_by_role("link", name="Copy link").click()
+        expect(page.get_by_role("link", name="Copied")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == page.url
+        demo.open(copied.removeprefix(demo.url))
+        expect(page.locator(".side .verbatim")).to_have_count(2)
+        expect(page.get_by_label("as written")).to_be_checked()
+        demo.check()
+
+    def test_filters_are_taken_back(self, demo: Site) -> None:
+        page = demo.open("?model=smollm2-hot")
+        head, reset = page.locator(".list-head"), page.get_by_role("button", name="Reset filters")
+        expect(head).to_contain_text("40 battles")
+        expect(reset).to_have_count(0)
+        expect(page.get_by_role("button", name="Previous")).to_be_disabled()
+        expect(page.get_by_role("button", name="Next")).to_have_attribute("title", "j")
+        search = page.get_by_label("Search")
+        search.fill("zzzzqqq")
+        search.press("Enter")
+        expect(page.locator(".battle, #battle .notice")).to_have_text(
+            'No battle of smollm2-hot has "zzzzqqq" in it.'
+        )
+        expect(page.get_by_label("game 1")).to_have_count(0)
+        expect(page.get_by_role("button", name="Next")).to_be_disabled()
+        expect(page.locator(".set")).to_have_count(1)
+        reset.click()
+        expect(head).to_contain_text("40 battles")
+        expect(search).to_have_value("")
+        expect(reset).to_have_count(0)
+        expect(page.locator(".set")).to_have_count(0)
+        expect(page.get_by_label("game 1")).to_be_checked()
+        search.fill("the")
+        asked: list[Route] = []
+        page.route("**/queue/join*", lambda route: asked.append(route))
+        search.press("Enter")
+        expect(page.locator("#list [data-testid=status-tracker]:not(.hide)")).to_have_count(1)
+        asked[0].continue_()
+        page.unroute("**/queue/join*")
+        expect(page).to_have_url(re.compile("text=the"))
+        search.fill("")
+        page.locator("h1").click()
+        expect(page).not_to_have_url(re.compile("text="))
         demo.check()
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])

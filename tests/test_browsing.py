@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import json
 import random
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunMain, Workspace
+from conftest import REPO, RunMain, Workspace
 
 from battle_view import outcomes
 from battles import Selection
@@ -20,6 +23,7 @@ from console import InputError
 from leaderboard import Board
 from opening import choose
 from report import board_dict
+from screens import board_screen, judges_screen, opened, picked, query_of, screen
 from settings import read_judge_config
 
 Record = dict[str, Any]
@@ -765,3 +769,102 @@ class TestWhatIsOpened:
         opened = choose(bench.root / "data", None, None, None, None)
         assert opened.judge == ""
         assert "no judgments yet" in opened.remarks[0]
+
+    def test_what_is_opened_in_the_place_of_something_else_is_said(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B")])
+        config = read_judge_config(REPO / "config" / "judge_config.yaml")
+        data = bench.root / "data"
+        assert choose(data, None, None, None, config).remarks == (
+            "Showing test-v1, judged by j: there is no data of arena-hard-v0.1 yet.",
+        )
+        assert choose(data, bench.name, None, None, config).remarks == (
+            "Showing the judgments of j: there are none by gpt-4-1106-preview yet.",
+        )
+        assert choose(data, bench.name, "j", None, config).remarks == ()
+        bench.write(
+            data / "demo-v0.1" / "model_judgment" / "smollm2-judge" / "m.jsonl",
+            [judgment("q1", "A=B", "A=B")],
+        )
+        assert choose(data, None, None, None, config).remarks == (
+            "Showing the demo (demo-v0.1, judged by smollm2-judge): "
+            "there is no data of arena-hard-v0.1 yet.",
+            "The verdicts of this small judge only prove that the plumbing works.",
+        )
+
+
+class TestScreens:
+    def test_a_link_tells_that_texts_are_shown_as_they_were_written(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B")])
+        taken = screen(library, Filters(judge="j"), as_written=True)
+        (query,) = re.findall('href="(.*?)"', taken.address_html)
+        assert opened(library, "j", query_of(html.unescape(query))) == ("battles", taken)
+
+    def test_a_row_that_is_clicked_is_that_of_the_list_it_was_in(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
+        assert picked(library, "?judge=j&show=tie", 1) == ("q3", "m", "base")
+        assert picked(library, "?judge=j", 1) == ("q2", "m", "base")
+        assert picked(library, "?judge=j&show=tie", 2) == ("", "", "")
+
+    def test_the_ends_of_the_list_are_known(self, bench: Workspace, library: Library) -> None:
+        add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
+        shown = [screen(library, Filters(judge="j"), position=i) for i in range(3)]
+        assert [one.is_first for one in shown] == [True, False, False]
+        assert [one.is_last for one in shown] == [False, False, True]
+        nothing = screen(library, Filters(judge="j", text="no such words"))
+        assert (nothing.is_first, nothing.is_last, nothing.games) == (True, True, [])
+
+    @pytest.mark.parametrize(
+        ("filters", "words"),
+        [
+            (Filters(text="zzz"), 'No battle has "zzz" in it.'),
+            (Filters(model="m", text="zzz"), 'No battle of m has "zzz" in it.'),
+            (Filters(show="tie"), 'There is no battle with "tie".'),
+            (
+                Filters(model="m", baseline="base", category="tests", show="tie", text="zzz"),
+                'No battle of m against base in tests with "tie" has "zzz" in it.',
+            ),
+        ],
+    )
+    def test_an_empty_list_names_its_filters(
+        self, bench: Workspace, library: Library, filters: Filters, words: str
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")])
+        shown = screen(library, replace(filters, judge="j"))
+        assert words in html.unescape(shown.battle_html)
+
+    def test_a_judge_of_grades_has_no_games_outcomes_and_baselines_to_choose_from(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        grades = [judgment(q, 7, settings={"pairwise": False}) for q in ("q1", "q2")]
+        for record in grades:
+            del record["baseline"]
+        add_judgments(bench, grades)
+        shown = screen(library, Filters(judge="j"))
+        assert (shown.games, shown.baselines, shown.outcomes) == ([], [], ["no verdict"])
+        assert not board_screen(library, "j", "", (), "").pairwise
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
+        assert board_screen(library, "k", "", (), "").pairwise
+
+    def test_what_a_board_is_against_is_named_where_no_baseline_is_chosen(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")])
+        assert board_screen(library, "j", "", (), "").usual_baseline == "base (most frequent)"
+        assert board_screen(library, "nobody", "", (), "").baselines == ["base"]
+
+    def test_a_tab_is_the_same_until_its_files_change(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")])
+        board, judges = board_screen(library, "nobody", "", (), ""), judges_screen(library)
+        assert board_screen(library, "nobody", "", (), "") == board
+        assert judges_screen(library) == judges
+        add_judgments(bench, [judgment("q1", "A>B", "A>B"), judgment("q2", "B>A", "A>B")])
+        assert board_screen(library, "nobody", "", (), "") != board
+        assert judges_screen(library) != judges

@@ -175,7 +175,7 @@ def test_small_text_and_signs_can_be_made_out(site: Site, scheme: Any) -> None:
 
 def test_what_has_the_focus_has_an_outline(site: Site) -> None:
     page = opened(site, 1)
-    for name in ("Judge", "Search"):
+    for name in ("Judge", "Search (Enter)"):
         field = page.get_by_label(name, exact=True).locator("visible=true")
         field.focus()
         expect(field).to_be_focused()

@@ -239,7 +239,7 @@ class TestBattles:
 
     def test_no_battle_is_explained(self, library: Library) -> None:
         nothing = screen(library, Filters(judge="j", text="no such words"))
-        assert "No battle passes these filters" in text_of(nothing.battle_html)
+        assert 'No battle has "no such words" in it.' in text_of(nothing.battle_html)
         assert nothing.questions == []
 
     def test_a_bench_without_judgments_is_explained(self, bench: Workspace) -> None:
@@ -511,7 +511,7 @@ class TestProcess:
     def test_a_fresh_clone_shows_the_demo_bench_and_ends_with_ctrl_c(self, serve: Serve) -> None:
         process, url, said = serve()
         assert url.startswith("http://127.0.0.1:")
-        assert "no data of the bench arena-hard-v0.1 in data: this is demo-v0.1" in said
+        assert "(demo-v0.1, judged by smollm2-judge): there is no data of arena-hard-v0.1" in said
         status, headers, body = get(url)
         policy = headers["Content-Security-Policy"]
         assert status == 200
