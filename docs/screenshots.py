@@ -28,7 +28,7 @@ TABS = {  # what is opened, what to wait for, and the height of the picture
         800,
     ),
     "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 390),
-    "judges": ("?tab=judges", ".judges table", 330),
+    "judges": ("?tab=judges", ".judges table", 385),
 }
 # No field is being filled, and none fades
 AT_REST = """() => ![...document.querySelectorAll("[data-testid=status-tracker]")].some(
