@@ -17,7 +17,15 @@ from typing import Any
 
 import pytest
 from conftest import REPO, Workspace
-from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Request,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
 FLAGS = [
@@ -199,11 +207,19 @@ def reference_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield from running(workspace)
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """One for all pages: they share what is cached."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    yield context.new_page()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    page = context.new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from test_browser_page import Site, question, running
 
 chromium = browser_page.chromium
+context = browser_page.context
 page = browser_page.page
 
 TABLE = "\n".join(["|" + " heading |" * 12, "|" + "--|" * 12, "|" + " some words |" * 12])

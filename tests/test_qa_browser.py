@@ -528,13 +528,6 @@ class TestProcess:
         _, url, _ = serve("--auth", "reader:secret")
         assert get(f"{url}config")[0] == 401
 
-    def test_no_file_of_the_folder_is_served(self, serve: Serve, demo: Workspace) -> None:
-        _, url, _ = serve()
-        for name in ("config/api_config.yaml", "data/demo-v0.1/question.jsonl"):
-            for file in (name, str(demo.root / name)):
-                assert get(f"{url}gradio_api/file={file}")[0] in (403, 404)
-                assert get(f"{url}file={file}")[0] in (403, 404)
-
     def test_nothing_is_written_and_only_what_the_page_needs_is_served(
         self, serve: Serve, demo: Workspace
     ) -> None:
@@ -551,7 +544,13 @@ class TestProcess:
             ),
             *("gradio_api/upload_progress?upload_id=x", "file=x", "docs", "openapi.json"),
         )
-        for path in refused:
+        names = ("config/api_config.yaml", "data/demo-v0.1/question.jsonl")
+        files = [file for name in names for file in (name, str(demo.root / name))]
+        for path in (
+            *refused,
+            *(f"gradio_api/file={f}" for f in files),
+            *(f"file={f}" for f in files),
+        ):
             assert (path, get(url + path)[0]) == (path, 404)
         for path in ("upload", "vibe-edit", "component_server", "process_recording", "run/step"):
             assert (path, post(f"{url}gradio_api/{path}", {"data": []})) == (path, 404)
