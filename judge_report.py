@@ -23,7 +23,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from benches import Bench, judge_names, model_names  # noqa: E402
 from console import InputError, add_source_flags, positive, script, warn  # noqa: E402
-from result_flags import add_mixed_flag, seed  # noqa: E402
+from result_flags import add_draw_flags, add_mixed_flag  # noqa: E402
 from sections import TEXTS, nearest, read_yaml  # noqa: E402
 from settings import read_judge_config  # noqa: E402
 
@@ -81,13 +81,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "(default: a judge has only the model of its own name)",
     )
     add("--num-rounds", type=positive, default=200, help="bootstrap rounds (default: %(default)s)")
-    add("--seed", type=seed, default=42, help="seed of all that is drawn (default: %(default)s)")
-    add(
-        "--workers",
-        type=positive,
-        default=2,
-        help="threads of the bootstrap (default: %(default)s)",
-    )
+    add_draw_flags(add)
     add(
         "--confusion",
         action="store_true",

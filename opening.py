@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,12 +57,19 @@ def _bench_name(data_dir: Path, named: str | None, config: JudgeConfig | None) -
     if wanted in benches:
         return wanted
     if named:
-        near = nearest(named, benches) or f"; benches here: {', '.join(benches) or 'none'}"
-        raise InputError(f"{data_dir / named}: no questions and no judgments{near}")
+        lack = f"{data_dir / named}: no questions and no judgments"
+        raise _not_here(lack, named, "benches", benches)
     if not benches:
         raise InputError(f"{data_dir}: no bench with questions or judgments; see README.md, Data")
     judged = [name for name in benches if judge_names(Bench(data_dir, name))]
     return (judged or benches)[0]
+
+
+def _not_here(lack: str, named: str, what: str, there: Iterable[str]) -> InputError:
+    """Return the error for a name without data, with the nearest that has some, or all."""
+    known = sorted(there)
+    near = nearest(named, known) or f"; {what} here: {', '.join(known) or 'none'}"
+    return InputError(lack + near)
 
 
 def _has_data(bench: Bench) -> bool:
@@ -75,8 +82,7 @@ def _judge_name(bench: Bench, named: str | None, config: JudgeConfig | None) -> 
     if wanted in judges:
         return wanted
     if named:
-        near = nearest(named, judges) or f"; judges here: {', '.join(judges) or 'none'}"
-        raise InputError(f"{bench.judgments(named)}: no judgments{near}")
+        raise _not_here(f"{bench.judgments(named)}: no judgments", named, "judges", judges)
     return judges[0] if judges else ""
 
 
@@ -134,5 +140,5 @@ def _check_baseline(library: Library, baseline: str) -> None:
     battles = (battle for judge in library.judges() for battle in library.battles(judge))
     known = {*answered, *(battle.baseline for battle in battles if battle.named)}
     if known and baseline not in known:
-        near = nearest(baseline, known) or f"; models here: {', '.join(sorted(known))}"
-        raise InputError(f"{library.bench.folder}: no model '{baseline}', the baseline{near}")
+        lack = f"{library.bench.folder}: no model '{baseline}', the baseline"
+        raise _not_here(lack, baseline, "models", known)

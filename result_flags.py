@@ -102,6 +102,17 @@ def add_mixed_flag(add: Callable[..., object]) -> None:
     )
 
 
+def add_draw_flags(add: Callable[..., object]) -> None:
+    """Add the flags that all scripts with a bootstrap have: its seed and its threads."""
+    add("--seed", type=seed, default=42, help="seed of all that is drawn (default: %(default)s)")
+    add(
+        "--workers",
+        type=positive,
+        default=2,
+        help="threads of the bootstrap (default: %(default)s)",
+    )
+
+
 def add_method_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say how scores are made, as a group of their own."""
     group = parser.add_argument_group("how scores are made")
@@ -147,19 +158,13 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
         help="bootstrap rounds (default: 100; of show_result.py --by 1000, since intervals of few "
         "questions reach to the outermost draws)",
     )
-    add("--seed", type=seed, default=42, help="seed of all that is drawn (default: %(default)s)")
+    add_draw_flags(add)
     add(
         "--resample",
         choices=("battle", "question"),
         help="what the bootstrap draws; the battles of a question are not independent, so only "
         "`question` gives honest intervals (default: battle, as published boards do; of "
         "show_result.py --by question; grades are always drawn by question)",
-    )
-    add(
-        "--workers",
-        type=positive,
-        default=2,
-        help="threads of the bootstrap (default: %(default)s)",
     )
     add(
         "--load-bootstrap",
