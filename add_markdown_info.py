@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benches import model_names
-from console import InputError, script
-from jsonl import dump_line, lock_file, unlock_file, write_lines
-from records import AnswerLine, in_generation_1, read_objects, record_id
+from arena.base.errors import InputError, script
+from arena.base.jsonl import dump_line, lock_file, unlock_file, write_lines
+from arena.bench.paths import model_names
+from arena.bench.records import AnswerLine, in_generation_1, read_objects, record_id
 
 FIELDS = ("token_len", "header_count", "list_count", "bold_count")
 ENCODINGS = {1: "cl100k_base", 2: "o200k_base"}  # by the generation of an answer

@@ -24,16 +24,16 @@ from typing import TYPE_CHECKING, Any
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
-from console import InputError, one_line, script  # noqa: E402
-from result_flags import add_method_flags, add_selection_flags, check_outputs  # noqa: E402
+from arena.base.errors import InputError, one_line, script  # noqa: E402
+from arena.base.flags import add_method_flags, add_selection_flags, check_outputs  # noqa: E402
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from leaderboard import Board
-    from metrics import OverModels
-    from planning import Result
-    from ratings import Benchmark, Ratings
+    from arena.leaderboard.board import Board
+    from arena.leaderboard.plan import Result
+    from arena.quality.measures import OverModels
+    from arena.quality.ratings import Benchmark, Ratings
 
 LABELS = {
     "separability": "separability, %",
@@ -157,9 +157,9 @@ def _benchmarks(args: argparse.Namespace) -> tuple[list[Benchmark], list[Path]]:
     """Return the boards of the bench, then what the files of bootstrap results hold; and the files
     that the bootstrap of the boards was written to.
     """
-    from boards import results_of
-    from rating_files import read_bootstrap
-    from ratings import Benchmark
+    from arena.leaderboard.build import results_of
+    from arena.quality.rating_files import read_bootstrap
+    from arena.quality.ratings import Benchmark
 
     files = [(path, read_bootstrap(path, args.confidence / 100)) for path in args.bootstrap]
     results = results_of(args) if args.bench_name or not files else []
@@ -176,9 +176,9 @@ def _benchmarks(args: argparse.Namespace) -> tuple[list[Benchmark], list[Path]]:
 
 def _saved(args: argparse.Namespace, board: Board, several: bool) -> Path:
     """Write a board's bootstrap to a file; return its path."""
-    from boards import file_of
-    from rating_files import save_bootstrap
-    from ratings import LEVEL, of_samples
+    from arena.leaderboard.build import file_of
+    from arena.quality.rating_files import save_bootstrap
+    from arena.quality.ratings import LEVEL, of_samples
 
     path = file_of(args.save_bootstrap, board, several=several)
     save_bootstrap(path, of_samples(*_sampled(board), LEVEL), board.samples)
@@ -196,7 +196,7 @@ def _sampled(board: Board) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 def _of_board(args: argparse.Namespace, result: Result, several: bool) -> Benchmark:
     """Return a board as a benchmark, its intervals at the level asked for."""
-    from ratings import Benchmark, of_samples
+    from arena.quality.ratings import Benchmark, of_samples
 
     board = result.board
     models, scores, rounds = _sampled(board)
@@ -224,8 +224,8 @@ def _paired(
     args: argparse.Namespace, benchmarks: Sequence[Benchmark], reference: Ratings
 ) -> list[Benchmark]:
     """Return the benchmarks with the models that the reference has, named as there."""
-    from rating_files import read_names
-    from ratings import check_common, renamed
+    from arena.quality.rating_files import read_names
+    from arena.quality.ratings import check_common, renamed
 
     if args.map:
         benchmarks = renamed(benchmarks, read_names(args.map), reference, args.map)
@@ -238,7 +238,7 @@ def _measures(
     args: argparse.Namespace, benchmark: Benchmark, reference: Ratings | None
 ) -> dict[str, OverModels]:
     """Return the measures of a benchmark by name."""
-    from metrics import estimate, statistics
+    from arena.quality.measures import estimate, statistics
 
     ratings = benchmark.ratings
     theirs = reference.of(ratings.models) if reference else None
@@ -256,7 +256,7 @@ def _lines(
     reference: Ratings | None,
 ) -> Iterator[str]:
     """Yield a table of measures by benchmark, and what it rests on."""
-    from tables import aligned, estimate_text
+    from arena.base.table import aligned, estimate_text
 
     rows = [["", *(benchmark.name for benchmark in benchmarks)]]
     rows.append(["models", *(str(len(benchmark.ratings.models)) for benchmark in benchmarks)])
@@ -275,8 +275,8 @@ def _notes(
     measures: Sequence[Mapping[str, OverModels]],
 ) -> Iterator[str]:
     """Yield what the measures rest on, and what to make of them."""
-    from metrics import FEWEST, ROUNDS
-    from report import DEPENDENT
+    from arena.leaderboard.text import DEPENDENT
+    from arena.quality.measures import FEWEST, ROUNDS
 
     few = [one.name for one in benchmarks if len(one.ratings.models) < FEWEST]
     scores = f"intervals of scores at {args.confidence:g} %"
@@ -296,7 +296,7 @@ def _notes(
 
 def _undefined(benchmark: Benchmark, measures: Mapping[str, OverModels]) -> Iterator[str]:
     """Yield why measures are not defined, and how many draws do not define the others."""
-    from metrics import ROUNDS
+    from arena.quality.measures import ROUNDS
 
     for name, found in measures.items():
         label = LABELS[name].removesuffix(", %")
@@ -311,7 +311,7 @@ def _left_out(
     args: argparse.Namespace, benchmarks: Sequence[Benchmark], reference: Ratings | None
 ) -> Iterator[str]:
     """Yield which models are not measured and why; benchmarks that lack the same share a line."""
-    from tables import MANY_NAMES, listed
+    from arena.base.table import MANY_NAMES, listed
 
     lists: dict[tuple[str, ...], list[str]] = {}
     longest = 0
@@ -370,8 +370,8 @@ def _as_json(
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the measures; see the flags."""
     args = parse(argv)
-    from jsonl import write_lines
-    from rating_files import read_reference
+    from arena.base.jsonl import write_lines
+    from arena.quality.rating_files import read_reference
 
     reference = read_reference(args.reference, args.confidence / 100) if args.reference else None
     benchmarks, written = _benchmarks(args)

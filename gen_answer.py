@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from add_markdown_info import ENCODINGS, conv_metadata, count_tokens, get_encoding
-from benches import Bench
-from console import InputError, script
-from jsonl import newest
-from providers import max_tokens_of, temperature_of
-from records import (
+from arena.base.errors import InputError, script
+from arena.base.jsonl import newest
+from arena.bench.config import AnswerConfig, ModelConfig, read_answer_config, read_model_config
+from arena.bench.paths import Bench
+from arena.bench.records import (
     AnswerLine,
     Question,
     in_generation_1,
@@ -32,7 +32,10 @@ from records import (
     read_questions,
     record_id,
 )
-from runner import (
+from arena.bench.verdict import prompt_hash
+from arena.chat.calls import CompletionError, Message, chat_completion, check_model, stopping
+from arena.chat.providers import max_tokens_of, temperature_of
+from arena.generate.run import (
     Budget,
     Job,
     Lane,
@@ -44,10 +47,7 @@ from runner import (
     stale_reason,
     without_stale,
 )
-from settings import AnswerConfig, ModelConfig, read_answer_config, read_model_config
-from tally import Estimate, Tally
-from utils import CompletionError, Message, chat_completion, check_model, stopping
-from verdict import prompt_hash
+from arena.generate.summary import Estimate, Tally
 
 
 @dataclass(frozen=True)

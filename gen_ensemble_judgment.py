@@ -20,12 +20,12 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from benches import Bench, judge_names, model_names
-from console import InputError, add_source_flags, script
-from jsonl import IdLine, decode_lines, dump_line, lock_file, unlock_file, write_lines
-from records import Judgment, Question, new_judgment, read_judgments, read_questions
-from settings import read_judge_config
-from verdict import LABELS, normal_label
+from arena.base.errors import InputError, add_source_flags, script
+from arena.base.jsonl import IdLine, decode_lines, dump_line, lock_file, unlock_file, write_lines
+from arena.bench.config import read_judge_config
+from arena.bench.paths import Bench, judge_names, model_names
+from arena.bench.records import Judgment, Question, new_judgment, read_judgments, read_questions
+from arena.bench.verdict import LABELS, normal_label
 
 WORTH = dict(zip(LABELS, (2, 1, 0, -1, -2), strict=True))
 
@@ -160,7 +160,7 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
 
     Raises InputError for an unknown judge, and if nothing was judged by all.
     """
-    from battles import judged_models
+    from arena.scoring.battles import judged_models
 
     models = {judge: judged_models(ensemble.bench, judge) for judge in ensemble.judges}
     there = read_questions(ensemble.bench) if ensemble.bench.questions.exists() else []

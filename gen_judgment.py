@@ -19,10 +19,21 @@ from itertools import chain
 from typing import Any
 
 from add_markdown_info import count_tokens
-from benches import Bench, model_names
-from console import InputError, script
-from jsonl import newest
-from judging import (
+from arena.base.errors import InputError, script
+from arena.base.jsonl import newest
+from arena.bench.config import JudgeConfig, read_judge_config, read_model_config
+from arena.bench.paths import Bench, model_names
+from arena.bench.records import (
+    JudgmentLine,
+    Question,
+    new_judgment,
+    read_objects,
+    read_questions,
+    record_id,
+)
+from arena.bench.verdict import grade_of
+from arena.chat.calls import Completion, check_model
+from arena.generate.judge import (
     Case,
     CaseFinder,
     Judge,
@@ -32,8 +43,7 @@ from judging import (
     messages_hash,
     replies_so_far,
 )
-from records import JudgmentLine, Question, new_judgment, read_objects, read_questions, record_id
-from runner import (
+from arena.generate.run import (
     Budget,
     Job,
     Lane,
@@ -45,10 +55,7 @@ from runner import (
     stale_reason,
     without_stale,
 )
-from settings import JudgeConfig, read_judge_config, read_model_config
-from tally import Estimate, Tally
-from utils import Completion, check_model
-from verdict import grade_of
+from arena.generate.summary import Estimate, Tally
 
 
 @dataclass(frozen=True)

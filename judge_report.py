@@ -21,20 +21,20 @@ from typing import TYPE_CHECKING
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
-from benches import Bench, judge_names, model_names  # noqa: E402
-from console import InputError, add_source_flags, positive, script, warn  # noqa: E402
-from result_flags import add_draw_flags, add_mixed_flag  # noqa: E402
-from sections import TEXTS, nearest, read_yaml  # noqa: E402
-from settings import read_judge_config  # noqa: E402
+from arena.base.errors import InputError, add_source_flags, positive, script, warn  # noqa: E402
+from arena.base.flags import add_draw_flags, add_mixed_flag  # noqa: E402
+from arena.base.yaml_file import TEXTS, nearest, read_yaml  # noqa: E402
+from arena.bench.config import read_judge_config  # noqa: E402
+from arena.bench.paths import Bench, judge_names, model_names  # noqa: E402
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from battles import Selection
-    from judge_metrics import JudgeReport, PairReport
-    from judge_tables import Report
-    from panel import Panel
-    from records import Question
+    from arena.bench.records import Question
+    from arena.quality.judge_measures import JudgeReport, PairReport
+    from arena.quality.judge_text import Report
+    from arena.quality.panel import Panel
+    from arena.scoring.battles import Selection
 
 FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
 
@@ -115,8 +115,8 @@ def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
     """Return what a board of all questions, or of the categories, would be made of, and the
     questions of the bench.
     """
-    from battles import Selection, bench_questions
-    from planning import Plan
+    from arena.leaderboard.plan import Plan
+    from arena.scoring.battles import Selection, bench_questions
 
     config = None
     if not (args.bench_name and (args.baseline or not args.setting_file.exists())):
@@ -130,9 +130,9 @@ def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
 
 def make_report(args: argparse.Namespace) -> Report:
     """Read the judgments that the flags ask for and measure their judges."""
-    from judge_metrics import draw_questions
-    from judge_tables import Report
-    from panel import read_panel
+    from arena.quality.judge_measures import draw_questions
+    from arena.quality.judge_text import Report
+    from arena.quality.panel import read_panel
 
     family = read_families(args.family) if args.family else {}
     selection, questions = _selection(args)
@@ -159,8 +159,8 @@ def _judges(
     bench: Bench, panel: Panel, family: Mapping[str, str], times: np.ndarray, workers: int
 ) -> tuple[JudgeReport, ...]:
     """Return what is measured of each judge."""
-    from judge_metrics import judge_report
-    from panel import style_features
+    from arena.quality.judge_measures import judge_report
+    from arena.quality.panel import style_features
 
     features = style_features(bench, panel)
     numbers = range(len(panel.judges))
@@ -171,7 +171,7 @@ def _pairs(
     panel: Panel, times: np.ndarray
 ) -> tuple[tuple[PairReport, ...], tuple[tuple[str, str], ...]]:
     """Return the agreement of each two judges, and those that share verdicts."""
-    from judge_metrics import pair_report
+    from arena.quality.judge_measures import pair_report
 
     pairs = list(combinations(range(len(panel.judges)), 2))
     return (
@@ -185,8 +185,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the report; see the flags."""
     args = parse(argv)
     report = make_report(args)
-    from jsonl import write_lines
-    from judge_tables import report_html, report_json, report_lines
+    from arena.base.jsonl import write_lines
+    from arena.quality.judge_text import report_html, report_json, report_lines
 
     confusion = args.confusion or len(report.pairs) <= FEW_PAIRS
     print("\n".join(report_lines(report, confusion=confusion)))

@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console import InputError, add_source_flags, script, warn
-from settings import read_judge_config
+from arena.base.errors import InputError, add_source_flags, script, warn
+from arena.bench.config import read_judge_config
 
 if TYPE_CHECKING:
     import gradio as gr
 
-    from opening import Chosen
+    from arena.browser.defaults import Chosen
 
 CONFIG = Path("config/judge_config.yaml")
 
@@ -180,8 +180,8 @@ def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
     """Serve the page in the background."""
     from starlette.middleware import Middleware
 
-    import layout
-    from looks import STYLE
+    from arena.browser import page as layout
+    from arena.browser.html.stylesheet import STYLE
 
     page = layout.page(chosen)
     page.queue(default_concurrency_limit=4)
@@ -220,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve the browser until Ctrl-C; see the flags."""
     args = _arguments(argv)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from opening import choose
+    from arena.browser.defaults import choose
 
     named = args.setting_file != CONFIG or args.setting_file.exists()
     config = read_judge_config(args.setting_file) if named else None

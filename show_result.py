@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when numpy is loaded
 
-from console import OutputError, script, warn  # noqa: E402
-from result_flags import MANY_BATTLES, parse  # noqa: E402
+from arena.base.errors import OutputError, script, warn  # noqa: E402
+from arena.base.flags import MANY_BATTLES, parse  # noqa: E402
 
 if TYPE_CHECKING:
-    from battles import Selection
-    from boards import Group
-    from clusters import ClusterTable
-    from leaderboard import Method, Scored
-    from planning import Result
+    from arena.leaderboard.board import Method, Scored
+    from arena.leaderboard.build import Group
+    from arena.leaderboard.clusters import ClusterTable
+    from arena.leaderboard.plan import Result
+    from arena.scoring.battles import Selection
 
 
 # What is written
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 def _save(args: argparse.Namespace, selection: Selection, scored: Scored) -> None:
     """Save battles and bootstrap for a later run, as far as they were not loaded."""
-    import saved
-    from boards import bootstrap_settings
+    from arena.leaderboard import saved
+    from arena.leaderboard.build import bootstrap_settings
 
     few = scored.battles.counts.battles <= MANY_BATTLES
     if not args.load_battles and (few or args.save_battles):
@@ -69,8 +69,8 @@ def _lines(
     args: argparse.Namespace, result: Result, *, headed: bool, method: bool
 ) -> Iterator[str]:
     """Yield what is printed of a board, with its heading and its method as told."""
-    import report
-    from leaderboard import compare
+    from arena.leaderboard import text as report
+    from arena.leaderboard.board import compare
 
     board, scored = result.board, result.scored
     if headed:
@@ -92,9 +92,9 @@ def _lines(
 
 def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> Iterator[Path]:
     """Write the files asked for, and yield the path of each when it is there."""
-    import report
-    from boards import file_of
-    from saved import save_style
+    from arena.leaderboard import text as report
+    from arena.leaderboard.build import file_of
+    from arena.leaderboard.saved import save_style
 
     board, selection, scored = result.board, result.selection, result.scored
     fixed = scored is not None and scored.style is not None
@@ -130,7 +130,7 @@ def _write_texts(
     texts: Mapping[str, Callable[[], str]], named: Mapping[str, Path], stem: str
 ) -> Iterator[Path]:
     """Write what is asked for as texts, and yield the path of each when it is there."""
-    from jsonl import write_lines
+    from arena.base.jsonl import write_lines
 
     folder = Path("leaderboard")
     for suffix, path in named.items():
@@ -147,7 +147,7 @@ def _scored_clusters(groups: Sequence[Group], by: str, method: Method) -> Cluste
     """Return the scores by cluster; a terminal shows how many are done."""
     from tqdm import tqdm
 
-    from clusters import score_clusters
+    from arena.leaderboard.clusters import score_clusters
 
     total = sum(len(group.clusters) for group in groups)
     with tqdm(total=total, unit="cluster", leave=False, disable=None) as bar:
@@ -156,8 +156,8 @@ def _scored_clusters(groups: Sequence[Group], by: str, method: Method) -> Cluste
 
 def _by_cluster(args: argparse.Namespace) -> Iterator[str]:
     """Yield what is printed of the scores by cluster; the files are written then."""
-    import cluster_report as report
-    from boards import method_of, read_clusters
+    from arena.leaderboard import cluster_report as report
+    from arena.leaderboard.build import method_of, read_clusters
 
     method, groups = method_of(args), read_clusters(args)
     table = _scored_clusters(groups, args.by, method)
@@ -184,9 +184,9 @@ def _by_cluster(args: argparse.Namespace) -> Iterator[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the leaderboard; see the flags."""
     args = parse(argv, __doc__)
-    import report
-    from boards import results_of
-    from leaderboard import why_no_overall
+    from arena.leaderboard import text as report
+    from arena.leaderboard.board import why_no_overall
+    from arena.leaderboard.build import results_of
 
     if args.plot:
         report.check_plot(args.plot)

@@ -39,10 +39,10 @@ import numpy as np  # noqa: E402
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
-from battles import Selection, read_battles  # noqa: E402
-from benches import Bench  # noqa: E402
-from bradley_terry import ANCHOR_RATING, Cells, fit  # noqa: E402
-from styles import read_all_styles, with_features  # noqa: E402
+from arena.bench.paths import Bench  # noqa: E402
+from arena.scoring.battles import Selection, read_battles  # noqa: E402
+from arena.scoring.bradley_terry import ANCHOR_RATING, Cells, fit  # noqa: E402
+from arena.scoring.style_features import read_all_styles, with_features  # noqa: E402
 
 JUDGE = "synthetic-judge"
 ROUNDS, QUICK_ROUNDS = 1000, 100

@@ -39,8 +39,8 @@ import numpy as np  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import bradley_terry as bt  # noqa: E402
-from console import positive  # noqa: E402
+from arena.base.errors import positive  # noqa: E402
+from arena.scoring import bradley_terry as bt  # noqa: E402
 
 BASELINE, MODELS = 0, 10
 STRENGTHS = np.array([0.0, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])

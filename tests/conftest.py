@@ -29,7 +29,7 @@ import pytest
 import yaml
 from fake_api import FakeAPI
 
-import providers
+from arena.chat import providers
 
 # The same examples in each run, however slow the machine is.
 hypothesis.settings.register_profile(

@@ -15,8 +15,8 @@ from conftest import REPO, Workspace
 
 import add_markdown_info
 from add_markdown_info import conv_metadata, count_markdown, count_tokens, without_code
-from console import InputError
-from jsonl import RecordFile
+from arena.base.errors import InputError
+from arena.base.jsonl import RecordFile
 
 REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
 REFERENCE_MODELS = ("claude-3.7-sonnet", "gpt-4o-mini", "nova-micro-v1")

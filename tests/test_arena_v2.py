@@ -14,13 +14,13 @@ from test_bradley_terry import cells_of, star_cells, turned
 from test_leaderboard import POINTS, add_judgments, judgment
 from test_show_result import DEPENDENT, DIFFERENT, flags
 
-import arena_v2
-import bradley_terry as bt
-from battles import Selection, read_battles
-from benches import Bench
-from bradley_terry import Cells, FixedStyle
-from leaderboard import Method, Scored, make_board
-from leaderboard import score as score_battles
+from arena.bench.paths import Bench
+from arena.leaderboard.board import Method, Scored, make_board
+from arena.leaderboard.board import score as score_battles
+from arena.scoring import arena_v2
+from arena.scoring import bradley_terry as bt
+from arena.scoring.battles import Selection, read_battles
+from arena.scoring.bradley_terry import Cells, FixedStyle
 
 PERCENTILES = (5, 95)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benches import Bench, judge_names, model_names
+from arena.bench.paths import Bench, judge_names, model_names
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 from sklearn.linear_model import LogisticRegression
 
-import bradley_terry as bt
-from bradley_terry import Cells, DisconnectedError, FixedStyle
+from arena.scoring import bradley_terry as bt
+from arena.scoring.bradley_terry import Cells, DisconnectedError, FixedStyle
 
 ELO_PER_LOG10 = 400.0
 PROPERTY = settings(max_examples=40)

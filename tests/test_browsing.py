@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 from conftest import REPO, RunMain, Workspace
 
-from battle_view import outcomes
-from battles import Selection
-from benches import Bench
-from browsing import LONGEST, SHORTEST, Filters, Library
-from console import InputError
-from leaderboard import Board
-from opening import choose
-from report import board_dict
-from screens import board_screen, judges_screen, opened, picked, query_of, screen
-from settings import read_judge_config
+from arena.base.errors import InputError
+from arena.bench.config import read_judge_config
+from arena.bench.paths import Bench
+from arena.browser.battle_view import outcomes
+from arena.browser.defaults import choose
+from arena.browser.library import LONGEST, SHORTEST, Filters, Library
+from arena.browser.views import board_screen, judges_screen, opened, picked, query_of, screen
+from arena.leaderboard.board import Board
+from arena.leaderboard.text import board_dict
+from arena.scoring.battles import Selection
 
 Record = dict[str, Any]
 

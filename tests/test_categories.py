@@ -25,10 +25,10 @@ from test_battles import (
 from test_leaderboard import POINTS, add_judgments, judgment
 from test_show_result import flags
 
-from battles import Battles, Selection, bench_questions, read_selections
-from benches import Bench
-from bradley_terry import interval
-from leaderboard import Board, Method, make_board, overall_board, score
+from arena.bench.paths import Bench
+from arena.leaderboard.board import Board, Method, make_board, overall_board, score
+from arena.scoring.battles import Battles, Selection, bench_questions, read_selections
+from arena.scoring.bradley_terry import interval
 
 HARD, WRITING = "hard_prompt", "creative_writing"
 BASELINES = {HARD: "o3-mini-2025-01-31", WRITING: "gemini-2.0-flash-001"}

@@ -24,9 +24,9 @@ from test_grades import graded
 from test_leaderboard import add_judgments, judgment
 from test_show_result import DIFFERENT, flags
 
-from bradley_terry import interval
-from clusters import FEW, expanded, student
-from tables import shown_width
+from arena.base.table import shown_width
+from arena.leaderboard.clusters import FEW, expanded, student
+from arena.scoring.bradley_terry import interval
 
 PLACES = ["coding"] * 7 + ["writing"] * 5 + ["maths"] * 6
 

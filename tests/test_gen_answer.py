@@ -21,7 +21,7 @@ import tiktoken
 from conftest import REPO, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 
-from verdict import prompt_hash
+from arena.bench.verdict import prompt_hash
 
 REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
 REFERENCE_MODELS = ("claude-3.7-sonnet", "gpt-4o-mini", "nova-micro-v1")

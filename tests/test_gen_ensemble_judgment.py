@@ -17,9 +17,9 @@ from test_bad_input import tree
 from test_leaderboard import add_judgments, judgment
 
 import gen_ensemble_judgment
+from arena.base.jsonl import lock_file, unlock_file
+from arena.bench.verdict import LABELS
 from gen_ensemble_judgment import ensemble_label
-from jsonl import lock_file, unlock_file
-from verdict import LABELS
 
 SCRIPT = "gen_ensemble_judgment.py"
 RULES = ("mean", "majority", "median")

@@ -15,7 +15,7 @@ from conftest import JUDGE_PROMPT, Workspace
 from fake_api import FakeAPI, Reply
 
 import gen_judgment
-import providers
+from arena.chat import providers
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

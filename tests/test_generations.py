@@ -14,7 +14,7 @@ import tiktoken
 from conftest import RunMain, Workspace
 from fake_api import FakeAPI, Reply
 
-from verdict import prompt_hash
+from arena.bench.verdict import prompt_hash
 
 FAST = {"retry_wait": 0.001, "max_retries": 1, "parallel": 1}
 NO_MARKDOWN = {

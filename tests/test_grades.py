@@ -14,7 +14,7 @@ from test_battles import error, random_judgments, saved, show
 from test_leaderboard import add_judgments, judgment
 from test_show_result import add_lengths, flags
 
-from grades import bootstrap, means
+from arena.scoring.grades import bootstrap, means
 
 CHOSEN = ("-b", "test-v1", "-j", "judge")
 

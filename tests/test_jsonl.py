@@ -16,8 +16,8 @@ import msgspec
 import pytest
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
-from console import InputError, OutputError
-from jsonl import IdLine, RecordFile, dump_line, write_lines
+from arena.base.errors import InputError, OutputError
+from arena.base.jsonl import IdLine, RecordFile, dump_line, write_lines
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from scipy.stats import norm
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
-import bradley_terry
-from bradley_terry import Cells
-from judge_metrics import (
+from arena.bench.verdict import LABELS
+from arena.quality.judge_measures import (
     draw_questions,
     first_place,
     flips,
@@ -28,10 +27,11 @@ from judge_metrics import (
     pair_report,
     style_bias,
 )
-from metrics import Estimate
-from panel import NO_VERDICT, NOT_JUDGED, Panel
-from styles import ATTRIBUTES
-from verdict import LABELS
+from arena.quality.measures import Estimate
+from arena.quality.panel import NO_VERDICT, NOT_JUDGED, Panel
+from arena.scoring import bradley_terry
+from arena.scoring.bradley_terry import Cells
+from arena.scoring.style_features import ATTRIBUTES
 
 BASELINE = "base"
 POINTS = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}

@@ -10,10 +10,10 @@ from conftest import REPO, RunMain, Workspace
 from sklearn.metrics import cohen_kappa_score
 from test_judge_report import random_bench
 
-from benches import Bench
-from browsing import Library
-from judges import Labels, agreement, judge_stats, winners
-from verdict import LABELS, Winner
+from arena.bench.paths import Bench
+from arena.bench.verdict import LABELS, Winner
+from arena.browser.library import Library
+from arena.quality.judges import Labels, agreement, judge_stats, winners
 
 
 def test_labels_are_counted_in_one_spelling_and_what_is_none_counts_as_no_verdict() -> None:

@@ -11,7 +11,7 @@ import yaml
 from conftest import REPO, Done, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 
-from verdict import CONTINUE_GRADE, CONTINUE_JSON, prompt_hash
+from arena.bench.verdict import CONTINUE_GRADE, CONTINUE_JSON, prompt_hash
 
 SCRIPT = "gen_judgment.py"
 FAST = {"retry_wait": 0.001, "max_retries": 1, "parallel": 1}

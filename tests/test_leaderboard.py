@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from conftest import Workspace
 
-from battles import Selection, read_battles
-from benches import Bench
-from console import InputError
-from leaderboard import Board, Method, Row, make_board
-from leaderboard import score as score_battles
+from arena.base.errors import InputError
+from arena.bench.paths import Bench
+from arena.leaderboard.board import Board, Method, Row, make_board
+from arena.leaderboard.board import score as score_battles
+from arena.scoring.battles import Selection, read_battles
 
 # By label: what the game counts for A and for B, at weight 3.
 POINTS = {"A>>B": (3, 0), "A>B": (1, 0), "A=B": (0.5, 0.5), "B>A": (0, 1), "B>>A": (0, 3)}

@@ -8,7 +8,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from markup import DISPLAY_MATH, INLINE_MATH, LONGEST, plain, rendered, verbatim
+from arena.browser.html.markdown import (
+    DISPLAY_MATH,
+    INLINE_MATH,
+    LONGEST,
+    plain,
+    rendered,
+    verbatim,
+)
 
 ATTACKS = [
     "<script>alert(1)</script>",

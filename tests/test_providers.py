@@ -25,12 +25,19 @@ from fake_api import Call, FakeAPI, Reply
 
 import gen_answer
 import gen_judgment
-import providers
-from clients import CompletionError
-from providers import API_TYPES, UNROUTED, check_model, client_of, max_tokens_of, temperature_of
-from records import differing_setting
-from settings import Endpoint, ModelConfig, read_model_config
-from utils import Completion, chat_completion
+from arena.bench.config import Endpoint, ModelConfig, read_model_config
+from arena.bench.records import differing_setting
+from arena.chat import providers
+from arena.chat.calls import Completion, chat_completion
+from arena.chat.connections import CompletionError
+from arena.chat.providers import (
+    API_TYPES,
+    UNROUTED,
+    check_model,
+    client_of,
+    max_tokens_of,
+    temperature_of,
+)
 
 SERVERS = "config/api_config.yaml"
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}]

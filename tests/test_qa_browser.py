@@ -20,11 +20,11 @@ import pytest
 from conftest import REPO, Workspace
 from test_browsing import add_judgments, judgment
 
-from benches import Bench
-from browsing import Filters, Library
-from opening import choose
-from pages import PAGE
-from screens import board_screen, judges_screen, opened, screen
+from arena.bench.paths import Bench
+from arena.browser.defaults import choose
+from arena.browser.html.battle_page import PAGE
+from arena.browser.library import Filters, Library
+from arena.browser.views import board_screen, judges_screen, opened, screen
 
 
 class Text(HTMLParser):

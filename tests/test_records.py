@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
-from benches import Bench, model_names, named_path
-from console import InputError
-from jsonl import RecordFile
-from records import (
+from arena.base.errors import InputError
+from arena.base.jsonl import RecordFile
+from arena.bench.paths import Bench, model_names, named_path
+from arena.bench.records import (
     Answer,
     Judgment,
     Question,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from providers import CompletionError
-from runner import Job, Lane, run_lanes
-from tally import Tally
+from arena.chat.providers import CompletionError
+from arena.generate.run import Job, Lane, run_lanes
+from arena.generate.summary import Tally
 
 
 class Nothing:

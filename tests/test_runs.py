@@ -23,8 +23,8 @@ from fake_api import Call, FakeAPI, Reply
 
 import gen_answer
 import gen_judgment
-import jsonl
-import utils
+from arena.base import jsonl
+from arena.chat import calls as utils
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 SCRIPTS: dict[str, Callable[..., int]] = {

@@ -13,9 +13,15 @@ from conftest import REPO, Workspace
 from fake_api import FakeAPI
 
 import gen_answer
-from console import InputError
-from sections import COUNT, read_yaml
-from settings import JudgeConfig, Rules, read_answer_config, read_judge_config, read_model_config
+from arena.base.errors import InputError
+from arena.base.yaml_file import COUNT, read_yaml
+from arena.bench.config import (
+    JudgeConfig,
+    Rules,
+    read_answer_config,
+    read_judge_config,
+    read_model_config,
+)
 
 NOWHERE = "http://127.0.0.1:9/v1"
 SETTINGS, SERVERS = "config/gen_answer_config.yaml", "config/api_config.yaml"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from tables import WIDTH, aligned, listed, shown_width
+from arena.base.table import WIDTH, aligned, listed, shown_width
 
 
 def test_a_table_too_wide_for_the_screen_is_told_in_blocks_that_fit() -> None:

@@ -20,9 +20,9 @@ import pytest
 from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
 
-from console import InputError
-from providers import check_model, secrets_of, without
-from settings import Endpoint, ModelConfig
+from arena.base.errors import InputError
+from arena.bench.config import Endpoint, ModelConfig
+from arena.chat.providers import check_model, secrets_of, without
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 ENVIRONMENT = {

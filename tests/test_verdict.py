@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verdict import (
+from arena.bench.verdict import (
     AMBIGUOUS,
     LABELS,
     NO_LABEL,

@@ -1,0 +1,123 @@
+"""Where the files of a bench are, and which models and judges have some."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from arena.base.errors import InputError
+
+LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The folder of one benchmark, `<data_dir>/<name>`."""
+
+    data_dir: Path
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """`data/<bench>`."""
+        return named_path(self.data_dir, self.name, "bench name")
+
+    @property
+    def questions(self) -> Path:
+        """`data/<bench>/question.jsonl`."""
+        return self.folder / "question.jsonl"
+
+    @property
+    def answers(self) -> Path:
+        """`data/<bench>/model_answer`."""
+        return self.folder / "model_answer"
+
+    @property
+    def references(self) -> Path:
+        """`data/<bench>/reference_answer`."""
+        return self.folder / "reference_answer"
+
+    def reference_file(self, model: str) -> Path:
+        """`data/<bench>/reference_answer/<model>.jsonl`."""
+        return named_path(self.references, model, "model name", ".jsonl")
+
+    def answer_file(self, model: str) -> Path:
+        """`data/<bench>/model_answer/<model>.jsonl`."""
+        return named_path(self.answers, model, "model name", ".jsonl")
+
+    def judgments(self, judge: str) -> Path:
+        """`data/<bench>/model_judgment/<judge>`."""
+        return named_path(self.folder / "model_judgment", judge, "judge name")
+
+    def judgment_file(self, judge: str, model: str) -> Path:
+        """`data/<bench>/model_judgment/<judge>/<model>.jsonl`."""
+        return named_path(self.judgments(judge), model, "model name", ".jsonl")
+
+
+def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
+    """Return the path of `name` below `folder`; a `/` in the name makes a subfolder.
+
+    Raises InputError for a name that would leave the folder or that no file can have.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or part.startswith(".") for part in parts) or any(
+        character == "\\" or not character.isprintable() for character in name
+    ):
+        raise InputError(f"{what} {name!r}: not a name that a file can have")
+    if any(len((part + suffix).encode(errors="replace")) > LONGEST_NAME for part in parts):
+        raise InputError(f"{what} '{name[:40]}...': longer than a file name can be")
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{what} '{name}': this locale has no such file names; set PYTHONUTF8=1"
+        ) from None
+    return folder.joinpath(*parts[:-1], parts[-1] + suffix)
+
+
+def model_names(folder: Path) -> list[str]:
+    """Return the names of the models that have a file in `folder`, sorted; none without folder."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*.jsonl"))
+    return sorted(
+        path.as_posix().removesuffix(".jsonl")
+        for path in paths
+        if not any(part.startswith(".") for part in path.parts)
+    )
+
+
+def known_benches(data_dir: Path) -> str:
+    """Return the names of the benches in a data folder, for a message."""
+    folders = (path for path in data_dir.glob("*/") if path.is_dir())
+    return ", ".join(sorted(path.name for path in folders)) or "none"
+
+
+class _JudgeLine(msgspec.Struct):
+    judge: str | None = None
+
+
+def judge_names(bench: Bench) -> list[str]:
+    """Return the judges with a file of judgments in a bench, sorted.
+
+    A judge's folder is the first below model_judgment/, or one further below if the first record of
+    a file there names its judge so.
+    """
+    folder = bench.folder / "model_judgment"
+    names = model_names(folder)
+    return sorted({_judge_of(folder, name) for name in names if "/" in name})
+
+
+def _judge_of(folder: Path, name: str) -> str:
+    """Return the judge of `<folder>/<name>.jsonl`."""
+    first, _, rest = name.partition("/")
+    if "/" not in rest:
+        return first
+    try:
+        with (folder / f"{name}.jsonl").open("rb") as lines:
+            line = next((line for line in lines if not line.isspace()), b"{}")
+        judge = msgspec.json.decode(line, type=_JudgeLine).judge
+    except (OSError, ValueError):
+        return first
+    return judge if judge and name.startswith(f"{judge}/") else first

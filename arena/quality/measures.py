@@ -1,0 +1,201 @@
+"""How well a benchmark ranks models, by itself and against reference ratings.
+
+The measures of section 3 of arXiv 2406.11939 and kindred ones; arrays in, numbers out.  A pair of
+models counts once, whichever comes first.  The bootstrap over models draws as many as there are; a
+pair then counts as often as the numbers of its models multiply, and a model makes no pair with its
+own copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from arena.quality.ratings import Ratings
+from arena.scoring.bradley_terry import interval
+
+LEVEL = 0.95
+ROUNDS = 1000
+FEWEST = 6  # models for an interval: draws of fewer are often of two or three alone
+
+Form = Literal["notebook", "paper"]
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""A measure of R draws, NaN where a draw does not define it: (R,) of times drawn (R, M)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measure, and the ends of its 95 % interval; NaN where it is not defined."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class OverModels(Estimate):
+    """An interval over resampled models: there is none over fewer than FEWEST.
+
+    `undefined_draws`: those that do not define the measure, which the interval leaves out.
+    """
+
+    undefined_draws: int = 0
+
+
+def estimate(statistic: Statistic, models: int, seed: int) -> OverModels:
+    """Return a measure of M models and its percentile interval over resampled models."""
+    (value,) = statistic(np.ones((1, models))).tolist()
+    if models < FEWEST:
+        return OverModels(value, math.nan, math.nan)
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(models, np.full(models, 1 / models), ROUNDS).astype(float)
+    drawn = statistic(times)
+    lower, upper = interval(drawn[:, None], LEVEL)[:, 0].tolist()
+    return OverModels(value, lower, upper, int(np.isnan(drawn).sum()))
+
+
+def statistics(bench: Ratings, reference: Ratings | None, form: Form) -> dict[str, Statistic]:
+    """Return the measures by name; those against a reference if it is there, of the same models."""
+    alone = {"separability": separability(bench)}
+    if reference is None:
+        return alone
+    return alone | {
+        "agreement": agreement(bench, reference, form),
+        "brier": brier(bench, reference),
+        "log_loss": log_loss(bench, reference),
+        "spearman": spearman(bench.rating, reference.rating),
+        "kendall": kendall(bench.rating, reference.rating),
+    }
+
+
+def separability(bench: Ratings) -> Statistic:
+    """Percentage of pairs whose intervals do not overlap."""
+    return _mean(100.0 * _separated(bench), _pairs(bench))
+
+
+def _separated(ratings: Ratings) -> np.ndarray:
+    """Which intervals (M, M) do not overlap.
+
+    Of a pair sorted by lower ends (of equal ones, by upper ends) the later lower end is below the
+    earlier upper end if they overlap.  So intervals that touch at their ends are separated, a point
+    at the end of another interval too; one inside another is not, whatever its width; nor are equal
+    ones.
+    """
+    lower, upper = ratings.lower, ratings.upper
+    equal = (lower[:, None] == lower) & (upper[:, None] == upper)
+    earlier = (lower[:, None] < lower) | ((lower[:, None] == lower) & (upper[:, None] < upper))
+    overlap = np.maximum(lower[:, None], lower) < np.where(earlier, upper[:, None], upper)
+    return np.asarray(~(overlap | equal))
+
+
+def agreement(bench: Ratings, reference: Ratings, form: Form) -> Statistic:
+    """Mean agreement of the benchmark with the reference on pairs of models, in percent.
+
+    `notebook`: over the pairs that the reference separates, 1 where the benchmark separates them in
+    the same order, 1/2 where it does not separate them, 0 where in the other; separated as the
+    published notebook has it.  `paper`, definition 2 of arXiv 2406.11939: over all pairs, 1 where
+    both separate them in the same order, -1 where in different ones, 0 where either does not.
+    """
+    if form == "paper":
+        ours, theirs = (_sign(one.rating) * _separated(one) for one in (bench, reference))
+        return _mean(100.0 * ours * theirs, _pairs(bench))
+    theirs = _notebook_order(reference)
+    return _mean(100.0 * (1 + _notebook_order(bench) * theirs) / 2, theirs != 0)
+
+
+def _notebook_order(ratings: Ratings) -> np.ndarray:
+    """Which of two models is above (M, M): 1 the first, -1 the second, 0 if not separated.
+
+    They are where the least upper end is not above the greatest lower end: touching intervals, and
+    one without width inside another, as a baseline's. Equal ratings have no order.
+    """
+    lower, upper = ratings.lower, ratings.upper
+    apart = np.minimum(upper[:, None], upper) <= np.maximum(lower[:, None], lower)
+    return np.asarray(_sign(ratings.rating) * apart)
+
+
+def _pairs(ratings: Ratings) -> np.ndarray:
+    """All pairs of different models (M, M)."""
+    return ~np.eye(len(ratings.models), dtype=bool)
+
+
+def forecasts(bench: Ratings) -> np.ndarray:
+    """Probability (M, M) that the first model is below the second.
+
+    That of a normal with the difference of the bootstrap means and the sum of the variances; of
+    two ratings without variance it is 1, 0, or for equal ones 1/2.
+    """
+    difference = bench.mean - bench.mean[:, None]
+    spread = np.sqrt(bench.variance + bench.variance[:, None])
+    sure = np.where(difference == 0, 0.0, np.copysign(np.inf, difference))
+    z = np.divide(difference, spread, out=sure, where=spread > 0)
+    return np.asarray(0.5 * np.vectorize(math.erfc, otypes=[float])(-z / math.sqrt(2.0)))
+
+
+def brier(bench: Ratings, reference: Ratings) -> Statistic:
+    """Mean squared error of the forecasts; pairs of equal reference ratings are left out."""
+    below = reference.rating[:, None] < reference.rating
+    return _mean((forecasts(bench) - below) ** 2, _sign(reference.rating) != 0)
+
+
+def log_loss(bench: Ratings, reference: Ratings) -> Statistic:
+    """Mean of -log(probability of what is so in the reference), over the same pairs.
+
+    A sure forecast counts as 2.2e-16 short of it, as scikit-learn has it: 36.04 where it is wrong.
+    """
+    below = reference.rating[:, None] < reference.rating
+    least = np.finfo(float).eps
+    right = np.clip(np.where(below, forecasts(bench), forecasts(bench).T), least, 1 - least)
+    return _mean(-np.log(right), _sign(reference.rating) != 0)
+
+
+def kendall(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """Kendall's tau-b of ratings (M,); NaN where all of either are equal."""
+    of_x, of_y = _sign(x), _sign(y)
+
+    def tau(times: np.ndarray) -> np.ndarray:
+        both = _sum(of_x * of_y, times)
+        return _ratio(both, np.sqrt(_sum(of_x**2, times) * _sum(of_y**2, times)))
+
+    return tau
+
+
+def spearman(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """Spearman's rank correlation of ratings (M,), equal ones (copies of a model too) sharing the
+    mean of their ranks; NaN where all of either are equal.
+    """
+    ahead_x, ahead_y = (1.0 - _sign(values) for values in (x, y))  # 2 below, 1 equal, 0 above
+
+    def rho(times: np.ndarray) -> np.ndarray:
+        ranks = [times @ ahead for ahead in (ahead_x, ahead_y)]
+        total = times.sum(axis=1, keepdims=True)
+        x, y = (rank - (times * rank).sum(axis=1, keepdims=True) / total for rank in ranks)
+        squares = (times * x**2).sum(axis=1) * (times * y**2).sum(axis=1)
+        return _ratio((times * x * y).sum(axis=1), np.sqrt(squares))
+
+    return rho
+
+
+def _sign(values: np.ndarray) -> np.ndarray:
+    """Signs (M, M) of the first less the second."""
+    return np.asarray(np.sign(values[:, None] - values))
+
+
+def _mean(values: np.ndarray, counted: np.ndarray) -> Statistic:
+    """Mean of values over pairs, each symmetric (M, M), where `counted`."""
+    chosen = np.where(counted, values, 0.0)
+    return lambda times: _ratio(_sum(chosen, times), _sum(counted.astype(float), times))
+
+
+def _sum(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Sums (R,) of values over ordered pairs (M, M), each model drawn a number of times (R, M)."""
+    return np.asarray(((times @ values) * times).sum(axis=1))
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    ratio = np.full(len(above), np.nan)
+    return np.asarray(np.divide(above, below, out=ratio, where=below > 0))

@@ -1,0 +1,397 @@
+"""Files of ratings: references, names of models that differ, and bootstrap results."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from arena.base.errors import InputError, one_line
+from arena.base.jsonl import decode_lines, dump_line, is_stream, read_bytes, write_lines
+from arena.base.yaml_file import Section, read_yaml
+from arena.quality.ratings import LEVEL, Ratings, of_ends, of_samples
+
+# References
+
+_COLUMNS = {
+    "model": ("model",),
+    "rating": ("rating", "score", "arena score", "arena elo"),
+    "lower": ("lower", "rating_q025"),
+    "upper": ("upper", "rating_q975"),
+    "variance": ("variance",),
+    "95% CI": ("95% ci",),
+}
+_DEVIATION = NormalDist().inv_cdf(0.5 + LEVEL / 2)
+LARGEST = 1e15  # what is larger is a mistake, and its differences lose their digits
+
+
+def read_reference(path: Path, level: float) -> Ratings:
+    """Return the ratings of a CSV file, or of JSON lines, with columns found by name.
+
+    `model`, `rating` or `score`, and 95 % intervals: `lower` and `upper`, or `rating_q025` and
+    `rating_q975`, or the `variance` of a normal; or as Chatbot Arena publishes them, `Arena Score`
+    and a `95% CI` such as `+3/-4`. Raises InputError that names line and column.
+    """
+    rows: dict[str, tuple[float, float, float]] = {}
+    for where, row in _rows(path):
+        model = _value(row, "model", where)
+        if not isinstance(model, str) or not model.strip():
+            raise InputError(f"{where}: model: expected a name, got {_shown(model)}")
+        rating = _number(row, "rating", where)
+        _add(rows, model.strip(), (rating, *_ends_of(row, rating, where)), where)
+    if not rows:
+        raise InputError(f"{path}: holds no model")
+    rating, lower, upper = np.array(list(rows.values())).T
+    return of_ends(tuple(rows), rating, lower, upper, level)
+
+
+def _ends_of(row: Mapping[str, Any], rating: float, where: str) -> tuple[float, float]:
+    """Return the ends of a row's 95 % interval, in whatever form it has them."""
+    known = {column for column in _COLUMNS if _has(row, column)}
+    if known & {"lower", "upper"} or not known & {"variance", "95% CI"}:
+        return _number(row, "lower", where), _number(row, "upper", where)
+    if "variance" not in known:
+        above, below = _offsets(row, where)
+        return rating - below, rating + above
+    variance = _number(row, "variance", where)
+    if variance < 0:
+        raise InputError(f"{where}: variance: expected 0 or more, got {variance:g}")
+    half = _DEVIATION * math.sqrt(variance)
+    return rating - half, rating + half
+
+
+def _offsets(row: Mapping[str, Any], where: str) -> tuple[float, float]:
+    """Return how far an interval reaches above and below, of `+3/-4` or `±4`."""
+    text = str(_value(row, "95% CI", where))
+    for form in (r"\+?{n}/[-−]{n}", r"[-−]{n}/\+?{n}", r"±{n}"):
+        if found := re.fullmatch(form.format(n=r"(\d{1,15}(?:\.\d+)?)"), "".join(text.split())):
+            ends = [float(end) for end in found.groups()]
+            return (ends[-1], ends[0]) if text.strip()[0] in "-−" else (ends[0], ends[-1])
+    raise InputError(f"{where}: 95% CI: expected a text such as +3/-4, got {_shown(text)}")
+
+
+def _add(
+    rows: dict[str, tuple[float, float, float]],
+    model: str,
+    values: tuple[float, float, float],
+    where: str,
+) -> None:
+    """Add rating and ends of a model; InputError if it is there or they contradict each other."""
+    if model in rows:
+        raise InputError(f"{where}: the model '{model}' is there twice")
+    _check_ends("rating", values, where)
+    rows[model] = values
+
+
+def _check_ends(what: str, values: tuple[float, float, float], where: str) -> None:
+    """Raise InputError where a number is not within its ends, as offsets from it are not."""
+    value, lower, upper = values
+    if lower > upper:
+        raise InputError(f"{where}: the lower end {lower:g} is above the upper {upper:g}")
+    if within(*values):
+        return
+    hint = "correct the line, or leave the model out"
+    if lower <= 0 <= upper:
+        hint = f"if they are offsets, write the ends, {value + lower:g} and {value + upper:g}"
+    raise InputError(
+        f"{where}: the {what} {value:g} is not within its ends {lower:g} and {upper:g}; {hint}"
+    )
+
+
+def within(value: float, lower: float, upper: float) -> bool:
+    """Whether a number is within its ends, but for what rounding makes of it."""
+    slack = 1e-9 * max(abs(value), 1.0)
+    return lower - slack <= value <= upper + slack
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each row by the names of its columns in small letters, and where it stands."""
+    data = read_bytes(path, "reference ratings")
+    _check_packed(path, data)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: the text is not UTF-8; save it as UTF-8") from None
+    for number, row in _form_of(text, path)(text, path):
+        yield f"{path}:{number}", {str(name).strip().lower(): v for name, v in row.items()}
+
+
+def _check_packed(path: Path, data: bytes) -> None:
+    """Raise InputError for a compressed file and for a spreadsheet."""
+    if data.startswith(b"\x1f\x8b"):
+        raise InputError(f"{path}: is compressed; unpack it, as by gunzip, and name what comes out")
+    if data.startswith(b"PK\x03\x04"):
+        raise InputError(f"{path}: is a spreadsheet or a zip archive; save it as CSV")
+
+
+_Rows = Iterator[tuple[int, dict[str, Any]]]
+
+
+def _form_of(text: str, path: Path) -> Callable[[str, Path], _Rows]:
+    """Return what reads a file: its content tells, else its suffix."""
+    start, suffix = text.lstrip()[:1], path.suffix.lower()
+    if suffix == ".json" and start == "[":
+        return _json_list
+    return _json_rows if start == "{" or suffix in (".jsonl", ".json") else _csv_rows
+
+
+def _json_list(text: str, path: Path) -> _Rows:
+    for number, row in enumerate(_parsed(text, str(path)), start=1):
+        yield number, _object(row, f"{path}:{number}")
+
+
+def _json_rows(text: str, path: Path) -> _Rows:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            where = f"{path}:{number}"
+            yield number, _object(_parsed(line, where), where)
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON: {error}") from None
+
+
+def _object(row: Any, where: str) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: expected a JSON object, got {_shown(row)}")
+    return row
+
+
+def _csv_rows(text: str, path: Path) -> _Rows:
+    """Yield the rows of a table with commas, or semicolons or tabs where its head has more."""
+    head = text.lstrip().partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names: list[str] = []
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            where = f"{path}:{reader.line_num}"
+            if names:
+                yield (
+                    reader.line_num,
+                    dict(zip(names, _filled(cells, len(names), where), strict=True)),
+                )
+            else:
+                names = _column_names(cells, where)
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
+
+
+def _column_names(cells: Sequence[str], where: str) -> list[str]:
+    names = [cell.strip().lower() for cell in cells]
+    for name in (name for known in _COLUMNS.values() for name in known):
+        if names.count(name) > 1:
+            raise InputError(f"{where}: there are {names.count(name)} columns '{name}'; keep one")
+    return names
+
+
+def _filled(cells: Sequence[str], columns: int, where: str) -> list[str]:
+    """Return the cells of a row, as many as there are columns."""
+    if any(cell.strip() for cell in cells[columns:]):
+        raise InputError(
+            f"{where}: {len(cells):,} cells below {columns:,} columns; a cell with a comma needs "
+            "quotes"
+        )
+    return [*cells[:columns], *[""] * (columns - len(cells))]
+
+
+def _has(row: Mapping[str, Any], column: str) -> bool:
+    """Whether a row has something in a column."""
+    return any(str(row.get(name) or "").strip() or row.get(name) == 0 for name in _COLUMNS[column])
+
+
+def _value(row: Mapping[str, Any], column: str, where: str) -> Any:
+    names = _COLUMNS[column]
+    there = [name for name in names if name in row]
+    found = next(
+        (name for name in there if row[name] not in ("", None)), there[0] if there else None
+    )
+    if found is None:
+        instead = ", and no column 'variance'" if column in ("lower", "upper") else ""
+        known = ", ".join(name for name in row if name != "none")
+        wanted = "' or '".join(names[:2])
+        raise InputError(f"{where}: no column '{wanted}'{instead}; columns: {one_line(known)}")
+    return row[found]
+
+
+def _number(row: Mapping[str, Any], column: str, where: str) -> float:
+    value = _value(row, column, where)
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    except OverflowError:
+        number = 2 * LARGEST
+    if not math.isfinite(number):
+        raise InputError(f"{where}: {column}: expected a finite number, got {_shown(value)}")
+    if abs(number) > LARGEST:
+        raise InputError(f"{where}: {column}: expected a number up to 1e15, got {_shown(value)}")
+    return number
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value in (None, "") else one_line(repr(value), 60)
+
+
+def read_names(path: Path) -> dict[str, str]:
+    """Return what a JSON or YAML file maps a benchmark's names of models to: the reference's."""
+    return (_read_json(path) if path.suffix.lower() == ".json" else read_yaml(path)).texts()
+
+
+def _read_json(path: Path) -> Section:
+    try:
+        return Section(str(path), json.loads(read_bytes(path, "names of models")))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+
+
+# Bootstrap results
+
+
+class _Line(msgspec.Struct):
+    model: str
+    score: float
+    lower: float | None = None
+    upper: float | None = None
+    results: list[float | None] | None = None
+    where: Any = ""  # set when it is read
+
+
+def save_bootstrap(path: Path, ratings: Ratings, samples: Mapping[str, np.ndarray]) -> None:
+    """Write one line a model: its score, the ends of its 95 % interval, and each round's score.
+
+    The ends are null where they do not hold the score, as of one round alone.
+    """
+    ends = (ratings.rating.tolist(), ratings.lower.tolist(), ratings.upper.tolist())
+    lines = []
+    for model, score, lower, upper in zip(ratings.models, *ends, strict=True):
+        if not within(score, lower, upper):
+            lower = upper = None
+        results = [None if math.isnan(value) else value for value in samples[model].tolist()]
+        line = {"model": model, "score": score, "lower": lower, "upper": upper}
+        lines.append(dump_line(line | {"results": results}))
+    write_lines(path, lines)
+
+
+def read_bootstrap(path: Path, level: float) -> Ratings:
+    """Return the ratings of a file of bootstrap results, one JSON line a model.
+
+    `results` give forecasts and intervals (null: the round does not place the model), but for 95 %
+    intervals whose ends are given. Without any results the ends give both, as in a reference.
+    Raises InputError that names the line.
+    """
+    lines = _bootstrap_lines(path)
+    models, rating = tuple(lines), np.array([line.score for line in lines.values()])
+    if not any(line.results for line in lines.values()):
+        lower, upper = _given_ends(lines)
+        return of_ends(models, rating, lower, upper, level)
+    found = of_samples(models, rating, _results(lines), level)
+    return _with_ends(found, lines) if level == LEVEL else found
+
+
+def _bootstrap_lines(path: Path) -> dict[str, _Line]:
+    """Return the lines of a file by model; InputError where one is there twice, or is wrong."""
+    if not is_stream(path):  # which can be read but once
+        _check_kind(path)
+    lines: dict[str, _Line] = {}
+    for number, _, line in decode_lines(path, _Line, "bootstrap results"):
+        line.where = f"{path}:{number}"
+        if line.model in lines:
+            raise InputError(f"{line.where}: the model '{line.model}' is there twice")
+        _check_line(line)
+        lines[line.model] = line
+    if not lines:
+        raise InputError(f"{path}: holds no model")
+    return lines
+
+
+def _check_kind(path: Path) -> None:
+    """Raise InputError for a compressed file, and for the rounds that show_result.py saves for
+    itself, a line a round.
+    """
+    data = read_bytes(path, "bootstrap results")
+    _check_packed(path, data)
+    try:
+        line = json.loads(data.lstrip().partition(b"\n")[0])
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(line, dict) or line.keys() & {"model", "score", "results"}:
+        return
+    if line and all(value is None or isinstance(value, (int, float)) for value in line.values()):
+        raise InputError(
+            f"{path}: holds the rounds of show_result.py, without the scores; make a file for "
+            "--bootstrap by benchmark_metrics.py --save-bootstrap FILE with the same flags"
+        )
+
+
+def _check_line(line: _Line) -> None:
+    where, given = line.where, [end for end in (line.lower, line.upper) if end is not None]
+    numbers = np.array([line.score, *given, *_rounds(line)[~np.isnan(_rounds(line))]])
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{where}: '{line.model}' has a number that is not finite")
+    if np.abs(numbers).max() > LARGEST:
+        raise InputError(f"{where}: '{line.model}' has a number over 1e15")
+    if len(given) == 1:
+        raise InputError(f"{where}: '{line.model}' has one end of its interval; give both or none")
+    if given:
+        _check_ends("score", (line.score, given[0], given[1]), where)
+
+
+def _rounds(line: _Line) -> np.ndarray:
+    return np.array(line.results or [], dtype=float)
+
+
+def _results(lines: Mapping[str, _Line]) -> np.ndarray:
+    """Scores of the rounds (rounds, M)."""
+    rounds = [_rounds(line) for line in lines.values()]
+    longest = max(range(len(rounds)), key=lambda i: len(rounds[i]))
+    fullest = list(lines)[longest]
+    for line, one in zip(lines.values(), rounds, strict=True):
+        if len(one) != len(rounds[longest]):
+            raise InputError(
+                f"{line.where}: '{line.model}' has {len(one):,} results, '{fullest}' has "
+                f"{len(rounds[longest]):,}"
+            )
+        if np.isnan(one).all():
+            raise InputError(
+                f"{line.where}: '{line.model}' has only nulls as results: no round places it; "
+                "leave the model out"
+            )
+    return np.asarray(np.array(rounds).T)
+
+
+def _given_ends(lines: Mapping[str, _Line]) -> np.ndarray:
+    """Lower and upper ends (2, M)."""
+    for model, line in lines.items():
+        if line.lower is None:
+            raise InputError(
+                f"{line.where}: '{model}' has neither results nor lower and upper ends"
+            )
+    ends = [(line.lower, line.upper) for line in lines.values()]
+    return np.asarray(np.array(ends, dtype=float).T)
+
+
+def _with_ends(ratings: Ratings, lines: Mapping[str, _Line]) -> Ratings:
+    """Return ratings with the ends that the lines give, in the place of percentiles."""
+    given = [(lines[model].lower, lines[model].upper) for model in ratings.models]
+    lower, upper = np.array(given, dtype=float).T
+    return replace(
+        ratings,
+        lower=np.where(np.isnan(lower), ratings.lower, lower),
+        upper=np.where(np.isnan(upper), ratings.upper, upper),
+    )

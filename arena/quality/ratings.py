@@ -1,0 +1,145 @@
+"""Rated models, of a benchmark or of a reference that it is measured against."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+
+from arena.base.errors import InputError
+from arena.base.yaml_file import nearest
+from arena.scoring.bradley_terry import interval
+
+LEVEL = 0.95  # of the intervals in files
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """Models with ratings, the ends of their intervals, and a normal forecast of each: all (M,)."""
+
+    models: tuple[str, ...]
+    rating: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+
+    def of(self, models: Sequence[str]) -> Ratings:
+        """Return the ratings of these models, in their order."""
+        at = {model: i for i, model in enumerate(self.models)}
+        kept = [at[model] for model in models]
+        arrays = (self.rating, self.lower, self.upper, self.mean, self.variance)
+        return Ratings(tuple(models), *(array[kept] for array in arrays))
+
+    def renamed(self, names: Mapping[str, str]) -> Ratings:
+        """Return the ratings with other names for some of the models."""
+        return replace(self, models=tuple(names.get(model, model) for model in self.models))
+
+
+def of_samples(
+    models: Sequence[str], rating: np.ndarray, samples: np.ndarray, level: float
+) -> Ratings:
+    """Return ratings (M,) with percentiles, mean and variance (ddof 0) of samples (rounds, M).
+
+    NaN samples are passed over; a model without any other is not among the result.
+    """
+    placed = ~np.isnan(samples).all(axis=0)
+    drawn = samples[:, placed]
+    lower, upper = interval(drawn, level)
+    return Ratings(
+        tuple(model for model, kept in zip(models, placed, strict=True) if kept),
+        rating[placed],
+        lower,
+        upper,
+        np.nanmean(drawn, axis=0),
+        np.nanvar(drawn, axis=0),
+    )
+
+
+def of_ends(
+    models: Sequence[str],
+    rating: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    level: float,
+) -> Ratings:
+    """Return ratings (M,) with their 95 % intervals, brought to another level as a normal's are.
+
+    The variance of the forecast is that of a normal with an interval of this width.
+    """
+    known, wanted = (NormalDist().inv_cdf(0.5 + part / 2) for part in (LEVEL, level))
+    variance = ((upper - lower) / (2 * known)) ** 2
+    if level != LEVEL:
+        lower = rating + (lower - rating) * wanted / known
+        upper = rating + (upper - rating) * wanted / known
+    return Ratings(tuple(models), rating, lower, upper, rating, variance)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark's models with their scores, why others are left out, and what made the scores."""
+
+    name: str
+    ratings: Ratings
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, object] = field(default_factory=dict)
+
+    def only(self, models: Collection[str], why: str) -> Benchmark:
+        """Return it with those of its models that are among `models`, sorted by name."""
+        kept = sorted(set(self.ratings.models) & set(models))
+        lost = {model: why for model in self.ratings.models if model not in kept}
+        return replace(self, ratings=self.ratings.of(kept), left_out={**self.left_out, **lost})
+
+    def renamed(self, names: Mapping[str, str]) -> Benchmark:
+        """Return it with other names for some of its models."""
+        left_out = {names.get(model, model): why for model, why in self.left_out.items()}
+        return replace(self, ratings=self.ratings.renamed(names), left_out=left_out)
+
+
+def renamed(
+    benchmarks: Sequence[Benchmark], names: Mapping[str, str], reference: Ratings, path: Path
+) -> list[Benchmark]:
+    """Return benchmarks with the names that a file gives their models.
+
+    Raises InputError for a name that no benchmark or not the reference has, and for two models of
+    one name.
+    """
+    known = {model for benchmark in benchmarks for model in benchmark.ratings.models}
+    for name, other in names.items():
+        if name not in known:
+            raise InputError(f"{path}: no benchmark has the model '{name}'{nearest(name, known)}")
+        if other not in reference.models:
+            near = nearest(other, reference.models)
+            raise InputError(f"{path}: the reference has no model '{other}'{near}")
+    found = [one.renamed(names) for one in benchmarks]
+    for benchmark in found:
+        (model, number), *_ = Counter(benchmark.ratings.models).most_common(1) or [("", 0)]
+        if number > 1:
+            raise InputError(f"{path}: two models of {benchmark.name} are named '{model}'")
+    return found
+
+
+def check_common(benchmark: Benchmark, reference: Ratings, path: Path) -> None:
+    """Raise InputError where a benchmark and a reference have no two models in common."""
+    models, theirs = benchmark.ratings.models, reference.models
+    common = set(models) & set(theirs)
+    if len(common) < 2:
+        raise InputError(
+            f"{path}: has {len(common)} of the {len(models)} models of {benchmark.name}, at least "
+            "2 are needed"
+            f"{_nearest_pair([m for m in models if m not in common], set(theirs) - common)}"
+            "; --map FILE tells names that differ"
+        )
+
+
+def _nearest_pair(models: Sequence[str], theirs: Collection[str]) -> str:
+    """Return which name of a reference is near to one of a benchmark, of names without partner."""
+    for model in models:
+        if match := get_close_matches(model, sorted(theirs), n=1):
+            return f"; '{match[0]}' there is nearest to '{model}' of the benchmark"
+    return ""

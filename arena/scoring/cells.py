@@ -1,0 +1,151 @@
+"""From labels to counts: the cells of a board while they are read, column by column."""
+
+from __future__ import annotations
+
+import functools
+from array import array
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from arena.bench.verdict import Winner, normal_label, outcome
+
+OUTCOMES = ("big wins", "small wins", "ties", "small losses", "big losses")
+
+
+class Tally(NamedTuple):
+    """What a cell of `a` against `b` counts: wins of a, ties, wins of b (weighted); b's games by
+    OUTCOMES; games without a verdict.
+    """
+
+    counts: tuple[int, ...]
+    outcomes: tuple[int, ...] = (0,) * len(OUTCOMES)
+    undecided: int = 0
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class _Index(dict[Key, int]):
+    """Numbers keys in the order in which they are first met."""
+
+    def __missing__(self, key: Key) -> int:
+        self[key] = len(self)
+        return self[key]
+
+
+@functools.cache
+def has_label(labels: tuple[str | None, ...]) -> bool:
+    """Whether a game of a judgment has a verdict."""
+    return any(normal_label(label or "") for label in labels)
+
+
+@functools.cache
+def tally_of(
+    labels: tuple[str | None, ...], weight: int, first_game_only: bool, whole: bool
+) -> Tally:
+    """Return what the labels of a judgment count, the baseline being `a`.
+
+    `whole`: nothing if a game is undecided.
+    """
+    counts, outcomes, undecided = [0, 0, 0], [0] * len(OUTCOMES), 0
+    for game in range(1 if first_game_only else 2):
+        label = normal_label(labels[game] or "") if game < len(labels) else None
+        if label is None:
+            undecided += 1
+            continue
+        winner, by_far = outcome(label, game)
+        counts[_COUNT_ROW[winner]] += weight if by_far else 1
+        outcomes[_OUTCOME[winner, by_far]] += 1
+    if whole and undecided:
+        return Tally((0, 0, 0), undecided=undecided)
+    return Tally(tuple(counts), tuple(outcomes), undecided)
+
+
+_COUNT_ROW = {Winner.BASELINE: 0, Winner.TIE: 1, Winner.MODEL: 2}
+_OUTCOME = {
+    (Winner.MODEL, True): 0,
+    (Winner.MODEL, False): 1,
+    (Winner.TIE, False): 2,
+    (Winner.BASELINE, False): 3,
+    (Winner.BASELINE, True): 4,
+}
+
+
+@dataclass
+class Columns:
+    """Cells while they are read, column by column: compact, whatever their number.
+
+    There are few kinds of tallies, so a cell holds the number of its own.
+    """
+
+    models: _Index[str] = field(default_factory=_Index)
+    questions: _Index[str] = field(default_factory=_Index)
+    tallies: _Index[Tally] = field(default_factory=_Index)
+    a: array[int] = field(default_factory=lambda: array("i"))
+    b: array[int] = field(default_factory=lambda: array("i"))
+    question: array[int] = field(default_factory=lambda: array("i"))
+    tally: array[int] = field(default_factory=lambda: array("i"))
+    left_out: Counter[str] = field(default_factory=Counter)
+    baselines: set[str] = field(default_factory=set)
+    judgments: int = 0
+
+    def add(self, a: str, b: str, question: str, tally: Tally) -> None:
+        """Add a cell of `a` against `b`."""
+        self.a.append(self.models[a])
+        self.b.append(self.models[b])
+        self.question.append(self.questions[question])
+        self.tally.append(self.tallies[tally])
+
+    @property
+    def undecided(self) -> int:
+        """The number of games without a verdict."""
+        kinds = list(self.tallies)
+        return sum(kinds[i].undecided * n for i, n in Counter(self.tally).items())
+
+    def counts(self) -> np.ndarray:
+        """Return the weighted battles (3, C) of the cells."""
+        kinds = np.array([tally.counts for tally in self.tallies], dtype=np.int32)
+        return np.asarray(kinds.T[:, self.tally])
+
+    def used(self) -> np.ndarray:
+        """Return which cells (C,) hold a battle."""
+        return np.asarray(self.counts().any(axis=0))
+
+    def outcomes(self) -> dict[str, tuple[int, ...]]:
+        """Return each model's games by OUTCOMES; what one of two wins, the other loses."""
+        games = np.array([tally.outcomes for tally in self.tallies])
+        total = np.zeros((len(self.models), len(OUTCOMES)), dtype=int)
+        for models, of_models in ((self.b, games), (self.a, games[:, ::-1])):
+            kinds = np.zeros((len(self.models), len(games)), dtype=int)
+            np.add.at(kinds, (models, self.tally), 1)
+            total += kinds @ of_models
+        return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
+
+    def coverage(self) -> tuple[dict[str, int], bool]:
+        """Return how many questions each model has battles on, and whether all have on the same."""
+        on = np.zeros((len(self.models), len(self.questions)), dtype=bool)
+        used = self.used()
+        on[np.array(self.b)[used], np.array(self.question)[used]] = True
+        numbers = zip(self.models, on.sum(axis=1).tolist(), strict=True)
+        any_judged = on.any(axis=1)
+        same = bool((on[any_judged] == on.any(axis=0)).all())
+        return {model: number for model, number in numbers if number}, same
+
+
+def sorted_names(
+    index: Mapping[str, int], columns: Sequence[np.ndarray], keep: Sequence[str] = ()
+) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Renumber columns so that their indices are those of the sorted names that occur in them."""
+    occurs = np.zeros(len(index), dtype=bool)
+    for column in columns:
+        occurs[column] = True
+    for name in keep:
+        occurs[index[name]] = True
+    names = tuple(sorted(name for name, old in index.items() if occurs[old]))
+    new = np.zeros(len(index), dtype=np.int32)
+    new[[index[name] for name in names]] = np.arange(len(names))
+    return names, [new[column] for column in columns]
