@@ -11,98 +11,20 @@ here, so all answers are measured alike.
 from __future__ import annotations
 
 import argparse
-import functools
-import importlib.util
-import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, script
-from arena.base.jsonl import dump_line, lock_file, unlock_file, write_lines
+from arena.base.jsonl import dump_line, write_lines
+from arena.base.record_file import lock_file, unlock_file
+from arena.bench.answer_style import conv_metadata
+from arena.bench.generations import in_generation_1
 from arena.bench.paths import model_names
-from arena.bench.records import AnswerLine, in_generation_1, read_objects, record_id
+from arena.bench.records import AnswerLine, read_objects, record_id
 
 FIELDS = ("token_len", "header_count", "list_count", "bold_count")
-ENCODINGS = {1: "cl100k_base", 2: "o200k_base"}  # by the generation of an answer
-
-
-@functools.cache
-def get_encoding(name: str = "cl100k_base") -> Any:
-    """Return an encoding: from a package that brings its vocabulary where there is one, else
-    tiktoken's, which downloads it; InputError if that fails.
-    """
-    import tiktoken
-
-    try:
-        return tiktoken.get_encoding(f"{name}_offline")
-    except ValueError:
-        pass
-    if name == "o200k_base" and importlib.util.find_spec("bpe_openai"):
-        import bpe_openai
-
-        return bpe_openai.get_encoding(name)
-    try:
-        return tiktoken.get_encoding(name)
-    except (ValueError, OSError):
-        hint = "; without a network: pip install bpe-openai" if name == "o200k_base" else ""
-        raise InputError(f"the vocabulary of '{name}' cannot be loaded{hint}") from None
-
-
-def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
-    """Return the number of tokens of each text; the text of special tokens counts as text."""
-    batches = get_encoding(encoding).encode_batch(
-        list(texts), num_threads=os.cpu_count() or 1, disallowed_special=()
-    )
-    return [len(tokens) for tokens in batches]
-
-
-_CODE = re.compile(r"```([^`]*)```")
-
-
-def without_code(text: str) -> str:
-    """Return the text without code: what stands between fences is deleted wherever it occurs."""
-    for block in _CODE.findall(text):
-        text = text.replace(block, "")
-    return text
-
-
-_HEADER = re.compile(r"^(#{1,6})\s", re.MULTILINE)
-# The published rules begin with ^\s*, which takes the empty lines before an item too: they count
-# alike, but look at each of n line ends from each of them.
-_ORDERED = re.compile(r"^[^\S\n]*\d+\.\s", re.MULTILINE)
-_UNORDERED = re.compile(r"^[^\S\n]*[-*+]\s", re.MULTILINE)
-_BOLD_STARS = re.compile(r"\*\*[^*\n]+\*\*")
-_BOLD_UNDERSCORES = re.compile(r"__[^_\n]+__")
-
-
-def count_markdown(text: str) -> dict[str, dict[str, int]]:
-    """Return the counts of headers by level, list items by kind and bold runs by mark, without
-    code.
-    """
-    text = without_code(text)
-    levels = [len(marks) for marks in _HEADER.findall(text)]
-    return {
-        "header_count": {f"h{level}": levels.count(level) for level in range(1, 7)},
-        "list_count": {
-            "ordered": len(_ORDERED.findall(text)),
-            "unordered": len(_UNORDERED.findall(text)),
-        },
-        "bold_count": {
-            "**": len(_BOLD_STARS.findall(text)),
-            "__": len(_BOLD_UNDERSCORES.findall(text)),
-        },
-    }
-
-
-def conv_metadata(texts: Sequence[str], generation: int = 1) -> list[dict[str, Any]]:
-    """Return the style attributes of each text, as answer files of a generation hold them."""
-    return [
-        {"token_len": tokens, **count_markdown(text)}
-        for text, tokens in zip(texts, count_tokens(texts, ENCODINGS[generation]), strict=True)
-    ]
 
 
 def _first_text(answer: dict[str, Any], path: Path) -> str:

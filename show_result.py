@@ -14,24 +14,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # read when numpy is loaded
-
-from arena.base.errors import OutputError, script, warn  # noqa: E402
-from arena.base.flags import MANY_BATTLES, parse  # noqa: E402
+from arena.base.errors import OutputError, script, warn
+from arena.base.flags import MANY_BATTLES, add_method_flags, add_selection_flags, check_outputs
+from arena.leaderboard.output import html, plot
 
 if TYPE_CHECKING:
     from arena.leaderboard.board import Method, Scored
-    from arena.leaderboard.build import Group
+    from arena.leaderboard.build import Group, Result
     from arena.leaderboard.clusters import ClusterTable
-    from arena.leaderboard.plan import Result
-    from arena.scoring.battles import Selection
+    from arena.scoring.selection import Selection
 
 
 # What is written
@@ -69,8 +65,8 @@ def _lines(
     args: argparse.Namespace, result: Result, *, headed: bool, method: bool
 ) -> Iterator[str]:
     """Yield what is printed of a board, with its heading and its method as told."""
-    from arena.leaderboard import text as report
-    from arena.leaderboard.board import compare
+    from arena.leaderboard.compare import compare
+    from arena.leaderboard.output import text as report
 
     board, scored = result.board, result.scored
     if headed:
@@ -92,8 +88,8 @@ def _lines(
 
 def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> Iterator[Path]:
     """Write the files asked for, and yield the path of each when it is there."""
-    from arena.leaderboard import text as report
     from arena.leaderboard.build import file_of
+    from arena.leaderboard.output import text as report
     from arena.leaderboard.saved import save_style
 
     board, selection, scored = result.board, result.selection, result.scored
@@ -103,7 +99,7 @@ def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> 
         "csv": lambda: report.board_csv(board, today),
         "json": lambda: report.board_json(board, selection),
         "md": lambda: report.board_markdown(board),
-        "html": lambda: report.board_html(board),
+        "html": lambda: html.board_html(board),
     }
     named = {
         suffix: path if path == Path() else file_of(path, board, several=several)
@@ -112,7 +108,7 @@ def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> 
     yield from _write_texts(texts, named, report.file_stem(board, selection, fixed_style=fixed))
     if args.plot:
         path = file_of(args.plot, board, several=several)
-        report.save_plot(board, path)
+        plot.save_plot(board, path)
         yield path
     if args.style_coefficients and scored and not fixed:
         save_style(scored, board.method, args.style_coefficients)
@@ -156,8 +152,8 @@ def _scored_clusters(groups: Sequence[Group], by: str, method: Method) -> Cluste
 
 def _by_cluster(args: argparse.Namespace) -> Iterator[str]:
     """Yield what is printed of the scores by cluster; the files are written then."""
-    from arena.leaderboard import cluster_report as report
     from arena.leaderboard.build import method_of, read_clusters
+    from arena.leaderboard.output import cluster_report as report
 
     method, groups = method_of(args), read_clusters(args)
     table = _scored_clusters(groups, args.by, method)
@@ -184,12 +180,11 @@ def _by_cluster(args: argparse.Namespace) -> Iterator[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the leaderboard; see the flags."""
     args = parse(argv, __doc__)
-    from arena.leaderboard import text as report
     from arena.leaderboard.board import why_no_overall
     from arena.leaderboard.build import results_of
 
     if args.plot:
-        report.check_plot(args.plot)
+        plot.check_plot(args.plot)
     if args.by:
         print("\n".join(_by_cluster(args)))
         return 0
@@ -211,3 +206,62 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Namespace:
+    """Return the flags of a command line; `description` is the text above their help."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_selection_flags(parser.add_argument_group("what is counted").add_argument)
+    add_method_flags(parser)
+    _add_output_flags(parser.add_argument_group("what comes out").add_argument)
+    args = parser.parse_args(argv)
+    outputs = ("json", "markdown", "html", "plot", "style_coefficients")
+    check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
+    return args
+
+
+def _add_output_flags(add: Callable[..., object]) -> None:
+    add(
+        "--show-elo",
+        action="store_true",
+        help="print ratings, the baseline's being 1000, for win rates (default: False)",
+    )
+    add(
+        "--full-stats",
+        action="store_true",
+        help="print each model's games by outcome as well (default: False)",
+    )
+    add(
+        "--by",
+        choices=("cluster", "category", "subcategory"),
+        help="print one score a model and cluster (subcategory: the same, of generation 2) or "
+        "category, in place of boards, with intervals by --resample question, expanded for few "
+        "questions; the files hold that table, --plot a heat map (default: no)",
+    )
+    add(
+        "--compare",
+        nargs=2,
+        metavar=("MODEL", "OTHER"),
+        help="print the difference of two models with its interval and p-value, on each board but "
+        "the overall one (default: none)",
+    )
+    folder = "leaderboard/, named by bench, judge and mode"
+    add("--output", action="store_true", help=f"write a CSV file to {folder} (default: False)")
+    for form in ("json", "markdown", "html"):
+        add(
+            f"--{form}",
+            nargs="?",
+            type=Path,
+            const=Path(),
+            metavar="FILE",
+            help=f"write the board as {form.upper()} to FILE, or to {folder}; of several boards "
+            "each to a file of its own (default: no)",
+        )
+    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg (default: no)")
+    add(
+        "--save-battles",
+        action="store_true",
+        help=f"save the battles even if they are over {MANY_BATTLES:,} (default: False)",
+    )

@@ -34,15 +34,18 @@ from pathlib import Path
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
-from arena.bench.paths import Bench  # noqa: E402
-from arena.scoring.battles import Selection, read_battles  # noqa: E402
-from arena.scoring.bradley_terry import ANCHOR_RATING, Cells, fit  # noqa: E402
-from arena.scoring.style_features import read_all_styles, with_features  # noqa: E402
+from arena.bench.paths import Bench
+from arena.scoring.battles import read_battles
+from arena.scoring.bradley_terry import fit
+from arena.scoring.cells import Cells
+from arena.scoring.selection import Selection
+from arena.scoring.solver import ANCHOR_RATING
+from arena.scoring.style_features import read_all_styles, with_features
 
 JUDGE = "synthetic-judge"
 ROUNDS, QUICK_ROUNDS = 1000, 100

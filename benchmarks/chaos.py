@@ -30,7 +30,7 @@ from typing import Any
 REPO = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPO), str(REPO / "tests")]
 
-from fake_api import Call, FakeAPI, Reply  # noqa: E402
+from fake_api import Call, FakeAPI, Reply
 
 ANSWERING, JUDGING = "gen_answer.py", "gen_judgment.py"
 BASELINE, JUDGE, MODELS = "base", "judge", ("m1", "m2", "m3")

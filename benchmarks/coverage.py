@@ -35,12 +35,13 @@ from pathlib import Path
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from arena.base.errors import positive  # noqa: E402
-from arena.scoring import bradley_terry as bt  # noqa: E402
+from arena.base.flags import positive
+from arena.scoring import bradley_terry as bt
+from arena.scoring import cells
 
 BASELINE, MODELS = 0, 10
 STRENGTHS = np.array([0.0, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
@@ -63,7 +64,7 @@ class Simulation:
     position_bias: float
 
 
-def simulate(simulation: Simulation, questions: int, rng: np.random.Generator) -> bt.Cells:
+def simulate(simulation: Simulation, questions: int, rng: np.random.Generator) -> cells.Cells:
     """Return the judgments of all models on new questions: one cell a model and question."""
     shape = (MODELS - 1, questions)
     features = style_differences(questions, rng)
@@ -75,7 +76,7 @@ def simulate(simulation: Simulation, questions: int, rng: np.random.Generator) -
         row = np.where(np.abs(margin) <= TIE, 1, np.where(margin > 0, 0, 2))
         battles = np.where(np.abs(margin) > BIG, WEIGHT, 1)
         counts += np.where(row == np.arange(3)[:, None, None], battles, 0).astype(np.int32)
-    return bt.Cells(
+    return cells.Cells(
         models=MODELS,
         a=np.full(shape, BASELINE).ravel(),
         b=np.repeat(np.arange(1, MODELS), questions),
@@ -93,7 +94,7 @@ def style_differences(questions: int, rng: np.random.Generator) -> np.ndarray:
     return np.stack([(x[:1] - x[1:]) / (x[:1] + x[1:] + 1.0) for x in counts])
 
 
-def scores(cells: bt.Cells) -> np.ndarray:
+def scores(cells: cells.Cells) -> np.ndarray:
     return bt.win_rates(bt.fit(cells, BASELINE).ratings, BASELINE)
 
 

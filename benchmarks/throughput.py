@@ -23,9 +23,9 @@ from typing import Any
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
-from arena.bench.config import Endpoint, ModelConfig  # noqa: E402
-from arena.chat.calls import Completion, chat_completion  # noqa: E402
-from arena.generate.run import Job, Lane, run_lanes  # noqa: E402
+from arena.chat.calls import Completion, chat_completion
+from arena.chat.config import Endpoint, ModelConfig
+from arena.generate.run import Job, Lane, run_lanes
 
 MESSAGES: Any = [{"role": "user", "content": "How many requests a second?"}]
 

@@ -29,7 +29,7 @@ import pytest
 import yaml
 from fake_api import FakeAPI
 
-from arena.chat import providers
+from arena.chat import clients
 
 # The same examples in each run, however slow the machine is.
 hypothesis.settings.register_profile(
@@ -293,6 +293,6 @@ def run_main(
         return done
 
     yield run
-    for client in providers._clients.values():
+    for client in clients._clients.values():
         client.close()
-    providers._clients.clear()
+    clients._clients.clear()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
+import difflib
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 
 
 class InputError(Exception):
@@ -58,28 +57,7 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
     return wrapped
 
 
-def positive(text: str) -> int:
-    """Return a flag's whole number, 1 to a million; argparse reports what is wrong."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got '{text}'")
-    return number
-
-
-def add_source_flags(
-    add: Callable[..., object], what: str, setting_file: str = "config/judge_config.yaml"
-) -> None:
-    """Add the flags that all scripts on a bench have: the setting file, said `what`, and the data
-    folder.
-    """
-    add(
-        "--setting-file",
-        "--config-file",
-        type=Path,
-        default=Path(setting_file),
-        help=f"YAML file {what} (default: %(default)s)",
-    )
-    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `; nearest known name: ...` for a name that is not known, or nothing."""
+    match = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; nearest known name: '{match[0]}'" if match else ""

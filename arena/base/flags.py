@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from arena.base.errors import InputError, add_source_flags, positive
+from arena.base.errors import InputError
 
 MANY_BATTLES = 1_000_000
 CONTROLS = {
@@ -15,20 +15,6 @@ CONTROLS = {
     "length_control_only": ("length",),
     "markdown_control_only": ("markdown",),
 }
-
-
-def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Namespace:
-    """Return the flags of a command line; `description` is the text above their help."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_selection_flags(parser.add_argument_group("what is counted").add_argument)
-    add_method_flags(parser)
-    _add_output_flags(parser.add_argument_group("what comes out").add_argument)
-    args = parser.parse_args(argv)
-    outputs = ("json", "markdown", "html", "plot", "style_coefficients")
-    check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
-    return args
 
 
 def add_selection_flags(add: Callable[..., object]) -> None:
@@ -177,51 +163,6 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_output_flags(add: Callable[..., object]) -> None:
-    add(
-        "--show-elo",
-        action="store_true",
-        help="print ratings, the baseline's being 1000, for win rates (default: False)",
-    )
-    add(
-        "--full-stats",
-        action="store_true",
-        help="print each model's games by outcome as well (default: False)",
-    )
-    add(
-        "--by",
-        choices=("cluster", "category", "subcategory"),
-        help="print one score a model and cluster (subcategory: the same, of generation 2) or "
-        "category, in place of boards, with intervals by --resample question, expanded for few "
-        "questions; the files hold that table, --plot a heat map (default: no)",
-    )
-    add(
-        "--compare",
-        nargs=2,
-        metavar=("MODEL", "OTHER"),
-        help="print the difference of two models with its interval and p-value, on each board but "
-        "the overall one (default: none)",
-    )
-    folder = "leaderboard/, named by bench, judge and mode"
-    add("--output", action="store_true", help=f"write a CSV file to {folder} (default: False)")
-    for form in ("json", "markdown", "html"):
-        add(
-            f"--{form}",
-            nargs="?",
-            type=Path,
-            const=Path(),
-            metavar="FILE",
-            help=f"write the board as {form.upper()} to FILE, or to {folder}; of several boards "
-            "each to a file of its own (default: no)",
-        )
-    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg (default: no)")
-    add(
-        "--save-battles",
-        action="store_true",
-        help=f"save the battles even if they are over {MANY_BATTLES:,} (default: False)",
-    )
-
-
 def seed(text: str) -> int:
     """Return a flag's whole number, 0 or more; argparse reports what is wrong."""
     try:
@@ -260,3 +201,82 @@ def _paths(args: argparse.Namespace, flag: str) -> list[Path]:
 
 
 UNNAMED = (None, Path())
+
+
+def positive(text: str) -> int:
+    """Return a flag's whole number, 1 to a million; argparse reports what is wrong."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got '{text}'")
+    return number
+
+
+def add_source_flags(
+    add: Callable[..., object], what: str, setting_file: str = "config/judge_config.yaml"
+) -> None:
+    """Add the flags that all scripts on a bench have: the setting file, said `what`, and the data
+    folder.
+    """
+    add(
+        "--setting-file",
+        "--config-file",
+        type=Path,
+        default=Path(setting_file),
+        help=f"YAML file {what} (default: %(default)s)",
+    )
+    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+
+
+def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
+    """Add the flags that gen_answer.py and gen_judgment.py share."""
+    add = parser.add_argument
+    add_source_flags(add, "with the settings", setting_file)
+    add(
+        "--endpoint-file",
+        type=Path,
+        default=Path("config/api_config.yaml"),
+        help="YAML file with the models' endpoints (default: %(default)s)",
+    )
+    add("--bench-name", help="bench below the data folder (default: the setting file's)")
+    add(
+        "--model",
+        action="append",
+        help="a model to run; repeatable (default: the setting file's model_list)",
+    )
+    add(
+        "--parallel",
+        type=positive,
+        help="calls at a time to each model asked (default: the endpoint file's)",
+    )
+    add("--limit", type=positive, help="only the first N questions (default: all)")
+    add(
+        "--stale",
+        choices=("keep", "redo"),
+        help="what to do with records made with other settings (default: stop and name them)",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print calls, tokens and cost of what is missing, and stop (default: False)",
+    )
+    add(
+        "--max-cost",
+        type=dollars,
+        metavar="USD",
+        help="stop before the run costs more; needs a price in the endpoint file (default: no)",
+    )
+    add("--report", type=Path, metavar="FILE", help="write the summary as JSON (default: no)")
+
+
+def dollars(text: str) -> float:
+    """Return a flag's sum of money; argparse reports what is wrong."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0.0 <= amount < 1e9:
+        raise argparse.ArgumentTypeError(f"expected a sum in USD, got '{text}'")
+    return amount

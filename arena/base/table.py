@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -10,21 +9,11 @@ from typing import TYPE_CHECKING
 from arena.base.errors import one_line
 
 if TYPE_CHECKING:
-    from arena.quality.measures import Estimate
+    pass
 
 WIDTH = 120
 MANY_NAMES = 10  # over which a list gives their number and the first few
 FIRST_NAMES = 3
-
-
-def estimate_text(found: Estimate, decimals: int) -> str:
-    """Return a measure with the ends of its interval, if it has one; `n/a` if it is not defined."""
-    if math.isnan(found.value):
-        return "n/a"
-    if math.isnan(found.lower):
-        return f"{round(found.value, decimals) + 0.0:.{decimals}f}"
-    ends = (found.value, found.lower, found.upper)
-    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:

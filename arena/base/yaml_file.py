@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError, one_line, warn
+from arena.base.errors import InputError, nearest, one_line, warn
 
 
 @dataclass(frozen=True)
@@ -154,12 +154,6 @@ class Section:
 def _shown(value: Any, whole: bool) -> str:
     names = {dict: "a mapping", list: "a list", type(None): "nothing"}
     return names.get(type(value)) or (one_line(repr(value), 60) if whole else "a single value")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return `; nearest known name: ...` for a name that is not known, or nothing."""
-    match = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; nearest known name: '{match[0]}'" if match else ""
 
 
 def fill_variables(value: Any, where: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, nearest
 
 LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
 
@@ -121,3 +121,22 @@ def _judge_of(folder: Path, name: str) -> str:
     except (OSError, ValueError):
         return first
     return judge if judge and name.startswith(f"{judge}/") else first
+
+
+def check_bench(bench: Bench) -> None:
+    """Raise InputError for a bench without a folder."""
+    if not bench.folder.is_dir():
+        known = known_benches(bench.data_dir)
+        raise InputError(f"{bench.folder}: no such bench; benches here: {known}")
+
+
+def judged_models(bench: Bench, judge: str) -> list[str]:
+    """Return the models with judgments of a judge; InputError that names the judges if none."""
+    check_bench(bench)
+    folder = bench.judgments(judge)
+    names = model_names(folder)
+    if not names:
+        judges = judge_names(bench)
+        known = ", ".join(judges) or "none"
+        raise InputError(f"{folder}: no judgments{nearest(judge, judges)}; judges here: {known}")
+    return names

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,12 +16,41 @@ from typing import Annotated, Any
 import msgspec
 
 from arena.base.errors import InputError
-from arena.base.jsonl import IdLine, Line, Record, decode, decode_at_once, decode_lines, newest
-from arena.bench.config import OPTIONAL_SETTINGS
+from arena.base.jsonl import Line, Record, decode_at_once, decode_lines, newest
+from arena.bench.labels import grade_of
 from arena.bench.paths import Bench, known_benches
-from arena.bench.verdict import grade_of
 
 # Reading
+
+
+class IdLine(msgspec.Struct):
+    """The fields that identify a line of any file; without an id it is no record."""
+
+    question_id: str | None = None
+    uid: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.question_id is None and self.uid is None:
+            raise ValueError("no question_id (or uid)")
+
+    @property
+    def id(self) -> str:
+        """The question's id in either generation."""
+        return self.question_id if self.question_id is not None else str(self.uid)
+
+
+class KeyLine(IdLine):
+    """What tells a record from the others of its file: of answers the id, of judgments more."""
+
+    model: str | None = None
+    judge: str | None = None
+    baseline: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Question, baseline, model and judge of a judgment; the question alone of an answer."""
+        model = self.model if self.judge is not None else None
+        return self.id, self.baseline or "", model or "", self.judge or ""
 
 
 @dataclass(frozen=True)
@@ -46,16 +74,6 @@ class Answer:
 
     question_id: str
     choices: tuple[tuple[str, ...], ...]
-
-
-class Style(msgspec.Struct, frozen=True, gc=False):
-    """What is known of an answer's form: tokens, and the counts of its markdown."""
-
-    question_id: str
-    tokens: int | None = None
-    headers: int | None = None
-    lists: int | None = None
-    bold: int | None = None
 
 
 class Judgment(msgspec.Struct, frozen=True, gc=False):
@@ -131,30 +149,6 @@ class AnswerLine(IdLine):
             raise ValueError("no choices (or messages)")
 
 
-class _Metadata(msgspec.Struct, gc=False):
-    token_len: float | None = None
-    header_count: dict[str, int] | None = None
-    list_count: dict[str, int] | None = None
-    bold_count: dict[str, int] | None = None
-
-
-class _OldTurn(msgspec.Struct):
-    token_len: float | None = None
-
-
-class _OldChoice(msgspec.Struct):
-    turns: list[_OldTurn] = []
-
-
-class _StyleLine(IdLine, gc=False):
-    conv_metadata: _Metadata | None = None
-    metadata: _Metadata | None = None
-
-
-class _OldStyleLine(msgspec.Struct):
-    choices: list[_OldChoice] = []
-
-
 _Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # which NaN is not
 
 
@@ -182,18 +176,6 @@ def record_id(record: Mapping[str, Any]) -> str:
     """Return the question id of a whole record of either generation."""
     first = record.get("question_id")
     return str(first if first is not None else record["uid"])
-
-
-def differing_setting(made: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """Return a setting that two records tell differently, None if there is none.
-
-    Only what both tell is compared; of OPTIONAL_SETTINGS, one that is not told is null.
-    """
-    both = [key for key in other if key in made]
-    for key in (*both, *OPTIONAL_SETTINGS):
-        if made.get(key) != other.get(key):
-            return key
-    return None
 
 
 def _read_by_id(
@@ -258,56 +240,6 @@ def _reply_text(content: str | _Reply) -> str:
     return content if isinstance(content, str) else content.answer or ""
 
 
-def read_styles(path: Path) -> dict[str, Style]:
-    """Return tokens and markdown counts of the answers of a file by question id; texts are not
-    decoded.
-    """
-    lines = decode_at_once(path, _StyleLine, "an answer")
-    styles = {line.id: _style(line) for line in lines or ()}
-    if lines is not None and all(style.tokens is not None for style in styles.values()):
-        return styles
-    return _read_styles_with_care(path)
-
-
-def _read_styles_with_care(path: Path) -> dict[str, Style]:
-    """Return what `read_styles` does; where an answer has no metadata, the tokens of its turn."""
-    decoder = msgspec.json.Decoder(_OldStyleLine)
-    styles: dict[str, Style] = {}
-    for number, raw, line in decode_lines(path, _StyleLine, "an answer"):
-        try:
-            style = _style(line)
-            if style.tokens is None and b'"token_len"' in raw:
-                style = Style(line.id, _old_tokens(decode(raw, decoder, _OldStyleLine)))
-        except ValueError as error:
-            raise InputError(f"{path}:{number}: not an answer: {error}") from None
-        styles[style.question_id] = style
-    return styles
-
-
-def _style(line: _StyleLine) -> Style:
-    data = line.conv_metadata or line.metadata
-    if data is None or data.token_len is None:
-        return Style(line.id)
-    if not math.isfinite(data.token_len):
-        raise ValueError("token_len: not a number")
-    return Style(
-        line.id,
-        int(data.token_len),
-        _total(data.header_count),
-        _total(data.list_count),
-        _total(data.bold_count),
-    )
-
-
-def _total(count: Mapping[str, int] | None) -> int | None:
-    return sum(count.values()) if count is not None else None
-
-
-def _old_tokens(line: _OldStyleLine) -> int | None:
-    lengths = [turn.token_len for choice in line.choices[:1] for turn in choice.turns]
-    return int(lengths[0]) if lengths and lengths[0] is not None else None
-
-
 def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     """Return the judgments of a file; `model` and `judge` stand in where a record does not name
     its own.
@@ -345,66 +277,3 @@ def _label(score: str | float | None) -> str | None:
 
 
 # New records
-
-
-def in_generation_1(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer's record in the form of generation 1, whichever it has."""
-    if answer.get("messages") is None:
-        return answer
-    names = {"uid": "question_id", "ans_id": "answer_id", "model": "model_id"}
-    record = {
-        names.get(key, key): value
-        for key, value in answer.items()
-        if key not in ("messages", "metadata")
-    }
-    contents = [m["content"] for m in answer["messages"] if m["role"] == "assistant"]
-    turns = [
-        {"content": content}
-        if isinstance(content, str)
-        else _renamed(content, {"answer": "content", "thought": "reasoning"})
-        | {"content": content.get("answer") or ""}
-        for content in contents
-    ]
-    metadata = {"conv_metadata": answer["metadata"]} if answer.get("metadata") else {}
-    return record | {"choices": [{"index": 0, "turns": turns}]} | metadata
-
-
-def in_generation_of(question: Question, answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer's record, which has the form of generation 1, in its question's; only
-    choice 0 has a place in generation 2.
-    """
-    if question.generation == 1:
-        return answer
-    messages: list[dict[str, Any]] = []
-    for text, turn in zip(question.turns, answer["choices"][0]["turns"], strict=False):
-        reply = _renamed(turn, {"content": "answer", "reasoning": "thought"})
-        messages.append({"role": "user", "content": text})
-        messages.append({"role": "assistant", "content": reply})
-    names = {"question_id": "uid", "answer_id": "ans_id", "model_id": "model"}
-    names |= {"choices": "messages", "conv_metadata": "metadata"}
-    return _renamed(answer | {"choices": messages}, names)
-
-
-def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {names.get(key, key): value for key, value in values.items()}
-
-
-def new_judgment(
-    question: Question, model: str, judge: str, baseline: str | None
-) -> dict[str, Any]:
-    """Return the record of a judgment without its games, in the generation of its question."""
-    known = {"judge": judge, "model": model} | ({"baseline": baseline} if baseline else {})
-    if question.generation == 2:
-        return {"uid": question.id, "category": question.category, **known}
-    return {"question_id": question.id, **known}
-
-
-def new_game(
-    question: Question, messages: Sequence[Mapping[str, str]], text: str, reasoning: str | None
-) -> dict[str, Any]:
-    """Return the prompt and the reply of a game as its question's generation writes them."""
-    if question.generation == 2:
-        thought = {"thought": reasoning} if reasoning is not None else {}
-        return {"prompt": list(messages), "judgment": {"answer": text, **thought}}
-    known = {"reasoning": reasoning} if reasoning is not None else {}
-    return {"user_prompt": messages[-1]["content"], "judgment": text, **known}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +9,13 @@ from typing import Any
 
 import msgspec
 
-from arena.bench.records import Question, Style
-from arena.bench.verdict import Winner, grade_of, normal_label, outcome
+from arena.bench.answer_style import Style
+from arena.bench.labels import (
+    Label,
+    _outcome,
+)
+from arena.bench.records import Question
 from arena.browser.index import Place
-from arena.quality.judges import Label, is_grade, winners
-
-NO_VERDICT, GRADE = "no verdict", "grade"
-OUTCOMES = {
-    (Winner.MODEL, True): "strong win",
-    (Winner.MODEL, False): "win",
-    (Winner.TIE, False): "tie",
-    (Winner.BASELINE, False): "loss",
-    (Winner.BASELINE, True): "strong loss",
-}
-_POINTS = {Winner.MODEL: 1, Winner.TIE: 0, Winner.BASELINE: -1}
 
 
 class Battle(msgspec.Struct, frozen=True, gc=False):
@@ -49,41 +41,7 @@ class Battle(msgspec.Struct, frozen=True, gc=False):
         return self.question, self.model, self.baseline
 
 
-def label_of(score: Label) -> Label:
-    """Return a game's label, or its grade as a number."""
-    grade = grade_of(score)
-    return score if grade is None else grade
-
-
 # Verdicts
-
-
-@functools.lru_cache(4096)
-def outcomes(labels: tuple[Label, ...]) -> tuple[str, ...]:
-    """Return what came out of each game, seen from the model."""
-    return tuple(_outcome(label, game) for game, label in enumerate(labels)) or (NO_VERDICT,)
-
-
-def _outcome(label: Label, game: int) -> str:
-    if is_grade(label):
-        return GRADE
-    if not isinstance(label, str) or normal_label(label) is None or game > 1:
-        return NO_VERDICT
-    return OUTCOMES[outcome(label, game)]
-
-
-def games_disagree(labels: tuple[Label, ...]) -> bool:
-    """Whether both games have a verdict and name different winners."""
-    won = winners(labels[:2])
-    return len(won) == 2 and None not in won and won[0] is not won[1]
-
-
-def tendency(labels: tuple[Label, ...]) -> int | None:
-    """Return whom a judgment favours: 1 the model, -1 the baseline, 0 neither; None if nobody
-    knows.
-    """
-    won = [_POINTS[who] for who in winners(labels[:2]) if who is not None]
-    return (sum(won) > 0) - (sum(won) < 0) if won else None
 
 
 # Texts

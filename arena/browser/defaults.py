@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.base.errors import InputError
-from arena.base.yaml_file import nearest
+from arena.base.errors import InputError, nearest
 from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench, judge_names, model_names
 from arena.browser.library import Library

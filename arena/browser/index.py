@@ -20,8 +20,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from arena.base.errors import InputError, warn
-from arena.base.jsonl import IdLine, Line, decode
-from arena.bench.records import AnswerLine, Question, QuestionLine, Style, question_of, read_styles
+from arena.base.jsonl import Line, decode
+from arena.bench.answer_style import Style, read_styles
+from arena.bench.records import AnswerLine, IdLine, Question, QuestionLine, question_of
 
 Value = TypeVar("Value")
 

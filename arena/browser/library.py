@@ -16,23 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.base.errors import InputError
+from arena.bench.answer_style import Style
 from arena.bench.config import JudgeConfig
-from arena.bench.paths import Bench, judge_names, model_names
-from arena.bench.records import AnswerLine, JudgmentLine, Question, Style, in_generation_1
-from arena.browser.battle_view import (
+from arena.bench.generations import in_generation_1
+from arena.bench.labels import (
     NO_VERDICT,
     OUTCOMES,
-    Battle,
-    BattleView,
-    Side,
-    game_of,
+    Label,
     games_disagree,
-    games_of,
+    is_grade,
     label_of,
     outcomes,
     tendency,
-    turns_of,
 )
+from arena.bench.paths import Bench, judge_names, model_names
+from arena.bench.records import AnswerLine, JudgmentLine, Question
+from arena.browser.battle_view import Battle, BattleView, Side, game_of, games_of, turns_of
 from arena.browser.index import (
     FileCache,
     Place,
@@ -50,11 +49,11 @@ from arena.browser.index import (
     stamp_of,
     styles_of,
 )
-from arena.quality.judges import Agreement, JudgeStats, Label, agreement, is_grade, judge_stats
+from arena.quality.judges import Agreement, JudgeStats, agreement, judge_stats
 
 if TYPE_CHECKING:
     from arena.leaderboard.board import Board
-    from arena.leaderboard.plan import Plan
+    from arena.scoring.selection import Plan
 
 Boards = list[tuple["Board", list[str]]]
 JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
@@ -374,8 +373,8 @@ class Library:
         self, judge: str, category: str, control: tuple[str, ...], baseline: str
     ) -> Boards:
         from arena.leaderboard.board import Method
-        from arena.leaderboard.plan import fallback_note, results
-        from arena.leaderboard.text import summary_lines
+        from arena.leaderboard.build import fallback_note, results
+        from arena.leaderboard.output.text import summary_lines
         from arena.scoring.battles import read_selections
 
         plan, categories = self._plan(judge, baseline), [category] if category else []
@@ -397,8 +396,7 @@ class Library:
         """Return what show_result.py would plan with `--mixed leave-out`; where the config does not
         fit the bench, the usual baselines take its place.
         """
-        from arena.leaderboard.plan import Plan
-        from arena.scoring.battles import Selection
+        from arena.scoring.selection import Plan, Selection
 
         whole = Selection(self.bench, (judge,), (), mixed="leave-out")
         questions = list(self.questions.values())

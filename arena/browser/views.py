@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
-from arena.browser.battle_view import NO_VERDICT, Battle
+from arena.bench.labels import NO_VERDICT
+from arena.browser.battle_view import Battle
 from arena.browser.html import battle_page as pages
 from arena.browser.html import board_page as standings
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library

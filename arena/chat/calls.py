@@ -15,17 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from arena.bench.config import Endpoint, ModelConfig
-from arena.chat.connections import CompletionError
-from arena.chat.providers import (
-    API_TYPES,
-    Completion,
-    Message,
-    check_model,
-    classified,
-    client_of,
-    secrets_of,
-)
+from arena.chat.checks import check_model
+from arena.chat.clients import client_of, secrets_of
+from arena.chat.config import Endpoint, ModelConfig
+from arena.chat.faults import CompletionError, classified
+from arena.chat.protocols import Completion, Message
+from arena.chat.providers import API_TYPES
 
 __all__ = [
     "Completion",
@@ -121,7 +116,7 @@ def _request(
 ) -> Completion | CompletionError:
     api_type = API_TYPES[request.api_type]
     try:
-        return api_type.complete(client_of(request, endpoint), request, messages)
+        return api_type.complete(client_of(request, endpoint), api_type, request, messages)
     except CompletionError as error:
         return error
     except Exception as error:

@@ -15,34 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from arena.base.errors import InputError, one_line
-from arena.bench.config import Endpoint, ModelConfig, place_of
+from arena.base.errors import InputError
+from arena.chat.config import Endpoint, ModelConfig, place_of
+from arena.chat.faults import CompletionError
 
 CONNECT_SECONDS = 10.0
 POOLS = 16
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-
-
-class CompletionError(Exception):
-    """A call that failed for good; `cause` is one of a few words that a summary counts by.
-
-    `final`: every other call to this model will fail for the same cause. `charged`: the call broke
-    off after it was sent, and may have been paid for.
-    """
-
-    def __init__(
-        self,
-        cause: str,
-        message: str = "",
-        retry_after: float | None = None,
-        *,
-        charged: bool = False,
-    ) -> None:
-        super().__init__(f"{cause}: {one_line(message)}" if message else cause)
-        self.cause = cause
-        self.retry_after = retry_after
-        self.charged = charged
-        self.final = False
 
 
 def _client_settings(sdk: ModuleType, model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:

@@ -11,12 +11,16 @@ from typing import Any
 
 import msgspec
 
-from arena.base.errors import InputError, warn
-from arena.base.yaml_file import nearest
-from arena.bench.config import JudgeConfig, ModelConfig, Rules
+from arena.base.errors import InputError, nearest, warn
+from arena.bench.config import JudgeConfig, Rules
+from arena.bench.generations import new_game
 from arena.bench.paths import Bench, model_names
-from arena.bench.records import Answer, Question, new_game, read_answers
-from arena.bench.verdict import (
+from arena.bench.provenance import messages_hash, prompt_hash
+from arena.bench.records import Answer, Question, read_answers
+from arena.chat.calls import Completion, CompletionError, Message, Meter, chat_completion, stopping
+from arena.chat.config import ModelConfig
+from arena.chat.providers import max_tokens_of, temperature_of
+from arena.generate.verdict import (
     CUT_OFF,
     NO_LABEL,
     Verdict,
@@ -24,12 +28,9 @@ from arena.bench.verdict import (
     grades_of_schema,
     judge_messages,
     pair_values,
-    prompt_hash,
     single_values,
     template_problem,
 )
-from arena.chat.calls import Completion, CompletionError, Message, Meter, chat_completion, stopping
-from arena.chat.providers import max_tokens_of, temperature_of
 
 UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts left
 UNANSWERABLE = ("context too long", "bad request", "content filter")
@@ -235,11 +236,6 @@ def replies_so_far(game: Mapping[str, Any], where: str) -> list[Completion]:
         return msgspec.convert(game.get("replies"), list[Completion])
     except msgspec.ValidationError as error:
         raise InputError(f"{where}: replies of an unfinished game: {error}") from None
-
-
-def messages_hash(messages: Sequence[Message]) -> str:
-    """Return the hash of a whole prompt, answers and all."""
-    return prompt_hash("", [f"{message['role']}: {message['content']}" for message in messages])
 
 
 @dataclass

@@ -13,16 +13,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from arena.base.errors import InputError, OutputError, add_source_flags, one_line, positive
-from arena.base.jsonl import RecordFile
-from arena.bench.config import ModelConfig
-from arena.bench.records import differing_setting, record_id
-from arena.chat.calls import Completion, CompletionError, Message, stopping
-from arena.generate.summary import Estimate, Progress, Tally, conclude, price_of, unfailing_output
+from arena.base.errors import InputError, OutputError
+from arena.base.record_file import RecordFile
+from arena.bench.records import KeyLine, record_id
+from arena.chat.calls import CompletionError, stopping
+from arena.generate.summary import Estimate, Progress, Tally, conclude, unfailing_output
 
 Key = TypeVar("Key")
 
@@ -30,58 +29,6 @@ IDLE_SECONDS = 0.2
 
 # Set by a second Ctrl-C: what has come in is still written, what is in flight is given up.
 halting = threading.Event()
-
-
-def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
-    """Add the flags that gen_answer.py and gen_judgment.py share."""
-    add = parser.add_argument
-    add_source_flags(add, "with the settings", setting_file)
-    add(
-        "--endpoint-file",
-        type=Path,
-        default=Path("config/api_config.yaml"),
-        help="YAML file with the models' endpoints (default: %(default)s)",
-    )
-    add("--bench-name", help="bench below the data folder (default: the setting file's)")
-    add(
-        "--model",
-        action="append",
-        help="a model to run; repeatable (default: the setting file's model_list)",
-    )
-    add(
-        "--parallel",
-        type=positive,
-        help="calls at a time to each model asked (default: the endpoint file's)",
-    )
-    add("--limit", type=positive, help="only the first N questions (default: all)")
-    add(
-        "--stale",
-        choices=("keep", "redo"),
-        help="what to do with records made with other settings (default: stop and name them)",
-    )
-    add(
-        "--dry-run",
-        action="store_true",
-        help="print calls, tokens and cost of what is missing, and stop (default: False)",
-    )
-    add(
-        "--max-cost",
-        type=dollars,
-        metavar="USD",
-        help="stop before the run costs more; needs a price in the endpoint file (default: no)",
-    )
-    add("--report", type=Path, metavar="FILE", help="write the summary as JSON (default: no)")
-
-
-def dollars(text: str) -> float:
-    """Return a flag's sum of money; argparse reports what is wrong."""
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = -1.0
-    if not 0.0 <= amount < 1e9:
-        raise argparse.ArgumentTypeError(f"expected a sum in USD, got '{text}'")
-    return amount
 
 
 class Work(Protocol):
@@ -154,7 +101,7 @@ def execute(
     tallies = [work.tally for work in works]
     errors: list[str] = []
     with ExitStack() as stack:
-        files = {id(work): stack.enter_context(RecordFile(work.path)) for work in works}
+        files = {id(work): stack.enter_context(RecordFile(work.path, KeyLine)) for work in works}
         jobs = [work.plan() for work in works]
         for work, missing in zip(works, jobs, strict=True):
             if missing:
@@ -314,103 +261,9 @@ def graceful_stop() -> Iterator[None]:
         halting.clear()
 
 
-@dataclass
-class Budget:
-    """What a run may cost in USD: each call claims the most it can cost before it is made."""
-
-    limit: float | None = None
-    spent: float = 0.0
-    claimed: float = 0.0
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def claim(self, most: float) -> None:
-        """Set money aside; wait while calls in flight hold it, CompletionError if it is gone, or
-        if the run is stopped before it comes back.
-        """
-        with self.changed:
-            while self.limit is not None and self.spent + self.claimed + most > self.limit:
-                if not stopping.is_set():
-                    if self.claimed <= 0.0:
-                        raise _limit_reached(self.limit)
-                    self.changed.wait(IDLE_SECONDS)
-                if stopping.is_set():
-                    raise CompletionError("interrupted")
-            self.claimed += most
-
-    def settle(self, most: float, cost: float) -> None:
-        """Give back what was set aside, and count what the call has cost."""
-        with self.changed:
-            self.claimed = max(self.claimed - most, 0.0)
-            self.spent += cost
-            self.changed.notify_all()
-
-
-def _limit_reached(limit: float) -> CompletionError:
-    error = CompletionError("cost limit", f"the next call could pass --max-cost {limit:g}")
-    error.final = True
-    return error
-
-
-@dataclass(frozen=True)
-class Meter:
-    """Counts the calls of one work: in its tally, and against the budget of the run."""
-
-    tally: Tally
-    budget: Budget
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
-        """Return the most a call can cost, set aside; a token is never shorter than a byte."""
-        if self.tally.price is None:
-            return 0.0
-        size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
-        most = price_of(self.tally.price, size, max_tokens)
-        self.budget.claim(most)
-        return most
-
-    def settle(self, most: float, reply: Completion | CompletionError) -> None:
-        """Count the tokens of a call that is over, and what it has cost.
-
-        The budget takes a call at its most where nobody told what it cost.
-        """
-        if isinstance(reply, CompletionError):
-            tokens, told = (0, 0), not reply.charged
-        else:
-            tokens = reply.input_tokens or 0, reply.output_tokens or 0
-            told = reply.input_tokens is not None and reply.output_tokens is not None
-        known = price_of(self.tally.price or (0.0, 0.0), *tokens)
-        more = 0.0 if told else max(most - known, 0.0)
-        with self.lock:
-            self.tally.spend(*tokens)
-            self.tally.untold_cost += more
-        self.budget.settle(most, known + more)
-
-
-def check_prices(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:
-    """Return the budget of a run; InputError where --max-cost has no price to go by."""
-    for model in models:
-        if max_cost is not None and model.price is None:
-            raise InputError(f"{model.where}: --max-cost needs price: {{input: , output: }}")
-    return Budget(max_cost)
-
-
 def stale_flag(args: argparse.Namespace) -> str | None:
     """Return what to do with stale records; a dry run only counts them."""
     return args.stale or ("keep" if args.dry_run else None)
-
-
-def stale_reason(
-    record: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
-) -> str | None:
-    """Return in which setting a part of a record (a choice, a game) differs from those of now, None
-    if in none that is told; the record's settings are those of its parts that tell none.
-    """
-    for made in [part.get("settings", record.get("settings")) for part in parts]:
-        key = differing_setting(made, settings) if isinstance(made, Mapping) else None
-        if key is not None:
-            was, now = (one_line(repr(values.get(key)), 60) for values in (made, settings))
-            return f"{key} was {was}, now {now}"
-    return None
 
 
 def without_stale(

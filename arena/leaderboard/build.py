@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import argparse
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arena.base.errors import InputError, warn
 from arena.base.flags import CONTROLS
-from arena.bench.config import read_judge_config
+from arena.bench.config import V2_JUDGE_CONFIG, read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import Question
 from arena.leaderboard import saved
-from arena.leaderboard.board import Board, Method, Scored, score
-from arena.leaderboard.plan import Plan, Read, Result, check_baselines, fallback_note, results
-from arena.scoring.battles import Battles, Selection, bench_questions, read_selections
-from arena.scoring.bradley_terry import FixedStyle
-from arena.scoring.grades import Grades
+from arena.leaderboard.board import (
+    Board,
+    Method,
+    Scored,
+    grade_board,
+    make_board,
+    overall_board,
+    score,
+    why_no_overall,
+)
+from arena.scoring.battles import Battles, Grades, read_selections
+from arena.scoring.selection import Plan, Selection, bench_questions
+from arena.scoring.solver import FixedStyle
 
 # What is counted
 
@@ -242,3 +250,79 @@ def file_of(path: Path, board: Board, *, several: bool) -> Path:
     """Return a file that the user named; of several boards each has its own."""
     name = board.name.replace("/", "-").replace(" ", "_")
     return path.with_name(f"{path.stem}_{name}{path.suffix}") if several else path
+
+
+Read = tuple[Selection, Battles | Grades]
+
+
+Score = Callable[[Battles, Selection, Method], Scored]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A board, and the fit that it comes from: None for grades and the overall board."""
+
+    board: Board
+    selection: Selection
+    scored: Scored | None = None
+
+
+def _fitted(battles: Battles, selection: Selection, method: Method) -> Scored:
+    return score(battles, selection.bench, method)
+
+
+def results(
+    read: Sequence[Read], method: Method, fit: Score = _fitted, *, elo: bool = False
+) -> list[Result]:
+    """Return the board of each selection, and last the overall one if several have one.
+
+    `method` tells all but the name of the method, which is the selection's.
+    """
+    check_baselines(read)
+    made = [_result(selection, found, method, fit, elo) for selection, found in read]
+    boards = [result.board for result in made]
+    if len(made) == 1 or why_no_overall(boards):
+        return made
+    baselines = dict.fromkeys(name for selection, _ in read for name in selection.baselines)
+    categories = tuple(name for selection, _ in read for name in selection.categories)
+    selection = replace(read[0][0], baselines=tuple(baselines), categories=categories)
+    return [*made, Result(overall_board(boards), selection)]
+
+
+def check_baselines(read: Sequence[Read]) -> None:
+    """Raise InputError where the method v2.0 would have several baselines."""
+    for selection, found in read:
+        several = selection.method == "v2.0" and len(selection.baselines) > 1
+        if several and not isinstance(found, Grades):
+            raise InputError(
+                f"the method v2.0 knows one baseline, not {', '.join(selection.baselines)}; "
+                "--method bradley-terry fits the battles of all"
+            )
+
+
+def _result(
+    selection: Selection, found: Battles | Grades, method: Method, fit: Score, elo: bool
+) -> Result:
+    method = replace(method, stream=", ".join(selection.categories))
+    if isinstance(found, Grades):
+        method = replace(method, name="grade", resample="question", control=())
+        return Result(grade_board(found, selection, method), selection)
+    method = replace(method, name=selection.method)
+    scored = fit(found, selection, method)
+    return Result(make_board(scored, selection, method, elo=elo), selection, scored)
+
+
+def fallback_note(read: Sequence[Read]) -> str | None:
+    """Return in words where other baselines were taken than the config's; None if nowhere."""
+    taken = {
+        category: None
+        for selection, _ in read
+        for category, names in selection.fallback.items()
+        if set(names) & set(selection.baselines)
+    }
+    if not taken:
+        return None
+    return (
+        f"no judgment on questions of {', '.join(taken)} is against its baseline; taken are those "
+        f"of --setting-file {V2_JUDGE_CONFIG}"
+    )

@@ -30,9 +30,10 @@ from arena.leaderboard.board import (
     score_cells,
 )
 from arena.leaderboard.build import Group
-from arena.scoring.battles import Battles
-from arena.scoring.bradley_terry import Cells, DisconnectedError, FixedStyle, interval
-from arena.scoring.grades import Grades
+from arena.scoring.battles import Battles, Grades
+from arena.scoring.bradley_terry import DisconnectedError, interval
+from arena.scoring.cells import Cells
+from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES, Styles, read_all_styles
 
 LEAST = 2  # questions judged of a model for a score

@@ -22,17 +22,11 @@ from arena.base.jsonl import decode_lines, read_bytes, write_lines
 from arena.bench.paths import Bench
 from arena.bench.records import BattleLine, Question
 from arena.leaderboard.board import Method, Scored
-from arena.scoring import bradley_terry
-from arena.scoring.battles import (
-    Battles,
-    Selection,
-    from_columns,
-    number_of_questions,
-    settled,
-    wanted_questions,
-)
-from arena.scoring.bradley_terry import FixedStyle
+from arena.scoring import solver
+from arena.scoring.battles import Battles, from_columns
 from arena.scoring.cells import Columns, Tally
+from arena.scoring.selection import Selection, number_of_questions, settled, wanted_questions
+from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES
 
 _WINNERS = ("model_a", "tie", "model_b")
@@ -172,7 +166,7 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
         raise InputError(f"{path}: holds no round")
     ratings = np.array(rounds)
     ratings[np.abs(ratings) >= INFINITE] *= np.inf
-    anchored = ratings - ratings[:, [battles.anchor]] + bradley_terry.ANCHOR_RATING
+    anchored = ratings - ratings[:, [battles.anchor]] + solver.ANCHOR_RATING
     return np.asarray(anchored)
 
 

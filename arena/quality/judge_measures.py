@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arena.bench.verdict import LABELS
+from arena.bench.labels import LABELS
 from arena.quality.measures import LEVEL, Estimate
 from arena.quality.panel import NO_VERDICT, NOT_JUDGED, Panel
 from arena.scoring import bradley_terry
-from arena.scoring.bradley_terry import Cells, DisconnectedError, interval
+from arena.scoring.bradley_terry import DisconnectedError, interval
+from arena.scoring.cells import Cells
 from arena.scoring.style_features import ATTRIBUTES
 
 OfSums = Callable[[np.ndarray], np.ndarray]

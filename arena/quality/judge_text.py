@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import html
+import argparse
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from string import Template
+from itertools import combinations
+from pathlib import Path
 
-from arena.base.table import aligned, estimate_text
-from arena.bench.verdict import LABELS
-from arena.leaderboard.text import finite
+import numpy as np
+
+from arena.base.errors import InputError, nearest, warn
+from arena.base.table import aligned
+from arena.base.yaml_file import TEXTS, read_yaml
+from arena.bench.config import read_judge_config
+from arena.bench.labels import LABELS
+from arena.bench.paths import Bench, judge_names, model_names
+from arena.bench.records import Question
+from arena.leaderboard.output.text import finite
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, JudgeReport, PairReport
-from arena.quality.measures import Estimate
+from arena.quality.measures import estimate_text
+from arena.quality.panel import Panel
+from arena.scoring.selection import Selection
 from arena.scoring.style_features import ATTRIBUTES
 
 
@@ -234,115 +244,91 @@ def _plain(value: object) -> object:
 
 # HTML
 
-_PAGE = Template("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>$title</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root { color-scheme: light dark; --line: #8884; --accent: #2a6fdb; --muted: #7a7a7a; }
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; }
-body { padding: 0 1rem; }
-h1 { font-size: 1.3rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-p, footer, small { color: var(--muted); } small { display: block; }
-section { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bottom: 1rem; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
-th, td { white-space: nowrap; font-weight: 400; } thead th { font-weight: 600; }
-th:first-child { text-align: left; } caption { text-align: left; font-weight: 600; }
-svg { width: 12rem; height: 1rem; display: block; overflow: visible; margin-left: auto; }
-.all { stroke: var(--line); } .base { stroke: var(--muted); stroke-dasharray: 2 2; }
-.interval { stroke: var(--accent); stroke-width: 2; } .value { fill: var(--accent); }
-dt { font-weight: 600; } dd { margin: 0 0 .5rem; max-width: 48rem; }
-footer { font-size: .85rem; white-space: pre-line; }
-</style></head><body>
-<h1>$title</h1><p>$subtitle</p>
-<h2>Verdicts</h2><section>$counts</section>
-<h2>Bias</h2><section>$bias</section>
-$agreement
-<h2>What the measures are</h2><dl>$meanings</dl>
-<footer>$footer</footer></body></html>
-""")
+
+FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
 
 
-def report_html(report: Report) -> str:
-    """Return the report as one page that loads nothing, with drawn intervals."""
-    notes = list(note_lines(report))
-    heads = ["", *(judge.judge for judge in report.judges)]
-    bias = [[html.escape(m.label), *_bias_cells(report, m)] for m in MEASURES]
-    counts = [[html.escape(cell) for cell in row] for row in count_rows(report.judges)]
-    return _PAGE.substitute(
-        title=html.escape(f"Judges of {report.bench}"),
-        subtitle=html.escape(notes[0]),
-        counts=_html_table(heads, counts),
-        bias=_html_table(heads, bias),
-        agreement=_agreement_html(report.pairs),
-        meanings="\n".join(f"<dt>{name}</dt><dd>{what}</dd>" for name, what in MEANINGS.items()),
-        footer=html.escape("\n".join(notes[1:])),
+def read_families(path: Path) -> dict[str, str]:
+    """Return the family of each judge and model in a YAML file of families and their members."""
+    section, found = read_yaml(path), dict[str, str]()
+    for family in section.names():
+        for name in section.take(family, TEXTS, literal=True):
+            if found.setdefault(name, family) != family:
+                raise InputError(f"{path}: '{name}' is of two families, {found[name]} and {family}")
+    return found
+
+
+def _check_families(family: Mapping[str, str], path: Path, bench: Bench, panel: Panel) -> None:
+    """Warn of names in a file of families that no judge and no model of the bench has."""
+    known = {*judge_names(bench), *model_names(bench.answers), *panel.models}
+    for name in family:
+        if name not in known:
+            warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, known)}")
+
+
+def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
+    """Return what a board of all questions, or of the categories, would be made of, and the
+    questions of the bench.
+    """
+    from arena.scoring.selection import Plan, Selection, bench_questions
+
+    config = None
+    if not (args.bench_name and (args.baseline or not args.setting_file.exists())):
+        config = read_judge_config(args.setting_file)
+    bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
+    questions = bench_questions(bench, needed=bool(args.category))
+    alike = Selection(bench=bench, judges=(), baselines=(), mixed=args.mixed)
+    asked = Plan(alike, questions, None if args.baseline else config, method="bradley-terry")
+    return asked.of(tuple(dict.fromkeys(args.category)), tuple(args.baseline)), questions
+
+
+def make_report(args: argparse.Namespace) -> Report:
+    """Read the judgments that the flags ask for and measure their judges."""
+    from arena.quality.judge_measures import draw_questions
+    from arena.quality.judge_text import Report
+    from arena.quality.panel import read_panel
+
+    family = read_families(args.family) if args.family else {}
+    selection, questions = _selection(args)
+    panel, left_out = read_panel(selection, args.judge_name, args.baseline, questions)
+    if args.family:
+        _check_families(family, args.family, selection.bench, panel)
+    times = draw_questions(panel, args.num_rounds, args.seed)
+    pairs, not_compared = _pairs(panel, times)
+    return Report(
+        bench=selection.bench.name,
+        categories=selection.categories,
+        rounds=args.num_rounds,
+        seed=args.seed,
+        questions=len(panel.questions),
+        judges=_judges(selection.bench, panel, family, times, args.workers),
+        pairs=pairs,
+        not_compared=not_compared,
+        left_out=left_out,
+        assumed=panel.assumed,
     )
 
 
-def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
-    """Return a table of cells that are HTML already, below heads that are not."""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in heads)
-    body = "\n".join(
-        f'<tr><th scope="row">{row[0]}</th>'
-        + "".join(cell if cell.startswith("<td") else f"<td>{cell}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+def _judges(
+    bench: Bench, panel: Panel, family: Mapping[str, str], times: np.ndarray, workers: int
+) -> tuple[JudgeReport, ...]:
+    """Return what is measured of each judge."""
+    from arena.quality.judge_measures import judge_report
+    from arena.quality.panel import style_features
+
+    features = style_features(bench, panel)
+    numbers = range(len(panel.judges))
+    return tuple(judge_report(panel, one, features, family, times, workers) for one in numbers)
 
 
-def _bias_cells(report: Report, measure: _Measure) -> Iterator[str]:
-    """Yield a measure of each judge with its interval drawn; bars of one unit share a scale."""
-    alike = [measure] if measure.unit == "%" else [m for m in MEASURES if m.unit == measure.unit]
-    found = [other.of(judge).estimate for other in alike for judge in report.judges]
-    ends = [abs(end) for one in found for end in (one.lower, one.upper) if math.isfinite(end)]
-    reach = max(ends, default=1.0) or 1.0
-    low, high = (0.0, 100.0) if measure.unit == "%" else (-reach, reach)
-    for judge in report.judges:
-        counted = measure.of(judge)
-        if math.isnan(counted.estimate.value):
-            yield f"<td>n/a<small>{html.escape(counted.why)}</small></td>"
-        else:
-            bar = _bar(counted.estimate, measure, low, high)
-            yield f"<td>{estimate_text(counted.estimate, measure.decimals)}{bar}</td>"
+def _pairs(
+    panel: Panel, times: np.ndarray
+) -> tuple[tuple[PairReport, ...], tuple[tuple[str, str], ...]]:
+    """Return the agreement of each two judges, and those that share verdicts."""
+    from arena.quality.judge_measures import pair_report
 
-
-def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
-    if math.isnan(found.lower):
-        return ""
-    dot, left, right, base = (
-        100 * (value - low) / (high - low)
-        for value in (found.value, found.lower, found.upper, measure.unbiased or 0.0)
-    )
-    line = f'<line class="base" x1="{base:.2f}%" x2="{base:.2f}%" y2="100%"/>'
+    pairs = list(combinations(range(len(panel.judges)), 2))
     return (
-        f'<svg role="img" aria-label="{estimate_text(found, measure.decimals)}">'
-        f'<line class="all" x2="100%" y1="50%" y2="50%"/>'
-        f"{line if measure.unbiased is not None else ''}"
-        f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'
-        f'<circle class="value" cx="{dot:.2f}%" cy="50%" r="3.5"/></svg>'
+        tuple(pair_report(panel, *two, times) for two in pairs if not panel.share_verdicts(*two)),
+        tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if panel.share_verdicts(i, j)),
     )
-
-
-def _agreement_html(pairs: Sequence[PairReport]) -> str:
-    if not pairs:
-        return ""
-    rows = [[html.escape(cell) for cell in _pair_row(pair)] for pair in pairs]
-    tables = [_html_table(PAIR_HEADS, rows), *map(_confusion_html, pairs)]
-    return f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
-
-
-def _confusion_html(pair: PairReport) -> str:
-    """Return the confusion of two judges, a cell the darker the more of its row it holds."""
-    heads, *rows = _confusion_rows(pair)
-    for row, counts in zip(rows, pair.confusion, strict=True):
-        total = sum(counts) or 1
-        row[0] = html.escape(row[0])
-        row[1:] = [
-            f'<td style="background:rgb(42 111 219 / {0.7 * count / total:.2f})">{count:,}</td>'
-            for count in counts
-        ]
-    caption = f"{pair.first} (rows) and {pair.second} (columns), games"
-    return _html_table(["", *heads[1:]], rows, caption)

@@ -8,13 +8,10 @@ verdict. Names and definitions are those of `judge_report.py`, which has interva
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
-from arena.bench.verdict import LABELS, Winner, normal_label, outcome
-
-Label = str | float | None
-Labels = Sequence[Label]
+from arena.bench.labels import LABELS, Label, Labels, normal_label, winners
 
 
 @dataclass(frozen=True)
@@ -68,23 +65,6 @@ class Agreement:
 def share(part: int, whole: int) -> float | None:
     """Return a share, None of nothing."""
     return part / whole if whole else None
-
-
-def is_grade(label: Label) -> bool:
-    """Whether a game's score is the grade of a single answer."""
-    return isinstance(label, (int, float))
-
-
-def winner(label: Label, game: int) -> Winner | None:
-    """Return who won game 0 or 1, None without a verdict."""
-    if not isinstance(label, str) or normal_label(label) is None:
-        return None
-    return outcome(label, game)[0]
-
-
-def winners(labels: Labels) -> tuple[Winner | None, ...]:
-    """Return who won each game."""
-    return tuple(winner(label, game) for game, label in enumerate(labels))
 
 
 def judge_stats(judgments: Iterable[Labels]) -> JudgeStats:

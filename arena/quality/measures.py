@@ -199,3 +199,13 @@ def _sum(values: np.ndarray, times: np.ndarray) -> np.ndarray:
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     ratio = np.full(len(above), np.nan)
     return np.asarray(np.divide(above, below, out=ratio, where=below > 0))
+
+
+def estimate_text(found: Estimate, decimals: int) -> str:
+    """Return a measure with the ends of its interval, if it has one; `n/a` if it is not defined."""
+    if math.isnan(found.value):
+        return "n/a"
+    if math.isnan(found.lower):
+        return f"{round(found.value, decimals) + 0.0:.{decimals}f}"
+    ends = (found.value, found.lower, found.upper)
+    return "{} ({}, {})".format(*(f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends))

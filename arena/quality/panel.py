@@ -15,19 +15,18 @@ import msgspec
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.base.jsonl import IdLine, decode_at_once, decode_lines, newest
-from arena.bench.paths import Bench, judge_names
-from arena.bench.records import Question, read_styles
-from arena.bench.verdict import LABELS, grade_of, normal_label
-from arena.scoring.battles import (
+from arena.base.jsonl import decode_at_once, decode_lines, newest
+from arena.bench.answer_style import read_styles
+from arena.bench.labels import LABELS, grade_of, normal_label
+from arena.bench.paths import Bench, check_bench, judge_names, judged_models
+from arena.bench.provenance import Told
+from arena.bench.records import IdLine, Question
+from arena.scoring.selection import (
     Selection,
-    Told,
     Why,
-    check_bench,
     check_foreign,
     check_known_baselines,
     foreign,
-    judged_models,
     wanted_questions,
 )
 from arena.scoring.style_features import ATTRIBUTES, relative_differences

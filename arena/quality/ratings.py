@@ -11,8 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from arena.base.errors import InputError
-from arena.base.yaml_file import nearest
+from arena.base.errors import InputError, nearest
 from arena.scoring.bradley_terry import interval
 
 LEVEL = 0.95  # of the intervals in files

@@ -23,14 +23,9 @@ from dataclasses import replace
 import numpy as np
 
 from arena.scoring import bradley_terry
-from arena.scoring.bradley_terry import (
-    ANCHOR_RATING,
-    ELO_PER_LOGIT,
-    Cells,
-    Fit,
-    FixedStyle,
-    Resample,
-)
+from arena.scoring.bradley_terry import Fit, Resample
+from arena.scoring.cells import Cells
+from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 
 LEVEL = 0.90
 

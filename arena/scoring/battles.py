@@ -19,58 +19,32 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.base.errors import InputError, one_line
-from arena.base.yaml_file import nearest
-from arena.bench.config import OPTIONAL_SETTINGS
-from arena.bench.paths import Bench, judge_names, known_benches, model_names
-from arena.bench.records import Judgment, Question, read_judgments, read_questions
-from arena.bench.verdict import grade_of
-from arena.scoring.bradley_terry import Cells
-from arena.scoring.cells import Columns, Tally, has_label, sorted_names, tally_of
-from arena.scoring.grades import GradeColumns, Grades
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which judgments make a board; the first baseline is its anchor, grades need none.
-
-    `unnamed`: the baseline of judgments that name none, by the category of their question; where
-    it has none there, the first. `fallback`: the baselines of a category in which no judgment
-    names any of `baselines`. `asked`: the baselines before `settled` chose among them. The method
-    v2.0 leaves out a judgment with an undecided game whole.
-    """
-
-    bench: Bench
-    judges: tuple[str, ...]
-    baselines: tuple[str, ...]
-    weight: int = 3
-    first_game_only: bool = False
-    categories: tuple[str, ...] = ()
-    missing: str = "ignore"
-    mixed: str = "refuse"
-    method: str = "bradley-terry"
-    unnamed: Mapping[str, str] = field(default_factory=dict)
-    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    asked: tuple[str, ...] = ()
-
-    def baseline_in(self, category: str) -> str:
-        """Return the baseline of a judgment that names none; nothing where none is known."""
-        return self.unnamed.get(category, next(iter(self.baselines), ""))
-
-    def settings(self) -> dict[str, object]:
-        """Return what a saved battle file must agree in."""
-        return {
-            "bench": self.bench.name,
-            "judges": list(self.judges),
-            "baselines": list(self.asked or self.baselines),
-            "weight": self.weight,
-            "first_game_only": self.first_game_only,
-            "categories": list(self.categories),
-            "missing": self.missing,
-            "mixed": self.mixed,
-            "method": self.method,
-            "unnamed": dict(self.unnamed),
-        }
+from arena.base.errors import InputError
+from arena.bench.labels import grade_of
+from arena.bench.paths import judged_models, model_names
+from arena.bench.provenance import Told, _as_object
+from arena.bench.records import Judgment, Question, read_judgments
+from arena.scoring.cells import (
+    Cells,
+    Columns,
+    GradeColumns,
+    Tally,
+    has_label,
+    sorted_names,
+    tally_of,
+)
+from arena.scoring.selection import (
+    Selection,
+    Why,
+    _of,
+    bench_questions,
+    check_foreign,
+    check_known_baselines,
+    foreign,
+    number_of_questions,
+    settled,
+    wanted_questions,
+)
 
 
 @dataclass(frozen=True)
@@ -124,35 +98,6 @@ class Battles:
         return self.models.index(self.baseline)
 
 
-@dataclass
-class Told:
-    """What judgments tell of how they were made: each setting, and the first file that tells it."""
-
-    seen: set[bytes] = field(default_factory=set)
-    values: dict[str, tuple[object, Path]] = field(default_factory=dict)
-
-    def check(self, games: Sequence[bytes], judge: str, path: Path) -> None:
-        """Raise InputError that names the files if a setting is not what it was before."""
-        for settings in games:
-            if settings and settings not in self.seen:
-                self.seen.add(settings)
-                told = _as_object(settings)
-                known = dict.fromkeys(OPTIONAL_SETTINGS) | told if told else {}
-                for key, value in known.items():
-                    first, where = self.values.setdefault(key, (value, path))
-                    if value != first:
-                        raise InputError(_disagreement(judge, key, (first, value), (where, path)))
-
-
-def _as_object(text: bytes) -> dict[str, object]:
-    """Return the object that a JSON text holds, an empty one if it holds none."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 @functools.lru_cache(maxsize=64)
 def _range_of(settings: bytes) -> tuple[float, float] | None:
     """Return the lowest and the highest grade that the settings of a game tell."""
@@ -178,39 +123,7 @@ def range_text(span: tuple[float, float]) -> str:
     return f"from {span[0]:g} to {span[1]:g}"
 
 
-def _disagreement(judge: str, key: str, values: Sequence[object], paths: Sequence[Path]) -> str:
-    files = " and ".join(dict.fromkeys(map(str, paths)))
-    first, other = (one_line(json.dumps(value), 60) for value in values)
-    return (
-        f"{files}: judge {judge} was asked in different ways ({key}: {first} and {other}); "
-        "gen_judgment.py --stale redo makes them alike, --mixed count counts all"
-    )
-
-
-def settled(selection: Selection, named: Mapping[str, set[str]]) -> Selection:
-    """Return the selection with the baselines that judgments name, by the category they are in.
-
-    Without categories all that are asked for stay: the first of them is the anchor.
-    """
-    met = set().union(*named.values())
-    fallback = [
-        name
-        for category, names in selection.fallback.items()
-        if named.get(category, set()).isdisjoint(selection.baselines)
-        for name in names
-        if name in named.get(category, ())
-    ]
-    if not fallback and not selection.categories:
-        return selection
-    kept = [name for name in selection.baselines if name in met]
-    chosen = tuple(dict.fromkeys([*kept, *fallback])) or selection.baselines
-    return replace(selection, baselines=chosen, asked=selection.baselines)
-
-
 # From judgments
-
-# Why a judgment is not what was asked for, and the judge or baseline that it names.
-Why = tuple[str, str]
 
 
 def read_battles(selection: Selection) -> Battles:
@@ -443,92 +356,6 @@ class _Reader:
         return replace(battles, counts=replace(battles.counts, judged=judged))
 
 
-def foreign(judge: str, baseline: str | None, selection: Selection) -> Why | None:
-    """Return why a judgment is not what was asked for, None if it is; None names no baseline."""
-    if selection.mixed == "count":
-        return None
-    if judge not in selection.judges:
-        return "by another judge", judge
-    if baseline and baseline not in selection.baselines:
-        return "against another baseline", baseline
-    return None
-
-
-def check_foreign(found: Mapping[Why, Counter[Path]], selection: Selection) -> None:
-    """Raise InputError that names the files with judgments that nobody asked for."""
-    if not found or selection.mixed != "refuse":
-        return
-    (why, name), files = next(iter(found.items()))
-    paths = ", ".join(map(str, list(files)[:3]))
-    more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
-    accept = ""
-    if why == "against another baseline" and selection.method != "v2.0":
-        flags = shlex.join(f"--baseline={model}" for model in (*selection.baselines, name))
-        accept = f"{flags} accepts them, "
-    raise InputError(
-        f"{paths}{more}: {files.total():,} judgments {why}, {name}; {accept}"
-        "--mixed leave-out leaves them out, --mixed count counts them"
-    )
-
-
-def bench_questions(bench: Bench, *, needed: bool) -> list[Question]:
-    """Return the questions of the bench; none where there is no file and nothing needs it."""
-    if not needed and not bench.questions.exists():
-        return []
-    return read_questions(bench)
-
-
-def _of(selection: Selection) -> str:
-    """Return which questions a selection is of, for a message."""
-    names = "', '".join(selection.categories)
-    return f" for questions of '{names}'" if selection.categories else ""
-
-
-def check_known_baselines(met: set[str], selection: Selection) -> None:
-    """Raise InputError for a baseline that neither an answer file nor a judgment knows."""
-    bench = selection.bench
-    known = met | set(model_names(bench.answers))
-    for baseline in selection.baselines:
-        if known and baseline not in known:
-            near = nearest(baseline, known)
-            if met and not near:
-                near = f"; judgments are against: {', '.join(sorted(met))}"
-            raise InputError(f"{bench.folder}: no model '{baseline}', the baseline{near}")
-
-
-def check_bench(bench: Bench) -> None:
-    """Raise InputError for a bench without a folder."""
-    if not bench.folder.is_dir():
-        known = known_benches(bench.data_dir)
-        raise InputError(f"{bench.folder}: no such bench; benches here: {known}")
-
-
-def judged_models(bench: Bench, judge: str) -> list[str]:
-    """Return the models with judgments of a judge; InputError that names the judges if none."""
-    check_bench(bench)
-    folder = bench.judgments(judge)
-    names = model_names(folder)
-    if not names:
-        judges = judge_names(bench)
-        known = ", ".join(judges) or "none"
-        raise InputError(f"{folder}: no judgments{nearest(judge, judges)}; judges here: {known}")
-    return names
-
-
-def wanted_questions(selection: Selection, questions: Sequence[Question]) -> set[str] | None:
-    """Return the ids of the questions of the chosen categories or clusters; None is all."""
-    if not selection.categories:
-        return None
-    known = {name for q in questions for name in (q.category, q.cluster) if name}
-    for name in selection.categories:
-        if name and name not in known:
-            path, near = selection.bench.questions, nearest(name, known)
-            near = near or f"; there are: {', '.join(sorted(known))}"
-            raise InputError(f"{path}: no category or cluster '{name}'{near}")
-    chosen = set(selection.categories)
-    return {q.id for q in questions if q.category in chosen or (q.cluster and q.cluster in chosen)}
-
-
 def _nothing_left(columns: Columns, selection: Selection, what: str = "") -> str:
     folder = selection.bench.judgments(selection.judges[0])
     reasons = [f"{count} {why}" for why, count in sorted(columns.left_out.items())]
@@ -593,6 +420,15 @@ def from_columns(
     )
 
 
-def number_of_questions(questions: Sequence[Question], wanted: set[str] | None) -> int | None:
-    """Return how many questions a board is of; None where they are not known."""
-    return len(questions if wanted is None else wanted) or None
+@dataclass(frozen=True)
+class Grades:
+    """The grades that judges gave: their sum and number for each model and question, both (M, Q).
+
+    The names that the indices stand for are sorted.
+    """
+
+    models: tuple[str, ...]
+    questions: tuple[str, ...]
+    total: np.ndarray
+    number: np.ndarray
+    counts: Counts

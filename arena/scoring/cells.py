@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from arena.bench.verdict import Winner, normal_label, outcome
+from arena.bench.labels import worth
 
 OUTCOMES = ("big wins", "small wins", "ties", "small losses", "big losses")
 
@@ -40,7 +40,7 @@ class _Index(dict[Key, int]):
 @functools.cache
 def has_label(labels: tuple[str | None, ...]) -> bool:
     """Whether a game of a judgment has a verdict."""
-    return any(normal_label(label or "") for label in labels)
+    return any(worth(label, 0) is not None for label in labels)
 
 
 @functools.cache
@@ -53,26 +53,16 @@ def tally_of(
     """
     counts, outcomes, undecided = [0, 0, 0], [0] * len(OUTCOMES), 0
     for game in range(1 if first_game_only else 2):
-        label = normal_label(labels[game] or "") if game < len(labels) else None
-        if label is None:
+        points = worth(labels[game], game) if game < len(labels) else None
+        if points is None:
             undecided += 1
             continue
-        winner, by_far = outcome(label, game)
-        counts[_COUNT_ROW[winner]] += weight if by_far else 1
-        outcomes[_OUTCOME[winner, by_far]] += 1
+        row = 1 + (points > 0) - (points < 0)
+        counts[row] += weight if abs(points) == 2 else 1
+        outcomes[2 - points] += 1
     if whole and undecided:
         return Tally((0, 0, 0), undecided=undecided)
     return Tally(tuple(counts), tuple(outcomes), undecided)
-
-
-_COUNT_ROW = {Winner.BASELINE: 0, Winner.TIE: 1, Winner.MODEL: 2}
-_OUTCOME = {
-    (Winner.MODEL, True): 0,
-    (Winner.MODEL, False): 1,
-    (Winner.TIE, False): 2,
-    (Winner.BASELINE, False): 3,
-    (Winner.BASELINE, True): 4,
-}
 
 
 @dataclass
@@ -149,3 +139,53 @@ def sorted_names(
     new = np.zeros(len(index), dtype=np.int32)
     new[[index[name] for name in names]] = np.arange(len(names))
     return names, [new[column] for column in columns]
+
+
+@dataclass
+class GradeColumns:
+    """Grades while they are read, column by column."""
+
+    model: list[str] = field(default_factory=list)
+    question: list[str] = field(default_factory=list)
+    grade: array[float] = field(default_factory=lambda: array("d"))
+    missing: int = 0
+
+    def add(self, model: str, question: str, grades: Sequence[float], games: int) -> None:
+        """Add the grades of one answer, and count the games that gave none."""
+        for grade in grades:
+            self.model.append(model)
+            self.question.append(question)
+            self.grade.append(grade)
+        self.missing += games - len(grades)
+
+    def tables(self) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray, np.ndarray]:
+        """Return the sorted models and questions, and sum and number of grades (M, Q)."""
+        models, row = np.unique(self.model, return_inverse=True)
+        questions, column = np.unique(self.question, return_inverse=True)
+        total, number = np.zeros((2, len(models), len(questions)))
+        np.add.at(total, (row, column), np.frombuffer(self.grade))
+        np.add.at(number, (row, column), 1)
+        return tuple(models.tolist()), tuple(questions.tolist()), total, number
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Judgments as counts: one cell is the comparison of two models on a question by a judge.
+
+    Cells without battles and cells of a model with itself are left out.  Models and questions are
+    known by their index alone: a caller who numbers both in a fixed order (by name) gets the same
+    bootstrap however the cells are listed.
+    """
+
+    models: int
+    """Number of models M; their indices are 0..M-1."""
+    a: np.ndarray
+    """(C,) index of the first model."""
+    b: np.ndarray
+    """(C,) index of the second model."""
+    question: np.ndarray
+    """(C,) index of the question."""
+    counts: np.ndarray
+    """(3, C) weighted battles, whole numbers: wins of `a`, ties, wins of `b`."""
+    features: np.ndarray | None = None
+    """(F, C) raw differences in style, (a - b) / (a + b + 1); None for the plain fit."""

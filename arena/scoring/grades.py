@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from arena.scoring.battles import Counts
+    pass
 
 CHUNK_NUMBERS = 1 << 22  # of drawn questions at once: 32 MB
-
-
-@dataclass(frozen=True)
-class Grades:
-    """The grades that judges gave: their sum and number for each model and question, both (M, Q).
-
-    The names that the indices stand for are sorted.
-    """
-
-    models: tuple[str, ...]
-    questions: tuple[str, ...]
-    total: np.ndarray
-    number: np.ndarray
-    counts: Counts
-
-
-@dataclass
-class GradeColumns:
-    """Grades while they are read, column by column."""
-
-    model: list[str] = field(default_factory=list)
-    question: list[str] = field(default_factory=list)
-    grade: array[float] = field(default_factory=lambda: array("d"))
-    missing: int = 0
-
-    def add(self, model: str, question: str, grades: Sequence[float], games: int) -> None:
-        """Add the grades of one answer, and count the games that gave none."""
-        for grade in grades:
-            self.model.append(model)
-            self.question.append(question)
-            self.grade.append(grade)
-        self.missing += games - len(grades)
-
-    def tables(self) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray, np.ndarray]:
-        """Return the sorted models and questions, and sum and number of grades (M, Q)."""
-        models, row = np.unique(self.model, return_inverse=True)
-        questions, column = np.unique(self.question, return_inverse=True)
-        total, number = np.zeros((2, len(models), len(questions)))
-        np.add.at(total, (row, column), np.frombuffer(self.grade))
-        np.add.at(number, (row, column), 1)
-        return tuple(models.tolist()), tuple(questions.tolist()), total, number
 
 
 def means(total: np.ndarray, number: np.ndarray) -> np.ndarray:

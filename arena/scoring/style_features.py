@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from arena.base.errors import InputError
+from arena.bench.answer_style import Style, read_styles
 from arena.bench.paths import Bench
-from arena.bench.records import Style, read_styles
-from arena.scoring.battles import Battles
-from arena.scoring.bradley_terry import Cells
-from arena.scoring.grades import Grades
+from arena.scoring.battles import Battles, Grades
+from arena.scoring.cells import Cells
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "length": ("tokens",),

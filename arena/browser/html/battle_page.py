@@ -9,12 +9,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
+from arena.bench.labels import GRADE, LABELS, NO_VERDICT, Label, normal_label
+from arena.bench.labels import outcomes as outcomes_of
 from arena.bench.records import Question
-from arena.bench.verdict import LABELS, normal_label
-from arena.browser.battle_view import GRADE, NO_VERDICT, Battle, BattleView, Game, Side
-from arena.browser.battle_view import outcomes as outcomes_of
+from arena.browser.battle_view import Battle, BattleView, Game, Side
 from arena.browser.html.markdown import clean, in_one_line, plain, rendered, verbatim
-from arena.quality.judges import Label
 
 Show = Callable[[str], str]
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from arena.bench.verdict import LABELS
-from arena.browser.battle_view import OUTCOMES
+from arena.bench.labels import LABELS, OUTCOMES
 from arena.browser.html.battle_page import MEANINGS, class_of, notice
 from arena.browser.html.markdown import plain
-from arena.leaderboard.text import interval_svg, row_texts
+from arena.leaderboard.output.html import interval_svg
+from arena.leaderboard.output.text import row_texts
 from arena.quality.judges import Agreement, JudgeStats, share
 
 if TYPE_CHECKING:

@@ -1,0 +1,171 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import hashlib
+import io
+import re
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from arena.base.errors import InputError, warn
+from arena.browser.defaults import Chosen
+
+
+class PageHeaders:
+    """Middleware that lets the page run its own scripts alone, and load from its own server alone.
+
+    The scripts that stand in a page itself are allowed by their hashes. Only what the page asks for
+    is served: Gradio has more, such as uploads, which write files.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: object, send: Send) -> None:
+        """Answer a request, with headers added."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if not _SERVED.fullmatch(f"{scope['method']} {scope['path']}"):
+            await send({"type": "http.response.start", "status": 404, "headers": [*_HEADERS]})
+            await send({"type": "http.response.body"})
+            return
+        start: Message = {}
+        body = bytearray()
+
+        async def add_headers(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                if _is_page(message):
+                    return
+                message["headers"] = [*message["headers"], *_HEADERS]
+            elif start and _is_page(start):
+                body.extend(message.get("body", b""))
+                if message.get("more_body"):
+                    return
+                start["headers"] = [*start["headers"], *_HEADERS, (_POLICY, _policy(bytes(body)))]
+                await send(start)
+                message = {**message, "body": bytes(body)}
+            await send(message)
+
+        await self.app(scope, receive, add_headers)
+
+
+Message = MutableMapping[str, Any]
+
+
+Send = Callable[[Message], Awaitable[None]]
+
+
+_SERVED = re.compile(
+    r"HEAD /|POST /(login|gradio_api/(queue/join|cancel|reset))"
+    r"|GET /(|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json|robots\.txt"
+    r"|gradio_api/(queue/data|heartbeat/\w+|app_id|startup-events))"
+)
+
+
+_POLICY = b"content-security-policy"
+
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-dns-prefetch-control", b"off"),
+)
+
+
+_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", re.DOTALL)
+
+
+def _is_page(start: Message) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/html")
+        for name, value in start["headers"]
+    )
+
+
+def _policy(page: bytes) -> bytes:
+    """Return the policy of a page; Gradio compiles its templates, so eval stays."""
+    hashes = (
+        "'sha256-" + base64.b64encode(hashlib.sha256(script).digest()).decode() + "'"
+        for script in _INLINE_SCRIPT.findall(page)
+    )
+    rules = {
+        "default-src": "'none'",
+        "script-src": " ".join(["'self'", "'unsafe-eval'", *hashes]),
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "connect-src": "'self'",
+        "manifest-src": "'self'",
+        "base-uri": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": "'self'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items()).encode()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that is being served, and its addresses."""
+
+    page: gr.Blocks
+    url: str
+    public_url: str | None
+
+
+def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
+    """Serve the page in the background."""
+    from starlette.middleware import Middleware
+
+    from arena.browser import page as layout
+    from arena.browser.html.stylesheet import STYLE
+
+    page = layout.page(chosen)
+    page.queue(default_concurrency_limit=4)
+    with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
+        _, url, public_url = page.launch(
+            server_name=f"[{args.host}]" if ":" in args.host else args.host,
+            server_port=args.port,
+            share=args.share,
+            auth=args.auth,
+            prevent_thread_lock=True,
+            quiet=True,
+            footer_links=[],
+            run_history=False,
+            ssr_mode=False,
+            max_file_size=1,  # nothing is uploaded
+            app_kwargs={"middleware": [Middleware(PageHeaders)]},
+            theme=layout.theme(),
+            css=STYLE,
+        )
+    return Served(page, url, public_url or None)
+
+
+def check_address(host: str, port: int | None) -> None:
+    """Raise InputError for an address that cannot be had, before anything is loaded."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        where = f"{host}, port {port}" if port else host
+        why = str(error.strerror).split(" (while", 1)[0]
+        raise InputError(f"cannot serve at {where}: {why}") from None
+
+
+def tell_public_url(url: str | None, args: argparse.Namespace) -> None:
+    if url is None:
+        warn("no public link: it needs the internet; the page is served locally")
+        return
+    print(f"public link: {url}", flush=True)
+    if not args.auth:
+        warn("who has the link reads the bench; --auth user:password asks for a password")

@@ -1,0 +1,4 @@
+"""A board as text, CSV, JSON, Markdown, HTML or a plot.
+
+It computes no scores.
+"""

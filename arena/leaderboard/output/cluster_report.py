@@ -1,0 +1,341 @@
+"""The scores of models by cluster as text, CSV, JSON, Markdown, HTML or a heat map."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import html
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arena.base.errors import one_line
+from arena.base.table import aligned, listed, shown_width
+from arena.leaderboard.board import Board, Row
+from arena.leaderboard.clusters import FEW, LEAST, ClusterTable
+from arena.leaderboard.output.plot import check_plot, save_figure, set_titles
+from arena.leaderboard.output.text import (
+    file_stem,
+    finite,
+    in_markdown,
+    interval_text,
+    level_text,
+    score_text,
+    subtitle_of,
+    summary_lines,
+)
+from arena.scoring.selection import Selection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MANY_CELLS = 600  # over which a heat map shows no numbers
+LEAST_WIDTH, LEAST_HEIGHT = 6.0, 2.0  # of a heat map and of its cells, in inches
+NONE = "–"  # in the place of an interval
+
+
+def table_lines(table: ClusterTable) -> Iterator[str]:
+    """Yield models by clusters, as many clusters side by side as fit in 120 columns.
+
+    Below the names of the clusters stand the numbers of their questions.
+    """
+    names = ["", "questions", *map(one_line, table.models)]
+    columns = [
+        [_name(board), f"{board.counts.questions:,}", *_cells(table, board)]
+        for board in table.boards
+    ]
+    yield from aligned(zip(names, *columns, strict=True))
+
+
+def _cells(table: ClusterTable, board: Board) -> list[str]:
+    return [_cell(table.row(model, board), board) for model in table.models]
+
+
+def _cell(row: Row | None, board: Board) -> str:
+    return f"{score_text(row, board)} {_interval(row, board)}" if row else "n/a"
+
+
+def _interval(row: Row, board: Board) -> str:
+    return NONE if math.isnan(row.lower) else interval_text(row, board)
+
+
+def _name(board: Board) -> str:
+    return one_line(board.name) or "(none)"
+
+
+def note_lines(table: ClusterTable) -> Iterator[str]:
+    """Yield what the table rests on: for each set of baselines what was read."""
+    yield _what_is_shown(table)
+    for whole, names in zip(table.wholes, table.groups, strict=True):
+        if len(table.wholes) > 1:
+            yield _group_line(whole, names)
+        yield from summary_lines(whole, DEPENDENT)
+    if table.first.method.control and len(table.boards) > len(table.wholes):
+        yield "the style coefficients are those of all questions with one baseline, fixed"
+    if any(table.row(model, board) is None for board in table.boards for model in table.models):
+        yield f"n/a: fewer than {LEAST} questions judged, or no battles that place the model"
+    rows = [row for board in table.boards for row in board.rows if row.model != board.baseline]
+    if any(math.isnan(row.lower) for row in rows):
+        yield f"{NONE}: no interval: fewer than {FEW} questions judged, or all of them ended alike"
+    drawn = not all(math.isnan(row.lower) for row in rows)
+    if drawn and table.first.method.resample == "question":
+        yield "The intervals draw questions, and are expanded for how few they are."
+
+
+def _what_is_shown(table: ClusterTable) -> str:
+    """Return what the numbers are."""
+    graded = table.first.scale == "grade"
+    scores = "mean grades" if graded else "win rates against the baseline in percent"
+    return f"{scores}; in brackets the {_levels(table)} intervals, as differences from the score"
+
+
+def _levels(table: ClusterTable) -> str:
+    return " or ".join(dict.fromkeys(map(_level, table.wholes)))
+
+
+def _level(board: Board) -> str:
+    return level_text(board).replace("%", " %")
+
+
+def _group_line(whole: Board, names: Sequence[str]) -> str:
+    """Return how the clusters of a group are scored, and which they are."""
+    how = [f"against {whole.baseline}"] if whole.baseline else []
+    how += [f"method {whole.method.name}", f"{_level(whole)} intervals"]
+    shown = [one_line(name) or "(none)" for name in names]
+    return f"{', '.join(how)}: {listed(shown, 'clusters')}"
+
+
+DEPENDENT = (
+    "The intervals treat the games of a question as independent, which makes them too narrow; "
+    "leave out --resample battle."
+)
+
+
+# Files
+
+
+def table_stem(table: ClusterTable, selections: Sequence[Selection]) -> str:
+    """Return a file name that tells what made the table."""
+    baselines = dict.fromkeys(name for one in selections for name in one.baselines)
+    whole = replace(selections[0], categories=(), baselines=tuple(baselines))
+    return f"{file_stem(table.first, whole)}_by_{table.by}"
+
+
+def table_csv(table: ClusterTable, date: datetime.date) -> str:
+    """Return one line a cluster and model; a model without a score has none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    of_cluster = f"{table.by}_questions"
+    writer.writerow((table.by, "model", "score", *_ends(table), "questions", of_cluster, "date"))
+    for board in table.boards:
+        for model in table.models:
+            row = table.row(model, board)
+            found = (row.score, row.score + row.lower, row.score + row.upper) if row else ()
+            values = ["" if math.isnan(value) else f"{value:.2f}" for value in found] or [""] * 3
+            questions = (board.counts.judged.get(model, 0), board.counts.questions)
+            writer.writerow((board.name, model, *values, *questions, date.isoformat()))
+    return text.getvalue()
+
+
+def _ends(table: ClusterTable) -> tuple[str, str]:
+    """Return what the columns of the ends are called; of several levels they name none."""
+    levels = {whole.method.level for whole in table.wholes}
+    named = {0.95: ("rating_q025", "rating_q975"), 0.9: ("rating_q05", "rating_q95")}
+    return named[levels.pop()] if len(levels) == 1 else ("lower", "upper")
+
+
+def table_json(table: ClusterTable) -> str:
+    """Return the table as JSON: how it was made, and the scores of each cluster."""
+    board = table.first
+    data = {
+        "bench": board.bench,
+        "judges": list(board.judges),
+        "by": table.by,
+        "mode": board.method.mode,
+        "method": board.method.name,
+        "scale": board.scale,
+        "level": board.method.level,
+        "rounds": board.method.rounds,
+        "resample": board.method.resample,
+        "seed": board.method.seed,
+        "models": list(table.models),
+        "clusters": [_cluster_dict(board) for board in table.boards],
+    }
+    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _cluster_dict(board: Board) -> dict[str, object]:
+    rows = [
+        {
+            "model": row.model,
+            "score": finite(row.score),
+            "lower": finite(row.score + row.lower),
+            "upper": finite(row.score + row.upper),
+            "questions": board.counts.judged[row.model],
+        }
+        for row in board.rows
+    ]
+    return {
+        "name": board.name,
+        "baseline": board.baseline,
+        "method": board.method.name,
+        "level": board.method.level,
+        "questions": board.counts.questions,
+        "rows": rows,
+    }
+
+
+def table_markdown(table: ClusterTable) -> str:
+    """Return clusters by models as a Markdown table: benches have more clusters than models."""
+    lines = [f"## {in_markdown(_title(table))}", "", in_markdown(_subtitle(table)), ""]
+    rows = [[table.by, "questions", *(in_markdown(one_line(model)) for model in table.models)]]
+    rows += [
+        [in_markdown(_name(board)), f"{board.counts.questions:,}", *_cells(table, board)]
+        for board in table.boards
+    ]
+    head, *body = ("| " + " | ".join(row) + " |" for row in rows)
+    lines += [head, "|:--|" + "--:|" * (1 + len(table.models)), *body]
+    lines += ["", *(f"- {in_markdown(line)}" for line in note_lines(table))]
+    return "\n".join(lines) + "\n"
+
+
+def _title(table: ClusterTable) -> str:
+    return f"{table.first.bench}: scores by {table.by}"
+
+
+def _subtitle(table: ClusterTable) -> str:
+    """Return how the table was made, in a line: what holds for all of it."""
+    shared = table.first
+    if len({whole.baseline for whole in table.wholes}) > 1:
+        shared = replace(shared, baseline=None)
+    if len({whole.method.name for whole in table.wholes}) > 1:
+        shared = replace(shared, method=replace(shared.method, name="bradley-terry"))
+    return subtitle_of(shared)
+
+
+_PAGE = Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>$title</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root { color-scheme: light dark; }
+body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; }
+h1 { font-size: 1.3rem; margin: 0; } p, footer { color: #7a7a7a; white-space: pre-line; }
+main { overflow: auto; max-height: 85vh; }
+table { border-collapse: separate; border-spacing: 1px; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .5rem; text-align: center; white-space: nowrap; }
+th { background: Canvas; position: sticky; } thead th { top: 0; z-index: 1; }
+th:first-child { text-align: left; left: 0; z-index: 2; }
+td[style] { color: #111; } td { color: #7a7a7a; } small { opacity: .75; display: block; }
+</style></head><body>
+<h1>$title</h1><p>$subtitle</p>
+<main><table><thead><tr><th scope="col">$corner</th>$heads</tr></thead><tbody>
+$rows
+</tbody></table></main>
+<footer>$footer</footer></body></html>
+""")
+
+
+def table_html(table: ClusterTable) -> str:
+    """Return the table as one page that loads nothing, its cells coloured by their scores."""
+    scale = _scale(table)
+    heads = "".join(map(_html_head, table.boards))
+    return _PAGE.substitute(
+        title=html.escape(_title(table)),
+        subtitle=html.escape(_subtitle(table)),
+        corner=f"{_levels(table)} CI",
+        heads=heads,
+        rows="\n".join(_html_row(table, model, scale) for model in table.models),
+        footer=html.escape("\n".join(note_lines(table))),
+    )
+
+
+def _html_head(board: Board) -> str:
+    number = f"{board.counts.questions:,} questions"
+    return f'<th scope="col">{html.escape(_name(board))}<small>{number}</small></th>'
+
+
+def _html_row(table: ClusterTable, model: str, scale: tuple[float, float]) -> str:
+    cells = []
+    for board in table.boards:
+        row = table.row(model, board)
+        if row is None:
+            cells.append("<td>n/a</td>")
+        else:
+            colour = _colour(row.score, *scale)
+            score, interval = score_text(row, board), _interval(row, board)
+            judged = (
+                f"{board.counts.judged[model]:,} of {board.counts.questions:,} questions judged"
+            )
+            cells.append(
+                f'<td style="background:{colour}" title="{judged}">{score}'
+                f"<small>{interval}</small></td>"
+            )
+    return f'<tr><th scope="row">{html.escape(model)}</th>{"".join(cells)}</tr>'
+
+
+_ENDS = (
+    (214, 96, 77),
+    (247, 247, 247),
+    (67, 147, 195),
+)  # the lowest score, the middle, the highest
+
+
+def _colour(score: float, low: float, high: float) -> str:
+    """Return the colour of a score between those of the middle and of the end it is nearer to."""
+    share = 2 * (score - low) / (high - low) - 1
+    middle, end = _ENDS[1], _ENDS[2 if share > 0 else 0]
+    mixed = (round(m + (e - m) * abs(share)) for m, e in zip(middle, end, strict=True))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def _scale(table: ClusterTable) -> tuple[float, float]:
+    """Return the scores that have the strongest colours: 0 and 100, or the extreme grades."""
+    if table.first.scale == "win rate":
+        return 0.0, 100.0
+    scores = [row.score for board in table.boards for row in board.rows] or [0.0]
+    return min(scores), max(max(scores), min(scores) + 1.0)
+
+
+def save_heat_map(table: ClusterTable, path: Path) -> None:
+    """Draw models by clusters into a PNG or SVG file, a score a cell; needs matplotlib."""
+    check_plot(path)
+    save_figure(lambda: _figure(table), path)
+
+
+def _figure(table: ClusterTable) -> Figure:
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+    low, high = _scale(table)
+    rows = [[table.row(model, board) for board in table.boards] for model in table.models]
+    scores = np.array([[row.score if row else np.nan for row in line] for line in rows])
+    names = [f"{_name(board)} ({board.counts.questions:,})" for board in table.boards]
+    models = [one_line(model) for model in table.models]
+    longest = [max(map(shown_width, texts)) for texts in (models, names)]
+    few = scores.size <= MANY_CELLS
+    width = max(1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), LEAST_WIDTH)
+    height = 1.7 + 0.07 * longest[1] + max(0.25 * len(models), LEAST_HEIGHT)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    colours = [tuple(part / 255 for part in end) for end in _ENDS]
+    colourmap = LinearSegmentedColormap.from_list("scores", colours)
+    axes.set_facecolor("#dddddd")
+    image = axes.imshow(scores, cmap=colourmap, vmin=low, vmax=high, aspect="auto")
+    axes.set_xticks(range(len(names)), names, fontsize=8, rotation=90)
+    axes.set_yticks(range(len(models)), models, fontsize=8)
+    if few:
+        for (line, column), score in np.ndenumerate(scores):
+            text = "n/a" if np.isnan(score) else f"{score:.0f}" if high > 10 else f"{score:.1f}"
+            axes.text(column, line, text, ha="center", va="center", fontsize=7, color="#111111")
+    label = "mean grade" if table.first.scale == "grade" else "win rate against the baseline, %"
+    figure.colorbar(image).set_label(label, fontsize=8)
+    axes.set_xlabel(f"{table.by} (questions)", fontsize=8)
+    set_titles(figure, _title(table), _subtitle(table))
+    return figure

@@ -1,0 +1,372 @@
+"""The files under data/: both generations are read into the same records, faults are named."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lines import SURROGATE, dump, new_answer, old_answer, write
+
+from arena.base.errors import InputError
+from arena.base.record_file import RecordFile
+from arena.bench.answer_style import Style, read_styles
+from arena.bench.paths import Bench, model_names, named_path
+from arena.bench.records import (
+    Answer,
+    Judgment,
+    KeyLine,
+    Question,
+    read_answers,
+    read_judgments,
+    read_questions,
+)
+
+HEADERS = {"h1": 1, "h2": 2, "h3": 0, "h4": 0, "h5": 0, "h6": 3}
+COUNTS = {
+    "token_len": 12,
+    "header_count": HEADERS,
+    "list_count": {"ordered": 4, "unordered": 5},
+    "bold_count": {"**": 6, "__": 1},
+}
+
+
+def bench_with(folder: Path, *questions: object) -> Bench:
+    write(folder / "b" / "question.jsonl", *questions)
+    return Bench(folder, "b")
+
+
+class TestQuestions:
+    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+        old = {"question_id": "q1", "category": "c", "cluster": "d", "turns": [{"content": "hi"}]}
+        two = old | {"question_id": "q2", "turns": [{"content": "a"}, {"content": "b", "x": 1}]}
+        new = {"uid": "q3", "category": "c", "subcategory": "d", "prompt": "hi"}
+        converted = {"uid": "q4", "category": "c", "cluster": "d", "prompt": "hi"}
+        converted |= {"aspects": ["tone", "facts"]}
+        assert read_questions(bench_with(tmp_path, old, two, new, converted)) == [
+            Question("q1", "c", "d", ("hi",)),
+            Question("q2", "c", "d", ("a", "b")),
+            Question("q3", "c", "d", ("hi",), generation=2),
+            Question("q4", "c", "d", ("hi",), aspects="tone, facts", generation=2),
+        ]
+
+    def test_they_keep_the_order_of_the_file(self, tmp_path: Path) -> None:
+        ids = ["q10", "q2", "z", "a"]
+        bench = bench_with(tmp_path, *({"uid": key, "prompt": "hi"} for key in ids))
+        assert [q.id for q in read_questions(bench)] == ids
+
+    def test_where_there_are_none_the_benches_are_named(self, tmp_path: Path) -> None:
+        bench_with(tmp_path, {"uid": "q", "prompt": "hi"})
+        with pytest.raises(InputError, match=r"other/question.jsonl: no such file.*: b$"):
+            read_questions(Bench(tmp_path, "other"))
+
+    @pytest.mark.parametrize("name", ["..", "../b", "/etc", "a//b", "", ".hidden", "a\\b"])
+    def test_a_bench_is_below_the_data_folder(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(InputError, match="bench name"):
+            read_questions(Bench(tmp_path, name))
+
+
+class TestAnswers:
+    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+        choices = [{"index": n, "turns": [{"content": t} for t in ("a", "b")]} for n in (0, 1)]
+        path = write(
+            tmp_path / "a.jsonl",
+            old_answer("q1"),
+            old_answer("q2", choices=choices),
+            new_answer("q3"),
+            new_answer("q4", {"answer": "hi", "thought": "hm"}),
+            new_answer("q5", {"answer": None}),
+        )
+        assert read_answers(path) == {
+            "q1": Answer("q1", (("hi",),)),
+            "q2": Answer("q2", (("a", "b"), ("a", "b"))),
+            "q3": Answer("q3", (("hi",),)),
+            "q4": Answer("q4", (("hi",),)),
+            "q5": Answer("q5", (("",),)),
+        }
+
+    def test_empty_ones_are_answers(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.jsonl", old_answer("q1", ""))
+        assert read_answers(path)["q1"].choices == (("",),)
+
+
+class TestStyles:
+    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+        turn = {"content": "hi", "token_len": 7}
+        oldest = {"question_id": "q2", "choices": [{"index": 0, "turns": [turn, turn]}]}
+        path = write(
+            tmp_path / "a.jsonl",
+            old_answer("q1", conv_metadata=COUNTS),
+            oldest,
+            new_answer("q3", metadata=COUNTS),
+            new_answer("q4"),
+            old_answer("q5", conv_metadata={"token_len": 3}),
+        )
+        assert read_styles(path) == {
+            "q1": Style("q1", 12, 6, 9, 7),
+            "q2": Style("q2", 7),
+            "q3": Style("q3", 12, 6, 9, 7),
+            "q4": Style("q4"),
+            "q5": Style("q5", 3),
+        }
+
+    def test_a_text_about_tokens_is_only_a_text(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.jsonl", old_answer("q1", 'is "token_len": 7 right?'))
+        assert read_styles(path) == {"q1": Style("q1")}
+
+    def test_the_last_of_several_counts(self, tmp_path: Path) -> None:
+        first = old_answer("q1", conv_metadata=COUNTS)
+        path = write(tmp_path / "a.jsonl", first, old_answer("q1", conv_metadata={"token_len": 1}))
+        assert read_styles(path) == {"q1": Style("q1", 1)}
+
+
+class TestJudgments:
+    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+        game = {"user_prompt": "p", "judgment": "[[A>B]]", "score": "A>B"}
+        old = {"question_id": "q1", "model": "m", "judge": "j", "games": [game, {"score": None}]}
+        modern = {"score": "B>>A", "judgment": {"answer": "x"}, "prompt": [{"role": "user"}]}
+        new = {"uid": "q2", "judge": "j", "model": "m", "baseline": "b", "games": [modern, None]}
+        path = write(tmp_path / "m.jsonl", old, new)
+        assert read_judgments(path, "x", "y") == [
+            Judgment("q1", "m", "j", None, ("A>B", None), (b"", b"")),
+            Judgment("q2", "m", "j", "b", ("B>>A", None), (b"", b"")),
+        ]
+
+    def test_missing_games_and_names_do_no_harm(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": [{"score": "A=B"}]},
+            {"question_id": "q2", "games": [None, None]},
+            {"question_id": "q3", "games": []},
+            {"question_id": "q4"},
+        )
+        found = read_judgments(path, "m", "j")
+        assert [judgment.labels for judgment in found] == [("A=B",), (None, None), (), ()]
+        assert {(judgment.model, judgment.judge) for judgment in found} == {("m", "j")}
+
+    def test_one_question_has_one_for_each_baseline(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        base = {"question_id": "q1", "model": "m", "judge": "j"}
+        path = write(
+            tmp_path / "m.jsonl",
+            base | {"baseline": "a", "games": [{"score": "A>B"}]},
+            base | {"baseline": "b", "games": [{"score": "B>A"}]},
+            base | {"baseline": "a", "games": [{"score": "A=B"}]},
+        )
+        found = read_judgments(path, "m", "j")
+        assert {j.baseline: j.labels for j in found} == {"a": ("A=B",), "b": ("B>A",)}
+        assert "1 repeated" in capsys.readouterr().err
+
+    def test_grades_are_numbers_or_their_digits(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": [{"score": 8}]},
+            {"question_id": "q2", "games": [{"score": "7.5"}, None, {"score": None}]},
+            {"question_id": "q3", "games": [{"score": "A>B"}, {"score": "nan"}]},
+            {"uid": "q4", "games": [{"score": 0.5}], "x": SURROGATE},
+        )
+        found = read_judgments(path, "m", "j")
+        assert [judgment.grades for judgment in found] == [(8.0,), (7.5,), (), (0.5,)]
+        assert [judgment.labels for judgment in found] == [
+            (None,),
+            ("7.5", None, None),
+            ("A>B", "nan"),
+            (None,),
+        ]
+
+    @pytest.mark.parametrize("text", ["hi", SURROGATE])
+    def test_they_tell_the_settings_of_their_games(self, tmp_path: Path, text: str) -> None:
+        made, own = {"extra_body": {"settings": [text]}}, {"temperature": 1}
+        games = [{"score": "A>B", "settings": own}, {"score": None}, None]
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": games, "settings": made, "x": text},
+            {"question_id": "q2", "games": games[:1], "settings": made},
+            {"question_id": "q3", "games": [None, None], "settings": made},
+            {"question_id": "q4", "games": games[1:]},
+        )
+        told = [
+            [json.loads(settings or b"null") for settings in judgment.settings]
+            for judgment in read_judgments(path, "m", "j")
+        ]
+        assert told == [[own, made, None], [own], [None, None], [None, None]]
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "answers": read_answers,
+    "styles": read_styles,
+    "judgments": lambda path: read_judgments(path, "m", "j"),
+    "questions": lambda path: read_questions(Bench(path.parent.parent, path.parent.name)),
+}
+
+
+def ids(found: Any) -> list[str]:
+    if isinstance(found, dict):
+        return list(found)
+    return [getattr(item, "id", None) or item.question_id for item in found]
+
+
+def any_line(question_id: str, text: str = "hi") -> dict[str, Any]:
+    """A line that all readers take."""
+    settings = {"extra_body": {"settings": {"k": 1}}}
+    games = [{"score": "A>B", "settings": settings}]
+    extra = {"turns": [{"content": text}], "games": games, "settings": settings}
+    return old_answer(question_id, text) | extra
+
+
+@pytest.fixture(params=READERS)
+def read(request: pytest.FixtureRequest) -> Callable[[Path], Any]:
+    return READERS[request.param]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "b" / "question.jsonl"
+
+
+class TestWhatRealFilesHold:
+    """Each of these is read by all readers."""
+
+    def test_a_byte_order_mark_blank_lines_and_no_last_newline(
+        self, path: Path, read: Callable[[Path], Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        first = b"\xef\xbb\xbf" + dump(any_line("q1"))
+        write(path, first, "", "  \r", any_line("q2"), "", any_line("q3"), end="")
+        assert ids(read(path)) == ["q1", "q2", "q3"]
+        assert capsys.readouterr().err == ""
+
+    def test_a_torn_last_line_is_passed_over_and_named(
+        self, path: Path, read: Callable[[Path], Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        torn = json.dumps(any_line("q2", "한국어"), ensure_ascii=False).encode()
+        write(path, any_line("q1"), torn[: torn.index("국".encode()) + 1], end="")
+        assert ids(read(path)) == ["q1"]
+        warning = capsys.readouterr().err
+        assert warning.count("\n") == 1 and f"{path}" in warning and "torn" in warning
+
+    def test_a_last_line_of_nulls_is_torn_too(
+        self, path: Path, read: Callable[[Path], Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(path, any_line("q1"), b"\0" * 64, end="")
+        assert ids(read(path)) == ["q1"]
+        assert "torn" in capsys.readouterr().err
+
+    def test_of_repeated_ids_the_last_counts(self, path: Path, read: Callable[[Path], Any]) -> None:
+        write(path, any_line("q1", "STALE"), any_line("q2"), any_line("q1", "new"))
+        assert sorted(ids(read(path))) == ["q1", "q2"]
+        assert "STALE" not in repr(read(path))
+
+    def test_lone_surrogates_and_other_text(self, path: Path, read: Callable[[Path], Any]) -> None:
+        write(path, any_line("q1", SURROGATE), any_line("q2", "a\u2028b\x85c\x00d"))
+        found = read(path)
+        assert ids(found) == ["q1", "q2"]
+        if read is READERS["answers"]:
+            assert found["q1"].choices[0][0] == SURROGATE
+            assert found["q2"].choices[0][0] == "a\u2028b\x85c\x00d"
+
+    def test_numbers_that_are_none(self, path: Path, read: Callable[[Path], Any]) -> None:
+        line = json.dumps(any_line("q1") | {"tstamp": float("nan"), "x": float("inf")})
+        write(path, line)
+        assert ids(read(path)) == ["q1"]
+
+
+def test_repeated_ids_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [old_answer("q1", "a"), old_answer("q1", "b"), old_answer("q1", "c"), old_answer("q2")]
+    path = write(tmp_path / "a.jsonl", *lines)
+    assert read_answers(path)["q1"].choices == (("c",),)
+    assert f"{path}: 2 repeated" in capsys.readouterr().err
+
+
+WRONG_LINES = {
+    "broken": b'{"question_id": "q2", "choices": [}',
+    "no object": b"[1, 2]",
+    "no id": b'{"choices": [{"turns": [{"content": "x"}]}], "turns": [{"content": "x"}]}',
+    "a number for the id": b'{"question_id": 7}',
+    "not UTF-8": b'{"question_id": "caf\xe9"}',
+    "bottomless": b'{"question_id": "q2", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+}
+WRONG_FIELDS = [
+    ("answers", {"choices": "x"}),
+    ("answers", {"choices": [{"turns": [{"content": 5}]}]}),
+    ("answers", {"choices": []}),
+    ("answers", {}),
+    ("styles", {"conv_metadata": {"token_len": "many"}}),
+    ("styles", {"conv_metadata": {"header_count": 3}}),
+    ("styles", {"choices": [{"turns": [{"token_len": "many"}]}]}),
+    ("judgments", {"games": {"score": "A>B"}}),
+    ("judgments", {"games": [{"score": ["A>B"]}]}),
+    ("questions", {"turns": []}),
+    ("questions", {"turns": ["hi"]}),
+    ("questions", {"prompt": 5}),
+    ("questions", {}),
+]
+
+
+class TestWrongLines:
+    @pytest.mark.parametrize("case", WRONG_LINES)
+    def test_file_and_line_are_named(
+        self, path: Path, read: Callable[[Path], Any], case: str
+    ) -> None:
+        write(path, any_line("q1"), "", WRONG_LINES[case], any_line("q3"))
+        with pytest.raises(InputError, match=r"question\.jsonl:3: not an? (question|answer|judg)"):
+            read(path)
+
+    @pytest.mark.parametrize(("reader", "fields"), WRONG_FIELDS)
+    def test_so_are_those_of_wrong_fields(
+        self, path: Path, reader: str, fields: dict[str, Any]
+    ) -> None:
+        write(path, any_line("q1"), {"question_id": "q2"} | fields, any_line("q3"))
+        with pytest.raises(InputError, match=r"question\.jsonl:2: not an? (question|answer|judg)"):
+            READERS[reader](path)
+
+    def test_a_whole_last_line_of_the_wrong_kind_is_not_torn(self, path: Path) -> None:
+        write(path, old_answer("q1"), {"question_id": 7}, end="")
+        with pytest.raises(InputError, match=r"question\.jsonl:2: not an answer"):
+            read_answers(path)
+
+    def test_a_folder_for_a_file_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"cannot read an answer: Is a directory"):
+            read_answers(tmp_path)
+
+
+class TestNames:
+    def test_a_slash_makes_a_subfolder(self, tmp_path: Path) -> None:
+        path = named_path(tmp_path, "org/tiny-1.5 ü한", "model name", ".jsonl")
+        assert path == tmp_path / "org" / "tiny-1.5 ü한.jsonl"
+
+    @pytest.mark.parametrize(
+        "name",
+        ["", ".", "..", "../x", "a/../b", "a/..", "/x", "a/", "a//b", ".x", "a/.b", "a\\..\\b"]
+        + ["a\0b", "a\nb", "a\x1b[31m", "a\u202eb", "한" * 100, "a/" + "b" * 300],
+    )
+    def test_none_leaves_the_folder_or_cannot_be_a_file(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(InputError, match="model name") as caught:
+            named_path(tmp_path, name, "model name", ".jsonl")
+        assert str(caught.value).isprintable()
+
+    def test_the_longest_can_be_written_and_rewritten(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "getpid", lambda: 4_194_303)
+        lengths = [n for n in range(200, 256) if accepted(tmp_path, "m" * n)]
+        path = named_path(tmp_path, "m" * lengths[-1], "model name", ".jsonl")
+        with RecordFile(path, KeyLine) as file:
+            file.append(old_answer("q1"))
+        assert list(read_answers(path)) == ["q1"]
+
+    def test_those_in_a_folder_are_found_at_any_depth(self, tmp_path: Path) -> None:
+        for name in ("b.jsonl", "org/a.jsonl", ".hidden.jsonl", ".git/c.jsonl", "b.txt"):
+            write(tmp_path / name)
+        assert model_names(tmp_path) == ["b", "org/a"]
+
+
+def accepted(folder: Path, name: str) -> bool:
+    try:
+        named_path(folder, name, "model name", ".jsonl")
+    except InputError:
+        return False
+    return True

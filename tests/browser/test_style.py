@@ -1,0 +1,184 @@
+"""looks.py: how the page is laid out and coloured, as Chromium computes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import test_browser_page as browser_page
+from conftest import Workspace
+from playwright.sync_api import Page, expect
+from test_page import Site, question, running
+
+chromium = browser_page.chromium
+context = browser_page.context
+page = browser_page.page
+
+TABLE = "\n".join(["|" + " heading |" * 12, "|" + "--|" * 12, "|" + " some words |" * 12])
+WIDE = f"{TABLE}\n\n$$\n{' + '.join(['a_{1234567890}'] * 40)}\n$$\n\nbroken $\\frac{{1}}{{$ here"
+NAME = "model-of-a-name-" + "that-goes-on-" * 8
+JUDGED = "Assistant A is good. " * 200
+
+
+def judgment(number: int, model: str, *labels: str) -> dict[str, Any]:
+    games = [{"judgment": JUDGED, "score": label} for label in labels]
+    return {"question_id": f"q{number}", "model": model, "baseline": "base", "games": games}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    workspace = Workspace(tmp_path_factory.mktemp("looks"))
+    workspace.add_questions(
+        [question(1, "Why? " * 300, "a"), question(2, "1", "b"), question(3, "c", "c")]
+    )
+    long = "\n\n".join(f"Paragraph {i}." for i in range(2_000))
+    workspace.add_answers("base", {"q1": "short", "q2": WIDE, "q3": long})
+    workspace.add_answers(NAME, {"q1": "line\n\n" * 60, "q2": "b", "q3": "c"})
+    workspace.add_answers("m", {"q1": "m1", "q2": "m2", "q3": "m3"})
+    folder = workspace.data / "model_judgment" / "judge"
+    for model, labels in ((NAME, ("A>>B", "B>A")), ("m", ("B>A", "A=B"))):
+        records = [judgment(i, model, *labels) for i in (1, 2, 3)]
+        workspace.write(folder / f"{model}.jsonl", records)
+    yield from running(workspace)
+
+
+@pytest.fixture
+def site(url: str, page: Page) -> Site:
+    return Site(url, page)
+
+
+def opened(site: Site, number: int) -> Page:
+    page = site.open(f"?tab=battles&question=q{number}&of={NAME}")
+    expect(page.locator(".battle .side")).to_have_count(2)
+    return page
+
+
+def top(page: Page, part: str) -> float:
+    return float(page.locator(part).first.evaluate("e => e.getBoundingClientRect().top"))
+
+
+def test_list_question_and_names_stay_in_sight(site: Site) -> None:
+    page = opened(site, 1)
+    page.evaluate("scrollTo(0, 900)")
+    page.wait_for_function("scrollY > 800")
+    assert 0 <= top(page, "#found") < 20
+    assert 0 <= top(page, "#shown > .filters") < 20
+    bar = page.locator("#shown > .filters").bounding_box()
+    assert bar
+    assert 0 <= top(page, ".side > h3.model") - bar["height"] < 12
+
+
+def test_both_answers_begin_on_the_first_screen_beside_a_long_prompt_and_judgment(
+    site: Site,
+) -> None:
+    page = opened(site, 1)
+    for answer in page.locator(".side .answer").all():
+        expect(answer).to_be_in_viewport()
+    prompt = page.locator(".prompt .clipped")
+    height = prompt.evaluate("e => e.clientHeight")
+    page.locator(".prompt .more").get_by_text("show all").click()
+    assert prompt.evaluate("e => e.clientHeight") > 2 * height
+    page.locator(".prompt .more").get_by_text("show less").click()
+    assert prompt.evaluate("e => e.clientHeight") == height
+    site.check()
+
+
+def test_a_very_long_answer_is_folded(site: Site) -> None:
+    page = opened(site, 3)
+    folded = page.locator(".long")
+    height = folded.evaluate("e => e.clientHeight")
+    assert height < 1_500
+    page.get_by_text(re.compile("show all .* kB")).click()
+    assert folded.evaluate("e => e.clientHeight") > 10 * height
+
+
+def test_wide_tables_and_formulas_scroll_and_keep_their_words_whole(site: Site) -> None:
+    page = opened(site, 2)
+    cell = page.locator(".side td").first
+    assert cell.evaluate("e => e.clientWidth") > 50
+    for part in (".side table", ".side .katex-display"):
+        wide = page.locator(part).first
+        assert wide.evaluate("e => e.scrollWidth > e.clientWidth + 100")
+        assert wide.evaluate("e => getComputedStyle(e).overflowX") == "auto"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_broken_formula_is_shown_as_it_was_written(site: Site) -> None:
+    page = opened(site, 2)
+    expect(page.locator(".side").first).to_contain_text(r"broken $\frac{1}{$ here")
+    site.check()
+
+
+def test_long_names_are_cut_in_rows_of_one_height_that_open_their_battles(site: Site) -> None:
+    page = site.open("?tab=leaderboard")
+    row = page.locator(".board tr", has_text=NAME)
+    name = row.locator("button")
+    assert name.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert name.evaluate("e => getComputedStyle(e).textOverflow") == "ellipsis"
+    other = page.locator(".board tr.baseline").bounding_box()
+    box = row.bounding_box()
+    assert box
+    assert other
+    assert abs(box["height"] - other["height"]) < 2
+    row.locator(".plot").click()
+    expect(page.locator(".side .model")).to_contain_text(NAME)
+    site.check()
+
+
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_next_stands_beside_previous(site: Site, width: int) -> None:
+    site.page.set_viewport_size({"width": width, "height": 800})
+    page = opened(site, 1)
+    previous, following = (page.locator(f"#{name}").bounding_box() for name in ("previous", "next"))
+    written = page.locator(".written").bounding_box()
+    assert previous
+    assert following
+    assert written
+    assert previous["y"] == following["y"]
+    assert written["x"] + written["width"] <= previous["x"]
+    assert following["x"] + following["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+CONTRAST = """part => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const light = colours => {
+    canvas.clearRect(0, 0, 1, 1);
+    for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
+    const linear = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map(byte => {
+      const x = byte / 255;
+      return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+    });
+    return linear[0] * 0.2126 + linear[1] * 0.7152 + linear[2] * 0.0722;
+  };
+  const behind = [];
+  for (let e = part; e; e = e.parentElement) behind.unshift(getComputedStyle(e).backgroundColor);
+  const style = getComputedStyle(part);
+  const sign = part.classList.contains("dot");
+  const shown = sign ? style.getPropertyValue("--c") : style.color;
+  const back = light(sign ? behind.slice(0, -1) : behind), front = light([...behind, shown]);
+  return (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_small_text_and_signs_can_be_made_out(site: Site, scheme: Any) -> None:
+    site.page.emulate_media(color_scheme=scheme)
+    page = opened(site, 1)
+    small = ".counts, .role, .places, .list em, .list .who, .legend, summary, .battle code, .mark"
+    for part in page.locator(small).locator("visible=true").all():
+        assert part.evaluate(CONTRAST) >= 4.5, part.text_content()
+    for sign in page.locator(".dot").all():
+        assert sign.evaluate(CONTRAST) >= 3, sign.get_attribute("class")
+
+
+def test_what_has_the_focus_has_an_outline(site: Site) -> None:
+    page = opened(site, 1)
+    for name in ("Judge", "Search (Enter)"):
+        field = page.get_by_label(name, exact=True).locator("visible=true")
+        field.focus()
+        expect(field).to_be_focused()
+        assert field.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+        assert field.evaluate("e => getComputedStyle(e).outlineWidth") == "2px"

@@ -1,0 +1,659 @@
+"""Scores by cluster: the same as on boards of the clusters alone; text, files and gaps."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import termios
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import REPO, Workspace
+from scipy.stats import t as student_t
+from test_battles import LOST, WON, error, random_answers, random_judgments, show
+from test_board import add_judgments, judgment
+from test_build import HARD, WRITING, files, judge, modern  # noqa: F401 (a fixture)
+from test_grades import graded
+from test_show_result import DIFFERENT, flags
+
+from arena.base.table import shown_width
+from arena.leaderboard.clusters import FEW, expanded, student
+from arena.scoring.bradley_terry import interval
+
+PLACES = ["coding"] * 7 + ["writing"] * 5 + ["maths"] * 6
+
+
+def questions(places: Sequence[str] = PLACES, **fields: Any) -> list[dict[str, Any]]:
+    return [
+        {"question_id": f"q{i}", "category": "all", "cluster": place, "turns": [{"content": "?"}]}
+        | fields
+        for i, place in enumerate(places, 1)
+    ]
+
+
+@pytest.fixture
+def clustered(bench: Workspace) -> Workspace:
+    """Three clusters; `coder` was judged on the first alone."""
+    bench.add_questions(questions())
+    for seed in (1, 2, 3):
+        add_judgments(bench, f"m{seed}", random_judgments(seed, len(PLACES)))
+    add_judgments(bench, "coder", random_judgments(4, 7))
+    for seed, model in enumerate(("base", "m1", "m2", "m3", "coder")):
+        answers = random_answers(seed, len(PLACES))
+        bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
+    return bench
+
+
+def by(bench: Workspace, kind: str, *arguments: object) -> dict[str, dict[str, Any]]:
+    """The JSON of each cluster, by its name."""
+    show(bench, *arguments, "--by", kind, "--json", "by.json")
+    data = json.loads((bench.root / "by.json").read_text())
+    return {cluster["name"]: cluster for cluster in data["clusters"]}
+
+
+def ends(board: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+    """Score and ends of each model."""
+    return {
+        row["model"]: tuple(row[k] for k in ("score", "lower", "upper")) for row in board["rows"]
+    }
+
+
+def table(out: str) -> dict[str, dict[str, str]]:
+    """The cells of the text by model and cluster."""
+    found: dict[str, dict[str, str]] = {}
+    for block in out.split("\n\n")[:-1]:
+        head, *rows = block.splitlines()
+        names = head.split()
+        for row in rows:
+            model, *cells = re.split(r" {2,}", row)
+            found.setdefault(model, {}).update(zip(names, cells, strict=True))
+    return found
+
+
+def scores(board: dict[str, Any]) -> dict[str, float]:
+    return {model: values[0] for model, values in ends(board).items()}
+
+
+def shown_ends(board: dict[str, Any], baseline: str = "base") -> dict[str, tuple[Any, ...]]:
+    """As `ends`, of a board of a cluster: none where there is no width, but for the baseline."""
+    return {
+        model: (score, *((low, high) if high - low > 1e-6 or model == baseline else (None, None)))
+        for model, (score, low, high) in ends(board).items()
+    }
+
+
+QUESTION = ["--resample", "question", "--num-rounds", "1000"]
+
+
+class TestScores:
+    @pytest.mark.parametrize(
+        "more", ["", "--first-game-only --weight 1", "--method v2.0", "--seed 3"]
+    )
+    def test_are_those_of_a_board_of_the_cluster(self, clustered: Workspace, more: str) -> None:
+        """To the last digit; the intervals too where battles are drawn."""
+        chosen = [*flags(), *more.split()]
+        found = by(clustered, "cluster", *chosen)
+        assert list(found) == ["coding", "writing", "maths"]
+        drawn = by(clustered, "cluster", *chosen, "--resample", "battle", "--num-rounds", "100")
+        boards = files(clustered, *chosen, "--category", *found)
+        of_questions = files(clustered, *chosen, *QUESTION, "--category", *found)
+        for name, cluster in found.items():
+            assert scores(cluster) == scores(of_questions[name])
+            assert ends(drawn[name]) == shown_ends(boards[name])
+            assert cluster["baseline"] == "base"
+        assert "coder" in ends(found["coding"]) and "coder" not in ends(found["maths"])
+
+    @pytest.mark.parametrize("more", ["", "--resample battle"])
+    def test_are_those_of_a_bench_with_only_its_questions(
+        self, clustered: Workspace, more: str
+    ) -> None:
+        full = by(clustered, "cluster", *flags(), *more.split())
+        ids = {q["question_id"] for q in questions() if q["cluster"] == "maths"}
+        clustered.add_questions([q for q in questions() if q["question_id"] in ids])
+        for model in ("m1", "m2", "m3"):
+            records = [r for r in clustered.judgments("judge", model) if r["question_id"] in ids]
+            add_judgments(clustered, model, records)
+        (clustered.data / "model_judgment/judge/coder.jsonl").unlink()
+        assert by(clustered, "cluster", *flags(), *more.split()) == {"maths": full["maths"]}
+
+    @pytest.mark.parametrize("more", ["", "--method bradley-terry", "--num-rounds 50"])
+    def test_by_category_of_generation_2_are_the_boards(
+        self,
+        modern: Workspace,  # noqa: F811
+        more: str,
+    ) -> None:
+        boards = files(modern, *QUESTION, *more.split())
+        found = by(modern, "category", *more.split())
+        assert list(found) == [HARD, WRITING]
+        for name, cluster in found.items():
+            assert scores(cluster) == scores(boards[name])
+            assert cluster["baseline"] == boards[name]["baseline"]
+
+    @pytest.mark.parametrize("kind", ["subcategory", "cluster"])
+    def test_a_subcategory_has_the_baseline_of_its_category(
+        self,
+        modern: Workspace,  # noqa: F811
+        kind: str,
+    ) -> None:
+        found = by(modern, kind)
+        assert set(found) == {f"{c} {i}" for c in (HARD, WRITING) for i in (0, 1)}
+        boards = files(modern, *QUESTION, "--category", *found)
+        for name, cluster in found.items():
+            assert scores(cluster) == scores(boards[name])
+            assert cluster["baseline"] == boards[name]["baseline"]
+        out = show(modern, "--by", kind).out
+        how = "method v2.0, 90 % intervals"
+        assert f"against o3-mini-2025-01-31, {how}: {HARD} 1, {HARD} 0\n" in out
+        assert f"against gemini-2.0-flash-001, {how}: {WRITING} 1, {WRITING} 0\n" in out
+
+    @pytest.mark.parametrize("style", ["", "--style-control"])
+    @pytest.mark.parametrize("kind", ["cluster", "category"])
+    def test_of_both_generations_each_has_its_method(
+        self, clustered: Workspace, kind: str, style: str
+    ) -> None:
+        """One question of generation 2 does not make v2.0 of all."""
+        places = [q | {"category": q["cluster"]} for q in questions()]
+        for i in range(7):
+            question = places[i]
+            question["uid"] = question.pop("question_id")
+            question["prompt"] = question.pop("turns")[0]["content"]
+        clustered.add_questions(places)
+        found = by(clustered, kind, *flags(), *style.split(), "--output")
+        methods = {name: (one["method"], one["level"]) for name, one in found.items()}
+        plain = ("bradley-terry", 0.95)
+        assert methods == {"coding": ("v2.0", 0.9), "writing": plain, "maths": plain}
+        if not style:
+            boards = files(clustered, *flags(), *QUESTION, "--category", *found)
+            assert {n: scores(one) for n, one in found.items()} == {
+                name: scores(boards[name]) for name in found
+            }
+        out = show(clustered, *flags(), *style.split(), "--by", kind).out
+        assert "against base, method v2.0, 90 % intervals: coding\n" in out
+        assert "against base, method bradley-terry, 95 % intervals: writing, maths\n" in out
+        assert "in brackets the 90 % or 95 % intervals, as differences from the score\n" in out
+        (path,) = clustered.root.glob("leaderboard/*.csv")
+        assert path.read_text().startswith(f"{kind},model,score,lower,upper,questions,")
+        one_method = by(clustered, kind, *flags(), "--method", "bradley-terry")
+        assert {one["method"] for one in one_method.values()} == {"bradley-terry"}
+
+    def test_a_cluster_named_like_a_category_is_not_the_category(self, bench: Workspace) -> None:
+        places = questions(["a", "a", "b", "b"])
+        for question in places[2:]:
+            question["category"] = "a"
+        bench.add_questions(places)
+        add_judgments(bench, "m1", [judgment(f"q{i}", *WON) for i in (1, 2)])
+        add_judgments(bench, "m2", [judgment(f"q{i}", *LOST) for i in (1, 2, 3, 4)])
+        found = by(bench, "cluster", *flags())
+        assert [cluster["questions"] for cluster in found.values()] == [2, 2]
+        assert ends(found["b"]).keys() == {"base", "m2"}
+        categories = by(bench, "category", *flags())
+        assert {name: one["questions"] for name, one in categories.items()} == {"all": 2, "a": 2}
+
+    def test_grades(self, bench: Workspace) -> None:
+        bench.add_questions(questions())
+        for model in ("x", "y"):
+            records = [graded(f"q{i}", len(model) + i % 4) for i in range(1, len(PLACES) + 1)]
+            add_judgments(bench, model, records[: 12 if model == "y" else None])
+        chosen = flags()[:4]
+        bench.write_judge_config("judge", "base", pairwise=False, baseline=False)
+        boards = files(
+            bench, *chosen, "--num-rounds", 1000, "--category", "coding", "writing", "maths"
+        )
+        found = by(bench, "cluster", *chosen)
+        for name, cluster in found.items():
+            assert scores(cluster) == scores(boards[name])
+            for model, (_, low, high) in ends(cluster).items():
+                _, lower, upper = ends(boards[name])[model]
+                assert low <= lower and upper <= high
+        assert ends(found["maths"]).keys() == {"x"}
+        out = show(bench, *chosen, "--by", "cluster", "--html", "g.html", "--plot", "g.svg").out
+        assert table(out)["y"]["maths"] == "n/a"
+        assert "mean grade" in (bench.root / "g.svg").read_text()
+
+
+def ratios(samples: np.ndarray, level: float) -> np.ndarray:
+    return interval(samples[:, None], level)[:, 0]
+
+
+class TestIntervals:
+    """Those of few questions: expanded, or none."""
+
+    def drawn(self, questions: int, data_sets: int = 400) -> tuple[np.ndarray, float]:
+        """Win rates of bootstrapped questions (data sets, rounds), and the true one.
+
+        A question's two games are won or lost together in three cases of four; a quarter of the
+        wins count three times.
+        """
+        rng = np.random.default_rng(questions)
+        first = rng.random((data_sets, questions)) < 0.6
+        second = np.where(rng.random(first.shape) < 0.75, first, rng.random(first.shape) < 0.6)
+        counts = np.where(rng.random((2, *first.shape)) < 0.25, 3, 1)
+        won = counts[0] * first + counts[1] * second
+        times = rng.multinomial(questions, np.full(questions, 1 / questions), 1000)
+        return 100 * (won @ times.T) / (counts.sum(axis=0) @ times.T), 60.0
+
+    def coverage(self, questions: int, level: float) -> float:
+        """Percentage of the intervals with a width that hold the truth."""
+        samples, truth = self.drawn(questions)
+        found = np.array([ratios(one, level) for one in samples])
+        shown = found[found[:, 1] - found[:, 0] > 1e-6]
+        return 100 * float(np.mean((shown[:, 0] <= truth) & (truth <= shown[:, 1])))
+
+    @pytest.mark.parametrize("questions", [5, 10, 40])
+    def test_they_hold_the_truth_about_as_often_as_they_say(self, questions: int) -> None:
+        found = self.coverage(questions, expanded(0.95, questions))
+        assert 91 <= found <= 98
+        assert found > self.coverage(questions, 0.95) + (2 if questions < 20 else 0)
+
+    def test_of_too_few_they_would_not(self) -> None:
+        """No level is wide enough for two of them: there are three different draws."""
+        assert self.coverage(2, level=1.0) < 85
+
+    @pytest.mark.parametrize("level", [0.95, 0.9])
+    @pytest.mark.parametrize("questions", [5, 6, 10, 40, 500])
+    def test_the_level_is_that_of_hesterberg(self, questions: int, level: float) -> None:
+        t = student_t.ppf(0.5 + level / 2, questions - 1)
+        assert student(level, questions - 1) == pytest.approx(t, abs=1e-3)
+        tail = NormalDist().cdf(-np.sqrt(questions / (questions - 1)) * t)
+        assert expanded(level, questions) == pytest.approx(1 - 2 * tail, abs=2e-5)
+
+    def test_a_cluster_has_them(self, clustered: Workspace) -> None:
+        """Those of the rounds that a board of the cluster saves."""
+        found = ends(by(clustered, "cluster", *flags())["coding"])
+        show(clustered, *flags(), *QUESTION, "--category", "coding")
+        rounds = clustered.read_jsonl("data/bootstrapping_results.jsonl")
+        for model in ("m1", "m2", "m3", "coder"):
+            odds = [10 ** ((line[model] - line["base"]) / 400) for line in rounds]
+            rates = np.array([100 * o / (1 + o) for o in odds])
+            assert found[model][1:] == pytest.approx(tuple(ratios(rates, expanded(0.95, 7))))
+
+    @pytest.mark.parametrize("resample", ["question", "battle"])
+    def test_below_five_questions_there_is_none(self, bench: Workspace, resample: str) -> None:
+        """Of the cluster, or of the model there; what is judged is told."""
+        bench.add_questions(questions(["a"] * FEW + ["b"] * (FEW - 1)))
+        add_judgments(bench, "m1", random_judgments(1, 2 * FEW - 1))
+        add_judgments(bench, "m2", random_judgments(2, FEW - 1))
+        found = by(bench, "cluster", *flags(), "--resample", resample)
+        low = {name: {m: v[1] for m, v in ends(one).items()} for name, one in found.items()}
+        assert low["a"]["m1"] < found["a"]["rows"][0]["score"]
+        assert low == {
+            "a": {"base": 50.0, "m1": low["a"]["m1"], "m2": None},
+            "b": {"base": 50.0, "m1": None},
+        }
+
+    @pytest.mark.parametrize("resample", ["question", "battle"])
+    @pytest.mark.parametrize("method", ["bradley-terry", "v2.0"])
+    def test_draws_that_are_all_alike_give_none(
+        self, bench: Workspace, resample: str, method: str
+    ) -> None:
+        """All won, all tied: only the baseline's interval has no width."""
+        bench.add_questions(questions(["a"] * 6))
+        ids = range(1, 7)
+        labels = {"good": WON, "tied": ("A=B", "A=B"), "bad": LOST}
+        for model, games in labels.items():
+            add_judgments(bench, model, [judgment(f"q{i}", *games) for i in ids])
+        chosen = [*flags(), "--resample", resample, "--method", method, "--by", "cluster"]
+        out = show(bench, *chosen, "--output", "--markdown", "b.md").out
+        cells = {model: one["a"] for model, one in table(out).items()}
+        exact = "(-0.0 / +0.0)" if method == "v2.0" else "(0.0, 0.0)"
+        assert cells == {
+            "questions": "6",
+            "good": "100.0 –",
+            "tied": "50.0 –",
+            "base": f"50.0 {exact}",
+            "bad": "0.0 –",
+        }
+        assert "| 100.0 – |" in (bench.root / "b.md").read_text(encoding="utf-8")
+        (path,) = bench.root.glob("leaderboard/*.csv")
+        assert ",good,100.00,,,6,6," in path.read_text(encoding="utf-8")
+
+    def test_questions_that_all_ended_alike_give_none(self, bench: Workspace) -> None:
+        """A win and a tie in each: no draw of questions differs, though draws of battles do."""
+        bench.add_questions(questions(["a"] * 6))
+        add_judgments(bench, "same", [judgment(f"q{i}", "B>A", "A=B") for i in range(1, 7)])
+        for resample, known in (("question", False), ("battle", True)):
+            found = by(bench, "cluster", *flags(), "--resample", resample)
+            score, lower, _ = ends(found["a"])["same"]
+            assert score == pytest.approx(75) and (lower is not None) == known
+
+    def test_under_style_control_too(self, bench: Workspace) -> None:
+        """Their draws would differ by the lengths of the answers, and by these alone."""
+        bench.add_questions(questions(["a"] * 6 + ["b"] * 6))
+        for model, games in {"good": WON, "tied": ("A=B", "A=B"), "bad": LOST}.items():
+            add_judgments(bench, model, [judgment(f"q{i}", *games) for i in range(1, 13)])
+        add_judgments(bench, "mixed", random_judgments(1, 12))
+        for seed, model in enumerate(("base", "good", "tied", "bad", "mixed")):
+            bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, 12))
+        for cluster in by(bench, "cluster", *flags(), "--style-control").values():
+            lower = {model: values[1] for model, values in ends(cluster).items()}
+            assert {model for model in lower if lower[model] is None} == {"good", "tied", "bad"}
+
+    def test_questions_are_drawn_unless_told_otherwise(self, clustered: Workspace) -> None:
+        chosen = [*flags(), "--by", "cluster"]
+        shown = show(clustered, *chosen)
+        assert shown == show(clustered, *chosen, *QUESTION)
+        assert "The intervals draw questions, and are expanded for how few they are." in shown.out
+        assert "treat the games of a question as independent" not in shown.out
+        battle = show(clustered, *chosen, "--resample", "battle").summary
+        assert (
+            "The intervals treat the games of a question as independent, which makes them too "
+            "narrow; leave out --resample battle." in battle
+        )
+
+
+class TestStyle:
+    """The coefficients of all questions are fixed, as --style-coefficients fixes them."""
+
+    @pytest.mark.parametrize("method", ["bradley-terry", "v2.0"])
+    @pytest.mark.parametrize("style", ["--style-control", "--length-control-only"])
+    def test_the_coefficients_are_those_of_all_questions(
+        self, clustered: Workspace, method: str, style: str
+    ) -> None:
+        chosen = [*flags(), style, "--method", method]
+        chosen += ["--resample", "battle"]
+        found = by(clustered, "cluster", *chosen, "--num-rounds", "100")
+        fixed = [*chosen, "--style-coefficients", "style.json"]
+        show(clustered, *fixed)
+        for name, cluster in found.items():
+            (board,) = files(clustered, *fixed, "--category", name).values()
+            expected = shown_ends(board)
+            assert ends(cluster).keys() == expected.keys()
+            for model, values in ends(cluster).items():
+                assert values == pytest.approx(expected[model], abs=1e-6)
+
+    def test_they_are_printed(self, clustered: Workspace) -> None:
+        chosen = [*flags(), "--style-control"]
+        line = next(line for line in show(clustered, *chosen).summary if "coefficients" in line)
+        summary = show(clustered, *chosen, "--by", "cluster").summary
+        assert line in summary
+        assert (
+            "the style coefficients are those of all questions with one baseline, fixed" in summary
+        )
+
+    def test_a_single_cluster_is_the_board_itself(self, clustered: Workspace) -> None:
+        """Its rounds draw the coefficients too."""
+        chosen = [*flags(), "--style-control", "--resample", "battle", "--num-rounds", "100"]
+        (found,) = by(clustered, "category", *chosen).values()
+        (board,) = files(clustered, *chosen, "--category", "all").values()
+        assert ends(found) == ends(board)
+        assert "fixed" not in show(clustered, *chosen, "--by", "category").out
+
+    def test_missing_attributes_stop_it(self, clustered: Workspace) -> None:
+        (clustered.data / "model_answer/m1.jsonl").unlink()
+        line = error(clustered, *flags(), "--style-control", "--by", "cluster")
+        assert "no answer to q1" in line
+
+
+class TestGaps:
+    def test_the_text(self, bench: Workspace) -> None:
+        """`solo` has one question of `b`, `late` none; nobody was judged on `c`."""
+        bench.add_questions(questions(["a", "a", "b", "b", "c"]))
+        add_judgments(bench, "good", [judgment(f"q{i}", *WON) for i in (1, 2, 3, 4)])
+        add_judgments(bench, "solo", [judgment(f"q{i}", *LOST) for i in (1, 2, 3)])
+        add_judgments(bench, "late", [judgment(f"q{i}", *WON) for i in (1, 2)])
+        assert bench.run("show_result.py", *flags(), "--by", "cluster", check=0).stdout == (
+            "           a                b                c\n"
+            "questions  2                2                1\n"
+            "good       100.0 –          100.0 –          n/a\n"
+            "late       100.0 –          n/a              n/a\n"
+            "base       50.0 (0.0, 0.0)  50.0 (0.0, 0.0)  n/a\n"
+            "solo       0.0 –            n/a              n/a\n"
+            "\n"
+            "win rates against the baseline in percent; in brackets the 95 % intervals, as "
+            "differences from the score\n"
+            "9 judgments, 18 weighted battles, 0 games without verdict\n"
+            "questions judged of 5: good 4, late 2, solo 3\n"
+            f"{DIFFERENT}\n"
+            "n/a: fewer than 2 questions judged, or no battles that place the model\n"
+            "–: no interval: fewer than 5 questions judged, or all of them ended alike\n"
+        )
+
+    def test_what_is_not_judged_can_be_lost(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["a", "a", "b", "b"]))
+        add_judgments(bench, "good", [judgment(f"q{i}", *WON) for i in (1, 2)])
+        found = table(show(bench, *flags(), "--missing", "loss", "--by", "cluster").out)
+        assert found["good"] == {"a": "100.0 –", "b": "0.0 –"}
+
+    def test_a_cluster_without_any_verdict_is_empty(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["a", "a", "b", "b"]))
+        records = [judgment(f"q{i}", *WON) for i in (1, 2)]
+        records += [judgment(f"q{i}", None, "maybe") for i in (3, 4)]
+        add_judgments(bench, "good", records)
+        for method in ("bradley-terry", "v2.0"):
+            out = show(bench, *flags(), "--method", method, "--by", "cluster").out
+            assert {c["b"] for m, c in table(out).items() if m != "questions"} == {"n/a"}, out
+
+    def test_models_that_no_battles_place_are_empty_there(self, bench: Workspace) -> None:
+        """On `b` the anchor has no battle, on `c` one of two pairs has none of it."""
+        bench.add_questions(questions(["a", "a", "b", "b", "c", "c"]))
+        add_judgments(bench, "second", [judgment(f"q{i}", "B>A", "B>A") for i in (1, 2)])
+        records = [judgment(f"q{i}", "B>A", "B>A", baseline="second") for i in range(1, 7)]
+        add_judgments(bench, "tiny", records)
+        add_judgments(bench, "more", [judgment(f"q{i}", *WON) for i in (1, 2, 5, 6)])
+        out = show(bench, *flags(), "--baseline", "second", "--by", "cluster").out
+        found = table(out)
+        assert found.pop("questions") == {"a": "2", "b": "2", "c": "2"}
+        assert {cells["b"] for cells in found.values()} == {"n/a"}
+        assert {model for model, cells in found.items() if cells["c"] != "n/a"} == {"base", "more"}
+        assert found["tiny"]["a"].startswith("50.0 ")
+
+    def test_questions_without_a_cluster_are_one(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["a", "a", "", ""]))
+        add_judgments(bench, "good", [judgment(f"q{i}", *WON) for i in (1, 2, 3)])
+        out = show(bench, *flags(), "--by", "cluster").out
+        assert out.splitlines()[0].split() == ["a", "(none)"]
+        assert table(out)["good"]["(none)"] == "n/a"
+
+
+class TestOutput:
+    def test_wide_tables_go_on_below(self, bench: Workspace) -> None:
+        places = [f"cluster number {i}" for i in range(12) for _ in (1, 2)]
+        bench.add_questions(questions(places))
+        for seed in (1, 2):
+            add_judgments(bench, f"m{seed}", random_judgments(seed, len(places)))
+        *blocks, _ = show(bench, *flags(), "--by", "cluster").out.split("\n\n")
+        assert len(blocks) > 1
+        heads = [head for block in blocks for head in re.split(" {2,}", block.splitlines()[0])[1:]]
+        assert heads == list(dict.fromkeys(places))
+        for block in blocks:
+            assert max(map(len, block.splitlines())) <= 120
+            assert [line.split()[0] for line in block.splitlines()[1:]] == [
+                line.split()[0] for line in blocks[0].splitlines()[1:]
+            ]
+
+    def test_many_clusters_are_told_how_to_be_files(self, bench: Workspace) -> None:
+        places = [f"c{i}" for i in range(41)]
+        bench.add_questions(questions(places))
+        add_judgments(bench, "m1", random_judgments(1, len(places)))
+        line = "--output writes it as CSV, a line a cluster and model; --html as a page"
+        assert line in show(bench, *flags(), "--by", "cluster").summary
+        assert line not in show(bench, *flags(), "--by", "cluster", "--output").summary
+
+    def test_names_are_aligned_as_a_terminal_shows_them(self, bench: Workspace) -> None:
+        """A Hangul syllable takes two columns, a combining accent none."""
+        bench.add_questions(questions(["코딩"] * 2 + ["e\u0301a"] * 2 + ["x"] * 2))
+        add_judgments(bench, "m1", random_judgments(1, 6))
+        head, number, *_ = show(bench, *flags(), "--by", "cluster").out.splitlines()
+        assert shown_width(head[: head.index("e")]) == number.index("2", 15)
+        assert shown_width(head[: head.index("x")]) == number.rindex("2")
+
+    def test_control_characters_stay_out_of_it(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["a\nb\x1b[31m"] * 2 + ["c"] * 2))
+        add_judgments(bench, "m1", random_judgments(1, 4))
+        out = show(bench, *flags(), "--by", "cluster", "--markdown", "b.md").out
+        assert "\x1b" not in out and out.splitlines()[0].split() == ["a", "b", "[31m", "c"]
+        assert "| a b \\[31m | 2 |" in (bench.root / "b.md").read_text()
+
+    def test_a_terminal_shows_how_far_it_is(self, clustered: Workspace) -> None:
+        ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        command = [sys.executable, REPO / "show_result.py", *flags(), "--by", "cluster"]
+        subprocess.run(
+            command, cwd=clustered.root, stderr=theirs, stdout=subprocess.DEVNULL, check=True
+        )
+        os.set_blocking(ours, False)
+        assert b"/3 [" in os.read(ours, 1 << 16)
+        os.close(ours)
+        os.close(theirs)
+
+    def test_models_are_sorted_by_their_mean_over_questions(self, clustered: Workspace) -> None:
+        found = by(clustered, "cluster", *flags())
+        rows = [(n["questions"], m, s[0]) for n in found.values() for m, s in ends(n).items()]
+        means = {
+            model: sum(n * s for n, m, s in rows if m == model)
+            / sum(n for n, m, _ in rows if m == model)
+            for _, model, _ in rows
+        }
+        data = json.loads((clustered.root / "by.json").read_text())
+        assert data["models"] == sorted(means, key=lambda model: -means[model])
+
+    def test_the_files(self, clustered: Workspace) -> None:
+        forms = ["--output", "--json", "--markdown", "--html"]
+        paths = re.findall(
+            r"written: (.*)", show(clustered, *flags(), "--by", "cluster", *forms).out
+        )
+        stem = "test-v1_judge_vs_base_plain_resampled_questions_by_cluster"
+        assert [re.sub(r"_\d{8}_", "_DATE_", path) for path in paths] == [
+            f"leaderboard/arena_hard_leaderboard_DATE_{stem}.csv",
+            *(f"leaderboard/{stem}.{suffix}" for suffix in ("json", "md", "html")),
+        ]
+        assert not list((clustered.root / "data").glob("*.json*"))
+
+    def test_the_csv_has_a_line_a_cluster_and_model(self, clustered: Workspace) -> None:
+        show(clustered, *flags(), "--by", "cluster", "--output")
+        (path,) = clustered.root.glob("leaderboard/*.csv")
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        assert list(rows[0]) == [
+            *("cluster", "model", "score", "rating_q025", "rating_q975", "questions"),
+            *("cluster_questions", "date"),
+        ]
+        assert {row["cluster"]: row["cluster_questions"] for row in rows} == {
+            "coding": "7",
+            "writing": "5",
+            "maths": "6",
+        }
+        assert len(rows) == 3 * 5
+        found = by(clustered, "cluster", *flags())
+        for row in rows:
+            expected = ends(found[row["cluster"]]).get(row["model"])
+            values = [row[name] for name in ("score", "rating_q025", "rating_q975")]
+            if expected:
+                assert [float(value) for value in values] == pytest.approx(expected, abs=0.0051)
+            else:
+                assert (row["model"], values, row["questions"]) == ("coder", [""] * 3, "0")
+
+    def test_the_page_is_coloured_by_score(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["<a>", "<a>", "b", "b"]))
+        add_judgments(bench, "x&y", [judgment(f"q{i}", *WON) for i in (1, 2)])
+        add_judgments(bench, "z", [judgment(f"q{i}", *LOST) for i in (1, 2)])
+        show(bench, *flags(), "--by", "cluster", "--html", "by.html")
+        page = (bench.root / "by.html").read_text()
+        cells = re.findall(r"<td(?: style=\"background:(#\w+)\"[^>]*)?>(.*?)</td>", page)
+        assert [colour for colour, text in cells] == ["#4393c3", "", "#f7f7f7", "", "#d6604d", ""]
+        assert cells[1][1] == "n/a" and "<small>–</small>" in cells[0][1]
+        assert "<small>(0.0, 0.0)</small>" in cells[2][1]
+        assert page.count("<small>2 questions</small>") == 2
+        assert page.count('title="2 of 2 questions judged"') == 3
+        assert "&lt;a&gt;" in page and "x&amp;y" in page and "http" not in page
+
+    def test_the_markdown_has_a_line_a_cluster(self, clustered: Workspace) -> None:
+        show(clustered, *flags(), "--by", "cluster", "--markdown", "by.md")
+        lines = (clustered.root / "by.md").read_text().splitlines()
+        rows = [line for line in lines if line.startswith("| ")]
+        assert len(rows) == 4 and {line.count("|") for line in rows} == {8}
+        assert rows[0].startswith("| cluster | questions | ") and "n/a" in rows[2]
+        assert rows[1].startswith("| coding | 7 | ")
+
+    def test_the_heat_map_is_drawn_and_always_the_same(self, clustered: Workspace) -> None:
+        for name in ("a.svg", "b.svg", "a.png"):
+            show(clustered, *flags(), "--by", "cluster", "--plot", name)
+        first, second = ((clustered.root / name).read_bytes() for name in ("a.svg", "b.svg"))
+        assert first == second and b"n/a" in first and b"coding (7)" in first
+        assert (clustered.root / "a.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_its_title_fits_on_it(self, clustered: Workspace) -> None:
+        """Of one category, against a baseline with a long name."""
+        judgments = clustered.data / "model_judgment/judge"
+        for path in judgments.glob("*.jsonl"):
+            path.unlink()
+        long = "a-baseline-" + "with-a-long-name-" * 6
+        records = [judgment(f"q{i}", *WON, baseline=long) for i in range(1, 19)]
+        add_judgments(clustered, "m1", records)
+        chosen = ["--bench-name", "test-v1", "--judge-name", "judge", "--baseline", long]
+        show(clustered, *chosen, "--by", "category", "--plot", "a.svg")
+        text = (clustered.root / "a.svg").read_text()
+        width = float(re.search(r'viewBox="0 0 ([\d.]+) ', text)[1])  # type: ignore[index]
+        lines = re.findall(r"<!-- (.*) -->", text)
+        titles = [line for line in lines if "judged by" in line or "name-with" in line]
+        assert len(titles) > 1 and max(map(len, lines)) * 5.5 < width
+
+    @pytest.mark.parametrize("kind", ["svg", "png"])
+    def test_characters_without_a_font_are_one_warning(self, bench: Workspace, kind: str) -> None:
+        """Hieroglyphs; the fonts that are tried have none."""
+        bench.add_questions(questions(["\U00013000\U00013001 x"] * 2))
+        add_judgments(bench, "m1", random_judgments(1, 2))
+        shown = show(bench, *flags(), "--by", "cluster", "--plot", f"a.{kind}")
+        assert shown.err.splitlines() == [
+            f"warning: a.{kind}: no font known here has 2 of its characters, such as "
+            "'\U00013000'; for Korean, Japanese and Chinese install the package fonts-noto-cjk"
+        ]
+
+    def test_the_models_of_two_runs_are_the_same(self, clustered: Workspace) -> None:
+        chosen = [*flags(), "--by", "cluster", "--workers"]
+        assert show(clustered, *chosen, 1) == show(clustered, *chosen, 3)
+
+
+class TestWrongInput:
+    @pytest.mark.parametrize(
+        "more",
+        [
+            "--load-battles",
+            "--load-bootstrap",
+            "--save-battles",
+            "--style-control --style-coefficients style.json",
+            "--show-elo",
+            "--full-stats",
+            "--compare m1 m2",
+        ],
+    )
+    def test_flags_of_a_board_are_refused(self, clustered: Workspace, more: str) -> None:
+        line = error(clustered, *flags(), "--by", "cluster", *more.split())
+        assert line.endswith("does not go with --by") and more.split()[0][:7] in line
+
+    def test_categories_are_named_without_it(self, clustered: Workspace) -> None:
+        line = error(clustered, *flags(), "--by", "cluster", "--category", "coding")
+        assert line == (
+            "error: --category: does not go with --by; without --by it prints a board of each"
+        )
+
+    def test_a_bench_without_clusters(self, bench: Workspace) -> None:
+        bench.add_questions(questions(["", ""]))
+        add_judgments(bench, "m1", random_judgments(1, 2))
+        line = error(bench, *flags(), "--by", "subcategory")
+        assert line == "error: data/test-v1/question.jsonl: no question has a subcategory"
+
+    def test_a_bench_without_questions(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", random_judgments(1, 2))
+        assert "question.jsonl: no such file" in error(bench, *flags(), "--by", "cluster")
+
+    def test_v2_knows_one_baseline(self, clustered: Workspace) -> None:
+        chosen = [*flags(), "--baseline", "m1", "--method", "v2.0", "--by", "cluster"]
+        assert "the method v2.0 knows one baseline" in error(clustered, *chosen)
+
+    def test_a_mix_of_baselines_is_refused(self, clustered: Workspace) -> None:
+        records = [judgment("q1", *WON, baseline="m2")]
+        judge(clustered, {"new": records})
+        line = error(clustered, *flags(), "--by", "cluster")
+        assert "1 judgments against another baseline, m2" in line
+
+    def test_it_is_one_of_three(self, clustered: Workspace) -> None:
+        shown = show(clustered, *flags(), "--by", "model", check=2)
+        assert "argument --by: invalid choice: 'model'" in shown.err

@@ -1,0 +1,654 @@
+"""The files and tables of show_result.py: CSV, JSON, Markdown, HTML, plots, statistics of games,
+and the comparison of two models.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import itertools
+import json
+import re
+import struct
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from conftest import Workspace
+from test_battles import LABELS, LOST, TIED, WON, error, random_answers, random_judgments, show
+from test_board import POINTS, add_judgments, judgment
+from test_show_result import flags
+
+QUESTIONS = 12
+
+
+@pytest.fixture
+def small(bench: Workspace) -> Workspace:
+    """Three models with random verdicts and styles; `best` won, `worst` lost everything."""
+    bench.add_questions(QUESTIONS)
+    for seed, model in enumerate(["base", "m1", "org/m2"]):
+        bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, QUESTIONS))
+        if model != "base":
+            add_judgments(bench, model, random_judgments(seed, QUESTIONS))
+    for model, labels in (("best", WON), ("worst", LOST)):
+        records = [judgment(f"q{i + 1}", *labels) for i in range(QUESTIONS)]
+        add_judgments(bench, model, records)
+    return bench
+
+
+@pytest.fixture
+def styled(small: Workspace) -> Workspace:
+    """The same with the style of all answers known."""
+    for seed, model in enumerate(["best", "worst"], start=5):
+        small.write(small.data / f"model_answer/{model}.jsonl", random_answers(seed, QUESTIONS))
+    return small
+
+
+def written(bench: Workspace, *arguments: object) -> list[Path]:
+    """The files that a run says it has written."""
+    lines = show(bench, *arguments).out.splitlines()
+    paths = [line.removeprefix("written: ") for line in lines if line.startswith("written: ")]
+    assert all((bench.root / path).is_file() for path in paths)
+    return [Path(path) for path in paths]
+
+
+def board_json(bench: Workspace, *arguments: object) -> dict[str, Any]:
+    show(bench, *arguments, "--json", "board.json")
+    text = (bench.root / "board.json").read_text(encoding="utf-8")
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+class TestCsv:
+    def rows(self, bench: Workspace, *arguments: object) -> list[dict[str, str]]:
+        (path,) = written(bench, *arguments, "--output")
+        with (bench.root / path).open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def test_it_has_the_columns_that_users_know(self, small: Workspace) -> None:
+        rows = self.rows(small, *flags())
+        columns = ["model", "score", "rating_q025", "rating_q975", "CI", "avg_tokens", "date"]
+        assert [*rows[0]] == columns
+        assert [row["model"] for row in rows] == [*show(small, *flags()).scores]
+
+    def test_numbers_have_two_decimals_and_ci_is_in_signs(self, small: Workspace) -> None:
+        by_name = {row["model"]: row for row in self.rows(small, *flags())}
+        exact = {row["model"]: row for row in board_json(small, *flags())["rows"]}
+        for model in ("m1", "org/m2"):
+            row, of = by_name[model], exact[model]
+            lower, upper = of["lower"] - of["score"], of["upper"] - of["score"]
+            assert row["score"] == f"{of['score']:.2f}"
+            assert (row["rating_q025"], row["rating_q975"]) == (
+                f"{of['lower']:.2f}",
+                f"{of['upper']:.2f}",
+            )
+            assert row["CI"] == f"({lower:.2f}, +{upper:.2f})"
+            assert re.fullmatch(r"\(-\d+\.\d\d, \+\d+\.\d\d\)", row["CI"])
+            assert row["avg_tokens"] == str(int(of["avg_tokens"]))
+        assert (by_name["base"]["score"], by_name["base"]["CI"]) == ("50.00", "(0.00, +0.00)")
+        assert by_name["best"]["avg_tokens"] == ""
+
+    def test_it_is_dated(self, small: Workspace) -> None:
+        before = datetime.date.today()
+        (path,) = written(small, *flags(), "--output")
+        (date,) = {row["date"] for row in self.rows(small, *flags())}
+        assert before.isoformat() <= date <= datetime.date.today().isoformat()
+        assert re.fullmatch(
+            r"arena_hard_leaderboard_20\d{6}_test-v1_judge_vs_base_plain\.csv", path.name
+        )
+
+    def test_infinite_ratings_stay_what_they_are(self, small: Workspace) -> None:
+        by_name = {row["model"]: row for row in self.rows(small, *flags(), "--show-elo")}
+        assert (by_name["best"]["score"], by_name["worst"]["score"]) == ("inf", "-inf")
+        assert by_name["base"]["score"] == "1000.00"
+
+
+class TestFileNames:
+    FORMS = ("--output", "--json", "--markdown", "--html")
+
+    def test_they_carry_bench_judge_and_mode(self, small: Workspace) -> None:
+        add_judgments(small, "m1", random_judgments(5, QUESTIONS), judge="lab/strict")
+        chosen = [*flags()[:2], "--baseline", "base", "-j", "judge", "lab/strict", "--show-elo"]
+        paths = written(small, *chosen, *self.FORMS)
+        assert {path.parent for path in paths} == {Path("leaderboard")}
+        assert [path.suffix for path in paths] == [".csv", ".json", ".md", ".html"]
+        for path in paths:
+            assert "test-v1" in path.name and "elo" in path.name
+            assert "judge" in path.name and "lab-strict" in path.name
+        assert {path.name for path in (small.root / "leaderboard").iterdir()} == {
+            path.name for path in paths
+        }
+
+    def test_no_mode_overwrites_another(self, styled: Workspace) -> None:
+        modes = [
+            "",
+            "--show-elo",
+            "--style-control",
+            "--style-control --show-elo",
+            "--style-control --style-center none",
+            "--length-control-only",
+            "--markdown-control-only",
+            "--first-game-only",
+            "--weight 1",
+            "--weight 2",
+            "--missing loss",
+            "--method v2.0",
+            "--category tests",
+            "--category test-v1",
+        ]
+        files = [
+            path
+            for mode in modes
+            for path in written(styled, *flags(), *mode.split(), "--output", "--json")
+        ]
+        assert len(set(files)) == 2 * len(modes)
+
+    def test_fixed_coefficients_are_a_mode_too(self, styled: Workspace) -> None:
+        chosen = [*flags(), "--style-control", "--style-coefficients", "s.json", "--json"]
+        free, fixed = written(styled, *chosen), written(styled, *chosen)
+        assert Path("s.json") in free and Path("s.json") not in fixed
+        assert free[0] != fixed[0]
+
+    def test_a_second_run_replaces_its_own(self, small: Workspace) -> None:
+        assert written(small, *flags(), *self.FORMS) == written(small, *flags(), *self.FORMS)
+        assert len(list((small.root / "leaderboard").iterdir())) == 4
+
+    def test_a_file_can_be_named_for_each_form(self, small: Workspace) -> None:
+        named = ["--json", "out/a.json", "--markdown", "out/b.md", "--html", "out/c.html"]
+        assert [str(path) for path in written(small, *flags(), *named)] == named[1::2]
+        assert not (small.root / "leaderboard").exists()
+
+    @pytest.mark.parametrize("form", ["--json", "--html", "--plot"])
+    def test_one_that_cannot_be_written_is_one_line(self, small: Workspace, form: str) -> None:
+        small.write("file", "")
+        shown = show(small, *flags(), form, "file/board.png", check=1)
+        (line,) = shown.err.splitlines()
+        assert line.startswith("error: ") and "file/board.png: cannot write" in line
+
+
+class TestJson:
+    def test_it_says_how_the_board_was_made(self, styled: Workspace) -> None:
+        line = "--style-control --style-center none --weight 2 --num-rounds 20 --seed 3"
+        board = board_json(styled, *flags(), *line.split(), "--resample", "question")
+        rows, coefficients = board.pop("rows"), board.pop("style_coefficients")
+        assert len(rows) == 5
+        assert set(coefficients) == {"token_len", "header_count", "list_count", "bold_count"}
+        expected = {
+            "bench": "test-v1",
+            "judges": ["judge"],
+            "baseline": "base",
+            "baselines": ["base"],
+            "weight": 2,
+            "first_game_only": False,
+            "categories": [],
+            "missing": "ignore",
+            "mode": "style_control",
+            "style_center": "none",
+            "scale": "win rate",
+            "rounds": 20,
+            "resample": "question",
+            "seed": 3,
+        }
+        assert expected.items() <= board.items()
+
+    def test_it_holds_what_the_board_rests_on(self, small: Workspace) -> None:
+        bad = [judgment("q1", "B>A", None), judgment("q2", "B>A", "A>B", baseline="old")]
+        add_judgments(small, "new", bad)
+        add_judgments(small, "none", [judgment("q1", None, None)])
+        board = board_json(small, *flags(), "--mixed", "leave-out")
+        assert board["games_without_verdict"] == 3
+        assert board["left_out"] == {"judgments against another baseline, old": 1}
+        assert board["models_left_out"] == {"none": "no game with a verdict"}
+        assert board["questions_judged"]["new"] == 1
+        assert board["questions_judged"]["best"] == QUESTIONS
+        assert board["judgments"] == 4 * QUESTIONS + 2
+
+    def test_rows_are_in_order_with_intervals_tokens_and_games(self, small: Workspace) -> None:
+        rows = board_json(small, *flags())["rows"]
+        assert [row["model"] for row in rows] == [*show(small, *flags()).scores]
+        best, base = (next(r for r in rows if r["model"] == m) for m in ("best", "base"))
+        assert best == {
+            "model": "best",
+            "score": 100.0,
+            "lower": 100.0,
+            "upper": 100.0,
+            "avg_tokens": None,
+            "big wins": 0,
+            "small wins": 2 * QUESTIONS,
+            "ties": 0,
+            "small losses": 0,
+            "big losses": 0,
+        }
+        assert base["lower"] == base["score"] == base["upper"] == 50
+        assert isinstance(base["avg_tokens"], float)
+
+    def test_infinite_ratings_are_null(self, small: Workspace) -> None:
+        rows = {row["model"]: row for row in board_json(small, *flags(), "--show-elo")["rows"]}
+        for model in ("best", "worst"):
+            assert rows[model]["score"] is rows[model]["lower"] is rows[model]["upper"] is None
+        assert rows["base"]["score"] == 1000
+
+    def test_a_model_that_no_resample_placed_has_no_interval(self, bench: Workspace) -> None:
+        """One judgment of sixty, one round: it is often not drawn."""
+        add_judgments(bench, "m1", random_judgments(1, 60))
+        add_judgments(bench, "once", [judgment("q1", *TIED)])
+        chosen = [*flags(), "--resample", "question", "--num-rounds", "1"]
+        seeds = []
+        for seed in range(30):
+            rows = board_json(bench, *chosen, "--seed", seed)["rows"]
+            row = next(row for row in rows if row["model"] == "once")
+            assert row["score"] == 50
+            if row["lower"] is None and row["upper"] is None:
+                seeds.append(seed)
+        assert 5 <= len(seeds) <= 20  # 1 / e of them
+        files = ["--html", "--markdown", "--output", "--plot", "board.svg"]
+        assert len(written(bench, *chosen, "--seed", seeds[0], *files)) == 4
+
+
+class TestMarkdown:
+    def text(self, bench: Workspace, *arguments: object) -> str:
+        (path,) = written(bench, *arguments, "--markdown")
+        return (bench.root / path).read_text(encoding="utf-8")
+
+    def test_it_is_a_table_with_a_heading_and_notes(self, small: Workspace) -> None:
+        shown = show(small, *flags())
+        lines = self.text(small, *flags()).splitlines()
+        table = [line for line in lines if line.startswith("|")]
+        assert lines[0].startswith("#") and "test-v1" in lines[0]
+        assert table[0] == "| model | score | 95% CI | average #tokens |"
+        assert [row.split(" | ")[0][2:] for row in table[2:]] == [*shown.scores]
+        assert [row.split(" | ")[1] for row in table[2:]] == [*shown.scores.values()]
+        assert all(shown.interval(row.split(" | ")[0][2:]) in row for row in table[2:])
+        assert all(f"- {line}" in lines for line in shown.summary)
+
+    def test_names_stay_in_their_cell(self, bench: Workspace) -> None:
+        names = ["a|b", "<img>", "*x*", "_y_", "`z`", "snake_case"]
+        for name in names:
+            add_judgments(bench, name, [judgment("q1", *TIED)])
+        text = self.text(bench, *flags())
+        rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+        assert all(len(re.split(r"(?<!\\)\|", row)) == 6 for row in rows)
+        cells = [re.split(r"(?<!\\)\|", row)[1].strip() for row in rows]
+        assert set(cells) == {
+            *(r"a\|b", r"\<img>", r"\*x\*", r"\_y\_", r"\`z\`"),
+            *("snake_case", "base"),
+        }
+
+
+class Page(HTMLParser):
+    """What a page holds: the cells of its rows with their sort keys, and its tags."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.keys: list[list[str | None]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+            self.keys.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.keys[-1].append(dict(attrs).get("data-key"))
+
+    def handle_data(self, data: str) -> None:
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data.strip()
+
+    def attributes(self, tag: str, name: str, kind: str) -> list[float]:
+        """The values in percent of an attribute of the tags of a class."""
+        values = (
+            attrs[name] for found, attrs in self.tags if (found, attrs.get("class")) == (tag, kind)
+        )
+        return [float((value or "").removesuffix("%")) for value in values]
+
+
+class TestHtml:
+    def page(self, bench: Workspace, *arguments: object) -> tuple[str, Page]:
+        (path,) = written(bench, *arguments, "--html")
+        text = (bench.root / path).read_text(encoding="utf-8")
+        return text, Page(text)
+
+    def test_it_loads_nothing(self, small: Workspace) -> None:
+        text, page = self.page(small, *flags())
+        assert text.startswith("<!doctype html>") and 'charset="utf-8"' in text
+        for loading in ("http:", "https:", "//", "@import", "url("):
+            assert loading not in text
+        assert not any(name in ("src", "href") for _, attrs in page.tags for name in attrs)
+        assert {"link", "img", "iframe"}.isdisjoint(tag for tag, _ in page.tags)
+
+    def test_a_row_a_model_as_printed(self, small: Workspace) -> None:
+        shown = show(small, *flags())
+        _, page = self.page(small, *flags())
+        heads, *rows = page.rows
+        assert heads[:4] == ["model", "score", "95% CI", "average #tokens"]
+        assert [row[:2] for row in rows] == [[*item] for item in shown.scores.items()]
+        assert all(row[2] == shown.interval(row[0]) for row in rows)
+
+    def test_intervals_are_drawn_to_scale(self, small: Workspace) -> None:
+        _, page = self.page(small, *flags())
+        rows = board_json(small, *flags())["rows"]
+        for tag, name, field in [
+            ("line", "x1", "lower"),
+            ("line", "x2", "upper"),
+            ("circle", "cx", "score"),
+        ]:
+            kind = "score" if field == "score" else "interval"
+            expected = [row[field] for row in rows]
+            assert page.attributes(tag, name, kind) == pytest.approx(expected, abs=0.006)
+        assert page.attributes("line", "x1", "base") == [50.0] * 5
+
+    def test_ratings_lie_within_the_drawing(self, small: Workspace) -> None:
+        _, page = self.page(small, *flags(), "--show-elo")
+        places = [
+            *page.attributes("circle", "cx", "score"),
+            *page.attributes("line", "x1", "interval"),
+            *page.attributes("line", "x2", "interval"),
+        ]
+        assert len(places) == 15 and all(0 <= place <= 100 for place in places)
+
+    def test_columns_can_be_sorted_by_what_they_mean(self, small: Workspace) -> None:
+        """Keys are what JavaScript's Number() reads, infinite ratings too; the first is text."""
+        text, page = self.page(small, *flags(), "--show-elo")
+        keys = {row[0]: row[1:4] for row in page.keys[1:]}
+        assert keys["best"][0] == "Infinity" and keys["worst"][0] == "-Infinity"
+        assert keys["best"][2] == "-Infinity" and float(keys["m1"][2] or "") > 0
+        number = re.compile(r"-?(Infinity|\d+\.\d+(e-?\d+)?)")
+        assert all(number.fullmatch(key or "") for row in keys.values() for key in row)
+        assert text.count("<button>") == 4 and text.count('aria-sort="descending"') == 1
+
+    def test_names_are_text(self, bench: Workspace) -> None:
+        names = ["<script>alert(1)</script>", "<b>&amp;", "\"'quoted'\"", "$title"]
+        for name in names:
+            add_judgments(bench, name, [judgment("q1", *TIED)], judge="<i>judge")
+        text, page = self.page(bench, *flags(judge="<i>judge"))
+        assert {row[0] for row in page.rows[1:]} == {*names, "base"}
+        assert {row[0] for row in page.keys[1:]} == {*names, "base"}
+        assert [tag for tag, _ in page.tags].count("script") == 1
+        assert "<i>" not in text and "judged by &lt;i&gt;judge" in text
+
+    def test_the_notes_are_below(self, small: Workspace) -> None:
+        text, _ = self.page(small, *flags())
+        footer = text.split("<footer>")[1].split("</footer>")[0]
+        assert footer.splitlines() == show(small, *flags()).summary
+
+
+def png_size(data: bytes) -> tuple[int, int]:
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
+class TestPlot:
+    def draw(self, bench: Workspace, name: str, *arguments: object) -> bytes:
+        assert written(bench, *flags(), *arguments, "--plot", name) == [Path(name)]
+        return (bench.root / name).read_bytes()
+
+    def test_a_png_grows_with_the_number_of_models(self, bench: Workspace) -> None:
+        """Readable with 60 models: every name has a line of its own of 20 pixels or more."""
+        sizes = []
+        for models in (5, 60):
+            for i in range(models):
+                add_judgments(bench, f"model-{i}", random_judgments(i, 3))
+            sizes.append(png_size(self.draw(bench, "board.png", "--num-rounds", "10")))
+        assert sizes[1][0] - sizes[0][0] < 20
+        assert (sizes[1][1] - sizes[0][1]) / 55 >= 20
+
+    def test_a_long_name_makes_it_wider(self, small: Workspace) -> None:
+        short = png_size(self.draw(small, "board.png"))
+        add_judgments(small, "long-" * 16, random_judgments(1, 3))
+        assert png_size(self.draw(small, "board.png"))[0] > short[0] + 200
+
+    def test_an_svg_holds_every_model_and_is_the_same_again(self, small: Workspace) -> None:
+        first = self.draw(small, "plots/board.svg")
+        assert first == self.draw(small, "plots/board.svg")
+        assert ElementTree.fromstring(first).tag == "{http://www.w3.org/2000/svg}svg"
+        for model in ("best", "m1", "base", "org/m2", "worst"):
+            assert f"<!-- {model} -->".encode() in first
+
+    def test_infinite_ratings_are_named_though_they_have_no_place(self, small: Workspace) -> None:
+        image = self.draw(small, "board.svg", "--show-elo")
+        assert b"no finite rating: best, worst" in image
+        assert b"<!-- best -->" not in image and b"<!-- m1 -->" in image
+
+    def test_an_interval_that_reaches_infinity_can_be_drawn(self, bench: Workspace) -> None:
+        """One loss of twelve games: many a resample has none."""
+        records = [judgment(f"q{i}", *WON) for i in range(5)]
+        add_judgments(bench, "m1", [*records, judgment("q9", "A>B", "A>B")])
+        assert "inf" in show(bench, *flags(), "--show-elo").interval("m1")
+        for name in ("board.png", "board.svg"):
+            self.draw(bench, name, "--show-elo")
+        show(bench, *flags(), "--show-elo", "--html")
+
+    def test_names_are_no_formulas(self, bench: Workspace) -> None:
+        add_judgments(bench, "cheap$_and_$good", random_judgments(1))
+        assert b"<!-- cheap$_and_$good -->" in self.draw(bench, "board.svg")
+
+    @pytest.mark.parametrize("name", ["board.pdf", "board", "board.png.txt"])
+    def test_other_kinds_of_files_are_refused_before_the_work(
+        self, small: Workspace, name: str
+    ) -> None:
+        line = error(small, *flags(), "--plot", name)
+        assert f"{name}: " in line and ".png or .svg" in line
+        assert not (small.root / "data/arena_hard_battles.jsonl").exists()
+
+    def test_without_matplotlib_it_says_what_to_install(self, small: Workspace) -> None:
+        small.write("empty/matplotlib.py", "raise ImportError('not installed')\n")
+        environment = {"PYTHONPATH": str(small.root / "empty")}
+        done = small.run(
+            "show_result.py", *flags(), "--plot", "board.png", env=environment, check=2
+        )
+        assert done.stderr == "error: --plot needs: pip install 'matplotlib>=3.10,<4'\n"
+        assert done.stdout == ""
+        small.run("show_result.py", *flags(), "--html", env=environment, check=0)
+
+
+class TestFullStats:
+    def table(self, bench: Workspace, *arguments: object) -> dict[str, list[str]]:
+        text = show(bench, *arguments, "--full-stats").out.split("\n\n")[1]
+        head, *rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+        assert head == [
+            *("model", "win rate", "valid games"),
+            *("big wins", "small wins", "ties", "small losses", "big losses"),
+        ]
+        return {row[0]: row[1:] for row in rows}
+
+    @pytest.fixture(autouse=True)
+    def two_models(self, bench: Workspace) -> None:
+        """`m1`: a big and a small win, a tie, two small losses; 2.5 of 5 games. `m2`: a big loss
+        and one game without a verdict."""
+        records = [judgment("q1", "B>>A", "A>B"), judgment("q2", "A=B", "B>A")]
+        add_judgments(bench, "m1", [*records, judgment("q3", "A>B")])
+        add_judgments(bench, "m2", [judgment("q1", "A>>B", None)])
+
+    def test_it_counts_each_models_games(self, bench: Workspace) -> None:
+        assert self.table(bench, *flags()) == {
+            "m1": ["50.0", "5", "1", "1", "1", "2", "0"],
+            "base": ["58.3", "6", "1", "2", "1", "1", "1"],
+            "m2": ["0.0", "1", "0", "0", "0", "0", "1"],
+        }
+
+    def test_games_count_once_whatever_the_weight(self, bench: Workspace) -> None:
+        assert self.table(bench, *flags(), "--weight", "5") == self.table(bench, *flags())
+
+    def test_only_games_that_the_board_counts(self, bench: Workspace) -> None:
+        table = self.table(bench, *flags(), "--first-game-only")
+        assert table["m1"] == ["50.0", "3", "1", "0", "1", "1", "0"]
+
+    def test_the_board_stays_as_it_is(self, bench: Workspace) -> None:
+        plain, full = show(bench, *flags()), show(bench, *flags(), "--full-stats")
+        assert (full.board, full.summary) == (plain.board, plain.summary)
+
+
+NUMBER = r"([+-]\d+\.\d)"
+COMPARISON = re.compile(
+    rf"(?P<pair>.*): {NUMBER} points of win rate\n"
+    rf"95% interval, questions resampled: \({NUMBER}, {NUMBER}\); "
+    r"permutation test over (\d+) questions: p = (\d\.\d{4})\n"
+    r"With this many questions a difference of (\d+\.\d) would be found"
+)
+
+
+def comparison(bench: Workspace, *arguments: object) -> dict[str, Any]:
+    """The numbers that a comparison prints."""
+    text = show(bench, *arguments).out
+    match = COMPARISON.search(text)
+    assert match, text
+    names = ("difference", "lower", "upper", "questions", "p", "detectable")
+    return {"pair": match["pair"]} | dict(zip(names, map(float, match.groups()[1:]), strict=True))
+
+
+def points(records: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Points and battles (Q, 2) of a model in its judgments, one a question, at weight 3."""
+    sums = []
+    for record in records:
+        first, second = (POINTS[game["score"]] for game in record["games"])
+        sums.append((first[1] + second[0], sum(first) + sum(second)))
+    return np.array(sums, dtype=float)
+
+
+def rate(sums: np.ndarray) -> np.ndarray:
+    """Win rate in percent from points and battles (..., Q, 2)."""
+    total = sums.sum(axis=-2)
+    return np.asarray(100 * total[..., 0] / total[..., 1])
+
+
+class TestCompare:
+    PAIR = ("--compare", "m1", "m2")
+
+    def judge(self, bench: Workspace, m1: Sequence[str], m2: Sequence[str]) -> list[np.ndarray]:
+        """Judgments from labels, two a question; their points and battles."""
+        both = []
+        for model, labels in (("m1", m1), ("m2", m2)):
+            pairs = zip(labels[::2], labels[1::2], strict=True)
+            records = [judgment(f"q{i}", *pair) for i, pair in enumerate(pairs)]
+            add_judgments(bench, model, records)
+            both.append(points(records))
+        return both
+
+    def draw(self, bench: Workspace, seed: int, questions: int, edge: float) -> list[np.ndarray]:
+        """Random judgments; `edge` is how much likelier the better labels are for `m1`."""
+        draw = np.random.default_rng(seed)
+        mine, other = np.array([1, 2, 1, 2 + edge, 1 + edge]), np.array([1, 2, 1, 2, 1])
+        labels = []
+        for chances in (mine / mine.sum(), other / other.sum()):
+            first = draw.choice(LABELS, questions, p=chances)
+            second = draw.choice(LABELS[::-1], questions, p=chances)
+            labels.append(np.stack([first, second], axis=1).ravel().tolist())
+        return self.judge(bench, *labels)
+
+    def test_it_prints_the_difference_within_its_interval(self, bench: Workspace) -> None:
+        first, second = self.draw(bench, 1, 40, edge=2)
+        result = comparison(bench, *flags(), *self.PAIR)
+        assert result["pair"] == "m1 - m2" and result["questions"] == 40
+        assert result["difference"] == pytest.approx(rate(first) - rate(second), abs=0.0501)
+        assert result["lower"] < result["difference"] < result["upper"]
+
+    def test_the_interval_is_of_resampled_questions(self, bench: Workspace) -> None:
+        sums = self.draw(bench, 2, 50, edge=1)
+        result = comparison(bench, *flags(), *self.PAIR, "--num-rounds", "4000")
+        picks = np.random.default_rng(0).integers(50, size=(4000, 50))
+        drawn = rate(sums[0][picks]) - rate(sums[1][picks])
+        ends = [result["lower"], result["upper"]]
+        assert ends == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.15 * drawn.std())
+        assert result["detectable"] == pytest.approx(2.8 * drawn.std(), rel=0.06)
+
+    @pytest.mark.parametrize(("seed", "edge"), [(1, 0), (2, 1), (3, 2), (4, 4), (5, 8)])
+    def test_the_p_value_is_that_of_all_exchanges_of_whole_questions(
+        self, bench: Workspace, seed: int, edge: float
+    ) -> None:
+        questions = 9
+        both = np.array(self.draw(bench, seed, questions, edge))
+        kept = np.array(list(itertools.product([0, 1], repeat=questions)))[:, :, None]
+        first, second = (np.where(kept, both[i], both[1 - i]) for i in (0, 1))
+        differences = np.abs(rate(first) - rate(second))
+        exact = (differences >= differences[-1] - 1e-9).mean()
+        result = comparison(bench, *flags(), *self.PAIR)
+        noise = np.sqrt(exact * (1 - exact) / 2000)
+        assert result["p"] == pytest.approx(exact, abs=4 * noise + 0.001)
+
+    def test_models_that_are_alike_have_p_1_and_no_difference(self, bench: Workspace) -> None:
+        labels = ["B>A", "A>B", "A=B", "B>>A"] * 5
+        self.judge(bench, labels, labels)
+        result = comparison(bench, *flags(), *self.PAIR)
+        assert (result["difference"], result["p"]) == (0, 1)
+
+    def test_a_clear_difference_has_the_least_p(self, bench: Workspace) -> None:
+        self.judge(bench, [*WON] * 30, [*LOST] * 30)
+        result = comparison(bench, *flags(), *self.PAIR)
+        assert (result["difference"], result["p"]) == (100, 0.0005)
+
+    def test_more_questions_detect_smaller_differences(self, bench: Workspace) -> None:
+        found = []
+        for questions in (25, 400):
+            self.draw(bench, 6, questions, edge=1)
+            found.append(comparison(bench, *flags(), *self.PAIR)["detectable"])
+        assert found[0] / found[1] == pytest.approx(4, rel=0.3)
+
+    def test_only_questions_of_both_are_tested(self, bench: Workspace) -> None:
+        self.draw(bench, 7, 30, edge=1)
+        add_judgments(bench, "m2", random_judgments(3, 12))
+        assert comparison(bench, *flags(), *self.PAIR)["questions"] == 12
+
+    def test_the_order_of_the_two_changes_the_sign_alone(self, bench: Workspace) -> None:
+        self.draw(bench, 8, 30, edge=1)
+        one = comparison(bench, *flags(), "--compare", "m1", "m2")
+        two = comparison(bench, *flags(), "--compare", "m2", "m1")
+        assert (one["difference"], one["lower"]) == (-two["difference"], -two["upper"])
+        assert (one["p"], one["detectable"]) == (two["p"], two["detectable"])
+
+    def test_a_second_run_and_the_workers_change_nothing(self, bench: Workspace) -> None:
+        self.draw(bench, 9, 30, edge=1)
+        runs = [show(bench, *flags(), *self.PAIR, "--workers", n) for n in (1, 2, 1)]
+        assert runs[0] == runs[1] == runs[2]
+
+    def test_with_style_control_the_scores_are_those_of_the_board(self, styled: Workspace) -> None:
+        board = show(styled, *flags(), "--style-control").scores
+        result = comparison(styled, *flags(), "--style-control", "--compare", "m1", "org/m2")
+        difference = float(board["m1"]) - float(board["org/m2"])
+        assert result["difference"] == pytest.approx(difference, abs=0.1501)
+        assert 0 < result["p"] <= 1
+
+    def test_the_baseline_can_be_one_of_the_two(self, bench: Workspace) -> None:
+        """Is it better than the baseline? Exchanging the two turns each verdict round."""
+        first, _ = self.draw(bench, 10, 10, edge=3)
+        result = comparison(bench, *flags(), "--compare", "m1", "base")
+        signs = np.array(list(itertools.product([-1, 1], repeat=10)))
+        lead = np.abs(signs @ (first[:, 0] - first[:, 1] / 2))
+        exact = (lead >= lead[-1] - 1e-9).mean()
+        assert result["difference"] == pytest.approx(rate(first) - 50, abs=0.0501)
+        noise = np.sqrt(exact * (1 - exact) / 2000)
+        assert result["p"] == pytest.approx(exact, abs=4 * noise + 0.001)
+
+    def test_models_judged_against_the_second_baseline_alone_can_be_compared(
+        self, bench: Workspace
+    ) -> None:
+        """Nothing ties the pair's own battles to the first; the test must not fall silent."""
+        self.draw(bench, 11, 30, edge=0)
+        single = comparison(bench, *flags(), *self.PAIR)
+        for model in ("m1", "m2"):
+            records = [
+                record | {"baseline": "second"} for record in bench.judgments("judge", model)
+            ]
+            add_judgments(bench, model, records)
+        even = [judgment(f"q{i}", *TIED) for i in range(30)]
+        add_judgments(bench, "second", even)
+        double = comparison(bench, *flags(), "--baseline", "second", *self.PAIR)
+        assert single["p"] > 0.1
+        assert double == single
+
+    def test_an_unknown_model_is_told_the_nearest(self, bench: Workspace) -> None:
+        self.draw(bench, 12, 5, edge=0)
+        line = error(bench, *flags(), "--compare", "m1", "m22")
+        assert "--compare" in line and "'m22'" in line and "nearest known name: 'm2'" in line
+
+    def test_two_without_a_question_in_common_cannot_be_tested(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", [judgment("q1", *TIED)])
+        add_judgments(bench, "m2", [judgment("q2", *TIED)])
+        assert "no judged question in common" in error(bench, *flags(), *self.PAIR)

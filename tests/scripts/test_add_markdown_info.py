@@ -1,0 +1,333 @@
+"""Style attributes: the counting rules by literal examples, and the script on files of users."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPO, Workspace
+
+import add_markdown_info
+from arena.base.errors import InputError
+from arena.base.record_file import RecordFile
+from arena.bench.answer_style import conv_metadata, count_markdown, count_tokens, without_code
+from arena.bench.records import KeyLine
+
+REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
+REFERENCE_MODELS = ("claude-3.7-sonnet", "gpt-4o-mini", "nova-micro-v1")
+
+
+def counts(text: str) -> dict[str, int]:
+    """All counts of a text that are not zero."""
+    kinds = count_markdown(text).values()
+    return {name: number for kind in kinds for name, number in kind.items() if number}
+
+
+LEVELS = ("h1", "h2", "h3", "h4", "h5", "h6")
+EXAMPLES: list[tuple[str, dict[str, int]]] = [
+    ("", {}),
+    ("plain text, 2 * 3 = 6 and a-b", {}),
+    # headers
+    ("# a\n## b\n### c\n#### d\n##### e\n###### f", dict.fromkeys(LEVELS, 1)),
+    ("# a\n# b\n### c", {"h1": 2, "h3": 1}),
+    ("####### seven", {}),
+    ("#hashtag", {}),
+    (" # indented", {}),
+    ("text # inside", {}),
+    ("#\ttab\n#\n", {"h1": 2}),
+    ("## 한국어 제목 ##", {"h2": 1}),
+    ("> # quoted", {}),
+    # lists
+    ("1. a\n2. b\n10. c", {"ordered": 3}),
+    ("  1. a\n\t2. b", {"ordered": 2}),
+    ("1) a\n1.a\na 1. b\n3.14 is pi", {}),
+    ("- a\n* b\n+ c", {"unordered": 3}),
+    ("- a\n  - b\n\n\n    * c", {"unordered": 3}),
+    ("-a\n--- \n+5\n*a*", {}),
+    ("- 1. a", {"unordered": 1}),
+    ("1. - a", {"ordered": 1}),
+    ("1.\n2.\n-\n", {"ordered": 2, "unordered": 1}),
+    # bold
+    ("**a** and **b c**, __d__", {"**": 2, "__": 1}),
+    ("__init__ and some_snake__case", {"__": 1}),
+    ("**** and ____ and **a and __b", {"**": 1, "__": 1}),
+    ("****, ____", {}),
+    ("**a\nb** __c\nd__", {}),
+    ("**a*b** __c_d__", {}),
+    ("***a***", {"**": 1}),
+    ("**a __b__**", {"**": 1, "__": 1}),
+    ("- **a**: b", {"unordered": 1, "**": 1}),
+    ("# **a**", {"h1": 1, "**": 1}),
+    # code
+    ("```\n# a\n1. b\n- c\n**d** __e__\n```", {}),
+    ("# a\n```python\n# b\n```\n# c", {"h1": 2}),
+    ("```\n# a\n```\n# b\n```\n# c\n```", {"h1": 1}),
+    ("`# a` and `**b**`", {"**": 1}),
+    ("```# a```", {}),
+    ("````\n# a\n````", {}),
+    ("~~~\n# a\n~~~", {"h1": 1}),
+    # a block is deleted wherever it occurs, in the text around it too
+    ("# a\nb\n```# a\n```", {}),
+    ("**x** - y\n```**x**```", {"unordered": 1}),
+    ("- a\n- b\n```\n- a\n```", {"unordered": 2}),
+    ("a:\n- a\n- b\n```\n- a\n```", {}),
+    # fences that are not closed, and back-ticks between fences
+    ("# a\n```\n# b", {"h1": 2}),
+    ("```\n# a\n```\n# b\n```\n# c", {"h1": 2}),
+    ("```\n# a `b`\n```\n# c", {"h1": 2}),
+    ("```\n# a `b`\n```\n# c\n```\n", {"h1": 1}),
+    ("``````\n# a", {"h1": 1}),
+]
+
+
+# The rules of lists as they were published.
+PUBLISHED_LISTS = {"ordered": r"^\s*\d+\.\s", "unordered": r"^\s*[-*+]\s"}
+# What they tell apart: all white space, and characters that are only like it.
+PIECES = [
+    *"\n\n\n\t\r\x0b\x0c\x1c\x1d\x1e\x1f\x20\x85\xa0\u1680\u2003\u2028\u2029\u3000",
+    *"\u200b\ufeffa#.-*+17٣²",
+    "1.",
+    "\n- ",
+]
+RUN = 200_000
+HARD_TEXTS = ["\n" * RUN, " " * RUN, "\n " * RUN, "1" * RUN, "`" * RUN, "*" * RUN, "_" * RUN]
+
+
+def published_lists(text: str) -> dict[str, int]:
+    """The counts of list items by the published rules."""
+    found = {kind: re.findall(rule, text, re.M) for kind, rule in PUBLISHED_LISTS.items()}
+    return {kind: len(items) for kind, items in found.items()}
+
+
+class TestRules:
+    def test_lists_are_counted_as_by_the_published_rules(self) -> None:
+        draw = random.Random(4)
+        for _ in range(20_000):
+            text = "".join(draw.choices(PIECES, k=draw.randrange(1, 40)))
+            assert count_markdown(text)["list_count"] == published_lists(without_code(text))
+
+    @pytest.mark.parametrize("text", HARD_TEXTS, ids=lambda text: ascii(text[:2]))
+    def test_no_text_takes_long(self, text: str) -> None:
+        began = time.process_time()
+        assert counts(text) == {}
+        assert time.process_time() - began < 5
+
+    @pytest.mark.parametrize(("text", "expected"), EXAMPLES)
+    def test_markdown_is_counted_outside_of_code(self, text: str, expected: dict[str, int]) -> None:
+        assert counts(text) == expected
+
+    def test_all_counts_are_there(self) -> None:
+        assert count_markdown("") == {
+            "header_count": {"h1": 0, "h2": 0, "h3": 0, "h4": 0, "h5": 0, "h6": 0},
+            "list_count": {"ordered": 0, "unordered": 0},
+            "bold_count": {"**": 0, "__": 0},
+        }
+
+    def test_of_code_only_the_fences_stay(self) -> None:
+        assert without_code("a ```b``` c") == "a `````` c"
+        assert without_code("x = 1\n```x = 1\n```y") == "``````y"
+
+    def test_windows_lines_are_lines(self) -> None:
+        assert counts("# a\r\n1. b\r\n- **c**\r\n") == {
+            "h1": 1,
+            "ordered": 1,
+            "unordered": 1,
+            "**": 1,
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "tokens"),
+        [
+            ("", 0),
+            ("hello world", 2),
+            ("hello  world", 3),
+            ("<|endoftext|>", 7),
+            ("tiktoken is great!", 6),
+            ("お誕生日おめでとう", 9),
+        ],
+    )
+    def test_tokens_are_those_of_cl100k_base(self, text: str, tokens: int) -> None:
+        assert count_tokens([text]) == [tokens]
+
+    def test_many_texts_are_measured_in_their_order(self) -> None:
+        texts = ["hello " * n for n in range(50)]
+        assert count_tokens(texts) == [count_tokens([text])[0] for text in texts]
+        measured = conv_metadata(["# a", "hello world"])
+        assert [m["token_len"] for m in measured] == [2, 2]
+        assert [m["header_count"]["h1"] for m in measured] == [1, 0]
+        assert list(measured[0]) == ["token_len", "header_count", "list_count", "bold_count"]
+
+    def test_a_lone_surrogate_is_measured(self) -> None:
+        assert conv_metadata(["# half \ud83d"])[0]["header_count"]["h1"] == 1
+
+
+def answer(question_id: str, text: str, **fields: Any) -> dict[str, Any]:
+    choices = [{"index": 0, "turns": [{"content": text, "token_len": 99}, {"content": "# no"}]}]
+    base = {"question_id": question_id, "answer_id": "a", "model_id": "m", "choices": choices}
+    return base | {"tstamp": 1741697373.592833} | fields
+
+
+OWN = conv_metadata(["**b**"])[0]
+WRONG = conv_metadata(["# wrong\n# wrong"])[0]
+ANSWERS = [
+    answer("q3", "# 한국어 <|endoftext|>", note={"kept": [1, None, 1e-9]}),
+    answer("q1", "**b**", conv_metadata=WRONG),
+    answer("q2", "**b**", conv_metadata={"token_len": 1000}),
+    answer("q1", "half \ud83d", conv_metadata=None),
+]
+
+
+def jsonl(*items: object) -> str:
+    return "".join(json.dumps(item) + "\n" for item in items)
+
+
+class TestInPlace:
+    def test_what_lacks_is_added_and_the_rest_is_kept(self, bench: Workspace) -> None:
+        blank_and_mark = "\ufeff" + jsonl(*ANSWERS).replace("\n", "\n\n")
+        path = bench.write("answers/tiny.jsonl", blank_and_mark.rstrip("\n"))
+        path.chmod(0o640)
+        bench.write("answers/org/other.jsonl", jsonl(ANSWERS[1]))
+        before = (bench.root / "answers/org/other.jsonl").read_bytes()
+        done = bench.run("add_markdown_info.py", "--dir", "answers", check=0)
+
+        found = bench.read_jsonl("answers/tiny.jsonl")
+        metadata = [record.pop("conv_metadata") for record in found]
+        plain = [{k: v for k, v in item.items() if k != "conv_metadata"} for item in ANSWERS]
+        assert found == plain
+        assert metadata == [
+            conv_metadata(["# 한국어 <|endoftext|>"])[0],
+            WRONG,
+            OWN | {"token_len": 1000},
+            conv_metadata(["half \ud83d"])[0],
+        ]
+        assert "한국어".encode() in path.read_bytes()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        assert (bench.root / "answers/org/other.jsonl").read_bytes() == before
+        assert "answers/tiny.jsonl: 3 of 4 answers measured, 1 kept" in done.stdout
+        assert "answers/org/other.jsonl: 0 of 1 answers measured, 1 kept" in done.stdout
+        files = {p.name for p in (bench.root / "answers").rglob("*") if p.is_file()}
+        assert files == {"tiny.jsonl", "other.jsonl"}
+
+        once = path.read_bytes()
+        bench.run("add_markdown_info.py", "--dir", "answers", check=0)
+        assert path.read_bytes() == once
+
+    def test_recompute_measures_all_again(self, bench: Workspace) -> None:
+        path = bench.write("answers/tiny.jsonl", jsonl(*ANSWERS[1:3]))
+        path.write_text(path.read_text() + '{"question_id": "torn', encoding="utf-8")
+        done = bench.run("add_markdown_info.py", "--dir", "answers", "--recompute", check=0)
+        assert [a["conv_metadata"] for a in bench.read_jsonl(path)] == [OWN, OWN]
+        assert "2 of 2 answers measured, 0 kept" in done.stdout
+        assert "tiny.jsonl" in done.stderr and "torn" in done.stderr
+
+
+class TestOutputDir:
+    def test_the_source_stays_as_it_is(self, bench: Workspace) -> None:
+        for name in ("a", "org/b"):
+            bench.write(f"old/{name}.jsonl", jsonl(ANSWERS[0]))
+        bench.write("old/c.jsonl", jsonl(ANSWERS[1]))
+        before = {p: p.read_bytes() for p in (bench.root / "old").rglob("*.jsonl")}
+        bench.run("add_markdown_info.py", "--dir", "old", "--output-dir", "new/answers", check=0)
+        assert {p: p.read_bytes() for p in (bench.root / "old").rglob("*") if p.is_file()} == before
+        added = ANSWERS[0] | {"conv_metadata": conv_metadata(["# 한국어 <|endoftext|>"])[0]}
+        assert bench.read_jsonl("new/answers/a.jsonl") == [added]
+        assert bench.read_jsonl("new/answers/org/b.jsonl") == [added]
+        assert bench.read_jsonl("new/answers/c.jsonl") == [ANSWERS[1]]
+
+
+GOOD = jsonl(ANSWERS[0])
+WRONG_FILES = {
+    "a broken line": (GOOD + "{broken}\n" + GOOD, ["a.jsonl:2", "not an answer"]),
+    "an answer without choices": (
+        GOOD + jsonl({"question_id": "q7", "tstamp": 1.0}),
+        ["a.jsonl:2", "choices"],
+    ),
+    "an answer without turns": (
+        GOOD + jsonl({"question_id": "q7", "choices": [{"index": 0, "turns": []}]}),
+        ["a.jsonl", "q7"],
+    ),
+    "a number for a text": (
+        GOOD + jsonl({"question_id": "q7", "choices": [{"turns": [{"content": 5}]}]}),
+        ["a.jsonl:2", "content"],
+    ),
+    "metadata of another kind": (
+        GOOD + jsonl(answer("q7", "x", conv_metadata="none")),
+        ["a.jsonl"],
+    ),
+    "a list of metadata": (
+        GOOD + jsonl(answer("q7", "x", conv_metadata=["token_len"])),
+        ["a.jsonl"],
+    ),
+}
+
+
+class TestWrongInput:
+    @pytest.mark.parametrize("case", WRONG_FILES)
+    def test_a_wrong_file_is_named_and_stays_as_it_is(self, bench: Workspace, case: str) -> None:
+        content, words = WRONG_FILES[case]
+        path = bench.write("answers/a.jsonl", content)
+        done = bench.run("add_markdown_info.py", "--dir", "answers", check=2)
+        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+        assert [word for word in words if word not in done.stderr] == []
+        assert path.read_text() == content
+
+    @pytest.mark.parametrize("folder", ["no-such-folder", "empty", "file.jsonl"])
+    def test_a_folder_without_answers_is_named(self, bench: Workspace, folder: str) -> None:
+        bench.write("empty/readme.txt", "nothing here")
+        bench.write("file.jsonl", GOOD)
+        done = bench.run("add_markdown_info.py", "--dir", folder, check=2)
+        assert done.stderr.startswith(f"error: {folder}: ") and done.stderr.count("\n") == 1
+
+    def test_an_output_folder_that_is_a_file_is_named(self, bench: Workspace) -> None:
+        bench.write("answers/a.jsonl", GOOD)
+        bench.write("taken", "a file")
+        flags = ("--dir", "answers", "--output-dir", "taken")
+        done = bench.run("add_markdown_info.py", *flags, check=2)
+        assert done.stderr.startswith("error: taken") and done.stderr.count("\n") == 1
+
+    def test_a_file_that_another_run_is_writing_is_left_alone(self, bench: Workspace) -> None:
+        path = bench.write("answers/a.jsonl", GOOD)
+        with RecordFile(path, KeyLine):
+            done = bench.run("add_markdown_info.py", "--dir", "answers", check=2)
+        assert done.stderr.count("\n") == 1 and "another run is writing this file" in done.stderr
+        assert path.read_text() == GOOD
+
+    def test_a_file_is_locked_before_it_is_read(
+        self, bench: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else what another run appends between reading and writing is lost."""
+        path = bench.write("answers/a.jsonl", GOOD)
+        taken = []
+
+        def measure(texts: list[str], generation: int) -> list[dict[str, Any]]:
+            with pytest.raises(InputError, match="another run is writing this file"):
+                RecordFile(path, KeyLine)
+            taken.append(path)
+            return conv_metadata(texts, generation)
+
+        monkeypatch.setattr(add_markdown_info, "conv_metadata", measure)
+        assert add_markdown_info.main(["--dir", str(path.parent)]) == 0
+        assert taken == [path]
+
+    def test_the_folder_must_be_given(self, bench: Workspace) -> None:
+        assert "--dir" in bench.run("add_markdown_info.py", check=2).stderr
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no published answers in {REFERENCE}")
+def test_published_answers_are_measured_as_they_were(bench: Workspace, tmp_path: Path) -> None:
+    published: dict[str, list[Any]] = {}
+    for model in REFERENCE_MODELS:
+        lines = (REFERENCE / f"{model}.jsonl").read_text(encoding="utf-8").split("\n")
+        published[model] = [json.loads(line) for line in lines if line]
+        bare = [{k: v for k, v in r.items() if k != "conv_metadata"} for r in published[model]]
+        bench.write(f"answers/{model}.jsonl", bare)
+    bench.run("add_markdown_info.py", "--dir", "answers", check=0)
+    assert sum(map(len, published.values())) == 1500
+    for model, records in published.items():
+        assert bench.read_jsonl(f"answers/{model}.jsonl") == records

@@ -1,0 +1,973 @@
+"""judge_report.py: what it measures of judges, against plain counting, scikit-learn and plants."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RunMain, Workspace
+from scipy.stats import norm
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import cohen_kappa_score
+
+from arena.bench.labels import LABELS
+from arena.quality.judge_measures import (
+    draw_questions,
+    first_place,
+    flips,
+    kinship,
+    outcome_counts,
+    pair_report,
+    style_bias,
+)
+from arena.quality.measures import Estimate
+from arena.quality.panel import NO_VERDICT, NOT_JUDGED, Panel
+from arena.scoring import bradley_terry
+from arena.scoring.cells import Cells
+from arena.scoring.style_features import ATTRIBUTES
+
+BASELINE = "base"
+POINTS = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}
+
+
+# A bench of random judges
+
+
+def random_bench(bench: Workspace, judges: int = 3, models: int = 5, questions: int = 12) -> None:
+    """Judges with labels of all kinds and games without verdict, and answers with their styles."""
+    rng = np.random.default_rng(1)
+    bench.add_questions(questions)
+    ids = [f"q{number}" for number in range(1, questions + 1)]
+    for model in [BASELINE, *(f"m{i}" for i in range(models))]:
+        bench.write(bench.data / "model_answer" / f"{model}.jsonl", [answer(q, rng) for q in ids])
+    for judge, model in product(range(judges), range(models)):
+        add_judgments(bench, f"j{judge}", f"m{model}", {q: random_games(rng) for q in ids})
+
+
+def answer(question: str, rng: np.random.Generator) -> dict[str, Any]:
+    metadata = {
+        "token_len": int(rng.integers(10, 300)),
+        "header_count": {"h1": int(rng.integers(4))},
+        "list_count": {"ordered": int(rng.integers(4)), "unordered": 1},
+        "bold_count": {"**": int(rng.integers(9))},
+    }
+    choices = [{"index": 0, "turns": [{"content": "."}]}]
+    return {"question_id": question, "choices": choices, "conv_metadata": metadata}
+
+
+def random_games(rng: np.random.Generator) -> list[dict[str, Any] | None]:
+    games: list[dict[str, Any] | None] = []
+    for code in rng.integers(-2, len(LABELS), 2):
+        if code == -2:
+            games.append(None)
+        elif code == -1:
+            games.append({"score": None, "cause": ["no label", "ambiguous"][rng.integers(2)]})
+        else:
+            games.append({"score": LABELS[code]})
+    return games
+
+
+def add_judgments(
+    bench: Workspace, judge: str, model: str, games: dict[str, list[Any]], /, **known: Any
+) -> None:
+    known = {"model": model, "judge": judge, "baseline": BASELINE} | known
+    records = [{"question_id": q, **known, "games": played} for q, played in games.items()]
+    bench.write(bench.data / "model_judgment" / judge / f"{model}.jsonl", records)
+
+
+def labels_of(bench: Workspace, judge: str) -> dict[tuple[str, str, int], str | None]:
+    """A judge's labels by model, question and game."""
+    files = sorted((bench.data / "model_judgment" / judge).glob("*.jsonl"))
+    return {
+        (record["model"], record["question_id"], game): (played or {}).get("score")
+        for file in files
+        for record in bench.read_jsonl(file)
+        for game, played in enumerate(record["games"])
+    }
+
+
+def report(run_main: RunMain, *flags: object) -> dict[str, Any]:
+    run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json", *flags)
+    with open("r.json", encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+def board_of(run_main: RunMain, *flags: object) -> dict[str, Any]:
+    run_main("show_result.py", *flags, "--json", "board.json")
+    with open("board.json", encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+class TestARandomBench:
+    def test_labels_and_games_without_verdict_are_those_that_are_there(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        for judge in report(run_main)["judges"]:
+            labels = labels_of(bench, judge["judge"])
+            counts = Counter(labels.values())
+            assert judge["labels"] == {label: counts[label] for label in LABELS}
+            assert sum(judge["causes"].values()) == counts[None]
+            assert set(judge["causes"]) == {"no label", "ambiguous", "not played"}
+            assert (judge["games"], judge["judgments"]) == (len(labels), 60)
+            assert (judge["models"], judge["questions"]) == (5, 12)
+
+    def test_the_bias_for_a_place_is_that_of_plain_counting(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        for judge in report(run_main)["judges"]:
+            labels = labels_of(bench, judge["judge"])
+            pairs = [(labels[m, q, 0], labels[m, q, 1]) for m, q, game in labels if game == 0]
+            twice = [(POINTS[a], POINTS[b]) for a, b in pairs if a and b]
+            decided = [one for pair in twice for one in pair if one != 0.5]
+            flipped = [a != 1 - b for a, b in twice]
+            first = judge["first_place"]
+            assert first["number"] == len(decided)
+            assert first["estimate"]["value"] == pytest.approx(100 * np.mean(decided))
+            assert judge["flips"]["number"] == len(twice)
+            assert judge["flips"]["estimate"]["value"] == pytest.approx(100 * np.mean(flipped))
+
+    def test_kappas_are_those_of_scikit_learn(self, bench: Workspace, run_main: RunMain) -> None:
+        random_bench(bench)
+        pairs = report(run_main)["pairs"]
+        assert [(pair["first"], pair["second"]) for pair in pairs] == [
+            ("j0", "j1"),
+            ("j0", "j2"),
+            ("j1", "j2"),
+        ]
+        for pair in pairs:
+            one, other = labels_of(bench, pair["first"]), labels_of(bench, pair["second"])
+            both = [(one[k], other[k]) for k in one if one[k] and other[k]]
+            codes = np.array([(LABELS.index(a), LABELS.index(b)) for a, b in both]).T
+            confusion = Counter(both)
+            assert pair["games"] == len(both)
+            assert pair["confusion"] == [[confusion[a, b] for b in LABELS] for a in LABELS]
+            assert pair["same"]["value"] == pytest.approx(100 * np.mean(codes[0] == codes[1]))
+            kappa, weighted = (cohen_kappa_score(*codes, weights=w) for w in (None, "quadratic"))
+            assert pair["kappa"]["value"] == pytest.approx(kappa)
+            assert pair["weighted"]["value"] == pytest.approx(weighted)
+
+    def test_self_preference_is_that_of_plain_counting_and_scikit_learns_line(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, models=7)
+        families = {"a": ["j0", "m0", "m1"], "b": ["j1", "m2"], "c": ["j2"]}
+        bench.write("families.yaml", families)
+        judges = report(run_main, "--family", "families.yaml")["judges"]
+        labels = [labels_of(bench, f"j{number}") for number in range(3)]
+
+        def points(judge: int, key: tuple[str, str, int]) -> float | None:
+            label = labels[judge][key]
+            return None if label is None else abs(POINTS[label] - (key[2] == 0))
+
+        def means(judge: int, models: Sequence[str]) -> tuple[float, float, int]:
+            both = []
+            for key in labels[judge]:
+                mine = points(judge, key)
+                others = [points(j, key) for j in range(3) if j != judge]
+                theirs = [one for one in others if one is not None]
+                if key[0] in models and mine is not None and theirs:
+                    both.append((mine, float(np.mean(theirs))))
+            return *np.mean(both, axis=0).tolist(), len(both)
+
+        for judge, own in ((0, ("m0", "m1")), (1, ("m2",))):
+            rest = np.array([means(judge, [model]) for model in ("m3", "m4", "m5", "m6")])
+            line = LinearRegression().fit(rest[:, 1:2], rest[:, 0], sample_weight=rest[:, 2])
+            mine, theirs, games = means(judge, own)
+            difference, found = judges[judge]["kin_difference"], judges[judge]["self_preference"]
+            assert difference["number"] == found["number"] == games
+            assert difference["estimate"]["value"] == pytest.approx(100 * (mine - theirs))
+            expected = 100 * (mine - line.predict([[theirs]])[0])
+            assert found["estimate"]["value"] == pytest.approx(expected)
+        assert judges[0]["own"] == ["m0", "m1"]
+        for name in ("kin_difference", "self_preference"):
+            assert judges[2][name]["estimate"]["value"] is None
+            assert judges[2][name]["why"] == "no model of its family"
+
+    def test_style_coefficients_are_those_of_the_leaderboard(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        for judge in report(run_main)["judges"]:
+            flags = ("--bench-name", "test-v1", "--baseline", BASELINE, "--style-control")
+            found = {name: one["estimate"]["value"] for name, one in judge["style"].items()}
+            board = board_of(run_main, *flags, "--judge-name", judge["judge"])
+            assert found == pytest.approx(board["style_coefficients"])
+
+    def test_the_order_of_the_judges_and_the_workers_change_no_number(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        one = report(run_main, "--judge-name", "j0", "j1", "--workers", 1)
+        other = report(run_main, "--judge-name", "j1", "j0", "--workers", 2)
+        assert one["judges"] == other["judges"][::-1]
+        assert one["pairs"][0]["kappa"] == other["pairs"][0]["kappa"]
+        seeded = report(run_main, "--judge-name", "j0", "j1", "--seed", 1)
+        assert seeded["judges"] != one["judges"]
+
+    def test_the_page_loads_nothing_and_holds_all_judges_and_numbers(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        add_judgments(bench, "<b>j", "m0", {"q1": [{"score": "A>B"}]})
+        text = run_main(
+            "judge_report.py", "--bench-name", "test-v1", "--html", "r.html"
+        ).out.replace("<b>j", "&lt;b&gt;j")
+        page = (bench.root / "r.html").read_text("utf-8")
+        assert not re.search(r"https?:|src=|<link|<script|@import|url\(", page)
+        assert "<b>j" not in page and "&lt;b&gt;j" in page
+        for number in re.findall(r"-?\d+\.\d+ \(.*?\)", text):
+            assert number in page
+
+    def test_the_text_names_what_is_left_out(self, bench: Workspace, run_main: RunMain) -> None:
+        random_bench(bench, judges=1)
+        add_judgments(bench, "graded", "m0", {"q1": [{"score": 7}]})
+        add_judgments(bench, "both", "m0", {"q1": [{"score": 7.5}], "q2": [{"score": "A>B"}]})
+        add_judgments(bench, "joined", "m0", {"q1": [{"score": "A>B"}]}, rule="mean")
+        out = run_main("judge_report.py", "--bench-name", "test-v1").out
+        assert "left out, graded: holds grades of single answers, no verdicts on two\n" in out
+        assert "left out of both: 1 judgments of single answers, graded\n" in out
+        assert "left out, joined: an ensemble of other judges; --judge-name measures it\n" in out
+        alone = run_main("judge_report.py", "--bench-name", "test-v1", "--judge-name", "joined").out
+        assert "joined" in alone.splitlines()[0]
+
+    def test_one_judge_has_no_kin_and_no_agreement(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, judges=1)
+        out = run_main("judge_report.py", "--bench-name", "test-v1").out
+        assert "n/a for j0: kin difference, self-preference: one judge only\n" in out
+        assert "kappa" not in out
+
+    def test_battles_with_an_answer_of_unknown_style_are_left_out_of_style(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        path = bench.data / "model_answer" / "m0.jsonl"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json").out
+        (line,) = (line for line in out.splitlines() if line.startswith("j1: length bias, markd"))
+        assert re.search(r"1 of \d\d battles are left out", line)
+        assert line.endswith(f"e.g. m0 against {BASELINE} on q1")
+        style = json.loads((bench.root / "r.json").read_text())["judges"][1]["style"]
+        for judge in range(3):
+            path = bench.data / "model_judgment" / f"j{judge}" / "m0.jsonl"
+            path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+        run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json")
+        without = json.loads((bench.root / "r.json").read_text())["judges"][1]["style"]
+        assert style == without
+
+    def test_without_style_attributes_there_is_no_style(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        bench.add_answers(BASELINE, {"q1": "text"})
+        out = run_main("judge_report.py", "--bench-name", "test-v1").out
+        assert "n/a for j0: length bias, markdown bias: no style attributes of the answers" in out
+
+    def test_an_assumed_baseline_that_nobody_knows_is_named(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        add_judgments(bench, "j0", "m0", {"q1": [{"score": "A>B"}]}, baseline=None)
+        bench.write_judge_config("j0", "nobody")
+        line = run_main("judge_report.py", "--bench-name", "test-v1", check=2).err
+        assert line.startswith("error: data/test-v1: no model 'nobody', the baseline")
+
+    def test_few_questions_give_no_interval(self, bench: Workspace, run_main: RunMain) -> None:
+        random_bench(bench, questions=4)
+        flags = ("--bench-name", "test-v1", "--html", "r.html")
+        out = run_main("judge_report.py", *flags).out
+        assert "no intervals: there are fewer than 5 questions\n" in out
+        assert not re.search(r"\d \(", out)
+        assert "<circle" not in (bench.root / "r.html").read_text("utf-8")
+
+
+class TestPublishedFiles:
+    def test_judgments_that_name_nobody_are_of_their_file_and_the_settings_baseline(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        games = [{"score": "A>B"}, {"score": "[A>B"}]
+        records = [{"question_id": "q1", "games": games}, {"question_id": "q2", "games": games[:1]}]
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
+        bench.write_judge_config("j", BASELINE)
+        found = report(run_main)
+        (judge,) = found["judges"]
+        assert found["assumed"] == [BASELINE]
+        assert (judge["games"], judge["labels"]["A>B"]) == (3, 3)
+        assert (judge["first_place"]["number"], judge["flips"]["number"]) == (2, 1)
+        assert judge["flips"]["estimate"]["value"] == 100.0
+
+    def test_games_without_a_cause_and_unknown_labels_are_told_apart(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        games = {"q1": [{"score": None}, {"score": "C>D"}], "q2": [{"score": "A=B"}, None]}
+        add_judgments(bench, "j", "m", games)
+        (judge,) = report(run_main, "--baseline", BASELINE)["judges"]
+        assert judge["causes"] == {"cause unknown": 1, "unknown label": 1, "not played": 1}
+        assert judge["first_place"]["why"] == "no such verdicts"
+
+    def test_of_two_records_the_last_counts_and_others_battles_are_left_out(
+        self, bench: Workspace, run_main: RunMain, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        known = {"question_id": "q1", "model": "m", "judge": "j", "baseline": BASELINE}
+        records = [
+            known | {"games": [{"score": "A>B"}]},
+            known | {"games": [{"score": "B>A"}]},
+            known | {"games": [{"score": "A>B"}], "judge": "other"},
+            known | {"games": [{"score": "A>B"}], "model": BASELINE},
+            known | {"games": [{"score": "A>B"}], "baseline": "another"},
+        ]
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
+        flags = ("--baseline", BASELINE, "--mixed", "leave-out")
+        (judge,) = report(run_main, *flags)["judges"]
+        assert judge["labels"] == dict.fromkeys(LABELS, 0) | {"B>A": 1}
+        assert set(judge["left_out"]) == {
+            "judgments by another judge, other",
+            "judgments of the baseline against itself",
+            "judgments against another baseline, another",
+        }
+
+
+SETTINGS = {"model_name": "judge", "temperature": 0.0, "prompt_hash": "0"}
+
+
+class TestAMixOfJudgments:
+    def test_differing_judge_settings_stop_it_as_they_stop_the_leaderboard(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(2)
+        for model, temperature in (("m0", 0.0), ("m1", 1.0)):
+            settings = SETTINGS | {"temperature": temperature}
+            add_judgments(bench, "j", model, {"q1": [{"score": "A>B"}] * 2}, settings=settings)
+        flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
+        for mixed, status in (((), 2), (("--mixed", "leave-out"), 2), (("--mixed", "count"), 0)):
+            ours = run_main("judge_report.py", *flags, *mixed, check=status)
+            theirs = run_main("show_result.py", *flags, *mixed, check=status)
+            assert status == 0 or ours.err == theirs.err
+            assert (
+                status == 0 or "judge j was asked in different ways (temperature: 0.0" in ours.err
+            )
+
+    def test_settings_of_a_game_are_told_apart_too_and_categories_may_differ(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(two_categories(1))
+        games = {q: [{"score": "A>B"} for _ in range(2)] for q in ("c0", "d0")}
+        for q, hash_ in (("c0", "1"), ("d0", "2")):
+            for game in games[q]:
+                game["settings"] = SETTINGS | {"prompt_hash": hash_}
+        add_judgments(bench, "j", "m", games)
+        assert report(run_main)["judges"][0]["games"] == 4
+        games["d0"][1]["settings"] = SETTINGS
+        add_judgments(bench, "j", "m", games)
+        done = run_main("judge_report.py", "--bench-name", "test-v1", check=2)
+        assert 'prompt_hash: "2" and "0"' in done.err
+
+    @pytest.mark.parametrize("known", [{"judge": "other"}, {"baseline": "another"}])
+    def test_judgments_of_another_judge_or_baseline_stop_it_unless_told(
+        self, bench: Workspace, run_main: RunMain, known: dict[str, str]
+    ) -> None:
+        bench.add_questions(2)
+        add_judgments(bench, "j", "m0", {"q1": [{"score": "A>B"}] * 2})
+        add_judgments(bench, "j", "m1", {"q1": [{"score": "A>B"}] * 2}, **known)
+        flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
+        ours = run_main("judge_report.py", *flags, check=2)
+        assert ours.err == run_main("show_result.py", *flags, check=2).err
+        assert "--mixed leave-out leaves them out" in ours.err
+        (judge,) = report(run_main, *flags[2:], "--mixed", "leave-out")["judges"]
+        assert (judge["judgments"], list(judge["left_out"].values())) == (1, [1])
+        (judge,) = report(run_main, *flags[2:], "--mixed", "count")["judges"]
+        assert (judge["judgments"], judge["left_out"]) == (2, {})
+
+    def test_of_two_judges_in_one_folder_that_count_the_last_does_and_is_told(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(1)
+        known = {"question_id": "q1", "model": "m", "baseline": BASELINE}
+        records = [{**known, "judge": j, "games": [{"score": "A>B"}]} for j in ("j", "other")]
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
+        flags = ("--bench-name", "test-v1", "--mixed", "count")
+        assert "1 repeated ids; the last" in run_main("judge_report.py", *flags).err
+
+    def test_a_later_record_that_names_the_baseline_takes_the_place_of_the_whole_record(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.write_judge_config("j", BASELINE)
+        records = [
+            {"question_id": "q1", "games": [{"score": None, "cause": "no label"}] * 2},
+            {"question_id": "q1", "baseline": BASELINE, "games": [{"score": "A>B"}] * 2},
+        ]
+        for file in ("m", "more"):
+            named = [{**record, "model": "m"} for record in records]
+            bench.write(bench.data / "model_judgment" / "j" / f"{file}.jsonl", named)
+        (judge,) = report(run_main)["judges"]
+        assert (judge["judgments"], judge["games"], judge["labels"]["A>B"]) == (1, 2, 2)
+        assert judge["causes"] == {}
+
+
+def two_categories(questions: int) -> list[dict[str, Any]]:
+    """Questions c0.. and d0.. of the categories c and d."""
+    return [
+        {"question_id": f"{c}{i}", "category": c, "cluster": "", "turns": [{"content": "?"}]}
+        for c in "cd"
+        for i in range(questions)
+    ]
+
+
+class TestCategoriesWithBaselinesOfTheirOwn:
+    """As in Arena-Hard v2.0: c against base-c, d against base-d."""
+
+    @pytest.fixture
+    def two(self, bench: Workspace) -> Workspace:
+        """The judges `named`, and `unnamed` with the same verdicts and no baseline in its records;
+        `base-c` plays in d and `base-d` in c.
+        """
+        rng = np.random.default_rng(5)
+        questions = two_categories(12)
+        bench.add_questions(questions)
+        ids = [record["question_id"] for record in questions]
+        for model in ("base-c", "base-d", "m0", "m1"):
+            bench.write(
+                bench.data / "model_answer" / f"{model}.jsonl", [answer(q, rng) for q in ids]
+            )
+        rules = {name: {"baseline_model": f"base-{name}"} for name in "cd"}
+        bench.write_judge_config("named", "base-c", categories=rules)
+        for model in ("base-c", "base-d", "m0", "m1"):
+            games = {q: random_games(rng) for q in ids if model != f"base-{q[0]}"}
+            path = bench.data / "model_judgment" / "named" / f"{model}.jsonl"
+            known = {"model": model, "judge": "named"}
+            records = [{"question_id": q, **known, "games": games[q]} for q in games]
+            bench.write(
+                path, [{**one, "baseline": f"base-{one['question_id'][0]}"} for one in records]
+            )
+            bench.write(
+                bench.data / "model_judgment" / "unnamed" / f"{model}.jsonl",
+                [{**one, "judge": "unnamed"} for one in records],
+            )
+        return bench
+
+    def test_judgments_that_name_none_have_that_of_their_category(
+        self, two: Workspace, run_main: RunMain
+    ) -> None:
+        found = report(run_main)
+        named, unnamed = found["judges"]
+        assert unnamed | {"judge": "named"} == named
+        assert found["assumed"] == ["base-c", "base-d"]
+        (pair,) = found["pairs"]
+        assert pair["games"] == sum(named["labels"].values())
+        assert pair["kappa"]["value"] == pair["weighted"]["value"] == 1.0
+
+    @pytest.mark.parametrize("category", [(), ("--category", "c")])
+    @pytest.mark.parametrize("generation", [1, 2])
+    def test_style_is_that_of_one_board_fitted_by_bradley_terry(
+        self, two: Workspace, run_main: RunMain, category: tuple[str, ...], generation: int
+    ) -> None:
+        if generation == 2:
+            two.add_questions(
+                [
+                    {"uid": q["question_id"], "category": q["category"], "prompt": "?"}
+                    for q in two_categories(12)
+                ]
+            )
+        judge = report(run_main, *category)["judges"][0]
+        flags = ("--bench-name", "test-v1", "--judge-name", "named", "--style-control", *category)
+        board = board_of(run_main, *flags, "--one-board", "--method", "bradley-terry")
+        found = {name: one["estimate"]["value"] for name, one in judge["style"].items()}
+        assert found == pytest.approx(board["style_coefficients"])
+        out = run_main("judge_report.py", "--bench-name", "test-v1", *category).out
+        assert "show_result.py --style-control --one-board --method bradley-terry\n" in out
+
+    def test_a_category_alone_can_be_measured(self, two: Workspace, run_main: RunMain) -> None:
+        whole, part = report(run_main), report(run_main, "--category", "d")
+        assert (part["categories"], part["questions"]) == (["d"], 12)
+        assert part["judges"][0]["judgments"] == 36 == whole["judges"][0]["judgments"] / 2
+        assert part["judges"][0]["models"] == 3
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--category", "d").out
+        assert "200 draws of 12 questions of d\n" in out
+        flags = ("--bench-name", "test-v1", "--category", "e")
+        assert "no category or cluster 'e'" in run_main("judge_report.py", *flags, check=2).err
+
+
+class TestEnsembles:
+    @pytest.fixture
+    def joined(self, bench: Workspace, run_main: RunMain) -> Workspace:
+        """Three judges, and an ensemble of the first two."""
+        random_bench(bench, models=5)
+        flags = ("--bench-name", "test-v1", "--judges", "j0", "j1", "--name", "both")
+        run_main("gen_ensemble_judgment.py", *flags)
+        bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["both", "m1"], "c": ["j2", "m2"]})
+        return bench
+
+    @pytest.mark.parametrize("told", [("rule",), ("judges",), ("scores",), ()])
+    def test_are_nobodys_other_judge_and_not_compared_with_their_judges(
+        self, joined: Workspace, run_main: RunMain, told: tuple[str, ...]
+    ) -> None:
+        name = "both" if told else "ensemble"
+        keep_only(joined, told, name)
+        without = report(run_main, "--family", "families.yaml")
+        assert [judge["judge"] for judge in without["judges"]] == ["j0", "j1", "j2"]
+        names = ("j0", "j1", "j2", name)
+        found = report(run_main, "--family", "families.yaml", "--judge-name", *names)
+        for one, same in zip(found["judges"], without["judges"], strict=False):
+            assert one["kin_difference"] == same["kin_difference"]
+        assert all(found["judges"][i]["kin_difference"]["number"] > 0 for i in (0, 2))
+        pairs = [{pair["first"], pair["second"]} for pair in found["pairs"]]
+        known = {"judges", "scores"} & set(told)
+        assert ({"j2", name} in pairs) == bool(known)
+        assert len(pairs) == 3 + bool(known)
+        assert found["judges"][3]["made_of"] == (["j0", "j1"] if known else [])
+
+    def test_say_what_they_are(self, joined: Workspace, run_main: RunMain) -> None:
+        names = ("--judge-name", "j0", "j1", "j2", "both")
+        out = run_main("judge_report.py", "--bench-name", "test-v1", *names).out
+        assert "both is an ensemble of j0, j1: not among the other judges of self-preference" in out
+        assert "not compared, of the same verdicts: j0, both\n" in out
+
+    def test_are_compared_with_judges_that_they_are_not_made_of_on_kin_too(
+        self, joined: Workspace, run_main: RunMain
+    ) -> None:
+        flags = ("--family", "families.yaml", "--judge-name")
+        *_, both = report(run_main, *flags, "j0", "j1", "both")["judges"]
+        assert both["kin_difference"]["why"] == "no judge of another family"
+        *_, both = report(run_main, *flags, "j0", "j1", "j2", "both")["judges"]
+        *_, alone = report(run_main, *flags, "j2", "both")["judges"]
+        assert both["kin_difference"]["number"] == alone["kin_difference"]["number"] > 0
+
+
+def keep_only(bench: Workspace, told: tuple[str, ...], name: str) -> None:
+    """Let the ensemble's records tell only some of what shows it, and call it so."""
+    for path in (bench.data / "model_judgment" / "both").glob("*.jsonl"):
+        records = bench.read_jsonl(path)
+        for record in records:
+            record["judge"] = name
+            for field in {"rule", "judges"} - set(told):
+                del record[field]
+            if "scores" not in told:
+                for game in record["games"]:
+                    del game["scores"]
+        if name != "both":
+            path.unlink()
+        bench.write(bench.data / "model_judgment" / name / path.name, records)
+
+
+class TestWhatHasNoNumber:
+    def test_an_attribute_in_which_no_answers_differ_has_no_coefficient(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, judges=1)
+        for model in (BASELINE, *(f"m{i}" for i in range(5))):
+            records = bench.answers(model)
+            for record in records:
+                record["conv_metadata"]["header_count"] = {"h1": 2}
+            bench.write(bench.data / "model_answer" / f"{model}.jsonl", records)
+        (judge,) = report(run_main)["judges"]
+        header = judge["style"]["header_count"]
+        assert header["estimate"] == {"value": None, "lower": None, "upper": None}
+        assert header["why"] == "no answers differ in it"
+        assert judge["style"]["list_count"]["why"] == ""
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--html", "r.html").out
+        assert re.search("^markdown bias: header_count  +n/a$", out, re.MULTILINE)
+        assert "n/a for j0: markdown bias: header_count: no answers differ in it\n" in out
+        page = (bench.root / "r.html").read_text("utf-8")
+        assert "n/a<small>no answers differ in it</small>" in page
+
+    def test_kappa_tells_why(self, bench: Workspace, run_main: RunMain) -> None:
+        for judge, question in (("j0", "q1"), ("j1", "q1"), ("j2", "q2")):
+            add_judgments(bench, judge, "m0", {question: [{"score": "A=B"}]})
+        bench.add_questions(2)
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--html", "r.html").out
+        assert "n/a for j0, j1: kappa: both give one and the same label\n" in out
+        assert "n/a for j0, j2: same label, kappa: no game that both decided\n" in out
+        page = (bench.root / "r.html").read_text("utf-8")
+        assert "n/a for j0, j1: kappa: both give one and the same label" in page
+
+
+class TestManyJudges:
+    def test_tables_of_labels_are_printed_of_three_pairs_or_when_asked_for(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench, judges=8, questions=4)
+        flags = ("--bench-name", "test-v1", "--html", "r.html")
+        few = run_main("judge_report.py", *flags, "--judge-name", "j0", "j1", "j2").out
+        assert few.count("  A>>B  ") == 3 and "--confusion" not in few
+        many = run_main("judge_report.py", *flags).out
+        assert "labels of 28 pairs side by side: --confusion, --json or --html\n" in many
+        assert "j0 \\ j1" not in many
+        assert max(map(len, many.splitlines())) <= 120
+        every = run_main("judge_report.py", *flags, "--confusion").out
+        assert all(f"j{i} \\ j{j}" in every for i, j in combinations(range(8), 2))
+        assert (bench.root / "r.html").read_text("utf-8").count("<caption>") == 28
+
+
+class TestWrongInput:
+    @pytest.mark.parametrize(
+        "flags, words",
+        [
+            (("--judge-name", "j9"), "no judgments; judges here: j0, j1, j2"),
+            (("--judge-name", "graded"), "holds grades of single answers"),
+            (("--bench-name", "nothing"), "benches here: test-v1"),
+            (("--family", "missing.yaml"), "missing.yaml"),
+            (("--family", "twice.yaml"), "'m0' is of two families, a and b"),
+            (("--family", "text.yaml"), "a: expected a list of texts, got 'm0'"),
+            (("--baseline", "nobody"), "60 judgments against another baseline, base"),
+        ],
+    )
+    def test_gets_one_line(
+        self, bench: Workspace, run_main: RunMain, flags: tuple[str, ...], words: str
+    ) -> None:
+        random_bench(bench)
+        if "graded" in flags:
+            add_judgments(bench, "graded", "m0", {"q1": [{"score": 7}]})
+        bench.write("twice.yaml", {"a": ["m0"], "b": ["m0"]})
+        bench.write("text.yaml", {"a": "m0"})
+        done = run_main("judge_report.py", "--bench-name", "test-v1", *flags, check=2)
+        assert done.out == ""
+        assert done.err.startswith("error: ") and done.err.count("\n") == 1
+        assert words in done.err
+
+    def test_a_name_in_a_family_that_nobody_has_is_told(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["j1", "mm1"]})
+        flags = ("--bench-name", "test-v1", "--family", "families.yaml")
+        done = run_main("judge_report.py", *flags, "--judge-name", "j0", "j2")
+        said = (
+            "warning: families.yaml: test-v1 has no judge or model 'mm1'; nearest known name: 'm1'"
+        )
+        assert done.err.strip() == said
+
+    def test_a_real_process_ends_with_2_for_rounds_that_are_none(self, bench: Workspace) -> None:
+        done = bench.run("judge_report.py", "--num-rounds", 0, check=2)
+        assert "expected a whole number, 1 or more" in done.stderr
+
+
+# Simulated judges
+
+SEEDS = range(40)
+QUESTIONS, RATES = 150, np.linspace(0.25, 0.75, 8)
+TASTE = np.array([0.9, 0.9, 0.5, 0.2, -0.2, -0.5, -0.9, -0.9])
+"""How closely each model's games on a question hang together; some questions suit the first
+models, others the last."""
+
+
+def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
+    """A panel of labels (J, Q, M, 2) of models m0.. against one baseline."""
+    _, questions, models, _ = labels.shape
+    question, model = np.divmod(np.arange(questions * models), models)
+    return Panel(
+        judges=judges,
+        models=(*(f"m{i}" for i in range(models)), "z-base"),
+        questions=tuple(f"q{i:05}" for i in range(questions)),
+        model=model,
+        baseline=np.full(len(model), models),
+        question=question,
+        labels=labels.reshape(len(judges), -1, 2).astype(np.int8),
+        causes=dict.fromkeys(judges, {}),
+        left_out=dict.fromkeys(judges, {}),
+    )
+
+
+def battles_as_questions(panel: Panel) -> Panel:
+    """The same, as if no two battles were on one question."""
+    questions = tuple(f"q{i:05}" for i in range(len(panel.model)))
+    return replace(panel, questions=questions, question=np.arange(len(panel.model)))
+
+
+def decide(model_wins: np.ndarray) -> np.ndarray:
+    """Labels A>B and B>A (..., 2) of games that the model wins or loses."""
+    first = model_wins != np.array([True, False])
+    return np.where(first, LABELS.index("A>B"), LABELS.index("B>A"))
+
+
+def chances(
+    rng: np.random.Generator, judges: int, questions: int = QUESTIONS, taste: np.ndarray = TASTE
+) -> np.ndarray:
+    """Numbers (J, Q, M, 2), each even between 0 and 1; those of a question hang together."""
+    suits = taste[:, None] * rng.normal(size=(judges, questions, 1, 1))
+    alone = rng.normal(size=(judges, questions, len(taste), 2))
+    return np.asarray(norm.cdf(suits + np.sqrt(1 - taste[:, None] ** 2) * alone))
+
+
+def share_of_question(rng: np.random.Generator, mean: float, questions: int) -> np.ndarray:
+    """Probabilities (Q, 1, 1) with this mean: none on some questions, twice the mean on others."""
+    return 2 * mean * rng.integers(0, 2, (questions, 1, 1))
+
+
+def covered(found: list[Estimate], truth: float) -> int:
+    return sum(bool(one.lower <= truth <= one.upper) for one in found)
+
+
+ENOUGH = 34  # of 40 intervals at 95 %; 33 or fewer have a probability of 0.3 %
+
+# What else moves a judge: games (Q, M, 2) that the model wins, changed.
+Habit = Callable[[np.random.Generator, np.ndarray], np.ndarray]
+
+
+def harsh(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    return np.asarray(wins & (rng.random(wins.shape) < 0.6))
+
+
+def noisy(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    return np.where(rng.random(wins.shape) < 0.4, rng.random(wins.shape) < 0.5, wins)
+
+
+def first_placed(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
+    """The first place wins; in the second game it is the model's."""
+    return np.where(rng.random(wins.shape) < 0.3, np.array([False, True]), wins)
+
+
+RIVALS = np.linspace(0.25, 0.75, 12)
+KIN = {"weak": (0, 1), "strong": (10, 11), "of all kinds": (1, 3, 5, 6, 8, 10)}
+
+
+def of_kin(seed: int, kin: Sequence[int], habits: Sequence[Habit], preference: float) -> Any:
+    """What is found of judge j0, which has such habits and gives its kin all games of some
+    questions.
+    """
+    rng = np.random.default_rng(seed)
+    taste = np.where(np.isin(np.arange(len(RIVALS)), kin), 0.9, 0.0)
+    wins = chances(rng, 3, taste=taste) < RIVALS[:, None]
+    wins[0][:, kin] |= rng.random((QUESTIONS, 1, 1)) < preference
+    for habit in habits:
+        wins[0] = habit(rng, wins[0])
+    panel = panel_of(decide(wins), ("j0", "j1", "j2"))
+    family = dict.fromkeys(("j0", *(f"m{i}" for i in kin)), "a")
+    return kinship(panel, 0, family, draw_questions(panel, 200, seed))
+
+
+def placed(seed: int, questions: int = QUESTIONS) -> Panel:
+    """A judge that takes the first place on some questions, in 3 of 10 games."""
+    rng = np.random.default_rng(seed)
+    labels = decide(chances(rng, 1, questions)[0] < RATES[:, None])
+    taken = rng.random(labels.shape) < share_of_question(rng, 0.3, questions)
+    return panel_of(np.where(taken, LABELS.index("A>B"), labels)[None], ("j",))
+
+
+def plant(bench: Workspace, questions: int = 300) -> None:
+    """Files of judges with what sways them planted: `partial` takes the first place in 3 of 10
+    games and gives its kin m0 and m11 all games of 4 of 10 questions, `long` loves length, and
+    `noisy` says in half of its games what `long` does.
+    """
+    rng = np.random.default_rng(3)
+    ids = [f"q{i}" for i in range(1, questions + 1)]
+    bench.add_questions(questions)
+    names = [BASELINE, *(f"m{i}" for i in range(len(RIVALS)))]
+    tokens = rng.integers(50, 1000, (questions, len(names)))
+    for name, of_model in zip(names, tokens.T.tolist(), strict=True):
+        answers = [answer(q, rng) for q in ids]
+        for record, number in zip(answers, of_model, strict=True):
+            record["conv_metadata"]["token_len"] = number
+        bench.write(bench.data / "model_answer" / f"{name}.jsonl", answers)
+    base, others = tokens[:, :1], tokens[:, 1:]
+    length = (base - others) / (base + others + 1)
+    logit = np.log(RIVALS / (1 - RIVALS)) - 0.5 * (length - length.mean()) / length.std()
+    drawn = chances(rng, 2, questions, np.full(len(RIVALS), 0.6))
+    wins = {"long": drawn[0] < 1 / (1 + np.exp(-logit[:, :, None]))}
+    other = rng.random(wins["long"].shape)
+    wins["noisy"] = np.where(rng.random(other.shape) < 0.5, wins["long"], other < 0.5)
+    partial = drawn[1] < RIVALS[:, None]
+    partial[:, [0, 11]] |= rng.random((questions, 1, 1)) < 0.4
+    wins["partial"] = first_placed(rng, partial)
+    for judge, won in wins.items():
+        labels = np.array(LABELS)[decide(won)].swapaxes(0, 1).tolist()
+        for i, of_model in enumerate(labels):
+            games = {q: [{"score": x} for x in two] for q, two in zip(ids, of_model, strict=True)}
+            add_judgments(bench, judge, f"m{i}", games)
+
+
+def test_what_is_planted_in_files_is_found_by_the_command(
+    bench: Workspace, run_main: RunMain
+) -> None:
+    plant(bench)
+    bench.write("families.yaml", {"a": ["partial", "m0", "m11"]})
+    found = report(run_main, "--family", "families.yaml")
+    long, _, partial = found["judges"]
+    (pair,) = [pair for pair in found["pairs"] if pair["first"] == "long"][:1]
+    assert (pair["first"], pair["second"]) == ("long", "noisy")
+    planted = [
+        (partial["first_place"]["estimate"], 100 * (0.3 + 0.7 / 2)),
+        (long["first_place"]["estimate"], 50.0),
+        (long["style"]["token_len"]["estimate"], 0.5),
+        (long["style"]["header_count"]["estimate"], 0.0),
+        (long["style"]["bold_count"]["estimate"], 0.0),
+        (partial["self_preference"]["estimate"], 100 * 0.4 * 0.5 * 0.7),
+        (pair["same"], 75.0),
+        (pair["kappa"], 0.5),
+    ]
+    for estimate, truth in planted:
+        assert estimate["lower"] <= truth <= estimate["upper"]
+        assert abs(estimate["value"] - truth) < (5 if truth > 1 else 0.15)
+    assert partial["first_place"]["estimate"]["lower"] > 50
+    assert long["style"]["token_len"]["estimate"]["lower"] > 0
+    assert partial["self_preference"]["estimate"]["lower"] > 0
+
+
+class TestSimulatedJudges:
+    def test_a_preference_for_the_first_place_is_found(self) -> None:
+        shares, flipped, missed = [], [], []
+        for seed in SEEDS:
+            panel = placed(seed)
+            times = draw_questions(panel, 200, seed)
+            shares.append(first_place(panel, 0, times).estimate)
+            flipped.append(flips(panel, 0, times).estimate)
+            alone = battles_as_questions(panel)
+            missed.append(first_place(alone, 0, draw_questions(alone, 200, seed)).estimate)
+        large = placed(0, 20_000)
+        truth = flips(large, 0, draw_questions(large, 2, 0)).estimate.value
+        assert covered(shares, 100 * (0.3 + 0.7 / 2)) >= ENOUGH
+        assert covered(flipped, truth) >= ENOUGH
+        assert all(one.lower > 50 for one in shares)
+        assert covered(missed, 100 * (0.3 + 0.7 / 2)) < ENOUGH, "questions must matter here"
+
+    @pytest.mark.parametrize("kin", KIN)
+    @pytest.mark.parametrize("habit", [harsh, noisy, first_placed])
+    def test_a_judge_that_is_harsh_or_noisy_or_biased_for_a_place_has_no_preference_for_kin(
+        self, habit: Habit, kin: str
+    ) -> None:
+        found = [of_kin(seed, KIN[kin], [habit], 0.0) for seed in SEEDS]
+        assert covered([preference.estimate for _, preference in found], 0.0) >= ENOUGH
+        changed = {harsh: 0.6, noisy: 0.6, first_placed: 0.7}[habit]
+        lift = 0.0 if habit is harsh else (1 - changed) / 2
+        rate = RIVALS[list(KIN[kin])].mean()
+        truth = 100 * (changed * rate + lift - rate)
+        assert covered([difference.estimate for difference, _ in found], truth) >= ENOUGH
+
+    @pytest.mark.parametrize("kin", KIN)
+    def test_a_preference_for_kin_is_found(self, kin: str) -> None:
+        found = [of_kin(seed, KIN[kin], [], 0.3)[1].estimate for seed in SEEDS]
+        planted = 100 * 0.3 * (1 - RIVALS[list(KIN[kin])].mean())
+        assert covered(found, planted) >= ENOUGH
+        assert np.mean([one.value for one in found]) == pytest.approx(planted, abs=2)
+
+    @pytest.mark.parametrize("kin", KIN)
+    def test_a_preference_for_kin_is_found_under_noise_and_bias_for_a_place(self, kin: str) -> None:
+        habits = [noisy, first_placed]
+        found = [of_kin(seed, KIN[kin], habits, 0.4)[1].estimate for seed in SEEDS]
+        planted = 100 * 0.4 * (1 - RIVALS[list(KIN[kin])].mean()) * 0.6 * 0.7
+        assert covered(found, planted) >= ENOUGH
+
+    def test_noise_shows_in_the_agreement(self) -> None:
+        kinds = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
+        plain, weighted = [], []
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            shape = (QUESTIONS, 8, 2)
+            truth = np.searchsorted(np.cumsum(kinds), chances(rng, 1, taste=np.full(8, 0.9))[0])
+            noisy = rng.random((2, *shape)) < share_of_question(rng, 0.3, QUESTIONS)
+            labels = np.where(noisy, rng.integers(0, 5, noisy.shape), np.minimum(truth, 4))
+            panel = panel_of(labels, ("j0", "j1"))
+            pair = pair_report(panel, 0, 1, draw_questions(panel, 200, seed))
+            plain.append(pair.kappa)
+            weighted.append(pair.weighted)
+        said = [(1 - noise) * np.eye(5) + noise / 5 for noise in (0.0, 0.6)]
+        joint = sum(one.T @ np.diag(kinds) @ one for one in said) / 2
+        chance = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+        steps = np.subtract.outer(np.arange(5), np.arange(5))
+        for found, weight in ((plain, steps != 0), (weighted, steps**2)):
+            kappa = 1 - float((weight * joint).sum() / (weight * chance).sum())
+            assert covered(found, kappa) >= ENOUGH
+
+    def test_a_preference_for_length_is_found_and_none_for_markdown(self) -> None:
+        bias, found = 0.5, {name: list[Estimate]() for name in ATTRIBUTES.values()}
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            features = long_and_short(rng)
+            strength = np.log(RATES / (1 - RATES))[:, None]
+            logit = strength - bias * features[0][:, :, None]
+            wins = chances(rng, 1, taste=np.full(8, 0.8))[0] < 1 / (1 + np.exp(-logit))
+            panel = panel_of(decide(wins)[None], ("j",))
+            times = draw_questions(panel, 100, seed)
+            style, _ = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
+            for name, counted in style.items():
+                found[name].append(counted.estimate)
+        assert covered(found["token_len"], bias) >= ENOUGH
+        for name in ("header_count", "list_count", "bold_count"):
+            assert covered(found[name], 0.0) >= ENOUGH
+
+    def test_what_nobody_decided_has_no_numbers(self) -> None:
+        labels = np.full((2, 4, 3, 2), NO_VERDICT)
+        labels[0, :, 0], labels[1, :, 1] = 0, 1
+        labels[1, :, 2] = NOT_JUDGED
+        panel = panel_of(labels, ("j0", "m0"))
+        times = draw_questions(panel, 10, 1)
+        pair = pair_report(panel, 0, 1, times)
+        assert pair.games == 0 and np.isnan(pair.kappa.value)
+        why = kinship(panel, 1, {}, times)[1].why
+        assert why == "no game that a judge of another family decided too"
+
+    def test_a_baseline_of_the_judges_family_leaves_nothing_to_compare(self) -> None:
+        panel = panel_of(np.zeros((2, 4, 3, 2)), ("j0", "j1"))
+        times = draw_questions(panel, 10, 1)
+        family = dict.fromkeys(("j0", "z-base", "m0"), "a")
+        assert kinship(panel, 0, family, times)[1].why == "the baseline is of its family"
+        alike = dict.fromkeys(("j0", "j1", "m0"), "a")
+        assert kinship(panel, 0, alike, times)[1].why == "no judge of another family"
+
+    def test_a_line_needs_three_models_that_are_of_no_judges_family_and_differ(self) -> None:
+        wins = np.random.default_rng(1).random((4, 20, 5, 2)) < 0.5
+        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
+        times = draw_questions(panel, 10, 1)
+        three = {"j0": "a", "m0": "a", "j1": "b", "m1": "b"}
+        difference, preference = kinship(panel, 0, three, times)
+        assert difference.why == preference.why == ""
+        difference, preference = kinship(panel, 0, three | {"m2": "b"}, times)
+        assert difference.why == "" and np.isfinite(difference.estimate.lower)
+        assert preference.why == "fewer than 3 models of no judge's family"
+        for model in range(2, 5):  # thirds that add up to the same but for rounding
+            wins[1:, :, model] = np.roll(np.arange(60).reshape(3, 20, 1) % 7 < 3, model, axis=1)
+        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
+        difference, preference = kinship(panel, 0, three, times)
+        assert difference.why == ""
+        assert preference.why == "all models of no judge's family have one win rate"
+        assert np.isnan(preference.estimate.value)
+
+
+def long_and_short(rng: np.random.Generator) -> np.ndarray:
+    """Style differences (F, Q, M), standardised; those of a question have one baseline's answer."""
+    shape = (len(ATTRIBUTES), QUESTIONS, len(RATES))
+    features = 2 * rng.normal(size=(*shape[:2], 1)) + rng.normal(size=shape)
+    features -= features.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(features / features.std(axis=(1, 2), keepdims=True))
+
+
+# Style, refitted
+
+
+def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> None:
+    rng = np.random.default_rng(3)
+    questions, models = 30, 4
+    model = np.tile(np.arange(1, models), questions)
+    question = np.repeat(np.arange(questions), models - 1)
+    counts = outcome_counts(rng.integers(-1, 5, (len(model), 2)))
+    features = rng.normal(size=(2, len(model)))
+    cells = Cells(models, np.zeros_like(model), model, question, counts, features)
+    fit = bradley_terry.fit(cells, 0)
+    times = rng.multinomial(questions, np.full(questions, 1 / questions), 3)
+    found = bradley_terry.resampled_style(cells, 0, times)
+    x = (features - fit.mean[:, None]) / fit.scale[:, None]
+    one_hot = np.log(10) * (np.eye(models)[cells.a] - np.eye(models)[cells.b])
+    design = np.hstack([one_hot, x.T])
+    for row, drawn in zip(found, times, strict=True):
+        wins = (2 * counts[0] + counts[1]) * drawn[question]
+        losses = (2 * counts[2] + counts[1]) * drawn[question]
+        oracle = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=1000)
+        oracle.fit(
+            np.vstack([design, design]),
+            np.repeat([1, 0], len(design)),
+            sample_weight=np.concatenate([wins, losses]),
+        )
+        assert row == pytest.approx(oracle.coef_[0, models:], abs=1e-4)
+    same = bradley_terry.resampled_style(cells, 0, np.ones((1, questions)), workers=2)
+    assert same[0] == pytest.approx(fit.coefficients, abs=1e-6)

@@ -1,0 +1,262 @@
+"""show_result.py as a user runs it: the lines of the board, the flags, and published scores."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from conftest import Workspace
+from test_board import add_judgments, judgment
+
+SCRIPT = "show_result.py"
+
+LONG_NAME = "a-model-whose-name-is-longer-than-thirty-characters"
+
+
+def add_lengths(bench: Workspace, model: str, *tokens: int) -> None:
+    """Write an answer file with answers of these lengths."""
+    records = [
+        {"question_id": f"q{i}", "choices": [], "conv_metadata": {"token_len": n}}
+        for i, n in enumerate(tokens)
+    ]
+    bench.write(bench.data / f"model_answer/{model}.jsonl", records)
+
+
+def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
+    return ["--bench-name", bench, "--judge-name", judge, "--baseline", baseline]
+
+
+def board_lines(stdout: str) -> list[str]:
+    """The lines of the board, which end at the first blank line."""
+    return stdout.split("\n\n")[0].splitlines()
+
+
+def scores(stdout: str) -> dict[str, str]:
+    """Model to score, as it is printed."""
+    parts = (line.split("|") for line in board_lines(stdout))
+    return {name.strip(): score.split(":")[1].strip() for name, score, *_ in parts}
+
+
+DEPENDENT = (
+    "The intervals treat the games of a question as independent, which makes them too narrow; "
+    "--resample question does not."
+)
+DIFFERENT = (
+    "warning: the models were judged on different questions, so their scores do not compare "
+    "fairly; judge what is missing, or count it as lost with --missing loss"
+)
+
+
+class TestLines:
+    @pytest.fixture(autouse=True)
+    def models_without_doubt(self, bench: Workspace) -> None:
+        """Models whose every resample gives the same: all won, all lost, or only ties."""
+        labels = {
+            "champion": ("B>>A", "A>B"),
+            LONG_NAME: ("A=B", "A=B"),
+            "loser": ("A>B", "B>>A"),
+        }
+        for model, pair in labels.items():
+            add_judgments(bench, model, [judgment("q1", *pair), judgment("q2", *pair)])
+        add_lengths(bench, "champion", 10, 11)
+        add_lengths(bench, LONG_NAME, 1234, 1235, 1235)
+        add_lengths(bench, "base", 7)
+
+    def test_the_board_has_the_format_that_users_know(self, bench: Workspace) -> None:
+        assert bench.run(SCRIPT, *flags(), check=0).stdout == (
+            "champion                       | score: 100.0 | 95% CI:  (0.0, 0.0)  "
+            "| average #tokens: 10\n"
+            "a-model-whose-name-is-longer-than-thirty-characters "
+            "| score: 50.0  | 95% CI:  (0.0, 0.0)  | average #tokens: 1234\n"
+            "base                           | score: 50.0  | 95% CI:  (0.0, 0.0)  "
+            "| average #tokens: 7\n"
+            "loser                          | score:  0.0  | 95% CI:  (0.0, 0.0)  "
+            "| average #tokens: n/a\n"
+            "\n"
+            "6 judgments, 20 weighted battles, 0 games without verdict\n"
+            "questions judged: 2 for each model\n" + DEPENDENT + "\n"
+        )
+
+    def test_ratings_are_whole_numbers(self, bench: Workspace) -> None:
+        """Of 7 battles `better` wins 3 + 3 and loses 1: 400 * log10(6) = 311.26 above 1000."""
+        for model in ("champion", "loser"):
+            (bench.data / f"model_judgment/judge/{model}.jsonl").unlink()
+        add_judgments(bench, "better", [judgment("q1", "B>>A", "A>>B"), judgment("q2", "A>B")])
+        add_judgments(bench, "worse", [judgment("q1", "A>>B", "B>>A"), judgment("q2", "B>A")])
+        done = bench.run(SCRIPT, *flags(), "--show-elo", check=0)
+        better, equal, base, worse = board_lines(done.stdout)
+        number = r"(-?\d+|-?inf)"
+        for line, name, score in [(better, "better", "1311 "), (worse, "worse", " 688 ")]:
+            assert re.fullmatch(
+                rf"{name} {{{30 - len(name)}}} \| score: {score} \| 95% CI: "
+                rf" *\({number}, {number}\) *\| average #tokens: n/a",
+                line,
+            )
+        assert base == (
+            "base                           | score: 1000  | 95% CI:    (0, 0)    "
+            "| average #tokens: 7"
+        )
+        assert "| score: 1000  | 95% CI:    (0, 0)    |" in equal
+
+    def test_what_the_board_rests_on_is_said_below_it(self, bench: Workspace) -> None:
+        add_judgments(bench, "base", [judgment("q1", "A=B", "A=B")] * 1)
+        add_judgments(
+            bench,
+            "tiny",
+            [judgment("q1", "A>B", None), judgment("q2", "A>>B", "A=B", baseline="other")],
+        )
+        add_judgments(bench, "undecided", [judgment("q1", None, None)])
+        add_lengths(bench, "unjudged", 5)
+        done = bench.run(SCRIPT, *flags(), "--mixed", "leave-out", check=0)
+        assert done.stdout.split("\n\n")[1].splitlines() == [
+            "8 judgments, 21 weighted battles, 3 games without verdict",
+            f"questions judged: {LONG_NAME} 2, champion 2, loser 2, tiny 1",
+            DIFFERENT,
+            "left out: 1 judgments against another baseline, other",
+            "left out: 1 judgments of the baseline against itself",
+            "left out: undecided: no game with a verdict",
+            "left out: unjudged: not judged by judge",
+            DEPENDENT,
+        ]
+
+    def test_the_same_data_gives_the_same_output(self, bench: Workspace) -> None:
+        """A second time, with another order of lines, and with files made in another order."""
+        labels = ["A>B", "B>A", "B>>A", "A=B", "B>A", "A>>B", "B>A"]
+        records = {
+            model: [judgment(f"q{i}", label, "A>B") for i, label in enumerate(labels[start:])]
+            for start, model in enumerate(["m1", "m2", "m3"])
+        }
+        for model in records:
+            add_judgments(bench, model, records[model])
+        first, second = (bench.run(SCRIPT, *flags(), check=0).stdout for _ in range(2))
+        for model in reversed(records):
+            (bench.data / f"model_judgment/judge/{model}.jsonl").unlink()
+            add_judgments(bench, model, records[model][::-1])
+        assert first == second == bench.run(SCRIPT, *flags(), check=0).stdout
+        assert "(0.0, 0.0)" not in next(line for line in first.splitlines() if "m1" in line)
+
+
+class TestFlags:
+    @pytest.fixture(autouse=True)
+    def one_model(self, bench: Workspace) -> None:
+        """See TestScores of test_leaderboard.py: (3 + 1 + 1/2) of 6."""
+        add_judgments(bench, "tiny", [judgment("q1", "B>>A", "A>B"), judgment("q2", "A=B", "B>A")])
+
+    @pytest.mark.parametrize(
+        ("more", "score"),
+        [
+            ([], "75.0"),
+            (["--weight", "1"], "62.5"),
+            (["--first-game-only"], "87.5"),
+            (["--first-game-only", "--weight", "1"], "75.0"),
+            (["--show-elo"], "1190"),
+        ],
+    )
+    def test_what_a_flag_does_to_the_score(
+        self, bench: Workspace, more: list[str], score: str
+    ) -> None:
+        assert scores(bench.run(SCRIPT, *flags(), *more, check=0).stdout)["tiny"] == score
+
+    def test_rounds_and_seed_change_intervals_only(self, bench: Workspace) -> None:
+        outputs = [
+            bench.run(SCRIPT, *flags(), *more.split(), check=0).stdout
+            for more in ("--seed 42 --num-rounds 100", "--seed 7 --num-rounds 9", "")
+        ]
+        assert outputs[0] == outputs[2] != outputs[1]
+        assert [scores(output)["tiny"] for output in outputs] == ["75.0"] * 3
+
+    def test_the_defaults_are_those_of_the_judge_config(self, bench: Workspace) -> None:
+        """Bench, judge and baseline; each can be overruled alone."""
+        by_flags = bench.run(SCRIPT, *flags(), check=0).stdout
+        bench.write_judge_config("judge", "base")
+        assert bench.run(SCRIPT, check=0).stdout == by_flags
+
+        bench.write_judge_config("no-judge", "base")
+        assert bench.run(SCRIPT, "--judge-name", "judge", check=0).stdout == by_flags
+        (bench.root / "config").rename(bench.root / "settings")
+        (bench.root / "data").rename(bench.root / "elsewhere")
+        places = "--setting-file settings/judge_config.yaml --data-dir elsewhere"
+        done = bench.run(SCRIPT, *places.split(), "--judge-name", "judge", check=0)
+        assert done.stdout == by_flags
+
+    def test_a_config_with_only_bench_judge_and_baseline_is_enough(self, bench: Workspace) -> None:
+        """v2.0's config holds no prompts: they were in the program."""
+        config = {"bench_name": "test-v1", "judge_model": "judge", "baseline_model": "base"}
+        bench.write("config/judge_config.yaml", config)
+        assert scores(bench.run(SCRIPT, check=0).stdout) == {"tiny": "75.0", "base": "50.0"}
+
+
+class TestErrors:
+    @pytest.fixture(autouse=True)
+    def one_model(self, bench: Workspace) -> None:
+        add_judgments(bench, "tiny", [judgment("q1", "B>A", "B>A")])
+        for model in ("base", "tiny"):
+            add_lengths(bench, model, 5)
+
+    def error(self, bench: Workspace, *arguments: str) -> str:
+        done = bench.run(SCRIPT, *arguments, check=2)
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("error: ") and done.stdout == ""
+        return line
+
+    def test_an_unknown_judge(self, bench: Workspace) -> None:
+        line = self.error(bench, *flags(judge="jugde"))
+        assert "'judge'" in line and "judges here: judge" in line
+
+    def test_an_unknown_baseline(self, bench: Workspace) -> None:
+        line = self.error(bench, *flags(baseline="bsae"))
+        assert "'bsae'" in line and "nearest known name: 'base'" in line
+
+    def test_an_unknown_baseline_of_judgments_that_name_none(self, bench: Workspace) -> None:
+        """Else a misspelt name would stand on the board with a score of 50."""
+        record = {"question_id": "q1", "games": [{"score": "B>A"}, {"score": "B>A"}]}
+        bench.write(bench.data / "model_judgment/judge/tiny.jsonl", [record])
+        line = self.error(bench, *flags(baseline="bsae"))
+        assert "'bsae'" in line and "'base'" in line
+
+    def test_no_setting_file(self, bench: Workspace) -> None:
+        assert "config/judge_config.yaml" in self.error(bench)
+
+    def test_a_bench_without_judgments(self, bench: Workspace) -> None:
+        bench.name = "new-bench"
+        bench.add_questions(1)
+        line = self.error(bench, *flags(bench="new-bench"))
+        assert "data/new-bench/model_judgment/judge: no judgments" in line
+
+    def test_a_bench_that_is_not_there(self, bench: Workspace) -> None:
+        line = self.error(bench, *flags(bench="test-v2"))
+        assert "data/test-v2" in line and "test-v1" in line
+
+    def test_a_broken_judgment(self, bench: Workspace) -> None:
+        bench.write(bench.data / "model_judgment/judge/tiny.jsonl", '{"question_id": "q1"\n{}\n')
+        assert "judge/tiny.jsonl:1: not a judgment" in self.error(bench, *flags())
+
+
+class TestFilesAsOutput:
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            ("--json x --html ./x", "--html x: --json writes it too"),
+            ("--json x.svg --plot x.svg", "--plot x.svg: --json writes it too"),
+            (
+                "--json config/judge_config.yaml",
+                "--json config/judge_config.yaml: --setting-file reads it",
+            ),
+            ("--load-battles b.jsonl --json b.jsonl", "--json b.jsonl: --load-battles reads it"),
+        ],
+    )
+    def test_one_file_for_two_flags_is_refused(
+        self, bench: Workspace, more: str, words: str
+    ) -> None:
+        done = bench.run("show_result.py", *flags(), *more.split(), check=2)
+        assert done.stderr == f"error: {words}\n"
+
+    def test_a_pipe_can_take_several(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", [judgment("q1", "A>B", "B>A"), judgment("q2", "A=B", "B>A")])
+        os.mkfifo(bench.root / "pipe")
+        reader = os.open(bench.root / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        bench.run("show_result.py", *flags(), "--json", "pipe", "--html", "pipe", check=0)
+        text = os.read(reader, 1 << 16).decode()
+        os.close(reader)
+        assert text.startswith("{") and text.endswith("</html>\n")
