@@ -30,6 +30,68 @@ if TYPE_CHECKING:
     from arena.scoring.selection import Selection
 
 
+# Flags
+
+
+def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Namespace:
+    """Return the flags of a command line; `description` is the text above their help."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_selection_flags(parser.add_argument_group("what is counted").add_argument)
+    add_method_flags(parser)
+    _add_output_flags(parser.add_argument_group("what comes out").add_argument)
+    args = parser.parse_args(argv)
+    outputs = ("json", "markdown", "html", "plot", "style_coefficients")
+    check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
+    return args
+
+
+def _add_output_flags(add: Callable[..., object]) -> None:
+    add(
+        "--show-elo",
+        action="store_true",
+        help="print ratings, the baseline's being 1000, for win rates (default: False)",
+    )
+    add(
+        "--full-stats",
+        action="store_true",
+        help="print each model's games by outcome as well (default: False)",
+    )
+    add(
+        "--by",
+        choices=("cluster", "category", "subcategory"),
+        help="print one score a model and cluster (subcategory: the same, of generation 2) or "
+        "category, in place of boards, with intervals by --resample question, expanded for few "
+        "questions; the files hold that table, --plot a heat map (default: no)",
+    )
+    add(
+        "--compare",
+        nargs=2,
+        metavar=("MODEL", "OTHER"),
+        help="print the difference of two models with its interval and p-value, on each board but "
+        "the overall one (default: none)",
+    )
+    folder = "leaderboard/, named by bench, judge and mode"
+    add("--output", action="store_true", help=f"write a CSV file to {folder} (default: False)")
+    for form in ("json", "markdown", "html"):
+        add(
+            f"--{form}",
+            nargs="?",
+            type=Path,
+            const=Path(),
+            metavar="FILE",
+            help=f"write the board as {form.upper()} to FILE, or to {folder}; of several boards "
+            "each to a file of its own (default: no)",
+        )
+    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg (default: no)")
+    add(
+        "--save-battles",
+        action="store_true",
+        help=f"save the battles even if they are over {MANY_BATTLES:,} (default: False)",
+    )
+
+
 # What is written
 
 
@@ -206,62 +268,3 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-
-def parse(argv: Sequence[str] | None, description: str | None) -> argparse.Namespace:
-    """Return the flags of a command line; `description` is the text above their help."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_selection_flags(parser.add_argument_group("what is counted").add_argument)
-    add_method_flags(parser)
-    _add_output_flags(parser.add_argument_group("what comes out").add_argument)
-    args = parser.parse_args(argv)
-    outputs = ("json", "markdown", "html", "plot", "style_coefficients")
-    check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
-    return args
-
-
-def _add_output_flags(add: Callable[..., object]) -> None:
-    add(
-        "--show-elo",
-        action="store_true",
-        help="print ratings, the baseline's being 1000, for win rates (default: False)",
-    )
-    add(
-        "--full-stats",
-        action="store_true",
-        help="print each model's games by outcome as well (default: False)",
-    )
-    add(
-        "--by",
-        choices=("cluster", "category", "subcategory"),
-        help="print one score a model and cluster (subcategory: the same, of generation 2) or "
-        "category, in place of boards, with intervals by --resample question, expanded for few "
-        "questions; the files hold that table, --plot a heat map (default: no)",
-    )
-    add(
-        "--compare",
-        nargs=2,
-        metavar=("MODEL", "OTHER"),
-        help="print the difference of two models with its interval and p-value, on each board but "
-        "the overall one (default: none)",
-    )
-    folder = "leaderboard/, named by bench, judge and mode"
-    add("--output", action="store_true", help=f"write a CSV file to {folder} (default: False)")
-    for form in ("json", "markdown", "html"):
-        add(
-            f"--{form}",
-            nargs="?",
-            type=Path,
-            const=Path(),
-            metavar="FILE",
-            help=f"write the board as {form.upper()} to FILE, or to {folder}; of several boards "
-            "each to a file of its own (default: no)",
-        )
-    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg (default: no)")
-    add(
-        "--save-battles",
-        action="store_true",
-        help=f"save the battles even if they are over {MANY_BATTLES:,} (default: False)",
-    )
