@@ -71,14 +71,17 @@ def label_of_worth(points: float) -> str:
     return f"A{sign}B" if points > 0 else f"B{sign}A"
 
 
+def outcome(label: Label, game: int) -> str:
+    """Return the outcome of a game for the model: one of OUTCOMES, GRADE or NO_VERDICT."""
+    if is_grade(label):
+        return GRADE
+    points = worth(label, game)
+    return NO_VERDICT if points is None else OUTCOMES[points]
+
+
 def outcomes(labels: Labels) -> tuple[str, ...]:
-    """Return the outcome of each game for the model: one of OUTCOMES, GRADE or NO_VERDICT."""
-    words = []
-    for game, label in enumerate(labels):
-        points = worth(label, game)
-        other = GRADE if is_grade(label) else NO_VERDICT
-        words.append(other if points is None else OUTCOMES[points])
-    return tuple(words) or (NO_VERDICT,)
+    """Return the outcome of each game, at least one."""
+    return tuple(outcome(label, game) for game, label in enumerate(labels)) or (NO_VERDICT,)
 
 
 def games_disagree(labels: Labels) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 from arena.bench.answer_style import Style
 from arena.bench.labels import (
     Label,
-    _outcome,
+    outcome,
 )
 from arena.bench.records import Question
 from arena.browser.index import Place
@@ -106,7 +106,7 @@ def game_of(number: int, label: Label, record: Mapping[str, Any] | None) -> Game
     return Game(
         number=number,
         label=label,
-        outcome=_outcome(label, number),
+        outcome=outcome(label, number),
         played=record is not None,
         explanation=str(reply.get("answer") or ""),
         reasoning=str(reply.get("thought") or ""),

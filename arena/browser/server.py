@@ -163,6 +163,7 @@ def check_address(host: str, port: int | None) -> None:
 
 
 def tell_public_url(url: str | None, args: argparse.Namespace) -> None:
+    """Print the public address of the page, or warn that there is none."""
     if url is None:
         warn("no public link: it needs the internet; the page is served locally")
         return

@@ -45,6 +45,7 @@ class Budget:
 
 
 def limit_reached(limit: float) -> CompletionError:
+    """Return the error of a call that could pass the cost limit."""
     error = CompletionError("cost limit", f"the next call could pass --max-cost {limit:g}")
     error.final = True
     return error

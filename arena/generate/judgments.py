@@ -222,6 +222,7 @@ def models_to_judge(
 
 
 def check_config(config: JudgeConfig) -> None:
+    """Raise InputError if the settings ask for pairs without a baseline."""
     if config.pairwise and not config.baseline:
         raise InputError(f"{config.path}: pairwise needs baseline: true; or set pairwise: false")
     if config.reference and not config.ref_models:

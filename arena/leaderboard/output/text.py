@@ -316,4 +316,5 @@ def subtitle_of(board: Board) -> str:
 
 
 def ends_text(row: Row) -> tuple[float, float]:
+    """Return the bounds of a row's interval."""
     return row.score + row.lower, row.score + row.upper
