@@ -55,7 +55,10 @@ def make_page(chosen: Chosen) -> gr.Blocks:
         with gr.Row(elem_id="top"):
             gr.HTML(_title(chosen), elem_id="title", apply_default_css=False)
             address = gr.HTML(
-                "", js_on_load=script("followAddress(element, watch, trigger);"), elem_id="address", apply_default_css=False
+                "",
+                js_on_load=script("followAddress(element, watch, trigger);"),
+                elem_id="address",
+                apply_default_css=False,
             )
         with gr.Tabs() as tabs:
             with gr.Tab("Battles", id="battles") as tab:
@@ -145,7 +148,9 @@ class _Battles:
         with gr.Row(elem_id="battles"):
             with gr.Column(scale=0, min_width=290, elem_id="found"):
                 self.found = gr.HTML(
-                    js_on_load=script("pickRows(element, trigger); showCurrentRow(element, watch);"),
+                    js_on_load=script(
+                        "pickRows(element, trigger); showCurrentRow(element, watch);"
+                    ),
                     apply_default_css=False,
                     elem_id="list",
                 )
@@ -315,7 +320,9 @@ class _Board:
             self.control = gr.CheckboxGroup(
                 list(screens.CONTROLS), label="Control for style", min_width=220
             )
-        self.table = gr.HTML(js_on_load=script("pickRows(element, trigger);"), apply_default_css=False)
+        self.table = gr.HTML(
+            js_on_load=script("pickRows(element, trigger);"), apply_default_css=False
+        )
         self.place = gr.State(_BoardPlace())
         self.inputs = [self.judge, self.category, self.control, self.baseline]
         self.outputs = [self.place, *self.inputs, self.table, address]
