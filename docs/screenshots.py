@@ -24,7 +24,7 @@ WIDTH = 1280
 TABS = {  # what is opened, what to wait for, and the height of the picture
     "battles": (
         "?judge=smollm2-judge&model=smollm2-hot&question=44bde7e689dd4bdc6b07d239524ca6c3",
-        ".battle .side",
+        ".judgment .side",
         800,
     ),
     "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 390),
