@@ -1,4 +1,4 @@
-"""looks.py: how the page is laid out and coloured, as Chromium computes it."""
+"""html/style.css: how the page is laid out and coloured, as Chromium computes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import test_browser_page as browser_page
+import test_page as browser_page
 from conftest import Workspace
 from playwright.sync_api import Page, expect
 from test_page import Site, question, running
