@@ -1,4 +1,4 @@
-"""looks.py: how the page is laid out and coloured, as Chromium computes it."""
+"""html/style.css: how the page is laid out and coloured, as Chromium computes it."""
 
 from __future__ import annotations
 
