@@ -40,7 +40,8 @@ test: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict *.py tests/fake_api.py
+	$(BIN)/mypy --strict *.py arena tests/fake_api.py
+	$(BIN)/lint-imports
 
 # A missed target is an error, after all have run; `make bench STRICT=` only prints it, for a machine
 # that others load too.

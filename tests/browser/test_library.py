@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_site import Record, add_judgments, judgment
 from conftest import REPO, RunMain, Workspace
 
 from arena.base.errors import InputError
@@ -25,25 +26,6 @@ from arena.browser.views import board_screen, judges_screen, opened, picked, que
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.text import board_dict
 from arena.scoring.selection import Selection
-
-Record = dict[str, Any]
-
-
-def judgment(question: str, *labels: object, **fields: Any) -> Record:
-    games = [
-        None if label == "missing" else {"score": label, "judgment": f"says {label}"}
-        for label in labels
-    ]
-    known = {"question_id": question, "model": "m", "judge": "j", "baseline": "base"}
-    return known | {"games": games} | fields
-
-
-def add_judgments(bench: Workspace, records: Sequence[Record], judge: str = "j") -> None:
-    by_model: dict[str, list[Record]] = {}
-    for record in records:
-        by_model.setdefault(record.get("model", "m"), []).append(record)
-    for model, of_model in by_model.items():
-        bench.write(bench.data / "model_judgment" / judge / f"{model}.jsonl", of_model)
 
 
 @pytest.fixture

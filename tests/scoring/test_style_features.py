@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boards import DEPENDENT, Shown, error, flags, show
 from conftest import Workspace
+from judgments import POINTS, add_judgments, judgment, random_answers, random_judgments
 from sklearn.linear_model import LogisticRegression
-from test_battles import Shown, error, random_answers, random_judgments, show
-from test_board import POINTS, add_judgments, judgment
-from test_show_result import DEPENDENT, flags
 
 COUNTS = ("token_len", "header_count", "list_count", "bold_count")
 MODES = {

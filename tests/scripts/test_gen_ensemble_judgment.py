@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workspace
-from test_bad_input import tree
-from test_board import add_judgments, judgment
+from conftest import Workspace, tree
+from judgments import add_judgments, judgment
 
 import gen_ensemble_judgment
 from arena.base.record_file import lock_file, unlock_file
