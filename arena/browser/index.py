@@ -225,7 +225,7 @@ class Texts:
             content += folded(text) + b"\0"
         self._content = bytes(content)
 
-    def holding(self, wanted: bytes) -> set[str]:
+    def matching(self, wanted: bytes) -> set[str]:
         """Return the keys of the texts that hold a folded text."""
         found, position = set(), 0
         while (position := self._content.find(wanted, position)) >= 0:

@@ -22,7 +22,7 @@ from arena.bench.labels import outcomes
 from arena.bench.paths import Bench
 from arena.browser.defaults import choose
 from arena.browser.library import LONGEST, SHORTEST, Filters, Library
-from arena.browser.views import board_screen, judges_screen, opened, picked, query_of, screen
+from arena.browser.views import board_screen, judges_screen, judgments_screen, open_link, picked_key, query_of
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.text import board_dict
 from arena.scoring.selection import Selection
@@ -37,7 +37,7 @@ def library(bench: Workspace) -> Library:
 
 
 def listed(library: Library, **filters: str) -> list[str]:
-    return [battle.question for battle in library.found(Filters(judge="j", **filters))]
+    return [entry.question for entry in library.found(Filters(judge="j", **filters))]
 
 
 class TestFilters:
@@ -99,7 +99,7 @@ class TestFilters:
         )
         assert library.baselines("j", "m") == ["base", "other"]
         found = library.found(Filters(judge="j", model="m", baseline="other"))
-        assert [battle.labels for battle in found] == [("A>B", "A>B")]
+        assert [entry.labels for entry in found] == [("A>B", "A>B")]
         assert [b.model for b in library.found(Filters(judge="j"))] == ["m", "m", "n"]
 
     def test_the_name_of_a_judge_and_of_a_model_may_hold_a_slash(
@@ -220,8 +220,8 @@ class TestFiles:
 
     def test_the_last_record_of_a_battle_counts(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A=B", None), judgment("q1", "A>B", "A>B")])
-        (battle,) = library.found(Filters(judge="j"))
-        assert battle.labels == ("A>B", "A>B")
+        (entry,) = library.found(Filters(judge="j"))
+        assert entry.labels == ("A>B", "A>B")
 
     def test_lines_that_cannot_be_read_are_passed_over_and_named(
         self, bench: Workspace, library: Library, capsys: pytest.CaptureFixture[str]
@@ -233,8 +233,8 @@ class TestFiles:
         warned = capsys.readouterr().err
         assert "m.jsonl: a line is not a judgment" in warned
         assert warned.count("\n") == 1
-        for battle in library.found(Filters(judge="j")):
-            assert library.view(battle).games[0].explanation == "says A=B"
+        for entry in library.found(Filters(judge="j")):
+            assert judgment_view(library, entry).games[0].explanation == "says A=B"
 
     def test_questions_that_cannot_be_read_are_passed_over_and_named(
         self, bench: Workspace, library: Library, capsys: pytest.CaptureFixture[str]
@@ -247,7 +247,7 @@ class TestFiles:
         assert "question.jsonl: a line is not a question" in library.fault
         assert "(and 1 more)" in library.fault
         assert capsys.readouterr().err.count("\n") == 1
-        assert library.boards("j", "", ())
+        assert boards(library, "j", "", ())
         bench.write(bench.data / "question.jsonl", b"\n".join([*good, b'{"torn']))
         assert (listed(library), library.fault) == (["q1", "q2", "q3"], "")
 
@@ -269,7 +269,7 @@ class TestFiles:
         assert (library.models("j"), library.models("k")) == (["m"], ["m"])
         assert listed(library, model="m") == ["q1", "q2"]
         assert listed(library, model="m", show="judges disagree") == ["q1"]
-        (other,) = library.view(library.found(Filters(judge="k", model="m"))[0]).others
+        (other,) = judgment_view(library, library.found(Filters(judge="k", model="m"))[0]).others
         assert (other.judge, other.labels) == ("j", ("A>B", "B>A"))
 
     @pytest.mark.parametrize("models", [("m", "n"), ("a", "b", "m"), ("m", "n", "m"), ("n", None)])
@@ -283,7 +283,7 @@ class TestFiles:
         assert library.models("j") == sorted({model or "file" for model in models})
         for model in library.models("j"):
             found = library.found(Filters(judge="j", model=model))
-            assert {battle.model for battle in found} == {model}
+            assert {entry.model for entry in found} == {model}
 
     def test_several_views_are_remembered_at_once(
         self, bench: Workspace, library: Library, monkeypatch: pytest.MonkeyPatch
@@ -298,10 +298,10 @@ class TestFiles:
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
-        (battle,) = library.found(Filters(judge="j"))
+        (entry,) = library.found(Filters(judge="j"))
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"x" * 9)
         with pytest.raises(InputError, match=r"m\.jsonl: not a judgment"):
-            library.view(battle)
+            judgment_view(library, entry)
 
     def test_names_that_no_file_can_have_stop_nothing(
         self, bench: Workspace, library: Library
@@ -309,8 +309,8 @@ class TestFiles:
         record = judgment("q1", "A>B", "A>B", model="../../etc/passwd", baseline="..\\x")
         path = bench.data / "model_judgment" / "j" / "file.jsonl"
         bench.write(path, [record])
-        (battle,) = library.found(Filters(judge="j", text="says", order=LONGEST))
-        assert "does not exist" in library.view(battle).model.missing
+        (entry,) = library.found(Filters(judge="j", text="says", order=LONGEST))
+        assert "does not exist" in judgment_view(library, entry).model.missing
         assert library.found(Filters(judge="j", text="root:")) == []
 
     def test_files_and_folders_that_are_no_data_are_passed_over(
@@ -328,15 +328,15 @@ class TestFiles:
     def test_nothing_is_written(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         before = sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
-        library.view(library.found(Filters(judge="j", text="hello", order=LONGEST))[0])
-        library.boards("j", "", ())
-        library.judge_numbers()
+        judgment_view(library, library.found(Filters(judge="j", text="hello", order=LONGEST))[0])
+        boards(library, "j", "", ())
+        judge_numbers(library)
         assert before == sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
 
 
 class TestOneBattle:
     def view(self, library: Library) -> Any:
-        return library.view(library.found(Filters(judge="j"))[0])
+        return judgment_view(library, library.found(Filters(judge="j"))[0])
 
     def test_game_1_shows_the_baseline_as_a_and_game_2_the_model(
         self, bench: Workspace, library: Library
@@ -367,7 +367,7 @@ class TestOneBattle:
         add_judgments(bench, [judgment("q1", *games)])
         assert [game.played for game in self.view(library).games] == [True, False]
         assert listed(library, show="no verdict") == ["q1"]
-        stats, _ = library.judge_numbers()
+        stats, _ = judge_numbers(library)
         assert (stats["j"].games, stats["j"].without_verdict) == (2, 1)
 
     def test_an_ensembles_game_has_a_label_and_no_words(
@@ -385,7 +385,7 @@ class TestOneBattle:
         del alone["baseline"]
         add_judgments(bench, [alone])
         view = self.view(library)
-        assert not view.battle.pairwise
+        assert not view.entry.pairwise
         assert [side.name for _, side in view.shown(0)] == ["m"]
         add_judgments(bench, [judgment("q1", 7)])
         assert [side.name for _, side in self.view(library).shown(0)] == ["m", "base"]
@@ -394,7 +394,7 @@ class TestOneBattle:
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", None, settings={"pairwise": False})])
-        assert not self.view(library).battle.pairwise
+        assert not self.view(library).entry.pairwise
 
     def test_reasoning_is_kept_apart_in_both_formats(self, bench: Workspace) -> None:
         bench.add_questions(["?"])
@@ -450,7 +450,7 @@ class TestBoards:
         done = bench.run(
             "show_result.py", "-b", bench.name, "-j", "j", "--baseline", "base", check=0
         )
-        ((board, lines),) = library.boards("j", "", ())
+        ((board, lines),) = boards(library, "j", "", ())
         printed = [line.split("|") for line in done.stdout.splitlines() if "score:" in line]
         assert [cells[0].strip() for cells in printed] == [row.model for row in board.rows]
         for cells, row in zip(printed, board.rows, strict=True):
@@ -461,13 +461,13 @@ class TestBoards:
         self, bench: Workspace
     ) -> None:
         library = several_baselines(bench, named=True)
-        boards = [board for board, _ in library.boards("j", "", ())]
+        boards = [board for board, _ in boards(library, "j", "", ())]
         assert [(b.name, b.baseline) for b in boards] == [
             ("Overall", None),
             ("code", "base-code"),
             ("prose", "base-prose"),
         ]
-        assert library.boards("j", "prose", ())[0][0].baseline == "base-prose"
+        assert boards(library, "j", "prose", ())[0][0].baseline == "base-prose"
 
     def test_without_any_baseline_the_reason_tells_the_flag(
         self, bench: Workspace, library: Library
@@ -477,17 +477,17 @@ class TestBoards:
         add_judgments(bench, [record])
         assert library.baselines("j") == []
         with pytest.raises(InputError, match="no baseline is named; name it with --baseline"):
-            library.boards("j", "", ())
+            boards(library, "j", "", ())
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
-        library.baseline = "base"
+        library.rule = BaselineRule({}, "base")
         with pytest.raises(InputError, match="no battle against the baseline 'base'"):
-            library.boards("j", "", ())
+            boards(library, "j", "", ())
 
     def test_grades_of_single_answers_have_a_board_of_means(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", 7), judgment("q2", "9")])
-        ((board, _),) = library.boards("j", "", ())
+        ((board, _),) = boards(library, "j", "", ())
         assert (board.scale, board.score_of("m")) == ("grade", 8.0)
 
     def test_v2_0_has_a_board_a_category_each_with_its_baseline(self, bench: Workspace) -> None:
@@ -508,25 +508,25 @@ class TestBoards:
         for name in ("hard", "crea"):
             bench.add_answers(name, {})
         library = Library(Bench(bench.root / "data", bench.name))
-        boards = [board for board, _ in library.boards("j", "", ())]
+        boards = [board for board, _ in boards(library, "j", "", ())]
         assert [(b.name, b.baseline) for b in boards] == [
             ("Overall", None),
             ("hard_prompt", "hard"),
             ("creative_writing", "crea"),
         ]
         assert {board.method.name for board in boards} == {"v2.0"}
-        ((only, _),) = library.boards("j", "creative_writing", ())
+        ((only, _),) = boards(library, "j", "creative_writing", ())
         assert only.score_of("m") == pytest.approx(75, abs=5)  # the mean of the rounds
 
     def test_missing_style_attributes_are_named(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         with pytest.raises(InputError, match=r"add_markdown_info\.py"):
-            library.boards("j", "", ("length",))
+            boards(library, "j", "", ("length",))
 
     def test_judges_are_counted_and_compared(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         add_judgments(bench, [judgment("q1", "A>B", "B>A")], judge="k")
-        stats, pairs = library.judge_numbers()
+        stats, pairs = judge_numbers(library)
         assert list(stats) == ["j", "k"]
         assert (pairs["j", "k"].games, pairs["j", "k"].same) == (2, 1)
 
@@ -603,7 +603,7 @@ class TestBoardsOfTheCommandLine:
         files = bench.root.glob("out*.json")
         expected = [json.loads(path.read_text(encoding="utf-8")) for path in files]
         opened = choose(bench.root / "data", bench.name, "j", None, read_judge_config(config))
-        shown = opened.library.boards("j", category, control, baseline)
+        shown = boards(opened.library, "j", category, control, baseline)
         boards = [board for board, _ in shown]
         assert by_name(map(told, boards)) == by_name(map(of_board, expected))
         return boards
@@ -690,9 +690,9 @@ class TestWhatIsOpened:
         config = read_judge_config(bench.root / "config" / "judge_config.yaml")
         library = choose(bench.root / "data", bench.name, "j", None, config).library
         battles = library.found(Filters(judge="j", model="m"))
-        categories = [library.questions[battle.question].category for battle in battles]
+        categories = [library.questions[entry.question].category for entry in battles]
         assert [b.baseline for b in battles] == [f"base-{category}" for category in categories]
-        side = library.view(battles[1]).baseline
+        side = judgment_view(library, battles[1]).baseline
         assert side
         assert side.name == "base-prose"
         bench.add_questions([question_of(q, "code") for q in library.questions])
@@ -705,7 +705,7 @@ class TestWhatIsOpened:
         data = bench.root / "data"
         with pytest.raises(InputError, match="no model 'bse', the baseline; nearest .* 'base'"):
             choose(data, None, None, "bse", None)
-        assert choose(data, None, None, "told", None).library.baseline == "told"
+        assert choose(data, None, None, "told", None).library.rule == BaselineRule({}, "told")
 
     def test_the_first_bench_with_judgments_is_opened_where_the_config_has_no_data(
         self, bench: Workspace, library: Library
@@ -735,8 +735,8 @@ class TestWhatIsOpened:
         del record["baseline"]
         add_judgments(bench, [record])
         opened = choose(bench.root / "data", None, None, None, None).library
-        (battle,) = opened.found(Filters(judge="j"))
-        assert (battle.baseline, battle.named) == ("base", False)
+        (entry,) = opened.found(Filters(judge="j"))
+        assert (entry.baseline, entry.named) == ("base", False)
         bench.add_answers("m2", {"q1": "Hey"})
         named = choose(bench.root / "data", None, None, "m2", None).library
         assert named.found(Filters(judge="j"))[0].baseline == "m2"
@@ -777,35 +777,35 @@ class TestScreens:
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
-        taken = screen(library, Filters(judge="j"), as_written=True)
+        taken = judgments_screen(library, Filters(judge="j"), as_written=True)
         (query,) = re.findall('href="(.*?)"', taken.address_html)
-        assert opened(library, "j", query_of(html.unescape(query))) == ("battles", taken)
+        assert open_link(library, "j", query_of(html.unescape(query))) == ("judgments", taken)
 
     def test_a_row_that_is_clicked_is_that_of_the_list_it_was_in(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
-        assert picked(library, "?judge=j&show=tie", 1) == ("q3", "m", "base")
-        assert picked(library, "?judge=j", 1) == ("q2", "m", "base")
-        assert picked(library, "?judge=j&show=tie", 2) == ("", "", "")
+        assert picked_key(library, "?judge=j&show=tie", 1) == ("q3", "m", "base")
+        assert picked_key(library, "?judge=j", 1) == ("q2", "m", "base")
+        assert picked_key(library, "?judge=j&show=tie", 2) == ("", "", "")
 
     def test_the_ends_of_the_list_are_known(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
-        shown = [screen(library, Filters(judge="j"), position=i) for i in range(3)]
+        shown = [judgments_screen(library, Filters(judge="j"), position=i) for i in range(3)]
         assert [one.is_first for one in shown] == [True, False, False]
         assert [one.is_last for one in shown] == [False, False, True]
-        nothing = screen(library, Filters(judge="j", text="no such words"))
+        nothing = judgments_screen(library, Filters(judge="j", text="no such words"))
         assert (nothing.is_first, nothing.is_last, nothing.games) == (True, True, [])
 
     @pytest.mark.parametrize(
         ("filters", "words"),
         [
-            (Filters(text="zzz"), 'No battle has "zzz" in it.'),
-            (Filters(model="m", text="zzz"), 'No battle of m has "zzz" in it.'),
-            (Filters(show="tie"), 'There is no battle with "tie".'),
+            (Filters(text="zzz"), 'No judgment has "zzz" in it.'),
+            (Filters(model="m", text="zzz"), 'No judgment of m has "zzz" in it.'),
+            (Filters(show="tie"), 'There is no judgment with "tie".'),
             (
                 Filters(model="m", baseline="base", category="tests", show="tie", text="zzz"),
-                'No battle of m against base in tests with "tie" has "zzz" in it.',
+                'No judgment of m against base in tests with "tie" has "zzz" in it.',
             ),
         ],
     )
@@ -813,8 +813,8 @@ class TestScreens:
         self, bench: Workspace, library: Library, filters: Filters, words: str
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")])
-        shown = screen(library, replace(filters, judge="j"))
-        assert words in html.unescape(shown.battle_html)
+        shown = judgments_screen(library, replace(filters, judge="j"))
+        assert words in html.unescape(shown.judgment_html)
 
     def test_a_judge_of_grades_has_no_games_outcomes_and_baselines_to_choose_from(
         self, bench: Workspace, library: Library
@@ -823,7 +823,7 @@ class TestScreens:
         for record in grades:
             del record["baseline"]
         add_judgments(bench, grades)
-        shown = screen(library, Filters(judge="j"))
+        shown = judgments_screen(library, Filters(judge="j"))
         assert (shown.games, shown.baselines, shown.outcomes) == ([], [], ["no verdict"])
         assert not board_screen(library, "j", "", (), "").pairwise
         add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")

@@ -174,7 +174,7 @@ class TestDemo:
         page = demo.open()
         expect(page.locator(".list .row").first).to_be_visible()
         demo.choose("Verdict", "games disagree")
-        expect(page.locator(".list-head")).not_to_contain_text("40 battles")
+        expect(page.locator(".list-head")).not_to_contain_text("40 judgments")
         page.get_by_role("button", name="Next").click()
         expect(page.locator(".list .row").nth(1)).to_have_attribute("aria-current", "true")
         page.get_by_label("game 2").click()
@@ -211,7 +211,7 @@ class TestDemo:
         page.locator(".board button", has_text="smollm2-terse").click()
         expect(page.locator(".judgment")).to_be_visible()
         expect(page.locator(".side .model")).to_contain_text("smollm2-terse")
-        expect(page).to_have_url(re.compile("tab=battles.*model=smollm2-terse"))
+        expect(page).to_have_url(re.compile("tab=judgments.*model=smollm2-terse"))
         demo.check()
 
     def test_the_leaderboard_is_controlled_for_style(self, demo: Site) -> None:
@@ -250,7 +250,7 @@ class TestDemo:
         demo.check()
 
     def test_a_field_that_is_left_as_it_was_changes_nothing(self, demo: Site) -> None:
-        page = demo.open("?tab=battles")
+        page = demo.open("?tab=judgments")
         row = page.locator(".list .row[aria-current]")
         page.locator(".list .row").nth(1).click()
         expect(row).to_have_attribute("data-row", "1")
@@ -293,8 +293,8 @@ class TestDemo:
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page).to_have_url(re.compile("tab=leaderboard"))
         page.keyboard.press("j")
-        page.get_by_role("tab", name="Battles").click()
-        expect(page).to_have_url(re.compile("tab=battles"))
+        page.get_by_role("tab", name="Judgments").click()
+        expect(page).to_have_url(re.compile("tab=judgments"))
         page.locator("h1").click()
         page.keyboard.press("j")
         expect(row).to_have_attribute("data-row", "2")
@@ -303,7 +303,7 @@ class TestDemo:
     @pytest.mark.parametrize(
         "query",
         [
-            "?tab=battles&judge=smollm2-judge&model=smollm2-terse&show=tie",
+            "?tab=judgments&judge=smollm2-judge&model=smollm2-terse&show=tie",
             "?tab=leaderboard&judge=smollm2-judge&category=maths&control=length",
             "?tab=judges",
         ],
@@ -360,7 +360,7 @@ class TestDemo:
         demo.choose("Verdict", "games disagree")
         expect(page).to_have_url(re.compile("show=games"))
         page.go_back()
-        expect(page.locator(".list-head")).to_contain_text("40 battles")
+        expect(page.locator(".list-head")).to_contain_text("40 judgments")
         expect(page.get_by_label("Verdict", exact=True)).to_have_value("any")
         expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
         expect(page.get_by_label("game 2")).to_be_checked()
@@ -414,7 +414,7 @@ class TestDemo:
     def test_filters_are_taken_back(self, demo: Site) -> None:
         page = demo.open("?model=smollm2-hot")
         head, reset = page.locator(".list-head"), page.get_by_role("button", name="Reset filters")
-        expect(head).to_contain_text("40 battles")
+        expect(head).to_contain_text("40 judgments")
         expect(reset).to_have_count(0)
         expect(page.get_by_role("button", name="Previous")).to_be_disabled()
         expect(page.get_by_role("button", name="Next")).to_have_attribute("title", "j")
@@ -422,13 +422,13 @@ class TestDemo:
         search.fill("zzzzqqq")
         search.press("Enter")
         expect(page.locator(".judgment, #judgment .notice")).to_have_text(
-            'No battle of smollm2-hot has "zzzzqqq" in it.'
+            'No judgment of smollm2-hot has "zzzzqqq" in it.'
         )
         expect(page.get_by_label("game 1")).to_have_count(0)
         expect(page.get_by_role("button", name="Next")).to_be_disabled()
         expect(page.locator(".set")).to_have_count(1)
         reset.click()
-        expect(head).to_contain_text("40 battles")
+        expect(head).to_contain_text("40 judgments")
         expect(search).to_have_value("")
         expect(reset).to_have_count(0)
         expect(page.locator(".set")).to_have_count(0)
@@ -533,12 +533,12 @@ class TestModelText:
             field = page.get_by_label("Search")
             field.fill(words)
             field.press("Enter")
-            expect(page.locator(".list-head")).to_contain_text("1 battle")
+            expect(page.locator(".list-head")).to_contain_text("1 judgment")
             expect(page.locator(".prompt")).to_contain_text("plain")
             expect(page).to_have_url(re.compile("text="))
             field.fill("")
             field.press("Enter")
-            expect(page.locator(".list-head")).to_contain_text("3 battles")
+            expect(page.locator(".list-head")).to_contain_text("3 judgments")
         ours.check()
 
 
@@ -561,6 +561,6 @@ class TestReference:
 
     def test_korean_is_searched(self, reference: Site) -> None:
         page = reference.open("?text=민요")
-        expect(page.locator(".list-head")).to_contain_text(re.compile(r"\d battles"))
+        expect(page.locator(".list-head")).to_contain_text(re.compile(r"\d judgments"))
         expect(page.locator(".judgment")).to_contain_text("민요")
         reference.check()

@@ -45,7 +45,7 @@ def site(url: str, page: Page) -> Site:
 
 
 def opened(site: Site, number: int) -> Page:
-    page = site.open(f"?tab=battles&question=q{number}&of={NAME}")
+    page = site.open(f"?tab=judgments&question=q{number}&of={NAME}")
     expect(page.locator(".judgment .side")).to_have_count(2)
     return page
 

@@ -22,9 +22,9 @@ from conftest import REPO, Workspace
 
 from arena.bench.paths import Bench
 from arena.browser.defaults import choose
-from arena.browser.html.battle_page import PAGE
+from arena.browser.html.judgment_page import PAGE
 from arena.browser.library import Filters, Library
-from arena.browser.views import board_screen, judges_screen, opened, screen
+from arena.browser.views import board_screen, judges_screen, judgments_screen, open_link
 
 
 class Text(HTMLParser):
@@ -62,8 +62,8 @@ def library(bench: Workspace) -> Library:
 
 class TestBattles:
     def test_without_a_link_the_first_model_is_open(self, library: Library) -> None:
-        tab, shown = opened(library, "j", {})
-        assert (tab, shown.filters) == ("battles", Filters(judge="j", model="m"))
+        tab, shown = open_link(library, "j", {})
+        assert (tab, shown.filters) == ("judgments", Filters(judge="j", model="m"))
         assert shown.key == ("q1", "m", "base")
         assert [title for title, _ in shown.questions] == [
             "tests · First?",
@@ -73,7 +73,7 @@ class TestBattles:
 
     def test_the_answers_stand_in_the_order_of_the_game(self, library: Library) -> None:
         first, second = (
-            text_of(screen(library, Filters(judge="j", model="m"), game=game).battle_html)
+            text_of(judgments_screen(library, Filters(judge="j", model="m"), game=game).judgment_html)
             for game in (0, 1)
         )
         assert "Game 1 · A: base, B: m → base is much better A>>B" in first
@@ -105,16 +105,16 @@ class TestBattles:
         self, bench: Workspace, library: Library, labels: tuple[str, str], words: str
     ) -> None:
         add_judgments(bench, [judgment("q1", *labels)])
-        assert words in text_of(screen(library, Filters(judge="j", model="m")).battle_html)
+        assert words in text_of(judgments_screen(library, Filters(judge="j", model="m")).judgment_html)
 
     @pytest.mark.parametrize("second", [(), (None,)])
     def test_without_two_verdicts_no_line_tells_what_they_come_to(
         self, bench: Workspace, library: Library, second: tuple[None, ...]
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", *second)])
-        shown = screen(library, Filters(judge="j", model="m"))
-        assert 'class="total"' not in shown.battle_html
-        said = text_of(shown.battle_html)
+        shown = judgments_screen(library, Filters(judge="j", model="m"))
+        assert 'class="total"' not in shown.judgment_html
+        said = text_of(shown.judgment_html)
         assert ("Game 2 was not played" in said) == (not second)
         assert ("no verdict" in said) == bool(second)
         assert "game 1: loss, game 2: no verdict" in shown.list_html
@@ -123,20 +123,20 @@ class TestBattles:
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "B>>A", "B>A")], judge="k")
-        shown = screen(library, Filters(judge="j", model="m"), game=1).battle_html
+        shown = judgments_screen(library, Filters(judge="j", model="m"), game=1).judgment_html
         assert "k : game 1 strong win · game 2 loss (for m)" in text_of(shown)
-        tab, there = opened(library, "j", query_of(shown[shown.index('class="note"') :]))
-        assert (tab, there.filters.judge, there.game) == ("battles", "k", 1)
+        tab, there = open_link(library, "j", query_of(shown[shown.index('class="note"') :]))
+        assert (tab, there.filters.judge, there.game) == ("judgments", "k", 1)
         assert there.key == ("q1", "m", "base")
 
     def test_long_texts_are_shown_in_part_with_a_way_to_all_of_them(
         self, bench: Workspace, library: Library
     ) -> None:
         filters = Filters(judge="j", model="m")
-        assert "show all" not in screen(library, filters).battle_html
+        assert "show all" not in judgments_screen(library, filters).judgment_html
         bench.add_questions(["word " * 200, "line\n" * 9, "Third?"])
         bench.add_answers("m", {"q1": "short", "q2": "word " * 6_000})
-        first, second = (screen(library, filters, (q, "", "")).battle_html for q in ("q1", "q2"))
+        first, second = (judgments_screen(library, filters, (q, "", "")).judgment_html for q in ("q1", "q2"))
         assert text_of(first).count("show all show less") == 1
         assert text_of(second).count("show all") == 2
         assert "show all 30 kB" in text_of(second)
@@ -150,15 +150,15 @@ class TestBattles:
             record = {"question_id": "q1", "choices": turns, "conv_metadata": metadata}
             bench.write(bench.data / "model_answer" / f"{model}.jsonl", [record])
         lost, empty = (
-            text_of(screen(library, Filters(judge="j", model=model)).battle_html) for model in "mn"
+            text_of(judgments_screen(library, Filters(judge="j", model=model)).judgment_html) for model in "mn"
         )
-        assert "holds no text of this answer (457 tokens were counted in it)." in lost
+        assert "has no text of this answer (457 tokens were counted in it)." in lost
         assert "The answer is empty." in empty
 
     def test_the_list_tells_outcomes_by_shape_and_word_and_long_names_on_hover(
         self, library: Library
     ) -> None:
-        shown = screen(library, Filters(judge="j")).list_html
+        shown = judgments_screen(library, Filters(judge="j")).list_html
         assert '<i class="dot strong-loss"></i><i class="dot win"></i>' in shown
         assert '<span class="unseen">game 1: strong loss, game 2: win.</span>' in shown
         assert '<span class="who" title="n">n</span>' in shown
@@ -170,47 +170,47 @@ class TestBattles:
         without = judgment("q2", None) | {"settings": {"pairwise": False}}
         add_judgments(bench, [judgment("q1", 7.5), without])
         library = Library(Bench(bench.root / "data", bench.name))
-        shown = screen(library, Filters(judge="j"))
+        shown = judgments_screen(library, Filters(judge="j"))
         assert '<i class="grade">7.5</i>' in shown.list_html
-        assert "Grade 7.5" in text_of(shown.battle_html)
-        other = screen(library, Filters(judge="j"), step=1)
+        assert "Grade 7.5" in text_of(shown.judgment_html)
+        other = judgments_screen(library, Filters(judge="j"), step=1)
         assert '<i class="grade">–</i>' in other.list_html
-        assert "No grade" in text_of(other.battle_html)
-        assert "no verdict" not in other.battle_html + other.list_html
+        assert "No grade" in text_of(other.judgment_html)
+        assert "no verdict" not in other.judgment_html + other.list_html
 
     def test_next_and_previous_stay_within_the_list(self, library: Library) -> None:
         filters = Filters(judge="j", model="m")
-        there = screen(library, filters, ("q2", "m", "base"), step=1)
+        there = judgments_screen(library, filters, ("q2", "m", "base"), step=1)
         assert there.key[0] == "q3"
-        assert screen(library, filters, there.key, step=1).key[0] == "q3"
-        assert screen(library, filters, ("q1", "m", "base"), step=-1).key[0] == "q1"
+        assert judgments_screen(library, filters, there.key, step=1).key[0] == "q3"
+        assert judgments_screen(library, filters, ("q1", "m", "base"), step=-1).key[0] == "q1"
 
     def test_a_filter_keeps_the_battle_where_it_passes(self, library: Library) -> None:
         key = ("q2", "m", "base")
-        assert screen(library, Filters(judge="j", show="tie"), key).key == key
-        lost = screen(library, Filters(judge="j", show="strong loss"), key)
+        assert judgments_screen(library, Filters(judge="j", show="tie"), key).key == key
+        lost = judgments_screen(library, Filters(judge="j", show="strong loss"), key)
         assert lost.key == ("q1", "m", "base")
-        assert "No battle on question q2 passes these filters" in text_of(lost.battle_html)
+        assert "No judgment on question q2 passes these filters" in text_of(lost.judgment_html)
 
     def test_another_model_or_baseline_is_shown_on_the_same_question(
         self, bench: Workspace, library: Library
     ) -> None:
         key = ("q2", "m", "base")
-        other = screen(library, Filters(judge="j", model="n"), key)
+        other = judgments_screen(library, Filters(judge="j", model="n"), key)
         assert other.key == ("q2", "n", "base")
-        assert 'class="notice"' not in other.battle_html
+        assert 'class="notice"' not in other.judgment_html
         own = judgment("q2", "A=B", "A=B", baseline="second")
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A=B"), own])
-        of_second = screen(library, Filters(judge="j", baseline="second"), key)
+        of_second = judgments_screen(library, Filters(judge="j", baseline="second"), key)
         assert of_second.key == ("q2", "m", "second")
-        assert "No battle on question" not in of_second.battle_html
+        assert "No judgment on question" not in of_second.judgment_html
 
     def test_a_file_without_judgments_is_explained(self, bench: Workspace) -> None:
         bench.add_questions(1)
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
-        shown = opened(Library(Bench(bench.root / "data", bench.name)), "j", {})[1]
-        for html in (shown.battle_html, shown.list_html):
-            assert "The files of j hold no judgment that can be read" in text_of(html)
+        shown = open_link(Library(Bench(bench.root / "data", bench.name)), "j", {})[1]
+        for html in (shown.judgment_html, shown.list_html):
+            assert "The files of j have no judgment that can be read" in text_of(html)
             assert "Take one back" not in html
 
     def test_a_question_file_that_cannot_be_read_is_told(
@@ -219,33 +219,33 @@ class TestBattles:
         lines = (bench.data / "question.jsonl").read_bytes()
         bench.write(bench.data / "question.jsonl", b"{broken}\n" + lines)
         words = "question.jsonl: a line is not a question"
-        assert words in text_of(screen(library, Filters(judge="j")).battle_html)
+        assert words in text_of(judgments_screen(library, Filters(judge="j")).judgment_html)
         assert words in text_of(board_screen(library, "j", "", (), "").table_html)
 
     def test_a_judge_that_has_vanished_is_told_and_can_be_asked_for_once_more(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
-        assert screen(library, Filters(judge="k")).judges == ["j", "k"]
+        assert judgments_screen(library, Filters(judge="k")).judges == ["j", "k"]
         shutil.rmtree(bench.data / "model_judgment" / "k")
-        shown = screen(library, Filters(judge="k"))
+        shown = judgments_screen(library, Filters(judge="k"))
         assert (shown.filters.judge, shown.judges) == ("j", ["j", "k"])
         words = "There are no judgments by k; these are by j."
-        assert words in text_of(shown.battle_html)
-        assert screen(library, shown.filters).judges == ["j"]
+        assert words in text_of(shown.judgment_html)
+        assert judgments_screen(library, shown.filters).judges == ["j"]
         board = board_screen(library, "k", "", (), "")
         assert (board.judge, board.judges) == ("j", ["j", "k"])
         assert words in text_of(board.table_html)
 
     def test_no_battle_is_explained(self, library: Library) -> None:
-        nothing = screen(library, Filters(judge="j", text="no such words"))
-        assert 'No battle has "no such words" in it.' in text_of(nothing.battle_html)
+        nothing = judgments_screen(library, Filters(judge="j", text="no such words"))
+        assert 'No judgment has "no such words" in it.' in text_of(nothing.judgment_html)
         assert nothing.questions == []
 
     def test_a_bench_without_judgments_is_explained(self, bench: Workspace) -> None:
         bench.add_questions(1)
         empty = Library(Bench(bench.root / "data", bench.name))
-        assert "holds no judgments yet" in text_of(opened(empty, "", {})[1].battle_html)
+        assert "has no judgments yet" in text_of(open_link(empty, "", {})[1].judgment_html)
         assert "no leaderboard" in board_screen(empty, "", "", (), "").table_html
         assert "no judgments yet" in judges_screen(empty)[0]
 
@@ -253,8 +253,8 @@ class TestBattles:
         record = judgment("q1", "A>B", "A>B")
         del record["baseline"]
         add_judgments(bench, [record])
-        library.baseline = "base"
-        shown = text_of(screen(library, Filters(judge="j", model="m")).battle_html)
+        library.rule = BaselineRule({}, "base")
+        shown = text_of(judgments_screen(library, Filters(judge="j", model="m")).judgment_html)
         assert "The record names no baseline. base stands in for it." in shown
 
     def test_a_list_shows_the_page_that_holds_the_battle(self, bench: Workspace) -> None:
@@ -262,8 +262,8 @@ class TestBattles:
         bench.add_questions(len(ids))
         add_judgments(bench, [judgment(q, "A=B", "A=B") for q in ids])
         library = Library(Bench(bench.root / "data", bench.name))
-        first = screen(library, Filters(judge="j")).list_html
-        last = screen(library, Filters(judge="j"), position=PAGE + 5).list_html
+        first = judgments_screen(library, Filters(judge="j")).list_html
+        last = judgments_screen(library, Filters(judge="j"), position=PAGE + 5).list_html
         assert first.count('class="row"') == PAGE
         assert last.count('class="row"') == 10
         assert f'data-row="{PAGE}"' in first
@@ -279,33 +279,33 @@ class TestBattles:
             b'{"question_id": "\\ud800", "games": [{"score": "A>B", "judgment": "\\udfff"}]}\n',
         )
         library = Library(Bench(bench.root / "data", bench.name))
-        shown = screen(library, Filters(judge="j", text="?"))
-        for text in (shown.list_html, shown.battle_html, shown.address_html, shown.questions[0][0]):
+        shown = judgments_screen(library, Filters(judge="j", text="?"))
+        for text in (shown.list_html, shown.judgment_html, shown.address_html, shown.questions[0][0]):
             assert text.encode()
 
     def test_the_text_as_it_was_written_is_not_rendered(
         self, bench: Workspace, library: Library
     ) -> None:
         bench.add_answers("m", {"q1": "**bold** <script>alert(1)</script>"})
-        shown = screen(library, Filters(judge="j", model="m"), as_written=True).battle_html
+        shown = judgments_screen(library, Filters(judge="j", model="m"), as_written=True).judgment_html
         assert "**bold** &lt;script&gt;" in shown
 
 
 class TestLinks:
     def test_a_link_opens_the_view_that_it_was_taken_from(self, library: Library) -> None:
         filters = Filters(judge="j", show="tie", order="longest answers first", text="answers 2")
-        taken = screen(library, filters, ("q2", "n", "base"), game=1)
-        tab, shown = opened(library, "other", query_of(taken.address_html))
-        assert (tab, shown) == ("battles", taken)
+        taken = judgments_screen(library, filters, ("q2", "n", "base"), game=1)
+        tab, shown = open_link(library, "other", query_of(taken.address_html))
+        assert (tab, shown) == ("judgments", taken)
         assert shown.key == ("q2", "n", "base")
         assert shown.game == 1
 
     def test_names_that_are_not_there_are_left_out(self, library: Library) -> None:
         query = {name: "nonsense" for name in ("tab", "judge", "model", "baseline", "category")}
         query |= {"show": "nonsense", "order": "nonsense", "game": "nonsense"}
-        tab, shown = opened(library, "j", query)
-        assert (tab, shown.filters, shown.game) == ("battles", Filters(judge="j"), 0)
-        told = text_of(shown.battle_html)
+        tab, shown = open_link(library, "j", query)
+        assert (tab, shown.filters, shown.game) == ("judgments", Filters(judge="j"), 0)
+        told = text_of(shown.judgment_html)
         assert "There are no judgments by nonsense; these are by j." in told
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
             assert f"There is no {what} nonsense here; this is shown without it." in told
@@ -319,17 +319,17 @@ class TestLinks:
         records = [judgment(q, "A>B", "B>A", judge=judge, **names) for q in ("q1", "q2")]
         add_judgments(bench, records, judge=judge)
         library = choose(bench.root / "data", bench.name, judge, None, None).library
-        taken = screen(library, Filters(judge=judge), ("q2", "org/m", "org/base"))
-        assert opened(library, judge, query_of(taken.address_html)) == ("battles", taken)
+        taken = judgments_screen(library, Filters(judge=judge), ("q2", "org/m", "org/base"))
+        assert open_link(library, judge, query_of(taken.address_html)) == ("judgments", taken)
         board = board_screen(library, judge, "", (), "")
         assert 'data-model="org/m"' in board.table_html
         assert query_of(board.address_html)["judge"] == judge
 
     def test_a_battle_of_others_on_its_question_is_told(self, library: Library) -> None:
         query = {"question": "q2", "of": "m", "against": "nobody"}
-        shown = opened(library, "j", query)[1]
+        shown = open_link(library, "j", query)[1]
         assert shown.key == ("q2", "m", "base")
-        assert "The battle of m against nobody is not in this list" in text_of(shown.battle_html)
+        assert "The judgment of m against nobody is not in this list" in text_of(shown.judgment_html)
 
     def test_names_in_a_link_to_a_leaderboard_that_are_not_there_are_told(
         self, library: Library
@@ -341,8 +341,8 @@ class TestLinks:
         assert "There is no baseline nobody here" in told
 
     def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
-        shown = opened(library, "j", {"question": "q9"})[1]
-        assert "There is no question q9 here" in text_of(shown.battle_html)
+        shown = open_link(library, "j", {"question": "q9"})[1]
+        assert "There is no question q9 here" in text_of(shown.judgment_html)
 
     def test_the_other_tabs_have_links_too(self, library: Library) -> None:
         board = board_screen(library, "j", "tests", (), "base")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from arena.bench.labels import LABELS, OUTCOMES
-from arena.browser.html.battle_page import MEANINGS, class_of, notice
+from arena.browser.html.judgment_page import MEANINGS, class_of, notice
 from arena.browser.html.markdown import plain
 from arena.leaderboard.output.html import interval_svg
 from arena.leaderboard.output.text import row_texts

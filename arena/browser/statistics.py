@@ -1,0 +1,121 @@
+"""The boards of a judge, and the numbers of all judges."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from arena.bench.config import JudgeConfig
+from arena.bench.labels import Label
+from arena.browser.library import Library
+from arena.quality.judges import Agreement, JudgeStats, agreement, judge_stats
+
+if TYPE_CHECKING:
+    from arena.leaderboard.board import Board
+    from arena.leaderboard.options import BoardOptions
+
+Boards = list[tuple["Board", list[str]]]
+JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
+
+DEPENDENT = "The intervals are too narrow: they take the games of a question for independent."
+
+
+def boards(
+    library: Library, judge: str, category: str, control: Sequence[str], baseline: str = ""
+) -> Boards:
+    """Return the boards of show_result.py with the lines below each, the overall one first.
+
+    Raises InputError with the reason if there is no board.
+    """
+    asked = judge, category, tuple(sorted(control)), baseline
+    key = "boards", asked, library.stamp([judge])
+    made: Boards = library.recent.get(key, lambda: _make_boards(library, *asked))
+    return made
+
+
+def _make_boards(
+    library: Library, judge: str, category: str, control: tuple[str, ...], baseline: str
+) -> Boards:
+    from arena.leaderboard.build import fallback_note, read_boards, score_boards
+    from arena.leaderboard.output.text import summary_lines
+
+    categories = (category,) if category else ()
+    options = replace(_options(library, judge, baseline), categories=categories, control=control)
+    read = read_boards(options, list(library.questions.values()))
+    made = [result.board for result in score_boards(read, options)]
+    made.sort(key=lambda board: not board.weights)
+    shown = [(board, list(summary_lines(board, DEPENDENT))) for board in made]
+    note = fallback_note(read)
+    shown[0][1].extend([note] if note else [])
+    return shown
+
+
+def board_baselines(library: Library, judge: str) -> tuple[str, ...]:
+    """Return the baselines of the boards if none is chosen."""
+    from arena.scoring.selection import Plan, Selection
+
+    options = _options(library, judge, "")
+    categories = dict.fromkeys(question.category for question in library.questions.values())
+    whole = Selection(library.bench, (judge,), ())
+    return Plan(whole, [], options.config, options.usual_baselines).baselines(categories)
+
+
+def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
+    """Return the options of `show_result.py --mixed leave-out`, with the usual baselines if the
+    config does not fit the bench.
+    """
+    from arena.leaderboard.options import BoardOptions
+
+    whole = BoardOptions(library.bench, (judge,), mixed="leave-out")
+    if baseline:
+        return replace(whole, baselines=(baseline,))
+    if library.config and _fits(library, library.config, judge):
+        return replace(whole, config=library.config)
+    return replace(whole, usual_baselines=_usual_baselines(library, judge))
+
+
+def _fits(library: Library, config: JudgeConfig, judge: str) -> bool:
+    """Whether a config names baselines, and is of this bench or they have judgments here."""
+    rules = (config.rules, *config.categories.values())
+    named = {baseline for one in rules for baseline in one.baselines}
+    of_bench = config.bench_name == library.bench.name
+    return bool(named) and (of_bench or not named.isdisjoint(library.baselines(judge)))
+
+
+def _usual_baselines(library: Library, judge: str) -> dict[str, tuple[str, ...]]:
+    """Return for each category the baseline of most of its judgments, else the most frequent one of
+    all, else that of judgments that name none.
+    """
+    categories = {question.id: question.category for question in library.questions.values()}
+    numbers = {name: Counter[str]() for name in ("", *categories.values())}
+    every = Counter[str]()
+    for entry in library.judgments(judge):
+        if entry.pairwise and entry.baseline:
+            numbers[categories.get(entry.question, "")][entry.baseline] += 1
+            every[entry.baseline] += 1
+    usual = {}
+    for name, of_category in numbers.items():
+        ranked = sorted(of_category or every, key=lambda b: (-of_category[b], -every[b], b))
+        usual[name] = tuple(filter(None, ranked[:1] or [library.rule.of(None, name)]))
+    return usual
+
+
+def judge_numbers(library: Library) -> JudgeNumbers:
+    """Return the statistics of all judges, and the agreement of each two."""
+    judges = library.judges()
+
+    def count() -> JudgeNumbers:
+        labels: dict[str, dict[Hashable, tuple[Label, ...]]] = {
+            judge: {entry.key: entry.labels for entry in library.judgments(judge)}
+            for judge in judges
+        }
+        return (
+            {judge: judge_stats(labels[judge].values()) for judge in judges},
+            {pair: agreement(*(labels[j] for j in pair)) for pair in combinations(judges, 2)},
+        )
+
+    numbers: JudgeNumbers = library.recent.get(("judges", library.stamp(judges)), count)
+    return numbers
