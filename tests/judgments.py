@@ -122,7 +122,7 @@ def modern_questions(places: Sequence[str] = PLACES) -> list[dict[str, str]]:
 
 
 def draw(seed: int, places: Sequence[str] = PLACES) -> list[dict[str, Any]]:
-    """Judgments in the form of generation 2, each against the baseline of its category."""
+    """Judgments in the v2.0 format, each against the baseline of its category."""
     labels = random.Random(seed)
     return [
         {

@@ -230,7 +230,7 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
     for name, members in _by_cluster(plan.questions, by).items():
         baselines = options.baselines or plan.baselines(dict.fromkeys(q.category for q in members))
-        method = plan.method or any(question.generation == 2 for question in members)
+        method = plan.method or any(question.format == "v2.0" for question in members)
         alike.setdefault((baselines, method), {})[name] = members
     if len(alike) == 0:
         raise InputError(f"{options.bench.questions}: no question has a {by}")

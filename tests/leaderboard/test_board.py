@@ -264,7 +264,7 @@ class TestMeanTokens:
         records = [{"question_id": "q1", "conv_metadata": {"token_len": n}} for n in (100, 5)]
         assert self.mean(bench, records) == 5
 
-    def test_old_files_hold_it_in_the_turn_and_those_of_generation_2_in_metadata(
+    def test_old_files_hold_it_in_the_turn_and_those_of_v2_0_in_metadata(
         self, bench: Workspace
     ) -> None:
         old = {"question_id": "q1", "choices": [{"index": 0, "turns": [{"token_len": 4}]}]}

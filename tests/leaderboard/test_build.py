@@ -1,4 +1,4 @@
-"""Boards by category and the overall board, for benches of both generations."""
+"""Boards by category and the overall board, for benches of both formats."""
 
 from __future__ import annotations
 
@@ -313,7 +313,7 @@ class TestBaselinesOfV2:
         line = error(modern, *self.named(modern))
         assert "no model 'gpt-4-0314', the baseline; judgments are against: own" in line
 
-    def test_questions_of_generation_1_have_none(self, modern: Workspace) -> None:
+    def test_questions_of_v0_1_have_none(self, modern: Workspace) -> None:
         questions = modern_questions()
         for question in questions:
             question["question_id"] = question.pop("uid")
@@ -386,7 +386,7 @@ class TestNamedBaselines:
 
 
 class TestDifferentBaselines:
-    """Of the categories of a bench of generation 1: each has a board, all by Bradley-Terry."""
+    """Of the categories of a bench in the v0.1 format: each has a board, all by Bradley-Terry."""
 
     @pytest.fixture(autouse=True)
     def judged(self, bench: Workspace) -> None:

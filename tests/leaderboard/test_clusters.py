@@ -133,7 +133,7 @@ class TestScores:
         assert by(clustered, "cluster", *flags(), *more.split()) == {"maths": full["maths"]}
 
     @pytest.mark.parametrize("more", ["", "--method bradley-terry", "--num-rounds 50"])
-    def test_by_category_of_generation_2_are_the_boards(
+    def test_by_category_of_v2_0_are_the_boards(
         self,
         modern: Workspace,
         more: str,
@@ -164,10 +164,10 @@ class TestScores:
 
     @pytest.mark.parametrize("style", ["", "--style-control"])
     @pytest.mark.parametrize("kind", ["cluster", "category"])
-    def test_of_both_generations_each_has_its_method(
+    def test_of_both_formats_each_has_its_method(
         self, clustered: Workspace, kind: str, style: str
     ) -> None:
-        """One question of generation 2 does not make v2.0 of all."""
+        """One question in the v2.0 format does not make v2.0 of all."""
         places = [q | {"category": q["cluster"]} for q in questions()]
         for i in range(7):
             question = places[i]

@@ -473,7 +473,7 @@ class TestDefault:
             (("question_id", "question_id"), "--method v2.0", True),
         ],
     )
-    def test_the_generation_of_the_questions_decides(
+    def test_the_format_of_the_questions_decides(
         self, bench: Workspace, keys: tuple[str, str], more: str, table: bool
     ) -> None:
         bench.add_questions([{key: f"q{i}"} | self.RECORD for i, key in enumerate(keys)])

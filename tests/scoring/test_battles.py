@@ -117,7 +117,7 @@ class TestCategories:
         assert f"questions judged: {questions} of {questions} for each model" in shown.summary
         assert show(bench, *flags(), "-c", chosen, chosen) == shown
 
-    def test_generation_2_calls_clusters_subcategories(self, bench: Workspace) -> None:
+    def test_v2_0_calls_clusters_subcategories(self, bench: Workspace) -> None:
         records = [
             {"uid": f"q{i}", "category": "hard_prompt", "subcategory": name, "prompt": "?"}
             for i, name in enumerate(["coding", "math", "math"], start=1)
@@ -365,9 +365,9 @@ class TestJudgeSettings:
         )
         done = bench.run("show_result.py", *flags(), check=2)
         assert done.stdout == "" and done.stderr == (
-            f"error: {self.ONE} and {self.TWO}: judge judge was asked in different ways "
-            '(prompt_hash: "a" and "b"); gen_judgment.py --stale redo makes them alike, '
-            "--mixed count counts all\n"
+            f"error: {self.ONE} and {self.TWO}: judge judge used different settings "
+            '(prompt_hash: "a" and "b"). Run gen_judgment.py --stale redo to make them equal, or '
+            "accept them with --mixed count.\n"
         )
 
     def test_one_file_that_disagrees_with_itself_is_named_once(self, bench: Workspace) -> None:

@@ -142,7 +142,7 @@ class TestFit:
         shown = show(small, *flags(), "--style-control")
         assert "token_len 0.000, header_count 0.000" in shown.out and "-0.000" not in shown.out
 
-    def test_the_metadata_of_both_generations_is_the_same(self, small: Workspace) -> None:
+    def test_the_metadata_of_both_formats_is_the_same(self, small: Workspace) -> None:
         before = show(small, *flags(), "--style-control")
         for model in ("base", "m2"):
             converted = [
@@ -184,7 +184,7 @@ class TestFlags:
             ("--markdown-control-only", "-f markdown"),
         ],
     )
-    def test_the_names_of_both_generations_mean_the_same(
+    def test_the_names_of_both_formats_mean_the_same(
         self, small: Workspace, one: str, same: str
     ) -> None:
         assert show(small, *flags(), *one.split()) == show(small, *flags(), *same.split())

@@ -202,7 +202,7 @@ class TestOneBench:
         assert values["paper"] == pytest.approx(100 * (1 - 1) / 6)
         assert "agreement in points of 1, 0 and -1 over all pairs" in run(*chosen).out
 
-    def test_each_category_of_generation_2_is_a_benchmark(
+    def test_each_category_of_v2_0_is_a_benchmark(
         self,
         modern: Workspace,
         run: Run,

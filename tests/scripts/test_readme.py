@@ -178,7 +178,7 @@ def test_the_literal_records_in_the_docs_are_json_with_the_fields_that_are_writt
     assert judgment.keys() == first(path).keys()
 
 
-def test_so_are_those_of_generation_2(clone: Path, api: FakeAPI) -> None:
+def test_so_are_those_of_v2_0(clone: Path, api: FakeAPI) -> None:
     question, answer, judgment = (json.loads(block) for block in blocks("json", FORMATS)[3:])
     add_checkpoint(clone, api)
     data = clone / "data" / "v2"
