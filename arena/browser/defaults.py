@@ -41,8 +41,13 @@ def choose(
     config_of_boards = None if baseline else config
     given = [baseline] if baseline else []
     library = Library(bench, baseline_rule(bench, config, given), config_of_boards)
-    if baseline:
-        _check_baseline(library, baseline)
+    models = set(model_names(bench.answers))
+    if baseline and baseline not in models:
+        entries = (entry for judge in library.judges() for entry in library.judgments(judge))
+        models.update(entry.baseline for entry in entries if entry.named)
+        if models and baseline not in models:
+            problem = f"{bench.folder}: no model '{baseline}', the baseline"
+            raise _missing(problem, baseline, "models", models)
     wanted_bench = config.bench_name if config and bench_name is None else ""
     wanted_judge = config.judge_model if config and judge_name is None else ""
     return Chosen(library, judge, tuple(_remarks(bench, judge, wanted_bench, wanted_judge)))
@@ -72,18 +77,6 @@ def _judge_name(bench: Bench, given: str | None, config: JudgeConfig | None) -> 
     if given:
         raise _missing(f"{bench.judgments(given)}: no judgments", given, "judges", judges)
     return judges[0] if judges else ""
-
-
-def _check_baseline(library: Library, baseline: str) -> None:
-    """Raise InputError for a baseline that has no answers and that no judgment names."""
-    models = set(model_names(library.bench.answers))
-    if baseline in models:
-        return
-    entries = (entry for judge in library.judges() for entry in library.judgments(judge))
-    models.update(entry.baseline for entry in entries if entry.named)
-    if models and baseline not in models:
-        problem = f"{library.bench.folder}: no model '{baseline}', the baseline"
-        raise _missing(problem, baseline, "models", models)
 
 
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -109,7 +108,7 @@ class Library:
     bench: Bench
     rule: BaselineRule = field(default_factory=lambda: BaselineRule({}, None))
     config: JudgeConfig | None = None
-    recent: Recent[Any] = field(default_factory=lambda: Recent(KEPT), repr=False)
+    recent: Recent = field(default_factory=lambda: Recent(KEPT), repr=False)
     places: FileCache[dict[str, Place]] = field(init=False, repr=False)
     _names: dict[Path, tuple[str, str]] = field(default_factory=dict, repr=False)
     _models: FileCache[frozenset[str]] = field(init=False, repr=False)

@@ -107,7 +107,7 @@ class _Links:
         """Return the page for the query of a link."""
         tab, shown = open_link(self.library, self.judge, query)
         updates = self.judgments.updates(shown)
-        updates |= self.board.prepare(shown.judges, shown.filters.judge)
+        updates |= self.board.prepare(shown.offers.judges, shown.filters.judge)
         if tab == "leaderboard":
             judge, category, control, baseline = (
                 query.get(name, "") for name in BoardChoice._fields

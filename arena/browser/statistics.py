@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from arena.bench.config import JudgeConfig
 from arena.bench.labels import Label
 from arena.browser.library import Library
 from arena.quality.judges import Agreement, JudgeStats, agreement, judge_stats
@@ -30,27 +29,25 @@ def boards(
 
     Raises InputError with the reason if there is no board.
     """
-    asked = judge, category, tuple(sorted(control)), baseline
-    key = "boards", asked, library.stamp([judge])
-    made: Boards = library.recent.get(key, lambda: _make_boards(library, *asked))
-    return made
-
-
-def _make_boards(
-    library: Library, judge: str, category: str, control: tuple[str, ...], baseline: str
-) -> Boards:
     from arena.leaderboard.build import fallback_note, read_boards, score_boards
     from arena.leaderboard.output.text import summary_lines
 
-    categories = (category,) if category else ()
-    options = replace(_options(library, judge, baseline), categories=categories, control=control)
-    read = read_boards(options, list(library.questions.values()))
-    made = [result.board for result in score_boards(read, options)]
-    made.sort(key=lambda board: not board.weights)
-    shown = [(board, list(summary_lines(board, DEPENDENT))) for board in made]
-    note = fallback_note(read)
-    shown[0][1].extend([note] if note else [])
-    return shown
+    def make() -> Boards:
+        options = replace(
+            _options(library, judge, baseline),
+            categories=(category,) if category else (),
+            control=tuple(sorted(control)),
+        )
+        read = read_boards(options, list(library.questions.values()))
+        made = [result.board for result in score_boards(read, options)]
+        made.sort(key=lambda board: not board.weights)
+        shown = [(board, list(summary_lines(board, DEPENDENT))) for board in made]
+        note = fallback_note(read)
+        shown[0][1].extend([note] if note else [])
+        return shown
+
+    key = "boards", judge, category, *sorted(control), baseline, library.stamp([judge])
+    return library.recent.get(key, make)
 
 
 def board_baselines(library: Library, judge: str) -> tuple[str, ...]:
@@ -64,25 +61,23 @@ def board_baselines(library: Library, judge: str) -> tuple[str, ...]:
 
 
 def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
-    """Return the options of `show_result.py --mixed leave-out`, with the usual baselines if the
-    config does not fit the bench.
+    """Return the options of `show_result.py --mixed leave-out`.
+
+    The config counts if it is of this bench, or if its baselines have judgments here. Otherwise the
+    boards are against the usual baselines.
     """
     from arena.leaderboard.options import BoardOptions
 
     whole = BoardOptions(library.bench, (judge,), mixed="leave-out")
     if baseline:
         return replace(whole, baselines=(baseline,))
-    if library.config and _fits(library, library.config, judge):
-        return replace(whole, config=library.config)
+    if config := library.config:
+        rules = (config.rules, *config.categories.values())
+        configured = {baseline for of_rules in rules for baseline in of_rules.baselines}
+        of_bench = config.bench_name == library.bench.name
+        if configured and (of_bench or not configured.isdisjoint(library.baselines(judge))):
+            return replace(whole, config=config)
     return replace(whole, usual_baselines=_usual_baselines(library, judge))
-
-
-def _fits(library: Library, config: JudgeConfig, judge: str) -> bool:
-    """Whether a config names baselines, and is of this bench or they have judgments here."""
-    rules = (config.rules, *config.categories.values())
-    named = {baseline for one in rules for baseline in one.baselines}
-    of_bench = config.bench_name == library.bench.name
-    return bool(named) and (of_bench or not named.isdisjoint(library.baselines(judge)))
 
 
 def _usual_baselines(library: Library, judge: str) -> dict[str, tuple[str, ...]]:
@@ -96,10 +91,11 @@ def _usual_baselines(library: Library, judge: str) -> dict[str, tuple[str, ...]]
         if entry.pairwise and entry.baseline:
             numbers[categories.get(entry.question, "")][entry.baseline] += 1
             every[entry.baseline] += 1
-    usual = {}
+    usual: dict[str, tuple[str, ...]] = {}
     for name, of_category in numbers.items():
         ranked = sorted(of_category or every, key=lambda b: (-of_category[b], -every[b], b))
-        usual[name] = tuple(filter(None, ranked[:1] or [library.rule.of(None, name)]))
+        baseline = ranked[0] if ranked else library.rule.of(None, name)
+        usual[name] = (baseline,) if baseline else ()
     return usual
 
 
@@ -117,5 +113,4 @@ def judge_numbers(library: Library) -> JudgeNumbers:
             {pair: agreement(*(labels[j] for j in pair)) for pair in combinations(judges, 2)},
         )
 
-    numbers: JudgeNumbers = library.recent.get(("judges", library.stamp(judges)), count)
-    return numbers
+    return library.recent.get(("judges", library.stamp(judges)), count)

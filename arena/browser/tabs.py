@@ -66,7 +66,9 @@ class JudgmentsTab:
         with gr.Row(elem_id="judgments"):
             with gr.Column(scale=0, min_width=290, elem_id="found"):
                 self.list = gr.HTML(
-                    js_on_load=script("pickRows(element, trigger); showCurrentRow(element, watch);"),
+                    js_on_load=script(
+                        "pickRows(element, trigger); showCurrentRow(element, watch);"
+                    ),
                     apply_default_css=False,
                     elem_id="list",
                 )
@@ -188,12 +190,16 @@ class JudgmentsTab:
         """Return the values of all outputs."""
         at = shown.filters
         return {
-            self.judge: gr.update(choices=shown.judges, value=at.judge or None),
-            self.model: gr.update(choices=_named(shown.models, "all models"), value=at.model),
-            self.baseline: _filter(
-                at.baseline, choices=_named(shown.baselines, "any"), visible=bool(shown.baselines)
+            self.judge: gr.update(choices=shown.offers.judges, value=at.judge or None),
+            self.model: gr.update(
+                choices=_named(shown.offers.models, "all models"), value=at.model
             ),
-            self.category: _filter(at.category, choices=_named(shown.categories, "all")),
+            self.baseline: _filter(
+                at.baseline,
+                choices=_named(shown.offers.baselines, "any"),
+                visible=bool(shown.offers.baselines),
+            ),
+            self.category: _filter(at.category, choices=_named(shown.offers.categories, "all")),
             self.show: _filter(at.show, choices=_named(shown.outcomes, "any")),
             self.order: _filter(at.order),
             self.text: _filter(at.text),
@@ -243,8 +249,10 @@ class BoardPlace(NamedTuple):
     @property
     def choice(self) -> BoardChoice:
         """The values of the fields."""
-        at = self.shown
-        return BoardChoice(at.judge, at.category, at.control, at.baseline) if at else self.asked
+        if self.shown is None:
+            return self.asked
+        at = self.shown.filters
+        return BoardChoice(at.judge, at.category, self.shown.control, at.baseline)
 
 
 class BoardTab:
@@ -304,16 +312,16 @@ class BoardTab:
 
     def updates(self, asked: BoardChoice, shown: BoardScreen) -> Updates:
         """Return the values of all outputs."""
-        baselines = _named(shown.baselines, shown.usual_baseline)
+        baselines = _named(shown.offers.baselines, shown.usual_baseline)
         return {
             self.place: BoardPlace(asked, shown),
-            self.judge: gr.update(choices=shown.judges, value=shown.judge or None),
+            self.judge: gr.update(choices=shown.offers.judges, value=shown.filters.judge or None),
             self.category: gr.update(
-                choices=_named(shown.categories, "all"), value=shown.category
+                choices=_named(shown.offers.categories, "all"), value=shown.filters.category
             ),
             self.control: gr.update(value=shown.control, visible=shown.pairwise),
             self.baseline: gr.update(
-                choices=baselines, value=shown.baseline, visible=shown.pairwise
+                choices=baselines, value=shown.filters.baseline, visible=shown.pairwise
             ),
             self.table: shown.table_html,
             self.address: shown.address_html,

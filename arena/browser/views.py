@@ -31,6 +31,16 @@ Key = tuple[str, str, str]  # question, model and baseline; "" is any
 
 
 @dataclass(frozen=True)
+class Offers:
+    """The names that the fields of a tab offer."""
+
+    judges: list[str]
+    models: list[str]
+    baselines: list[str]
+    categories: list[str]
+
+
+@dataclass(frozen=True)
 class JudgmentsScreen:
     """The tab of the judgments: choices, what there is to choose from, the list, one judgment.
 
@@ -38,10 +48,7 @@ class JudgmentsScreen:
     """
 
     filters: Filters
-    judges: list[str]
-    models: list[str]
-    baselines: list[str]
-    categories: list[str]
+    offers: Offers
     outcomes: list[str]
     questions: list[tuple[str, int]]
     question: int | None
@@ -80,38 +87,39 @@ def judgments_screen(
     notices = [*_faults(library), *notices, *more]
     entries = library.found(filters)
     if position is None:
-        position = _position(entries, key)
-        if position is None and key[0] and entries:
-            notices.append(_missing_question(entries, library, key[0]))
-    shown = max(0, min((position or 0) + step, len(entries) - 1))
+        position, notice_of_question = _position(library, entries, key)
+        notices += notice_of_question
+    shown = max(0, min(position + step, len(entries) - 1))
     entry = entries[shown] if entries else None
     first: dict[str, int] = {}
     for number, listed in enumerate(entries):
         first.setdefault(listed.question, number)
     # A judge of single answers has neither games nor outcomes to choose from.
     outcomes = list(SHOWN) if _compares(library, filters.judge) else [NO_VERDICT]
-    reason = "" if entry else _why_nothing(library, filters)
+    parameters = vars(filters) | {"written": "1" if as_written else ""}
+    if entry is None:
+        listed_html = shown_html = notice(_why_nothing(library, filters))
+    else:
+        key = entry.key
+        names = dict(zip(("question", "of", "against"), key, strict=True))
+        parameters |= names | {"game": "2" if game else ""}
+        listed_html = list_html(entries, shown, library.questions, one_model=bool(filters.model))
+        shown_html = _judgment_html(library, entry, game, as_written)
     return JudgmentsScreen(
         filters=filters,
-        judges=_offered(library.judges(), asked.judge),
-        models=_offered(library.models(filters.judge), asked.model),
-        baselines=_offered(library.baselines(filters.judge, filters.model), asked.baseline),
-        categories=_offered(library.categories(), asked.category),
-        outcomes=_offered(outcomes, filters.show),
+        offers=_offers(library, filters, asked),
+        outcomes=outcomes if filters.show in ("", *outcomes) else [*outcomes, filters.show],
         questions=[(question_title(library.questions.get(q), q), at) for q, at in first.items()],
         question=first[entry.question] if entry else None,
-        key=entry.key if entry else key,
+        key=key,
         game=game,
         games=[("game 1", 0), ("game 2", 1)] if entry and entry.pairwise else [],
         as_written=as_written,
         is_first=not shown,
         is_last=shown >= len(entries) - 1,
-        list_html=notice(reason)
-        if reason
-        else list_html(entries, shown, library.questions, one_model=bool(filters.model)),
-        judgment_html=notice(*notices)
-        + (_judgment_html(library, entry, game, as_written) if entry else notice(reason)),
-        address_html=_judgment_address(filters, entry, game, as_written),
+        list_html=listed_html,
+        judgment_html=notice(*notices) + shown_html,
+        address_html=_address("judgments", parameters),
     )
 
 
@@ -158,48 +166,47 @@ def _known_judge(library: Library, judge: str) -> tuple[str, list[str]]:
     return judges[0], [notice] if judge else []
 
 
-def _offered(names: list[str], asked: str) -> list[str]:
-    """Return the names to choose from, with the one asked for even if it is gone: the page may ask
+def _offers(library: Library, filters: Filters, asked: Filters) -> Offers:
+    """Return the names to choose from, with those asked for even if they are gone: the page may ask
     again before it knows.
     """
-    return names if asked in ("", *names) else [*names, asked]
+
+    def offered(names: list[str], name: str) -> list[str]:
+        return names if name in ("", *names) else [*names, name]
+
+    return Offers(
+        judges=offered(library.judges(), asked.judge),
+        models=offered(library.models(filters.judge), asked.model),
+        baselines=offered(library.baselines(filters.judge, filters.model), asked.baseline),
+        categories=offered(library.categories(), asked.category),
+    )
 
 
-def _position(entries: Sequence[ListedJudgment], key: Key) -> int | None:
+def _position(
+    library: Library, entries: Sequence[ListedJudgment], key: Key
+) -> tuple[int, list[str]]:
     """Return the position of the first judgment with a key, else with its question and model, else
-    with its question.
+    with its question; without one 0, and a sentence on the question.
     """
     for parts in (3, 2, 1):
         for number, entry in enumerate(entries):
             wanted = zip(key[:parts], entry.key, strict=False)
             if all(part in ("", own) for part, own in wanted):
-                return number
-    return None
-
-
-def _missing_question(entries: Sequence[ListedJudgment], library: Library, question: str) -> str:
-    """Return the reason why no judgment of a question is listed, and what is shown instead."""
-    if question not in library.questions and not any(
-        entry.question == question for entry in library.judgments(entries[0].judge)
-    ):
-        return f"There is no question {question} here; this is the first judgment of the list."
-    return f"No judgment on question {question} passes these filters; this is the first that does."
+                return number, []
+    question = key[0]
+    if not question or not entries:
+        return 0, []
+    judged = (entry.question for entry in library.judgments(entries[0].judge))
+    if question in library.questions or question in judged:
+        return 0, [
+            f"No judgment on question {question} passes these filters; this is the first that does."
+        ]
+    return 0, [f"There is no question {question} here; this is the first judgment of the list."]
 
 
 def _compares(library: Library, judge: str) -> bool:
     """Whether a judge compares answers, and does not only grade them."""
     return any(entry.pairwise for entry in library.judgments(judge))
-
-
-def _judgment_address(
-    filters: Filters, entry: ListedJudgment | None, game: int, as_written: bool
-) -> str:
-    """Return the link to a judgment, or to an empty list, with the filters of the list."""
-    names = {}
-    if entry is not None:
-        names = {"question": entry.question, "of": entry.model, "against": entry.baseline}
-        names["game"] = "2" if game else ""
-    return _address("judgments", vars(filters) | names | {"written": "1" if as_written else ""})
 
 
 def _address(tab: str, parameters: Mapping[str, str]) -> str:
@@ -281,14 +288,10 @@ class BoardScreen:
     `usual_baseline`: the baseline of the boards if none is chosen, in words.
     """
 
-    judge: str
-    judges: list[str]
+    filters: Filters
+    offers: Offers
     pairwise: bool
-    baseline: str
-    baselines: list[str]
     usual_baseline: str
-    category: str
-    categories: list[str]
     control: list[str]
     table_html: str
     address_html: str
@@ -298,28 +301,24 @@ def board_screen(
     library: Library, judge: str, category: str, control: Sequence[str], baseline: str
 ) -> BoardScreen:
     """Return the leaderboard of a judge, or the reason why there is none."""
-    filters = Filters(judge=judge, baseline=baseline, category=category)
-    valid, notices = _valid(library, filters)
+    asked = Filters(judge=judge, baseline=baseline, category=category)
+    filters, notices = _valid(library, asked)
     control = [name for name in CONTROLS if name in control]
-    baselines = library.baselines(valid.judge)
-    parameters = {"judge": valid.judge, "category": valid.category, "baseline": valid.baseline}
+    names = {name: getattr(filters, name) for name in ("judge", "category", "baseline")}
     return BoardScreen(
-        judge=valid.judge,
-        judges=_offered(library.judges(), judge),
-        pairwise=_compares(library, valid.judge),
-        baseline=valid.baseline,
-        baselines=_offered(baselines, baseline),
-        usual_baseline=_usual_baseline(library, valid.judge, baselines),
-        category=valid.category,
-        categories=_offered(library.categories(), category),
+        filters=filters,
+        offers=_offers(library, filters, asked),
+        pairwise=_compares(library, filters.judge),
+        usual_baseline=_usual_baseline(library, filters.judge),
         control=control,
-        table_html=notice(*_faults(library), *notices) + _boards_html(library, valid, control),
-        address_html=_address("leaderboard", parameters | {"control": " ".join(control)}),
+        table_html=notice(*_faults(library), *notices) + _boards_html(library, filters, control),
+        address_html=_address("leaderboard", names | {"control": " ".join(control)}),
     )
 
 
-def _usual_baseline(library: Library, judge: str, baselines: Sequence[str]) -> str:
+def _usual_baseline(library: Library, judge: str) -> str:
     """Return the baseline of the boards if none is chosen, in words."""
+    baselines = library.baselines(judge)
     names = board_baselines(library, judge) if baselines else ()
     if len(names) != 1:
         return "one for each category" if names else "any"

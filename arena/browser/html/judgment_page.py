@@ -55,7 +55,14 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
     show = verbatim if as_written else rendered
     chosen = view.games[game] if game < len(view.games) else None
     entry = view.entry
-    parts = [*_prompt(view.question, entry.question, show), _verdicts(view, game)]
+    total = plain(total_words(view))
+    verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.games)
+    parts = [
+        *_prompt(view.question, entry.question, show),
+        f'<p class="total">{total}</p>' if total else "",
+        f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>',
+        *(f'<p class="note">{_other_judge(other, game)}</p>' for other in view.others),
+    ]
     parts += _explanation(view, chosen, show) if chosen else []
     columns = (_side(letter, side, view, show, chosen) for letter, side in view.shown(game))
     parts.append(f'<div class="sides">{"".join(columns)}</div>')
@@ -105,16 +112,6 @@ def _folded(title: str, content: str, style: str, *, is_open: bool = False) -> s
     return f'<details class="{style}"{opened}><summary>{title}</summary>{content}</details>'
 
 
-def _verdicts(view: JudgmentView, game: int) -> str:
-    total = plain(total_words(view))
-    above = f'<p class="total">{total}</p>' if total else ""
-    cells = "".join(_verdict(view, one, chosen=one.number == game) for one in view.games)
-    if not view.games:
-        cells = notice("This judgment has no game.")
-    below = "".join(f'<p class="note">{_other_judge(other, game)}</p>' for other in view.others)
-    return f'{above}<div class="verdicts">{cells}</div>{below}'
-
-
 def total_words(view: JudgmentView) -> str:
     """Return the result of both games in a sentence; "" unless both have a verdict."""
     worths = [game.worth for game in view.games if game.worth is not None]
@@ -159,13 +156,21 @@ def _grade_words(labels: Sequence[Label]) -> str:
 
 def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
     """Return a game's places, and its verdict in words and as the judge wrote it."""
-    style = f"verdict {class_of(game.outcome)}" + (" chosen" if chosen else "")
-    who, words = _verdict_words(view.entry, game)
-    name = f'<span class="who" title="{plain(who)}">{plain(who)}</span> ' if who else ""
-    label = ""
-    if game.label is not None and view.entry.pairwise:
+    entry, name, label = view.entry, "", ""
+    if not game.played:
+        words = "was not played" if entry.pairwise else "was not graded"
+    elif game.worth is None:
+        words = NO_VERDICT if entry.pairwise else _grade_words((game.label,)).capitalize()
+        words += f" ({game.cause})" if game.cause else ""
+    else:
+        words = BETTER[abs(game.worth)]
+        if game.worth:
+            who = plain(_favoured(game.worth, entry))
+            name, words = f'<span class="who" title="{who}">{who}</span> ', f"is {words}"
+    if game.label is not None and entry.pairwise:
         meaning = MEANINGS.get(normal_label(game.label) or "", "an unknown label")
-        label = f' <code title="{plain(meaning)}">{plain(str(game.label))}</code>'
+        label = f' <code title="{meaning}">{plain(str(game.label))}</code>'
+    style = f"verdict {class_of(game.outcome)}" + (" chosen" if chosen else "")
     said = f'<p class="said">{name}<span>{plain(words)}</span>{label}</p>'
     return f'<div class="{style}">{_places(view, game)}{said}</div>'
 
@@ -182,17 +187,6 @@ def _places(view: JudgmentView, game: Game) -> str:
     places = f" · {sides}" if view.baseline else ""
     arrow = '<span class="unseen"> → </span>'
     return f'<span class="places" title="{sides}">{number}{swapped}{places}{arrow}</span>'
-
-
-def _verdict_words(entry: ListedJudgment, game: Game) -> tuple[str, str]:
-    """Return the side that a game favours, or "", and the rest of the phrase."""
-    if not game.played:
-        return "", "was not played" if entry.pairwise else "was not graded"
-    if game.worth is not None:
-        how = BETTER[abs(game.worth)]
-        return (_favoured(game.worth, entry), f"is {how}") if game.worth else ("", how)
-    words = NO_VERDICT if entry.pairwise else _grade_words((game.label,)).capitalize()
-    return "", f"{words} ({game.cause})" if game.cause else words
 
 
 def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:
@@ -237,7 +231,14 @@ def _turns(side: Side, show: Show) -> Iterator[str]:
         if reasoning:
             yield _folded("Reasoning, which the judge did not see", show(reasoning), "reasoning")
         if not turn.strip():
-            yield notice(_empty(side))
+            # Published files may count the tokens of answers whose texts they leave out.
+            lost = side.style.tokens and not any(map(str.strip, side.turns))
+            counted = _number(side.style.tokens or 0, "token")
+            yield notice(
+                f"The file has no text of this answer ({counted} counted in it)."
+                if lost
+                else "The answer is empty."
+            )
         elif len(turn) <= LONG:
             yield show(turn)
         else:
@@ -245,15 +246,6 @@ def _turns(side: Side, show: Show) -> Iterator[str]:
             yield f'<div class="long">{show(turn)}</div>{_more(size)}'
     if not side.turns and not side.missing:
         yield notice("The record has no answer.")
-
-
-def _empty(side: Side) -> str:
-    # Published files may count the tokens of answers whose texts they leave out.
-    if side.style.tokens and not any(turn.strip() for turn in side.turns):
-        tokens = _number(side.style.tokens, "token")
-        were = "was" if side.style.tokens == 1 else "were"
-        return f"The file has no text of this answer ({tokens} {were} counted in it)."
-    return "The answer is empty."
 
 
 def _counts(side: Side) -> str:
@@ -291,7 +283,7 @@ def list_html(
     )
     turn = _turn_button(first - PAGE, "‹", "earlier judgments") if first else ""
     turn += _turn_button(last, "›", "later judgments") if last < len(entries) else ""
-    total = f"{len(entries):,} {'judgment' if len(entries) == 1 else 'judgments'}"
+    total = _number(len(entries), "judgment")
     head = f"<span>{total}</span><span>{first + 1:,}–{last:,} {turn}</span>"
     legend = _LEGEND if any(entry.pairwise for entry in entries) else ""
     return f'<div class="list"><div class="list-head">{head}{legend}</div>{rows}</div>'
@@ -320,25 +312,25 @@ def _row(
     questions: Mapping[str, Question],
     one_model: bool,
 ) -> str:
+    results = outcomes(entry.labels)
+    if entry.pairwise:
+        verdicts = ", ".join(f"game {i}: {outcome}" for i, outcome in enumerate(results, start=1))
+        signs = "".join(map(_sign, results))
+    else:
+        verdicts = _grade_words(entry.labels)
+        grades = verdicts.removeprefix("grade ") if GRADE in results else "–"
+        signs = f'<i class="grade">{grades}</i>'
+    signs = f'<span class="signs" title="{verdicts}">{signs}</span>'
     cluster, words = map(plain, _title(questions.get(entry.question), entry.question, 70))
     title = f"<em>{cluster}</em> {words}" if cluster else words
     name = plain(entry.model)
     who = "" if one_model else f'<span class="who" title="{name}">{name}</span>'
     current = ' aria-current="true"' if chosen else ""
-    lines = f'<span class="lines"><span class="words">{title}</span>{who}</span>'
-    return f'<button class="row" data-row="{number}"{current}>{_signs(entry)}{lines}</button>'
-
-
-def _signs(entry: ListedJudgment) -> str:
-    """Return the outcome of each game as a sign, or the grades, and in words for screen readers."""
-    results = outcomes(entry.labels)
-    if entry.pairwise:
-        words = ", ".join(f"game {i}: {outcome}" for i, outcome in enumerate(results, start=1))
-        signs = "".join(map(_sign, results))
-    else:
-        words = _grade_words(entry.labels)
-        signs = f'<i class="grade">{words.removeprefix("grade ") if GRADE in results else "–"}</i>'
-    return f'<span class="signs" title="{words}">{signs}</span><span class="unseen">{words}.</span>'
+    return (
+        f'<button class="row" data-row="{number}"{current}>{signs}'
+        f'<span class="unseen">{verdicts}.</span>'
+        f'<span class="lines"><span class="words">{title}</span>{who}</span></button>'
+    )
 
 
 def question_title(question: Question | None, name: str) -> str:
