@@ -2,130 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
-from arena.bench.labels import LABELS, OUTCOMES
-from arena.browser.html.battle_page import MEANINGS, class_of, notice
-from arena.browser.html.markdown import plain
-from arena.leaderboard.output.html import interval_svg
-from arena.leaderboard.output.text import row_texts
+from arena.bench.labels import LABELS
+from arena.browser.html.battle_page import MEANINGS, notice
+from arena.browser.html.markdown import clean, plain
+from arena.leaderboard.output.html import bar, board_table
+from arena.leaderboard.output.text import level_text, score_meaning
 from arena.quality.judges import Agreement, JudgeStats, share
 
 if TYPE_CHECKING:
-    from arena.leaderboard.board import Board, Row
-
-# Leaderboard
+    from arena.leaderboard.board import Board
 
 
 def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
-    """Return a board as a table whose rows open their models, each with its interval drawn, and the
-    lines below it.
-    """
-    axis = _axis(board)
-    games = any(row.outcomes for row in board.rows)
-    head = "".join(f"<th{about}>{name}</th>" for name, about in _heads(board, axis, games))
-    rows = "".join(
-        _board_row(rank, row, board, axis, games) for rank, row in enumerate(board.rows, start=1)
-    )
-    name = f"<h3>{plain(board.name or 'no category')}</h3>" if headed else ""
-    below = "".join(f"<p>{plain(line)}</p>" for line in (*_helps(board), *lines))
-    return (
-        f'<div class="board">{name}<table class="numbers"><thead><tr>{head}</tr></thead>'
-        f'<tbody>{rows}</tbody></table><div class="below">{below}</div></div>'
-    )
+    """Return a board as a table whose rows open their models, with the lines below it."""
+    name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
+    notes = "".join(f"<p>{escape(line)}</p>" for line in (*_explanations(board), *lines))
+    table = board_table(board, browsed=True)
+    return clean(f'<div class="board">{name}{table}<div class="below">{notes}</div></div>')
 
 
-def _heads(board: Board, axis: Sequence[float], games: bool) -> Iterator[tuple[str, str]]:
-    """Yield the heads of the columns, each with its attributes."""
-    score, level = _what(board), f"{board.method.level:.0%}"
-    yield "", ' class="rank"'
-    yield "model", ' class="name"'
-    yield board.scale, f' title="{plain(score)}"'
-    yield f"{level} CI", f' title="the {level} interval, as distances from the score"'
-    yield _ticks(axis), f' class="plot" title="{plain(score)}, with its {level} interval"'
-    yield "tokens", ' title="mean length of the answers"'
-    if games:
-        yield "games: won … lost", ' class="games" title="all games with a verdict, by outcome"'
-
-
-def _what(board: Board) -> str:
-    """Return what the scores of a board are."""
-    if board.scale == "grade":
-        return "mean grade of the answers"
-    if board.scale == "elo":
-        return "rating"
-    return f"win rate against {board.baseline} in %" if board.baseline else "mean of win rates in %"
-
-
-def _helps(board: Board) -> Iterator[str]:
-    """Yield what the columns of a board are, in sentences."""
-    what = _what(board)
-    thrice = " A much better counts three times." if board.method.name == "bradley-terry" else ""
-    if board.scale == "grade":
-        thrice = ""
+def _explanations(board: Board) -> Iterator[str]:
+    """Yield what the columns of a board mean, in sentences."""
+    score = score_meaning(board)
+    thrice = board.scale != "grade" and board.method.name == "bradley-terry"
     yield (
-        f"{what[0].upper()}{what[1:]}, with its {board.method.level:.0%} interval as distances "
-        f"from it.{thrice} Tokens: the mean length of the answers."
+        f"{score[0].upper()}{score[1:]}, with its {level_text(board)} interval as distances from "
+        f"it.{' A much better answer counts three times.' * thrice} "
+        "Tokens: the mean length of the answers."
     )
     if board.coefficients:
         yield (
             "A style coefficient is what one standard deviation of the difference in a feature "
-            "adds to the log-odds of winning; the scores are without it."
+            "adds to the log-odds of winning. The scores are without it."
         )
-
-
-def _board_row(rank: int, row: Row, board: Board, axis: Sequence[float], games: bool) -> str:
-    is_anchor = row.model == board.baseline
-    name = plain(row.model)
-    score, interval, tokens = row_texts(row, board)
-    known = math.isfinite(row.score)
-    plot = interval_svg(row, board, axis[0], axis[-1]) if known else "no finite score"
-    about = f'class="model" data-model="{name}" title="open the battles of {name}"'
-    shown = f"<button>{name}</button>"
-    if is_anchor:
-        about, shown = f'class="baseline" title="{name} is the baseline"', name
-    cells = [f'<td class="rank">{rank}</td><td class="name">{shown}</td><td>{score}</td>']
-    cells += [f'<td>{interval}</td><td class="plot">{plot}</td><td>{tokens}</td>']
-    cells += [f'<td class="games">{"" if is_anchor else _games(row)}</td>'] if games else []
-    return f"<tr {about}>{''.join(cells)}</tr>"
-
-
-def _games(row: Row) -> str:
-    outcomes = OUTCOMES.values()
-    return _bar(zip(outcomes, outcomes, row.outcomes, strict=True)) if row.outcomes else ""
-
-
-def _axis(board: Board) -> list[float]:
-    """Return the marks of a scale that holds all finite scores and intervals."""
-    ends = (row.score + x for row in board.rows for x in (row.lower, 0.0, row.upper))
-    known = [end for end in ends if math.isfinite(end)] or [0.0]
-    low, high = min(known), max(max(known), min(known) + 0.1)
-    power = 10.0 ** math.floor(math.log10((high - low) / 6))
-    step = next(power * n for n in (1, 2, 5, 10) if (high - low) / (power * n) <= 6)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return [round(number * step, 6) for number in range(first, last + 1)]
-
-
-def _ticks(axis: Sequence[float]) -> str:
-    width = axis[-1] - axis[0]
-    marks = "".join(
-        f'<i style="left:{100 * (mark - axis[0]) / width:.2f}%">{mark:g}</i>' for mark in axis
-    )
-    return f'<span class="axis">{marks}</span>'
-
-
-def _bar(parts: Iterable[tuple[str, str, int]]) -> str:
-    """Return shares, each with a name and a colour's name, as one bar that tells their numbers."""
-    known = [part for part in parts if part[2]]
-    whole = sum(number for *_, number in known)
-    pieces = "".join(
-        f'<i class="{class_of(colour)}" style="width:{100 * number / whole:.2f}%" '
-        f'title="{plain(name)}: {number:,} ({100 * number / whole:.1f} %)"></i>'
-        for name, colour, number in known
-    )
-    return f'<span class="bar">{pieces}</span>'
 
 
 # Judges
@@ -203,7 +116,9 @@ def _judge_row(judge: str, stats: JudgeStats) -> Iterator[str]:
     yield f"{stats.games:,}"
     for number in stats.labels.values():
         yield _percent(share(number, sum(stats.labels.values())))
-    yield _bar(zip(LABELS, ("big a", "a", "tie", "b", "big b"), stats.labels.values(), strict=True))
+    yield bar(
+        list(zip(LABELS, ("big-a", "a", "tie", "b", "big-b"), stats.labels.values(), strict=True))
+    )
     yield _percent(share(stats.without_verdict, stats.games))
     yield _percent(stats.first_place)
     yield _percent(stats.flips)

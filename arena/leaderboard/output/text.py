@@ -17,6 +17,7 @@ from arena.leaderboard.compare import Comparison
 from arena.scoring.battles import range_text
 from arena.scoring.cells import OUTCOMES
 from arena.scoring.selection import Selection
+from arena.scoring.solver import ANCHOR_RATING
 
 if TYPE_CHECKING:
     pass
@@ -41,7 +42,7 @@ def board_lines(board: Board) -> Iterator[str]:
         yield (
             f"{row.model: <30} | score: {score_text(row, board): ^5} "
             f"| {level_text(board)} CI: {interval_text(row, board): ^12} "
-            f"| average #tokens: {_tokens(row)}"
+            f"| average #tokens: {tokens_text(row)}"
         )
 
 
@@ -56,11 +57,6 @@ def _table_lines(board: Board) -> Iterator[str]:
     for number, cells in zip(numbers, table, strict=True):
         texts = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         yield "  ".join([f"{number:<{first}}", *texts])
-
-
-def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
-    """Return a row's score, interval and mean number of tokens as a board shows them."""
-    return score_text(row, board), interval_text(row, board), _tokens(row)
 
 
 def score_text(row: Row, board: Board) -> str:
@@ -92,7 +88,8 @@ def interval_text(row: Row, board: Board) -> str:
     return "({:.{n}f}, {:.{n}f})".format(*ends, n=decimals)
 
 
-def _tokens(row: Row) -> str:
+def tokens_text(row: Row) -> str:
+    """Return the mean number of tokens of a model's answers."""
     return "n/a" if row.tokens is None else str(int(row.tokens))
 
 
@@ -286,7 +283,7 @@ def board_markdown(board: Board) -> str:
     lines += [f"| model | score | {level_text(board)} CI | average #tokens |", "|:--|--:|:-:|--:|"]
     lines += [
         f"| {in_markdown(row.model)} | {score_text(row, board)} "
-        f"| {interval_text(row, board)} | {_tokens(row)} |"
+        f"| {interval_text(row, board)} | {tokens_text(row)} |"
         for row in board.rows
     ]
     lines += ["", *(f"- {in_markdown(line)}" for line in summary_lines(board))]
@@ -313,6 +310,17 @@ def subtitle_of(board: Board) -> str:
         f"{board.method.mode.replace('_', ' ')}{method}; "
         f"{board.method.rounds:,} bootstrap rounds over {board.method.resample}s"
     )
+
+
+def baseline_score(board: Board) -> float | None:
+    """Return the score that the baseline has, None if there is none."""
+    return {"elo": ANCHOR_RATING, "win rate": 50.0}.get(board.scale)
+
+
+def score_meaning(board: Board) -> str:
+    """Return what the scores of a board are."""
+    rate = f"win rate against {board.baseline} in %" if board.baseline else "mean of win rates in %"
+    return {"elo": "rating", "grade": "mean grade of the answers"}.get(board.scale, rate)
 
 
 def ends_text(row: Row) -> tuple[float, float]:
