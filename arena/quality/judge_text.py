@@ -270,6 +270,7 @@ def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
     """Return what a board of all questions, or of the categories, would be made of, and the
     questions of the bench.
     """
+    from arena.scoring.estimators import BRADLEY_TERRY
     from arena.scoring.selection import Plan, Selection, bench_questions
 
     config = None
@@ -278,7 +279,7 @@ def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
     bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
     questions = bench_questions(bench, needed=bool(args.category))
     alike = Selection(bench=bench, judges=(), baselines=(), mixed=args.mixed)
-    asked = Plan(alike, questions, None if args.baseline else config, method="bradley-terry")
+    asked = Plan(alike, questions, None if args.baseline else config, estimator=BRADLEY_TERRY)
     return asked.of(tuple(dict.fromkeys(args.category)), tuple(args.baseline)), questions
 
 
