@@ -918,7 +918,7 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "an effort that is no text": (
         {"reasoning_effort": 5},
         {},
-        ["tiny: reasoning_effort: expected a text, got 5"],
+        ["tiny: reasoning_effort: expected a text, got a whole number"],
     ),
 }
 

@@ -609,7 +609,7 @@ class TestWrongInput:
         flags = ("--bench-name", "test-v1", "--family", "families.yaml")
         done = run_main("judge_report.py", *flags, "--judge-name", "j0", "j2")
         said = (
-            "warning: families.yaml: test-v1 has no judge or model 'mm1'; nearest known name: 'm1'"
+            "warning: families.yaml: test-v1 has no judge or model 'mm1' (did you mean 'm1'?)"
         )
         assert done.err.strip() == said
 
