@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import yaml
 
-from arena.base.errors import InputError, nearest, warn
+from arena.base.errors import InputError, nearest, one_line, warn
 
 Kind = TypeVar("Kind")
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -103,21 +103,27 @@ def convert(
     literal: keys whose texts stay as they are.
     ignored: unknown keys without a warning.
 
-    A key that is null is as good as missing. Raises InputError with `where` and key, but never with
-    a value, which may be a secret.
+    A key that is null is as good as missing. Raises InputError with `where`, key and value, but
+    never with the value of a field without repr, which may be a secret.
     """
     keys, extra = mapping(values, where), dict(given or {})
-    known = {field.name for field in dataclasses.fields(kind)} - extra.keys()  # type: ignore[arg-type]
-    fields = {key: value for key, value in keys.items() if key in known and value is not None}
-    for key in fields.keys() - set(literal):
-        fields[key] = fill_variables(fields[key], f"{where}: {key}")
+    types = {field.name: field for field in dataclasses.fields(kind) if field.name not in extra}  # type: ignore[arg-type]
+    fields = {key: value for key, value in keys.items() if key in types and value is not None}
+    unknown = [key for key in keys if key not in types and key not in ignored]
+    for name, field in types.items():
+        if name in fields and name not in literal:
+            fields[name] = fill_variables(fields[name], f"{where}: {name}")
+        elif name not in fields and dataclasses.MISSING is field.default is field.default_factory:
+            near = difflib.get_close_matches(name, unknown, n=1)
+            hint = f" (is '{near[0]}' meant for it?)" if near else ""
+            raise InputError(f"{where}: the key '{name}' is missing{hint}")
     try:
         typed = msgspec.convert(fields | extra, kind)
     except msgspec.ValidationError as error:
-        raise InputError(f"{where}: {_plain(str(error), keys.keys() - known)}") from None
-    known |= set(ignored)
-    for key in [key for key in keys if key not in known]:
-        warn(f"{where}: unknown key '{key}' is ignored{nearest(key, known)}")
+        shown = {name: value for name, value in fields.items() if types[name].repr}
+        raise InputError(f"{where}: {_plain(str(error), shown)}") from None
+    for key in unknown:
+        warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *ignored})}")
     return typed
 
 
@@ -134,17 +140,18 @@ _WORDS = {
 }
 
 
-def _plain(message: str, unknown: Collection[str]) -> str:
-    """Return an error of msgspec with its place first and our words for its types."""
+def _plain(message: str, shown: Mapping[str, Any]) -> str:
+    """Return an error of msgspec with its place first, our words for its types, and the value if it
+    is one of those `shown`.
+    """
     problem, _, place = message.partition(" - at `$")
-    if missing := re.fullmatch(r"Object missing required field `(\w+)`", problem):
-        near = difflib.get_close_matches(missing[1], unknown, n=1)
-        hint = f" (is '{near[0]}' meant for it?)" if near else ""
-        problem = f"the key '{missing[1]}' is missing{hint}"
+    keys = [key for key in place.rstrip("`").split(".") if key]
+    value = shown.get(keys[0]) if len(keys) == 1 else None
+    if isinstance(value, (str, int, float)):
+        problem = f"{problem.partition(', got ')[0]}, got {one_line(repr(value), 60)}"
     problem = re.sub("`(int|float)` (?=[<>])", "a number ", problem.replace(" | null`", "`"))
     problem = re.sub("`(.*?)`", lambda types: _WORDS.get(types[1], types[1]), problem)
-    keys = [key for key in place.rstrip("`").split(".") if key]
-    return ": ".join([*keys, problem[0].lower() + problem[1:]])
+    return ": ".join([*keys, problem[0].lower() + problem[1:].replace(" 0.0", " 0")])
 
 
 def fill_variables(value: Any, where: str) -> Any:

@@ -34,13 +34,15 @@ class ModelConfig:
     extra_body: keeps its `${VAR}`s, since records contain it. They are filled in for each request.
     price: USD per million input tokens and per million output tokens.
     response_format: of a single request; no entry has one.
+
+    Fields without repr may have secrets in them.
     """
 
     name: str
     where: str
     model_name: str
     api_type: str = "openai"
-    endpoints: tuple[Endpoint, ...] = (Endpoint(),)
+    endpoints: tuple[Endpoint, ...] = field(default=(Endpoint(),), repr=False)
     parallel: Count = 1
     system_prompt: str | None = None
     tokenizer: str | None = None
@@ -55,7 +57,7 @@ class ModelConfig:
     local_engine: bool = False
     model_path: str | None = None
     context: Count = 4096
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     extra_headers: Mapping[Any, Any] = field(default_factory=dict, repr=False)
     price: tuple[Number, Number] | None = None
     end_think_token: str | None = None

@@ -71,14 +71,17 @@ def renamed(path: str, old: str, new: str) -> Callable[[Workspace], object]:
 WRONG: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
     "a text for a number": (
         settings(temperature="hot"),
-        [f"{SETTINGS}: temperature: expected a number, got a text"],
+        [f"{SETTINGS}: temperature: expected a number, got 'hot'"],
     ),
-    "a negative number": (settings(temperature=-1), ["temperature: expected a number >= 0"]),
+    "a negative number": (
+        settings(temperature=-1),
+        ["temperature: expected a number >= 0, got -1"],
+    ),
     "no number at all": (settings(temperature=float("nan")), ["temperature: expected a number"]),
     "a fraction for a count": (settings(max_tokens=10.5), ["max_tokens: expected a whole number"]),
     "a truth value for a count": (settings(num_choices=True), ["num_choices: expected a whole"]),
-    "none of something": (settings(num_choices=0), ["num_choices: expected a number >= 1"]),
-    "a text for a list": (settings(model_list="tiny"), ["model_list: expected a list, got a text"]),
+    "none of something": (settings(num_choices=0), ["num_choices: expected a number >= 1, got 0"]),
+    "a text for a list": (settings(model_list="tiny"), ["model_list: expected a list, got 'tiny'"]),
     "numbers for texts": (settings(model_list=[4]), ["model_list[0]: expected a text"]),
     "a list for a text": (settings(bench_name=["b"]), ["bench_name: expected a text, got a list"]),
     "a missing key": (
@@ -185,8 +188,14 @@ class TestWrongFiles:
             ({"regex_pattern": "A>B"}, "regex_pattern: expected one group"),
             ({"regex_patterns": [r"(a)(b)"]}, "regex_pattern.*: expected one group"),
             ({"pairwise": "yes please"}, "pairwise: expected true or false"),
-            ({"number_of_judgment_attempts": 0}, "number_of_judgment_attempts: expected a number >= 1"),
-            ({"prompt_template": {"a": "b"}}, "prompt_template: expected a text or a list, got a mapping"),
+            (
+                {"number_of_judgment_attempts": 0},
+                "number_of_judgment_attempts: expected a number >= 1",
+            ),
+            (
+                {"prompt_template": {"a": "b"}},
+                "prompt_template: expected a text or a list, got a mapping",
+            ),
             ({"judge_model": None}, "the key 'judge_model' is missing"),
             ({"ref_model": 4}, "ref_model: expected a text or a list, got"),
             ({"baseline_model": {"a": "b"}}, "baseline_model: expected a text or a list, got"),
