@@ -376,7 +376,7 @@ class TestNamedBaselines:
 
     def test_a_misspelt_one_is_an_error(self, modern: Workspace) -> None:
         line = error(modern, *self.BOTH, "--baseline", "gemini-2.0-flash-002")
-        assert "nearest known name: 'gemini-2.0-flash-001'" in line
+        assert "did you mean 'gemini-2.0-flash-001'" in line
 
     def test_battles_are_saved_and_loaded(self, modern: Workspace) -> None:
         chosen = [*self.BOTH, "-c", WRITING]
