@@ -14,7 +14,7 @@ import numpy as np
 
 from arena.base.errors import InputError, nearest, warn
 from arena.base.table import aligned
-from arena.base.yaml_file import TEXTS, read_yaml
+from arena.base.yaml_file import read_yaml
 from arena.bench.config import read_judge_config
 from arena.bench.labels import LABELS
 from arena.bench.paths import Bench, judge_names, model_names
@@ -250,10 +250,12 @@ FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
 
 def read_families(path: Path) -> dict[str, str]:
     """Return the family of each judge and model in a YAML file of families and their members."""
-    section, found = read_yaml(path), dict[str, str]()
-    for family in section.names():
-        for name in section.take(family, TEXTS, literal=True):
-            if found.setdefault(name, family) != family:
+    found = dict[str, str]()
+    for family, names in read_yaml(path).items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InputError(f"{path}: {family}: expected a list of texts")
+        for name in names:
+            if found.setdefault(name, str(family)) != str(family):
                 raise InputError(f"{path}: '{name}' is of two families, {found[name]} and {family}")
     return found
 
@@ -270,6 +272,7 @@ def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
     """Return what a board of all questions, or of the categories, would be made of, and the
     questions of the bench.
     """
+    from arena.scoring.estimators import BRADLEY_TERRY
     from arena.scoring.selection import Plan, Selection, bench_questions
 
     config = None
@@ -278,7 +281,7 @@ def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
     bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
     questions = bench_questions(bench, needed=bool(args.category))
     alike = Selection(bench=bench, judges=(), baselines=(), mixed=args.mixed)
-    asked = Plan(alike, questions, None if args.baseline else config, method="bradley-terry")
+    asked = Plan(alike, questions, None if args.baseline else config, estimator=BRADLEY_TERRY)
     return asked.of(tuple(dict.fromkeys(args.category)), tuple(args.baseline)), questions
 
 

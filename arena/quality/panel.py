@@ -21,6 +21,8 @@ from arena.bench.labels import LABELS, grade_of, normal_label
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
 from arena.bench.records import IdLine, Question
+from arena.scoring.bradley_terry import style_differences
+from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import (
     Selection,
     Why,
@@ -29,7 +31,7 @@ from arena.scoring.selection import (
     foreign,
     wanted_questions,
 )
-from arena.scoring.style_features import ATTRIBUTES, relative_differences
+from arena.scoring.style_features import ATTRIBUTES
 
 NO_VERDICT, NOT_JUDGED = -1, -2
 GRADED = "judgments of single answers, graded"
@@ -111,7 +113,7 @@ class _Wanted:
     def by(self, judge: str) -> Selection:
         """Return the selection whose mix of judgments is checked, one judge's."""
         return replace(
-            self.selection, judges=(judge,), baselines=self.baselines, method="bradley-terry"
+            self.selection, judges=(judge,), baselines=self.baselines, estimator=BRADLEY_TERRY
         )
 
     def has(self, question: str) -> bool:
@@ -337,4 +339,4 @@ def style_features(bench: Bench, panel: Panel) -> np.ndarray:
         if known:
             of_model[[number for number, _ in known]] = np.array(counts, dtype=float)
     a, b = (values[side, panel.question] for side in (panel.baseline, panel.model))
-    return np.ascontiguousarray(relative_differences(a, b).T)
+    return np.ascontiguousarray(style_differences(a, b).T)

@@ -10,7 +10,7 @@ from arena.bench.labels import LABELS
 from arena.browser.html.battle_page import MEANINGS, notice
 from arena.browser.html.markdown import clean, plain
 from arena.leaderboard.output.html import bar, board_table
-from arena.leaderboard.output.text import level_text, score_meaning
+from arena.leaderboard.output.text import level_text
 from arena.quality.judges import Agreement, JudgeStats, share
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
 
 def _explanations(board: Board) -> Iterator[str]:
     """Yield what the columns of a board mean, in sentences."""
-    score = score_meaning(board)
-    thrice = board.scale != "grade" and board.method.name == "bradley-terry"
+    score = board.format.axis(board.baseline)
+    thrice = board.estimator.name == "bradley-terry"
     yield (
         f"{score[0].upper()}{score[1:]}, with its {level_text(board)} interval as distances from "
         f"it.{' A much better answer counts three times.' * thrice} "

@@ -25,12 +25,12 @@ from arena.leaderboard.output.text import (
     file_stem,
     finite,
     in_markdown,
-    interval_text,
     level_text,
-    score_text,
+    row_texts,
     subtitle_of,
     summary_lines,
 )
+from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import Selection
 
 if TYPE_CHECKING:
@@ -48,22 +48,25 @@ def table_lines(table: ClusterTable) -> Iterator[str]:
     """
     names = ["", "questions", *map(one_line, table.models)]
     columns = [
-        [_name(board), f"{board.counts.questions:,}", *_cells(table, board)]
+        [_name(board), f"{board.counts.questions:,}", *_texts(table, board)]
         for board in table.boards
     ]
     yield from aligned(zip(names, *columns, strict=True))
 
 
-def _cells(table: ClusterTable, board: Board) -> list[str]:
-    return [_cell(table.row(model, board), board) for model in table.models]
+def _cells(table: ClusterTable, board: Board) -> Iterator[tuple[Row | None, str, str]]:
+    """Yield the row of each model on a board, with the texts of its score and interval."""
+    for model in table.models:
+        row = table.row(model, board)
+        if row is None:
+            yield None, "n/a", ""
+        else:
+            score, interval, _ = row_texts(row, board)
+            yield row, score, NONE if math.isnan(row.lower) else interval
 
 
-def _cell(row: Row | None, board: Board) -> str:
-    return f"{score_text(row, board)} {_interval(row, board)}" if row else "n/a"
-
-
-def _interval(row: Row, board: Board) -> str:
-    return NONE if math.isnan(row.lower) else interval_text(row, board)
+def _texts(table: ClusterTable, board: Board) -> list[str]:
+    return [f"{score} {interval}".rstrip() for _, score, interval in _cells(table, board)]
 
 
 def _name(board: Board) -> str:
@@ -107,7 +110,7 @@ def _level(board: Board) -> str:
 def _group_line(whole: Board, names: Sequence[str]) -> str:
     """Return how the clusters of a group are scored, and which they are."""
     how = [f"against {whole.baseline}"] if whole.baseline else []
-    how += [f"method {whole.method.name}", f"{_level(whole)} intervals"]
+    how += [f"method {whole.estimator.name}", f"{_level(whole)} intervals"]
     shown = [one_line(name) or "(none)" for name in names]
     return f"{', '.join(how)}: {listed(shown, 'clusters')}"
 
@@ -146,7 +149,7 @@ def table_csv(table: ClusterTable, date: datetime.date) -> str:
 
 def _ends(table: ClusterTable) -> tuple[str, str]:
     """Return what the columns of the ends are called; of several levels they name none."""
-    levels = {whole.method.level for whole in table.wholes}
+    levels = {whole.estimator.level for whole in table.wholes}
     named = {0.95: ("rating_q025", "rating_q975"), 0.9: ("rating_q05", "rating_q95")}
     return named[levels.pop()] if len(levels) == 1 else ("lower", "upper")
 
@@ -158,10 +161,10 @@ def table_json(table: ClusterTable) -> str:
         "bench": board.bench,
         "judges": list(board.judges),
         "by": table.by,
-        "mode": board.method.mode,
-        "method": board.method.name,
+        "mode": board.mode,
+        "method": board.estimator.name,
         "scale": board.scale,
-        "level": board.method.level,
+        "level": board.estimator.level,
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
@@ -185,8 +188,8 @@ def _cluster_dict(board: Board) -> dict[str, object]:
     return {
         "name": board.name,
         "baseline": board.baseline,
-        "method": board.method.name,
-        "level": board.method.level,
+        "method": board.estimator.name,
+        "level": board.estimator.level,
         "questions": board.counts.questions,
         "rows": rows,
     }
@@ -197,7 +200,7 @@ def table_markdown(table: ClusterTable) -> str:
     lines = [f"## {in_markdown(_title(table))}", "", in_markdown(_subtitle(table)), ""]
     rows = [[table.by, "questions", *(in_markdown(one_line(model)) for model in table.models)]]
     rows += [
-        [in_markdown(_name(board)), f"{board.counts.questions:,}", *_cells(table, board)]
+        [in_markdown(_name(board)), f"{board.counts.questions:,}", *_texts(table, board)]
         for board in table.boards
     ]
     head, *body = ("| " + " | ".join(row) + " |" for row in rows)
@@ -215,8 +218,8 @@ def _subtitle(table: ClusterTable) -> str:
     shared = table.first
     if len({whole.baseline for whole in table.wholes}) > 1:
         shared = replace(shared, baseline=None)
-    if len({whole.method.name for whole in table.wholes}) > 1:
-        shared = replace(shared, method=replace(shared.method, name="bradley-terry"))
+    if len({whole.estimator.name for whole in table.wholes}) > 1:
+        shared = replace(shared, estimator=BRADLEY_TERRY)
     return subtitle_of(shared)
 
 

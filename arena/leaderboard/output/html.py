@@ -11,15 +11,11 @@ from string import Template
 from arena.bench.labels import OUTCOMES
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.output.text import (
-    baseline_score,
-    interval_text,
     level_text,
-    score_meaning,
-    score_text,
+    row_texts,
     subtitle_of,
     summary_lines,
     title_of,
-    tokens_text,
 )
 
 # Light and dark. Both have a contrast of 4.5 to 1 with their page.
@@ -133,7 +129,7 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
     )
     titles = {
         "model": "",
-        "score": score_meaning(board),
+        "score": board.format.axis(board.baseline),
         f"{level_text(board)} CI": "the interval, as distances from the score",
         "average #tokens": "the mean length of the answers",
     }
@@ -163,14 +159,14 @@ def _board_row(row: Row, board: Board, scale: tuple[float, float], rank: int, ga
     elif rank:
         attributes = f' class="model" data-model="{name}" title="open the battles of {name}"'
         shown = f"<button>{name}</button>"
-    score, interval = score_text(row, board), interval_text(row, board)
-    bounds = row.score + row.lower, row.score, row.score + row.upper
-    plot = interval_svg(bounds, scale, baseline_score(board), f"{score} {interval}")
+    score, interval, tokens = row_texts(row, board)
+    places = row.bounds[0], row.score, row.bounds[1]
+    plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")
     cells = [
         f'<td class="name" data-key="{name}">{shown}</td>',
         f'<td data-key="{_key(row.score)}">{score}</td>',
         f'<td class="less" data-key="{_key(row.upper - row.lower)}">{interval}</td>',
-        f'<td class="less" data-key="{_key(row.tokens)}">{tokens_text(row)}</td>',
+        f'<td class="less" data-key="{_key(row.tokens)}">{tokens}</td>',
         f'<td class="plot">{plot}</td>',
     ]
     cells = [f'<td class="rank">{rank}</td>'] * bool(rank) + cells
@@ -191,7 +187,7 @@ def _key(value: float | None) -> str:
 
 def axis_marks(board: Board) -> list[float]:
     """Return the marks of a scale that holds all finite scores and bounds: at most eight, round."""
-    bounds = (row.score + offset for row in board.rows for offset in (row.lower, 0.0, row.upper))
+    bounds = (bound for row in board.rows for bound in (row.score, *row.bounds))
     finite = [bound for bound in bounds if math.isfinite(bound)] or [0.0]
     low, high = min(finite), max(max(finite), min(finite) + 0.1)
     power = 10.0 ** math.floor(math.log10((high - low) / 6))

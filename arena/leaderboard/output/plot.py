@@ -17,7 +17,7 @@ from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.html import COLOURS, axis_marks
-from arena.leaderboard.output.text import baseline_score, score_meaning, subtitle_of, title_of
+from arena.leaderboard.output.text import subtitle_of, title_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,14 +121,13 @@ def _figure(board: Board) -> Figure:
         color=COLOURS["accent"][0],
         ecolor="#8fb3ea",
     )
-    base = baseline_score(board)
-    if base is not None:
-        axes.axvline(base, color="#999999", linewidth=0.8, linestyle=":")
+    if board.format.baseline_score is not None:
+        axes.axvline(board.format.baseline_score, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
     note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
-    axes.set_xlabel(score_meaning(board) + note)
+    axes.set_xlabel(board.format.axis(board.baseline) + note)
     set_titles(figure, title_of(board), subtitle_of(board))
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
