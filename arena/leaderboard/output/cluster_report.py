@@ -54,19 +54,17 @@ def table_lines(table: ClusterTable) -> Iterator[str]:
     yield from aligned(zip(names, *columns, strict=True))
 
 
-def _cells(table: ClusterTable, board: Board) -> Iterator[tuple[Row | None, str, str]]:
-    """Yield the row of each model on a board, with the texts of its score and interval."""
-    for model in table.models:
-        row = table.row(model, board)
-        if row is None:
-            yield None, "n/a", ""
-        else:
-            score, interval, _ = row_texts(row, board)
-            yield row, score, NONE if math.isnan(row.lower) else interval
+def _cell(row: Row | None, board: Board) -> tuple[str, str]:
+    """Return the texts of a model's score and interval."""
+    if row is None:
+        return "n/a", ""
+    score, interval, _ = row_texts(row, board)
+    return score, NONE if math.isnan(row.lower) else interval
 
 
 def _texts(table: ClusterTable, board: Board) -> list[str]:
-    return [f"{score} {interval}".rstrip() for _, score, interval in _cells(table, board)]
+    """Return the cell of each model on a board."""
+    return [" ".join(_cell(table.row(model, board), board)).rstrip() for model in table.models]
 
 
 def _name(board: Board) -> str:
@@ -243,15 +241,15 @@ def table_html(table: ClusterTable) -> str:
 def _html_cells(table: ClusterTable, model: str, scale: tuple[float, float]) -> Iterator[str]:
     for board in table.boards:
         row = table.row(model, board)
+        score, interval = _cell(row, board)
         if row is None:
-            yield "<td>n/a</td>"
+            yield f"<td>{score}</td>"
         else:
             share = 2 * (row.score - scale[0]) / (scale[1] - scale[0]) - 1
             judged, of = board.counts.judged[model], board.counts.questions
             yield (
-                f'<td style="background:{heat(share)}" '
-                f'title="{judged:,} of {of:,} questions judged">{score_text(row, board)}'
-                f"<small>{_interval(row, board)}</small></td>"
+                f'<td style="background:{heat(share)}" title="{judged:,} of {of:,} questions '
+                f'judged">{score}<small>{interval}</small></td>'
             )
 
 

@@ -232,8 +232,7 @@ def board_markdown(board: Board) -> str:
     lines = [f"## {in_markdown(title_of(board))}", "", in_markdown(subtitle_of(board)), ""]
     lines += [f"| model | score | {level_text(board)} CI | average #tokens |", "|:--|--:|:-:|--:|"]
     lines += [
-        f"| {in_markdown(row.model)} | {' | '.join(row_texts(row, board))} |"
-        for row in board.rows
+        f"| {in_markdown(row.model)} | {' | '.join(row_texts(row, board))} |" for row in board.rows
     ]
     lines += ["", *(f"- {in_markdown(line)}" for line in summary_lines(board))]
     return "\n".join(lines) + "\n"
