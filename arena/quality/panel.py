@@ -1,4 +1,4 @@
-"""The labels that the judges of a bench gave to the same games, as arrays.
+"""The verdicts of several judges on the same games, as arrays.
 
 A battle is a model against a baseline on a question; its row is the same for every judge.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from arena.base.errors import InputError
 from arena.base.jsonl import decode_at_once, decode_lines, newest
 from arena.bench.answer_style import read_styles
-from arena.bench.labels import LABELS, grade_of, normal_label
+from arena.bench.labels import Labels, grade_of, normal_label, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import Told
 from arena.bench.records import IdLine, Question
@@ -31,21 +31,27 @@ from arena.scoring.selection import (
 )
 from arena.scoring.style_features import ATTRIBUTES, relative_differences
 
-NO_VERDICT, NOT_JUDGED = -1, -2
 GRADED = "judgments of single answers, graded"
 
-_CODES = {label: code for code, label in enumerate(LABELS)}
+Battle = tuple[str, str, str]
+"""Model, baseline and question."""
+
+UNDECIDED, NOT_JUDGED = -8, -9
+"""In the place of a game's worth: there is no verdict, there is no such game."""
+
+PLACE_A = np.array([-1, 1])
+"""Who has place A in each game: the baseline (-1), then the model (1)."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Judges' labels: J judges, N battles, two games each.
+    """J judges' verdicts on N battles, two games each.
 
-    `model`, `baseline`, `question` (N,): indices of the names. `labels` (J, N, 2): indices of
-    LABELS, NO_VERDICT, or NOT_JUDGED. `causes`: of each judge's games without verdict.
-    `left_out`: of each judge's judgments that do not count. `made_of`: the judges of each
-    ensemble, none where it does not tell them. `assumed`: the baselines of judgments that name
-    none, "" for one that is not known.
+    `model`, `baseline`, `question` (N,): indices of the names. `worth` (J, N, 2): what each game is
+    worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. `causes`: of each judge's games
+    without a verdict. `left_out`: each judge's judgments that do not count. `made_of`: the judges
+    of each ensemble, none if it does not name them. `assumed`: the baselines of judgments that name
+    none, "" for an unknown one.
     """
 
     judges: tuple[str, ...]
@@ -54,22 +60,62 @@ class Panel:
     model: np.ndarray
     baseline: np.ndarray
     question: np.ndarray
-    labels: np.ndarray
-    causes: Mapping[str, Mapping[str, int]]
-    left_out: Mapping[str, Mapping[str, int]]
+    worth: np.ndarray
+    causes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
 
+    @property
+    def decided(self) -> np.ndarray:
+        """Which games have a verdict (J, N, 2)."""
+        return np.asarray(self.worth > UNDECIDED)
+
+    def codes(self, judge: int) -> np.ndarray:
+        """The index in LABELS of each game's label (N, 2), without meaning if not decided."""
+        return np.asarray(2 - self.worth[judge] * PLACE_A)
+
     def share_verdicts(self, first: int, second: int) -> bool:
         """Whether two judges are, or may be, made of the same verdicts: one is an ensemble of the
-        other, both are of one judge, or an ensemble does not tell its judges.
+        other, both are of one judge, or an ensemble does not name its judges.
         """
-        one, other = ({name, *self.made_of.get(name, ())} for name in self._names(first, second))
-        untold = any(self.made_of.get(name) == () for name in self._names(first, second))
-        return untold or not one.isdisjoint(other)
+        names = self.judges[first], self.judges[second]
+        members, others = ({name, *self.made_of.get(name, ())} for name in names)
+        return () in map(self.made_of.get, names) or not members.isdisjoint(others)
 
-    def _names(self, *judges: int) -> list[str]:
-        return [self.judges[judge] for judge in judges]
+
+def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
+    """Put the judges' labels side by side, given by judge and battle, in the order of the names."""
+    battles = sorted(set().union(*labels.values()))
+    row = {battle: number for number, battle in enumerate(battles)}
+    panel_worth = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
+    for of_judge, by_battle in zip(panel_worth, labels.values(), strict=True):
+        rows = [row[battle] for battle in by_battle]
+        for game in range(2):
+            of_judge[rows, game] = [_worth(two, game) for two in by_battle.values()]
+    models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
+    names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
+    return Panel(
+        judges=tuple(labels),
+        models=names,
+        questions=ids,
+        model=_indices(models, names),
+        baseline=_indices(baselines, names),
+        question=_indices(questions, ids),
+        worth=panel_worth,
+    )
+
+
+def _worth(labels: Labels, game: int) -> int:
+    if game >= len(labels):
+        return NOT_JUDGED
+    value = worth(labels[game], game)
+    return UNDECIDED if value is None else value
+
+
+def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
+    index = {name: number for number, name in enumerate(names)}
+    return np.array([index[value] for value in values], dtype=np.int32)
 
 
 class _Game(msgspec.Struct, gc=False):
@@ -87,12 +133,6 @@ class _Line(IdLine, gc=False):
     judges: Any = None
     games: list[_Game | None] = msgspec.field(default_factory=list)
     settings: msgspec.Raw = msgspec.Raw()
-
-
-_Battle = tuple[str, str, str]
-"""Model, baseline and question."""
-_Codes = tuple[int, int]
-"""Labels of two games, as indices of LABELS, NO_VERDICT or NOT_JUDGED."""
 
 
 @dataclass(frozen=True)
