@@ -3,9 +3,9 @@
     python add_markdown_info.py --dir data/arena-hard-v0.1/model_answer
     python add_markdown_info.py --dir old_answers --output-dir data/my-bench/model_answer
 
-They describe the first turn of the first choice: `conv_metadata` of an answer of generation 1,
-`metadata` of one of generation 2. Style control needs them; `gen_answer.py` takes its counters from
-here, so all answers are measured alike.
+They describe the first turn of the first choice: `conv_metadata` of an answer in the v0.1 format,
+`metadata` of one in the v2.0 format. Style control needs them. `gen_answer.py` counts in the same
+way.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 from arena.base.errors import InputError, script
 from arena.base.jsonl import dump_line, write_lines
 from arena.base.record_file import lock_file, unlock_file
-from arena.bench.answer_style import conv_metadata
-from arena.bench.generations import in_generation_1
+from arena.bench.answer_style import METADATA_KEYS, conv_metadata
+from arena.bench.formats import answer_in_v01
 from arena.bench.paths import model_names
 from arena.bench.records import AnswerLine, read_objects, record_id
 
@@ -30,7 +30,7 @@ FIELDS = ("token_len", "header_count", "list_count", "bold_count")
 def _first_text(answer: dict[str, Any], path: Path) -> str:
     """Return the first turn of the first choice."""
     try:
-        text = in_generation_1(answer)["choices"][0]["turns"][0]["content"]
+        text = answer_in_v01(answer)["choices"][0]["turns"][0]["content"]
     except (KeyError, IndexError, TypeError):
         text = None
     if not isinstance(text, str):
@@ -54,17 +54,17 @@ def add_to_file(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
 def _add_to_locked(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
     answers = read_objects(source, AnswerLine, "an answer")
     added = 0
-    for generation, key in ((1, "conv_metadata"), (2, "metadata")):
+    for form, key in METADATA_KEYS.items():
         lacking = [
             answer
             for answer in answers
-            if (answer.get("messages") is not None) == (generation == 2)
+            if (answer.get("messages") is not None) == (form == "v2.0")
             and (recompute or not set(FIELDS) <= set(answer.get(key) or {}))
         ]
         if not lacking:
             continue
         texts = [_first_text(answer, source) for answer in lacking]
-        for answer, computed in zip(lacking, conv_metadata(texts, generation), strict=True):
+        for answer, computed in zip(lacking, conv_metadata(texts, form), strict=True):
             known = answer.get(key) or {}
             answer[key] = known | computed if recompute else computed | known
         added += len(lacking)

@@ -21,7 +21,7 @@ from arena.bench.paths import Bench
 from arena.bench.records import read_questions
 from arena.chat.calls import check_model
 from arena.chat.config import read_model_config
-from arena.generate.answers import AnswerWork, answer_limit, check_generation
+from arena.generate.answers import AnswerWork, answer_limit, check_formats
 from arena.generate.budget import check_prices
 from arena.generate.run import Lane, execute, stale_flag
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"{args.setting_file}: model_list is empty; name a model there or --model")
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
     questions = read_questions(bench)[: args.limit]
-    check_generation(questions, config, args.setting_file)
+    check_formats(questions, config, args.setting_file)
     budget = check_prices(models, args.max_cost)
     works = []
     for model in models:

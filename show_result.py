@@ -61,7 +61,7 @@ def _add_output_flags(add: Callable[..., object]) -> None:
     add(
         "--by",
         choices=("cluster", "category", "subcategory"),
-        help="print one score a model and cluster (subcategory: the same, of generation 2) or "
+        help="print one score a model and cluster (subcategory: the same, in the v2.0 format) or "
         "category, in place of boards, with intervals by --resample question, expanded for few "
         "questions; the files hold that table, --plot a heat map (default: no)",
     )

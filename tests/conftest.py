@@ -22,14 +22,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
+from judgments import BASELINES, HARD, PLACES, SIZES, add_judgments, draw, judge, modern_questions
 
 from arena.chat import clients
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 # The same examples in each run, however slow the machine is.
 hypothesis.settings.register_profile(
@@ -232,6 +236,18 @@ class Workspace:
                     stream.close()
 
 
+def tree(root: Path) -> dict[str, bytes | str]:
+    """Everything below a folder: the content of files, the target of links, a word for folders."""
+    found: dict[str, bytes | str] = {}
+    for path in root.rglob("*"):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            found[name] = str(path.readlink())
+        else:
+            found[name] = path.read_bytes() if path.is_file() else "a folder"
+    return found
+
+
 def _serialised(content: object, suffix: str) -> str:
     if isinstance(content, str):
         return content
@@ -264,6 +280,52 @@ def bench(tmp_path: Path) -> Iterator[Workspace]:
     workspace = Workspace(tmp_path)
     yield workspace
     workspace.close()
+
+
+@pytest.fixture
+def modern(bench: Workspace) -> Workspace:
+    """Two categories with the baselines of v2.0: `m1` and `m2` on both, each baseline in the
+    other's category, `poet` on one alone.
+    """
+    bench.add_questions(modern_questions())
+    judge(bench, {f"m{seed}": draw(seed) for seed in (1, 2)})
+    for seed, (category, model) in enumerate(BASELINES.items(), 3):
+        records = [r for r, place in zip(draw(seed), PLACES, strict=True) if place != category]
+        add_judgments(bench, model, records)
+    add_judgments(bench, "poet", draw(5)[SIZES[HARD] :])
+    bench.write("config/judge_config.yaml", {"bench_name": bench.name, "judge_model": "judge"})
+    return bench
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    from browser_site import CHROMIUM, FLAGS
+    from playwright.sync_api import sync_playwright
+
+    if not Path(CHROMIUM).exists():
+        missing = f"{CHROMIUM} is not there; apt-get install chromium fonts-noto-cjk"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """One for all pages: they share what is cached."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    page = context.new_page()
+    yield page
+    page.close()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Lines of data files for the tests: answers of both generations, and how a file is written."""
+"""Lines of data files for the tests: answers of both formats, and how a file is written."""
 
 from __future__ import annotations
 

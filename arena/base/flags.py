@@ -42,7 +42,7 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         default=[],
         help="a board for each of these categories or clusters, and an overall board: the mean of "
         "the scores of models that are on all of them, weighted by their questions (default: one "
-        "board of all questions; one for each category where a question is of generation 2 or the "
+        "board of all questions; one for each category if a question is in the v2.0 format or the "
         "setting file's categories have different baselines)",
     )
     add(
@@ -107,7 +107,7 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=("bradley-terry", "v2.0"),
         help="how battles become scores: one fit of all, or as the v2.0 program does, with 90%% "
-        "intervals (default: v2.0 where a question of the board is of generation 2, with a `uid`, "
+        "intervals (default: v2.0 if a question of the board is in the v2.0 format, with a `uid`, "
         "else bradley-terry)",
     )
     control = group.add_mutually_exclusive_group()

@@ -15,7 +15,7 @@ import msgspec
 
 from arena.base.errors import InputError
 from arena.base.jsonl import decode, decode_at_once, decode_lines
-from arena.bench.records import IdLine
+from arena.bench.records import Format, IdLine
 
 
 class Style(msgspec.Struct, frozen=True, gc=False):
@@ -102,7 +102,8 @@ def _old_tokens(line: _OldStyleLine) -> int | None:
     return int(lengths[0]) if lengths and lengths[0] is not None else None
 
 
-ENCODINGS = {1: "cl100k_base", 2: "o200k_base"}  # by the generation of an answer
+ENCODINGS: dict[Format, str] = {"v0.1": "cl100k_base", "v2.0": "o200k_base"}
+METADATA_KEYS: dict[Format, str] = {"v0.1": "conv_metadata", "v2.0": "metadata"}
 
 
 @functools.cache
@@ -181,9 +182,9 @@ def count_markdown(text: str) -> dict[str, dict[str, int]]:
     }
 
 
-def conv_metadata(texts: Sequence[str], generation: int = 1) -> list[dict[str, Any]]:
-    """Return the style attributes of each text, as answer files of a generation hold them."""
+def conv_metadata(texts: Sequence[str], form: Format = "v0.1") -> list[dict[str, Any]]:
+    """Return the style attributes of each text, as answer files in a format have them."""
     return [
         {"token_len": tokens, **count_markdown(text)}
-        for text, tokens in zip(texts, count_tokens(texts, ENCODINGS[generation]), strict=True)
+        for text, tokens in zip(texts, count_tokens(texts, ENCODINGS[form]), strict=True)
     ]

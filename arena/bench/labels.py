@@ -34,9 +34,9 @@ Label = str | float | None
 Labels = Sequence[Label]
 
 
-def normal_label(text: str) -> str | None:
+def normal_label(text: Label) -> str | None:
     """Return the label that a spelling means, in any case and with stray brackets, or None."""
-    return _SPELLINGS.get(re.sub(r"[\[\]\s]", "", text).upper())
+    return _SPELLINGS.get(re.sub(r"[\[\]\s]", "", text).upper()) if isinstance(text, str) else None
 
 
 @functools.lru_cache(4096)
@@ -44,7 +44,7 @@ def worth(label: Label, game: int) -> int | None:
     """Return what game 0 or 1 is worth to the model (2 a win by far, -2 a loss by far), or None
     without a verdict.
     """
-    normal = normal_label(label) if isinstance(label, str) and game < 2 else None
+    normal = normal_label(label) if game < 2 else None
     if normal is None:
         return None
     return WORTH[normal] if game == 1 else -WORTH[normal]

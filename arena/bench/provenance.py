@@ -1,4 +1,4 @@
-"""TODO."""
+"""How a record was made: hashes, settings that differ, and whether a record is stale."""
 
 from __future__ import annotations
 
@@ -12,81 +12,24 @@ from typing import Any
 from arena.base.errors import InputError, one_line
 
 
+def question_hash(turns: Sequence[str]) -> str:
+    """Return the hash of a question's turns, 16 hex digits."""
+    return prompt_hash("", turns)
+
+
 def prompt_hash(system_prompt: str, template: Sequence[str]) -> str:
-    """Return 16 hex digits that tell one judge prompt from another."""
+    """Return the hash of a judge's prompt, 16 hex digits."""
     text = "\0".join([system_prompt, *template])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def messages_hash(messages: Sequence[Mapping[str, str]]) -> str:
-    """Return the hash of a whole prompt, answers and all."""
+    """Return the hash of a whole prompt with the answers in it, 16 hex digits."""
     return prompt_hash("", [f"{message['role']}: {message['content']}" for message in messages])
 
 
-def differing_setting(made: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """Return a setting that two records tell differently, None if there is none.
-
-    Only what both tell is compared; of OPTIONAL_SETTINGS, one that is not told is null.
-    """
-    both = [key for key in other if key in made]
-    for key in (*both, *OPTIONAL_SETTINGS):
-        if made.get(key) != other.get(key):
-            return key
-    return None
-
-
-@dataclass
-class Told:
-    """What judgments tell of how they were made: each setting, and the first file that tells it."""
-
-    seen: set[bytes] = field(default_factory=set)
-    values: dict[str, tuple[object, Path]] = field(default_factory=dict)
-
-    def check(self, games: Sequence[bytes], judge: str, path: Path) -> None:
-        """Raise InputError that names the files if a setting is not what it was before."""
-        for settings in games:
-            if settings and settings not in self.seen:
-                self.seen.add(settings)
-                told = _as_object(settings)
-                known = dict.fromkeys(OPTIONAL_SETTINGS) | told if told else {}
-                for key, value in known.items():
-                    first, where = self.values.setdefault(key, (value, path))
-                    if value != first:
-                        raise InputError(_disagreement(judge, key, (first, value), (where, path)))
-
-
-def _as_object(text: bytes) -> dict[str, object]:
-    """Return the object that a JSON text holds, an empty one if it holds none."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _disagreement(judge: str, key: str, values: Sequence[object], paths: Sequence[Path]) -> str:
-    files = " and ".join(dict.fromkeys(map(str, paths)))
-    first, other = (one_line(json.dumps(value), 60) for value in values)
-    return (
-        f"{files}: judge {judge} was asked in different ways ({key}: {first} and {other}); "
-        "gen_judgment.py --stale redo makes them alike, --mixed count counts all"
-    )
-
-
-def stale_reason(
-    record: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
-) -> str | None:
-    """Return in which setting a part of a record (a choice, a game) differs from those of now, None
-    if in none that is told; the record's settings are those of its parts that tell none.
-    """
-    for made in [part.get("settings", record.get("settings")) for part in parts]:
-        key = differing_setting(made, settings) if isinstance(made, Mapping) else None
-        if key is not None:
-            was, now = (one_line(repr(values.get(key)), 60) for values in (made, settings))
-            return f"{key} was {was}, now {now}"
-    return None
-
-
+# Settings that a record names only if they are set. Older records lack them, and so do those of
+# runs without them: both are compared as null.
 OPTIONAL_SETTINGS = (
     "model_id",
     "reasoning_effort",
@@ -96,3 +39,75 @@ OPTIONAL_SETTINGS = (
     "response_format",
     "verdict_field",
 )
+
+
+def differing_setting(made: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Return the first setting in which two records differ, None if there is none.
+
+    Only settings that both records name are compared, and OPTIONAL_SETTINGS.
+    """
+    shared = [key for key in other if key in made]
+    for key in (*shared, *OPTIONAL_SETTINGS):
+        if made.get(key) != other.get(key):
+            return key
+    return None
+
+
+def stale_reason(
+    record: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> str | None:
+    """Return the setting that changed since a part of a record was made, with both values, or None.
+
+    parts: the choices of an answer or the games of a judgment. A part without settings has those of
+    its record. A record without any, as published ones are, is never stale.
+    """
+    for made in [part.get("settings", record.get("settings")) for part in parts]:
+        key = differing_setting(made, settings) if isinstance(made, Mapping) else None
+        if key is not None:
+            was, now = (one_line(repr(values.get(key)), 60) for values in (made, settings))
+            return f"{key} was {was}, now {now}"
+    return None
+
+
+def decoded_settings(text: bytes) -> dict[str, object]:
+    """Return the settings of a game from their JSON, empty if there are none."""
+    try:
+        settings = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+@dataclass
+class SettingsCheck:
+    """A check that the judgments of a board were made with the same settings.
+
+    values: each setting with its first value and the first file that has it.
+    """
+
+    values: dict[str, tuple[object, Path]] = field(default_factory=dict)
+    _checked: set[bytes] = field(default_factory=set)
+
+    def check(self, games: Sequence[bytes], judge: str, path: Path) -> None:
+        """Raise InputError with the files if a game's settings differ from those of earlier games.
+
+        games: the settings of each game as JSON, empty if the file does not say.
+        """
+        for text in games:
+            if not text or text in self._checked:
+                continue
+            self._checked.add(text)
+            if settings := decoded_settings(text):
+                self._compare(dict.fromkeys(OPTIONAL_SETTINGS) | settings, judge, path)
+
+    def _compare(self, settings: Mapping[str, object], judge: str, path: Path) -> None:
+        for key, value in settings.items():
+            first_value, first_path = self.values.setdefault(key, (value, path))
+            if value != first_value:
+                files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
+                was, now = (one_line(json.dumps(v), 60) for v in (first_value, value))
+                raise InputError(
+                    f"{files}: judge {judge} used different settings ({key}: {was} and {now}). "
+                    "Run gen_judgment.py --stale redo to make them equal, or accept them with "
+                    "--mixed count."
+                )

@@ -1,30 +1,32 @@
-"""The files under data/: questions, answers and judgments of both generations.
+"""Questions, answers and judgments as typed records, and the baseline of a judgment.
 
-Past this module nobody knows which generation a file came from: every reader returns the same kind
-of record, and new records get the form of their question's generation here.
+The files of both formats, v0.1 and v2.0, are read into the same records. A v0.1 record has a
+`question_id`, a v2.0 record a `uid`.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Hashable, Mapping
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from arena.base.errors import InputError
-from arena.base.jsonl import Line, Record, decode_at_once, decode_lines, newest
-from arena.bench.labels import grade_of
-from arena.bench.paths import Bench, known_benches
+from arena.base.jsonl import Line, Record, decode_at_once, decode_lines, newest, read_bytes
+from arena.bench.config import JudgeConfig
+from arena.bench.labels import Label, grade_of
+from arena.bench.paths import Bench, judge_names, known_benches, model_names
 
-# Reading
+Format = Literal["v0.1", "v2.0"]
 
 
 class IdLine(msgspec.Struct):
-    """The fields that identify a line of any file; without an id it is no record."""
+    """The fields that identify a line of any file."""
 
     question_id: str | None = None
     uid: str | None = None
@@ -35,12 +37,12 @@ class IdLine(msgspec.Struct):
 
     @property
     def id(self) -> str:
-        """The question's id in either generation."""
+        """The question's id in either format."""
         return self.question_id if self.question_id is not None else str(self.uid)
 
 
 class KeyLine(IdLine):
-    """What tells a record from the others of its file: of answers the id, of judgments more."""
+    """The fields that identify a record within its file."""
 
     model: str | None = None
     judge: str | None = None
@@ -53,60 +55,52 @@ class KeyLine(IdLine):
         return self.id, self.baseline or "", model or "", self.judge or ""
 
 
+def record_id(record: Mapping[str, Any]) -> str:
+    """Return the question id of a whole record in either format."""
+    question_id = record.get("question_id")
+    return str(question_id if question_id is not None else record["uid"])
+
+
+def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict[str, Any]]:
+    """Return the whole records of a file; InputError for a line of another kind."""
+    return [json.loads(raw) for _, raw, _ in decode_lines(path, kind, what)]
+
+
+def _read_records(
+    path: Path,
+    kind: type[Line],
+    what: str,
+    build: Callable[[Line], Record],
+    key: Callable[[Record], Hashable],
+) -> list[Record]:
+    """Return the records of a file; of those with one key the last counts."""
+    lines = decode_at_once(path, kind, what)
+    if lines is None:
+        lines = [line for _, _, line in decode_lines(path, kind, what)]
+    return newest(path, [build(line) for line in lines], key)
+
+
+# Questions
+
+
 @dataclass(frozen=True)
 class Question:
-    """A prompt of one or more user turns; answers to it are written in its generation, 1 or 2."""
+    """A prompt of one or more user turns; its answers and judgments are written in its format."""
 
     id: str
     category: str
     cluster: str
     turns: tuple[str, ...]
     aspects: str = ""
-    generation: int = 1
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answers of one model to one question: for each choice the texts of its turns.
-
-    The first is choice 0, the one that is judged; it has no turns where it is missing.
-    """
-
-    question_id: str
-    choices: tuple[tuple[str, ...], ...]
-
-
-class Judgment(msgspec.Struct, frozen=True, gc=False):
-    """The labels of the games of one question; None is a game without a verdict or not played.
-
-    `grades`: the numbers that were given to a single answer in place of labels. `settings`: for
-    each game the JSON of how the judge was asked, empty where it is not told or not played.
-    """
-
-    question_id: str
-    model: str
-    judge: str
-    baseline: str | None
-    labels: tuple[str | None, ...]
-    settings: tuple[bytes, ...] = ()
-    grades: tuple[float, ...] = ()
+    format: Format = "v0.1"
 
 
 class _Text(msgspec.Struct):
     content: str
 
 
-class BattleLine(msgspec.Struct):
-    """A line of a saved battle file: one weighted battle."""
-
-    question_id: str
-    model_a: str
-    model_b: str
-    winner: str
-
-
 class QuestionLine(IdLine):
-    """What a line of question.jsonl must look like, in either generation."""
+    """A line of question.jsonl in either format."""
 
     category: str | None = None
     cluster: str | None = None
@@ -119,6 +113,46 @@ class QuestionLine(IdLine):
         super().__post_init__()
         if not self.turns and self.prompt is None:
             raise ValueError("no turns (or prompt)")
+
+
+def read_questions(bench: Bench) -> list[Question]:
+    """Return the questions of a bench in the order of the file; InputError if there are none."""
+    path = bench.questions
+    if not path.exists():
+        raise InputError(f"{path}: no such file; benches here: {known_benches(bench.data_dir)}")
+    questions = _read_records(path, QuestionLine, "a question", question_of, lambda q: q.id)
+    if not questions:
+        raise InputError(f"{path}: holds no question")
+    return questions
+
+
+def question_of(line: QuestionLine) -> Question:
+    """Return the question of a line."""
+    turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
+    cluster = line.cluster if line.cluster is not None else line.subcategory
+    aspects = [line.aspects] if isinstance(line.aspects, str) else line.aspects or []
+    return Question(
+        id=line.id,
+        category=line.category or "",
+        cluster=cluster or "",
+        turns=tuple(turns),
+        aspects=", ".join(map(str, aspects)),
+        format="v0.1" if line.question_id is not None else "v2.0",
+    )
+
+
+# Answers
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answers of one model to one question: for each choice the texts of its turns.
+
+    The first is choice 0, the one that is judged; it has no turns if it is missing.
+    """
+
+    question_id: str
+    choices: tuple[tuple[str, ...], ...]
 
 
 class _Choice(msgspec.Struct):
@@ -136,7 +170,7 @@ class _Message(msgspec.Struct):
 
 
 class AnswerLine(IdLine):
-    """What a line of an answer file must look like, in either generation."""
+    """A line of an answer file in either format."""
 
     choices: list[_Choice] | None = None
     messages: list[_Message] | None = None
@@ -148,86 +182,22 @@ class AnswerLine(IdLine):
         if not self.choices and self.messages is None:
             raise ValueError("no choices (or messages)")
 
-
-_Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # which NaN is not
-
-
-class _Game(msgspec.Struct, gc=False):
-    score: str | _Number | None = None
-    settings: msgspec.Raw = msgspec.Raw()
-
-
-class JudgmentLine(IdLine, gc=False):
-    """What a line of a judgment file must look like, in either generation."""
-
-    model: str | None = None
-    judge: str | None = None
-    baseline: str | None = None
-    games: list[_Game | None] = msgspec.field(default_factory=list)
-    settings: msgspec.Raw = msgspec.Raw()
-
-
-def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict[str, Any]]:
-    """Return the whole records of a file as they are; InputError for one of another kind."""
-    return [json.loads(raw) for _, raw, _ in decode_lines(path, kind, what)]
-
-
-def record_id(record: Mapping[str, Any]) -> str:
-    """Return the question id of a whole record of either generation."""
-    first = record.get("question_id")
-    return str(first if first is not None else record["uid"])
-
-
-def _read_by_id(
-    path: Path,
-    kind: type[Line],
-    what: str,
-    build: Callable[[Line], Record],
-    key: Callable[[Record], Hashable],
-) -> list[Record]:
-    """Return the records of a file, the last of those with one key."""
-    lines = decode_at_once(path, kind, what)
-    if lines is None:
-        lines = [line for _, _, line in decode_lines(path, kind, what)]
-    return newest(path, [build(line) for line in lines], key)
-
-
-def read_questions(bench: Bench) -> list[Question]:
-    """Return the questions of a bench in the order of the file; InputError if there are none."""
-    path = bench.questions
-    if not path.exists():
-        raise InputError(f"{path}: no such file; benches here: {known_benches(bench.data_dir)}")
-    questions = _read_by_id(path, QuestionLine, "a question", question_of, lambda q: q.id)
-    if not questions:
-        raise InputError(f"{path}: holds no question")
-    return questions
-
-
-def question_of(line: QuestionLine) -> Question:
-    """Return the question of a line."""
-    turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
-    cluster = line.cluster if line.cluster is not None else line.subcategory
-    aspects = [line.aspects] if isinstance(line.aspects, str) else line.aspects or []
-    return Question(
-        id=line.id,
-        category=line.category or "",
-        cluster=cluster or "",
-        turns=tuple(turns),
-        aspects=", ".join(map(str, aspects)),
-        generation=1 if line.question_id is not None else 2,
-    )
+    def texts(self) -> list[str]:
+        """Return the texts of the assistant's messages (v2.0)."""
+        replies = (m.content for m in self.messages or [] if m.role == "assistant")
+        return [reply if isinstance(reply, str) else reply.answer or "" for reply in replies]
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
     """Return the answers of a file by question id."""
-    answers = _read_by_id(path, AnswerLine, "an answer", _answer, lambda a: a.question_id)
+    answers = _read_records(path, AnswerLine, "an answer", answer_of, lambda a: a.question_id)
     return {answer.question_id: answer for answer in answers}
 
 
-def _answer(line: AnswerLine) -> Answer:
+def answer_of(line: AnswerLine) -> Answer:
+    """Return the answer of a line."""
     if line.messages is not None:
-        texts = (_reply_text(m.content) for m in line.messages if m.role == "assistant")
-        return Answer(line.id, (tuple(texts),))
+        return Answer(line.id, (tuple(line.texts()),))
     turns = {
         i if choice.index is None else choice.index: tuple(turn.content for turn in choice.turns)
         for i, choice in enumerate(line.choices or [])
@@ -236,44 +206,164 @@ def _answer(line: AnswerLine) -> Answer:
     return Answer(line.id, (turns.get(0, ()), *others))
 
 
-def _reply_text(content: str | _Reply) -> str:
-    return content if isinstance(content, str) else content.answer or ""
+# Judgments
+
+
+class Judgment(msgspec.Struct, frozen=True, gc=False):
+    """The games of a model on one question, as one judge decided them.
+
+    baseline: None if the record names none.
+    labels: of each game the label or grade as it stands in the file, None without a verdict.
+    causes: of each game why it has no verdict, None if the file gives no reason.
+    settings: of each game the JSON of how the judge was asked, empty if the file does not say.
+    grades: the grades among the labels, as numbers.
+    rule: the rule of an ensemble, None for a judge.
+    members: the judges of an ensemble, as far as the record names them.
+    """
+
+    question_id: str
+    model: str
+    judge: str
+    baseline: str | None
+    labels: tuple[Label, ...]
+    causes: tuple[str | None, ...] = ()
+    settings: tuple[bytes, ...] = ()
+    grades: tuple[float, ...] = ()
+    rule: str | None = None
+    members: tuple[str, ...] = ()
+
+
+NOT_PLAYED = "not played"  # the cause of a game that is null in the file
+
+_Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # refuses NaN, which ends no comparison
+
+
+class _Game(msgspec.Struct, gc=False):
+    score: str | _Number | None = None
+    cause: str | None = None
+    scores: Any = None
+    settings: msgspec.Raw = msgspec.Raw()
+
+
+class JudgmentLine(IdLine, gc=False):
+    """A line of a judgment file in either format."""
+
+    model: str | None = None
+    judge: str | None = None
+    baseline: str | None = None
+    rule: str | None = None
+    judges: Any = None
+    games: list[_Game | None] = msgspec.field(default_factory=list)
+    settings: msgspec.Raw = msgspec.Raw()
+
+    def members(self) -> tuple[str, ...]:
+        """Return the judges that an ensemble's judgment names, each once."""
+        named = self.judges if isinstance(self.judges, list) else []
+        scores = (g.scores for g in self.games if g is not None and isinstance(g.scores, dict))
+        names = dict.fromkeys([*named, *(judge for game in scores for judge in game)])
+        return tuple(name for name in names if isinstance(name, str))
 
 
 def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
-    """Return the judgments of a file; `model` and `judge` stand in where a record does not name
-    its own.
-    """
-
-    def build(line: JudgmentLine) -> Judgment:
-        told = bytes(line.settings)
-        grades = (_grade(game.score) for game in line.games if game and game.score is not None)
-        return Judgment(
-            question_id=line.id,
-            model=line.model or model,
-            judge=line.judge or judge,
-            baseline=line.baseline,
-            labels=tuple(_label(game.score) if game is not None else None for game in line.games),
-            settings=tuple(
-                (bytes(g.settings) or told) if g is not None else b"" for g in line.games
-            ),
-            grades=tuple(grade for grade in grades if grade is not None),
-        )
-
-    return _read_by_id(
+    """Return the judgments of a file; a record without a model or judge gets the given one."""
+    return _read_records(
         path,
         JudgmentLine,
         "a judgment",
-        build,
+        lambda line: judgment_of(line, model, judge),
         lambda j: (j.question_id, j.model, j.baseline, j.judge),
+    )
+
+
+def judgment_of(line: JudgmentLine, model: str, judge: str) -> Judgment:
+    """Return the judgment of a line; without a model or judge of its own it gets the given one.
+
+    Boards of 23,000 judgments spend most of their reading here, hence one loop.
+    """
+    labels: list[Label] = []
+    causes: list[str | None] = []
+    settings, grades = [], []
+    shared, is_ensemble = bytes(line.settings), line.judges is not None
+    for game in line.games:
+        if game is None:
+            labels.append(None)
+            causes.append(NOT_PLAYED)
+            settings.append(b"")
+            continue
+        labels.append(game.score)
+        causes.append(game.cause)
+        settings.append(bytes(game.settings) or shared)
+        is_ensemble = is_ensemble or game.scores is not None
+        if game.score is not None and (grade := _grade(game.score)) is not None:
+            grades.append(grade)
+    return Judgment(
+        line.id,
+        line.model or model,
+        line.judge or judge,
+        line.baseline,
+        tuple(labels),
+        tuple(causes),
+        tuple(settings),
+        tuple(grades),
+        line.rule,
+        line.members() if is_ensemble else (),
     )
 
 
 _grade = functools.lru_cache(maxsize=1024)(grade_of)
 
 
-def _label(score: str | float | None) -> str | None:
-    return score if isinstance(score, str) else None
+# Baselines
 
 
-# New records
+@dataclass(frozen=True)
+class BaselineRule:
+    """The baseline of judgments that name none.
+
+    by_category: the baseline of some categories, None if it is not known there.
+    default: the baseline of all other categories.
+    """
+
+    by_category: Mapping[str, str | None]
+    default: str | None
+
+    def of(self, named: str | None, category: str) -> str | None:
+        """Return the baseline that a record names, or else the rule's, None if it is not known."""
+        return named or self.by_category.get(category, self.default)
+
+
+def baseline_rule(
+    bench: Bench, config: JudgeConfig | None, given: Sequence[str] = ()
+) -> BaselineRule:
+    """Return the baseline of judgments that name none: the first of `given`, else the config's.
+
+    A baseline of the config counts only if it has answers or judgments in the bench: a config of
+    another bench must not turn its games into battles against a model that never played.
+    """
+    if given or config is None:
+        return BaselineRule({}, next(iter(given), None))
+    models = {*model_names(bench.answers)}
+    for judge in judge_names(bench):
+        models.update(model_names(bench.judgments(judge)))
+
+    @functools.cache
+    def is_there(model: str) -> bool:
+        return model in models or _is_named(bench, model)
+
+    def first_there(baselines: Sequence[str]) -> str | None:
+        return next(filter(is_there, baselines), None)
+
+    by_category = {c: first_there(rules.baselines) for c, rules in config.categories.items()}
+    return BaselineRule(by_category, first_there(config.rules.baselines))
+
+
+def _is_named(bench: Bench, baseline: str) -> bool:
+    """Whether a judgment of the bench names a baseline; files are searched, not decoded."""
+    spellings = {json.dumps(baseline, ensure_ascii=ascii) for ascii in (True, False)}
+    names = b"|".join(
+        re.escape(spelling.encode("utf-8", "surrogatepass")) for spelling in spellings
+    )
+    pattern = re.compile(rb'"baseline"\s*:\s*(?:' + names + b")")
+    folder = bench.folder / "model_judgment"
+    files = (folder / f"{name}.jsonl" for name in model_names(folder))
+    return any(pattern.search(read_bytes(path, "judgments")) for path in files)

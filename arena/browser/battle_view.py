@@ -99,7 +99,7 @@ def games_of(record: Mapping[str, Any]) -> list[dict[str, Any] | None]:
 
 
 def game_of(number: int, label: Label, record: Mapping[str, Any] | None) -> Game:
-    """Return a game of either generation."""
+    """Return a game in either format."""
     known: Mapping[str, Any] = record or {}
     said, asked = known.get("judgment"), known.get("user_prompt", known.get("prompt"))
     reply = said if isinstance(said, dict) else {"answer": said, "thought": known.get("reasoning")}
@@ -123,7 +123,7 @@ def _prompt(asked: Any) -> str:
 
 
 def turns_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the turns of choice 0 of an answer in the form of generation 1."""
+    """Return the turns of choice 0 of an answer in the v0.1 format."""
     choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
     first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
     return (

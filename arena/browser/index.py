@@ -22,7 +22,7 @@ import msgspec
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
 from arena.bench.answer_style import Style, read_styles
-from arena.bench.records import AnswerLine, IdLine, Question, QuestionLine, question_of
+from arena.bench.records import AnswerLine, IdLine, Question, QuestionLine, answer_of, question_of
 
 Value = TypeVar("Value")
 
@@ -239,19 +239,8 @@ class Texts:
 
 def answer_texts(path: Path) -> Texts:
     """Return the answers of a file by question id."""
-    lines = indexed_lines(path, _WholeAnswer, "an answer")
-    return Texts((line.id, "\n".join(line.texts())) for _, line in lines)
-
-
-class _WholeAnswer(AnswerLine):
-    def texts(self) -> Iterator[str]:
-        """Yield the texts of choice 0, or of the assistant."""
-        for choice in (self.choices or [])[:1]:
-            yield from (turn.content for turn in choice.turns)
-        for message in self.messages or []:
-            content = message.content
-            if message.role == "assistant":
-                yield content if isinstance(content, str) else content.answer or ""
+    lines = indexed_lines(path, AnswerLine, "an answer")
+    return Texts((line.id, "\n".join(answer_of(line).choices[0])) for _, line in lines)
 
 
 class _Explained(msgspec.Struct):

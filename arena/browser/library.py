@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from arena.base.errors import InputError
 from arena.bench.answer_style import Style
 from arena.bench.config import JudgeConfig
-from arena.bench.generations import in_generation_1
+from arena.bench.formats import answer_in_v01
 from arena.bench.labels import (
     NO_VERDICT,
     OUTCOMES,
@@ -340,7 +340,7 @@ class Library:
             why = f"{model} has no answer to this question" if there else f"{model} has no answers"
             where = f"{path}" if there else f"{path or 'its file'} does not exist"
             return Side(model, (), (), Style(question), f"{why} ({where}).")
-        record = in_generation_1(read_line(path, place, AnswerLine, "an answer"))
+        record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
         turns = turns_of(record)
         return Side(
             model,

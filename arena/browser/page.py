@@ -6,13 +6,13 @@ Imported by qa_browser.py alone: Gradio takes two seconds to load.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from arena.browser import views as screens
 from arena.browser.defaults import Chosen
-from arena.browser.html import script as javascript
 from arena.browser.html.battle_page import notice
 from arena.browser.html.markdown import DISPLAY_MATH, INLINE_MATH, plain
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
@@ -26,6 +26,15 @@ from arena.browser.views import (
     screen,
 )
 
+HTML = Path(__file__).parent / "html"
+STYLE = HTML / "style.css"
+
+
+def script(call: str) -> str:
+    """Return the functions of page.js with a call of them."""
+    return (HTML / "page.js").read_text(encoding="utf-8") + call
+
+
 _DELIMITERS: list[dict[str, str | bool]] = [
     {"left": INLINE_MATH[0], "right": INLINE_MATH[1], "display": False},
     {"left": DISPLAY_MATH[0], "right": DISPLAY_MATH[1], "display": True},
@@ -37,7 +46,7 @@ Updates = list[Any]
 Choices = list[tuple[str, str]]
 
 
-def page(chosen: Chosen) -> gr.Blocks:
+def make_page(chosen: Chosen) -> gr.Blocks:
     """Return the page of a bench."""
     library = chosen.library
     name = library.bench.name
@@ -46,7 +55,10 @@ def page(chosen: Chosen) -> gr.Blocks:
         with gr.Row(elem_id="top"):
             gr.HTML(_title(chosen), elem_id="title", apply_default_css=False)
             address = gr.HTML(
-                "", js_on_load=javascript.FOLLOW, elem_id="address", apply_default_css=False
+                "",
+                js_on_load=script("followAddress(element, watch, trigger);"),
+                elem_id="address",
+                apply_default_css=False,
             )
         with gr.Tabs() as tabs:
             with gr.Tab("Battles", id="battles") as tab:
@@ -136,7 +148,9 @@ class _Battles:
         with gr.Row(elem_id="battles"):
             with gr.Column(scale=0, min_width=290, elem_id="found"):
                 self.found = gr.HTML(
-                    js_on_load=javascript.PICK + javascript.SHOW_CURRENT,
+                    js_on_load=script(
+                        "pickRows(element, trigger); showCurrentRow(element, watch);"
+                    ),
                     apply_default_css=False,
                     elem_id="list",
                 )
@@ -189,7 +203,7 @@ class _Battles:
         self.reset.click(self.unfilter, where, self.outputs, **_IN_TURN)
         stepped = [self.previous.click, self.following.click]
         count = gr.Number(0, precision=0, visible=False)
-        steps = {"js": javascript.TAKE_STEPS} | _IN_TURN
+        steps = {"js": f"(...inputs) => {{{script('return takeSteps(...inputs);')}}}"} | _IN_TURN
         gr.on(stepped, self.step, [*where, count], self.shown, **steps)
         gr.on([self.game.input, self.written.input], self.step, where, self.shown, **_IN_TURN)
         self.question.blur(self.jump, [*where, self.question], self.shown, **_IN_TURN)
@@ -306,7 +320,9 @@ class _Board:
             self.control = gr.CheckboxGroup(
                 list(screens.CONTROLS), label="Control for style", min_width=220
             )
-        self.table = gr.HTML(js_on_load=javascript.PICK, apply_default_css=False)
+        self.table = gr.HTML(
+            js_on_load=script("pickRows(element, trigger);"), apply_default_css=False
+        )
         self.place = gr.State(_BoardPlace())
         self.inputs = [self.judge, self.category, self.control, self.baseline]
         self.outputs = [self.place, *self.inputs, self.table, address]
@@ -400,7 +416,7 @@ class _Links:
         self.battles.address.select(self.open_again, None, self.outputs, **_IN_TURN)
         opened = [*self.battles.outputs, self.tabs]
         self.board.table.click(self.open_model, self.board.place, opened, **_IN_TURN)
-        blocks.load(None, js=javascript.PAGE)
+        blocks.load(None, js=f"() => {{{script('listenToKeys(); mendDropdowns();')}}}")
 
     def open_address(self, request: gr.Request) -> Updates:
         """Return the page as the address that it was opened with says."""

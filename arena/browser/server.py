@@ -1,8 +1,7 @@
-"""TODO."""
+"""The web server of the page: its address, its public link, and the headers that fence it in."""
 
 from __future__ import annotations
 
-import argparse
 import base64
 import contextlib
 import hashlib
@@ -14,16 +13,90 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from arena.base.errors import InputError, warn
 from arena.browser.defaults import Chosen
+from arena.browser.page import STYLE, make_page, theme
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that is being served, and its addresses."""
+
+    page: gr.Blocks
+    url: str
+    public_url: str | None
+
+
+def serve(
+    chosen: Chosen, host: str, port: int | None, share: bool, auth: tuple[str, str] | None
+) -> Served:
+    """Serve the page in the background."""
+    page = make_page(chosen)
+    page.queue(default_concurrency_limit=4)
+    with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
+        _, url, public_url = page.launch(
+            server_name=f"[{host}]" if ":" in host else host,
+            server_port=port,
+            share=share,
+            auth=auth,
+            prevent_thread_lock=True,
+            quiet=True,
+            footer_links=[],
+            run_history=False,
+            ssr_mode=False,
+            max_file_size=1,  # nothing is uploaded
+            app_kwargs={"middleware": [Middleware(PageHeaders)]},
+            theme=theme(),
+            css_paths=[STYLE],
+        )
+    return Served(page, url, public_url or None)
+
+
+def check_address(host: str, port: int | None) -> None:
+    """Raise InputError for an address that cannot be served at, before anything is loaded."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        where = f"{host}, port {port}" if port else host
+        reason = str(error.strerror).split(" (while", 1)[0]
+        raise InputError(f"cannot serve at {where}: {reason}") from None
+
+
+def report_public_url(url: str | None, *, password: bool) -> None:
+    """Print the public link, with a warning if there is none or if anyone can use it."""
+    if url is None:
+        warn("no public link: it needs the internet. The page is served locally.")
+        return
+    print(f"public link: {url}", flush=True)
+    if not password:
+        warn("anyone with the link can read the bench. Require a password with --auth.")
+
+
+# Headers
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+
+_SERVED = re.compile(
+    r"HEAD /|POST /(login|gradio_api/(queue/join|cancel|reset))"
+    r"|GET /(|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json|robots\.txt"
+    r"|gradio_api/(queue/data|heartbeat/\w+|app_id|startup-events))"
+)
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-dns-prefetch-control", b"off"),
+)
 
 
 class PageHeaders:
     """Middleware that lets the page run its own scripts alone, and load from its own server alone.
 
-    The scripts that stand in a page itself are allowed by their hashes. Only what the page asks for
-    is served: Gradio has more, such as uploads, which write files.
+    The page's inline scripts are allowed by their hashes. Only what the page needs is served:
+    Gradio offers more, such as uploads, which write files.
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
@@ -38,52 +111,25 @@ class PageHeaders:
             await send({"type": "http.response.start", "status": 404, "headers": [*_HEADERS]})
             await send({"type": "http.response.body"})
             return
-        start: Message = {}
+        page_start: Message = {}  # of a response of HTML, held back until its body is known
         body = bytearray()
 
         async def add_headers(message: Message) -> None:
-            nonlocal start
             if message["type"] == "http.response.start":
-                start = message
-                if _is_page(message):
-                    return
                 message["headers"] = [*message["headers"], *_HEADERS]
-            elif start and _is_page(start):
+                if _is_page(message):
+                    page_start.update(message)
+                    return
+            elif page_start:
                 body.extend(message.get("body", b""))
                 if message.get("more_body"):
                     return
-                start["headers"] = [*start["headers"], *_HEADERS, (_POLICY, _policy(bytes(body)))]
-                await send(start)
+                policy = (b"content-security-policy", page_policy(bytes(body)))
+                await send({**page_start, "headers": [*page_start["headers"], policy]})
                 message = {**message, "body": bytes(body)}
             await send(message)
 
         await self.app(scope, receive, add_headers)
-
-
-Message = MutableMapping[str, Any]
-
-
-Send = Callable[[Message], Awaitable[None]]
-
-
-_SERVED = re.compile(
-    r"HEAD /|POST /(login|gradio_api/(queue/join|cancel|reset))"
-    r"|GET /(|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json|robots\.txt"
-    r"|gradio_api/(queue/data|heartbeat/\w+|app_id|startup-events))"
-)
-
-
-_POLICY = b"content-security-policy"
-
-
-_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-dns-prefetch-control", b"off"),
-)
-
-
-_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
 def _is_page(start: Message) -> bool:
@@ -93,8 +139,13 @@ def _is_page(start: Message) -> bool:
     )
 
 
-def _policy(page: bytes) -> bytes:
-    """Return the policy of a page; Gradio compiles its templates, so eval stays."""
+_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", re.DOTALL)
+
+
+def page_policy(page: bytes) -> bytes:
+    """Return the content security policy of a page. Gradio compiles its templates, so it must
+    allow eval.
+    """
     hashes = (
         "'sha256-" + base64.b64encode(hashlib.sha256(script).digest()).decode() + "'"
         for script in _INLINE_SCRIPT.findall(page)
@@ -112,61 +163,3 @@ def _policy(page: bytes) -> bytes:
         "frame-ancestors": "'self'",
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items()).encode()
-
-
-@dataclass(frozen=True)
-class Served:
-    """A page that is being served, and its addresses."""
-
-    page: gr.Blocks
-    url: str
-    public_url: str | None
-
-
-def serve(chosen: Chosen, args: argparse.Namespace) -> Served:
-    """Serve the page in the background."""
-    from starlette.middleware import Middleware
-
-    from arena.browser import page as layout
-    from arena.browser.html.stylesheet import STYLE
-
-    page = layout.page(chosen)
-    page.queue(default_concurrency_limit=4)
-    with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
-        _, url, public_url = page.launch(
-            server_name=f"[{args.host}]" if ":" in args.host else args.host,
-            server_port=args.port,
-            share=args.share,
-            auth=args.auth,
-            prevent_thread_lock=True,
-            quiet=True,
-            footer_links=[],
-            run_history=False,
-            ssr_mode=False,
-            max_file_size=1,  # nothing is uploaded
-            app_kwargs={"middleware": [Middleware(PageHeaders)]},
-            theme=layout.theme(),
-            css=STYLE,
-        )
-    return Served(page, url, public_url or None)
-
-
-def check_address(host: str, port: int | None) -> None:
-    """Raise InputError for an address that cannot be had, before anything is loaded."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
-        socket.create_server(address[:2], family=family).close()
-    except OSError as error:
-        where = f"{host}, port {port}" if port else host
-        why = str(error.strerror).split(" (while", 1)[0]
-        raise InputError(f"cannot serve at {where}: {why}") from None
-
-
-def tell_public_url(url: str | None, args: argparse.Namespace) -> None:
-    """Print the public address of the page, or warn that there is none."""
-    if url is None:
-        warn("no public link: it needs the internet; the page is served locally")
-        return
-    print(f"public link: {url}", flush=True)
-    if not args.auth:
-        warn("who has the link reads the bench; --auth user:password asks for a password")

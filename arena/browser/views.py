@@ -1,6 +1,6 @@
 """What each tab of the browser shows for a choice or a link: its callbacks, which return data.
 
-layout.py hands them the values of its fields, and puts in place what they return.
+page.py hands them the values of its fields, and puts in place what they return.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from arena.base.errors import InputError
 from arena.base.jsonl import newest
 from arena.bench.answer_style import ENCODINGS, conv_metadata, count_tokens, get_encoding
 from arena.bench.config import AnswerConfig
-from arena.bench.generations import in_generation_1, in_generation_of
+from arena.bench.formats import answer_in_format_of, answer_in_v01
 from arena.bench.paths import Bench
-from arena.bench.provenance import prompt_hash, stale_reason
+from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
 from arena.chat.calls import CompletionError, Message, chat_completion, stopping
 from arena.chat.config import ModelConfig
@@ -63,7 +63,7 @@ class AnswerWork:
         if self.path.exists():
             found = read_objects(self.path, AnswerLine, "an answer")
             by_id = newest(self.path, found, record_id)
-            self._records = {record_id(r): in_generation_1(r) for r in by_id}
+            self._records = {record_id(r): answer_in_v01(r) for r in by_id}
             self._drop_stale()
         jobs = []
         for question in self.questions:
@@ -166,8 +166,8 @@ class AnswerWork:
         record["choices"] = [choices[index] for index in sorted(choices)]
         record["tstamp"] = time.time()
         first = record["choices"][0]["turns"][0]["content"]
-        record["conv_metadata"] = conv_metadata([first], reply.question.generation)[0]
-        return in_generation_of(reply.question, record)
+        record["conv_metadata"] = conv_metadata([first], reply.question.format)[0]
+        return answer_in_format_of(reply.question, record)
 
     def _new_record(self, question: Question) -> dict[str, Any]:
         from shortuuid import uuid
@@ -183,7 +183,7 @@ class AnswerWork:
     def _settings(self, question: Question) -> dict[str, Any]:
         """Return how the answers to a question are made in this run."""
         return {
-            "question_hash": prompt_hash("", question.turns),
+            "question_hash": question_hash(question.turns),
             "model_name": self.model.model_name,
             "api_type": self.model.api_type,
             "temperature": self.temperature,
@@ -250,14 +250,14 @@ def _hugging_face_counter(model: ModelConfig) -> Callable[[str], int]:
     return lambda text: len(tokenizer(text)["input_ids"]) + 300
 
 
-def check_generation(questions: Sequence[Question], config: AnswerConfig, path: Path) -> None:
+def check_formats(questions: Sequence[Question], config: AnswerConfig, path: Path) -> None:
     """Raise InputError where answers could not be counted or stored after they are paid for."""
-    for generation in {question.generation for question in questions}:
-        get_encoding(ENCODINGS[generation])
-        if generation == 2 and config.num_choices > 1:
+    for form in {question.format for question in questions}:
+        get_encoding(ENCODINGS[form])
+        if form == "v2.0" and config.num_choices > 1:
             raise InputError(
-                f"{path}: num_choices is {config.num_choices}, but an answer of generation 2 (a "
-                "question with uid) has one choice; set it to 1"
+                f"{path}: num_choices is {config.num_choices}, but an answer in the "
+                "v2.0 format (its question has a uid) has one choice. Set it to 1."
             )
 
 

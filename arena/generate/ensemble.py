@@ -13,7 +13,7 @@ from typing import Any
 from arena.base.errors import InputError
 from arena.base.jsonl import decode_lines, dump_line, write_lines
 from arena.base.record_file import lock_file, unlock_file
-from arena.bench.generations import new_judgment
+from arena.bench.formats import new_judgment
 from arena.bench.labels import LABELS, normal_label
 from arena.bench.paths import Bench, judge_names, model_names
 from arena.bench.records import IdLine, Judgment, Question, read_judgments, read_questions
@@ -115,7 +115,7 @@ def read_labels(
     return [
         {
             (j.question_id, baseline_of(j), j.model): tuple(
-                normal_label(label or "") for label in j.labels
+                normal_label(label) for label in j.labels
             )
             for j in judgments
         }
@@ -132,7 +132,7 @@ def _category(judgment: Judgment, questions: Mapping[str, Question]) -> str | No
 def ensemble_record(
     ensemble: Ensemble, key: Key, labels: Sequence[Labels], questions: Mapping[str, Question]
 ) -> Record:
-    """Return a judgment of the ensemble as it stands in the file, in its question's generation.
+    """Return a judgment of the ensemble as it stands in the file, in its question's format.
 
     labels: of each judge for each game. questions: of the bench, by id.
     """

@@ -13,7 +13,7 @@ import msgspec
 
 from arena.base.errors import InputError, nearest, warn
 from arena.bench.config import JudgeConfig, Rules
-from arena.bench.generations import new_game
+from arena.bench.formats import new_game
 from arena.bench.paths import Bench, model_names
 from arena.bench.provenance import messages_hash, prompt_hash
 from arena.bench.records import Answer, Question, read_answers

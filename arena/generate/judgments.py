@@ -12,7 +12,7 @@ from arena.base.errors import InputError
 from arena.base.jsonl import newest
 from arena.bench.answer_style import count_tokens
 from arena.bench.config import JudgeConfig
-from arena.bench.generations import new_judgment
+from arena.bench.formats import new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import Bench, model_names
 from arena.bench.provenance import messages_hash, stale_reason

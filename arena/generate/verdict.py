@@ -133,7 +133,7 @@ _PLACEHOLDER = re.compile(
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Return the template with its placeholders filled in; what is filled in stays literal.
 
-    A doubled brace is a single one, as in the templates of both generations; other braces are left
+    A doubled brace is a single one, as in the templates of both formats; other braces are left
     alone. Raises KeyError with the name of a placeholder that has no value.
     """
     return _PLACEHOLDER.sub(lambda match: values[match[1]] if match[1] else match[0][0], template)
@@ -145,7 +145,7 @@ Turns = Sequence[str]
 def pair_values(
     question: Turns, answer_a: Turns, answer_b: Turns, references: Sequence[Turns] = ()
 ) -> dict[str, str]:
-    """Return what the placeholders of a pairwise template stand for, in both generations' names.
+    """Return what the placeholders of a pairwise template stand for, in the names of both formats.
 
     `{answer_1}`... are the turns of A, then of B; `{ref_answer_1}`... those of the references.
     """

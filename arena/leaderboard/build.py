@@ -116,7 +116,7 @@ def read_clusters(args: argparse.Namespace) -> list[Group]:
     named = tuple(args.baseline or ())
     for name, members in _by_cluster(plan.questions, args.by).items():
         baselines = named or plan.baselines(dict.fromkeys(q.category for q in members))
-        method = plan.method or any(question.generation == 2 for question in members)
+        method = plan.method or any(question.format == "v2.0" for question in members)
         alike.setdefault((baselines, method), {})[name] = members
     if len(alike) == 0:
         bench = plan.selection.bench

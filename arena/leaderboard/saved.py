@@ -20,7 +20,7 @@ import numpy as np
 from arena.base.errors import InputError
 from arena.base.jsonl import decode_lines, read_bytes, write_lines
 from arena.bench.paths import Bench
-from arena.bench.records import BattleLine, Question
+from arena.bench.records import Question
 from arena.leaderboard.board import Method, Scored
 from arena.scoring import solver
 from arena.scoring.battles import Battles, from_columns
@@ -30,6 +30,15 @@ from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES
 
 _WINNERS = ("model_a", "tie", "model_b")
+
+
+class BattleLine(msgspec.Struct):
+    """A line of a saved battle file: one weighted battle."""
+
+    question_id: str
+    model_a: str
+    model_b: str
+    winner: str
 
 
 def save_battles(battles: Battles, path: Path) -> None:

@@ -19,7 +19,7 @@ from arena.base.jsonl import decode_at_once, decode_lines, newest
 from arena.bench.answer_style import read_styles
 from arena.bench.labels import Labels, grade_of, normal_label, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
-from arena.bench.provenance import Told
+from arena.bench.provenance import SettingsCheck
 from arena.bench.records import IdLine, Question
 from arena.scoring.selection import (
     Selection,
@@ -177,7 +177,9 @@ class _Judge:
     labels: dict[_Battle, tuple[_Codes, list[str]]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     foreign: dict[Why, Counter[Path]] = field(default_factory=dict)
-    told: defaultdict[str, Told] = field(default_factory=lambda: defaultdict(Told))
+    told: defaultdict[str, SettingsCheck] = field(
+        default_factory=lambda: defaultdict(SettingsCheck)
+    )
     ensemble: bool = False
     members: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)

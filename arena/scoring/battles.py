@@ -22,7 +22,7 @@ import numpy as np
 from arena.base.errors import InputError
 from arena.bench.labels import grade_of
 from arena.bench.paths import judged_models, model_names
-from arena.bench.provenance import Told, _as_object
+from arena.bench.provenance import SettingsCheck, decoded_settings
 from arena.bench.records import Judgment, Question, read_judgments
 from arena.scoring.cells import (
     Cells,
@@ -101,7 +101,7 @@ class Battles:
 @functools.lru_cache(maxsize=64)
 def _range_of(settings: bytes) -> tuple[float, float] | None:
     """Return the lowest and the highest grade that the settings of a game tell."""
-    told = _as_object(settings).get("grades")
+    told = decoded_settings(settings).get("grades")
     grades = [grade_of(value) for value in told] if isinstance(told, list) else []
     lowest, highest = grades if len(grades) == 2 else (None, None)
     return None if lowest is None or highest is None else (lowest, highest)
@@ -199,7 +199,7 @@ class _Reader:
         self.columns = Columns()
         self.grades = GradeColumns()
         self.foreign: dict[Why, Counter[Path]] = {}
-        self.told: defaultdict[tuple[str, str], Told] = defaultdict(Told)
+        self.told: defaultdict[tuple[str, str], SettingsCheck] = defaultdict(SettingsCheck)
         self.ranges: dict[tuple[float, float], Path] = {}
         self.files: set[str] = set()
         self.judged: set[str] = set()

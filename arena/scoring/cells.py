@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from arena.bench.labels import worth
+from arena.bench.labels import Label, worth
 
 OUTCOMES = ("big wins", "small wins", "ties", "small losses", "big losses")
 
@@ -38,15 +38,13 @@ class _Index(dict[Key, int]):
 
 
 @functools.cache
-def has_label(labels: tuple[str | None, ...]) -> bool:
+def has_label(labels: tuple[Label, ...]) -> bool:
     """Whether a game of a judgment has a verdict."""
     return any(worth(label, 0) is not None for label in labels)
 
 
 @functools.cache
-def tally_of(
-    labels: tuple[str | None, ...], weight: int, first_game_only: bool, whole: bool
-) -> Tally:
+def tally_of(labels: tuple[Label, ...], weight: int, first_game_only: bool, whole: bool) -> Tally:
     """Return what the labels of a judgment count, the baseline being `a`.
 
     `whole`: nothing if a game is undecided.

@@ -159,7 +159,7 @@ class Plan:
     """What boards are made of: of a selection all that is the same for each category.
 
     The baselines of a category are those of `config`; without it `usual` tells them, as far as they
-    are known. `method` overrules that of the questions' generation.
+    are known. `method` overrules that of the questions' format.
     """
 
     selection: Selection
@@ -181,7 +181,7 @@ class Plan:
         ids = wanted_questions(selection, self.questions)
         chosen = [q for q in self.questions if ids is None or q.id in ids]
         categories = dict.fromkeys(question.category for question in chosen)
-        modern = any(question.generation == 2 for question in chosen)
+        modern = any(question.format == "v2.0" for question in chosen)
         found = tuple(dict.fromkeys(baselines or self.baselines(categories)))
         first = {name: found[:1] if baselines else self.baselines([name]) for name in categories}
         return replace(
@@ -205,10 +205,10 @@ class Plan:
     def fallback(
         self, questions: Sequence[Question], found: tuple[str, ...]
     ) -> dict[str, tuple[str, ...]]:
-        """Return the baselines of Arena-Hard v2.0 by category, of those categories of generation 2
+        """Return the baselines of Arena-Hard v2.0 by category, of those categories of v2.0
         that the config does not name; `found` are its own baselines.
         """
-        modern = dict.fromkeys(q.category for q in questions if q.generation == 2)
+        modern = dict.fromkeys(q.category for q in questions if q.format == "v2.0")
         if self.config is None or set(modern) <= self.config.categories.keys():
             return {}
         rules = read_judge_config(V2_JUDGE_CONFIG).categories
@@ -222,9 +222,9 @@ class Plan:
     def categories(self) -> list[str]:
         """Return the categories that have a board of their own where none is named.
 
-        All have where a question is of generation 2, or the plan's baselines differ.
+        All have where a question is in the v2.0 format, or the plan's baselines differ.
         """
         names = list(dict.fromkeys(question.category for question in self.questions))
-        modern = any(question.generation == 2 for question in self.questions)
+        modern = any(question.format == "v2.0" for question in self.questions)
         differ = len({self.baselines([name]) for name in names}) > 1
         return names if any(names) and (modern or differ) else []

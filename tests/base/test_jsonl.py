@@ -259,7 +259,7 @@ class TestStreams:
         self, tmp_path: Path, target: str
     ) -> None:
         code = (
-            "from pathlib import Path; from jsonl import write_lines; print('before');"
+            "from pathlib import Path; from arena.base.jsonl import write_lines; print('before');"
             "write_lines(Path('/dev/stdout'), [b'lines\\n']); print('after')"
         )
         path = tmp_path / "out.txt"

@@ -634,9 +634,7 @@ V2_BASELINES = {
 
 
 class TestKnownFiles:
-    def test_a_set_of_the_first_generation_runs_unchanged(
-        self, api: FakeAPI, bench: Workspace
-    ) -> None:
+    def test_a_set_of_v0_1_runs_unchanged(self, api: FakeAPI, bench: Workspace) -> None:
         bench.name = "arena-hard-v0.1"
         bench.add_questions(["hello", "bye"])
         bench.add_answers("gpt-4-0314", {"q1": "hi", "q2": "so long"})
@@ -652,9 +650,7 @@ class TestKnownFiles:
         assert [[game["score"] for game in pair] for pair in games] == [["A>B", "A>B"]] * 2
         assert {call.model for call in api.calls} == {"01-ai/Yi-34B-Chat"}
 
-    def test_a_set_of_the_second_generation_runs_unchanged(
-        self, api: FakeAPI, bench: Workspace
-    ) -> None:
+    def test_a_set_of_v2_0_runs_unchanged(self, api: FakeAPI, bench: Workspace) -> None:
         bench.name = "arena-hard-v2.0"
         categories = {"u1": "hard_prompt", "u2": "creative_writing"}
         bench.add_questions(
@@ -691,7 +687,7 @@ class TestKnownFiles:
             ]
             assert [game["score"] for j in judgments for game in j["games"]] == ["B>A"] * 4
 
-    def test_every_entry_of_the_second_generation_can_be_read(
+    def test_every_entry_of_v2_0_can_be_read(
         self, bench: Workspace, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = bench.write(SERVERS, NEW_SERVERS)
@@ -700,7 +696,7 @@ class TestKnownFiles:
         assert models["bedrock"].api_type == "aws_claude"
         assert capsys.readouterr().err == ""
 
-    def test_every_entry_of_the_first_generation_can_be_read(
+    def test_every_entry_of_v0_1_can_be_read(
         self, bench: Workspace, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = bench.write(SERVERS, OLD_SERVERS)

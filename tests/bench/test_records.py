@@ -1,4 +1,4 @@
-"""The files under data/: both generations are read into the same records, faults are named."""
+"""The files under data/: both formats are read into the same records, faults are named."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from lines import SURROGATE, dump, new_answer, old_answer, write
 from arena.base.errors import InputError
 from arena.base.record_file import RecordFile
 from arena.bench.answer_style import Style, read_styles
+from arena.bench.config import JudgeConfig, read_judge_config
 from arena.bench.paths import Bench, model_names, named_path
 from arena.bench.records import (
     Answer,
+    BaselineRule,
     Judgment,
     KeyLine,
     Question,
+    baseline_rule,
     read_answers,
     read_judgments,
     read_questions,
@@ -40,7 +43,7 @@ def bench_with(folder: Path, *questions: object) -> Bench:
 
 
 class TestQuestions:
-    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+    def test_both_formats_are_read_into_the_same_records(self, tmp_path: Path) -> None:
         old = {"question_id": "q1", "category": "c", "cluster": "d", "turns": [{"content": "hi"}]}
         two = old | {"question_id": "q2", "turns": [{"content": "a"}, {"content": "b", "x": 1}]}
         new = {"uid": "q3", "category": "c", "subcategory": "d", "prompt": "hi"}
@@ -49,8 +52,8 @@ class TestQuestions:
         assert read_questions(bench_with(tmp_path, old, two, new, converted)) == [
             Question("q1", "c", "d", ("hi",)),
             Question("q2", "c", "d", ("a", "b")),
-            Question("q3", "c", "d", ("hi",), generation=2),
-            Question("q4", "c", "d", ("hi",), aspects="tone, facts", generation=2),
+            Question("q3", "c", "d", ("hi",), format="v2.0"),
+            Question("q4", "c", "d", ("hi",), aspects="tone, facts", format="v2.0"),
         ]
 
     def test_they_keep_the_order_of_the_file(self, tmp_path: Path) -> None:
@@ -70,7 +73,7 @@ class TestQuestions:
 
 
 class TestAnswers:
-    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+    def test_both_formats_are_read_into_the_same_records(self, tmp_path: Path) -> None:
         choices = [{"index": n, "turns": [{"content": t} for t in ("a", "b")]} for n in (0, 1)]
         path = write(
             tmp_path / "a.jsonl",
@@ -94,7 +97,7 @@ class TestAnswers:
 
 
 class TestStyles:
-    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+    def test_both_formats_are_read_into_the_same_records(self, tmp_path: Path) -> None:
         turn = {"content": "hi", "token_len": 7}
         oldest = {"question_id": "q2", "choices": [{"index": 0, "turns": [turn, turn]}]}
         path = write(
@@ -124,15 +127,15 @@ class TestStyles:
 
 
 class TestJudgments:
-    def test_both_generations_are_read_into_the_same_records(self, tmp_path: Path) -> None:
+    def test_both_formats_are_read_into_the_same_records(self, tmp_path: Path) -> None:
         game = {"user_prompt": "p", "judgment": "[[A>B]]", "score": "A>B"}
         old = {"question_id": "q1", "model": "m", "judge": "j", "games": [game, {"score": None}]}
         modern = {"score": "B>>A", "judgment": {"answer": "x"}, "prompt": [{"role": "user"}]}
         new = {"uid": "q2", "judge": "j", "model": "m", "baseline": "b", "games": [modern, None]}
         path = write(tmp_path / "m.jsonl", old, new)
         assert read_judgments(path, "x", "y") == [
-            Judgment("q1", "m", "j", None, ("A>B", None), (b"", b"")),
-            Judgment("q2", "m", "j", "b", ("B>>A", None), (b"", b"")),
+            Judgment("q1", "m", "j", None, ("A>B", None), (None, None), (b"", b"")),
+            Judgment("q2", "m", "j", "b", ("B>>A", None), (None, "not played"), (b"", b"")),
         ]
 
     def test_missing_games_and_names_do_no_harm(self, tmp_path: Path) -> None:
@@ -172,11 +175,28 @@ class TestJudgments:
         found = read_judgments(path, "m", "j")
         assert [judgment.grades for judgment in found] == [(8.0,), (7.5,), (), (0.5,)]
         assert [judgment.labels for judgment in found] == [
-            (None,),
+            (8.0,),
             ("7.5", None, None),
             ("A>B", "nan"),
-            (None,),
+            (0.5,),
         ]
+
+    def test_games_without_a_verdict_have_their_causes(self, tmp_path: Path) -> None:
+        games = [{"score": None, "cause": "ambiguous"}, {"score": None}, None, {"score": "A>B"}]
+        path = write(tmp_path / "m.jsonl", {"question_id": "q1", "games": games})
+        (judgment,) = read_judgments(path, "m", "j")
+        assert judgment.causes == ("ambiguous", None, "not played", None)
+
+    def test_an_ensemble_names_its_rule_and_its_judges(self, tmp_path: Path) -> None:
+        scores = [{"score": "A>B", "scores": {"j": "A>B", "k": None}}, None]
+        path = write(
+            tmp_path / "m.jsonl",
+            {"question_id": "q1", "games": scores, "rule": "mean", "judges": ["k", "l", 5]},
+            {"question_id": "q2", "games": scores},
+            {"question_id": "q3", "games": [{"score": "A>B", "scores": 7}], "judges": "k"},
+        )
+        found = [(j.rule, j.members) for j in read_judgments(path, "m", "ensemble")]
+        assert found == [("mean", ("k", "l", "j")), (None, ("j", "k")), (None, ())]
 
     @pytest.mark.parametrize("text", ["hi", SURROGATE])
     def test_they_tell_the_settings_of_their_games(self, tmp_path: Path, text: str) -> None:
@@ -370,3 +390,64 @@ def accepted(folder: Path, name: str) -> bool:
     except InputError:
         return False
     return True
+
+
+def judged(folder: Path, judge: str, model: str, **fields: Any) -> None:
+    record = {"question_id": "q1", "judge": judge, "games": [{"score": "A>B"}]} | fields
+    write(folder / "b" / "model_judgment" / judge / f"{model}.jsonl", record)
+
+
+def config_with(folder: Path, text: str) -> JudgeConfig:
+    path = folder / "judge_config.yaml"
+    path.write_text(f"bench_name: b\njudge_model: j\nprompt_template: ['{{question_1}}']\n{text}")
+    return read_judge_config(path)
+
+
+BY_CATEGORY = """
+baseline_model: general
+categories:
+  code: {baseline_model: coder}
+  prose: {baseline_model: [absent, writer]}
+"""
+
+
+class TestBaselineRule:
+    """The baseline of judgments that name none."""
+
+    def test_the_one_a_record_names_comes_first(self) -> None:
+        assert BaselineRule({"code": "coder"}, "general").of("named", "code") == "named"
+
+    def test_then_that_of_the_category_then_the_default(self) -> None:
+        rule = BaselineRule({"code": "coder", "prose": None}, "general")
+        assert [rule.of(None, c) for c in ("code", "prose", "maths")] == ["coder", None, "general"]
+        assert rule.of("", "code") == "coder"
+
+    def test_a_given_baseline_comes_before_the_config(self, tmp_path: Path) -> None:
+        config = config_with(tmp_path, BY_CATEGORY)
+        rule = baseline_rule(Bench(tmp_path, "b"), config, ["given", "other"])
+        assert rule == BaselineRule({}, "given")
+
+    def test_without_either_none_is_known(self, tmp_path: Path) -> None:
+        assert baseline_rule(Bench(tmp_path, "b"), None).of(None, "code") is None
+
+    def test_the_config_counts_as_far_as_its_baselines_have_answers(self, tmp_path: Path) -> None:
+        config, bench = config_with(tmp_path, BY_CATEGORY), Bench(tmp_path, "b")
+        assert baseline_rule(bench, config) == BaselineRule({"code": None, "prose": None}, None)
+        write(bench.answer_file("general"))
+        write(bench.answer_file("writer"))
+        rule = baseline_rule(bench, config)
+        assert rule == BaselineRule({"code": None, "prose": "writer"}, "general")
+
+    def test_or_judgments_of_their_own(self, tmp_path: Path) -> None:
+        judged(tmp_path, "j", "general")
+        judged(tmp_path, "org/k", "coder")
+        rule = baseline_rule(Bench(tmp_path, "b"), config_with(tmp_path, BY_CATEGORY))
+        assert rule == BaselineRule({"code": "coder", "prose": None}, "general")
+
+    @pytest.mark.parametrize("name", ["coder", 'a "b" \\ 한.*'])
+    def test_or_judgments_that_name_them(self, tmp_path: Path, name: str) -> None:
+        config = config_with(tmp_path, f"baseline_model: {json.dumps(name)}")
+        judged(tmp_path, "j", "m", note=f'"baseline": {json.dumps(name)}')
+        assert baseline_rule(Bench(tmp_path, "b"), config).default is None
+        judged(tmp_path, "j", "n", baseline=name)
+        assert baseline_rule(Bench(tmp_path, "b"), config).default == name

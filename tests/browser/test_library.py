@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_site import Record, add_judgments, judgment
 from conftest import REPO, RunMain, Workspace
 
 from arena.base.errors import InputError
@@ -25,25 +26,6 @@ from arena.browser.views import board_screen, judges_screen, opened, picked, que
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.text import board_dict
 from arena.scoring.selection import Selection
-
-Record = dict[str, Any]
-
-
-def judgment(question: str, *labels: object, **fields: Any) -> Record:
-    games = [
-        None if label == "missing" else {"score": label, "judgment": f"says {label}"}
-        for label in labels
-    ]
-    known = {"question_id": question, "model": "m", "judge": "j", "baseline": "base"}
-    return known | {"games": games} | fields
-
-
-def add_judgments(bench: Workspace, records: Sequence[Record], judge: str = "j") -> None:
-    by_model: dict[str, list[Record]] = {}
-    for record in records:
-        by_model.setdefault(record.get("model", "m"), []).append(record)
-    for model, of_model in by_model.items():
-        bench.write(bench.data / "model_judgment" / judge / f"{model}.jsonl", of_model)
 
 
 @pytest.fixture
@@ -206,7 +188,7 @@ class TestSearch:
         bench.add_answers("m", {"q1": "one", "q2": "two"})
         assert listed(library, text="one two") == listed(library, text="onetwo") == []
 
-    def test_generation_2_is_searched_as_well(self, bench: Workspace) -> None:
+    def test_v2_0_is_searched_as_well(self, bench: Workspace) -> None:
         bench.write(
             bench.data / "question.jsonl",
             [{"uid": "u1", "category": "c", "subcategory": "s", "prompt": "Ask"}],
@@ -414,7 +396,7 @@ class TestOneBattle:
         add_judgments(bench, [judgment("q1", None, settings={"pairwise": False})])
         assert not self.view(library).battle.pairwise
 
-    def test_reasoning_is_kept_apart_in_both_generations(self, bench: Workspace) -> None:
+    def test_reasoning_is_kept_apart_in_both_formats(self, bench: Workspace) -> None:
         bench.add_questions(["?"])
         turn = {"content": "said", "reasoning": "thought"}
         old = {"question_id": "q1", "choices": [{"index": 0, "turns": [turn]}]}
@@ -508,9 +490,7 @@ class TestBoards:
         ((board, _),) = library.boards("j", "", ())
         assert (board.scale, board.score_of("m")) == ("grade", 8.0)
 
-    def test_generation_2_has_a_board_a_category_each_with_its_baseline(
-        self, bench: Workspace
-    ) -> None:
+    def test_v2_0_has_a_board_a_category_each_with_its_baseline(self, bench: Workspace) -> None:
         questions = [("u1", "hard_prompt"), ("u2", "hard_prompt"), ("u3", "creative_writing")]
         bench.write(
             bench.data / "question.jsonl",
@@ -551,18 +531,18 @@ class TestBoards:
         assert (pairs["j", "k"].games, pairs["j", "k"].same) == (2, 1)
 
 
-def several_baselines(bench: Workspace, *, named: bool, generation: int = 1) -> Library:
+def several_baselines(bench: Workspace, *, named: bool, form: str = "v0.1") -> Library:
     """A judge's verdicts on code and prose, each against a baseline of its own; its clusters are
     c0, c1 and c2.
     """
-    rng = random.Random(generation)
+    rng = random.Random(1 if form == "v0.1" else 2)
     ids = [f"q{i}" for i in range(12)]
-    key = "question_id" if generation == 1 else "uid"
+    key = "question_id" if form == "v0.1" else "uid"
     questions = [
         {key: q, "category": ("code", "prose")[i % 2]}
         | (
             {"cluster": f"c{i % 3}", "turns": [{"content": "?"}]}
-            if generation == 1
+            if form == "v0.1"
             else {"subcategory": f"c{i % 3}", "prompt": "?"}
         )
         for i, q in enumerate(ids)
@@ -577,7 +557,7 @@ def several_baselines(bench: Workspace, *, named: bool, generation: int = 1) -> 
         bench.write(bench.data / "model_answer" / f"{model}.jsonl", answers)
     labels = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
     records = [
-        {key: q["question_id" if generation == 1 else "uid"], "model": model, "judge": "j"}
+        {key: q["question_id" if form == "v0.1" else "uid"], "model": model, "judge": "j"}
         | ({"baseline": f"base-{q['category']}"} if named else {})
         | {"games": [{"score": rng.choice(labels)} for _ in range(2)]}
         for model in ("m", "n", "o")
@@ -652,10 +632,8 @@ class TestBoardsOfTheCommandLine:
             *(("", "", STYLE), ("prose", "", ("markdown",))),
         ],
     )
-    def test_with_generation_2(
-        self, bench: Workspace, run_main: RunMain, config: Path, view: View
-    ) -> None:
-        several_baselines(bench, named=True, generation=2)
+    def test_with_v2_0(self, bench: Workspace, run_main: RunMain, config: Path, view: View) -> None:
+        several_baselines(bench, named=True, form="v2.0")
         boards = self.check(bench, run_main, config, view)
         assert {board.method.name for board in boards} == {"v2.0"}
 

@@ -6,35 +6,23 @@ in CI, where they fail.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_site import Site, is_call, question, running
 from conftest import REPO, Workspace
 from playwright.sync_api import (
     Browser,
-    BrowserContext,
     Page,
-    Request,
     Route,
     expect,
-    sync_playwright,
 )
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1"
-PATIENCE = 30_000  # milliseconds, on a machine that does other things too
-expect.set_options(timeout=PATIENCE)
 
 EVIL = "http://evil.example"
 HOSTILE = f"""<script>window.stolen = "script"</script> <img src=x onerror="window.stolen = 'img'">
@@ -76,11 +64,6 @@ $$a$$ is **first**, and $$b$$ second.
 """
 
 
-def question(number: int, text: str, cluster: str) -> dict[str, Any]:
-    turns = [{"content": text}]
-    return {"question_id": f"q{number}", "category": "c", "cluster": cluster, "turns": turns}
-
-
 def judgment(number: int, *games: tuple[str | None, str]) -> dict[str, Any]:
     played = [{"user_prompt": "asked", "judgment": said, "score": label} for label, said in games]
     known = {"question_id": f"q{number}", "model": MODEL, "judge": "judge", "baseline": "base"}
@@ -102,84 +85,6 @@ def make_bench(bench: Workspace) -> None:
         judgment(3, ("B>>A", "the zebra wins"), ("B>A", "the okapi wins")),
     ]
     bench.write(bench.data / "model_judgment" / "judge" / f"{MODEL}.jsonl", records)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        missing = f"{CHROMIUM} is not there; apt-get install chromium fonts-noto-cjk"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Site:
-    """A running qa_browser.py and a page of it, which notes what goes wrong and out."""
-
-    def __init__(self, url: str, page: Page) -> None:
-        self.url, self.page = url, page
-        self.complaints: list[str] = []
-        self.abroad: list[str] = []
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        page.on("request", lambda request: self._note(request.url))
-
-    def _note(self, address: str) -> None:
-        if not address.startswith((self.url, "data:", "blob:")):
-            self.abroad.append(address)
-
-    def open(self, query: str = "") -> Page:
-        """Open a view, and wait until it is filled in."""
-        self.page.goto(self.url + query)
-        expect(self.page.locator(".address")).to_be_visible()
-        return self.page
-
-    def choose(self, label: str, name: str) -> None:
-        """Type into a dropdown and take what it offers."""
-        field = self.page.get_by_label(label, exact=True).locator("visible=true")
-        field.click()
-        field.fill(name)
-        self.page.get_by_role("option").filter(has_text=name).first.click()
-
-    @contextlib.contextmanager
-    def one_request(self) -> Iterator[None]:
-        """What is done asks the server once, and is answered before this ends."""
-        asked: list[Request] = []
-        self.page.on("request", lambda r: asked.append(r) if _is_call(r) else None)
-        yield
-        self.page.locator("h1").click()  # what follows at once has followed
-        assert len(asked) == 1
-
-    def check(self) -> None:
-        """Nothing ran, nothing was refused, nothing was asked for elsewhere."""
-        assert self.page.evaluate("window.stolen") is None
-        assert self.complaints == []
-        assert self.abroad == []
-
-
-def _is_call(request: Request) -> bool:
-    return "/queue/join" in request.url
-
-
-def running(workspace: Workspace, *flags: str) -> Iterator[str]:
-    """The address of a browser of the data in a folder, while a test module runs."""
-    process = workspace.start("qa_browser.py", *flags)
-    assert process.stdout
-    said = ""
-    for line in process.stdout:
-        said += line
-        address = re.search(r"http://\S+", line)
-        if address:
-            yield address[0]
-            workspace.close()
-            return
-    pytest.fail(said + (process.stderr.read() if process.stderr else ""))
 
 
 @pytest.fixture(scope="module")
@@ -205,21 +110,6 @@ def reference_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     copied = workspace.root / "data" / REFERENCE.name
     shutil.copytree(REFERENCE, copied, copy_function=shutil.copyfile)
     yield from running(workspace)
-
-
-@pytest.fixture(scope="module")
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """One for all pages: they share what is cached."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    page = context.new_page()
-    yield page
-    page.close()
 
 
 @pytest.fixture
@@ -423,7 +313,7 @@ class TestDemo:
     ) -> None:
         page = demo.page
         asked: list[Any] = []
-        page.on("request", lambda r: asked.append(r.post_data_json) if _is_call(r) else None)
+        page.on("request", lambda r: asked.append(r.post_data_json) if is_call(r) else None)
         demo.open(query)
         expect(page.locator(".battle .side, .board td, .judges td").first).to_be_attached()
         expect(page).to_have_url(re.compile(re.escape(query)))

@@ -1,4 +1,4 @@
-"""looks.py: how the page is laid out and coloured, as Chromium computes it."""
+"""html/style.css: how the page is laid out and coloured, as Chromium computes it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import test_browser_page as browser_page
+from browser_site import Site, question, running
 from conftest import Workspace
 from playwright.sync_api import Page, expect
-from test_page import Site, question, running
-
-chromium = browser_page.chromium
-context = browser_page.context
-page = browser_page.page
 
 TABLE = "\n".join(["|" + " heading |" * 12, "|" + "--|" * 12, "|" + " some words |" * 12])
 WIDE = f"{TABLE}\n\n$$\n{' + '.join(['a_{1234567890}'] * 40)}\n$$\n\nbroken $\\frac{{1}}{{$ here"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from arena.chat.providers import CompletionError
+from arena.chat.faults import CompletionError
 from arena.generate.run import Job, Lane, run_lanes
 from arena.generate.summary import Tally
 

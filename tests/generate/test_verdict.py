@@ -230,7 +230,7 @@ class TestFill:
         ],
     )
     def test_a_doubled_brace_is_a_single_one(self, template: str, filled: str) -> None:
-        """As str.format has it, which filled in the templates of both generations."""
+        """As str.format has it, which filled in the templates of both formats."""
         assert fill(template, {"QUESTION": "Why?"}) == filled == template.format(QUESTION="Why?")
 
     def test_other_braces_of_the_template_are_left_alone(self) -> None:
@@ -245,7 +245,7 @@ class TestFill:
 
 
 class TestPairValues:
-    def test_one_turn_in_the_names_of_both_generations(self) -> None:
+    def test_one_turn_in_the_names_of_both_formats(self) -> None:
         assert pair_values(["Why?"], ["So."], ["Thus."]) == {
             "question_1": "Why?",
             "answer_1": "So.",

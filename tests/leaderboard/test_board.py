@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Workspace
+from judgments import POINTS, add_judgments, game, judgment
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
@@ -16,26 +16,6 @@ from arena.leaderboard.board import Board, Method, Row, make_board
 from arena.leaderboard.board import score as score_battles
 from arena.scoring.battles import read_battles
 from arena.scoring.selection import Selection
-
-# By label: what the game counts for A and for B, at weight 3.
-POINTS = {"A>>B": (3, 0), "A>B": (1, 0), "A=B": (0.5, 0.5), "B>A": (0, 1), "B>>A": (0, 3)}
-
-
-def game(label: str | None) -> dict[str, Any]:
-    return {"user_prompt": "…", "judgment": "…", "score": label}
-
-
-def judgment(question: str, *labels: str | None, **fields: Any) -> dict[str, Any]:
-    return {"question_id": question, "games": [game(label) for label in labels]} | fields
-
-
-def add_judgments(
-    bench: Workspace, model: str, records: Sequence[Mapping[str, Any]], judge: str = "judge"
-) -> None:
-    """Write a judgment file; the records' own fields overrule the usual ones."""
-    usual = {"model": model, "judge": judge, "baseline": "base"}
-    path = bench.data / f"model_judgment/{judge}/{model}.jsonl"
-    bench.write(path, [usual | record for record in records])
 
 
 def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) -> Board:
@@ -284,7 +264,7 @@ class TestMeanTokens:
         records = [{"question_id": "q1", "conv_metadata": {"token_len": n}} for n in (100, 5)]
         assert self.mean(bench, records) == 5
 
-    def test_old_files_hold_it_in_the_turn_and_those_of_generation_2_in_metadata(
+    def test_old_files_hold_it_in_the_turn_and_those_of_v2_0_in_metadata(
         self, bench: Workspace
     ) -> None:
         old = {"question_id": "q1", "choices": [{"index": 0, "turns": [{"token_len": 4}]}]}

@@ -1,81 +1,37 @@
-"""Boards by category and the overall board, for benches of both generations."""
+"""Boards by category and the overall board, for benches of both formats."""
 
 from __future__ import annotations
 
 import json
-import random
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from boards import error, files, flags, saved, show, strengths
 from conftest import REPO, Workspace
-from test_battles import (
-    LABELS,
+from judgments import (
+    BASELINES,
+    HARD,
+    PLACES,
+    POINTS,
+    SIZES,
     TIED,
     WON,
-    error,
+    WRITING,
+    add_judgments,
+    draw,
+    judgment,
+    modern_questions,
     random_answers,
     random_judgments,
-    saved,
-    show,
-    strengths,
 )
-from test_board import POINTS, add_judgments, judgment
-from test_show_result import flags
 
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Board, Method, make_board, overall_board, score
 from arena.scoring.battles import Battles, read_selections
 from arena.scoring.bradley_terry import interval
 from arena.scoring.selection import Selection, bench_questions
-
-HARD, WRITING = "hard_prompt", "creative_writing"
-BASELINES = {HARD: "o3-mini-2025-01-31", WRITING: "gemini-2.0-flash-001"}
-SIZES = {HARD: 12, WRITING: 6}
-PLACES = [category for category, size in SIZES.items() for _ in range(size)]
-
-
-def modern_questions(places: Sequence[str] = PLACES) -> list[dict[str, str]]:
-    return [
-        {"uid": f"q{i}", "category": category, "subcategory": f"{category} {i % 2}", "prompt": "?"}
-        for i, category in enumerate(places, 1)
-    ]
-
-
-def draw(seed: int, places: Sequence[str] = PLACES) -> list[dict[str, Any]]:
-    """Judgments in the form of generation 2, each against the baseline of its category."""
-    labels = random.Random(seed)
-    return [
-        {
-            "uid": f"q{i}",
-            "category": "of no question",
-            "baseline": BASELINES[category],
-            "games": [{"score": label} for label in labels.choices(LABELS, k=2)],
-        }
-        for i, category in enumerate(places, 1)
-    ]
-
-
-def judge(bench: Workspace, models: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    for model, records in models.items():
-        add_judgments(bench, model, records)
-
-
-@pytest.fixture
-def modern(bench: Workspace) -> Workspace:
-    """Two categories with the baselines of v2.0: `m1` and `m2` on both, each baseline in the
-    other's category, `poet` on one alone.
-    """
-    bench.add_questions(modern_questions())
-    judge(bench, {f"m{seed}": draw(seed) for seed in (1, 2)})
-    for seed, (category, model) in enumerate(BASELINES.items(), 3):
-        records = [r for r, place in zip(draw(seed), PLACES, strict=True) if place != category]
-        add_judgments(bench, model, records)
-    add_judgments(bench, "poet", draw(5)[SIZES[HARD] :])
-    bench.write("config/judge_config.yaml", {"bench_name": bench.name, "judge_model": "judge"})
-    return bench
 
 
 def boards(out: str) -> dict[str, list[str]]:
@@ -87,14 +43,6 @@ def boards(out: str) -> dict[str, list[str]]:
 
 def models(lines: Sequence[str]) -> set[str]:
     return {line.split()[1] for line in lines[1:]}
-
-
-def files(bench: Workspace, *arguments: object) -> dict[str, dict[str, Any]]:
-    """The JSON of each board, by its name."""
-    out = show(bench, *arguments, "--json").out
-    paths = re.findall(r"written: (.*)", out)
-    data = [json.loads((bench.root / path).read_text()) for path in paths]
-    return {board["name"]: board for board in data}
 
 
 def only(bench: Workspace, category: str) -> None:
@@ -365,7 +313,7 @@ class TestBaselinesOfV2:
         line = error(modern, *self.named(modern))
         assert "no model 'gpt-4-0314', the baseline; judgments are against: own" in line
 
-    def test_questions_of_generation_1_have_none(self, modern: Workspace) -> None:
+    def test_questions_of_v0_1_have_none(self, modern: Workspace) -> None:
         questions = modern_questions()
         for question in questions:
             question["question_id"] = question.pop("uid")
@@ -438,7 +386,7 @@ class TestNamedBaselines:
 
 
 class TestDifferentBaselines:
-    """Of the categories of a bench of generation 1: each has a board, all by Bradley-Terry."""
+    """Of the categories of a bench in the v0.1 format: each has a board, all by Bradley-Terry."""
 
     @pytest.fixture(autouse=True)
     def judged(self, bench: Workspace) -> None:

@@ -16,13 +16,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boards import DIFFERENT, error, files, flags, show
 from conftest import REPO, Workspace
+from judgments import (
+    HARD,
+    LOST,
+    WON,
+    WRITING,
+    add_judgments,
+    graded,
+    judge,
+    judgment,
+    random_answers,
+    random_judgments,
+)
 from scipy.stats import t as student_t
-from test_battles import LOST, WON, error, random_answers, random_judgments, show
-from test_board import add_judgments, judgment
-from test_build import HARD, WRITING, files, judge, modern  # noqa: F401 (a fixture)
-from test_grades import graded
-from test_show_result import DIFFERENT, flags
 
 from arena.base.table import shown_width
 from arena.leaderboard.clusters import FEW, expanded, student
@@ -125,9 +133,9 @@ class TestScores:
         assert by(clustered, "cluster", *flags(), *more.split()) == {"maths": full["maths"]}
 
     @pytest.mark.parametrize("more", ["", "--method bradley-terry", "--num-rounds 50"])
-    def test_by_category_of_generation_2_are_the_boards(
+    def test_by_category_of_v2_0_are_the_boards(
         self,
-        modern: Workspace,  # noqa: F811
+        modern: Workspace,
         more: str,
     ) -> None:
         boards = files(modern, *QUESTION, *more.split())
@@ -140,7 +148,7 @@ class TestScores:
     @pytest.mark.parametrize("kind", ["subcategory", "cluster"])
     def test_a_subcategory_has_the_baseline_of_its_category(
         self,
-        modern: Workspace,  # noqa: F811
+        modern: Workspace,
         kind: str,
     ) -> None:
         found = by(modern, kind)
@@ -156,10 +164,10 @@ class TestScores:
 
     @pytest.mark.parametrize("style", ["", "--style-control"])
     @pytest.mark.parametrize("kind", ["cluster", "category"])
-    def test_of_both_generations_each_has_its_method(
+    def test_of_both_formats_each_has_its_method(
         self, clustered: Workspace, kind: str, style: str
     ) -> None:
-        """One question of generation 2 does not make v2.0 of all."""
+        """One question in the v2.0 format does not make v2.0 of all."""
         places = [q | {"category": q["cluster"]} for q in questions()]
         for i in range(7):
             question = places[i]

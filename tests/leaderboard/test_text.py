@@ -18,10 +18,19 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from boards import error, flags, show
 from conftest import Workspace
-from test_battles import LABELS, LOST, TIED, WON, error, random_answers, random_judgments, show
-from test_board import POINTS, add_judgments, judgment
-from test_show_result import flags
+from judgments import (
+    LABELS,
+    LOST,
+    POINTS,
+    TIED,
+    WON,
+    add_judgments,
+    judgment,
+    random_answers,
+    random_judgments,
+)
 
 QUESTIONS = 12
 

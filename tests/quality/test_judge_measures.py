@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from conftest import REPO, RunMain, Workspace
+from judgments import random_bench
 from sklearn.metrics import cohen_kappa_score
-from test_judge_report import random_bench
 
 from arena.bench.labels import LABELS, Labels, winners
 from arena.bench.paths import Bench

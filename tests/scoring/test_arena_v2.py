@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boards import DEPENDENT, DIFFERENT, Shown, error, flags, show
 from conftest import Workspace
+from judgments import POINTS, add_judgments, judgment, random_answers
+from random_cells import cells_of, star_cells, turned
 from sklearn.linear_model import LogisticRegression
-from test_battles import Shown, error, random_answers, show
-from test_board import POINTS, add_judgments, judgment
-from test_bradley_terry import cells_of, star_cells, turned
-from test_show_result import DEPENDENT, DIFFERENT, flags
 
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Method, Scored, make_board
@@ -474,7 +473,7 @@ class TestDefault:
             (("question_id", "question_id"), "--method v2.0", True),
         ],
     )
-    def test_the_generation_of_the_questions_decides(
+    def test_the_format_of_the_questions_decides(
         self, bench: Workspace, keys: tuple[str, str], more: str, table: bool
     ) -> None:
         bench.add_questions([{key: f"q{i}"} | self.RECORD for i, key in enumerate(keys)])

@@ -4,87 +4,29 @@ missing judgments, and saved battles and bootstrap results.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
-import random
 import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from boards import error, flags, saved, show, strengths
 from conftest import Workspace
-from test_board import POINTS, add_judgments, judgment
-from test_show_result import board_lines, flags, scores
+from judgments import (
+    LOST,
+    POINTS,
+    TIED,
+    WON,
+    add_judgments,
+    judgment,
+    random_answers,
+    random_judgments,
+)
 
 import show_result
-
-LABELS = tuple(POINTS)
-WON, LOST, TIED = ("B>A", "A>B"), ("A>B", "B>A"), ("A=B", "A=B")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a run printed on stdout and on stderr."""
-
-    out: str
-    err: str
-
-    @property
-    def scores(self) -> dict[str, str]:
-        return scores(self.out)
-
-    @property
-    def board(self) -> list[str]:
-        return board_lines(self.out)
-
-    @property
-    def summary(self) -> list[str]:
-        """The lines below the board."""
-        return self.out.split("\n\n")[-1].splitlines()
-
-    def interval(self, model: str) -> str:
-        (line,) = (line for line in self.board if line.split(" |")[0].strip() == model)
-        return line.split("95% CI:")[1].split("|")[0].strip()
-
-
-def show(bench: Workspace, *arguments: object, check: int = 0) -> Shown:
-    """Run the command line of show_result.py in the bench's folder, for speed in this process.
-
-    `check` is the exit status it must have; one other than 0 comes with one line on stderr.
-    """
-    out, err, folder = io.StringIO(), io.StringIO(), Path.cwd()
-    os.chdir(bench.root)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status: Any = show_result.main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        status = stop.code
-    finally:
-        os.chdir(folder)
-    shown = Shown(out.getvalue(), err.getvalue())
-    assert status == check, shown
-    return shown
-
-
-def error(bench: Workspace, *arguments: object) -> str:
-    """The one line that a run with wrong input leaves, and nothing else."""
-    shown = show(bench, *arguments, check=2)
-    (line,) = shown.err.splitlines()
-    assert line.startswith("error: ") and shown.out == ""
-    return line
-
-
-def random_judgments(seed: int, questions: int = 10, **fields: Any) -> list[dict[str, Any]]:
-    """Judgments of the questions q1, q2, ... with labels drawn at random."""
-    labels = random.Random(seed).choices(LABELS, k=2 * questions)
-    return [judgment(f"q{i + 1}", *labels[2 * i : 2 * i + 2], **fields) for i in range(questions)]
 
 
 def odds_score(odds: float) -> str:
@@ -175,7 +117,7 @@ class TestCategories:
         assert f"questions judged: {questions} of {questions} for each model" in shown.summary
         assert show(bench, *flags(), "-c", chosen, chosen) == shown
 
-    def test_generation_2_calls_clusters_subcategories(self, bench: Workspace) -> None:
+    def test_v2_0_calls_clusters_subcategories(self, bench: Workspace) -> None:
         records = [
             {"uid": f"q{i}", "category": "hard_prompt", "subcategory": name, "prompt": "?"}
             for i, name in enumerate(["coding", "math", "math"], start=1)
@@ -192,15 +134,6 @@ class TestCategories:
     def test_categories_without_a_question_file_are_an_error(self, bench: Workspace) -> None:
         (bench.data / "question.jsonl").unlink()
         assert "question.jsonl: no such file" in error(bench, *flags(), "-c", "coding")
-
-
-def strengths(wins: np.ndarray) -> np.ndarray:
-    """Bradley-Terry strengths by Hunter's MM algorithm; `wins` (M, M) of row against column."""
-    games, strength = wins + wins.T, np.ones(len(wins))
-    for _ in range(3000):
-        strength = wins.sum(1) / (games / (strength[:, None] + strength)).sum(1)
-        strength /= strength[0]
-    return strength
 
 
 class TestSeveralBaselines:
@@ -432,9 +365,9 @@ class TestJudgeSettings:
         )
         done = bench.run("show_result.py", *flags(), check=2)
         assert done.stdout == "" and done.stderr == (
-            f"error: {self.ONE} and {self.TWO}: judge judge was asked in different ways "
-            '(prompt_hash: "a" and "b"); gen_judgment.py --stale redo makes them alike, '
-            "--mixed count counts all\n"
+            f"error: {self.ONE} and {self.TWO}: judge judge used different settings "
+            '(prompt_hash: "a" and "b"). Run gen_judgment.py --stale redo to make them equal, or '
+            "accept them with --mixed count.\n"
         )
 
     def test_one_file_that_disagrees_with_itself_is_named_once(self, bench: Workspace) -> None:
@@ -624,10 +557,6 @@ class TestMissing:
         assert "tiny.jsonl" in line and "q3" in line and "add_markdown_info" not in line
 
 
-def saved(bench: Workspace, name: str = "arena_hard_battles.jsonl") -> Path:
-    return bench.root / "data" / name
-
-
 class TestSavedBattles:
     @pytest.fixture(autouse=True)
     def judged(self, bench: Workspace) -> None:
@@ -811,22 +740,6 @@ class TestSavedBattles:
 
 def battle_row(question: str, winner: str) -> dict[str, str]:
     return {"question_id": question, "model_a": "base", "model_b": "tiny", "winner": winner}
-
-
-def random_answers(seed: int, questions: int = 10) -> list[dict[str, Any]]:
-    draw = random.Random(seed)
-    return [
-        {
-            "question_id": f"q{i}",
-            "conv_metadata": {
-                "token_len": draw.randint(10, 500),
-                "header_count": {"h1": draw.randint(0, 3), "h2": draw.randint(0, 3)},
-                "list_count": {"ordered": draw.randint(0, 9), "unordered": draw.randint(0, 9)},
-                "bold_count": {"**": draw.randint(0, 9), "__": 0},
-            },
-        }
-        for i in range(1, questions + 1)
-    ]
 
 
 BOOTSTRAP = "bootstrapping_results.jsonl"

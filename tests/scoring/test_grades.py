@@ -9,19 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boards import error, flags, saved, show
 from conftest import Workspace
-from test_battles import error, random_judgments, saved, show
-from test_board import add_judgments, judgment
-from test_show_result import add_lengths, flags
+from judgments import add_judgments, add_lengths, graded, judgment, random_judgments
 
 from arena.scoring.grades import bootstrap, means
 
 CHOSEN = ("-b", "test-v1", "-j", "judge")
-
-
-def graded(question: str, *scores: object, **fields: Any) -> dict[str, Any]:
-    games = [{"score": score, "judgment": "…", "user_prompt": "…"} for score in scores]
-    return {"question_id": question, "baseline": None, "games": games} | fields
 
 
 def add_grades(

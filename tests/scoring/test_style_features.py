@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boards import DEPENDENT, Shown, error, flags, show
 from conftest import Workspace
+from judgments import POINTS, add_judgments, judgment, random_answers, random_judgments
 from sklearn.linear_model import LogisticRegression
-from test_battles import Shown, error, random_answers, random_judgments, show
-from test_board import POINTS, add_judgments, judgment
-from test_show_result import DEPENDENT, flags
 
 COUNTS = ("token_len", "header_count", "list_count", "bold_count")
 MODES = {
@@ -143,7 +142,7 @@ class TestFit:
         shown = show(small, *flags(), "--style-control")
         assert "token_len 0.000, header_count 0.000" in shown.out and "-0.000" not in shown.out
 
-    def test_the_metadata_of_both_generations_is_the_same(self, small: Workspace) -> None:
+    def test_the_metadata_of_both_formats_is_the_same(self, small: Workspace) -> None:
         before = show(small, *flags(), "--style-control")
         for model in ("base", "m2"):
             converted = [
@@ -185,7 +184,7 @@ class TestFlags:
             ("--markdown-control-only", "-f markdown"),
         ],
     )
-    def test_the_names_of_both_generations_mean_the_same(
+    def test_the_names_of_both_formats_mean_the_same(
         self, small: Workspace, one: str, same: str
     ) -> None:
         assert show(small, *flags(), *one.split()) == show(small, *flags(), *same.split())

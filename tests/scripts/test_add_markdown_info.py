@@ -17,7 +17,7 @@ import add_markdown_info
 from arena.base.errors import InputError
 from arena.base.record_file import RecordFile
 from arena.bench.answer_style import conv_metadata, count_markdown, count_tokens, without_code
-from arena.bench.records import KeyLine
+from arena.bench.records import Format, KeyLine
 
 REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
 REFERENCE_MODELS = ("claude-3.7-sonnet", "gpt-4o-mini", "nova-micro-v1")
@@ -305,11 +305,11 @@ class TestWrongInput:
         path = bench.write("answers/a.jsonl", GOOD)
         taken = []
 
-        def measure(texts: list[str], generation: int) -> list[dict[str, Any]]:
+        def measure(texts: list[str], form: Format) -> list[dict[str, Any]]:
             with pytest.raises(InputError, match="another run is writing this file"):
                 RecordFile(path, KeyLine)
             taken.append(path)
-            return conv_metadata(texts, generation)
+            return conv_metadata(texts, form)
 
         monkeypatch.setattr(add_markdown_info, "conv_metadata", measure)
         assert add_markdown_info.main(["--dir", str(path.parent)]) == 0

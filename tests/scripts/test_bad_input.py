@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workspace
+from conftest import Workspace, tree
 from fake_api import FakeAPI
 
 import add_markdown_info
@@ -99,18 +98,6 @@ def run(
         return Done(status, *capsys.readouterr())
 
     return run
-
-
-def tree(root: Path) -> dict[str, bytes | str]:
-    """Everything below a folder: the content of files, the target of links, a word for folders."""
-    found: dict[str, bytes | str] = {}
-    for path in root.rglob("*"):
-        name = str(path.relative_to(root))
-        if path.is_symlink():
-            found[name] = str(path.readlink())
-        else:
-            found[name] = path.read_bytes() if path.is_file() else "a folder"
-    return found
 
 
 # Ways to spoil a house

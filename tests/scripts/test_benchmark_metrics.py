@@ -11,12 +11,10 @@ from itertools import chain, combinations
 from typing import Any
 
 import pytest
+from boards import DEPENDENT, flags
 from conftest import REPO, Done, RunMain, Workspace
+from judgments import add_judgments, random_judgments
 from scipy.stats import kendalltau, spearmanr
-from test_battles import random_judgments
-from test_board import add_judgments
-from test_build import modern  # noqa: F401 (a fixture)
-from test_show_result import DEPENDENT, flags
 
 Run = Callable[..., Done]
 
@@ -204,9 +202,9 @@ class TestOneBench:
         assert values["paper"] == pytest.approx(100 * (1 - 1) / 6)
         assert "agreement in points of 1, 0 and -1 over all pairs" in run(*chosen).out
 
-    def test_each_category_of_generation_2_is_a_benchmark(
+    def test_each_category_of_v2_0_is_a_benchmark(
         self,
-        modern: Workspace,  # noqa: F811
+        modern: Workspace,
         run: Run,
     ) -> None:
         for seed in (3, 4):

@@ -21,7 +21,7 @@ import tiktoken
 from conftest import REPO, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 
-from arena.bench.provenance import prompt_hash
+from arena.bench.provenance import question_hash
 
 REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
 REFERENCE_MODELS = ("claude-3.7-sonnet", "gpt-4o-mini", "nova-micro-v1")
@@ -185,7 +185,7 @@ class TestAnswers:
                 "bold_count": {"**": 1, "__": 1},
             },
             "settings": {
-                "question_hash": prompt_hash("", ["hello world"]),
+                "question_hash": question_hash(["hello world"]),
                 "model_name": "org/full-1",
                 "api_type": "openai",
                 "temperature": 0.7,

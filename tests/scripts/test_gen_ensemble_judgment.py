@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workspace
-from test_bad_input import tree
-from test_board import add_judgments, judgment
+from conftest import Workspace, tree
+from judgments import add_judgments, judgment
 
 import gen_ensemble_judgment
 from arena.base.record_file import lock_file, unlock_file
@@ -260,7 +259,7 @@ class TestRecords:
         }
         assert two_judges.judgments("org/both", "tiny")[0]["judge"] == "org/both"
 
-    def test_questions_of_generation_2_get_records_of_generation_2(self, bench: Workspace) -> None:
+    def test_v2_0_questions_get_v2_0_records(self, bench: Workspace) -> None:
         questions = [
             {"uid": "u1", "category": "hard_prompt", "subcategory": "x", "prompt": "a"},
             {"uid": "u2", "prompt": "a"},
@@ -290,7 +289,7 @@ class TestRecords:
         assert found[None]["question_id"] == "q3" and "category" not in found[None]
         show(bench, "--category", "hard_prompt", "--method", "bradley-terry")
 
-    def test_without_a_question_file_records_are_of_generation_1(
+    def test_without_a_question_file_records_are_of_v0_1(
         self, two_judges: Workspace, main: Main
     ) -> None:
         (two_judges.data / "question.jsonl").unlink()

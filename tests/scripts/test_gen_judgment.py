@@ -220,9 +220,7 @@ class TestGames:
             "First? Second? | tiny1 tiny2 | base1 base2",
         ]
 
-    def test_questions_and_answers_of_generation_2(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
+    def test_questions_and_answers_of_v2_0(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
         """What a model thought before it answered is not shown to the judge."""
         questions = [{"uid": "q1", "category": "hard_prompt", "prompt": "Why?"}]
         bench.write(bench.data / "question.jsonl", questions)
@@ -246,7 +244,7 @@ class TestGames:
     def test_text_stays_literal_on_the_wire_and_readable_in_the_file(
         self, api: FakeAPI, bench: Workspace, run: Run
     ) -> None:
-        """Both generations' templates; texts with placeholders, braces, backslashes, Korean."""
+        """Both formats' templates; texts with placeholders, braces, backslashes, Korean."""
         question, ours, theirs = "{answer_1} 한국어로?", "{QUESTION} {0} \\1 {{x}}", "%s ${a} 안녕"
         for template in ([JUDGE_PROMPT], OWN_PROMPT):
             set_up(bench, api, questions=[question], prompt_template=template)
@@ -492,7 +490,7 @@ class TestFailures:
         run("--parallel", 1, check=1)
         assert "1 games without verdict" in bench.run("show_result.py", check=0).stdout
 
-    def test_unfinished_games_of_generation_2_go_on_too(
+    def test_unfinished_games_of_v2_0_go_on_too(
         self, api: FakeAPI, bench: Workspace, run: Run
     ) -> None:
         questions = [{"uid": "q1", "category": "c", "prompt": "Why?"}]
@@ -692,7 +690,7 @@ class TestWhatIsJudged:
 
 
 def published(question: str, *labels: str | None, **fields: Any) -> dict[str, Any]:
-    """A judgment of generation 1 as it was published."""
+    """A judgment in the v0.1 format as it was published."""
     played = [
         {"user_prompt": "<|User Prompt|>…", "judgment": f"… [[{label}]]", "score": label}
         for label in labels
@@ -702,7 +700,7 @@ def published(question: str, *labels: str | None, **fields: Any) -> dict[str, An
 
 class TestPublishedJudgments:
     def test_they_are_accepted_as_they_are(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        """Generation 1, an ensemble's bare scores, a game without verdict, and generation 2."""
+        """v0.1, an ensemble's bare scores, a game without verdict, and v2.0."""
         set_up(bench, api, questions=4)
         records = [
             published("q1", "A>B", "B>A"),

@@ -7,12 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import RunMain, Workspace
+from judgments import random_answer, random_bench, random_games
 from scipy.stats import norm
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import cohen_kappa_score
@@ -38,40 +39,6 @@ POINTS = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}
 
 
 # A bench of random judges
-
-
-def random_bench(bench: Workspace, judges: int = 3, models: int = 5, questions: int = 12) -> None:
-    """Judges with labels of all kinds and games without verdict, and answers with their styles."""
-    rng = np.random.default_rng(1)
-    bench.add_questions(questions)
-    ids = [f"q{number}" for number in range(1, questions + 1)]
-    for model in [BASELINE, *(f"m{i}" for i in range(models))]:
-        bench.write(bench.data / "model_answer" / f"{model}.jsonl", [answer(q, rng) for q in ids])
-    for judge, model in product(range(judges), range(models)):
-        add_judgments(bench, f"j{judge}", f"m{model}", {q: random_games(rng) for q in ids})
-
-
-def answer(question: str, rng: np.random.Generator) -> dict[str, Any]:
-    metadata = {
-        "token_len": int(rng.integers(10, 300)),
-        "header_count": {"h1": int(rng.integers(4))},
-        "list_count": {"ordered": int(rng.integers(4)), "unordered": 1},
-        "bold_count": {"**": int(rng.integers(9))},
-    }
-    choices = [{"index": 0, "turns": [{"content": "."}]}]
-    return {"question_id": question, "choices": choices, "conv_metadata": metadata}
-
-
-def random_games(rng: np.random.Generator) -> list[dict[str, Any] | None]:
-    games: list[dict[str, Any] | None] = []
-    for code in rng.integers(-2, len(LABELS), 2):
-        if code == -2:
-            games.append(None)
-        elif code == -1:
-            games.append({"score": None, "cause": ["no label", "ambiguous"][rng.integers(2)]})
-        else:
-            games.append({"score": LABELS[code]})
-    return games
 
 
 def add_judgments(
@@ -355,9 +322,7 @@ class TestAMixOfJudgments:
             ours = run_main("judge_report.py", *flags, *mixed, check=status)
             theirs = run_main("show_result.py", *flags, *mixed, check=status)
             assert status == 0 or ours.err == theirs.err
-            assert (
-                status == 0 or "judge j was asked in different ways (temperature: 0.0" in ours.err
-            )
+            assert status == 0 or "judge j used different settings (temperature: 0.0" in ours.err
 
     def test_settings_of_a_game_are_told_apart_too_and_categories_may_differ(
         self, bench: Workspace, run_main: RunMain
@@ -439,7 +404,7 @@ class TestCategoriesWithBaselinesOfTheirOwn:
         ids = [record["question_id"] for record in questions]
         for model in ("base-c", "base-d", "m0", "m1"):
             bench.write(
-                bench.data / "model_answer" / f"{model}.jsonl", [answer(q, rng) for q in ids]
+                bench.data / "model_answer" / f"{model}.jsonl", [random_answer(q, rng) for q in ids]
             )
         rules = {name: {"baseline_model": f"base-{name}"} for name in "cd"}
         bench.write_judge_config("named", "base-c", categories=rules)
@@ -469,11 +434,11 @@ class TestCategoriesWithBaselinesOfTheirOwn:
         assert pair["kappa"]["value"] == pair["weighted"]["value"] == 1.0
 
     @pytest.mark.parametrize("category", [(), ("--category", "c")])
-    @pytest.mark.parametrize("generation", [1, 2])
+    @pytest.mark.parametrize("form", ["v0.1", "v2.0"])
     def test_style_is_that_of_one_board_fitted_by_bradley_terry(
-        self, two: Workspace, run_main: RunMain, category: tuple[str, ...], generation: int
+        self, two: Workspace, run_main: RunMain, category: tuple[str, ...], form: str
     ) -> None:
-        if generation == 2:
+        if form == "v2.0":
             two.add_questions(
                 [
                     {"uid": q["question_id"], "category": q["category"], "prompt": "?"}
@@ -766,7 +731,7 @@ def plant(bench: Workspace, questions: int = 300) -> None:
     names = [BASELINE, *(f"m{i}" for i in range(len(RIVALS)))]
     tokens = rng.integers(50, 1000, (questions, len(names)))
     for name, of_model in zip(names, tokens.T.tolist(), strict=True):
-        answers = [answer(q, rng) for q in ids]
+        answers = [random_answer(q, rng) for q in ids]
         for record, number in zip(answers, of_model, strict=True):
             record["conv_metadata"]["token_len"] = number
         bench.write(bench.data / "model_answer" / f"{name}.jsonl", answers)

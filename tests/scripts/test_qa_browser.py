@@ -17,8 +17,8 @@ from email.message import Message
 from html.parser import HTMLParser
 
 import pytest
+from browser_site import add_judgments, judgment
 from conftest import REPO, Workspace
-from test_library import add_judgments, judgment
 
 from arena.bench.paths import Bench
 from arena.browser.defaults import choose

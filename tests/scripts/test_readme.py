@@ -18,14 +18,20 @@ from conftest import REPO, clean_environment
 from fake_api import Call, FakeAPI, Reply
 
 README = (REPO / "README.md").read_text(encoding="utf-8")
+FORMATS = (REPO / "docs" / "formats.md").read_text(encoding="utf-8")
+PAGES = [Path("README.md"), *(page.relative_to(REPO) for page in sorted(REPO.glob("docs/*.md")))]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def text_of(page: Path) -> str:
+    return (REPO / page).read_text(encoding="utf-8")
 
 
-FILES = re.findall(r"`([\w./-]+)`:\n\n```(?:jsonl|yaml|csv)\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands_of(page: Path) -> list[str]:
+    return [line for block in blocks("console", text_of(page)) for line in block.splitlines()]
 
 
 @pytest.fixture
@@ -34,6 +40,7 @@ def clone(tmp_path: Path) -> Path:
     folder.mkdir()
     for script in REPO.glob("*.py"):
         shutil.copy(script, folder)
+    shutil.copytree(REPO / "arena", folder / "arena")
     shutil.copytree(REPO / "config", folder / "config")
     shutil.copytree(REPO / "data" / "demo-v0.1", folder / "data" / "demo-v0.1")
     return folder
@@ -88,56 +95,77 @@ def add_checkpoint(clone: Path, api: FakeAPI) -> None:
         config.write(entry.replace("http://localhost:8000/v1", api.v1))
 
 
-def write_files(clone: Path) -> None:
-    """Write the files that the README tells the reader to write."""
-    assert [name for name, _ in FILES] == [
-        "reference.csv",
-        "data/ko-bench/question.jsonl",
-        "config/ko_judge.yaml",
-    ]
-    for name, text in FILES:
+def write_files(clone: Path, page: Path) -> None:
+    """Write the files that a page tells the reader to write, each named before its block."""
+    block = r"`([\w./-]+)`:\n\n```(?:jsonl|yaml|csv)\n(.*?)```"
+    for name, text in re.findall(block, text_of(page), re.DOTALL):
         path = clone / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 
-def test_each_python_command_of_the_readme_works_in_the_order_of_the_readme(
-    clone: Path, api: FakeAPI
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_each_python_command_of_a_page_works_in_the_order_of_the_page(
+    clone: Path, api: FakeAPI, page: Path
 ) -> None:
+    """If a command's output stands below it, it is what the command prints."""
     api.answer_with(judge_or_answer)
     add_checkpoint(clone, api)
-    write_files(clone)
-    for command in COMMANDS:
+    write_files(clone, page)
+    shown = dict(
+        (commands.splitlines()[-1], output)
+        for commands, output in re.findall(
+            r"```console\n([^`]*)\n```\n\n```text\n(.*?)```", text_of(page), re.DOTALL
+        )
+    )
+    for command in commands_of(page):
         if command.startswith("python "):
             done = run(clone, command, OPENAI_API_KEY="test-key", OPENAI_BASE_URL=api.v1)
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
             assert "warning" not in done.stderr, f"{command}\n{done.stderr}"
+            assert done.stdout == shown.get(command, done.stdout), command
+    for code in blocks("python", text_of(page)):
+        env = clean_environment(os.environ) | {"OPENAI_API_KEY": "test-key"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=clone, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{code}\n{done.stderr}"
 
 
-def test_each_make_target_of_the_readme_is_run_by_ci() -> None:
+def test_the_pages_show_the_output_of_five_commands() -> None:
+    texts = [block for page in PAGES for block in blocks("text", text_of(page))]
+    words = ("score:", "Scores (%)", "separability, %", "order flips")
+    assert sum(any(word in text for word in words) for text in texts) == 5
+
+
+def test_each_make_target_of_the_pages_is_run_by_ci() -> None:
     ci = (REPO / ".ci" / "run").read_text(encoding="utf-8")
-    targets = {command for command in COMMANDS if not command.startswith("python ")}
+    commands = {command for page in PAGES for command in commands_of(page)}
+    targets = {command for command in commands if not command.startswith("python ")}
     assert targets == {"make demo", "make test", "make lint", "make bench"}
     for target in targets:
         assert re.search(rf"^{target}\b", ci, re.MULTILINE), target
 
 
-def test_what_commands_print_in_the_readme_is_what_they_print(clone: Path) -> None:
-    """Below several commands stands the output of the last."""
-    write_files(clone)
-    shown = re.findall(r"```console\n([^`]*)\n```\n\n```text\n(.*?)```", README, re.DOTALL)
-    words = ("score:", "Scores (%)", "separability, %", "order flips")
-    printed = [block for block in blocks("text") if any(word in block for word in words)]
-    assert [text for _, text in shown] == printed and len(printed) == 5
-    for commands, text in shown:
-        *_, last = [run(clone, command) for command in commands.splitlines()]
-        assert last.stdout == text
+def test_links_of_the_pages_lead_to_files() -> None:
+    for page in [*PAGES, Path("CONTRIBUTING.md")]:
+        for link in re.findall(r"(?:\]\(|src(?:set)?=\")([^)\"#]+)", text_of(page)):
+            if not link.startswith("http"):
+                assert ((REPO / page).parent / link).exists(), f"{page}: {link}"
 
 
-def test_the_literal_records_in_the_readme_are_json_with_the_fields_that_are_written(
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_the_prose_is_short_and_plain(page: Path) -> None:
+    prose = re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL)
+    words = len(prose.split())
+    assert prose.count(";") <= 0.003 * words
+    assert page.name != "README.md" or words <= 2500
+
+
+def test_the_literal_records_in_the_docs_are_json_with_the_fields_that_are_written(
     clone: Path,
 ) -> None:
-    question, answer, judgment, *_ = (json.loads(block) for block in blocks("json"))
+    question, answer, judgment, *_ = (json.loads(block) for block in blocks("json", FORMATS))
     data = clone / "data" / "demo-v0.1"
 
     def first(path: Path) -> dict[str, object]:
@@ -150,8 +178,8 @@ def test_the_literal_records_in_the_readme_are_json_with_the_fields_that_are_wri
     assert judgment.keys() == first(path).keys()
 
 
-def test_so_are_those_of_generation_2(clone: Path, api: FakeAPI) -> None:
-    question, answer, judgment = (json.loads(block) for block in blocks("json")[3:])
+def test_so_are_those_of_v2_0(clone: Path, api: FakeAPI) -> None:
+    question, answer, judgment = (json.loads(block) for block in blocks("json", FORMATS)[3:])
     add_checkpoint(clone, api)
     data = clone / "data" / "v2"
     (data / "model_answer").mkdir(parents=True)
@@ -180,7 +208,16 @@ def test_so_are_those_of_generation_2(clone: Path, api: FakeAPI) -> None:
     assert judgment["baseline"] == judged["baseline"]
 
 
-def test_the_file_tree_in_the_readme_names_every_script() -> None:
-    tree = next(block for block in blocks("text") if "gen_answer.py  " in block)
-    for script in REPO.glob("*.py"):
-        assert script.name in tree
+def test_the_house_in_the_readme_names_every_folder_of_the_package() -> None:
+    tree = next(block for block in blocks("text") if "utils.py  " in block)
+    for folder in (REPO / "arena").iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert f"arena/{folder.name}/ " in tree
+
+
+@pytest.mark.parametrize("task", re.findall(r"^\| (?:add|change) .*$", README, re.MULTILINE))
+def test_the_places_that_the_readme_names_are_there(task: str) -> None:
+    paths = re.findall(r"`((?:arena|config)/[\w./]+)`", task)
+    assert paths
+    for path in paths:
+        assert (REPO / path).exists(), path

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boards import Shown, flags, show
 from conftest import REPO, Workspace
-from test_battles import Shown, show
-from test_show_result import flags
 
 BENCH = "ko-arena-hard-v0.1"
 REFERENCE = REPO.parent / "shared" / "reference" / BENCH

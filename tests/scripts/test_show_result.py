@@ -6,46 +6,13 @@ import os
 import re
 
 import pytest
+from boards import DEPENDENT, DIFFERENT, board_lines, flags, scores
 from conftest import Workspace
-from test_board import add_judgments, judgment
+from judgments import add_judgments, add_lengths, judgment
 
 SCRIPT = "show_result.py"
 
 LONG_NAME = "a-model-whose-name-is-longer-than-thirty-characters"
-
-
-def add_lengths(bench: Workspace, model: str, *tokens: int) -> None:
-    """Write an answer file with answers of these lengths."""
-    records = [
-        {"question_id": f"q{i}", "choices": [], "conv_metadata": {"token_len": n}}
-        for i, n in enumerate(tokens)
-    ]
-    bench.write(bench.data / f"model_answer/{model}.jsonl", records)
-
-
-def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
-    return ["--bench-name", bench, "--judge-name", judge, "--baseline", baseline]
-
-
-def board_lines(stdout: str) -> list[str]:
-    """The lines of the board, which end at the first blank line."""
-    return stdout.split("\n\n")[0].splitlines()
-
-
-def scores(stdout: str) -> dict[str, str]:
-    """Model to score, as it is printed."""
-    parts = (line.split("|") for line in board_lines(stdout))
-    return {name.strip(): score.split(":")[1].strip() for name, score, *_ in parts}
-
-
-DEPENDENT = (
-    "The intervals treat the games of a question as independent, which makes them too narrow; "
-    "--resample question does not."
-)
-DIFFERENT = (
-    "warning: the models were judged on different questions, so their scores do not compare "
-    "fairly; judge what is missing, or count it as lost with --missing loss"
-)
 
 
 class TestLines:

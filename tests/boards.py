@@ -1,0 +1,117 @@
+"""Runs of show_result.py in this process, and what they print and write."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from conftest import Workspace
+
+import show_result
+
+
+def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
+    return ["--bench-name", bench, "--judge-name", judge, "--baseline", baseline]
+
+
+def board_lines(stdout: str) -> list[str]:
+    """The lines of the board, which end at the first blank line."""
+    return stdout.split("\n\n")[0].splitlines()
+
+
+def scores(stdout: str) -> dict[str, str]:
+    """Model to score, as it is printed."""
+    parts = (line.split("|") for line in board_lines(stdout))
+    return {name.strip(): score.split(":")[1].strip() for name, score, *_ in parts}
+
+
+DEPENDENT = (
+    "The intervals treat the games of a question as independent, which makes them too narrow; "
+    "--resample question does not."
+)
+
+
+DIFFERENT = (
+    "warning: the models were judged on different questions, so their scores do not compare "
+    "fairly; judge what is missing, or count it as lost with --missing loss"
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a run printed on stdout and on stderr."""
+
+    out: str
+    err: str
+
+    @property
+    def scores(self) -> dict[str, str]:
+        return scores(self.out)
+
+    @property
+    def board(self) -> list[str]:
+        return board_lines(self.out)
+
+    @property
+    def summary(self) -> list[str]:
+        """The lines below the board."""
+        return self.out.split("\n\n")[-1].splitlines()
+
+    def interval(self, model: str) -> str:
+        (line,) = (line for line in self.board if line.split(" |")[0].strip() == model)
+        return line.split("95% CI:")[1].split("|")[0].strip()
+
+
+def show(bench: Workspace, *arguments: object, check: int = 0) -> Shown:
+    """Run the command line of show_result.py in the bench's folder, for speed in this process.
+
+    `check` is the exit status it must have; one other than 0 comes with one line on stderr.
+    """
+    out, err, folder = io.StringIO(), io.StringIO(), Path.cwd()
+    os.chdir(bench.root)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status: Any = show_result.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        status = stop.code
+    finally:
+        os.chdir(folder)
+    shown = Shown(out.getvalue(), err.getvalue())
+    assert status == check, shown
+    return shown
+
+
+def error(bench: Workspace, *arguments: object) -> str:
+    """The one line that a run with wrong input leaves, and nothing else."""
+    shown = show(bench, *arguments, check=2)
+    (line,) = shown.err.splitlines()
+    assert line.startswith("error: ") and shown.out == ""
+    return line
+
+
+def strengths(wins: np.ndarray) -> np.ndarray:
+    """Bradley-Terry strengths by Hunter's MM algorithm; `wins` (M, M) of row against column."""
+    games, strength = wins + wins.T, np.ones(len(wins))
+    for _ in range(3000):
+        strength = wins.sum(1) / (games / (strength[:, None] + strength)).sum(1)
+        strength /= strength[0]
+    return strength
+
+
+def saved(bench: Workspace, name: str = "arena_hard_battles.jsonl") -> Path:
+    return bench.root / "data" / name
+
+
+def files(bench: Workspace, *arguments: object) -> dict[str, dict[str, Any]]:
+    """The JSON of each board, by its name."""
+    out = show(bench, *arguments, "--json").out
+    paths = re.findall(r"written: (.*)", out)
+    data = [json.loads((bench.root / path).read_text()) for path in paths]
+    return {board["name"]: board for board in data}

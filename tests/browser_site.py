@@ -1,0 +1,115 @@
+"""A running qa_browser.py with a page of it in Chromium, and benches for it to show."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from conftest import Workspace
+from playwright.sync_api import Page, Request, expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
+
+
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+PATIENCE = 30_000  # milliseconds, on a machine that does other things too
+expect.set_options(timeout=PATIENCE)
+
+
+def question(number: int, text: str, cluster: str) -> dict[str, Any]:
+    turns = [{"content": text}]
+    return {"question_id": f"q{number}", "category": "c", "cluster": cluster, "turns": turns}
+
+
+class Site:
+    """A running qa_browser.py and a page of it, which notes what goes wrong and out."""
+
+    def __init__(self, url: str, page: Page) -> None:
+        self.url, self.page = url, page
+        self.complaints: list[str] = []
+        self.abroad: list[str] = []
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, address: str) -> None:
+        if not address.startswith((self.url, "data:", "blob:")):
+            self.abroad.append(address)
+
+    def open(self, query: str = "") -> Page:
+        """Open a view, and wait until it is filled in."""
+        self.page.goto(self.url + query)
+        expect(self.page.locator(".address")).to_be_visible()
+        return self.page
+
+    def choose(self, label: str, name: str) -> None:
+        """Type into a dropdown and take what it offers."""
+        field = self.page.get_by_label(label, exact=True).locator("visible=true")
+        field.click()
+        field.fill(name)
+        self.page.get_by_role("option").filter(has_text=name).first.click()
+
+    @contextlib.contextmanager
+    def one_request(self) -> Iterator[None]:
+        """What is done asks the server once, and is answered before this ends."""
+        asked: list[Request] = []
+        self.page.on("request", lambda r: asked.append(r) if is_call(r) else None)
+        yield
+        self.page.locator("h1").click()  # what follows at once has followed
+        assert len(asked) == 1
+
+    def check(self) -> None:
+        """Nothing ran, nothing was refused, nothing was asked for elsewhere."""
+        assert self.page.evaluate("window.stolen") is None
+        assert self.complaints == []
+        assert self.abroad == []
+
+
+def is_call(request: Request) -> bool:
+    return "/queue/join" in request.url
+
+
+def running(workspace: Workspace, *flags: str) -> Iterator[str]:
+    """The address of a browser of the data in a folder, while a test module runs."""
+    process = workspace.start("qa_browser.py", *flags)
+    assert process.stdout
+    said = ""
+    for line in process.stdout:
+        said += line
+        address = re.search(r"http://\S+", line)
+        if address:
+            yield address[0]
+            workspace.close()
+            return
+    pytest.fail(said + (process.stderr.read() if process.stderr else ""))
+
+
+Record = dict[str, Any]
+
+
+def judgment(question: str, *labels: object, **fields: Any) -> Record:
+    games = [
+        None if label == "missing" else {"score": label, "judgment": f"says {label}"}
+        for label in labels
+    ]
+    known = {"question_id": question, "model": "m", "judge": "j", "baseline": "base"}
+    return known | {"games": games} | fields
+
+
+def add_judgments(bench: Workspace, records: Sequence[Record], judge: str = "j") -> None:
+    by_model: dict[str, list[Record]] = {}
+    for record in records:
+        by_model.setdefault(record.get("model", "m"), []).append(record)
+    for model, of_model in by_model.items():
+        bench.write(bench.data / "model_judgment" / judge / f"{model}.jsonl", of_model)

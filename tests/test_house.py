@@ -1,0 +1,56 @@
+"""The limits of the house: sizes, names and words that keep the code easy to find and read."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from conftest import REPO
+
+MODULES = sorted(REPO.glob("arena/**/*.py"))
+SCRIPTS = sorted(REPO.glob("*.py"))
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=lambda path: str(path.relative_to(REPO)))
+def test_a_module_is_short_and_its_first_line_says_what_it_is_for(path: Path) -> None:
+    assert len(lines_of(path)) <= (200 if path in SCRIPTS else 400)
+    purpose = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert purpose and "TODO" not in purpose
+
+
+def test_a_folder_has_at_most_nine_modules() -> None:
+    for folder in {path.parent for path in MODULES}:
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= 9, folder
+
+
+def test_only_scripts_and_the_flags_module_know_argparse_namespaces() -> None:
+    users = [path for path in MODULES if "argparse.Namespace" in path.read_text(encoding="utf-8")]
+    assert [path.relative_to(REPO).as_posix() for path in users] in ([], ["arena/base/flags.py"])
+
+
+def test_own_modules_are_imported_at_the_top_of_a_module() -> None:
+    """A script has one lazy import: that of the part which does the work."""
+    for path in [*MODULES, *SCRIPTS]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (
+                path in MODULES or node.name != "main"
+            ):
+                inner = [part for part in ast.walk(node) if isinstance(part, ast.ImportFrom)]
+                own = [part.module for part in inner if (part.module or "").startswith("arena")]
+                assert not own, f"{path.relative_to(REPO)}: {node.name} imports {own}"
+
+
+def test_tests_mirror_the_package() -> None:
+    """Each test file of a folder of the package is named after one of its modules."""
+    for path in REPO.glob("tests/*/test_*.py"):
+        folder = REPO / "arena" / path.parent.name
+        if folder.is_dir():
+            stem = path.stem.removeprefix("test_")
+            there = [other.stem for other in folder.rglob("*") if other.suffix != ".pyc"]
+            assert stem in there, path.relative_to(REPO)
