@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena.base.errors import InputError, script
 from arena.base.flags import add_method_flags, add_selection_flags, check_outputs
-from arena.quality.benchmark_text import _paired, as_json, benchmarks, lines, measures
+from arena.quality.benchmark_report import _paired, as_json, benchmarks, lines, measures
 
 if TYPE_CHECKING:
     pass

@@ -8,13 +8,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from arena.bench.labels import LABELS
-from arena.quality.judge_measures import Counted, divided, estimated, undefined
+from arena.bench.labels import LABELS, Labels
+from arena.quality.judge_measures import (
+    Counted,
+    Verdicts,
+    divided,
+    draw_questions,
+    estimated,
+    undefined,
+    verdicts,
+)
 from arena.quality.measures import Estimate
-from arena.quality.panel import Panel
+from arena.quality.panel import Battle, Panel, panel_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,23 @@ class PairReport:
     confusion: tuple[tuple[int, ...], ...]
     why: str = ""
 
+
+def judge_numbers(labels: Mapping[str, Mapping[Battle, Labels]]) -> JudgeNumbers:
+    """Count the verdicts of each judge and compare each two judges, without intervals.
+
+    `labels`: of each judge and battle those of its games.
+    """
+    panel = panel_of(labels)
+    times = draw_questions(panel, 0, 0)
+    numbers = range(len(panel.judges))
+    pairs = [pair_report(panel, *pair, times) for pair in combinations(numbers, 2)]
+    return (
+        {panel.judges[judge]: verdicts(panel, judge, times) for judge in numbers},
+        {(pair.first, pair.second): pair for pair in pairs},
+    )
+
+
+JudgeNumbers = tuple[dict[str, Verdicts], dict[tuple[str, str], PairReport]]
 
 # Kin
 
@@ -91,9 +117,7 @@ def kinship(
     return difference, preference
 
 
-def _sums_by_model(
-    panel: Panel, judge: int, others: list[int], battles: np.ndarray
-) -> np.ndarray:
+def _sums_by_model(panel: Panel, judge: int, others: list[int], battles: np.ndarray) -> np.ndarray:
     """By question and model (Q, 3, M): points that a judge gives, the mean of those that others
     give, and the games that both decided, of the chosen `battles` (N,).
 

@@ -1,38 +1,86 @@
-"""What is measured of judges as text, JSON or one HTML page."""
+"""The report on the judges of a bench: made from options, as text and as JSON.
+
+from pathlib import Path
+from arena.bench.paths import Bench
+from arena.quality.judge_report import JudgeOptions, judge_report
+
+report = judge_report(JudgeOptions(Bench(Path("data"), "demo-v0.1")))
+report.to_frame()
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from arena.base.errors import InputError, nearest, warn
 from arena.base.table import aligned
 from arena.base.yaml_file import TEXTS, read_yaml
-from arena.bench.config import read_judge_config
 from arena.bench.labels import LABELS
-from arena.bench.paths import Bench, judge_names, model_names
-from arena.bench.records import Question
+from arena.bench.paths import judge_names, model_names
 from arena.leaderboard.output.text import finite
-from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, JudgeReport, PairReport
+from arena.quality.judge_comparison import PairReport, kinship, pair_report
+from arena.quality.judge_measures import (
+    FEW,
+    NO_SPREAD,
+    Counted,
+    Verdicts,
+    draw_questions,
+    style_bias,
+    verdicts,
+)
 from arena.quality.measures import estimate_text
-from arena.quality.panel import Panel
-from arena.scoring.selection import Selection
+from arena.quality.panel import Panel, PanelOptions, read_panel, style_features
 from arena.scoring.style_features import ATTRIBUTES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class JudgeOptions(PanelOptions):
+    """Which judges of a bench are measured, and how.
+
+    `family_file`: YAML of families and the names of their judges and models; without it each name
+    is a family of its own. `rounds` of the bootstrap over questions.
+    """
+
+    family_file: Path | None = None
+    rounds: int = 200
+    seed: int = 42
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class JudgeReport(Verdicts):
+    """The measures of one judge: shares in percent, those of kin in points of win rate.
+
+    `style`: coefficients by attribute, in log-odds for one standard deviation of the difference.
+    `style_left_out`: how many battles they skip and why, empty if none. `own`: the models of its
+    family. `made_of`: the judges of an ensemble, none if it does not name them, None for a judge.
+    """
+
+    style: Mapping[str, Counted]
+    style_left_out: str
+    own: tuple[str, ...]
+    kin_difference: Counted
+    self_preference: Counted
+    made_of: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Report:
     """The judges of a bench, each two of them, and the judges that are left out, with reasons.
 
-    `categories`: those that are measured; none are all. `not_compared`: two judges that share
-    verdicts. `assumed`: the baselines of judgments that name none, "" for one that is not known.
+    `categories`: the measured ones, none are all. `not_compared`: pairs that share verdicts.
+    `assumed`: the baselines of judgments that name none, "" for an unknown one.
     """
 
     bench: str
@@ -46,10 +94,93 @@ class Report:
     left_out: Mapping[str, str]
     assumed: tuple[str, ...]
 
+    def to_frame(self) -> pd.DataFrame:
+        """The measures as a table: a row for each judge and measure, NaN if undefined."""
+        import pandas as pd
+
+        rows = [
+            {
+                "judge": judge.judge,
+                "measure": measure.label,
+                **asdict(measure.of(judge).estimate),
+                "number": measure.of(judge).number,
+            }
+            for judge in self.judges
+            for measure in MEASURES
+        ]
+        return pd.DataFrame(rows)
+
+
+def judge_report(options: JudgeOptions) -> Report:
+    """Measure the judges of a bench; InputError for files and names that do not fit."""
+    path, bench = options.family_file, options.bench
+    family = read_families(path) if path else {}
+    panel, left_out = read_panel(options)
+    known = {*judge_names(bench), *model_names(bench.answers), *panel.models}
+    for name in family:
+        if name not in known:
+            warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, known)}")
+    times = draw_questions(panel, options.rounds, options.seed)
+    features = style_features(bench, panel)
+    pairs = list(combinations(range(len(panel.judges)), 2))
+    shared = [pair for pair in pairs if panel.share_verdicts(*pair)]
+    return Report(
+        bench=bench.name,
+        categories=options.categories,
+        rounds=options.rounds,
+        seed=options.seed,
+        questions=len(panel.questions),
+        judges=tuple(
+            _measured(panel, judge, features, family, times, options.workers)
+            for judge in range(len(panel.judges))
+        ),
+        pairs=tuple(pair_report(panel, *pair, times) for pair in pairs if pair not in shared),
+        not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in shared),
+        left_out=left_out,
+        assumed=panel.assumed,
+    )
+
+
+def _measured(
+    panel: Panel,
+    judge: int,
+    features: np.ndarray,
+    family: Mapping[str, str],
+    times: np.ndarray,
+    workers: int,
+) -> JudgeReport:
+    name = panel.judges[judge]
+    style, style_left_out = style_bias(panel, judge, features, times, workers)
+    difference, preference = kinship(panel, judge, family, times)
+    return JudgeReport(
+        **vars(verdicts(panel, judge, times)),
+        style=style,
+        style_left_out=style_left_out,
+        own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
+        kin_difference=difference,
+        self_preference=preference,
+        made_of=panel.made_of.get(name),
+    )
+
+
+def read_families(path: Path) -> dict[str, str]:
+    """Return the family of each judge and model in a YAML file of families and their members."""
+    section, families = read_yaml(path), dict[str, str]()
+    for family in section.names():
+        for name in section.take(family, TEXTS, literal=True):
+            if families.setdefault(name, family) != family:
+                raise InputError(
+                    f"{path}: '{name}' is of two families, {families[name]} and {family}. Keep one."
+                )
+    return families
+
+
+# Text
+
 
 @dataclass(frozen=True)
-class _Measure:
-    """A measure with an interval: its name, its unit, and what shows no bias."""
+class Measure:
+    """A measure with an interval: its name, its unit, and its value without bias if it has one."""
 
     name: str
     unit: str
@@ -58,55 +189,50 @@ class _Measure:
 
     @property
     def label(self) -> str:
-        """The name with its unit, as far as it has one."""
+        """The name with its unit, if it has one."""
         return f"{self.name}, {self.unit}" if self.unit else self.name
 
     @property
     def decimals(self) -> int:
-        """How many decimals are told: coefficients have three."""
+        """The number of printed decimals: three for coefficients, which have no unit."""
         return 1 if self.unit else 3
 
 
-def _style_measure(feature: str, attribute: str) -> _Measure:
-    return _Measure(f"{feature}: {attribute}", "", lambda judge: judge.style[attribute], 0.0)
+def _style_measure(attribute: str) -> Measure:
+    bias = "length bias" if attribute == "token_len" else "markdown bias"
+    return Measure(f"{bias}: {attribute}", "", lambda judge: judge.style[attribute], 0.0)
 
 
 MEASURES = (
-    _Measure("first place wins", "%", lambda judge: judge.first_place, 50.0),
-    _Measure("order flips the winner", "%", lambda judge: judge.flips, None),
-    *(
-        _style_measure("length bias" if attribute == "token_len" else "markdown bias", attribute)
-        for attribute in ATTRIBUTES.values()
-    ),
-    _Measure("kin difference", "points", lambda judge: judge.kin_difference, None),
-    _Measure("self-preference", "points", lambda judge: judge.self_preference, 0.0),
+    Measure("first place wins", "%", lambda judge: judge.first_place, 50.0),
+    Measure("order flips the winner", "%", lambda judge: judge.flips, None),
+    *map(_style_measure, ATTRIBUTES.values()),
+    Measure("kin difference", "points", lambda judge: judge.kin_difference, None),
+    Measure("self-preference", "points", lambda judge: judge.self_preference, 0.0),
 )
 
 
 MEANINGS = {
     "labels": "Of the games with a verdict. A&gt;&gt;B: the first answer is much better, A&gt;B: "
     "better, A=B: a tie.",
-    "first place wins": "Of the games that the first or the second answer wins, where both games "
+    "first place wins": "Of the games that the first or the second answer wins, if both games "
     "of a battle have a verdict. Without bias 50 %, the dotted line.",
     "order flips the winner": "Of the battles with two verdicts, those whose games name different "
-    "winners; a tie beside a win counts. A judge who tosses a coin flips half of them.",
+    "winners. A tie beside a win counts. A judge who tosses a coin flips half of them.",
     "length bias, markdown bias": "What one standard deviation more of it adds to the log-odds of "
-    "a win, at equal strength of the models; bias as far as style has no merit of its own. "
-    "Without bias 0, the dotted line.",
+    "a win, at equal strength of the models. This is bias only as far as style has no merit of its "
+    "own. Without bias 0, the dotted line.",
     "kin difference": "Points of win rate that the judge gives models of its own family more than "
     "judges of other families do in the same games.",
     "self-preference": "The part of it that is for kin: points above the line on which the judge's "
     "win rates of the other models follow the other judges'. Without bias 0.",
-    "kappa": "Agreement on labels beyond chance, 1 if full; weighted: with squared distances "
+    "kappa": "Agreement on labels beyond chance, 1 if full. Weighted: with squared distances "
     "between labels.",
 }
 
 
-# Text
-
-
 def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
-    """Yield the judges side by side, the agreement of each two, and what it rests on.
+    """Yield the judges side by side, the agreement of each two, and the notes.
 
     `confusion`: with the table of labels of each two judges.
     """
@@ -117,50 +243,45 @@ def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
     yield from aligned(rows)
     if report.pairs:
         yield ""
-        yield from aligned([PAIR_HEADS, *map(_pair_row, report.pairs)])
+        yield from aligned([PAIR_HEADS, *map(pair_row, report.pairs)])
     for pair in report.pairs if confusion else ():
         yield ""
-        yield from aligned(_confusion_rows(pair))
+        yield from aligned(confusion_rows(pair))
     yield ""
     yield from note_lines(report)
     if not confusion:
         yield f"labels of {len(report.pairs)} pairs side by side: --confusion, --json or --html"
 
 
-def count_rows(judges: Sequence[JudgeReport]) -> list[list[str]]:
+def count_rows(judges: Sequence[Verdicts]) -> list[list[str]]:
     """Return rows of counts: a name, then a cell for each judge."""
-    rows = [
-        ["judgments", *(f"{judge.judgments:,}" for judge in judges)],
-        ["models", *(f"{judge.models:,}" for judge in judges)],
-        ["questions", *(f"{judge.questions:,}" for judge in judges)],
-        ["games with a verdict", *(f"{_decided(judge):,}" for judge in judges)],
-    ]
-    rows += [[f"{label}, %", *(_label_share(judge, label) for judge in judges)] for label in LABELS]
-    rows.append(["games without verdict", *(f"{sum(j.causes.values()):,}" for j in judges)])
+
+    def row(name: str, text: Callable[[Verdicts], str]) -> list[str]:
+        return [name, *map(text, judges)]
+
     causes = dict.fromkeys(cause for judge in judges for cause in judge.causes)
-    for cause in causes:
-        rows.append([f"- {cause}", *(f"{judge.causes.get(cause, 0):,}" for judge in judges)])
-    return rows
-
-
-def _decided(judge: JudgeReport) -> int:
-    return sum(judge.labels.values())
-
-
-def _label_share(judge: JudgeReport, label: str) -> str:
-    return f"{100 * judge.labels[label] / _decided(judge):.1f}"
+    return [
+        row("judgments", lambda judge: f"{judge.judgments:,}"),
+        row("models", lambda judge: f"{judge.models:,}"),
+        row("questions", lambda judge: f"{judge.questions:,}"),
+        row("games with a verdict", lambda judge: f"{judge.decided:,}"),
+        *([f"{x}, %", *(f"{100 * j.labels[x] / j.decided:.1f}" for j in judges)] for x in LABELS),
+        row("games without verdict", lambda judge: f"{sum(judge.causes.values()):,}"),
+        *([f"- {x}", *(f"{j.causes.get(x, 0):,}" for j in judges)] for x in causes),
+    ]
 
 
 PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
 
 
-def _pair_row(pair: PairReport) -> list[str]:
+def pair_row(pair: PairReport) -> list[str]:
+    """Return the cells of two judges below PAIR_HEADS."""
     kappas = (estimate_text(pair.kappa, 3), estimate_text(pair.weighted, 3))
     names = f"{pair.first}, {pair.second}"
     return [names, f"{pair.games:,}", estimate_text(pair.same, 1), *kappas]
 
 
-def _confusion_rows(pair: PairReport) -> list[list[str]]:
+def confusion_rows(pair: PairReport) -> list[list[str]]:
     """Return the games by label: a row for each of the first judge, a column of the second."""
     rows = [[f"{pair.first} \\ {pair.second}", *LABELS]]
     for label, counts in zip(LABELS, pair.confusion, strict=True):
@@ -172,7 +293,7 @@ STYLE_METHOD = "show_result.py --style-control --one-board --method bradley-terr
 
 
 def note_lines(report: Report) -> Iterator[str]:
-    """Yield what the numbers rest on, and why some are not there."""
+    """Yield the notes below the numbers, first on the intervals."""
     draws = f"{report.rounds:,} draws of {report.questions:,} questions"
     of = f" of {', '.join(report.categories)}" if report.categories else ""
     if report.questions < FEW:
@@ -181,56 +302,47 @@ def note_lines(report: Report) -> Iterator[str]:
         yield f"in brackets 95 % intervals over {draws}{of}"
     yield f"length and markdown bias: style coefficients of {STYLE_METHOD}"
     if report.assumed:
-        taken = ", ".join(name or "not known" for name in report.assumed)
-        yield f"the baseline of judgments that name none: {taken}; --baseline names another"
+        names = ", ".join(name or "not known" for name in report.assumed)
+        yield f"the baseline of judgments that name none: {names}. --baseline names another"
     for judge in report.judges:
-        own = ", ".join(judge.own)
-        if own and not math.isnan(judge.kin_difference.estimate.value):
-            yield f"of the family of {judge.judge}: {own}"
-    yield from _ensemble_lines(report)
+        if judge.own and not math.isnan(judge.kin_difference.estimate.value):
+            yield f"of the family of {judge.judge}: {', '.join(judge.own)}"
+    for judge in report.judges:
+        if judge.made_of is not None:
+            members = ", ".join(judge.made_of) or "judges that it does not name"
+            yield f"{judge.judge} is an ensemble of {members}: no other judge of self-preference"
+    for first, second in report.not_compared:
+        yield f"not compared, of the same verdicts: {first}, {second}"
     for judge in report.judges:
         yield from _missing_lines(judge)
     for pair in report.pairs:
         if pair.why:
-            what = "kappa" if pair.games else "same label, kappa"
-            yield f"n/a for {pair.first}, {pair.second}: {what}: {pair.why}"
-    for name, why in report.left_out.items():
-        yield f"left out, {name}: {why}"
-
-
-def _ensemble_lines(report: Report) -> Iterator[str]:
-    """Yield which judges are ensembles, and which two are not compared."""
-    for judge in report.judges:
-        if judge.made_of is not None:
-            members = ", ".join(judge.made_of) or "judges that it does not tell"
-            yield (
-                f"{judge.judge} is an ensemble of {members}: not among the other judges of "
-                "self-preference"
-            )
-    for first, second in report.not_compared:
-        yield f"not compared, of the same verdicts: {first}, {second}"
+            measures = "kappa" if pair.games else "same label, kappa"
+            yield f"n/a for {pair.first}, {pair.second}: {measures}: {pair.why}"
+    for name, reason in report.left_out.items():
+        yield f"left out, {name}: {reason}"
 
 
 def _missing_lines(judge: JudgeReport) -> Iterator[str]:
-    """Yield why some measures of a judge are not there, and which judgments are left out."""
+    """Yield the reasons for a judge's undefined measures and for judgments that are left out."""
     reasons: dict[str, dict[str, None]] = {}
     for measure in MEASURES:
-        if why := measure.of(judge).why:
-            name = measure.name if why == NO_SPREAD else measure.name.split(":")[0]
-            reasons.setdefault(why, {})[name] = None
+        if reason := measure.of(judge).why:
+            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
+            reasons.setdefault(reason, {})[name] = None
     if judge.style_left_out:
         yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
-    for why, names in reasons.items():
-        yield f"n/a for {judge.judge}: {', '.join(names)}: {why}"
-    for why, number in judge.left_out.items():
-        yield f"left out of {judge.judge}: {number:,} {why}"
+    for reason, names in reasons.items():
+        yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
+    for reason, number in judge.left_out.items():
+        yield f"left out of {judge.judge}: {number:,} {reason}"
 
 
 # JSON
 
 
 def report_json(report: Report) -> str:
-    """Return all of it as JSON; what is not defined is null."""
+    """Return the whole report as JSON, with null for undefined numbers."""
     return json.dumps(_plain(asdict(report)), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
@@ -240,95 +352,3 @@ def _plain(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return finite(value) if isinstance(value, float) else value
-
-
-# HTML
-
-
-FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
-
-
-def read_families(path: Path) -> dict[str, str]:
-    """Return the family of each judge and model in a YAML file of families and their members."""
-    section, found = read_yaml(path), dict[str, str]()
-    for family in section.names():
-        for name in section.take(family, TEXTS, literal=True):
-            if found.setdefault(name, family) != family:
-                raise InputError(f"{path}: '{name}' is of two families, {found[name]} and {family}")
-    return found
-
-
-def _check_families(family: Mapping[str, str], path: Path, bench: Bench, panel: Panel) -> None:
-    """Warn of names in a file of families that no judge and no model of the bench has."""
-    known = {*judge_names(bench), *model_names(bench.answers), *panel.models}
-    for name in family:
-        if name not in known:
-            warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, known)}")
-
-
-def _selection(args: argparse.Namespace) -> tuple[Selection, list[Question]]:
-    """Return what a board of all questions, or of the categories, would be made of, and the
-    questions of the bench.
-    """
-    from arena.scoring.selection import Plan, Selection, bench_questions
-
-    config = None
-    if not (args.bench_name and (args.baseline or not args.setting_file.exists())):
-        config = read_judge_config(args.setting_file)
-    bench = Bench(args.data_dir, args.bench_name or (config.bench_name if config else ""))
-    questions = bench_questions(bench, needed=bool(args.category))
-    alike = Selection(bench=bench, judges=(), baselines=(), mixed=args.mixed)
-    asked = Plan(alike, questions, None if args.baseline else config, method="bradley-terry")
-    return asked.of(tuple(dict.fromkeys(args.category)), tuple(args.baseline)), questions
-
-
-def make_report(args: argparse.Namespace) -> Report:
-    """Read the judgments that the flags ask for and measure their judges."""
-    from arena.quality.judge_measures import draw_questions
-    from arena.quality.judge_text import Report
-    from arena.quality.panel import read_panel
-
-    family = read_families(args.family) if args.family else {}
-    selection, questions = _selection(args)
-    panel, left_out = read_panel(selection, args.judge_name, args.baseline, questions)
-    if args.family:
-        _check_families(family, args.family, selection.bench, panel)
-    times = draw_questions(panel, args.num_rounds, args.seed)
-    pairs, not_compared = _pairs(panel, times)
-    return Report(
-        bench=selection.bench.name,
-        categories=selection.categories,
-        rounds=args.num_rounds,
-        seed=args.seed,
-        questions=len(panel.questions),
-        judges=_judges(selection.bench, panel, family, times, args.workers),
-        pairs=pairs,
-        not_compared=not_compared,
-        left_out=left_out,
-        assumed=panel.assumed,
-    )
-
-
-def _judges(
-    bench: Bench, panel: Panel, family: Mapping[str, str], times: np.ndarray, workers: int
-) -> tuple[JudgeReport, ...]:
-    """Return what is measured of each judge."""
-    from arena.quality.judge_measures import judge_report
-    from arena.quality.panel import style_features
-
-    features = style_features(bench, panel)
-    numbers = range(len(panel.judges))
-    return tuple(judge_report(panel, one, features, family, times, workers) for one in numbers)
-
-
-def _pairs(
-    panel: Panel, times: np.ndarray
-) -> tuple[tuple[PairReport, ...], tuple[tuple[str, str], ...]]:
-    """Return the agreement of each two judges, and those that share verdicts."""
-    from arena.quality.judge_measures import pair_report
-
-    pairs = list(combinations(range(len(panel.judges)), 2))
-    return (
-        tuple(pair_report(panel, *two, times) for two in pairs if not panel.share_verdicts(*two)),
-        tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if panel.share_verdicts(i, j)),
-    )
