@@ -35,7 +35,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _add_flags(parser.add_argument_group("what is measured").add_argument)
     add_selection_flags(parser.add_argument_group("the bench").add_argument)
     add_method_flags(parser)
-    parser.set_defaults(show_elo=False, full_stats=False, compare=None, save_battles=False, by=None)
     args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
     changed = [name for name, value in vars(args).items() if value != usual[name]]
     of_bench = [name for name in changed if name not in OWN_FLAGS]

@@ -20,12 +20,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.base.errors import OutputError, script, warn
-from arena.base.flags import MANY_BATTLES, add_method_flags, add_selection_flags, check_outputs
+from arena.base.flags import (
+    MANY_BATTLES,
+    SAVED_BATTLES,
+    SAVED_BOOTSTRAP,
+    add_method_flags,
+    add_selection_flags,
+    board_arguments,
+    check_outputs,
+)
 from arena.leaderboard.output import html, plot
 
 if TYPE_CHECKING:
     from arena.leaderboard.board import Method, Scored
-    from arena.leaderboard.build import Group, Result
+    from arena.leaderboard.build import Group, Read, Result
     from arena.leaderboard.clusters import ClusterTable
     from arena.scoring.selection import Selection
 
@@ -79,7 +87,7 @@ def _add_output_flags(add: Callable[..., object]) -> None:
             f"--{form}",
             nargs="?",
             type=Path,
-            const=Path(),
+            const=True,
             metavar="FILE",
             help=f"write the board as {form.upper()} to FILE, or to {folder}; of several boards "
             "each to a file of its own (default: no)",
@@ -103,12 +111,12 @@ def _save(args: argparse.Namespace, selection: Selection, scored: Scored) -> Non
     few = scored.battles.counts.battles <= MANY_BATTLES
     if not args.load_battles and (few or args.save_battles):
         with _kept_if_possible():
-            path = args.data_dir / "arena_hard_battles.jsonl"
+            path = args.data_dir / SAVED_BATTLES
             saved.save_battles(scored.battles, path)
             saved.save_settings(path, selection.settings())
     if not args.load_bootstrap:
         with _kept_if_possible():
-            path = args.data_dir / "bootstrapping_results.jsonl"
+            path = args.data_dir / SAVED_BOOTSTRAP
             saved.save_bootstrap(scored, path)
             made = bootstrap_settings(selection, scored.method, scored.battles, scored.style)
             saved.save_settings(path, made)
@@ -164,7 +172,7 @@ def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> 
         "html": lambda: html.board_html(board),
     }
     named = {
-        suffix: path if path == Path() else file_of(path, board, several=several)
+        suffix: path and file_of(path, board, several=several)
         for suffix, path in _asked(args).items()
     }
     yield from _write_texts(texts, named, report.file_stem(board, selection, fixed_style=fixed))
@@ -177,15 +185,14 @@ def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> 
         yield args.style_coefficients
 
 
-def _asked(args: argparse.Namespace) -> dict[str, Path]:
-    """Return the files asked for by suffix; an empty path has a usual name in leaderboard/."""
-    named = {"json": args.json, "md": args.markdown, "html": args.html}
-    csv_file = {"csv": Path()} if args.output else {}
-    return csv_file | {suffix: path for suffix, path in named.items() if path is not None}
+def _asked(args: argparse.Namespace) -> dict[str, Path | None]:
+    """Return the files asked for by suffix; None has a usual name in leaderboard/."""
+    flags = {"csv": args.output, "json": args.json, "md": args.markdown, "html": args.html}
+    return {suffix: None if path is True else path for suffix, path in flags.items() if path}
 
 
 def _write_texts(
-    texts: Mapping[str, Callable[[], str]], named: Mapping[str, Path], stem: str
+    texts: Mapping[str, Callable[[], str]], named: Mapping[str, Path | None], stem: str
 ) -> Iterator[Path]:
     """Write what is asked for as texts, and yield the path of each when it is there."""
     from arena.base.jsonl import write_lines
@@ -193,7 +200,7 @@ def _write_texts(
     folder = Path("leaderboard")
     for suffix, path in named.items():
         dated = f"arena_hard_leaderboard_{datetime.date.today():%Y%m%d}_" if suffix == "csv" else ""
-        path = folder / f"{dated}{stem}.{suffix}" if path == Path() else path
+        path = folder / f"{dated}{stem}.{suffix}" if path is None else path
         write_lines(path, [texts[suffix]().encode("utf-8", "surrogatepass")])
         yield path
 
@@ -215,9 +222,12 @@ def _scored_clusters(groups: Sequence[Group], by: str, method: Method) -> Cluste
 def _by_cluster(args: argparse.Namespace) -> Iterator[str]:
     """Yield what is printed of the scores by cluster; the files are written then."""
     from arena.leaderboard.build import method_of, read_clusters
+    from arena.leaderboard.options import board_options, refuse
     from arena.leaderboard.output import cluster_report as report
 
-    method, groups = method_of(args), read_clusters(args)
+    refuse(_of_one_board(args), "this does not go with --by. Leave out one of them.")
+    options = board_options(**board_arguments(args), elo=args.show_elo)
+    method, groups = method_of(options, by_cluster=True), read_clusters(options, args.by)
     table = _scored_clusters(groups, args.by, method)
     yield from report.table_lines(table)
     yield ""
@@ -238,19 +248,48 @@ def _by_cluster(args: argparse.Namespace) -> Iterator[str]:
     yield from (f"written: {path}" for path in paths)
 
 
+def _check_outputs(args: argparse.Namespace, read: Sequence[Read]) -> None:
+    """Raise InputError for output flags that do not go with what was read."""
+    from arena.leaderboard.options import SEVERAL, refuse
+    from arena.scoring.battles import Grades
+
+    if len(read) > 1:
+        refuse({"--save-battles": args.save_battles}, SEVERAL)
+    for _, data in read:
+        if isinstance(data, Grades):
+            reason = "this has no meaning for grades of single answers. Leave it out."
+            refuse(_of_one_board(args), reason)
+        elif data.outcomes is None:
+            reason = "a battle file has no games. Read the judgments, without --load-battles."
+            refuse({"--full-stats": args.full_stats}, reason)
+
+
+def _of_one_board(args: argparse.Namespace) -> dict[str, object]:
+    return {
+        "--save-battles": args.save_battles,
+        "--full-stats": args.full_stats,
+        "--compare": args.compare,
+    }
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the leaderboard; see the flags."""
     args = parse(argv, __doc__)
     from arena.leaderboard.board import why_no_overall
-    from arena.leaderboard.build import results_of
+    from arena.leaderboard.build import check_read, read_boards, score_boards
+    from arena.leaderboard.options import board_options
 
     if args.plot:
         plot.check_plot(args.plot)
     if args.by:
         print("\n".join(_by_cluster(args)))
         return 0
-    results = results_of(args)
+    options = board_options(**board_arguments(args), elo=args.show_elo)
+    read = read_boards(options)
+    check_read(options, read)
+    _check_outputs(args, read)
+    results = score_boards(read, options)
     several = len(results) > 1
     if not several and results[0].scored:
         _save(args, results[0].selection, results[0].scored)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from arena.base.errors import one_line
+from arena.base.flags import board_arguments
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import Result
 from arena.quality.measures import OverModels
@@ -41,12 +42,15 @@ def benchmarks(args: argparse.Namespace) -> tuple[list[Benchmark], list[Path]]:
     """Return the boards of the bench, then what the files of bootstrap results hold; and the files
     that the bootstrap of the boards was written to.
     """
-    from arena.leaderboard.build import results_of
+    from arena.leaderboard.build import build_boards
+    from arena.leaderboard.options import board_options
     from arena.quality.rating_files import read_bootstrap
     from arena.quality.ratings import Benchmark
 
     files = [(path, read_bootstrap(path, args.confidence / 100)) for path in args.bootstrap]
-    results = results_of(args) if args.bench_name or not files else []
+    results = []
+    if args.bench_name or not files:
+        results = build_boards(board_options(**board_arguments(args)))
     several = len(results) > 1
     boards = [result for result in results if result.board.rows]
     found = [_of_board(args, result, several) for result in boards]

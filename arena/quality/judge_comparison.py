@@ -170,7 +170,7 @@ def pair_report(panel: Panel, first: int, second: int, times: np.ndarray) -> Pai
     question = np.broadcast_to(panel.question[:, None], both.shape)[both].astype(np.int64)
     row, column = (panel.codes(judge)[both] for judge in (first, second))
     place = question * cells + row * len(LABELS) + column
-    sums = np.bincount(place, minlength=times.shape[1] * cells).reshape(-1, cells)
+    sums = np.bincount(place, minlength=times.shape[1] * cells).reshape(times.shape[1], cells)
     same, kappa, weighted = estimated(_agreement, sums.astype(float), times)
     confusion = sums.sum(axis=0).reshape(len(LABELS), -1).tolist()
     games = int(both.sum())

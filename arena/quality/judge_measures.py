@@ -64,8 +64,10 @@ class Verdicts:
 def draw_questions(panel: Panel, rounds: int, seed: int) -> np.ndarray:
     """Draw the questions of each round with replacement: how often each is drawn (R, Q)."""
     number = len(panel.questions)
+    if not rounds:
+        return np.zeros((0, number))
     rng = np.random.default_rng(seed)
-    return rng.multinomial(number, np.full(number, 1 / max(number, 1)), rounds).astype(float)
+    return rng.multinomial(number, np.full(number, 1 / number), rounds).astype(float)
 
 
 def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:

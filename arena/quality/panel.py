@@ -173,7 +173,7 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
             del files[name]
             left_out[name] = "an ensemble of other judges. Measure it with --judge-name"
     for of_judge in files.values():
-        of_judge.check()
+        of_judge.check(options.config)
     return _panel(files), left_out
 
 
@@ -225,7 +225,7 @@ class _JudgeFiles:
         if any(worth(label, 0) is not None for label in games):
             return ""
         if self.left_out[GRADED]:
-            return "grades of single answers, no verdicts on two"
+            return "has grades of single answers, no verdicts on two"
         reasons = [f"{number:,} {reason}" for reason, number in self.left_out.items()]
         return ", ".join(["no game with a verdict", *reasons])
 
@@ -238,9 +238,14 @@ class _JudgeFiles:
             return tuple(sorted(members))
         return None
 
-    def check(self) -> None:
+    def check(self, config: JudgeConfig | None) -> None:
         """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
         check_foreign(self.unexpected, self.selection)
+        if "" in self.assumed and config:
+            raise InputError(
+                f"{self.selection.bench.judgments(self.name)}: judgments name no baseline, and "
+                f"that of {config.path} has no answers or judgments. Name it with --baseline."
+            )
         assumed = tuple(self.assumed - {""})
         check_known_baselines(self.named, replace(self.selection, baselines=assumed))
 

@@ -568,7 +568,7 @@ class TestOneBoard:
         first = show(modern, "--one-board")
         again = show(modern, "--one-board", "--load-battles", "--load-bootstrap")
         assert again.board == first.board
-        assert "or make --one-board" in error(modern, "--load-battles")
+        assert "or fit all with --one-board" in error(modern, "--load-battles")
 
 
 class TestOverall:
@@ -668,7 +668,7 @@ class TestFlags:
         show(modern, "--category", HARD)
         line = error(modern, *more.split())
         assert more.split()[-1].startswith("style") or line.startswith(f"error: {more}: ")
-        assert "there are several boards; name one --category" in line
+        assert "this needs a single board. Choose one --category" in line
 
     def test_loading_the_board_of_another_category_is_refused(self, modern: Workspace) -> None:
         show(modern, "--category", HARD)

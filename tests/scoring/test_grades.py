@@ -205,8 +205,8 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("flag", "named"),
         [
-            ("--style-control", "--style-control"),
-            ("-f length", "--control-features"),
+            ("--style-control", "style control"),
+            ("-f length", "style control"),
             ("--show-elo", "--show-elo"),
             ("--compare tiny other", "--compare"),
             ("--full-stats", "--full-stats"),
@@ -224,7 +224,9 @@ class TestRefused:
         bench.add_questions(2)
         add_grades(bench, "tiny", [1, 2])
         line = error(bench, *flag.split())
-        assert line == f"error: {named}: has no meaning for grades of single answers"
+        assert line == (
+            f"error: {named}: this has no meaning for grades of single answers. Leave it out."
+        )
 
     def test_what_does_work(self, bench: Workspace) -> None:
         add_grades(bench, "tiny", [1, 2])
