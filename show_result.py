@@ -151,7 +151,7 @@ def _lines(
     yield ""
     yield from report.summary_lines(board)
     if method:
-        yield f"method: {board.method.name}"
+        yield f"method: {board.estimator.name}"
     if scored and scored.style is not None:
         yield f"style coefficients fixed by {args.style_coefficients}"
 
@@ -181,7 +181,7 @@ def _write_files(args: argparse.Namespace, result: Result, *, several: bool) -> 
         plot.save_plot(board, path)
         yield path
     if args.style_coefficients and scored and not fixed:
-        save_style(scored, board.method, args.style_coefficients)
+        save_style(scored, args.style_coefficients)
         yield args.style_coefficients
 
 
@@ -293,7 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     several = len(results) > 1
     if not several and results[0].scored:
         _save(args, results[0].selection, results[0].scored)
-    differ = len({result.board.method.name for result in results}) > 1
+    differ = len({result.board.estimator.name for result in results}) > 1
     blocks = ["\n".join(_lines(args, result, headed=several, method=differ)) for result in results]
     if several and not results[-1].board.weights:
         blocks.append(f"no overall board: {why_no_overall([r.board for r in results])}")

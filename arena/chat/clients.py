@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from arena.base.errors import InputError
-from arena.base.yaml_file import filled
+from arena.base.yaml_file import variable_values
 from arena.chat.config import Endpoint, ModelConfig, place_of
 from arena.chat.faults import _USER_OR_QUERY
 from arena.chat.providers import API_TYPES
@@ -33,7 +33,7 @@ def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     words = [word for value in headers for word in re.split(r"[\s,;=\"]+", value)]
     of_address = _USER_OR_QUERY.findall(endpoint.api_base or "")
     parts = [part for text in of_address for part in re.split("[:&=]", text)]
-    return [*keys, *headers, *words, *parts, *filled]
+    return [*keys, *headers, *words, *parts, *variable_values]
 
 
 _clients: dict[tuple[object, ...], Any] = {}

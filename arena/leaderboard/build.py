@@ -28,6 +28,7 @@ from arena.leaderboard.options import (
     check_several,
 )
 from arena.scoring.battles import Battles, Grades, read_selections
+from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
 from arena.scoring.selection import Plan, Selection, bench_questions
 from arena.scoring.solver import FixedStyle
 
@@ -86,8 +87,9 @@ def _plan(
     if questions is None:
         needed = needed or options.missing == "loss"
         questions = bench_questions(options.bench, needed=needed)
-    method = options.method or ("bradley-terry" if options.one_board else None)
-    return Plan(selection, questions, options.config, options.usual_baselines, method)
+    name = options.method or (BRADLEY_TERRY.name if options.one_board else "")
+    estimator = OF_BATTLES.get(name)
+    return Plan(selection, questions, options.config, options.usual_baselines, estimator)
 
 
 def _loaded_battles(
@@ -103,7 +105,7 @@ def _loaded_battles(
         first_game_only=False,
         missing="ignore",
         mixed="refuse",
-        method="bradley-terry",
+        estimator=BRADLEY_TERRY,
     )
     if not saved.settings_file(path).exists() and selection != untold:
         raise InputError(
@@ -142,18 +144,16 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Result]:
 def _result(selection: Selection, data: Battles | Grades, options: BoardOptions) -> Result:
     method = replace(method_of(options), stream=", ".join(selection.categories))
     if isinstance(data, Grades):
-        method = replace(method, name="grade", resample="question", control=())
         return Result(grade_board(data, selection, method), selection)
-    method = replace(method, name=selection.method)
     style, samples = None, None
     if options.style_file and options.style_file.exists():
-        style = saved.load_style(options.style_file, method)
+        style = saved.load_style(options.style_file, selection.estimator, method)
     if options.bootstrap_file:
         made = bootstrap_settings(selection, method, data, style)
         saved.check_settings(options.bootstrap_file, made)
         samples = saved.load_bootstrap(options.bootstrap_file, data)
-    scored = score(data, selection.bench, method, style, samples)
-    return Result(make_board(scored, selection, method, elo=options.elo), selection, scored)
+    scored = score(data, selection, method, style, samples)
+    return Result(make_board(scored, selection, elo=options.elo), selection, scored)
 
 
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
@@ -173,11 +173,12 @@ def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
 def check_baselines(read: Sequence[Read]) -> None:
     """Raise InputError where the method v2.0 would have several baselines."""
     for selection, data in read:
-        several = selection.method == "v2.0" and len(selection.baselines) > 1
-        if several and not isinstance(data, Grades):
+        most = selection.estimator.most_baselines
+        if most and len(selection.baselines) > most and not isinstance(data, Grades):
+            names = ", ".join(selection.baselines)
             raise InputError(
-                f"the method v2.0 knows one baseline, not {', '.join(selection.baselines)}; "
-                "--method bradley-terry fits the battles of all"
+                f"the method {selection.estimator.name} knows one baseline, not {names}. "
+                "Use --method bradley-terry to fit the battles of all."
             )
 
 
@@ -230,7 +231,7 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
     for name, members in _by_cluster(plan.questions, by).items():
         baselines = options.baselines or plan.baselines(dict.fromkeys(q.category for q in members))
-        method = plan.method or any(question.format == "v2.0" for question in members)
+        method = plan.estimator or any(question.format == "v2.0" for question in members)
         alike.setdefault((baselines, method), {})[name] = members
     if len(alike) == 0:
         raise InputError(f"{options.bench.questions}: no question has a {by}")

@@ -25,6 +25,7 @@ from arena.leaderboard.board import Method, Scored
 from arena.scoring import solver
 from arena.scoring.battles import Battles, from_columns
 from arena.scoring.cells import Columns, Tally
+from arena.scoring.estimators import BRADLEY_TERRY, Estimator
 from arena.scoring.selection import Selection, number_of_questions, settled, wanted_questions
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES
@@ -183,11 +184,11 @@ def _rating(value: Any) -> float:
     return np.nan if value is None else float(value)
 
 
-def save_style(scored: Scored, method: Method, path: Path) -> None:
+def save_style(scored: Scored, path: Path) -> None:
     """Write the style coefficients of a fit and the standardisation they belong to."""
-    fit = scored.fit
+    fit, method = scored.fit, scored.method
     style = {
-        "method": method.name,
+        "method": scored.estimator.name,
         "attributes": [ATTRIBUTES[name] for name in method.attributes],
         "style_center": "mean" if method.center else "none",
         "coefficients": fit.coefficients.tolist(),
@@ -198,20 +199,20 @@ def save_style(scored: Scored, method: Method, path: Path) -> None:
     write_lines(path, [save.encode()])
 
 
-def load_style(path: Path, method: Method) -> FixedStyle:
+def load_style(path: Path, estimator: Estimator, method: Method) -> FixedStyle:
     """Return the style of an earlier fit; InputError if it is of other attributes."""
     try:
         data = json.loads(read_bytes(path, "style coefficients"))
         parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
-        attributes, estimator = data["attributes"], data.get("method", "bradley-terry")
+        attributes, name = data["attributes"], data.get("method", BRADLEY_TERRY.name)
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not a file of style coefficients") from None
     wanted = [ATTRIBUTES[name] for name in method.attributes]
     shapes = {part.shape for part in parts}
     if attributes != wanted or shapes != {(len(wanted),)} or not np.isfinite(parts).all():
         raise InputError(f"{path}: style coefficients of {attributes}, not of {wanted}")
-    if estimator != method.name:
-        raise InputError(f"{path}: made with --method {estimator}, which must be given again")
+    if name != estimator.name:
+        raise InputError(f"{path}: made with --method {name}, which must be given again")
     made = data.get("style_center", "mean" if parts[1].any() else "none")
     if made != ("mean" if method.center else "none"):
         raise InputError(f"{path}: made with --style-center {made}, which must be given again")

@@ -100,8 +100,8 @@ def _made(result: Result) -> dict[str, object]:
     return {
         "judges": list(board.judges),
         "baselines": list(result.selection.baselines) if board.scale != "grade" else [],
-        "method": method.name,
-        "mode": method.mode,
+        "method": board.estimator.name,
+        "mode": board.mode,
         "resample": method.resample,
         "rounds": method.rounds,
         "seed": method.seed,

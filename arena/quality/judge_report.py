@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arena.base.errors import InputError, nearest, warn
+from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import aligned
-from arena.base.yaml_file import TEXTS, read_yaml
+from arena.base.yaml_file import read_yaml
 from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
 from arena.leaderboard.output.text import finite
@@ -165,10 +165,13 @@ def _measured(
 
 def read_families(path: Path) -> dict[str, str]:
     """Return the family of each judge and model in a YAML file of families and their members."""
-    section, families = read_yaml(path), dict[str, str]()
-    for family in section.names():
-        for name in section.take(family, TEXTS, literal=True):
-            if families.setdefault(name, family) != family:
+    families = dict[str, str]()
+    for family, names in read_yaml(path).items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            value = one_line(repr(names), 60)
+            raise InputError(f"{path}: {family}: expected a list of texts, got {value}")
+        for name in names:
+            if families.setdefault(name, str(family)) != str(family):
                 raise InputError(
                     f"{path}: '{name}' is of two families, {families[name]} and {family}. Keep one."
                 )

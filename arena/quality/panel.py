@@ -20,6 +20,8 @@ from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
+from arena.scoring.bradley_terry import style_differences
+from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import (
     Selection,
     Why,
@@ -29,7 +31,7 @@ from arena.scoring.selection import (
     foreign,
     wanted_questions,
 )
-from arena.scoring.style_features import ATTRIBUTES, relative_differences
+from arena.scoring.style_features import ATTRIBUTES
 
 GRADED = "judgments of single answers, graded"
 
@@ -143,7 +145,7 @@ class PanelOptions:
             self.baselines,
             categories=self.categories,
             mixed=self.mixed,
-            method="bradley-terry",
+            estimator=BRADLEY_TERRY,
         )
 
 
@@ -332,4 +334,4 @@ def style_features(bench: Bench, panel: Panel) -> np.ndarray:
         if known:
             of_model[[number for number, _ in known]] = np.array(counts, dtype=float)
     a, b = (values[side, panel.question] for side in (panel.baseline, panel.model))
-    return np.ascontiguousarray(relative_differences(a, b).T)
+    return np.ascontiguousarray(style_differences(a, b).T)

@@ -18,7 +18,7 @@ import numpy as np
 
 from arena.base.errors import InputError, one_line
 from arena.base.jsonl import decode_lines, dump_line, is_stream, read_bytes, write_lines
-from arena.base.yaml_file import Section, read_yaml
+from arena.base.yaml_file import mapping, read_yaml
 from arena.quality.ratings import LEVEL, Ratings, of_ends, of_samples
 
 # References
@@ -249,13 +249,20 @@ def _shown(value: Any) -> str:
 
 
 def read_names(path: Path) -> dict[str, str]:
-    """Return what a JSON or YAML file maps a benchmark's names of models to: the reference's."""
-    return (_read_json(path) if path.suffix.lower() == ".json" else read_yaml(path)).texts()
+    """Return the names of the reference for the names of a benchmark, from a JSON or YAML file."""
+    names = _read_json(path) if path.suffix.lower() == ".json" else read_yaml(path)
+    for key, name in names.items():
+        for text in (key, name):
+            if not isinstance(text, str):
+                raise InputError(
+                    f"{path}: {key}: expected a text, got {_shown(text)}. Put it in quotes."
+                )
+    return names
 
 
-def _read_json(path: Path) -> Section:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return Section(str(path), json.loads(read_bytes(path, "names of models")))
+        return mapping(json.loads(read_bytes(path, "names of models")), str(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}") from None
 

@@ -160,6 +160,11 @@ def resampled_style(
         return np.concatenate(list(pool.map(coefficients, parts)))
 
 
+def style_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Differences (a - b) / (a + b + 1) of the attributes of two answers, each (C, F)."""
+    return np.asarray((a - b) / (a + b + 1.0))
+
+
 def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
     """Expected win rates against the anchor in percent, for ratings (..., M); NaN stays NaN.
 

@@ -514,7 +514,7 @@ class TestBoards:
             ("hard_prompt", "hard"),
             ("creative_writing", "crea"),
         ]
-        assert {board.method.name for board in boards} == {"v2.0"}
+        assert {board.estimator.name for board in boards} == {"v2.0"}
         ((only, _),) = library.boards("j", "creative_writing", ())
         assert only.score_of("m") == pytest.approx(75, abs=5)  # the mean of the rounds
 
@@ -635,7 +635,7 @@ class TestBoardsOfTheCommandLine:
     def test_with_v2_0(self, bench: Workspace, run_main: RunMain, config: Path, view: View) -> None:
         several_baselines(bench, named=True, form="v2.0")
         boards = self.check(bench, run_main, config, view)
-        assert {board.method.name for board in boards} == {"v2.0"}
+        assert {board.estimator.name for board in boards} == {"v2.0"}
 
     @pytest.mark.parametrize("view", [WHOLE, ("code", "", ()), ("c2", "", ("markdown",))])
     def test_with_one_baseline(self, bench: Workspace, run_main: RunMain, view: View) -> None:
@@ -721,7 +721,7 @@ class TestWhatIsOpened:
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         data = bench.root / "data"
-        with pytest.raises(InputError, match="nearest known name: 'test-v1'"):
+        with pytest.raises(InputError, match="did you mean 'test-v1'"):
             choose(data, "tset-v1", None, None, None)
         with pytest.raises(InputError, match="judges here: j"):
             choose(data, None, "nobody", None, None)

@@ -602,9 +602,7 @@ class TestWrongInput:
         bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["j1", "mm1"]})
         flags = ("--bench-name", "test-v1", "--family", "families.yaml")
         done = run_main("judge_report.py", *flags, "--judge-name", "j0", "j2")
-        said = (
-            "warning: families.yaml: test-v1 has no judge or model 'mm1'; nearest known name: 'm1'"
-        )
+        said = "warning: families.yaml: test-v1 has no judge or model 'mm1' (did you mean 'm1'?)"
         assert done.err.strip() == said
 
     def test_a_real_process_ends_with_2_for_rounds_that_are_none(self, bench: Workspace) -> None:

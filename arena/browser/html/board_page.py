@@ -41,7 +41,7 @@ def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
 
 def _heads(board: Board, axis: Sequence[float], games: bool) -> Iterator[tuple[str, str]]:
     """Yield the heads of the columns, each with its attributes."""
-    score, level = _what(board), f"{board.method.level:.0%}"
+    score, level = _what(board), f"{board.estimator.level:.0%}"
     yield "", ' class="rank"'
     yield "model", ' class="name"'
     yield board.scale, f' title="{plain(score)}"'
@@ -64,11 +64,11 @@ def _what(board: Board) -> str:
 def _helps(board: Board) -> Iterator[str]:
     """Yield what the columns of a board are, in sentences."""
     what = _what(board)
-    thrice = " A much better counts three times." if board.method.name == "bradley-terry" else ""
+    thrice = " A much better counts three times." if board.estimator.name == "bradley-terry" else ""
     if board.scale == "grade":
         thrice = ""
     yield (
-        f"{what[0].upper()}{what[1:]}, with its {board.method.level:.0%} interval as distances "
+        f"{what[0].upper()}{what[1:]}, with its {board.estimator.level:.0%} interval as distances "
         f"from it.{thrice} Tokens: the mean length of the answers."
     )
     if board.coefficients:
