@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from arena.bench.labels import LABELS
 from arena.browser.html.battle_page import MEANINGS, notice
 from arena.browser.html.markdown import clean, plain
-from arena.leaderboard.output.html import bar, board_table
+from arena.leaderboard.output.html import board_table, html_row, html_table
 from arena.leaderboard.output.text import level_text
-from arena.quality.judges import Agreement, JudgeStats, share
+from arena.quality.judge_comparison import PairReport
+from arena.quality.judge_html import pair_table, verdict_table
+from arena.quality.judge_measures import Verdicts
 
 if TYPE_CHECKING:
     from arena.leaderboard.board import Board
@@ -41,61 +42,41 @@ def _explanations(board: Board) -> Iterator[str]:
         )
 
 
-# Judges
-
-
-def judges_html(stats: Mapping[str, JudgeStats], pairs: Mapping[tuple[str, str], Agreement]) -> str:
-    """Return what judges do, a row each, and how far they agree, a row a pair."""
-    graded = {judge: one.grades for judge, one in stats.items() if one.grades}
-    labelled = {j: one for j, one in stats.items() if any(one.labels.values()) or j not in graded}
-    parts = list(_labels(labelled)) if labelled else []
-    if graded:
-        parts.append("<h3>Grades of single answers</h3>")
-        parts.append(_table(_GRADE_HEADS, map(_grade_row, graded, graded.values())))
+def judges_html(
+    judges: Mapping[str, Verdicts],
+    pairs: Mapping[tuple[str, str], PairReport],
+    grades: Mapping[str, Sequence[float]],
+) -> str:
+    """Return the verdicts and grades of judges, a row each, and their agreement, a row a pair."""
+    graded = {name: sorted_grades for name, sorted_grades in grades.items() if sorted_grades}
+    labelled = {n: judge for n, judge in judges.items() if judge.decided or n not in graded}
+    parts = []
     if labelled:
-        compared = {pair: both for pair, both in pairs.items() if labelled.keys() >= set(pair)}
-        parts += _agreements(compared)
-    return f'<div class="judges">{"".join(parts)}</div>'
+        parts += ["<h3>What each judge says</h3>", verdict_table(list(labelled.values()))]
+        parts += map(_paragraph, _HOW_JUDGES)
+    if graded:
+        heads = ("judge", "grades", "mean", "lowest", "highest")
+        parts += ["<h3>Grades of single answers</h3>"]
+        parts += [html_table(heads, map(_grade_row, graded, graded.values()))]
+    if labelled:
+        compared = [pair for names, pair in pairs.items() if labelled.keys() >= set(names)]
+        alone = notice("There is one judge only: nobody to agree with.")
+        parts += ["<h3>Where judges agree</h3>"]
+        parts += [pair_table(compared), _paragraph(_HOW_PAIRS)] if compared else [alone]
+    return clean(f'<div class="judges">{"".join(parts)}</div>')
 
 
-def _labels(stats: Mapping[str, JudgeStats]) -> Iterator[str]:
-    yield "<h3>What each judge says</h3>"
-    yield _table(_JUDGE_HEADS, map(_judge_row, stats, stats.values()))
-    yield from map(_paragraph, _HOW_JUDGES)
-
-
-def _agreements(pairs: Mapping[tuple[str, str], Agreement]) -> Iterator[str]:
-    yield "<h3>Where judges agree</h3>"
-    if pairs:
-        yield _table(_PAIR_HEADS, map(_pair_row, pairs, pairs.values()))
-        yield _paragraph(_HOW_PAIRS)
-    else:
-        yield notice("There is one judge only: nobody to agree with.")
-
-
-_JUDGE_HEADS = (
-    "judge",
-    "judgments",
-    "games",
-    *LABELS,
-    "",
-    "no verdict",
-    "first place wins",
-    "order flips the winner",
-)
-_GRADE_HEADS = ("judge", "grades", "mean", "lowest", "highest")
-_PAIR_HEADS = ("judges", "games", "same label", "kappa", "weighted kappa")
 _HOW_JUDGES = (
     "; ".join(f"{label}: {words}" for label, words in MEANINGS.items()) + ".",
     "Shares of labels are of the games with a verdict. A is the answer that the judge saw first. "
     "First place wins: the share of A among the games that A or B wins, over judgments with two "
-    "verdicts, in which each side was A once; 50 % is no preference for a place.",
-    "Order flips the winner: the share of these judgments whose two games name different winners; "
-    "a tie beside a win is a flip. A judge who is not sure flips too.",
+    "verdicts, in which each side was A once. 50 % is no preference for a place.",
+    "Order flips the winner: the share of these judgments whose two games name different winners. "
+    "A tie beside a win is a flip. A judge who is not sure flips too.",
 )
 _HOW_PAIRS = (
     "Over the games that both judges decided. Kappa is the agreement on labels beyond chance: 1 is "
-    "always, 0 is as often as their habits alone would give; weighted: with squared distances "
+    "always, 0 is as often as their habits alone would give. Weighted kappa uses squared distances "
     "between labels. judge_report.py has intervals, and what sways a judge."
 )
 
@@ -104,41 +85,8 @@ def _paragraph(text: str) -> str:
     return f'<p class="how">{plain(text)}</p>'
 
 
-def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{plain(name)}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<table class="numbers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _judge_row(judge: str, stats: JudgeStats) -> Iterator[str]:
-    yield plain(judge)
-    yield f"{stats.judgments:,}"
-    yield f"{stats.games:,}"
-    for number in stats.labels.values():
-        yield _percent(share(number, sum(stats.labels.values())))
-    yield bar(
-        list(zip(LABELS, ("big-a", "a", "tie", "b", "big-b"), stats.labels.values(), strict=True))
+def _grade_row(judge: str, grades: Sequence[float]) -> str:
+    mean = sum(grades) / len(grades)
+    return html_row(
+        [escape(judge), f"{len(grades):,}", f"{mean:.2f}", f"{grades[0]:g}", f"{grades[-1]:g}"]
     )
-    yield _percent(share(stats.without_verdict, stats.games))
-    yield _percent(stats.first_place)
-    yield _percent(stats.flips)
-
-
-def _grade_row(judge: str, grades: Sequence[float]) -> Iterator[str]:
-    yield plain(judge)
-    yield f"{len(grades):,}"
-    yield f"{sum(grades) / len(grades):.2f}"
-    yield f"{grades[0]:g}"
-    yield f"{grades[-1]:g}"
-
-
-def _pair_row(pair: tuple[str, str], both: Agreement) -> Iterator[str]:
-    yield " – ".join(map(plain, pair))
-    yield f"{both.games:,}"
-    yield _percent(both.rate)
-    for kappa in (both.kappa, both.weighted):
-        yield "n/a" if kappa is None else f"{kappa:.3f}"
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{100 * value:.1f} %"

@@ -29,10 +29,12 @@ COLOURS = {
 }
 
 
-def palette() -> str:
-    """Return the colours as CSS variables; an element's `color-scheme` chooses light or dark."""
-    names = (f"--{name}: light-dark({', '.join(pair)});" for name, pair in COLOURS.items())
-    return f":root {{ {' '.join(names)} }}"
+def palette(dark: str = "@media (prefers-color-scheme: dark) { :root { %s } }") -> str:
+    """Return the colours as CSS variables. `dark`: the rule of the dark ones, at %s."""
+    light, deep = (
+        " ".join(f"--{name}: {pair[shade]};" for name, pair in COLOURS.items()) for shade in (0, 1)
+    )
+    return f":root {{ {light} }}\n{dark % deep}"
 
 
 def html_page(title: str, subtitle: str, body: str, notes: Iterable[str], script: str = "") -> str:
@@ -134,7 +136,7 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
         "average #tokens": "the mean length of the answers",
     }
     heads = [
-        f'<th scope="col" title="{escape(title)}"'
+        f'<th scope="col" class="{"name" * (name == "model")}" title="{escape(title)}"'
         + (' aria-sort="descending">' if name == "score" else ">")
         + (f"{name}</th>" if browsed else f"<button>{name}</button></th>")
         for name, title in titles.items()
