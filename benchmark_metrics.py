@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_method_flags, add_selection_flags, check_outputs
+from arena.base.flags import add_board_flags, add_method_flags, add_selection_flags, check_outputs
 from arena.quality.benchmark_text import _paired, as_json, benchmarks, lines, measures
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     _add_flags(parser.add_argument_group("what is measured").add_argument)
-    add_selection_flags(parser.add_argument_group("the bench").add_argument)
-    add_method_flags(parser)
+    add = parser.add_argument_group("the bench").add_argument
+    add_board_flags(add)
+    add_selection_flags(add)
+    add_method_flags(parser.add_argument_group("how scores are made").add_argument)
     args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
     changed = [name for name, value in vars(args).items() if value != usual[name]]
     of_bench = [name for name in changed if name not in OWN_FLAGS]
