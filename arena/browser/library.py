@@ -11,7 +11,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from arena.bench.formats import answer_in_v01
 from arena.bench.labels import (
     NO_VERDICT,
     OUTCOMES,
-    Label,
+    Labels,
     games_disagree,
     is_grade,
     label_of,
@@ -49,14 +49,16 @@ from arena.browser.index import (
     stamp_of,
     styles_of,
 )
-from arena.quality.judges import Agreement, JudgeStats, agreement, judge_stats
+from arena.quality.judge_comparison import PairReport, judge_numbers
+from arena.quality.judge_measures import Verdicts
 
 if TYPE_CHECKING:
     from arena.leaderboard.board import Board
     from arena.leaderboard.options import BoardOptions
 
 Boards = list[tuple["Board", list[str]]]
-JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
+Grades = dict[str, list[float]]
+JudgeNumbers = tuple[dict[str, Verdicts], dict[tuple[str, str], PairReport], Grades]
 
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
@@ -435,15 +437,18 @@ class Library:
         return usual
 
     def judge_numbers(self) -> JudgeNumbers:
-        """Return the statistics of all judges, and the agreement of each two."""
+        """Return the verdicts of all judges, the agreement of each two, and grades in order."""
         judges = self.judges()
-        return self._numbers.get(self._stamp(judges), lambda: self._judge_numbers(judges))
 
-    def _judge_numbers(self, judges: Sequence[str]) -> JudgeNumbers:
-        labels: dict[str, dict[Hashable, tuple[Label, ...]]] = {
-            judge: {battle.key: battle.labels for battle in self.battles(judge)} for judge in judges
-        }
-        return (
-            {judge: judge_stats(labels[judge].values()) for judge in judges},
-            {pair: agreement(*(labels[j] for j in pair)) for pair in combinations(judges, 2)},
-        )
+        def count() -> JudgeNumbers:
+            labels: dict[str, dict[tuple[str, str, str], Labels]] = {}
+            grades: Grades = {}
+            for judge in judges:
+                battles = list(self.battles(judge))
+                compared = (b for b in battles if not any(map(is_grade, b.labels)))
+                labels[judge] = {(b.model, b.baseline, b.question): b.labels for b in compared}
+                scores = (label for battle in battles for label in battle.labels)
+                grades[judge] = sorted(float(s) for s in scores if isinstance(s, (int, float)))
+            return *judge_numbers(labels), grades
+
+        return self._numbers.get(self._stamp(judges), count)

@@ -367,8 +367,8 @@ class TestOneBattle:
         add_judgments(bench, [judgment("q1", *games)])
         assert [game.played for game in self.view(library).games] == [True, False]
         assert listed(library, show="no verdict") == ["q1"]
-        stats, _ = library.judge_numbers()
-        assert (stats["j"].games, stats["j"].without_verdict) == (2, 1)
+        judges, *_ = library.judge_numbers()
+        assert (judges["j"].games, judges["j"].decided) == (2, 1)
 
     def test_an_ensembles_game_has_a_label_and_no_words(
         self, bench: Workspace, library: Library
@@ -526,9 +526,9 @@ class TestBoards:
     def test_judges_are_counted_and_compared(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         add_judgments(bench, [judgment("q1", "A>B", "B>A")], judge="k")
-        stats, pairs = library.judge_numbers()
-        assert list(stats) == ["j", "k"]
-        assert (pairs["j", "k"].games, pairs["j", "k"].same) == (2, 1)
+        judges, pairs, _ = library.judge_numbers()
+        assert list(judges) == ["j", "k"]
+        assert (pairs["j", "k"].games, pairs["j", "k"].same.value) == (2, 50.0)
 
 
 def several_baselines(bench: Workspace, *, named: bool, form: str = "v0.1") -> Library:

@@ -100,7 +100,7 @@ class TestOneBench:
             "Spearman correlation   1.000 (1.000, 1.000)\n"
             "Kendall correlation    1.000 (1.000, 1.000)\n"
             "\n"
-            "intervals of scores at 95 %; in brackets 95 % over 1,000 draws of the models\n"
+            "intervals of scores at 95 %, in brackets 95 % over 1,000 draws of the models\n"
             "left out of ref.csv, not in tiny: g\n"
         )
 
@@ -213,7 +213,7 @@ class TestOneBench:
         names = ("hard_prompt", "creative_writing", "Overall")
         models = [column(shown.out, f"test-v1: {name}")["models"] for name in names]
         assert models == ["4", "5", "4"]
-        assert "--common takes the same" in shown.out
+        assert "Use --common for the same" in shown.out
         assert "left out of test-v1: Overall, not on the board of hard_prompt: poet" in shown.out
         assert {path.name for path in modern.root.glob("b_*")} == {f"b_{n}.jsonl" for n in names}
 
@@ -290,7 +290,7 @@ class TestReferences:
         out = run(*BENCH, "--reference", path).out
         assert notes(out)[2:] == [
             f"left out of {path}, not in test-v1: 201 models, e.g. a000, a001, a002",
-            "--json FILE holds all names",
+            "Use --json FILE for all names.",
         ]
         (found,) = measured(bench, run, *BENCH, "--reference", path)
         assert len(found["only_in_reference"]) == 201
