@@ -30,7 +30,6 @@ from arena.leaderboard.options import (
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
 from arena.scoring.selection import Plan, Selection, bench_questions
-from arena.scoring.solver import FixedStyle
 
 Read = tuple[Selection, Battles | Grades]
 
@@ -149,7 +148,7 @@ def _result(selection: Selection, data: Battles | Grades, options: BoardOptions)
     if options.style_file and options.style_file.exists():
         style = saved.load_style(options.style_file, selection.estimator, method)
     if options.bootstrap_file:
-        made = bootstrap_settings(selection, method, data, style)
+        made = saved.bootstrap_settings(selection, method, data, style)
         saved.check_settings(options.bootstrap_file, made)
         samples = saved.load_bootstrap(options.bootstrap_file, data)
     scored = score(data, selection, method, style, samples)
@@ -196,15 +195,6 @@ def fallback_note(read: Sequence[Read]) -> str | None:
         f"no judgment on questions of {', '.join(taken)} is against its baseline; taken are those "
         f"of --setting-file {V2_JUDGE_CONFIG}"
     )
-
-
-def bootstrap_settings(
-    selection: Selection, method: Method, battles: Battles, style: FixedStyle | None
-) -> dict[str, object]:
-    """Return what saved bootstrap results must agree in: settings, and the battles themselves."""
-    fixed = None if style is None else style.coefficients.tolist()
-    made = selection.settings() | method.settings()
-    return made | {"style": fixed, "battles": battles.fingerprint}
 
 
 # Clusters

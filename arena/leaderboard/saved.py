@@ -5,6 +5,7 @@ Battles and bootstrap have a side file that says what made them.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections import defaultdict
@@ -17,7 +18,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, OutputError, warn
+from arena.base.flags import SAVED_BATTLES, SAVED_BOOTSTRAP
 from arena.base.jsonl import decode_lines, read_bytes, write_lines
 from arena.bench.paths import Bench
 from arena.bench.records import Question
@@ -40,6 +42,41 @@ class BattleLine(msgspec.Struct):
     model_a: str
     model_b: str
     winner: str
+
+
+def save_run(
+    scored: Scored, selection: Selection, data_dir: Path, *, battles: bool, bootstrap: bool
+) -> None:
+    """Save battles and bootstrap for a later run; warn where they cannot be written."""
+    if battles:
+        with _warned_of_faults():
+            path = data_dir / SAVED_BATTLES
+            save_battles(scored.battles, path)
+            save_settings(path, selection.settings())
+    if bootstrap:
+        with _warned_of_faults():
+            path = data_dir / SAVED_BOOTSTRAP
+            save_bootstrap(scored, path)
+            made = bootstrap_settings(selection, scored.method, scored.battles, scored.style)
+            save_settings(path, made)
+
+
+@contextlib.contextmanager
+def _warned_of_faults() -> Iterator[None]:
+    """Warn of a result that cannot be saved: the board is printed all the same."""
+    try:
+        yield
+    except OutputError as error:
+        warn(f"{error}; nothing is saved for --load-battles or --load-bootstrap")
+
+
+def bootstrap_settings(
+    selection: Selection, method: Method, battles: Battles, style: FixedStyle | None
+) -> dict[str, object]:
+    """Return what saved bootstrap results must agree in: settings, and the battles themselves."""
+    fixed = None if style is None else style.coefficients.tolist()
+    made = selection.settings() | method.settings()
+    return made | {"style": fixed, "battles": battles.fingerprint}
 
 
 def save_battles(battles: Battles, path: Path) -> None:
