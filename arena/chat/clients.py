@@ -27,12 +27,9 @@ def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
         with _lock:
             client = _clients.get(key)
             if client is None:
-                api_type = api_type_of(model)
-                access = {
-                    "api_base": address_of(model, endpoint),
-                    "api_key": api_key(model, endpoint),
-                }
-                client = _clients[key] = api_type.connect(model, replace(endpoint, **access))
+                address, secret = address_of(model, endpoint), api_key(model, endpoint)
+                full = replace(endpoint, api_base=address, api_key=secret)
+                client = _clients[key] = api_type_of(model).connect(model, full)
     return client
 
 
