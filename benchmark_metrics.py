@@ -19,6 +19,7 @@ from typing import Any
 
 from arena.base.errors import InputError, script
 from arena.base.flags import (
+    add_board_flags,
     add_method_flags,
     add_selection_flags,
     board_arguments,
@@ -35,8 +36,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     _add_flags(parser.add_argument_group("what is measured").add_argument)
-    add_selection_flags(parser.add_argument_group("the bench").add_argument)
-    add_method_flags(parser)
+    add = parser.add_argument_group("the bench").add_argument
+    add_board_flags(add)
+    add_selection_flags(add)
+    add_method_flags(parser.add_argument_group("how scores are made").add_argument)
     args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
     changed = [name for name, value in vars(args).items() if value != usual[name]]
     of_bench = [name for name in changed if name not in OWN_FLAGS]

@@ -33,7 +33,6 @@ class ModelConfig:
     name, where: the key of the entry, and the file with that key.
     extra_body: keeps its `${VAR}`s, since records contain it. They are filled in for each request.
     price: USD per million input tokens and per million output tokens.
-    response_format: of a single request; no entry has one.
 
     Fields without repr may have secrets in them.
     """
@@ -64,7 +63,6 @@ class ModelConfig:
     timeout: Seconds = 600.0
     max_retries: Annotated[int, Meta(ge=0)] = 8
     retry_wait: Number = 1.0
-    response_format: Mapping[str, Any] | None = None
 
     def optional_settings(self) -> dict[str, Any]:
         """Return the settings that records contain only if the entry has them."""
@@ -111,7 +109,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         {"model_name": name} | {k: v for k, v in values.items() if v is not None},
         ModelConfig,
         where,
-        given={"name": name, "where": where, "response_format": None},
+        given={"name": name, "where": where},
         literal=("system_prompt", "extra_body"),
         ignored=COMMENT_KEYS,
     )

@@ -68,7 +68,7 @@ class Meter:
         self.budget.claim(most)
         return most
 
-    def settle(self, most: float, reply: Completion | CompletionError) -> None:
+    def record_cost(self, most: float, reply: Completion | CompletionError) -> None:
         """Count the tokens of a call that is over, and what it has cost.
 
         The budget takes a call at its most where nobody told what it cost.

@@ -30,7 +30,6 @@ from arena.leaderboard.options import (
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
 from arena.scoring.selection import Plan, Selection, bench_questions
-from arena.scoring.solver import FixedStyle
 
 Read = tuple[Selection, Battles | Grades]
 
@@ -149,7 +148,7 @@ def _result(selection: Selection, data: Battles | Grades, options: BoardOptions)
     if options.style_file and options.style_file.exists():
         style = saved.load_style(options.style_file, selection.estimator, method)
     if options.bootstrap_file:
-        made = bootstrap_settings(selection, method, data, style)
+        made = saved.bootstrap_settings(selection, method, data, style)
         saved.check_settings(options.bootstrap_file, made)
         samples = saved.load_bootstrap(options.bootstrap_file, data)
     scored = score(data, selection, method, style, samples)
@@ -198,15 +197,6 @@ def fallback_note(read: Sequence[Read]) -> str | None:
     )
 
 
-def bootstrap_settings(
-    selection: Selection, method: Method, battles: Battles, style: FixedStyle | None
-) -> dict[str, object]:
-    """Return what saved bootstrap results must agree in: settings, and the battles themselves."""
-    fixed = None if style is None else style.coefficients.tolist()
-    made = selection.settings() | method.settings()
-    return made | {"style": fixed, "battles": battles.fingerprint}
-
-
 # Clusters
 
 
@@ -229,12 +219,16 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     check_by_cluster(options)
     plan = _plan(options, needed=True)
     alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
-    for name, members in _by_cluster(plan.questions, by).items():
+    clusters_of_bench: dict[str, list[Question]] = {}
+    for question in plan.questions:
+        name = question.category if by == "category" else question.cluster
+        clusters_of_bench.setdefault(name, []).append(question)
+    if not any(clusters_of_bench):
+        raise InputError(f"{options.bench.questions}: no question has a {by}")
+    for name, members in clusters_of_bench.items():
         baselines = options.baselines or plan.baselines(dict.fromkeys(q.category for q in members))
         method = plan.estimator or any(question.format == "v2.0" for question in members)
         alike.setdefault((baselines, method), {})[name] = members
-    if len(alike) == 0:
-        raise InputError(f"{options.bench.questions}: no question has a {by}")
     groups = []
     for clusters in alike.values():
         parts = dict.fromkeys(name or q.category for name in clusters for q in clusters[name])
@@ -254,15 +248,6 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
         for of_group, clusters in groups
         if of_group.categories == selection.categories
     ]
-
-
-def _by_cluster(questions: Sequence[Question], by: str) -> dict[str, list[Question]]:
-    """Return the questions of each category or cluster; none if no question has one."""
-    found: dict[str, list[Question]] = {}
-    for question in questions:
-        name = question.category if by == "category" else question.cluster
-        found.setdefault(name, []).append(question)
-    return found if any(found) else {}
 
 
 def file_of(path: Path, board: Board, *, several: bool) -> Path:

@@ -15,7 +15,7 @@ from conftest import JUDGE_PROMPT, Workspace
 from fake_api import FakeAPI, Reply
 
 import gen_judgment
-from arena.chat import clients
+from arena.chat.clients import close_clients
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -37,9 +37,7 @@ def run(
         return subprocess.CompletedProcess([SCRIPT], status, out, err)
 
     yield run
-    for client in clients._clients.values():
-        client.close()
-    clients._clients.clear()
+    close_clients()
 
 
 def set_up(
