@@ -50,7 +50,7 @@ class Meter(Protocol):
     def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
         """Return what is set aside for a call."""
 
-    def settle(self, most: float, reply: Completion | CompletionError) -> None:
+    def record_cost(self, most: float, reply: Completion | CompletionError) -> None:
         """Take in what was set aside, and the reply or what went wrong."""
 
 
@@ -108,7 +108,7 @@ def _try(
         return reply
     finally:
         if meter:
-            meter.settle(claimed, reply)
+            meter.record_cost(claimed, reply)
 
 
 def _request(
