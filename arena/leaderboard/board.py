@@ -1,4 +1,4 @@
-"""From battles or grades to a board: scores with their intervals, as data for whoever shows it."""
+"""Boards of battles or grades: scores with their intervals, and the mean of several boards."""
 
 from __future__ import annotations
 

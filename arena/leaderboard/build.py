@@ -219,12 +219,16 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     check_by_cluster(options)
     plan = _plan(options, needed=True)
     alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
-    for name, members in _by_cluster(plan.questions, by).items():
+    clusters_of_bench: dict[str, list[Question]] = {}
+    for question in plan.questions:
+        name = question.category if by == "category" else question.cluster
+        clusters_of_bench.setdefault(name, []).append(question)
+    if not any(clusters_of_bench):
+        raise InputError(f"{options.bench.questions}: no question has a {by}")
+    for name, members in clusters_of_bench.items():
         baselines = options.baselines or plan.baselines(dict.fromkeys(q.category for q in members))
         method = plan.estimator or any(question.format == "v2.0" for question in members)
         alike.setdefault((baselines, method), {})[name] = members
-    if len(alike) == 0:
-        raise InputError(f"{options.bench.questions}: no question has a {by}")
     groups = []
     for clusters in alike.values():
         parts = dict.fromkeys(name or q.category for name in clusters for q in clusters[name])
@@ -244,15 +248,6 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
         for of_group, clusters in groups
         if of_group.categories == selection.categories
     ]
-
-
-def _by_cluster(questions: Sequence[Question], by: str) -> dict[str, list[Question]]:
-    """Return the questions of each category or cluster; none if no question has one."""
-    found: dict[str, list[Question]] = {}
-    for question in questions:
-        name = question.category if by == "category" else question.cluster
-        found.setdefault(name, []).append(question)
-    return found if any(found) else {}
 
 
 def file_of(path: Path, board: Board, *, several: bool) -> Path:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -60,11 +60,7 @@ class ClusterTable:
 
     def row(self, model: str, board: Board) -> Row | None:
         """Return a model's score on a cluster; None where it was not judged enough."""
-        return self._rows.get((board.name, model))
-
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str], Row]:
-        return {(board.name, row.model): row for board in self.boards for row in board.rows}
+        return next((row for row in board.rows if row.model == model), None)
 
     @property
     def first(self) -> Board:
@@ -268,21 +264,15 @@ def _placed(
     """Fit and resample battles without models that cannot be placed; None if none are left."""
     while len(cells.a):
         try:
-            no_rounds = _no_rounds(battles, estimator)
-            return score_cells(estimator, battles, cells, styles, method, style, no_rounds)
+            samples = None
+            if len(battles.questions) < FEW and not estimator.averages_rounds:
+                # There is no interval to draw for, and the score needs no rounds either.
+                samples = np.full((1, len(battles.models)), np.nan)
+            return score_cells(estimator, battles, cells, styles, method, style, samples)
         except DisconnectedError as error:
             lost = np.isin(cells.a, error.models) | np.isin(cells.b, error.models)
             battles, cells = _part(battles, cells, ~lost)
     return None
-
-
-def _no_rounds(battles: Battles, estimator: Estimator) -> np.ndarray | None:
-    """Return a round without scores where too few questions leave no interval to draw for; None
-    where there is one, or the score itself is taken over the rounds.
-    """
-    if len(battles.questions) >= FEW or estimator.averages_rounds:
-        return None
-    return np.full((1, len(battles.models)), np.nan)
 
 
 # Grades

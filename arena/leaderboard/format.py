@@ -55,11 +55,6 @@ def format_of(estimator: Estimator, *, elo: bool) -> Format:
     return FORMATS[estimator.name, elo]
 
 
-def _twice_rounded(score: float) -> str:
-    """Return one decimal by way of two: v0.1 rounds its table before it prints it."""
-    return f"{round(round(score, 2), 1):.1f}"
-
-
 def _truncated(value: float) -> str:
     return str(int(value)) if math.isfinite(value) else str(value)
 
@@ -71,7 +66,8 @@ def _signed(form: str) -> Callable[[float, float], str]:
 
 _WIN_RATE = Format(
     "win rate",
-    score=_twice_rounded,
+    # v0.1 rounds its table before it prints it: 49.948 is 50.0, by way of 49.95.
+    score=lambda score: f"{round(round(score, 2), 1):.1f}",
     interval=lambda lower, upper: f"({lower:.1f}, {upper:.1f})",
     baseline_score=50.0,
     limits=(0.0, 100.0),
