@@ -228,7 +228,7 @@ class Measured:
 def environment() -> Mapping[str, str]:
     """Return the variables of the commands, once Python has kept the byte code of their modules."""
     variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    imports = "import show_result, battles, leaderboard, report"
+    imports = "import show_result, arena.leaderboard.output.report"
     subprocess.run([sys.executable, "-c", imports], cwd=REPO, env=variables, check=True)
     return variables
 

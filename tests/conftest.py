@@ -30,7 +30,7 @@ import yaml
 from fake_api import FakeAPI
 from judgments import BASELINES, HARD, PLACES, SIZES, add_judgments, draw, judge, modern_questions
 
-from arena.chat import clients
+from arena.chat.clients import close_clients
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -355,6 +355,4 @@ def run_main(
         return done
 
     yield run
-    for client in clients._clients.values():
-        client.close()
-    clients._clients.clear()
+    close_clients()

@@ -6,10 +6,13 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from arena.base.errors import InputError
 
 MANY_BATTLES = 1_000_000
+SAVED_BATTLES = "arena_hard_battles.jsonl"
+SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
 CONTROLS = {
     "style_control": ("length", "markdown"),
     "length_control_only": ("length",),
@@ -17,9 +20,8 @@ CONTROLS = {
 }
 
 
-def add_selection_flags(add: Callable[..., object]) -> None:
-    """Add the flags that say what is counted."""
-    add_source_flags(add, "that names bench, judge and baseline")
+def add_board_flags(add: Callable[..., object]) -> None:
+    """Add the flags of a board that most people need."""
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
     add(
         "--judge-name",
@@ -36,6 +38,12 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         "a board of a category those of that category)",
     )
     add(
+        "--style-control",
+        action="store_true",
+        help="control for length and markdown of the answers, so that scores do not reward style "
+        "(default: False)",
+    )
+    add(
         "--category",
         "-c",
         nargs="+",
@@ -45,6 +53,11 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         "board of all questions; one for each category if a question is in the v2.0 format or the "
         "setting file's categories have different baselines)",
     )
+
+
+def add_selection_flags(add: Callable[..., object]) -> None:
+    """Add the further flags that select judgments."""
+    add_source_flags(add, "that names bench, judge and baseline")
     add(
         "--one-board",
         action="store_true",
@@ -70,7 +83,7 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         "--load-battles",
         nargs="?",
         type=Path,
-        const=Path("arena_hard_battles.jsonl"),
+        const=Path(SAVED_BATTLES),
         metavar="FILE",
         help="read saved battles in place of judgments (default: no; without FILE, those that the "
         "last run saved in the data folder)",
@@ -81,10 +94,11 @@ def add_mixed_flag(add: Callable[..., object]) -> None:
     """Add the flag that allows judgments that do not belong together."""
     add(
         "--mixed",
-        choices=("leave-out", "count"),
+        choices=("refuse", "leave-out", "count"),
         default="refuse",
-        help="what to do with judgments of another judge or baseline in a judge's folder; `count` "
-        "accepts differing judge settings too (default: stop and name the files)",
+        help="what to do with judgments of another judge or baseline in a judge's folder; `refuse` "
+        "stops and names the files, `count` accepts differing judge settings too (default: "
+        "%(default)s)",
     )
 
 
@@ -99,10 +113,8 @@ def add_draw_flags(add: Callable[..., object]) -> None:
     )
 
 
-def add_method_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how scores are made, as a group of their own."""
-    group = parser.add_argument_group("how scores are made")
-    add = group.add_argument
+def add_method_flags(add: Callable[..., object]) -> None:
+    """Add the further flags of how scores are made."""
     add(
         "--method",
         choices=("bradley-terry", "v2.0"),
@@ -110,14 +122,13 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
         "intervals (default: v2.0 if a question of the board is in the v2.0 format, with a `uid`, "
         "else bradley-terry)",
     )
-    control = group.add_mutually_exclusive_group()
-    for name, features in CONTROLS.items():
-        control.add_argument(
-            f"--{name.replace('_', '-')}",
+    for feature in ("length", "markdown"):
+        add(
+            f"--{feature}-control-only",
             action="store_true",
-            help=f"control for {' and '.join(features)} of the answers (default: False)",
+            help=f"control for {feature} of the answers alone (default: False)",
         )
-    control.add_argument(
+    add(
         "--control-features",
         "-f",
         nargs="+",
@@ -156,11 +167,49 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
         "--load-bootstrap",
         nargs="?",
         type=Path,
-        const=Path("bootstrapping_results.jsonl"),
+        const=Path(SAVED_BOOTSTRAP),
         metavar="FILE",
         help="read saved bootstrap results in place of drawing (default: no; without FILE, those "
         "that the last run saved in the data folder)",
     )
+
+
+def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the selection and method flags as arguments of `board_options` of the leaderboard."""
+    names = [name for name in (*CONTROLS, "control_features") if getattr(args, name)]
+    if len(names) > 1:
+        first, second = (f"--{name.replace('_', '-')}" for name in names[:2])
+        raise InputError(f"{second}: not allowed with {first}. Leave out one of them.")
+    control = args.control_features or [f for name in names for f in CONTROLS[name]]
+    return {
+        "bench": args.bench_name,
+        "judges": args.judge_name,
+        "baselines": args.baseline,
+        "data_dir": args.data_dir,
+        "setting_file": args.setting_file,
+        "categories": tuple(dict.fromkeys(args.category)),
+        "one_board": args.one_board,
+        "weight": args.weight,
+        "first_game_only": args.first_game_only,
+        "missing": args.missing,
+        "mixed": args.mixed,
+        "method": args.method,
+        "control": tuple(sorted(set(control))),
+        "center": args.style_center == "mean",
+        "rounds": args.num_rounds,
+        "seed": args.seed,
+        "resample": args.resample,
+        "workers": args.workers,
+        "battle_file": _saved_file(args.load_battles, args.data_dir),
+        "bootstrap_file": _saved_file(args.load_bootstrap, args.data_dir),
+        "style_file": args.style_coefficients,
+    }
+
+
+def _saved_file(path: Path | None, data_dir: Path) -> Path | None:
+    """Return the path as given, or the data folder's file where only the flag was given."""
+    usual = path in (Path(SAVED_BATTLES), Path(SAVED_BOOTSTRAP))
+    return data_dir / path if path and usual and not path.exists() else path
 
 
 def seed(text: str) -> int:
@@ -179,7 +228,7 @@ def check_outputs(
 ) -> None:
     """Raise InputError where two flags name one file for output, or one that another flag reads.
 
-    Empty paths stand for usual names; pipes and devices can take several outputs.
+    Pipes and devices can take several outputs.
     """
     from arena.base.jsonl import is_stream
 
@@ -197,10 +246,9 @@ def check_outputs(
 
 def _paths(args: argparse.Namespace, flag: str) -> list[Path]:
     found = getattr(args, flag)
-    return [path for path in (found if isinstance(found, list) else [found]) if path not in UNNAMED]
-
-
-UNNAMED = (None, Path())
+    return [
+        path for path in (found if isinstance(found, list) else [found]) if isinstance(path, Path)
+    ]
 
 
 def positive(text: str) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations, zip_longest
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from arena.bench.formats import answer_in_v01
 from arena.bench.labels import (
     NO_VERDICT,
     OUTCOMES,
-    Label,
+    Labels,
     games_disagree,
     is_grade,
     label_of,
@@ -49,14 +49,16 @@ from arena.browser.index import (
     stamp_of,
     styles_of,
 )
-from arena.quality.judges import Agreement, JudgeStats, agreement, judge_stats
+from arena.quality.judge_comparison import PairReport, judge_numbers
+from arena.quality.judge_measures import Verdicts
 
 if TYPE_CHECKING:
     from arena.leaderboard.board import Board
-    from arena.scoring.selection import Plan
+    from arena.leaderboard.options import BoardOptions
 
 Boards = list[tuple["Board", list[str]]]
-JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
+Grades = dict[str, list[float]]
+JudgeNumbers = tuple[dict[str, Verdicts], dict[tuple[str, str], PairReport], Grades]
 
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
@@ -372,15 +374,16 @@ class Library:
     def _make_boards(
         self, judge: str, category: str, control: tuple[str, ...], baseline: str
     ) -> Boards:
-        from arena.leaderboard.board import Method
-        from arena.leaderboard.build import fallback_note, results
+        from arena.leaderboard.build import fallback_note, read_boards, score_boards
         from arena.leaderboard.output.text import summary_lines
-        from arena.scoring.battles import read_selections
 
-        plan, categories = self._plan(judge, baseline), [category] if category else []
-        selections = plan.selections(categories, [baseline] if baseline else [])
-        read = read_selections(selections, plan.questions, pass_over_unjudged=not categories)
-        boards = [result.board for result in results(read, Method(control=control))]
+        options = replace(
+            self._options(judge, baseline),
+            categories=(category,) if category else (),
+            control=control,
+        )
+        read = read_boards(options, list(self.questions.values()))
+        boards = [result.board for result in score_boards(read, options)]
         boards.sort(key=lambda board: not board.weights)
         shown = [(board, list(summary_lines(board, DEPENDENT))) for board in boards]
         note = fallback_note(read)
@@ -389,22 +392,25 @@ class Library:
 
     def board_baselines(self, judge: str) -> tuple[str, ...]:
         """Return the baselines of the boards where none is chosen."""
-        categories = dict.fromkeys(question.category for question in self.questions.values())
-        return self._plan(judge, "").baselines(categories)
-
-    def _plan(self, judge: str, baseline: str) -> Plan:
-        """Return what show_result.py would plan with `--mixed leave-out`; where the config does not
-        fit the bench, the usual baselines take its place.
-        """
         from arena.scoring.selection import Plan, Selection
 
-        whole = Selection(self.bench, (judge,), (), mixed="leave-out")
-        questions = list(self.questions.values())
+        options = self._options(judge, "")
+        categories = dict.fromkeys(question.category for question in self.questions.values())
+        whole = Selection(self.bench, (judge,), ())
+        return Plan(whole, [], options.config, options.usual_baselines).baselines(categories)
+
+    def _options(self, judge: str, baseline: str) -> BoardOptions:
+        """Return the options of show_result.py with `--mixed leave-out`; where the config does not
+        fit the bench, the usual baselines take its place.
+        """
+        from arena.leaderboard.options import BoardOptions
+
+        whole = BoardOptions(self.bench, (judge,), mixed="leave-out")
         if baseline:
-            return Plan(whole, questions)
+            return replace(whole, baselines=(baseline,))
         if self.config and self._fits(self.config, judge):
-            return Plan(whole, questions, self.config)
-        return Plan(whole, questions, usual=self._usual_baselines(judge))
+            return replace(whole, config=self.config)
+        return replace(whole, usual_baselines=self._usual_baselines(judge))
 
     def _fits(self, config: JudgeConfig, judge: str) -> bool:
         """Whether a config names baselines, and is of this bench or they have battles here."""
@@ -431,15 +437,18 @@ class Library:
         return usual
 
     def judge_numbers(self) -> JudgeNumbers:
-        """Return the statistics of all judges, and the agreement of each two."""
+        """Return the verdicts of all judges, the agreement of each two, and grades in order."""
         judges = self.judges()
-        return self._numbers.get(self._stamp(judges), lambda: self._judge_numbers(judges))
 
-    def _judge_numbers(self, judges: Sequence[str]) -> JudgeNumbers:
-        labels: dict[str, dict[Hashable, tuple[Label, ...]]] = {
-            judge: {battle.key: battle.labels for battle in self.battles(judge)} for judge in judges
-        }
-        return (
-            {judge: judge_stats(labels[judge].values()) for judge in judges},
-            {pair: agreement(*(labels[j] for j in pair)) for pair in combinations(judges, 2)},
-        )
+        def count() -> JudgeNumbers:
+            labels: dict[str, dict[tuple[str, str, str], Labels]] = {}
+            grades: Grades = {}
+            for judge in judges:
+                battles = list(self.battles(judge))
+                compared = (b for b in battles if not any(map(is_grade, b.labels)))
+                labels[judge] = {(b.model, b.baseline, b.question): b.labels for b in compared}
+                scores = (label for battle in battles for label in battle.labels)
+                grades[judge] = sorted(float(s) for s in scores if isinstance(s, (int, float)))
+            return *judge_numbers(labels), grades
+
+        return self._numbers.get(self._stamp(judges), count)

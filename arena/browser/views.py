@@ -358,9 +358,9 @@ def _board(
 
 def judges_screen(library: Library) -> tuple[str, str]:
     """Return the tab of the judges, and its address."""
-    stats, pairs = library.judge_numbers()
-    if not stats:
+    numbers = library.judge_numbers()
+    if not numbers[0]:
         html = pages.notice(f"{library.bench.folder} holds no judgments yet.")
     else:
-        html = standings.judges_html(stats, pairs)
+        html = standings.judges_html(*numbers)
     return html, _address("judges", {})

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -30,9 +30,11 @@ from arena.leaderboard.board import (
     score_cells,
 )
 from arena.leaderboard.build import Group
+from arena.leaderboard.format import format_of
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import DisconnectedError, interval
 from arena.scoring.cells import Cells
+from arena.scoring.estimators import GRADES, Estimator
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES, Styles, read_all_styles
 
@@ -58,11 +60,7 @@ class ClusterTable:
 
     def row(self, model: str, board: Board) -> Row | None:
         """Return a model's score on a cluster; None where it was not judged enough."""
-        return self._rows.get((board.name, model))
-
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str], Row]:
-        return {(board.name, row.model): row for board in self.boards for row in board.rows}
+        return next((row for row in board.rows if row.model == model), None)
 
     @property
     def first(self) -> Board:
@@ -105,15 +103,18 @@ def _by_mean(models: Collection[str], boards: Sequence[Board]) -> tuple[str, ...
     return tuple(sorted(models, key=lambda model: (-mean[model], model)))
 
 
-def _whole(group: Group, method: Method, coefficients: Mapping[str, float]) -> Board:
+def _whole(
+    group: Group, estimator: Estimator, method: Method, coefficients: Mapping[str, float]
+) -> Board:
     """Return a board without rows, which tells what was read."""
     found, selection = group.found, group.selection
     return Board(
         bench=selection.bench.name,
         judges=selection.judges,
         baseline=found.baseline if isinstance(found, Battles) else None,
+        estimator=estimator,
         method=method,
-        elo=False,
+        format=format_of(estimator, elo=False),
         rows=(),
         coefficients=coefficients,
         counts=found.counts,
@@ -144,7 +145,7 @@ def _with_interval(row: Row, board: Board, alike: Collection[str]) -> Row:
     questions = board.counts.judged[row.model]
     lower = upper = np.nan
     if questions >= FEW and row.model not in alike:
-        level = board.method.level
+        level = board.estimator.level
         if board.method.resample == "question":
             level = expanded(level, questions)
         lower, upper = interval(board.samples[row.model][:, None], level)[:, 0].tolist()
@@ -185,25 +186,25 @@ def _fought(
 ) -> tuple[Board, list[Board]]:
     """Return what was read, and the board of each cluster."""
     selection = group.selection
-    method = replace(method, name=selection.method)
-    cells, styles = measured_cells(battles, selection.bench, method)
+    estimator = selection.estimator
+    cells, styles = measured_cells(battles, selection, method)
     style, coefficients = None, {}
     if method.control:
         no_rounds = np.empty((0, len(battles.models)))
-        fit = score_cells(battles, cells, styles, method, samples=no_rounds).fit
+        fit = score_cells(estimator, battles, cells, styles, method, samples=no_rounds).fit
         names = [ATTRIBUTES[attribute] for attribute in method.attributes]
         coefficients = dict(zip(names, fit.coefficients.tolist(), strict=True))
         if len(group.clusters) > 1:
             style = FixedStyle(fit.coefficients, fit.mean, fit.scale)
-    whole = _whole(group, method, coefficients)
+    whole = _whole(group, estimator, method, coefficients)
     boards = []
     for name, questions in group.clusters.items():
         own = replace(method, stream=name)
         chosen = replace(selection, categories=(name,))
         of_cluster = np.array([question in questions for question in battles.questions])
         part = _part(battles, cells, of_cluster[cells.question])
-        scored = _placed(*part, styles, own, style)
-        board = make_board(scored, chosen, own) if scored else None
+        scored = _placed(estimator, *part, styles, own, style)
+        board = make_board(scored, chosen) if scored else None
         alike = _alike(scored) if scored else ()
         boards.append(_cluster(whole, name, len(questions), board, alike))
         done()
@@ -253,25 +254,25 @@ def _part(battles: Battles, cells: Cells, kept: np.ndarray) -> tuple[Battles, Ce
 
 
 def _placed(
-    battles: Battles, cells: Cells, styles: Styles, method: Method, style: FixedStyle | None
+    estimator: Estimator,
+    battles: Battles,
+    cells: Cells,
+    styles: Styles,
+    method: Method,
+    style: FixedStyle | None,
 ) -> Scored | None:
     """Fit and resample battles without models that cannot be placed; None if none are left."""
     while len(cells.a):
         try:
-            return score_cells(battles, cells, styles, method, style, _no_rounds(battles, method))
+            samples = None
+            if len(battles.questions) < FEW and not estimator.averages_rounds:
+                # There is no interval to draw for, and the score needs no rounds either.
+                samples = np.full((1, len(battles.models)), np.nan)
+            return score_cells(estimator, battles, cells, styles, method, style, samples)
         except DisconnectedError as error:
             lost = np.isin(cells.a, error.models) | np.isin(cells.b, error.models)
             battles, cells = _part(battles, cells, ~lost)
     return None
-
-
-def _no_rounds(battles: Battles, method: Method) -> np.ndarray | None:
-    """Return a round without scores where too few questions leave no interval to draw for; None
-    where there is one, or the score itself is taken over the rounds.
-    """
-    if len(battles.questions) >= FEW or method.name == "v2.0":
-        return None
-    return np.full((1, len(battles.models)), np.nan)
 
 
 # Grades
@@ -282,9 +283,9 @@ def _graded(
 ) -> tuple[Board, list[Board]]:
     """Return what was read, and the board of each cluster."""
     selection = group.selection
-    method = replace(method, name="grade", resample="question")
+    method = replace(method, resample="question")
     styles = read_all_styles(selection.bench, grades, ())
-    whole = _whole(group, method, {})
+    whole = _whole(group, GRADES, method, {})
     boards = []
     for name, questions in group.clusters.items():
         part = _part_of_grades(grades, questions)

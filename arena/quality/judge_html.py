@@ -7,17 +7,17 @@ import math
 from collections.abc import Iterator, Sequence
 from string import Template
 
-from arena.quality.judge_measures import PairReport
-from arena.quality.judge_text import (
+from arena.quality.judge_comparison import PairReport
+from arena.quality.judge_report import (
     MEANINGS,
     MEASURES,
     PAIR_HEADS,
+    Measure,
     Report,
-    _confusion_rows,
-    _Measure,
-    _pair_row,
+    confusion_rows,
     count_rows,
     note_lines,
+    pair_row,
 )
 from arena.quality.measures import Estimate, estimate_text
 
@@ -80,7 +80,7 @@ def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: st
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
 
 
-def _bias_cells(report: Report, measure: _Measure) -> Iterator[str]:
+def _bias_cells(report: Report, measure: Measure) -> Iterator[str]:
     """Yield a measure of each judge with its interval drawn; bars of one unit share a scale."""
     alike = [measure] if measure.unit == "%" else [m for m in MEASURES if m.unit == measure.unit]
     found = [other.of(judge).estimate for other in alike for judge in report.judges]
@@ -96,7 +96,7 @@ def _bias_cells(report: Report, measure: _Measure) -> Iterator[str]:
             yield f"<td>{estimate_text(counted.estimate, measure.decimals)}{bar}</td>"
 
 
-def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
+def _bar(found: Estimate, measure: Measure, low: float, high: float) -> str:
     if math.isnan(found.lower):
         return ""
     dot, left, right, base = (
@@ -116,14 +116,14 @@ def _bar(found: Estimate, measure: _Measure, low: float, high: float) -> str:
 def _agreement_html(pairs: Sequence[PairReport]) -> str:
     if not pairs:
         return ""
-    rows = [[html.escape(cell) for cell in _pair_row(pair)] for pair in pairs]
+    rows = [[html.escape(cell) for cell in pair_row(pair)] for pair in pairs]
     tables = [_html_table(PAIR_HEADS, rows), *map(_confusion_html, pairs)]
     return f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
 
 
 def _confusion_html(pair: PairReport) -> str:
     """Return the confusion of two judges, a cell the darker the more of its row it holds."""
-    heads, *rows = _confusion_rows(pair)
+    heads, *rows = confusion_rows(pair)
     for row, counts in zip(rows, pair.confusion, strict=True):
         total = sum(counts) or 1
         row[0] = html.escape(row[0])

@@ -255,7 +255,7 @@ class _Reader:
             columns.left_out["judgments of the baseline against itself"] += 1
             return
         columns.judgments += 1
-        whole = selection.method == "v2.0"
+        whole = selection.estimator.whole_judgments
         tally = tally_of(judgment.labels, selection.weight, selection.first_game_only, whole)
         if whole and tally.undecided:
             columns.left_out["judgments with an undecided game"] += 1
@@ -340,11 +340,12 @@ class _Reader:
             raise InputError(
                 f"{folder}: no judgment against '{anchor}', which scores 50; name another"
             )
-        whole = "no judgment without an undecided game"
+        whole = selection.estimator.whole_judgments
+        undecided = "no judgment without an undecided game" if whole else "no game with a verdict"
         got_to: dict[str, Iterable[str]] = {
             "no judgment of these questions": self.files,
             "no judgment against the baseline": self.judged,
-            whole if selection.method == "v2.0" else "no game with a verdict": columns.models,
+            undecided: columns.models,
         }
         reasons = _reasons(selection, got_to)
         really_judged, _ = columns.coverage()
@@ -359,7 +360,7 @@ class _Reader:
 def _nothing_left(columns: Columns, selection: Selection, what: str = "") -> str:
     folder = selection.bench.judgments(selection.judges[0])
     reasons = [f"{count} {why}" for why, count in sorted(columns.left_out.items())]
-    if columns.undecided and selection.method != "v2.0":
+    if columns.undecided and not selection.estimator.whole_judgments:
         reasons.insert(0, f"none of {columns.undecided} games has a verdict")
     if what:
         return "; ".join([f"{folder}: {what}", *reasons])

@@ -13,6 +13,7 @@ from arena.base.errors import InputError, nearest
 from arena.bench.config import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
 from arena.bench.paths import Bench, model_names
 from arena.bench.records import Question, read_questions
+from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,7 @@ class Selection:
 
     `unnamed`: the baseline of judgments that name none, by the category of their question; where
     it has none there, the first. `fallback`: the baselines of a category in which no judgment
-    names any of `baselines`. `asked`: the baselines before `settled` chose among them. The method
-    v2.0 leaves out a judgment with an undecided game whole.
+    names any of `baselines`. `asked`: the baselines before `settled` chose among them.
     """
 
     bench: Bench
@@ -33,7 +33,7 @@ class Selection:
     categories: tuple[str, ...] = ()
     missing: str = "ignore"
     mixed: str = "refuse"
-    method: str = "bradley-terry"
+    estimator: Estimator = BRADLEY_TERRY
     unnamed: Mapping[str, str] = field(default_factory=dict)
     fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Selection:
             "categories": list(self.categories),
             "missing": self.missing,
             "mixed": self.mixed,
-            "method": self.method,
+            "method": self.estimator.name,
             "unnamed": dict(self.unnamed),
         }
 
@@ -101,7 +101,7 @@ def check_foreign(found: Mapping[Why, Counter[Path]], selection: Selection) -> N
     paths = ", ".join(map(str, list(files)[:3]))
     more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
     accept = ""
-    if why == "against another baseline" and selection.method != "v2.0":
+    if why == "against another baseline" and selection.estimator.most_baselines is None:
         flags = shlex.join(f"--baseline={model}" for model in (*selection.baselines, name))
         accept = f"{flags} accepts them, "
     raise InputError(
@@ -159,14 +159,14 @@ class Plan:
     """What boards are made of: of a selection all that is the same for each category.
 
     The baselines of a category are those of `config`; without it `usual` tells them, as far as they
-    are known. `method` overrules that of the questions' format.
+    are known. `estimator` overrules that of the questions' format.
     """
 
     selection: Selection
     questions: Sequence[Question]
     config: JudgeConfig | None = None
     usual: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    method: str | None = None
+    estimator: Estimator | None = None
 
     def selections(
         self, categories: Sequence[str] = (), baselines: Sequence[str] = ()
@@ -189,7 +189,7 @@ class Plan:
             baselines=found,
             fallback={} if baselines else self.fallback(chosen, found),
             unnamed={c: names[0] for c, names in first.items() if names[:1] not in ((), found[:1])},
-            method=self.method or ("v2.0" if modern else "bradley-terry"),
+            estimator=self.estimator or (V2 if modern else BRADLEY_TERRY),
         )
 
     def baselines(self, categories: Iterable[str]) -> tuple[str, ...]:

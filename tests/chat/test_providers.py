@@ -26,10 +26,9 @@ from fake_api import Call, FakeAPI, Reply
 import gen_answer
 import gen_judgment
 from arena.bench.provenance import differing_setting
-from arena.chat import clients
 from arena.chat.calls import Completion, chat_completion
 from arena.chat.checks import check_model
-from arena.chat.clients import client_of
+from arena.chat.clients import client_of, close_clients
 from arena.chat.config import Endpoint, ModelConfig, read_model_config
 from arena.chat.faults import CompletionError
 from arena.chat.providers import API_TYPES, UNROUTED, max_tokens_of, temperature_of
@@ -62,9 +61,7 @@ def no_clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def fresh_clients() -> Iterator[None]:
     yield
-    for client in clients._clients.values():
-        client.close()
-    clients._clients.clear()
+    close_clients()
 
 
 def model_of(bench: Workspace, **entry: Any) -> ModelConfig:
@@ -613,7 +610,7 @@ class TestReasoningReplies:
             with pytest.raises(CompletionError) as caught:
                 ask(model)
         error = str(caught.value)
-        assert error.startswith("unsupported parameter: a reasoning model wants api_type openai_th")
+        assert error.startswith("unsupported parameter: a reasoning model needs api_type openai_th")
         assert message in error
         assert caught.value.final is (number == 3)
 
@@ -803,7 +800,7 @@ class TestScripts:
         api.answer_with(Reply.error(400, message, "unsupported_parameter"))
         out, _ = run(gen_answer, check=1)
         assert api.call_count == 3 and "17 not begun" in out
-        assert "unsupported parameter: a reasoning model wants api_type openai_thinking" in out
+        assert "unsupported parameter: a reasoning model needs api_type openai_thinking" in out
 
 
 @pytest.mark.parametrize(
@@ -835,7 +832,7 @@ KEYS = {
     **{name: variable for name, (_, variable) in PUBLIC.items()},
 }
 ADDRESS = [{"api_base": "http://127.0.0.1:9"}]
-SERVER = "start a server and give its address as api_base, or use api_type llamacpp for a GGUF file"
+SERVER = "Start a server and give its address as api_base, or use api_type llamacpp for a GGUF file"
 
 # An entry, the environment, and what is said.
 IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
@@ -843,14 +840,14 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
         f"no key of {name}": (
             {"api_type": name},
             {},
-            [f"{SERVERS}:3: tiny: no API key: set {variable} in the environment, or api_key in"],
+            [f"{SERVERS}:3: tiny: no API key. Set {variable} in the environment, or api_key in"],
         )
         for name, variable in KEYS.items()
     },
     "no key of azure": (
         {"api_type": "azure", "endpoints": ADDRESS},
         {},
-        [f"{SERVERS}:3: tiny: no API key: set AZURE_OPENAI_API_KEY in the environment"],
+        [f"{SERVERS}:3: tiny: no API key. Set AZURE_OPENAI_API_KEY in the environment"],
     ),
     "no address of azure": ({"api_type": "azure"}, {}, ["api_type 'azure' needs an api_base"]),
     "no address of vllm": ({"api_type": "vllm"}, {}, [f"{SERVERS}: tiny: ", "no api_base", SERVER]),
@@ -858,62 +855,65 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "an engine in the process": (
         {"api_type": "openai", "local_engine": True},
         {"OPENAI_API_KEY": "key"},
-        ["no api_base", "no engine inside this program", SERVER],
+        ["no api_base", "this program has no engine", SERVER],
     ),
     "a misspelt type": ({"api_type": "anthropic_thinkin"}, {}, ["'anthropic_thinking'"]),
     **{
         name: (
             {"api_type": name},
             {},
-            [f"api_type '{name}' has no route here; use ", "or api_type openai with the provider"],
+            [f"api_type '{name}' is not supported. Use ", "or api_type openai with the provider"],
         )
         for name in UNROUTED
     },
     "gemini on vertex": (
         {"api_type": "vertex", "model_name": "gemini-2.0-flash"},
         {},
-        ["'vertex' is for Claude on Vertex AI; use api_type gemini"],
+        ["'vertex' is for Claude on Vertex AI. Use api_type gemini"],
     ),
     "no AWS region": (
         {"api_type": "aws_claude"},
         {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"},
-        [f"{SERVERS}:3: tiny: no AWS region: set AWS_REGION in the environment, or regions"],
+        [f"{SERVERS}:3: tiny: no AWS region. Set AWS_REGION in the environment, or regions"],
     ),
     "no AWS credentials": (
         {"api_type": "bedrock", "regions": "us-west-2"},
         {},
-        [f"{SERVERS}:3: tiny: no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"],
+        [f"{SERVERS}:3: tiny: no AWS credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"],
     ),
     "no such AWS profile": (
         {"api_type": "bedrock", "regions": "us-west-2"},
         {"AWS_PROFILE": "nobody"},
         [f"{SERVERS}:3: tiny: AWS: ", "nobody"],
     ),
-    "no Google region": ({"api_type": "vertex"}, {}, ["no region: set CLOUD_ML_REGION"]),
+    "no Google region": ({"api_type": "vertex"}, {}, ["no region. Set CLOUD_ML_REGION"]),
     "no Google credentials": (
         {"api_type": "vertex", "regions": "us-east5"},
         {},
-        [f"{SERVERS}:3: tiny: no Google credentials: run gcloud auth application-default login"],
+        [f"{SERVERS}:3: tiny: no Google credentials. Run gcloud auth application-default login"],
     ),
     "no Google project": (
         {"api_type": "vertex", "regions": "us-east5", "endpoints": [{"api_key": "a-token"}]},
         {},
-        ["no project: set ANTHROPIC_VERTEX_PROJECT_ID in the environment, or project_id"],
+        ["no project. Set ANTHROPIC_VERTEX_PROJECT_ID in the environment, or project_id"],
     ),
     "a budget above max_tokens": (
         {"api_type": "anthropic_thinking", "budget_tokens": 4000, "max_completion_tokens": 4000},
         {"ANTHROPIC_API_KEY": "key"},
-        ["tiny: budget_tokens: 4000 leaves no room for an answer: max_tokens is 4000"],
+        ["tiny: budget_tokens: 4000 leaves no room for an answer, since max_tokens is 4000"],
     ),
     "a budget above the settings' max_tokens": (
         {"api_type": "vertex", "budget_tokens": 4000},
         {},
-        ["budget_tokens: 4000 leaves no room", "max_tokens is 256 and must be above it"],
+        [
+            "budget_tokens: 4000 leaves no room",
+            "max_tokens is 256. Set max_completion_tokens",
+        ],
     ),
     "a budget in words": (
         {"api_type": "anthropic", "budget_tokens": "many"},
         {},
-        ["tiny: budget_tokens: expected a whole number, 1 or more, got 'many'"],
+        ["tiny: budget_tokens: expected a whole number, got 'many'"],
     ),
     "an effort that is no text": (
         {"reasoning_effort": 5},

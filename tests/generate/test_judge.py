@@ -151,7 +151,7 @@ class TestCategories:
         without(bench, "baseline_model")
         done = run_main(SCRIPT, check=2)
         one_line(done, "judge_config.yaml: no baseline_model for questions of the category 'codes'")
-        one_line(done, "nearest known name: 'code'")
+        one_line(done, "did you mean 'code'")
         assert api.call_count == 0
 
     def test_one_with_an_unknown_key_gets_a_warning(
@@ -727,7 +727,7 @@ class TestReferences:
         self.add(bench, "golden", [question("q1")])
         done = run_main(SCRIPT, check=2)
         one_line(done, "reference_answer/gold.jsonl: no reference answers of 'gold'")
-        one_line(done, "which ref_model names; nearest known name: 'golden'")
+        one_line(done, "which ref_model names (did you mean 'golden'?)")
         assert api.call_count == 0
 
     def test_a_placeholder_for_one_too_many_gets_one_line(

@@ -23,9 +23,7 @@ def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) 
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, ("judge",), (options.pop("baseline", "base"),), **options)
     method = Method(rounds=rounds, seed=seed)
-    return make_board(
-        score_battles(read_battles(selection), folder, method), selection, method, elo=elo
-    )
+    return make_board(score_battles(read_battles(selection), selection, method), selection, elo=elo)
 
 
 def rows(bench: Workspace, **options: Any) -> dict[str, Row]:
@@ -282,7 +280,7 @@ class TestErrors:
         add_judgments(bench, "tiny", [judgment("q1", "A=B")], judge="judge-v1")
         with pytest.raises(InputError) as error:
             board(bench)
-        assert "nearest known name: 'judge-v1'" in str(error.value)
+        assert "did you mean 'judge-v1'" in str(error.value)
         assert "judges here: gpt-4, judge-v1" in str(error.value)
 
     def test_no_verdict_at_all_is_an_error_that_says_what_was_left_out(

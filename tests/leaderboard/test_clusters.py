@@ -634,13 +634,11 @@ class TestWrongInput:
     )
     def test_flags_of_a_board_are_refused(self, clustered: Workspace, more: str) -> None:
         line = error(clustered, *flags(), "--by", "cluster", *more.split())
-        assert line.endswith("does not go with --by") and more.split()[0][:7] in line
+        assert "this does not go with --by. Leave out" in line and more.split()[0][:7] in line
 
     def test_categories_are_named_without_it(self, clustered: Workspace) -> None:
         line = error(clustered, *flags(), "--by", "cluster", "--category", "coding")
-        assert line == (
-            "error: --category: does not go with --by; without --by it prints a board of each"
-        )
+        assert line == "error: --category: without --by this prints a board of each. Leave out one."
 
     def test_a_bench_without_clusters(self, bench: Workspace) -> None:
         bench.add_questions(questions(["", ""]))

@@ -655,7 +655,7 @@ class TestCompare:
     def test_an_unknown_model_is_told_the_nearest(self, bench: Workspace) -> None:
         self.draw(bench, 12, 5, edge=0)
         line = error(bench, *flags(), "--compare", "m1", "m22")
-        assert "--compare" in line and "'m22'" in line and "nearest known name: 'm2'" in line
+        assert "--compare" in line and "'m22'" in line and "did you mean 'm2'" in line
 
     def test_two_without_a_question_in_common_cannot_be_tested(self, bench: Workspace) -> None:
         add_judgments(bench, "m1", [judgment("q1", *TIED)])

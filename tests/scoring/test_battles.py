@@ -70,7 +70,7 @@ class TestSeveralJudges:
 
     def test_one_of_them_unknown_is_an_error(self, bench: Workspace) -> None:
         line = error(bench, *flags()[:2], "--baseline", "base", "-j", "one", "twoo")
-        assert "nearest known name: 'two'" in line and "judges here: one, two" in line
+        assert "did you mean 'two'" in line and "judges here: one, two" in line
 
     def test_a_model_that_only_one_of_them_judged_is_on_the_board(self, bench: Workspace) -> None:
         add_judgments(bench, "other", [judgment("q1", *TIED)], judge="two")
@@ -129,7 +129,7 @@ class TestCategories:
     def test_an_unknown_one_is_told_the_nearest(self, bench: Workspace) -> None:
         line = error(bench, *flags(), "--category", "coding", "Pooems")
         assert "test-v1/question.jsonl" in line and "'Pooems'" in line
-        assert "nearest known name: 'Poems'" in line
+        assert "did you mean 'Poems'" in line
 
     def test_categories_without_a_question_file_are_an_error(self, bench: Workspace) -> None:
         (bench.data / "question.jsonl").unlink()
@@ -218,7 +218,7 @@ class TestSeveralBaselines:
     @pytest.mark.usefixtures("chain")
     def test_a_misspelt_second_one_is_an_error(self, bench: Workspace) -> None:
         line = error(bench, *flags(), "--baseline", "secondd")
-        assert "'secondd'" in line and "nearest known name: 'second'" in line
+        assert "'secondd'" in line and "did you mean 'second'" in line
 
 
 class TestMixed:
@@ -309,7 +309,7 @@ class TestMixed:
         for named in (["bsae"], ["bsae", "other"], ["other", "bsae"]):
             more = [f"--baseline={name}" for name in named]
             line = error(bench, *flags()[:4], *more)
-            assert "no model 'bsae', the baseline; nearest known name: 'base'" in line
+            assert "no model 'bsae', the baseline (did you mean 'base'?)" in line
 
     def test_only_the_questions_asked_for_are_looked_at(self, bench: Workspace) -> None:
         bench.add_questions(

@@ -766,13 +766,13 @@ WRONG_INPUT: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
     "no model": (_settings(model_list=[]), ["gen_answer_config.yaml", "model_list", "--model"]),
     "a model without an entry": (
         _settings(model_list=["tinny"]),
-        ["api_config.yaml", "'tinny'", "nearest known name: 'tiny'"],
+        ["api_config.yaml", "'tinny'", "did you mean 'tiny'"],
     ),
     "a bench outside": (_settings(bench_name="../test-v1"), ["bench name", "'../test-v1'"]),
     "a model outside": (_evil_name, ["model name", "'../evil'"]),
     "an unknown API type": (
         _entry(api_type="opennai"),
-        ["api_config.yaml: tiny", "'opennai'", "nearest known name: 'openai'"],
+        ["api_config.yaml: tiny", "'opennai'", "did you mean 'openai'"],
     ),
     "an address without http": (
         _entry(endpoints=[{"api_base": "localhost:8000/v1"}]),

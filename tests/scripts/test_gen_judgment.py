@@ -15,7 +15,7 @@ from conftest import JUDGE_PROMPT, Workspace
 from fake_api import FakeAPI, Reply
 
 import gen_judgment
-from arena.chat import clients
+from arena.chat.clients import close_clients
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -37,9 +37,7 @@ def run(
         return subprocess.CompletedProcess([SCRIPT], status, out, err)
 
     yield run
-    for client in clients._clients.values():
-        client.close()
-    clients._clients.clear()
+    close_clients()
 
 
 def set_up(
@@ -755,18 +753,18 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "a baseline without answers": (
         {"baseline_model": "bsae"},
         [],
-        ["model_answer/bsae.jsonl", "no answers of the model 'bsae'", "nearest known name: 'base'"],
+        ["model_answer/bsae.jsonl", "no answers of the model 'bsae'", "did you mean 'base'"],
     ),
     "a model without answers": (
         {"model_list": ["tiny", "tinny"]},
         [],
-        ["no answers of the model 'tinny'", "nearest known name: 'tiny'"],
+        ["no answers of the model 'tinny'", "did you mean 'tiny'"],
     ),
     "no model but the baseline": ({"model_list": ["base"]}, [], ["any model but the baseline"]),
     "a judge that is in no entry": (
         {},
         ["--judge-model", "jugde"],
-        ["api_config.yaml", "'jugde'", "nearest known name: 'judge'"],
+        ["api_config.yaml", "'jugde'", "did you mean 'judge'"],
     ),
     "a bench that is not there": (
         {},

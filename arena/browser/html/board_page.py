@@ -11,7 +11,9 @@ from arena.browser.html.battle_page import MEANINGS, class_of, notice
 from arena.browser.html.markdown import plain
 from arena.leaderboard.output.html import interval_svg
 from arena.leaderboard.output.text import row_texts
-from arena.quality.judges import Agreement, JudgeStats, share
+from arena.quality.judge_comparison import PairReport
+from arena.quality.judge_measures import Verdicts
+from arena.quality.measures import estimate_text
 
 if TYPE_CHECKING:
     from arena.leaderboard.board import Board, Row
@@ -39,7 +41,7 @@ def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
 
 def _heads(board: Board, axis: Sequence[float], games: bool) -> Iterator[tuple[str, str]]:
     """Yield the heads of the columns, each with its attributes."""
-    score, level = _what(board), f"{board.method.level:.0%}"
+    score, level = _what(board), f"{board.estimator.level:.0%}"
     yield "", ' class="rank"'
     yield "model", ' class="name"'
     yield board.scale, f' title="{plain(score)}"'
@@ -62,11 +64,11 @@ def _what(board: Board) -> str:
 def _helps(board: Board) -> Iterator[str]:
     """Yield what the columns of a board are, in sentences."""
     what = _what(board)
-    thrice = " A much better counts three times." if board.method.name == "bradley-terry" else ""
+    thrice = " A much better counts three times." if board.estimator.name == "bradley-terry" else ""
     if board.scale == "grade":
         thrice = ""
     yield (
-        f"{what[0].upper()}{what[1:]}, with its {board.method.level:.0%} interval as distances "
+        f"{what[0].upper()}{what[1:]}, with its {board.estimator.level:.0%} interval as distances "
         f"from it.{thrice} Tokens: the mean length of the answers."
     )
     if board.coefficients:
@@ -131,33 +133,33 @@ def _bar(parts: Iterable[tuple[str, str, int]]) -> str:
 # Judges
 
 
-def judges_html(stats: Mapping[str, JudgeStats], pairs: Mapping[tuple[str, str], Agreement]) -> str:
-    """Return what judges do, a row each, and how far they agree, a row a pair."""
-    graded = {judge: one.grades for judge, one in stats.items() if one.grades}
-    labelled = {j: one for j, one in stats.items() if any(one.labels.values()) or j not in graded}
-    parts = list(_labels(labelled)) if labelled else []
+def judges_html(
+    judges: Mapping[str, Verdicts],
+    pairs: Mapping[tuple[str, str], PairReport],
+    grades: Mapping[str, Sequence[float]],
+) -> str:
+    """Return the verdicts and grades of judges, a row each, and their agreement, a row a pair."""
+    graded = {judge: of_judge for judge, of_judge in grades.items() if of_judge}
+    labelled = {
+        j: of_judge for j, of_judge in judges.items() if of_judge.decided or j not in graded
+    }
+    parts = []
+    if labelled:
+        parts.append("<h3>What each judge says</h3>")
+        parts.append(_table(_JUDGE_HEADS, map(_judge_row, labelled.values())))
+        parts.extend(map(_paragraph, _HOW_JUDGES))
     if graded:
         parts.append("<h3>Grades of single answers</h3>")
         parts.append(_table(_GRADE_HEADS, map(_grade_row, graded, graded.values())))
     if labelled:
-        compared = {pair: both for pair, both in pairs.items() if labelled.keys() >= set(pair)}
-        parts += _agreements(compared)
+        compared = [pair for names, pair in pairs.items() if labelled.keys() >= set(names)]
+        parts.append("<h3>Where judges agree</h3>")
+        if compared:
+            parts.append(_table(_PAIR_HEADS, map(_pair_row, compared)))
+            parts.append(_paragraph(_HOW_PAIRS))
+        else:
+            parts.append(notice("There is one judge only: nobody to agree with."))
     return f'<div class="judges">{"".join(parts)}</div>'
-
-
-def _labels(stats: Mapping[str, JudgeStats]) -> Iterator[str]:
-    yield "<h3>What each judge says</h3>"
-    yield _table(_JUDGE_HEADS, map(_judge_row, stats, stats.values()))
-    yield from map(_paragraph, _HOW_JUDGES)
-
-
-def _agreements(pairs: Mapping[tuple[str, str], Agreement]) -> Iterator[str]:
-    yield "<h3>Where judges agree</h3>"
-    if pairs:
-        yield _table(_PAIR_HEADS, map(_pair_row, pairs, pairs.values()))
-        yield _paragraph(_HOW_PAIRS)
-    else:
-        yield notice("There is one judge only: nobody to agree with.")
 
 
 _JUDGE_HEADS = (
@@ -197,16 +199,17 @@ def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     return f'<table class="numbers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _judge_row(judge: str, stats: JudgeStats) -> Iterator[str]:
-    yield plain(judge)
-    yield f"{stats.judgments:,}"
-    yield f"{stats.games:,}"
-    for number in stats.labels.values():
-        yield _percent(share(number, sum(stats.labels.values())))
-    yield _bar(zip(LABELS, ("big a", "a", "tie", "b", "big b"), stats.labels.values(), strict=True))
-    yield _percent(share(stats.without_verdict, stats.games))
-    yield _percent(stats.first_place)
-    yield _percent(stats.flips)
+def _judge_row(judge: Verdicts) -> Iterator[str]:
+    labels = judge.labels
+    yield plain(judge.judge)
+    yield f"{judge.judgments:,}"
+    yield f"{judge.games:,}"
+    for number in labels.values():
+        yield _share(number, judge.decided)
+    yield _bar(zip(LABELS, ("big a", "a", "tie", "b", "big b"), labels.values(), strict=True))
+    yield _share(judge.games - judge.decided, judge.games)
+    yield _percent(judge.first_place.estimate.value)
+    yield _percent(judge.flips.estimate.value)
 
 
 def _grade_row(judge: str, grades: Sequence[float]) -> Iterator[str]:
@@ -217,13 +220,17 @@ def _grade_row(judge: str, grades: Sequence[float]) -> Iterator[str]:
     yield f"{grades[-1]:g}"
 
 
-def _pair_row(pair: tuple[str, str], both: Agreement) -> Iterator[str]:
-    yield " – ".join(map(plain, pair))
-    yield f"{both.games:,}"
-    yield _percent(both.rate)
-    for kappa in (both.kappa, both.weighted):
-        yield "n/a" if kappa is None else f"{kappa:.3f}"
+def _pair_row(pair: PairReport) -> Iterator[str]:
+    yield f"{plain(pair.first)} – {plain(pair.second)}"
+    yield f"{pair.games:,}"
+    yield _percent(pair.same.value)
+    yield estimate_text(pair.kappa, 3)
+    yield estimate_text(pair.weighted, 3)
 
 
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{100 * value:.1f} %"
+def _share(part: int, whole: int) -> str:
+    return _percent(100 * part / whole if whole else math.nan)
+
+
+def _percent(value: float) -> str:
+    return "n/a" if math.isnan(value) else f"{value:.1f} %"

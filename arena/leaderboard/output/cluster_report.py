@@ -31,6 +31,7 @@ from arena.leaderboard.output.text import (
     subtitle_of,
     summary_lines,
 )
+from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import Selection
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _level(board: Board) -> str:
 def _group_line(whole: Board, names: Sequence[str]) -> str:
     """Return how the clusters of a group are scored, and which they are."""
     how = [f"against {whole.baseline}"] if whole.baseline else []
-    how += [f"method {whole.method.name}", f"{_level(whole)} intervals"]
+    how += [f"method {whole.estimator.name}", f"{_level(whole)} intervals"]
     shown = [one_line(name) or "(none)" for name in names]
     return f"{', '.join(how)}: {listed(shown, 'clusters')}"
 
@@ -146,7 +147,7 @@ def table_csv(table: ClusterTable, date: datetime.date) -> str:
 
 def _ends(table: ClusterTable) -> tuple[str, str]:
     """Return what the columns of the ends are called; of several levels they name none."""
-    levels = {whole.method.level for whole in table.wholes}
+    levels = {whole.estimator.level for whole in table.wholes}
     named = {0.95: ("rating_q025", "rating_q975"), 0.9: ("rating_q05", "rating_q95")}
     return named[levels.pop()] if len(levels) == 1 else ("lower", "upper")
 
@@ -158,10 +159,10 @@ def table_json(table: ClusterTable) -> str:
         "bench": board.bench,
         "judges": list(board.judges),
         "by": table.by,
-        "mode": board.method.mode,
-        "method": board.method.name,
+        "mode": board.mode,
+        "method": board.estimator.name,
         "scale": board.scale,
-        "level": board.method.level,
+        "level": board.estimator.level,
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
@@ -185,8 +186,8 @@ def _cluster_dict(board: Board) -> dict[str, object]:
     return {
         "name": board.name,
         "baseline": board.baseline,
-        "method": board.method.name,
-        "level": board.method.level,
+        "method": board.estimator.name,
+        "level": board.estimator.level,
         "questions": board.counts.questions,
         "rows": rows,
     }
@@ -215,8 +216,8 @@ def _subtitle(table: ClusterTable) -> str:
     shared = table.first
     if len({whole.baseline for whole in table.wholes}) > 1:
         shared = replace(shared, baseline=None)
-    if len({whole.method.name for whole in table.wholes}) > 1:
-        shared = replace(shared, method=replace(shared.method, name="bradley-terry"))
+    if len({whole.estimator.name for whole in table.wholes}) > 1:
+        shared = replace(shared, estimator=BRADLEY_TERRY)
     return subtitle_of(shared)
 
 

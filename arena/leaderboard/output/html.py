@@ -136,7 +136,7 @@ def _range(board: Board) -> tuple[float, float]:
     if board.scale == "win rate":
         return 0.0, 100.0
     finite = [x for row in board.rows for x in (row.score, *ends_text(row)) if math.isfinite(x)]
-    if board.elo:
+    if board.scale == "elo":
         return min(finite) - 10.0, max(finite) + 10.0
     low = math.floor(min(finite))
     return float(low), float(max(math.ceil(max(finite)), low + 1))

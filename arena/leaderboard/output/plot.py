@@ -9,15 +9,16 @@ import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.output.html import _baseline_score, _range, _within
 from arena.leaderboard.output.text import ends_text, subtitle_of, title_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PLOT_SUFFIXES = (".png", ".svg")
 

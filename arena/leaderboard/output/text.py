@@ -34,7 +34,7 @@ def heading(board: Board) -> str:
 
 def board_lines(board: Board) -> Iterator[str]:
     """Yield the lines of a leaderboard as users know them, one a model; of v2.0 a table."""
-    if board.method.name == "v2.0":
+    if board.estimator.name == "v2.0":
         yield from _table_lines(board)
         return
     for row in board.rows:
@@ -47,7 +47,7 @@ def board_lines(board: Board) -> Iterator[str]:
 
 def _table_lines(board: Board) -> Iterator[str]:
     """Yield the table of the v2.0 program, as pandas prints it: columns to the right."""
-    heads = ("Model", "Ratings", "CI") if board.elo else ("Model", "Scores (%)", "CI (%)")
+    heads = board.format.table_heads or ("", "", "")
     rows = [(row.model, score_text(row, board), interval_text(row, board)) for row in board.rows]
     table = [heads, *rows]
     numbers = ["", *map(str, range(len(rows)))]
@@ -68,25 +68,25 @@ def score_text(row: Row, board: Board) -> str:
     number; a mean grade with two decimals.
     """
     score = row.score
-    if board.elo:
+    if board.scale == "elo":
         return str(int(score)) if math.isfinite(score) else str(score)
     if board.scale == "grade":
         return f"{score:.2f}"
-    return f"{score if board.method.name == 'v2.0' else round(round(score, 2), 1):.1f}"
+    return f"{score if board.estimator.name == 'v2.0' else round(round(score, 2), 1):.1f}"
 
 
 def level_text(board: Board) -> str:
     """Return the level of the intervals."""
-    return f"{board.method.level:.0%}"
+    return f"{board.estimator.level:.0%}"
 
 
 def interval_text(row: Row, board: Board) -> str:
     """Return the offsets of an interval; `(-1.9 / +2.1)` as the v2.0 program prints it."""
     ends = (row.lower, row.upper)
-    if board.method.name == "v2.0":
-        form = "+.0f" if board.elo else "+.1f"
+    if board.estimator.name == "v2.0":
+        form = "+.0f" if (board.scale == "elo") else "+.1f"
         return f"({row.lower or -0.0:{form}} / {row.upper:{form}})"
-    if board.elo:
+    if board.scale == "elo":
         return "({}, {})".format(*(int(end) if math.isfinite(end) else end for end in ends))
     decimals = 2 if board.scale == "grade" else 1
     return "({:.{n}f}, {:.{n}f})".format(*ends, n=decimals)
@@ -198,11 +198,11 @@ def comparison_lines(result: Comparison) -> Iterator[str]:
 def file_stem(board: Board, selection: Selection, *, fixed_style: bool = False) -> str:
     """Return a file name that carries bench, judges, baseline and mode: all that moves a board."""
     modes = (
-        (board.method.mode, True),
-        (board.method.name, board.method.name == "v2.0"),
+        (board.mode, True),
+        (board.estimator.name, board.estimator.name == "v2.0"),
         ("uncentered", not board.method.center),
         ("fixed_style", fixed_style),
-        ("elo", board.elo),
+        ("elo", (board.scale == "elo")),
         ("resampled_questions", board.method.resample == "question"),
         ("first_game_only", selection.first_game_only),
         (f"weight_{selection.weight}", selection.weight != Selection.weight),
@@ -220,7 +220,7 @@ def board_csv(board: Board, date: datetime.date) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     ends = ("rating_q05", "rating_q95")
-    if board.method.name != "v2.0":
+    if board.estimator.name != "v2.0":
         ends = ("rating_q025", "rating_q975")
     writer.writerow(("model", "score", *ends, "CI", "avg_tokens", "date"))
     for row in board.rows:
@@ -246,10 +246,10 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
         "name": board.name,
         "weights": dict(board.weights),
         "baseline": board.baseline,
-        "mode": board.method.mode,
+        "mode": board.mode,
         "style_center": "mean" if board.method.center else "none",
         "scale": board.scale,
-        "level": board.method.level,
+        "level": board.estimator.level,
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
@@ -307,10 +307,10 @@ def title_of(board: Board) -> str:
 def subtitle_of(board: Board) -> str:
     """Return how a board was made, in a line."""
     against = f" against {board.baseline}" if board.baseline else ""
-    method = ", method v2.0" if board.method.name == "v2.0" else ""
+    method = ", method v2.0" if board.estimator.name == "v2.0" else ""
     return (
         f"judged by {', '.join(board.judges)}{against}; "
-        f"{board.method.mode.replace('_', ' ')}{method}; "
+        f"{board.mode.replace('_', ' ')}{method}; "
         f"{board.method.rounds:,} bootstrap rounds over {board.method.resample}s"
     )
 

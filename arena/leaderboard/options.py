@@ -1,0 +1,145 @@
+"""The options of boards, and which of them exclude each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from arena.base.errors import InputError
+from arena.bench.config import JudgeConfig, read_judge_config
+from arena.bench.paths import Bench
+from arena.scoring.bradley_terry import Resample
+
+
+@dataclass(frozen=True)
+class BoardOptions:
+    """Which judgments make the boards of a bench, and how they are scored.
+
+    `baselines` overrule those of `config`, which `usual_baselines` (by category) replace if there
+    is no config. `control`: the style features to control for, "length" and "markdown"; `center`
+    measures them from their mean. None is the default of `method` (by the format of the
+    questions), `rounds` and `resample` (by the kind of board). `battle_file`, `bootstrap_file`:
+    results saved by an earlier run. `style_file`: coefficients to use if the file exists.
+    """
+
+    bench: Bench
+    judges: tuple[str, ...]
+    baselines: tuple[str, ...] = ()
+    config: JudgeConfig | None = None
+    usual_baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+    one_board: bool = False
+    weight: int = 3
+    first_game_only: bool = False
+    missing: Literal["ignore", "loss"] = "ignore"
+    mixed: Literal["refuse", "leave-out", "count"] = "refuse"
+    method: Literal["bradley-terry", "v2.0"] | None = None
+    control: tuple[str, ...] = ()
+    center: bool = True
+    rounds: int | None = None
+    seed: int = 42
+    resample: Resample | None = None
+    workers: int = 1
+    elo: bool = False
+    battle_file: Path | None = None
+    bootstrap_file: Path | None = None
+    style_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InputError for options of style control without style control."""
+        if not self.control and (self.style_file or not self.center):
+            raise InputError("--style-coefficients and --style-center need --style-control")
+
+
+def board_options(
+    bench: str | None = None,
+    judges: str | Sequence[str] | None = None,
+    baselines: str | Sequence[str] | None = None,
+    *,
+    data_dir: Path | str = "data",
+    setting_file: Path | str = "config/judge_config.yaml",
+    **options: Any,
+) -> BoardOptions:
+    """Return options whose bench, judges and baselines are the setting file's if not given.
+
+    The file is read only if one of them is missing. `options` are further fields of BoardOptions.
+    """
+    config = None
+    if not (bench and judges and baselines):
+        config = read_judge_config(Path(setting_file))
+        bench = bench or config.bench_name
+        judges = judges or config.judge_model
+    return BoardOptions(
+        bench=Bench(Path(data_dir), bench),
+        judges=_names(judges),
+        baselines=_names(baselines or ()),
+        config=None if baselines else config,
+        **options,
+    )
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
+
+
+# Options that exclude each other, by the names of their flags
+
+SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
+NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
+NOT_BY = "this does not go with --by. Leave out one of them."
+
+
+def refuse(flags: Mapping[str, object], reason: str) -> None:
+    """Raise InputError that names the first flag with a true value."""
+    for flag, given in flags.items():
+        if given:
+            raise InputError(f"{flag}: {reason}")
+
+
+def check_several(options: BoardOptions) -> None:
+    """Raise InputError for options that belong to a single board."""
+    refuse(
+        {
+            "--load-bootstrap": options.bootstrap_file,
+            "--style-coefficients": options.style_file,
+            "--show-elo": options.elo,
+        },
+        SEVERAL,
+    )
+
+
+def check_graded(options: BoardOptions) -> None:
+    """Raise InputError for options without a meaning for grades of single answers."""
+    refuse(
+        {
+            "style control": options.control,
+            "--method": options.method,
+            "--resample battle": options.resample == "battle",
+            "--weight": options.weight != BoardOptions.weight,
+            "--first-game-only": options.first_game_only,
+            "--missing loss": options.missing == "loss",
+            "--load-bootstrap": options.bootstrap_file,
+            "--show-elo": options.elo,
+        },
+        NOT_OF_GRADES,
+    )
+
+
+def check_by_cluster(options: BoardOptions) -> None:
+    """Raise InputError for options that a table by cluster cannot have."""
+    refuse(
+        {"--category": options.categories},
+        "without --by this prints a board of each. Leave out one.",
+    )
+    refuse(
+        {
+            "--load-battles": options.battle_file,
+            "--load-bootstrap": options.bootstrap_file,
+            "--style-coefficients": options.style_file,
+            "--show-elo": options.elo,
+            "--one-board": options.one_board,
+        },
+        NOT_BY,
+    )
