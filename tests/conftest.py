@@ -28,7 +28,21 @@ import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
-from judgments import BASELINES, HARD, PLACES, SIZES, add_judgments, draw, judge, modern_questions
+from judgments import (
+    BASELINES,
+    HARD,
+    LOST,
+    PLACES,
+    SIZES,
+    WON,
+    add_judgments,
+    draw,
+    judge,
+    judgment,
+    modern_questions,
+    random_answers,
+    random_judgments,
+)
 
 from arena.chat.clients import close_clients
 
@@ -294,6 +308,43 @@ def modern(bench: Workspace) -> Workspace:
         add_judgments(bench, model, records)
     add_judgments(bench, "poet", draw(5)[SIZES[HARD] :])
     bench.write("config/judge_config.yaml", {"bench_name": bench.name, "judge_model": "judge"})
+    return bench
+
+
+@pytest.fixture
+def small(bench: Workspace) -> Workspace:
+    """Three models with random verdicts and styles; `best` won, `worst` lost everything."""
+    bench.add_questions(12)
+    for seed, model in enumerate(["base", "m1", "org/m2"]):
+        bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, 12))
+        if model != "base":
+            add_judgments(bench, model, random_judgments(seed, 12))
+    for model, labels in (("best", WON), ("worst", LOST)):
+        records = [judgment(f"q{i + 1}", *labels) for i in range(12)]
+        add_judgments(bench, model, records)
+    return bench
+
+
+@pytest.fixture
+def styled(small: Workspace) -> Workspace:
+    """The same with the style of all answers known."""
+    for seed, model in enumerate(["best", "worst"], start=5):
+        small.write(small.data / f"model_answer/{model}.jsonl", random_answers(seed, 12))
+    return small
+
+
+@pytest.fixture
+def clustered(bench: Workspace) -> Workspace:
+    """Three clusters; `coder` was judged on the first alone."""
+    from clusters import PLACES, questions
+
+    bench.add_questions(questions())
+    for seed in (1, 2, 3):
+        add_judgments(bench, f"m{seed}", random_judgments(seed, len(PLACES)))
+    add_judgments(bench, "coder", random_judgments(4, 7))
+    for seed, model in enumerate(("base", "m1", "m2", "m3", "coder")):
+        answers = random_answers(seed, len(PLACES))
+        bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
     return bench
 
 
