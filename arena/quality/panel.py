@@ -5,8 +5,9 @@ A battle is a model against a baseline on a question; its row is the same for ev
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from arena.base.errors import InputError
 from arena.base.jsonl import newest
 from arena.bench.answer_style import read_styles
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import Labels, worth
+from arena.bench.labels import Label, Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
@@ -93,10 +94,8 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     panel_worth = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
     for of_judge, by_battle in zip(panel_worth, labels.values(), strict=True):
         rows = [row[battle] for battle in by_battle]
-        for game in range(2):
-            played = (x[game : game + 1] for x in by_battle.values())
-            values = [worth(x[0], game) if x else NOT_JUDGED for x in played]
-            of_judge[rows, game] = [UNDECIDED if value is None else value for value in values]
+        if rows:
+            of_judge[rows] = [_worths(tuple(x)) for x in by_battle.values()]
     models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
     names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
     return Panel(
@@ -108,6 +107,13 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
         question=_indices(questions, ids),
         worth=panel_worth,
     )
+
+
+@functools.lru_cache(4096)
+def _worths(labels: tuple[Label, ...]) -> tuple[int, ...]:
+    values = (worth(label, game) for game, label in enumerate(labels[:2]))
+    worths = [UNDECIDED if value is None else value for value in values]
+    return (*worths, NOT_JUDGED, NOT_JUDGED)[:2]
 
 
 def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
@@ -159,7 +165,12 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
     questions = bench_questions(bench, needed=bool(options.categories))
     wanted = wanted_questions(options.selection(""), questions)
     categories = {question.id: question.category for question in questions}
-    rule = baseline_rule(bench, options.config, options.baselines)
+
+    @functools.cache
+    def rule() -> BaselineRule:
+        # Searches all files for the config's baseline: only if a judgment names none.
+        return baseline_rule(bench, options.config, options.baselines)
+
     files = {name: _read_files(options, name, wanted, categories, rule) for name in names}
     left_out = _left_out(options, files)
     for name in left_out:
@@ -201,7 +212,7 @@ def _read_files(
     name: str,
     wanted: set[str] | None,
     categories: Mapping[str, str],
-    rule: BaselineRule,
+    rule: Callable[[], BaselineRule],
 ) -> _JudgeFiles:
     """Read the judgments of a judge on the `wanted` questions, None for all.
 
@@ -212,7 +223,7 @@ def _read_files(
 
     def key(judgment: Judgment) -> tuple[Battle, str]:
         category = categories.get(judgment.question_id, "")
-        baseline = rule.of(judgment.baseline, category) or ""
+        baseline = judgment.baseline or rule().of(None, category) or ""
         battle = judgment.model, baseline, judgment.question_id
         return battle, "" if count_all else judgment.judge
 
