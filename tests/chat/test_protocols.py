@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
-from one_call import MESSAGES, (
+from one_call import (
     CLAUDE_BODY,
     GOOGLE,
+    MESSAGES,
     OPENAI_BODY,
     ask,
     model_of,
