@@ -92,6 +92,11 @@ class Row:
     tokens: float | None
     outcomes: tuple[int, ...] | None
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The ends of the interval."""
+        return self.score + self.lower, self.score + self.upper
+
 
 @dataclass(frozen=True)
 class Board:

@@ -423,7 +423,7 @@ TOLERATED: dict[str, Case] = {
         S, lambda h: (h.data / "model_answer" / "base.jsonl").unlink(), ("base", "50.0")
     ),
     "answers: missing for a question": Case(
-        J, nothing, ("questions left out, not answered in full by the model: 1",)
+        J, nothing, ("questions skipped, not answered in full by the model: 1",)
     ),
     "judgments: null for a game": Case(
         S,

@@ -492,7 +492,7 @@ class TestFailures:
         (line,) = [line for line in first.stdout.split("\n") if "server error" in line]
         assert "failed: 4 (" in line and "HTTP 500" in line
         assert line.split("(")[1].split(")")[0].count("q") == 3
-        assert "not complete: faulty;" in first.stdout
+        assert "not complete: faulty." in first.stdout
 
     def test_they_are_never_stored(self, mended: Story) -> None:
         stored = mended.bench.read_jsonl("first.jsonl")
@@ -623,7 +623,7 @@ class TestInterruptions:
         stdout, stderr = running.communicate(timeout=30)
         assert running.returncode == 1
         assert "tiny: 6 planned, 2 done, 0 cached, 0 failed, 4 not begun" in stdout
-        assert "not complete: tiny; run the same command again" in stdout
+        assert "not complete: tiny. Run the same command again" in stdout
         assert "Traceback" not in stderr
         assert api.call_count == len(texts(bench)) == 2
 
