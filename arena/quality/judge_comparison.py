@@ -30,8 +30,8 @@ from arena.quality.panel import Battle, Panel, panel_of
 class PairReport:
     """The agreement of two judges on the games that both decided.
 
-    `same`: percentage with one label. `kappa`: Cohen's; `weighted`: with squared distances of the
-    labels as weights. `confusion`: games by the first's label, then by the second's. `why`: the
+    `same`: percentage with one label. `kappa`: Cohen's. `weighted`: kappa with squared distances of
+    the labels as weights. `confusion`: games by the first's label, then by the second's. `why`: the
     reason for a measure without a value.
     """
 
@@ -148,7 +148,7 @@ def _kin_measures(sums: np.ndarray, kin: np.ndarray, rest: np.ndarray) -> np.nda
 def _line(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slope (R,) of one's win rates over the others', and their means (2, R), of sums (R, 3, M).
 
-    Least squares over models, weighted by games; NaN if the others' win rates do not differ.
+    Least squares over models, weighted by games. NaN if the others' win rates do not differ.
     """
     mine, theirs, games = sums.swapaxes(0, 1)
     total = sums.sum(axis=2)

@@ -1,6 +1,6 @@
 """The verdicts of several judges on the same games, as arrays.
 
-A battle is a model against a baseline on a question; its row is the same for every judge.
+A battle is a model against a baseline on a question. Its row is the same for every judge.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
 class PanelOptions:
     """Which judgments of a bench make a panel.
 
-    `judges`: none are all but ensembles of others. `baselines`: those that count, none are all; the
+    `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
     none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
     baseline.
@@ -194,7 +194,10 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
 
 
 def _left_out(options: PanelOptions, files: Mapping[str, _JudgeFiles]) -> dict[str, str]:
-    """The judges that are not measured and why; InputError if one is named, or none is left."""
+    """The judges that are not measured, and why.
+
+    Raises InputError if one of them is named, or if no judge is left.
+    """
     left_out = {name: of_judge.reason for name, of_judge in files.items() if of_judge.reason}
     if left_out and (options.judges or len(left_out) == len(files)):
         name, reason = next(iter(left_out.items()))
@@ -320,7 +323,7 @@ class _JudgeFiles:
 def style_features(bench: Bench, panel: Panel) -> np.ndarray:
     """Style differences baseline minus model (F, N) of the battles, NaN where not known.
 
-    F: tokens, headers, lists, bold; (a - b) / (a + b + 1) of their counts.
+    F: tokens, headers, lists and bold text. Of counts a and b it is (a - b) / (a + b + 1).
     """
     row = {name: number for number, name in enumerate(panel.questions)}
     values = np.full((len(panel.models), len(panel.questions), len(ATTRIBUTES)), np.nan)
