@@ -33,6 +33,7 @@ from judgments import (
     HARD,
     LOST,
     PLACES,
+    QUESTIONS,
     SIZES,
     WON,
     add_judgments,
@@ -314,13 +315,13 @@ def modern(bench: Workspace) -> Workspace:
 @pytest.fixture
 def small(bench: Workspace) -> Workspace:
     """Three models with random verdicts and styles; `best` won, `worst` lost everything."""
-    bench.add_questions(12)
+    bench.add_questions(QUESTIONS)
     for seed, model in enumerate(["base", "m1", "org/m2"]):
-        bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, 12))
+        bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, QUESTIONS))
         if model != "base":
-            add_judgments(bench, model, random_judgments(seed, 12))
+            add_judgments(bench, model, random_judgments(seed, QUESTIONS))
     for model, labels in (("best", WON), ("worst", LOST)):
-        records = [judgment(f"q{i + 1}", *labels) for i in range(12)]
+        records = [judgment(f"q{i + 1}", *labels) for i in range(QUESTIONS)]
         add_judgments(bench, model, records)
     return bench
 
@@ -329,7 +330,7 @@ def small(bench: Workspace) -> Workspace:
 def styled(small: Workspace) -> Workspace:
     """The same with the style of all answers known."""
     for seed, model in enumerate(["best", "worst"], start=5):
-        small.write(small.data / f"model_answer/{model}.jsonl", random_answers(seed, 12))
+        small.write(small.data / f"model_answer/{model}.jsonl", random_answers(seed, QUESTIONS))
     return small
 
 

@@ -1,4 +1,4 @@
-"""Two models compared: difference, interval, permutation test."""
+"""The comparison of two models, through show_result.py."""
 
 from __future__ import annotations
 

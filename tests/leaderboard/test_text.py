@@ -11,13 +11,12 @@ import pytest
 from boards import board_json, flags, show, written
 from conftest import Workspace
 from judgments import (
+    QUESTIONS,
     TIED,
     add_judgments,
     judgment,
     random_judgments,
 )
-
-QUESTIONS = 12  # of the bench `small`
 
 
 class TestCsv:
