@@ -25,10 +25,10 @@ from arena.bench.paths import Bench
 from arena.bench.records import Question
 from arena.leaderboard.board import Method, Scored
 from arena.scoring import solver
-from arena.scoring.battles import Battles, from_columns
-from arena.scoring.cells import Columns, Tally
+from arena.scoring.battles import Battles, battles_of
+from arena.scoring.cells import CellColumns, CellCounts
 from arena.scoring.estimators import BRADLEY_TERRY, Estimator
-from arena.scoring.selection import Selection, number_of_questions, settled, wanted_questions
+from arena.scoring.selection import Selection, matching_questions
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES
 
@@ -118,9 +118,9 @@ def load_battles(
         row = _WINNERS.index(line.winner) if line.winner in _WINNERS else 1
         cell = found.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
         cell[row] += 1
-    columns = Columns()
+    columns = CellColumns()
     _check_questions(path, {question for question, _, _ in found}, questions, selection.bench)
-    wanted = wanted_questions(selection, questions)
+    wanted = matching_questions(selection, questions)
     categories = {question.id: question.category for question in questions}
     named: defaultdict[str, set[str]] = defaultdict(set)
     for (question, a, b), counts in found.items():
@@ -128,14 +128,16 @@ def load_battles(
             continue
         columns.judgments += 1
         named[categories.get(question, "")].add(a)
-        columns.add(a, b, question, Tally(tuple(counts)))
-    selection = settled(selection, named)
+        columns.add(a, b, question, CellCounts(tuple(counts)))
+    selection = selection.with_judged_baselines(named)
     if selection.baselines[0] not in columns.models:
         known = ", ".join(sorted(columns.models))
         raise InputError(
             f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
         )
-    battles = from_columns(columns, selection, {}, number_of_questions(questions, wanted))
+    battles = battles_of(
+        columns, selection, len(questions if wanted is None else wanted) or None
+    )
     return selection, replace(battles, outcomes=None)
 
 
