@@ -6,7 +6,7 @@ A battle is a model against a baseline on a question; its row is the same for ev
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,8 +38,8 @@ GRADED = "judgments of single answers, graded"
 Battle = tuple[str, str, str]
 """Model, baseline and question."""
 
+# In the place of a game's worth. Their sign is that of a loss: mask them before taking signs.
 UNDECIDED, NOT_JUDGED = -8, -9
-"""In the place of a game's worth: there is no verdict, there is no such game."""
 
 PLACE_A = np.array([-1, 1])
 """Who has place A in each game: the baseline (-1), then the model (1)."""
@@ -94,7 +94,9 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     for of_judge, by_battle in zip(panel_worth, labels.values(), strict=True):
         rows = [row[battle] for battle in by_battle]
         for game in range(2):
-            of_judge[rows, game] = [_worth(two, game) for two in by_battle.values()]
+            played = (x[game : game + 1] for x in by_battle.values())
+            values = [worth(x[0], game) if x else NOT_JUDGED for x in played]
+            of_judge[rows, game] = [UNDECIDED if value is None else value for value in values]
     models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
     names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
     return Panel(
@@ -106,13 +108,6 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
         question=_indices(questions, ids),
         worth=panel_worth,
     )
-
-
-def _worth(labels: Labels, game: int) -> int:
-    if game >= len(labels):
-        return NOT_JUDGED
-    value = worth(labels[game], game)
-    return UNDECIDED if value is None else value
 
 
 def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
@@ -161,53 +156,123 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         check_bench(bench)
         folder = bench.folder / "model_judgment"
         raise InputError(f"{folder}: no judgments. Make them with gen_judgment.py.")
-    reader = _Reader.of(options)
-    files = {name: reader.read(name) for name in names}
+    questions = bench_questions(bench, needed=bool(options.categories))
+    wanted = wanted_questions(options.selection(""), questions)
+    categories = {question.id: question.category for question in questions}
+    rule = baseline_rule(bench, options.config, options.baselines)
+    files = {name: _read_files(options, name, wanted, categories, rule) for name in names}
+    left_out = _left_out(options, files)
+    for name in left_out:
+        del files[name]
+    for of_judge in files.values():
+        of_judge.check(options.config)
+    panel = panel_of(
+        {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
+    )
+    made_of = {name: of_judge.members for name, of_judge in files.items()}
+    assumed = {
+        baseline for of_judge in files.values() for baseline in of_judge.baselines(named=False)
+    }
+    return replace(
+        panel,
+        causes={name: of_judge.causes for name, of_judge in files.items()},
+        left_out={name: dict(of_judge.left_out) for name, of_judge in files.items()},
+        made_of={name: members for name, members in made_of.items() if members is not None},
+        assumed=tuple(sorted(assumed)),
+    ), left_out
+
+
+def _left_out(options: PanelOptions, files: Mapping[str, _JudgeFiles]) -> dict[str, str]:
+    """The judges that are not measured and why; InputError if one is named, or none is left."""
     left_out = {name: of_judge.reason for name, of_judge in files.items() if of_judge.reason}
     if left_out and (options.judges or len(left_out) == len(files)):
         name, reason = next(iter(left_out.items()))
-        raise InputError(f"{bench.judgments(name)}: {reason}")
-    for name in left_out:
-        del files[name]
-    ensembles = [name for name, of_judge in files.items() if of_judge.members is not None]
-    if not options.judges and len(ensembles) < len(files):
-        for name in ensembles:
-            del files[name]
-            left_out[name] = "an ensemble of other judges. Measure it with --judge-name"
-    for of_judge in files.values():
-        of_judge.check(options.config)
-    return _panel(files), left_out
+        raise InputError(f"{options.bench.judgments(name)}: {reason}")
+    measured = files.keys() - left_out.keys()
+    ensembles = {name for name in measured if files[name].members is not None}
+    if not options.judges and ensembles != measured:
+        reason = "an ensemble of other judges. Measure it with --judge-name"
+        left_out |= {name: reason for name in files if name in ensembles}
+    return left_out
 
 
-def _panel(files: Mapping[str, _JudgeFiles]) -> Panel:
-    labels = {
-        name: {battle: judgment.labels for battle, judgment in of_judge.judgments.items()}
-        for name, of_judge in files.items()
-    }
-    assumed = {baseline for of_judge in files.values() for baseline in of_judge.assumed}
-    return replace(
-        panel_of(labels),
-        causes={name: of_judge.causes for name, of_judge in files.items()},
-        left_out={name: dict(of_judge.left_out) for name, of_judge in files.items()},
-        made_of={n: files[n].members or () for n in files if files[n].members is not None},
-        assumed=tuple(sorted(assumed)),
-    )
+def _read_files(
+    options: PanelOptions,
+    name: str,
+    wanted: set[str] | None,
+    categories: Mapping[str, str],
+    rule: BaselineRule,
+) -> _JudgeFiles:
+    """Read the judgments of a judge on the `wanted` questions, None for all.
+
+    Raises InputError if they were made with different settings within a category.
+    """
+    files, count_all = _JudgeFiles(name, options.selection(name)), options.mixed == "count"
+    checks: defaultdict[str, SettingsCheck] = defaultdict(SettingsCheck)
+
+    def key(judgment: Judgment) -> tuple[Battle, str]:
+        category = categories.get(judgment.question_id, "")
+        baseline = rule.of(judgment.baseline, category) or ""
+        battle = judgment.model, baseline, judgment.question_id
+        return battle, "" if count_all else judgment.judge
+
+    for model in judged_models(options.bench, name):
+        path = options.bench.judgment_file(name, model)
+        judgments = read_judgments(path, model, name)
+        if wanted is not None:
+            judgments = [j for j in judgments if j.question_id in wanted]
+        for judgment in newest(path, judgments, key):
+            battle, _ = key(judgment)
+            if files.accepts(judgment, battle, path):
+                files.judgments[battle] = judgment
+                if not count_all:
+                    category = categories.get(judgment.question_id, "")
+                    checks[category].check(judgment.settings, name, path)
+    return files
 
 
 @dataclass
 class _JudgeFiles:
-    """The judgments that count in the files of a judge, and why others don't.
-
-    `named`, `assumed`: the baselines of judgments that name one, and of those that name none.
-    """
+    """The judgments that count in the files of a judge, and why others don't."""
 
     name: str
     selection: Selection
     judgments: dict[Battle, Judgment] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     unexpected: dict[Why, Counter[Path]] = field(default_factory=dict)
-    named: set[str] = field(default_factory=set)
-    assumed: set[str] = field(default_factory=set)
+
+    def accepts(self, judgment: Judgment, battle: Battle, path: Path) -> bool:
+        """Whether a judgment counts. If not, the reason is noted."""
+        model, baseline, _ = battle
+        named = judgment.baseline if self.selection.baselines else None
+        if why := foreign(judgment.judge, named, self.selection):
+            self.unexpected.setdefault(why, Counter())[path] += 1
+            reason = "judgments {}, {}".format(*why)
+        elif judgment.grades:
+            reason = GRADED
+        elif model == baseline:
+            reason = "judgments of the baseline against itself"
+        else:
+            return True
+        self.left_out[reason] += 1
+        return False
+
+    def baselines(self, *, named: bool) -> set[str]:
+        """The baselines that judgments name, or those of the judgments that name none."""
+        judgments = self.judgments.items()
+        return {baseline for (_, baseline, _), j in judgments if bool(j.baseline) == named}
+
+    def check(self, config: JudgeConfig | None) -> None:
+        """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
+        check_foreign(self.unexpected, self.selection)
+        assumed = self.baselines(named=False)
+        if "" in assumed and config:
+            raise InputError(
+                f"{self.selection.bench.judgments(self.name)}: judgments name no baseline, and "
+                f"that of {config.path} has no answers or judgments. Name it with --baseline."
+            )
+        selection = replace(self.selection, baselines=tuple(assumed - {""}))
+        check_known_baselines(self.baselines(named=True), selection)
 
     @property
     def causes(self) -> dict[str, int]:
@@ -239,84 +304,6 @@ class _JudgeFiles:
         if members or self.name == "ensemble" or any(j.rule is not None for j in judgments):
             return tuple(sorted(members))
         return None
-
-    def check(self, config: JudgeConfig | None) -> None:
-        """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
-        check_foreign(self.unexpected, self.selection)
-        if "" in self.assumed and config:
-            raise InputError(
-                f"{self.selection.bench.judgments(self.name)}: judgments name no baseline, and "
-                f"that of {config.path} has no answers or judgments. Name it with --baseline."
-            )
-        assumed = tuple(self.assumed - {""})
-        check_known_baselines(self.named, replace(self.selection, baselines=assumed))
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Reads judges' files by the options of a panel.
-
-    `categories`: of the bench's questions. `questions`: the ids that count, None if all do.
-    """
-
-    options: PanelOptions
-    categories: Mapping[str, str]
-    questions: set[str] | None
-    rule: BaselineRule
-
-    @classmethod
-    def of(cls, options: PanelOptions) -> _Reader:
-        """Return the reader of a panel; InputError for an unknown category."""
-        questions = bench_questions(options.bench, needed=bool(options.categories))
-        return cls(
-            options,
-            {question.id: question.category for question in questions},
-            wanted_questions(options.selection(""), questions),
-            baseline_rule(options.bench, options.config, options.baselines),
-        )
-
-    def read(self, name: str) -> _JudgeFiles:
-        """Read the files of a judge; InputError if its settings differ within a category."""
-        files = _JudgeFiles(name, self.options.selection(name))
-        checks: defaultdict[str, SettingsCheck] = defaultdict(SettingsCheck)
-        for model in judged_models(self.options.bench, name):
-            path = self.options.bench.judgment_file(name, model)
-            judgments = read_judgments(path, model, name)
-            if self.questions is not None:
-                judgments = [j for j in judgments if j.question_id in self.questions]
-            for judgment in newest(path, judgments, self._key):
-                if self._takes(files, judgment, path) and self.options.mixed != "count":
-                    category = self.categories.get(judgment.question_id, "")
-                    checks[category].check(judgment.settings, name, path)
-        return files
-
-    def _battle(self, judgment: Judgment) -> Battle:
-        """The battle of a judgment, with "" for an unknown baseline."""
-        category = self.categories.get(judgment.question_id, "")
-        baseline = self.rule.of(judgment.baseline, category)
-        return judgment.model, baseline or "", judgment.question_id
-
-    def _key(self, judgment: Judgment) -> Hashable:
-        """What identifies a judgment in its file: not its judge if those of all judges count."""
-        judge = "" if self.options.mixed == "count" else judgment.judge
-        return self._battle(judgment), judge
-
-    def _takes(self, files: _JudgeFiles, judgment: Judgment, path: Path) -> bool:
-        """Add a judgment to those of its judge, or to those left out."""
-        model, baseline, _ = battle = self._battle(judgment)
-        named = judgment.baseline if self.options.baselines else None
-        if why := foreign(judgment.judge, named, files.selection):
-            files.left_out["judgments {}, {}".format(*why)] += 1
-            files.unexpected.setdefault(why, Counter())[path] += 1
-        elif judgment.grades:
-            files.left_out[GRADED] += 1
-        elif model == baseline:
-            files.left_out["judgments of the baseline against itself"] += 1
-        else:
-            (files.named if judgment.baseline else files.assumed).add(baseline)
-            files.judgments[battle] = judgment
-            return True
-        return False
 
 
 def style_features(bench: Bench, panel: Panel) -> np.ndarray:

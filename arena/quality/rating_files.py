@@ -61,7 +61,7 @@ def read_reference(path: Path, level: float) -> Ratings:
 
 
 def _ends_of(row: Mapping[str, Any], rating: float, where: str) -> tuple[float, float]:
-    """Return the ends of a row's 95 % interval, in whatever form it has them."""
+    """Return the ends of a row's 95 % interval: as such, of a variance, or of `+3/-4` or `±4`."""
     known = {
         column
         for column, names in _COLUMNS.items()
@@ -69,24 +69,21 @@ def _ends_of(row: Mapping[str, Any], rating: float, where: str) -> tuple[float, 
     }
     if known & {"lower", "upper"} or not known & {"variance", "95% CI"}:
         return _number(row, "lower", where), _number(row, "upper", where)
-    if "variance" not in known:
-        above, below = _offsets(row, where)
-        return rating - below, rating + above
-    variance = _number(row, "variance", where)
-    if variance < 0:
-        raise InputError(f"{where}: variance: expected 0 or more, got {variance:g}")
-    half = _DEVIATION * math.sqrt(variance)
-    return rating - half, rating + half
-
-
-def _offsets(row: Mapping[str, Any], where: str) -> tuple[float, float]:
-    """Return how far an interval reaches above and below, of `+3/-4` or `±4`."""
-    text = str(_value(row, "95% CI", where))
+    if "variance" in known:
+        variance = _number(row, "variance", where)
+        if variance < 0:
+            raise InputError(f"{where}: variance: expected 0 or more, got {variance:g}")
+        half = _DEVIATION * math.sqrt(variance)
+        return rating - half, rating + half
+    interval = "".join(str(_value(row, "95% CI", where)).split())
     for form in (r"\+?{n}/[-−]{n}", r"[-−]{n}/\+?{n}", r"±{n}"):
-        if found := re.fullmatch(form.format(n=r"(\d{1,15}(?:\.\d+)?)"), "".join(text.split())):
-            ends = [float(end) for end in found.groups()]
-            return (ends[-1], ends[0]) if text.strip()[0] in "-−" else (ends[0], ends[-1])
-    raise InputError(f"{where}: 95% CI: expected a text such as +3/-4, got {_shown(text)}")
+        if match := re.fullmatch(form.format(n=r"(\d{1,15}(?:\.\d+)?)"), interval):
+            offsets = [float(offset) for offset in match.groups()]
+            above, below = offsets[0], offsets[-1]
+            if interval[0] in "-−":
+                above, below = below, above
+            return rating - below, rating + above
+    raise InputError(f"{where}: 95% CI: expected a text such as +3/-4, got {_shown(interval)}")
 
 
 def _check_ends(what: str, values: tuple[float, float, float], where: str) -> None:

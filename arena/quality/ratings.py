@@ -124,21 +124,16 @@ def renamed(
 
 
 def check_common(benchmark: Benchmark, reference: Ratings, path: Path) -> None:
-    """Raise InputError where a benchmark and a reference have no two models in common."""
-    models, theirs = benchmark.ratings.models, reference.models
-    common = set(models) & set(theirs)
-    if len(common) < 2:
-        raise InputError(
-            f"{path}: has {len(common)} of the {len(models)} models of {benchmark.name}, at least "
-            "2 are needed"
-            f"{_nearest_pair([m for m in models if m not in common], set(theirs) - common)}"
-            "; --map FILE tells names that differ"
-        )
-
-
-def _nearest_pair(models: Sequence[str], theirs: Collection[str]) -> str:
-    """Return which name of a reference is near to one of a benchmark, of names without partner."""
-    for model in models:
-        if match := get_close_matches(model, sorted(theirs), n=1):
-            return f"; '{match[0]}' there is nearest to '{model}' of the benchmark"
-    return ""
+    """Raise InputError if a benchmark and a reference have fewer than two models in common."""
+    models, theirs = set(benchmark.ratings.models), set(reference.models)
+    if len(models & theirs) >= 2:
+        return
+    near = ""
+    for model in (m for m in benchmark.ratings.models if m not in theirs):
+        if match := get_close_matches(model, sorted(theirs - models), n=1):
+            near = f" '{match[0]}' there is nearest to '{model}' of the benchmark."
+            break
+    raise InputError(
+        f"{path}: has {len(models & theirs)} of the {len(models)} models of {benchmark.name}, at "
+        f"least 2 are needed.{near} Use --map FILE if names differ."
+    )

@@ -510,7 +510,7 @@ class TestWrongInput:
             ),
             ("model,rating,variance\nm1,1,-1\n", "ref.csv:2: variance: expected 0 or more, got -1"),
             (HEAD + "M1,1,0,2\nx,4,3,5\n", "ref.csv: has 0 of the 5 models of test-v1, at least"),
-            (HEAD + "m1,1,0,2\nx,4,3,5\n", "--map FILE tells names that differ"),
+            (HEAD + "m1,1,0,2\nx,4,3,5\n", "needed. Use --map FILE if names differ."),
             (HEAD + '"m1,1,0,2\n', "ref.csv:2: not CSV: "),
             (b"model,rating\n\xff,1\n", "ref.csv: the text is not UTF-8. Save it as UTF-8."),
             (
@@ -521,8 +521,8 @@ class TestWrongInput:
             (HEAD + "m1,1,-1e308,1e308\n", "ref.csv:2: lower: expected a number up to 1e15, got"),
             (HEAD.replace("upper", "Rating"), "ref.csv:1: there are 2 columns 'rating'. Keep one."),
             ("Model,Arena Score,95% CI\nm1,1,3\n", "2: 95% CI: expected a text such as +3/-4, g"),
-            (HEAD + "m_1,1,0,2\nx,4,3,5\n", "; 'm_1' there is nearest to 'm1' of the benchmark;"),
-            (HEAD + "m1,1,0,2\nm1-x,4,3,5\n", "are needed; --map FILE tells names that differ"),
+            (HEAD + "m_1,1,0,2\nx,4,3,5\n", " 'm_1' there is nearest to 'm1' of the benchmark."),
+            (HEAD + "m1,1,0,2\nm1-x,4,3,5\n", "are needed. Use --map FILE if names differ."),
         ],
     )
     def test_a_wrong_reference_is_one_line(
