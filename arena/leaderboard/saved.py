@@ -135,9 +135,7 @@ def load_battles(
         raise InputError(
             f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
         )
-    battles = battles_of(
-        columns, selection, len(questions if wanted is None else wanted) or None
-    )
+    battles = battles_of(columns, selection, len(questions if wanted is None else wanted) or None)
     return selection, replace(battles, outcomes=None)
 
 

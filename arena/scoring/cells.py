@@ -44,7 +44,9 @@ def has_label(labels: tuple[Label, ...]) -> bool:
 
 
 @functools.cache
-def counts_of(labels: tuple[Label, ...], weight: int, first_game_only: bool, whole: bool) -> CellCounts:
+def counts_of(
+    labels: tuple[Label, ...], weight: int, first_game_only: bool, whole: bool
+) -> CellCounts:
     """Return the counts of a judgment's labels, with the baseline as `a`.
 
     `whole`: none if a game is undecided.
@@ -114,7 +116,7 @@ class CellColumns:
         return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
 
     def coverage(self) -> tuple[dict[str, int], bool]:
-        """Return the number of questions with battles by model, and whether all models have the same."""
+        """Return the questions with battles of each model, and whether all have the same."""
         on = np.zeros((len(self.models), len(self.questions)), dtype=bool)
         used = self.used()
         on[np.array(self.b)[used], np.array(self.question)[used]] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +13,8 @@ from pathlib import Path
 from arena.base.errors import InputError, nearest
 from arena.bench.config import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
 from arena.bench.paths import Bench, model_names
-from arena.bench.records import Question, read_questions
+from arena.bench.records import BaselineRule, Question, baseline_rule, read_questions
 from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
-
 
 Reason = tuple[str, str]
 """Why a judgment is not expected, and the judge or baseline that it names."""
@@ -163,10 +163,10 @@ def matching_questions(selection: Selection, questions: Sequence[Question]) -> s
 
 @dataclass(frozen=True)
 class Plan:
-    """What boards are made of: of a selection all that is the same for each category.
+    """The boards of a bench: `selection` holds what all of them share.
 
-    The baselines of a category are those of `config`; without it `usual` tells them, as far as they
-    are known. `estimator` overrules that of the questions' format.
+    The baselines of a category are those of `config`, or without it those of `usual`. `estimator`
+    overrules that of the questions' format.
     """
 
     selection: Selection
@@ -186,52 +186,61 @@ class Plan:
         """Return the selection of one board of some categories or clusters."""
         selection = replace(self.selection, categories=names)
         ids = matching_questions(selection, self.questions)
-        chosen = [q for q in self.questions if ids is None or q.id in ids]
-        categories = dict.fromkeys(question.category for question in chosen)
-        modern = any(question.format == "v2.0" for question in chosen)
-        found = tuple(dict.fromkeys(baselines or self.baselines(categories)))
-        first = {name: found[:1] if baselines else self.baselines([name]) for name in categories}
+        questions = [q for q in self.questions if ids is None or q.id in ids]
+        categories = dict.fromkeys(question.category for question in questions)
+        is_v2 = any(question.format == "v2.0" for question in questions)
+        planned = tuple(dict.fromkeys(baselines or self.baselines(categories)))
+        defaults = {} if baselines else {name: self._default(name) for name in categories}
         return replace(
             selection,
-            baselines=found,
-            fallback={} if baselines else self.fallback(chosen, found),
-            unnamed={c: names[0] for c, names in first.items() if names[:1] not in ((), found[:1])},
-            estimator=self.estimator or (V2 if modern else BRADLEY_TERRY),
+            baselines=planned,
+            default_baselines={c: b for c, b in defaults.items() if b not in ("", *planned[:1])},
+            fallback_baselines={} if baselines else self._fallback(questions, planned),
+            estimator=self.estimator or (V2 if is_v2 else BRADLEY_TERRY),
         )
 
     def baselines(self, categories: Iterable[str]) -> tuple[str, ...]:
-        """Return the baselines of some categories; grades need none."""
+        """Return the baselines of some categories, none for grades."""
         names = list(categories) or [""]
         if self.config is None:
-            usual = (baseline for name in names for baseline in self.usual.get(name, ()))
-            return tuple(dict.fromkeys(usual))
+            return tuple(dict.fromkeys(b for name in names for b in self.usual.get(name, ())))
         with contextlib.suppress(InputError):
             return self.config.baselines_of(names)
         return ()
 
-    def fallback(
-        self, questions: Sequence[Question], found: tuple[str, ...]
-    ) -> dict[str, tuple[str, ...]]:
-        """Return the baselines of Arena-Hard v2.0 by category, of those categories of v2.0
-        that the config does not name; `found` are its own baselines.
+    def categories(self) -> list[str]:
+        """Return the categories that have boards of their own if the user names none.
+
+        All have if a question is in the v2.0 format, or if their baselines differ.
         """
-        modern = dict.fromkeys(q.category for q in questions if q.format == "v2.0")
-        if self.config is None or set(modern) <= self.config.categories.keys():
+        names = list(dict.fromkeys(question.category for question in self.questions))
+        is_v2 = any(question.format == "v2.0" for question in self.questions)
+        differ = len({self.baselines([name]) for name in names}) > 1
+        return names if any(names) and (is_v2 or differ) else []
+
+    def _default(self, category: str) -> str:
+        """Return the baseline of judgments that name none, as far as the bench has it."""
+        default = self._rule.of(None, category)
+        return default or next(iter(self.baselines([category])), "")
+
+    @functools.cached_property
+    def _rule(self) -> BaselineRule:
+        return baseline_rule(self.selection.bench, self.config)
+
+    def _fallback(
+        self, questions: Sequence[Question], planned: tuple[str, ...]
+    ) -> dict[str, tuple[str, ...]]:
+        """Return v2.0's own baselines of those v2.0 categories that the config does not name.
+
+        Published data of v2.0 then makes boards with a config of v0.1.
+        """
+        categories = dict.fromkeys(q.category for q in questions if q.format == "v2.0")
+        if self.config is None or set(categories) <= self.config.categories.keys():
             return {}
         rules = read_judge_config(V2_JUDGE_CONFIG).categories
         return {
             name: rules[name].baselines
-            for name in modern
+            for name in categories
             if name in rules and name not in self.config.categories
-            if not set(rules[name].baselines) & set(found)
+            if not set(rules[name].baselines) & set(planned)
         }
-
-    def categories(self) -> list[str]:
-        """Return the categories that have a board of their own where none is named.
-
-        All have where a question is in the v2.0 format, or the plan's baselines differ.
-        """
-        names = list(dict.fromkeys(question.category for question in self.questions))
-        modern = any(question.format == "v2.0" for question in self.questions)
-        differ = len({self.baselines([name]) for name in names}) > 1
-        return names if any(names) and (modern or differ) else []
