@@ -41,7 +41,7 @@ sys.path.insert(0, str(REPO))
 
 from arena.bench.paths import Bench
 from arena.scoring.battles import read_battles
-from arena.scoring.bradley_terry import fit
+from arena.scoring.bradley_terry import fit, style_differences
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import ANCHOR_RATING
@@ -268,7 +268,7 @@ def read_cells(bench: Path) -> tuple[Cells, int]:
     folder = Bench(bench.parent, bench.name)
     battles = read_battles(Selection(folder, (JUDGE,), (model_name(0),)))
     styles = read_all_styles(folder, battles, ("tokens", "headers", "lists", "bold"))
-    return with_features(battles, folder, styles), battles.anchor
+    return with_features(battles, folder, styles, style_differences), battles.anchor
 
 
 def expanded(cells: Cells) -> tuple[np.ndarray, np.ndarray]:

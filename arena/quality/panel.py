@@ -1,6 +1,6 @@
 """The verdicts of several judges on the same games, as arrays.
 
-A battle is a model against a baseline on a question; its row is the same for every judge.
+A battle is a model against a baseline on a question. Its row is the same for every judge.
 """
 
 from __future__ import annotations
@@ -86,6 +86,12 @@ class Panel:
         members, others = ({name, *self.made_of.get(name, ())} for name in names)
         return () in map(self.made_of.get, names) or not members.isdisjoint(others)
 
+    def others(self, judge: int) -> list[int]:
+        """The judges that are no ensembles and share no verdicts with a judge."""
+        numbers = range(len(self.judges))
+        judges = [number for number in numbers if self.judges[number] not in self.made_of]
+        return [other for other in judges if not self.share_verdicts(judge, other)]
+
 
 def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     """Put the judges' labels side by side, given by judge and battle, in the order of the names."""
@@ -125,7 +131,7 @@ def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
 class PanelOptions:
     """Which judgments of a bench make a panel.
 
-    `judges`: none are all but ensembles of others. `baselines`: those that count, none are all; the
+    `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
     none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
     baseline.
@@ -177,15 +183,13 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         del files[name]
     for of_judge in files.values():
         of_judge.check(options.config)
-    panel = panel_of(
-        {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
-    )
+    labels = {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
     made_of = {name: of_judge.members for name, of_judge in files.items()}
     assumed = {
         baseline for of_judge in files.values() for baseline in of_judge.baselines(named=False)
     }
     return replace(
-        panel,
+        panel_of(labels),
         causes={name: of_judge.causes for name, of_judge in files.items()},
         left_out={name: dict(of_judge.left_out) for name, of_judge in files.items()},
         made_of={name: members for name, members in made_of.items() if members is not None},
@@ -194,7 +198,10 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
 
 
 def _left_out(options: PanelOptions, files: Mapping[str, _JudgeFiles]) -> dict[str, str]:
-    """The judges that are not measured and why; InputError if one is named, or none is left."""
+    """The judges that are not measured, and why.
+
+    Raises InputError if one of them is named, or if no judge is left.
+    """
     left_out = {name: of_judge.reason for name, of_judge in files.items() if of_judge.reason}
     if left_out and (options.judges or len(left_out) == len(files)):
         name, reason = next(iter(left_out.items()))
@@ -320,7 +327,7 @@ class _JudgeFiles:
 def style_features(bench: Bench, panel: Panel) -> np.ndarray:
     """Style differences baseline minus model (F, N) of the battles, NaN where not known.
 
-    F: tokens, headers, lists, bold; (a - b) / (a + b + 1) of their counts.
+    F: tokens, headers, lists and bold text. Of counts a and b it is (a - b) / (a + b + 1).
     """
     row = {name: number for number, name in enumerate(panel.questions)}
     values = np.full((len(panel.models), len(panel.questions), len(ATTRIBUTES)), np.nan)

@@ -695,7 +695,7 @@ class TestFlags:
         ]
         page = (modern.root / "out/b_Overall.html").read_text()
         assert f"Leaderboard of {modern.name}: Overall" in page and "against" not in page
-        assert "mean of win rates, %" in (modern.root / "out/b_Overall.svg").read_text()
+        assert "mean of win rates in %" in (modern.root / "out/b_Overall.svg").read_text()
 
     def test_stats_and_comparisons_stand_below_each_category(self, modern: Workspace) -> None:
         out = show(modern, "--full-stats", "--compare", "m1", "m2").out
