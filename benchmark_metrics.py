@@ -31,7 +31,7 @@ OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the flags; InputError for flags of a bench where none is read."""
+    """Return the flags. Raises InputError for flags that do not go together."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -113,11 +113,11 @@ def _add_flags(add: Any) -> None:
         help="write the bench's scores and rounds in the form that --bootstrap reads. Each of "
         "several boards gets its own file (default: no)",
     )
-    add("--json", type=Path, metavar="FILE", help="write it as JSON (default: no)")
+    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
 
 
 def _percentage(text: str) -> float:
-    """Return a flag's number between 0 and 100; argparse reports what is wrong."""
+    """Return a flag's number between 0 and 100."""
     try:
         number = float(text)
     except ValueError:
@@ -129,7 +129,7 @@ def _percentage(text: str) -> float:
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the measures; see the flags."""
+    """Print the measures."""
     args = parse(argv)
     from arena.leaderboard.options import board_options
     from arena.quality import benchmark_report

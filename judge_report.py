@@ -4,8 +4,8 @@
     python judge_report.py --bench-name demo-v0.1 --judge-name J1 J2 --family families.yaml
     python judge_report.py --bench-name demo-v0.1 --json judges.json --html judges.html
 
-Place, length, markdown and kinship can sway a judge; each measure has a 95 % interval over
-questions. Kinship needs several judges, and agreement too.
+Place, length, markdown and kinship can sway a judge. Each measure has a 95 % interval over
+questions. Kinship and agreement need several judges.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--baseline",
         action="append",
         default=[],
-        help="count only judgments against this baseline; repeatable, and the first is that of "
-        "judgments that name none (default: all that judgments name, else the setting file's for "
-        "the category of the question)",
+        help="count only judgments against this baseline, which is also that of judgments that "
+        "name none. Repeatable (default: all baselines, and the setting file's for judgments that "
+        "name none)",
     )
     add(
         "--category",
@@ -70,17 +70,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--confusion",
         action="store_true",
-        help=f"print the labels of each two judges side by side, even if they are over {FEW_PAIRS} "
-        "pairs (default: False)",
+        help="print the labels of each two judges side by side, also of more than "
+        f"{FEW_PAIRS} pairs (default: False)",
     )
-    add("--json", type=Path, metavar="FILE", help="write it as JSON (default: no)")
-    add("--html", type=Path, metavar="FILE", help="write it as one HTML page (default: no)")
+    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
+    add("--html", type=Path, metavar="FILE", help="write the report as one HTML page (default: no)")
     return parser.parse_args(argv)
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the report; see the flags."""
+    """Print the report."""
     args = parse(argv)
     from arena.quality import judge_html, judge_report
 

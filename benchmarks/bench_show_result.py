@@ -41,7 +41,7 @@ sys.path.insert(0, str(REPO))
 
 from arena.bench.paths import Bench
 from arena.scoring.battles import Battles, read_selections
-from arena.scoring.bradley_terry import fit
+from arena.scoring.bradley_terry import fit, style_differences
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import ANCHOR_RATING
@@ -269,7 +269,7 @@ def read_cells(bench: Path) -> tuple[Cells, int]:
     ((_, battles),) = read_selections([Selection(folder, (JUDGE,), (model_name(0),))], [])
     assert isinstance(battles, Battles)
     styles = read_all_styles(folder, battles, ("tokens", "headers", "lists", "bold"))
-    return with_features(battles, folder, styles), battles.anchor
+    return with_features(battles, folder, styles, style_differences), battles.anchor
 
 
 def expanded(cells: Cells) -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,22 @@ import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
-from judgments import BASELINES, HARD, PLACES, SIZES, add_judgments, draw, judge, modern_questions
+from judgments import (
+    BASELINES,
+    HARD,
+    LOST,
+    PLACES,
+    QUESTIONS,
+    SIZES,
+    WON,
+    add_judgments,
+    draw,
+    judge,
+    judgment,
+    modern_questions,
+    random_answers,
+    random_judgments,
+)
 
 from arena.chat.clients import close_clients
 
@@ -295,6 +310,28 @@ def modern(bench: Workspace) -> Workspace:
     add_judgments(bench, "poet", draw(5)[SIZES[HARD] :])
     bench.write("config/judge_config.yaml", {"bench_name": bench.name, "judge_model": "judge"})
     return bench
+
+
+@pytest.fixture
+def small(bench: Workspace) -> Workspace:
+    """Three models with random verdicts and styles; `best` won, `worst` lost everything."""
+    bench.add_questions(QUESTIONS)
+    for seed, model in enumerate(["base", "m1", "org/m2"]):
+        bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, QUESTIONS))
+        if model != "base":
+            add_judgments(bench, model, random_judgments(seed, QUESTIONS))
+    for model, labels in (("best", WON), ("worst", LOST)):
+        records = [judgment(f"q{i + 1}", *labels) for i in range(QUESTIONS)]
+        add_judgments(bench, model, records)
+    return bench
+
+
+@pytest.fixture
+def styled(small: Workspace) -> Workspace:
+    """The same with the style of all answers known."""
+    for seed, model in enumerate(["best", "worst"], start=5):
+        small.write(small.data / f"model_answer/{model}.jsonl", random_answers(seed, QUESTIONS))
+    return small
 
 
 @pytest.fixture(scope="module")

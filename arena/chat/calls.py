@@ -10,15 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from arena.chat.checks import check_model
 from arena.chat.clients import client_of, secrets_of
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import CompletionError, classify
 from arena.chat.protocols import Completion, Message, Request
 from arena.chat.providers import api_type_of
-
-__all__ = ["Completion", "CompletionError", "Message", "Meter", "chat_completion", "check_model"]
-__all__ += ["stopping"]
 
 # Set by Ctrl-C: no new call starts, and calls that wait for a retry give up.
 stopping = threading.Event()
@@ -65,7 +61,7 @@ def chat_completion(
         for message, text in zip(messages, texts, strict=True)
     ]
     request = Request(model, sendable, temperature, max_tokens, response_format)
-    endpoints = _endpoints_of(model.where, model.endpoints)
+    endpoints = _Endpoints.of(model.where, model.endpoints)
     attempts = empty_replies = moves = 0
     while True:
         reply = _attempt(request, endpoints, meter)
@@ -114,12 +110,6 @@ def _attempt(
             meter.record_cost(claim, reply)
 
 
-@functools.cache
-def _endpoints_of(where: str, endpoints: tuple[Endpoint, ...]) -> _Endpoints:
-    """Find the state of a model's endpoints, which all its calls share."""
-    return _Endpoints([_EndpointState(endpoint) for endpoint in endpoints])
-
-
 HOPELESS_TRIES = 3
 UNANSWERED_TRIES = 5
 
@@ -155,6 +145,12 @@ class _Endpoints:
     states: list[_EndpointState]
     turn: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    @functools.cache
+    def of(cls, where: str, endpoints: tuple[Endpoint, ...]) -> _Endpoints:
+        """Find the endpoints of the model at `where`, the same for all its calls and threads."""
+        return cls([_EndpointState(endpoint) for endpoint in endpoints])
 
     def next(self) -> _EndpointState:
         """Choose the endpoint of a call: the next one that works, else the first one to be back.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 
-from arena.base.errors import InputError, one_line, warn
-from arena.chat.clients import api_key, secrets_of
-from arena.chat.config import Endpoint, ModelConfig
+from arena.base.errors import InputError, warn
+from arena.chat.clients import address_of, api_key
+from arena.chat.config import ModelConfig
 from arena.chat.connections import gguf_path
-from arena.chat.faults import redact
 from arena.chat.protocols import extra_body
 from arena.chat.providers import api_type_of
 
@@ -46,23 +45,9 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
     if model.api_type == "llamacpp":
         gguf_path(model)
         return
-    for number, endpoint in enumerate(model.endpoints):
-        _check_address(model, endpoint, f"{where}: endpoints[{number}]")
+    for endpoint in model.endpoints:
+        address_of(model, endpoint)
         if key:
             api_key(model, endpoint)
             if api_type.access is not None:
                 api_type.access(model, endpoint)
-
-
-def _check_address(model: ModelConfig, endpoint: Endpoint, where: str) -> None:
-    base = endpoint.api_base
-    if not base and (model.local_engine or api_type_of(model).is_server):
-        raise InputError(
-            f"{where}: no api_base, and this program has no engine for the model. Start a server "
-            "and give its address as api_base, or use api_type llamacpp for a GGUF file."
-        )
-    if not base and model.api_type == "azure":
-        raise InputError(f"{where}: api_type 'azure' needs an api_base")
-    if base and not base.startswith(("http://", "https://")):
-        address = one_line(redact(base, secrets_of(model, endpoint)), 80)
-        raise InputError(f"{where}: api_base: '{address}' does not begin with http:// or https://")

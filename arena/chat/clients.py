@@ -8,9 +8,10 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, one_line
 from arena.base.yaml_file import variable_values
 from arena.chat.config import Endpoint, ModelConfig, place_of
+from arena.chat.faults import redact
 from arena.chat.providers import api_type_of
 
 _clients: dict[tuple[object, ...], Any] = {}
@@ -26,10 +27,9 @@ def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
         with _lock:
             client = _clients.get(key)
             if client is None:
-                api_type = api_type_of(model)
-                address = endpoint.api_base or api_type.base_url
-                full = replace(endpoint, api_base=address, api_key=api_key(model, endpoint))
-                client = _clients[key] = api_type.connect(model, full)
+                address, secret = address_of(model, endpoint), api_key(model, endpoint)
+                full = replace(endpoint, api_base=address, api_key=secret)
+                client = _clients[key] = api_type_of(model).connect(model, full)
     return client
 
 
@@ -44,6 +44,29 @@ def close_clients() -> None:
     for client in _clients.values():
         client.close()
     _clients.clear()
+
+
+def address_of(model: ModelConfig, endpoint: Endpoint) -> str | None:
+    """Find the address of an endpoint: its own, else that of the API type, None if the SDK knows
+    it. InputError for one that is missing or is not HTTP.
+    """
+    base, api_type = endpoint.api_base, api_type_of(model)
+    if model.api_type == "llamacpp":
+        return None  # it starts a server of its own
+    if base and base.startswith(("http://", "https://")):
+        return base
+    where = f"{model.where}: endpoints[{model.endpoints.index(endpoint)}]"
+    if base:
+        address = one_line(redact(base, secrets_of(model, endpoint)), 80)
+        raise InputError(f"{where}: api_base: '{address}' does not begin with http:// or https://")
+    if model.local_engine or api_type.is_server:
+        raise InputError(
+            f"{where}: no api_base, and this program has no engine for the model. Start a server "
+            "and give its address as api_base, or use api_type llamacpp for a GGUF file."
+        )
+    if model.api_type == "azure":
+        raise InputError(f"{where}: api_type 'azure' needs an api_base")
+    return api_type.base_url
 
 
 def api_key(model: ModelConfig, endpoint: Endpoint) -> str | None:

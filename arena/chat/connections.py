@@ -11,8 +11,8 @@ import os
 import threading
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from arena.base.errors import InputError
@@ -22,8 +22,10 @@ from arena.chat.faults import CompletionError
 CONNECT_SECONDS = 10.0
 
 
-def _client_settings(sdk: ModuleType, model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
-    """The settings of every client: our own retries, a deadline, and no limit of connections."""
+def _client(sdk: Any, kind: str, model: ModelConfig, endpoint: Endpoint, **access: Any) -> Any:
+    """Make a client of an SDK's class, with our own retries, a deadline, and no limit of
+    connections.
+    """
     seconds = endpoint.timeout or model.timeout
     limits = type(sdk.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
     timeout = type(sdk.DEFAULT_TIMEOUT)(seconds, connect=min(seconds, CONNECT_SECONDS))
@@ -32,7 +34,8 @@ def _client_settings(sdk: ModuleType, model: ModelConfig, endpoint: Endpoint) ->
     transport = {} if proxied else {"transport": _connection_pools(limits)}
     http_client = sdk.DefaultHttpxClient(limits=limits, timeout=timeout, **transport)
     _keep_deadline(http_client, seconds)
-    return {"max_retries": 0, "timeout": timeout, "http_client": http_client}
+    settings = {"max_retries": 0, "timeout": timeout, "http_client": http_client}
+    return getattr(sdk, kind)(**access, **settings)
 
 
 POOLS = 16
@@ -111,56 +114,49 @@ def connect_openai(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Make a client of an OpenAI-compatible server."""
     import openai
 
-    return openai.OpenAI(
-        base_url=endpoint.api_base,
-        api_key=endpoint.api_key,
-        **_client_settings(openai, model, endpoint),
-    )
+    access = {"base_url": endpoint.api_base, "api_key": endpoint.api_key}
+    return _client(openai, "OpenAI", model, endpoint, **access)
 
 
 def connect_azure(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Make a client of an Azure OpenAI resource."""
     import openai
 
-    return openai.AzureOpenAI(
-        azure_endpoint=endpoint.api_base or "",
-        api_key=endpoint.api_key,
-        api_version=endpoint.api_version or "2024-10-21",
-        **_client_settings(openai, model, endpoint),
-    )
+    version = endpoint.api_version or "2024-10-21"
+    access = {"azure_endpoint": endpoint.api_base or "", "api_key": endpoint.api_key}
+    return _client(openai, "AzureOpenAI", model, endpoint, api_version=version, **access)
 
 
 def connect_anthropic(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Make a client of Anthropic's own API."""
     import anthropic
 
-    return anthropic.Anthropic(
-        base_url=endpoint.api_base,
-        api_key=endpoint.api_key,
-        **_client_settings(anthropic, model, endpoint),
-    )
+    access = {"base_url": endpoint.api_base, "api_key": endpoint.api_key}
+    return _client(anthropic, "Anthropic", model, endpoint, **access)
 
 
 def connect_bedrock(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Make a client of Claude on Amazon Bedrock."""
     import anthropic
 
-    return anthropic.AnthropicBedrock(
-        base_url=endpoint.api_base,
-        **aws_access(model, endpoint),
-        **_client_settings(anthropic, model, endpoint),
-    )
+    access = {"base_url": endpoint.api_base, **aws_access(model, endpoint)}
+    return _client(anthropic, "AnthropicBedrock", model, endpoint, **access)
 
 
 def connect_vertex(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Make a client of Claude on Google's Vertex AI."""
     import anthropic
 
-    return anthropic.AnthropicVertex(
-        base_url=endpoint.api_base,
-        **google_access(model, endpoint),
-        **_client_settings(anthropic, model, endpoint),
-    )
+    access = {"base_url": endpoint.api_base, **google_access(model, endpoint)}
+    return _client(anthropic, "AnthropicVertex", model, endpoint, **access)
+
+
+def _require(value: str | None, model: ModelConfig, noun: str, variable: str, key: str) -> None:
+    if not value:
+        raise InputError(
+            f"{place_of(model)}: no {noun}. Set {variable} in the environment, or {key} in the "
+            "entry."
+        )
 
 
 def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
@@ -179,11 +175,7 @@ def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
         credentials = region and (key or session.get_credentials())
     except BotoCoreError as error:
         raise InputError(f"{place_of(model)}: AWS: {error}") from None
-    if not region:
-        raise InputError(
-            f"{place_of(model)}: no AWS region. Set AWS_REGION in the environment, or regions in "
-            "the entry."
-        )
+    _require(region, model, "AWS region", "AWS_REGION", "regions")
     if not credentials:
         raise InputError(
             f"{place_of(model)}: no AWS credentials. Set AWS_ACCESS_KEY_ID and "
@@ -203,11 +195,7 @@ def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
     from google.auth.exceptions import GoogleAuthError
 
     region = model.regions or os.environ.get("CLOUD_ML_REGION")
-    if not region:
-        raise InputError(
-            f"{place_of(model)}: no region. Set CLOUD_ML_REGION in the environment, or regions in "
-            "the entry."
-        )
+    _require(region, model, "region", "CLOUD_ML_REGION", "regions")
     project = model.project_id or os.environ.get("ANTHROPIC_VERTEX_PROJECT_ID")
     access: dict[str, Any] = {"access_token": endpoint.api_key}
     if not endpoint.api_key:
@@ -220,11 +208,7 @@ def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
             ) from None
         access = {"credentials": credentials}
         project = project or default_project
-    if not project:
-        raise InputError(
-            f"{place_of(model)}: no project. Set ANTHROPIC_VERTEX_PROJECT_ID in the environment, "
-            "or project_id in the entry."
-        )
+    _require(project, model, "project", "ANTHROPIC_VERTEX_PROJECT_ID", "project_id")
     return access | {"region": region, "project_id": project}
 
 
@@ -255,8 +239,7 @@ _local_servers: list[Any] = []
 
 
 def connect_llamacpp(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Start llama.cpp's server in this process and return a client of it."""
-    import openai
+    """Start llama.cpp's server in this process, and make a client of it."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -269,10 +252,6 @@ def connect_llamacpp(model: ModelConfig, endpoint: Endpoint) -> Any:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise CompletionError("local model does not start", str(error)) from None
-    client = openai.OpenAI(
-        base_url=f"{server.listening_address}/v1",
-        api_key="EMPTY",
-        **_client_settings(openai, model, endpoint),
-    )
     _local_servers.append(server)
-    return client
+    address = f"{server.listening_address}/v1"
+    return connect_openai(model, replace(endpoint, api_base=address, api_key="EMPTY"))

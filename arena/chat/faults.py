@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -92,33 +93,19 @@ CAUSES = {
 
 # Causes that providers tell in words, under statuses that stand for something else: retrying
 # an empty account like a rate limit would wait for hours.
-CAUSES_IN_WORDS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
-    ("quota", (400, 403, 429), ("insufficient_quota", "spend_limit", "credit balance")),
+CAUSES_IN_WORDS = (
+    ("quota", (400, 403, 429), r"insufficient_quota|spend_limit|credit balance"),
     (
-        "authentication",
+        "authentication",  # of Gemini and xAI
         (400,),
-        (
-            "api key not valid",  # Gemini
-            "api key expired",
-            "api_key_invalid",
-            "incorrect api key",  # xAI
-            "invalid api key",
-            "invalid_api_key",
-        ),
+        r"api key (not valid|expired)|api_key_invalid|(incorrect|invalid) api key|invalid_api_key",
     ),
     (
         "context too long",
         (400, 422),
-        (
-            "context_length",
-            "context length",
-            "context size",
-            "maximum context",
-            "too long",
-            "too many tokens",
-        ),
+        r"context[_ ]length|context size|maximum context|too long|too many tokens",
     ),
-    ("content filter", (400,), ("content_filter", "content filter")),
+    ("content filter", (400,), r"content[_ ]filter"),
 )
 
 # A gateway's statuses for a server that it has asked, and that may do the paid work all the same.
@@ -138,8 +125,8 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     message = f"HTTP {status} {text}"
     causes = [
         cause
-        for cause, statuses, phrases in CAUSES_IN_WORDS
-        if status in statuses and any(phrase in text.lower() for phrase in phrases)
+        for cause, statuses, words in CAUSES_IN_WORDS
+        if status in statuses and re.search(words, text.lower())
     ]
     refused = getattr(error, "code", None) in ("unsupported_parameter", "unsupported_value")
     if status == 400 and refused and not causes:

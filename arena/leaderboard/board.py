@@ -1,4 +1,4 @@
-"""From battles or grades to a board: scores with their intervals, as data for whoever shows it."""
+"""Boards of battles or grades: scores with their intervals, and the mean of several boards."""
 
 from __future__ import annotations
 
@@ -91,6 +91,11 @@ class Row:
     upper: float
     tokens: float | None
     outcomes: tuple[int, ...] | None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The ends of the interval."""
+        return self.score + self.lower, self.score + self.upper
 
 
 @dataclass(frozen=True)
@@ -335,7 +340,7 @@ OVERALL = "Overall"
 
 
 def why_no_overall(boards: Sequence[Board]) -> str | None:
-    """Return why the mean of some boards would say nothing, None if it says something."""
+    """Return the reason against a mean of some boards, None if there is none."""
     for pair in combinations(boards, 2):
         (first, one), (second, other) = ((board.name or "(none)", board) for board in pair)
         if one.estimator.name != other.estimator.name:
@@ -354,17 +359,17 @@ def why_no_overall(boards: Sequence[Board]) -> str | None:
 def overall_board(boards: Sequence[Board]) -> Board:
     """Return the mean of boards of categories, weighted by their numbers of questions.
 
-    It holds the models that are on all of them. The draws of different categories are independent,
+    It has the models that are on all of them. The draws of different categories are independent,
     so a round's scores are averaged like the scores.
     """
     weights = {board.name: board.counts.questions or 0 for board in boards}
     shares = np.array(list(weights.values())) / sum(weights.values())
-    lacking = {
+    missing = {
         model: f"not on the board of {', '.join(b.name for b in boards if model not in b.samples)}"
         for model in sorted(set().union(*(board.samples for board in boards)))
         if any(model not in board.samples for board in boards)
     }
-    models = sorted(set(boards[0].samples) - set(lacking))
+    models = sorted(set(boards[0].samples) - set(missing))
     scores = np.array([[board.score_of(model) for model in models] for board in boards])
     samples = np.array([[board.samples[model] for model in models] for board in boards])
     rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
@@ -374,7 +379,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
         baseline=None,
         method=replace(boards[0].method, stream=""),
         coefficients={},
-        counts=_summed([board.counts for board in boards], lacking),
+        counts=_summed([board.counts for board in boards], missing),
         name=OVERALL,
         weights=weights,
         questions=tuple(question for board in boards for question in board.questions),
@@ -382,8 +387,8 @@ def overall_board(boards: Sequence[Board]) -> Board:
     return _with_rows(board, models, shares @ scores, rounds, Styles(tokens, None))
 
 
-def _summed(counts: Sequence[Counts], lacking: Mapping[str, str]) -> Counts:
-    """Return what several boards come from together."""
+def _summed(counts: Sequence[Counts], models_left_out: Mapping[str, str]) -> Counts:
+    """Return the counts of several boards together."""
     left_out: Counter[str] = Counter()
     for one in counts:
         left_out.update(one.left_out)
@@ -392,7 +397,7 @@ def _summed(counts: Sequence[Counts], lacking: Mapping[str, str]) -> Counts:
         battles=sum(one.battles for one in counts),
         games_without_verdict=sum(one.games_without_verdict for one in counts),
         left_out=left_out,
-        models_left_out=lacking,
+        models_left_out=models_left_out,
         judged={},
         questions=sum(one.questions or 0 for one in counts),
         same_questions=True,

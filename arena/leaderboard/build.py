@@ -98,7 +98,7 @@ def _loaded_battles(
         raise InputError(f"--load-battles: {SEVERAL}")
     selection = selections[0]
     saved.check_settings(path, selection.settings())
-    untold = replace(
+    default = replace(
         selection,
         weight=Selection.weight,
         first_game_only=False,
@@ -106,7 +106,7 @@ def _loaded_battles(
         mixed="refuse",
         estimator=BRADLEY_TERRY,
     )
-    if not saved.settings_file(path).exists() and selection != untold:
+    if not saved.settings_file(path).exists() and selection != default:
         raise InputError(
             f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
             "--mixed and --method v2.0 need the judgments. Leave out --load-battles."
@@ -183,17 +183,17 @@ def check_baselines(read: Sequence[Read]) -> None:
 
 def fallback_note(read: Sequence[Read]) -> str | None:
     """Return in words where other baselines were taken than the config's; None if nowhere."""
-    taken = {
+    categories = {
         category: None
         for selection, _ in read
         for category, names in selection.fallback_baselines.items()
         if set(names) & set(selection.baselines)
     }
-    if not taken:
+    if not categories:
         return None
     return (
-        f"no judgment on questions of {', '.join(taken)} is against its baseline; taken are those "
-        f"of --setting-file {V2_JUDGE_CONFIG}"
+        f"no judgment on questions of {', '.join(categories)} is against its baseline; taken are "
+        f"those of --setting-file {V2_JUDGE_CONFIG}"
     )
 
 
@@ -202,10 +202,10 @@ def fallback_note(read: Sequence[Read]) -> str | None:
 
 @dataclass(frozen=True)
 class Group:
-    """Clusters with the same baselines and method: what was read, and their questions by name."""
+    """Clusters with the same baselines and method: their data, and their questions by name."""
 
     selection: Selection
-    found: Battles | Grades
+    data: Battles | Grades
     clusters: Mapping[str, frozenset[str]]
 
 
@@ -218,13 +218,18 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     """
     check_by_cluster(options)
     plan = _plan(options, needed=True)
+    clusters_of_bench: dict[str, list[Question]] = {}
+    for question in plan.questions:
+        name = question.category if by == "category" else question.cluster
+        clusters_of_bench.setdefault(name, []).append(question)
+    if not any(clusters_of_bench):
+        raise InputError(f"{options.bench.questions}: no question has a {by}")
+    # One fit needs one set of baselines and one method, so clusters that share both are a group.
     alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
-    for name, members in _by_cluster(plan.questions, by).items():
+    for name, members in clusters_of_bench.items():
         baselines = options.baselines or plan.baselines(dict.fromkeys(q.category for q in members))
         method = plan.estimator or any(question.format == "v2.0" for question in members)
         alike.setdefault((baselines, method), {})[name] = members
-    if len(alike) == 0:
-        raise InputError(f"{options.bench.questions}: no question has a {by}")
     groups = []
     for clusters in alike.values():
         parts = dict.fromkeys(name or q.category for name in clusters for q in clusters[name])
@@ -237,22 +242,13 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     return [
         Group(
             selection,
-            found,
+            data,
             {n: frozenset(q.id for q in members) for n, members in clusters.items()},
         )
-        for selection, found in read
+        for selection, data in read
         for of_group, clusters in groups
         if of_group.categories == selection.categories
     ]
-
-
-def _by_cluster(questions: Sequence[Question], by: str) -> dict[str, list[Question]]:
-    """Return the questions of each category or cluster; none if no question has one."""
-    found: dict[str, list[Question]] = {}
-    for question in questions:
-        name = question.category if by == "category" else question.cluster
-        found.setdefault(name, []).append(question)
-    return found if any(found) else {}
 
 
 def file_of(path: Path, board: Board, *, several: bool) -> Path:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The comparison of two models: their difference, its interval and its p-value."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, V2, Estimator
@@ -18,46 +18,28 @@ class Format:
     of its interval. `axis_with`, `axis_without`: the label of an axis with and without a baseline,
     for whose name `{}` stands. `data`, `verdict`: what is counted, and what a game can lack.
     `note`: part of a subtitle and of a file name. `table_heads`: those of the v2.0 program's
-    table; None writes a line a model. `baseline_score`: the score of the baseline. `limits`: the
-    ends of an axis; None takes those of the scores with `margin`, or whole numbers around them.
+    table; None writes a line a model. `baseline_score`: the score of the baseline.
     """
 
     scale: str
     score: Callable[[float], str]
     interval: Callable[[float, float], str]
-    axis_with: str = "win rate against {}, %"
-    axis_without: str = "mean of win rates, %"
+    axis_with: str = "win rate against {} in %"
+    axis_without: str = "mean of win rates in %"
     data: str = "weighted battles"
     verdict: str = "verdict"
     note: str = ""
     table_heads: tuple[str, str, str] | None = None
     baseline_score: float | None = None
-    limits: tuple[float, float] | None = None
-    margin: float | None = None
 
     def axis(self, baseline: str | None) -> str:
         """Return what the scores are, as the label of an axis."""
         return self.axis_with.format(baseline) if baseline else self.axis_without
 
-    def axis_limits(self, values: Collection[float]) -> tuple[float, float]:
-        """Return the ends of an axis for the finite among some scores and ends of intervals."""
-        if self.limits:
-            return self.limits
-        finite = [value for value in values if math.isfinite(value)]
-        if self.margin is not None:
-            return min(finite) - self.margin, max(finite) + self.margin
-        low = math.floor(min(finite))
-        return float(low), float(max(math.ceil(max(finite)), low + 1))
-
 
 def format_of(estimator: Estimator, *, elo: bool) -> Format:
     """Return the format of an estimator's win rates or Elo ratings; grades have but one."""
     return FORMATS[estimator.name, elo]
-
-
-def _twice_rounded(score: float) -> str:
-    """Return one decimal by way of two: v0.1 rounds its table before it prints it."""
-    return f"{round(round(score, 2), 1):.1f}"
 
 
 def _truncated(value: float) -> str:
@@ -71,10 +53,10 @@ def _signed(form: str) -> Callable[[float, float], str]:
 
 _WIN_RATE = Format(
     "win rate",
-    score=_twice_rounded,
+    # v0.1 rounds its table before it prints it: 49.948 is 50.0, by way of 49.95.
+    score=lambda score: f"{round(round(score, 2), 1):.1f}",
     interval=lambda lower, upper: f"({lower:.1f}, {upper:.1f})",
     baseline_score=50.0,
-    limits=(0.0, 100.0),
 )
 _ELO = Format(
     "elo",
@@ -83,7 +65,6 @@ _ELO = Format(
     axis_with="rating",
     axis_without="rating",
     baseline_score=ANCHOR_RATING,
-    margin=10.0,
 )
 _GRADE = Format(
     "grade",

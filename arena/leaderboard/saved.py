@@ -21,7 +21,6 @@ import numpy as np
 from arena.base.errors import InputError, OutputError, warn
 from arena.base.flags import SAVED_BATTLES, SAVED_BOOTSTRAP
 from arena.base.jsonl import decode_lines, read_bytes, write_lines
-from arena.bench.paths import Bench
 from arena.bench.records import Question
 from arena.leaderboard.board import Method, Scored
 from arena.scoring import solver
@@ -118,10 +117,17 @@ def load_battles(
         row = _WINNERS.index(line.winner) if line.winner in _WINNERS else 1
         cell = found.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
         cell[row] += 1
+    if not found:
+        raise InputError(f"{path}: holds no battle")
     columns = CellColumns()
-    _check_questions(path, {question for question, _, _ in found}, questions, selection.bench)
     wanted = matching_questions(selection, questions)
     categories = {question.id: question.category for question in questions}
+    unknown = {question for question, _, _ in found} - categories.keys()
+    if questions and unknown:
+        bench = selection.bench.name
+        raise InputError(
+            f"{path}: battles of another bench: {bench} has no question {min(unknown)}"
+        )
     named: defaultdict[str, set[str]] = defaultdict(set)
     for (question, a, b), counts in found.items():
         if wanted is not None and question not in wanted:
@@ -137,18 +143,6 @@ def load_battles(
         )
     battles = battles_of(columns, selection, len(questions if wanted is None else wanted) or None)
     return selection, replace(battles, outcomes=None)
-
-
-def _check_questions(
-    path: Path, ids: set[str], questions: Sequence[Question], bench: Bench
-) -> None:
-    if not ids:
-        raise InputError(f"{path}: holds no battle")
-    foreign = ids - {question.id for question in questions}
-    if questions and foreign:
-        raise InputError(
-            f"{path}: battles of another bench: {bench.name} has no question {min(foreign)}"
-        )
 
 
 def settings_file(path: Path) -> Path:
@@ -204,7 +198,8 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
             continue
         try:
             line = json.loads(raw)
-            rounds.append([_rating(line[model]) for model in battles.models])
+            values = (line[model] for model in battles.models)
+            rounds.append([np.nan if value is None else float(value) for value in values])
         except KeyError as error:
             raise InputError(f"{path}:{number}: no rating of the model {error}") from None
         except (ValueError, TypeError):
@@ -215,10 +210,6 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
     ratings[np.abs(ratings) >= INFINITE] *= np.inf
     anchored = ratings - ratings[:, [battles.anchor]] + solver.ANCHOR_RATING
     return np.asarray(anchored)
-
-
-def _rating(value: Any) -> float:
-    return np.nan if value is None else float(value)
 
 
 def save_style(scored: Scored, path: Path) -> None:

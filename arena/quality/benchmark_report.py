@@ -94,7 +94,7 @@ class MetricsReport:
 
 
 def benchmark_report(options: MetricsOptions) -> MetricsReport:
-    """Measure benchmarks; InputError for files that are wrong or share fewer than two models."""
+    """Measure benchmarks. Raises InputError for wrong files, and without two common models."""
     path = options.reference
     reference = read_reference(path, options.level) if path else None
     benchmarks, saved = _benchmarks(options)

@@ -5,6 +5,7 @@ Arrays in, numbers out, with intervals over questions as in judge_measures.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ from arena.quality.panel import Battle, Panel, panel_of
 class PairReport:
     """The agreement of two judges on the games that both decided.
 
-    `same`: percentage with one label. `kappa`: Cohen's; `weighted`: with squared distances of the
-    labels as weights. `confusion`: games by the first's label, then by the second's. `why`: the
+    `same`: percentage with one label. `kappa`: Cohen's. `weighted`: kappa with squared distances of
+    the labels as weights. `confusion`: games by the first's label, then by the second's. `why`: the
     reason for a measure without a value.
     """
 
@@ -83,12 +84,7 @@ def kinship(
     families = [family.get(name, name) for name in panel.judges]
     of_model = np.array([family.get(name, name) for name in panel.models])
     kin, rest = of_model == families[judge], ~np.isin(of_model, families)
-    others = [
-        number
-        for number, name in enumerate(panel.judges)
-        if families[number] != families[judge]
-        if name not in panel.made_of and not panel.share_verdicts(judge, number)
-    ]
+    others = [other for other in panel.others(judge) if families[other] != families[judge]]
     # Battles against a baseline of the judge's family say the contrary of those against others.
     apart = ~kin[panel.baseline]
     sums = _sums_by_model(panel, judge, others, apart)
@@ -104,9 +100,7 @@ def kinship(
         if applies:
             return undefined(reason), undefined(reason)
 
-    def measures(drawn: np.ndarray) -> np.ndarray:
-        return _kin_measures(drawn.reshape(len(drawn), 3, -1), kin, rest)
-
+    measures = functools.partial(_kin_measures, kin=kin, rest=rest)
     estimates = estimated(measures, sums.reshape(len(sums), -1), times)
     difference, preference = (Counted(estimate, games) for estimate in estimates)
     of_rest = sums.sum(axis=0)[:, rest]
@@ -137,7 +131,8 @@ def _sums_by_model(panel: Panel, judge: int, others: list[int], battles: np.ndar
 
 
 def _kin_measures(sums: np.ndarray, kin: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """The difference of kin and the part of it that is preference (R, 2), of sums (R, 3, M)."""
+    """The difference of kin and the part of it that is preference (R, 2), of sums (R, 3 M)."""
+    sums = sums.reshape(len(sums), 3, -1)
     of_kin = sums[:, :, kin].sum(axis=2)
     mine, theirs = divided(of_kin[:, :2], of_kin[:, 2:]).T
     slope, middle = _line(sums[:, :, rest])
@@ -148,7 +143,7 @@ def _kin_measures(sums: np.ndarray, kin: np.ndarray, rest: np.ndarray) -> np.nda
 def _line(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slope (R,) of one's win rates over the others', and their means (2, R), of sums (R, 3, M).
 
-    Least squares over models, weighted by games; NaN if the others' win rates do not differ.
+    Least squares over models, weighted by games. NaN if the others' win rates do not differ.
     """
     mine, theirs, games = sums.swapaxes(0, 1)
     total = sums.sum(axis=2)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from arena.bench.labels import LABELS
-from arena.quality.measures import LEVEL, Estimate
+from arena.quality.measures import Estimate
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Panel
+from arena.quality.ratings import LEVEL
 from arena.scoring import bradley_terry
 from arena.scoring.bradley_terry import DisconnectedError, interval
 from arena.scoring.cells import Cells
@@ -38,7 +39,7 @@ def undefined(reason: str) -> Counted:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The verdicts of one judge; shares in percent.
+    """The verdicts of one judge, with shares in percent.
 
     `labels`: games by LABELS. `causes`: games without a verdict. `left_out`: judgments that do not
     count, by reason.

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 class JudgeOptions(PanelOptions):
     """Which judges of a bench are measured, and how.
 
-    `family_file`: YAML of families and the names of their judges and models; without it each name
+    `family_file`: YAML of families and the names of their judges and models. Without it each name
     is a family of its own. `rounds` of the bootstrap over questions.
     """
 
@@ -112,7 +112,7 @@ class Report:
 
 
 def judge_report(options: JudgeOptions) -> Report:
-    """Measure the judges of a bench; InputError for files and names that do not fit."""
+    """Measure the judges of a bench. Raises InputError for files and names that do not fit."""
     path, bench = options.family_file, options.bench
     family = read_families(path) if path else {}
     panel, left_out = read_panel(options)

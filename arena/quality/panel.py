@@ -1,12 +1,13 @@
 """The verdicts of several judges on the same games, as arrays.
 
-A battle is a model against a baseline on a question; its row is the same for every judge.
+A battle is a model against a baseline on a question. Its row is the same for every judge.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from arena.base.errors import InputError
 from arena.base.jsonl import newest
 from arena.bench.answer_style import read_styles
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import Labels, worth
+from arena.bench.labels import Label, Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
@@ -83,6 +84,12 @@ class Panel:
         members, others = ({name, *self.made_of.get(name, ())} for name in names)
         return () in map(self.made_of.get, names) or not members.isdisjoint(others)
 
+    def others(self, judge: int) -> list[int]:
+        """The judges that are no ensembles and share no verdicts with a judge."""
+        numbers = range(len(self.judges))
+        judges = [number for number in numbers if self.judges[number] not in self.made_of]
+        return [other for other in judges if not self.share_verdicts(judge, other)]
+
 
 def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     """Put the judges' labels side by side, given by judge and battle, in the order of the names."""
@@ -91,10 +98,8 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     panel_worth = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
     for of_judge, by_battle in zip(panel_worth, labels.values(), strict=True):
         rows = [row[battle] for battle in by_battle]
-        for game in range(2):
-            played = (x[game : game + 1] for x in by_battle.values())
-            values = [worth(x[0], game) if x else NOT_JUDGED for x in played]
-            of_judge[rows, game] = [UNDECIDED if value is None else value for value in values]
+        if rows:
+            of_judge[rows] = [_worths(tuple(x)) for x in by_battle.values()]
     models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
     names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
     return Panel(
@@ -108,6 +113,13 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     )
 
 
+@functools.lru_cache(4096)
+def _worths(labels: tuple[Label, ...]) -> tuple[int, ...]:
+    values = (worth(label, game) for game, label in enumerate(labels[:2]))
+    worths = [UNDECIDED if value is None else value for value in values]
+    return (*worths, NOT_JUDGED, NOT_JUDGED)[:2]
+
+
 def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
     index = {name: number for number, name in enumerate(names)}
     return np.array([index[value] for value in values], dtype=np.int32)
@@ -117,7 +129,7 @@ def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
 class PanelOptions:
     """Which judgments of a bench make a panel.
 
-    `judges`: none are all but ensembles of others. `baselines`: those that count, none are all; the
+    `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
     none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
     baseline.
@@ -157,22 +169,25 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
     questions = bench_questions(bench, needed=bool(options.categories))
     wanted = matching_questions(options.selection(""), questions)
     categories = {question.id: question.category for question in questions}
-    rule = baseline_rule(bench, options.config, options.baselines)
+
+    @functools.cache
+    def rule() -> BaselineRule:
+        # Searches all files for the config's baseline: only if a judgment names none.
+        return baseline_rule(bench, options.config, options.baselines)
+
     files = {name: _read_files(options, name, wanted, categories, rule) for name in names}
     left_out = _left_out(options, files)
     for name in left_out:
         del files[name]
     for of_judge in files.values():
         of_judge.check(options.config)
-    panel = panel_of(
-        {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
-    )
+    labels = {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
     made_of = {name: of_judge.members for name, of_judge in files.items()}
     assumed = {
         baseline for of_judge in files.values() for baseline in of_judge.baselines(named=False)
     }
     return replace(
-        panel,
+        panel_of(labels),
         causes={name: of_judge.causes for name, of_judge in files.items()},
         left_out={name: dict(of_judge.left_out) for name, of_judge in files.items()},
         made_of={name: members for name, members in made_of.items() if members is not None},
@@ -181,7 +196,10 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
 
 
 def _left_out(options: PanelOptions, files: Mapping[str, _JudgeFiles]) -> dict[str, str]:
-    """The judges that are not measured and why; InputError if one is named, or none is left."""
+    """The judges that are not measured, and why.
+
+    Raises InputError if one of them is named, or if no judge is left.
+    """
     left_out = {name: of_judge.reason for name, of_judge in files.items() if of_judge.reason}
     if left_out and (options.judges or len(left_out) == len(files)):
         name, reason = next(iter(left_out.items()))
@@ -199,7 +217,7 @@ def _read_files(
     name: str,
     wanted: set[str] | None,
     categories: Mapping[str, str],
-    rule: BaselineRule,
+    rule: Callable[[], BaselineRule],
 ) -> _JudgeFiles:
     """Read the judgments of a judge on the `wanted` questions, None for all.
 
@@ -210,7 +228,7 @@ def _read_files(
 
     def key(judgment: Judgment) -> tuple[Battle, str]:
         category = categories.get(judgment.question_id, "")
-        baseline = rule.of(judgment.baseline, category) or ""
+        baseline = judgment.baseline or rule().of(None, category) or ""
         battle = judgment.model, baseline, judgment.question_id
         return battle, "" if count_all else judgment.judge
 
@@ -307,7 +325,7 @@ class _JudgeFiles:
 def style_features(bench: Bench, panel: Panel) -> np.ndarray:
     """Style differences baseline minus model (F, N) of the battles, NaN where not known.
 
-    F: tokens, headers, lists, bold; (a - b) / (a + b + 1) of their counts.
+    F: tokens, headers, lists and bold text. Of counts a and b it is (a - b) / (a + b + 1).
     """
     row = {name: number for number, name in enumerate(panel.questions)}
     values = np.full((len(panel.models), len(panel.questions), len(ATTRIBUTES)), np.nan)

@@ -40,7 +40,7 @@ def read_reference(path: Path, level: float) -> Ratings:
     """Return the ratings of a CSV file, or of JSON lines, with columns found by name.
 
     `model`, `rating` or `score`, and 95 % intervals: `lower` and `upper`, or `rating_q025` and
-    `rating_q975`, or the `variance` of a normal; or as Chatbot Arena publishes them, `Arena Score`
+    `rating_q975`, or the `variance` of a normal. Or as Chatbot Arena publishes them: `Arena Score`
     and a `95% CI` such as `+3/-4`. Raises InputError that names line and column.
     """
     rows: dict[str, tuple[float, float, float]] = {}
@@ -178,16 +178,13 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _value(row: Mapping[str, Any], column: str, where: str) -> Any:
     names = _COLUMNS[column]
-    there = [name for name in names if name in row]
-    found = next(
-        (name for name in there if row[name] not in ("", None)), there[0] if there else None
-    )
-    if found is None:
+    values = [row[name] for name in names if name in row]
+    if not values:
         instead = ", and no column 'variance'" if column in ("lower", "upper") else ""
-        known = ", ".join(name for name in row if name != "none")
         wanted = "' or '".join(names[:2])
-        raise InputError(f"{where}: no column '{wanted}'{instead}; columns: {one_line(known)}")
-    return row[found]
+        columns = one_line(", ".join(row))
+        raise InputError(f"{where}: no column '{wanted}'{instead}. Its columns: {columns}")
+    return next((value for value in values if value not in ("", None)), values[0])
 
 
 def _number(row: Mapping[str, Any], column: str, where: str) -> float:
@@ -279,7 +276,7 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
 
 
 def _bootstrap_lines(path: Path) -> dict[str, _Line]:
-    """Return the lines of a file by model; InputError for a wrong line or a repeated model."""
+    """Return the lines of a file by model. Raises InputError for a wrong or repeated one."""
     if not is_stream(path):  # which can be read but once
         _check_kind(path)
     lines: dict[str, _Line] = {}

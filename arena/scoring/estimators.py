@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arena.scoring import arena_v2, bradley_terry, grades
-from arena.scoring.bradley_terry import Fit, Resample, win_rates
+from arena.scoring.bradley_terry import Fit, Resample
 
 Difference = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -52,27 +52,11 @@ class Estimator:
         return low, high
 
 
-def _scores(
-    fitted: np.ndarray, samples: np.ndarray, anchor: int, *, controlled: bool, elo: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the fitted ratings as win rates, or as they are."""
-    return (fitted, samples) if elo else (win_rates(fitted, anchor), win_rates(samples, anchor))
-
-
-def _scores_over_rounds(
-    fitted: np.ndarray, samples: np.ndarray, anchor: int, *, controlled: bool, elo: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the average win rates of the rounds, or the ratings that give them."""
-    rates = win_rates(samples, anchor)
-    scores = arena_v2.scores(rates, win_rates(fitted, anchor), controlled=controlled)
-    return (arena_v2.rating(scores), samples) if elo else (scores, rates)
-
-
 BRADLEY_TERRY = Estimator(
     "bradley-terry",
     bradley_terry.fit,
     bradley_terry.bootstrap,
-    _scores,
+    bradley_terry.scores,
     features=bradley_terry.style_differences,
     penalty=True,
 )
@@ -80,7 +64,7 @@ V2 = Estimator(
     "v2.0",
     arena_v2.fit,
     arena_v2.bootstrap,
-    _scores_over_rounds,
+    arena_v2.scores,
     level=arena_v2.LEVEL,
     most_baselines=1,
     features=arena_v2.style_differences,
@@ -92,7 +76,7 @@ GRADES = Estimator(
     "grade",
     grades.fit,
     grades.bootstrap,
-    lambda fitted, samples, *_, **__: (fitted, samples),
+    grades.scores,
     resampling=("question",),
     most_baselines=0,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +29,11 @@ from judgments import (
     random_judgments,
 )
 
+from arena.base.errors import InputError
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Board, Method, make_board, overall_board, score
+from arena.leaderboard.build import build_board, build_boards
+from arena.leaderboard.options import board_options
 from arena.scoring.battles import Battles, read_selections
 from arena.scoring.bradley_terry import interval
 from arena.scoring.estimators import OF_BATTLES, Estimator
@@ -690,7 +695,7 @@ class TestFlags:
         ]
         page = (modern.root / "out/b_Overall.html").read_text()
         assert f"Leaderboard of {modern.name}: Overall" in page and "against" not in page
-        assert "mean of win rates, %" in (modern.root / "out/b_Overall.svg").read_text()
+        assert "mean of win rates in %" in (modern.root / "out/b_Overall.svg").read_text()
 
     def test_stats_and_comparisons_stand_below_each_category(self, modern: Workspace) -> None:
         out = show(modern, "--full-stats", "--compare", "m1", "m2").out
@@ -757,3 +762,38 @@ def test_a_whole_bench_of_v2_without_flags(modern: Workspace) -> None:
     assert re.fullmatch(r" +Model  Scores \(%\) +CI \(%\)", lines[1])
     assert re.fullmatch(r"0 +\S+ +\d+\.\d  \(-\d+\.\d / \+\d+\.\d\)", lines[2])
     assert done.stderr == ""
+
+
+class TestNotebook:
+    def test_the_example_of_the_docs_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        page = (REPO / "docs" / "notebook.md").read_text(encoding="utf-8")
+        (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        monkeypatch.chdir(REPO)
+        names: dict[str, Any] = {}
+        exec(code, names)
+        assert list(names["board"].to_frame()["model"])[-1] == "smollm2-base"
+
+    def test_a_frame_has_the_numbers_of_the_json_file(
+        self, bench: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add_judgments(bench, "m1", [judgment("q1", "B>>A", "A>B"), judgment("q2", "A=B", "A>B")])
+        show(bench, *flags(), "--json", "b.json", "--seed", "3")
+        rows = json.loads((bench.root / "b.json").read_text())["rows"]
+        monkeypatch.chdir(tmp_path)
+        options = board_options(bench.name, "judge", "base", data_dir=bench.root / "data", seed=3)
+        frame = build_board(options).to_frame().rename(columns={"tokens": "avg_tokens"})
+        assert frame.to_dict("records") == rows
+
+    def test_what_is_not_given_is_the_setting_files(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", [judgment("q1", "B>>A", "A>B")])
+        path = bench.root / "settings.yaml"
+        path.write_text(f"bench_name: {bench.name}\njudge_model: judge\nbaseline_model: base\n")
+        board = build_board(board_options(data_dir=bench.root / "data", setting_file=path))
+        assert (board.bench, board.judges, board.baseline) == (bench.name, ("judge",), "base")
+
+    def test_one_board_of_several_is_refused(self, modern: Workspace) -> None:
+        path = modern.root / "config" / "judge_config.yaml"
+        options = board_options(data_dir=modern.root / "data", setting_file=path)
+        with pytest.raises(InputError, match="needs a single board"):
+            build_board(options)
+        assert len(build_boards(options)) == 3

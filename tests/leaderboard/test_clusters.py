@@ -565,7 +565,7 @@ class TestOutput:
         show(bench, *flags(), "--by", "cluster", "--html", "by.html")
         page = (bench.root / "by.html").read_text()
         cells = re.findall(r"<td(?: style=\"background:(#\w+)\"[^>]*)?>(.*?)</td>", page)
-        assert [colour for colour, text in cells] == ["#4393c3", "", "#f7f7f7", "", "#d6604d", ""]
+        assert [colour for colour, text in cells] == ["#68a691", "", "#f7f7f7", "", "#c48866", ""]
         assert cells[1][1] == "n/a" and "<small>–</small>" in cells[0][1]
         assert "<small>(0.0, 0.0)</small>" in cells[2][1]
         assert page.count("<small>2 questions</small>") == 2
@@ -610,8 +610,8 @@ class TestOutput:
         add_judgments(bench, "m1", random_judgments(1, 2))
         shown = show(bench, *flags(), "--by", "cluster", "--plot", f"a.{kind}")
         assert shown.err.splitlines() == [
-            f"warning: a.{kind}: no font known here has 2 of its characters, such as "
-            "'\U00013000'; for Korean, Japanese and Chinese install the package fonts-noto-cjk"
+            f"warning: a.{kind}: no installed font has 2 of its characters, such as "
+            "'\U00013000'. For Korean, Japanese and Chinese install the package fonts-noto-cjk."
         ]
 
     def test_the_models_of_two_runs_are_the_same(self, clustered: Workspace) -> None:

@@ -115,7 +115,7 @@ class TestPlain:
             full = bt.win_rates(arena_v2.fit(cells, 0).ratings, 0)
             rates = bt.win_rates(samples, 0)
             assert full.tolist() == [50, 100, 0, 50]
-            assert arena_v2.scores(rates, full, controlled=False).tolist() == [50, 100, 0, 50]
+            assert arena_v2.averages(rates, full, controlled=False).tolist() == [50, 100, 0, 50]
 
 
 class TestStyleControl:
@@ -222,14 +222,14 @@ class TestScores:
     def test_over_the_rounds_that_place_a_model(
         self, controlled: bool, expected: list[float]
     ) -> None:
-        found = arena_v2.scores(self.SAMPLES, self.FULL, controlled=controlled)
+        found = arena_v2.averages(self.SAMPLES, self.FULL, controlled=controlled)
         assert found.tolist() == expected
 
     def test_the_mean_where_plain_and_the_median_where_controlled(self) -> None:
         samples = np.array([[50, 1], [50, 2], [50, 9]])
         full = np.array([50.0, 0])
-        assert arena_v2.scores(samples, full, controlled=False).tolist() == [50, 4]
-        assert arena_v2.scores(samples, full, controlled=True).tolist() == [50, 2]
+        assert arena_v2.averages(samples, full, controlled=False).tolist() == [50, 4]
+        assert arena_v2.averages(samples, full, controlled=True).tolist() == [50, 2]
 
     def test_a_rating_is_what_gives_the_rate(self) -> None:
         rates = np.array([50, 75, 100, 0, 12.5])

@@ -486,8 +486,14 @@ class TestWrongInput:
         [
             ("", "ref.csv: there is no model"),
             (HEAD, "ref.csv: there is no model"),
-            ("rating,lower,upper\n1,0,2\n", "ref.csv:2: no column 'model'; columns: rating, low"),
-            ("model,lower,upper\nm1,0,2\n", "no column 'rating' or 'score'; columns: model, lower"),
+            (
+                "rating,lower,upper\n1,0,2\n",
+                "ref.csv:2: no column 'model'. Its columns: rati",
+            ),
+            (
+                "model,lower,upper\nm1,0,2\n",
+                "no column 'rating' or 'score'. Its columns: model, ",
+            ),
             ("model,rating,upper\nm1,1,2\n", "no column 'lower' or 'rating_q025', and no column"),
             ("model,rating\nm1,1\n", "no column 'lower' or 'rating_q025', and no column 'variance"),
             (HEAD + "m1,1,0\n", "ref.csv:2: upper: expected a finite number, got nothing"),
@@ -558,7 +564,7 @@ class TestWrongInput:
                 "ref.jsonl:1: upper: expected a finite number, got nothing",
             ),
             ('{"model": 3, "rating": 1, "lower": 0, "upper": 2}', "model: expected a name, got 3"),
-            ('{"rating": 1}', "ref.jsonl:1: no column 'model'; columns: rating"),
+            ('{"rating": 1}', "ref.jsonl:1: no column 'model'. Its columns: rating"),
         ],
     )
     def test_so_is_one_of_json_lines(

@@ -662,7 +662,7 @@ class TestWhatIsJudged:
         done = run()
         assert [r["question_id"] for r in bench.judgments("judge", "tiny")] == ["q1", "q4"]
         assert [r["question_id"] for r in bench.judgments("judge", "full")] == ["q1", "q3", "q4"]
-        left_out = "  questions left out, not answered in full by"
+        left_out = "  questions skipped, not answered in full by"
         assert [line.split(" planned")[0] for line in done.stdout.splitlines()] == [
             "full: 6",
             f"{left_out} the baseline base: 1 (q2)",
@@ -851,7 +851,7 @@ def test_a_model_that_answered_none_of_the_questions_does_not_stop_the_others(
     bench.add_answers("m1", {})
     api.answer_with("[[A>B]]")
     done = run()
-    assert "questions left out, not answered in full by the model: 1" in done.stdout
+    assert "questions skipped, not answered in full by the model: 1" in done.stdout
     assert line_count(judgment_file(bench, "m1")) == 0
     assert scores(bench, "m2") == ["A>B", "A>B"]
 
