@@ -20,7 +20,7 @@ from arena.base.flags import add_run_flags
 from arena.bench.config import read_answer_config
 from arena.bench.paths import Bench
 from arena.bench.records import read_questions
-from arena.chat.calls import check_model
+from arena.chat.checks import check_model
 from arena.chat.config import read_model_config
 from arena.generate.answers import AnswerWork, answer_limit, check_formats
 from arena.generate.budget import budget_of

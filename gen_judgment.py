@@ -20,7 +20,7 @@ from arena.base.flags import add_run_flags
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule, read_questions
-from arena.chat.calls import check_model
+from arena.chat.checks import check_model
 from arena.chat.config import read_model_config
 from arena.generate.budget import budget_of
 from arena.generate.judge import CaseFinder, Judge

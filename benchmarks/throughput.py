@@ -23,8 +23,9 @@ from typing import Any
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
-from arena.chat.calls import Completion, chat_completion
+from arena.chat.calls import chat_completion
 from arena.chat.config import Endpoint, ModelConfig
+from arena.chat.protocols import Completion
 from arena.generate import run as runner
 
 MESSAGES: Any = [{"role": "user", "content": "How many requests a second?"}]

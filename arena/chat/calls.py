@@ -10,15 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from arena.chat.checks import check_model
 from arena.chat.clients import client_of, secrets_of
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import CompletionError, classify
 from arena.chat.protocols import Completion, Message, Request
 from arena.chat.providers import api_type_of
-
-__all__ = ["Completion", "CompletionError", "Message", "Meter", "chat_completion", "check_model"]
-__all__ += ["stopping"]
 
 # Set by Ctrl-C: no new call starts, and calls that wait for a retry give up.
 stopping = threading.Event()

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from arena.base.errors import InputError
-from arena.chat.calls import Completion, CompletionError, Message, stopping
+from arena.chat.calls import stopping
 from arena.chat.config import ModelConfig
+from arena.chat.faults import CompletionError
+from arena.chat.protocols import Completion, Message
 from arena.generate.summary import RunSummary, price_of
 
 

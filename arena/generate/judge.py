@@ -14,8 +14,10 @@ from arena.bench.config import JudgeConfig, Rules
 from arena.bench.paths import Bench, model_names
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
-from arena.chat.calls import Completion, CompletionError, Message, Meter, chat_completion, stopping
+from arena.chat.calls import Meter, chat_completion, stopping
 from arena.chat.config import ModelConfig
+from arena.chat.faults import CompletionError
+from arena.chat.protocols import Completion, Message
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.prompt import (
     judge_messages,

@@ -18,7 +18,7 @@ from arena.bench.labels import grade_of
 from arena.bench.paths import Bench, model_names
 from arena.bench.provenance import messages_hash, stale_reason
 from arena.bench.records import BaselineRule, JudgmentLine, Question, read_objects, record_id
-from arena.chat.calls import Completion
+from arena.chat.protocols import Completion
 from arena.generate.budget import Budget
 from arena.generate.judge import UNFINISHED, Case, Decision, Judge
 from arena.generate.run import Job, Record, RunOptions, Work

@@ -20,8 +20,9 @@ from typing import Any, Generic, TypeVar
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
 from arena.bench.records import KeyLine, record_id
-from arena.chat.calls import CompletionError, stopping
+from arena.chat.calls import stopping
 from arena.chat.config import ModelConfig
+from arena.chat.faults import CompletionError
 from arena.generate.budget import Budget, RunMeter
 from arena.generate.summary import (
     CostEstimate,

@@ -14,7 +14,7 @@ from typing import Any, TextIO, cast
 
 from arena.base.errors import InputError, OutputError, one_line
 from arena.base.jsonl import write_lines
-from arena.chat.calls import CompletionError
+from arena.chat.faults import CompletionError
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Arrays in, numbers out, with intervals over questions as in judge_measures.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,12 +84,7 @@ def kinship(
     families = [family.get(name, name) for name in panel.judges]
     of_model = np.array([family.get(name, name) for name in panel.models])
     kin, rest = of_model == families[judge], ~np.isin(of_model, families)
-    others = [
-        number
-        for number, name in enumerate(panel.judges)
-        if families[number] != families[judge]
-        if name not in panel.made_of and not panel.share_verdicts(judge, number)
-    ]
+    others = [other for other in panel.others(judge) if families[other] != families[judge]]
     # Battles against a baseline of the judge's family say the contrary of those against others.
     apart = ~kin[panel.baseline]
     sums = _sums_by_model(panel, judge, others, apart)
@@ -104,9 +100,7 @@ def kinship(
         if applies:
             return undefined(reason), undefined(reason)
 
-    def measures(drawn: np.ndarray) -> np.ndarray:
-        return _kin_measures(drawn.reshape(len(drawn), 3, -1), kin, rest)
-
+    measures = functools.partial(_kin_measures, kin=kin, rest=rest)
     estimates = estimated(measures, sums.reshape(len(sums), -1), times)
     difference, preference = (Counted(estimate, games) for estimate in estimates)
     of_rest = sums.sum(axis=0)[:, rest]
@@ -137,7 +131,8 @@ def _sums_by_model(panel: Panel, judge: int, others: list[int], battles: np.ndar
 
 
 def _kin_measures(sums: np.ndarray, kin: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """The difference of kin and the part of it that is preference (R, 2), of sums (R, 3, M)."""
+    """The difference of kin and the part of it that is preference (R, 2), of sums (R, 3 M)."""
+    sums = sums.reshape(len(sums), 3, -1)
     of_kin = sums[:, :, kin].sum(axis=2)
     mine, theirs = divided(of_kin[:, :2], of_kin[:, 2:]).T
     slope, middle = _line(sums[:, :, rest])

@@ -86,6 +86,12 @@ class Panel:
         members, others = ({name, *self.made_of.get(name, ())} for name in names)
         return () in map(self.made_of.get, names) or not members.isdisjoint(others)
 
+    def others(self, judge: int) -> list[int]:
+        """The judges that are no ensembles and share no verdicts with a judge."""
+        numbers = range(len(self.judges))
+        judges = [number for number in numbers if self.judges[number] not in self.made_of]
+        return [other for other in judges if not self.share_verdicts(judge, other)]
+
 
 def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     """Put the judges' labels side by side, given by judge and battle, in the order of the names."""
@@ -177,15 +183,13 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         del files[name]
     for of_judge in files.values():
         of_judge.check(options.config)
-    panel = panel_of(
-        {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
-    )
+    labels = {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
     made_of = {name: of_judge.members for name, of_judge in files.items()}
     assumed = {
         baseline for of_judge in files.values() for baseline in of_judge.baselines(named=False)
     }
     return replace(
-        panel,
+        panel_of(labels),
         causes={name: of_judge.causes for name, of_judge in files.items()},
         left_out={name: dict(of_judge.left_out) for name, of_judge in files.items()},
         made_of={name: members for name, members in made_of.items() if members is not None},

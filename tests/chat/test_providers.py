@@ -24,8 +24,8 @@ from one_call import (
     sent,
 )
 
-from arena.chat.calls import Completion
 from arena.chat.clients import client_of
+from arena.chat.protocols import Completion
 from arena.chat.providers import API_TYPES
 
 THINKING_BODY = {"model": "org/m", "messages": MESSAGES, "max_completion_tokens": 99}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from arena.chat.calls import CompletionError
 from arena.chat.config import ModelConfig
+from arena.chat.faults import CompletionError
 from arena.generate.run import Job, Outcome, run
 
 Replies = Mapping[str, list[Any]]
