@@ -98,7 +98,7 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     panel_worth = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
     for of_judge, by_battle in zip(panel_worth, labels.values(), strict=True):
         rows = [row[battle] for battle in by_battle]
-        if rows:
+        if rows:  # numpy takes no empty list for rows of two
             of_judge[rows] = [_worths(tuple(x)) for x in by_battle.values()]
     models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
     names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
@@ -230,6 +230,7 @@ def _read_files(
         category = categories.get(judgment.question_id, "")
         baseline = judgment.baseline or rule().of(None, category) or ""
         battle = judgment.model, baseline, judgment.question_id
+        # If the judgments of all judges count, two of one battle would count twice.
         return battle, "" if count_all else judgment.judge
 
     for model in judged_models(options.bench, name):

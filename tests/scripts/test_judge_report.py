@@ -490,7 +490,7 @@ class TestEnsembles:
     def test_say_what_they_are(self, joined: Workspace, run_main: RunMain) -> None:
         names = ("--judge-name", "j0", "j1", "j2", "both")
         out = run_main("judge_report.py", "--bench-name", "test-v1", *names).out
-        assert "both is an ensemble of j0, j1: no other judge of self-preference" in out
+        assert "both is an ensemble of j0, j1, so kin is not measured against it" in out
         assert "not compared, of the same verdicts: j0, both\n" in out
 
     def test_are_compared_with_judges_that_they_are_not_made_of_on_kin_too(
