@@ -16,6 +16,17 @@ import pytest
 from conftest import Workspace
 
 import show_result
+from arena.scoring.battles import Battles, read_selections
+from arena.scoring.selection import Selection, bench_questions
+
+
+def battles_of_selection(selection: Selection) -> Battles:
+    """The battles of a single selection."""
+    needed = bool(selection.categories) or selection.missing == "loss"
+    questions = bench_questions(selection.bench, needed=needed)
+    ((_, battles),) = read_selections([selection], questions)
+    assert isinstance(battles, Battles)
+    return battles
 
 
 def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:

@@ -72,13 +72,9 @@ class Method:
     @property
     def mode(self) -> str:
         """The name of the style control, as part of file names."""
-        names = {
-            (): "plain",
-            ("length", "markdown"): "style_control",
-            ("length",): "length_control",
-            ("markdown",): "markdown_control",
-        }
-        return names[self.control]
+        if len(self.control) == 1:
+            return f"{self.control[0]}_control"
+        return "style_control" if self.control else "plain"
 
 
 @dataclass(frozen=True)
@@ -389,14 +385,11 @@ def overall_board(boards: Sequence[Board]) -> Board:
 
 def _summed(counts: Sequence[Counts], models_left_out: Mapping[str, str]) -> Counts:
     """Return the counts of several boards together."""
-    left_out: Counter[str] = Counter()
-    for one in counts:
-        left_out.update(one.left_out)
     return Counts(
         judgments=sum(one.judgments for one in counts),
         battles=sum(one.battles for one in counts),
         games_without_verdict=sum(one.games_without_verdict for one in counts),
-        left_out=left_out,
+        left_out=sum((Counter(one.left_out) for one in counts), Counter()),
         models_left_out=models_left_out,
         judged={},
         questions=sum(one.questions or 0 for one in counts),

@@ -130,6 +130,7 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
     benchmarks = [_of_board(result, options.level, several=several) for result in boards]
     stems = [b.name for b in benchmarks] + [path.stem for path in options.bootstrap_files]
     for path, of_file in zip(options.bootstrap_files, ratings, strict=True):
+        # Two columns of one head could not be told apart.
         name = path.stem if stems.count(path.stem) == 1 else str(path)
         benchmarks.append(Benchmark(name, of_file, made={"file": str(path)}))
     saved = []

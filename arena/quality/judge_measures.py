@@ -20,7 +20,7 @@ from arena.scoring.bradley_terry import DisconnectedError, interval
 from arena.scoring.cells import Cells
 from arena.scoring.style_features import ATTRIBUTES
 
-FEW = 5  # questions for an interval
+FEW = 5  # questions for an interval: percentiles of fewer are those of a handful of draws
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ def style_bias(
         reason = "no style attributes of the answers. Add them with add_markdown_info.py"
         return dict.fromkeys(ATTRIBUTES.values(), undefined(reason)), ""
     note = _skipped_note(panel, np.flatnonzero(decided & ~known), int(decided.sum()))
+    # Only models with a used battle: the strength of others is undefined, and the fit would fail.
     sides, numbers = np.unique([panel.baseline[used], panel.model[used]], return_inverse=True)
     a, b = numbers.reshape(2, -1)
     cells = Cells(len(sides), a, b, panel.question[used], counts[:, used], features[:, used])

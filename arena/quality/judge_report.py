@@ -116,6 +116,7 @@ def judge_report(options: JudgeOptions) -> Report:
     path, bench = options.family_file, options.bench
     family = read_families(path) if path else {}
     panel, left_out = read_panel(options)
+    # The records of a file can name other models than the file does.
     known = {*judge_names(bench), *model_names(bench.answers), *panel.models}
     for name in family:
         if name not in known:
@@ -313,7 +314,7 @@ def note_lines(report: Report) -> Iterator[str]:
     for judge in report.judges:
         if judge.made_of is not None:
             members = ", ".join(judge.made_of) or "judges that it does not name"
-            yield f"{judge.judge} is an ensemble of {members}: no other judge of self-preference"
+            yield f"{judge.judge} is an ensemble of {members}, so kin is not measured against it"
     for first, second in report.not_compared:
         yield f"not compared, of the same verdicts: {first}, {second}"
     for judge in report.judges:

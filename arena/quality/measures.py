@@ -159,6 +159,7 @@ def log_loss(bench: Ratings, reference: Ratings) -> Statistic:
     A sure forecast counts as 2.2e-16 short of it, as in scikit-learn: 36.04 if it is wrong.
     """
     below = reference.rating[:, None] < reference.rating
+    # log(0) would make the mean infinite for one sure and wrong forecast.
     least = np.finfo(float).eps
     right = np.clip(np.where(below, forecasts(bench), forecasts(bench).T), least, 1 - least)
     return _mean(-np.log(right), _sign(reference.rating) != 0)

@@ -155,6 +155,7 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """
     head = text.lstrip().partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
+    # Without strict an open quote would swallow the rest of the file as one cell.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     names: list[str] = []
     try:
@@ -190,6 +191,7 @@ def _value(row: Mapping[str, Any], column: str, where: str) -> Any:
 def _number(row: Mapping[str, Any], column: str, where: str) -> float:
     value = _value(row, column, where)
     try:
+        # float(True) is 1, and a JSON integer of 400 digits overflows.
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = math.nan
@@ -277,7 +279,7 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
 
 def _bootstrap_lines(path: Path) -> dict[str, _Line]:
     """Return the lines of a file by model. Raises InputError for a wrong or repeated one."""
-    if not is_stream(path):  # which can be read but once
+    if not is_stream(path):  # a pipe can be read only once
         _check_kind(path)
     lines: dict[str, _Line] = {}
     for number, _, line in decode_lines(path, _Line, "bootstrap results"):

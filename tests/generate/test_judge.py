@@ -607,8 +607,8 @@ class TestBrainFork:
         "a list of properties": ({"properties": []}, "schema.json: expected the JSON schema"),
         "no verdict": (
             {"properties": {"verdicts": {}}},
-            "verdict_field: the schema of response_format has no property 'verdict'; nearest "
-            "known name: 'verdicts'",
+            "verdict_field: the schema of response_format has no property 'verdict' "
+            "(did you mean 'verdicts'?)",
         ),
     }
 

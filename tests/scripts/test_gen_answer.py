@@ -431,6 +431,7 @@ class TestParallel:
     def test_the_flag_overrules_the_entry_and_endpoints_share_the_load(
         self, api: FakeAPI, bench: Workspace
     ) -> None:
+        """Evenly before any has answered. An endpoint that answers first may then get more."""
         with FakeAPI() as other:
             servers = [{"api_base": server.v1, "api_key": server.v1} for server in (api, other)]
             prepare(bench, api, 8, endpoints=servers, parallel=1)
@@ -439,13 +440,14 @@ class TestParallel:
             process = bench.start("gen_answer.py", "--parallel", 4)
             api.wait_for_calls(2)
             other.wait_for_calls(2)
-            assert api.in_flight + other.in_flight == 4
+            assert (api.call_count, other.call_count) == (2, 2)
             api.release()
             other.release()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
             assert process.returncode == 0
             for server in (api, other):
-                assert [call.api_key for call in server.calls] == [server.v1] * 4
+                assert {call.api_key for call in server.calls} == {server.v1}
+            assert api.call_count + other.call_count == 8
         assert len(texts(bench)) == 8
 
 

@@ -343,7 +343,7 @@ class TestAMixOfJudgments:
         flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
         ours = run_main("judge_report.py", *flags, check=2)
         assert ours.err == run_main("show_result.py", *flags, check=2).err
-        assert "--mixed leave-out leaves them out" in ours.err
+        assert "with --mixed leave-out" in ours.err
         (judge,) = report(run_main, *flags[2:], "--mixed", "leave-out")["judges"]
         assert (judge["judgments"], list(judge["left_out"].values())) == (1, [1])
         (judge,) = report(run_main, *flags[2:], "--mixed", "count")["judges"]
@@ -490,7 +490,7 @@ class TestEnsembles:
     def test_say_what_they_are(self, joined: Workspace, run_main: RunMain) -> None:
         names = ("--judge-name", "j0", "j1", "j2", "both")
         out = run_main("judge_report.py", "--bench-name", "test-v1", *names).out
-        assert "both is an ensemble of j0, j1: no other judge of self-preference" in out
+        assert "both is an ensemble of j0, j1, so kin is not measured against it" in out
         assert "not compared, of the same verdicts: j0, both\n" in out
 
     def test_are_compared_with_judges_that_they_are_not_made_of_on_kin_too(
