@@ -1,4 +1,4 @@
-"""Adds style attributes (tokens, headers, lists, bold) to answers that lack them.
+"""Adds style attributes (tokens, headers, lists, bold) to answers without them.
 
     python add_markdown_info.py --dir data/arena-hard-v0.1/model_answer
     python add_markdown_info.py --dir old_answers --output-dir data/my-bench/model_answer
@@ -27,6 +27,25 @@ from arena.bench.records import AnswerLine, read_objects, record_id
 FIELDS = ("token_len", "header_count", "list_count", "bold_count")
 
 
+def add_style(answers: Sequence[dict[str, Any]], path: Path, recompute: bool) -> int:
+    """Add the attributes to answers without them, or to all, and return the number measured."""
+    measured = 0
+    for form, key in METADATA_KEYS.items():
+        incomplete = [
+            answer
+            for answer in answers
+            if (answer.get("messages") is not None) == (form == "v2.0")
+            and (recompute or not set(FIELDS) <= set(answer.get(key) or {}))
+        ]
+        texts = [_first_text(answer, path) for answer in incomplete]
+        styles = conv_metadata(texts, form) if texts else []
+        for answer, style in zip(incomplete, styles, strict=True):
+            present = answer.get(key) or {}
+            answer[key] = present | style if recompute else style | present
+        measured += len(incomplete)
+    return measured
+
+
 def _first_text(answer: dict[str, Any], path: Path) -> str:
     """Return the first turn of the first choice."""
     try:
@@ -37,40 +56,6 @@ def _first_text(answer: dict[str, Any], path: Path) -> str:
         where = "choices[0].turns[0].content" if answer.get("choices") else "answer in its messages"
         raise InputError(f"{path}: the answer to {record_id(answer)} has no {where}")
     return text
-
-
-def add_to_file(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
-    """Write `source` to `target` with the attributes added; return (records, records added to).
-
-    Attributes that a record already has are kept unless `recompute`.
-    """
-    lock = lock_file(target)
-    try:
-        return _add_to_locked(source, target, recompute)
-    finally:
-        unlock_file(lock)
-
-
-def _add_to_locked(source: Path, target: Path, recompute: bool) -> tuple[int, int]:
-    answers = read_objects(source, AnswerLine, "an answer")
-    added = 0
-    for form, key in METADATA_KEYS.items():
-        lacking = [
-            answer
-            for answer in answers
-            if (answer.get("messages") is not None) == (form == "v2.0")
-            and (recompute or not set(FIELDS) <= set(answer.get(key) or {}))
-        ]
-        if not lacking:
-            continue
-        texts = [_first_text(answer, source) for answer in lacking]
-        for answer, computed in zip(lacking, conv_metadata(texts, form), strict=True):
-            known = answer.get(key) or {}
-            answer[key] = known | computed if recompute else computed | known
-        added += len(lacking)
-    if added or target != source:
-        write_lines(target, map(dump_line, answers))
-    return len(answers), added
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -91,18 +76,26 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Add the attributes to all files of a folder; see the flags."""
+    """Add the attributes to all answer files of a folder."""
     args = _arguments(argv)
     output = args.output_dir or args.dir
     names = model_names(args.dir) if args.dir.is_dir() else []
     if not names:
         raise InputError(f"{args.dir}: no answer files (*.jsonl) in this folder")
-    for name in names:
+    for name in names:  # all files are checked before the first is rewritten
         read_objects(args.dir / f"{name}.jsonl", AnswerLine, "an answer")
     for name in names:
         source, target = args.dir / f"{name}.jsonl", output / f"{name}.jsonl"
-        total, added = add_to_file(source, target, args.recompute)
-        print(f"{target}: {added} of {total} answers measured, {total - added} kept")
+        lock = lock_file(target)
+        try:
+            answers = read_objects(source, AnswerLine, "an answer")
+            measured = add_style(answers, source, args.recompute)
+            if measured or target != source:
+                write_lines(target, map(dump_line, answers))
+        finally:
+            unlock_file(lock)
+        kept = len(answers) - measured
+        print(f"{target}: {measured} of {len(answers)} answers measured, {kept} kept")
     return 0
 
 

@@ -5,8 +5,8 @@
     python benchmark_metrics.py --bootstrap ours.jsonl --bootstrap theirs.jsonl
 
 The reference is CSV or JSON lines with the columns model, rating (or score), and lower and upper
-(or rating_q025 and rating_q975; or variance; or a 95% CI as +3/-4). Models
-without a partner are named and left out.
+(or rating_q025 and rating_q975, or variance, or a 95% CI such as +3/-4). Models missing from it
+are skipped and listed.
 """
 
 from __future__ import annotations
@@ -15,26 +15,31 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_method_flags, add_selection_flags, check_outputs
-from arena.quality.benchmark_text import _paired, as_json, benchmarks, lines, measures
-
-if TYPE_CHECKING:
-    pass
+from arena.base.flags import (
+    add_board_flags,
+    add_method_flags,
+    add_selection_flags,
+    board_arguments,
+    check_outputs,
+)
+from arena.base.jsonl import write_lines
 
 OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap", "json", "seed")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the flags; InputError for flags of a bench where none is read."""
+    """Return the flags. Raises InputError for flags that do not go together."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     _add_flags(parser.add_argument_group("what is measured").add_argument)
-    add_selection_flags(parser.add_argument_group("the bench").add_argument)
-    add_method_flags(parser)
+    add = parser.add_argument_group("the bench").add_argument
+    add_board_flags(add)
+    add_selection_flags(add)
+    add_method_flags(parser.add_argument_group("how scores are made").add_argument)
     args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
     changed = [name for name, value in vars(args).items() if value != usual[name]]
     of_bench = [name for name in changed if name not in OWN_FLAGS]
@@ -52,7 +57,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if not args.reference and {"map", "agreement"} & set(changed):
         raise InputError("--map and --agreement need a --reference")
     if args.style_coefficients and not args.style_coefficients.exists():
-        raise InputError(f"{args.style_coefficients}: no such file; show_result.py writes it")
+        raise InputError(f"{args.style_coefficients}: no such file. Write it with show_result.py.")
     return args
 
 
@@ -63,22 +68,22 @@ def _add_flags(add: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none; only "
+        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none, and only "
         "separability is measured)",
     )
     add(
         "--map",
         type=Path,
         metavar="FILE",
-        help="JSON or YAML file that maps names of models to the reference's (default: all alike)",
+        help="JSON or YAML file that maps names of models to the reference's (default: same names)",
     )
     add(
         "--agreement",
         choices=("notebook", "paper"),
         default="notebook",
-        help="points for a pair that the benchmark separates rightly, not at all, wrongly: "
-        "notebook: 1, 1/2, 0, over the pairs that the reference separates; paper: 1, 0, -1, over "
-        "all pairs, 0 where the reference does not separate them (default: %(default)s)",
+        help="points for a pair that the benchmark separates rightly, not at all, wrongly. "
+        "notebook: 1, 1/2, 0, over the pairs that the reference separates. paper: 1, 0, -1, over "
+        "all pairs, 0 if the reference does not separate them (default: %(default)s)",
     )
     add(
         "--confidence",
@@ -94,7 +99,7 @@ def _add_flags(add: Any) -> None:
         default=[],
         metavar="FILE",
         help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
-        "beside --bench-name; repeatable (default: none)",
+        "beside --bench-name. Repeatable (default: none)",
     )
     add(
         "--common",
@@ -105,14 +110,14 @@ def _add_flags(add: Any) -> None:
         "--save-bootstrap",
         type=Path,
         metavar="FILE",
-        help="write the bench's scores and rounds in the form that --bootstrap reads; of several "
-        "boards each to a file of its own (default: no)",
+        help="write the bench's scores and rounds in the form that --bootstrap reads. Each of "
+        "several boards gets its own file (default: no)",
     )
-    add("--json", type=Path, metavar="FILE", help="write it as JSON (default: no)")
+    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
 
 
 def _percentage(text: str) -> float:
-    """Return a flag's number between 0 and 100; argparse reports what is wrong."""
+    """Return a flag's number between 0 and 100."""
     try:
         number = float(text)
     except ValueError:
@@ -122,33 +127,34 @@ def _percentage(text: str) -> float:
     return number
 
 
-# What is measured
-
-
-# What comes out
-
-
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the measures; see the flags."""
+    """Print the measures."""
     args = parse(argv)
-    from arena.base.jsonl import write_lines
-    from arena.quality.rating_files import read_reference
+    from arena.leaderboard.options import board_options
+    from arena.quality import benchmark_report
 
-    reference = read_reference(args.reference, args.confidence / 100) if args.reference else None
-    found, written = benchmarks(args)
-    if reference:
-        found = _paired(args, found, reference)
-    if args.common:
-        common = set.intersection(*(set(one.ratings.models) for one in found))
-        if len(common) < 2:
-            raise InputError("--common: the benchmarks have fewer than 2 models in common")
-        found = [one.only(common, "not in all benchmarks") for one in found]
-    results = [measures(args, benchmark, reference) for benchmark in found]
-    print("\n".join(lines(args, found, results, reference)))
+    of_bench = args.bench_name or not args.bootstrap
+    options = benchmark_report.MetricsOptions(
+        boards=board_options(**board_arguments(args)) if of_bench else None,
+        bootstrap_files=tuple(args.bootstrap),
+        reference=args.reference,
+        names=args.map,
+        agreement=args.agreement,
+        confidence=args.confidence,
+        common=args.common,
+        seed=args.seed,
+        save_bootstrap=args.save_bootstrap,
+    )
+    report = benchmark_report.benchmark_report(options)
+    print("\n".join(benchmark_report.report_lines(report)))
+    written = list(report.saved)
     if args.json:
-        write_lines(args.json, [as_json(args, found, results, reference)])
+        text = benchmark_report.report_json(report)
+        write_lines(args.json, [text.encode("utf-8", "surrogatepass")])
         written.append(args.json)
+    elif benchmark_report.has_long_lists(report):
+        print("Use --json FILE for all names.")
     for path in written:
         print(f"written: {path}")
     return 0

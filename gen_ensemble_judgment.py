@@ -1,11 +1,11 @@
-"""Turns the verdicts of several judges into those of one more judge, the ensemble.
+"""Combines the verdicts of several judges into those of one more judge, the ensemble.
 
     python gen_ensemble_judgment.py
     python gen_ensemble_judgment.py --bench-name demo-v0.1 --judges J1 J2 J3 --rule median
 
-The labels that the judges gave a game become one label, by the rule. No judge is asked; judgments
-go to `data/<bench_name>/model_judgment/ensemble/<model>.jsonl`, for `show_result.py --judge-name
-ensemble`. Without flags the bench is the judge config's, and all its judges take part.
+The labels of a game become one label, by the rule, and no model is asked. Judgments go to
+`data/<bench_name>/model_judgment/ensemble/<model>.jsonl`, for `show_result.py --judge-name
+ensemble`. Without flags, the bench is the judge config's and all its judges take part.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from arena.base.errors import script
 from arena.base.flags import add_source_flags
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
+from arena.bench.records import baseline_rule
 from arena.generate.ensemble import RULES, Ensemble, find_judges, join, report, write
 
 
@@ -32,14 +33,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--judges",
         nargs="+",
         metavar="JUDGE",
-        help="judges, two or more (default: all folders in model_judgment/ but ensembles)",
+        help="judges, two or more (default: all in model_judgment/ except ensembles)",
     )
-    add("--name", default="ensemble", help="what the new judge is called (default: %(default)s)")
+    add("--name", default="ensemble", help="name of the new judge (default: %(default)s)")
     add(
         "--rule",
         choices=list(RULES),
         default="mean",
-        help="how labels become one (default: %(default)s)",
+        help="how to combine labels (default: %(default)s)",
     )
     add(
         "--overwrite",
@@ -51,17 +52,20 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the ensemble's judgments; see the flags."""
+    """Write the ensemble's judgments."""
     args = _arguments(argv)
-    bench_name = args.bench_name or read_judge_config(args.setting_file).bench_name
+    bench_name, config = args.bench_name, None
+    if not bench_name or args.setting_file.exists():
+        config = read_judge_config(args.setting_file)
+        bench_name = bench_name or config.bench_name
     bench = Bench(args.data_dir, bench_name)
-    judges = args.judges or find_judges(bench, args.name)
-    ensemble = Ensemble(bench, args.name, tuple(judges), args.rule)
-    made, left_out = join(ensemble)
-    stale = write(ensemble, made, args.overwrite)
-    removed = [f"{model}: removed, of an earlier ensemble only" for model in stale]
+    judges = tuple(args.judges or find_judges(bench, args.name))
+    ensemble = Ensemble(bench, args.name, judges, args.rule, baseline_rule(bench, config))
+    records, notes = join(ensemble)
+    obsolete = write(ensemble, records, args.overwrite)
+    notes += [f"{model}: removed, it was in the earlier ensemble only" for model in obsolete]
     print(f"{ensemble.name}: {ensemble.rule} of {', '.join(judges)}")
-    print("\n".join([*report(ensemble, made), *left_out, *removed]))
+    print("\n".join([*report(ensemble, records), *notes]))
     return 0
 
 

@@ -1,10 +1,11 @@
-"""Lets a judge model compare the answers of models with the baseline's, both ways round.
+"""Asks a judge model to compare the answers of models with the baseline's, in both orders.
 
     python gen_judgment.py
     python gen_judgment.py --setting-file config/judge_config.yaml --model my-checkpoint --limit 20
 
-Judgments go to `data/<bench_name>/model_judgment/<judge>/<model>.jsonl`; a game that is there is
-not judged again. Without a model_list every model with an answer file is judged.
+Judgments go to `data/<bench_name>/model_judgment/<judge>/<model>.jsonl`. Existing games are kept:
+run the same command again to continue a run, or to retry failed calls. If you name no models,
+every model with answers is judged.
 """
 
 from __future__ import annotations
@@ -13,22 +14,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 
 from arena.base.errors import InputError, script
 from arena.base.flags import add_run_flags
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
-from arena.bench.records import read_questions
-from arena.chat.calls import check_model
+from arena.bench.records import baseline_rule, read_questions
+from arena.chat.checks import check_model
 from arena.chat.config import read_model_config
-from arena.generate.budget import check_prices
-from arena.generate.judge import (
-    CaseFinder,
-    Judge,
-)
-from arena.generate.judgments import JudgmentWork, check_config, models_to_judge
-from arena.generate.run import Lane, execute, stale_flag
+from arena.generate.budget import budget_of
+from arena.generate.judge import CaseFinder, Judge
+from arena.generate.judgments import JudgmentWork, models_to_judge
+from arena.generate.run import RunOptions, complete
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -45,51 +42,44 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--retry-invalid",
         action="store_true",
-        help="judge games again that have no verdict (default: False)",
+        help="play games without a verdict again (default: False)",
     )
     return parser.parse_args(argv)
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Judge what is not judged yet; see the flags."""
+    """Have the judge play all missing games."""
     args = _arguments(argv)
+    options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
     config = read_judge_config(args.setting_file)
     config = replace(config, judge_model=args.judge_model or config.judge_model)
     if args.baseline:
         if not config.baseline:
-            raise InputError(f"{config.path}: --baseline needs baseline: true, to show its answers")
+            raise InputError(
+                f"{config.path}: --baseline needs baseline: true, to show the baseline's answers"
+            )
         config = config.with_baselines(args.baseline)
-    check_config(config)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, config.judge_model)
-    budget = check_prices([model], args.max_cost)
+    model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
+    budget = budget_of([model], args.max_cost)
     check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
+    judge.check(questions)
     finder = CaseFinder(judge, bench, questions)
-    finder.check()
+    finder.check_baselines()
+    baselines = baseline_rule(bench, config if config.baseline else None, args.baseline or ())
     works = []
     for name in models_to_judge(args.model or config.model_list, bench, config, questions):
-        cases, left_out = finder.cases_of(name)
+        cases, skipped = finder.cases_of(name)
         work = JudgmentWork(
-            judge,
-            bench,
-            name,
-            cases,
-            budget,
-            retry_invalid=args.retry_invalid,
-            stale=stale_flag(args),
+            judge, bench, name, cases, baselines, budget, options, retry_invalid=args.retry_invalid
         )
-        work.tally.remarks.update(left_out)
+        work.summary.remarks.update(skipped)
         works.append(work)
-    parallel = args.parallel or model.parallel
-    return execute(
-        works,
-        lambda jobs: [Lane(parallel, list(chain(*jobs)), local=model.api_type == "llamacpp")],
-        "game",
-        args,
-    )
+    return complete(works, "game", options)
 
 
 if __name__ == "__main__":

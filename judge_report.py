@@ -4,8 +4,8 @@
     python judge_report.py --bench-name demo-v0.1 --judge-name J1 J2 --family families.yaml
     python judge_report.py --bench-name demo-v0.1 --json judges.json --html judges.html
 
-Place, length, markdown and kinship can sway a judge; each measure has a 95 % interval over
-questions. Kinship needs several judges, and agreement too.
+Place, length, markdown and kinship can sway a judge. Each measure has a 95 % interval over
+questions. Kinship and agreement need several judges.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from arena.base.errors import script
 from arena.base.flags import add_draw_flags, add_mixed_flag, add_source_flags, positive
-from arena.quality.judge_text import FEW_PAIRS, make_report
+from arena.base.jsonl import write_lines
+from arena.bench.config import read_judge_config
+from arena.bench.paths import Bench
 
-if TYPE_CHECKING:
-    pass
+FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -45,9 +45,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--baseline",
         action="append",
         default=[],
-        help="count only judgments against this baseline; repeatable, and the first is that of "
-        "judgments that name none (default: all that judgments name, else the setting file's for "
-        "the category of the question)",
+        help="count only judgments against this baseline, which is also that of judgments that "
+        "name none. Repeatable (default: all baselines, and the setting file's for judgments that "
+        "name none)",
     )
     add(
         "--category",
@@ -70,26 +70,40 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--confusion",
         action="store_true",
-        help=f"print the labels of each two judges side by side, even if they are over {FEW_PAIRS} "
-        "pairs (default: False)",
+        help="print the labels of each two judges side by side, also of more than "
+        f"{FEW_PAIRS} pairs (default: False)",
     )
-    add("--json", type=Path, metavar="FILE", help="write it as JSON (default: no)")
-    add("--html", type=Path, metavar="FILE", help="write it as one HTML page (default: no)")
+    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
+    add("--html", type=Path, metavar="FILE", help="write the report as one HTML page (default: no)")
     return parser.parse_args(argv)
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the report; see the flags."""
+    """Print the report."""
     args = parse(argv)
-    report = make_report(args)
-    from arena.base.jsonl import write_lines
-    from arena.quality.judge_html import report_html
-    from arena.quality.judge_text import report_json, report_lines
+    from arena.quality import judge_html, judge_report
 
+    config = None
+    if not args.bench_name or (not args.baseline and args.setting_file.exists()):
+        config = read_judge_config(args.setting_file)
+    options = judge_report.JudgeOptions(
+        bench=Bench(args.data_dir, args.bench_name or (config.bench_name if config else "")),
+        judges=tuple(args.judge_name),
+        baselines=tuple(args.baseline),
+        categories=tuple(dict.fromkeys(args.category)),
+        config=config,
+        mixed=args.mixed,
+        family_file=args.family,
+        rounds=args.num_rounds,
+        seed=args.seed,
+        workers=args.workers,
+    )
+    report = judge_report.judge_report(options)
     confusion = args.confusion or len(report.pairs) <= FEW_PAIRS
-    print("\n".join(report_lines(report, confusion=confusion)))
-    for path, form in ((args.json, report_json), (args.html, report_html)):
+    print("\n".join(judge_report.report_lines(report, confusion=confusion)))
+    forms = (args.json, judge_report.report_json), (args.html, judge_html.report_html)
+    for path, form in forms:
         if path:
             write_lines(path, [form(report).encode("utf-8", "surrogatepass")])
             print(f"written: {path}")

@@ -23,9 +23,10 @@ from typing import Any
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
-from arena.chat.calls import Completion, chat_completion
+from arena.chat.calls import chat_completion
 from arena.chat.config import Endpoint, ModelConfig
-from arena.generate.run import Job, Lane, run_lanes
+from arena.chat.protocols import Completion
+from arena.generate import run as runner
 
 MESSAGES: Any = [{"role": "user", "content": "How many requests a second?"}]
 
@@ -83,17 +84,23 @@ def pool(url: str, parallel: int) -> Callable[[int], None]:
         max_retries=0,
     )
 
-    def call() -> Iterator[Completion]:
-        yield chat_completion(model, MESSAGES, temperature=0.0, max_tokens=64)
+    class Work:
+        """As much of a `Work` as its threads need."""
+
+        def __init__(self) -> None:
+            self.model = model
+
+        def replies(self, job: runner.Job) -> Iterator[Completion]:
+            yield chat_completion(model, MESSAGES, temperature=0.0, max_tokens=64)
 
     def run(calls: int) -> None:
-        work: Any = None
-        jobs = [Job(work, str(number), call) for number in range(calls)]
+        work: Any = Work()
+        jobs = [runner.Job(work, str(number)) for number in range(calls)]
         done = 0
-        for outcome in run_lanes([Lane(parallel, jobs)]):
+        for outcome in runner.run(jobs):
             if outcome is not None and outcome.error is not None:
                 raise outcome.error
-            done += outcome is not None and outcome.result is not None
+            done += outcome is not None and outcome.reply is not None
         assert done == calls
 
     return run

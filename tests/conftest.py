@@ -28,9 +28,24 @@ import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
-from judgments import BASELINES, HARD, PLACES, SIZES, add_judgments, draw, judge, modern_questions
+from judgments import (
+    BASELINES,
+    HARD,
+    LOST,
+    PLACES,
+    QUESTIONS,
+    SIZES,
+    WON,
+    add_judgments,
+    draw,
+    judge,
+    judgment,
+    modern_questions,
+    random_answers,
+    random_judgments,
+)
 
-from arena.chat import clients
+from arena.chat.clients import close_clients
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -297,6 +312,43 @@ def modern(bench: Workspace) -> Workspace:
     return bench
 
 
+@pytest.fixture
+def small(bench: Workspace) -> Workspace:
+    """Three models with random verdicts and styles; `best` won, `worst` lost everything."""
+    bench.add_questions(QUESTIONS)
+    for seed, model in enumerate(["base", "m1", "org/m2"]):
+        bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, QUESTIONS))
+        if model != "base":
+            add_judgments(bench, model, random_judgments(seed, QUESTIONS))
+    for model, labels in (("best", WON), ("worst", LOST)):
+        records = [judgment(f"q{i + 1}", *labels) for i in range(QUESTIONS)]
+        add_judgments(bench, model, records)
+    return bench
+
+
+@pytest.fixture
+def styled(small: Workspace) -> Workspace:
+    """The same with the style of all answers known."""
+    for seed, model in enumerate(["best", "worst"], start=5):
+        small.write(small.data / f"model_answer/{model}.jsonl", random_answers(seed, QUESTIONS))
+    return small
+
+
+@pytest.fixture
+def clustered(bench: Workspace) -> Workspace:
+    """Three clusters; `coder` was judged on the first alone."""
+    from clusters import PLACES, questions
+
+    bench.add_questions(questions())
+    for seed in (1, 2, 3):
+        add_judgments(bench, f"m{seed}", random_judgments(seed, len(PLACES)))
+    add_judgments(bench, "coder", random_judgments(4, 7))
+    for seed, model in enumerate(("base", "m1", "m2", "m3", "coder")):
+        answers = random_answers(seed, len(PLACES))
+        bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
+    return bench
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     from browser_site import CHROMIUM, FLAGS
@@ -355,6 +407,4 @@ def run_main(
         return done
 
     yield run
-    for client in clients._clients.values():
-        client.close()
-    clients._clients.clear()
+    close_clients()

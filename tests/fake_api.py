@@ -407,13 +407,13 @@ class FakeAPI:
         """Requests whose client hung up before the reply."""
         return self._counts["abandoned"]
 
-    def wait_for_calls(self, n: int, timeout: float = 10) -> list[Call]:
+    def wait_for_calls(self, n: int, timeout: float = 30) -> list[Call]:
         """Block until `n` requests have arrived; TimeoutError says how many did."""
         self.wait_until(lambda: self.call_count >= n, f"{n} calls", timeout)
         return self.calls
 
     def wait_until(
-        self, condition: Callable[[], bool], what: str = "condition", timeout: float = 10
+        self, condition: Callable[[], bool], what: str = "condition", timeout: float = 30
     ) -> None:
         """Block until the condition, looked at after each event of the server, is true."""
         with self._changed:

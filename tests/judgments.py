@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # By label: what the game counts for A and for B, at weight 3.
 POINTS = {"A>>B": (3, 0), "A>B": (1, 0), "A=B": (0.5, 0.5), "B>A": (0, 1), "B>>A": (0, 3)}
 LABELS = tuple(POINTS)
+QUESTIONS = 12  # of the fixtures `small` and `styled`
 WON, LOST, TIED = ("B>A", "A>B"), ("A>B", "B>A"), ("A=B", "A=B")
 
 

@@ -58,6 +58,6 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return `; nearest known name: ...` for a name that is not known, or nothing."""
+    """Return ` (did you mean '...'?)` with the most similar known name, or nothing."""
     match = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; nearest known name: '{match[0]}'" if match else ""
+    return f" (did you mean '{match[0]}'?)" if match else ""

@@ -20,9 +20,8 @@ CONTROLS = {
 }
 
 
-def add_selection_flags(add: Callable[..., object]) -> None:
-    """Add the flags that say what is counted."""
-    add_source_flags(add, "that names bench, judge and baseline")
+def add_board_flags(add: Callable[..., object]) -> None:
+    """Add the flags of a board that most people need."""
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
     add(
         "--judge-name",
@@ -39,6 +38,12 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         "a board of a category those of that category)",
     )
     add(
+        "--style-control",
+        action="store_true",
+        help="control for length and markdown of the answers, so that scores do not reward style "
+        "(default: False)",
+    )
+    add(
         "--category",
         "-c",
         nargs="+",
@@ -48,6 +53,11 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         "board of all questions; one for each category if a question is in the v2.0 format or the "
         "setting file's categories have different baselines)",
     )
+
+
+def add_selection_flags(add: Callable[..., object]) -> None:
+    """Add the further flags that select judgments."""
+    add_source_flags(add, "that names bench, judge and baseline")
     add(
         "--one-board",
         action="store_true",
@@ -103,10 +113,8 @@ def add_draw_flags(add: Callable[..., object]) -> None:
     )
 
 
-def add_method_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how scores are made, as a group of their own."""
-    group = parser.add_argument_group("how scores are made")
-    add = group.add_argument
+def add_method_flags(add: Callable[..., object]) -> None:
+    """Add the further flags of how scores are made."""
     add(
         "--method",
         choices=("bradley-terry", "v2.0"),
@@ -114,14 +122,13 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
         "intervals (default: v2.0 if a question of the board is in the v2.0 format, with a `uid`, "
         "else bradley-terry)",
     )
-    control = group.add_mutually_exclusive_group()
-    for name, features in CONTROLS.items():
-        control.add_argument(
-            f"--{name.replace('_', '-')}",
+    for feature in ("length", "markdown"):
+        add(
+            f"--{feature}-control-only",
             action="store_true",
-            help=f"control for {' and '.join(features)} of the answers (default: False)",
+            help=f"control for {feature} of the answers alone (default: False)",
         )
-    control.add_argument(
+    add(
         "--control-features",
         "-f",
         nargs="+",
@@ -169,7 +176,11 @@ def add_method_flags(parser: argparse.ArgumentParser) -> None:
 
 def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the selection and method flags as arguments of `board_options` of the leaderboard."""
-    controls = [features for name, features in CONTROLS.items() if getattr(args, name)]
+    names = [name for name in (*CONTROLS, "control_features") if getattr(args, name)]
+    if len(names) > 1:
+        first, second = (f"--{name.replace('_', '-')}" for name in names[:2])
+        raise InputError(f"{second}: not allowed with {first}. Leave out one of them.")
+    control = args.control_features or [f for name in names for f in CONTROLS[name]]
     return {
         "bench": args.bench_name,
         "judges": args.judge_name,
@@ -183,7 +194,7 @@ def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "missing": args.missing,
         "mixed": args.mixed,
         "method": args.method,
-        "control": tuple(sorted(set(args.control_features or ()))) or next(iter(controls), ()),
+        "control": tuple(sorted(set(control))),
         "center": args.style_center == "mean",
         "rounds": args.num_rounds,
         "seed": args.seed,

@@ -1,172 +1,169 @@
-"""YAML files read with care: each value is checked when it is taken, and errors say where it is."""
+"""A YAML mapping as a typed object, with errors that name file, line and key."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import yaml
 
 from arena.base.errors import InputError, nearest, one_line, warn
 
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of YAML value: what to call it, and how to tell it."""
-
-    name: str
-    accepts: Callable[[Any], bool]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e18
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-TEXT = Kind("a text", lambda value: isinstance(value, str))
-NUMBER = Kind("a number, 0 or more", lambda value: _is_number(value) and value >= 0)
-POSITIVE = Kind("a number above 0", lambda value: _is_number(value) and value > 0)
-COUNT = Kind("a whole number, 1 or more", _is_count)
-BOOL = Kind("true or false", lambda value: isinstance(value, bool))
-MAPPING = Kind("a mapping", lambda value: isinstance(value, dict))
-LIST = Kind("a list", lambda value: isinstance(value, list))
-TEXTS = Kind(
-    "a list of texts",
-    lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+Kind = TypeVar("Kind")
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Number = (
+    Annotated[int, msgspec.Meta(ge=0, lt=10**18)] | Annotated[float, msgspec.Meta(ge=0, lt=1e18)]
 )
-WHOLE = Kind(
-    "a whole number, 0 or more",
-    lambda value: (
-        _is_count(value) or (value == 0 and isinstance(value, int) and value is not False)
-    ),
-)
-TEXT_OR_TEXTS = Kind(
-    "a text or a list of texts", lambda value: TEXT.accepts(value) or TEXTS.accepts(value)
-)
+"""0 or more, and kept whole if it is: a record says "temperature": 0, not 0.0."""
 
-REQUIRED: Any = object()
-
-# Keys whose values may be secrets, or hold some: no error shows them.
-UNSHOWN = ("api_base", "api_key", "endpoints", "extra_body", "extra_headers")
-
-# The values of all `${VAR}`s so far: what the user keeps out of a file is kept out of messages too.
-filled: set[str] = set()
-
-# Keys of users' files that are passed over without a warning where they have no meaning.
-COMMENT_KEYS = (
-    "name",
-    "question_file",
-    "project_id",
-    "regions",
-    "output_structured",
-    "local_engine",
-    "model_id",
-    "reasoning_effort",
-    "budget_tokens",
-)
+# Secrets reach a file through `${VAR}`. Errors of an SDK may repeat them, so that messages are
+# cleaned of all these values.
+variable_values: set[str] = set()
 
 
-class Section:
-    """A YAML mapping that knows where it stands, and checks each value that is taken out of it."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """A loader that notes line and name of each repeated key, which YAML readers drop silently."""
 
-    def __init__(self, where: str, values: Any, *, shown: bool = True) -> None:
-        if not isinstance(values, dict):
-            kind = {list: "a list", type(None): "nothing"}.get(type(values), "a single value")
-            raise InputError(f"{where}: expected a mapping of keys to values, got {kind}")
-        self.where = where
-        self._values = values
-        self._shown = shown
-        self._known: set[str] = set(COMMENT_KEYS)
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.deep_construct = True  # refuses an alias that refers to itself
+        self.repeated: list[tuple[int, str]] = []
 
-    def __contains__(self, key: str) -> bool:
-        """Whether the key is there and not null."""
-        return self._values.get(key) is not None
-
-    def take(
-        self,
-        key: str,
-        kind: Kind,
-        default: Any = REQUIRED,
-        *,
-        also: str = "",
-        literal: bool = False,
-    ) -> Any:
-        """Return the value of `key` (or of its other spelling `also`), or `default` where it is
-        missing or null.
-
-        `${VAR}` is filled from the environment unless `literal`. Raises InputError for a value of
-        another kind and for a missing key without a default.
-        """
-        self._known.update(name for name in (key, also) if name)
-        found = next((name for name in (key, also) if name and name in self), None)
-        if found is None:
-            if default is REQUIRED:
-                raise InputError(
-                    f"{self.where}: key '{key}' is missing; expected {kind.name}{self._near(key)}"
-                )
-            return default
-        value = self._values[found]
-        if not kind.accepts(value):
-            got = _shown(value, self._shown and found not in UNSHOWN)
-            raise InputError(f"{self.where}: {found}: expected {kind.name}, got {got}")
-        return value if literal else fill_variables(value, f"{self.where}: {found}")
-
-    def names(self) -> list[str]:
-        """Return the keys that are there."""
-        return [str(key) for key in self._values]
-
-    def texts(self) -> dict[str, str]:
-        """Return all of it, as it stands; InputError for a key or a value that is no text."""
-        for key, value in self._values.items():
-            if not isinstance(key, str):
-                raise InputError(f"{self.where}: the key {key}: expected a text; put it in quotes")
-            if not isinstance(value, str):
-                raise InputError(
-                    f"{self.where}: {key}: expected a text, got {_shown(value, self._shown)}"
-                )
-        return dict(self._values)
-
-    def section(self, key: str) -> Section:
-        """Return the mapping that a key holds; `key` may be a number in the file."""
-        values = {str(name): value for name, value in self._values.items()}
-        return Section(f"{self.where}: {key}", values[key])
-
-    def warn_unknown(self) -> None:
-        """Warn of each key that nobody took, with the nearest key that is known."""
-        for key in self._values:
-            if key not in self._known:
-                warn(
-                    f"{self.where}: unknown key '{key}' is ignored{nearest(str(key), self._known)}"
-                )
-
-    def _near(self, key: str) -> str:
-        unknown = [str(name) for name in self._values if name not in self._known]
-        match = difflib.get_close_matches(key, unknown, n=1)
-        return f" (is '{match[0]}' meant for it?)" if match else ""
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    self.repeated.append((key.start_mark.line + 1, key.value))
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
 
 
-def _shown(value: Any, whole: bool) -> str:
-    names = {dict: "a mapping", list: "a list", type(None): "nothing"}
-    return names.get(type(value)) or (one_line(repr(value), 60) if whole else "a single value")
+def read_yaml(path: Path) -> dict[Any, Any]:
+    """Return the top mapping of a YAML file; InputError with file and line for anything else.
+
+    Warns of repeated keys.
+    """
+    try:
+        loader = _Loader(path.read_bytes().decode("utf-8-sig"))
+        values = loader.get_single_data()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        if "recursive" in str(problem):
+            raise InputError(f"{place}: a YAML alias refers to itself") from None
+        raise InputError(f"{place}: not YAML: {problem or error}") from None
+    for line, key in sorted(loader.repeated):
+        warn(f"{path}:{line}: the key '{key}' is repeated, and its last value counts")
+    mapping(values, str(path))
+    return dict(values)
+
+
+def line_of(path: Path, key: str) -> int | None:
+    """Return the line of a top key of a YAML file, None if the file or the key is not there."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    lines = [node.start_mark.line + 1 for node, _ in pairs if node.value == key]
+    return lines[-1] if lines else None
+
+
+def mapping(values: object, where: str) -> dict[str, Any]:
+    """Return a mapping with text for keys; InputError, with `where` it stands, if it is none."""
+    if not isinstance(values, dict):
+        kind = {list: "a list", type(None): "nothing"}.get(type(values), "a single value")
+        raise InputError(f"{where}: expected a mapping of keys to values, got {kind}")
+    return {str(key): value for key, value in values.items()}
+
+
+def convert(
+    values: object,
+    kind: type[Kind],
+    where: str,
+    *,
+    given: Mapping[str, object] | None = None,
+    literal: Collection[str] = (),
+    ignored: Collection[str] = (),
+) -> Kind:
+    """Return a mapping as a dataclass, its types checked and its `${VAR}`s filled in.
+
+    given: fields that do not come from the file.
+    literal: keys whose texts stay as they are.
+    ignored: unknown keys without a warning.
+
+    A key that is null is as good as missing. Raises InputError with `where`, key and value, but
+    never with the value of a field without repr, which may be a secret.
+    """
+    keys, extra = mapping(values, where), dict(given or {})
+    types = {field.name: field for field in dataclasses.fields(kind) if field.name not in extra}  # type: ignore[arg-type]
+    fields = {key: value for key, value in keys.items() if key in types and value is not None}
+    unknown = [key for key in keys if key not in types and key not in ignored]
+    for name, field in types.items():
+        if name in fields and name not in literal:
+            fields[name] = fill_variables(fields[name], f"{where}: {name}")
+        elif name not in fields and dataclasses.MISSING is field.default is field.default_factory:
+            near = difflib.get_close_matches(name, unknown, n=1)
+            hint = f" (is '{near[0]}' meant for it?)" if near else ""
+            raise InputError(f"{where}: the key '{name}' is missing{hint}")
+    try:
+        typed = msgspec.convert(fields | extra, kind)
+    except msgspec.ValidationError as error:
+        shown = {name: value for name, value in fields.items() if types[name].repr}
+        raise InputError(f"{where}: {_plain(str(error), shown)}") from None
+    for key in unknown:
+        warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *ignored})}")
+    return typed
+
+
+_WORDS = {
+    "int": "a whole number",
+    "int | float": "a number",
+    "float": "a number",
+    "str": "a text",
+    "str | array": "a text or a list",
+    "bool": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+    "null": "nothing",
+}
+
+
+def _plain(message: str, shown: Mapping[str, Any]) -> str:
+    """Return an error of msgspec with its place first, our words for its types, and the value if it
+    is one of those `shown`.
+    """
+    problem, _, place = message.partition(" - at `$")
+    keys = [key for key in place.rstrip("`").split(".") if key]
+    value = shown.get(keys[0]) if len(keys) == 1 else None
+    if isinstance(value, (str, int, float)):
+        problem = f"{problem.partition(', got ')[0]}, got {one_line(repr(value), 60)}"
+    problem = re.sub("`(int|float)` (?=[<>])", "a number ", problem.replace(" | null`", "`"))
+    problem = re.sub("`(.*?)`", lambda types: _WORDS.get(types[1], types[1]), problem)
+    return ": ".join([*keys, problem[0].lower() + problem[1:].replace(" 0.0", " 0")])
 
 
 def fill_variables(value: Any, where: str) -> Any:
-    """Return the value with each `${VAR}` in its texts, at any depth, filled from the environment.
+    """Return a value with each `${VAR}` in its texts, at any depth, filled from the environment.
 
-    What they stand for is noted in `filled`. Raises InputError, with `where` the value stands, for
-    a variable that is not set.
+    Raises InputError, with `where` the value stands, for a variable that is not set.
     """
 
     def variable(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
             raise InputError(f"{where}: the environment variable {match[1]} is not set")
-        filled.add(os.environ[match[1]].strip())
+        variable_values.add(os.environ[match[1]].strip())
         return os.environ[match[1]]
 
     if isinstance(value, str):
@@ -176,57 +173,3 @@ def fill_variables(value: Any, where: str) -> Any:
     if isinstance(value, dict):
         return {key: fill_variables(item, f"{where}.{key}") for key, item in value.items()}
     return value
-
-
-def read_yaml(path: Path) -> Section:
-    """Return the top mapping of a YAML file; InputError with file and line for anything else.
-
-    Warns of a key that is there twice.
-    """
-    import yaml
-
-    try:
-        values, twice = _load(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise InputError(f"{place}: not YAML: {getattr(error, 'problem', None) or error}") from None
-    if _holds_itself(values, set(), set()):
-        raise InputError(f"{path}: an alias stands for a value that it is part of")
-    for line, key in sorted(twice):
-        warn(f"{path}:{line}: the key '{key}' is there twice; the last one counts")
-    return Section(str(path), values)
-
-
-def _load(text: str) -> tuple[Any, list[tuple[int, str]]]:
-    """Return what a YAML text holds, and the lines and names of keys that are there again."""
-    import yaml
-
-    twice: list[tuple[int, str]] = []
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen: set[tuple[str, str]] = set()
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if (key.tag, key.value) in seen:
-                        twice.append((key.start_mark.line + 1, key.value))
-                    seen.add((key.tag, key.value))
-            return super().construct_mapping(node, deep)
-
-    return yaml.load(text, Loader), twice
-
-
-def _holds_itself(value: Any, above: set[int], seen: set[int]) -> bool:
-    """Whether a value is part of itself; `above` are the ids of what it is in, `seen` of all."""
-    if id(value) in above:
-        return True
-    if not isinstance(value, (dict, list)) or id(value) in seen:
-        return False
-    seen.add(id(value))
-    parts = value.values() if isinstance(value, dict) else value
-    return any(_holds_itself(part, above | {id(value)}, seen) for part in parts)

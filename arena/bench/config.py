@@ -1,4 +1,4 @@
-"""The settings of judges, answers and models, as typed objects, checked when they are read."""
+"""The settings of gen_answer.py and gen_judgment.py."""
 
 from __future__ import annotations
 
@@ -6,55 +6,54 @@ import json
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, nearest
-from arena.base.yaml_file import (
-    BOOL,
-    COUNT,
-    MAPPING,
-    NUMBER,
-    TEXT,
-    TEXT_OR_TEXTS,
-    TEXTS,
-    Section,
-    read_yaml,
-)
+from arena.base.yaml_file import Count, Number, convert, read_yaml
 
-LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
-GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
 OUR_CONFIG = Path(__file__).resolve().parents[2] / "config"
 OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
 V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
 
+# Keys of published config files that our scripts do not need.
+COMMENT_KEYS = (
+    *("name", "question_file", "project_id", "regions", "output_structured", "local_engine"),
+    *("model_id", "reasoning_effort", "budget_tokens"),
+)
+
 
 @dataclass(frozen=True)
 class AnswerConfig:
-    """The settings of `gen_answer.py`; None leaves the choice to the model's entry."""
+    """The settings of gen_answer.py; None leaves the choice to the model's entry."""
 
     bench_name: str
-    temperature: float | None
-    max_tokens: int | None
-    num_choices: int
-    model_list: tuple[str, ...]
+    temperature: Number | None = None
+    max_tokens: Count | None = None
+    num_choices: Count = 1
+    model_list: tuple[str, ...] = ()
+
+
+def read_answer_config(path: Path) -> AnswerConfig:
+    """Return the settings of gen_answer.py."""
+    return convert(read_yaml(path), AnswerConfig, str(path), ignored=COMMENT_KEYS)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How the battles of a category are judged; the first of the baselines is the anchor."""
+    """How the answers of a category are judged; the first of the baselines is the anchor."""
 
-    baselines: tuple[str, ...]
-    system_prompt: str
-    prompt_template: tuple[str, ...]
+    baselines: tuple[str, ...] = ()
+    system_prompt: str = ""
+    prompt_template: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """The settings of `gen_judgment.py`, and the defaults of `show_result.py` and the browser.
+    """The settings of gen_judgment.py, and the defaults of show_result.py and the browser.
 
-    `rules` hold for categories that are not in `categories`.
+    `rules` are those of questions whose category is not in `categories`.
     """
 
     path: str
@@ -77,11 +76,11 @@ class JudgeConfig:
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        """The JSON schema of a reply; it is empty where there is none."""
+        """The JSON schema of a reply, empty if there is none."""
         return self.response_format["json_schema"]["schema"] if self.response_format else {}
 
     def rules_of(self, category: str) -> Rules:
-        """Return how battles of a category are judged; InputError if it has no baseline."""
+        """Return the rules of a category; InputError if it needs a baseline and has none."""
         rules = self.categories.get(category, self.rules)
         if not rules.baselines and (self.pairwise or self.baseline):
             raise InputError(
@@ -91,157 +90,168 @@ class JudgeConfig:
         return rules
 
     def baselines_of(self, categories: Iterable[str]) -> tuple[str, ...]:
-        """Return the baselines of some categories, each once; those of the first come first."""
-        named = (name for c in categories for name in self.rules_of(c).baselines)
-        return tuple(dict.fromkeys(named))
+        """Return the baselines of some categories, each once and in order."""
+        baselines = (name for c in categories for name in self.rules_of(c).baselines)
+        return tuple(dict.fromkeys(baselines))
 
     def with_baselines(self, baselines: Sequence[str]) -> JudgeConfig:
         """Return these settings with other baselines in all categories."""
-        changed = {
+        categories = {
             name: replace(rules, baselines=tuple(baselines))
             for name, rules in self.categories.items()
         }
         rules = replace(self.rules, baselines=tuple(baselines))
-        return replace(self, rules=rules, categories=changed)
+        return replace(self, rules=rules, categories=categories)
 
 
-def read_answer_config(path: Path) -> AnswerConfig:
-    """Return the settings of `gen_answer.py`."""
-    section = read_yaml(path)
-    config = AnswerConfig(
-        bench_name=section.take("bench_name", TEXT),
-        temperature=section.take("temperature", NUMBER, None),
-        max_tokens=section.take("max_tokens", COUNT, None),
-        num_choices=section.take("num_choices", COUNT, 1),
-        model_list=tuple(section.take("model_list", TEXTS, [])),
-    )
-    section.warn_unknown()
-    return config
+LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
+GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
 
 
 def read_judge_config(path: Path) -> JudgeConfig:
-    """Return the settings of `gen_judgment.py`.
+    """Return the settings of gen_judgment.py.
 
-    A file without a prompt has that of our own; one without a baseline, those of Arena-Hard v2.0.
+    A file without a prompt has that of our own config, one without a baseline has the baselines of
+    Arena-Hard v2.0.
     """
-    section = read_yaml(path)
-    patterns = section.take("regex_patterns", TEXTS, None, literal=True)
-    pattern = section.take("regex_pattern", TEXT, None, literal=True)
-    pairwise = section.take("pairwise", BOOL, True)
-    baseline = section.take("baseline", BOOL, pairwise)
-    rules, categories = _rules_by_category(section, baseline)
-    response_format = _response_format(section)
-    field = section.take("verdict_field", TEXT, "verdict" if response_format else None)
+    values = read_yaml(path)
+    keys, given_categories = _judge_keys(values, path)
+    baseline = keys.pairwise if keys.baseline is None else keys.baseline
+    lacks_baseline = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
+    general: GivenRules = {}
+    categories: dict[str, GivenRules] = {}
+    if lacks_baseline or keys.regex_patterns is not None:
+        general, categories = _rules_of_v2(with_baselines=lacks_baseline)
+    for name in dict.fromkeys([*categories, *given_categories]):
+        of_category = categories.get(name, {}) | keys.rules() | given_categories.get(name, {})
+        categories[name] = general | of_category
+    default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
     config = JudgeConfig(
         path=str(path),
-        bench_name=section.take("bench_name", TEXT),
-        judge_model=section.take("judge_model", TEXT),
-        temperature=section.take("temperature", NUMBER, None),
-        max_tokens=section.take("max_tokens", COUNT, None),
-        patterns=tuple(patterns or [pattern or (LABEL_PATTERN if pairwise else GRADE_PATTERN)]),
-        unanimous=patterns is None,
-        attempts=section.take("number_of_judgment_attempts", COUNT, 2),
-        model_list=tuple(section.take("model_list", TEXTS, [])),
-        rules=rules,
-        categories=categories,
-        reference=section.take("reference", BOOL, False),
-        ref_models=_texts(section.take("ref_model", TEXT_OR_TEXTS, [])),
-        pairwise=pairwise,
+        bench_name=keys.bench_name,
+        judge_model=keys.judge_model,
+        temperature=keys.temperature,
+        max_tokens=keys.max_tokens,
+        patterns=keys.regex_patterns or (keys.regex_pattern or default,),
+        unanimous=keys.regex_patterns is None,
+        attempts=keys.number_of_judgment_attempts,
+        model_list=keys.model_list,
+        rules=_complete(general | keys.rules()),
+        categories={name: _complete(rules) for name, rules in categories.items()},
+        reference=keys.reference,
+        ref_models=_tuple(keys.ref_model),
+        pairwise=keys.pairwise,
         baseline=baseline,
-        response_format=response_format,
-        verdict_field=field,
+        response_format=_response_format(keys.response_format, path),
+        verdict_field=keys.verdict_field or ("verdict" if keys.response_format else None),
     )
-    for text in config.patterns:
-        _check_pattern(text, section.where)
-    if response_format is not None and field not in config.schema["properties"]:
-        raise InputError(
-            f"{section.where}: verdict_field: the schema of response_format has no property "
-            f"'{field}'{nearest(field, config.schema['properties'])}"
-        )
-    section.warn_unknown()
+    _check(config)
     return config
 
 
-def _rules_by_category(section: Section, baseline: bool) -> tuple[Rules, dict[str, Rules]]:
-    """Return how the judge is asked in general, and in each category that differs.
+GivenRules = dict[str, Any]
+"""Those fields of Rules that a file gives."""
 
-    What the program of v2.0 held and its config files leave out is filled in: the system prompts,
-    and the baselines where the file names none.
+
+@dataclass(frozen=True, kw_only=True)
+class _RuleKeys:
+    """The keys of a category in a judge config."""
+
+    baseline_model: str | tuple[str, ...] | None = None
+    system_prompt: str | None = None
+    prompt_template: str | tuple[str, ...] | None = None
+
+    def rules(self) -> GivenRules:
+        rules: GivenRules = {}
+        if self.baseline_model is not None:
+            rules["baselines"] = tuple(dict.fromkeys(_tuple(self.baseline_model)))
+        if self.system_prompt is not None:
+            rules["system_prompt"] = self.system_prompt
+        if self.prompt_template is not None:
+            rules["prompt_template"] = _tuple(self.prompt_template)
+        return rules
+
+
+def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JudgeKeys(_RuleKeys):
+    """The keys of a judge config."""
+
+    bench_name: str
+    judge_model: str
+    temperature: Number | None = None
+    max_tokens: Count | None = None
+    regex_pattern: str | None = None
+    regex_patterns: tuple[str, ...] | None = None
+    number_of_judgment_attempts: Count = 2
+    model_list: tuple[str, ...] = ()
+    reference: bool = False
+    ref_model: str | tuple[str, ...] = ()
+    pairwise: bool = True
+    baseline: bool | None = None
+    response_format: str | None = None
+    verdict_field: str | None = None
+    categories: dict[Any, Any] = field(default_factory=dict)
+
+
+_LITERAL = ("system_prompt", "prompt_template", "regex_pattern", "regex_patterns", "categories")
+
+
+def _judge_keys(values: Mapping[Any, Any], path: Path) -> tuple[_JudgeKeys, dict[str, GivenRules]]:
+    """Return the keys of a judge config, and the rules that its categories give."""
+    keys = convert(values, _JudgeKeys, str(path), literal=_LITERAL, ignored=COMMENT_KEYS)
+    categories = {}
+    for name, value in keys.categories.items():
+        where = f"{path}: categories: {name}"
+        of_category = convert(value, _RuleKeys, where, literal=_LITERAL, ignored=COMMENT_KEYS)
+        categories[str(name)] = of_category.rules()
+    return keys, categories
+
+
+def _rules_of_v2(*, with_baselines: bool) -> tuple[GivenRules, dict[str, GivenRules]]:
+    """Return the system prompt of Arena-Hard v2.0, and those and the baselines of its categories.
+
+    They were in its program, so that its users' files lack them.
     """
-    given, own = _given_rules(section), Section(f"{section.where}: categories", {})
-    if "categories" in section:
-        own = Section(own.where, section.take("categories", MAPPING, literal=True))
-    general: dict[str, Any] = {}
-    shipped: dict[str, dict[str, Any]] = {}
-    lacks_baseline = baseline and not {"baseline_model", "categories"} & set(section.names())
-    if lacks_baseline or "regex_patterns" in section:
-        general, shipped = _rules_of_v2(with_baselines=lacks_baseline)
-    categories = {}
-    for name in dict.fromkeys([*shipped, *own.names()]):
-        of_category = own.section(name) if name in own.names() else Section(own.where, {})
-        categories[name] = general | shipped.get(name, {}) | given | _given_rules(of_category)
-        of_category.warn_unknown()
-    return _rules(general | given), {name: _rules(values) for name, values in categories.items()}
+    keys, categories = _judge_keys(read_yaml(V2_JUDGE_CONFIG), V2_JUDGE_CONFIG)
+    fields = {"system_prompt", "baselines"} if with_baselines else {"system_prompt"}
+    rules = {n: {k: v for k, v in r.items() if k in fields} for n, r in categories.items()}
+    return {"system_prompt": keys.system_prompt}, rules
 
 
-def _rules_of_v2(with_baselines: bool) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Return the system prompt of v2.0, and those (and the baselines) of its categories."""
-    shipped = read_yaml(V2_JUDGE_CONFIG)
-    own = shipped.section("categories")
-    keys = ("system_prompt", "baselines") if with_baselines else ("system_prompt",)
-    general = {"system_prompt": _given_rules(shipped)["system_prompt"]}
-    categories = {}
-    for name in own.names():
-        rules = _given_rules(own.section(name))
-        categories[name] = {key: rules[key] for key in keys if key in rules}
-    return general, categories
-
-
-def _given_rules(section: Section) -> dict[str, Any]:
-    """Return those of the keys of rules that a mapping has."""
-    values = {
-        "baselines": section.take("baseline_model", TEXT_OR_TEXTS, None),
-        "system_prompt": section.take("system_prompt", TEXT, None, literal=True),
-        "prompt_template": section.take("prompt_template", TEXT_OR_TEXTS, None, literal=True),
-    }
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _rules(given: Mapping[str, Any]) -> Rules:
+def _complete(given: GivenRules) -> Rules:
     """Return rules; without a prompt they have that of our own judge config."""
     if "prompt_template" not in given:
-        given = _given_rules(read_yaml(OUR_JUDGE_CONFIG)) | {"baselines": []} | dict(given)
-    return Rules(
-        baselines=tuple(dict.fromkeys(_texts(given.get("baselines", [])))),
-        system_prompt=given.get("system_prompt", ""),
-        prompt_template=_texts(given["prompt_template"]),
-    )
+        ours, _ = _judge_keys(read_yaml(OUR_JUDGE_CONFIG), OUR_JUDGE_CONFIG)
+        given = ours.rules() | {"baselines": ()} | given
+    return Rules(**given)
 
 
-def _texts(value: str | list[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
+    """Return the JSON schema of the replies from its file, in the form of chat completions.
 
-
-def _response_format(section: Section) -> dict[str, Any] | None:
-    """Return the JSON schema that replies must follow, in the form of chat completions.
-
-    The file holds it in that form, or in that of the responses API, or is the schema alone.
+    The file may have that form or the one of the responses API, or be the schema alone.
     """
-    name = section.take("response_format", TEXT, None)
     if name is None:
         return None
-    path = Path(name)
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(Path(name).read_bytes())
     except OSError as error:
-        raise InputError(f"{section.where}: response_format: {path}: {error.strerror}") from None
+        raise InputError(f"{path}: response_format: {name}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
-    inner = _unwrapped(_unwrapped(data, "format"), "json_schema")
-    schema = _unwrapped(inner, "schema")
+        raise InputError(f"{name}: not JSON: {error}") from None
+
+    def unwrapped(value: Any, key: str) -> Any:
+        return value.get(key, value) if isinstance(value, dict) else value
+
+    inner = unwrapped(unwrapped(data, "format"), "json_schema")
+    schema = unwrapped(inner, "schema")
     if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
         raise InputError(
-            f'{path}: expected the JSON schema of an object, as in {{"format": {{"type": '
+            f'{name}: expected the JSON schema of an object, as in {{"format": {{"type": '
             '"json_schema", "name": ..., "schema": {"properties": ...}, "strict": true}}'
         )
     named = {"name": inner.get("name", "verdict"), "schema": schema}
@@ -249,17 +259,24 @@ def _response_format(section: Section) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": named | strict}
 
 
-def _unwrapped(value: Any, key: str) -> Any:
-    """Return what a mapping holds under a key, and anything else as it is."""
-    return value.get(key, value) if isinstance(value, dict) else value
-
-
-def _check_pattern(text: str, where: str) -> None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            groups = re.compile(text).groups
-    except re.error as error:
-        raise InputError(f"{where}: regex_pattern: not a regular expression: {error}") from None
-    if groups != 1:
-        raise InputError(f"{where}: regex_pattern: expected one group, the label; got {groups}")
+def _check(config: JudgeConfig) -> None:
+    """Raise InputError for a wrong pattern, and for a verdict that the schema does not have."""
+    for pattern in config.patterns:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)
+                groups = re.compile(pattern).groups
+        except re.error as error:
+            message = f"{config.path}: regex_pattern: not a regular expression: {error}"
+            raise InputError(message) from None
+        if groups != 1:
+            raise InputError(
+                f"{config.path}: regex_pattern: expected one group, the label, got {groups}"
+            )
+    if config.response_format is not None:
+        properties, name = config.schema["properties"], str(config.verdict_field)
+        if name not in properties:
+            raise InputError(
+                f"{config.path}: verdict_field: the schema of response_format has no property "
+                f"'{name}'{nearest(name, properties)}"
+            )

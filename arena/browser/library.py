@@ -20,7 +20,7 @@ from arena.bench.config import JudgeConfig
 from arena.bench.labels import (
     NO_VERDICT,
     OUTCOMES,
-    Label,
+    Labels,
     games_disagree,
     is_grade,
     label_of,
@@ -83,7 +83,7 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     file: Path
     named: bool
     pairwise: bool
-    labels: tuple[Label, ...]
+    labels: Labels
     place: Place
 
     @property

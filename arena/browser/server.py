@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from arena.base.errors import InputError, warn
 from arena.browser.defaults import Chosen
 from arena.browser.page import STYLE, make_page, theme
+from arena.leaderboard.output.html import palette
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def serve(
             max_file_size=1,  # nothing is uploaded
             app_kwargs={"middleware": [Middleware(PageHeaders)]},
             theme=theme(),
+            css=palette(".dark { %s }"),
             css_paths=[STYLE],
         )
     return Served(page, url, public_url or None)

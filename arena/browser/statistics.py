@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
-from arena.bench.labels import Label
+from arena.bench.labels import Labels, is_grade
 from arena.browser.library import Library
-from arena.quality.judges import Agreement, JudgeStats, agreement, judge_stats
+from arena.quality.judge_comparison import PairReport, judge_numbers
+from arena.quality.judge_measures import Verdicts
 
 if TYPE_CHECKING:
     from arena.leaderboard.board import Board
     from arena.leaderboard.options import BoardOptions
 
 Boards = list[tuple["Board", list[str]]]
-JudgeNumbers = tuple[dict[str, JudgeStats], dict[tuple[str, str], Agreement]]
+JudgeStatistics = tuple[
+    dict[str, Verdicts], dict[tuple[str, str], PairReport], dict[str, list[float]]
+]
 
 DEPENDENT = "The intervals are too narrow: they take the games of a question for independent."
 
@@ -99,18 +101,19 @@ def _usual_baselines(library: Library, judge: str) -> dict[str, tuple[str, ...]]
     return usual
 
 
-def judge_numbers(library: Library) -> JudgeNumbers:
-    """Return the statistics of all judges, and the agreement of each two."""
+def judge_statistics(library: Library) -> JudgeStatistics:
+    """Return the verdicts of all judges, the agreement of each two, and their grades in order."""
     judges = library.judges()
 
-    def count() -> JudgeNumbers:
-        labels: dict[str, dict[Hashable, tuple[Label, ...]]] = {
-            judge: {entry.key: entry.labels for entry in library.judgments(judge)}
-            for judge in judges
-        }
-        return (
-            {judge: judge_stats(labels[judge].values()) for judge in judges},
-            {pair: agreement(*(labels[j] for j in pair)) for pair in combinations(judges, 2)},
-        )
+    def count() -> JudgeStatistics:
+        labels: dict[str, dict[tuple[str, str, str], Labels]] = {}
+        grades: dict[str, list[float]] = {}
+        for judge in judges:
+            entries = list(library.judgments(judge))
+            compared = (entry for entry in entries if not any(map(is_grade, entry.labels)))
+            labels[judge] = {(e.model, e.baseline, e.question): e.labels for e in compared}
+            scores = (label for entry in entries for label in entry.labels)
+            grades[judge] = sorted(float(s) for s in scores if isinstance(s, (int, float)))
+        return *judge_numbers(labels), grades
 
     return library.recent.get(("judges", library.stamp(judges)), count)

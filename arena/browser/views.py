@@ -22,7 +22,7 @@ from arena.browser.html.judgment_page import (
 )
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library, ListedJudgment
-from arena.browser.statistics import board_baselines, boards, judge_numbers
+from arena.browser.statistics import board_baselines, boards, judge_statistics
 
 TABS = ("judgments", "leaderboard", "judges")
 CONTROLS = ("length", "markdown")
@@ -339,6 +339,7 @@ def _boards_html(library: Library, filters: Filters, control: Sequence[str]) -> 
 
 def judges_screen(library: Library) -> tuple[str, str]:
     """Return the tab of the judges, and its address."""
-    stats, pairs = judge_numbers(library)
+    statistics = judge_statistics(library)
     nothing = notice(f"{library.bench.folder} has no judgments yet.")
-    return judges_html(stats, pairs) if stats else nothing, _address("judges", {})
+    tables = judges_html(*statistics) if statistics[0] else nothing
+    return tables, _address("judges", {})

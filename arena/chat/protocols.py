@@ -1,28 +1,41 @@
-"""TODO."""
+"""The protocols of OpenAI and Anthropic: the body of a request, and the reading of a reply.
+
+`body` and `read` know no connection, so that the same request can go out live or in a batch file.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from arena.base.yaml_file import fill_variables
-from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.connections import (
-    connect_openai,
-)
-from arena.chat.faults import _BROKEN, BrokenReply
+from arena.chat.config import ModelConfig
+from arena.chat.faults import BrokenReply
 
 Message = dict[str, str]
 
 
-DEFAULT_MAX_TOKENS = 4096
+@dataclass(frozen=True)
+class Request:
+    """One call of a model: a conversation, and what the reply may be.
+
+    `response_format` has OpenAI's shape:
+    `{"type": "json_schema", "json_schema": {"name": ..., "schema": ..., "strict": ...}}`.
+    """
+
+    model: ModelConfig
+    messages: Sequence[Message]
+    temperature: float | None
+    max_tokens: int
+    response_format: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Completion:
-    """A reply of a model; token counts are the API's own, None where it gives none."""
+    """A model's reply. Token counts are the API's own, None if it gives none."""
 
     text: str
     reasoning: str | None = None
@@ -31,90 +44,124 @@ class Completion:
     output_tokens: int | None = None
 
 
-def _extra_body(model: ModelConfig) -> dict[str, Any]:
+def extra_body(model: ModelConfig) -> dict[str, Any]:
+    """Fill the `${VAR}`s of an entry's extra_body. InputError if one is not set."""
     body: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
     return body
 
 
-def _post(client: Any, path: str, request: ModelConfig, body: Mapping[str, Any]) -> Any:
-    """Send a request and return the reply's JSON as it is.
+@dataclass(frozen=True)
+class Protocol(ABC):
+    """A protocol, as one kind of provider speaks it.
 
-    The SDK's typed methods cost twice the time and let malformed replies through all the same.
+    `thinks`: the models reason in every reply and take no temperature. `default_temperature`: sent
+    if no setting gives one, None leaves it to the model. `sdk`: the package that makes the clients.
     """
-    import httpx2
 
-    headers = {"headers": dict(request.extra_headers)} if request.extra_headers else {}
-    whole = {key: value for key, value in body.items() if value is not None}
-    response = client.post(
-        path, cast_to=httpx2.Response, body=whole | _extra_body(request), options=headers
-    )
-    kind = response.headers.get("content-type", "application/json")
-    if "json" not in kind:
-        raise ValueError(f"the reply is {kind}, not JSON: {response.text}")
-    return json.loads(response.content)
+    thinks: bool = False
+    default_temperature: ClassVar[float | None]
+    sdk: ClassVar[str]
+    path: ClassVar[str]
 
+    @abstractmethod
+    def fields(self, request: Request) -> dict[str, Any]:
+        """Build the fields of a request. Those that are None are not sent."""
 
-def complete_openai(
-    client: Any, api_type: ApiType, request: ModelConfig, messages: Sequence[Message]
-) -> Completion:
-    """Call an OpenAI-compatible server."""
-    body = {
-        "model": request.model_name,
-        "messages": list(messages),
-        "temperature": request.temperature,
-        _limit_key(api_type, request): request.max_tokens,
-        "reasoning_effort": request.reasoning_effort,
-        "response_format": request.response_format,
-    }
-    reply = _post(client, "/chat/completions", request, body)
-    choices = reply.get("choices") if isinstance(reply, dict) else None
-    if not choices or not isinstance(choices[0].get("message"), dict):
-        raise ValueError(f"no choices in the reply: {reply!r}")
-    message = choices[0]["message"]
-    thinking, content = _parts(message.get("content"))
-    thought, text = split_thought(content, request.end_think_token)
-    return Completion(
-        text=text,
-        reasoning=_text_or_none(message.get("reasoning_content"))
-        or _text_or_none(message.get("reasoning"))  # OpenRouter's name, and newer vLLM's
-        or thinking
-        or thought,
-        finish_reason=_finish_reason(choices[0].get("finish_reason"), choices[0].get("error")),
-        input_tokens=_count(reply, "prompt_tokens"),
-        output_tokens=_count(reply, "completion_tokens"),
-    )
+    @abstractmethod
+    def read(self, reply: Any, model: ModelConfig) -> Completion:
+        """Read a reply's JSON.
+
+        Raises BrokenReply for a reply that the server could not finish, and ValueError, TypeError,
+        KeyError, IndexError or AttributeError for one of another form.
+        """
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """Build the body of a request. The entry's extra_body overrides our own fields."""
+        fields = self.fields(request).items()
+        return {k: v for k, v in fields if v is not None} | extra_body(request.model)
+
+    def headers(self, request: Request) -> dict[str, str]:
+        """Build the headers that a request has beside those of the SDK."""
+        return dict(request.model.extra_headers)
+
+    def complete(self, client: Any, request: Request) -> Completion:
+        """Send a request through a client of the SDK, and read the reply."""
+        import httpx2
+
+        # The SDKs' typed methods take twice the CPU time, and let malformed replies through.
+        options = {"headers": self.headers(request)}
+        response = client.post(
+            self.path, cast_to=httpx2.Response, body=self.body(request), options=options
+        )
+        kind = response.headers.get("content-type", "application/json")
+        if "json" not in kind:
+            raise ValueError(f"the reply is {kind}, not JSON: {response.text}")
+        return self.read(json.loads(response.content), request.model)
 
 
-def _parts(content: Any) -> tuple[str | None, str]:
-    """Return the reasoning and the text of a content: a text, or a list of parts (Mistral)."""
-    if content is None or isinstance(content, str):
-        return None, content or ""
-    thinking, text = [], []
-    for part in content:
-        if part["type"] == "thinking":
-            thinking += [piece["text"] for piece in part["thinking"]]
-        elif part["type"] == "text":
-            text.append(part["text"])
-    return "".join(thinking) or None, "".join(text)
+@dataclass(frozen=True)
+class OpenAIProtocol(Protocol):
+    """OpenAI's chat completions, which most providers and servers speak.
 
+    `limit_key`: the provider's name for max_tokens. `effort_is_strict`: a model with a
+    reasoning_effort refuses `max_tokens` and the temperature of other models.
+    """
 
-def _limit_key(api_type: ApiType, request: ModelConfig) -> str:
-    """Return under which name a request limits the output; reasoning models refuse `max_tokens`."""
-    reasons = request.reasoning_effort is not None and request.temperature is None
-    if request.max_completion_tokens is not None or (reasons and api_type.effort_is_strict):
-        return "max_completion_tokens"
-    return api_type.limit_key
+    limit_key: str = "max_tokens"
+    effort_is_strict: bool = False
+    default_temperature = 0.0
+    sdk = "openai"
+    path = "/chat/completions"
+
+    def fields(self, request: Request) -> dict[str, Any]:
+        """Build the fields of a request. Models that reason have another name for the limit."""
+        model, limit_key = request.model, self.limit_key
+        reasons = model.reasoning_effort is not None and request.temperature is None
+        if model.max_completion_tokens is not None or (reasons and self.effort_is_strict):
+            limit_key = "max_completion_tokens"
+        return {
+            "model": model.model_name,
+            "messages": list(request.messages),
+            "temperature": request.temperature,
+            limit_key: request.max_tokens,
+            "reasoning_effort": model.reasoning_effort,
+            "response_format": request.response_format,
+        }
+
+    def read(self, reply: Any, model: ModelConfig) -> Completion:
+        """Read a reply's JSON. Its content is a text, or a list of parts (Mistral)."""
+        choices = reply.get("choices") if isinstance(reply, dict) else None
+        if not choices or not isinstance(choices[0].get("message"), dict):
+            raise ValueError(f"no choices in the reply: {reply!r}")
+        message = choices[0]["message"]
+        content, thinking = message.get("content"), ""
+        if content is not None and not isinstance(content, str):
+            thoughts = [part["thinking"] for part in content if part["type"] == "thinking"]
+            thinking = "".join(piece["text"] for thought in thoughts for piece in thought)
+            content = "".join(part["text"] for part in content if part["type"] == "text")
+        thought, text = split_thought(content or "", model.end_think_token)
+        return Completion(
+            text=text,
+            reasoning=_text_or_none(message.get("reasoning_content"))
+            or _text_or_none(message.get("reasoning"))  # OpenRouter's name, and newer vLLM's
+            or thinking
+            or thought,
+            finish_reason=_finish_reason(choices[0].get("finish_reason"), choices[0].get("error")),
+            input_tokens=_token_count(reply, "prompt_tokens"),
+            output_tokens=_token_count(reply, "completion_tokens"),
+        )
 
 
 def split_thought(text: str, end: str | None) -> tuple[str | None, str]:
-    """Return the reasoning that a reply begins with, up to the token `end`, and the rest.
+    """Split a reply into the reasoning that it begins with, up to the token `end`, and the rest.
 
-    What begins with `<think>` and does not end is all reasoning. Some servers leave the `<think>`
-    out; that is looked for only in replies of models whose entry sets the token.
+    A reply that begins with `<think>` and has no end is all reasoning. Some servers omit the
+    `<think>`: that is recognized only if the model's entry sets the token, since an answer about
+    such models may mention `</think>`.
     """
     opened = text.lstrip().startswith("<think>")
-    thought, found, rest = text.partition(end or "</think>")
-    if not opened and (end is None or not found or "<think>" in thought):
+    thought, end_token, rest = text.partition(end or "</think>")
+    if not opened and (end is None or not end_token or "<think>" in thought):
         return None, text
     return thought.strip().removeprefix("<think>").strip() or None, rest.lstrip()
 
@@ -123,22 +170,27 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+# Finish reasons that stand for a fault: of OpenRouter, of vLLM and SGLang, of DeepSeek. Without
+# them half a reply would be stored as the model's answer.
+BROKEN = ("error", "abort", "insufficient_system_resource")
+
+
 def _finish_reason(value: object, error: object = None) -> str | None:
-    """Return why a reply ended; BrokenReply, with the server's error, where that is a fault."""
-    if value in _BROKEN:
+    """Read why a reply ended. Raises BrokenReply, with the server's error, if that is a fault."""
+    if value in BROKEN:
         raise BrokenReply(f"finish reason '{value}' {error or ''}")
     return _text_or_none(value)
 
 
-def _count(reply: Mapping[str, Any], name: str) -> int | None:
-    """Return a number of tokens as the API tells it, None where it tells none."""
+def _token_count(reply: Mapping[str, Any], name: str) -> int | None:
+    """Read a number of tokens, None if the API gives none that makes sense."""
     usage = reply.get("usage")
     value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) and value >= 0 else None
 
 
 # Anthropic's words for what OpenAI calls the finish reason.
-_STOP_REASONS = {
+STOP_REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
@@ -146,86 +198,62 @@ _STOP_REASONS = {
 }
 
 
-def complete_anthropic(
-    client: Any, api_type: ApiType, request: ModelConfig, messages: Sequence[Message]
-) -> Completion:
-    """Call Anthropic's messages API; a system message becomes its `system` field."""
-    system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
-    body = {
-        "model": request.model_id or request.model_name,
-        "messages": [m for m in messages if m["role"] != "system"],
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "system": system or None,
-        "thinking": _thinking(api_type, request),
-        "output_config": _output_config(request),
-    }
-    if request.temperature is not None:
-        old_version = api_type.old_version
-        body |= old_version
-        if not old_version:
-            header = {"anthropic-version": "2023-06-01"}
-            request = replace(request, extra_headers=header | dict(request.extra_headers))
-    reply = _post(client, "/v1/messages", request, body)
-    blocks = reply.get("content") if isinstance(reply, dict) else None
-    if not isinstance(blocks, list):
-        raise ValueError(f"no content in the reply: {reply!r}")
-    thoughts = [block["thinking"] for block in blocks if block["type"] == "thinking"]
-    stop = _finish_reason(reply.get("stop_reason"))
-    return Completion(
-        text="".join(block["text"] for block in blocks if block["type"] == "text"),
-        reasoning="\n".join(thoughts) or None,
-        finish_reason=_STOP_REASONS.get(stop or "", stop),
-        input_tokens=_count(reply, "input_tokens"),
-        output_tokens=_count(reply, "output_tokens"),
-    )
-
-
-def _thinking(api_type: ApiType, model: ModelConfig) -> dict[str, Any] | None:
-    """Return how Claude is to think: up to a budget, as it sees fit, or as it is used to (None)."""
-    if model.budget_tokens is not None:
-        return {"type": "enabled", "budget_tokens": model.budget_tokens}
-    return {"type": "adaptive"} if api_type.thinks else None
-
-
-def _output_config(request: ModelConfig) -> dict[str, Any] | None:
-    """Return effort and schema of the reply, None where there is neither."""
-    config: dict[str, Any] = {}
-    if request.reasoning_effort is not None:
-        config["effort"] = request.reasoning_effort
-    if request.response_format is not None:
-        schema = request.response_format["json_schema"]["schema"]
-        config["format"] = {"type": "json_schema", "schema": schema}
-    return config or None
-
-
 @dataclass(frozen=True)
-class ApiType:
-    """How to reach a kind of provider: its client, its protocol, its SDK and where its key is.
+class AnthropicProtocol(Protocol):
+    """Anthropic's messages, on its own API and on the clouds that host Claude.
 
-    `access`: finds credentials that are no key, raises InputError without; `is_server`: has no
-    address of its own. `default_temperature`: what is sent where no setting says it; None leaves it
-    to the model. `thinks`: reasons in every reply, and takes no temperature. `limit_key`: its name
-    for max_tokens; `effort_is_strict`: with a reasoning_effort it takes neither that nor the
-    temperature of other models. `old_version`: what a body must hold to be allowed a temperature,
-    where the version of Anthropic's protocol is not told in a header.
+    `old_version`: the field that chooses a version of the protocol which knows a temperature, on
+    clouds that have the version in the body instead of a header.
     """
 
-    connect: Callable[[ModelConfig, Endpoint], Any] = connect_openai
-    complete: Callable[[Any, ApiType, ModelConfig, Sequence[Message]], Completion] = complete_openai
-    key_variable: str = ""
-    base_url: str | None = None
-    access: Callable[[ModelConfig, Endpoint], object] | None = None
-    is_server: bool = False
-    default_temperature: float | None = 0.0
-    thinks: bool = False
-    limit_key: str = "max_tokens"
-    effort_is_strict: bool = False
     old_version: Mapping[str, str] = field(default_factory=dict)
-    sdk: str = "openai"
-    needs: Mapping[str, str] = field(default_factory=dict)
+    default_temperature = None  # newer versions of the protocol refuse one
+    sdk = "anthropic"
+    path = "/v1/messages"
 
-    @property
-    def is_claude(self) -> bool:
-        """Whether it speaks Anthropic's protocol."""
-        return self.complete is complete_anthropic
+    def fields(self, request: Request) -> dict[str, Any]:
+        """Build the fields of a request. System messages become its `system` field."""
+        model, thinking = request.model, None
+        output: dict[str, Any] = {}
+        if model.budget_tokens is not None:
+            thinking = {"type": "enabled", "budget_tokens": model.budget_tokens}
+        elif self.thinks:
+            thinking = {"type": "adaptive"}
+        if model.reasoning_effort is not None:
+            output["effort"] = model.reasoning_effort
+        if request.response_format is not None:
+            schema = request.response_format["json_schema"]["schema"]
+            output["format"] = {"type": "json_schema", "schema": schema}
+        system = "\n\n".join(m["content"] for m in request.messages if m["role"] == "system")
+        return {
+            "model": model.model_id or model.model_name,
+            "messages": [m for m in request.messages if m["role"] != "system"],
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
+            "system": system or None,
+            "thinking": thinking,
+            "output_config": output or None,
+            **(self.old_version if request.temperature is not None else {}),
+        }
+
+    def headers(self, request: Request) -> dict[str, str]:
+        """Ask for the version of the protocol that knows a temperature, if one is sent."""
+        headers = super().headers(request)
+        if request.temperature is not None and not self.old_version:
+            headers = {"anthropic-version": "2023-06-01"} | headers
+        return headers
+
+    def read(self, reply: Any, model: ModelConfig) -> Completion:
+        """Read a reply's JSON, a list of blocks."""
+        blocks = reply.get("content") if isinstance(reply, dict) else None
+        if not isinstance(blocks, list):
+            raise ValueError(f"no content in the reply: {reply!r}")
+        thoughts = [block["thinking"] for block in blocks if block["type"] == "thinking"]
+        stop = _finish_reason(reply.get("stop_reason"))
+        return Completion(
+            text="".join(block["text"] for block in blocks if block["type"] == "text"),
+            reasoning="\n".join(thoughts) or None,
+            finish_reason=STOP_REASONS.get(stop or "", stop),
+            input_tokens=_token_count(reply, "input_tokens"),
+            output_tokens=_token_count(reply, "output_tokens"),
+        )

@@ -1,15 +1,16 @@
-"""The providers: how each is reached, what it is sent, and how its replies and faults are read.
+"""The providers: how each `api_type` is reached, and in which protocol.
 
-An API type is one entry of `API_TYPES`, the last thing in this file: to add a provider that speaks
-the OpenAI protocol, add its base URL and the environment variable of its key there.
+To add a provider that speaks OpenAI's protocol, add one line to `API_TYPES`, the last thing in this
+file: its base URL and the environment variable of its key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from arena.base.errors import InputError, nearest
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.connections import (
     aws_access,
@@ -17,109 +18,132 @@ from arena.chat.connections import (
     connect_azure,
     connect_bedrock,
     connect_llamacpp,
+    connect_openai,
     connect_vertex,
     google_access,
 )
-from arena.chat.protocols import DEFAULT_MAX_TOKENS, ApiType, complete_anthropic
-
-# Faults
+from arena.chat.protocols import AnthropicProtocol, OpenAIProtocol, Protocol
 
 
-# Clients
+@dataclass(frozen=True)
+class ApiType:
+    """How to reach one kind of provider.
 
-
-# What is wrong with an entry, before it is used
-
-
-# Protocols
-
-
-# The table of providers
-
-
-def _compatible(base_url: str, key_variable: str) -> ApiType:
-    return ApiType(base_url=base_url, key_variable=key_variable)
-
-
-def _claude(connect: Callable[[ModelConfig, Endpoint], Any], **fields: Any) -> ApiType:
-    """Return an API type of Anthropic's protocol; newer versions of it know no temperature."""
-    shared = {"complete": complete_anthropic, "default_temperature": None, "sdk": "anthropic"}
-    return ApiType(connect=connect, **shared | fields)
-
-
-def max_tokens_of(model: ModelConfig, *settings: int | None) -> int:
-    """Return the limit of output tokens: the entry's max_completion_tokens, else the first setting
-    that is set, else 4096.
+    `base_url`: its public address, None if the SDK or the entry knows it. `key_variable`: the
+    environment variable of its key. `connect`: makes a client of an endpoint. `access`: finds
+    credentials other than a key, InputError if there are none. `is_server`: the user's own server,
+    which has no public address. `needs`: the modules to import, and the package of each for pip.
     """
-    limits = (model.max_completion_tokens, *settings)
-    return next((limit for limit in limits if limit is not None), DEFAULT_MAX_TOKENS)
+
+    base_url: str | None = None
+    key_variable: str = ""
+    protocol: Protocol = OpenAIProtocol()
+    connect: Callable[[ModelConfig, Endpoint], Any] = connect_openai
+    access: Callable[[ModelConfig, Endpoint], object] | None = None
+    is_server: bool = False
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_claude(self) -> bool:
+        """Whether it speaks Anthropic's protocol."""
+        return isinstance(self.protocol, AnthropicProtocol)
 
 
-def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
-    """Return the first temperature that is set, else what the API type has for a default.
-
-    A model that thinks has none; one that is given an effort has its entry's only, where the
-    provider is strict about it.
-    """
-    api_type = API_TYPES[model.api_type]
-    if api_type.thinks or (api_type.is_claude and model.budget_tokens is not None):
-        return None
-    if api_type.effort_is_strict and model.reasoning_effort is not None:
-        return model.temperature
-    found = [value for value in settings if value is not None]
-    return found[0] if found else api_type.default_temperature
-
-
-_OPENAI = ApiType(key_variable="OPENAI_API_KEY", effort_is_strict=True)
-_ANTHROPIC = _claude(
-    connect_anthropic,
-    key_variable="ANTHROPIC_API_KEY",
-    needs={"anthropic": "anthropic>=2.12,<3"},
-)
-_BEDROCK = _claude(
-    connect_bedrock,
-    access=aws_access,
-    old_version={"anthropic_version": "bedrock-2023-05-31"},
-    needs=dict.fromkeys(["anthropic", "boto3"], "anthropic[bedrock]>=2.12,<3"),
-)
-_DEEPSEEK = _compatible("https://api.deepseek.com", "DEEPSEEK_API_KEY")
-
-API_TYPES: dict[str, ApiType] = {
-    "openai": _OPENAI,
-    "openai_thinking": replace(_OPENAI, thinks=True, limit_key="max_completion_tokens"),
-    "azure": replace(_OPENAI, connect=connect_azure, key_variable="AZURE_OPENAI_API_KEY"),
-    "anthropic": _ANTHROPIC,
-    "anthropic_thinking": replace(_ANTHROPIC, thinks=True),
-    "aws_claude": _BEDROCK,
-    "bedrock": _BEDROCK,
-    "vertex": _claude(
-        connect_vertex,
-        access=google_access,
-        old_version={"anthropic_version": "vertex-2023-10-16"},
-        needs=dict.fromkeys(["anthropic", "google.auth"], "anthropic[vertex]>=2.12,<3"),
-    ),
-    "llamacpp": ApiType(connect=connect_llamacpp, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}),
-    "vllm": ApiType(is_server=True),
-    "sglang": ApiType(is_server=True),
-    "gemini": _compatible(
-        "https://generativelanguage.googleapis.com/v1beta/openai/", "GEMINI_API_KEY"
-    ),
-    "mistral": _compatible("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-    "cohere": _compatible("https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
-    "deepseek": _DEEPSEEK,
-    "deepseek_reasoner": replace(_DEEPSEEK, thinks=True),
-    "xai": _compatible("https://api.x.ai/v1", "XAI_API_KEY"),
-    "openrouter": _compatible("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    "together": _compatible("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-    "fireworks": _compatible("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
-    "groq": _compatible("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-}
-
-# Names that v2.0's configs use and that lead nowhere here, and what to use instead.
+# Names in v2.0's configs that no provider here answers to, and what to use instead.
 UNROUTED = {
     "aws_deepseek": "deepseek or openrouter",
     "aws_llama": "openrouter or together",
     "aws_mistral": "mistral",
     "aws_nova": "openrouter",
     "meta": "openrouter or together",
+}
+
+
+def api_type_of(model: ModelConfig) -> ApiType:
+    """Look up the API type of an entry. InputError for an unknown name."""
+    name = model.api_type
+    if name in UNROUTED:
+        raise InputError(
+            f"{model.where}: api_type '{name}' is not supported. Use {UNROUTED[name]}, or api_type "
+            "openai with the provider's OpenAI-compatible address as api_base."
+        )
+    if name not in API_TYPES:
+        raise InputError(
+            f"{model.where}: api_type '{name}' is not supported{nearest(name, API_TYPES)}. Use one "
+            f"of {', '.join(API_TYPES)}."
+        )
+    return API_TYPES[name]
+
+
+def max_tokens_of(model: ModelConfig, *settings: int | None) -> int:
+    """Choose the limit of output tokens: the entry's max_completion_tokens, else the first setting
+    that is set, else 4096.
+    """
+    limits = (model.max_completion_tokens, *settings)
+    return next((limit for limit in limits if limit is not None), 4096)
+
+
+def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
+    """Choose the first temperature that is set, else the default of the protocol.
+
+    A model that thinks has none. A model with a reasoning_effort has only that of its entry, if its
+    provider is strict about it.
+    """
+    api_type = api_type_of(model)
+    protocol = api_type.protocol
+    if protocol.thinks or (api_type.is_claude and model.budget_tokens is not None):
+        return None
+    strict = isinstance(protocol, OpenAIProtocol) and protocol.effort_is_strict
+    if strict and model.reasoning_effort is not None:
+        return model.temperature
+    temperatures = (*settings, protocol.default_temperature)
+    return next((value for value in temperatures if value is not None), None)
+
+
+_OPENAI = ApiType(key_variable="OPENAI_API_KEY", protocol=OpenAIProtocol(effort_is_strict=True))
+_ANTHROPIC = ApiType(
+    key_variable="ANTHROPIC_API_KEY",
+    protocol=AnthropicProtocol(),
+    connect=connect_anthropic,
+    needs={"anthropic": "anthropic>=2.12,<3"},
+)
+_BEDROCK = ApiType(
+    protocol=AnthropicProtocol(old_version={"anthropic_version": "bedrock-2023-05-31"}),
+    connect=connect_bedrock,
+    access=aws_access,
+    needs=dict.fromkeys(["anthropic", "boto3"], "anthropic[bedrock]>=2.12,<3"),
+)
+_VERTEX = ApiType(
+    protocol=AnthropicProtocol(old_version={"anthropic_version": "vertex-2023-10-16"}),
+    connect=connect_vertex,
+    access=google_access,
+    needs=dict.fromkeys(["anthropic", "google.auth"], "anthropic[vertex]>=2.12,<3"),
+)
+_DEEPSEEK = ApiType("https://api.deepseek.com", "DEEPSEEK_API_KEY")
+_THINKING_OPENAI = OpenAIProtocol(
+    thinks=True, limit_key="max_completion_tokens", effort_is_strict=True
+)
+
+API_TYPES: dict[str, ApiType] = {
+    "openai": _OPENAI,
+    "openai_thinking": replace(_OPENAI, protocol=_THINKING_OPENAI),
+    "azure": replace(_OPENAI, key_variable="AZURE_OPENAI_API_KEY", connect=connect_azure),
+    "anthropic": _ANTHROPIC,
+    "anthropic_thinking": replace(_ANTHROPIC, protocol=AnthropicProtocol(thinks=True)),
+    "aws_claude": _BEDROCK,
+    "bedrock": _BEDROCK,
+    "vertex": _VERTEX,
+    "llamacpp": ApiType(connect=connect_llamacpp, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}),
+    "vllm": ApiType(is_server=True),
+    "sglang": ApiType(is_server=True),
+    "gemini": ApiType("https://generativelanguage.googleapis.com/v1beta/openai/", "GEMINI_API_KEY"),
+    "mistral": ApiType("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    "cohere": ApiType("https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
+    "deepseek": _DEEPSEEK,
+    "deepseek_reasoner": replace(_DEEPSEEK, protocol=OpenAIProtocol(thinks=True)),
+    "xai": ApiType("https://api.x.ai/v1", "XAI_API_KEY"),
+    "openrouter": ApiType("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    "together": ApiType("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
+    "fireworks": ApiType("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
+    "groq": ApiType("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
 }

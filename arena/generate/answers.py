@@ -1,13 +1,14 @@
-"""TODO."""
+"""The missing answers of one model: conversations, turn by turn, and their records."""
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from shortuuid import uuid
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
@@ -17,25 +18,29 @@ from arena.bench.formats import answer_in_format_of, answer_in_v01
 from arena.bench.paths import Bench
 from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
-from arena.chat.calls import CompletionError, Message, chat_completion, stopping
+from arena.chat.calls import chat_completion, stopping
 from arena.chat.config import ModelConfig
+from arena.chat.faults import CompletionError
+from arena.chat.protocols import Message
 from arena.chat.providers import max_tokens_of, temperature_of
-from arena.generate.budget import Budget, Meter
-from arena.generate.run import Job, without_stale
-from arena.generate.summary import Estimate, Tally
+from arena.generate.budget import Budget
+from arena.generate.run import Job, Record, RunOptions, Work
+from arena.generate.summary import CostEstimate
+
+Turn = dict[str, Any]  # a reply as answer files in the v0.1 format have it
 
 
 @dataclass(frozen=True)
-class Reply:
-    """The reply to one turn of a conversation, as it stands in the file."""
+class Conversation(Job):
+    """One choice of an answer; `turns` are the replies of an earlier run."""
 
     question: Question
     choice: int
-    turn: dict[str, Any]
+    turns: Sequence[Turn]
 
 
-class AnswerWork:
-    """The answers of one model: what is there, what is missing, and how they are made."""
+class AnswerWork(Work[Conversation]):
+    """The answers of one model; `records` are in the v0.1 format, by question id."""
 
     def __init__(
         self,
@@ -44,81 +49,63 @@ class AnswerWork:
         bench: Bench,
         questions: Sequence[Question],
         budget: Budget,
-        stale: str | None,
+        options: RunOptions,
     ) -> None:
-        self.model = model
+        super().__init__(model, model.name, bench.answer_file(model.name), budget, options)
+        self.questions = {question.id: question for question in questions}
         self.choices = range(config.num_choices)
-        self.questions = questions
-        self.stale = stale
-        self.path = bench.answer_file(model.name)
-        self.tally = Tally(model.name, model.price)
-        self.meter = Meter(self.tally, budget)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
         self.max_tokens = answer_limit(model, config)
-        self._records: dict[str, dict[str, Any]] = {}
         self._count_tokens = _token_counter(model) if model.tokenizer else None
 
-    def plan(self) -> list[Job]:
-        """Read what is there, and return a job for each conversation that lacks a turn."""
-        if self.path.exists():
-            found = read_objects(self.path, AnswerLine, "an answer")
-            by_id = newest(self.path, found, record_id)
-            self._records = {record_id(r): answer_in_v01(r) for r in by_id}
-            self._drop_stale()
-        jobs = []
-        for question in self.questions:
-            missing = [choice for choice in self.choices if not self._has(question, choice)]
-            for choice in missing:
-                begun = len(self._turns(question, choice))
-                run = functools.partial(self.converse, question, choice)
-                jobs.append(Job(self, question.id, run, begun=begun))
-            self.tally.cached += len(self.choices) - len(missing)
-        self.tally.planned = len(jobs)
-        return jobs
+    def read(self) -> dict[str, Record]:
+        """Return the records of the file by question id."""
+        records = newest(self.path, read_objects(self.path, AnswerLine, "an answer"), record_id)
+        return {record_id(record): answer_in_v01(record) for record in records}
 
-    def _drop_stale(self) -> None:
-        """Forget the records made with other settings, or keep and count them, as the flag says."""
-        questions = {question.id: question for question in self.questions}
-        reasons = {}
-        for key, record in self._records.items():
-            if key not in questions:
-                continue
-            choices = _by_index(record["choices"])
-            asked = [choices[index] for index in self.choices if index in choices]
-            reason = stale_reason(record, asked, self._settings(questions[key]))
-            if reason:
-                reasons[key] = reason
-        remark = "kept, made with other settings"
-        self._records = without_stale(self, self._records, reasons, self.stale, remark)
+    def stale_reason(self, key: str) -> str | None:
+        """Return the setting that differs in a choice that this run would make."""
+        if key not in self.questions:
+            return None
+        choices = _by_index(self.records[key]["choices"])
+        wanted = [choices[index] for index in self.choices if index in choices]
+        return stale_reason(self.records[key], wanted, self._settings(self.questions[key]))
 
-    def estimate(self, jobs: Sequence[Job]) -> Estimate:
-        """Return what the conversations will ask; repeated answers are taken at their most."""
-        questions = {question.id: question for question in self.questions}
+    def missing(self) -> tuple[int, list[Conversation]]:
+        """Return the number of conversations, and those that lack a turn."""
+        conversations = []
+        for question in self.questions.values():
+            choices = _by_index(self.records.get(question.id, {}).get("choices", []))
+            for index in self.choices:
+                turns = choices.get(index, {}).get("turns", [])
+                if len(turns) < len(question.turns):
+                    job = Conversation(self, question.id, question, index, turns[:])
+                    conversations.append(job)
+        return len(self.questions) * len(self.choices), conversations
+
+    def estimate(self, jobs: Sequence[Conversation]) -> CostEstimate:
+        """Return the tokens of the missing turns; earlier replies are counted at their longest."""
         calls, texts, repeated = 0, [], 0
         for job in jobs:
-            question = questions[job.id]
-            for number in range(job.begun, len(question.turns)):
+            turns = job.question.turns
+            for number in range(len(job.turns), len(turns)):
                 calls += 1
-                texts += [self.model.system_prompt or "", *question.turns[: number + 1]]
+                texts += [self.model.system_prompt or "", *turns[: number + 1]]
                 repeated += number * self.max_tokens
         tokens = sum(count_tokens(texts))
-        return Estimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
+        return CostEstimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
 
-    def _has(self, question: Question, choice: int) -> bool:
-        return len(self._turns(question, choice)) >= len(question.turns)
-
-    def _turns(self, question: Question, choice: int) -> list[dict[str, Any]]:
-        """Return the turns of a choice that are there already."""
-        found = _by_index(self._records.get(question.id, {}).get("choices", []))
-        return found[choice]["turns"] if choice in found else []
-
-    def converse(self, question: Question, choice: int) -> Iterator[Reply]:
-        """Ask the turns that a conversation lacks, one after the other, and yield each reply."""
-        turns = list(self._turns(question, choice))
-        for _ in question.turns[len(turns) :]:
+    def replies(self, job: Conversation) -> Iterator[Turn]:
+        """Ask the missing turns one after the other, and yield each reply."""
+        system, questions = self.model.system_prompt, job.question.turns
+        messages: list[Message] = [{"role": "system", "content": system}] if system else []
+        for text, turn in zip(questions, job.turns, strict=False):
+            messages.append({"role": "user", "content": text})
+            messages.append({"role": "assistant", "content": turn["content"]})
+        for text in questions[len(job.turns) :]:
             if stopping.is_set():
                 raise CompletionError("interrupted")
-            messages = self._messages(question, turns)
+            messages.append({"role": "user", "content": text})
             completion = chat_completion(
                 self.model,
                 messages,
@@ -126,6 +113,7 @@ class AnswerWork:
                 max_tokens=self._room(messages),
                 meter=self.meter,
             )
+            messages.append({"role": "assistant", "content": completion.text})
             turn = {
                 "content": completion.text,
                 "reasoning": completion.reasoning,
@@ -133,52 +121,38 @@ class AnswerWork:
                 "input_tokens": completion.input_tokens,
                 "output_tokens": completion.output_tokens,
             }
-            turns.append({key: value for key, value in turn.items() if value is not None})
-            yield Reply(question, choice, turns[-1])
-
-    def _messages(self, question: Question, turns: Sequence[dict[str, Any]]) -> list[Message]:
-        """Return the conversation up to the next user turn."""
-        system = self.model.system_prompt
-        messages = [{"role": "system", "content": system}] if system else []
-        for text, turn in zip(question.turns, turns, strict=False):
-            messages.append({"role": "user", "content": text})
-            messages.append({"role": "assistant", "content": turn["content"]})
-        return [*messages, {"role": "user", "content": question.turns[len(turns)]}]
+            yield {key: value for key, value in turn.items() if value is not None}
 
     def _room(self, messages: Sequence[Message]) -> int:
-        """Return max_tokens, less what the prompt takes where the entry names a tokenizer."""
+        """Return max_tokens, less those of the prompt if the entry names a tokenizer."""
         if self._count_tokens is None:
             return self.max_tokens
         prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
         return max(self.max_tokens - self._count_tokens(prompt), 1)
 
-    def record(self, reply: Reply) -> dict[str, Any]:
-        """Return the record of a reply's question with the reply in it."""
-        record = self._records.get(reply.question.id)
-        if record is None:
-            record = self._records[reply.question.id] = self._new_record(reply.question)
+    def record(self, job: Conversation, reply: Turn) -> Record:
+        """Return the record of the question with the reply in it."""
+        settings = self._settings(job.question)
+        record = self.records.setdefault(
+            job.question.id,
+            {
+                "question_id": job.question.id,
+                "answer_id": uuid(),
+                "model_id": self.model.name,
+                "choices": [],
+                "settings": settings,
+            },
+        )
         choices = _by_index(record["choices"])
-        choice = choices.setdefault(reply.choice, {"index": reply.choice, "turns": []})
-        settings = self._settings(reply.question)
+        choice = choices.setdefault(job.choice, {"index": job.choice, "turns": []})
         if record.get("settings") != settings:
             choice["settings"] = settings
-        choice["turns"].append(reply.turn)
+        choice["turns"].append(reply)
         record["choices"] = [choices[index] for index in sorted(choices)]
         record["tstamp"] = time.time()
-        first = record["choices"][0]["turns"][0]["content"]
-        record["conv_metadata"] = conv_metadata([first], reply.question.format)[0]
-        return answer_in_format_of(reply.question, record)
-
-    def _new_record(self, question: Question) -> dict[str, Any]:
-        from shortuuid import uuid
-
-        return {
-            "question_id": question.id,
-            "answer_id": uuid(),
-            "model_id": self.model.name,
-            "choices": [],
-            "settings": self._settings(question),
-        }
+        text = record["choices"][0]["turns"][0]["content"]
+        record["conv_metadata"] = conv_metadata([text], job.question.format)[0]
+        return answer_in_format_of(job.question, record)
 
     def _settings(self, question: Question) -> dict[str, Any]:
         """Return how the answers to a question are made in this run."""
@@ -193,65 +167,59 @@ class AnswerWork:
             **self.model.optional_settings(),
         }
 
-    def count(self, reply: Reply) -> None:
-        """Count a reply, its tokens and what is remarkable about it."""
-        reason = reply.turn.get("finish_reason")
+    def count(self, job: Conversation, reply: Turn) -> None:
+        """Count a reply, and note it if it is empty or cut off."""
+        reason = reply.get("finish_reason")
         for remark, applies in (
-            ("empty answers", not reply.turn["content"].strip()),
+            ("empty answers", not reply["content"].strip()),
             ("answers cut off at max_tokens", reason == "length"),
             ("answers withheld or cut by a content filter", reason == "content_filter"),
         ):
             if applies:
-                self.tally.remarks[remark].append(reply.question.id)
-        self.tally.done += self._has(reply.question, reply.choice)
+                self.summary.remarks[remark].append(job.id)
+        choice = _by_index(self.records[job.question.id]["choices"])[job.choice]
+        self.summary.done += len(choice["turns"]) >= len(job.question.turns)
 
 
 def _by_index(choices: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """Return the choices of an answer by their index; one that tells none has its position."""
+    """Return the choices of an answer by their index, which is their position by default."""
     places = (i if c.get("index") is None else c["index"] for i, c in enumerate(choices))
     return {place: c | {"index": place} for place, c in zip(places, choices, strict=True)}
 
 
 def _token_counter(model: ModelConfig) -> Callable[[str], int]:
-    """Return the tokens that a prompt takes off max_tokens, its tokenizer's margin included.
+    """Return the number of tokens that a prompt takes off max_tokens, with a margin.
 
-    A tokenizer that tiktoken knows (a model or an encoding) has a margin of 100, one of Hugging
-    Face's of 300.
+    The chat template adds tokens that are not counted: 100 are kept free for a tokenizer that
+    tiktoken knows (by a model or an encoding), 300 for one of Hugging Face.
     """
     import tiktoken
 
     name = str(model.tokenizer)
     try:
-        encoding_name = (
-            name
-            if name in tiktoken.list_encoding_names()
-            else tiktoken.encoding_name_for_model(name)
-        )
+        if name not in tiktoken.list_encoding_names():
+            name = tiktoken.encoding_name_for_model(name)
+        encoding = get_encoding(name)
+        return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
     except KeyError:
-        return _hugging_face_counter(model)
-    try:
-        encoding = get_encoding(encoding_name)
+        pass
     except InputError as error:
         raise InputError(f"{model.where}: tokenizer: {error}") from None
-    return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
-
-
-def _hugging_face_counter(model: ModelConfig) -> Callable[[str], int]:
     try:
         from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(name)
     except ImportError:
         raise InputError(
-            f"{model.where}: tokenizer '{model.tokenizer}' needs: pip install transformers"
+            f"{model.where}: tokenizer '{name}' needs: pip install transformers"
         ) from None
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model.tokenizer)
     except (OSError, ValueError) as error:
-        raise InputError(f"{model.where}: tokenizer '{model.tokenizer}': {error}") from None
+        raise InputError(f"{model.where}: tokenizer '{name}': {error}") from None
     return lambda text: len(tokenizer(text)["input_ids"]) + 300
 
 
 def check_formats(questions: Sequence[Question], config: AnswerConfig, path: Path) -> None:
-    """Raise InputError where answers could not be counted or stored after they are paid for."""
+    """Raise InputError if answers could not be counted or stored, before they are paid for."""
     for form in {question.format for question in questions}:
         get_encoding(ENCODINGS[form])
         if form == "v2.0" and config.num_choices > 1:

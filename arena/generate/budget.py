@@ -1,4 +1,4 @@
-"""TODO."""
+"""The budget of a run: money is set aside before each call and counted after it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from arena.base.errors import InputError
-from arena.chat.calls import Completion, CompletionError, Message, stopping
+from arena.chat.calls import stopping
 from arena.chat.config import ModelConfig
-from arena.generate.run import IDLE_SECONDS
-from arena.generate.summary import Tally, price_of
+from arena.chat.faults import CompletionError
+from arena.chat.protocols import Completion, Message
+from arena.generate.summary import RunSummary, price_of
 
 
 @dataclass
 class Budget:
-    """What a run may cost in USD: each call claims the most it can cost before it is made."""
+    """The most that a run may cost in USD, shared by all its threads.
+
+    Each call claims the most it can cost before it is made: checking the sum afterwards would let
+    a hundred calls in flight overrun the limit together.
+    """
 
     limit: float | None = None
     spent: float = 0.0
@@ -23,71 +28,67 @@ class Budget:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def claim(self, most: float) -> None:
-        """Set money aside; wait while calls in flight hold it, CompletionError if it is gone, or
-        if the run is stopped before it comes back.
+        """Set money aside, and wait while calls in flight hold it.
+
+        Raises CompletionError if it is spent, or if the run is stopped meanwhile.
         """
         with self.changed:
             while self.limit is not None and self.spent + self.claimed + most > self.limit:
                 if not stopping.is_set():
                     if self.claimed <= 0.0:
-                        raise limit_reached(self.limit)
-                    self.changed.wait(IDLE_SECONDS)
+                        message = f"the next call could pass --max-cost {self.limit:g}"
+                        error = CompletionError("cost limit", message)
+                        error.final = True
+                        raise error
+                    self.changed.wait(0.2)  # nobody notifies on Ctrl-C
                 if stopping.is_set():
                     raise CompletionError("interrupted")
             self.claimed += most
 
-    def settle(self, most: float, cost: float) -> None:
-        """Give back what was set aside, and count what the call has cost."""
+    def release(self, most: float, cost: float) -> None:
+        """Give back the money set aside for a call, and count its cost."""
         with self.changed:
             self.claimed = max(self.claimed - most, 0.0)
             self.spent += cost
             self.changed.notify_all()
 
 
-def limit_reached(limit: float) -> CompletionError:
-    """Return the error of a call that could pass the cost limit."""
-    error = CompletionError("cost limit", f"the next call could pass --max-cost {limit:g}")
-    error.final = True
-    return error
-
-
 @dataclass(frozen=True)
-class Meter:
-    """Counts the calls of one work: in its tally, and against the budget of the run."""
+class RunMeter:
+    """Counts the calls of a model, in its summary and against the budget of the run."""
 
-    tally: Tally
+    summary: RunSummary
     budget: Budget
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
-        """Return the most a call can cost, set aside; a token is never shorter than a byte."""
-        if self.tally.price is None:
+        """Set aside and return the most a call can cost, as a token has at least one byte."""
+        if self.summary.price is None:
             return 0.0
         size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
-        most = price_of(self.tally.price, size, max_tokens)
+        most = price_of(self.summary.price, size, max_tokens)
         self.budget.claim(most)
         return most
 
-    def settle(self, most: float, reply: Completion | CompletionError) -> None:
-        """Count the tokens of a call that is over, and what it has cost.
-
-        The budget takes a call at its most where nobody told what it cost.
-        """
-        if isinstance(reply, CompletionError):
-            tokens, told = (0, 0), not reply.charged
-        else:
-            tokens = reply.input_tokens or 0, reply.output_tokens or 0
-            told = reply.input_tokens is not None and reply.output_tokens is not None
-        known = price_of(self.tally.price or (0.0, 0.0), *tokens)
-        more = 0.0 if told else max(most - known, 0.0)
+    def record_cost(self, most: float, reply: Completion | CompletionError) -> None:
+        """Count the tokens and the cost of a call; without reported usage it counts at its most."""
+        input_tokens = output_tokens = None
+        reported = isinstance(reply, CompletionError) and not reply.charged
+        if isinstance(reply, Completion):
+            input_tokens, output_tokens = reply.input_tokens, reply.output_tokens
+            reported = input_tokens is not None and output_tokens is not None
+        tokens = input_tokens or 0, output_tokens or 0
+        cost = price_of(self.summary.price or (0.0, 0.0), *tokens)
+        unreported = 0.0 if reported else max(most - cost, 0.0)
         with self.lock:
-            self.tally.spend(*tokens)
-            self.tally.untold_cost += more
-        self.budget.settle(most, known + more)
+            self.summary.input_tokens += tokens[0]
+            self.summary.output_tokens += tokens[1]
+            self.summary.unreported_cost += unreported
+        self.budget.release(most, cost + unreported)
 
 
-def check_prices(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:
-    """Return the budget of a run; InputError where --max-cost has no price to go by."""
+def budget_of(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:
+    """Return the budget of a run; InputError if a model has no price to hold it by."""
     for model in models:
         if max_cost is not None and model.price is None:
             raise InputError(f"{model.where}: --max-cost needs price: {{input: , output: }}")

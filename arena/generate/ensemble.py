@@ -1,12 +1,12 @@
-"""TODO."""
+"""An ensemble of judges: their labels of a game become one label, by a rule."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,63 +14,48 @@ from arena.base.errors import InputError
 from arena.base.jsonl import decode_lines, dump_line, write_lines
 from arena.base.record_file import lock_file, unlock_file
 from arena.bench.formats import new_judgment
-from arena.bench.labels import LABELS, normal_label
-from arena.bench.paths import Bench, judge_names, model_names
-from arena.bench.records import IdLine, Judgment, Question, read_judgments, read_questions
+from arena.bench.labels import WORTH, label_of_worth, normal_label
+from arena.bench.paths import Bench, judge_names, judged_models, model_names
+from arena.bench.records import (
+    BaselineRule,
+    JudgmentLine,
+    Question,
+    read_judgments,
+    read_questions,
+)
 
-WORTH = dict(zip(LABELS, (2, 1, 0, -1, -2), strict=True))
-
-
-def mean(worths: Sequence[int]) -> Fraction:
-    """Return the mean, exactly."""
-    return Fraction(sum(worths), len(worths))
-
-
-def median(worths: Sequence[int]) -> Fraction:
-    """Return the middle one, or the mean of the middle two."""
-    ordered, count = sorted(worths), len(worths)
-    return Fraction(ordered[(count - 1) // 2] + ordered[count // 2], 2)
-
-
-def majority(worths: Sequence[int]) -> Fraction:
-    """Return the most frequent one; of several equally frequent ones, their median."""
-    counts = Counter(worths)
-    most = max(counts.values())
-    return median([worth for worth, count in counts.items() if count == most])
-
-
-RULES = {"mean": mean, "majority": majority, "median": median}
+# Of several labels that are equally frequent, the majority is their median.
+RULES = {
+    "mean": statistics.fmean,
+    "majority": lambda worths: statistics.median(statistics.multimode(worths)),
+    "median": statistics.median,
+}
 
 
 def ensemble_label(labels: Iterable[str | None], rule: str) -> str | None:
-    """Return the label of a game that the judges gave these labels; None if none gave any.
-
-    Up to and including 1 in size it is the slight label, above it the strong one.
-    """
+    """Return the label of a game from those of the judges, None if none gave a verdict."""
     worths = [WORTH[label] for label in labels if label is not None]
-    if not worths:
-        return None
-    worth = RULES[rule](worths)
-    if worth == 0:
-        return "A=B"
-    sign = ">" if abs(worth) <= 1 else ">>"
-    return f"A{sign}B" if worth > 0 else f"B{sign}A"
+    return label_of_worth(float(RULES[rule](worths))) if worths else None
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The judge that is made: its name, the judges it is made of, and the rule."""
+    """The judge that is made: its name, its judges and the rule.
+
+    baselines: the baseline of judgments that name none.
+    """
 
     bench: Bench
     name: str
     judges: tuple[str, ...]
     rule: str
+    baselines: BaselineRule
 
     def __post_init__(self) -> None:
         """Raise InputError unless the judges are several, each once, and none is the ensemble."""
         if len(self.judges) < 2:
             folder, names = self.bench.folder / "model_judgment", ", ".join(self.judges) or "none"
-            raise InputError(f"{folder}: an ensemble takes two judges or more, got: {names}")
+            raise InputError(f"{folder}: an ensemble needs two judges or more, got: {names}")
         for judge, count in Counter(self.judges).items():
             if count > 1:
                 raise InputError(f"--judges: '{judge}' is named {count} times")
@@ -78,67 +63,96 @@ class Ensemble:
                 raise InputError(f"--name {self.name}: shares its folder with the judge '{judge}'")
 
 
-Key = tuple[str, str, str]  # question id, baseline ("" if no judge names it), model
+def find_judges(bench: Bench, name: str) -> list[str]:
+    """Return the judges of a bench except the one called `name` and ensembles."""
+
+    def is_ensemble(judge: str) -> bool:
+        files = (bench.judgment_file(judge, model) for model in model_names(bench.judgments(judge)))
+        return all(rule is not None for file in files for _, rule in authors(file))
+
+    return [judge for judge in judge_names(bench) if judge != name and not is_ensemble(judge)]
 
 
-Labels = tuple[str | None, ...]
+def authors(path: Path) -> set[tuple[str | None, str | None]]:
+    """Return the judges of the judgments in a file, each with its rule if it is an ensemble."""
+    lines = decode_lines(path, JudgmentLine, "a judgment")
+    return {(line.judge, line.rule) for _, _, line in lines}
 
 
 Record = dict[str, Any]
+Key = tuple[str, str, str]  # question, baseline ("" if it is not known), model
+
+
+def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
+    """Return the ensemble's records of each model, and lines about skipped models and questions.
+
+    Raises InputError for an unknown judge, and if no question was judged by all.
+    """
+    models = {judge: judged_models(ensemble.bench, judge) for judge in ensemble.judges}
+    questions = read_questions(ensemble.bench) if ensemble.bench.questions.exists() else []
+    questions_by_id = {question.id: question for question in questions}
+    records: dict[str, list[Record]] = {}
+    notes = []
+    for model in sorted(set().union(*models.values())):
+        missing = [judge for judge in ensemble.judges if model not in models[judge]]
+        if missing:
+            notes.append(f"{model}: skipped, not judged by {', '.join(missing)}")
+            continue
+        labels = {j: read_labels(ensemble, j, model, questions_by_id) for j in ensemble.judges}
+        shared = set.intersection(*map(set, labels.values()))
+        unshared = set().union(*labels.values()) - shared
+        if not shared:
+            notes.append(f"{model}: skipped, no question judged by all")
+            continue
+        records[model] = [
+            ensemble_record(ensemble, key, {j: labels[j][key] for j in labels}, questions_by_id)
+            for key in sorted(shared)
+        ]
+        if unshared:
+            count = len({question_id for question_id, *_ in unshared})
+            notes.append(f"{model}: {count} questions skipped, not judged by all")
+    if not records:
+        folder, names = ensemble.bench.folder / "model_judgment", ", ".join(ensemble.judges)
+        raise InputError(f"{folder}: no question was judged by all of {names}; {notes[0]}")
+    return records, notes
 
 
 def read_labels(
-    ensemble: Ensemble, model: str, questions: Mapping[str, Question]
-) -> list[dict[Key, Labels]]:
-    """Return each judge's labels of a model; InputError for judgments of another judge.
+    ensemble: Ensemble, judge: str, model: str, questions: Mapping[str, Question]
+) -> dict[Key, tuple[str | None, ...]]:
+    """Return a judge's labels of a model; InputError for grades or for another judge's judgments.
 
-    A judgment that names no baseline has the one that the others on questions of its category
-    name, if that is only one.
+    questions: of the bench, by id. A judgment of no question there has no category.
     """
-    read = []
-    for judge in ensemble.judges:
-        path = ensemble.bench.judgment_file(judge, model)
-        read.append(read_judgments(path, model, judge))
-        for other in {judgment.judge for judgment in read[-1]} - {judge}:
-            raise InputError(f"{path}: holds judgments of another judge, '{other}', not '{judge}'")
-        if any(judgment.grades for judgment in read[-1]):
-            raise InputError(f"{path}: holds grades of single answers, which have no labels")
-    named: defaultdict[str | None, set[str]] = defaultdict(set)
-    for judgment in chain.from_iterable(read):
-        if judgment.baseline:
-            named[_category(judgment, questions)].add(judgment.baseline)
-
-    def baseline_of(judgment: Judgment) -> str:
-        others = named[_category(judgment, questions)]
-        return judgment.baseline or ("".join(others) if len(others) == 1 else "")
-
-    return [
-        {
-            (j.question_id, baseline_of(j), j.model): tuple(
-                normal_label(label) for label in j.labels
-            )
-            for j in judgments
-        }
-        for judgments in read
-    ]
-
-
-def _category(judgment: Judgment, questions: Mapping[str, Question]) -> str | None:
-    """Return the category of a judgment's question, None where question.jsonl lacks it."""
-    question = questions.get(judgment.question_id)
-    return question.category if question else None
+    path = ensemble.bench.judgment_file(judge, model)
+    labels: dict[Key, tuple[str | None, ...]] = {}
+    for judgment in read_judgments(path, model, judge):
+        if judgment.judge != judge:
+            other = judgment.judge
+            raise InputError(f"{path}: contains judgments of another judge, '{other}'")
+        if judgment.grades:
+            raise InputError(f"{path}: contains grades of single answers, which have no labels")
+        question = questions.get(judgment.question_id)
+        category = question.category if question else ""
+        baseline = ensemble.baselines.of(judgment.baseline, category) or ""
+        key = judgment.question_id, baseline, judgment.model
+        labels[key] = tuple(map(normal_label, judgment.labels))
+    return labels
 
 
 def ensemble_record(
-    ensemble: Ensemble, key: Key, labels: Sequence[Labels], questions: Mapping[str, Question]
+    ensemble: Ensemble,
+    key: Key,
+    labels: Mapping[str, tuple[str | None, ...]],
+    questions: Mapping[str, Question],
 ) -> Record:
-    """Return a judgment of the ensemble as it stands in the file, in its question's format.
+    """Return a judgment of the ensemble, in the format of its question.
 
-    labels: of each judge for each game. questions: of the bench, by id.
+    labels: of each game, by judge. questions: of the bench, by id.
     """
     question_id, baseline, model = key
     question = questions.get(question_id) or Question(question_id, "", "", ())
-    games = [dict(zip(ensemble.judges, game, strict=True)) for game in zip_longest(*labels)]
+    games = [dict(zip(labels, game, strict=True)) for game in zip_longest(*labels.values())]
     return {
         **new_judgment(question, model, ensemble.name, baseline),
         "games": [
@@ -150,99 +164,45 @@ def ensemble_record(
     }
 
 
-def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
-    """Return the ensemble's records of each model, and lines that say what is left out.
-
-    Raises InputError for an unknown judge, and if nothing was judged by all.
-    """
-    from arena.bench.paths import judged_models
-
-    models = {judge: judged_models(ensemble.bench, judge) for judge in ensemble.judges}
-    there = read_questions(ensemble.bench) if ensemble.bench.questions.exists() else []
-    questions = {question.id: question for question in there}
-    made: dict[str, list[Record]] = {}
-    left_out = []
-    for model in sorted(set().union(*models.values())):
-        lacking = [judge for judge in ensemble.judges if model not in models[judge]]
-        if lacking:
-            left_out.append(f"{model}: left out, not judged by {', '.join(lacking)}")
-            continue
-        labels = read_labels(ensemble, model, questions)
-        shared = set(labels[0]).intersection(*labels)
-        if not shared:
-            left_out.append(f"{model}: left out, no question judged by all")
-            continue
-        made[model] = [
-            ensemble_record(ensemble, key, [of_judge[key] for of_judge in labels], questions)
-            for key in sorted(shared)
-        ]
-        missing = {question for question, *_ in set().union(*labels) - shared}
-        if missing:
-            left_out.append(f"{model}: {len(missing)} questions left out, not judged by all")
-    if not made:
-        folder, names = ensemble.bench.folder / "model_judgment", ", ".join(ensemble.judges)
-        raise InputError(f"{folder}: nothing that all of {names} judged; {left_out[0]}")
-    return made, left_out
-
-
-class _MakerLine(IdLine):
-    judge: str | None = None
-    rule: str | None = None
-
-
-def made_by(path: Path) -> set[tuple[str | None, str | None]]:
-    """Return the judges whose judgments a file holds, each with its rule, None if it has none."""
-    lines = decode_lines(path, _MakerLine, "a judgment")
-    return {(line.judge, line.rule) for _, _, line in lines}
-
-
-def find_judges(bench: Bench, name: str) -> list[str]:
-    """Return the judges of a bench but the one called `name` and ensembles."""
-
-    def is_ensemble(judge: str) -> bool:
-        files = (bench.judgment_file(judge, model) for model in model_names(bench.judgments(judge)))
-        return all(rule is not None for file in files for _, rule in made_by(file))
-
-    return [judge for judge in judge_names(bench) if judge != name and not is_ensemble(judge)]
-
-
-def write(ensemble: Ensemble, made: Mapping[str, list[Record]], overwrite: bool) -> list[str]:
+def write(ensemble: Ensemble, records: Mapping[str, list[Record]], overwrite: bool) -> list[str]:
     """Write each model's file, remove those of an earlier ensemble, and return their models.
 
-    Raises InputError, before anything is written, for a file that this script did not write; it is
-    replaced only to `overwrite`, and never removed.
+    Raises InputError, before anything is written, for a file that this script did not write. Such
+    a file is replaced only if `overwrite`, and never removed.
     """
     folder = ensemble.bench.judgments(ensemble.name)
     lock = lock_file(folder)
     try:
-        there = model_names(folder)
-        for model in there:
+        earlier = model_names(folder)
+        for model in earlier:
             path = folder / f"{model}.jsonl"
-            ours = all(judge == ensemble.name and rule for judge, rule in made_by(path))
-            if not (ours or (overwrite and model in made)):
-                way = "--overwrite replaces it" if model in made else "move it away"
-                raise InputError(f"{path}: not by this script; choose another --name, or {way}")
-        for model, lines in made.items():
+            ours = all(judge == ensemble.name and rule for judge, rule in authors(path))
+            if not (ours or (overwrite and model in records)):
+                advice = "replace it with --overwrite" if model in records else "move it away"
+                raise InputError(
+                    f"{path}: was not written by this script. Choose another --name, or {advice}."
+                )
+        for model, lines in records.items():
             path = ensemble.bench.judgment_file(ensemble.name, model)
             write_lines(path, map(dump_line, lines))
-        stale = [model for model in there if model not in made]
-        for model in stale:
+        obsolete = [model for model in earlier if model not in records]
+        for model in obsolete:
             (folder / f"{model}.jsonl").unlink()
-        return stale
+        return obsolete
     finally:
         unlock_file(lock)
 
 
-def report(ensemble: Ensemble, made: Mapping[str, list[Record]]) -> Iterator[str]:
-    """Yield a line for each file, and one for each judge that had no verdict on some games."""
-    silent: Counter[str] = Counter()
-    for model, lines in made.items():
+def report(ensemble: Ensemble, records: Mapping[str, list[Record]]) -> Iterator[str]:
+    """Yield a line for each file, and one for each judge without a verdict on some games."""
+    undecided: Counter[str] = Counter()
+    for model, lines in records.items():
         games = [game for record in lines for game in record["games"]]
-        undecided = sum(game["score"] is None for game in games)
         for game in games:
-            silent.update(judge for judge, label in game["scores"].items() if label is None)
+            undecided.update(judge for judge, label in game["scores"].items() if label is None)
         path = ensemble.bench.judgment_file(ensemble.name, model)
-        yield f"{path}: {len(lines)} judgments, {undecided} of {len(games)} games undecided"
+        count = sum(game["score"] is None for game in games)
+        yield f"{path}: {len(lines)} judgments, {count} of {len(games)} games undecided"
     for judge in ensemble.judges:
-        if silent[judge]:
-            yield f"{judge}: no verdict on {silent[judge]} of these games"
+        if undecided[judge]:
+            yield f"{judge}: no verdict on {undecided[judge]} of these games"

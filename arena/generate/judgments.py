@@ -1,150 +1,101 @@
-"""TODO."""
+"""The missing judgments of one model: games, and their records."""
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
+
+import msgspec
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
 from arena.bench.answer_style import count_tokens
 from arena.bench.config import JudgeConfig
-from arena.bench.formats import new_judgment
+from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import Bench, model_names
 from arena.bench.provenance import messages_hash, stale_reason
-from arena.bench.records import JudgmentLine, Question, read_objects, record_id
-from arena.chat.calls import Completion
-from arena.generate.budget import Budget, Meter
-from arena.generate.judge import (
-    Case,
-    Judge,
-    Key,
-    game_record,
-    is_unfinished,
-    replies_so_far,
-)
-from arena.generate.run import Job, without_stale
-from arena.generate.summary import Estimate, Tally
+from arena.bench.records import BaselineRule, JudgmentLine, Question, read_objects, record_id
+from arena.chat.protocols import Completion
+from arena.generate.budget import Budget
+from arena.generate.judge import UNFINISHED, Case, Decision, Judge
+from arena.generate.run import Job, Record, RunOptions, Work
+from arena.generate.summary import CostEstimate
 
 
 @dataclass(frozen=True)
-class Game:
-    """A game as it was played: its job's id, its case, its number from 0, and how it stands in the
-    file.
-    """
+class Game(Job):
+    """A game, 0 or 1, of a judgment; `replies` are those of an earlier run that was broken off."""
 
-    id: str
     case: Case
     number: int
-    record: dict[str, Any]
+    replies: Sequence[Completion]
 
 
-class JudgmentWork:
-    """The judgments of one model: what is there, what is missing, and how they are made."""
+class JudgmentWork(Work[Game]):
+    """The judgments of one model; `records` are found by question and baseline."""
 
     def __init__(
         self,
         judge: Judge,
         bench: Bench,
-        model: str,
+        name: str,
         cases: Sequence[Case],
+        baselines: BaselineRule,
         budget: Budget,
+        options: RunOptions,
         *,
         retry_invalid: bool = False,
-        stale: str | None = None,
     ) -> None:
+        path = bench.judgment_file(judge.model.name, name)
+        super().__init__(judge.model, name, path, budget, options)
         self.judge = judge
-        self.model = model
-        self.path = bench.judgment_file(judge.model.name, model)
-        self.tally = Tally(model, judge.model.price)
-        self.meter = Meter(self.tally, budget)
-        self._retry_invalid = retry_invalid
-        self._stale = stale
-        self._cases = {case.key: case for case in cases}
-        self._records: dict[Key, dict[str, Any]] = {}
-        self._planned: dict[str, tuple[Case, int]] = {}
+        self.cases = {case.key: case for case in cases}
+        self.baselines = baselines
+        self.retry_invalid = retry_invalid
 
-    def plan(self) -> list[Job]:
-        """Read what is there, and return a job for each game that is missing."""
-        if self.path.exists():
-            found = read_objects(self.path, JudgmentLine, "a judgment")
-            self._check_folder(found)
-            ours = [record for record in found if record.get("model", self.model) == self.model]
-            key = self._key_of()
-            self._records = {key(record): record for record in newest(self.path, ours, key)}
-            self._drop_stale()
-        jobs = []
-        several = len({case.baseline for case in self._cases.values()}) > 1
-        for case in self._cases.values():
-            games = self._games(case)
-            against = f" against {case.baseline}" if several else ""
-            for number in self.judge.games:
-                if self._is_missing(games[number]):
-                    job_id = f"{case.question.id} game {number + 1}{against}"
-                    self._planned[job_id] = case, number
-                    jobs.append(self._job(job_id, games[number]))
-                else:
-                    self.tally.cached += 1
-        self.tally.planned = len(jobs)
-        return jobs
+    def read(self) -> dict[tuple[str, str | None], Record]:
+        """Return the records of the model by question and baseline.
 
-    def _job(self, job_id: str, game: dict[str, Any] | None) -> Job:
-        """Return the job of a game; one that is unfinished goes on where its prompt is the same."""
-        case, number = self._planned[job_id]
-        messages, replies = self.judge.messages(case, number), list[Completion]()
-        if game and is_unfinished(game) and game.get("prompt_hash") == messages_hash(messages):
-            replies = replies_so_far(game, f"{self.path}: {job_id}")
-            replies = replies[: self.judge.config.attempts - 1]
-        run = functools.partial(self.play, job_id, replies)
-        return Job(self, job_id, run, begun=len(replies))
-
-    def _key_of(self) -> Callable[[Mapping[str, Any]], Key]:
-        """Return what a record is found by; without a baseline it is of the question's first."""
-        first = {
-            case.question.id: case.rules.baselines[0]
-            for case in self._cases.values()
-            if case.baseline is not None
-        }
-        return lambda record: (
-            record_id(record),
-            record.get("baseline") or first.get(record_id(record)),
-        )
-
-    def _check_folder(self, found: Sequence[Mapping[str, Any]]) -> None:
-        """Raise InputError where the file holds another judge's judgments, or of another kind."""
-        name, pairwise = self.judge.model.name, self.judge.config.pairwise
-        for record in found:
-            other = record.get("judge") or name
-            if other != name:
-                raise InputError(f"{self.path}: holds judgments of another judge, '{other}'")
+        Raises InputError for judgments of another judge, or of another kind.
+        """
+        judge, pairwise = self.judge.model.name, self.judge.config.pairwise
+        categories = {case.question.id: case.question.category for case in self.cases.values()}
+        records = read_objects(self.path, JudgmentLine, "a judgment")
+        for record in records:
+            if (record.get("judge") or judge) != judge:
+                other = record["judge"]
+                raise InputError(f"{self.path}: contains judgments of another judge, '{other}'")
             scores = (game.get("score") for game in record.get("games") or [] if game)
             if any(s is not None and pairwise == (grade_of(s) is not None) for s in scores):
                 kind = "grades of single answers" if pairwise else "pairwise judgments"
                 raise InputError(
-                    f"{self.path}: holds {kind}; to keep both, give the judge a second entry, with "
-                    "another name, in the endpoint file"
+                    f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
+                    "with another name, in the endpoint file."
                 )
 
-    def _drop_stale(self) -> None:
-        """Forget what was made with other settings or prompts, or keep and count it."""
-        reasons = {
-            key: reason
-            for key, case in self._cases.items()
-            if key in self._records and (reason := self._stale_reason(case))
-        }
-        remark = "judgments kept, made with other settings"
-        self._records = without_stale(self, self._records, reasons, self._stale, remark)
+        def key(record: Mapping[str, Any]) -> tuple[str, str | None]:
+            question_id, baseline = record_id(record), record.get("baseline")
+            if question_id in categories:
+                baseline = self.baselines.of(baseline, categories[question_id])
+            return question_id, baseline
 
-    def _stale_reason(self, case: Case) -> str | None:
-        """Return why a judgment is not what this run would make, None as far as it tells."""
-        games = self._games(case)
+        ours = [
+            record
+            for record in records
+            if record.get("model", self.summary.name) == self.summary.name
+        ]
+        return {key(record): record for record in newest(self.path, ours, key)}
+
+    def stale_reason(self, key: tuple[str, str | None]) -> str | None:
+        """Return the setting that differs, or say that the prompt of a game has changed."""
+        if key not in self.cases:
+            return None
+        case, games = self.cases[key], self._games(self.cases[key])
         settings = self.judge.settings_of(case.rules)
-        reason = stale_reason(self._records[case.key], filter(None, games), settings)
-        if reason:
+        if reason := stale_reason(self.records[key], filter(None, games), settings):
             return reason
         for number in self.judge.games:
             made = (games[number] or {}).get("prompt_hash")
@@ -152,78 +103,107 @@ class JudgmentWork:
                 return f"question or answers of {case.question.id} are not those that were judged"
         return None
 
-    def estimate(self, jobs: Sequence[Job]) -> Estimate:
-        """Return what the games will ask: once each, at most as often as there are attempts."""
-        prompts = (self.judge.messages(*self._planned[job.id]) for job in jobs)
-        texts = [message["content"] for messages in prompts for message in messages]
-        tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
-        most_output = len(jobs) * attempts * self.judge.max_tokens
-        most_input = attempts * tokens + (attempts - 1) * most_output
-        return Estimate(len(jobs), tokens, most_input, most_output)
+    def missing(self) -> tuple[int, list[Game]]:
+        """Return the number of games, and those that are not played to their end."""
+        missing = []
+        several = len({case.baseline for case in self.cases.values()}) > 1
+        for case in self.cases.values():
+            games = self._games(case)
+            against = f" against {case.baseline}" if several else ""
+            for number in self.judge.games:
+                game, name = games[number], f"{case.question.id} game {number + 1}{against}"
+                unfinished = game is not None and game.get("cause") == UNFINISHED
+                if game is None or unfinished or (self.retry_invalid and game.get("score") is None):
+                    replies = self._earlier_replies(case, number, name) if unfinished else []
+                    missing.append(Game(self, name, case, number, replies))
+        return len(self.cases) * len(self.judge.games), missing
 
-    def _games(self, case: Case) -> list[dict[str, Any] | None]:
-        """Return the games of a case as they are there, None for one that is not."""
-        games = self._records.get(case.key, {}).get("games") or []
+    def _earlier_replies(self, case: Case, number: int, name: str) -> list[Completion]:
+        """Return the replies of an unfinished game; they count only if its prompt is the same."""
+        game: Record = self._games(case)[number] or {}
+        if game.get("prompt_hash") != messages_hash(self.judge.messages(case, number)):
+            return []
+        try:
+            replies = msgspec.convert(game.get("replies"), list[Completion])
+        except msgspec.ValidationError as error:
+            message = f"{self.path}: {name}: replies of an unfinished game: {error}"
+            raise InputError(message) from None
+        return replies[: self.judge.config.attempts - 1]
+
+    def _games(self, case: Case) -> list[Record | None]:
+        """Return the games of a case in the file, None for a missing one."""
+        games = self.records.get(case.key, {}).get("games") or []
         return (games + [None, None])[: len(self.judge.games)]
 
-    def _is_missing(self, game: dict[str, Any] | None) -> bool:
-        if game is None or is_unfinished(game):
-            return True
-        return self._retry_invalid and game.get("score") is None
+    def estimate(self, jobs: Sequence[Game]) -> CostEstimate:
+        """Return the tokens of the games; at most, each takes all attempts."""
+        prompts = (self.judge.messages(job.case, job.number) for job in jobs)
+        texts = [message["content"] for messages in prompts for message in messages]
+        tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
+        max_output = len(jobs) * attempts * self.judge.max_tokens
+        max_input = attempts * tokens + (attempts - 1) * max_output
+        return CostEstimate(len(jobs), tokens, max_input, max_output)
 
-    def play(self, job_id: str, replies: Sequence[Completion]) -> Iterator[Game]:
-        """Let the judge decide one game, or go on with it; yield it after each reply."""
-        case, number = self._planned[job_id]
-        messages = self.judge.messages(case, number)
-        for so_far, verdict in self.judge.play(messages, replies, self.meter):
-            record = game_record(case.question, messages, so_far, verdict)
-            yield Game(job_id, case, number, record)
+    def replies(self, job: Game) -> Iterator[Decision]:
+        """Let the judge decide one game, or go on with it."""
+        messages = self.judge.messages(job.case, job.number)
+        return self.judge.play(messages, job.replies, self.meter)
 
-    def record(self, game: Game) -> dict[str, Any]:
-        """Return the record of a game's question with the game in it."""
-        case, games, record = game.case, self._games(game.case), self._records.get(game.case.key)
+    def record(self, job: Game, reply: Decision) -> Record:
+        """Return the record of a question with a game in it.
+
+        An unfinished game has its `replies` one by one, for the next run to go on.
+        """
+        case, games = job.case, self._games(job.case)
         settings = self.judge.settings_of(case.rules)
+        record = self.records.get(case.key)
         if record is None:
-            record = new_judgment(case.question, self.model, self.judge.model.name, case.baseline)
-            record |= {"games": games, "settings": settings}
-        own = {} if record.get("settings") == settings else {"settings": settings}
-        games[game.number] = game.record | own
-        record |= {"games": games, "tstamp": time.time()}
-        self._records[case.key] = record
-        return record
+            record = new_judgment(
+                case.question, self.summary.name, self.model.name, case.baseline
+            ) | {"games": games, "settings": settings}
+        replies, verdict = reply.replies, reply.verdict
+        text = "\n".join(completion.text for completion in replies)
+        game = new_game(case.question, reply.messages, text, replies[-1].reasoning) | {
+            "score": verdict.label,
+            "cause": verdict.cause,
+            "finish_reason": replies[-1].finish_reason,
+            "input_tokens": sum(completion.input_tokens or 0 for completion in replies),
+            "output_tokens": sum(completion.output_tokens or 0 for completion in replies),
+            "prompt_hash": messages_hash(reply.messages),
+            "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
+            "settings": None if record.get("settings") == settings else settings,
+        }
+        optional = ("cause", "finish_reason", "replies", "settings")
+        games[job.number] = {k: v for k, v in game.items() if v is not None or k not in optional}
+        self.records[case.key] = record | {"games": games, "tstamp": time.time()}
+        return self.records[case.key]
 
-    def count(self, game: Game) -> None:
-        """Count a game that is finished, and what is remarkable about it."""
-        if is_unfinished(game.record):
+    def count(self, job: Game, reply: Decision) -> None:
+        """Count a game that is finished, and note one without a verdict."""
+        if reply.verdict.cause == UNFINISHED:
             return
-        self.tally.done += 1
-        if game.record["score"] is None:
-            remark = f"games without verdict, {game.record['cause']}"
-            self.tally.remarks[remark].append(game.id)
-        elif game.record.get("finish_reason") == "length":
-            self.tally.remarks["verdicts in replies cut off at max_tokens"].append(game.id)
+        self.summary.done += 1
+        if reply.verdict.label is None:
+            remark = f"games without verdict, {reply.verdict.cause}"
+            self.summary.remarks[remark].append(job.id)
+        elif reply.replies[-1].finish_reason == "length":
+            self.summary.remarks["verdicts in replies cut off at max_tokens"].append(job.id)
 
 
 def models_to_judge(
     names: Sequence[str], bench: Bench, config: JudgeConfig, questions: Sequence[Question]
 ) -> list[str]:
-    """Return the models named, or all with answers; a baseline is not judged against itself."""
-    chosen = list(dict.fromkeys(names)) or model_names(bench.answers)
-    if not config.baseline:
-        return chosen
-    baselines = config.baselines_of(question.category for question in questions)
-    alone = baselines[0] if len(baselines) == 1 else None
-    if alone in chosen and names:
-        print(f"{alone}: is the baseline and is not judged against itself")
-    models = [name for name in chosen if name != alone]
+    """Return the models named, or all with answers, without the baseline if there is only one."""
+    models = list(dict.fromkeys(names)) or model_names(bench.answers)
+    categories = (question.category for question in questions)
+    baselines = config.baselines_of(categories) if config.baseline else ()
+    if len(baselines) != 1:
+        return models
+    if names and baselines[0] in models:
+        print(f"{baselines[0]}: is the baseline and is not judged against itself")
+    models = [name for name in models if name != baselines[0]]
     if not models:
-        raise InputError(f"{bench.answers}: no answers of any model but the baseline '{alone}'")
+        raise InputError(
+            f"{bench.answers}: no answers of any model but the baseline '{baselines[0]}'"
+        )
     return models
-
-
-def check_config(config: JudgeConfig) -> None:
-    """Raise InputError if the settings ask for pairs without a baseline."""
-    if config.pairwise and not config.baseline:
-        raise InputError(f"{config.path}: pairwise needs baseline: true; or set pairwise: false")
-    if config.reference and not config.ref_models:
-        raise InputError(f"{config.path}: reference is true, but ref_model names no model")

@@ -1,8 +1,7 @@
-"""Runs the planned calls of several models at once: flags, pool, budget, and stale records."""
+"""The run of all models' missing calls: what is missing, the threads that ask, the files."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import queue
@@ -10,166 +9,252 @@ import random
 import signal
 import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
 from arena.bench.records import KeyLine, record_id
-from arena.chat.calls import CompletionError, stopping
-from arena.generate.summary import Estimate, Progress, Tally, conclude, unfailing_output
+from arena.chat.calls import stopping
+from arena.chat.config import ModelConfig
+from arena.chat.faults import CompletionError
+from arena.generate.budget import Budget, RunMeter
+from arena.generate.summary import (
+    CostEstimate,
+    Progress,
+    RunSummary,
+    check_report_path,
+    conclude,
+    unfailing_output,
+)
 
-Key = TypeVar("Key")
 
-IDLE_SECONDS = 0.2
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run that answers and judgments share.
 
-# Set by a second Ctrl-C: what has come in is still written, what is in flight is given up.
-halting = threading.Event()
+    stale: "keep" or "redo" records made with other settings, None to stop there.
+    report: the file for a summary in JSON.
+    """
 
-
-class Work(Protocol):
-    """What is to be done for one model: a file, its planned jobs and the making of its records."""
-
-    path: Path
-    tally: Tally
-
-    def plan(self) -> Sequence[Job]:
-        """Read what the file holds and return a job for each thing that is missing."""
-
-    def record(self, result: Any) -> dict[str, Any]:
-        """Take in a result, and return the record that now stands for it."""
-
-    def count(self, result: Any) -> None:
-        """Count a result whose record is in the file."""
-
-    def estimate(self, jobs: Sequence[Job]) -> Estimate:
-        """Return what the planned jobs will ask and cost at most."""
+    stale: str | None = None
+    dry_run: bool = False
+    max_cost: float | None = None
+    report: Path | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of work of one thread: `run` yields a result after each call that was paid for.
+    """One conversation or game that is missing; `id` names it in the summary."""
 
-    `begun`: how many are there from an earlier run.
+    work: Work[Any]
+    id: str
+
+
+SomeJob = TypeVar("SomeJob", bound=Job)
+Record = dict[str, Any]
+
+
+class Work(ABC, Generic[SomeJob]):
+    """The records of one file, and what is needed to make those that are missing.
+
+    model: the model that is asked.
+    records: the records of the file by a key of the subclass, kept up to date as replies come.
     """
 
-    work: Work
-    id: str
-    run: Callable[[], Iterator[Any]]
-    begun: int = 0
+    def __init__(
+        self, model: ModelConfig, name: str, path: Path, budget: Budget, options: RunOptions
+    ) -> None:
+        self.model = model
+        self.path = path
+        self.options = options
+        self.summary = RunSummary(name, model.price)
+        self.meter = RunMeter(self.summary, budget)
+        self.records: dict[Any, Record] = {}
 
+    def plan(self) -> list[SomeJob]:
+        """Read the file and return a job for each missing reply.
 
-@dataclass(frozen=True)
-class Lane:
-    """Jobs of which `parallel` run at a time; `local` ones compute in this process."""
+        Raises InputError if records were made with other settings and no flag says what to do.
+        """
+        self.records = self.read() if self.path.exists() else {}
+        reasons = {key: self.stale_reason(key) for key in self.records}
+        stale = {key: reason for key, reason in reasons.items() if reason}
+        # A dry run only counts.
+        policy = self.options.stale or ("keep" if self.options.dry_run else None)
+        if stale and policy is None:
+            raise InputError(
+                f"{self.path}: {len(stale)} records were made with other settings "
+                f"({next(iter(stale.values()))}). Accept them with --stale keep, or make them "
+                "again with --stale redo."
+            )
+        for key in stale:
+            if policy == "redo":
+                del self.records[key]
+            else:
+                remark = self.summary.remarks["kept, made with other settings"]
+                remark.append(record_id(self.records[key]))
+        total, jobs = self.missing()
+        self.summary.stale = len(stale)
+        self.summary.planned, self.summary.cached = len(jobs), total - len(jobs)
+        return jobs
 
-    parallel: int
-    jobs: Sequence[Job]
-    local: bool = False
+    @abstractmethod
+    def read(self) -> dict[Any, Record]:
+        """Return the records of the file by their keys."""
+
+    @abstractmethod
+    def stale_reason(self, key: Any) -> str | None:
+        """Return the difference between a record and what this run would make, None if none."""
+
+    @abstractmethod
+    def missing(self) -> tuple[int, list[SomeJob]]:
+        """Return the number of all replies wanted, and a job for each that is missing."""
+
+    @abstractmethod
+    def estimate(self, jobs: Sequence[SomeJob]) -> CostEstimate:
+        """Return the tokens of the planned jobs."""
+
+    @abstractmethod
+    def replies(self, job: SomeJob) -> Iterator[Any]:
+        """Ask, and yield a reply after each call that was paid for; runs in a thread."""
+
+    @abstractmethod
+    def record(self, job: SomeJob, reply: Any) -> Record:
+        """Return the record of a job's question with a reply in it."""
+
+    @abstractmethod
+    def count(self, job: SomeJob, reply: Any) -> None:
+        """Count a reply whose record is in the file."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: a result of it, or the error that ended it."""
+    """A reply to a job, or the error that ended the job."""
 
     job: Job
-    result: Any = None
+    reply: Any = None
     error: CompletionError | None = None
 
 
 @unfailing_output()
-def execute(
-    works: Sequence[Work],
-    lanes: Callable[[list[Sequence[Job]]], Sequence[Lane]],
-    unit: str,
-    args: argparse.Namespace,
-) -> int:
-    """Lock the files of all works, plan, run the jobs, write each result as it comes, and sum up.
+def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
+    """Make all missing records, print the summary and return the exit status.
 
-    `lanes` deals the planned jobs of the works out to lanes; `args` are those of `add_run_flags`.
-    Returns the exit status.
+    Each reply is in its file before its thread goes on. unit: "answer" or "game".
     """
-    _check_report(args.report)
-    if args.dry_run:
+    if options.report is not None:
+        check_report_path(options.report)
+    if options.dry_run:
         for work in works:
-            print(work.estimate(work.plan()).line(work.tally))
+            print(work.estimate(work.plan()).line(work.summary))
         return 0
-    tallies = [work.tally for work in works]
     errors: list[str] = []
+    summaries = [work.summary for work in works]
     with ExitStack() as stack:
-        files = {id(work): stack.enter_context(RecordFile(work.path, KeyLine)) for work in works}
-        jobs = [work.plan() for work in works]
-        for work, missing in zip(works, jobs, strict=True):
-            if missing:
-                files[id(work)].check_writable()
+        files = {work: stack.enter_context(RecordFile(work.path, KeyLine)) for work in works}
+        jobs: list[Job] = [job for work in works for job in work.plan()]
+        for work in dict.fromkeys(job.work for job in jobs):
+            files[work].check_writable()
         stack.enter_context(graceful_stop())
         try:
-            with Progress(tallies, unit) as progress:
-                _write_outcomes(run_lanes(lanes(jobs)), files, progress)
+            with Progress(summaries, unit) as progress:
+                for outcome in run(jobs):
+                    if outcome is None:
+                        for file in files.values():
+                            file.sync()
+                        continue
+                    job, work = outcome.job, outcome.job.work
+                    if outcome.error is not None:
+                        work.summary.fail(outcome.error, job.id)
+                    else:
+                        files[work].append(work.record(job, outcome.reply))
+                        work.count(job, outcome.reply)
+                    progress.update()
         except OutputError as error:
             stopping.set()
             errors.append(str(error))
-        errors += _close(files.values())
-    return conclude(tallies, errors, args.report)
+        for file in files.values():
+            try:
+                file.close()
+            except (InputError, OutputError) as error:
+                errors.append(str(error))
+    return conclude(summaries, errors, options.report)
 
 
-def _close(files: Iterable[RecordFile]) -> Iterator[str]:
-    """Close all files, and yield what went wrong with some."""
-    for file in files:
-        try:
-            file.close()
-        except (InputError, OutputError) as error:
-            yield str(error)
+def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
+    """Run all jobs and yield outcomes as they come, and None now and then while idle.
 
-
-def _check_report(path: Path | None) -> None:
-    """Raise InputError where the report could not be written after all is paid for."""
-    if path is None:
-        return
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"{path}: --report: cannot write a file here")
-
-
-def _write_outcomes(
-    outcomes: Iterator[Outcome | None], files: dict[int, RecordFile], progress: Progress
-) -> None:
-    for outcome in outcomes:
-        if outcome is None:
-            for file in files.values():
-                file.sync()
-            continue
-        work = outcome.job.work
-        if outcome.error is not None:
-            work.tally.fail(outcome.error, outcome.job.id)
-        else:
-            files[id(work)].append(work.record(outcome.result))
-            work.count(outcome.result)
-        progress.update()
-
-
-def run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
-    """Run all lanes at once and yield outcomes as they come, and None now and then while idle.
-
-    Workers only return results; whoever iterates writes them, and no worker goes on before its last
-    result is written: a kill costs no more than one call of each. After `stopping` is set no job
-    begins, and those in flight are waited for, unless `halting` is set too.
+    Each model has its own threads. They only ask: the caller writes, and no thread goes on before
+    its last outcome is dealt with, so that a kill costs at most one call of each. After `stopping`
+    is set no job begins, and calls in flight are waited for, unless `halting` is set too.
     """
-    with contextlib.nullcontext() if any(lane.local for lane in lanes) else _one_core():
-        yield from _run_lanes(lanes)
+    lanes = defaultdict[str, deque[Job]](deque)
+    for job in jobs:
+        lanes[job.work.model.name].append(job)
+    outcomes: _Outcomes = queue.SimpleQueue()
+    running = 0
+    with _one_core() if all(j.work.model.api_type != "llamacpp" for j in jobs) else ExitStack():
+        for lane in lanes.values():
+            for _ in range(min(lane[0].work.model.parallel, len(lane))):
+                threading.Thread(target=_do_jobs, args=(lane, outcomes), daemon=True).start()
+                running += 1
+        while running and not (halting.is_set() and outcomes.empty()):
+            try:
+                delivery = outcomes.get(timeout=0.2)
+            except queue.Empty:
+                yield None
+                continue
+            if delivery is None:
+                running -= 1
+            else:
+                outcome, written = delivery
+                yield outcome
+                written.put(None)
+
+
+# An outcome with the queue on which its thread waits until it is written; None ends a thread.
+_Outcomes = queue.SimpleQueue["tuple[Outcome, queue.SimpleQueue[None]] | None"]
+
+
+def _do_jobs(lane: deque[Job], outcomes: _Outcomes) -> None:
+    """Do jobs of a lane until none is left, or one fails in a way that all others will."""
+    written: queue.SimpleQueue[None] = queue.SimpleQueue()
+    while not stopping.is_set():
+        try:
+            job = lane.popleft()
+        except IndexError:
+            break
+        for outcome in _outcomes_of(job):
+            if outcome.error is not None and outcome.error.final:
+                lane.clear()
+            outcomes.put((outcome, written))
+            written.get()
+    outcomes.put(None)
+
+
+def _outcomes_of(job: Job) -> Iterator[Outcome]:
+    """Yield an outcome for each reply, and one for the error that ends the job."""
+    try:
+        for reply in job.work.replies(job):
+            yield Outcome(job, reply)
+    except CompletionError as error:
+        yield Outcome(job, error=error)
+    except Exception as error:
+        yield Outcome(job, error=CompletionError("internal error", repr(error)))
 
 
 @contextlib.contextmanager
 def _one_core() -> Iterator[None]:
-    """Keep this thread, and those it starts, on one core.
-
-    Only one thread can hold Python's lock, and handing it from core to core costs as much as the
-    calls do. The system moves other programs away.
-    """
+    """Keep this thread, and those it starts, on one core."""
+    # Only one thread can hold Python's lock, and handing it from core to core is slow. Without
+    # this, `make bench` on two cores took 1.5-2.0 ms of CPU a call and not 1.2-1.3, and did 550
+    # calls a second and not 720. A model that computes in this process needs all cores.
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -181,56 +266,8 @@ def _one_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _run_lanes(lanes: Sequence[Lane]) -> Iterator[Outcome | None]:
-    outcomes: queue.SimpleQueue[_Parcel | None] = queue.SimpleQueue()
-    running = 0
-    for lane in lanes:
-        todo = deque(lane.jobs)
-        for _ in range(min(lane.parallel, len(todo))):
-            threading.Thread(target=_work, args=(todo, outcomes), daemon=True).start()
-            running += 1
-    while running and not (halting.is_set() and outcomes.empty()):
-        try:
-            parcel = outcomes.get(timeout=IDLE_SECONDS)
-        except queue.Empty:
-            yield None
-            continue
-        if parcel is None:
-            running -= 1
-        else:
-            yield parcel[0]
-            parcel[1].put(None)
-
-
-# An outcome, and where the worker that waits for it is told that it is written.
-_Parcel = tuple[Outcome, "queue.SimpleQueue[None]"]
-
-
-def _work(todo: deque[Job], outcomes: queue.SimpleQueue[_Parcel | None]) -> None:
-    """Take jobs until none is left, or until one fails in a way that all others will."""
-    written: queue.SimpleQueue[None] = queue.SimpleQueue()
-    while not stopping.is_set():
-        try:
-            job = todo.popleft()
-        except IndexError:
-            break
-        for outcome in _outcomes_of(job):
-            if outcome.error is not None and outcome.error.final:
-                todo.clear()
-            outcomes.put((outcome, written))
-            written.get()
-    outcomes.put(None)
-
-
-def _outcomes_of(job: Job) -> Iterator[Outcome]:
-    """Yield what comes of a job: its results, and the error that ends it."""
-    try:
-        for result in job.run():
-            yield Outcome(job, result)
-    except CompletionError as error:
-        yield Outcome(job, error=error)
-    except Exception as error:
-        yield Outcome(job, error=CompletionError("internal error", repr(error)))
+# Set by a second Ctrl-C: replies that are here are still written, calls in flight are given up.
+halting = threading.Event()
 
 
 @contextlib.contextmanager
@@ -259,34 +296,3 @@ def graceful_stop() -> Iterator[None]:
             signal.signal(number, handler)
         stopping.clear()
         halting.clear()
-
-
-def stale_flag(args: argparse.Namespace) -> str | None:
-    """Return what to do with stale records; a dry run only counts them."""
-    return args.stale or ("keep" if args.dry_run else None)
-
-
-def without_stale(
-    work: Work,
-    records: Mapping[Key, dict[str, Any]],
-    reasons: Mapping[Key, str],
-    stale: str | None,
-    remark: str,
-) -> dict[Key, dict[str, Any]]:
-    """Return a work's records less those that are to be made again; those kept are counted.
-
-    reasons: why a record is stale, by its key; `stale` is the flag. Raises InputError where there
-    are stale records and no flag says what to do with them.
-    """
-    if reasons and stale is None:
-        raise InputError(
-            f"{work.path}: {len(reasons)} records were made with other settings "
-            f"({next(iter(reasons.values()))}); --stale keep accepts them as they "
-            "are, --stale redo makes them again"
-        )
-    work.tally.stale = len(reasons)
-    if stale == "redo":
-        return {key: record for key, record in records.items() if key not in reasons}
-    if reasons:
-        work.tally.remarks[remark] += [record_id(records[key]) for key in reasons]
-    return dict(records)

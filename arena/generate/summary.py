@@ -1,4 +1,4 @@
-"""What a run does and costs: counts by cause, tokens and dollars, a progress bar, the summary."""
+"""The summary of a run: counts by cause, tokens and cost, the progress bar, the report."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from arena.base.errors import OutputError, one_line
+from arena.base.errors import InputError, OutputError, one_line
 from arena.base.jsonl import write_lines
-from arena.chat.calls import CompletionError
-
-EXAMPLES = 3
-_UNTOLD = " for calls that broke off or told no usage"
+from arena.chat.faults import CompletionError
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What planned calls ask and cost at most; `prompt_tokens` are counted in cl100k_base."""
+class CostEstimate:
+    """The planned calls of a model with upper bounds of their tokens.
+
+    prompt_tokens: of the first prompt of each call, in cl100k_base.
+    """
 
     calls: int
     prompt_tokens: int
-    most_input_tokens: int
-    most_output_tokens: int
+    max_input_tokens: int
+    max_output_tokens: int
 
-    def line(self, tally: Tally) -> str:
+    def line(self, summary: RunSummary) -> str:
         """Return the line of a dry run."""
         cost = ""
-        if tally.price is not None:
-            dollars = price_of(tally.price, self.most_input_tokens, self.most_output_tokens)
+        if summary.price is not None:
+            dollars = price_of(summary.price, self.max_input_tokens, self.max_output_tokens)
             cost = f", at most ${dollars:,.2f}"
         return (
-            f"{tally.name}: {self.calls:,} calls to make, {self.prompt_tokens:,} prompt tokens, "
-            f"at most {self.most_output_tokens:,} output tokens{cost}; {tally.cached:,} cached, "
-            f"{tally.stale:,} stale"
+            f"{summary.name}: {self.calls:,} calls to make, {self.prompt_tokens:,} prompt tokens, "
+            f"at most {self.max_output_tokens:,} output tokens{cost}; {summary.cached:,} cached, "
+            f"{summary.stale:,} stale"
         )
 
 
@@ -48,8 +48,11 @@ def price_of(price: tuple[float, float], input_tokens: int, output_tokens: int) 
 
 
 @dataclass
-class Tally:
-    """What a run did for one model, counted in answers or games."""
+class RunSummary:
+    """The counts of a run for one model, in answers or games.
+
+    unreported_cost: the most that calls may have cost beyond the tokens counted, in USD.
+    """
 
     name: str
     price: tuple[float, float] | None = None
@@ -62,49 +65,49 @@ class Tally:
     remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     input_tokens: int = 0
     output_tokens: int = 0
-    untold_cost: float = 0.0  # USD at most, beside what the tokens cost
+    unreported_cost: float = 0.0
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was planned is there."""
+        """Whether everything planned is done."""
         return self.done == self.planned
 
     @property
     def failures(self) -> int:
-        """How many jobs failed."""
+        """The number of failed jobs."""
         return sum(map(len, self.failed.values()))
 
     @property
     def not_begun(self) -> int:
-        """How many jobs neither ended nor failed."""
+        """The number of jobs that neither ended nor failed."""
         return self.planned - self.done - self.failures
 
     @property
     def cost(self) -> float | None:
-        """USD spent, None where the price is not known."""
+        """The cost of all tokens in USD, None without a price."""
         if self.price is None:
             return None
         return price_of(self.price, self.input_tokens, self.output_tokens)
 
-    def fail(self, error: CompletionError, example: str) -> None:
-        """Count a failure by its cause; the summary names a few ids and the last message."""
-        self.failed[error.cause].append(example)
+    def fail(self, error: CompletionError, job_id: str) -> None:
+        """Count a failed job by its cause, of which the last message is reported."""
+        self.failed[error.cause].append(job_id)
         self.messages[error.cause] = str(error)
 
-    def spend(self, input_tokens: int, output_tokens: int) -> None:
-        """Add the tokens of a call."""
-        self.input_tokens += input_tokens
-        self.output_tokens += output_tokens
-
     def lines(self) -> Iterator[str]:
-        """Yield the summary: one line of counts, one for each cause of failure, one a remark."""
+        """Yield a line of counts, then one for each cause of failure and each remark."""
         yield (
             f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
             f"{self.failures} failed"
             + (f", {self.not_begun} not begun" if self.not_begun else "")
             + f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
             + ("" if self.cost is None else f", ${self.cost:,.4f}")
-            + (f", at most ${self.untold_cost:,.4f} more{_UNTOLD}" if self.untold_cost else "")
+            + (
+                f", plus up to ${self.unreported_cost:,.4f} for calls that failed midway or "
+                "reported no usage"
+                if self.unreported_cost
+                else ""
+            )
         )
         for cause, ids in sorted(self.failed.items()):
             yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
@@ -113,6 +116,7 @@ class Tally:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain data."""
+        failed = _counts_and_examples(self.failed)
         return {
             "model": self.name,
             "planned": self.planned,
@@ -120,44 +124,41 @@ class Tally:
             "cached": self.cached,
             "stale": self.stale,
             "not_begun": self.not_begun,
-            "failed": {
-                cause: {
-                    "count": len(ids),
-                    "examples": _examples(ids),
-                    "message": self.messages[cause],
-                }
-                for cause, ids in sorted(self.failed.items())
-            },
-            "remarks": {
-                remark: {"count": len(ids), "examples": _examples(ids)}
-                for remark, ids in sorted(self.remarks.items())
-            },
+            "failed": {c: group | {"message": self.messages[c]} for c, group in failed.items()},
+            "remarks": _counts_and_examples(self.remarks),
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": self.cost,
-            "untold_cost_usd": self.untold_cost,
+            "untold_cost_usd": self.unreported_cost,
         }
 
 
-def _examples(ids: Sequence[str]) -> list[str]:
-    """Return the first few different ones."""
-    return list(dict.fromkeys(ids))[:EXAMPLES]
+def _counts_and_examples(groups: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"count": len(ids), "examples": _examples(ids)}
+        for name, ids in sorted(groups.items())
+    }
 
 
 def _counted(ids: Sequence[str]) -> str:
-    """Return how many there are, with examples."""
-    return f"{len(ids)} ({', '.join(one_line(one, 80) for one in _examples(ids))})"
+    """Return the number of ids, with examples."""
+    return f"{len(ids)} ({', '.join(one_line(example, 80) for example in _examples(ids))})"
+
+
+def _examples(ids: Sequence[str]) -> list[str]:
+    """Return the first three different ids."""
+    return list(dict.fromkeys(ids))[:3]
 
 
 class Progress:
-    """A progress bar with the counts of done, failed and cached of several tallies."""
+    """A progress bar with the counts of several summaries."""
 
-    def __init__(self, tallies: Sequence[Tally], unit: str) -> None:
+    def __init__(self, summaries: Sequence[RunSummary], unit: str) -> None:
         from tqdm import tqdm
 
-        self._tallies = tallies
+        self._summaries = summaries
         self._bar = tqdm(
-            total=sum(tally.planned for tally in tallies),
+            total=sum(summary.planned for summary in summaries),
             unit=unit,
             mininterval=0.2 if sys.stderr.isatty() else 30.0,
             file=sys.stderr,
@@ -168,21 +169,21 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Draw the last state and leave the bar standing."""
+        """Draw the last state, which stays on the screen."""
         self.update()
         self._bar.close()
 
     def update(self) -> None:
-        """Show what the tallies count."""
-        done = sum(tally.done for tally in self._tallies)
-        cached = sum(tally.cached for tally in self._tallies)
-        failed = sum(tally.failures for tally in self._tallies)
+        """Show the current counts."""
+        done = sum(summary.done for summary in self._summaries)
+        cached = sum(summary.cached for summary in self._summaries)
+        failed = sum(summary.failures for summary in self._summaries)
         self._bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
         self._bar.update(done + failed - self._bar.n)
 
 
-class _Unfailing:
-    """A stream that drops what it cannot pass on: to a pipe without a reader, to a full disk."""
+class _UnfailingStream:
+    """A stream that drops text it cannot write: to a pipe without a reader, to a full disk."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -202,34 +203,40 @@ class _Unfailing:
 
 @contextlib.contextmanager
 def unfailing_output() -> Iterator[None]:
-    """Let nothing that is printed end a run, wherever stdout and stderr go."""
-    out, err = (cast(TextIO, _Unfailing(stream)) for stream in (sys.stdout, sys.stderr))
+    """Keep a run alive if stdout or stderr breaks, as in `gen_answer.py | head`."""
+    out, err = (cast(TextIO, _UnfailingStream(stream)) for stream in (sys.stdout, sys.stderr))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         yield
 
 
-def conclude(tallies: Sequence[Tally], errors: Sequence[str], report: Path | None = None) -> int:
+def check_report_path(path: Path) -> None:
+    """Raise InputError if a report could not be written there, before anything is paid for."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: --report: cannot write a file here")
+
+
+def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], report: Path | None) -> int:
     """Write the report, print the summaries and the errors that ended the run, and return the exit
-    status: 1 if there were any or something lacks.
+    status: 1 if there are errors or missing results.
     """
-    incomplete = [tally.name for tally in tallies if not tally.complete]
+    incomplete = [summary.name for summary in summaries if not summary.complete]
     errors = list(dict.fromkeys(errors))
     if report is not None:
         data = {
             "complete": not (incomplete or errors),
             "errors": errors,
-            "models": [tally.as_dict() for tally in tallies],
+            "models": [summary.as_dict() for summary in summaries],
         }
         try:
             write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
         except OutputError as error:
             errors.append(str(error))
-    for tally in tallies:
-        for line in tally.lines():
+    for summary in summaries:
+        for line in summary.lines():
             print(line)
     if incomplete:
-        names = ", ".join(incomplete)
-        print(f"not complete: {names}; run the same command again to do what is missing")
+        print(f"not complete: {', '.join(incomplete)}. Run the same command again to continue.")
     for message in errors:
         print(f"error: {one_line(message, 2000)}", file=sys.stderr)
     return 1 if incomplete or errors else 0

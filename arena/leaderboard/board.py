@@ -1,4 +1,4 @@
-"""From battles or grades to a board: scores with their intervals, as data for whoever shows it."""
+"""Boards of battles or grades: scores with their intervals, and the mean of several boards."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.bench.paths import Bench
-from arena.scoring import arena_v2, bradley_terry, grades
+from arena.leaderboard.format import Format, format_of
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Counts, Grades
-from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample
-from arena.scoring.cells import Cells
+from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, interval
+from arena.scoring.cells import OUTCOMES, Cells
+from arena.scoring.estimators import GRADES, Estimator
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import (
     ATTRIBUTES,
     FEATURES,
-    Difference,
     Styles,
     read_all_styles,
-    relative_differences,
     with_features,
 )
 
-LEVEL = 0.95
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
 class Method:
-    """How scores are made of battles: the estimator, the style controlled for, and the bootstrap.
+    """How scores are made of battles: the style controlled for, and the bootstrap.
 
-    `name`: bradley-terry, v2.0, or grade. `stream`: a name that gives a board draws of its own.
+    `stream`: a name that gives a board draws of its own.
     """
 
     control: tuple[str, ...] = ()
@@ -45,7 +45,6 @@ class Method:
     seed: int = 42
     resample: Resample = "battle"
     workers: int = 1
-    name: str = "bradley-terry"
     stream: str = ""
 
     @property
@@ -54,20 +53,8 @@ class Method:
         return tuple(name for feature in self.control for name in FEATURES[feature])
 
     @property
-    def measured(self) -> tuple[str, ...]:
-        """The attributes of answers that must be known: v2.0 divides counts by lengths."""
-        if self.control and self.name == "v2.0":
-            return tuple(dict.fromkeys(("tokens", *self.attributes)))
-        return self.attributes
-
-    @property
-    def level(self) -> float:
-        """The share of the rounds that an interval holds."""
-        return arena_v2.LEVEL if self.name == "v2.0" else LEVEL
-
-    @property
     def entropy(self) -> tuple[int, ...]:
-        """What seeds all that is drawn."""
+        """The seed of all draws."""
         digest = hashlib.sha256(self.stream.encode("utf-8", "surrogatepass")).digest()
         return (self.seed, int.from_bytes(digest[:8], "big")) if self.stream else (self.seed,)
 
@@ -84,16 +71,10 @@ class Method:
 
     @property
     def mode(self) -> str:
-        """The name of the mode, as part of file names."""
-        if self.name == "grade":
-            return "grade"
-        names = {
-            (): "plain",
-            ("length", "markdown"): "style_control",
-            ("length",): "length_control",
-            ("markdown",): "markdown_control",
-        }
-        return names[self.control]
+        """The name of the style control, as part of file names."""
+        if len(self.control) == 1:
+            return f"{self.control[0]}_control"
+        return "style_control" if self.control else "plain"
 
 
 @dataclass(frozen=True)
@@ -107,6 +88,11 @@ class Row:
     tokens: float | None
     outcomes: tuple[int, ...] | None
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The ends of the interval."""
+        return self.score + self.lower, self.score + self.upper
+
 
 @dataclass(frozen=True)
 class Board:
@@ -119,8 +105,9 @@ class Board:
     bench: str
     judges: tuple[str, ...]
     baseline: str | None
+    estimator: Estimator
     method: Method
-    elo: bool
+    format: Format
     rows: tuple[Row, ...]
     coefficients: Mapping[str, float]
     counts: Counts
@@ -135,10 +122,31 @@ class Board:
 
     @property
     def scale(self) -> str:
-        """What the scores are."""
-        if self.method.name == "grade":
-            return "grade"
-        return "elo" if self.elo else "win rate"
+        """The scale of the scores: win rate, elo or grade."""
+        return self.format.scale
+
+    @property
+    def mode(self) -> str:
+        """The style control, or that the scores are grades, as part of file names."""
+        return self.method.mode if self.estimator.features else self.estimator.name
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a row a model, the best first: model, score, the ends of its interval as lower
+        and upper, the mean answer length as tokens, and its games by outcome if they are known.
+        """
+        import pandas
+
+        return pandas.DataFrame(
+            {
+                "model": row.model,
+                "score": row.score,
+                "lower": row.score + row.lower,
+                "upper": row.score + row.upper,
+                "tokens": row.tokens,
+                **(dict(zip(OUTCOMES, row.outcomes, strict=True)) if row.outcomes else {}),
+            }
+            for row in self.rows
+        )
 
 
 @dataclass(frozen=True)
@@ -151,21 +159,24 @@ class Scored:
     style: FixedStyle | None
     fit: Fit
     samples: np.ndarray
+    estimator: Estimator
     method: Method
 
     @property
     def rates(self) -> np.ndarray:
-        """The scores as win rates (M,): of the full data, with v2.0 those over the rounds."""
-        rates = bradley_terry.win_rates(self.fit.ratings, self.battles.anchor)
-        if self.method.name != "v2.0":
-            return rates
-        samples = bradley_terry.win_rates(self.samples, self.battles.anchor)
-        return arena_v2.scores(samples, rates, controlled=bool(self.method.control))
+        """The scores as win rates (M,)."""
+        return self.scores(elo=False)[0]
+
+    def scores(self, *, elo: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return win rates in percent or Elo ratings (M,), and the rounds' (rounds, M)."""
+        controlled = bool(self.method.control)
+        ratings, anchor = self.fit.ratings, self.battles.anchor
+        return self.estimator.scores(ratings, self.samples, anchor, controlled=controlled, elo=elo)
 
 
 def score(
     battles: Battles,
-    bench: Bench,
+    selection: Selection,
     method: Method,
     style: FixedStyle | None = None,
     samples: np.ndarray | None = None,
@@ -175,29 +186,32 @@ def score(
     Raises InputError where style attributes are missing, a model cannot be placed, or the method
     is not for such battles.
     """
-    cells, styles = measured_cells(battles, bench, method)
+    cells, styles = measured_cells(battles, selection, method)
     try:
-        return score_cells(battles, cells, styles, method, style, samples)
+        return score_cells(selection.estimator, battles, cells, styles, method, style, samples)
     except DisconnectedError as error:
         names = ", ".join(battles.models[i] for i in error.models)
         raise InputError(
-            f"no chain of battles between the baseline '{battles.baseline}' and: {names}; "
-            "judge them against it, or name their baseline with --baseline"
+            f"cannot rank {names}: no battles connect them to the baseline '{battles.baseline}'. "
+            "Judge them against it, or add their baseline with --baseline."
         ) from None
 
 
-def measured_cells(battles: Battles, bench: Bench, method: Method) -> tuple[Cells, Styles]:
+def measured_cells(battles: Battles, selection: Selection, method: Method) -> tuple[Cells, Styles]:
     """Return the cells, with features if the method controls for style, and the answers' styles.
 
     Raises InputError where style attributes are missing.
     """
-    styles = read_all_styles(bench, battles, method.measured)
-    if not method.control:
+    estimator, bench = selection.estimator, selection.bench
+    styles = read_all_styles(bench, battles, estimator.measured(method.attributes))
+    if not method.control or not (differences := estimator.features):
         return battles.cells, styles
-    return with_features(battles, bench, styles, _difference(method)), styles
+    count = len(method.attributes)
+    return with_features(battles, bench, styles, lambda a, b: differences(a, b)[:, -count:]), styles
 
 
 def score_cells(
+    estimator: Estimator,
     battles: Battles,
     cells: Cells,
     styles: Styles,
@@ -211,34 +225,23 @@ def score_cells(
     for such battles.
     """
     try:
-        fit = _fit(cells, battles.anchor, method, style)
+        fit = estimator.fit(cells, battles.anchor, style=style, center=method.center)
     except NotAStarError as error:
         first, second = (battles.models[i] for i in error.pair)
         raise InputError(
-            f"battles of {first} against {second}: the method v2.0 knows one baseline, "
-            f"'{battles.baseline}'; --method bradley-terry fits all battles at once"
+            f"battles of {first} against {second}: the method {estimator.name} knows one baseline, "
+            f"'{battles.baseline}'. Use --method bradley-terry to fit all battles at once."
         ) from None
     if samples is None:
-        samples = _bootstrap(cells, battles.anchor, method, style)
-    return Scored(battles, cells, styles, style, fit, samples, method)
+        samples = bootstrap(estimator, cells, battles.anchor, method, style)
+    return Scored(battles, cells, styles, style, fit, samples, estimator, method)
 
 
-def _difference(method: Method) -> Difference:
-    """Return the formula of the method for the features of two answers."""
-    if method.name != "v2.0":
-        return relative_differences
-    kept = len(method.attributes)
-    return lambda a, b: arena_v2.style_differences(a, b)[:, -kept:]
-
-
-def _fit(cells: Cells, anchor: int, method: Method, style: FixedStyle | None) -> Fit:
-    fit = arena_v2.fit if method.name == "v2.0" else bradley_terry.fit
-    return fit(cells, anchor, style=style, center=method.center)
-
-
-def _bootstrap(cells: Cells, anchor: int, method: Method, style: FixedStyle | None) -> np.ndarray:
-    bootstrap = arena_v2.bootstrap if method.name == "v2.0" else bradley_terry.bootstrap
-    return bootstrap(
+def bootstrap(
+    estimator: Estimator, cells: Cells, anchor: int, method: Method, style: FixedStyle | None
+) -> np.ndarray:
+    """Return the ratings (rounds, M) of resampled cells."""
+    return estimator.bootstrap(
         cells,
         anchor,
         rounds=method.rounds,
@@ -250,53 +253,78 @@ def _bootstrap(cells: Cells, anchor: int, method: Method, style: FixedStyle | No
     )
 
 
-def make_board(scored: Scored, selection: Selection, method: Method, *, elo: bool = False) -> Board:
+def make_board(scored: Scored, selection: Selection, *, elo: bool = False) -> Board:
     """Return the board: win rates against the baseline in percent, or ratings (baseline 1000)."""
-    battles, scores, samples = scored.battles, scored.rates, scored.samples
-    if not elo:
-        samples = bradley_terry.win_rates(samples, battles.anchor)
-    elif method.name == "v2.0":
-        scores = arena_v2.rating(scores)
-    else:
-        scores = scored.fit.ratings
+    battles, method = scored.battles, scored.method
     names = [ATTRIBUTES[attribute] for attribute in method.attributes]
-    return Board(
+    board = Board(
         bench=selection.bench.name,
         judges=selection.judges,
         baseline=battles.baseline,
+        estimator=scored.estimator,
         method=method,
-        elo=elo,
-        rows=_rows(battles.models, scores, samples, method, scored.styles.tokens, battles.outcomes),
+        format=format_of(scored.estimator, elo=elo),
+        rows=(),
         coefficients=dict(zip(names, scored.fit.coefficients.tolist(), strict=True)),
         counts=battles.counts,
         name=", ".join(selection.categories),
-        samples=dict(zip(battles.models, samples.T, strict=True)),
         questions=battles.questions,
     )
+    scores, samples = scored.scores(elo=elo)
+    return _with_rows(board, battles.models, scores, samples, scored.styles, battles.outcomes)
 
 
-def _rows(
+def grade_board(
+    grades: Grades, selection: Selection, method: Method, styles: Styles | None = None
+) -> Board:
+    """Return the board of mean grades, their intervals by resampled questions.
+
+    `styles`: those of the answers, where they are read already.
+    """
+    board = Board(
+        bench=selection.bench.name,
+        judges=selection.judges,
+        baseline=None,
+        estimator=GRADES,
+        method=replace(method, control=(), resample="question"),
+        format=format_of(GRADES, elo=False),
+        rows=(),
+        coefficients={},
+        counts=grades.counts,
+        name=", ".join(selection.categories),
+        questions=grades.questions,
+    )
+    scores = GRADES.fit(grades.total, grades.number).ratings
+    samples = GRADES.bootstrap(
+        grades.total, grades.number, rounds=method.rounds, seed=method.entropy
+    )
+    styles = styles or read_all_styles(selection.bench, grades, ())
+    return _with_rows(board, grades.models, scores, samples, styles)
+
+
+def _with_rows(
+    board: Board,
     models: Sequence[str],
     scores: np.ndarray,
     samples: np.ndarray,
-    method: Method,
-    tokens: Mapping[str, float | None],
+    styles: Styles,
     outcomes: Mapping[str, tuple[int, ...]] | None = None,
-) -> tuple[Row, ...]:
-    """Return the rows of scores (M,) and samples (rounds, M), the best first."""
-    lower, upper = bradley_terry.interval(samples, method.level)
+) -> Board:
+    """Return a board with the rows of scores (M,) and samples (rounds, M), the best first."""
+    lower, upper = interval(samples, board.estimator.level)
     rows = [
         Row(
             model=model,
             score=float(scores[i]),
             lower=_offset(lower[i], scores[i]),
             upper=_offset(upper[i], scores[i]),
-            tokens=tokens.get(model),
+            tokens=styles.tokens.get(model),
             outcomes=None if outcomes is None else outcomes[model],
         )
         for i, model in enumerate(models)
     ]
-    return tuple(sorted(rows, key=lambda row: (-row.score, row.model)))
+    rows.sort(key=lambda row: (-row.score, row.model))
+    return replace(board, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
 
 
 def _offset(end: float, score: float) -> float:
@@ -304,42 +332,17 @@ def _offset(end: float, score: float) -> float:
     return 0.0 if end == score else float(end - score)
 
 
-def grade_board(
-    read: Grades, selection: Selection, method: Method, styles: Styles | None = None
-) -> Board:
-    """Return the board of mean grades, their intervals by resampled questions.
-
-    `styles`: those of the answers, where they are read already.
-    """
-    scores = grades.means(read.total, read.number)
-    samples = grades.bootstrap(read.total, read.number, rounds=method.rounds, seed=method.entropy)
-    styles = styles or read_all_styles(selection.bench, read, ())
-    return Board(
-        bench=selection.bench.name,
-        judges=selection.judges,
-        baseline=None,
-        method=method,
-        elo=False,
-        rows=_rows(read.models, scores, samples, method, styles.tokens),
-        coefficients={},
-        counts=read.counts,
-        name=", ".join(selection.categories),
-        samples=dict(zip(read.models, samples.T, strict=True)),
-        questions=read.questions,
-    )
-
-
 OVERALL = "Overall"
 
 
 def why_no_overall(boards: Sequence[Board]) -> str | None:
-    """Return why the mean of some boards would say nothing, None if it says something."""
+    """Return the reason against a mean of some boards, None if there is none."""
     for pair in combinations(boards, 2):
         (first, one), (second, other) = ((board.name or "(none)", board) for board in pair)
-        if one.method.name != other.method.name:
+        if one.estimator.name != other.estimator.name:
             return (
-                f"{first} is made by the method {one.method.name}, {second} by "
-                f"{other.method.name}; --method makes them alike"
+                f"{first} is made by the method {one.estimator.name}, {second} by "
+                f"{other.estimator.name}; --method makes them alike"
             )
         shared = len(set(one.questions) & set(other.questions))
         if shared:
@@ -352,52 +355,44 @@ def why_no_overall(boards: Sequence[Board]) -> str | None:
 def overall_board(boards: Sequence[Board]) -> Board:
     """Return the mean of boards of categories, weighted by their numbers of questions.
 
-    It holds the models that are on all of them. The draws of different categories are independent,
+    It has the models that are on all of them. The draws of different categories are independent,
     so a round's scores are averaged like the scores.
     """
     weights = {board.name: board.counts.questions or 0 for board in boards}
     shares = np.array(list(weights.values())) / sum(weights.values())
-    lacking = {
+    missing = {
         model: f"not on the board of {', '.join(b.name for b in boards if model not in b.samples)}"
         for model in sorted(set().union(*(board.samples for board in boards)))
         if any(model not in board.samples for board in boards)
     }
-    models = sorted(set(boards[0].samples) - set(lacking))
+    models = sorted(set(boards[0].samples) - set(missing))
     scores = np.array([[board.score_of(model) for model in models] for board in boards])
     samples = np.array([[board.samples[model] for model in models] for board in boards])
     rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
-    tokens = {row.model: row.tokens for row in boards[0].rows}
-    method = replace(boards[0].method, stream="")
-    return replace(
+    tokens = {row.model: row.tokens for row in boards[0].rows if row.tokens is not None}
+    board = replace(
         boards[0],
         baseline=None,
-        method=method,
-        rows=_rows(models, shares @ scores, rounds, method, tokens),
+        method=replace(boards[0].method, stream=""),
         coefficients={},
-        counts=_summed([board.counts for board in boards], lacking),
+        counts=_summed([board.counts for board in boards], missing),
         name=OVERALL,
         weights=weights,
-        samples=dict(zip(models, rounds.T, strict=True)),
         questions=tuple(question for board in boards for question in board.questions),
     )
+    return _with_rows(board, models, shares @ scores, rounds, Styles(tokens, None))
 
 
-def _summed(counts: Sequence[Counts], lacking: Mapping[str, str]) -> Counts:
-    """Return what several boards come from together."""
-    left_out: Counter[str] = Counter()
-    for one in counts:
-        left_out.update(one.left_out)
+def _summed(counts: Sequence[Counts], models_left_out: Mapping[str, str]) -> Counts:
+    """Return the counts of several boards together."""
     return Counts(
         judgments=sum(one.judgments for one in counts),
         battles=sum(one.battles for one in counts),
         games_without_verdict=sum(one.games_without_verdict for one in counts),
-        left_out=left_out,
-        models_left_out=lacking,
+        left_out=sum((Counter(one.left_out) for one in counts), Counter()),
+        models_left_out=models_left_out,
         judged={},
         questions=sum(one.questions or 0 for one in counts),
         same_questions=True,
         ranges=tuple(sorted({span for one in counts for span in one.ranges})),
     )
-
-
-# Two models

@@ -28,8 +28,8 @@ from arena.leaderboard.options import (
     check_several,
 )
 from arena.scoring.battles import Battles, Grades, read_selections
+from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
 from arena.scoring.selection import Plan, Selection, bench_questions
-from arena.scoring.solver import FixedStyle
 
 Read = tuple[Selection, Battles | Grades]
 
@@ -86,8 +86,9 @@ def _plan(
     if questions is None:
         needed = needed or options.missing == "loss"
         questions = bench_questions(options.bench, needed=needed)
-    method = options.method or ("bradley-terry" if options.one_board else None)
-    return Plan(selection, questions, options.config, options.usual_baselines, method)
+    name = options.method or (BRADLEY_TERRY.name if options.one_board else "")
+    estimator = OF_BATTLES.get(name)
+    return Plan(selection, questions, options.config, options.usual_baselines, estimator)
 
 
 def _loaded_battles(
@@ -97,15 +98,15 @@ def _loaded_battles(
         raise InputError(f"--load-battles: {SEVERAL}")
     selection = selections[0]
     saved.check_settings(path, selection.settings())
-    untold = replace(
+    default = replace(
         selection,
         weight=Selection.weight,
         first_game_only=False,
         missing="ignore",
         mixed="refuse",
-        method="bradley-terry",
+        estimator=BRADLEY_TERRY,
     )
-    if not saved.settings_file(path).exists() and selection != untold:
+    if not saved.settings_file(path).exists() and selection != default:
         raise InputError(
             f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
             "--mixed and --method v2.0 need the judgments. Leave out --load-battles."
@@ -142,18 +143,16 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Result]:
 def _result(selection: Selection, data: Battles | Grades, options: BoardOptions) -> Result:
     method = replace(method_of(options), stream=", ".join(selection.categories))
     if isinstance(data, Grades):
-        method = replace(method, name="grade", resample="question", control=())
         return Result(grade_board(data, selection, method), selection)
-    method = replace(method, name=selection.method)
     style, samples = None, None
     if options.style_file and options.style_file.exists():
-        style = saved.load_style(options.style_file, method)
+        style = saved.load_style(options.style_file, selection.estimator, method)
     if options.bootstrap_file:
-        made = bootstrap_settings(selection, method, data, style)
+        made = saved.bootstrap_settings(selection, method, data, style)
         saved.check_settings(options.bootstrap_file, made)
         samples = saved.load_bootstrap(options.bootstrap_file, data)
-    scored = score(data, selection.bench, method, style, samples)
-    return Result(make_board(scored, selection, method, elo=options.elo), selection, scored)
+    scored = score(data, selection, method, style, samples)
+    return Result(make_board(scored, selection, elo=options.elo), selection, scored)
 
 
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
@@ -173,37 +172,29 @@ def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
 def check_baselines(read: Sequence[Read]) -> None:
     """Raise InputError where the method v2.0 would have several baselines."""
     for selection, data in read:
-        several = selection.method == "v2.0" and len(selection.baselines) > 1
-        if several and not isinstance(data, Grades):
+        most = selection.estimator.most_baselines
+        if most and len(selection.baselines) > most and not isinstance(data, Grades):
+            names = ", ".join(selection.baselines)
             raise InputError(
-                f"the method v2.0 knows one baseline, not {', '.join(selection.baselines)}; "
-                "--method bradley-terry fits the battles of all"
+                f"the method {selection.estimator.name} knows one baseline, not {names}. "
+                "Use --method bradley-terry to fit the battles of all."
             )
 
 
 def fallback_note(read: Sequence[Read]) -> str | None:
     """Return in words where other baselines were taken than the config's; None if nowhere."""
-    taken = {
+    categories = {
         category: None
         for selection, _ in read
-        for category, names in selection.fallback.items()
+        for category, names in selection.fallback_baselines.items()
         if set(names) & set(selection.baselines)
     }
-    if not taken:
+    if not categories:
         return None
     return (
-        f"no judgment on questions of {', '.join(taken)} is against its baseline; taken are those "
-        f"of --setting-file {V2_JUDGE_CONFIG}"
+        f"no judgment on questions of {', '.join(categories)} is against its baseline; taken are "
+        f"those of --setting-file {V2_JUDGE_CONFIG}"
     )
-
-
-def bootstrap_settings(
-    selection: Selection, method: Method, battles: Battles, style: FixedStyle | None
-) -> dict[str, object]:
-    """Return what saved bootstrap results must agree in: settings, and the battles themselves."""
-    fixed = None if style is None else style.coefficients.tolist()
-    made = selection.settings() | method.settings()
-    return made | {"style": fixed, "battles": battles.fingerprint}
 
 
 # Clusters
@@ -211,10 +202,10 @@ def bootstrap_settings(
 
 @dataclass(frozen=True)
 class Group:
-    """Clusters with the same baselines and method: what was read, and their questions by name."""
+    """Clusters with the same baselines and method: their data, and their questions by name."""
 
     selection: Selection
-    found: Battles | Grades
+    data: Battles | Grades
     clusters: Mapping[str, frozenset[str]]
 
 
@@ -227,13 +218,18 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     """
     check_by_cluster(options)
     plan = _plan(options, needed=True)
-    alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
-    for name, members in _by_cluster(plan.questions, by).items():
-        baselines = options.baselines or plan.baselines(dict.fromkeys(q.category for q in members))
-        method = plan.method or any(question.format == "v2.0" for question in members)
-        alike.setdefault((baselines, method), {})[name] = members
-    if len(alike) == 0:
+    clusters_of_bench: dict[str, list[Question]] = {}
+    for question in plan.questions:
+        name = question.category if by == "category" else question.cluster
+        clusters_of_bench.setdefault(name, []).append(question)
+    if not any(clusters_of_bench):
         raise InputError(f"{options.bench.questions}: no question has a {by}")
+    # One fit needs one set of baselines and one method, so clusters that share both are a group.
+    alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
+    for name, members in clusters_of_bench.items():
+        baselines = options.baselines or plan.baselines(dict.fromkeys(q.category for q in members))
+        method = plan.estimator or any(question.format == "v2.0" for question in members)
+        alike.setdefault((baselines, method), {})[name] = members
     groups = []
     for clusters in alike.values():
         parts = dict.fromkeys(name or q.category for name in clusters for q in clusters[name])
@@ -246,22 +242,13 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     return [
         Group(
             selection,
-            found,
+            data,
             {n: frozenset(q.id for q in members) for n, members in clusters.items()},
         )
-        for selection, found in read
+        for selection, data in read
         for of_group, clusters in groups
         if of_group.categories == selection.categories
     ]
-
-
-def _by_cluster(questions: Sequence[Question], by: str) -> dict[str, list[Question]]:
-    """Return the questions of each category or cluster; none if no question has one."""
-    found: dict[str, list[Question]] = {}
-    for question in questions:
-        name = question.category if by == "category" else question.cluster
-        found.setdefault(name, []).append(question)
-    return found if any(found) else {}
 
 
 def file_of(path: Path, board: Board, *, several: bool) -> Path:

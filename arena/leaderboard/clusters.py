@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -30,9 +30,11 @@ from arena.leaderboard.board import (
     score_cells,
 )
 from arena.leaderboard.build import Group
+from arena.leaderboard.format import format_of
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import DisconnectedError, interval
 from arena.scoring.cells import Cells
+from arena.scoring.estimators import GRADES, Estimator
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES, Styles, read_all_styles
 
@@ -58,11 +60,7 @@ class ClusterTable:
 
     def row(self, model: str, board: Board) -> Row | None:
         """Return a model's score on a cluster; None where it was not judged enough."""
-        return self._rows.get((board.name, model))
-
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str], Row]:
-        return {(board.name, row.model): row for board in self.boards for row in board.rows}
+        return next((row for row in board.rows if row.model == model), None)
 
     @property
     def first(self) -> Board:
@@ -82,13 +80,13 @@ def score_clusters(
     wholes: list[Board] = []
     boards: list[Board] = []
     for group in groups:
-        if isinstance(group.found, Grades):
-            whole, parts = _graded(group.found, group, method, done)
+        if isinstance(group.data, Grades):
+            whole, parts = _of_grades(group.data, group, method, done)
         else:
-            whole, parts = _fought(group.found, group, method, done)
+            whole, parts = _of_battles(group.data, group, method, done)
         wholes.append(whole)
         boards += parts
-    models = {model for group in groups for model in group.found.models}
+    models = {model for group in groups for model in group.data.models}
     names = tuple(tuple(group.clusters) for group in groups)
     return ClusterTable(by, _by_mean(models, boards), tuple(boards), tuple(wholes), names)
 
@@ -105,18 +103,21 @@ def _by_mean(models: Collection[str], boards: Sequence[Board]) -> tuple[str, ...
     return tuple(sorted(models, key=lambda model: (-mean[model], model)))
 
 
-def _whole(group: Group, method: Method, coefficients: Mapping[str, float]) -> Board:
-    """Return a board without rows, which tells what was read."""
-    found, selection = group.found, group.selection
+def _whole(
+    group: Group, estimator: Estimator, method: Method, coefficients: Mapping[str, float]
+) -> Board:
+    """Return a board without rows, with the counts of all clusters of a group."""
+    data, selection = group.data, group.selection
     return Board(
         bench=selection.bench.name,
         judges=selection.judges,
-        baseline=found.baseline if isinstance(found, Battles) else None,
+        baseline=data.baseline if isinstance(data, Battles) else None,
+        estimator=estimator,
         method=method,
-        elo=False,
+        format=format_of(estimator, elo=False),
         rows=(),
         coefficients=coefficients,
-        counts=found.counts,
+        counts=data.counts,
     )
 
 
@@ -144,7 +145,7 @@ def _with_interval(row: Row, board: Board, alike: Collection[str]) -> Row:
     questions = board.counts.judged[row.model]
     lower = upper = np.nan
     if questions >= FEW and row.model not in alike:
-        level = board.method.level
+        level = board.estimator.level
         if board.method.resample == "question":
             level = expanded(level, questions)
         lower, upper = interval(board.samples[row.model][:, None], level)[:, 0].tolist()
@@ -180,30 +181,30 @@ def student(level: float, freedom: int) -> float:
 # Battles
 
 
-def _fought(
+def _of_battles(
     battles: Battles, group: Group, method: Method, done: Callable[[], object]
 ) -> tuple[Board, list[Board]]:
-    """Return what was read, and the board of each cluster."""
+    """Return the board without rows of the group, and the board of each cluster."""
     selection = group.selection
-    method = replace(method, name=selection.method)
-    cells, styles = measured_cells(battles, selection.bench, method)
+    estimator = selection.estimator
+    cells, styles = measured_cells(battles, selection, method)
     style, coefficients = None, {}
     if method.control:
         no_rounds = np.empty((0, len(battles.models)))
-        fit = score_cells(battles, cells, styles, method, samples=no_rounds).fit
+        fit = score_cells(estimator, battles, cells, styles, method, samples=no_rounds).fit
         names = [ATTRIBUTES[attribute] for attribute in method.attributes]
         coefficients = dict(zip(names, fit.coefficients.tolist(), strict=True))
         if len(group.clusters) > 1:
             style = FixedStyle(fit.coefficients, fit.mean, fit.scale)
-    whole = _whole(group, method, coefficients)
+    whole = _whole(group, estimator, method, coefficients)
     boards = []
     for name, questions in group.clusters.items():
-        own = replace(method, stream=name)
-        chosen = replace(selection, categories=(name,))
+        # Its own stream, so that a cluster has the draws of a board of it alone.
+        streamed = replace(method, stream=name)
         of_cluster = np.array([question in questions for question in battles.questions])
         part = _part(battles, cells, of_cluster[cells.question])
-        scored = _placed(*part, styles, own, style)
-        board = make_board(scored, chosen, own) if scored else None
+        scored = _placed(estimator, *part, styles, streamed, style)
+        board = make_board(scored, replace(selection, categories=(name,))) if scored else None
         alike = _alike(scored) if scored else ()
         boards.append(_cluster(whole, name, len(questions), board, alike))
         done()
@@ -225,9 +226,9 @@ def _alike(scored: Scored) -> set[str]:
     return {models[i] for i in np.flatnonzero(single)}
 
 
-def _part(battles: Battles, cells: Cells, kept: np.ndarray) -> tuple[Battles, Cells]:
-    """Return the cells that are kept (C,) and the battles they are, of the models in them."""
-    a, b, question = cells.a[kept], cells.b[kept], cells.question[kept]
+def _part(battles: Battles, cells: Cells, mask: np.ndarray) -> tuple[Battles, Cells]:
+    """Return the battles and cells of a mask (C,), with the models that have any."""
+    a, b, question = cells.a[mask], cells.b[mask], cells.question[mask]
     models = np.unique(np.concatenate([a, b, [battles.anchor]]))
     questions = np.unique(question)
     part = Cells(
@@ -235,8 +236,8 @@ def _part(battles: Battles, cells: Cells, kept: np.ndarray) -> tuple[Battles, Ce
         a=np.searchsorted(models, a),
         b=np.searchsorted(models, b),
         question=np.searchsorted(questions, question),
-        counts=cells.counts[:, kept],
-        features=None if cells.features is None else cells.features[:, kept],
+        counts=cells.counts[:, mask],
+        features=None if cells.features is None else cells.features[:, mask],
     )
     names = tuple(battles.models[i] for i in models)
     met = np.concatenate([part.a, part.b]) * len(questions) + np.tile(part.question, 2)
@@ -253,43 +254,43 @@ def _part(battles: Battles, cells: Cells, kept: np.ndarray) -> tuple[Battles, Ce
 
 
 def _placed(
-    battles: Battles, cells: Cells, styles: Styles, method: Method, style: FixedStyle | None
+    estimator: Estimator,
+    battles: Battles,
+    cells: Cells,
+    styles: Styles,
+    method: Method,
+    style: FixedStyle | None,
 ) -> Scored | None:
     """Fit and resample battles without models that cannot be placed; None if none are left."""
     while len(cells.a):
         try:
-            return score_cells(battles, cells, styles, method, style, _no_rounds(battles, method))
+            samples = None
+            if len(battles.questions) < FEW and not estimator.averages_rounds:
+                # There is no interval to draw for, and the score needs no rounds either.
+                samples = np.full((1, len(battles.models)), np.nan)
+            return score_cells(estimator, battles, cells, styles, method, style, samples)
         except DisconnectedError as error:
             lost = np.isin(cells.a, error.models) | np.isin(cells.b, error.models)
             battles, cells = _part(battles, cells, ~lost)
     return None
 
 
-def _no_rounds(battles: Battles, method: Method) -> np.ndarray | None:
-    """Return a round without scores where too few questions leave no interval to draw for; None
-    where there is one, or the score itself is taken over the rounds.
-    """
-    if len(battles.questions) >= FEW or method.name == "v2.0":
-        return None
-    return np.full((1, len(battles.models)), np.nan)
-
-
 # Grades
 
 
-def _graded(
+def _of_grades(
     grades: Grades, group: Group, method: Method, done: Callable[[], object]
 ) -> tuple[Board, list[Board]]:
-    """Return what was read, and the board of each cluster."""
+    """Return the board without rows of the group, and the board of each cluster."""
     selection = group.selection
-    method = replace(method, name="grade", resample="question")
+    method = replace(method, resample="question")
     styles = read_all_styles(selection.bench, grades, ())
-    whole = _whole(group, method, {})
+    whole = _whole(group, GRADES, method, {})
     boards = []
     for name, questions in group.clusters.items():
         part = _part_of_grades(grades, questions)
-        chosen, own = replace(selection, categories=(name,)), replace(method, stream=name)
-        board = grade_board(part, chosen, own, styles) if part.models else None
+        chosen, streamed = replace(selection, categories=(name,)), replace(method, stream=name)
+        board = grade_board(part, chosen, streamed, styles) if part.models else None
         boards.append(_cluster(whole, name, len(questions), board))
         done()
     return whole, boards

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The comparison of two models: their difference, its interval and its p-value."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from arena.base.errors import InputError, nearest
-from arena.leaderboard.board import LEVEL, Scored, _bootstrap
+from arena.leaderboard.board import Scored, bootstrap
 from arena.scoring import bradley_terry, solver
 from arena.scoring.cells import Cells
 from arena.scoring.solver import FixedStyle
 
 PERMUTATIONS = 2000
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def compare(scored: Scored, first: str, second: str) -> Comparison:
             raise InputError(f"--compare: no battles of '{name}'{nearest(name, names)}")
     pair = (names.index(first), names.index(second))
     drawn = replace(method, rounds=max(method.rounds, 1000), resample="question")
-    rounds = _bootstrap(scored.cells, battles.anchor, drawn, scored.style)
+    rounds = bootstrap(scored.estimator, scored.cells, battles.anchor, drawn, scored.style)
     samples = bradley_terry.win_rates(rounds, battles.anchor)
     differences = samples[:, pair[0]] - samples[:, pair[1]]
     difference = float(scored.rates[pair[0]] - scored.rates[pair[1]])
@@ -82,7 +83,7 @@ def _permutation_test(scored: Scored, pair: tuple[int, int]) -> tuple[float, int
     exchanged = np.vstack(
         [np.zeros((1, len(common))), rng.integers(0, 2, (PERMUTATIONS, len(common)))]
     )
-    anchor, penalty = scored.battles.anchor, scored.method.name != "v2.0"
+    anchor, penalty = scored.battles.anchor, scored.estimator.penalty
     differences = []
     for part in np.array_split(exchanged, -(-len(exchanged) * len(kept) // 1_000_000)):
         times = np.hstack([1 - part, part])

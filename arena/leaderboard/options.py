@@ -87,6 +87,8 @@ def _names(names: str | Sequence[str]) -> tuple[str, ...]:
 # Options that exclude each other, by the names of their flags
 
 SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
+NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
+NOT_BY = "this does not go with --by. Leave out one of them."
 
 
 def refuse(flags: Mapping[str, object], reason: str) -> None:
@@ -121,7 +123,7 @@ def check_graded(options: BoardOptions) -> None:
             "--load-bootstrap": options.bootstrap_file,
             "--show-elo": options.elo,
         },
-        "this has no meaning for grades of single answers. Leave it out.",
+        NOT_OF_GRADES,
     )
 
 
@@ -139,5 +141,5 @@ def check_by_cluster(options: BoardOptions) -> None:
             "--show-elo": options.elo,
             "--one-board": options.one_board,
         },
-        "this does not go with --by. Leave out one of them.",
+        NOT_BY,
     )

@@ -5,6 +5,7 @@ Battles and bootstrap have a side file that says what made them.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections import defaultdict
@@ -17,15 +18,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, OutputError, warn
+from arena.base.flags import SAVED_BATTLES, SAVED_BOOTSTRAP
 from arena.base.jsonl import decode_lines, read_bytes, write_lines
-from arena.bench.paths import Bench
 from arena.bench.records import Question
 from arena.leaderboard.board import Method, Scored
 from arena.scoring import solver
-from arena.scoring.battles import Battles, from_columns
-from arena.scoring.cells import Columns, Tally
-from arena.scoring.selection import Selection, number_of_questions, settled, wanted_questions
+from arena.scoring.battles import Battles, battles_of
+from arena.scoring.cells import CellColumns, CellCounts
+from arena.scoring.estimators import BRADLEY_TERRY, Estimator
+from arena.scoring.selection import Selection, matching_questions
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES
 
@@ -39,6 +41,41 @@ class BattleLine(msgspec.Struct):
     model_a: str
     model_b: str
     winner: str
+
+
+def save_run(
+    scored: Scored, selection: Selection, data_dir: Path, *, battles: bool, bootstrap: bool
+) -> None:
+    """Save battles and bootstrap for a later run; warn where they cannot be written."""
+    if battles:
+        with _warned_of_faults():
+            path = data_dir / SAVED_BATTLES
+            save_battles(scored.battles, path)
+            save_settings(path, selection.settings())
+    if bootstrap:
+        with _warned_of_faults():
+            path = data_dir / SAVED_BOOTSTRAP
+            save_bootstrap(scored, path)
+            made = bootstrap_settings(selection, scored.method, scored.battles, scored.style)
+            save_settings(path, made)
+
+
+@contextlib.contextmanager
+def _warned_of_faults() -> Iterator[None]:
+    """Warn of a result that cannot be saved: the board is printed all the same."""
+    try:
+        yield
+    except OutputError as error:
+        warn(f"{error}; nothing is saved for --load-battles or --load-bootstrap")
+
+
+def bootstrap_settings(
+    selection: Selection, method: Method, battles: Battles, style: FixedStyle | None
+) -> dict[str, object]:
+    """Return what saved bootstrap results must agree in: settings, and the battles themselves."""
+    fixed = None if style is None else style.coefficients.tolist()
+    made = selection.settings() | method.settings()
+    return made | {"style": fixed, "battles": battles.fingerprint}
 
 
 def save_battles(battles: Battles, path: Path) -> None:
@@ -80,37 +117,32 @@ def load_battles(
         row = _WINNERS.index(line.winner) if line.winner in _WINNERS else 1
         cell = found.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
         cell[row] += 1
-    columns = Columns()
-    _check_questions(path, {question for question, _, _ in found}, questions, selection.bench)
-    wanted = wanted_questions(selection, questions)
+    if not found:
+        raise InputError(f"{path}: holds no battle")
+    columns = CellColumns()
+    wanted = matching_questions(selection, questions)
     categories = {question.id: question.category for question in questions}
+    unknown = {question for question, _, _ in found} - categories.keys()
+    if questions and unknown:
+        bench = selection.bench.name
+        raise InputError(
+            f"{path}: battles of another bench: {bench} has no question {min(unknown)}"
+        )
     named: defaultdict[str, set[str]] = defaultdict(set)
     for (question, a, b), counts in found.items():
         if wanted is not None and question not in wanted:
             continue
         columns.judgments += 1
         named[categories.get(question, "")].add(a)
-        columns.add(a, b, question, Tally(tuple(counts)))
-    selection = settled(selection, named)
+        columns.add(a, b, question, CellCounts(tuple(counts)))
+    selection = selection.with_judged_baselines(named)
     if selection.baselines[0] not in columns.models:
         known = ", ".join(sorted(columns.models))
         raise InputError(
             f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
         )
-    battles = from_columns(columns, selection, {}, number_of_questions(questions, wanted))
+    battles = battles_of(columns, selection, len(questions if wanted is None else wanted) or None)
     return selection, replace(battles, outcomes=None)
-
-
-def _check_questions(
-    path: Path, ids: set[str], questions: Sequence[Question], bench: Bench
-) -> None:
-    if not ids:
-        raise InputError(f"{path}: holds no battle")
-    foreign = ids - {question.id for question in questions}
-    if questions and foreign:
-        raise InputError(
-            f"{path}: battles of another bench: {bench.name} has no question {min(foreign)}"
-        )
 
 
 def settings_file(path: Path) -> Path:
@@ -166,7 +198,8 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
             continue
         try:
             line = json.loads(raw)
-            rounds.append([_rating(line[model]) for model in battles.models])
+            values = (line[model] for model in battles.models)
+            rounds.append([np.nan if value is None else float(value) for value in values])
         except KeyError as error:
             raise InputError(f"{path}:{number}: no rating of the model {error}") from None
         except (ValueError, TypeError):
@@ -179,15 +212,11 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
     return np.asarray(anchored)
 
 
-def _rating(value: Any) -> float:
-    return np.nan if value is None else float(value)
-
-
-def save_style(scored: Scored, method: Method, path: Path) -> None:
+def save_style(scored: Scored, path: Path) -> None:
     """Write the style coefficients of a fit and the standardisation they belong to."""
-    fit = scored.fit
+    fit, method = scored.fit, scored.method
     style = {
-        "method": method.name,
+        "method": scored.estimator.name,
         "attributes": [ATTRIBUTES[name] for name in method.attributes],
         "style_center": "mean" if method.center else "none",
         "coefficients": fit.coefficients.tolist(),
@@ -198,20 +227,20 @@ def save_style(scored: Scored, method: Method, path: Path) -> None:
     write_lines(path, [save.encode()])
 
 
-def load_style(path: Path, method: Method) -> FixedStyle:
+def load_style(path: Path, estimator: Estimator, method: Method) -> FixedStyle:
     """Return the style of an earlier fit; InputError if it is of other attributes."""
     try:
         data = json.loads(read_bytes(path, "style coefficients"))
         parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
-        attributes, estimator = data["attributes"], data.get("method", "bradley-terry")
+        attributes, name = data["attributes"], data.get("method", BRADLEY_TERRY.name)
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not a file of style coefficients") from None
     wanted = [ATTRIBUTES[name] for name in method.attributes]
     shapes = {part.shape for part in parts}
     if attributes != wanted or shapes != {(len(wanted),)} or not np.isfinite(parts).all():
         raise InputError(f"{path}: style coefficients of {attributes}, not of {wanted}")
-    if estimator != method.name:
-        raise InputError(f"{path}: made with --method {estimator}, which must be given again")
+    if name != estimator.name:
+        raise InputError(f"{path}: made with --method {name}, which must be given again")
     made = data.get("style_center", "mean" if parts[1].any() else "none")
     if made != ("mean" if method.center else "none"):
         raise InputError(f"{path}: made with --style-center {made}, which must be given again")

@@ -1,51 +1,58 @@
-"""The labels that the judges of a bench gave to the same games, as arrays.
+"""The verdicts of several judges on the same games, as arrays.
 
-A battle is a model against a baseline on a question; its row is the same for every judge.
+A battle is a model against a baseline on a question. Its row is the same for every judge.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.base.jsonl import decode_at_once, decode_lines, newest
+from arena.base.jsonl import newest
 from arena.bench.answer_style import read_styles
-from arena.bench.labels import LABELS, grade_of, normal_label
+from arena.bench.config import JudgeConfig
+from arena.bench.labels import Label, Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
-from arena.bench.records import IdLine, Question
+from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
+from arena.scoring.bradley_terry import style_differences
+from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import (
     Selection,
-    Why,
-    check_foreign,
-    check_known_baselines,
-    foreign,
-    wanted_questions,
+    UnexpectedJudgments,
+    bench_questions,
+    check_baselines_exist,
+    matching_questions,
 )
-from arena.scoring.style_features import ATTRIBUTES, relative_differences
+from arena.scoring.style_features import ATTRIBUTES
 
-NO_VERDICT, NOT_JUDGED = -1, -2
 GRADED = "judgments of single answers, graded"
 
-_CODES = {label: code for code, label in enumerate(LABELS)}
+Battle = tuple[str, str, str]
+"""Model, baseline and question."""
+
+# In the place of a game's worth. Their sign is that of a loss: mask them before taking signs.
+UNDECIDED, NOT_JUDGED = -8, -9
+
+PLACE_A = np.array([-1, 1])
+"""Who has place A in each game: the baseline (-1), then the model (1)."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Judges' labels: J judges, N battles, two games each.
+    """J judges' verdicts on N battles, two games each.
 
-    `model`, `baseline`, `question` (N,): indices of the names. `labels` (J, N, 2): indices of
-    LABELS, NO_VERDICT, or NOT_JUDGED. `causes`: of each judge's games without verdict.
-    `left_out`: of each judge's judgments that do not count. `made_of`: the judges of each
-    ensemble, none where it does not tell them. `assumed`: the baselines of judgments that name
-    none, "" for one that is not known.
+    `model`, `baseline`, `question` (N,): indices of the names. `worth` (J, N, 2): what each game is
+    worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. `causes`: of each judge's games
+    without a verdict. `left_out`: each judge's judgments that do not count. `made_of`: the judges
+    of each ensemble, none if it does not name them. `assumed`: the baselines of judgments that name
+    none, "" for an unknown one.
     """
 
     judges: tuple[str, ...]
@@ -54,267 +61,63 @@ class Panel:
     model: np.ndarray
     baseline: np.ndarray
     question: np.ndarray
-    labels: np.ndarray
-    causes: Mapping[str, Mapping[str, int]]
-    left_out: Mapping[str, Mapping[str, int]]
+    worth: np.ndarray
+    causes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
 
+    @property
+    def decided(self) -> np.ndarray:
+        """Which games have a verdict (J, N, 2)."""
+        return np.asarray(self.worth > UNDECIDED)
+
+    def codes(self, judge: int) -> np.ndarray:
+        """The index in LABELS of each game's label (N, 2), without meaning if not decided."""
+        return np.asarray(2 - self.worth[judge] * PLACE_A)
+
     def share_verdicts(self, first: int, second: int) -> bool:
         """Whether two judges are, or may be, made of the same verdicts: one is an ensemble of the
-        other, both are of one judge, or an ensemble does not tell its judges.
+        other, both are of one judge, or an ensemble does not name its judges.
         """
-        one, other = ({name, *self.made_of.get(name, ())} for name in self._names(first, second))
-        untold = any(self.made_of.get(name) == () for name in self._names(first, second))
-        return untold or not one.isdisjoint(other)
+        names = self.judges[first], self.judges[second]
+        members, others = ({name, *self.made_of.get(name, ())} for name in names)
+        return () in map(self.made_of.get, names) or not members.isdisjoint(others)
 
-    def _names(self, *judges: int) -> list[str]:
-        return [self.judges[judge] for judge in judges]
-
-
-class _Game(msgspec.Struct, gc=False):
-    score: str | float | None = None
-    cause: str | None = None
-    scores: Any = None
-    settings: msgspec.Raw = msgspec.Raw()
+    def others(self, judge: int) -> list[int]:
+        """The judges that are no ensembles and share no verdicts with a judge."""
+        numbers = range(len(self.judges))
+        judges = [number for number in numbers if self.judges[number] not in self.made_of]
+        return [other for other in judges if not self.share_verdicts(judge, other)]
 
 
-class _Line(IdLine, gc=False):
-    model: str | None = None
-    judge: str | None = None
-    baseline: str | None = None
-    rule: str | None = None
-    judges: Any = None
-    games: list[_Game | None] = msgspec.field(default_factory=list)
-    settings: msgspec.Raw = msgspec.Raw()
-
-
-_Battle = tuple[str, str, str]
-"""Model, baseline and question."""
-_Codes = tuple[int, int]
-"""Labels of two games, as indices of LABELS, NO_VERDICT or NOT_JUDGED."""
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """Which judgments count.
-
-    `selection`: as for a board, with the baselines of the config. `baselines`: those that count;
-    none are all. `questions`: the ids that count, None if all do. `categories`: of questions.
-    """
-
-    selection: Selection
-    baselines: tuple[str, ...]
-    questions: set[str] | None
-    categories: Mapping[str, str]
-
-    def by(self, judge: str) -> Selection:
-        """Return the selection whose mix of judgments is checked, one judge's."""
-        return replace(
-            self.selection, judges=(judge,), baselines=self.baselines, method="bradley-terry"
-        )
-
-    def has(self, question: str) -> bool:
-        return self.questions is None or question in self.questions
-
-    def category(self, question: str) -> str:
-        return self.categories.get(question, "")
-
-    def baseline(self, line: _Line) -> str:
-        """Return the baseline of a judgment, whether it names it or not."""
-        return line.baseline or self.selection.baseline_in(self.category(line.id))
-
-
-@dataclass
-class _Judge:
-    """What a judge's files hold, while they are read: by battle the codes of two games, and why
-    some have no verdict. `selection`: whose mix of judgments is checked, this judge's. `named`,
-    `assumed`: the baselines of judgments that name one, and of those that do not.
-    """
-
-    name: str
-    selection: Selection
-    labels: dict[_Battle, tuple[_Codes, list[str]]] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
-    foreign: dict[Why, Counter[Path]] = field(default_factory=dict)
-    told: defaultdict[str, SettingsCheck] = field(
-        default_factory=lambda: defaultdict(SettingsCheck)
-    )
-    ensemble: bool = False
-    members: set[str] = field(default_factory=set)
-    named: set[str] = field(default_factory=set)
-    assumed: set[str] = field(default_factory=set)
-
-    @property
-    def causes(self) -> dict[str, int]:
-        """Return the number of games without verdict by cause, the most frequent first."""
-        found = Counter(cause for _, causes in self.labels.values() for cause in causes)
-        return dict(found.most_common())
-
-    @property
-    def decided(self) -> bool:
-        """Whether any game has a verdict."""
-        return any(max(codes) >= 0 for codes, _ in self.labels.values())
-
-
-def read_panel(
-    selection: Selection,
-    judges: Sequence[str],
-    baselines: Sequence[str],
-    questions: Sequence[Question],
-) -> tuple[Panel, dict[str, str]]:
-    """Return the labels of some judges, and why others are left out; no `judges` are all.
-
-    `selection`: as for a board; its baselines are those of judgments that name none. `baselines`:
-    those that count; none are all. `questions`: of the bench. Raises InputError for an unknown
-    judge or category, a mix that the selection does not ask for, a named judge without labels, and
-    when none is left.
-    """
-    bench = selection.bench
-    names = dict.fromkeys(judges or judge_names(bench))
-    if not names:
-        check_bench(bench)
-        there = bench.folder / "model_judgment"
-        raise InputError(f"{there}: no judgments; gen_judgment.py makes them")
-    categories = {question.id: question.category for question in questions}
-    ids = wanted_questions(selection, questions)
-    wanted = _Wanted(selection, tuple(baselines), ids, categories)
-    kept, lacking = _measurable([_read_judge(wanted, name) for name in names], bool(judges))
-    for judge in kept.values():
-        check_foreign(judge.foreign, judge.selection)
-        assumed = tuple(judge.assumed - {""})
-        check_known_baselines(judge.named, replace(judge.selection, baselines=assumed))
-    return _panel(kept), lacking
-
-
-def _measurable(read: Sequence[_Judge], named: bool) -> tuple[dict[str, _Judge], dict[str, str]]:
-    """Return the judges that are measured, and why others are not; all that are `named` must be."""
-    lacking = {judge.name: _lack(judge) for judge in read if not judge.decided}
-    kept = {judge.name: judge for judge in read if judge.decided}
-    if lacking and (named or not kept):
-        name, why = next(iter(lacking.items()))
-        raise InputError(f"{read[0].selection.bench.judgments(name)}: {why}")
-    made = [name for name, judge in kept.items() if judge.ensemble]
-    if not named and len(made) < len(kept):
-        for name in made:
-            del kept[name]
-            lacking[name] = "an ensemble of other judges; --judge-name measures it"
-    return kept, lacking
-
-
-def _lack(judge: _Judge) -> str:
-    """Return why nothing of a judge can be measured."""
-    if judge.left_out[GRADED]:
-        return "holds grades of single answers, no verdicts on two"
-    reasons = [f"{number:,} {why}" for why, number in judge.left_out.items()]
-    return "; ".join(["no game with a verdict", *reasons])
-
-
-def _read_judge(wanted: _Wanted, name: str) -> _Judge:
-    """Return what a judge's files hold of the wanted questions."""
-    bench = wanted.selection.bench
-    judge = _Judge(name, wanted.by(name), ensemble=name == "ensemble")
-    for model in judged_models(bench, name):
-        path = bench.judgment_file(name, model)
-        lines = decode_at_once(path, _Line, "a judgment")
-        if lines is None:
-            lines = [line for _, _, line in decode_lines(path, _Line, "a judgment")]
-        for line in lines:
-            line.model = line.model or model
-            line.judge = line.judge or name
-        for line in newest(path, [x for x in lines if wanted.has(x.id)], _key_of(wanted)):
-            _take(judge, line, wanted, path)
-    return judge
-
-
-def _key_of(wanted: _Wanted) -> Callable[[_Line], Hashable]:
-    """Return what tells a judgment from others of its file; who made it, unless all count."""
-    if wanted.selection.mixed == "count":
-        return lambda line: (line.id, line.model, wanted.baseline(line))
-    return lambda line: (line.id, line.model, wanted.baseline(line), line.judge)
-
-
-def _take(judge: _Judge, line: _Line, wanted: _Wanted, path: Path) -> None:
-    """Note a judgment, or why it does not count."""
-    against = wanted.baseline(line)
-    why = foreign(line.judge or "", line.baseline if wanted.baselines else None, judge.selection)
-    if why:
-        judge.left_out["judgments {}, {}".format(*why)] += 1
-        judge.foreign.setdefault(why, Counter())[path] += 1
-    elif any(game and game.score is not None and _is_grade(game.score) for game in line.games):
-        judge.left_out[GRADED] += 1
-    elif line.model == against:
-        judge.left_out["judgments of the baseline against itself"] += 1
-    else:
-        if judge.selection.mixed != "count":
-            told = [bytes(game.settings or line.settings) for game in line.games if game]
-            judge.told[wanted.category(line.id)].check(told, judge.name, path)
-        _note_members(judge, line)
-        (judge.named if line.baseline else judge.assumed).add(against)
-        judge.labels[line.model or "", against, line.id] = _labels(line.games)
-
-
-def _is_grade(score: str | float) -> bool:
-    return not isinstance(score, str) or (score not in _CODES and grade_of(score) is not None)
-
-
-def _note_members(judge: _Judge, line: _Line) -> None:
-    """Note whether a judgment is an ensemble's, and of which judges."""
-    told = line.judges if isinstance(line.judges, list) else []
-    members = [name for name in told if isinstance(name, str)]
-    for game in line.games:
-        if game and isinstance(game.scores, dict):
-            members += game.scores
-    judge.ensemble |= line.rule is not None or bool(members)
-    judge.members.update(members)
-
-
-def _labels(games: Sequence[_Game | None]) -> tuple[_Codes, list[str]]:
-    """Return the codes of the first two games, and why those without verdict have none."""
-    codes, causes = [NOT_JUDGED, NOT_JUDGED], []
-    for place, game in enumerate(games[:2]):
-        codes[place] = _code(game.score) if game and isinstance(game.score, str) else NO_VERDICT
-        if codes[place] == NO_VERDICT:
-            causes.append(_cause(game))
-    return (codes[0], codes[1]), causes
-
-
-def _code(score: str) -> int:
-    code = _CODES.get(score)
-    return code if code is not None else _CODES.get(normal_label(score) or "", NO_VERDICT)
-
-
-def _cause(game: _Game | None) -> str:
-    if game is None:
-        return "not played"
-    if game.score is not None:
-        return "unknown label"
-    return game.cause or "cause unknown"
-
-
-def _panel(read: Mapping[str, _Judge]) -> Panel:
-    """Put the judges' labels side by side; battles are in the order of their names."""
-    battles = sorted(set().union(*(judge.labels for judge in read.values())))
+def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
+    """Put the judges' labels side by side, given by judge and battle, in the order of the names."""
+    battles = sorted(set().union(*labels.values()))
     row = {battle: number for number, battle in enumerate(battles)}
-    labels = np.full((len(read), len(battles), 2), NOT_JUDGED, dtype=np.int8)
-    for of_judge, judge in zip(labels, read.values(), strict=True):
-        of_judge[[row[battle] for battle in judge.labels]] = [c for c, _ in judge.labels.values()]
-    models, baselines, questions = zip(*battles, strict=True)
-    names = tuple(sorted({*models, *baselines}))
-    ids = tuple(sorted(set(questions)))
+    panel_worth = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
+    for of_judge, by_battle in zip(panel_worth, labels.values(), strict=True):
+        rows = [row[battle] for battle in by_battle]
+        if rows:  # numpy takes no empty list for rows of two
+            of_judge[rows] = [_worths(tuple(x)) for x in by_battle.values()]
+    models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
+    names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
     return Panel(
-        judges=tuple(read),
+        judges=tuple(labels),
         models=names,
         questions=ids,
         model=_indices(models, names),
         baseline=_indices(baselines, names),
         question=_indices(questions, ids),
-        labels=labels,
-        causes={name: judge.causes for name, judge in read.items()},
-        left_out={name: dict(judge.left_out) for name, judge in read.items()},
-        made_of={n: tuple(sorted(judge.members)) for n, judge in read.items() if judge.ensemble},
-        assumed=tuple(sorted(set().union(*(judge.assumed for judge in read.values())))),
+        worth=panel_worth,
     )
+
+
+@functools.lru_cache(4096)
+def _worths(labels: tuple[Label, ...]) -> tuple[int, ...]:
+    values = (worth(label, game) for game, label in enumerate(labels[:2]))
+    worths = [UNDECIDED if value is None else value for value in values]
+    return (*worths, NOT_JUDGED, NOT_JUDGED)[:2]
 
 
 def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
@@ -322,10 +125,208 @@ def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
     return np.array([index[value] for value in values], dtype=np.int32)
 
 
+@dataclass(frozen=True)
+class PanelOptions:
+    """Which judgments of a bench make a panel.
+
+    `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
+    first is that of judgments that name none, else `config` has it. `categories`: also clusters,
+    none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
+    baseline.
+    """
+
+    bench: Bench
+    judges: tuple[str, ...] = ()
+    baselines: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    config: JudgeConfig | None = None
+    mixed: str = "refuse"
+
+    def selection(self, judge: str) -> Selection:
+        """The judgments of one judge, as for a board of all questions."""
+        return Selection(
+            self.bench,
+            (judge,),
+            self.baselines,
+            categories=self.categories,
+            mixed=self.mixed,
+            estimator=BRADLEY_TERRY,
+        )
+
+
+def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
+    """Read the verdicts of a bench's judges, and return the reasons for which others are left out.
+
+    Raises InputError for an unknown judge or category, judgments that `mixed` refuses, a named
+    judge without a verdict, and if no judge is left.
+    """
+    bench = options.bench
+    names = tuple(dict.fromkeys(options.judges)) or judge_names(bench)
+    if not names:
+        check_bench(bench)
+        folder = bench.folder / "model_judgment"
+        raise InputError(f"{folder}: no judgments. Make them with gen_judgment.py.")
+    questions = bench_questions(bench, needed=bool(options.categories))
+    wanted = matching_questions(options.selection(""), questions)
+    categories = {question.id: question.category for question in questions}
+
+    @functools.cache
+    def rule() -> BaselineRule:
+        # Searches all files for the config's baseline: only if a judgment names none.
+        return baseline_rule(bench, options.config, options.baselines)
+
+    files = {name: _read_files(options, name, wanted, categories, rule) for name in names}
+    left_out = _left_out(options, files)
+    for name in left_out:
+        del files[name]
+    for of_judge in files.values():
+        of_judge.check(options.config)
+    labels = {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
+    made_of = {name: of_judge.members for name, of_judge in files.items()}
+    assumed = {
+        baseline for of_judge in files.values() for baseline in of_judge.baselines(named=False)
+    }
+    return replace(
+        panel_of(labels),
+        causes={name: of_judge.causes for name, of_judge in files.items()},
+        left_out={name: dict(of_judge.left_out) for name, of_judge in files.items()},
+        made_of={name: members for name, members in made_of.items() if members is not None},
+        assumed=tuple(sorted(assumed)),
+    ), left_out
+
+
+def _left_out(options: PanelOptions, files: Mapping[str, _JudgeFiles]) -> dict[str, str]:
+    """The judges that are not measured, and why.
+
+    Raises InputError if one of them is named, or if no judge is left.
+    """
+    left_out = {name: of_judge.reason for name, of_judge in files.items() if of_judge.reason}
+    if left_out and (options.judges or len(left_out) == len(files)):
+        name, reason = next(iter(left_out.items()))
+        raise InputError(f"{options.bench.judgments(name)}: {reason}")
+    measured = files.keys() - left_out.keys()
+    ensembles = {name for name in measured if files[name].members is not None}
+    if not options.judges and ensembles != measured:
+        reason = "an ensemble of other judges. Measure it with --judge-name"
+        left_out |= {name: reason for name in files if name in ensembles}
+    return left_out
+
+
+def _read_files(
+    options: PanelOptions,
+    name: str,
+    wanted: set[str] | None,
+    categories: Mapping[str, str],
+    rule: Callable[[], BaselineRule],
+) -> _JudgeFiles:
+    """Read the judgments of a judge on the `wanted` questions, None for all.
+
+    Raises InputError if they were made with different settings within a category.
+    """
+    files, count_all = _JudgeFiles(name, options.selection(name)), options.mixed == "count"
+    checks: defaultdict[str, SettingsCheck] = defaultdict(SettingsCheck)
+
+    def key(judgment: Judgment) -> tuple[Battle, str]:
+        category = categories.get(judgment.question_id, "")
+        baseline = judgment.baseline or rule().of(None, category) or ""
+        battle = judgment.model, baseline, judgment.question_id
+        # If the judgments of all judges count, two of one battle would count twice.
+        return battle, "" if count_all else judgment.judge
+
+    for model in judged_models(options.bench, name):
+        path = options.bench.judgment_file(name, model)
+        judgments = read_judgments(path, model, name)
+        if wanted is not None:
+            judgments = [j for j in judgments if j.question_id in wanted]
+        for judgment in newest(path, judgments, key):
+            battle, _ = key(judgment)
+            if files.accepts(judgment, battle, path):
+                files.judgments[battle] = judgment
+                if not count_all:
+                    category = categories.get(judgment.question_id, "")
+                    checks[category].check(judgment.settings, name, path)
+    return files
+
+
+@dataclass
+class _JudgeFiles:
+    """The judgments that count in the files of a judge, and why others don't."""
+
+    name: str
+    selection: Selection
+    judgments: dict[Battle, Judgment] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
+
+    def accepts(self, judgment: Judgment, battle: Battle, path: Path) -> bool:
+        """Whether a judgment counts. If not, the reason is noted."""
+        model, baseline, _ = battle
+        named = judgment.baseline if self.selection.baselines else None
+        if unexpected := self.selection.unexpected(judgment.judge, named):
+            self.unexpected.add(unexpected, path)
+            reason = "judgments {}, {}".format(*unexpected)
+        elif judgment.grades:
+            reason = GRADED
+        elif model == baseline:
+            reason = "judgments of the baseline against itself"
+        else:
+            return True
+        self.left_out[reason] += 1
+        return False
+
+    def baselines(self, *, named: bool) -> set[str]:
+        """The baselines that judgments name, or those of the judgments that name none."""
+        judgments = self.judgments.items()
+        return {baseline for (_, baseline, _), j in judgments if bool(j.baseline) == named}
+
+    def check(self, config: JudgeConfig | None) -> None:
+        """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
+        self.unexpected.check(self.selection)
+        assumed = self.baselines(named=False)
+        if "" in assumed and config:
+            raise InputError(
+                f"{self.selection.bench.judgments(self.name)}: judgments name no baseline, and "
+                f"that of {config.path} has no answers or judgments. Name it with --baseline."
+            )
+        selection = replace(self.selection, baselines=tuple(assumed - {""}))
+        check_baselines_exist(selection, self.baselines(named=True))
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """The number of games without a verdict by cause, the most frequent first."""
+        causes = Counter(
+            "unknown label" if label is not None else cause or "cause unknown"
+            for judgment in self.judgments.values()
+            for label, cause in zip(judgment.labels[:2], judgment.causes[:2], strict=True)
+            if worth(label, 0) is None
+        )
+        return dict(causes.most_common())
+
+    @property
+    def reason(self) -> str:
+        """Why no verdict of the judge can be measured, empty if one can."""
+        games = (label for judgment in self.judgments.values() for label in judgment.labels[:2])
+        if any(worth(label, 0) is not None for label in games):
+            return ""
+        if self.left_out[GRADED]:
+            return "has grades of single answers, no verdicts on two"
+        reasons = [f"{number:,} {reason}" for reason, number in self.left_out.items()]
+        return ", ".join(["no game with a verdict", *reasons])
+
+    @property
+    def members(self) -> tuple[str, ...] | None:
+        """The judges of an ensemble, as far as it names them, None for a judge."""
+        judgments = self.judgments.values()
+        members = {name for judgment in judgments for name in judgment.members}
+        if members or self.name == "ensemble" or any(j.rule is not None for j in judgments):
+            return tuple(sorted(members))
+        return None
+
+
 def style_features(bench: Bench, panel: Panel) -> np.ndarray:
     """Style differences baseline minus model (F, N) of the battles, NaN where not known.
 
-    F: tokens, headers, lists, bold; (a - b) / (a + b + 1) of their counts.
+    F: tokens, headers, lists and bold text. Of counts a and b it is (a - b) / (a + b + 1).
     """
     row = {name: number for number, name in enumerate(panel.questions)}
     values = np.full((len(panel.models), len(panel.questions), len(ATTRIBUTES)), np.nan)
@@ -337,4 +338,4 @@ def style_features(bench: Bench, panel: Panel) -> np.ndarray:
         if known:
             of_model[[number for number, _ in known]] = np.array(counts, dtype=float)
     a, b = (values[side, panel.question] for side in (panel.baseline, panel.model))
-    return np.ascontiguousarray(relative_differences(a, b).T)
+    return np.ascontiguousarray(style_differences(a, b).T)

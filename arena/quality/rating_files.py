@@ -7,8 +7,9 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from arena.base.errors import InputError, one_line
 from arena.base.jsonl import decode_lines, dump_line, is_stream, read_bytes, write_lines
-from arena.base.yaml_file import Section, read_yaml
+from arena.base.yaml_file import mapping, read_yaml
 from arena.quality.ratings import LEVEL, Ratings, of_ends, of_samples
 
 # References
@@ -39,7 +40,7 @@ def read_reference(path: Path, level: float) -> Ratings:
     """Return the ratings of a CSV file, or of JSON lines, with columns found by name.
 
     `model`, `rating` or `score`, and 95 % intervals: `lower` and `upper`, or `rating_q025` and
-    `rating_q975`, or the `variance` of a normal; or as Chatbot Arena publishes them, `Arena Score`
+    `rating_q975`, or the `variance` of a normal. Or as Chatbot Arena publishes them: `Arena Score`
     and a `95% CI` such as `+3/-4`. Raises InputError that names line and column.
     """
     rows: dict[str, tuple[float, float, float]] = {}
@@ -48,49 +49,41 @@ def read_reference(path: Path, level: float) -> Ratings:
         if not isinstance(model, str) or not model.strip():
             raise InputError(f"{where}: model: expected a name, got {_shown(model)}")
         rating = _number(row, "rating", where)
-        _add(rows, model.strip(), (rating, *_ends_of(row, rating, where)), where)
+        values = rating, *_ends_of(row, rating, where)
+        if model.strip() in rows:
+            raise InputError(f"{where}: the model '{model.strip()}' is there twice. Keep one.")
+        _check_ends("rating", values, where)
+        rows[model.strip()] = values
     if not rows:
-        raise InputError(f"{path}: holds no model")
+        raise InputError(f"{path}: there is no model in it.")
     rating, lower, upper = np.array(list(rows.values())).T
     return of_ends(tuple(rows), rating, lower, upper, level)
 
 
 def _ends_of(row: Mapping[str, Any], rating: float, where: str) -> tuple[float, float]:
-    """Return the ends of a row's 95 % interval, in whatever form it has them."""
-    known = {column for column in _COLUMNS if _has(row, column)}
+    """Return the ends of a row's 95 % interval: as such, of a variance, or of `+3/-4` or `±4`."""
+    known = {
+        column
+        for column, names in _COLUMNS.items()
+        if any(str(row.get(name) or "").strip() or row.get(name) == 0 for name in names)
+    }
     if known & {"lower", "upper"} or not known & {"variance", "95% CI"}:
         return _number(row, "lower", where), _number(row, "upper", where)
-    if "variance" not in known:
-        above, below = _offsets(row, where)
-        return rating - below, rating + above
-    variance = _number(row, "variance", where)
-    if variance < 0:
-        raise InputError(f"{where}: variance: expected 0 or more, got {variance:g}")
-    half = _DEVIATION * math.sqrt(variance)
-    return rating - half, rating + half
-
-
-def _offsets(row: Mapping[str, Any], where: str) -> tuple[float, float]:
-    """Return how far an interval reaches above and below, of `+3/-4` or `±4`."""
-    text = str(_value(row, "95% CI", where))
+    if "variance" in known:
+        variance = _number(row, "variance", where)
+        if variance < 0:
+            raise InputError(f"{where}: variance: expected 0 or more, got {variance:g}")
+        half = _DEVIATION * math.sqrt(variance)
+        return rating - half, rating + half
+    interval = "".join(str(_value(row, "95% CI", where)).split())
     for form in (r"\+?{n}/[-−]{n}", r"[-−]{n}/\+?{n}", r"±{n}"):
-        if found := re.fullmatch(form.format(n=r"(\d{1,15}(?:\.\d+)?)"), "".join(text.split())):
-            ends = [float(end) for end in found.groups()]
-            return (ends[-1], ends[0]) if text.strip()[0] in "-−" else (ends[0], ends[-1])
-    raise InputError(f"{where}: 95% CI: expected a text such as +3/-4, got {_shown(text)}")
-
-
-def _add(
-    rows: dict[str, tuple[float, float, float]],
-    model: str,
-    values: tuple[float, float, float],
-    where: str,
-) -> None:
-    """Add rating and ends of a model; InputError if it is there or they contradict each other."""
-    if model in rows:
-        raise InputError(f"{where}: the model '{model}' is there twice")
-    _check_ends("rating", values, where)
-    rows[model] = values
+        if match := re.fullmatch(form.format(n=r"(\d{1,15}(?:\.\d+)?)"), interval):
+            offsets = [float(offset) for offset in match.groups()]
+            above, below = offsets[0], offsets[-1]
+            if interval[0] in "-−":
+                above, below = below, above
+            return rating - below, rating + above
+    raise InputError(f"{where}: 95% CI: expected a text such as +3/-4, got {_shown(interval)}")
 
 
 def _check_ends(what: str, values: tuple[float, float, float], where: str) -> None:
@@ -100,11 +93,11 @@ def _check_ends(what: str, values: tuple[float, float, float], where: str) -> No
         raise InputError(f"{where}: the lower end {lower:g} is above the upper {upper:g}")
     if within(*values):
         return
-    hint = "correct the line, or leave the model out"
+    hint = "Correct the line, or leave the model out."
     if lower <= 0 <= upper:
-        hint = f"if they are offsets, write the ends, {value + lower:g} and {value + upper:g}"
+        hint = f"If they are offsets, write the ends, {value + lower:g} and {value + upper:g}."
     raise InputError(
-        f"{where}: the {what} {value:g} is not within its ends {lower:g} and {upper:g}; {hint}"
+        f"{where}: the {what} {value:g} is not within its ends {lower:g} and {upper:g}. {hint}"
     )
 
 
@@ -115,123 +108,90 @@ def within(value: float, lower: float, upper: float) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each row by the names of its columns in small letters, and where it stands."""
+    """Yield each row by the names of its columns in small letters, and its file and line.
+
+    The content decides on the form, else the suffix: a list of JSON, JSON lines, or CSV.
+    """
     data = read_bytes(path, "reference ratings")
     _check_packed(path, data)
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise InputError(f"{path}: the text is not UTF-8; save it as UTF-8") from None
-    for number, row in _form_of(text, path)(text, path):
+        raise InputError(f"{path}: the text is not UTF-8. Save it as UTF-8.") from None
+    start, suffix = text.lstrip()[:1], path.suffix.lower()
+    rows: Iterable[tuple[int, Any]]
+    if suffix == ".json" and start == "[":
+        rows = enumerate(_parsed(text, str(path)), start=1)
+    elif start == "{" or suffix in (".jsonl", ".json"):
+        lines = enumerate(text.split("\n"), start=1)
+        rows = ((n, _parsed(line, f"{path}:{n}")) for n, line in lines if line.strip())
+    else:
+        rows = _csv_rows(text, path)
+    for number, row in rows:
+        if not isinstance(row, dict):
+            raise InputError(f"{path}:{number}: expected a JSON object, got {_shown(row)}")
         yield f"{path}:{number}", {str(name).strip().lower(): v for name, v in row.items()}
 
 
 def _check_packed(path: Path, data: bytes) -> None:
     """Raise InputError for a compressed file and for a spreadsheet."""
     if data.startswith(b"\x1f\x8b"):
-        raise InputError(f"{path}: is compressed; unpack it, as by gunzip, and name what comes out")
+        raise InputError(f"{path}: is compressed. Unpack it first, for example with gunzip.")
     if data.startswith(b"PK\x03\x04"):
-        raise InputError(f"{path}: is a spreadsheet or a zip archive; save it as CSV")
+        raise InputError(f"{path}: is a spreadsheet or a zip archive. Save it as CSV.")
 
 
-_Rows = Iterator[tuple[int, dict[str, Any]]]
-
-
-def _form_of(text: str, path: Path) -> Callable[[str, Path], _Rows]:
-    """Return what reads a file: its content tells, else its suffix."""
-    start, suffix = text.lstrip()[:1], path.suffix.lower()
-    if suffix == ".json" and start == "[":
-        return _json_list
-    return _json_rows if start == "{" or suffix in (".jsonl", ".json") else _csv_rows
-
-
-def _json_list(text: str, path: Path) -> _Rows:
-    for number, row in enumerate(_parsed(text, str(path)), start=1):
-        yield number, _object(row, f"{path}:{number}")
-
-
-def _json_rows(text: str, path: Path) -> _Rows:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            where = f"{path}:{number}"
-            yield number, _object(_parsed(line, where), where)
-
-
-def _parsed(text: str, where: str) -> Any:
+def _parsed(text: str | bytes, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON: {error}") from None
 
 
-def _object(row: Any, where: str) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: expected a JSON object, got {_shown(row)}")
-    return row
+def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows of a table with commas, or semicolons or tabs if its head has more.
 
-
-def _csv_rows(text: str, path: Path) -> _Rows:
-    """Yield the rows of a table with commas, or semicolons or tabs where its head has more."""
+    Spreadsheets end rows with empty cells, and leave them out: rows may be of any length.
+    """
     head = text.lstrip().partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
+    # Without strict an open quote would swallow the rest of the file as one cell.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     names: list[str] = []
     try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
+        for cells in filter(any, ([cell.strip() for cell in row] for row in reader)):
             where = f"{path}:{reader.line_num}"
-            if names:
-                yield (
-                    reader.line_num,
-                    dict(zip(names, _filled(cells, len(names), where), strict=True)),
+            if not names:
+                names = [cell.lower() for cell in cells]
+                for name in (name for known in _COLUMNS.values() for name in known):
+                    if (number := names.count(name)) > 1:
+                        raise InputError(f"{where}: there are {number} columns '{name}'. Keep one.")
+            elif any(cells[len(names) :]):
+                raise InputError(
+                    f"{where}: {len(cells):,} cells below {len(names):,} columns. Quote cells that "
+                    "contain a comma."
                 )
             else:
-                names = _column_names(cells, where)
+                yield reader.line_num, dict(zip_longest(names, cells[: len(names)], fillvalue=""))
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
 
 
-def _column_names(cells: Sequence[str], where: str) -> list[str]:
-    names = [cell.strip().lower() for cell in cells]
-    for name in (name for known in _COLUMNS.values() for name in known):
-        if names.count(name) > 1:
-            raise InputError(f"{where}: there are {names.count(name)} columns '{name}'; keep one")
-    return names
-
-
-def _filled(cells: Sequence[str], columns: int, where: str) -> list[str]:
-    """Return the cells of a row, as many as there are columns."""
-    if any(cell.strip() for cell in cells[columns:]):
-        raise InputError(
-            f"{where}: {len(cells):,} cells below {columns:,} columns; a cell with a comma needs "
-            "quotes"
-        )
-    return [*cells[:columns], *[""] * (columns - len(cells))]
-
-
-def _has(row: Mapping[str, Any], column: str) -> bool:
-    """Whether a row has something in a column."""
-    return any(str(row.get(name) or "").strip() or row.get(name) == 0 for name in _COLUMNS[column])
-
-
 def _value(row: Mapping[str, Any], column: str, where: str) -> Any:
     names = _COLUMNS[column]
-    there = [name for name in names if name in row]
-    found = next(
-        (name for name in there if row[name] not in ("", None)), there[0] if there else None
-    )
-    if found is None:
+    values = [row[name] for name in names if name in row]
+    if not values:
         instead = ", and no column 'variance'" if column in ("lower", "upper") else ""
-        known = ", ".join(name for name in row if name != "none")
         wanted = "' or '".join(names[:2])
-        raise InputError(f"{where}: no column '{wanted}'{instead}; columns: {one_line(known)}")
-    return row[found]
+        columns = one_line(", ".join(row))
+        raise InputError(f"{where}: no column '{wanted}'{instead}. Its columns: {columns}")
+    return next((value for value in values if value not in ("", None)), values[0])
 
 
 def _number(row: Mapping[str, Any], column: str, where: str) -> float:
     value = _value(row, column, where)
     try:
+        # float(True) is 1, and a JSON integer of 400 digits overflows.
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = math.nan
@@ -249,15 +209,18 @@ def _shown(value: Any) -> str:
 
 
 def read_names(path: Path) -> dict[str, str]:
-    """Return what a JSON or YAML file maps a benchmark's names of models to: the reference's."""
-    return (_read_json(path) if path.suffix.lower() == ".json" else read_yaml(path)).texts()
-
-
-def _read_json(path: Path) -> Section:
-    try:
-        return Section(str(path), json.loads(read_bytes(path, "names of models")))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    """Return the names of the reference for the names of a benchmark, from a JSON or YAML file."""
+    if path.suffix.lower() == ".json":
+        names = mapping(_parsed(read_bytes(path, "names of models"), str(path)), str(path))
+    else:
+        names = read_yaml(path)
+    for key, name in names.items():
+        for text in (key, name):
+            if not isinstance(text, str):
+                raise InputError(
+                    f"{path}: {key}: expected a text, got {_shown(text)}. Put it in quotes."
+                )
+    return names
 
 
 # Bootstrap results
@@ -297,26 +260,45 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
     """
     lines = _bootstrap_lines(path)
     models, rating = tuple(lines), np.array([line.score for line in lines.values()])
+    ends = [(line.lower, line.upper) for line in lines.values()]
+    lower, upper = np.array(ends, dtype=float).T
     if not any(line.results for line in lines.values()):
-        lower, upper = _given_ends(lines)
+        for model, line in lines.items():
+            if line.lower is None:
+                raise InputError(f"{line.where}: '{model}' has neither results nor two ends.")
         return of_ends(models, rating, lower, upper, level)
-    found = of_samples(models, rating, _results(lines), level)
-    return _with_ends(found, lines) if level == LEVEL else found
+    ratings = of_samples(models, rating, _results(lines), level)
+    if level != LEVEL:
+        return ratings
+    return replace(
+        ratings,
+        lower=np.where(np.isnan(lower), ratings.lower, lower),
+        upper=np.where(np.isnan(upper), ratings.upper, upper),
+    )
 
 
 def _bootstrap_lines(path: Path) -> dict[str, _Line]:
-    """Return the lines of a file by model; InputError where one is there twice, or is wrong."""
-    if not is_stream(path):  # which can be read but once
+    """Return the lines of a file by model. Raises InputError for a wrong or repeated one."""
+    if not is_stream(path):  # a pipe can be read only once
         _check_kind(path)
     lines: dict[str, _Line] = {}
     for number, _, line in decode_lines(path, _Line, "bootstrap results"):
-        line.where = f"{path}:{number}"
+        where = line.where = f"{path}:{number}"
+        ends = [end for end in (line.lower, line.upper) if end is not None]
+        numbers = np.array([line.score, *ends, *(r for r in line.results or () if r is not None)])
         if line.model in lines:
-            raise InputError(f"{line.where}: the model '{line.model}' is there twice")
-        _check_line(line)
+            raise InputError(f"{where}: the model '{line.model}' is there twice. Keep one.")
+        if not np.isfinite(numbers).all():
+            raise InputError(f"{where}: '{line.model}' has a number that is not finite.")
+        if np.abs(numbers).max() > LARGEST:
+            raise InputError(f"{where}: '{line.model}' has a number over 1e15.")
+        if len(ends) == 1:
+            raise InputError(f"{where}: '{line.model}' has one end of its interval. Give both.")
+        if ends:
+            _check_ends("score", (line.score, ends[0], ends[1]), where)
         lines[line.model] = line
     if not lines:
-        raise InputError(f"{path}: holds no model")
+        raise InputError(f"{path}: there is no model in it.")
     return lines
 
 
@@ -329,69 +311,29 @@ def _check_kind(path: Path) -> None:
     try:
         line = json.loads(data.lstrip().partition(b"\n")[0])
     except (ValueError, RecursionError):
-        return
+        return  # the reading of the lines names the fault
     if not isinstance(line, dict) or line.keys() & {"model", "score", "results"}:
         return
     if line and all(value is None or isinstance(value, (int, float)) for value in line.values()):
         raise InputError(
-            f"{path}: holds the rounds of show_result.py, without the scores; make a file for "
-            "--bootstrap by benchmark_metrics.py --save-bootstrap FILE with the same flags"
+            f"{path}: has the rounds of show_result.py, without the scores. Make a file for "
+            "--bootstrap by benchmark_metrics.py --save-bootstrap FILE with the same flags."
         )
 
 
-def _check_line(line: _Line) -> None:
-    where, given = line.where, [end for end in (line.lower, line.upper) if end is not None]
-    numbers = np.array([line.score, *given, *_rounds(line)[~np.isnan(_rounds(line))]])
-    if not np.isfinite(numbers).all():
-        raise InputError(f"{where}: '{line.model}' has a number that is not finite")
-    if np.abs(numbers).max() > LARGEST:
-        raise InputError(f"{where}: '{line.model}' has a number over 1e15")
-    if len(given) == 1:
-        raise InputError(f"{where}: '{line.model}' has one end of its interval; give both or none")
-    if given:
-        _check_ends("score", (line.score, given[0], given[1]), where)
-
-
-def _rounds(line: _Line) -> np.ndarray:
-    return np.array(line.results or [], dtype=float)
-
-
 def _results(lines: Mapping[str, _Line]) -> np.ndarray:
-    """Scores of the rounds (rounds, M)."""
-    rounds = [_rounds(line) for line in lines.values()]
-    longest = max(range(len(rounds)), key=lambda i: len(rounds[i]))
-    fullest = list(lines)[longest]
-    for line, one in zip(lines.values(), rounds, strict=True):
-        if len(one) != len(rounds[longest]):
+    """Scores of the rounds (rounds, M), NaN for null."""
+    rounds = {model: np.array(line.results or [], dtype=float) for model, line in lines.items()}
+    fullest = max(rounds, key=lambda model: len(rounds[model]))
+    for model, scores in rounds.items():
+        where = lines[model].where
+        if len(scores) != len(rounds[fullest]):
             raise InputError(
-                f"{line.where}: '{line.model}' has {len(one):,} results, '{fullest}' has "
-                f"{len(rounds[longest]):,}"
+                f"{where}: '{model}' has {len(scores):,} results, '{fullest}' has "
+                f"{len(rounds[fullest]):,}. Give each model the same number."
             )
-        if np.isnan(one).all():
+        if np.isnan(scores).all():
             raise InputError(
-                f"{line.where}: '{line.model}' has only nulls as results: no round places it; "
-                "leave the model out"
+                f"{where}: '{model}' has only nulls as results: no round places it. Leave it out."
             )
-    return np.asarray(np.array(rounds).T)
-
-
-def _given_ends(lines: Mapping[str, _Line]) -> np.ndarray:
-    """Lower and upper ends (2, M)."""
-    for model, line in lines.items():
-        if line.lower is None:
-            raise InputError(
-                f"{line.where}: '{model}' has neither results nor lower and upper ends"
-            )
-    ends = [(line.lower, line.upper) for line in lines.values()]
-    return np.asarray(np.array(ends, dtype=float).T)
-
-
-def _with_ends(ratings: Ratings, lines: Mapping[str, _Line]) -> Ratings:
-    """Return ratings with the ends that the lines give, in the place of percentiles."""
-    given = [(lines[model].lower, lines[model].upper) for model in ratings.models]
-    lower, upper = np.array(given, dtype=float).T
-    return replace(
-        ratings,
-        lower=np.where(np.isnan(lower), ratings.lower, lower),
-        upper=np.where(np.isnan(upper), ratings.upper, upper),
-    )
+    return np.asarray(np.array(list(rounds.values())).T)

@@ -14,7 +14,7 @@ import numpy as np
 from arena.base.errors import InputError, nearest
 from arena.scoring.bradley_terry import interval
 
-LEVEL = 0.95  # of the intervals in files
+LEVEL = 0.95  # of the intervals of measures, and of those in files
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Ratings:
 
     def of(self, models: Sequence[str]) -> Ratings:
         """Return the ratings of these models, in their order."""
-        at = {model: i for i, model in enumerate(self.models)}
-        kept = [at[model] for model in models]
+        place = {model: i for i, model in enumerate(self.models)}
+        places = [place[model] for model in models]
         arrays = (self.rating, self.lower, self.upper, self.mean, self.variance)
-        return Ratings(tuple(models), *(array[kept] for array in arrays))
+        return Ratings(tuple(models), *(array[places] for array in arrays))
 
     def renamed(self, names: Mapping[str, str]) -> Ratings:
         """Return the ratings with other names for some of the models."""
@@ -45,13 +45,13 @@ def of_samples(
 ) -> Ratings:
     """Return ratings (M,) with percentiles, mean and variance (ddof 0) of samples (rounds, M).
 
-    NaN samples are passed over; a model without any other is not among the result.
+    NaN samples are skipped, and so are models that have no others.
     """
     placed = ~np.isnan(samples).all(axis=0)
     drawn = samples[:, placed]
     lower, upper = interval(drawn, level)
     return Ratings(
-        tuple(model for model, kept in zip(models, placed, strict=True) if kept),
+        tuple(model for model, is_placed in zip(models, placed, strict=True) if is_placed),
         rating[placed],
         lower,
         upper,
@@ -88,11 +88,13 @@ class Benchmark:
     left_out: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, object] = field(default_factory=dict)
 
-    def only(self, models: Collection[str], why: str) -> Benchmark:
-        """Return it with those of its models that are among `models`, sorted by name."""
-        kept = sorted(set(self.ratings.models) & set(models))
-        lost = {model: why for model in self.ratings.models if model not in kept}
-        return replace(self, ratings=self.ratings.of(kept), left_out={**self.left_out, **lost})
+    def only(self, models: Collection[str], reason: str) -> Benchmark:
+        """Return it with those of its models that are among `models`, sorted by name, and the
+        reason for which it leaves out the others.
+        """
+        common = sorted(set(self.ratings.models) & set(models))
+        lost = {model: reason for model in self.ratings.models if model not in common}
+        return replace(self, ratings=self.ratings.of(common), left_out={**self.left_out, **lost})
 
     def renamed(self, names: Mapping[str, str]) -> Benchmark:
         """Return it with other names for some of its models."""
@@ -105,8 +107,8 @@ def renamed(
 ) -> list[Benchmark]:
     """Return benchmarks with the names that a file gives their models.
 
-    Raises InputError for a name that no benchmark or not the reference has, and for two models of
-    one name.
+    Raises InputError for a name that no benchmark has or that the reference lacks, and for two
+    models with one name.
     """
     known = {model for benchmark in benchmarks for model in benchmark.ratings.models}
     for name, other in names.items():
@@ -115,30 +117,25 @@ def renamed(
         if other not in reference.models:
             near = nearest(other, reference.models)
             raise InputError(f"{path}: the reference has no model '{other}'{near}")
-    found = [one.renamed(names) for one in benchmarks]
-    for benchmark in found:
+    benchmarks = [benchmark.renamed(names) for benchmark in benchmarks]
+    for benchmark in benchmarks:
         (model, number), *_ = Counter(benchmark.ratings.models).most_common(1) or [("", 0)]
         if number > 1:
             raise InputError(f"{path}: two models of {benchmark.name} are named '{model}'")
-    return found
+    return benchmarks
 
 
 def check_common(benchmark: Benchmark, reference: Ratings, path: Path) -> None:
-    """Raise InputError where a benchmark and a reference have no two models in common."""
-    models, theirs = benchmark.ratings.models, reference.models
-    common = set(models) & set(theirs)
-    if len(common) < 2:
-        raise InputError(
-            f"{path}: has {len(common)} of the {len(models)} models of {benchmark.name}, at least "
-            "2 are needed"
-            f"{_nearest_pair([m for m in models if m not in common], set(theirs) - common)}"
-            "; --map FILE tells names that differ"
-        )
-
-
-def _nearest_pair(models: Sequence[str], theirs: Collection[str]) -> str:
-    """Return which name of a reference is near to one of a benchmark, of names without partner."""
-    for model in models:
-        if match := get_close_matches(model, sorted(theirs), n=1):
-            return f"; '{match[0]}' there is nearest to '{model}' of the benchmark"
-    return ""
+    """Raise InputError if a benchmark and a reference have fewer than two models in common."""
+    models, theirs = set(benchmark.ratings.models), set(reference.models)
+    if len(models & theirs) >= 2:
+        return
+    near = ""
+    for model in (m for m in benchmark.ratings.models if m not in theirs):
+        if match := get_close_matches(model, sorted(theirs - models), n=1):
+            near = f" '{match[0]}' there is nearest to '{model}' of the benchmark."
+            break
+    raise InputError(
+        f"{path}: has {len(models & theirs)} of the {len(models)} models of {benchmark.name}, at "
+        f"least 2 are needed.{near} Use --map FILE if names differ."
+    )

@@ -8,7 +8,6 @@ Arrays in, arrays out, with the functions of `bradley_terry` under the same name
 A score is taken over the rounds of the bootstrap: the mean of the plain ones, the median of those
 with style control.  Intervals reach from the 5 to the 95 percentile.
 
-    >>> from bradley_terry import win_rates
     >>> cells = Cells(2, a=np.array([0]), b=np.array([1]), question=np.array([0]),
     ...               counts=np.array([[30], [0], [10]]))
     >>> win_rates(fit(cells, anchor=0).ratings, anchor=0).round(1)
@@ -23,7 +22,7 @@ from dataclasses import replace
 import numpy as np
 
 from arena.scoring import bradley_terry
-from arena.scoring.bradley_terry import Fit, Resample
+from arena.scoring.bradley_terry import Fit, Resample, win_rates
 from arena.scoring.cells import Cells
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 
@@ -92,8 +91,17 @@ def bootstrap(
     )
 
 
-def scores(samples: np.ndarray, full: np.ndarray, *, controlled: bool) -> np.ndarray:
-    """Scores (M,) of win rates in each round (rounds, M); those of the full data where none is.
+def scores(
+    ratings: np.ndarray, samples: np.ndarray, anchor: int, *, controlled: bool, elo: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (M,) and those of the rounds (rounds, M): average win rates, or their ratings."""
+    rates = win_rates(samples, anchor)
+    average = averages(rates, win_rates(ratings, anchor), controlled=controlled)
+    return (rating(average), samples) if elo else (average, rates)
+
+
+def averages(samples: np.ndarray, full: np.ndarray, *, controlled: bool) -> np.ndarray:
+    """Averages (M,) of win rates in each round (rounds, M); those of the full data where none is.
 
     The mean over the rounds that place a model, with style control the median.
     """

@@ -160,6 +160,21 @@ def resampled_style(
         return np.concatenate(list(pool.map(coefficients, parts)))
 
 
+def scores(
+    ratings: np.ndarray, samples: np.ndarray, anchor: int, *, controlled: bool, elo: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (M,) and those of the rounds (rounds, M): win rates, or the ratings as they are.
+
+    Style control changes the fit alone, so `controlled` is of no account.
+    """
+    return (ratings, samples) if elo else (win_rates(ratings, anchor), win_rates(samples, anchor))
+
+
+def style_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Differences (a - b) / (a + b + 1) of the attributes of two answers, each (C, F)."""
+    return np.asarray((a - b) / (a + b + 1.0))
+
+
 def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
     """Expected win rates against the anchor in percent, for ratings (..., M); NaN stays NaN.
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    pass
+from arena.scoring.bradley_terry import Fit
 
 CHUNK_NUMBERS = 1 << 22  # of drawn questions at once: 32 MB
 
 
-def means(total: np.ndarray, number: np.ndarray) -> np.ndarray:
+def fit(total: np.ndarray, number: np.ndarray) -> Fit:
     """Mean grades (M,) over all questions; each grade counts alike."""
-    return np.asarray(total.sum(axis=1) / number.sum(axis=1))
+    none = np.empty(0)
+    return Fit(total.sum(axis=1) / number.sum(axis=1), none, none, none)
+
+
+def scores(
+    means: np.ndarray, samples: np.ndarray, *_: object, **__: object
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (M,) and those of the rounds (rounds, M): mean grades as they are."""
+    return means, samples
 
 
 def bootstrap(

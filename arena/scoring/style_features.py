@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from arena.bench.answer_style import Style, read_styles
 from arena.bench.paths import Bench
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.cells import Cells
+from arena.scoring.estimators import Difference
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "length": ("tokens",),
@@ -23,8 +24,6 @@ ATTRIBUTES = {
     "lists": "list_count",
     "bold": "bold_count",
 }
-
-Difference = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,7 @@ def _fill_values(
         values[[row for row, _ in known], column] = np.array(counts, dtype=float)
 
 
-def relative_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return (a - b) / (a + b + 1) of the attributes of two answers, each (C, F)."""
-    return np.asarray((a - b) / (a + b + 1.0))
-
-
-def with_features(
-    battles: Battles, bench: Bench, styles: Styles, difference: Difference = relative_differences
-) -> Cells:
+def with_features(battles: Battles, bench: Bench, styles: Styles, difference: Difference) -> Cells:
     """Return the cells with the style differences (C, F) of their answers.
 
     Raises InputError that names the first answer whose attributes are not known.

@@ -51,7 +51,7 @@ class TestWhatIsOpened:
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B", baseline="told")])
         data = bench.root / "data"
-        with pytest.raises(InputError, match="no model 'bse', the baseline; nearest .* 'base'"):
+        with pytest.raises(InputError, match="no model 'bse', the baseline .*did you mean 'base'"):
             choose(data, None, None, "bse", None)
         assert choose(data, None, None, "told", None).library.rule == BaselineRule({}, "told")
 
@@ -69,7 +69,7 @@ class TestWhatIsOpened:
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         data = bench.root / "data"
-        with pytest.raises(InputError, match="nearest known name: 'test-v1'"):
+        with pytest.raises(InputError, match="did you mean 'test-v1'"):
             choose(data, "tset-v1", None, None, None)
         with pytest.raises(InputError, match="judges here: j"):
             choose(data, None, "nobody", None, None)

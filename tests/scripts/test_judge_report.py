@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,25 +13,12 @@ import numpy as np
 import pytest
 from conftest import RunMain, Workspace
 from judgments import random_answer, random_bench, random_games
-from scipy.stats import norm
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from simulated_judges import RIVALS, chances, decide, first_placed
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import cohen_kappa_score
 
 from arena.bench.labels import LABELS
-from arena.quality.judge_measures import (
-    draw_questions,
-    first_place,
-    flips,
-    kinship,
-    outcome_counts,
-    pair_report,
-    style_bias,
-)
-from arena.quality.measures import Estimate
-from arena.quality.panel import NO_VERDICT, NOT_JUDGED, Panel
-from arena.scoring import bradley_terry
-from arena.scoring.cells import Cells
-from arena.scoring.style_features import ATTRIBUTES
+from arena.quality.panel import PLACE_A
 
 BASELINE = "base"
 POINTS = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}
@@ -202,9 +188,11 @@ class TestARandomBench:
         add_judgments(bench, "both", "m0", {"q1": [{"score": 7.5}], "q2": [{"score": "A>B"}]})
         add_judgments(bench, "joined", "m0", {"q1": [{"score": "A>B"}]}, rule="mean")
         out = run_main("judge_report.py", "--bench-name", "test-v1").out
-        assert "left out, graded: holds grades of single answers, no verdicts on two\n" in out
+        assert "left out, graded: has grades of single answers, no verdicts on two\n" in out
         assert "left out of both: 1 judgments of single answers, graded\n" in out
-        assert "left out, joined: an ensemble of other judges; --judge-name measures it\n" in out
+        assert (
+            "left out, joined: an ensemble of other judges. Measure it with --judge-name\n" in out
+        )
         alone = run_main("judge_report.py", "--bench-name", "test-v1", "--judge-name", "joined").out
         assert "joined" in alone.splitlines()[0]
 
@@ -249,7 +237,12 @@ class TestARandomBench:
         add_judgments(bench, "j0", "m0", {"q1": [{"score": "A>B"}]}, baseline=None)
         bench.write_judge_config("j0", "nobody")
         line = run_main("judge_report.py", "--bench-name", "test-v1", check=2).err
-        assert line.startswith("error: data/test-v1: no model 'nobody', the baseline")
+        assert line.startswith("error: data/test-v1/model_judgment/j0: judgments name no baseline")
+        assert line.endswith("Name it with --baseline.\n")
+        line = run_main(
+            "judge_report.py", "--bench-name", "test-v1", "--baseline", "nobody", check=2
+        ).err
+        assert "nobody" in line
 
     def test_few_questions_give_no_interval(self, bench: Workspace, run_main: RunMain) -> None:
         random_bench(bench, questions=4)
@@ -268,6 +261,7 @@ class TestPublishedFiles:
         records = [{"question_id": "q1", "games": games}, {"question_id": "q2", "games": games[:1]}]
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
         bench.write_judge_config("j", BASELINE)
+        bench.add_answers(BASELINE, {"q1": "."})
         found = report(run_main)
         (judge,) = found["judges"]
         assert found["assumed"] == [BASELINE]
@@ -349,7 +343,7 @@ class TestAMixOfJudgments:
         flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
         ours = run_main("judge_report.py", *flags, check=2)
         assert ours.err == run_main("show_result.py", *flags, check=2).err
-        assert "--mixed leave-out leaves them out" in ours.err
+        assert "with --mixed leave-out" in ours.err
         (judge,) = report(run_main, *flags[2:], "--mixed", "leave-out")["judges"]
         assert (judge["judgments"], list(judge["left_out"].values())) == (1, [1])
         (judge,) = report(run_main, *flags[2:], "--mixed", "count")["judges"]
@@ -496,7 +490,7 @@ class TestEnsembles:
     def test_say_what_they_are(self, joined: Workspace, run_main: RunMain) -> None:
         names = ("--judge-name", "j0", "j1", "j2", "both")
         out = run_main("judge_report.py", "--bench-name", "test-v1", *names).out
-        assert "both is an ensemble of j0, j1: not among the other judges of self-preference" in out
+        assert "both is an ensemble of j0, j1, so kin is not measured against it" in out
         assert "not compared, of the same verdicts: j0, both\n" in out
 
     def test_are_compared_with_judges_that_they_are_not_made_of_on_kin_too(
@@ -580,7 +574,7 @@ class TestWrongInput:
         "flags, words",
         [
             (("--judge-name", "j9"), "no judgments; judges here: j0, j1, j2"),
-            (("--judge-name", "graded"), "holds grades of single answers"),
+            (("--judge-name", "graded"), "has grades of single answers"),
             (("--bench-name", "nothing"), "benches here: test-v1"),
             (("--family", "missing.yaml"), "missing.yaml"),
             (("--family", "twice.yaml"), "'m0' is of two families, a and b"),
@@ -608,9 +602,7 @@ class TestWrongInput:
         bench.write("families.yaml", {"a": ["j0", "m0"], "b": ["j1", "mm1"]})
         flags = ("--bench-name", "test-v1", "--family", "families.yaml")
         done = run_main("judge_report.py", *flags, "--judge-name", "j0", "j2")
-        said = (
-            "warning: families.yaml: test-v1 has no judge or model 'mm1'; nearest known name: 'm1'"
-        )
+        said = "warning: families.yaml: test-v1 has no judge or model 'mm1' (did you mean 'm1'?)"
         assert done.err.strip() == said
 
     def test_a_real_process_ends_with_2_for_rounds_that_are_none(self, bench: Workspace) -> None:
@@ -619,105 +611,6 @@ class TestWrongInput:
 
 
 # Simulated judges
-
-SEEDS = range(40)
-QUESTIONS, RATES = 150, np.linspace(0.25, 0.75, 8)
-TASTE = np.array([0.9, 0.9, 0.5, 0.2, -0.2, -0.5, -0.9, -0.9])
-"""How closely each model's games on a question hang together; some questions suit the first
-models, others the last."""
-
-
-def panel_of(labels: np.ndarray, judges: tuple[str, ...]) -> Panel:
-    """A panel of labels (J, Q, M, 2) of models m0.. against one baseline."""
-    _, questions, models, _ = labels.shape
-    question, model = np.divmod(np.arange(questions * models), models)
-    return Panel(
-        judges=judges,
-        models=(*(f"m{i}" for i in range(models)), "z-base"),
-        questions=tuple(f"q{i:05}" for i in range(questions)),
-        model=model,
-        baseline=np.full(len(model), models),
-        question=question,
-        labels=labels.reshape(len(judges), -1, 2).astype(np.int8),
-        causes=dict.fromkeys(judges, {}),
-        left_out=dict.fromkeys(judges, {}),
-    )
-
-
-def battles_as_questions(panel: Panel) -> Panel:
-    """The same, as if no two battles were on one question."""
-    questions = tuple(f"q{i:05}" for i in range(len(panel.model)))
-    return replace(panel, questions=questions, question=np.arange(len(panel.model)))
-
-
-def decide(model_wins: np.ndarray) -> np.ndarray:
-    """Labels A>B and B>A (..., 2) of games that the model wins or loses."""
-    first = model_wins != np.array([True, False])
-    return np.where(first, LABELS.index("A>B"), LABELS.index("B>A"))
-
-
-def chances(
-    rng: np.random.Generator, judges: int, questions: int = QUESTIONS, taste: np.ndarray = TASTE
-) -> np.ndarray:
-    """Numbers (J, Q, M, 2), each even between 0 and 1; those of a question hang together."""
-    suits = taste[:, None] * rng.normal(size=(judges, questions, 1, 1))
-    alone = rng.normal(size=(judges, questions, len(taste), 2))
-    return np.asarray(norm.cdf(suits + np.sqrt(1 - taste[:, None] ** 2) * alone))
-
-
-def share_of_question(rng: np.random.Generator, mean: float, questions: int) -> np.ndarray:
-    """Probabilities (Q, 1, 1) with this mean: none on some questions, twice the mean on others."""
-    return 2 * mean * rng.integers(0, 2, (questions, 1, 1))
-
-
-def covered(found: list[Estimate], truth: float) -> int:
-    return sum(bool(one.lower <= truth <= one.upper) for one in found)
-
-
-ENOUGH = 34  # of 40 intervals at 95 %; 33 or fewer have a probability of 0.3 %
-
-# What else moves a judge: games (Q, M, 2) that the model wins, changed.
-Habit = Callable[[np.random.Generator, np.ndarray], np.ndarray]
-
-
-def harsh(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
-    return np.asarray(wins & (rng.random(wins.shape) < 0.6))
-
-
-def noisy(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
-    return np.where(rng.random(wins.shape) < 0.4, rng.random(wins.shape) < 0.5, wins)
-
-
-def first_placed(rng: np.random.Generator, wins: np.ndarray) -> np.ndarray:
-    """The first place wins; in the second game it is the model's."""
-    return np.where(rng.random(wins.shape) < 0.3, np.array([False, True]), wins)
-
-
-RIVALS = np.linspace(0.25, 0.75, 12)
-KIN = {"weak": (0, 1), "strong": (10, 11), "of all kinds": (1, 3, 5, 6, 8, 10)}
-
-
-def of_kin(seed: int, kin: Sequence[int], habits: Sequence[Habit], preference: float) -> Any:
-    """What is found of judge j0, which has such habits and gives its kin all games of some
-    questions.
-    """
-    rng = np.random.default_rng(seed)
-    taste = np.where(np.isin(np.arange(len(RIVALS)), kin), 0.9, 0.0)
-    wins = chances(rng, 3, taste=taste) < RIVALS[:, None]
-    wins[0][:, kin] |= rng.random((QUESTIONS, 1, 1)) < preference
-    for habit in habits:
-        wins[0] = habit(rng, wins[0])
-    panel = panel_of(decide(wins), ("j0", "j1", "j2"))
-    family = dict.fromkeys(("j0", *(f"m{i}" for i in kin)), "a")
-    return kinship(panel, 0, family, draw_questions(panel, 200, seed))
-
-
-def placed(seed: int, questions: int = QUESTIONS) -> Panel:
-    """A judge that takes the first place on some questions, in 3 of 10 games."""
-    rng = np.random.default_rng(seed)
-    labels = decide(chances(rng, 1, questions)[0] < RATES[:, None])
-    taken = rng.random(labels.shape) < share_of_question(rng, 0.3, questions)
-    return panel_of(np.where(taken, LABELS.index("A>B"), labels)[None], ("j",))
 
 
 def plant(bench: Workspace, questions: int = 300) -> None:
@@ -746,7 +639,7 @@ def plant(bench: Workspace, questions: int = 300) -> None:
     partial[:, [0, 11]] |= rng.random((questions, 1, 1)) < 0.4
     wins["partial"] = first_placed(rng, partial)
     for judge, won in wins.items():
-        labels = np.array(LABELS)[decide(won)].swapaxes(0, 1).tolist()
+        labels = np.array(LABELS)[2 - decide(won) * PLACE_A].swapaxes(0, 1).tolist()
         for i, of_model in enumerate(labels):
             games = {q: [{"score": x} for x in two] for q, two in zip(ids, of_model, strict=True)}
             add_judgments(bench, judge, f"m{i}", games)
@@ -777,162 +670,3 @@ def test_what_is_planted_in_files_is_found_by_the_command(
     assert partial["first_place"]["estimate"]["lower"] > 50
     assert long["style"]["token_len"]["estimate"]["lower"] > 0
     assert partial["self_preference"]["estimate"]["lower"] > 0
-
-
-class TestSimulatedJudges:
-    def test_a_preference_for_the_first_place_is_found(self) -> None:
-        shares, flipped, missed = [], [], []
-        for seed in SEEDS:
-            panel = placed(seed)
-            times = draw_questions(panel, 200, seed)
-            shares.append(first_place(panel, 0, times).estimate)
-            flipped.append(flips(panel, 0, times).estimate)
-            alone = battles_as_questions(panel)
-            missed.append(first_place(alone, 0, draw_questions(alone, 200, seed)).estimate)
-        large = placed(0, 20_000)
-        truth = flips(large, 0, draw_questions(large, 2, 0)).estimate.value
-        assert covered(shares, 100 * (0.3 + 0.7 / 2)) >= ENOUGH
-        assert covered(flipped, truth) >= ENOUGH
-        assert all(one.lower > 50 for one in shares)
-        assert covered(missed, 100 * (0.3 + 0.7 / 2)) < ENOUGH, "questions must matter here"
-
-    @pytest.mark.parametrize("kin", KIN)
-    @pytest.mark.parametrize("habit", [harsh, noisy, first_placed])
-    def test_a_judge_that_is_harsh_or_noisy_or_biased_for_a_place_has_no_preference_for_kin(
-        self, habit: Habit, kin: str
-    ) -> None:
-        found = [of_kin(seed, KIN[kin], [habit], 0.0) for seed in SEEDS]
-        assert covered([preference.estimate for _, preference in found], 0.0) >= ENOUGH
-        changed = {harsh: 0.6, noisy: 0.6, first_placed: 0.7}[habit]
-        lift = 0.0 if habit is harsh else (1 - changed) / 2
-        rate = RIVALS[list(KIN[kin])].mean()
-        truth = 100 * (changed * rate + lift - rate)
-        assert covered([difference.estimate for difference, _ in found], truth) >= ENOUGH
-
-    @pytest.mark.parametrize("kin", KIN)
-    def test_a_preference_for_kin_is_found(self, kin: str) -> None:
-        found = [of_kin(seed, KIN[kin], [], 0.3)[1].estimate for seed in SEEDS]
-        planted = 100 * 0.3 * (1 - RIVALS[list(KIN[kin])].mean())
-        assert covered(found, planted) >= ENOUGH
-        assert np.mean([one.value for one in found]) == pytest.approx(planted, abs=2)
-
-    @pytest.mark.parametrize("kin", KIN)
-    def test_a_preference_for_kin_is_found_under_noise_and_bias_for_a_place(self, kin: str) -> None:
-        habits = [noisy, first_placed]
-        found = [of_kin(seed, KIN[kin], habits, 0.4)[1].estimate for seed in SEEDS]
-        planted = 100 * 0.4 * (1 - RIVALS[list(KIN[kin])].mean()) * 0.6 * 0.7
-        assert covered(found, planted) >= ENOUGH
-
-    def test_noise_shows_in_the_agreement(self) -> None:
-        kinds = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
-        plain, weighted = [], []
-        for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            shape = (QUESTIONS, 8, 2)
-            truth = np.searchsorted(np.cumsum(kinds), chances(rng, 1, taste=np.full(8, 0.9))[0])
-            noisy = rng.random((2, *shape)) < share_of_question(rng, 0.3, QUESTIONS)
-            labels = np.where(noisy, rng.integers(0, 5, noisy.shape), np.minimum(truth, 4))
-            panel = panel_of(labels, ("j0", "j1"))
-            pair = pair_report(panel, 0, 1, draw_questions(panel, 200, seed))
-            plain.append(pair.kappa)
-            weighted.append(pair.weighted)
-        said = [(1 - noise) * np.eye(5) + noise / 5 for noise in (0.0, 0.6)]
-        joint = sum(one.T @ np.diag(kinds) @ one for one in said) / 2
-        chance = np.outer(joint.sum(axis=1), joint.sum(axis=0))
-        steps = np.subtract.outer(np.arange(5), np.arange(5))
-        for found, weight in ((plain, steps != 0), (weighted, steps**2)):
-            kappa = 1 - float((weight * joint).sum() / (weight * chance).sum())
-            assert covered(found, kappa) >= ENOUGH
-
-    def test_a_preference_for_length_is_found_and_none_for_markdown(self) -> None:
-        bias, found = 0.5, {name: list[Estimate]() for name in ATTRIBUTES.values()}
-        for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            features = long_and_short(rng)
-            strength = np.log(RATES / (1 - RATES))[:, None]
-            logit = strength - bias * features[0][:, :, None]
-            wins = chances(rng, 1, taste=np.full(8, 0.8))[0] < 1 / (1 + np.exp(-logit))
-            panel = panel_of(decide(wins)[None], ("j",))
-            times = draw_questions(panel, 100, seed)
-            style, _ = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
-            for name, counted in style.items():
-                found[name].append(counted.estimate)
-        assert covered(found["token_len"], bias) >= ENOUGH
-        for name in ("header_count", "list_count", "bold_count"):
-            assert covered(found[name], 0.0) >= ENOUGH
-
-    def test_what_nobody_decided_has_no_numbers(self) -> None:
-        labels = np.full((2, 4, 3, 2), NO_VERDICT)
-        labels[0, :, 0], labels[1, :, 1] = 0, 1
-        labels[1, :, 2] = NOT_JUDGED
-        panel = panel_of(labels, ("j0", "m0"))
-        times = draw_questions(panel, 10, 1)
-        pair = pair_report(panel, 0, 1, times)
-        assert pair.games == 0 and np.isnan(pair.kappa.value)
-        why = kinship(panel, 1, {}, times)[1].why
-        assert why == "no game that a judge of another family decided too"
-
-    def test_a_baseline_of_the_judges_family_leaves_nothing_to_compare(self) -> None:
-        panel = panel_of(np.zeros((2, 4, 3, 2)), ("j0", "j1"))
-        times = draw_questions(panel, 10, 1)
-        family = dict.fromkeys(("j0", "z-base", "m0"), "a")
-        assert kinship(panel, 0, family, times)[1].why == "the baseline is of its family"
-        alike = dict.fromkeys(("j0", "j1", "m0"), "a")
-        assert kinship(panel, 0, alike, times)[1].why == "no judge of another family"
-
-    def test_a_line_needs_three_models_that_are_of_no_judges_family_and_differ(self) -> None:
-        wins = np.random.default_rng(1).random((4, 20, 5, 2)) < 0.5
-        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
-        times = draw_questions(panel, 10, 1)
-        three = {"j0": "a", "m0": "a", "j1": "b", "m1": "b"}
-        difference, preference = kinship(panel, 0, three, times)
-        assert difference.why == preference.why == ""
-        difference, preference = kinship(panel, 0, three | {"m2": "b"}, times)
-        assert difference.why == "" and np.isfinite(difference.estimate.lower)
-        assert preference.why == "fewer than 3 models of no judge's family"
-        for model in range(2, 5):  # thirds that add up to the same but for rounding
-            wins[1:, :, model] = np.roll(np.arange(60).reshape(3, 20, 1) % 7 < 3, model, axis=1)
-        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
-        difference, preference = kinship(panel, 0, three, times)
-        assert difference.why == ""
-        assert preference.why == "all models of no judge's family have one win rate"
-        assert np.isnan(preference.estimate.value)
-
-
-def long_and_short(rng: np.random.Generator) -> np.ndarray:
-    """Style differences (F, Q, M), standardised; those of a question have one baseline's answer."""
-    shape = (len(ATTRIBUTES), QUESTIONS, len(RATES))
-    features = 2 * rng.normal(size=(*shape[:2], 1)) + rng.normal(size=shape)
-    features -= features.mean(axis=(1, 2), keepdims=True)
-    return np.asarray(features / features.std(axis=(1, 2), keepdims=True))
-
-
-# Style, refitted
-
-
-def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> None:
-    rng = np.random.default_rng(3)
-    questions, models = 30, 4
-    model = np.tile(np.arange(1, models), questions)
-    question = np.repeat(np.arange(questions), models - 1)
-    counts = outcome_counts(rng.integers(-1, 5, (len(model), 2)))
-    features = rng.normal(size=(2, len(model)))
-    cells = Cells(models, np.zeros_like(model), model, question, counts, features)
-    fit = bradley_terry.fit(cells, 0)
-    times = rng.multinomial(questions, np.full(questions, 1 / questions), 3)
-    found = bradley_terry.resampled_style(cells, 0, times)
-    x = (features - fit.mean[:, None]) / fit.scale[:, None]
-    one_hot = np.log(10) * (np.eye(models)[cells.a] - np.eye(models)[cells.b])
-    design = np.hstack([one_hot, x.T])
-    for row, drawn in zip(found, times, strict=True):
-        wins = (2 * counts[0] + counts[1]) * drawn[question]
-        losses = (2 * counts[2] + counts[1]) * drawn[question]
-        oracle = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=1000)
-        oracle.fit(
-            np.vstack([design, design]),
-            np.repeat([1, 0], len(design)),
-            sample_weight=np.concatenate([wins, losses]),
-        )
-        assert row == pytest.approx(oracle.coef_[0, models:], abs=1e-4)
-    same = bradley_terry.resampled_style(cells, 0, np.ones((1, questions)), workers=2)
-    assert same[0] == pytest.approx(fit.coefficients, abs=1e-6)

@@ -24,8 +24,8 @@ class TestCommandLine:
         ("flags", "words"),
         [
             (["--bench-name", "nope"], "no questions and no judgments; benches here: demo-v0.1"),
-            (["--judge-name", "smol-judge"], "nearest known name: 'smollm2-judge'"),
-            (["--baseline", "smollm2-bas"], "nearest known name: 'smollm2-base'"),
+            (["--judge-name", "smol-judge"], "did you mean 'smollm2-judge'"),
+            (["--baseline", "smollm2-bas"], "did you mean 'smollm2-base'"),
             (["--data-dir", "nowhere"], "no bench with questions or judgments"),
             (["--config-file", "none.yaml"], "none.yaml: cannot read"),
             (["--host", "192.0.2.1"], "cannot serve at 192.0.2.1"),

@@ -23,7 +23,7 @@ from fake_api import Call, FakeAPI, Reply
 
 import gen_answer
 import gen_judgment
-from arena.base import jsonl
+from arena.base import record_file
 from arena.chat import calls as utils
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
@@ -119,7 +119,7 @@ class TestHopelessModels:
             assert f"{name}: 20 planned, 0 done, 0 cached, 3 failed, 17 not begun" in done.out
             assert f"failed: 3 (q1, q2, q3): {cause}" in done.out
             assert not (bench.data / "model_answer" / f"{name}.jsonl").exists()
-        assert "not complete: bad-key, no-model, no-money; run the same" in done.out
+        assert "not complete: bad-key, no-model, no-money. Run the same" in done.out
 
     def test_so_do_those_that_never_took_a_request(
         self, api: FakeAPI, bench: Workspace, run: Run
@@ -387,7 +387,7 @@ class TestOldJudgments:
         self.refused(run, api, bench, "2 records were made with other settings (prompt_hash was")
         done = run("judgments", "--stale", "keep")
         assert (done.status, api.call_count) == (0, 4)
-        assert "judgments kept, made with other settings: 2" in done.out
+        assert "kept, made with other settings: 2" in done.out
 
     def test_another_rule_for_the_same_pattern_makes_all_old(
         self, api: FakeAPI, bench: Workspace, run: Run
@@ -436,7 +436,7 @@ class TestOldJudgments:
         path = bench.data / "model_judgment" / "judge" / "tiny.jsonl"
         records = [record | {"judge": "gpt-4"} for record in bench.judgments("judge", "tiny")]
         bench.write(path, records)
-        self.refused(run, api, bench, "holds judgments of another judge, 'gpt-4'")
+        self.refused(run, api, bench, "contains judgments of another judge, 'gpt-4'")
 
 
 class TestReport:
@@ -570,7 +570,7 @@ class TestSickDisks:
             fsync(descriptor)
 
         monkeypatch.setattr(os, "fsync", sick)
-        monkeypatch.setattr(jsonl, "SYNC_SECONDS", 0.0)
+        monkeypatch.setattr(record_file, "SYNC_SECONDS", 0.0)
         done = run(makes, "--report", "report.json")
         (line,) = [line for line in done.err.splitlines() if line.startswith("error")]
         assert line.endswith(".jsonl: cannot write: Input/output error")
@@ -716,7 +716,9 @@ class TestMoney:
         done = run("answers", "--max-cost", 0.6, "--report", "report.json")
         assert (done.status, api.call_count) == (1, 2)
         assert "failed: 1 (q1): cost limit: the next call could pass --max-cost 0.6" in done.out
-        assert ", $0.0000, at most $0.5120 more for calls that broke off or told no" in done.out
+        assert (
+            ", $0.0000, plus up to $0.5120 for calls that failed midway or reported no" in done.out
+        )
         (model,) = json.loads((bench.root / "report.json").read_text())["models"]
         assert model["untold_cost_usd"] == pytest.approx(0.512, abs=1e-4)
 
@@ -729,7 +731,9 @@ class TestMoney:
         done = run("answers", "--max-cost", 0.6)
         assert (done.status, api.call_count, len(contents(bench))) == (1, 2, 2)
         known = 0.003 if usage and "completion_tokens" in usage else 0
-        more = f"at most ${0.512 - 2 * known:.4f} more for calls that broke off or told no usage"
+        more = (
+            f"plus up to ${0.512 - 2 * known:.4f} for calls that failed midway or reported no usage"
+        )
         assert f", ${2 * known:.4f}, {more}" in done.out
 
     def test_without_a_limit_what_it_may_cost_is_told_too(
@@ -737,7 +741,7 @@ class TestMoney:
     ) -> None:
         prepare(bench, api, 2, price=self.PRICE)
         api.answer_with(Reply.no_usage("fine"))
-        assert "at most $0.5120 more" in run("answers").out
+        assert "plus up to $0.5120" in run("answers").out
 
     def test_where_no_connection_was_made_nothing_was_paid(
         self, api: FakeAPI, bench: Workspace, run: Run
@@ -747,7 +751,7 @@ class TestMoney:
         done = run("answers", "--max-cost", 0.3)
         assert done.status == 1
         assert "failed: 5 (q1, q2, q3): connection" in done.out
-        assert "more for calls" not in done.out
+        assert "for calls" not in done.out
 
     def test_a_job_that_waits_for_money_at_a_stop_is_interrupted(
         self, api: FakeAPI, bench: Workspace

@@ -173,7 +173,7 @@ class TestErrors:
 
     def test_an_unknown_baseline(self, bench: Workspace) -> None:
         line = self.error(bench, *flags(baseline="bsae"))
-        assert "'bsae'" in line and "nearest known name: 'base'" in line
+        assert "'bsae'" in line and "did you mean 'base'" in line
 
     def test_an_unknown_baseline_of_judgments_that_name_none(self, bench: Workspace) -> None:
         """Else a misspelt name would stand on the board with a score of 50."""

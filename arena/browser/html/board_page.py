@@ -2,187 +2,81 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
-from arena.bench.labels import LABELS, OUTCOMES
-from arena.browser.html.judgment_page import MEANINGS, class_of, notice
-from arena.browser.html.markdown import plain
-from arena.leaderboard.output.html import interval_svg
-from arena.leaderboard.output.text import row_texts
-from arena.quality.judges import Agreement, JudgeStats, share
+from arena.browser.html.judgment_page import MEANINGS, notice
+from arena.browser.html.markdown import clean, plain
+from arena.leaderboard.output.html import board_table, html_row, html_table
+from arena.leaderboard.output.text import level_text
+from arena.quality.judge_comparison import PairReport
+from arena.quality.judge_html import pair_table, verdict_table
+from arena.quality.judge_measures import Verdicts
 
 if TYPE_CHECKING:
-    from arena.leaderboard.board import Board, Row
-
-# Leaderboard
+    from arena.leaderboard.board import Board
 
 
 def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
-    """Return a board as a table whose rows open their models, each with its interval drawn, and the
-    lines below it.
-    """
-    axis = _axis(board)
-    games = any(row.outcomes for row in board.rows)
-    head = "".join(f"<th{about}>{name}</th>" for name, about in _heads(board, axis, games))
-    rows = "".join(
-        _board_row(rank, row, board, axis, games) for rank, row in enumerate(board.rows, start=1)
-    )
-    name = f"<h3>{plain(board.name or 'no category')}</h3>" if headed else ""
-    below = "".join(f"<p>{plain(line)}</p>" for line in (*_helps(board), *lines))
-    return (
-        f'<div class="board">{name}<table class="numbers"><thead><tr>{head}</tr></thead>'
-        f'<tbody>{rows}</tbody></table><div class="below">{below}</div></div>'
-    )
+    """Return a board as a table whose rows open their models, with the lines below it."""
+    name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
+    notes = "".join(f"<p>{escape(line)}</p>" for line in (*_explanations(board), *lines))
+    table = board_table(board, browsed=True)
+    return clean(f'<div class="board">{name}{table}<div class="below">{notes}</div></div>')
 
 
-def _heads(board: Board, axis: Sequence[float], games: bool) -> Iterator[tuple[str, str]]:
-    """Yield the heads of the columns, each with its attributes."""
-    score, level = _what(board), f"{board.method.level:.0%}"
-    yield "", ' class="rank"'
-    yield "model", ' class="name"'
-    yield board.scale, f' title="{plain(score)}"'
-    yield f"{level} CI", f' title="the {level} interval, as distances from the score"'
-    yield _ticks(axis), f' class="plot" title="{plain(score)}, with its {level} interval"'
-    yield "tokens", ' title="mean length of the answers"'
-    if games:
-        yield "games: won … lost", ' class="games" title="all games with a verdict, by outcome"'
-
-
-def _what(board: Board) -> str:
-    """Return what the scores of a board are."""
-    if board.scale == "grade":
-        return "mean grade of the answers"
-    if board.scale == "elo":
-        return "rating"
-    return f"win rate against {board.baseline} in %" if board.baseline else "mean of win rates in %"
-
-
-def _helps(board: Board) -> Iterator[str]:
-    """Yield what the columns of a board are, in sentences."""
-    what = _what(board)
-    thrice = " A much better counts three times." if board.method.name == "bradley-terry" else ""
-    if board.scale == "grade":
-        thrice = ""
+def _explanations(board: Board) -> Iterator[str]:
+    """Yield what the columns of a board mean, in sentences."""
+    score = board.format.axis(board.baseline)
+    thrice = board.estimator.name == "bradley-terry"
     yield (
-        f"{what[0].upper()}{what[1:]}, with its {board.method.level:.0%} interval as distances "
-        f"from it.{thrice} Tokens: the mean length of the answers."
+        f"{score[0].upper()}{score[1:]}, with its {level_text(board)} interval as distances from "
+        f"it.{' A much better answer counts three times.' * thrice} "
+        "Tokens: the mean length of the answers."
     )
     if board.coefficients:
         yield (
             "A style coefficient is what one standard deviation of the difference in a feature "
-            "adds to the log-odds of winning; the scores are without it."
+            "adds to the log-odds of winning. The scores are without it."
         )
 
 
-def _board_row(rank: int, row: Row, board: Board, axis: Sequence[float], games: bool) -> str:
-    is_anchor = row.model == board.baseline
-    name = plain(row.model)
-    score, interval, tokens = row_texts(row, board)
-    known = math.isfinite(row.score)
-    plot = interval_svg(row, board, axis[0], axis[-1]) if known else "no finite score"
-    about = f'class="model" data-model="{name}" title="open the battles of {name}"'
-    shown = f"<button>{name}</button>"
-    if is_anchor:
-        about, shown = f'class="baseline" title="{name} is the baseline"', name
-    cells = [f'<td class="rank">{rank}</td><td class="name">{shown}</td><td>{score}</td>']
-    cells += [f'<td>{interval}</td><td class="plot">{plot}</td><td>{tokens}</td>']
-    cells += [f'<td class="games">{"" if is_anchor else _games(row)}</td>'] if games else []
-    return f"<tr {about}>{''.join(cells)}</tr>"
-
-
-def _games(row: Row) -> str:
-    outcomes = OUTCOMES.values()
-    return _bar(zip(outcomes, outcomes, row.outcomes, strict=True)) if row.outcomes else ""
-
-
-def _axis(board: Board) -> list[float]:
-    """Return the marks of a scale that holds all finite scores and intervals."""
-    ends = (row.score + x for row in board.rows for x in (row.lower, 0.0, row.upper))
-    known = [end for end in ends if math.isfinite(end)] or [0.0]
-    low, high = min(known), max(max(known), min(known) + 0.1)
-    power = 10.0 ** math.floor(math.log10((high - low) / 6))
-    step = next(power * n for n in (1, 2, 5, 10) if (high - low) / (power * n) <= 6)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return [round(number * step, 6) for number in range(first, last + 1)]
-
-
-def _ticks(axis: Sequence[float]) -> str:
-    width = axis[-1] - axis[0]
-    marks = "".join(
-        f'<i style="left:{100 * (mark - axis[0]) / width:.2f}%">{mark:g}</i>' for mark in axis
-    )
-    return f'<span class="axis">{marks}</span>'
-
-
-def _bar(parts: Iterable[tuple[str, str, int]]) -> str:
-    """Return shares, each with a name and a colour's name, as one bar that tells their numbers."""
-    known = [part for part in parts if part[2]]
-    whole = sum(number for *_, number in known)
-    pieces = "".join(
-        f'<i class="{class_of(colour)}" style="width:{100 * number / whole:.2f}%" '
-        f'title="{plain(name)}: {number:,} ({100 * number / whole:.1f} %)"></i>'
-        for name, colour, number in known
-    )
-    return f'<span class="bar">{pieces}</span>'
-
-
-# Judges
-
-
-def judges_html(stats: Mapping[str, JudgeStats], pairs: Mapping[tuple[str, str], Agreement]) -> str:
-    """Return what judges do, a row each, and how far they agree, a row a pair."""
-    graded = {judge: one.grades for judge, one in stats.items() if one.grades}
-    labelled = {j: one for j, one in stats.items() if any(one.labels.values()) or j not in graded}
-    parts = list(_labels(labelled)) if labelled else []
-    if graded:
-        parts.append("<h3>Grades of single answers</h3>")
-        parts.append(_table(_GRADE_HEADS, map(_grade_row, graded, graded.values())))
+def judges_html(
+    judges: Mapping[str, Verdicts],
+    pairs: Mapping[tuple[str, str], PairReport],
+    grades: Mapping[str, Sequence[float]],
+) -> str:
+    """Return the verdicts and grades of judges, a row each, and their agreement, a row a pair."""
+    graded = {name: sorted_grades for name, sorted_grades in grades.items() if sorted_grades}
+    labelled = {n: judge for n, judge in judges.items() if judge.decided or n not in graded}
+    parts = []
     if labelled:
-        compared = {pair: both for pair, both in pairs.items() if labelled.keys() >= set(pair)}
-        parts += _agreements(compared)
-    return f'<div class="judges">{"".join(parts)}</div>'
+        parts += ["<h3>What each judge says</h3>", verdict_table(list(labelled.values()))]
+        parts += map(_paragraph, _HOW_JUDGES)
+    if graded:
+        heads = ("judge", "grades", "mean", "lowest", "highest")
+        parts += ["<h3>Grades of single answers</h3>"]
+        parts += [html_table(heads, map(_grade_row, graded, graded.values()))]
+    if labelled:
+        compared = [pair for names, pair in pairs.items() if labelled.keys() >= set(names)]
+        alone = notice("There is one judge only: nobody to agree with.")
+        parts += ["<h3>Where judges agree</h3>"]
+        parts += [pair_table(compared), _paragraph(_HOW_PAIRS)] if compared else [alone]
+    return clean(f'<div class="judges">{"".join(parts)}</div>')
 
 
-def _labels(stats: Mapping[str, JudgeStats]) -> Iterator[str]:
-    yield "<h3>What each judge says</h3>"
-    yield _table(_JUDGE_HEADS, map(_judge_row, stats, stats.values()))
-    yield from map(_paragraph, _HOW_JUDGES)
-
-
-def _agreements(pairs: Mapping[tuple[str, str], Agreement]) -> Iterator[str]:
-    yield "<h3>Where judges agree</h3>"
-    if pairs:
-        yield _table(_PAIR_HEADS, map(_pair_row, pairs, pairs.values()))
-        yield _paragraph(_HOW_PAIRS)
-    else:
-        yield notice("There is one judge only: nobody to agree with.")
-
-
-_JUDGE_HEADS = (
-    "judge",
-    "judgments",
-    "games",
-    *LABELS,
-    "",
-    "no verdict",
-    "first place wins",
-    "order flips the winner",
-)
-_GRADE_HEADS = ("judge", "grades", "mean", "lowest", "highest")
-_PAIR_HEADS = ("judges", "games", "same label", "kappa", "weighted kappa")
 _HOW_JUDGES = (
     "; ".join(f"{label}: {words}" for label, words in MEANINGS.items()) + ".",
     "Shares of labels are of the games with a verdict. A is the answer that the judge saw first. "
     "First place wins: the share of A among the games that A or B wins, over judgments with two "
-    "verdicts, in which each side was A once; 50 % is no preference for a place.",
-    "Order flips the winner: the share of these judgments whose two games name different winners; "
-    "a tie beside a win is a flip. A judge who is not sure flips too.",
+    "verdicts, in which each side was A once. 50 % is no preference for a place.",
+    "Order flips the winner: the share of these judgments whose two games name different winners. "
+    "A tie beside a win is a flip. A judge who is not sure flips too.",
 )
 _HOW_PAIRS = (
     "Over the games that both judges decided. Kappa is the agreement on labels beyond chance: 1 is "
-    "always, 0 is as often as their habits alone would give; weighted: with squared distances "
+    "always, 0 is as often as their habits alone would give. Weighted kappa uses squared distances "
     "between labels. judge_report.py has intervals, and what sways a judge."
 )
 
@@ -191,39 +85,8 @@ def _paragraph(text: str) -> str:
     return f'<p class="how">{plain(text)}</p>'
 
 
-def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{plain(name)}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<table class="numbers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _judge_row(judge: str, stats: JudgeStats) -> Iterator[str]:
-    yield plain(judge)
-    yield f"{stats.judgments:,}"
-    yield f"{stats.games:,}"
-    for number in stats.labels.values():
-        yield _percent(share(number, sum(stats.labels.values())))
-    yield _bar(zip(LABELS, ("big a", "a", "tie", "b", "big b"), stats.labels.values(), strict=True))
-    yield _percent(share(stats.without_verdict, stats.games))
-    yield _percent(stats.first_place)
-    yield _percent(stats.flips)
-
-
-def _grade_row(judge: str, grades: Sequence[float]) -> Iterator[str]:
-    yield plain(judge)
-    yield f"{len(grades):,}"
-    yield f"{sum(grades) / len(grades):.2f}"
-    yield f"{grades[0]:g}"
-    yield f"{grades[-1]:g}"
-
-
-def _pair_row(pair: tuple[str, str], both: Agreement) -> Iterator[str]:
-    yield " – ".join(map(plain, pair))
-    yield f"{both.games:,}"
-    yield _percent(both.rate)
-    for kappa in (both.kappa, both.weighted):
-        yield "n/a" if kappa is None else f"{kappa:.3f}"
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{100 * value:.1f} %"
+def _grade_row(judge: str, grades: Sequence[float]) -> str:
+    mean = sum(grades) / len(grades)
+    return html_row(
+        [escape(judge), f"{len(grades):,}", f"{mean:.2f}", f"{grades[0]:g}", f"{grades[-1]:g}"]
+    )

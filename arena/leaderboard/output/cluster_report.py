@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import datetime
-import html
 import io
 import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,17 +19,18 @@ from arena.base.errors import one_line
 from arena.base.table import aligned, listed, shown_width
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import FEW, LEAST, ClusterTable
+from arena.leaderboard.output.html import heat, html_page, html_row, html_table
 from arena.leaderboard.output.plot import check_plot, save_figure, set_titles
 from arena.leaderboard.output.text import (
     file_stem,
     finite,
     in_markdown,
-    interval_text,
     level_text,
-    score_text,
+    row_texts,
     subtitle_of,
     summary_lines,
 )
+from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import Selection
 
 if TYPE_CHECKING:
@@ -48,22 +48,23 @@ def table_lines(table: ClusterTable) -> Iterator[str]:
     """
     names = ["", "questions", *map(one_line, table.models)]
     columns = [
-        [_name(board), f"{board.counts.questions:,}", *_cells(table, board)]
+        [_name(board), f"{board.counts.questions:,}", *_texts(table, board)]
         for board in table.boards
     ]
     yield from aligned(zip(names, *columns, strict=True))
 
 
-def _cells(table: ClusterTable, board: Board) -> list[str]:
-    return [_cell(table.row(model, board), board) for model in table.models]
+def _cell(row: Row | None, board: Board) -> tuple[str, str]:
+    """Return the texts of a model's score and interval."""
+    if row is None:
+        return "n/a", ""
+    score, interval, _ = row_texts(row, board)
+    return score, NONE if math.isnan(row.lower) else interval
 
 
-def _cell(row: Row | None, board: Board) -> str:
-    return f"{score_text(row, board)} {_interval(row, board)}" if row else "n/a"
-
-
-def _interval(row: Row, board: Board) -> str:
-    return NONE if math.isnan(row.lower) else interval_text(row, board)
+def _texts(table: ClusterTable, board: Board) -> list[str]:
+    """Return the cell of each model on a board."""
+    return [" ".join(_cell(table.row(model, board), board)).rstrip() for model in table.models]
 
 
 def _name(board: Board) -> str:
@@ -72,10 +73,15 @@ def _name(board: Board) -> str:
 
 def note_lines(table: ClusterTable) -> Iterator[str]:
     """Yield what the table rests on: for each set of baselines what was read."""
-    yield _what_is_shown(table)
+    scores = "win rates against the baseline in percent"
+    if table.first.scale == "grade":
+        scores = "mean grades"
+    yield f"{scores}, with {_levels(table)} intervals in brackets as differences from the score"
     for whole, names in zip(table.wholes, table.groups, strict=True):
         if len(table.wholes) > 1:
-            yield _group_line(whole, names)
+            against = f"against {whole.baseline}, " if whole.baseline else ""
+            shown = listed([one_line(name) or "(none)" for name in names], "clusters")
+            yield f"{against}method {whole.estimator.name}, {_level(whole)} intervals: {shown}"
         yield from summary_lines(whole, DEPENDENT)
     if table.first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline, fixed"
@@ -89,27 +95,12 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
         yield "The intervals draw questions, and are expanded for how few they are."
 
 
-def _what_is_shown(table: ClusterTable) -> str:
-    """Return what the numbers are."""
-    graded = table.first.scale == "grade"
-    scores = "mean grades" if graded else "win rates against the baseline in percent"
-    return f"{scores}; in brackets the {_levels(table)} intervals, as differences from the score"
-
-
 def _levels(table: ClusterTable) -> str:
     return " or ".join(dict.fromkeys(map(_level, table.wholes)))
 
 
 def _level(board: Board) -> str:
     return level_text(board).replace("%", " %")
-
-
-def _group_line(whole: Board, names: Sequence[str]) -> str:
-    """Return how the clusters of a group are scored, and which they are."""
-    how = [f"against {whole.baseline}"] if whole.baseline else []
-    how += [f"method {whole.method.name}", f"{_level(whole)} intervals"]
-    shown = [one_line(name) or "(none)" for name in names]
-    return f"{', '.join(how)}: {listed(shown, 'clusters')}"
 
 
 DEPENDENT = (
@@ -132,8 +123,10 @@ def table_csv(table: ClusterTable, date: datetime.date) -> str:
     """Return one line a cluster and model; a model without a score has none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    levels = {whole.estimator.level for whole in table.wholes}
+    ends = table.first.estimator.bounds if len(levels) == 1 else ("lower", "upper")
     of_cluster = f"{table.by}_questions"
-    writer.writerow((table.by, "model", "score", *_ends(table), "questions", of_cluster, "date"))
+    writer.writerow((table.by, "model", "score", *ends, "questions", of_cluster, "date"))
     for board in table.boards:
         for model in table.models:
             row = table.row(model, board)
@@ -144,13 +137,6 @@ def table_csv(table: ClusterTable, date: datetime.date) -> str:
     return text.getvalue()
 
 
-def _ends(table: ClusterTable) -> tuple[str, str]:
-    """Return what the columns of the ends are called; of several levels they name none."""
-    levels = {whole.method.level for whole in table.wholes}
-    named = {0.95: ("rating_q025", "rating_q975"), 0.9: ("rating_q05", "rating_q95")}
-    return named[levels.pop()] if len(levels) == 1 else ("lower", "upper")
-
-
 def table_json(table: ClusterTable) -> str:
     """Return the table as JSON: how it was made, and the scores of each cluster."""
     board = table.first
@@ -158,10 +144,10 @@ def table_json(table: ClusterTable) -> str:
         "bench": board.bench,
         "judges": list(board.judges),
         "by": table.by,
-        "mode": board.method.mode,
-        "method": board.method.name,
+        "mode": board.mode,
+        "method": board.estimator.name,
         "scale": board.scale,
-        "level": board.method.level,
+        "level": board.estimator.level,
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
@@ -185,8 +171,8 @@ def _cluster_dict(board: Board) -> dict[str, object]:
     return {
         "name": board.name,
         "baseline": board.baseline,
-        "method": board.method.name,
-        "level": board.method.level,
+        "method": board.estimator.name,
+        "level": board.estimator.level,
         "questions": board.counts.questions,
         "rows": rows,
     }
@@ -197,7 +183,7 @@ def table_markdown(table: ClusterTable) -> str:
     lines = [f"## {in_markdown(_title(table))}", "", in_markdown(_subtitle(table)), ""]
     rows = [[table.by, "questions", *(in_markdown(one_line(model)) for model in table.models)]]
     rows += [
-        [in_markdown(_name(board)), f"{board.counts.questions:,}", *_cells(table, board)]
+        [in_markdown(_name(board)), f"{board.counts.questions:,}", *_texts(table, board)]
         for board in table.boards
     ]
     head, *body = ("| " + " | ".join(row) + " |" for row in rows)
@@ -215,84 +201,41 @@ def _subtitle(table: ClusterTable) -> str:
     shared = table.first
     if len({whole.baseline for whole in table.wholes}) > 1:
         shared = replace(shared, baseline=None)
-    if len({whole.method.name for whole in table.wholes}) > 1:
-        shared = replace(shared, method=replace(shared.method, name="bradley-terry"))
+    if len({whole.estimator.name for whole in table.wholes}) > 1:
+        shared = replace(shared, estimator=BRADLEY_TERRY)
     return subtitle_of(shared)
-
-
-_PAGE = Template("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>$title</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root { color-scheme: light dark; }
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; }
-h1 { font-size: 1.3rem; margin: 0; } p, footer { color: #7a7a7a; white-space: pre-line; }
-main { overflow: auto; max-height: 85vh; }
-table { border-collapse: separate; border-spacing: 1px; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .5rem; text-align: center; white-space: nowrap; }
-th { background: Canvas; position: sticky; } thead th { top: 0; z-index: 1; }
-th:first-child { text-align: left; left: 0; z-index: 2; }
-td[style] { color: #111; } td { color: #7a7a7a; } small { opacity: .75; display: block; }
-</style></head><body>
-<h1>$title</h1><p>$subtitle</p>
-<main><table><thead><tr><th scope="col">$corner</th>$heads</tr></thead><tbody>
-$rows
-</tbody></table></main>
-<footer>$footer</footer></body></html>
-""")
 
 
 def table_html(table: ClusterTable) -> str:
     """Return the table as one page that loads nothing, its cells coloured by their scores."""
     scale = _scale(table)
-    heads = "".join(map(_html_head, table.boards))
-    return _PAGE.substitute(
-        title=html.escape(_title(table)),
-        subtitle=html.escape(_subtitle(table)),
-        corner=f"{_levels(table)} CI",
-        heads=heads,
-        rows="\n".join(_html_row(table, model, scale) for model in table.models),
-        footer=html.escape("\n".join(note_lines(table))),
+    heads = [
+        f"{escape(_name(board))}<small>{board.counts.questions:,} questions</small>"
+        for board in table.boards
+    ]
+    rows = (
+        html_row([escape(model), *_html_cells(table, model, scale)], head="row")
+        for model in table.models
+    )
+    body = html_table([f"{_levels(table)} CI", *heads], rows, "heat")
+    return html_page(
+        _title(table), _subtitle(table), f"<section>{body}</section>", note_lines(table)
     )
 
 
-def _html_head(board: Board) -> str:
-    number = f"{board.counts.questions:,} questions"
-    return f'<th scope="col">{html.escape(_name(board))}<small>{number}</small></th>'
-
-
-def _html_row(table: ClusterTable, model: str, scale: tuple[float, float]) -> str:
-    cells = []
+def _html_cells(table: ClusterTable, model: str, scale: tuple[float, float]) -> Iterator[str]:
     for board in table.boards:
         row = table.row(model, board)
+        score, interval = _cell(row, board)
         if row is None:
-            cells.append("<td>n/a</td>")
+            yield f"<td>{score}</td>"
         else:
-            colour = _colour(row.score, *scale)
-            score, interval = score_text(row, board), _interval(row, board)
-            judged = (
-                f"{board.counts.judged[model]:,} of {board.counts.questions:,} questions judged"
+            share = 2 * (row.score - scale[0]) / (scale[1] - scale[0]) - 1
+            judged, of = board.counts.judged[model], board.counts.questions
+            yield (
+                f'<td style="background:{heat(share)}" title="{judged:,} of {of:,} questions '
+                f'judged">{score}<small>{interval}</small></td>'
             )
-            cells.append(
-                f'<td style="background:{colour}" title="{judged}">{score}'
-                f"<small>{interval}</small></td>"
-            )
-    return f'<tr><th scope="row">{html.escape(model)}</th>{"".join(cells)}</tr>'
-
-
-_ENDS = (
-    (214, 96, 77),
-    (247, 247, 247),
-    (67, 147, 195),
-)  # the lowest score, the middle, the highest
-
-
-def _colour(score: float, low: float, high: float) -> str:
-    """Return the colour of a score between those of the middle and of the end it is nearer to."""
-    share = 2 * (score - low) / (high - low) - 1
-    middle, end = _ENDS[1], _ENDS[2 if share > 0 else 0]
-    mixed = (round(m + (e - m) * abs(share)) for m, e in zip(middle, end, strict=True))
-    return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
 def _scale(table: ClusterTable) -> tuple[float, float]:
@@ -324,8 +267,7 @@ def _figure(table: ClusterTable) -> Figure:
     height = 1.7 + 0.07 * longest[1] + max(0.25 * len(models), LEAST_HEIGHT)
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
-    colours = [tuple(part / 255 for part in end) for end in _ENDS]
-    colourmap = LinearSegmentedColormap.from_list("scores", colours)
+    colourmap = LinearSegmentedColormap.from_list("scores", [heat(-1), heat(0), heat(1)])
     axes.set_facecolor("#dddddd")
     image = axes.imshow(scores, cmap=colourmap, vmin=low, vmax=high, aspect="auto")
     axes.set_xticks(range(len(names)), names, fontsize=8, rotation=90)

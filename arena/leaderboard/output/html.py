@@ -1,102 +1,183 @@
-"""TODO."""
+"""One HTML page for all results, and its parts: tables, bars, drawn intervals, colours."""
 
 from __future__ import annotations
 
-import html
 import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
 from string import Template
 
+from arena.bench.labels import OUTCOMES
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.output.text import (
-    _tokens,
-    ends_text,
-    interval_text,
     level_text,
-    score_text,
+    row_texts,
     subtitle_of,
     summary_lines,
     title_of,
 )
-from arena.scoring.solver import ANCHOR_RATING
 
-_PAGE = Template("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>$title</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root { color-scheme: light dark; --line: #8884; --accent: #2a6fdb; --muted: #7a7a7a; }
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; }
-body { padding: 0 1rem; }
-h1 { font-size: 1.3rem; margin: 0; } p { color: var(--muted); margin: .3rem 0 1.2rem; }
-main { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
-th, td + td { white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; min-width: 14rem; }
-th button { all: unset; cursor: pointer; font-weight: 600; }
-th button:focus-visible { outline: 2px solid var(--accent); }
-th[aria-sort=ascending] button::after { content: " \\25b2"; }
-th[aria-sort=descending] button::after { content: " \\25bc"; }
-.scale { display: flex; justify-content: space-between; font-weight: 400; color: var(--muted); }
-svg { width: 16rem; height: 1rem; display: block; overflow: visible; }
-.all { stroke: var(--line); } .base { stroke: var(--muted); stroke-dasharray: 2 2; }
-.interval { stroke: var(--accent); stroke-width: 2; } .score { fill: var(--accent); }
-footer { color: var(--muted); font-size: .85rem; margin-top: 1rem; white-space: pre-line; }
-</style></head><body>
-<h1>$title</h1><p>$subtitle</p>
-<main><table><thead><tr>$heads
-<th><span class="scale"><span>$low</span><span>$high</span></span></th></tr></thead><tbody>
-$rows
-</tbody></table></main>
-<footer>$footer</footer>
-<script>
-document.querySelectorAll("th button").forEach((button, column) => button.onclick = () => {
-  const th = button.parentElement, body = document.querySelector("tbody");
-  const sorted = th.getAttribute("aria-sort");
-  const up = sorted ? sorted === "descending" : column === 0;
-  document.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
-  th.setAttribute("aria-sort", up ? "ascending" : "descending");
-  const key = row => row.cells[column].dataset.key;
-  const order = (a, b) => column ? (a > b) - (a < b) : a.localeCompare(b);
-  const value = row => column ? Number(key(row)) : key(row);
-  [...body.rows].sort((a, b) => (up ? 1 : -1) * order(value(a), value(b)))
-    .forEach(row => body.append(row));
-});
-</script></body></html>
-""")
+# Light and dark. Both have a contrast of 4.5 to 1 with their page.
+COLOURS = {
+    "win": ("#1b7a5a", "#45b890"),
+    "loss": ("#a84c18", "#e0865a"),
+    "tie": ("#5f6671", "#98a1b0"),
+    "muted": ("#5c6471", "#98a1b0"),
+    "line": ("#e2e5ea", "#2b3240"),
+    "accent": ("#2a6fdb", "#6ea1f2"),
+}
+
+
+def palette(dark: str = "@media (prefers-color-scheme: dark) { :root { %s } }") -> str:
+    """Return the colours as CSS variables. `dark`: the rule of the dark ones, at %s."""
+    light, deep = (
+        " ".join(f"--{name}: {pair[shade]};" for name, pair in COLOURS.items()) for shade in (0, 1)
+    )
+    return f":root {{ {light} }}\n{dark % deep}"
+
+
+def html_page(title: str, subtitle: str, body: str, notes: Iterable[str], script: str = "") -> str:
+    """Return a page that loads nothing; `body` is HTML, `script` JavaScript, the rest text."""
+    template = Path(__file__).with_name("page.html").read_text("utf-8")
+    return Template(template).substitute(
+        palette=palette(),
+        title=escape(title),
+        subtitle=escape(subtitle),
+        body=body,
+        notes=escape("\n".join(notes)),
+        script=script and f"<script>\n{script}</script>",
+    )
+
+
+def html_table(
+    heads: Iterable[str], rows: Iterable[str], kind: str = "numbers", caption: str = ""
+) -> str:
+    """Return a table of a CSS class below its heads, which are HTML like all cells."""
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return (
+        f'<table class="{kind}">{title}<thead>{html_row(heads, head="col")}</thead>'
+        "<tbody>\n" + "\n".join(rows) + "\n</tbody></table>"
+    )
+
+
+def html_row(cells: Iterable[str], attributes: str = "", head: str = "") -> str:
+    """Return a row; cells are HTML, with or without their tags. `head`: the scope of bare ones."""
+    start, end = (f'<th scope="{head}">', "</th>") if head else ("<td>", "</td>")
+    tagged = (cell if cell.startswith(("<td", "<th")) else start + cell + end for cell in cells)
+    return f"<tr{attributes}>{''.join(tagged)}</tr>"
+
+
+def heat(share: float) -> str:
+    """Return the colour of a share: -1 a loss, 0 nearly white, 1 a win; black is legible on all."""
+    end = COLOURS["win" if share > 0 else "loss"][0]
+    parts = (int(end[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(247 + 0.65 * abs(share) * (part - 247)):02x}" for part in parts)
+
+
+def bar(parts: Sequence[tuple[str, str, int]]) -> str:
+    """Return numbers, each with its name and CSS class, as one bar of their shares."""
+    whole = sum(number for *_, number in parts)
+    pieces = (
+        f'<i class="{kind}" style="width:{100 * number / whole:.2f}%" '
+        f'title="{escape(name)}: {number:,} ({100 * number / whole:.1f} %)"></i>'
+        for name, kind, number in parts
+        if number
+    )
+    return f'<span class="bar">{"".join(pieces)}</span>'
+
+
+def interval_svg(
+    interval: tuple[float, float, float], scale: tuple[float, float], base: float | None, label: str
+) -> str:
+    """Return a value as a dot on the line of its interval, given as (lower, value, upper).
+
+    What lies beyond the scale is drawn at its end, a bound that is not known at the value.
+    `base`: a value to compare with.
+    """
+    low, high = scale
+    known = (interval[1] if math.isnan(value) else value for value in interval)
+    left, dot, right = (100 * (min(max(x, low), high) - low) / (high - low) for x in known)
+    line = ""
+    if base is not None and low <= base <= high:
+        place = 100 * (base - low) / (high - low)
+        line = f'<line class="base" x1="{place:.2f}%" x2="{place:.2f}%" y2="100%"/>'
+    return (
+        f'<svg role="img" aria-label="{label}">'
+        f'<line class="all" x2="100%" y1="50%" y2="50%"/>{line}'
+        f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'
+        f'<circle class="score" cx="{dot:.2f}%" cy="50%" r="3.5"/></svg>'
+    )
 
 
 def board_html(board: Board) -> str:
     """Return the board as one page that loads nothing: a sortable table with drawn intervals."""
-    low, high = _range(board)
-    heads = "".join(
-        f'<th scope="col"{sort}><button>{name}</button></th>'
-        for name, sort in (
-            ("model", ""),
-            ("score", ' aria-sort="descending"'),
-            (f"{level_text(board)} CI", ""),
-            ("average #tokens", ""),
-        )
-    )
-    return _PAGE.substitute(
-        title=html.escape(title_of(board)),
-        subtitle=html.escape(subtitle_of(board)),
-        heads=heads,
-        low=f"{low:.0f}",
-        high=f"{high:.0f}",
-        rows="\n".join(_html_row(row, board, low, high) for row in board.rows),
-        footer=html.escape("\n".join(summary_lines(board))),
-    )
+    script = Path(__file__).with_name("sort.js").read_text("utf-8")
+    body = f'<section class="board">{board_table(board)}</section>'
+    return html_page(title_of(board), subtitle_of(board), body, summary_lines(board), script)
 
 
-def _html_row(row: Row, board: Board, low: float, high: float) -> str:
-    cells = (
-        (html.escape(row.model), html.escape(row.model)),
-        (_key(row.score), score_text(row, board)),
-        (_key(row.upper - row.lower), interval_text(row, board)),
-        (_key(row.tokens), _tokens(row)),
+def board_table(board: Board, *, browsed: bool = False) -> str:
+    """Return a board as a table with drawn intervals, whose heads sort the rows.
+
+    `browsed`: instead its rows open their models, and have their rank and games.
+    """
+    marks = axis_marks(board)
+    places = (100 * (mark - marks[0]) / (marks[-1] - marks[0]) for mark in marks)
+    games = browsed and any(row.outcomes for row in board.rows)
+    ticks = "".join(
+        f'<i style="left:{place:.2f}%">{mark:g}</i>'
+        for mark, place in zip(marks, places, strict=True)
     )
-    text = "".join(f'<td data-key="{key}">{shown}</td>' for key, shown in cells)
-    return f"<tr>{text}<td>{interval_svg(row, board, low, high)}</td></tr>"
+    titles = {
+        "model": "",
+        "score": board.format.axis(board.baseline),
+        f"{level_text(board)} CI": "the interval, as distances from the score",
+        "average #tokens": "the mean length of the answers",
+    }
+    heads = [
+        f'<th scope="col" class="{"name" * (name == "model")}" title="{escape(title)}"'
+        + (' aria-sort="descending">' if name == "score" else ">")
+        + (f"{name}</th>" if browsed else f"<button>{name}</button></th>")
+        for name, title in titles.items()
+    ]
+    heads = ['<th class="rank"></th>'] * browsed + heads
+    heads += [f'<th class="plot"><span class="axis">{ticks}</span></th>']
+    heads += ['<th class="games" title="all games with a verdict">games: won … lost</th>'] * games
+    scale = marks[0], marks[-1]
+    rows = [
+        _board_row(row, board, scale, browsed * rank, games)
+        for rank, row in enumerate(board.rows, start=1)
+    ]
+    return html_table(heads, rows)
+
+
+def _board_row(row: Row, board: Board, scale: tuple[float, float], rank: int, games: bool) -> str:
+    """Return the row of a model, which opens the model if it has a rank."""
+    name = shown = escape(row.model)
+    attributes = ""
+    if rank and row.model == board.baseline:
+        attributes = f' class="baseline" title="{name} is the baseline"'
+    elif rank:
+        attributes = f' class="model" data-model="{name}" title="open the battles of {name}"'
+        shown = f"<button>{name}</button>"
+    score, interval, tokens = row_texts(row, board)
+    places = row.bounds[0], row.score, row.bounds[1]
+    plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")
+    cells = [
+        f'<td class="name" data-key="{name}">{shown}</td>',
+        f'<td data-key="{_key(row.score)}">{score}</td>',
+        f'<td class="less" data-key="{_key(row.upper - row.lower)}">{interval}</td>',
+        f'<td class="less" data-key="{_key(row.tokens)}">{tokens}</td>',
+        f'<td class="plot">{plot}</td>',
+    ]
+    cells = [f'<td class="rank">{rank}</td>'] * bool(rank) + cells
+    if games:
+        kinds = [name.replace(" ", "-") for name in OUTCOMES.values()]
+        numbers = row.outcomes if row.outcomes and row.model != board.baseline else [0] * len(kinds)
+        parts = list(zip(OUTCOMES.values(), kinds, numbers, strict=True))
+        cells.append(f'<td class="games">{bar(parts)}</td>')
+    return html_row(cells, attributes)
 
 
 def _key(value: float | None) -> str:
@@ -106,37 +187,12 @@ def _key(value: float | None) -> str:
     return repr(value).replace("inf", "Infinity")
 
 
-def interval_svg(row: Row, board: Board, low: float, high: float) -> str:
-    """Return an interval as a line with its score as a dot, on the board's common scale."""
-    base = _baseline_score(board)
-    dot, left, right, middle = (
-        100 * (_within(value, low, high, row.score) - low) / (high - low)
-        for value in (row.score, *ends_text(row), base or low)
-    )
-    line = f'<line class="base" x1="{middle:.2f}%" x2="{middle:.2f}%" y2="100%"/>' if base else ""
-    return (
-        f'<svg role="img" aria-label="{score_text(row, board)} {interval_text(row, board)}">'
-        f'<line class="all" x2="100%" y1="50%" y2="50%"/>{line}'
-        f'<line class="interval" x1="{left:.2f}%" x2="{right:.2f}%" y1="50%" y2="50%"/>'
-        f'<circle class="score" cx="{dot:.2f}%" cy="50%" r="3.5"/></svg>'
-    )
-
-
-def _within(value: float, low: float, high: float, unknown: float) -> float:
-    """Return a value within a scale; what is not a number is drawn where `unknown` is."""
-    return min(max(unknown if math.isnan(value) else value, low), high)
-
-
-def _baseline_score(board: Board) -> float | None:
-    return {"elo": ANCHOR_RATING, "win rate": 50.0}.get(board.scale)
-
-
-def _range(board: Board) -> tuple[float, float]:
-    """Return the scale that holds all finite scores and intervals."""
-    if board.scale == "win rate":
-        return 0.0, 100.0
-    finite = [x for row in board.rows for x in (row.score, *ends_text(row)) if math.isfinite(x)]
-    if board.elo:
-        return min(finite) - 10.0, max(finite) + 10.0
-    low = math.floor(min(finite))
-    return float(low), float(max(math.ceil(max(finite)), low + 1))
+def axis_marks(board: Board) -> list[float]:
+    """Return the marks of a scale that holds all finite scores and bounds: at most eight, round."""
+    bounds = (bound for row in board.rows for bound in (row.score, *row.bounds))
+    finite = [bound for bound in bounds if math.isfinite(bound)] or [0.0]
+    low, high = min(finite), max(max(finite), min(finite) + 0.1)
+    power = 10.0 ** math.floor(math.log10((high - low) / 6))
+    step = next(power * n for n in (1, 2, 5, 10) if (high - low) / (power * n) <= 6)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(number * step, 6) for number in range(first, last + 1)]

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Boards as PNG and SVG plots."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+import numpy as np
 
 from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
-from arena.leaderboard.board import Board, Row
-from arena.leaderboard.output.html import _baseline_score, _range, _within
-from arena.leaderboard.output.text import ends_text, subtitle_of, title_of
+from arena.leaderboard.board import Board
+from arena.leaderboard.output.html import COLOURS, axis_marks
+from arena.leaderboard.output.text import subtitle_of, title_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PLOT_SUFFIXES = (".png", ".svg")
 
@@ -42,65 +45,52 @@ def save_plot(board: Board, path: Path) -> None:
 
 
 def save_figure(make: Callable[[], Figure], path: Path) -> None:
-    """Write the figure that is made into a file, whose texts mean what they say.
+    """Write the figure that is made into a file, with any font here that has its characters.
 
-    Where the usual font lacks characters, others that are installed are tried; one warning tells
-    what none of them has.
+    One warning counts the characters that no font has.
     """
-    image, missing = _drawn(make, path, [USUAL_FONT])
-    if missing:
-        image, missing = _drawn(make, path, [USUAL_FONT, *_other_fonts()])
-    if missing:
-        warn(
-            f"{path}: no font known here has {len(missing):,} of its characters, such as "
-            f"'{missing[0]}'; for Korean, Japanese and Chinese install the package fonts-noto-cjk"
-        )
-    write_lines(path, [image])
-
-
-USUAL_FONT = "DejaVu Sans"  # comes with matplotlib
-
-
-OTHER_FONTS = (
-    *("Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans KR", "NanumGothic"),
-    *("Source Han Sans KR", "Source Han Sans", "UnDotum", "WenQuanYi Zen Hei", "IPAGothic"),
-    *("Apple SD Gothic Neo", "Hiragino Sans", "PingFang SC", "Arial Unicode MS"),
-    *("Malgun Gothic", "Yu Gothic", "Microsoft YaHei"),
-)
-
-
-def _drawn(make: Callable[[], Figure], path: Path, fonts: list[str]) -> tuple[bytes, list[str]]:
-    """Return an image, and the characters that none of the fonts has."""
     import matplotlib
 
     kind = path.suffix.lower()[1:]
     image = io.BytesIO()
-    settings: Any = {"svg.hashsalt": "", "text.parse_math": False, "font.family": fonts}
+    settings: Any = {"svg.hashsalt": "", "text.parse_math": False, "font.family": _fonts()}
     with matplotlib.rc_context(settings), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.filterwarnings("always", message="Glyph")
         metadata = {"Date": None} if kind == "svg" else {}
         make().savefig(image, format=kind, dpi=150, metadata=metadata)
-    missing: dict[str, None] = {}
-    for one in caught:
-        if glyph := re.match(r"Glyph (\d+) ", str(one.message)):
-            missing[chr(int(glyph[1]))] = None
-        else:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    return image.getvalue(), list(missing)
+    glyphs = re.findall(r"Glyph (\d+) ", "\n".join(str(warning.message) for warning in caught))
+    missing = [chr(int(glyph)) for glyph in dict.fromkeys(glyphs)]
+    if missing:
+        warn(
+            f"{path}: no installed font has {len(missing):,} of its characters, such as "
+            f"'{missing[0]}'. For Korean, Japanese and Chinese install the package fonts-noto-cjk."
+        )
+    write_lines(path, [image.getvalue()])
 
 
-def _other_fonts() -> list[str]:
-    """Return the other fonts that are installed; matplotlib's own list may be older than they."""
-    from matplotlib import font_manager
+# Looked for where matplotlib's own font, DejaVu Sans, has no glyph.
+FONTS = (
+    *("Noto Sans CJK KR", "Noto Sans CJK", "Noto Sans KR", "Nanum", "UnDotum", "Source Han Sans"),
+    *("WenQuanYi", "IPA", "Apple SD Gothic Neo", "Hiragino Sans", "PingFang", "Arial Unicode MS"),
+    *("Malgun Gothic", "Yu Gothic", "Microsoft YaHei"),
+)
 
-    manager = font_manager.fontManager
-    listed = {font.fname for font in manager.ttflist}
-    wanted = tuple(name.replace(" ", "").removesuffix("KR").lower() for name in OTHER_FONTS)
-    for found in sorted(font_manager.findSystemFonts()):
-        if found not in listed and Path(found).name.lower().startswith(wanted):
-            manager.addfont(found)
-    installed = {font.name for font in manager.ttflist}
-    return [name for name in OTHER_FONTS if name in installed]
+
+def _fonts() -> list[str]:
+    """Return the font of matplotlib and those of FONTS that are installed, in their order."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    files = tuple(name.replace(" ", "").lower() for name in FONTS)
+    # matplotlib lists fonts once and for all: without this it misses those installed since.
+    for path in sorted(set(findSystemFonts()) - {font.fname for font in fontManager.ttflist}):
+        if Path(path).name.lower().startswith(files):
+            fontManager.addfont(path)
+    names = sorted({font.name for font in fontManager.ttflist})
+    installed = (name for font in FONTS for name in names if name.startswith(font))
+    return list(dict.fromkeys(["DejaVu Sans", *installed]))
+
+
+CHARACTER = 0.08  # inches that a character of a title takes
 
 
 def set_titles(figure: Figure, title: str, subtitle: str) -> None:
@@ -108,9 +98,6 @@ def set_titles(figure: Figure, title: str, subtitle: str) -> None:
     room = int(figure.get_figwidth() / CHARACTER)
     lines = [line for text in (title, subtitle) for line in textwrap.wrap(one_line(text), room)]
     figure.suptitle("\n".join(lines), fontsize=9)
-
-
-CHARACTER = 0.08  # inches that one of a title takes
 
 
 def _figure(board: Board) -> Figure:
@@ -121,36 +108,26 @@ def _figure(board: Board) -> Figure:
     longest = max(len(row.model) for row in rows)
     figure = Figure(figsize=(6 + 0.07 * longest, 1.4 + 0.24 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
+    low, *_, high = axis_marks(board)
+    scores = np.array([row.score for row in rows])
+    offsets = np.nan_to_num([(-row.lower, row.upper) for row in rows], posinf=np.inf)
     axes.errorbar(
-        [row.score for row in rows],
+        scores,
         range(len(rows)),
-        xerr=list(zip(*(_reach(row, *_range(board)) for row in rows), strict=True)),
+        xerr=np.clip(offsets, 0.0, np.stack([scores - low, high - scores], axis=1)).T,
         fmt="o",
         markersize=4,
         capsize=2,
-        color="#2a6fdb",
+        color=COLOURS["accent"][0],
         ecolor="#8fb3ea",
     )
-    base = _baseline_score(board)
-    if base is not None:
-        axes.axvline(base, color="#999999", linewidth=0.8, linestyle=":")
+    if board.format.baseline_score is not None:
+        axes.axvline(board.format.baseline_score, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel(axis_label(board))
+    infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
+    note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
+    axes.set_xlabel(board.format.axis(board.baseline) + note)
     set_titles(figure, title_of(board), subtitle_of(board))
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
-
-
-def _reach(row: Row, low: float, high: float) -> tuple[float, float]:
-    """Return how far an interval reaches to the left and to the right of its score."""
-    left, right = (_within(end, low, high, row.score) for end in ends_text(row))
-    return max(row.score - left, 0.0), max(right - row.score, 0.0)
-
-
-def axis_label(board: Board) -> str:
-    """Return what the scores of a board are, and which models have none that is finite."""
-    rate = f"win rate against {board.baseline}, %" if board.baseline else "mean of win rates, %"
-    label = {"elo": "rating", "grade": "mean grade"}.get(board.scale, rate)
-    infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
-    return f"{label}\nno finite rating: {', '.join(infinite)}" if infinite else label

@@ -1,4 +1,4 @@
-"""Boards as text, CSV, JSON, Markdown, HTML or a plot."""
+"""Boards as text, CSV, JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arena.base.errors import one_line
 from arena.leaderboard.board import Board, Row
@@ -17,12 +17,6 @@ from arena.leaderboard.compare import Comparison
 from arena.scoring.battles import range_text
 from arena.scoring.cells import OUTCOMES
 from arena.scoring.selection import Selection
-
-if TYPE_CHECKING:
-    pass
-
-
-# The known text
 
 
 def heading(board: Board) -> str:
@@ -34,23 +28,21 @@ def heading(board: Board) -> str:
 
 def board_lines(board: Board) -> Iterator[str]:
     """Yield the lines of a leaderboard as users know them, one a model; of v2.0 a table."""
-    if board.method.name == "v2.0":
-        yield from _table_lines(board)
+    if board.format.table_heads:
+        yield from _table_lines(board, board.format.table_heads)
         return
     for row in board.rows:
+        score, interval, tokens = row_texts(row, board)
         yield (
-            f"{row.model: <30} | score: {score_text(row, board): ^5} "
-            f"| {level_text(board)} CI: {interval_text(row, board): ^12} "
-            f"| average #tokens: {_tokens(row)}"
+            f"{row.model: <30} | score: {score: ^5} | {level_text(board)} CI: {interval: ^12} "
+            f"| average #tokens: {tokens}"
         )
 
 
-def _table_lines(board: Board) -> Iterator[str]:
+def _table_lines(board: Board, heads: tuple[str, str, str]) -> Iterator[str]:
     """Yield the table of the v2.0 program, as pandas prints it: columns to the right."""
-    heads = ("Model", "Ratings", "CI") if board.elo else ("Model", "Scores (%)", "CI (%)")
-    rows = [(row.model, score_text(row, board), interval_text(row, board)) for row in board.rows]
-    table = [heads, *rows]
-    numbers = ["", *map(str, range(len(rows)))]
+    table = [heads, *((row.model, *row_texts(row, board)[:2]) for row in board.rows)]
+    numbers = ["", *map(str, range(len(board.rows)))]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     first = max(map(len, numbers))
     for number, cells in zip(numbers, table, strict=True):
@@ -59,41 +51,14 @@ def _table_lines(board: Board) -> Iterator[str]:
 
 
 def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
-    """Return a row's score, interval and mean number of tokens as a board shows them."""
-    return score_text(row, board), interval_text(row, board), _tokens(row)
-
-
-def score_text(row: Row, board: Board) -> str:
-    """Return a win rate with one decimal, v0.1's rounded by way of two; a rating as a truncated
-    number; a mean grade with two decimals.
-    """
-    score = row.score
-    if board.elo:
-        return str(int(score)) if math.isfinite(score) else str(score)
-    if board.scale == "grade":
-        return f"{score:.2f}"
-    return f"{score if board.method.name == 'v2.0' else round(round(score, 2), 1):.1f}"
+    """Return a row's score, the offsets of its interval, and its mean number of tokens."""
+    tokens = "n/a" if row.tokens is None else str(int(row.tokens))
+    return board.format.score(row.score), board.format.interval(row.lower, row.upper), tokens
 
 
 def level_text(board: Board) -> str:
     """Return the level of the intervals."""
-    return f"{board.method.level:.0%}"
-
-
-def interval_text(row: Row, board: Board) -> str:
-    """Return the offsets of an interval; `(-1.9 / +2.1)` as the v2.0 program prints it."""
-    ends = (row.lower, row.upper)
-    if board.method.name == "v2.0":
-        form = "+.0f" if board.elo else "+.1f"
-        return f"({row.lower or -0.0:{form}} / {row.upper:{form}})"
-    if board.elo:
-        return "({}, {})".format(*(int(end) if math.isfinite(end) else end for end in ends))
-    decimals = 2 if board.scale == "grade" else 1
-    return "({:.{n}f}, {:.{n}f})".format(*ends, n=decimals)
-
-
-def _tokens(row: Row) -> str:
-    return "n/a" if row.tokens is None else str(int(row.tokens))
+    return f"{board.estimator.level:.0%}"
 
 
 def stats_lines(board: Board) -> Iterator[str]:
@@ -101,16 +66,12 @@ def stats_lines(board: Board) -> Iterator[str]:
     heads = ("model", "win rate", "valid games", *OUTCOMES)
     yield f"{heads[0]: <30} | " + " | ".join(f"{head: >12}" for head in heads[1:])
     for row in board.rows:
-        values = _stats(row)
+        outcomes = row.outcomes or (0,) * len(OUTCOMES)
+        big, small, ties, *_ = outcomes
+        games = sum(outcomes)
+        rate = f"{100 * (big + small + ties / 2) / games:.1f}" if games else "n/a"
+        values = (rate, games, *outcomes)
         yield f"{row.model: <30} | " + " | ".join(f"{value: >12}" for value in values)
-
-
-def _stats(row: Row) -> list[str]:
-    outcomes = row.outcomes or (0,) * len(OUTCOMES)
-    big, small, ties, *_ = outcomes
-    games = sum(outcomes)
-    rate = f"{100 * (big + small + ties / 2) / games:.1f}" if games else "n/a"
-    return [rate, str(games), *map(str, outcomes)]
 
 
 DEPENDENT = (
@@ -129,34 +90,23 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
         yield f"the mean of the scores by category, weighted by their questions: {parts}"
     else:
-        yield _count_line(board)
-        yield from _coefficient_lines(board)
+        yield (
+            f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, "
+            f"{counts.games_without_verdict:,} games without {board.format.verdict}"
+        )
+        if board.coefficients:
+            # + 0.0 writes a rounded -0.0 without its sign.
+            values = (f"{n} {round(c, 3) + 0.0:.3f}" for n, c in board.coefficients.items())
+            yield f"style coefficients: {', '.join(values)}"
         yield from _coverage_lines(board)
-        for why, number in sorted(counts.left_out.items()):
-            yield f"left out: {number:,} {why}"
+        for reason, number in sorted(counts.left_out.items()):
+            yield f"left out: {number:,} {reason}"
     if counts.ranges:
         yield f"grades {' and '.join(map(range_text, counts.ranges))}"
-    for model, why in sorted(counts.models_left_out.items()):
-        yield f"left out: {model}: {why}"
+    for model, reason in sorted(counts.models_left_out.items()):
+        yield f"left out: {model}: {reason}"
     if board.method.resample == "battle":
         yield dependent
-
-
-def _count_line(board: Board) -> str:
-    counts = board.counts
-    graded = board.scale == "grade"
-    what, verdict = ("grades", "a grade") if graded else ("weighted battles", "verdict")
-    return (
-        f"{counts.judgments:,} judgments, {counts.battles:,} {what}, "
-        f"{counts.games_without_verdict:,} games without {verdict}"
-    )
-
-
-def _coefficient_lines(board: Board) -> Iterator[str]:
-    if board.coefficients:
-        rounded = {name: round(value, 3) + 0.0 for name, value in board.coefficients.items()}
-        values = (f"{name} {value:.3f}" for name, value in rounded.items())
-        yield f"style coefficients: {', '.join(values)}"
 
 
 def _coverage_lines(board: Board) -> Iterator[str]:
@@ -198,11 +148,11 @@ def comparison_lines(result: Comparison) -> Iterator[str]:
 def file_stem(board: Board, selection: Selection, *, fixed_style: bool = False) -> str:
     """Return a file name that carries bench, judges, baseline and mode: all that moves a board."""
     modes = (
-        (board.method.mode, True),
-        (board.method.name, board.method.name == "v2.0"),
+        (board.mode, True),
+        (board.format.note, bool(board.format.note)),
         ("uncentered", not board.method.center),
         ("fixed_style", fixed_style),
-        ("elo", board.elo),
+        ("elo", board.scale == "elo"),
         ("resampled_questions", board.method.resample == "question"),
         ("first_game_only", selection.first_game_only),
         (f"weight_{selection.weight}", selection.weight != Selection.weight),
@@ -219,14 +169,11 @@ def board_csv(board: Board, date: datetime.date) -> str:
     """Return the board as CSV with the columns that users' notebooks read."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    ends = ("rating_q05", "rating_q95")
-    if board.method.name != "v2.0":
-        ends = ("rating_q025", "rating_q975")
-    writer.writerow(("model", "score", *ends, "CI", "avg_tokens", "date"))
+    writer.writerow(("model", "score", *board.estimator.bounds, "CI", "avg_tokens", "date"))
     for row in board.rows:
         interval = f"({row.lower:.2f}, {row.upper:+.2f})"
         tokens = "" if row.tokens is None else int(row.tokens)
-        values = (f"{value:.2f}" for value in (row.score, *ends_text(row)))
+        values = (f"{value:.2f}" for value in (row.score, *row.bounds))
         writer.writerow((row.model, *values, interval, tokens, date.isoformat()))
     return text.getvalue()
 
@@ -246,10 +193,10 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
         "name": board.name,
         "weights": dict(board.weights),
         "baseline": board.baseline,
-        "mode": board.method.mode,
+        "mode": board.mode,
         "style_center": "mean" if board.method.center else "none",
         "scale": board.scale,
-        "level": board.method.level,
+        "level": board.estimator.level,
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
@@ -265,8 +212,8 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
             {
                 "model": row.model,
                 "score": finite(row.score),
-                "lower": finite(row.score + row.lower),
-                "upper": finite(row.score + row.upper),
+                "lower": finite(row.bounds[0]),
+                "upper": finite(row.bounds[1]),
                 "avg_tokens": row.tokens,
                 **({} if row.outcomes is None else dict(zip(OUTCOMES, row.outcomes, strict=True))),
             }
@@ -285,9 +232,7 @@ def board_markdown(board: Board) -> str:
     lines = [f"## {in_markdown(title_of(board))}", "", in_markdown(subtitle_of(board)), ""]
     lines += [f"| model | score | {level_text(board)} CI | average #tokens |", "|:--|--:|:-:|--:|"]
     lines += [
-        f"| {in_markdown(row.model)} | {score_text(row, board)} "
-        f"| {interval_text(row, board)} | {_tokens(row)} |"
-        for row in board.rows
+        f"| {in_markdown(row.model)} | {' | '.join(row_texts(row, board))} |" for row in board.rows
     ]
     lines += ["", *(f"- {in_markdown(line)}" for line in summary_lines(board))]
     return "\n".join(lines) + "\n"
@@ -307,14 +252,9 @@ def title_of(board: Board) -> str:
 def subtitle_of(board: Board) -> str:
     """Return how a board was made, in a line."""
     against = f" against {board.baseline}" if board.baseline else ""
-    method = ", method v2.0" if board.method.name == "v2.0" else ""
+    method = f", method {board.format.note}" if board.format.note else ""
     return (
         f"judged by {', '.join(board.judges)}{against}; "
-        f"{board.method.mode.replace('_', ' ')}{method}; "
+        f"{board.mode.replace('_', ' ')}{method}; "
         f"{board.method.rounds:,} bootstrap rounds over {board.method.resample}s"
     )
-
-
-def ends_text(row: Row) -> tuple[float, float]:
-    """Return the bounds of a row's interval."""
-    return row.score + row.lower, row.score + row.upper

@@ -1,0 +1,92 @@
+"""The format of scores: how those of a board are written and drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from arena.scoring.estimators import BRADLEY_TERRY, GRADES, V2, Estimator
+from arena.scoring.solver import ANCHOR_RATING
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the scores of a board are written and drawn.
+
+    `scale`: win rate, elo or grade. `score`, `interval`: the texts of a score, and of the offsets
+    of its interval. `axis_with`, `axis_without`: the label of an axis with and without a baseline,
+    for whose name `{}` stands. `data`, `verdict`: what is counted, and what a game can lack.
+    `note`: part of a subtitle and of a file name. `table_heads`: those of the v2.0 program's
+    table; None writes a line a model. `baseline_score`: the score of the baseline.
+    """
+
+    scale: str
+    score: Callable[[float], str]
+    interval: Callable[[float, float], str]
+    axis_with: str = "win rate against {} in %"
+    axis_without: str = "mean of win rates in %"
+    data: str = "weighted battles"
+    verdict: str = "verdict"
+    note: str = ""
+    table_heads: tuple[str, str, str] | None = None
+    baseline_score: float | None = None
+
+    def axis(self, baseline: str | None) -> str:
+        """Return what the scores are, as the label of an axis."""
+        return self.axis_with.format(baseline) if baseline else self.axis_without
+
+
+def format_of(estimator: Estimator, *, elo: bool) -> Format:
+    """Return the format of an estimator's win rates or Elo ratings; grades have but one."""
+    return FORMATS[estimator.name, elo]
+
+
+def _truncated(value: float) -> str:
+    return str(int(value)) if math.isfinite(value) else str(value)
+
+
+def _signed(form: str) -> Callable[[float, float], str]:
+    """Return the writer of `(-1.9 / +2.1)`, as the v2.0 program prints it: no +0 below."""
+    return lambda lower, upper: f"({lower or -0.0:{form}} / {upper:{form}})"
+
+
+_WIN_RATE = Format(
+    "win rate",
+    # v0.1 rounds its table before it prints it: 49.948 is 50.0, by way of 49.95.
+    score=lambda score: f"{round(round(score, 2), 1):.1f}",
+    interval=lambda lower, upper: f"({lower:.1f}, {upper:.1f})",
+    baseline_score=50.0,
+)
+_ELO = Format(
+    "elo",
+    score=_truncated,
+    interval=lambda lower, upper: f"({_truncated(lower)}, {_truncated(upper)})",
+    axis_with="rating",
+    axis_without="rating",
+    baseline_score=ANCHOR_RATING,
+)
+_GRADE = Format(
+    "grade",
+    score=lambda score: f"{score:.2f}",
+    interval=lambda lower, upper: f"({lower:.2f}, {upper:.2f})",
+    axis_with="mean grade",
+    axis_without="mean grade",
+    data="grades",
+    verdict="a grade",
+)
+FORMATS = {
+    (BRADLEY_TERRY.name, False): _WIN_RATE,
+    (BRADLEY_TERRY.name, True): _ELO,
+    (V2.name, False): replace(
+        _WIN_RATE,
+        score=lambda score: f"{score:.1f}",
+        interval=_signed("+.1f"),
+        note="v2.0",
+        table_heads=("Model", "Scores (%)", "CI (%)"),
+    ),
+    (V2.name, True): replace(
+        _ELO, interval=_signed("+.0f"), note="v2.0", table_heads=("Model", "Ratings", "CI")
+    ),
+    (GRADES.name, False): _GRADE,
+}

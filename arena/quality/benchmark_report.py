@@ -1,0 +1,274 @@
+"""The report on how well benchmarks rank models: made from options, as text and as JSON.
+
+from arena.leaderboard.options import board_options
+from arena.quality.benchmark_report import MetricsOptions, benchmark_report
+
+boards = board_options("demo-v0.1", "smollm2-judge", "smollm2-base")
+benchmark_report(MetricsOptions(boards)).to_frame()
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arena.base.errors import InputError, one_line
+from arena.base.table import MANY_NAMES, aligned, listed
+from arena.leaderboard.board import Board
+from arena.leaderboard.build import Result, build_boards, file_of
+from arena.leaderboard.options import BoardOptions
+from arena.leaderboard.output.text import DEPENDENT
+from arena.quality.measures import (
+    FEWEST,
+    ROUNDS,
+    Form,
+    OverModels,
+    estimate,
+    estimate_text,
+    statistics,
+)
+from arena.quality.rating_files import read_bootstrap, read_names, read_reference, save_bootstrap
+from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, of_samples, renamed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class MetricsOptions:
+    """Which benchmarks are measured, and against which reference.
+
+    `boards`: those of a bench, None for bootstrap files alone. `reference`: a file of ratings,
+    whose names of models `names` maps if they differ. `confidence`: the level of the intervals of
+    scores, in percent. `common`: measure only models that all benchmarks have. `save_bootstrap`:
+    the file for the boards' scores and rounds, of several boards one each.
+    """
+
+    boards: BoardOptions | None = None
+    bootstrap_files: tuple[Path, ...] = ()
+    reference: Path | None = None
+    names: Path | None = None
+    agreement: Form = "notebook"
+    confidence: float = 95.0
+    common: bool = False
+    seed: int = 42
+    save_bootstrap: Path | None = None
+
+    @property
+    def level(self) -> float:
+        """The confidence as a share."""
+        return self.confidence / 100
+
+
+@dataclass(frozen=True)
+class MetricsReport:
+    """Benchmarks with their measures by name, and the files that were saved."""
+
+    options: MetricsOptions
+    benchmarks: tuple[Benchmark, ...]
+    measures: tuple[Mapping[str, OverModels], ...]
+    reference: Ratings | None
+    saved: tuple[Path, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """The measures as a table: a row for each benchmark and measure, NaN if undefined."""
+        import pandas as pd
+
+        rows = [
+            {"benchmark": benchmark.name, "measure": name, **asdict(measure)}
+            for benchmark, measures in zip(self.benchmarks, self.measures, strict=True)
+            for name, measure in measures.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def only_in_reference(self, benchmark: Benchmark) -> list[str]:
+        """The models of the reference that a benchmark never had."""
+        known = {*benchmark.ratings.models, *benchmark.left_out}
+        return sorted(set(self.reference.models) - known) if self.reference else []
+
+
+def benchmark_report(options: MetricsOptions) -> MetricsReport:
+    """Measure benchmarks. Raises InputError for wrong files, and without two common models."""
+    path = options.reference
+    reference = read_reference(path, options.level) if path else None
+    benchmarks, saved = _benchmarks(options)
+    if reference and path:
+        if options.names:
+            names = read_names(options.names)
+            benchmarks = renamed(benchmarks, names, reference, options.names)
+        for benchmark in benchmarks:
+            check_common(benchmark, reference, path)
+        benchmarks = [b.only(reference.models, f"not in {path}") for b in benchmarks]
+    if options.common:
+        common = set.intersection(*(set(b.ratings.models) for b in benchmarks))
+        if len(common) < 2:
+            raise InputError("--common: the benchmarks have fewer than 2 models in common.")
+        benchmarks = [b.only(common, "not in all benchmarks") for b in benchmarks]
+    measures = []
+    for ratings in (b.ratings for b in benchmarks):
+        theirs = reference.of(ratings.models) if reference else None
+        by_name = statistics(ratings, theirs, options.agreement)
+        number, seed = len(ratings.models), options.seed
+        measures.append({name: estimate(s, number, seed) for name, s in by_name.items()})
+    return MetricsReport(options, tuple(benchmarks), tuple(measures), reference, tuple(saved))
+
+
+def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
+    """Return the boards and what bootstrap files contain as benchmarks, models by name, and the
+    files that the boards' rounds are saved in.
+    """
+    ratings = [read_bootstrap(path, options.level) for path in options.bootstrap_files]
+    results = build_boards(options.boards) if options.boards else []
+    boards = [result for result in results if result.board.rows]
+    several = len(results) > 1
+    benchmarks = [_of_board(result, options.level, several=several) for result in boards]
+    stems = [b.name for b in benchmarks] + [path.stem for path in options.bootstrap_files]
+    for path, of_file in zip(options.bootstrap_files, ratings, strict=True):
+        # Two columns of one head could not be told apart.
+        name = path.stem if stems.count(path.stem) == 1 else str(path)
+        benchmarks.append(Benchmark(name, of_file, made={"file": str(path)}))
+    saved = []
+    for board in (result.board for result in boards if options.save_bootstrap):
+        saved.append(file_of(options.save_bootstrap or Path(), board, several=several))
+        save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
+    return [replace(b, ratings=b.ratings.of(sorted(b.ratings.models))) for b in benchmarks], saved
+
+
+def _ratings(board: Board, level: float) -> Ratings:
+    models = [row.model for row in board.rows]
+    scores = np.array([row.score for row in board.rows])
+    return of_samples(models, scores, np.array([board.samples[m] for m in models]).T, level)
+
+
+def _of_board(result: Result, level: float, *, several: bool) -> Benchmark:
+    """Return a board as a benchmark, with what made its scores."""
+    board, method = result.board, result.board.method
+    ratings = _ratings(board, level)
+    models = (row.model for row in board.rows)
+    unplaced = {m: "no round places it" for m in models if m not in ratings.models}
+    made = {
+        "judges": list(board.judges),
+        "baselines": list(result.selection.baselines) if board.scale != "grade" else [],
+        "method": board.estimator.name,
+        "mode": board.mode,
+        "resample": method.resample,
+        "rounds": method.rounds,
+        "seed": method.seed,
+    }
+    name = f"{board.bench}: {board.name or '(none)'}" if several else board.bench
+    return Benchmark(name, ratings, {**board.counts.models_left_out, **unplaced}, made)
+
+
+# Text
+
+LABELS = {
+    "separability": "separability, %",
+    "agreement": "agreement, %",
+    "brier": "pair rank Brier score",
+    "log_loss": "pair log loss",
+    "spearman": "Spearman correlation",
+    "kendall": "Kendall correlation",
+}
+
+
+def report_lines(report: MetricsReport) -> Iterator[str]:
+    """Yield a table of measures by benchmark, and the notes below it."""
+    rows = [["", *(benchmark.name for benchmark in report.benchmarks)]]
+    rows.append(["models", *(str(len(b.ratings.models)) for b in report.benchmarks)])
+    for name in report.measures[0]:
+        decimals = 1 if "%" in LABELS[name] else 3
+        rows.append([LABELS[name], *(estimate_text(m[name], decimals) for m in report.measures)])
+    yield from aligned(rows)
+    yield ""
+    yield from (one_line(line, 2000) for line in _note_lines(report))
+    for place, models in _left_out(report):
+        yield f"left out of {place}: {listed(models)}"
+
+
+def has_long_lists(report: MetricsReport) -> bool:
+    """Whether the text names only some of the models that are left out."""
+    return any(len(models) > MANY_NAMES for _, models in _left_out(report))
+
+
+UNDEFINED = {
+    "separability": "there is no pair of models",
+    "agreement": "the reference separates no pair of these models",
+    "brier": "the reference rates all of these models alike",
+    "log_loss": "the reference rates all of these models alike",
+    "spearman": "all scores or all ratings are equal",
+    "kendall": "all scores or all ratings are equal",
+}
+
+
+def _note_lines(report: MetricsReport) -> Iterator[str]:
+    benchmarks, options = report.benchmarks, report.options
+    few = [b.name for b in benchmarks if len(b.ratings.models) < FEWEST]
+    draws = f", in brackets 95 % over {ROUNDS:,} draws of the models"
+    yield f"intervals of scores at {options.confidence:g} %{draws * (len(few) < len(benchmarks))}"
+    if few:
+        yield f"no interval over the models of {', '.join(few)}: there are fewer than {FEWEST}"
+    if options.agreement == "paper":
+        yield "agreement in points of 1, 0 and -1 over all pairs"
+    for benchmark, measures in zip(benchmarks, report.measures, strict=True):
+        for name, measure in measures.items():
+            label, undefined = LABELS[name].removesuffix(", %"), measure.undefined_draws
+            if math.isnan(measure.value):
+                yield f"n/a for {benchmark.name}: {label}: {UNDEFINED[name]}"
+            elif undefined:
+                draws = f"{undefined:,} of {ROUNDS:,} draws of the models do not define it"
+                yield f"{benchmark.name}: {label}: {draws}"
+    if any(benchmark.made.get("resample") == "battle" for benchmark in benchmarks):
+        yield DEPENDENT
+    if len({benchmark.ratings.models for benchmark in benchmarks}) > 1:
+        yield "warning: the benchmarks are measured on different models. Use --common for the same"
+
+
+def _left_out(report: MetricsReport) -> Iterator[tuple[str, list[str]]]:
+    """Yield where models are left out and why, with their names. Benchmarks that share the models
+    that only the reference has share a line.
+    """
+    benchmarks_of: dict[tuple[str, ...], list[str]] = {}
+    for benchmark in report.benchmarks:
+        name = one_line(benchmark.name)
+        for reason in sorted(set(benchmark.left_out.values())):
+            models = sorted(m for m, other in benchmark.left_out.items() if other == reason)
+            yield f"{name}, {one_line(reason)}", models
+        benchmarks_of.setdefault(tuple(report.only_in_reference(benchmark)), []).append(name)
+    for lost, names in benchmarks_of.items():
+        if lost:
+            yield f"{report.options.reference}, not in {', '.join(names)}", list(lost)
+
+
+# JSON
+
+
+def report_json(report: MetricsReport) -> str:
+    """Return the whole report as JSON, with null for undefined numbers."""
+    options = report.options
+    data = {
+        "reference": str(options.reference) if options.reference else None,
+        "confidence": options.confidence,
+        "agreement": options.agreement,
+        "seed": options.seed,
+        "benchmarks": [
+            {
+                "name": benchmark.name,
+                **benchmark.made,
+                "models": benchmark.ratings.models,
+                "left_out": dict(benchmark.left_out),
+                "only_in_reference": report.only_in_reference(benchmark),
+                "metrics": {
+                    name: {k: None if math.isnan(v) else v for k, v in asdict(measure).items()}
+                    for name, measure in measures.items()
+                },
+            }
+            for benchmark, measures in zip(report.benchmarks, report.measures, strict=True)
+        ],
+    }
+    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,358 @@
+"""The report on the judges of a bench: made from options, as text and as JSON.
+
+from pathlib import Path
+from arena.bench.paths import Bench
+from arena.quality.judge_report import JudgeOptions, judge_report
+
+report = judge_report(JudgeOptions(Bench(Path("data"), "demo-v0.1")))
+report.to_frame()
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arena.base.errors import InputError, nearest, one_line, warn
+from arena.base.table import aligned
+from arena.base.yaml_file import read_yaml
+from arena.bench.labels import LABELS
+from arena.bench.paths import judge_names, model_names
+from arena.leaderboard.output.text import finite
+from arena.quality.judge_comparison import PairReport, kinship, pair_report
+from arena.quality.judge_measures import (
+    FEW,
+    NO_SPREAD,
+    Counted,
+    Verdicts,
+    draw_questions,
+    style_bias,
+    verdicts,
+)
+from arena.quality.measures import estimate_text
+from arena.quality.panel import Panel, PanelOptions, read_panel, style_features
+from arena.scoring.style_features import ATTRIBUTES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class JudgeOptions(PanelOptions):
+    """Which judges of a bench are measured, and how.
+
+    `family_file`: YAML of families and the names of their judges and models. Without it each name
+    is a family of its own. `rounds` of the bootstrap over questions.
+    """
+
+    family_file: Path | None = None
+    rounds: int = 200
+    seed: int = 42
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class JudgeReport(Verdicts):
+    """The measures of one judge: shares in percent, those of kin in points of win rate.
+
+    `style`: coefficients by attribute, in log-odds for one standard deviation of the difference.
+    `style_left_out`: how many battles they skip and why, empty if none. `own`: the models of its
+    family. `made_of`: the judges of an ensemble, none if it does not name them, None for a judge.
+    """
+
+    style: Mapping[str, Counted]
+    style_left_out: str
+    own: tuple[str, ...]
+    kin_difference: Counted
+    self_preference: Counted
+    made_of: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The judges of a bench, each two of them, and the judges that are left out, with reasons.
+
+    `categories`: the measured ones, none are all. `not_compared`: pairs that share verdicts.
+    `assumed`: the baselines of judgments that name none, "" for an unknown one.
+    """
+
+    bench: str
+    categories: tuple[str, ...]
+    rounds: int
+    seed: int
+    questions: int
+    judges: tuple[JudgeReport, ...]
+    pairs: tuple[PairReport, ...]
+    not_compared: tuple[tuple[str, str], ...]
+    left_out: Mapping[str, str]
+    assumed: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The measures as a table: a row for each judge and measure, NaN if undefined."""
+        import pandas as pd
+
+        rows = [
+            {
+                "judge": judge.judge,
+                "measure": measure.label,
+                **asdict(measure.of(judge).estimate),
+                "number": measure.of(judge).number,
+            }
+            for judge in self.judges
+            for measure in MEASURES
+        ]
+        return pd.DataFrame(rows)
+
+
+def judge_report(options: JudgeOptions) -> Report:
+    """Measure the judges of a bench. Raises InputError for files and names that do not fit."""
+    path, bench = options.family_file, options.bench
+    family = read_families(path) if path else {}
+    panel, left_out = read_panel(options)
+    # The records of a file can name other models than the file does.
+    known = {*judge_names(bench), *model_names(bench.answers), *panel.models}
+    for name in family:
+        if name not in known:
+            warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, known)}")
+    times = draw_questions(panel, options.rounds, options.seed)
+    features = style_features(bench, panel)
+    pairs = list(combinations(range(len(panel.judges)), 2))
+    shared = [pair for pair in pairs if panel.share_verdicts(*pair)]
+    return Report(
+        bench=bench.name,
+        categories=options.categories,
+        rounds=options.rounds,
+        seed=options.seed,
+        questions=len(panel.questions),
+        judges=tuple(
+            _measured(panel, judge, features, family, times, options.workers)
+            for judge in range(len(panel.judges))
+        ),
+        pairs=tuple(pair_report(panel, *pair, times) for pair in pairs if pair not in shared),
+        not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in shared),
+        left_out=left_out,
+        assumed=panel.assumed,
+    )
+
+
+def _measured(
+    panel: Panel,
+    judge: int,
+    features: np.ndarray,
+    family: Mapping[str, str],
+    times: np.ndarray,
+    workers: int,
+) -> JudgeReport:
+    name = panel.judges[judge]
+    style, style_left_out = style_bias(panel, judge, features, times, workers)
+    difference, preference = kinship(panel, judge, family, times)
+    return JudgeReport(
+        **vars(verdicts(panel, judge, times)),
+        style=style,
+        style_left_out=style_left_out,
+        own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
+        kin_difference=difference,
+        self_preference=preference,
+        made_of=panel.made_of.get(name),
+    )
+
+
+def read_families(path: Path) -> dict[str, str]:
+    """Return the family of each judge and model in a YAML file of families and their members."""
+    families = dict[str, str]()
+    for family, names in read_yaml(path).items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            value = one_line(repr(names), 60)
+            raise InputError(f"{path}: {family}: expected a list of texts, got {value}")
+        for name in names:
+            if families.setdefault(name, str(family)) != str(family):
+                raise InputError(
+                    f"{path}: '{name}' is of two families, {families[name]} and {family}. Keep one."
+                )
+    return families
+
+
+# Text
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure with an interval: its name, its unit, and its value without bias if it has one."""
+
+    name: str
+    unit: str
+    of: Callable[[JudgeReport], Counted]
+    unbiased: float | None
+
+    @property
+    def label(self) -> str:
+        """The name with its unit, if it has one."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
+    @property
+    def decimals(self) -> int:
+        """The number of printed decimals: three for coefficients, which have no unit."""
+        return 1 if self.unit else 3
+
+
+def _style_measure(attribute: str) -> Measure:
+    bias = "length bias" if attribute == "token_len" else "markdown bias"
+    return Measure(f"{bias}: {attribute}", "", lambda judge: judge.style[attribute], 0.0)
+
+
+MEASURES = (
+    Measure("first place wins", "%", lambda judge: judge.first_place, 50.0),
+    Measure("order flips the winner", "%", lambda judge: judge.flips, None),
+    *map(_style_measure, ATTRIBUTES.values()),
+    Measure("kin difference", "points", lambda judge: judge.kin_difference, None),
+    Measure("self-preference", "points", lambda judge: judge.self_preference, 0.0),
+)
+
+
+MEANINGS = {
+    "labels": "Of the games with a verdict. A&gt;&gt;B: the first answer is much better, A&gt;B: "
+    "better, A=B: a tie.",
+    "first place wins": "Of the games that the first or the second answer wins, if both games "
+    "of a battle have a verdict. Without bias 50 %, the dotted line.",
+    "order flips the winner": "Of the battles with two verdicts, those whose games name different "
+    "winners. A tie beside a win counts. A judge who tosses a coin flips half of them.",
+    "length bias, markdown bias": "What one standard deviation more of it adds to the log-odds of "
+    "a win, at equal strength of the models. This is bias only as far as style has no merit of its "
+    "own. Without bias 0, the dotted line.",
+    "kin difference": "Points of win rate that the judge gives models of its own family more than "
+    "judges of other families do in the same games.",
+    "self-preference": "The part of it that is for kin: points above the line on which the judge's "
+    "win rates of the other models follow the other judges'. Without bias 0.",
+    "kappa": "Agreement on labels beyond chance, 1 if full. Weighted: with squared distances "
+    "between labels.",
+}
+
+
+def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
+    """Yield the judges side by side, the agreement of each two, and the notes.
+
+    `confusion`: with the table of labels of each two judges.
+    """
+    judges = report.judges
+    rows = [["", *(judge.judge for judge in judges)], *count_rows(judges)]
+    for m in MEASURES:
+        rows.append([m.label, *(estimate_text(m.of(j).estimate, m.decimals) for j in judges)])
+    yield from aligned(rows)
+    if report.pairs:
+        yield ""
+        yield from aligned([PAIR_HEADS, *map(pair_row, report.pairs)])
+    for pair in report.pairs if confusion else ():
+        yield ""
+        yield from aligned(confusion_rows(pair))
+    yield ""
+    yield from note_lines(report)
+    if not confusion:
+        yield f"labels of {len(report.pairs)} pairs side by side: --confusion, --json or --html"
+
+
+def count_rows(judges: Sequence[Verdicts]) -> list[list[str]]:
+    """Return rows of counts: a name, then a cell for each judge."""
+
+    def row(name: str, text: Callable[[Verdicts], str]) -> list[str]:
+        return [name, *map(text, judges)]
+
+    causes = dict.fromkeys(cause for judge in judges for cause in judge.causes)
+    return [
+        row("judgments", lambda judge: f"{judge.judgments:,}"),
+        row("models", lambda judge: f"{judge.models:,}"),
+        row("questions", lambda judge: f"{judge.questions:,}"),
+        row("games with a verdict", lambda judge: f"{judge.decided:,}"),
+        *([f"{x}, %", *(f"{100 * j.labels[x] / j.decided:.1f}" for j in judges)] for x in LABELS),
+        row("games without verdict", lambda judge: f"{sum(judge.causes.values()):,}"),
+        *([f"- {x}", *(f"{j.causes.get(x, 0):,}" for j in judges)] for x in causes),
+    ]
+
+
+PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
+
+
+def pair_row(pair: PairReport) -> list[str]:
+    """Return the cells of two judges below PAIR_HEADS."""
+    kappas = (estimate_text(pair.kappa, 3), estimate_text(pair.weighted, 3))
+    names = f"{pair.first}, {pair.second}"
+    return [names, f"{pair.games:,}", estimate_text(pair.same, 1), *kappas]
+
+
+def confusion_rows(pair: PairReport) -> list[list[str]]:
+    """Return the games by label: a row for each of the first judge, a column of the second."""
+    rows = [[f"{pair.first} \\ {pair.second}", *LABELS]]
+    for label, counts in zip(LABELS, pair.confusion, strict=True):
+        rows.append([label, *(f"{count:,}" for count in counts)])
+    return rows
+
+
+STYLE_METHOD = "show_result.py --style-control --one-board --method bradley-terry"
+
+
+def note_lines(report: Report) -> Iterator[str]:
+    """Yield the notes below the numbers, first on the intervals."""
+    draws = f"{report.rounds:,} draws of {report.questions:,} questions"
+    of = f" of {', '.join(report.categories)}" if report.categories else ""
+    if report.questions < FEW:
+        yield f"no intervals: there are fewer than {FEW} questions{of}"
+    else:
+        yield f"in brackets 95 % intervals over {draws}{of}"
+    yield f"length and markdown bias: style coefficients of {STYLE_METHOD}"
+    if report.assumed:
+        names = ", ".join(name or "not known" for name in report.assumed)
+        yield f"the baseline of judgments that name none: {names}. --baseline names another"
+    for judge in report.judges:
+        if judge.own and not math.isnan(judge.kin_difference.estimate.value):
+            yield f"of the family of {judge.judge}: {', '.join(judge.own)}"
+    for judge in report.judges:
+        if judge.made_of is not None:
+            members = ", ".join(judge.made_of) or "judges that it does not name"
+            yield f"{judge.judge} is an ensemble of {members}, so kin is not measured against it"
+    for first, second in report.not_compared:
+        yield f"not compared, of the same verdicts: {first}, {second}"
+    for judge in report.judges:
+        yield from _missing_lines(judge)
+    for pair in report.pairs:
+        if pair.why:
+            measures = "kappa" if pair.games else "same label, kappa"
+            yield f"n/a for {pair.first}, {pair.second}: {measures}: {pair.why}"
+    for name, reason in report.left_out.items():
+        yield f"left out, {name}: {reason}"
+
+
+def _missing_lines(judge: JudgeReport) -> Iterator[str]:
+    """Yield the reasons for a judge's undefined measures and for judgments that are left out."""
+    reasons: dict[str, dict[str, None]] = {}
+    for measure in MEASURES:
+        if reason := measure.of(judge).why:
+            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
+            reasons.setdefault(reason, {})[name] = None
+    if judge.style_left_out:
+        yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
+    for reason, names in reasons.items():
+        yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
+    for reason, number in judge.left_out.items():
+        yield f"left out of {judge.judge}: {number:,} {reason}"
+
+
+# JSON
+
+
+def report_json(report: Report) -> str:
+    """Return the whole report as JSON, with null for undefined numbers."""
+    return json.dumps(_plain(asdict(report)), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return finite(value) if isinstance(value, float) else value
