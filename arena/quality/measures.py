@@ -8,6 +8,7 @@ copy.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +41,19 @@ def estimate_text(estimate: Estimate, decimals: int) -> str:
     if math.isnan(estimate.value):
         return "n/a"
     return value if math.isnan(estimate.lower) else f"{value} ({lower}, {upper})"
+
+
+def json_text(data: object) -> str:
+    """Write the data of a report as JSON, with null for undefined numbers."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(item) for item in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(plain(data), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 ROUNDS = 1000
