@@ -40,7 +40,7 @@ REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
 from arena.bench.paths import Bench
-from arena.scoring.battles import read_battles
+from arena.scoring.battles import Battles, read_selections
 from arena.scoring.bradley_terry import fit, style_differences
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
@@ -266,7 +266,8 @@ def compare_with_sklearn(bench: Path) -> tuple[float, float]:
 def read_cells(bench: Path) -> tuple[Cells, int]:
     """Return the cells with their style, and the index of the baseline."""
     folder = Bench(bench.parent, bench.name)
-    battles = read_battles(Selection(folder, (JUDGE,), (model_name(0),)))
+    ((_, battles),) = read_selections([Selection(folder, (JUDGE,), (model_name(0),))], [])
+    assert isinstance(battles, Battles)
     styles = read_all_styles(folder, battles, ("tokens", "headers", "lists", "bold"))
     return with_features(battles, folder, styles, style_differences), battles.anchor
 

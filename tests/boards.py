@@ -12,9 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from conftest import Workspace
 
 import show_result
+from arena.scoring.battles import Battles, read_selections
+from arena.scoring.selection import Selection, bench_questions
+
+
+def battles_of_selection(selection: Selection) -> Battles:
+    """The battles of a single selection."""
+    needed = bool(selection.categories) or selection.missing == "loss"
+    questions = bench_questions(selection.bench, needed=needed)
+    ((_, battles),) = read_selections([selection], questions)
+    assert isinstance(battles, Battles)
+    return battles
 
 
 def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
@@ -115,3 +127,17 @@ def files(bench: Workspace, *arguments: object) -> dict[str, dict[str, Any]]:
     paths = re.findall(r"written: (.*)", out)
     data = [json.loads((bench.root / path).read_text()) for path in paths]
     return {board["name"]: board for board in data}
+
+
+def written(bench: Workspace, *arguments: object) -> list[Path]:
+    """The files that a run says it has written."""
+    lines = show(bench, *arguments).out.splitlines()
+    paths = [line.removeprefix("written: ") for line in lines if line.startswith("written: ")]
+    assert all((bench.root / path).is_file() for path in paths)
+    return [Path(path) for path in paths]
+
+
+def board_json(bench: Workspace, *arguments: object) -> dict[str, Any]:
+    show(bench, *arguments, "--json", "board.json")
+    text = (bench.root / "board.json").read_text(encoding="utf-8")
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))

@@ -334,6 +334,21 @@ def styled(small: Workspace) -> Workspace:
     return small
 
 
+@pytest.fixture
+def clustered(bench: Workspace) -> Workspace:
+    """Three clusters; `coder` was judged on the first alone."""
+    from clusters import PLACES, questions
+
+    bench.add_questions(questions())
+    for seed in (1, 2, 3):
+        add_judgments(bench, f"m{seed}", random_judgments(seed, len(PLACES)))
+    add_judgments(bench, "coder", random_judgments(4, 7))
+    for seed, model in enumerate(("base", "m1", "m2", "m3", "coder")):
+        answers = random_answers(seed, len(PLACES))
+        bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
+    return bench
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     from browser_site import CHROMIUM, FLAGS

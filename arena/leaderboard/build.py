@@ -186,7 +186,7 @@ def fallback_note(read: Sequence[Read]) -> str | None:
     categories = {
         category: None
         for selection, _ in read
-        for category, names in selection.fallback.items()
+        for category, names in selection.fallback_baselines.items()
         if set(names) & set(selection.baselines)
     }
     if not categories:

@@ -24,10 +24,10 @@ from arena.base.jsonl import decode_lines, read_bytes, write_lines
 from arena.bench.records import Question
 from arena.leaderboard.board import Method, Scored
 from arena.scoring import solver
-from arena.scoring.battles import Battles, from_columns
-from arena.scoring.cells import Columns, Tally
+from arena.scoring.battles import Battles, battles_of
+from arena.scoring.cells import CellColumns, CellCounts
 from arena.scoring.estimators import BRADLEY_TERRY, Estimator
-from arena.scoring.selection import Selection, number_of_questions, settled, wanted_questions
+from arena.scoring.selection import Selection, matching_questions
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import ATTRIBUTES
 
@@ -119,8 +119,8 @@ def load_battles(
         cell[row] += 1
     if not found:
         raise InputError(f"{path}: holds no battle")
-    columns = Columns()
-    wanted = wanted_questions(selection, questions)
+    columns = CellColumns()
+    wanted = matching_questions(selection, questions)
     categories = {question.id: question.category for question in questions}
     unknown = {question for question, _, _ in found} - categories.keys()
     if questions and unknown:
@@ -134,14 +134,14 @@ def load_battles(
             continue
         columns.judgments += 1
         named[categories.get(question, "")].add(a)
-        columns.add(a, b, question, Tally(tuple(counts)))
-    selection = settled(selection, named)
+        columns.add(a, b, question, CellCounts(tuple(counts)))
+    selection = selection.with_judged_baselines(named)
     if selection.baselines[0] not in columns.models:
         known = ", ".join(sorted(columns.models))
         raise InputError(
             f"{path}: no battle of the baseline '{selection.baselines[0]}'; of: {known}"
         )
-    battles = from_columns(columns, selection, {}, number_of_questions(questions, wanted))
+    battles = battles_of(columns, selection, len(questions if wanted is None else wanted) or None)
     return selection, replace(battles, outcomes=None)
 
 

@@ -25,12 +25,10 @@ from arena.scoring.bradley_terry import style_differences
 from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import (
     Selection,
-    Why,
+    UnexpectedJudgments,
     bench_questions,
-    check_foreign,
-    check_known_baselines,
-    foreign,
-    wanted_questions,
+    check_baselines_exist,
+    matching_questions,
 )
 from arena.scoring.style_features import ATTRIBUTES
 
@@ -169,7 +167,7 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         folder = bench.folder / "model_judgment"
         raise InputError(f"{folder}: no judgments. Make them with gen_judgment.py.")
     questions = bench_questions(bench, needed=bool(options.categories))
-    wanted = wanted_questions(options.selection(""), questions)
+    wanted = matching_questions(options.selection(""), questions)
     categories = {question.id: question.category for question in questions}
 
     @functools.cache
@@ -258,15 +256,15 @@ class _JudgeFiles:
     selection: Selection
     judgments: dict[Battle, Judgment] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
-    unexpected: dict[Why, Counter[Path]] = field(default_factory=dict)
+    unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
 
     def accepts(self, judgment: Judgment, battle: Battle, path: Path) -> bool:
         """Whether a judgment counts. If not, the reason is noted."""
         model, baseline, _ = battle
         named = judgment.baseline if self.selection.baselines else None
-        if why := foreign(judgment.judge, named, self.selection):
-            self.unexpected.setdefault(why, Counter())[path] += 1
-            reason = "judgments {}, {}".format(*why)
+        if unexpected := self.selection.unexpected(judgment.judge, named):
+            self.unexpected.add(unexpected, path)
+            reason = "judgments {}, {}".format(*unexpected)
         elif judgment.grades:
             reason = GRADED
         elif model == baseline:
@@ -283,7 +281,7 @@ class _JudgeFiles:
 
     def check(self, config: JudgeConfig | None) -> None:
         """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
-        check_foreign(self.unexpected, self.selection)
+        self.unexpected.check(self.selection)
         assumed = self.baselines(named=False)
         if "" in assumed and config:
             raise InputError(
@@ -291,7 +289,7 @@ class _JudgeFiles:
                 f"that of {config.path} has no answers or judgments. Name it with --baseline."
             )
         selection = replace(self.selection, baselines=tuple(assumed - {""}))
-        check_known_baselines(self.baselines(named=True), selection)
+        check_baselines_exist(selection, self.baselines(named=True))
 
     @property
     def causes(self) -> dict[str, int]:

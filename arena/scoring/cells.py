@@ -1,4 +1,4 @@
-"""From labels to counts: the cells of a board while they are read, column by column."""
+"""Battles as arrays: the cells of a board, and the columns that collect them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from arena.bench.labels import Label, worth
 OUTCOMES = ("big wins", "small wins", "ties", "small losses", "big losses")
 
 
-class Tally(NamedTuple):
-    """What a cell of `a` against `b` counts: wins of a, ties, wins of b (weighted); b's games by
-    OUTCOMES; games without a verdict.
+class CellCounts(NamedTuple):
+    """A cell of `a` against `b`: weighted wins of a, ties and wins of b, the outcomes of b's games,
+    and the number of games without a verdict.
     """
 
     counts: tuple[int, ...]
@@ -44,10 +44,12 @@ def has_label(labels: tuple[Label, ...]) -> bool:
 
 
 @functools.cache
-def tally_of(labels: tuple[Label, ...], weight: int, first_game_only: bool, whole: bool) -> Tally:
-    """Return what the labels of a judgment count, the baseline being `a`.
+def counts_of(
+    labels: tuple[Label, ...], weight: int, first_game_only: bool, whole: bool
+) -> CellCounts:
+    """Return the counts of a judgment's labels, with the baseline as `a`.
 
-    `whole`: nothing if a game is undecided.
+    `whole`: none if a game is undecided.
     """
     counts, outcomes, undecided = [0, 0, 0], [0] * len(OUTCOMES), 0
     for game in range(1 if first_game_only else 2):
@@ -59,62 +61,62 @@ def tally_of(labels: tuple[Label, ...], weight: int, first_game_only: bool, whol
         counts[row] += weight if abs(points) == 2 else 1
         outcomes[2 - points] += 1
     if whole and undecided:
-        return Tally((0, 0, 0), undecided=undecided)
-    return Tally(tuple(counts), tuple(outcomes), undecided)
+        return CellCounts((0, 0, 0), undecided=undecided)
+    return CellCounts(tuple(counts), tuple(outcomes), undecided)
 
 
 @dataclass
-class Columns:
+class CellColumns:
     """Cells while they are read, column by column: compact, whatever their number.
 
-    There are few kinds of tallies, so a cell holds the number of its own.
+    Many cells have the same counts, so a cell holds the number of its kind of counts.
     """
 
     models: _Index[str] = field(default_factory=_Index)
     questions: _Index[str] = field(default_factory=_Index)
-    tallies: _Index[Tally] = field(default_factory=_Index)
+    kinds: _Index[CellCounts] = field(default_factory=_Index)
     a: array[int] = field(default_factory=lambda: array("i"))
     b: array[int] = field(default_factory=lambda: array("i"))
     question: array[int] = field(default_factory=lambda: array("i"))
-    tally: array[int] = field(default_factory=lambda: array("i"))
+    kind: array[int] = field(default_factory=lambda: array("i"))
     left_out: Counter[str] = field(default_factory=Counter)
     baselines: set[str] = field(default_factory=set)
     judgments: int = 0
 
-    def add(self, a: str, b: str, question: str, tally: Tally) -> None:
+    def add(self, a: str, b: str, question: str, counts: CellCounts) -> None:
         """Add a cell of `a` against `b`."""
         self.a.append(self.models[a])
         self.b.append(self.models[b])
         self.question.append(self.questions[question])
-        self.tally.append(self.tallies[tally])
+        self.kind.append(self.kinds[counts])
 
     @property
     def undecided(self) -> int:
         """The number of games without a verdict."""
-        kinds = list(self.tallies)
-        return sum(kinds[i].undecided * n for i, n in Counter(self.tally).items())
+        kinds = list(self.kinds)
+        return sum(kinds[i].undecided * n for i, n in Counter(self.kind).items())
 
     def counts(self) -> np.ndarray:
         """Return the weighted battles (3, C) of the cells."""
-        kinds = np.array([tally.counts for tally in self.tallies], dtype=np.int32)
-        return np.asarray(kinds.T[:, self.tally])
+        kinds = np.array([kind.counts for kind in self.kinds], dtype=np.int32)
+        return np.asarray(kinds.T[:, self.kind])
 
     def used(self) -> np.ndarray:
-        """Return which cells (C,) hold a battle."""
+        """Return which cells (C,) have a battle."""
         return np.asarray(self.counts().any(axis=0))
 
     def outcomes(self) -> dict[str, tuple[int, ...]]:
-        """Return each model's games by OUTCOMES; what one of two wins, the other loses."""
-        games = np.array([tally.outcomes for tally in self.tallies])
+        """Return each model's games by OUTCOMES. A win of one model is a loss of the other."""
+        games = np.array([kind.outcomes for kind in self.kinds])
         total = np.zeros((len(self.models), len(OUTCOMES)), dtype=int)
         for models, of_models in ((self.b, games), (self.a, games[:, ::-1])):
-            kinds = np.zeros((len(self.models), len(games)), dtype=int)
-            np.add.at(kinds, (models, self.tally), 1)
-            total += kinds @ of_models
+            cells = np.zeros((len(self.models), len(games)), dtype=int)
+            np.add.at(cells, (models, self.kind), 1)
+            total += cells @ of_models
         return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
 
     def coverage(self) -> tuple[dict[str, int], bool]:
-        """Return how many questions each model has battles on, and whether all have on the same."""
+        """Return the questions with battles of each model, and whether all have the same."""
         on = np.zeros((len(self.models), len(self.questions)), dtype=bool)
         used = self.used()
         on[np.array(self.b)[used], np.array(self.question)[used]] = True

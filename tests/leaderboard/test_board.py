@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boards import battles_of_selection
 from conftest import Workspace
 from judgments import POINTS, add_judgments, game, judgment
 
@@ -14,7 +15,6 @@ from arena.base.errors import InputError
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Board, Method, Row, make_board
 from arena.leaderboard.board import score as score_battles
-from arena.scoring.battles import read_battles
 from arena.scoring.selection import Selection
 
 
@@ -23,7 +23,9 @@ def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) 
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, ("judge",), (options.pop("baseline", "base"),), **options)
     method = Method(rounds=rounds, seed=seed)
-    return make_board(score_battles(read_battles(selection), selection, method), selection, elo=elo)
+    return make_board(
+        score_battles(battles_of_selection(selection), selection, method), selection, elo=elo
+    )
 
 
 def rows(bench: Workspace, **options: Any) -> dict[str, Row]:

@@ -192,7 +192,7 @@ class TestGeneration2:
     ) -> None:
         line = error(modern, "--baseline", "gpt-4-0314")
         assert "no model 'gpt-4-0314', the baseline" in line
-        assert "judgments are against: gemini-2.0-flash-001, o3-mini-2025-01-31" in line
+        assert "The judgments are against gemini-2.0-flash-001, o3-mini-2025-01-31" in line
 
 
 class TestGeneration1:
@@ -317,7 +317,7 @@ class TestBaselinesOfV2:
             records = [r | {"baseline": "own"} for r in modern.judgments("judge", model)]
             add_judgments(modern, model, records)
         line = error(modern, *self.named(modern))
-        assert "no model 'gpt-4-0314', the baseline; judgments are against: own" in line
+        assert "no model 'gpt-4-0314', the baseline. The judgments are against own." in line
 
     def test_questions_of_v0_1_have_none(self, modern: Workspace) -> None:
         questions = modern_questions()
@@ -376,7 +376,7 @@ class TestNamedBaselines:
     def test_one_that_is_lacking_is_told_with_those_that_are_named(self, modern: Workspace) -> None:
         line = error(modern, *self.BOTH[:2])
         flags = " ".join(f"--baseline={name}" for name in BASELINES.values())
-        assert f"for questions of '{WRITING}'" in line and line.endswith(f"; use {flags}")
+        assert f"for questions of '{WRITING}'" in line and line.endswith(f". Use {flags}")
         assert show(modern, *flags.split()).out == show(modern).out
 
     def test_a_misspelt_one_is_an_error(self, modern: Workspace) -> None:

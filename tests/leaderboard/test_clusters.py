@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import os
-import re
-import subprocess
-import sys
-import termios
-from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import pytest
 from boards import DIFFERENT, error, files, flags, show
-from conftest import REPO, Workspace
+from clusters import PLACES, QUESTION, by, ends, questions, scores, shown_ends, table
+from conftest import Workspace
 from judgments import (
     HARD,
     LOST,
@@ -32,73 +23,8 @@ from judgments import (
 )
 from scipy.stats import t as student_t
 
-from arena.base.table import shown_width
 from arena.leaderboard.clusters import FEW, expanded, student
 from arena.scoring.bradley_terry import interval
-
-PLACES = ["coding"] * 7 + ["writing"] * 5 + ["maths"] * 6
-
-
-def questions(places: Sequence[str] = PLACES, **fields: Any) -> list[dict[str, Any]]:
-    return [
-        {"question_id": f"q{i}", "category": "all", "cluster": place, "turns": [{"content": "?"}]}
-        | fields
-        for i, place in enumerate(places, 1)
-    ]
-
-
-@pytest.fixture
-def clustered(bench: Workspace) -> Workspace:
-    """Three clusters; `coder` was judged on the first alone."""
-    bench.add_questions(questions())
-    for seed in (1, 2, 3):
-        add_judgments(bench, f"m{seed}", random_judgments(seed, len(PLACES)))
-    add_judgments(bench, "coder", random_judgments(4, 7))
-    for seed, model in enumerate(("base", "m1", "m2", "m3", "coder")):
-        answers = random_answers(seed, len(PLACES))
-        bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
-    return bench
-
-
-def by(bench: Workspace, kind: str, *arguments: object) -> dict[str, dict[str, Any]]:
-    """The JSON of each cluster, by its name."""
-    show(bench, *arguments, "--by", kind, "--json", "by.json")
-    data = json.loads((bench.root / "by.json").read_text())
-    return {cluster["name"]: cluster for cluster in data["clusters"]}
-
-
-def ends(board: dict[str, Any]) -> dict[str, tuple[float, ...]]:
-    """Score and ends of each model."""
-    return {
-        row["model"]: tuple(row[k] for k in ("score", "lower", "upper")) for row in board["rows"]
-    }
-
-
-def table(out: str) -> dict[str, dict[str, str]]:
-    """The cells of the text by model and cluster."""
-    found: dict[str, dict[str, str]] = {}
-    for block in out.split("\n\n")[:-1]:
-        head, *rows = block.splitlines()
-        names = head.split()
-        for row in rows:
-            model, *cells = re.split(r" {2,}", row)
-            found.setdefault(model, {}).update(zip(names, cells, strict=True))
-    return found
-
-
-def scores(board: dict[str, Any]) -> dict[str, float]:
-    return {model: values[0] for model, values in ends(board).items()}
-
-
-def shown_ends(board: dict[str, Any], baseline: str = "base") -> dict[str, tuple[Any, ...]]:
-    """As `ends`, of a board of a cluster: none where there is no width, but for the baseline."""
-    return {
-        model: (score, *((low, high) if high - low > 1e-6 or model == baseline else (None, None)))
-        for model, (score, low, high) in ends(board).items()
-    }
-
-
-QUESTION = ["--resample", "question", "--num-rounds", "1000"]
 
 
 class TestScores:
@@ -186,7 +112,7 @@ class TestScores:
         out = show(clustered, *flags(), *style.split(), "--by", kind).out
         assert "against base, method v2.0, 90 % intervals: coding\n" in out
         assert "against base, method bradley-terry, 95 % intervals: writing, maths\n" in out
-        assert "in brackets the 90 % or 95 % intervals, as differences from the score\n" in out
+        assert "with 90 % or 95 % intervals in brackets as differences from the score\n" in out
         (path,) = clustered.root.glob("leaderboard/*.csv")
         assert path.read_text().startswith(f"{kind},model,score,lower,upper,questions,")
         one_method = by(clustered, kind, *flags(), "--method", "bradley-terry")
@@ -415,7 +341,7 @@ class TestGaps:
             "base       50.0 (0.0, 0.0)  50.0 (0.0, 0.0)  n/a\n"
             "solo       0.0 –            n/a              n/a\n"
             "\n"
-            "win rates against the baseline in percent; in brackets the 95 % intervals, as "
+            "win rates against the baseline in percent, with 95 % intervals in brackets as "
             "differences from the score\n"
             "9 judgments, 18 weighted battles, 0 games without verdict\n"
             "questions judged of 5: good 4, late 2, solo 3\n"
@@ -459,164 +385,6 @@ class TestGaps:
         out = show(bench, *flags(), "--by", "cluster").out
         assert out.splitlines()[0].split() == ["a", "(none)"]
         assert table(out)["good"]["(none)"] == "n/a"
-
-
-class TestOutput:
-    def test_wide_tables_go_on_below(self, bench: Workspace) -> None:
-        places = [f"cluster number {i}" for i in range(12) for _ in (1, 2)]
-        bench.add_questions(questions(places))
-        for seed in (1, 2):
-            add_judgments(bench, f"m{seed}", random_judgments(seed, len(places)))
-        *blocks, _ = show(bench, *flags(), "--by", "cluster").out.split("\n\n")
-        assert len(blocks) > 1
-        heads = [head for block in blocks for head in re.split(" {2,}", block.splitlines()[0])[1:]]
-        assert heads == list(dict.fromkeys(places))
-        for block in blocks:
-            assert max(map(len, block.splitlines())) <= 120
-            assert [line.split()[0] for line in block.splitlines()[1:]] == [
-                line.split()[0] for line in blocks[0].splitlines()[1:]
-            ]
-
-    def test_many_clusters_are_told_how_to_be_files(self, bench: Workspace) -> None:
-        places = [f"c{i}" for i in range(41)]
-        bench.add_questions(questions(places))
-        add_judgments(bench, "m1", random_judgments(1, len(places)))
-        line = "--output writes it as CSV, a line a cluster and model; --html as a page"
-        assert line in show(bench, *flags(), "--by", "cluster").summary
-        assert line not in show(bench, *flags(), "--by", "cluster", "--output").summary
-
-    def test_names_are_aligned_as_a_terminal_shows_them(self, bench: Workspace) -> None:
-        """A Hangul syllable takes two columns, a combining accent none."""
-        bench.add_questions(questions(["코딩"] * 2 + ["e\u0301a"] * 2 + ["x"] * 2))
-        add_judgments(bench, "m1", random_judgments(1, 6))
-        head, number, *_ = show(bench, *flags(), "--by", "cluster").out.splitlines()
-        assert shown_width(head[: head.index("e")]) == number.index("2", 15)
-        assert shown_width(head[: head.index("x")]) == number.rindex("2")
-
-    def test_control_characters_stay_out_of_it(self, bench: Workspace) -> None:
-        bench.add_questions(questions(["a\nb\x1b[31m"] * 2 + ["c"] * 2))
-        add_judgments(bench, "m1", random_judgments(1, 4))
-        out = show(bench, *flags(), "--by", "cluster", "--markdown", "b.md").out
-        assert "\x1b" not in out and out.splitlines()[0].split() == ["a", "b", "[31m", "c"]
-        assert "| a b \\[31m | 2 |" in (bench.root / "b.md").read_text()
-
-    def test_a_terminal_shows_how_far_it_is(self, clustered: Workspace) -> None:
-        ours, theirs = os.openpty()
-        termios.tcsetwinsize(theirs, (24, 80))
-        command = [sys.executable, REPO / "show_result.py", *flags(), "--by", "cluster"]
-        subprocess.run(
-            command, cwd=clustered.root, stderr=theirs, stdout=subprocess.DEVNULL, check=True
-        )
-        os.set_blocking(ours, False)
-        assert b"/3 [" in os.read(ours, 1 << 16)
-        os.close(ours)
-        os.close(theirs)
-
-    def test_models_are_sorted_by_their_mean_over_questions(self, clustered: Workspace) -> None:
-        found = by(clustered, "cluster", *flags())
-        rows = [(n["questions"], m, s[0]) for n in found.values() for m, s in ends(n).items()]
-        means = {
-            model: sum(n * s for n, m, s in rows if m == model)
-            / sum(n for n, m, _ in rows if m == model)
-            for _, model, _ in rows
-        }
-        data = json.loads((clustered.root / "by.json").read_text())
-        assert data["models"] == sorted(means, key=lambda model: -means[model])
-
-    def test_the_files(self, clustered: Workspace) -> None:
-        forms = ["--output", "--json", "--markdown", "--html"]
-        paths = re.findall(
-            r"written: (.*)", show(clustered, *flags(), "--by", "cluster", *forms).out
-        )
-        stem = "test-v1_judge_vs_base_plain_resampled_questions_by_cluster"
-        assert [re.sub(r"_\d{8}_", "_DATE_", path) for path in paths] == [
-            f"leaderboard/arena_hard_leaderboard_DATE_{stem}.csv",
-            *(f"leaderboard/{stem}.{suffix}" for suffix in ("json", "md", "html")),
-        ]
-        assert not list((clustered.root / "data").glob("*.json*"))
-
-    def test_the_csv_has_a_line_a_cluster_and_model(self, clustered: Workspace) -> None:
-        show(clustered, *flags(), "--by", "cluster", "--output")
-        (path,) = clustered.root.glob("leaderboard/*.csv")
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        assert list(rows[0]) == [
-            *("cluster", "model", "score", "rating_q025", "rating_q975", "questions"),
-            *("cluster_questions", "date"),
-        ]
-        assert {row["cluster"]: row["cluster_questions"] for row in rows} == {
-            "coding": "7",
-            "writing": "5",
-            "maths": "6",
-        }
-        assert len(rows) == 3 * 5
-        found = by(clustered, "cluster", *flags())
-        for row in rows:
-            expected = ends(found[row["cluster"]]).get(row["model"])
-            values = [row[name] for name in ("score", "rating_q025", "rating_q975")]
-            if expected:
-                assert [float(value) for value in values] == pytest.approx(expected, abs=0.0051)
-            else:
-                assert (row["model"], values, row["questions"]) == ("coder", [""] * 3, "0")
-
-    def test_the_page_is_coloured_by_score(self, bench: Workspace) -> None:
-        bench.add_questions(questions(["<a>", "<a>", "b", "b"]))
-        add_judgments(bench, "x&y", [judgment(f"q{i}", *WON) for i in (1, 2)])
-        add_judgments(bench, "z", [judgment(f"q{i}", *LOST) for i in (1, 2)])
-        show(bench, *flags(), "--by", "cluster", "--html", "by.html")
-        page = (bench.root / "by.html").read_text()
-        cells = re.findall(r"<td(?: style=\"background:(#\w+)\"[^>]*)?>(.*?)</td>", page)
-        assert [colour for colour, text in cells] == ["#68a691", "", "#f7f7f7", "", "#c48866", ""]
-        assert cells[1][1] == "n/a" and "<small>–</small>" in cells[0][1]
-        assert "<small>(0.0, 0.0)</small>" in cells[2][1]
-        assert page.count("<small>2 questions</small>") == 2
-        assert page.count('title="2 of 2 questions judged"') == 3
-        assert "&lt;a&gt;" in page and "x&amp;y" in page and "http" not in page
-
-    def test_the_markdown_has_a_line_a_cluster(self, clustered: Workspace) -> None:
-        show(clustered, *flags(), "--by", "cluster", "--markdown", "by.md")
-        lines = (clustered.root / "by.md").read_text().splitlines()
-        rows = [line for line in lines if line.startswith("| ")]
-        assert len(rows) == 4 and {line.count("|") for line in rows} == {8}
-        assert rows[0].startswith("| cluster | questions | ") and "n/a" in rows[2]
-        assert rows[1].startswith("| coding | 7 | ")
-
-    def test_the_heat_map_is_drawn_and_always_the_same(self, clustered: Workspace) -> None:
-        for name in ("a.svg", "b.svg", "a.png"):
-            show(clustered, *flags(), "--by", "cluster", "--plot", name)
-        first, second = ((clustered.root / name).read_bytes() for name in ("a.svg", "b.svg"))
-        assert first == second and b"n/a" in first and b"coding (7)" in first
-        assert (clustered.root / "a.png").read_bytes().startswith(b"\x89PNG")
-
-    def test_its_title_fits_on_it(self, clustered: Workspace) -> None:
-        """Of one category, against a baseline with a long name."""
-        judgments = clustered.data / "model_judgment/judge"
-        for path in judgments.glob("*.jsonl"):
-            path.unlink()
-        long = "a-baseline-" + "with-a-long-name-" * 6
-        records = [judgment(f"q{i}", *WON, baseline=long) for i in range(1, 19)]
-        add_judgments(clustered, "m1", records)
-        chosen = ["--bench-name", "test-v1", "--judge-name", "judge", "--baseline", long]
-        show(clustered, *chosen, "--by", "category", "--plot", "a.svg")
-        text = (clustered.root / "a.svg").read_text()
-        width = float(re.search(r'viewBox="0 0 ([\d.]+) ', text)[1])  # type: ignore[index]
-        lines = re.findall(r"<!-- (.*) -->", text)
-        titles = [line for line in lines if "judged by" in line or "name-with" in line]
-        assert len(titles) > 1 and max(map(len, lines)) * 5.5 < width
-
-    @pytest.mark.parametrize("kind", ["svg", "png"])
-    def test_characters_without_a_font_are_one_warning(self, bench: Workspace, kind: str) -> None:
-        """Hieroglyphs; the fonts that are tried have none."""
-        bench.add_questions(questions(["\U00013000\U00013001 x"] * 2))
-        add_judgments(bench, "m1", random_judgments(1, 2))
-        shown = show(bench, *flags(), "--by", "cluster", "--plot", f"a.{kind}")
-        assert shown.err.splitlines() == [
-            f"warning: a.{kind}: no installed font has 2 of its characters, such as "
-            "'\U00013000'. For Korean, Japanese and Chinese install the package fonts-noto-cjk."
-        ]
-
-    def test_the_models_of_two_runs_are_the_same(self, clustered: Workspace) -> None:
-        chosen = [*flags(), "--by", "cluster", "--workers"]
-        assert show(clustered, *chosen, 1) == show(clustered, *chosen, 3)
 
 
 class TestWrongInput:

@@ -1,44 +1,22 @@
-"""The files and tables of show_result.py: CSV, JSON, Markdown, HTML, plots, and the
-statistics of games.
-"""
+"""Boards as CSV, JSON and Markdown, their file names, and the statistics of games."""
 
 from __future__ import annotations
 
 import csv
 import datetime
-import json
 import re
-import struct
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import pytest
-from boards import error, flags, show
+from boards import board_json, flags, show, written
 from conftest import Workspace
 from judgments import (
     QUESTIONS,
     TIED,
-    WON,
     add_judgments,
     judgment,
     random_judgments,
 )
-
-
-def written(bench: Workspace, *arguments: object) -> list[Path]:
-    """The files that a run says it has written."""
-    lines = show(bench, *arguments).out.splitlines()
-    paths = [line.removeprefix("written: ") for line in lines if line.startswith("written: ")]
-    assert all((bench.root / path).is_file() for path in paths)
-    return [Path(path) for path in paths]
-
-
-def board_json(bench: Workspace, *arguments: object) -> dict[str, Any]:
-    show(bench, *arguments, "--json", "board.json")
-    text = (bench.root / "board.json").read_text(encoding="utf-8")
-    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
 class TestCsv:
@@ -255,177 +233,6 @@ class TestMarkdown:
             *(r"a\|b", r"\<img>", r"\*x\*", r"\_y\_", r"\`z\`"),
             *("snake_case", "base"),
         }
-
-
-class Page(HTMLParser):
-    """What a page holds: the cells of its rows with their sort keys, and its tags."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.keys: list[list[str | None]] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-            self.keys.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-            self.keys[-1].append(dict(attrs).get("data-key"))
-
-    def handle_data(self, data: str) -> None:
-        if self.rows and self.rows[-1]:
-            self.rows[-1][-1] += data.strip()
-
-    def attributes(self, tag: str, name: str, kind: str) -> list[float]:
-        """The values in percent of an attribute of the tags of a class."""
-        values = (
-            attrs[name] for found, attrs in self.tags if (found, attrs.get("class")) == (tag, kind)
-        )
-        return [float((value or "").removesuffix("%")) for value in values]
-
-
-class TestHtml:
-    def page(self, bench: Workspace, *arguments: object) -> tuple[str, Page]:
-        (path,) = written(bench, *arguments, "--html")
-        text = (bench.root / path).read_text(encoding="utf-8")
-        return text, Page(text)
-
-    def test_it_loads_nothing(self, small: Workspace) -> None:
-        text, page = self.page(small, *flags())
-        assert text.startswith("<!doctype html>") and 'charset="utf-8"' in text
-        for loading in ("http:", "https:", "//", "@import", "url("):
-            assert loading not in text
-        assert not any(name in ("src", "href") for _, attrs in page.tags for name in attrs)
-        assert {"link", "img", "iframe"}.isdisjoint(tag for tag, _ in page.tags)
-
-    def test_a_row_a_model_as_printed(self, small: Workspace) -> None:
-        shown = show(small, *flags())
-        _, page = self.page(small, *flags())
-        heads, *rows = page.rows
-        assert heads[:4] == ["model", "score", "95% CI", "average #tokens"]
-        assert [row[:2] for row in rows] == [[*item] for item in shown.scores.items()]
-        assert all(row[2] == shown.interval(row[0]) for row in rows)
-
-    def test_intervals_are_drawn_to_scale(self, small: Workspace) -> None:
-        _, page = self.page(small, *flags())
-        rows = board_json(small, *flags())["rows"]
-        for tag, name, field in [
-            ("line", "x1", "lower"),
-            ("line", "x2", "upper"),
-            ("circle", "cx", "score"),
-        ]:
-            kind = "score" if field == "score" else "interval"
-            expected = [row[field] for row in rows]
-            assert page.attributes(tag, name, kind) == pytest.approx(expected, abs=0.006)
-        assert page.attributes("line", "x1", "base") == [50.0] * 5
-
-    def test_ratings_lie_within_the_drawing(self, small: Workspace) -> None:
-        _, page = self.page(small, *flags(), "--show-elo")
-        places = [
-            *page.attributes("circle", "cx", "score"),
-            *page.attributes("line", "x1", "interval"),
-            *page.attributes("line", "x2", "interval"),
-        ]
-        assert len(places) == 15 and all(0 <= place <= 100 for place in places)
-
-    def test_columns_can_be_sorted_by_what_they_mean(self, small: Workspace) -> None:
-        """Keys are what JavaScript's Number() reads, infinite ratings too; the first is text."""
-        text, page = self.page(small, *flags(), "--show-elo")
-        keys = {row[0]: row[1:4] for row in page.keys[1:]}
-        assert keys["best"][0] == "Infinity" and keys["worst"][0] == "-Infinity"
-        assert keys["best"][2] == "-Infinity" and float(keys["m1"][2] or "") > 0
-        number = re.compile(r"-?(Infinity|\d+\.\d+(e-?\d+)?)")
-        assert all(number.fullmatch(key or "") for row in keys.values() for key in row)
-        assert text.count("<button>") == 4 and text.count('aria-sort="descending"') == 1
-
-    def test_names_are_text(self, bench: Workspace) -> None:
-        names = ["<script>alert(1)</script>", "<b>&amp;", "\"'quoted'\"", "$title"]
-        for name in names:
-            add_judgments(bench, name, [judgment("q1", *TIED)], judge="<i>judge")
-        text, page = self.page(bench, *flags(judge="<i>judge"))
-        assert {row[0] for row in page.rows[1:]} == {*names, "base"}
-        assert {row[0] for row in page.keys[1:]} == {*names, "base"}
-        assert [tag for tag, _ in page.tags].count("script") == 1
-        assert "<i>" not in text and "judged by &lt;i&gt;judge" in text
-
-    def test_the_notes_are_below(self, small: Workspace) -> None:
-        text, _ = self.page(small, *flags())
-        footer = text.split("<footer>")[1].split("</footer>")[0]
-        assert footer.splitlines() == show(small, *flags()).summary
-
-
-def png_size(data: bytes) -> tuple[int, int]:
-    assert data.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height = struct.unpack(">II", data[16:24])
-    return width, height
-
-
-class TestPlot:
-    def draw(self, bench: Workspace, name: str, *arguments: object) -> bytes:
-        assert written(bench, *flags(), *arguments, "--plot", name) == [Path(name)]
-        return (bench.root / name).read_bytes()
-
-    def test_a_png_grows_with_the_number_of_models(self, bench: Workspace) -> None:
-        """Readable with 60 models: every name has a line of its own of 20 pixels or more."""
-        sizes = []
-        for models in (5, 60):
-            for i in range(models):
-                add_judgments(bench, f"model-{i}", random_judgments(i, 3))
-            sizes.append(png_size(self.draw(bench, "board.png", "--num-rounds", "10")))
-        assert sizes[1][0] - sizes[0][0] < 20
-        assert (sizes[1][1] - sizes[0][1]) / 55 >= 20
-
-    def test_a_long_name_makes_it_wider(self, small: Workspace) -> None:
-        short = png_size(self.draw(small, "board.png"))
-        add_judgments(small, "long-" * 16, random_judgments(1, 3))
-        assert png_size(self.draw(small, "board.png"))[0] > short[0] + 200
-
-    def test_an_svg_holds_every_model_and_is_the_same_again(self, small: Workspace) -> None:
-        first = self.draw(small, "plots/board.svg")
-        assert first == self.draw(small, "plots/board.svg")
-        assert ElementTree.fromstring(first).tag == "{http://www.w3.org/2000/svg}svg"
-        for model in ("best", "m1", "base", "org/m2", "worst"):
-            assert f"<!-- {model} -->".encode() in first
-
-    def test_infinite_ratings_are_named_though_they_have_no_place(self, small: Workspace) -> None:
-        image = self.draw(small, "board.svg", "--show-elo")
-        assert b"no finite rating: best, worst" in image
-        assert b"<!-- best -->" not in image and b"<!-- m1 -->" in image
-
-    def test_an_interval_that_reaches_infinity_can_be_drawn(self, bench: Workspace) -> None:
-        """One loss of twelve games: many a resample has none."""
-        records = [judgment(f"q{i}", *WON) for i in range(5)]
-        add_judgments(bench, "m1", [*records, judgment("q9", "A>B", "A>B")])
-        assert "inf" in show(bench, *flags(), "--show-elo").interval("m1")
-        for name in ("board.png", "board.svg"):
-            self.draw(bench, name, "--show-elo")
-        show(bench, *flags(), "--show-elo", "--html")
-
-    def test_names_are_no_formulas(self, bench: Workspace) -> None:
-        add_judgments(bench, "cheap$_and_$good", random_judgments(1))
-        assert b"<!-- cheap$_and_$good -->" in self.draw(bench, "board.svg")
-
-    @pytest.mark.parametrize("name", ["board.pdf", "board", "board.png.txt"])
-    def test_other_kinds_of_files_are_refused_before_the_work(
-        self, small: Workspace, name: str
-    ) -> None:
-        line = error(small, *flags(), "--plot", name)
-        assert f"{name}: " in line and ".png or .svg" in line
-        assert not (small.root / "data/arena_hard_battles.jsonl").exists()
-
-    def test_without_matplotlib_it_says_what_to_install(self, small: Workspace) -> None:
-        small.write("empty/matplotlib.py", "raise ImportError('not installed')\n")
-        environment = {"PYTHONPATH": str(small.root / "empty")}
-        done = small.run(
-            "show_result.py", *flags(), "--plot", "board.png", env=environment, check=2
-        )
-        assert done.stderr == "error: --plot needs: pip install 'matplotlib>=3.10,<4'\n"
-        assert done.stdout == ""
-        small.run("show_result.py", *flags(), "--html", env=environment, check=0)
 
 
 class TestFullStats:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import DEPENDENT, DIFFERENT, Shown, error, flags, show
+from boards import DEPENDENT, DIFFERENT, Shown, battles_of_selection, error, flags, show
 from conftest import Workspace
 from judgments import POINTS, add_judgments, judgment, random_answers
 from random_cells import cells_of, star_cells, turned
@@ -18,7 +18,6 @@ from arena.leaderboard.board import Method, Scored, make_board
 from arena.leaderboard.board import score as score_battles
 from arena.scoring import arena_v2, estimators, solver
 from arena.scoring import bradley_terry as bt
-from arena.scoring.battles import read_battles
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
@@ -321,7 +320,7 @@ def raw_rows(
 def scored(bench: Workspace, judges: tuple[str, ...], weight: int, **method: Any) -> Scored:
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, judges, ("base",), weight=weight, estimator=estimators.V2)
-    return score_battles(read_battles(selection), selection, Method(**method))
+    return score_battles(battles_of_selection(selection), selection, Method(**method))
 
 
 @pytest.mark.parametrize("judges", [("judge",), ("judge", "strict")])

@@ -229,17 +229,17 @@ class TestMixed:
         self.mix(bench, judge="gpt-4")
         done = bench.run("show_result.py", *flags(), check=2)
         assert done.stdout == "" and done.stderr == (
-            f"error: {self.FILE}: 1 judgments by another judge, gpt-4; --mixed leave-out leaves "
-            "them out, --mixed count counts them\n"
+            f"error: {self.FILE}: 1 judgments by another judge, gpt-4. Skip them with "
+            "--mixed leave-out, or include them with --mixed count.\n"
         )
 
     def test_those_against_another_baseline_are_refused(self, bench: Workspace) -> None:
         self.mix(bench, baseline="other")
         done = bench.run("show_result.py", *flags(), check=2)
         assert done.stdout == "" and done.stderr == (
-            f"error: {self.FILE}: 1 judgments against another baseline, other; --baseline=base "
-            "--baseline=other accepts them, --mixed leave-out leaves them out, --mixed count "
-            "counts them\n"
+            f"error: {self.FILE}: 1 judgments against another baseline, other. Accept them "
+            "with --baseline=base --baseline=other, skip them with --mixed leave-out, or include "
+            "them with --mixed count.\n"
         )
 
     def test_the_first_files_are_named_and_the_others_counted(self, bench: Workspace) -> None:
@@ -248,7 +248,7 @@ class TestMixed:
             add_judgments(bench, model, [judgment(f"q{i}", *WON, judge="gpt-4") for i in (1, 2)])
         paths = ", ".join(self.FILE.replace("tiny", model) for model in "abc")
         line = error(bench, *flags())
-        assert f" {paths} and 2 more files: 10 judgments by another judge, gpt-4; " in line
+        assert f" {paths} and 2 more files: 10 judgments by another judge, gpt-4. " in line
 
     @pytest.mark.parametrize("fields", [{"judge": "gpt-4"}, {"baseline": "other"}])
     def test_nothing_is_written(self, bench: Workspace, fields: dict[str, str]) -> None:

@@ -305,10 +305,10 @@ WRONG: dict[str, Case] = {
         J, holds(JUDGMENTS, GOOD_JUDGMENT.replace('"judge": "judge"', '"judge": "x"')), ("'x'",)
     ),
     "judgments: some by another judge": Case(
-        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(judge="x")), (JUDGMENTS, "judge, x;")
+        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(judge="x")), (JUDGMENTS, "judge, x.")
     ),
     "judgments: some against another baseline": Case(
-        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(baseline="x")), (JUDGMENTS, "line, x;")
+        S, holds(JUDGMENTS, GOOD_JUDGMENT + other_judgment(baseline="x")), (JUDGMENTS, "line, x.")
     ),
     "judgments: made in different ways": Case(
         S,

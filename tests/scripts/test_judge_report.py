@@ -343,7 +343,7 @@ class TestAMixOfJudgments:
         flags = ("--bench-name", "test-v1", "--judge-name", "j", "--baseline", BASELINE)
         ours = run_main("judge_report.py", *flags, check=2)
         assert ours.err == run_main("show_result.py", *flags, check=2).err
-        assert "--mixed leave-out leaves them out" in ours.err
+        assert "with --mixed leave-out" in ours.err
         (judge,) = report(run_main, *flags[2:], "--mixed", "leave-out")["judges"]
         assert (judge["judgments"], list(judge["left_out"].values())) == (1, [1])
         (judge,) = report(run_main, *flags[2:], "--mixed", "count")["judges"]

@@ -73,10 +73,15 @@ def _name(board: Board) -> str:
 
 def note_lines(table: ClusterTable) -> Iterator[str]:
     """Yield what the table rests on: for each set of baselines what was read."""
-    yield _what_is_shown(table)
+    scores = "win rates against the baseline in percent"
+    if table.first.scale == "grade":
+        scores = "mean grades"
+    yield f"{scores}, with {_levels(table)} intervals in brackets as differences from the score"
     for whole, names in zip(table.wholes, table.groups, strict=True):
         if len(table.wholes) > 1:
-            yield _group_line(whole, names)
+            against = f"against {whole.baseline}, " if whole.baseline else ""
+            shown = listed([one_line(name) or "(none)" for name in names], "clusters")
+            yield f"{against}method {whole.estimator.name}, {_level(whole)} intervals: {shown}"
         yield from summary_lines(whole, DEPENDENT)
     if table.first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline, fixed"
@@ -90,27 +95,12 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
         yield "The intervals draw questions, and are expanded for how few they are."
 
 
-def _what_is_shown(table: ClusterTable) -> str:
-    """Return what the numbers are."""
-    graded = table.first.scale == "grade"
-    scores = "mean grades" if graded else "win rates against the baseline in percent"
-    return f"{scores}; in brackets the {_levels(table)} intervals, as differences from the score"
-
-
 def _levels(table: ClusterTable) -> str:
     return " or ".join(dict.fromkeys(map(_level, table.wholes)))
 
 
 def _level(board: Board) -> str:
     return level_text(board).replace("%", " %")
-
-
-def _group_line(whole: Board, names: Sequence[str]) -> str:
-    """Return how the clusters of a group are scored, and which they are."""
-    how = [f"against {whole.baseline}"] if whole.baseline else []
-    how += [f"method {whole.estimator.name}", f"{_level(whole)} intervals"]
-    shown = [one_line(name) or "(none)" for name in names]
-    return f"{', '.join(how)}: {listed(shown, 'clusters')}"
 
 
 DEPENDENT = (
@@ -133,8 +123,10 @@ def table_csv(table: ClusterTable, date: datetime.date) -> str:
     """Return one line a cluster and model; a model without a score has none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    levels = {whole.estimator.level for whole in table.wholes}
+    ends = table.first.estimator.bounds if len(levels) == 1 else ("lower", "upper")
     of_cluster = f"{table.by}_questions"
-    writer.writerow((table.by, "model", "score", *_ends(table), "questions", of_cluster, "date"))
+    writer.writerow((table.by, "model", "score", *ends, "questions", of_cluster, "date"))
     for board in table.boards:
         for model in table.models:
             row = table.row(model, board)
@@ -143,13 +135,6 @@ def table_csv(table: ClusterTable, date: datetime.date) -> str:
             questions = (board.counts.judged.get(model, 0), board.counts.questions)
             writer.writerow((board.name, model, *values, *questions, date.isoformat()))
     return text.getvalue()
-
-
-def _ends(table: ClusterTable) -> tuple[str, str]:
-    """Return what the columns of the ends are called; of several levels they name none."""
-    levels = {whole.estimator.level for whole in table.wholes}
-    named = {0.95: ("rating_q025", "rating_q975"), 0.9: ("rating_q05", "rating_q95")}
-    return named[levels.pop()] if len(levels) == 1 else ("lower", "upper")
 
 
 def table_json(table: ClusterTable) -> str:
