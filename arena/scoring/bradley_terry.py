@@ -104,7 +104,6 @@ def bootstrap(
     questions as there are, each with all of its battles.  Features keep the standardisation of
     the full data.  Neither `workers` (threads) nor the order of the cells changes a number.
     """
-    draw = {"battle": _draw_battles, "question": _draw_questions}[resample]
     design = design_of(cells, style, center, penalty)
     start, limits = _solve_all(design, anchor)
     if not design.blocks:
@@ -112,7 +111,12 @@ def bootstrap(
 
     def ratings(chunk: int, size: int) -> np.ndarray:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chunk,)))
-        sample = draw(design, rng, size)
+        if resample == "battle":
+            sample = _draw_battles(design, rng, size)
+        else:
+            questions = len(design.questions)
+            times = rng.multinomial(questions, np.full(questions, 1.0 / questions), size)
+            sample = _of_questions(design, times.astype(float))
         return ratings_of(*solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
     sizes = _chunk_sizes(design, rounds)
@@ -158,11 +162,6 @@ def _solve_all(design: Design, anchor: int) -> tuple[np.ndarray, np.ndarray]:
     sample = _of_questions(design, np.ones((1, len(design.questions))))
     start = np.zeros((1, design.models + design.features))
     return solve(design, anchor, sample, start, tolerance=1e-7)
-
-
-def _draw_questions(design: Design, rng: np.random.Generator, size: int) -> Sample:
-    chances = np.full(len(design.questions), 1.0 / max(len(design.questions), 1))
-    return _of_questions(design, rng.multinomial(len(chances), chances, size).astype(float))
 
 
 def _of_questions(design: Design, times: np.ndarray) -> Sample:

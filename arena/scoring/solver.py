@@ -103,6 +103,12 @@ def design_of(cells: Cells, style: FixedStyle | None, center: bool, penalty: boo
     x *= sign
     one_hot = np.eye(cells.models)
     plain, features = cells.features is None, len(x) if style is None else 0
+    if plain or not penalty:
+        ridge = np.full(cells.models + features, 0.0 if plain else SLIGHT_RIDGE)
+    else:
+        # The original gives each squared parameter the weight 1, with strengths in log10 units, and
+        # counts each battle twice: half of it here.
+        ridge = np.repeat([0.5 / np.log(10.0) ** 2, 0.5], [cells.models, features])
     return Design(
         models=cells.models,
         features=features,
@@ -119,18 +125,8 @@ def design_of(cells: Cells, style: FixedStyle | None, center: bool, penalty: boo
         scale=scale,
         pooled=plain,
         penalty=penalty and not plain,
-        ridge=_ridge(cells.models, features, plain, penalty),
+        ridge=ridge,
     )
-
-
-def _ridge(models: int, features: int, plain: bool, penalty: bool) -> np.ndarray:
-    """Weights (M + F,) of the squared parameters: 1/2, with strengths in log10 units.
-
-    The original weights them with 1 and counts each battle twice.  The plain fit has none.
-    """
-    if plain or not penalty:
-        return np.full(models + features, 0.0 if plain else SLIGHT_RIDGE)
-    return np.repeat([0.5 / np.log(10.0) ** 2, 0.5], [models, features])
 
 
 def _blocks(lengths: np.ndarray) -> tuple[list[_Block], np.ndarray]:
@@ -263,17 +259,13 @@ def _limits(design: Design, anchor: int, sample: Sample) -> np.ndarray:
         limits[below & ~above] = -np.inf
         loose = (limits == 0) & ~above
         for model in np.flatnonzero(loose.any(axis=0)).tolist():
+            # No chain leads to or from the anchor: the model's group decides, against the rest.
             rows = loose[:, model]
-            limits[rows, model] = _loose_limits(beats[rows], model)
+            below, above = _reached(beats[rows], model), _reached(loses[rows], model)
+            unbeaten = ~(above & ~below).any(axis=1)
+            winless = ~(below & ~above).any(axis=1)
+            limits[rows, model] = np.select([unbeaten, winless], [np.inf, -np.inf], np.nan)
     return limits
-
-
-def _loose_limits(beats: np.ndarray, model: int) -> np.ndarray:
-    """Limits (R,) of a model with no chain to or from the anchor: by its group against the rest."""
-    below, above = _reached(beats, model), _reached(beats.transpose(0, 2, 1), model)
-    unbeaten = ~(above & ~below).any(axis=1)
-    winless = ~(below & ~above).any(axis=1)
-    return np.select([unbeaten, winless], [np.inf, -np.inf], np.nan)
 
 
 def _reached(beats: np.ndarray, start: int) -> np.ndarray:
@@ -318,22 +310,19 @@ def _minimised(
 
 def _objective(design: Design, sample: Sample, ridge: np.ndarray, theta: np.ndarray) -> Derivatives:
     """Negative log-likelihood plus ridge (R,), its gradient (R, D) and its Hessian (R, D, D)."""
-    slopes = _slopes(design, theta)
+    # What multiplies 1 and the features in the log-odds of each pair, (R, P, 1 + F).
+    slopes = np.empty((len(theta), len(design.a), 1 + design.features))
+    slopes[:, :, 0] = theta[:, : design.models] @ design.incidence.T
+    slopes[:, :, 1:] = theta[:, None, design.models :]
     partition, expected, information = _pair_sums(design, sample.battles, slopes)
     loss = partition - (sample.points * slopes).sum(axis=(1, 2)) + (ridge * theta**2).sum(1) / 2.0
-    gradient = _gradient(design, expected - sample.points) + ridge * theta
+    excess = expected - sample.points
+    by_model = excess[:, :, 0] @ design.incidence
+    gradient = np.concatenate([by_model, excess[:, :, 1:].sum(axis=1)], axis=1) + ridge * theta
     hessian = _hessian(design, information)
     diagonal = np.arange(hessian.shape[1])
     hessian[:, diagonal, diagonal] += ridge
     return loss, gradient, hessian
-
-
-def _slopes(design: Design, theta: np.ndarray) -> np.ndarray:
-    """What multiplies 1 and the features in the log-odds of each pair (R, P, 1 + F)."""
-    slopes = np.empty((len(theta), len(design.a), 1 + design.features))
-    slopes[:, :, 0] = theta[:, : design.models] @ design.incidence.T
-    slopes[:, :, 1:] = theta[:, None, design.models :]
-    return slopes
 
 
 def _pair_sums(design: Design, battles: np.ndarray, slopes: np.ndarray) -> Derivatives:
@@ -368,12 +357,6 @@ def _moments(number: np.ndarray, log_odds: np.ndarray) -> Derivatives:
     total = odds + 1.0
     won = number * (odds / total)
     return np.vecdot(number, np.log(total)), won, won / total
-
-
-def _gradient(design: Design, by_pair: np.ndarray) -> np.ndarray:
-    """Sums for the parameters (R, D) from those for the slopes of the pairs (R, P, 1 + F)."""
-    strengths = by_pair[:, :, 0] @ design.incidence
-    return np.concatenate([strengths, by_pair[:, :, 1:].sum(axis=1)], axis=1)
 
 
 def _hessian(design: Design, information: np.ndarray) -> np.ndarray:
