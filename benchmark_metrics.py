@@ -45,9 +45,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     of_bench = [name for name in changed if name not in OWN_FLAGS]
     if args.bootstrap and of_bench and not args.bench_name:
         flag = of_bench[0].replace("_", "-")
-        raise InputError(f"--{flag}: beside --bootstrap a bench is read only with --bench-name")
+        raise InputError(f"--{flag}: --bootstrap replaces the bench. Add --bench-name for both.")
     if len(args.reference) > 1:
-        raise InputError(f"--reference: one file, not {len(args.reference)}")
+        raise InputError(f"--reference: expected one file, got {len(args.reference)}. Keep one.")
     args.reference = args.reference[0] if args.reference else None
     check_outputs(
         args,
@@ -55,7 +55,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         ("reference", "map", "bootstrap", "setting_file", "style_coefficients", "load_bootstrap"),
     )
     if not args.reference and {"map", "agreement"} & set(changed):
-        raise InputError("--map and --agreement need a --reference")
+        raise InputError("--map and --agreement need a reference. Add --reference.")
     if args.style_coefficients and not args.style_coefficients.exists():
         raise InputError(f"{args.style_coefficients}: no such file. Write it with show_result.py.")
     return args

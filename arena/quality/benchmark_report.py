@@ -9,7 +9,6 @@ benchmark_report(MetricsOptions(boards)).to_frame()
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +30,7 @@ from arena.quality.measures import (
     OverModels,
     estimate,
     estimate_text,
+    json_text,
     statistics,
 )
 from arena.quality.rating_files import read_bootstrap, read_names, read_reference, save_bootstrap
@@ -263,12 +263,9 @@ def report_json(report: MetricsReport) -> str:
                 "models": benchmark.ratings.models,
                 "left_out": dict(benchmark.left_out),
                 "only_in_reference": report.only_in_reference(benchmark),
-                "metrics": {
-                    name: {k: None if math.isnan(v) else v for k, v in asdict(measure).items()}
-                    for name, measure in measures.items()
-                },
+                "metrics": {name: asdict(measure) for name, measure in measures.items()},
             }
             for benchmark, measures in zip(report.benchmarks, report.measures, strict=True)
         ],
     }
-    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return json_text(data)

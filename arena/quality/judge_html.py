@@ -19,7 +19,7 @@ from arena.quality.judge_report import (
     note_lines,
     pair_row,
 )
-from arena.quality.measures import Estimate, estimate_text
+from arena.quality.measures import estimate_text
 
 
 def report_html(report: Report) -> str:
@@ -72,27 +72,22 @@ def pair_table(pairs: Sequence[PairReport]) -> str:
 
 
 def _bias_cells(report: Report, measure: Measure) -> Iterator[str]:
-    """Yield a measure of each judge with its interval drawn; bars of one unit share a scale."""
-    alike = [m for m in MEASURES if m.unit == measure.unit]
-    estimates = [other.of(judge).estimate for other in alike for judge in report.judges]
-    bounds = [abs(x) for one in estimates for x in (one.lower, one.upper) if math.isfinite(x)]
+    """Yield a measure of each judge with its interval drawn. Bars of one unit share a scale."""
+    same_unit = [m for m in MEASURES if m.unit == measure.unit]
+    estimates = [m.of(judge).estimate for m in same_unit for judge in report.judges]
+    bounds = [abs(x) for e in estimates for x in (e.lower, e.upper) if math.isfinite(x)]
     reach = max(bounds, default=1.0) or 1.0
     scale = (0.0, 100.0) if measure.unit == "%" else (-reach, reach)
-    for judge in report.judges:
-        counted = measure.of(judge)
-        if math.isnan(counted.estimate.value):
-            yield f"n/a<small>{escape(counted.why)}</small>"
+    for counted in map(measure.of, report.judges):
+        estimate = counted.estimate
+        text = estimate_text(estimate, measure.decimals)
+        if math.isnan(estimate.value):
+            yield f"{text}<small>{escape(counted.why)}</small>"
+        elif math.isnan(estimate.lower):
+            yield text
         else:
-            yield _drawn(counted.estimate, measure, scale)
-
-
-def _drawn(estimate: Estimate, measure: Measure, scale: tuple[float, float]) -> str:
-    """Return an estimate as text, above its interval if it has one."""
-    text = estimate_text(estimate, measure.decimals)
-    if math.isnan(estimate.lower):
-        return text
-    places = estimate.lower, estimate.value, estimate.upper
-    return text + interval_svg(places, scale, measure.unbiased, text)
+            places = estimate.lower, estimate.value, estimate.upper
+            yield text + interval_svg(places, scale, measure.unbiased, text)
 
 
 def _confusion(pair: PairReport) -> str:

@@ -10,7 +10,6 @@ report.to_frame()
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +24,6 @@ from arena.base.table import aligned
 from arena.base.yaml_file import read_yaml
 from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
-from arena.leaderboard.output.text import finite
 from arena.quality.judge_comparison import PairReport, kinship, pair_report
 from arena.quality.judge_measures import (
     FEW,
@@ -36,7 +34,7 @@ from arena.quality.judge_measures import (
     style_bias,
     verdicts,
 )
-from arena.quality.measures import estimate_text
+from arena.quality.measures import estimate_text, json_text
 from arena.quality.panel import Panel, PanelOptions, read_panel, style_features
 from arena.scoring.style_features import ATTRIBUTES
 
@@ -347,12 +345,4 @@ def _missing_lines(judge: JudgeReport) -> Iterator[str]:
 
 def report_json(report: Report) -> str:
     """Return the whole report as JSON, with null for undefined numbers."""
-    return json.dumps(_plain(asdict(report)), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return finite(value) if isinstance(value, float) else value
+    return json_text(asdict(report))

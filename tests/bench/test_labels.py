@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arena.bench.labels import grade_of, normal_label, worth
+from arena.bench.labels import grade_of, normal_label, winners, worth
 
 
 class TestLabels:
@@ -82,3 +82,8 @@ class TestGrades:
     def test_what_is_a_number(self, value: object, grade: float | None) -> None:
         found = grade_of(value)
         assert (found, type(found)) == (grade, type(grade))
+
+
+def test_the_winner_of_a_label_depends_on_the_game() -> None:
+    assert winners(("A>B", "A>B")) == (-1, 1)
+    assert winners(("A=B", 7)) == (0, None)

@@ -95,6 +95,18 @@ def test_the_browser_says_what_the_report_says(
             assert getattr(both, name).value == pytest.approx(pair[name]["value"])
 
 
+def test_grades_are_kept_apart_from_labels(bench: Workspace) -> None:
+    bench.add_questions(4)
+    for judge, scores in (("graded", (7, 9.5, None)), ("j", ("A>B", None, "B>A"))):
+        records = [
+            {"question_id": f"q{i}", "games": [{"score": x}]} for i, x in enumerate(scores, 1)
+        ]
+        bench.write(bench.data / "model_judgment" / judge / "m.jsonl", records)
+    judges, _, grades = Library(Bench(bench.root / "data", "test-v1")).judge_numbers()
+    assert grades == {"graded": [7.0, 9.5], "j": []}
+    assert [judges[name].decided for name in ("graded", "j")] == [0, 2]
+
+
 # Simulated judges
 
 # What else moves a judge: games (Q, M, 2) that the model wins, changed.

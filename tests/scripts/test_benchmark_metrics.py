@@ -643,11 +643,20 @@ class TestWrongInput:
         [
             ("--reference none.csv", "none.csv: cannot read reference ratings: No such file"),
             ("--bootstrap none.jsonl", "none.jsonl: cannot read bootstrap results: No such file"),
-            ("--map none.yaml", "--map and --agreement need a --reference"),
-            ("--agreement paper", "--map and --agreement need a --reference"),
+            (
+                "--map none.yaml",
+                "--map and --agreement need a reference. Add --reference.",
+            ),
+            (
+                "--agreement paper",
+                "--map and --agreement need a reference. Add --reference.",
+            ),
             ("--reference ref.csv --map none.yaml", "none.yaml: cannot read"),
             ("--judge-name other", "no judgments"),
-            ("--reference ref.csv --reference other.csv", "--reference: one file, not 2"),
+            (
+                "--reference ref.csv --reference other.csv",
+                "expected one file, got 2. Keep one.",
+            ),
             ("--reference ref.csv --json ref.csv", "--json ref.csv: --reference reads it"),
             (
                 "--reference ref.csv --save-bootstrap ./x --json x",
@@ -665,7 +674,7 @@ class TestWrongInput:
     def test_flags_of_a_bench_that_is_not_read_are_refused(self, run: Run) -> None:
         line = run("--bootstrap", "x.jsonl", "--style-control", check=2)
         self.check(
-            line, "--style-control: beside --bootstrap a bench is read only with --bench-name"
+            line, "--style-control: --bootstrap replaces the bench. Add --bench-name for both."
         )
 
     @pytest.mark.parametrize("level", ["0", "100", "-5", "nan", "x", "95%"])
