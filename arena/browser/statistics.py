@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from arena.bench.labels import Labels, is_grade
 from arena.browser.library import Library
+from arena.leaderboard.board import Board
+from arena.leaderboard.build import fallback_note, read_boards, score_boards
+from arena.leaderboard.options import BoardOptions
+from arena.leaderboard.output.text import summary_lines
 from arena.quality.judge_comparison import PairReport, judge_numbers
 from arena.quality.judge_measures import Verdicts
+from arena.scoring.selection import Plan, Selection
 
-if TYPE_CHECKING:
-    from arena.leaderboard.board import Board
-    from arena.leaderboard.options import BoardOptions
-
-Boards = list[tuple["Board", list[str]]]
+Boards = list[tuple[Board, list[str]]]
 JudgeStatistics = tuple[
     dict[str, Verdicts], dict[tuple[str, str], PairReport], dict[str, list[float]]
 ]
@@ -31,8 +31,6 @@ def boards(
 
     Raises InputError with the reason if there is no board.
     """
-    from arena.leaderboard.build import fallback_note, read_boards, score_boards
-    from arena.leaderboard.output.text import summary_lines
 
     def make() -> Boards:
         options = replace(
@@ -54,8 +52,6 @@ def boards(
 
 def board_baselines(library: Library, judge: str) -> tuple[str, ...]:
     """Return the baselines of the boards if none is chosen."""
-    from arena.scoring.selection import Plan, Selection
-
     options = _options(library, judge, "")
     categories = dict.fromkeys(question.category for question in library.questions.values())
     whole = Selection(library.bench, (judge,), ())
@@ -68,8 +64,6 @@ def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
     The config counts if it is of this bench, or if its baselines have judgments here. Otherwise the
     boards are against the usual baselines.
     """
-    from arena.leaderboard.options import BoardOptions
-
     whole = BoardOptions(library.bench, (judge,), mixed="leave-out")
     if baseline:
         return replace(whole, baselines=(baseline,))
