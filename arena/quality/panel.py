@@ -16,7 +16,6 @@ import numpy as np
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
-from arena.bench.answer_style import read_styles
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Label, Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
@@ -31,7 +30,7 @@ from arena.scoring.selection import (
     check_baselines_exist,
     matching_questions,
 )
-from arena.scoring.style_features import ATTRIBUTES
+from arena.scoring.style_features import ATTRIBUTES, attribute_values, styles_of_model
 
 GRADED = "judgments of single answers, graded"
 
@@ -328,14 +327,7 @@ def style_features(bench: Bench, panel: Panel) -> np.ndarray:
 
     F: tokens, headers, lists and bold text. Of counts a and b it is (a - b) / (a + b + 1).
     """
-    row = {name: number for number, name in enumerate(panel.questions)}
-    values = np.full((len(panel.models), len(panel.questions), len(ATTRIBUTES)), np.nan)
-    for of_model, model in zip(values, panel.models, strict=True):
-        path = bench.answer_file(model) if model else None
-        styles = read_styles(path) if path and path.exists() else {}
-        known = [(row[name], style) for name, style in styles.items() if name in row]
-        counts = [[getattr(style, name) for name in ATTRIBUTES] for _, style in known]
-        if known:
-            of_model[[number for number, _ in known]] = np.array(counts, dtype=float)
+    styles = [styles_of_model(bench, model) if model else {} for model in panel.models]
+    values = np.array([attribute_values(s, panel.questions, ATTRIBUTES) for s in styles])
     a, b = (values[side, panel.question] for side in (panel.baseline, panel.model))
     return np.ascontiguousarray(style_differences(a, b).T)

@@ -237,8 +237,12 @@ class _Collector:
         if not self.grades.grade:
             raise InputError(_no_data(columns, selection, f"no grade{selection.of_categories}"))
         self.unexpected.check(selection)
-        if selection.mixed != "count":
-            _check_ranges(self.ranges)
+        if selection.mixed != "count" and len(self.ranges) > 1:
+            files = " and ".join(dict.fromkeys(map(str, self.ranges.values())))
+            raise InputError(
+                f"{files}: grades {' and '.join(map(range_text, self.ranges))} have no common "
+                "mean. Name one judge, or include all with --mixed count."
+            )
         models, questions, total, number = self.grades.tables()
         counts = Counts(
             judgments=columns.judgments,
@@ -330,17 +334,6 @@ def _range_of_grades(settings: bytes) -> tuple[float, float] | None:
     grades = [grade_of(value) for value in values] if isinstance(values, list) else []
     lowest, highest = grades if len(grades) == 2 else (None, None)
     return None if lowest is None or highest is None else (lowest, highest)
-
-
-def _check_ranges(ranges: Mapping[tuple[float, float], Path]) -> None:
-    """Raise InputError that names the files if their grades have different ranges."""
-    if len(ranges) > 1:
-        spans = " and ".join(map(range_text, ranges))
-        files = " and ".join(dict.fromkeys(map(str, ranges.values())))
-        raise InputError(
-            f"{files}: grades {spans} have no common mean. Name one judge, or include all with "
-            "--mixed count."
-        )
 
 
 def range_text(span: tuple[float, float]) -> str:

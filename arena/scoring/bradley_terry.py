@@ -18,7 +18,8 @@ are natural log-odds; outside, they are Elo ratings with the anchor at 1000.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,15 +28,12 @@ import numpy as np
 from arena.scoring.cells import Cells
 from arena.scoring.solver import (
     ELO_PER_LOGIT,
+    Design,
     FixedStyle,
-    _chunk_sizes,
-    _design,
-    _draw_battles,
-    _draw_questions,
-    _of_questions,
-    _ratings,
-    _solve,
-    _solve_all,
+    Sample,
+    design_of,
+    ratings_of,
+    solve,
 )
 
 Resample = Literal["battle", "question"]
@@ -80,12 +78,12 @@ def fit(
 
     Raises DisconnectedError if the battles do not place every model relative to the anchor.
     """
-    design = _design(cells, style, center, penalty)
+    design = design_of(cells, style, center, penalty)
     theta, limits = _solve_all(design, anchor)
     if np.isnan(limits).any():
         raise DisconnectedError(tuple(np.flatnonzero(np.isnan(limits[0])).tolist()), anchor)
     coefficients = theta[0, cells.models :] if style is None else style.coefficients
-    return Fit(_ratings(theta, limits, anchor)[0], coefficients, design.mean, design.scale)
+    return Fit(ratings_of(theta, limits, anchor)[0], coefficients, design.mean, design.scale)
 
 
 def bootstrap(
@@ -106,18 +104,20 @@ def bootstrap(
     questions as there are, each with all of its battles.  Features keep the standardisation of
     the full data.  Neither `workers` (threads) nor the order of the cells changes a number.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
-    draw = {"battle": _draw_battles, "question": _draw_questions}[resample]
-    design = _design(cells, style, center, penalty)
+    design = design_of(cells, style, center, penalty)
     start, limits = _solve_all(design, anchor)
     if not design.blocks:
-        return np.repeat(_ratings(start, limits, anchor), rounds, axis=0)
+        return np.repeat(ratings_of(start, limits, anchor), rounds, axis=0)
 
     def ratings(chunk: int, size: int) -> np.ndarray:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chunk,)))
-        sample = draw(design, rng, size)
-        return _ratings(*_solve(design, anchor, sample, start, tolerance=1e-3), anchor)
+        if resample == "battle":
+            sample = _draw_battles(design, rng, size)
+        else:
+            questions = len(design.questions)
+            times = rng.multinomial(questions, np.full(questions, 1.0 / questions), size)
+            sample = _of_questions(design, times.astype(float))
+        return ratings_of(*solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
     sizes = _chunk_sizes(design, rounds)
     with ThreadPoolExecutor(workers) as pool:
@@ -134,30 +134,113 @@ def reweighted(
     penalty: bool = True,
 ) -> np.ndarray:
     """Ratings (R, M) with the battles of each question taken a number of times, `times` (R, Q)."""
-    design = _design(cells, style, center=True, penalty=penalty)
+    design = design_of(cells, style, center=True, penalty=penalty)
     start, _ = _solve_all(design, anchor)
     sample = _of_questions(design, np.asarray(times, dtype=float)[:, design.questions])
-    return _ratings(*_solve(design, anchor, sample, start, tolerance=1e-3), anchor)
+    return ratings_of(*solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
 
 def resampled_style(
     cells: Cells, anchor: int, times: np.ndarray, *, workers: int = 1
 ) -> np.ndarray:
     """Style coefficients (R, F) with the battles of each question taken `times` (R, Q)."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    design = _design(cells, None, center=True)
+    design = design_of(cells, None, center=True)
     start, _ = _solve_all(design, anchor)
     times = np.asarray(times, dtype=float)[:, design.questions]
 
     def coefficients(part: np.ndarray) -> np.ndarray:
         sample = _of_questions(design, part)
-        theta, _ = _solve(design, anchor, sample, start, tolerance=1e-3)
+        theta, _ = solve(design, anchor, sample, start, tolerance=1e-3)
         return theta[:, cells.models :]
 
     parts = np.split(times, np.cumsum(_chunk_sizes(design, len(times)))[:-1])
     with ThreadPoolExecutor(workers) as pool:
         return np.concatenate(list(pool.map(coefficients, parts)))
+
+
+def _solve_all(design: Design, anchor: int) -> tuple[np.ndarray, np.ndarray]:
+    sample = _of_questions(design, np.ones((1, len(design.questions))))
+    start = np.zeros((1, design.models + design.features))
+    return solve(design, anchor, sample, start, tolerance=1e-7)
+
+
+def _of_questions(design: Design, times: np.ndarray) -> Sample:
+    """Samples that hold each question a number of times (R, Q)."""
+    taken = ((block, times.take(design.question[block.cells], axis=1)) for block in design.blocks)
+    if design.pooled:
+        drawn = np.empty((len(times), len(design.a), 3))
+        for block, n in taken:
+            counts = block.split(design.counts[:, block.cells])
+            drawn[:, block.pairs] = (block.split(n) @ counts.swapaxes(1, 2)).swapaxes(0, 1)
+        return _pooled(drawn)
+    number, won = design.counts.sum(axis=0), design.counts[0] + 0.5 * design.counts[1]
+    pairs = ((number[block.cells] * n, won[block.cells] * n) for block, n in taken)
+    return _collected(design, len(times), pairs)
+
+
+def _draw_battles(design: Design, rng: np.random.Generator, size: int) -> Sample:
+    if not design.pooled:
+        return _collected(design, size, _drawn_cells(design, rng, size))
+    by_block = (block.split(design.counts[:, block.cells]) for block in design.blocks)
+    counts = np.concatenate([cells.sum(axis=2) for cells in by_block])
+    present = counts > 0
+    drawn = np.zeros((size, *counts.shape))
+    drawn[:, present] = rng.multinomial(counts.sum(), counts[present] / counts.sum(), size)
+    return _pooled(drawn)
+
+
+def _drawn_cells(
+    design: Design, rng: np.random.Generator, size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Draw how many battles each block gets, then which: together n of the n battles."""
+    totals = np.array([design.counts[:, block.cells].sum() for block in design.blocks])
+    shares = rng.multinomial(totals.sum(), totals / totals.sum(), size)
+    for block, total, share in zip(design.blocks, totals, shares.T, strict=True):
+        counts = design.counts[:, block.cells]
+        outcomes = np.repeat(np.arange(counts.size), counts.ravel())
+        picks = outcomes.take(rng.integers(total, size=share.sum()))
+        picks += np.repeat(np.arange(size) * counts.size, share)
+        drawn = np.bincount(picks, minlength=size * counts.size).reshape(size, *counts.shape)
+        yield drawn.sum(axis=1), drawn[:, 0] + 0.5 * drawn[:, 1]
+
+
+def _pooled(drawn: np.ndarray) -> Sample:
+    """Samples of a plain design from the outcomes (R, P, 3) of its pairs."""
+    battles = drawn.sum(axis=2)
+    return Sample(battles, battles, (drawn[:, :, 0] + 0.5 * drawn[:, :, 1])[:, :, None])
+
+
+def _collected(
+    design: Design, size: int, blocks: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> Sample:
+    """Samples from the battles and the points of `a` (R, places), given block by block."""
+    battles = np.empty((size, design.counts.shape[1]))
+    by_pair = np.empty((size, len(design.a)))
+    points = np.empty((size, len(design.a), 1 + design.features))
+    for block, (number, won) in zip(design.blocks, blocks, strict=True):
+        linear = block.split(design.terms[: 1 + design.features, block.cells])
+        battles[:, block.cells] = number
+        by_pair[:, block.pairs] = block.split(number).sum(axis=2).T
+        points[:, block.pairs] = (block.split(won) @ linear.swapaxes(1, 2)).swapaxes(0, 1)
+    return Sample(battles, by_pair, points)
+
+
+# Rounds are solved in chunks. Their sizes set speed and memory, and the numbers that are drawn.
+CHUNK_ROUNDS = 256
+CHUNK_NUMBERS = 6 << 20  # in the largest array of a chunk: 48 MB a worker
+BLOCK_NUMBERS = 1 << 15  # in the arrays of one block: small for caches, large for two threads
+
+
+def _chunk_sizes(design: Design, rounds: int) -> list[int]:
+    """Rounds solved at once: long vectors, but within caches and memory; whatever the workers."""
+    numbers = 2 * (design.models + design.features) ** 2
+    most = CHUNK_ROUNDS
+    if not design.pooled:
+        numbers = max(numbers, len(design.question))
+        most = BLOCK_NUMBERS // max(block.cells.stop - block.cells.start for block in design.blocks)
+    most = max(1, min(most, CHUNK_ROUNDS, CHUNK_NUMBERS // numbers))
+    chunks = -(-rounds // most)
+    return [rounds * (i + 1) // chunks - rounds * i // chunks for i in range(chunks)]
 
 
 def scores(

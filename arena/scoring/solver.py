@@ -1,8 +1,14 @@
-"""TODO."""
+"""Newton's method for many Bradley-Terry fits at once.
+
+Estimated are the strengths of M models in natural log-odds and F style coefficients, together
+D = M + F parameters, by maximum likelihood. With style control a small normal prior (a ridge) keeps
+all of them finite. The loss, its gradient and its Hessian are sums over pairs of models, so the
+cells of a pair lie beside each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,29 +17,10 @@ import numpy as np
 from arena.scoring.cells import Cells
 
 ANCHOR_RATING = 1000.0
-
-
 ELO_PER_LOGIT = 400.0 / np.log(10.0)
 
-
-STEP_CAP = 3.0  # beyond the size of the parameters; natural log-odds
-
-
 SLIGHT_RIDGE = 1e-6  # where style without a penalty leaves a direction of no or infinite slope
-
-
-# Rounds are solved in chunks.  Their sizes set speed and memory, and the numbers that are drawn.
-CHUNK_ROUNDS = 256
-
-
-CHUNK_NUMBERS = 6 << 20  # in the largest array of a chunk: 48 MB a worker
-
-
-BLOCK_NUMBERS = 1 << 15  # in the arrays of one block: small for caches, large for two threads
-
-
-BLOCK_CELLS = 512  # of pairs that share a block: Python's part of the work is small
-
+BLOCK_CELLS = 512  # of pairs that share a block, so that Python's part of the work is small
 
 Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -61,7 +48,7 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class _Design:
+class Design:
     """The cells in canonical order, in blocks of pairs (a < b), and what is summed.
 
     C counts the places for cells; those at the end of a pair can be empty: no battles, no terms.
@@ -92,7 +79,7 @@ class _Design:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """R sets of battles: their number by cell (R, C) and by pair (R, P), and points of `a`.
 
     `points` (R, P, 1 + F) sums 1 for a win and 1/2 for a tie, alone and times each feature.
@@ -103,7 +90,8 @@ class _Sample:
     points: np.ndarray
 
 
-def _design(cells: Cells, style: FixedStyle | None, center: bool, penalty: bool = True) -> _Design:
+def design_of(cells: Cells, style: FixedStyle | None, center: bool, penalty: bool = True) -> Design:
+    """Return the cells as the solver needs them; see `bradley_terry.fit` for the options."""
     order, sign = _canonical(cells)
     a, b = np.where(sign > 0, (cells.a[order], cells.b[order]), (cells.b[order], cells.a[order]))
     counts = np.where(sign > 0, cells.counts[:, order], cells.counts[::-1, order])
@@ -115,7 +103,13 @@ def _design(cells: Cells, style: FixedStyle | None, center: bool, penalty: bool 
     x *= sign
     one_hot = np.eye(cells.models)
     plain, features = cells.features is None, len(x) if style is None else 0
-    return _Design(
+    if plain or not penalty:
+        ridge = np.full(cells.models + features, 0.0 if plain else SLIGHT_RIDGE)
+    else:
+        # The original gives each squared parameter the weight 1, with strengths in log10 units, and
+        # counts each battle twice: half of it here.
+        ridge = np.repeat([0.5 / np.log(10.0) ** 2, 0.5], [cells.models, features])
+    return Design(
         models=cells.models,
         features=features,
         questions=questions,
@@ -131,18 +125,8 @@ def _design(cells: Cells, style: FixedStyle | None, center: bool, penalty: bool 
         scale=scale,
         pooled=plain,
         penalty=penalty and not plain,
-        ridge=_ridge(cells.models, features, plain, penalty),
+        ridge=ridge,
     )
-
-
-def _ridge(models: int, features: int, plain: bool, penalty: bool) -> np.ndarray:
-    """Weights (M + F,) of the squared parameters: 1/2, with strengths in log10 units.
-
-    The original weights them with 1 and counts each battle twice.  The plain fit has none.
-    """
-    if plain or not penalty:
-        return np.full(models + features, 0.0 if plain else SLIGHT_RIDGE)
-    return np.repeat([0.5 / np.log(10.0) ** 2, 0.5], [models, features])
 
 
 def _blocks(lengths: np.ndarray) -> tuple[list[_Block], np.ndarray]:
@@ -226,80 +210,8 @@ def _terms(features: np.ndarray, place: np.ndarray, places: int) -> np.ndarray:
     return terms
 
 
-def _draw_questions(design: _Design, rng: np.random.Generator, size: int) -> _Sample:
-    chances = np.full(len(design.questions), 1.0 / max(len(design.questions), 1))
-    return _of_questions(design, rng.multinomial(len(chances), chances, size).astype(float))
-
-
-def _of_questions(design: _Design, times: np.ndarray) -> _Sample:
-    """Samples that hold each question a number of times (R, Q)."""
-    taken = ((block, times.take(design.question[block.cells], axis=1)) for block in design.blocks)
-    if design.pooled:
-        drawn = np.empty((len(times), len(design.a), 3))
-        for block, n in taken:
-            counts = block.split(design.counts[:, block.cells])
-            drawn[:, block.pairs] = (block.split(n) @ counts.swapaxes(1, 2)).swapaxes(0, 1)
-        return _pooled(drawn)
-    number, won = design.counts.sum(axis=0), design.counts[0] + 0.5 * design.counts[1]
-    pairs = ((number[block.cells] * n, won[block.cells] * n) for block, n in taken)
-    return _collected(design, len(times), pairs)
-
-
-def _draw_battles(design: _Design, rng: np.random.Generator, size: int) -> _Sample:
-    if not design.pooled:
-        return _collected(design, size, _drawn_cells(design, rng, size))
-    by_block = (block.split(design.counts[:, block.cells]) for block in design.blocks)
-    counts = np.concatenate([cells.sum(axis=2) for cells in by_block])
-    present = counts > 0
-    drawn = np.zeros((size, *counts.shape))
-    drawn[:, present] = rng.multinomial(counts.sum(), counts[present] / counts.sum(), size)
-    return _pooled(drawn)
-
-
-def _drawn_cells(
-    design: _Design, rng: np.random.Generator, size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Draw how many battles each block gets, then which: together n of the n battles."""
-    totals = np.array([design.counts[:, block.cells].sum() for block in design.blocks])
-    shares = rng.multinomial(totals.sum(), totals / totals.sum(), size)
-    for block, total, share in zip(design.blocks, totals, shares.T, strict=True):
-        counts = design.counts[:, block.cells]
-        outcomes = np.repeat(np.arange(counts.size), counts.ravel())
-        picks = outcomes.take(rng.integers(total, size=share.sum()))
-        picks += np.repeat(np.arange(size) * counts.size, share)
-        drawn = np.bincount(picks, minlength=size * counts.size).reshape(size, *counts.shape)
-        yield drawn.sum(axis=1), drawn[:, 0] + 0.5 * drawn[:, 1]
-
-
-def _pooled(drawn: np.ndarray) -> _Sample:
-    """Samples of a plain design from the outcomes (R, P, 3) of its pairs."""
-    battles = drawn.sum(axis=2)
-    return _Sample(battles, battles, (drawn[:, :, 0] + 0.5 * drawn[:, :, 1])[:, :, None])
-
-
-def _collected(
-    design: _Design, size: int, blocks: Iterable[tuple[np.ndarray, np.ndarray]]
-) -> _Sample:
-    """Samples from the battles and the points of `a` (R, places), given block by block."""
-    battles = np.empty((size, design.counts.shape[1]))
-    by_pair = np.empty((size, len(design.a)))
-    points = np.empty((size, len(design.a), 1 + design.features))
-    for block, (number, won) in zip(design.blocks, blocks, strict=True):
-        linear = block.split(design.terms[: 1 + design.features, block.cells])
-        battles[:, block.cells] = number
-        by_pair[:, block.pairs] = block.split(number).sum(axis=2).T
-        points[:, block.pairs] = (block.split(won) @ linear.swapaxes(1, 2)).swapaxes(0, 1)
-    return _Sample(battles, by_pair, points)
-
-
-def _solve_all(design: _Design, anchor: int) -> tuple[np.ndarray, np.ndarray]:
-    sample = _of_questions(design, np.ones((1, len(design.questions))))
-    start = np.zeros((1, design.models + design.features))
-    return _solve(design, anchor, sample, start, tolerance=1e-7)
-
-
-def _solve(
-    design: _Design, anchor: int, sample: _Sample, start: np.ndarray, tolerance: float
+def solve(
+    design: Design, anchor: int, sample: Sample, start: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit each set of battles: parameters (R, D) with D = M + F, limits of the strengths (R, M).
 
@@ -317,7 +229,7 @@ def _solve(
     return _minimised(partial(_objective, design, sample, ridge), start, tolerance), limits
 
 
-def _kept(design: _Design, sample: _Sample, kept: np.ndarray) -> _Sample:
+def _kept(design: Design, sample: Sample, kept: np.ndarray) -> Sample:
     """Samples without the battles of the pairs that are not `kept` (R, P)."""
     if kept.all():
         return sample
@@ -330,7 +242,7 @@ def _kept(design: _Design, sample: _Sample, kept: np.ndarray) -> _Sample:
     return replace(sample, battles=battles, points=points)
 
 
-def _limits(design: _Design, anchor: int, sample: _Sample) -> np.ndarray:
+def _limits(design: Design, anchor: int, sample: Sample) -> np.ndarray:
     """Where the strengths go (R, M): 0 if finite, +inf, -inf, or NaN if nothing places the model.
 
     Without a penalty a strength is finite if chains of won or tied battles lead from the model to
@@ -347,17 +259,13 @@ def _limits(design: _Design, anchor: int, sample: _Sample) -> np.ndarray:
         limits[below & ~above] = -np.inf
         loose = (limits == 0) & ~above
         for model in np.flatnonzero(loose.any(axis=0)).tolist():
+            # No chain leads to or from the anchor: the model's group decides, against the rest.
             rows = loose[:, model]
-            limits[rows, model] = _loose_limits(beats[rows], model)
+            below, above = _reached(beats[rows], model), _reached(loses[rows], model)
+            unbeaten = ~(above & ~below).any(axis=1)
+            winless = ~(below & ~above).any(axis=1)
+            limits[rows, model] = np.select([unbeaten, winless], [np.inf, -np.inf], np.nan)
     return limits
-
-
-def _loose_limits(beats: np.ndarray, model: int) -> np.ndarray:
-    """Limits (R,) of a model with no chain to or from the anchor: by its group against the rest."""
-    below, above = _reached(beats, model), _reached(beats.transpose(0, 2, 1), model)
-    unbeaten = ~(above & ~below).any(axis=1)
-    winless = ~(below & ~above).any(axis=1)
-    return np.select([unbeaten, winless], [np.inf, -np.inf], np.nan)
 
 
 def _reached(beats: np.ndarray, start: int) -> np.ndarray:
@@ -369,6 +277,9 @@ def _reached(beats: np.ndarray, start: int) -> np.ndarray:
         if np.array_equal(further, reached):
             return reached
         reached = further
+
+
+STEP_CAP = 3.0  # beyond the size of the parameters, in natural log-odds
 
 
 def _minimised(
@@ -397,29 +308,24 @@ def _minimised(
     raise ArithmeticError("the Bradley-Terry fit did not converge")
 
 
-def _objective(
-    design: _Design, sample: _Sample, ridge: np.ndarray, theta: np.ndarray
-) -> Derivatives:
+def _objective(design: Design, sample: Sample, ridge: np.ndarray, theta: np.ndarray) -> Derivatives:
     """Negative log-likelihood plus ridge (R,), its gradient (R, D) and its Hessian (R, D, D)."""
-    slopes = _slopes(design, theta)
+    # What multiplies 1 and the features in the log-odds of each pair, (R, P, 1 + F).
+    slopes = np.empty((len(theta), len(design.a), 1 + design.features))
+    slopes[:, :, 0] = theta[:, : design.models] @ design.incidence.T
+    slopes[:, :, 1:] = theta[:, None, design.models :]
     partition, expected, information = _pair_sums(design, sample.battles, slopes)
     loss = partition - (sample.points * slopes).sum(axis=(1, 2)) + (ridge * theta**2).sum(1) / 2.0
-    gradient = _gradient(design, expected - sample.points) + ridge * theta
+    excess = expected - sample.points
+    by_model = excess[:, :, 0] @ design.incidence
+    gradient = np.concatenate([by_model, excess[:, :, 1:].sum(axis=1)], axis=1) + ridge * theta
     hessian = _hessian(design, information)
     diagonal = np.arange(hessian.shape[1])
     hessian[:, diagonal, diagonal] += ridge
     return loss, gradient, hessian
 
 
-def _slopes(design: _Design, theta: np.ndarray) -> np.ndarray:
-    """What multiplies 1 and the features in the log-odds of each pair (R, P, 1 + F)."""
-    slopes = np.empty((len(theta), len(design.a), 1 + design.features))
-    slopes[:, :, 0] = theta[:, : design.models] @ design.incidence.T
-    slopes[:, :, 1:] = theta[:, None, design.models :]
-    return slopes
-
-
-def _pair_sums(design: _Design, battles: np.ndarray, slopes: np.ndarray) -> Derivatives:
+def _pair_sums(design: Design, battles: np.ndarray, slopes: np.ndarray) -> Derivatives:
     """Sums over battles with log-odds h and p = 1 / (1 + e^-h).
 
     Of log(1 + e^h) over all (R,); of p times 1 and the features over each pair (R, P, 1 + F); and
@@ -453,13 +359,7 @@ def _moments(number: np.ndarray, log_odds: np.ndarray) -> Derivatives:
     return np.vecdot(number, np.log(total)), won, won / total
 
 
-def _gradient(design: _Design, by_pair: np.ndarray) -> np.ndarray:
-    """Sums for the parameters (R, D) from those for the slopes of the pairs (R, P, 1 + F)."""
-    strengths = by_pair[:, :, 0] @ design.incidence
-    return np.concatenate([strengths, by_pair[:, :, 1:].sum(axis=1)], axis=1)
-
-
-def _hessian(design: _Design, information: np.ndarray) -> np.ndarray:
+def _hessian(design: Design, information: np.ndarray) -> np.ndarray:
     """Second derivatives (R, D, D) from sums of p (1 - p) times the terms (R, P, K)."""
     models, linear = design.models, 1 + design.features
     hessian = np.zeros((len(information), *[models + design.features] * 2))
@@ -475,18 +375,7 @@ def _hessian(design: _Design, information: np.ndarray) -> np.ndarray:
     return hessian
 
 
-def _ratings(theta: np.ndarray, limits: np.ndarray, anchor: int) -> np.ndarray:
+def ratings_of(theta: np.ndarray, limits: np.ndarray, anchor: int) -> np.ndarray:
+    """Return Elo ratings (R, M) from parameters (R, D) and the limits of strengths (R, M)."""
     strengths = theta[:, : limits.shape[1]] - theta[:, [anchor]]
     return np.asarray(ANCHOR_RATING + ELO_PER_LOGIT * strengths + limits)
-
-
-def _chunk_sizes(design: _Design, rounds: int) -> list[int]:
-    """Rounds solved at once: long vectors, but within caches and memory; whatever the workers."""
-    numbers = 2 * (design.models + design.features) ** 2
-    most = CHUNK_ROUNDS
-    if not design.pooled:
-        numbers = max(numbers, len(design.question))
-        most = BLOCK_NUMBERS // max(block.cells.stop - block.cells.start for block in design.blocks)
-    most = max(1, min(most, CHUNK_ROUNDS, CHUNK_NUMBERS // numbers))
-    chunks = -(-rounds // most)
-    return [rounds * (i + 1) // chunks - rounds * i // chunks for i in range(chunks)]

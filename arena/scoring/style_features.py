@@ -1,8 +1,8 @@
-"""The style of answers: their length and markdown as features of battles."""
+"""Style features of battles: differences in length and markdown of their answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +14,13 @@ from arena.scoring.battles import Battles, Grades
 from arena.scoring.cells import Cells
 from arena.scoring.estimators import Difference
 
+# A style feature and the counted attributes of answers (fields of `Style`) that it controls for.
+# To add one, count its attribute in bench/answer_style.py and name it in both tables.
 FEATURES: dict[str, tuple[str, ...]] = {
     "length": ("tokens",),
     "markdown": ("headers", "lists", "bold"),
 }
+# The name of each attribute in boards and files.
 ATTRIBUTES = {
     "tokens": "token_len",
     "headers": "header_count",
@@ -28,11 +31,10 @@ ATTRIBUTES = {
 
 @dataclass(frozen=True)
 class Styles:
-    """What is known of the models' answers.
+    """The style of the models' answers.
 
-    `tokens`: mean number of tokens over the whole answer file, of a model where it is known.
-    `values` (M, Q, F): the counted attributes of each answer, NaN where not known; None if not
-    asked.
+    `tokens`: mean number of tokens over the whole answer file, for models with counted answers.
+    `values` (M, Q, F): the attributes of each answer, NaN if not counted. None if not read.
     """
 
     tokens: Mapping[str, float]
@@ -40,61 +42,63 @@ class Styles:
 
 
 def read_all_styles(bench: Bench, battles: Battles | Grades, attributes: Sequence[str]) -> Styles:
-    """Return the mean tokens of all models, and the attributes of their answers."""
-    question = {name: i for i, name in enumerate(battles.questions)}
+    """Return the mean tokens of all models, and these attributes of their answers."""
     shape = (len(battles.models), len(battles.questions), len(attributes))
     values = np.full(shape, np.nan) if attributes else None
     tokens: dict[str, float] = {}
     for i, model in enumerate(battles.models):
-        path = bench.answer_file(model)
-        styles = read_styles(path) if path.exists() else {}
+        styles = styles_of_model(bench, model)
         lengths = [style.tokens for style in styles.values() if style.tokens is not None]
         if lengths:
             tokens[model] = sum(lengths) / len(lengths)
         if values is not None:
-            _fill_values(values[i], styles, question, attributes)
+            values[i] = attribute_values(styles, battles.questions, attributes)
     return Styles(tokens, values)
 
 
-def _fill_values(
-    values: np.ndarray,
-    styles: Mapping[str, Style],
-    question: Mapping[str, int],
-    attributes: Sequence[str],
-) -> None:
-    known = [(question[name], style) for name, style in styles.items() if name in question]
-    for column, attribute in enumerate(attributes):
-        counts = [getattr(style, attribute) for _, style in known]
-        values[[row for row, _ in known], column] = np.array(counts, dtype=float)
+def styles_of_model(bench: Bench, model: str) -> dict[str, Style]:
+    """Return the style of a model's answers by question, empty without an answer file."""
+    path = bench.answer_file(model)
+    return read_styles(path) if path.exists() else {}
+
+
+def attribute_values(
+    styles: Mapping[str, Style], questions: Sequence[str], attributes: Iterable[str]
+) -> np.ndarray:
+    """Return the attributes (Q, F) of a model's answers to some questions, NaN if not counted."""
+    # Filled by column: a row for each of 23,000 answers takes three times as long.
+    rows = [row for row, question in enumerate(questions) if question in styles]
+    answers = [styles[questions[row]] for row in rows]
+    names = tuple(attributes)
+    values = np.full((len(questions), len(names)), np.nan)
+    for column, name in enumerate(names):
+        counts = [getattr(style, name) for style in answers]
+        values[rows, column] = np.array(counts, dtype=float)
+    return values
 
 
 def with_features(battles: Battles, bench: Bench, styles: Styles, difference: Difference) -> Cells:
     """Return the cells with the style differences (C, F) of their answers.
 
-    Raises InputError that names the first answer whose attributes are not known.
+    Raises InputError that names the first answer with a missing attribute.
     """
     assert styles.values is not None
     cells = battles.cells
     a = styles.values[cells.a, cells.question]
     b = styles.values[cells.b, cells.question]
-    unknown = np.isnan(a) | np.isnan(b)
-    if unknown.any():
-        _refuse_unknown(battles, bench, np.isnan(a).any(axis=1), unknown.any(axis=1))
-    return replace(cells, features=np.ascontiguousarray(difference(a, b).T))
-
-
-def _refuse_unknown(battles: Battles, bench: Bench, of_a: np.ndarray, unknown: np.ndarray) -> None:
-    """Raise InputError for the first cell (C,) with an answer whose attributes are not known."""
-    cells, cell = battles.cells, int(np.argmax(unknown))
-    side = cells.a if of_a[cell] else cells.b
-    path = bench.answer_file(battles.models[side[cell]])
+    missing = (np.isnan(a) | np.isnan(b)).any(axis=1)
+    if not missing.any():
+        return replace(cells, features=np.ascontiguousarray(difference(a, b).T))
+    cell = int(np.argmax(missing))
+    model = battles.models[(cells.a if np.isnan(a[cell]).any() else cells.b)[cell]]
     question = battles.questions[cells.question[cell]]
-    if not path.exists() or question not in read_styles(path):
+    path = bench.answer_file(model)
+    if question not in styles_of_model(bench, model):
         raise InputError(
-            f"{path}: no answer to {question}, so style cannot be controlled for; "
-            "answer and judge it, or leave out --missing loss"
+            f"{path}: no answer to {question}, so its style is not known. Answer and judge it, or "
+            "leave out --missing loss or --style-control."
         )
     raise InputError(
-        f"{path}: no style attributes of the answer to {question} ({unknown.sum()} judgments "
-        f"lack some); run: python add_markdown_info.py --dir {bench.answers}"
+        f"{path}: no style attributes of the answer to {question} ({missing.sum()} judgments lack "
+        f"some). Run python add_markdown_info.py --dir {bench.answers}"
     )

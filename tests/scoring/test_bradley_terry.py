@@ -273,8 +273,8 @@ def test_gradient_and_hessian_are_the_derivatives(seed, features, fixed):
     rng = np.random.default_rng(seed)
     style = FixedStyle(rng.normal(size=features), rng.normal(size=features), np.ones(features))
     cells = random_cells(seed, features=features)
-    design = solver._design(cells, style if fixed and features else None, center=True)
-    sample = solver._draw_battles(design, rng, 2)
+    design = solver.design_of(cells, style if fixed and features else None, center=True)
+    sample = bt._draw_battles(design, rng, 2)
     size = design.models + design.features
     theta, ridge, width = rng.normal(size=(2, size)), rng.uniform(0, 1, size), 1e-6
     _, gradient, hessian = solver._objective(design, sample, ridge, theta)
@@ -421,9 +421,9 @@ def test_one_question_leaves_nothing_to_resample():
 @pytest.mark.parametrize("features", [0, 2])
 def test_a_battle_resample_holds_as_many_battles_as_the_data(features):
     cells = random_cells(8, features=features)
-    design = solver._design(cells, None, center=True)
-    sample = solver._draw_battles(design, np.random.default_rng(0), 400)
-    whole = solver._of_questions(design, np.ones((1, len(design.questions))))
+    design = solver.design_of(cells, None, center=True)
+    sample = bt._draw_battles(design, np.random.default_rng(0), 400)
+    whole = bt._of_questions(design, np.ones((1, len(design.questions))))
     total = cells.counts.sum()
     assert sample.by_pair.sum(axis=1).tolist() == [total] * 400
     assert sample.battles.sum(axis=1).tolist() == [total] * 400

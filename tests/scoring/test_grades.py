@@ -135,7 +135,7 @@ class TestRanges:
         both = ["-j", "judge", "kind"]
         assert error(bench, *both) == (
             f"error: {self.FILES[0]} and {self.FILES[1]}: grades from 1 to 5 and from 1 to 10 have "
-            "no common mean; name one judge, or --mixed count counts all"
+            "no common mean. Name one judge, or include all with --mixed count."
         )
         assert "no common mean" in error(bench, *both, "--mixed", "leave-out")
         shown = show(bench, *both, "--mixed", "count")
@@ -237,8 +237,8 @@ class TestRefused:
         add_judgments(bench, "other", random_judgments(1, 2))
         folder = "data/test-v1/model_judgment/judge"
         line = error(bench, *flags())
-        assert f"{folder}/other.jsonl holds verdicts" in line
-        assert f"{folder}/tiny.jsonl grades" in line
+        assert f"{folder}/other.jsonl has verdicts" in line
+        assert f"{folder}/tiny.jsonl has grades" in line
         both = error(bench, "-j", "judge", "judge")
         assert both == line
 
@@ -246,11 +246,11 @@ class TestRefused:
         add_grades(bench, "tiny", [1, 2])
         add_judgments(bench, "tiny", random_judgments(1, 2), judge="other")
         line = error(bench, *flags(), "-j", "judge", "other")
-        assert "judge/tiny.jsonl grades" in line and "other/tiny.jsonl holds verdicts" in line
+        assert "judge/tiny.jsonl has grades" in line and "other/tiny.jsonl has verdicts" in line
 
     def test_a_label_in_a_judgment_with_a_grade(self, bench: Workspace) -> None:
         add_judgments(bench, "tiny", [graded("q1", 7, "A>B")])
-        assert "holds verdicts" in error(bench)
+        assert "has verdicts" in error(bench)
 
     @pytest.mark.parametrize("score", ["NaN", "Infinity", "1e999", "true", "[7]", "1e12"])
     def test_what_is_no_grade(self, bench: Workspace, score: str) -> None:
