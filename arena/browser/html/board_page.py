@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from arena.browser.html.battle_page import MEANINGS, notice
+from arena.browser.html.judgment_page import MEANINGS, notice
 from arena.browser.html.markdown import clean, plain
 from arena.leaderboard.output.html import board_table, html_row, html_table
 from arena.leaderboard.output.text import level_text
