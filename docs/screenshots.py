@@ -22,9 +22,9 @@ from playwright.sync_api import Browser, sync_playwright
 REPO = Path(__file__).resolve().parent.parent
 WIDTH = 1280
 TABS = {  # what is opened, what to wait for, and the height of the picture
-    "battles": (
+    "judgments": (
         "?judge=smollm2-judge&model=smollm2-hot&question=44bde7e689dd4bdc6b07d239524ca6c3",
-        ".battle .side",
+        ".judgment .side",
         800,
     ),
     "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 390),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,9 @@ from typing import Any
 import pytest
 from conftest import Workspace
 from playwright.sync_api import Page, Request, expect
+
+from arena.bench.paths import Bench
+from arena.browser.library import Filters, Library
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
 
@@ -113,3 +117,60 @@ def add_judgments(bench: Workspace, records: Sequence[Record], judge: str = "j")
         by_model.setdefault(record.get("model", "m"), []).append(record)
     for model, of_model in by_model.items():
         bench.write(bench.data / "model_judgment" / judge / f"{model}.jsonl", of_model)
+
+
+def small_library(bench: Workspace) -> Library:
+    """A bench of three questions, with answers of two models and no judgments."""
+    bench.add_questions(["Say hello to Ümit", "What is 1 + 1?", "Write a haiku"])
+    bench.add_answers("m", {"q1": "Hello Ümit", "q2": "two", "q3": "frog"})
+    bench.add_answers("base", {"q1": "Hi", "q2": "It is 2", "q3": "pond"})
+    return Library(Bench(bench.root / "data", bench.name))
+
+
+def listed(library: Library, **filters: str) -> list[str]:
+    return [entry.question for entry in library.found(Filters(judge="j", **filters))]
+
+
+def several_baselines(bench: Workspace, *, named: bool, form: str = "v0.1") -> Library:
+    """A judge's verdicts on code and prose, each against a baseline of its own; its clusters are
+    c0, c1 and c2.
+    """
+    rng = random.Random(1 if form == "v0.1" else 2)
+    ids = [f"q{i}" for i in range(12)]
+    key = "question_id" if form == "v0.1" else "uid"
+    questions = [
+        {key: q, "category": ("code", "prose")[i % 2]}
+        | (
+            {"cluster": f"c{i % 3}", "turns": [{"content": "?"}]}
+            if form == "v0.1"
+            else {"subcategory": f"c{i % 3}", "prompt": "?"}
+        )
+        for i, q in enumerate(ids)
+    ]
+    bench.add_questions(questions)
+    for model in ("m", "n", "o", "base-code", "base-prose"):
+        answers = [
+            {"question_id": q, "choices": [{"turns": [{"content": "x"}]}]}
+            | {"conv_metadata": style(rng.randint(20, 900), rng.randint(0, 9))}
+            for q in ids
+        ]
+        bench.write(bench.data / "model_answer" / f"{model}.jsonl", answers)
+    labels = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
+    records = [
+        {key: q["question_id" if form == "v0.1" else "uid"], "model": model, "judge": "j"}
+        | ({"baseline": f"base-{q['category']}"} if named else {})
+        | {"games": [{"score": rng.choice(labels)} for _ in range(2)]}
+        for model in ("m", "n", "o")
+        for q in questions
+    ]
+    add_judgments(bench, records)
+    return Library(Bench(bench.root / "data", bench.name))
+
+
+def style(tokens: int, count: int) -> Record:
+    markdown = {"list_count": {"ordered": count, "unordered": 0}, "bold_count": {"**": 1, "__": 0}}
+    return {"token_len": tokens, "header_count": {"h1": count % 3}} | markdown
+
+
+def question_of(question: str, category: str) -> Record:
+    return {"question_id": question, "category": category, "turns": [{"content": "?"}]}

@@ -60,20 +60,22 @@ class FileCache(Generic[Value]):
             return known[1]
 
 
-class Recent(Generic[Value]):
-    """The results of the last few calls, by what they depend on."""
+class Recent:
+    """The results of the last few calls, by the values that they depend on."""
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._known: OrderedDict[Hashable, Value] = OrderedDict()
+        self._known: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the result that a key had lately, or make it."""
+        """Return the recent result of a key, or make it."""
+        value: Value
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
-                return self._known[key]
+                value = self._known[key]
+                return value
         value = make()
         with self._lock:
             self._known[key] = value
@@ -92,32 +94,28 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
 
 
 def indexed_lines(
-    path: Path, kind: type[Line], what: str, tell: Callable[[str], object] = warn
+    path: Path, kind: type[Line], what: str, report: Callable[[str], object] = warn
 ) -> Iterator[tuple[Place, Line]]:
-    """Yield place and typed part of each line; what cannot be read is told and passed over, a torn
-    last line without a word.
+    """Yield place and typed part of each line. Lines that cannot be read are reported and skipped,
+    an incomplete last line silently.
     """
     decoder, offset = msgspec.json.Decoder(kind), 0
-    for raw in _raw_lines(path, tell):
-        place = Place(offset, len(raw))
-        offset += len(raw)
-        if raw.isspace():
-            continue
-        try:
-            line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder, kind)
-        except ValueError as error:
-            if raw.endswith(b"\n"):
-                tell(f"{path}: a line is not {what}: {error}")
-            continue
-        yield place, line
-
-
-def _raw_lines(path: Path, tell: Callable[[str], object]) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            yield from file
+            for raw in file:
+                place = Place(offset, len(raw))
+                offset += len(raw)
+                if raw.isspace():
+                    continue
+                try:
+                    line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder, kind)
+                except ValueError as error:
+                    if raw.endswith(b"\n"):
+                        report(f"{path}: a line is not {what}: {error}")
+                    continue
+                yield place, line
     except OSError as error:
-        tell(f"{path}: cannot read: {error.strerror}")
+        report(f"{path}: cannot read: {error.strerror}")
 
 
 def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str, Any]:
@@ -225,7 +223,7 @@ class Texts:
             content += folded(text) + b"\0"
         self._content = bytes(content)
 
-    def holding(self, wanted: bytes) -> set[str]:
+    def matching(self, wanted: bytes) -> set[str]:
         """Return the keys of the texts that hold a folded text."""
         found, position = set(), 0
         while (position := self._content.find(wanted, position)) >= 0:

@@ -119,7 +119,8 @@ class PageHeaders:
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *_HEADERS]
-                if _is_page(message):
+                headers = {name.lower(): value for name, value in message["headers"]}
+                if headers.get(b"content-type", b"").startswith(b"text/html"):
                     page_start.update(message)
                     return
             elif page_start:
@@ -132,13 +133,6 @@ class PageHeaders:
             await send(message)
 
         await self.app(scope, receive, add_headers)
-
-
-def _is_page(start: Message) -> bool:
-    return any(
-        name.lower() == b"content-type" and value.startswith(b"text/html")
-        for name, value in start["headers"]
-    )
 
 
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", re.DOTALL)

@@ -1,6 +1,6 @@
-"""What each tab of the browser shows for a choice or a link: its callbacks, which return data.
+"""The content of each tab, for a choice or a link, as data.
 
-page.py hands them the values of its fields, and puts in place what they return.
+page.py and tabs.py put it into the fields.
 """
 
 from __future__ import annotations
@@ -11,29 +11,44 @@ from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
 from arena.bench.labels import NO_VERDICT
-from arena.browser.battle_view import Battle
-from arena.browser.html import battle_page as pages
-from arena.browser.html import board_page as standings
-from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
+from arena.browser.html.board_page import board_html, judges_html
+from arena.browser.html.judgment_page import (
+    address_html,
+    judgment_html,
+    link,
+    list_html,
+    notice,
+    question_title,
+)
+from arena.browser.judgment_view import judgment_view
+from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library, ListedJudgment
+from arena.browser.statistics import board_baselines, boards, judge_statistics
 
-TABS = ("battles", "leaderboard", "judges")
+TABS = ("judgments", "leaderboard", "judges")
 CONTROLS = ("length", "markdown")
 
 Key = tuple[str, str, str]  # question, model and baseline; "" is any
 
 
 @dataclass(frozen=True)
-class Screen:
-    """The tab of battles: what is chosen, what there is to choose from, what is shown.
+class Offers:
+    """The names that the fields of a tab offer."""
 
-    `questions`: titles, and the position of the first battle on each question in the list.
-    """
-
-    filters: Filters
     judges: list[str]
     models: list[str]
     baselines: list[str]
     categories: list[str]
+
+
+@dataclass(frozen=True)
+class JudgmentsScreen:
+    """The tab of the judgments: choices, what there is to choose from, the list, one judgment.
+
+    `questions`: titles, and the position of the first judgment on each question in the list.
+    """
+
+    filters: Filters
+    offers: Offers
     outcomes: list[str]
     questions: list[tuple[str, int]]
     question: int | None
@@ -44,16 +59,16 @@ class Screen:
     is_first: bool
     is_last: bool
     list_html: str
-    battle_html: str
+    judgment_html: str
     address_html: str
 
     @property
     def filtered(self) -> bool:
-        """Whether some battles of the judge and model are not listed, or in another order."""
+        """Whether judgments of the judge and model are filtered out or in another order."""
         return self.filters != Filters(judge=self.filters.judge, model=self.filters.model)
 
 
-def screen(
+def judgments_screen(
     library: Library,
     filters: Filters,
     key: Key = ("", "", ""),
@@ -63,39 +78,48 @@ def screen(
     game: int = 0,
     as_written: bool = False,
     notices: Sequence[str] = (),
-) -> Screen:
-    """Return what is shown for some filters: the battle at a position of the list, else the one
-    with the key, else the first; and from there some steps on; above it notices.
+) -> JudgmentsScreen:
+    """Build the tab of the judgments. The selected judgment is the one at `position`, else the one
+    with `key`, else the first, and from there `step` further on; notices stand above it.
     """
-    notices, asked = [*_faults(library), *notices], filters
-    filters = _valid(library, filters, notices)
-    found = library.found(filters)
+    asked = filters
+    filters, more = _valid(library, filters)
+    notices = [*_faults(library), *notices, *more]
+    entries = library.found(filters)
     if position is None:
-        position = _position(found, key)
-        if position is None and key[0] and found:
-            notices.append(_not_among(found, library, key[0]))
-    shown = max(0, min((position or 0) + step, len(found) - 1))
-    battle = found[shown] if found else None
-    questions = _questions(library, found)
-    html = _battle_html(library, filters, battle, game, as_written)
-    return Screen(
+        position, notice_of_question = _position(library, entries, key)
+        notices += notice_of_question
+    shown = max(0, min(position + step, len(entries) - 1))
+    entry = entries[shown] if entries else None
+    first: dict[str, int] = {}
+    for number, listed in enumerate(entries):
+        first.setdefault(listed.question, number)
+    # A judge of single answers has neither games nor outcomes to choose from.
+    outcomes = list(SHOWN) if _compares(library, filters.judge) else [NO_VERDICT]
+    parameters = vars(filters) | {"written": "1" if as_written else ""}
+    if entry is None:
+        listed_html = shown_html = notice(_why_nothing(library, filters))
+    else:
+        key = entry.key
+        names = dict(zip(("question", "of", "against"), key, strict=True))
+        parameters |= names | {"game": "2" if game else ""}
+        listed_html = list_html(entries, shown, library.questions, one_model=bool(filters.model))
+        shown_html = _judgment_html(library, entry, game, as_written)
+    return JudgmentsScreen(
         filters=filters,
-        judges=_offered(library.judges(), asked.judge),
-        models=_offered(library.models(filters.judge), asked.model),
-        baselines=_offered(library.baselines(filters.judge, filters.model), asked.baseline),
-        categories=_offered(library.categories(), asked.category),
-        outcomes=_offered(_outcomes(library, filters.judge), filters.show),
-        questions=[(title, first) for title, first in questions.values()],
-        question=questions[battle.question][1] if battle else None,
-        key=battle.key if battle else key,
+        offers=_offers(library, filters, asked),
+        outcomes=outcomes if filters.show in ("", *outcomes) else [*outcomes, filters.show],
+        questions=[(question_title(library.questions.get(q), q), at) for q, at in first.items()],
+        question=first[entry.question] if entry else None,
+        key=key,
         game=game,
-        games=_game_names(battle),
+        games=[("game 1", 0), ("game 2", 1)] if entry and entry.pairwise else [],
         as_written=as_written,
         is_first=not shown,
-        is_last=shown >= len(found) - 1,
-        list_html=_list_html(library, filters, found, shown),
-        battle_html=pages.notice(*notices) + html,
-        address_html=_battle_address(filters, battle, game, as_written),
+        is_last=shown >= len(entries) - 1,
+        list_html=listed_html,
+        judgment_html=notice(*notices) + shown_html,
+        address_html=_address("judgments", parameters),
     )
 
 
@@ -104,143 +128,110 @@ def _faults(library: Library) -> list[str]:
     return [f"{library.fault}."] if library.fault else []
 
 
-def _questions(library: Library, found: Sequence[Battle]) -> dict[str, tuple[str, int]]:
-    """Return for each question in a list its title, and where its first battle is."""
-    first: dict[str, int] = {}
-    for number, battle in enumerate(found):
-        first.setdefault(battle.question, number)
-    known = library.questions
-    return {q: (pages.question_title(known.get(q), q), at) for q, at in first.items()}
-
-
-def _list_html(library: Library, filters: Filters, found: Sequence[Battle], shown: int) -> str:
-    if not found:
-        return pages.notice(_why_nothing(library, filters))
-    return pages.list_html(found, shown, library.questions, one_model=bool(filters.model))
-
-
-def _valid(library: Library, filters: Filters, notices: list[str]) -> Filters:
-    """Return filters without names that are not to be had, as a link may hold them; `notices` gets
-    a sentence on each.
+def _valid(library: Library, filters: Filters) -> tuple[Filters, list[str]]:
+    """Return filters without the names that are missing here, as a link may have them, and a
+    sentence on each such name.
     """
-    judge = _known_judge(library, filters.judge, notices)
+    judge, notices = _known_judge(library, filters.judge)
     if not judge:
-        return replace(filters, judge="")
-    model = _known("model", filters.model, library.models(judge), notices)
-    baselines = library.baselines(judge, model)
-    return Filters(
+        return replace(filters, judge=""), notices
+
+    def known(what: str, name: str, names: Collection[str]) -> str:
+        if not name or name in names:
+            return name
+        notices.append(f"There is no {what} {name} here; this is shown without it.")
+        return ""
+
+    model = known("model", filters.model, library.models(judge))
+    valid = Filters(
         judge=judge,
         model=model,
-        baseline=_known("baseline", filters.baseline, baselines, notices),
-        category=_known("category or cluster", filters.category, library.categories(), notices),
-        show=_known("verdict", filters.show, SHOWN, notices),
-        order=_known("order", filters.order, (LONGEST, SHORTEST), notices),
+        baseline=known("baseline", filters.baseline, library.baselines(judge, model)),
+        category=known("category or cluster", filters.category, library.categories()),
+        show=known("verdict", filters.show, SHOWN),
+        order=known("order", filters.order, (LONGEST, SHORTEST)),
         text=filters.text,
+    )
+    return valid, notices
+
+
+def _known_judge(library: Library, judge: str) -> tuple[str, list[str]]:
+    """Return a judge, or the first if there is none of that name ("" without any), and a sentence
+    if it is another one.
+    """
+    judges = library.judges()
+    if judge in judges or not judges:
+        return judge if judges else "", []
+    notice = f"There are no judgments by {judge}; these are by {judges[0]}."
+    return judges[0], [notice] if judge else []
+
+
+def _offers(library: Library, filters: Filters, asked: Filters) -> Offers:
+    """Return the names to choose from, with those asked for even if they are gone: the page may ask
+    again before it knows.
+    """
+
+    def offered(names: list[str], name: str) -> list[str]:
+        return names if name in ("", *names) else [*names, name]
+
+    return Offers(
+        judges=offered(library.judges(), asked.judge),
+        models=offered(library.models(filters.judge), asked.model),
+        baselines=offered(library.baselines(filters.judge, filters.model), asked.baseline),
+        categories=offered(library.categories(), asked.category),
     )
 
 
-def _known_judge(library: Library, judge: str, notices: list[str]) -> str:
-    """Return a judge, or the first where there is none of that name; "" where there is none."""
-    judges = library.judges()
-    known = judge if judge in judges else next(iter(judges), "")
-    if judge and known and judge != known:
-        notices.append(f"There are no judgments by {judge}; these are by {known}.")
-    return known
-
-
-def _known(what: str, name: str, names: Collection[str], notices: list[str]) -> str:
-    """Return a name that is to be had, else nothing, and say so."""
-    if not name or name in names:
-        return name
-    notices.append(f"There is no {what} {name} here; this is shown without it.")
-    return ""
-
-
-def _offered(names: list[str], asked: str) -> list[str]:
-    """Return what there is to choose from, with what was asked for even if it is there no more: the
-    page may ask again before it knows.
-    """
-    return names if asked in ("", *names) else [*names, asked]
-
-
-def _position(found: Sequence[Battle], key: Key) -> int | None:
-    """Return where the first battle with a key is, else with its question and model, else with its
-    question.
+def _position(
+    library: Library, entries: Sequence[ListedJudgment], key: Key
+) -> tuple[int, list[str]]:
+    """Return the position of the first judgment with a key, else with its question and model, else
+    with its question; without one 0, and a sentence on the question.
     """
     for parts in (3, 2, 1):
-        for number, battle in enumerate(found):
-            wanted = zip(key[:parts], battle.key, strict=False)
+        for number, entry in enumerate(entries):
+            wanted = zip(key[:parts], entry.key, strict=False)
             if all(part in ("", own) for part, own in wanted):
-                return number
-    return None
-
-
-def _not_among(found: Sequence[Battle], library: Library, question: str) -> str:
-    """Return in words that no battle on a question is listed, and what is shown in its place."""
-    if question not in library.questions and not any(
-        battle.question == question for battle in library.battles(found[0].judge)
-    ):
-        return f"There is no question {question} here; this is the first battle of the list."
-    return f"No battle on question {question} passes these filters; this is the first that does."
-
-
-def _outcomes(library: Library, judge: str) -> list[str]:
-    """Return the verdicts to choose from: those that the battles of a judge can have."""
-    return list(SHOWN) if _compares(library, judge) else [NO_VERDICT]
+                return number, []
+    question = key[0]
+    if not question or not entries:
+        return 0, []
+    judged = (entry.question for entry in library.judgments(entries[0].judge))
+    if question in library.questions or question in judged:
+        return 0, [
+            f"No judgment on question {question} passes these filters; this is the first that does."
+        ]
+    return 0, [f"There is no question {question} here; this is the first judgment of the list."]
 
 
 def _compares(library: Library, judge: str) -> bool:
     """Whether a judge compares answers, and does not only grade them."""
-    return any(battle.pairwise for battle in library.battles(judge))
-
-
-def _game_names(battle: Battle | None) -> list[tuple[str, int]]:
-    """Return the games to choose from; there is no choice of grades."""
-    return [("game 1", 0), ("game 2", 1)] if battle and battle.pairwise else []
-
-
-def _battle_address(filters: Filters, battle: Battle | None, game: int, as_written: bool) -> str:
-    """Return the link to a battle, or to an empty list, with the filters of the list."""
-    names = {}
-    if battle is not None:
-        names = {"question": battle.question, "of": battle.model, "against": battle.baseline}
-        names["game"] = "2" if game else ""
-    return _address("battles", vars(filters) | names | {"written": "1" if as_written else ""})
+    return any(entry.pairwise for entry in library.judgments(judge))
 
 
 def _address(tab: str, parameters: Mapping[str, str]) -> str:
-    return pages.address_html(pages.link({"tab": tab, **parameters}))
+    return address_html(link({"tab": tab, **parameters}))
 
 
-def _battle_html(
-    library: Library, filters: Filters, battle: Battle | None, game: int, as_written: bool
-) -> str:
-    if battle is not None:
-        try:
-            return pages.battle_html(library.view(battle), game, as_written)
-        except InputError as error:
-            return pages.notice(str(error))
-    return pages.notice(_why_nothing(library, filters))
+def _judgment_html(library: Library, entry: ListedJudgment, game: int, as_written: bool) -> str:
+    try:
+        return judgment_html(judgment_view(library, entry), game, as_written)
+    except InputError as error:
+        return notice(str(error))
 
 
 def _why_nothing(library: Library, filters: Filters) -> str:
-    """Return in words why no battle is listed."""
+    """Return the reason why no judgment is listed."""
     if not filters.judge:
-        return f"{library.bench.folder} holds no judgments yet; gen_judgment.py makes them."
-    if next(library.battles(filters.judge), None) is None:
-        return f"The files of {filters.judge} hold no judgment that can be read."
-    words = f"No battle{_conditions(filters)}"
-    if filters.text:
-        return f'{words} has "{filters.text}" in it.'
-    return f"There is {words[0].lower()}{words[1:]}."
-
-
-def _conditions(filters: Filters) -> str:
-    """Return what battles are asked for, beside a text, as words behind `battle`."""
+        return f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
+    if next(library.judgments(filters.judge), None) is None:
+        return f"The files of {filters.judge} have no judgment that can be read."
     of = f" of {filters.model}" if filters.model else ""
     against = f" against {filters.baseline}" if filters.baseline else ""
     category = f" in {filters.category}" if filters.category else ""
-    return of + against + category + (f' with "{filters.show}"' if filters.show else "")
+    show = f' with "{filters.show}"' if filters.show else ""
+    words = f"judgment{of}{against}{category}{show}"
+    return f'No {words} has "{filters.text}" in it.' if filters.text else f"There is no {words}."
 
 
 def query_of(query: str) -> dict[str, str]:
@@ -248,28 +239,30 @@ def query_of(query: str) -> dict[str, str]:
     return dict(parse_qsl(query.removeprefix("?"), errors="replace"))
 
 
-def picked(library: Library, query: str, position: int) -> Key:
-    """Return the key of a battle in the list of the view that a query opens: another one may be
-    shown since.
+def _filters_of(query: Mapping[str, str]) -> Filters:
+    return Filters(**{name: query.get(name, "") for name in vars(Filters())})
+
+
+def picked_key(library: Library, query: str, position: int) -> Key:
+    """Return the key of a judgment in the list of the view that a query opens: the page may show
+    another one by now.
     """
-    names = query_of(query)
-    filters = Filters(**{name: names.get(name, "") for name in vars(Filters())})
-    found = library.found(_valid(library, filters, []))
-    return found[position].key if position < len(found) else ("", "", "")
+    filters, _ = _valid(library, _filters_of(query_of(query)))
+    entries = library.found(filters)
+    return entries[position].key if position < len(entries) else ("", "", "")
 
 
-def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str, Screen]:
-    """Return the tab and the screen that a link names; without a link, those to begin with."""
-    filters = Filters(**{name: query.get(name, "") for name in vars(Filters())})
-    if not filters.judge:
-        filters = replace(filters, judge=judge)
+def open_link(
+    library: Library, judge: str, query: Mapping[str, str]
+) -> tuple[str, JudgmentsScreen]:
+    """Return the tab and the judgments that a link names; without a link, those to begin with."""
+    filters = _filters_of(query)
+    filters = replace(filters, judge=filters.judge or judge)
     if not query:
         filters = replace(filters, model=next(iter(library.models(judge)), ""))
-    tab = query.get("tab", "")
+    filters, notices = _valid(library, filters)
     key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
-    notices: list[str] = []
-    filters = _valid(library, filters, notices)
-    shown = screen(
+    shown = judgments_screen(
         library,
         filters,
         key,
@@ -281,27 +274,24 @@ def opened(library: Library, judge: str, query: Mapping[str, str]) -> tuple[str,
         part not in ("", own) for part, own in zip(key, shown.key, strict=True)
     ):
         of, against = key[1] or "any model", key[2] or "any baseline"
-        lost = f"The battle of {of} against {against} is not in this list; this is another."
-        shown = replace(shown, battle_html=pages.notice(lost) + shown.battle_html)
+        lost = f"The judgment of {of} against {against} is not in this list; this is another."
+        shown = replace(shown, judgment_html=notice(lost) + shown.judgment_html)
+    tab = query.get("tab", "")
     return tab if tab in TABS else TABS[0], shown
 
 
 @dataclass(frozen=True)
 class BoardScreen:
-    """The tab of the leaderboard: what is chosen, what there is to choose from, its tables.
+    """The tab of the leaderboard: choices, what there is to choose from, its tables.
 
-    `pairwise`: whether the judge compares answers, and does not only grade them;
-    `usual_baseline`: what the boards are against where no baseline is chosen, in words.
+    `pairwise`: whether the judge compares answers, and does not only grade them.
+    `usual_baseline`: the baseline of the boards if none is chosen, in words.
     """
 
-    judge: str
-    judges: list[str]
+    filters: Filters
+    offers: Offers
     pairwise: bool
-    baseline: str
-    baselines: list[str]
     usual_baseline: str
-    category: str
-    categories: list[str]
     control: list[str]
     table_html: str
     address_html: str
@@ -310,57 +300,46 @@ class BoardScreen:
 def board_screen(
     library: Library, judge: str, category: str, control: Sequence[str], baseline: str
 ) -> BoardScreen:
-    """Return the leaderboard of a judge; where there is none, the reason in words."""
-    asked, notices = (judge, baseline, category), _faults(library)
-    judge = _known_judge(library, judge, notices)
-    category = _known("category or cluster", category, library.categories(), notices)
+    """Return the leaderboard of a judge, or the reason why there is none."""
+    asked = Filters(judge=judge, baseline=baseline, category=category)
+    filters, notices = _valid(library, asked)
     control = [name for name in CONTROLS if name in control]
-    baselines = library.baselines(judge)
-    baseline = _known("baseline", baseline, baselines, notices)
-    table = _board(library, judge, category, control, baseline)
-    parameters = {"judge": judge, "category": category, "baseline": baseline}
+    names = {name: getattr(filters, name) for name in ("judge", "category", "baseline")}
     return BoardScreen(
-        judge=judge,
-        judges=_offered(library.judges(), asked[0]),
-        pairwise=_compares(library, judge),
-        baseline=baseline,
-        baselines=_offered(baselines, asked[1]),
-        usual_baseline=_usual_baseline(library, judge, baselines),
-        category=category,
-        categories=_offered(library.categories(), asked[2]),
+        filters=filters,
+        offers=_offers(library, filters, asked),
+        pairwise=_compares(library, filters.judge),
+        usual_baseline=_usual_baseline(library, filters.judge),
         control=control,
-        table_html=pages.notice(*notices) + table,
-        address_html=_address("leaderboard", parameters | {"control": " ".join(control)}),
+        table_html=notice(*_faults(library), *notices) + _boards_html(library, filters, control),
+        address_html=_address("leaderboard", names | {"control": " ".join(control)}),
     )
 
 
-def _usual_baseline(library: Library, judge: str, baselines: Sequence[str]) -> str:
-    """Return in words what boards are against where no baseline is chosen."""
-    names = library.board_baselines(judge) if baselines else ()
+def _usual_baseline(library: Library, judge: str) -> str:
+    """Return the baseline of the boards if none is chosen, in words."""
+    baselines = library.baselines(judge)
+    names = board_baselines(library, judge) if baselines else ()
     if len(names) != 1:
         return "one for each category" if names else "any"
     return f"{names[0]} ({'most frequent' if names[0] == baselines[0] else 'as configured'})"
 
 
-def _board(
-    library: Library, judge: str, category: str, control: Sequence[str], baseline: str
-) -> str:
+def _boards_html(library: Library, filters: Filters, control: Sequence[str]) -> str:
     """Return the tables of a judge's boards, or the reason for none."""
     try:
-        if not judge:
-            raise InputError(f"{library.bench.folder} holds no judgments yet")
-        boards = library.boards(judge, category, control, baseline)
+        if not filters.judge:
+            raise InputError(f"{library.bench.folder} has no judgments yet")
+        shown = boards(library, filters.judge, filters.category, control, filters.baseline)
     except InputError as error:
-        return pages.notice("There is no leaderboard.", f"{error}.")
-    headed = len(boards) > 1
-    return "".join(standings.board_html(board, lines, headed=headed) for board, lines in boards)
+        return notice("There is no leaderboard.", f"{error}.")
+    headed = len(shown) > 1
+    return "".join(board_html(board, lines, headed=headed) for board, lines in shown)
 
 
 def judges_screen(library: Library) -> tuple[str, str]:
     """Return the tab of the judges, and its address."""
-    numbers = library.judge_numbers()
-    if not numbers[0]:
-        html = pages.notice(f"{library.bench.folder} holds no judgments yet.")
-    else:
-        html = standings.judges_html(*numbers)
-    return html, _address("judges", {})
+    statistics = judge_statistics(library)
+    nothing = notice(f"{library.bench.folder} has no judgments yet.")
+    tables = judges_html(*statistics) if statistics[0] else nothing
+    return tables, _address("judges", {})

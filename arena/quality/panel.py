@@ -6,6 +6,7 @@ A battle is a model against a baseline on a question. Its row is the same for ev
 from __future__ import annotations
 
 import functools
+import operator
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -182,9 +183,7 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         of_judge.check(options.config)
     labels = {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
     made_of = {name: of_judge.members for name, of_judge in files.items()}
-    assumed = {
-        baseline for of_judge in files.values() for baseline in of_judge.baselines(named=False)
-    }
+    assumed = set[str]().union(*(of_judge.assumed for of_judge in files.values()))
     return replace(
         panel_of(labels),
         causes={name: of_judge.causes for name, of_judge in files.items()},
@@ -235,10 +234,8 @@ def _read_files(
     for model in judged_models(options.bench, name):
         path = options.bench.judgment_file(name, model)
         judgments = read_judgments(path, model, name)
-        if wanted is not None:
-            judgments = [j for j in judgments if j.question_id in wanted]
-        for judgment in newest(path, judgments, key):
-            battle, _ = key(judgment)
+        keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
+        for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
             if files.accepts(judgment, battle, path):
                 files.judgments[battle] = judgment
                 if not count_all:
@@ -249,13 +246,18 @@ def _read_files(
 
 @dataclass
 class _JudgeFiles:
-    """The judgments that count in the files of a judge, and why others don't."""
+    """The judgments that count in the files of a judge, and why others don't.
+
+    `named`, `assumed`: the baselines of judgments that name one, and of those that name none.
+    """
 
     name: str
     selection: Selection
     judgments: dict[Battle, Judgment] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
+    named: set[str] = field(default_factory=set)
+    assumed: set[str] = field(default_factory=set)
 
     def accepts(self, judgment: Judgment, battle: Battle, path: Path) -> bool:
         """Whether a judgment counts. If not, the reason is noted."""
@@ -269,36 +271,34 @@ class _JudgeFiles:
         elif model == baseline:
             reason = "judgments of the baseline against itself"
         else:
+            (self.named if judgment.baseline else self.assumed).add(baseline)
             return True
         self.left_out[reason] += 1
         return False
 
-    def baselines(self, *, named: bool) -> set[str]:
-        """The baselines that judgments name, or those of the judgments that name none."""
-        judgments = self.judgments.items()
-        return {baseline for (_, baseline, _), j in judgments if bool(j.baseline) == named}
-
     def check(self, config: JudgeConfig | None) -> None:
         """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
         self.unexpected.check(self.selection)
-        assumed = self.baselines(named=False)
-        if "" in assumed and config:
+        if "" in self.assumed and config:
             raise InputError(
                 f"{self.selection.bench.judgments(self.name)}: judgments name no baseline, and "
                 f"that of {config.path} has no answers or judgments. Name it with --baseline."
             )
-        selection = replace(self.selection, baselines=tuple(assumed - {""}))
-        check_baselines_exist(selection, self.baselines(named=True))
+        selection = replace(self.selection, baselines=tuple(self.assumed - {""}))
+        check_baselines_exist(selection, self.named)
 
     @property
     def causes(self) -> dict[str, int]:
         """The number of games without a verdict by cause, the most frequent first."""
-        causes = Counter(
-            "unknown label" if label is not None else cause or "cause unknown"
-            for judgment in self.judgments.values()
-            for label, cause in zip(judgment.labels[:2], judgment.causes[:2], strict=True)
-            if worth(label, 0) is None
-        )
+        causes = Counter[str]()
+        # Few pairs of labels differ, so that counting them first is fast.
+        pairs = Counter((j.labels[:2], j.causes[:2]) for j in self.judgments.values())
+        for games, number in pairs.items():
+            for label, cause in zip(*games, strict=True):
+                if label is not None and worth(label, 0) is None:
+                    causes["unknown label"] += number
+                elif label is None:
+                    causes[cause or "cause unknown"] += number
         return dict(causes.most_common())
 
     @property

@@ -1,12 +1,12 @@
 """The statistics of the Arena-Hard v2.0 program: every model against one baseline.
 
-Arrays in, arrays out, with the functions of `bradley_terry` under the same names.  Two estimators:
+The functions have the names of those in `bradley_terry`. There are two estimators:
 
-* plain: the mean of a model's outcomes (1, 1/2, 0), resampled within the model;
-* style control: logistic regression on strengths and differences in style, without a penalty.
+* plain: the mean of a model's outcomes (1, 1/2, 0), resampled within the model
+* style control: logistic regression on strengths and differences in style, without a penalty
 
-A score is taken over the rounds of the bootstrap: the mean of the plain ones, the median of those
-with style control.  Intervals reach from the 5 to the 95 percentile.
+A score is the mean over the rounds of the bootstrap, with style control the median. Intervals reach
+from the 5 to the 95 percentile.
 
     >>> cells = Cells(2, a=np.array([0]), b=np.array([1]), question=np.array([0]),
     ...               counts=np.array([[30], [0], [10]]))
@@ -30,7 +30,7 @@ LEVEL = 0.90
 
 
 class NotAStarError(ValueError):
-    """Battles that are not against the one baseline; `pair` holds the indices of their models."""
+    """Battles that are not against the one baseline. `pair` are the indices of their models."""
 
     def __init__(self, pair: tuple[int, int]) -> None:
         self.pair = pair
@@ -38,7 +38,7 @@ class NotAStarError(ValueError):
 
 
 def fit(cells: Cells, anchor: int, *, style: FixedStyle | None = None, center: bool = True) -> Fit:
-    """Rate the models by all battles; cells with features are controlled for style.
+    """Rate the models by all battles, controlled for style if the cells have features.
 
     As `bradley_terry.fit`, but for the scale of the features: the standard deviation with ddof 1.
     Raises NotAStarError for a battle without the anchor.
@@ -66,9 +66,9 @@ def bootstrap(
     style: FixedStyle | None = None,
     center: bool = True,
 ) -> np.ndarray:
-    """Ratings (rounds, M) of resampled battles, NaN where a resample does not place a model.
+    """Ratings (rounds, M) of resampled battles, NaN if a resample does not place a model.
 
-    `battle` draws each model's battles among its own, with style control all battles among all;
+    `battle` draws each model's battles among its own, with style control all battles among all.
     `question` draws questions, each with all of its battles.
     """
     cells = _star(cells, anchor)
@@ -101,7 +101,7 @@ def scores(
 
 
 def averages(samples: np.ndarray, full: np.ndarray, *, controlled: bool) -> np.ndarray:
-    """Averages (M,) of win rates in each round (rounds, M); those of the full data where none is.
+    """Averages (M,) of win rates in each round (rounds, M), or those of the full data without one.
 
     The mean over the rounds that place a model, with style control the median.
     """
@@ -113,7 +113,7 @@ def averages(samples: np.ndarray, full: np.ndarray, *, controlled: bool) -> np.n
 
 
 def rating(rates: np.ndarray) -> np.ndarray:
-    """Elo ratings of win rates in percent against the anchor; infinite for 100 and 0."""
+    """Elo ratings of win rates in percent against the anchor, infinite for 100 and 0."""
     with np.errstate(divide="ignore"):
         return np.asarray(ANCHOR_RATING + ELO_PER_LOGIT * (np.log(rates) - np.log(100.0 - rates)))
 
@@ -121,7 +121,7 @@ def rating(rates: np.ndarray) -> np.ndarray:
 def style_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Differences (C, 1 + K) of two answers' tokens and K counts, each (C, 1 + K), as v2.0 has it.
 
-    Of the lengths (a - b) / (a + b), 0 for two empty answers; of the counts by their densities
+    For lengths (a - b) / (a + b), or 0 for two empty answers. For counts by their densities
     d = count / (tokens + 1): (da - db) / (da + db + 1).
     """
     total = a[:, :1] + b[:, :1]
@@ -148,7 +148,7 @@ def _star(cells: Cells, anchor: int) -> Cells:
 
 
 def _outcomes(cells: Cells, anchor: int) -> np.ndarray:
-    """Battles (M, 3) that each model lost, tied and won; of the anchor, one tie with itself."""
+    """Battles (M, 3) that each model lost, tied and won. The anchor has one tie with itself."""
     rows = [np.bincount(cells.b, counts, minlength=cells.models) for counts in cells.counts]
     outcomes = np.stack(rows, axis=1).astype(np.int64)
     outcomes[anchor] = (0, 1, 0)

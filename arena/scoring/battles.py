@@ -45,7 +45,7 @@ from arena.scoring.selection import (
 class Counts:
     """The origin of battles or grades, for the lines under a board.
 
-    `battles` are weighted; on a board of grades they are the grades. `questions` is None if the
+    `battles` are weighted. On a board of grades they are the grades. `questions` is None if the
     bench has no question file. `ranges`: lowest and highest grade that the records allow.
     """
 
@@ -62,7 +62,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Battles:
-    """Weighted battles as cells; the names of their indices are sorted.
+    """Weighted battles as cells. The names of their indices are sorted.
 
     `outcomes`: for each model the number of games by OUTCOMES, None for saved battles.
     """
@@ -94,7 +94,7 @@ class Battles:
 
 @dataclass(frozen=True)
 class Grades:
-    """Sum and number of the grades of each model and question, (M, Q) each; names are sorted."""
+    """Sum and number of the grades of each model and question, (M, Q) each. Names are sorted."""
 
     models: tuple[str, ...]
     questions: tuple[str, ...]
@@ -359,7 +359,7 @@ def _no_data(columns: CellColumns, selection: Selection, problem: str = "") -> s
 
 
 def battles_of(columns: CellColumns, selection: Selection, questions: int | None) -> Battles:
-    """Return the cells with battles; indices follow the sorted names.
+    """Return the cells with battles. Indices follow the sorted names.
 
     `questions`: the number of questions of the selection. Raises InputError if no cell has a
     battle.

@@ -1,14 +1,14 @@
 """Bradley-Terry strengths of models from counts of battles: fits, bootstrap, win rates.
 
-Arrays in, frozen results out; nothing is read, written or printed.  Two estimators:
+Arrays go in and frozen results come out. There are two estimators:
 
-* plain: maximum likelihood, a tie being half a win for each side;
+* plain: maximum likelihood, with a tie as half a win for each side
 * style control: logistic regression of the outcome on the strengths and on differences in style
-  (length, headers, lists, bold) with a small ridge (Arena-Hard, arXiv 2406.11939), or without.
+  (length, headers, lists, bold), with a small ridge (Arena-Hard, arXiv 2406.11939) or without
 
-The battles of a cell differ in nothing but their outcome, so all sums run over counts, never over
-copies.  A bootstrap resample is another set of counts; many are solved at once.  Inside, strengths
-are natural log-odds; outside, they are Elo ratings with the anchor at 1000.
+The battles of a cell differ only in their outcome, so all sums run over counts, never over copies.
+A bootstrap resample is another set of counts, and many are solved at once. Strengths are natural
+log-odds inside and Elo ratings with the anchor at 1000 outside.
 
     >>> cells = Cells(2, a=np.array([0]), b=np.array([1]), question=np.array([0]),
     ...               counts=np.array([[30], [0], [10]]))
@@ -41,10 +41,10 @@ Resample = Literal["battle", "question"]
 
 @dataclass(frozen=True)
 class Fit:
-    """Elo ratings (M,), and the style they were controlled for, each (F,); F = 0 if plain.
+    """Elo ratings (M,), and the style they were controlled for, each (F,), with F = 0 if plain.
 
-    A rating is infinite where the plain likelihood has no finite maximum: the model, or the group
-    it belongs to, only ever won (+inf) or lost (-inf) against the rest.
+    A rating is infinite if the plain likelihood has no finite maximum: the model, or its group,
+    only won (+inf) or only lost (-inf) against the rest.
     """
 
     ratings: np.ndarray
@@ -54,7 +54,7 @@ class Fit:
 
 
 class DisconnectedError(ValueError):
-    """No battles place some models relative to the anchor; `models` holds their indices."""
+    """No battles place some models relative to the anchor. `models` are their indices."""
 
     def __init__(self, models: tuple[int, ...], anchor: int) -> None:
         self.models = models
@@ -69,12 +69,12 @@ def fit(
     center: bool = True,
     penalty: bool = True,
 ) -> Fit:
-    """Rate the models by all battles; cells with features are controlled for style.
+    """Rate the models by all battles, controlled for style if the cells have features.
 
     `style` fixes coefficients and standardisation, so that only strengths are estimated.
-    `center=False` subtracts no mean from the features and divides by their root mean square:
-    equal styles are then zero, and which of two models is called `a` does not matter.
-    `penalty=False` leaves out the ridge that goes with features.
+    `center=False` subtracts no mean from the features and divides by their root mean square. Equal
+    styles are then zero, and it does not matter which of two models is `a`. `penalty=False` removes
+    the ridge that goes with features.
 
     Raises DisconnectedError if the battles do not place every model relative to the anchor.
     """
@@ -98,11 +98,11 @@ def bootstrap(
     center: bool = True,
     penalty: bool = True,
 ) -> np.ndarray:
-    """Ratings (rounds, M) of resampled battles, NaN where a resample does not place a model.
+    """Ratings (rounds, M) of resampled battles, NaN if a resample does not place a model.
 
-    `battle` draws n of the n weighted battles with replacement; `question` draws as many
-    questions as there are, each with all of its battles.  Features keep the standardisation of
-    the full data.  Neither `workers` (threads) nor the order of the cells changes a number.
+    `battle` draws n of the n weighted battles with replacement. `question` draws as many questions
+    as there are, each with all of its battles. Features keep the standardisation of the full data.
+    Neither `workers` (threads) nor the order of the cells changes a number.
     """
     design = design_of(cells, style, center, penalty)
     start, limits = _solve_all(design, anchor)
@@ -232,7 +232,10 @@ BLOCK_NUMBERS = 1 << 15  # in the arrays of one block: small for caches, large f
 
 
 def _chunk_sizes(design: Design, rounds: int) -> list[int]:
-    """Rounds solved at once: long vectors, but within caches and memory; whatever the workers."""
+    """Numbers of rounds that are solved at once: long vectors that fit caches and memory.
+
+    They do not depend on the workers, since each chunk has random numbers of its own.
+    """
     numbers = 2 * (design.models + design.features) ** 2
     most = CHUNK_ROUNDS
     if not design.pooled:
@@ -259,7 +262,7 @@ def style_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
-    """Expected win rates against the anchor in percent, for ratings (..., M); NaN stays NaN.
+    """Expected win rates against the anchor in percent, for ratings (..., M). NaN stays NaN.
 
     100 / (1 + 10^((R_anchor - R) / 400)), in a form that cannot overflow.
     """
@@ -268,10 +271,10 @@ def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
 
 
 def interval(samples: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Lower and upper ends (2, M) of the central interval of samples (rounds, M).
+    """Lower and upper bounds (2, M) of the central interval of samples (rounds, M).
 
-    Percentiles are linear between order statistics, over the rounds that are not NaN; a model
-    without such a round has NaN for ends.
+    Percentiles are linear between order statistics, over the rounds that are not NaN. A model
+    without such a round has NaN bounds.
     """
     ordered = np.sort(samples, axis=0)
     last = np.maximum((~np.isnan(ordered)).sum(axis=0) - 1, 0)

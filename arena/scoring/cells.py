@@ -172,9 +172,8 @@ class GradeColumns:
 class Cells:
     """Judgments as counts: one cell is the comparison of two models on a question by a judge.
 
-    Cells without battles and cells of a model with itself are left out.  Models and questions are
-    known by their index alone: a caller who numbers both in a fixed order (by name) gets the same
-    bootstrap however the cells are listed.
+    Fits skip cells without battles and cells of a model with itself. Models and questions are
+    indices. A caller who numbers both by name gets the same bootstrap in any order of the cells.
     """
 
     models: int

@@ -21,7 +21,7 @@ class Estimator:
     as scores, `(fitted, samples, anchor, controlled=, elo=)`. `level`: the share of the rounds in
     an interval. `resampling`: what the bootstrap can draw. `most_baselines`: None for any number.
     `features`: style differences (C, F) of two answers' attributes, each (C, F), None without
-    style control; `divisors`: attributes that they need beside those controlled for. `penalty`:
+    style control. `divisors`: further attributes that the features need. `penalty`:
     the ridge on style coefficients. `whole_judgments`: a judgment with an undecided game is left
     out whole. `averages_rounds`: a score is an average over the rounds.
     """

@@ -12,7 +12,7 @@ CHUNK_NUMBERS = 1 << 22  # of drawn questions at once: 32 MB
 
 
 def fit(total: np.ndarray, number: np.ndarray) -> Fit:
-    """Mean grades (M,) over all questions; each grade counts alike."""
+    """Mean grades (M,) over all questions, with equal weight for each grade."""
     none = np.empty(0)
     return Fit(total.sum(axis=1) / number.sum(axis=1), none, none, none)
 
@@ -29,7 +29,7 @@ def bootstrap(
 ) -> np.ndarray:
     """Mean grades (rounds, M) of resampled questions, each with all of its grades.
 
-    NaN where a resample holds no grade of a model.
+    NaN if a resample has no grade of a model.
     """
     questions = total.shape[1]
     chances = np.full(questions, 1.0 / questions)

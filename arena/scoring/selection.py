@@ -22,10 +22,10 @@ Reason = tuple[str, str]
 
 @dataclass(frozen=True)
 class Selection:
-    """The judgments that make a board; the first baseline is its anchor, grades need none.
+    """The judgments that make a board. The first baseline is its anchor, and grades need none.
 
     `default_baselines`: the baseline of judgments that name none, by the category of their
-    question; elsewhere it is the first of `baselines`. `fallback_baselines`: the baselines of a
+    question, if it is not the first of `baselines`. `fallback_baselines`: the baselines of a
     category in which no judgment names any of `baselines`. `planned_baselines`: the baselines
     before those with judgments were chosen among them.
     """
@@ -88,7 +88,7 @@ class Selection:
         return replace(self, baselines=baselines, planned_baselines=self.baselines)
 
     def unexpected(self, judge: str, baseline: str | None) -> Reason | None:
-        """Return why a judgment is not expected, None if it is; `baseline` is its record's."""
+        """Return why a judgment is not expected, or None. `baseline` is that of its record."""
         if self.mixed == "count":
             return None
         if judge not in self.judges:
@@ -178,7 +178,7 @@ class Plan:
     def selections(
         self, categories: Sequence[str] = (), baselines: Sequence[str] = ()
     ) -> list[Selection]:
-        """Return the selection of each board; `baselines` overrule those of the plan."""
+        """Return the selection of each board. `baselines` overrule those of the plan."""
         names = dict.fromkeys(categories or self.categories())
         return [self.of((name,), baselines) for name in names] or [self.of((), baselines)]
 

@@ -27,7 +27,7 @@ Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class FixedStyle:
-    """Style coefficients of an earlier fit and the standardisation they belong to; each (F,)."""
+    """Style coefficients of an earlier fit and their standardisation, each (F,)."""
 
     coefficients: np.ndarray
     mean: np.ndarray
@@ -49,15 +49,16 @@ class _Block:
 
 @dataclass(frozen=True)
 class Design:
-    """The cells in canonical order, in blocks of pairs (a < b), and what is summed.
+    """The cells in canonical order, in blocks of pairs (a < b), and the terms of the sums.
 
-    C counts the places for cells; those at the end of a pair can be empty: no battles, no terms.
+    C is the number of places for cells. Places at the end of a pair can be empty, without battles
+    and terms.
 
-    `incidence` (P, M): 1 at the first, -1 at the second model.  `terms` (K, C): 1, the
-    standardised features x_i, then x_i x_j (i <= j).  `offset` (C,): the log-odds that a fixed
-    style gives.  `questions`: the indices that the caller knows them by.  `pooled`: plain, so
-    that the cells of a pair can be taken as one.  `ridge` (M + F,): weights of the squared
-    parameters in the loss; `penalty`: whether they keep every strength finite.
+    `incidence` (P, M): 1 at the first, -1 at the second model. `terms` (K, C): 1, the standardised
+    features x_i, then x_i x_j (i <= j). `offset` (C,): the log-odds that a fixed style gives.
+    `questions`: the caller's indices. `pooled`: the cells of a pair count as one, since the fit is
+    plain. `ridge` (M + F,): weights of the squared parameters in the loss. `penalty`: whether they
+    keep every strength finite.
     """
 
     models: int
@@ -91,7 +92,7 @@ class Sample:
 
 
 def design_of(cells: Cells, style: FixedStyle | None, center: bool, penalty: bool = True) -> Design:
-    """Return the cells as the solver needs them; see `bradley_terry.fit` for the options."""
+    """Return the cells as the solver needs them, with the options of `bradley_terry.fit`."""
     order, sign = _canonical(cells)
     a, b = np.where(sign > 0, (cells.a[order], cells.b[order]), (cells.b[order], cells.a[order]))
     counts = np.where(sign > 0, cells.counts[:, order], cells.counts[::-1, order])
@@ -180,7 +181,7 @@ def _standardised(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features (F, C) in this order, less their mean and over their scale (F,) each.
 
-    The scale is the standard deviation over the battles, uncentred the root mean square; a
+    The scale is the standard deviation over the battles, or uncentred the root mean square. A
     feature without spread has scale 0 and becomes 0.
     """
     raw = np.empty((0, 0)) if cells.features is None else cells.features
@@ -215,8 +216,8 @@ def solve(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit each set of battles: parameters (R, D) with D = M + F, limits of the strengths (R, M).
 
-    The bare likelihood does not change if all strengths move together; a ridge on the anchor,
-    which stays 0, and on models without a finite maximum makes the solution unique.
+    The bare likelihood does not change if all strengths move together. A ridge on the anchor, which
+    stays 0, and on models without a finite maximum makes the solution unique.
     """
     limits = _limits(design, anchor, sample)
     ridge = design.ridge
@@ -243,10 +244,10 @@ def _kept(design: Design, sample: Sample, kept: np.ndarray) -> Sample:
 
 
 def _limits(design: Design, anchor: int, sample: Sample) -> np.ndarray:
-    """Where the strengths go (R, M): 0 if finite, +inf, -inf, or NaN if nothing places the model.
+    """Limits of the strengths (R, M): 0 if finite, +inf, -inf, or NaN if nothing places the model.
 
     Without a penalty a strength is finite if chains of won or tied battles lead from the model to
-    the anchor and back (Hunter 2004, assumption 1); with one any chain of battles is enough.
+    the anchor and back (Hunter 2004, assumption 1). With a penalty any chain of battles is enough.
     """
     beats = np.zeros((len(sample.points), design.models, design.models), dtype=bool)
     beats[:, design.a, design.b] = sample.points[:, :, 0] > 0
@@ -287,9 +288,9 @@ def _minimised(
 ) -> np.ndarray:
     """Minima (R, D) of R convex functions at once, by Newton's method.
 
-    `objective` maps (R, D) to losses (R,), gradients (R, D) and Hessians (R, D, D).  Steps are
-    capped, and halved where the loss does not fall as it should.  Convergence is quadratic: the
-    error left is of the order of the squared tolerance.
+    `objective` maps (R, D) to losses (R,), gradients (R, D) and Hessians (R, D, D). Steps are
+    capped, and halved if the loss does not fall as it should. Convergence is quadratic: the
+    remaining error is of the order of the squared tolerance.
     """
     theta, step, loss, slope = start, np.zeros_like(start), np.full(1, np.inf), np.zeros(1)
     for _ in range(200):
@@ -328,7 +329,7 @@ def _objective(design: Design, sample: Sample, ridge: np.ndarray, theta: np.ndar
 def _pair_sums(design: Design, battles: np.ndarray, slopes: np.ndarray) -> Derivatives:
     """Sums over battles with log-odds h and p = 1 / (1 + e^-h).
 
-    Of log(1 + e^h) over all (R,); of p times 1 and the features over each pair (R, P, 1 + F); and
+    Of log(1 + e^h) over all (R,), of p times 1 and the features over each pair (R, P, 1 + F), and
     of p (1 - p) times all terms (R, P, K).
     """
     if design.pooled:

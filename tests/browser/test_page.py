@@ -142,7 +142,7 @@ def sides(page: Page) -> list[str]:
 class TestDemo:
     def test_all_tabs_open(self, demo: Site) -> None:
         page = demo.open()
-        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator(".judgment .side")).to_have_count(2)
         expect(page.locator("#title")).to_contain_text("no data of arena-hard-v0.1 yet")
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page.locator(".board tbody tr")).to_have_count(4)
@@ -174,7 +174,7 @@ class TestDemo:
         page = demo.open()
         expect(page.locator(".list .row").first).to_be_visible()
         demo.choose("Verdict", "games disagree")
-        expect(page.locator(".list-head")).not_to_contain_text("40 battles")
+        expect(page.locator(".list-head")).not_to_contain_text("40 judgments")
         page.get_by_role("button", name="Next").click()
         expect(page.locator(".list .row").nth(1)).to_have_attribute("aria-current", "true")
         page.get_by_label("game 2").click()
@@ -185,7 +185,7 @@ class TestDemo:
         assert address == f"{demo.url}{href}"
         page.goto("about:blank")
         page.goto(address)
-        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator(".judgment .side")).to_have_count(2)
         assert sides(page) == shown
         expect(page.get_by_label("game 2")).to_be_checked()
         expect(page).to_have_url(address)
@@ -193,7 +193,7 @@ class TestDemo:
 
     def test_a_question_is_found_by_typing_and_a_row_by_clicking(self, demo: Site) -> None:
         page = demo.open()
-        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator(".judgment .side")).to_have_count(2)
         demo.choose("Question", "calendar widget")
         expect(page.locator(".prompt")).to_contain_text("Our calendar widget lists the days")
         row = page.locator(".list .row")
@@ -209,9 +209,9 @@ class TestDemo:
     def test_a_row_of_the_leaderboard_opens_the_models_battles(self, demo: Site) -> None:
         page = demo.open("?tab=leaderboard")
         page.locator(".board button", has_text="smollm2-terse").click()
-        expect(page.locator(".battle")).to_be_visible()
+        expect(page.locator(".judgment")).to_be_visible()
         expect(page.locator(".side .model")).to_contain_text("smollm2-terse")
-        expect(page).to_have_url(re.compile("tab=battles.*model=smollm2-terse"))
+        expect(page).to_have_url(re.compile("tab=judgments.*model=smollm2-terse"))
         demo.check()
 
     def test_the_leaderboard_is_controlled_for_style(self, demo: Site) -> None:
@@ -226,7 +226,7 @@ class TestDemo:
 
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
         page = demo.open()
-        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator(".judgment .side")).to_have_count(2)
         with demo.one_request():
             demo.choose("Model", "smollm2-terse")
             expect(page).to_have_url(re.compile("model=smollm2-terse"))
@@ -250,7 +250,7 @@ class TestDemo:
         demo.check()
 
     def test_a_field_that_is_left_as_it_was_changes_nothing(self, demo: Site) -> None:
-        page = demo.open("?tab=battles")
+        page = demo.open("?tab=judgments")
         row = page.locator(".list .row[aria-current]")
         page.locator(".list .row").nth(1).click()
         expect(row).to_have_attribute("data-row", "1")
@@ -293,8 +293,8 @@ class TestDemo:
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page).to_have_url(re.compile("tab=leaderboard"))
         page.keyboard.press("j")
-        page.get_by_role("tab", name="Battles").click()
-        expect(page).to_have_url(re.compile("tab=battles"))
+        page.get_by_role("tab", name="Judgments").click()
+        expect(page).to_have_url(re.compile("tab=judgments"))
         page.locator("h1").click()
         page.keyboard.press("j")
         expect(row).to_have_attribute("data-row", "2")
@@ -303,7 +303,7 @@ class TestDemo:
     @pytest.mark.parametrize(
         "query",
         [
-            "?tab=battles&judge=smollm2-judge&model=smollm2-terse&show=tie",
+            "?tab=judgments&judge=smollm2-judge&model=smollm2-terse&show=tie",
             "?tab=leaderboard&judge=smollm2-judge&category=maths&control=length",
             "?tab=judges",
         ],
@@ -315,7 +315,7 @@ class TestDemo:
         asked: list[Any] = []
         page.on("request", lambda r: asked.append(r.post_data_json) if is_call(r) else None)
         demo.open(query)
-        expect(page.locator(".battle .side, .board td, .judges td").first).to_be_attached()
+        expect(page.locator(".judgment .side, .board td, .judges td").first).to_be_attached()
         expect(page).to_have_url(re.compile(re.escape(query)))
         fields = [v for call in asked for v in call["data"] if v and "address" not in str(v)]
         assert fields == []
@@ -323,7 +323,7 @@ class TestDemo:
 
     def test_what_is_typed_replaces_a_name_and_is_gone_where_nothing_fits(self, demo: Site) -> None:
         page = demo.open("?model=smollm2-hot")
-        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator(".judgment .side")).to_have_count(2)
         model = page.get_by_label("Model", exact=True)
         typed = page.keyboard.type
         for key in ("Escape", "Enter"):
@@ -360,14 +360,14 @@ class TestDemo:
         demo.choose("Verdict", "games disagree")
         expect(page).to_have_url(re.compile("show=games"))
         page.go_back()
-        expect(page.locator(".list-head")).to_contain_text("40 battles")
+        expect(page.locator(".list-head")).to_contain_text("40 judgments")
         expect(page.get_by_label("Verdict", exact=True)).to_have_value("any")
         expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
         expect(page.get_by_label("game 2")).to_be_checked()
         page.go_back()
         expect(page.locator(".board")).to_be_visible()
         page.go_forward()
-        expect(page.locator(".battle")).to_be_visible()
+        expect(page.locator(".judgment")).to_be_visible()
         expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
         demo.check()
 
@@ -398,7 +398,7 @@ class TestDemo:
 
     def test_the_link_is_copied_with_all_that_is_shown(self, demo: Site) -> None:
         page = demo.open("?model=smollm2-hot")
-        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator(".judgment .side")).to_have_count(2)
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.get_by_label("as written").check()
         expect(page).to_have_url(re.compile("written=1"))
@@ -414,21 +414,21 @@ class TestDemo:
     def test_filters_are_taken_back(self, demo: Site) -> None:
         page = demo.open("?model=smollm2-hot")
         head, reset = page.locator(".list-head"), page.get_by_role("button", name="Reset filters")
-        expect(head).to_contain_text("40 battles")
+        expect(head).to_contain_text("40 judgments")
         expect(reset).to_have_count(0)
         expect(page.get_by_role("button", name="Previous")).to_be_disabled()
         expect(page.get_by_role("button", name="Next")).to_have_attribute("title", "j")
         search = page.get_by_label("Search")
         search.fill("zzzzqqq")
         search.press("Enter")
-        expect(page.locator(".battle, #battle .notice")).to_have_text(
-            'No battle of smollm2-hot has "zzzzqqq" in it.'
+        expect(page.locator(".judgment, #judgment .notice")).to_have_text(
+            'No judgment of smollm2-hot has "zzzzqqq" in it.'
         )
         expect(page.get_by_label("game 1")).to_have_count(0)
         expect(page.get_by_role("button", name="Next")).to_be_disabled()
         expect(page.locator(".set")).to_have_count(1)
         reset.click()
-        expect(head).to_contain_text("40 battles")
+        expect(head).to_contain_text("40 judgments")
         expect(search).to_have_value("")
         expect(reset).to_have_count(0)
         expect(page.locator(".set")).to_have_count(0)
@@ -451,7 +451,7 @@ class TestDemo:
         page = demo.page
         page.emulate_media(color_scheme=scheme)
         demo.open()
-        expect(page.locator(".battle .side")).to_have_count(2)
+        expect(page.locator(".judgment .side")).to_have_count(2)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (int(re.findall(r"\d+", background)[0]) < 128) == (scheme == "dark")
@@ -469,8 +469,8 @@ class TestModelText:
             expect(shown).to_contain_text(f"[image “pixel”: {EVIL}/pixel.png]")
             expect(shown).to_contain_text("${window.stolen = 'template'}")
             expect(shown).to_contain_text("%%%LATEX_BLOCK_0%%%")
-        expect(page.locator(".battle img, .battle script, .battle iframe")).to_have_count(0)
-        expect(page.locator(".battle a[href^=javascript]")).to_have_count(0)
+        expect(page.locator(".judgment img, .judgment script, .judgment iframe")).to_have_count(0)
+        expect(page.locator(".judgment a[href^=javascript]")).to_have_count(0)
         expect(page.locator(".side .model")).to_contain_text(MODEL)
         page.get_by_label("as written").check()
         expect(page.locator(".side .verbatim").first).to_contain_text("[click](javascript:")
@@ -533,12 +533,12 @@ class TestModelText:
             field = page.get_by_label("Search")
             field.fill(words)
             field.press("Enter")
-            expect(page.locator(".list-head")).to_contain_text("1 battle")
+            expect(page.locator(".list-head")).to_contain_text("1 judgment")
             expect(page.locator(".prompt")).to_contain_text("plain")
             expect(page).to_have_url(re.compile("text="))
             field.fill("")
             field.press("Enter")
-            expect(page.locator(".list-head")).to_contain_text("3 battles")
+            expect(page.locator(".list-head")).to_contain_text("3 judgments")
         ours.check()
 
 
@@ -546,10 +546,15 @@ class TestReference:
     def test_all_tabs_open(self, reference: Site) -> None:
         page = reference.open("?model=o1-low&question=328c149ed45a41c0b9d6f14659e63599")
         expect(page.locator(".prompt")).to_contain_text("민요 스타일의 멜로디를 ABC 표기법을")
-        expect(page.locator(".battle .side")).to_have_count(2)
-        expect(page.locator(".battle")).to_contain_text("claude-3.7-sonnet stands in for it")
-        expect(page.locator(".battle")).to_contain_text("290 tokens were counted in it")
+        expect(page.locator(".judgment .side")).to_have_count(2)
+        expect(page.locator(".judgment")).to_contain_text("The record names no baseline")
+        reference.choose("Baseline", "claude-3.7-sonnet")
+        expect(page.locator(".judgment")).to_contain_text("claude-3.7-sonnet stands in for it")
+        expect(page.locator(".prompt")).to_contain_text("민요 스타일의 멜로디를 ABC 표기법을")
+        expect(page.locator(".judgment")).to_contain_text("290 tokens counted in it")
         page.get_by_role("tab", name="Leaderboard").click()
+        expect(page.get_by_text("There is no leaderboard.")).to_be_visible()
+        reference.choose("Baseline, which scores 50", "claude-3.7-sonnet")
         expect(page.locator(".board tbody tr")).to_have_count(17)
         expected = json.loads((REFERENCE / "expected_scores.json").read_text(encoding="utf-8"))
         score = f"{expected['plain']['scores']['o1-low']['score']:.1f}"
@@ -561,6 +566,6 @@ class TestReference:
 
     def test_korean_is_searched(self, reference: Site) -> None:
         page = reference.open("?text=민요")
-        expect(page.locator(".list-head")).to_contain_text(re.compile(r"\d battles"))
-        expect(page.locator(".battle")).to_contain_text("민요")
+        expect(page.locator(".list-head")).to_contain_text(re.compile(r"\d judgments"))
+        expect(page.locator(".judgment")).to_contain_text("민요")
         reference.check()

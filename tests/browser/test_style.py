@@ -45,8 +45,8 @@ def site(url: str, page: Page) -> Site:
 
 
 def opened(site: Site, number: int) -> Page:
-    page = site.open(f"?tab=battles&question=q{number}&of={NAME}")
-    expect(page.locator(".battle .side")).to_have_count(2)
+    page = site.open(f"?tab=judgments&question=q{number}&of={NAME}")
+    expect(page.locator(".judgment .side")).to_have_count(2)
     return page
 
 
@@ -162,7 +162,7 @@ CONTRAST = """part => {
 def test_small_text_and_signs_can_be_made_out(site: Site, scheme: Any) -> None:
     site.page.emulate_media(color_scheme=scheme)
     page = opened(site, 1)
-    small = ".counts, .role, .places, .list em, .list .who, .legend, summary, .battle code, .mark"
+    small = ".counts, .role, .places, .list em, .list .who, .legend, summary, .judgment code, .mark"
     for part in page.locator(small).locator("visible=true").all():
         assert part.evaluate(CONTRAST) >= 4.5, part.text_content()
     for sign in page.locator(".dot").all():

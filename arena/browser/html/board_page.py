@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-from arena.browser.html.battle_page import MEANINGS, notice
+from arena.browser.html.judgment_page import MEANINGS, notice
 from arena.browser.html.markdown import clean, plain
+from arena.leaderboard.board import Board
 from arena.leaderboard.output.html import board_table, html_row, html_table
 from arena.leaderboard.output.text import level_text
 from arena.quality.judge_comparison import PairReport
 from arena.quality.judge_html import pair_table, verdict_table
 from arena.quality.judge_measures import Verdicts
-
-if TYPE_CHECKING:
-    from arena.leaderboard.board import Board
 
 
 def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:

@@ -84,7 +84,7 @@ function listenToKeys() {
   });
   document.addEventListener("click", event => {
     if (event.isTrusted) window.steps += stepping[event.target.closest("button")?.id] ?? 0;
-    const verdict = event.target.closest("#battle .verdict");
+    const verdict = event.target.closest("#judgment .verdict");
     const game = verdict && [...verdict.parentNode.children].indexOf(verdict);
     if (verdict) document.querySelectorAll("#game input")[game]?.click();
   }, true);

@@ -1,0 +1,346 @@
+"""One judgment and the list of judgments as HTML.
+
+The texts of models and files are escaped or rendered by markdown.py, so that they can neither run
+nor load anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from urllib.parse import urlencode
+
+from arena.bench.labels import GRADE, NO_VERDICT, WORTH, Label, normal_label, outcomes
+from arena.bench.records import Question
+from arena.browser.html.markdown import clean, in_one_line, plain, rendered, verbatim
+from arena.browser.judgment_view import Game, JudgmentView, Side
+from arena.browser.library import ListedJudgment
+
+Show = Callable[[str], str]
+
+BETTER = ("a tie", "slightly better", "much better")  # by the size of a worth
+MEANINGS = {
+    label: f"{'A' if points > 0 else 'B'} is {BETTER[abs(points)]}" if points else BETTER[0]
+    for label, points in WORTH.items()
+}
+
+
+def notice(*sentences: str) -> str:
+    """Return sentences that stand where there is nothing to show."""
+    return "".join(f'<p class="notice">{plain(sentence)}</p>' for sentence in sentences)
+
+
+def class_of(outcome: str) -> str:
+    """Return the CSS class of an outcome."""
+    return outcome.replace(" ", "-")
+
+
+def link(parameters: Mapping[str, str]) -> str:
+    """Return the query of a view, without empty values."""
+    return "?" + urlencode(
+        {key: value for key, value in parameters.items() if value}, errors="replace"
+    )
+
+
+def address_html(query: str) -> str:
+    """Return a link that can be copied; the page's address follows it."""
+    return f'<a class="address" href="{plain(query)}">Copy link</a>'
+
+
+# One judgment
+
+
+def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> str:
+    """Return a judgment as game 0 or 1 showed it, for a Markdown component."""
+    show = verbatim if as_written else rendered
+    chosen = view.games[game] if game < len(view.games) else None
+    entry = view.entry
+    total = plain(total_words(view))
+    verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.games)
+    parts = [
+        *_prompt(view.question, entry.question, show),
+        f'<p class="total">{total}</p>' if total else "",
+        f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>',
+        *(f'<p class="note">{_other_judge(other, game)}</p>' for other in view.others),
+    ]
+    parts += _explanation(view, chosen, show) if chosen else []
+    columns = (_side(letter, side, view, show, chosen) for letter, side in view.shown(game))
+    parts.append(f'<div class="sides">{"".join(columns)}</div>')
+    if chosen and chosen.prompt:
+        parts.append(_folded("Prompt of the judge", verbatim(chosen.prompt), "asked"))
+    if entry.pairwise and not entry.named:
+        advice = f"{entry.baseline} stands in for it." if entry.baseline else "Choose one above."
+        parts.append(notice(f"The record names no baseline. {advice}"))
+    return in_one_line(f'<div class="judgment">{"".join(parts)}</div>')
+
+
+def _prompt(question: Question | None, name: str, show: Show) -> Iterator[str]:
+    if question is None:
+        yield notice(f"question.jsonl has no question {name}; its prompt is not known.")
+        return
+    several = len(question.turns) > 1
+    words = filter(None, (question.category, question.cluster, question.aspects))
+    about = f"{' · '.join(map(plain, dict.fromkeys(words)))} <code>{plain(question.id)}</code>"
+    for number, turn in enumerate(question.turns, start=1):
+        title = f"Prompt, turn {number}" if several else "Prompt"
+        title += f'<span class="about">{about}</span>' if number == 1 else ""
+        style = "prompt turn" if several else "prompt"
+        yield _folded(title, _clipped(show(turn), turn), style, is_open=True)
+
+
+CLIPPED, LINE = 5, 120  # lines of a text that is shown in part, and about how long they are
+
+
+def _clipped(content: str, source: str) -> str:
+    """Return a text of limited height, with a switch to all of it if there may be more."""
+    lines = (math.ceil(len(line) / LINE) for line in source.split("\n"))
+    if sum(lines) <= CLIPPED:
+        return f'<div class="text">{content}</div>'
+    return f'<div class="text clipped">{content}</div>{_more("show all")}'
+
+
+def _more(words: str) -> str:
+    """Return the switch to all of the clipped text before it: the style sheet asks if it is
+    open.
+    """
+    summary = f'<span class="all">{words}</span><span class="less">show less</span>'
+    return f'<details class="more"><summary>{summary}</summary></details>'
+
+
+def _folded(title: str, content: str, style: str, *, is_open: bool = False) -> str:
+    opened = " open" if is_open else ""
+    return f'<details class="{style}"{opened}><summary>{title}</summary>{content}</details>'
+
+
+def total_words(view: JudgmentView) -> str:
+    """Return the result of both games in a sentence; "" unless both have a verdict."""
+    worths = [game.worth for game in view.games if game.worth is not None]
+    if len(worths) != 2:
+        return ""
+    first, second = sorted(worths, key=lambda points: points == 0)
+    if not first:
+        return "A tie in both games."
+    if first * second < 0:
+        place = "A" if worths[0] < 0 else "B"
+        return f"Undecided, the games disagree: each side won once, both times as {place}."
+    name = _favoured(first + second, view.entry)
+    if first == second:
+        return f"{name} wins: {BETTER[abs(first)]} twice."
+    differ = "" if second else " (the games disagree)"
+    return f"{name} wins: {BETTER[abs(first)]} once, {BETTER[abs(second)]} once{differ}."
+
+
+def _favoured(points: int, entry: ListedJudgment) -> str:
+    return entry.model if points > 0 else entry.baseline or "the baseline"
+
+
+def _other_judge(other: ListedJudgment, game: int) -> str:
+    """Return the verdicts of another judge, with a link to its judgment."""
+    key = {"question": other.question, "of": other.model, "against": other.baseline}
+    shown = {"tab": "judgments", "judge": other.judge, **key, "game": "2" if game else ""}
+    about = 'title="the judgment of this judge, in a new tab" target="_blank"'
+    judge = f'<a href="{plain(link(shown))}" {about}>{plain(other.judge)}</a>'
+    if not other.pairwise:
+        return f"{judge}: {_grade_words(other.labels)}"
+    chips = " · ".join(
+        f'game {number} <span class="chip {class_of(outcome)}">{outcome}</span>'
+        for number, outcome in enumerate(outcomes(other.labels), start=1)
+    )
+    return f"{judge}: {chips} (for {plain(other.model)})"
+
+
+def _grade_words(labels: Sequence[Label]) -> str:
+    grades = [f"{label:g}" for label in labels if isinstance(label, (int, float))]
+    return f"grade {', '.join(grades)}" if grades else "no grade"
+
+
+def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
+    """Return a game's places, and its verdict in words and as the judge wrote it."""
+    entry, name, label = view.entry, "", ""
+    if not game.played:
+        words = "was not played" if entry.pairwise else "was not graded"
+    elif game.worth is None:
+        words = NO_VERDICT if entry.pairwise else _grade_words((game.label,)).capitalize()
+        words += f" ({game.cause})" if game.cause else ""
+    else:
+        words = BETTER[abs(game.worth)]
+        if game.worth:
+            who = plain(_favoured(game.worth, entry))
+            name, words = f'<span class="who" title="{who}">{who}</span> ', f"is {words}"
+    if game.label is not None and entry.pairwise:
+        meaning = MEANINGS.get(normal_label(game.label) or "", "an unknown label")
+        label = f' <code title="{meaning}">{plain(str(game.label))}</code>'
+    style = f"verdict {class_of(game.outcome)}" + (" chosen" if chosen else "")
+    said = f'<p class="said">{name}<span>{plain(words)}</span>{label}</p>'
+    return f'<div class="{style}">{_places(view, game)}{said}</div>'
+
+
+def _places(view: JudgmentView, game: Game) -> str:
+    """Return a game's number, and who stood where in it."""
+    if not view.entry.pairwise:
+        return ""
+    number = f"<b>Game {game.number + 1}</b>"
+    if not game.played:
+        return f'<span class="places">{number}</span>'
+    sides = ", ".join(f"{letter}: {plain(side.name)}" for letter, side in view.shown(game.number))
+    swapped = " (places swapped)" if game.number == 1 else ""
+    places = f" · {sides}" if view.baseline else ""
+    arrow = '<span class="unseen"> → </span>'
+    return f'<span class="places" title="{sides}">{number}{swapped}{places}{arrow}</span>'
+
+
+def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:
+    title = plain(view.entry.judge)
+    if view.entry.pairwise:
+        sides = (f"{letter} = {plain(side.name)}" for letter, side in view.shown(game.number))
+        title = " · ".join([f"{title}, game {game.number + 1}", *(sides if view.baseline else ())])
+    if game.reasoning:
+        yield _folded(f"Reasoning of {title}", show(game.reasoning), "reasoning")
+    if game.explanation.strip():
+        content = _clipped(show(game.explanation), game.explanation)
+        yield _folded(f"Judgment of {title}", content, "explanation", is_open=True)
+    elif game.played:
+        yield notice("The record has no words of the judge for this game.")
+
+
+def _side(letter: str, side: Side, view: JudgmentView, show: Show, game: Game | None) -> str:
+    role = "model" if side is view.model else "baseline"
+    points = (game.worth if game else None) or 0
+    mark = ""
+    if (points if role == "model" else -points) > 0:
+        how = f"✓✓ {BETTER[2]}" if abs(points) == 2 else "✓ better"
+        mark = f' <span class="mark">{how}</span>'
+    head = f"<b>{letter}</b> " if letter else ""
+    name = f'<span class="name" title="{plain(side.name)}">{plain(side.name)}</span>'
+    return (
+        f'<section class="side"><h3 class="{role}">{head}{name} '
+        f'<span class="role">{role}</span>{mark}</h3><p class="counts">{_counts(side)}</p>'
+        f'<div class="answer">{"".join(_turns(side, show))}</div></section>'
+    )
+
+
+LONG = 20_000  # characters of an answer; a longer one is shown in part
+
+
+def _turns(side: Side, show: Show) -> Iterator[str]:
+    if side.missing:
+        yield notice(side.missing)
+    for number, (turn, reasoning) in enumerate(zip(side.turns, side.reasoning, strict=True), 1):
+        if len(side.turns) > 1:
+            yield f"<h4>Turn {number}</h4>"
+        if reasoning:
+            yield _folded("Reasoning, which the judge did not see", show(reasoning), "reasoning")
+        if not turn.strip():
+            # Published files may count the tokens of answers whose texts they leave out.
+            lost = side.style.tokens and not any(map(str.strip, side.turns))
+            counted = _number(side.style.tokens or 0, "token")
+            yield notice(
+                f"The file has no text of this answer ({counted} counted in it)."
+                if lost
+                else "The answer is empty."
+            )
+        elif len(turn) <= LONG:
+            yield show(turn)
+        else:
+            size = f"show all {len(turn.encode('utf-8', 'replace')) / 1000:,.0f} kB"
+            yield f'<div class="long">{show(turn)}</div>{_more(size)}'
+    if not side.turns and not side.missing:
+        yield notice("The record has no answer.")
+
+
+def _counts(side: Side) -> str:
+    style = side.style
+    if style.tokens is None:
+        return "tokens and markdown not counted" if not side.missing else ""
+    counts = ((style.headers, "header"), (style.lists, "list item"), (style.bold, "bold"))
+    words = [_number(style.tokens, "token")]
+    words += [_number(count, noun) for count, noun in counts if count is not None]
+    return " · ".join(words)
+
+
+def _number(count: int, noun: str) -> str:
+    plural = "" if count == 1 or noun == "bold" else "s"
+    return f"{count:,} {noun}{plural}"
+
+
+# The list
+
+PAGE = 50  # rows of the list that are shown at once
+
+
+def list_html(
+    entries: Sequence[ListedJudgment],
+    position: int,
+    questions: Mapping[str, Question],
+    one_model: bool,
+) -> str:
+    """Return the page of the list with the judgment at a position; rows have their numbers."""
+    first = position // PAGE * PAGE
+    last = min(first + PAGE, len(entries))
+    rows = "".join(
+        _row(number, entries[number], number == position, questions, one_model)
+        for number in range(first, last)
+    )
+    turn = _turn_button(first - PAGE, "‹", "earlier judgments") if first else ""
+    turn += _turn_button(last, "›", "later judgments") if last < len(entries) else ""
+    total = _number(len(entries), "judgment")
+    head = f"<span>{total}</span><span>{first + 1:,}–{last:,} {turn}</span>"
+    legend = _LEGEND if any(entry.pairwise for entry in entries) else ""
+    return f'<div class="list"><div class="list-head">{head}{legend}</div>{rows}</div>'
+
+
+def _sign(outcome: str) -> str:
+    return f'<i class="dot {class_of(outcome)}"></i>'
+
+
+_LEGEND = (
+    '<p class="legend" title="Outcomes of game 1 and of game 2 for the model: much better, '
+    'slightly better, a tie, slightly worse, much worse, no verdict">'
+    f"{_sign('strong win')}{_sign('win')} won {_sign('tie')} tie "
+    f"{_sign('loss')}{_sign('strong loss')} lost {_sign(NO_VERDICT)} none</p>"
+)
+
+
+def _turn_button(number: int, sign: str, words: str) -> str:
+    return f'<button class="turn" data-row="{number}" aria-label="{words}">{sign}</button>'
+
+
+def _row(
+    number: int,
+    entry: ListedJudgment,
+    chosen: bool,
+    questions: Mapping[str, Question],
+    one_model: bool,
+) -> str:
+    results = outcomes(entry.labels)
+    if entry.pairwise:
+        verdicts = ", ".join(f"game {i}: {outcome}" for i, outcome in enumerate(results, start=1))
+        signs = "".join(map(_sign, results))
+    else:
+        verdicts = _grade_words(entry.labels)
+        grades = verdicts.removeprefix("grade ") if GRADE in results else "–"
+        signs = f'<i class="grade">{grades}</i>'
+    signs = f'<span class="signs" title="{verdicts}">{signs}</span>'
+    cluster, words = map(plain, _title(questions.get(entry.question), entry.question, 70))
+    title = f"<em>{cluster}</em> {words}" if cluster else words
+    name = plain(entry.model)
+    who = "" if one_model else f'<span class="who" title="{name}">{name}</span>'
+    current = ' aria-current="true"' if chosen else ""
+    return (
+        f'<button class="row" data-row="{number}"{current}>{signs}'
+        f'<span class="unseen">{verdicts}.</span>'
+        f'<span class="lines"><span class="words">{title}</span>{who}</span></button>'
+    )
+
+
+def question_title(question: Question | None, name: str) -> str:
+    """Return a question as one line of a list."""
+    return " · ".join(filter(None, _title(question, name, 110)))
+
+
+def _title(question: Question | None, name: str, limit: int) -> tuple[str, str]:
+    """Return the cluster of a question, and its first words."""
+    if question is None:
+        return "", clean(f"{name}, not in question.jsonl")
+    words = clean(" ".join(question.turns[0].split()))
+    return clean(question.cluster), words if len(words) <= limit else words[: limit - 1] + "…"

@@ -1,0 +1,135 @@
+"""One judgment with the texts of its question, answers and games."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from arena.bench.answer_style import Style
+from arena.bench.formats import answer_in_v01
+from arena.bench.labels import Label, outcome, worth
+from arena.bench.records import AnswerLine, JudgmentLine, Question
+from arena.browser.index import read_line
+from arena.browser.library import Library, ListedJudgment
+
+
+@dataclass(frozen=True)
+class Game:
+    """One game as it is shown; `cause` is the reason why it has no verdict, if it is known."""
+
+    number: int
+    label: Label
+    played: bool
+    explanation: str
+    reasoning: str
+    prompt: str
+    cause: str
+
+    @property
+    def outcome(self) -> str:
+        """The outcome for the model: one of OUTCOMES, GRADE or NO_VERDICT."""
+        return outcome(self.label, self.number)
+
+    @property
+    def worth(self) -> int | None:
+        """The worth to the model, None without a verdict."""
+        return worth(self.label, self.number)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A model's answer, turn by turn; `missing` is the reason why there is none."""
+
+    name: str
+    turns: tuple[str, ...]
+    reasoning: tuple[str, ...]
+    style: Style
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class JudgmentView:
+    """A judgment with its texts, and the same comparison as other judges have judged it."""
+
+    entry: ListedJudgment
+    question: Question | None
+    games: tuple[Game, ...]
+    model: Side
+    baseline: Side | None
+    others: tuple[ListedJudgment, ...]
+
+    def shown(self, number: int) -> tuple[tuple[str, Side], ...]:
+        """Return the sides with their letters, in the order in which game 0 or 1 shows them."""
+        if self.baseline is None:
+            return (("", self.model),)
+        if not self.entry.pairwise:
+            return ("", self.model), ("", self.baseline)
+        sides = (self.baseline, self.model) if number == 0 else (self.model, self.baseline)
+        return tuple(zip("AB", sides, strict=True))
+
+
+def judgment_view(library: Library, entry: ListedJudgment) -> JudgmentView:
+    """Return all that is shown of a judgment; InputError if its record is gone."""
+    record = read_line(entry.file, entry.place, JudgmentLine, "a judgment")
+    games = zip_longest(entry.labels, record.get("games") or [])
+    others = (
+        other.against(entry.baseline)
+        for judge in library.judges()
+        if judge != entry.judge
+        for other in library.judgments(judge, entry.model)
+    )
+    return JudgmentView(
+        entry=entry,
+        question=library.questions.get(entry.question),
+        games=tuple(_game(number, label, game) for number, (label, game) in enumerate(games)),
+        model=_side(library, entry.model, entry.question),
+        baseline=_side(library, entry.baseline, entry.question) if entry.baseline else None,
+        others=tuple(other for other in others if other.key == entry.key),
+    )
+
+
+def _game(number: int, label: Label, record: object) -> Game:
+    """Return a game in either format."""
+    fields = record if isinstance(record, dict) else {}
+    reply, prompt = fields.get("judgment"), fields.get("user_prompt", fields.get("prompt"))
+    if not isinstance(reply, dict):
+        reply = {"answer": reply, "thought": fields.get("reasoning")}
+    if isinstance(prompt, list):
+        messages = (message for message in prompt if isinstance(message, dict))
+        prompt = "\n\n".join(f"[{m.get('role')}]\n{m.get('content')}" for m in messages)
+    return Game(
+        number=number,
+        label=label,
+        played=isinstance(record, dict),
+        explanation=str(reply.get("answer") or ""),
+        reasoning=str(reply.get("thought") or ""),
+        prompt=str(prompt or ""),
+        cause=str(fields.get("cause") or ""),
+    )
+
+
+def _side(library: Library, model: str, question: str) -> Side:
+    path = library.answer_file(model)
+    place = library.places[path].get(question)
+    if path is None or place is None:
+        there = path is not None and path.exists()
+        reason = f"{model} has no answer to this question" if there else f"{model} has no answers"
+        where = f"{path}" if there else f"{path or 'its file'} does not exist"
+        return Side(model, (), (), Style(question), f"{reason} ({where}).")
+    turns = _turns(answer_in_v01(read_line(path, place, AnswerLine, "an answer")))
+    return Side(
+        model,
+        tuple(str(turn.get("content") or "") for turn in turns),
+        tuple(str(turn.get("reasoning") or "") for turn in turns),
+        library.style(model, question),
+    )
+
+
+def _turns(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the turns of choice 0 of an answer in the v0.1 format."""
+    choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
+    first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
+    turns = first[0].get("turns") if first else None
+    return [turn for turn in turns or [] if isinstance(turn, dict)]

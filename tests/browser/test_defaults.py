@@ -1,0 +1,120 @@
+"""The bench, judge and baseline that the browser opens with."""
+
+from __future__ import annotations
+
+import pytest
+from browser_site import (
+    add_judgments,
+    judgment,
+    question_of,
+    several_baselines,
+    small_library,
+)
+from conftest import REPO, Workspace
+
+from arena.base.errors import InputError
+from arena.bench.config import read_judge_config
+from arena.bench.records import BaselineRule
+from arena.browser.defaults import choose
+from arena.browser.judgment_view import judgment_view
+from arena.browser.library import Filters, Library
+
+
+@pytest.fixture
+def library(bench: Workspace) -> Library:
+    return small_library(bench)
+
+
+OF_CATEGORIES = {"prose": {"baseline_model": "base-prose"}}
+
+
+class TestWhatIsOpened:
+    @pytest.mark.parametrize("bench_name", ["test-v1", "elsewhere"])
+    def test_the_configs_baseline_of_its_category_stands_in(
+        self, bench: Workspace, bench_name: str
+    ) -> None:
+        several_baselines(bench, named=False)
+        bench.write_judge_config("j", "base-code", categories=OF_CATEGORIES, bench_name=bench_name)
+        config = read_judge_config(bench.root / "config" / "judge_config.yaml")
+        library = choose(bench.root / "data", bench.name, "j", None, config).library
+        entries = library.found(Filters(judge="j", model="m"))
+        categories = [library.questions[entry.question].category for entry in entries]
+        assert [e.baseline for e in entries] == [f"base-{category}" for category in categories]
+        side = judgment_view(library, entries[1]).baseline
+        assert side
+        assert side.name == "base-prose"
+        bench.add_questions([question_of(q, "code") for q in library.questions])
+        assert library.baselines("j") == ["base-code"]
+
+    def test_a_baseline_that_nobody_knows_is_an_error(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B", baseline="told")])
+        data = bench.root / "data"
+        with pytest.raises(InputError, match="no model 'bse', the baseline .*did you mean 'base'"):
+            choose(data, None, None, "bse", None)
+        assert choose(data, None, None, "told", None).library.rule == BaselineRule({}, "told")
+
+    def test_the_first_bench_with_judgments_is_opened_where_the_config_has_no_data(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        for name in ("z-judged", "a-judged"):
+            path = bench.root / "data" / name / "model_judgment" / "j" / "m.jsonl"
+            bench.write(path, [judgment("q1", "A=B")])
+        opened = choose(bench.root / "data", None, None, None, None)
+        assert opened.library.bench.name == "a-judged"
+
+    def test_a_bench_or_a_judge_without_data_is_an_error_that_names_the_others(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B")])
+        data = bench.root / "data"
+        with pytest.raises(InputError, match="did you mean 'test-v1'"):
+            choose(data, "tset-v1", None, None, None)
+        with pytest.raises(InputError, match="judges here: j"):
+            choose(data, None, "nobody", None, None)
+        with pytest.raises(InputError, match="no bench with questions or judgments"):
+            choose(bench.root / "nowhere", None, None, None, None)
+
+    def test_a_given_baseline_is_that_of_judgments_that_name_none(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        record = judgment("q1", "A=B", "A=B")
+        del record["baseline"]
+        add_judgments(bench, [record])
+        bench.add_answers("m2", {"q1": "Hey"})
+        for given, baseline in ((None, ""), ("m2", "m2")):
+            opened = choose(bench.root / "data", None, None, given, None).library
+            (entry,) = opened.found(Filters(judge="j"))
+            assert (entry.baseline, entry.named) == (baseline, False)
+            assert opened.baselines("j") == ([given] if given else ["base", "m", "m2"])
+
+    def test_a_bench_without_judgments_is_opened_and_said_so(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        opened = choose(bench.root / "data", None, None, None, None)
+        assert opened.judge == ""
+        assert "no judgments yet" in opened.remarks[0]
+
+    def test_what_is_opened_in_the_place_of_something_else_is_said(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B")])
+        config = read_judge_config(REPO / "config" / "judge_config.yaml")
+        data = bench.root / "data"
+        assert choose(data, None, None, None, config).remarks == (
+            "Showing test-v1, judged by j: there is no data of arena-hard-v0.1 yet.",
+        )
+        assert choose(data, bench.name, None, None, config).remarks == (
+            "Showing the judgments of j: there are none by gpt-4-1106-preview yet.",
+        )
+        assert choose(data, bench.name, "j", None, config).remarks == ()
+        bench.write(
+            data / "demo-v0.1" / "model_judgment" / "smollm2-judge" / "m.jsonl",
+            [judgment("q1", "A=B", "A=B")],
+        )
+        assert choose(data, None, None, None, config).remarks == (
+            "Showing the demo (demo-v0.1, judged by smollm2-judge): "
+            "there is no data of arena-hard-v0.1 yet.",
+            "The verdicts of this small judge only prove that the plumbing works.",
+        )

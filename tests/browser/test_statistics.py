@@ -1,0 +1,225 @@
+"""The browser's boards and numbers of judges, which are those of the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_site import (
+    Record,
+    add_judgments,
+    judgment,
+    several_baselines,
+    small_library,
+)
+from conftest import RunMain, Workspace
+
+from arena.base.errors import InputError
+from arena.bench.config import read_judge_config
+from arena.bench.paths import Bench
+from arena.bench.records import BaselineRule
+from arena.browser.defaults import choose
+from arena.browser.library import Library
+from arena.browser.statistics import boards, judge_statistics
+from arena.leaderboard.board import Board
+from arena.leaderboard.output.text import board_dict
+from arena.scoring.selection import Selection
+
+
+@pytest.fixture
+def library(bench: Workspace) -> Library:
+    return small_library(bench)
+
+
+class TestBoards:
+    def test_the_board_is_that_of_show_result(self, bench: Workspace, library: Library) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A=B"), judgment("q2", "B>>A", "A>B")])
+        done = bench.run(
+            "show_result.py", "-b", bench.name, "-j", "j", "--baseline", "base", check=0
+        )
+        ((board, lines),) = boards(library, "j", "", ())
+        printed = [line.split("|") for line in done.stdout.splitlines() if "score:" in line]
+        assert [cells[0].strip() for cells in printed] == [row.model for row in board.rows]
+        for cells, row in zip(printed, board.rows, strict=True):
+            assert float(cells[1].split(":")[1]) == pytest.approx(row.score, abs=0.051)
+        assert lines[0] in done.stdout
+
+    def test_the_most_frequent_baseline_of_each_category_is_taken_where_no_config_fits(
+        self, bench: Workspace
+    ) -> None:
+        library = several_baselines(bench, named=True)
+        shown = [board for board, _ in boards(library, "j", "", ())]
+        assert [(b.name, b.baseline) for b in shown] == [
+            ("Overall", None),
+            ("code", "base-code"),
+            ("prose", "base-prose"),
+        ]
+        assert boards(library, "j", "prose", ())[0][0].baseline == "base-prose"
+
+    def test_without_any_baseline_the_reason_tells_the_flag(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        record = judgment("q1", "A=B", "A=B")
+        del record["baseline"]
+        add_judgments(bench, [record])
+        assert library.baselines("j") == ["base", "m"]
+        with pytest.raises(InputError, match=r"no baseline is named\. Name it with --baseline"):
+            boards(library, "j", "", ())
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
+        library.rule = BaselineRule({}, "base")
+        with pytest.raises(InputError, match="no battle against the baseline 'base'"):
+            boards(library, "j", "", ())
+
+    def test_grades_of_single_answers_have_a_board_of_means(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", 7), judgment("q2", "9")])
+        ((board, _),) = boards(library, "j", "", ())
+        assert (board.scale, board.score_of("m")) == ("grade", 8.0)
+
+    def test_v2_0_has_a_board_a_category_each_with_its_baseline(self, bench: Workspace) -> None:
+        questions = [("u1", "hard_prompt"), ("u2", "hard_prompt"), ("u3", "creative_writing")]
+        bench.write(
+            bench.data / "question.jsonl",
+            [
+                {"uid": uid, "category": name, "subcategory": "", "prompt": "?"}
+                for uid, name in questions
+            ],
+        )
+        records = [
+            {"uid": uid, "judge": "j", "model": "m", "baseline": name[:4]}
+            | {"games": [{"score": "B>A"}, {"score": "A=B"}]}
+            for uid, name in questions
+        ]
+        add_judgments(bench, records)
+        for name in ("hard", "crea"):
+            bench.add_answers(name, {})
+        library = Library(Bench(bench.root / "data", bench.name))
+        shown = [board for board, _ in boards(library, "j", "", ())]
+        assert [(b.name, b.baseline) for b in shown] == [
+            ("Overall", None),
+            ("hard_prompt", "hard"),
+            ("creative_writing", "crea"),
+        ]
+        assert {board.estimator.name for board in shown} == {"v2.0"}
+        ((only, _),) = boards(library, "j", "creative_writing", ())
+        assert only.score_of("m") == pytest.approx(75, abs=5)  # the mean of the rounds
+
+    def test_missing_style_attributes_are_named(self, bench: Workspace, library: Library) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A=B")])
+        with pytest.raises(InputError, match=r"add_markdown_info\.py"):
+            boards(library, "j", "", ("length",))
+
+    def test_judges_are_counted_and_compared(self, bench: Workspace, library: Library) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A=B")])
+        add_judgments(bench, [judgment("q1", "A>B", "B>A")], judge="k")
+        judges, pairs, _ = judge_statistics(library)
+        assert list(judges) == ["j", "k"]
+        assert (pairs["j", "k"].games, pairs["j", "k"].same.value) == (2, 50.0)
+
+
+View = tuple[str, str, tuple[str, ...]]  # category or cluster, baseline, control for style
+WHOLE: View = ("", "", ())
+STYLE = ("markdown", "length")
+OF_CATEGORIES = {"prose": {"baseline_model": "base-prose"}}
+
+
+class TestBoardsOfTheCommandLine:
+    """A board of the browser is that of show_result.py to the last digit."""
+
+    @pytest.fixture
+    def config(self, bench: Workspace) -> Path:
+        bench.write_judge_config("j", "base-code", categories=OF_CATEGORIES)
+        return bench.root / "config" / "judge_config.yaml"
+
+    def check(
+        self, bench: Workspace, run_main: RunMain, config: Path, view: View, *flags: str
+    ) -> list[Board]:
+        """Compare a view with the boards that the flags print."""
+        category, baseline, control = view
+        named = ["--category", category] if category else []
+        named += ["--baseline", baseline] if baseline else []
+        named += ["--control-features", *control] if control else []
+        source = ("--setting-file", config, "-b", bench.name, "-j", "j", "--mixed", "leave-out")
+        run_main("show_result.py", *source, *named, *flags, "--json", "out.json")
+        files = bench.root.glob("out*.json")
+        expected = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+        opened = choose(bench.root / "data", bench.name, "j", None, read_judge_config(config))
+        shown = boards(opened.library, "j", category, control, baseline)
+        made = [board for board, _ in shown]
+        assert by_name(map(told, made)) == by_name(map(of_board, expected))
+        return made
+
+    @pytest.mark.parametrize(
+        "view",
+        [
+            WHOLE,
+            *(("code", "", ()), ("prose", "", ()), ("c1", "", ()), ("", "base-code", ())),
+            *(("", "", STYLE), ("code", "", ("length",)), ("c2", "base-prose", ())),
+        ],
+    )
+    @pytest.mark.parametrize("named", [True, False])
+    def test_with_baselines_by_category(
+        self, bench: Workspace, run_main: RunMain, config: Path, named: bool, view: View
+    ) -> None:
+        several_baselines(bench, named=named)
+        boards = self.check(bench, run_main, config, view)
+        if view == WHOLE:
+            assert [board.baseline for board in boards] == [None, "base-code", "base-prose"]
+
+    @pytest.mark.parametrize(
+        "view",
+        [
+            *(WHOLE, ("prose", "", ()), ("code", "base-code", ())),
+            *(("", "", STYLE), ("prose", "", ("markdown",))),
+        ],
+    )
+    def test_with_v2_0(self, bench: Workspace, run_main: RunMain, config: Path, view: View) -> None:
+        several_baselines(bench, named=True, form="v2.0")
+        boards = self.check(bench, run_main, config, view)
+        assert {board.estimator.name for board in boards} == {"v2.0"}
+
+    @pytest.mark.parametrize("view", [WHOLE, ("code", "", ()), ("c2", "", ("markdown",))])
+    def test_with_one_baseline(self, bench: Workspace, run_main: RunMain, view: View) -> None:
+        several_baselines(bench, named=False)
+        bench.write_judge_config("j", "base-prose")
+        (board,) = self.check(bench, run_main, bench.root / "config" / "judge_config.yaml", view)
+        assert board.baseline == "base-prose"
+
+    def test_with_the_config_of_another_bench(
+        self, bench: Workspace, run_main: RunMain, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A=B"), judgment("q2", "B>>A", "A>B")])
+        bench.write_judge_config("other", "nobody", bench_name="elsewhere")
+        config = bench.root / "config" / "judge_config.yaml"
+        (board,) = self.check(bench, run_main, config, WHOLE, "--baseline", "base")
+        assert board.baseline == "base"
+
+    def test_a_config_of_another_bench_counts_where_its_baselines_have_judgments(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        several_baselines(bench, named=True)
+        add_judgments(bench, [judgment(f"q{i}", "B>A", "B>A", baseline="n") for i in range(12)])
+        bench.write_judge_config("j", "base-code", bench_name="elsewhere")
+        config = bench.root / "config" / "judge_config.yaml"
+        (board,) = self.check(bench, run_main, config, WHOLE)
+        assert board.baseline == "base-code"
+
+
+def told(board: Board) -> Record:
+    """What show_result.py writes of a board."""
+    selection = Selection(Bench(Path("data"), board.bench), board.judges, ())
+    return of_board(json.loads(json.dumps(board_dict(board, selection))))
+
+
+def of_board(data: Mapping[str, Any]) -> Record:
+    kept = ("name", "weights", "baseline", "mode", "level", "style_coefficients", "judgments")
+    more = ("weighted_battles", "left_out", "models_left_out", "questions_judged", "rows")
+    return {name: data[name] for name in (*kept, *more)}
+
+
+def by_name(boards: Any) -> dict[str, Record]:
+    return {board["name"]: board for board in boards}

@@ -1,0 +1,524 @@
+"""The content of each tab for a choice or a link."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+import urllib.parse
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from browser_site import (
+    add_judgments,
+    judgment,
+    small_library,
+)
+from conftest import Workspace
+
+from arena.bench.paths import Bench
+from arena.bench.records import BaselineRule
+from arena.browser.defaults import choose
+from arena.browser.html.judgment_page import PAGE
+from arena.browser.library import Filters, Library
+from arena.browser.views import (
+    board_screen,
+    judges_screen,
+    judgments_screen,
+    open_link,
+    picked_key,
+    query_of,
+)
+
+
+class Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = ""
+
+    def handle_data(self, data: str) -> None:
+        self.words += f" {data}"
+
+
+def text_of(page: str) -> str:
+    """The text of some HTML, as a reader sees it."""
+    parser = Text()
+    parser.feed(page)
+    return " ".join(parser.words.split())
+
+
+def query_in(address_html: str) -> dict[str, str]:
+    href = re.search(r'href="([^"]*)"', address_html)
+    assert href
+    address = href[1].replace("&amp;", "&")
+    return dict(urllib.parse.parse_qsl(address.removeprefix("?")))
+
+
+@pytest.fixture
+def library(bench: Workspace) -> Library:
+    bench.add_questions(["First?", "Second?", "Third?"])
+    for model in ("m", "n", "base"):
+        bench.add_answers(model, {f"q{i}": f"{model} answers {i}" for i in (1, 2, 3)})
+    records = [judgment(f"q{i}", "B>A", "A=B", model=m) for i in (1, 2, 3) for m in ("m", "n")]
+    add_judgments(bench, [*records, judgment("q1", "A>>B", "A>B")])
+    return Library(Bench(bench.root / "data", bench.name))
+
+
+class TestBattles:
+    def test_without_a_link_the_first_model_is_open(self, library: Library) -> None:
+        tab, shown = open_link(library, "j", {})
+        assert (tab, shown.filters) == ("judgments", Filters(judge="j", model="m"))
+        assert shown.key == ("q1", "m", "base")
+        assert [title for title, _ in shown.questions] == [
+            "tests · First?",
+            "tests · Second?",
+            "tests · Third?",
+        ]
+
+    def test_the_answers_stand_in_the_order_of_the_game(self, library: Library) -> None:
+        first, second = (
+            text_of(
+                judgments_screen(library, Filters(judge="j", model="m"), game=game).judgment_html
+            )
+            for game in (0, 1)
+        )
+        assert "Game 1 · A: base, B: m → base is much better A>>B" in first
+        assert "Game 2 (places swapped) · A: m, B: base → m is slightly better A>B" in first
+        assert first.index("base answers 1") < first.index("m answers 1")
+        assert second.index("m answers 1") < second.index("base answers 1")
+        assert "says A>>B" in first
+        assert "says A>B" in second
+        assert "Judgment of j, game 1 · A = base · B = m" in first
+        assert "Judgment of j, game 2 · A = m · B = base" in second
+        assert "base baseline ✓✓ much better" in first
+        assert "m model ✓ better" in second
+
+    @pytest.mark.parametrize(
+        ("labels", "words"),
+        [
+            (
+                ("A>B", "A>>B"),
+                "the games disagree: each side won once, both times as A.",
+            ),
+            (("B>A", "B>A"), "the games disagree: each side won once, both times as B."),
+            (("A=B", "A>>B"), "m wins: much better once, a tie once (the games disagree)."),
+            (("A>B", "B>>A"), "base wins: slightly better once, much better once."),
+            (("B>>A", "A>>B"), "m wins: much better twice."),
+            (("A=B", "A=B"), "A tie in both games."),
+        ],
+    )
+    def test_a_line_tells_what_both_games_come_to(
+        self, bench: Workspace, library: Library, labels: tuple[str, str], words: str
+    ) -> None:
+        add_judgments(bench, [judgment("q1", *labels)])
+        assert words in text_of(
+            judgments_screen(library, Filters(judge="j", model="m")).judgment_html
+        )
+
+    @pytest.mark.parametrize("second", [(), (None,)])
+    def test_without_two_verdicts_no_line_tells_what_they_come_to(
+        self, bench: Workspace, library: Library, second: tuple[None, ...]
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", *second)])
+        shown = judgments_screen(library, Filters(judge="j", model="m"))
+        assert 'class="total"' not in shown.judgment_html
+        said = text_of(shown.judgment_html)
+        assert ("Game 2 was not played" in said) == (not second)
+        assert ("no verdict" in said) == bool(second)
+        assert "game 1: loss, game 2: no verdict" in shown.list_html
+
+    def test_another_judge_is_a_link_to_its_judgment_of_the_same_battle(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "B>>A", "B>A")], judge="k")
+        shown = judgments_screen(library, Filters(judge="j", model="m"), game=1).judgment_html
+        assert "k : game 1 strong win · game 2 loss (for m)" in text_of(shown)
+        tab, there = open_link(library, "j", query_in(shown[shown.index('class="note"') :]))
+        assert (tab, there.filters.judge, there.game) == ("judgments", "k", 1)
+        assert there.key == ("q1", "m", "base")
+
+    def test_long_texts_are_shown_in_part_with_a_way_to_all_of_them(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        filters = Filters(judge="j", model="m")
+        assert "show all" not in judgments_screen(library, filters).judgment_html
+        bench.add_questions(["word " * 200, "line\n" * 9, "Third?"])
+        bench.add_answers("m", {"q1": "short", "q2": "word " * 6_000})
+        first, second = (
+            judgments_screen(library, filters, (q, "", "")).judgment_html for q in ("q1", "q2")
+        )
+        assert text_of(first).count("show all show less") == 1
+        assert text_of(second).count("show all") == 2
+        assert "show all 30 kB" in text_of(second)
+
+    def test_an_answer_whose_text_is_lost_is_told_from_an_empty_one(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        counts = {"token_len": 457}
+        for model, metadata in (("m", counts), ("n", {})):
+            turns = [{"turns": [{"content": ""}]}]
+            record = {"question_id": "q1", "choices": turns, "conv_metadata": metadata}
+            bench.write(bench.data / "model_answer" / f"{model}.jsonl", [record])
+        lost, empty = (
+            text_of(judgments_screen(library, Filters(judge="j", model=model)).judgment_html)
+            for model in "mn"
+        )
+        assert "has no text of this answer (457 tokens counted in it)." in lost
+        assert "The answer is empty." in empty
+
+    def test_the_list_tells_outcomes_by_shape_and_word_and_long_names_on_hover(
+        self, library: Library
+    ) -> None:
+        shown = judgments_screen(library, Filters(judge="j")).list_html
+        assert '<i class="dot strong-loss"></i><i class="dot win"></i>' in shown
+        assert '<span class="unseen">game 1: strong loss, game 2: win.</span>' in shown
+        assert '<span class="who" title="n">n</span>' in shown
+        assert "won" in shown[shown.index('class="legend"') :]
+
+    def test_grades_are_numbers_in_the_list_and_in_words(self, bench: Workspace) -> None:
+        bench.add_questions(2)
+        bench.add_answers("m", {"q1": "one", "q2": "two"})
+        without = judgment("q2", None) | {"settings": {"pairwise": False}}
+        add_judgments(bench, [judgment("q1", 7.5), without])
+        library = Library(Bench(bench.root / "data", bench.name))
+        shown = judgments_screen(library, Filters(judge="j"))
+        assert '<i class="grade">7.5</i>' in shown.list_html
+        assert "Grade 7.5" in text_of(shown.judgment_html)
+        other = judgments_screen(library, Filters(judge="j"), step=1)
+        assert '<i class="grade">–</i>' in other.list_html
+        assert "No grade" in text_of(other.judgment_html)
+        assert "no verdict" not in other.judgment_html + other.list_html
+
+    def test_next_and_previous_stay_within_the_list(self, library: Library) -> None:
+        filters = Filters(judge="j", model="m")
+        there = judgments_screen(library, filters, ("q2", "m", "base"), step=1)
+        assert there.key[0] == "q3"
+        assert judgments_screen(library, filters, there.key, step=1).key[0] == "q3"
+        assert judgments_screen(library, filters, ("q1", "m", "base"), step=-1).key[0] == "q1"
+
+    def test_a_filter_keeps_the_battle_where_it_passes(self, library: Library) -> None:
+        key = ("q2", "m", "base")
+        assert judgments_screen(library, Filters(judge="j", show="tie"), key).key == key
+        lost = judgments_screen(library, Filters(judge="j", show="strong loss"), key)
+        assert lost.key == ("q1", "m", "base")
+        assert "No judgment on question q2 passes these filters" in text_of(lost.judgment_html)
+
+    def test_another_model_or_baseline_is_shown_on_the_same_question(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        key = ("q2", "m", "base")
+        other = judgments_screen(library, Filters(judge="j", model="n"), key)
+        assert other.key == ("q2", "n", "base")
+        assert 'class="notice"' not in other.judgment_html
+        own = judgment("q2", "A=B", "A=B", baseline="second")
+        add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A=B"), own])
+        of_second = judgments_screen(library, Filters(judge="j", baseline="second"), key)
+        assert of_second.key == ("q2", "m", "second")
+        assert "No judgment on question" not in of_second.judgment_html
+
+    def test_a_file_without_judgments_is_explained(self, bench: Workspace) -> None:
+        bench.add_questions(1)
+        bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
+        shown = open_link(Library(Bench(bench.root / "data", bench.name)), "j", {})[1]
+        for page in (shown.judgment_html, shown.list_html):
+            assert "The files of j have no judgment that can be read" in text_of(page)
+            assert "Take one back" not in page
+
+    def test_a_question_file_that_cannot_be_read_is_told(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        lines = (bench.data / "question.jsonl").read_bytes()
+        bench.write(bench.data / "question.jsonl", b"{broken}\n" + lines)
+        words = "question.jsonl: a line is not a question"
+        assert words in text_of(judgments_screen(library, Filters(judge="j")).judgment_html)
+        assert words in text_of(board_screen(library, "j", "", (), "").table_html)
+
+    def test_a_judge_that_has_vanished_is_told_and_can_be_asked_for_once_more(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
+        assert judgments_screen(library, Filters(judge="k")).offers.judges == ["j", "k"]
+        shutil.rmtree(bench.data / "model_judgment" / "k")
+        shown = judgments_screen(library, Filters(judge="k"))
+        assert (shown.filters.judge, shown.offers.judges) == ("j", ["j", "k"])
+        words = "There are no judgments by k; these are by j."
+        assert words in text_of(shown.judgment_html)
+        assert judgments_screen(library, shown.filters).offers.judges == ["j"]
+        board = board_screen(library, "k", "", (), "")
+        assert (board.filters.judge, board.offers.judges) == ("j", ["j", "k"])
+        assert words in text_of(board.table_html)
+
+    def test_no_battle_is_explained(self, library: Library) -> None:
+        nothing = judgments_screen(library, Filters(judge="j", text="no such words"))
+        assert 'No judgment has "no such words" in it.' in text_of(nothing.judgment_html)
+        assert nothing.questions == []
+
+    def test_a_bench_without_judgments_is_explained(self, bench: Workspace) -> None:
+        bench.add_questions(1)
+        empty = Library(Bench(bench.root / "data", bench.name))
+        assert "has no judgments yet" in text_of(open_link(empty, "", {})[1].judgment_html)
+        assert "no leaderboard" in board_screen(empty, "", "", (), "").table_html
+        assert "no judgments yet" in judges_screen(empty)[0]
+
+    def test_a_record_without_a_baseline_says_so(self, bench: Workspace, library: Library) -> None:
+        record = judgment("q1", "A>B", "A>B")
+        del record["baseline"]
+        add_judgments(bench, [record])
+        library.rule = BaselineRule({}, "base")
+        shown = text_of(judgments_screen(library, Filters(judge="j", model="m")).judgment_html)
+        assert "The record names no baseline. base stands in for it." in shown
+
+    def test_a_list_shows_the_page_that_holds_the_battle(self, bench: Workspace) -> None:
+        ids = [f"q{i}" for i in range(1, PAGE + 11)]
+        bench.add_questions(len(ids))
+        add_judgments(bench, [judgment(q, "A=B", "A=B") for q in ids])
+        library = Library(Bench(bench.root / "data", bench.name))
+        first = judgments_screen(library, Filters(judge="j")).list_html
+        last = judgments_screen(library, Filters(judge="j"), position=PAGE + 5).list_html
+        assert first.count('class="row"') == PAGE
+        assert last.count('class="row"') == 10
+        assert f'data-row="{PAGE}"' in first
+        assert f"{PAGE + 1}–{PAGE + 10}" in text_of(last)
+
+    def test_lone_surrogates_of_old_files_stop_nothing(self, bench: Workspace) -> None:
+        bench.write(
+            bench.data / "question.jsonl",
+            b'{"question_id": "\\ud800", "turns": [{"content": "\\udfff?"}]}\n',
+        )
+        bench.write(
+            bench.data / "model_judgment" / "j" / "m.jsonl",
+            b'{"question_id": "\\ud800", "games": [{"score": "A>B", "judgment": "\\udfff"}]}\n',
+        )
+        library = Library(Bench(bench.root / "data", bench.name))
+        shown = judgments_screen(library, Filters(judge="j", text="?"))
+        for text in (
+            shown.list_html,
+            shown.judgment_html,
+            shown.address_html,
+            shown.questions[0][0],
+        ):
+            assert text.encode()
+
+    def test_the_text_as_it_was_written_is_not_rendered(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        bench.add_answers("m", {"q1": "**bold** <script>alert(1)</script>"})
+        shown = judgments_screen(
+            library, Filters(judge="j", model="m"), as_written=True
+        ).judgment_html
+        assert "**bold** &lt;script&gt;" in shown
+
+
+class TestLinks:
+    def test_a_link_opens_the_view_that_it_was_taken_from(self, library: Library) -> None:
+        filters = Filters(judge="j", show="tie", order="longest answers first", text="answers 2")
+        taken = judgments_screen(library, filters, ("q2", "n", "base"), game=1)
+        tab, shown = open_link(library, "other", query_in(taken.address_html))
+        assert (tab, shown) == ("judgments", taken)
+        assert shown.key == ("q2", "n", "base")
+        assert shown.game == 1
+
+    def test_names_that_are_not_there_are_left_out(self, library: Library) -> None:
+        query = {name: "nonsense" for name in ("tab", "judge", "model", "baseline", "category")}
+        query |= {"show": "nonsense", "order": "nonsense", "game": "nonsense"}
+        tab, shown = open_link(library, "j", query)
+        assert (tab, shown.filters, shown.game) == ("judgments", Filters(judge="j"), 0)
+        told = text_of(shown.judgment_html)
+        assert "There are no judgments by nonsense; these are by j." in told
+        for what in ("model", "baseline", "category or cluster", "verdict", "order"):
+            assert f"There is no {what} nonsense here; this is shown without it." in told
+        assert shown.offers.judges == ["j"]
+
+    def test_names_with_a_slash_are_links_too(self, bench: Workspace) -> None:
+        bench.add_questions(2)
+        for model in ("org/m", "org/base"):
+            bench.add_answers(model, {"q1": "one", "q2": "two"})
+        judge, names = "openai/gpt-4", {"model": "org/m", "baseline": "org/base"}
+        records = [judgment(q, "A>B", "B>A", judge=judge, **names) for q in ("q1", "q2")]
+        add_judgments(bench, records, judge=judge)
+        library = choose(bench.root / "data", bench.name, judge, None, None).library
+        taken = judgments_screen(library, Filters(judge=judge), ("q2", "org/m", "org/base"))
+        assert open_link(library, judge, query_in(taken.address_html)) == ("judgments", taken)
+        board = board_screen(library, judge, "", (), "")
+        assert 'data-model="org/m"' in board.table_html
+        assert query_in(board.address_html)["judge"] == judge
+
+    def test_a_battle_of_others_on_its_question_is_told(self, library: Library) -> None:
+        query = {"question": "q2", "of": "m", "against": "nobody"}
+        shown = open_link(library, "j", query)[1]
+        assert shown.key == ("q2", "m", "base")
+        assert "The judgment of m against nobody is not in this list" in text_of(
+            shown.judgment_html
+        )
+
+    def test_names_in_a_link_to_a_leaderboard_that_are_not_there_are_told(
+        self, library: Library
+    ) -> None:
+        board = board_screen(library, "nonsense", "no such", (), "nobody")
+        told = text_of(board.table_html)
+        assert "There are no judgments by nonsense; these are by j." in told
+        assert "There is no category or cluster no such here" in told
+        assert "There is no baseline nobody here" in told
+
+    def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
+        shown = open_link(library, "j", {"question": "q9"})[1]
+        assert "There is no question q9 here" in text_of(shown.judgment_html)
+
+    def test_the_other_tabs_have_links_too(self, library: Library) -> None:
+        board = board_screen(library, "j", "tests", (), "base")
+        assert query_in(board.address_html) == {
+            "tab": "leaderboard",
+            "judge": "j",
+            "category": "tests",
+            "baseline": "base",
+        }
+        assert query_in(judges_screen(library)[1]) == {"tab": "judges"}
+
+
+class TestBoard:
+    def test_it_has_a_row_and_a_point_for_each_model(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        labels = {"m": ("A>B", "B>A"), "n": ("B>A", "A>B")}
+        records = [judgment(f"q{i}", *labels[m], model=m) for i in (1, 2, 3) for m in labels]
+        add_judgments(bench, records)
+        page = board_screen(library, "j", "", (), "").table_html
+        assert re.findall(r'<tr [^>]*data-model="(.)"', page) == ["n", "m"]
+        assert 'title="base is the baseline"' in page
+        places = re.findall(r'class="score" cx="([\d.]+)%"', page)
+        assert list(map(float, places)) == sorted(map(float, places), reverse=True)
+        assert len(places) == page.count('class="interval"') == 3
+
+    def test_a_line_says_what_the_columns_are_in_the_words_of_the_page(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment(f"q{i}", "B>A", "B>A") for i in (1, 2, 3)])
+        page = text_of(board_screen(library, "j", "", (), "").table_html)
+        assert "Win rate against base in %, with its 95% interval as distances from it." in page
+        assert "they take the games of a question for independent" in page
+        assert "--resample" not in page
+
+    def test_the_marks_of_the_axis_hold_all_intervals(self, library: Library) -> None:
+        page = board_screen(library, "j", "", (), "").table_html
+        marks = [float(mark) for mark in re.findall(r"<i style=[^>]*>([-.\d]+)</i>", page)]
+        assert 2 <= len(marks) <= 8
+        assert marks[0] <= 50 <= marks[-1]
+
+    def test_the_reason_for_none_is_given_in_words(self, library: Library) -> None:
+        board = board_screen(library, "j", "", ("length",), "")
+        assert "<svg" not in board.table_html
+        assert "add_markdown_info.py" in text_of(board.table_html)
+
+
+class TestJudges:
+    def test_shares_and_agreement_are_told(self, bench: Workspace, library: Library) -> None:
+        add_judgments(bench, [judgment("q1", "A>>B", "A>B")], judge="k")
+        page = text_of(judges_screen(library)[0])
+        assert re.search(r"same label, % .*j, k \d+ 100\.0 ", page)
+        assert "A>>B: A is much better; A>B: A is slightly better; A=B: a tie;" in page
+
+    def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
+        bench.add_questions(2)
+        add_judgments(bench, [judgment("q1", 7), judgment("q2", 8)])
+        page = judges_screen(Library(Bench(bench.root / "data", bench.name)))[0]
+        assert "Grades of single answers" in page
+        assert "7.50" in page
+        assert "What each judge says" not in page
+        assert "0.0 %" not in page
+
+
+class TestScreens:
+    @pytest.fixture
+    def library(self, bench: Workspace) -> Library:
+        return small_library(bench)
+
+    def test_a_link_tells_that_texts_are_shown_as_they_were_written(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B", "A=B")])
+        taken = judgments_screen(library, Filters(judge="j"), as_written=True)
+        (query,) = re.findall('href="(.*?)"', taken.address_html)
+        assert open_link(library, "j", query_of(html.unescape(query))) == ("judgments", taken)
+
+    def test_a_row_that_is_clicked_is_that_of_the_list_it_was_in(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
+        assert picked_key(library, "?judge=j&show=tie", 1) == ("q3", "m", "base")
+        assert picked_key(library, "?judge=j", 1) == ("q2", "m", "base")
+        assert picked_key(library, "?judge=j&show=tie", 2) == ("", "", "")
+
+    def test_the_ends_of_the_list_are_known(self, bench: Workspace, library: Library) -> None:
+        add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
+        shown = [judgments_screen(library, Filters(judge="j"), position=i) for i in range(3)]
+        assert [one.is_first for one in shown] == [True, False, False]
+        assert [one.is_last for one in shown] == [False, False, True]
+        nothing = judgments_screen(library, Filters(judge="j", text="no such words"))
+        assert (nothing.is_first, nothing.is_last, nothing.games) == (True, True, [])
+
+    @pytest.mark.parametrize(
+        ("filters", "words"),
+        [
+            (Filters(text="zzz"), 'No judgment has "zzz" in it.'),
+            (Filters(model="m", text="zzz"), 'No judgment of m has "zzz" in it.'),
+            (Filters(show="tie"), 'There is no judgment with "tie".'),
+            (
+                Filters(model="m", baseline="base", category="tests", show="tie", text="zzz"),
+                'No judgment of m against base in tests with "tie" has "zzz" in it.',
+            ),
+        ],
+    )
+    def test_an_empty_list_names_its_filters(
+        self, bench: Workspace, library: Library, filters: Filters, words: str
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")])
+        shown = judgments_screen(library, replace(filters, judge="j"))
+        assert words in html.unescape(shown.judgment_html)
+
+    def test_a_judge_of_grades_has_no_games_outcomes_and_baselines_to_choose_from(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        grades = [judgment(q, 7, settings={"pairwise": False}) for q in ("q1", "q2")]
+        for record in grades:
+            del record["baseline"]
+        add_judgments(bench, grades)
+        shown = judgments_screen(library, Filters(judge="j"))
+        assert (shown.games, shown.offers.baselines, shown.outcomes) == ([], [], ["no verdict"])
+        assert not board_screen(library, "j", "", (), "").pairwise
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
+        assert board_screen(library, "k", "", (), "").pairwise
+
+    def test_what_a_board_is_against_is_named_where_no_baseline_is_chosen(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")])
+        assert board_screen(library, "j", "", (), "").usual_baseline == "base (most frequent)"
+        assert board_screen(library, "nobody", "", (), "").offers.baselines == ["base"]
+
+    def test_models_with_answers_are_offered_as_the_baseline_of_judgments_that_name_none(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        record = judgment("q1", "A>B", "A>B")
+        del record["baseline"]
+        add_judgments(bench, [record])
+        shown = judgments_screen(library, Filters(judge="j"))
+        assert shown.offers.baselines == ["base", "m"]
+        assert "The record names no baseline. Choose one above." in text_of(shown.judgment_html)
+        assert "--baseline" in text_of(board_screen(library, "j", "", (), "").table_html)
+        chosen = judgments_screen(library, Filters(judge="j", baseline="base"))
+        assert chosen.key == ("q1", "m", "base")
+        assert "base stands in for it." in text_of(chosen.judgment_html)
+        assert open_link(library, "j", query_in(chosen.address_html)) == ("judgments", chosen)
+        assert 'data-model="m"' in board_screen(library, "j", "", (), "base").table_html
+
+    def test_a_tab_is_the_same_until_its_files_change(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment("q1", "A>B", "A>B")])
+        board, judges = board_screen(library, "nobody", "", (), ""), judges_screen(library)
+        assert board_screen(library, "nobody", "", (), "") == board
+        assert judges_screen(library) == judges
+        add_judgments(bench, [judgment("q1", "A>B", "A>B"), judgment("q2", "B>A", "A>B")])
+        assert board_screen(library, "nobody", "", (), "") != board
+        assert judges_screen(library) != judges
