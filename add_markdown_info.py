@@ -18,7 +18,7 @@ from typing import Any
 
 from arena.base.errors import InputError, script
 from arena.base.jsonl import dump_line, write_lines
-from arena.base.record_file import lock_file, unlock_file
+from arena.base.record_file import locked
 from arena.bench.answer_style import METADATA_KEYS, conv_metadata
 from arena.bench.formats import answer_in_v01
 from arena.bench.paths import model_names
@@ -86,14 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         read_objects(args.dir / f"{name}.jsonl", AnswerLine, "an answer")
     for name in names:
         source, target = args.dir / f"{name}.jsonl", output / f"{name}.jsonl"
-        lock = lock_file(target)
-        try:
+        with locked(target):
             answers = read_objects(source, AnswerLine, "an answer")
             measured = add_style(answers, source, args.recompute)
             if measured or target != source:
                 write_lines(target, map(dump_line, answers))
-        finally:
-            unlock_file(lock)
         kept = len(answers) - measured
         print(f"{target}: {measured} of {len(answers)} answers measured, {kept} kept")
     return 0

@@ -1,23 +1,21 @@
-"""The flags of `show_result.py`, two groups of which `benchmark_metrics.py` shares."""
+"""The flags that scripts share, and the checks of their values."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from arena.base.errors import InputError
+from arena.base.jsonl import is_stream
 
-MANY_BATTLES = 1_000_000
-SAVED_BATTLES = "arena_hard_battles.jsonl"
-SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
-CONTROLS = {
-    "style_control": ("length", "markdown"),
-    "length_control_only": ("length",),
-    "markdown_control_only": ("markdown",),
-}
+Number = TypeVar("Number", int, float)
+
+
+# The flags of boards: show_result.py and benchmark_metrics.py
 
 
 def add_board_flags(add: Callable[..., object]) -> None:
@@ -29,13 +27,13 @@ def add_board_flags(add: Callable[..., object]) -> None:
         "-j",
         nargs="+",
         metavar="JUDGE",
-        help="judge; the battles of several are pooled (default: the setting file's)",
+        help="judge; battles of several judges are pooled (default: the setting file's)",
     )
     add(
         "--baseline",
         action="append",
-        help="baseline model; repeatable, the first has score 50 (default: the setting file's, for "
-        "a board of a category those of that category)",
+        help="baseline model; repeatable, the first scores 50 (default: those of the setting file "
+        "for the board's category)",
     )
     add(
         "--style-control",
@@ -48,35 +46,42 @@ def add_board_flags(add: Callable[..., object]) -> None:
         "-c",
         nargs="+",
         default=[],
-        help="a board for each of these categories or clusters, and an overall board: the mean of "
-        "the scores of models that are on all of them, weighted by their questions (default: one "
-        "board of all questions; one for each category if a question is in the v2.0 format or the "
-        "setting file's categories have different baselines)",
+        help="print a board for each of these categories or clusters, and an overall board: the "
+        "mean scores of the models on all boards, weighted by questions (default: one board of all "
+        "questions, or one for each category if questions are in the v2.0 format or the "
+        "categories have different baselines)",
     )
+
+
+SAVED_BATTLES = "arena_hard_battles.jsonl"
+MANY_BATTLES = 1_000_000  # show_result.py saves more only if asked to
 
 
 def add_selection_flags(add: Callable[..., object]) -> None:
-    """Add the further flags that select judgments."""
-    add_source_flags(add, "that names bench, judge and baseline")
+    """Add the other flags that select judgments."""
+    add_source_flags(add, "with bench, judge and baseline")
     add(
         "--one-board",
         action="store_true",
-        help="one board of all questions, or of those of the categories named, whatever their "
-        "baselines: one Bradley-Terry fit of all battles (default: False)",
+        help="fit all battles together on one board, whatever their baselines; with --category, "
+        "those of its categories (default: False)",
     )
     add(
-        "--weight", type=positive, default=3, help="battles that `>>` counts (default: %(default)s)"
+        "--weight",
+        type=positive,
+        default=3,
+        help="battles of a `>>` verdict (default: %(default)s)",
     )
     add(
         "--first-game-only",
         action="store_true",
-        help="leave out the games with swapped places (default: False)",
+        help="skip the games with swapped places (default: False)",
     )
     add(
         "--missing",
         choices=("ignore", "loss"),
         default="ignore",
-        help="what a question without a battle of a model counts (default: %(default)s)",
+        help="how to treat questions on which a model has no battle (default: %(default)s)",
     )
     add_mixed_flag(add)
     add(
@@ -85,26 +90,26 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         type=Path,
         const=Path(SAVED_BATTLES),
         metavar="FILE",
-        help="read saved battles in place of judgments (default: no; without FILE, those that the "
-        "last run saved in the data folder)",
+        help="read saved battles instead of judgments; without FILE, those of the last run in the "
+        "data folder (default: no)",
     )
 
 
 def add_mixed_flag(add: Callable[..., object]) -> None:
-    """Add the flag that allows judgments that do not belong together."""
+    """Add the flag for judgments that do not belong together."""
     add(
         "--mixed",
         choices=("refuse", "leave-out", "count"),
         default="refuse",
-        help="what to do with judgments of another judge or baseline in a judge's folder; `refuse` "
-        "stops and names the files, `count` accepts differing judge settings too (default: "
+        help="how to treat judgments of another judge or baseline in a judge's folder; `refuse` "
+        "stops and lists the files, `count` also accepts different judge settings (default: "
         "%(default)s)",
     )
 
 
 def add_draw_flags(add: Callable[..., object]) -> None:
-    """Add the flags that all scripts with a bootstrap have: its seed and its threads."""
-    add("--seed", type=seed, default=42, help="seed of all that is drawn (default: %(default)s)")
+    """Add the flags of a bootstrap: its seed and its threads."""
+    add("--seed", type=seed, default=42, help="random seed (default: %(default)s)")
     add(
         "--workers",
         type=positive,
@@ -113,20 +118,23 @@ def add_draw_flags(add: Callable[..., object]) -> None:
     )
 
 
+SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
+
+
 def add_method_flags(add: Callable[..., object]) -> None:
-    """Add the further flags of how scores are made."""
+    """Add the other flags for the calculation of scores."""
     add(
         "--method",
         choices=("bradley-terry", "v2.0"),
-        help="how battles become scores: one fit of all, or as the v2.0 program does, with 90%% "
-        "intervals (default: v2.0 if a question of the board is in the v2.0 format, with a `uid`, "
-        "else bradley-terry)",
+        help="how to turn battles into scores: one fit of all battles, or the method of Arena-Hard "
+        "v2.0, with 90%% intervals (default: v2.0 if the board has questions in the v2.0 format, "
+        "with a `uid`, else bradley-terry)",
     )
     for feature in ("length", "markdown"):
         add(
             f"--{feature}-control-only",
             action="store_true",
-            help=f"control for {feature} of the answers alone (default: False)",
+            help=f"control only for {feature} of the answers (default: False)",
         )
     add(
         "--control-features",
@@ -139,29 +147,29 @@ def add_method_flags(add: Callable[..., object]) -> None:
         "--style-center",
         choices=("mean", "none"),
         default="mean",
-        help="what style features are measured from: their mean over all battles, as published "
-        "boards do, or equal style (default: %(default)s)",
+        help="zero point of style features: their mean over all battles, as on published boards, "
+        "or equal style (default: %(default)s)",
     )
     add(
         "--style-coefficients",
         type=Path,
         metavar="FILE",
-        help="use the style coefficients of this JSON file; if it is not there, write those of "
-        "this fit to it (default: fit them anew)",
+        help="use the style coefficients of this JSON file; if there is no such file, write those "
+        "of this fit to it (default: no)",
     )
     add(
         "--num-rounds",
         type=positive,
-        help="bootstrap rounds (default: 100; of show_result.py --by 1000, since intervals of few "
-        "questions reach to the outermost draws)",
+        help="bootstrap rounds (default: 100; with show_result.py --by 1000, for stable bounds "
+        "from few questions)",
     )
     add_draw_flags(add)
     add(
         "--resample",
         choices=("battle", "question"),
-        help="what the bootstrap draws; the battles of a question are not independent, so only "
-        "`question` gives honest intervals (default: battle, as published boards do; of "
-        "show_result.py --by question; grades are always drawn by question)",
+        help="what the bootstrap draws; battles of a question are not independent, so only "
+        "`question` gives honest intervals (default: battle, as on published boards; with "
+        "show_result.py --by and for grades: question)",
     )
     add(
         "--load-bootstrap",
@@ -169,9 +177,16 @@ def add_method_flags(add: Callable[..., object]) -> None:
         type=Path,
         const=Path(SAVED_BOOTSTRAP),
         metavar="FILE",
-        help="read saved bootstrap results in place of drawing (default: no; without FILE, those "
-        "that the last run saved in the data folder)",
+        help="read saved bootstrap results instead of drawing; without FILE, those of the last run "
+        "in the data folder (default: no)",
     )
+
+
+CONTROLS = {
+    "style_control": ("length", "markdown"),
+    "length_control_only": ("length",),
+    "markdown_control_only": ("markdown",),
+}
 
 
 def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
@@ -207,66 +222,42 @@ def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _saved_file(path: Path | None, data_dir: Path) -> Path | None:
-    """Return the path as given, or the data folder's file where only the flag was given."""
-    usual = path in (Path(SAVED_BATTLES), Path(SAVED_BOOTSTRAP))
-    return data_dir / path if path and usual and not path.exists() else path
-
-
-def seed(text: str) -> int:
-    """Return a flag's whole number, 0 or more; argparse reports what is wrong."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, got '{text}'")
-    return number
+    """Return the path as given, or the data folder's file if the flag has no FILE."""
+    is_default = path in (Path(SAVED_BATTLES), Path(SAVED_BOOTSTRAP))
+    return data_dir / path if path and is_default and not path.exists() else path
 
 
 def check_outputs(
     args: argparse.Namespace, outputs: Sequence[str], inputs: Sequence[str] = ()
 ) -> None:
-    """Raise InputError where two flags name one file for output, or one that another flag reads.
+    """Raise InputError if a flag writes a file that another flag writes or reads.
 
     Pipes and devices can take several outputs.
     """
-    from arena.base.jsonl import is_stream
 
-    read = {os.path.realpath(path): flag for flag in inputs for path in _paths(args, flag)}
-    written: dict[str, str] = {}
+    def paths(flag: str) -> list[Path]:
+        value = getattr(args, flag)
+        values = value if isinstance(value, list) else [value]
+        return [path for path in values if isinstance(path, Path)]
+
+    users = {os.path.realpath(path): (flag, "reads it") for flag in inputs for path in paths(flag)}
     for flag in outputs:
-        for path in (path for path in _paths(args, flag) if not is_stream(path)):
-            real, name = os.path.realpath(path), flag.replace("_", "-")
-            if real in read:
-                raise InputError(f"--{name} {path}: --{read[real].replace('_', '-')} reads it")
-            if real in written:
-                raise InputError(f"--{name} {path}: --{written[real]} writes it too")
-            written[real] = name
+        for path in (path for path in paths(flag) if not is_stream(path)):
+            if other := users.get(os.path.realpath(path)):
+                names = [f"--{name.replace('_', '-')}" for name in (flag, other[0])]
+                raise InputError(f"{names[0]} {path}: {names[1]} {other[1]}. Use another file.")
+            users[os.path.realpath(path)] = (flag, "writes it too")
 
 
-def _paths(args: argparse.Namespace, flag: str) -> list[Path]:
-    found = getattr(args, flag)
-    return [
-        path for path in (found if isinstance(found, list) else [found]) if isinstance(path, Path)
-    ]
-
-
-def positive(text: str) -> int:
-    """Return a flag's whole number, 1 to a million; argparse reports what is wrong."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, got '{text}'")
-    return number
+# The flags of runs: gen_answer.py and gen_judgment.py, and those of all scripts on a bench
 
 
 def add_source_flags(
     add: Callable[..., object], what: str, setting_file: str = "config/judge_config.yaml"
 ) -> None:
-    """Add the flags that all scripts on a bench have: the setting file, said `what`, and the data
-    folder.
+    """Add the flags of all scripts on a bench, the setting file and the data folder.
+
+    what: the contents of the setting file, for its help.
     """
     add(
         "--setting-file",
@@ -279,7 +270,7 @@ def add_source_flags(
 
 
 def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
-    """Add the flags that gen_answer.py and gen_judgment.py share."""
+    """Add the flags of gen_answer.py and gen_judgment.py."""
     add = parser.add_argument
     add_source_flags(add, "with the settings", setting_file)
     add(
@@ -288,43 +279,61 @@ def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
         default=Path("config/api_config.yaml"),
         help="YAML file with the models' endpoints (default: %(default)s)",
     )
-    add("--bench-name", help="bench below the data folder (default: the setting file's)")
+    add("--bench-name", help="bench in the data folder (default: the setting file's)")
     add(
         "--model",
         action="append",
-        help="a model to run; repeatable (default: the setting file's model_list)",
+        help="model to run; repeatable (default: the setting file's model_list)",
     )
     add(
         "--parallel",
         type=positive,
-        help="calls at a time to each model asked (default: the endpoint file's)",
+        help="parallel calls to each model (default: the endpoint file's)",
     )
-    add("--limit", type=positive, help="only the first N questions (default: all)")
+    add("--limit", type=positive, metavar="N", help="use only the first N questions (default: all)")
     add(
         "--stale",
         choices=("keep", "redo"),
-        help="what to do with records made with other settings (default: stop and name them)",
+        help="how to treat records made with other settings (default: stop and list them)",
     )
     add(
         "--dry-run",
         action="store_true",
-        help="print calls, tokens and cost of what is missing, and stop (default: False)",
+        help="print calls, tokens and cost of the missing records, and stop (default: False)",
     )
     add(
         "--max-cost",
         type=dollars,
         metavar="USD",
-        help="stop before the run costs more; needs a price in the endpoint file (default: no)",
+        help="stop before the run costs more; needs prices in the endpoint file (default: no)",
     )
     add("--report", type=Path, metavar="FILE", help="write the summary as JSON (default: no)")
 
 
+# Types of flags
+
+
+def positive(text: str) -> int:
+    """Return a whole number from 1 to a million."""
+    return _number(text, int, 1, 1_000_001, "a whole number, 1 or more")
+
+
+def seed(text: str) -> int:
+    """Return a whole number, 0 or more."""
+    return _number(text, int, 0, math.inf, "a whole number, 0 or more")
+
+
 def dollars(text: str) -> float:
-    """Return a flag's sum of money; argparse reports what is wrong."""
+    """Return a sum of money."""
+    return _number(text, float, 0, 1e9, "a sum in USD")
+
+
+def _number(text: str, kind: Callable[[str], Number], low: int, end: float, what: str) -> Number:
+    """Return the number of a flag, at least `low` and below `end`, or let argparse report it."""
     try:
-        amount = float(text)
+        number = kind(text)
+        if low <= number < end:
+            return number
     except ValueError:
-        amount = -1.0
-    if not 0.0 <= amount < 1e9:
-        raise argparse.ArgumentTypeError(f"expected a sum in USD, got '{text}'")
-    return amount
+        pass
+    raise argparse.ArgumentTypeError(f"expected {what}, got '{text}'")

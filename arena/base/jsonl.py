@@ -1,7 +1,4 @@
-"""Files of JSON lines: read with care, appended to under a lock, rewritten at once.
-
-What a line means is no matter here; records.py knows that.
-"""
+"""Files of JSON lines: careful reading, and writing at once."""
 
 from __future__ import annotations
 
@@ -38,8 +35,8 @@ def read_bytes(path: Path, what: str) -> bytes:
 def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
     """Yield (line number, raw line, typed part of it) for each JSON object of a file.
 
-    Blank lines are passed over, so is a torn last line (with a warning). Raises InputError that
-    names file and line for anything else that is not an object of this kind.
+    Blank lines are skipped, and so is an incomplete last line, with a warning. Raises InputError
+    with file and line for any other line that is not an object of this kind.
     """
     lines = read_bytes(path, what).split(b"\n")
     decoder = msgspec.json.Decoder(kind)
@@ -49,10 +46,48 @@ def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int,
         try:
             yield number, raw, decode(raw, decoder, kind)
         except ValueError as error:
-            if number == len(lines) and not _is_json(raw):
-                warn(f"{path}: the last line is torn (a killed writer) and is passed over")
+            if number == len(lines) and not is_json(raw):
+                warn(
+                    f"{path}: ignoring an incomplete last line (an earlier run was killed while "
+                    "writing)"
+                )
                 return
             raise InputError(f"{path}:{number}: not {what}: {error}") from None
+
+
+def decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -> Line:
+    """Return the typed part of one line; ValueError with the reason if it is not of this kind."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+
+    def with_raw_settings(values: dict[str, Any]) -> dict[str, Any]:
+        if "settings" in values:
+            text = json.dumps(values["settings"], default=lambda raw: json.loads(bytes(raw)))
+            values["settings"] = msgspec.Raw(text.encode())
+        return values
+
+    # Python's json accepts what msgspec refuses, above all the lone surrogates of cut-off replies.
+    try:
+        return msgspec.convert(json.loads(raw.decode(), object_hook=with_raw_settings), kind)
+    except UnicodeDecodeError:
+        raise ValueError("the text is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(str(error)) from None
+
+
+def is_json(raw: bytes) -> bool:
+    """Whether a line is complete JSON."""
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def decode_at_once(path: Path, kind: type[Line], what: str) -> list[Line] | None:
@@ -66,46 +101,10 @@ def decode_at_once(path: Path, kind: type[Line], what: str) -> list[Line] | None
     return lines if len(lines) == ends else None
 
 
-def decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -> Line:
-    """Decode one line; what msgspec refuses and json lets through (lone surrogates) goes the slow
-    way.
-    """
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError:
-        raise
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        try:
-            found = json.loads(raw.decode("utf-8"), object_hook=_with_raw_settings)
-            return msgspec.convert(found, kind)
-        except UnicodeDecodeError:
-            raise ValueError("the text is not UTF-8") from None
-        except json.JSONDecodeError:
-            raise ValueError(str(error)) from None
-
-
-def _with_raw_settings(found: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of JSON with its settings as JSON again, as the typed lines hold them."""
-    if "settings" in found:
-        text = json.dumps(found["settings"], default=lambda raw: json.loads(bytes(raw)))
-        found["settings"] = msgspec.Raw(text.encode())
-    return found
-
-
-def _is_json(raw: bytes) -> bool:
-    try:
-        json.loads(raw)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 def newest(
     path: Path, records: Sequence[Record], key: Callable[[Record], Hashable]
 ) -> list[Record]:
-    """Return the last of the records with one key, with a warning if there are several."""
+    """Return the last record of each key, with a warning if a key is repeated."""
     by_key = {key(record): record for record in records}
     if len(by_key) < len(records):
         warn(f"{path}: {len(records) - len(by_key)} repeated ids; the last record of each counts")
@@ -124,53 +123,55 @@ def dump_line(record: Mapping[str, Any]) -> bytes:
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Replace a file by these lines at once: a reader sees the old file or the new one, never a
-    part. What is there and no regular file, as a pipe or a device, stays and is written to.
+    """Replace a file by these lines at once, so that readers see the old file or the new one.
+
+    A pipe or a device is written to instead. Raises OutputError if the system refuses.
     """
     if is_stream(path):
-        _write_stream(path, lines)
+        sys.stdout.flush()
+        # Standard output is not opened anew: if it is a file, that would overwrite its start.
+        with writing(path), open(os.dup(1) if _is_stdout(path) else path, "wb") as stream:
+            stream.writelines(lines)
         return
     path = Path(os.path.realpath(path))
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb", buffering=1 << 20) as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            scratch.chmod(path.stat().st_mode & 0o777)
-        os.replace(scratch, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write: {error.strerror}") from None
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb", buffering=1 << 20) as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            if path.exists():
+                temporary.chmod(path.stat().st_mode & 0o777)
+            os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):
-            scratch.unlink()
+            temporary.unlink()
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the system into an OutputError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write: {error.strerror}") from None
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path leads to a pipe, a device or the like, or to standard output by its name."""
+    """Whether a path leads to a pipe or a device, or to standard output by its name."""
     try:
-        found = path.stat()
+        mode = path.stat().st_mode
     except OSError:
         return False
-    return not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or _is_stdout(path)
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _is_stdout(path)
 
 
 def _is_stdout(path: Path) -> bool:
-    """Whether a path is a name of standard output, which may be a file that it is sent to."""
-    named = os.path.abspath(path).startswith(("/dev/", "/proc/"))
+    """Whether a path is a name of standard output, which may be redirected to a file."""
+    is_device = os.path.abspath(path).startswith(("/dev/", "/proc/"))
     try:
-        return named and os.path.samestat(path.stat(), os.fstat(1))
+        return is_device and os.path.samestat(path.stat(), os.fstat(1))
     except OSError:
         return False
-
-
-def _write_stream(path: Path, lines: Iterable[bytes]) -> None:
-    """Write lines after what was printed so far; standard output is not opened anew."""
-    sys.stdout.flush()
-    try:
-        with open(os.dup(1) if _is_stdout(path) else path, "wb") as file:
-            file.writelines(lines)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write: {error.strerror}") from None

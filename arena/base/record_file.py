@@ -1,4 +1,4 @@
-"""TODO."""
+"""A JSONL file of records that one process at a time appends to and keeps unique and sorted."""
 
 from __future__ import annotations
 
@@ -13,58 +13,76 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, OutputError, warn
-from arena.base.jsonl import _is_json, decode_lines, dump_line, read_bytes, write_lines
+from arena.base.jsonl import decode_lines, dump_line, is_json, read_bytes, write_lines, writing
 
 SYNC_SECONDS = 1.0
 
 
 class RecordFile:
-    """A JSONL file under a lock, to which records are appended and which is left unique and
-    sorted.
+    """An open file of records, locked until it is closed.
 
-    Opening creates no file, takes the lock (InputError if another process holds it) and repairs a
-    torn last line. `close` keeps the newest record of each key and sorts by key, also what an
-    earlier run left otherwise. Whatever cannot be written is an OutputError.
+    Opening creates no file, but takes the lock and repairs an incomplete last line. `close` keeps
+    the newest record of each key and sorts by key, also those of earlier runs.
+
+    Raises InputError if another process has the lock, and OutputError if a write fails.
     """
 
     def __init__(self, path: Path, line: type[Any]) -> None:
         self.path = path
-        self._kind = line
-        self._lock: Any = lock_file(path)
+        self._line = line
         self._file: Any = None
         self._synced = time.monotonic()
         self._dirty = False
         self._broken = False
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked(path))
             with self._writing():
                 self._repair()
-        except BaseException:
-            unlock_file(self._lock)
-            raise
+            self._lock = stack.pop_all()
+        self._closed = False
 
     def __enter__(self) -> RecordFile:
         """Return the file itself."""
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Close the file; after an error it stays as it is, and the next run settles it."""
-        self.close(settle=kind is None)
+        """Close the file. After an error it stays as it is, and the next run compacts it."""
+        self.close(compact=kind is None)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turn a failure of the system into an OutputError; nothing is settled after it."""
+        """Note that a write failed, so that `close` leaves the file as it is."""
         try:
-            yield
-        except OSError as error:
+            with writing(self.path):
+                yield
+        except OutputError:
             self._broken = True
-            raise OutputError(f"{self.path}: cannot write: {error.strerror}") from None
+            raise
+
+    def _repair(self) -> None:
+        """Remove an incomplete last line, and end a whole one that has no newline."""
+        if not self.path.exists():
+            return
+        tail = read_bytes(self.path, "records").rsplit(b"\n", 1)[-1]
+        if not tail or tail.isspace():
+            return
+        with self.path.open("r+b") as file:
+            if is_json(tail):
+                file.seek(0, os.SEEK_END)
+                file.write(b"\n")
+            else:
+                warn(
+                    f"{self.path}: removed an incomplete last line of {len(tail)} bytes (an "
+                    "earlier run was killed while writing)"
+                )
+                file.truncate(self.path.stat().st_size - len(tail))
 
     def check_writable(self) -> None:
-        """Raise InputError where no record could be appended; a file that is missing stays so."""
-        there = self.path.exists()
+        """Raise InputError if no record could be appended. A missing file stays missing."""
+        exists = self.path.exists()
         try:
             self.path.open("ab").close()
-            if not there:
+            if not exists:
                 os.unlink(os.path.realpath(self.path))
         except OSError as error:
             raise InputError(f"{self.path}: cannot write here: {error.strerror}") from None
@@ -75,95 +93,68 @@ class RecordFile:
         with self._writing():
             if self._file is None:
                 self._file = self.path.open("ab", buffering=0)
+            # An unbuffered write to a full disk may take a part of the line without an error.
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, "the disk is full")
         self._dirty = True
         self.sync()
 
     def sync(self, now: bool = False) -> None:
-        """Force what was appended to the disk, at most once a second unless `now`."""
+        """Force appended records to the disk, at most once a second unless `now`."""
         if self._dirty and (now or time.monotonic() - self._synced >= SYNC_SECONDS):
             with self._writing():
                 os.fsync(self._file.fileno())
             self._synced = time.monotonic()
             self._dirty = False
 
-    def close(self, settle: bool = True) -> None:
-        """Sync, make the file unique and sorted, and give up the lock; a second time does nothing.
+    def close(self, compact: bool = True) -> None:
+        """Sync and compact the file and give up the lock. A second call does nothing.
 
-        One that is so, and to which nothing was appended, is left alone.
+        A file that is unique and sorted, and to which nothing was appended, is not rewritten.
         """
-        if self._lock is None:
+        if self._closed:
             return
-        try:
+        self._closed = True
+        with self._writing(), self._lock:
             if self._file is not None:
                 with self._file:
                     self.sync(now=True)
-            if settle and not self._broken and self.path.exists():
-                self._settle()
-        finally:
-            lock, self._lock = self._lock, None
-            with self._writing():
-                unlock_file(lock)
-
-    def _settle(self) -> None:
-        lines = [
-            (line.key, raw) for _, raw, line in decode_lines(self.path, self._kind, "a record")
-        ]
-        in_order = all(key < following for (key, _), (following, _) in pairwise(lines))
-        if in_order and self._file is None:
-            return
-        newest = {key: raw.rstrip(b"\r") + b"\n" for key, raw in lines}
-        write_lines(self.path, (newest[key] for key in sorted(newest)))
-
-    def _repair(self) -> None:
-        """Drop a torn last line, and end a whole one that lacks its newline."""
-        if not self.path.exists():
-            return
-        data = read_bytes(self.path, "records")
-        tail = data.rsplit(b"\n", 1)[-1]
-        if not tail or tail.isspace():
-            return
-        with self.path.open("r+b") as file:
-            if _is_json(tail):
-                file.seek(0, os.SEEK_END)
-                file.write(b"\n")
-            else:
-                warn(
-                    f"{self.path}: dropped a torn last line of {len(tail)} bytes (a killed writer)"
-                )
-                file.truncate(self.path.stat().st_size - len(tail))
+            if not compact or self._broken or not self.path.exists():
+                return
+            lines = decode_lines(self.path, self._line, "a record")
+            records = [(line.key, raw) for _, raw, line in lines]
+            in_order = all(key < following for (key, _), (following, _) in pairwise(records))
+            if self._file is not None or not in_order:
+                newest = {key: raw.rstrip(b"\r") + b"\n" for key, raw in records}
+                write_lines(self.path, (newest[key] for key in sorted(newest)))
 
 
-def lock_file(path: Path) -> Any:
-    """Return the held lock of a file that is about to be written; InputError if another run has
-    it. What a killed run left of a rewriting of the file is removed.
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that is about to be written; InputError if another run has it.
+
+    Temporary files that a killed run of `write_lines` left beside the file are removed.
     """
     from filelock import FileLock, Timeout
 
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+    target = Path(os.path.realpath(path))
+    temporary_name = re.compile(rf"\.{re.escape(target.name)}\.\d+\.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-        for left in _scratch_files(path):
-            left.unlink()
+        for other in target.parent.glob(".*.tmp"):
+            if temporary_name.fullmatch(other.name):
+                other.unlink()
     except Timeout:
         raise InputError(
-            f"{path}: another run is writing this file; wait for it or stop it"
+            f"{path}: another run is writing this file. Wait for it or stop it."
         ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot write here: {error.strerror}") from None
-    return lock
-
-
-def _scratch_files(path: Path) -> list[Path]:
-    """Return the temporary files of `write_lines` that stand beside a file."""
-    path = Path(os.path.realpath(path))
-    name = re.compile(rf"\.{re.escape(path.name)}\.\d+\.tmp")
-    return [other for other in path.parent.glob(".*.tmp") if name.fullmatch(other.name)]
-
-
-def unlock_file(lock: Any) -> None:
-    """Give up a lock of `lock_file` and remove its file, while it is still held."""
-    Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
+    try:
+        yield
+    finally:
+        # Removed before the release: afterwards the file may be the lock of another run.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()

@@ -12,7 +12,7 @@ from typing import Any
 
 from arena.base.errors import InputError
 from arena.base.jsonl import decode_lines, dump_line, write_lines
-from arena.base.record_file import lock_file, unlock_file
+from arena.base.record_file import locked
 from arena.bench.formats import new_judgment
 from arena.bench.labels import WORTH, label_of_worth, normal_label
 from arena.bench.paths import Bench, judge_names, judged_models, model_names
@@ -171,8 +171,7 @@ def write(ensemble: Ensemble, records: Mapping[str, list[Record]], overwrite: bo
     a file is replaced only if `overwrite`, and never removed.
     """
     folder = ensemble.bench.judgments(ensemble.name)
-    lock = lock_file(folder)
-    try:
+    with locked(folder):
         earlier = model_names(folder)
         for model in earlier:
             path = folder / f"{model}.jsonl"
@@ -189,8 +188,6 @@ def write(ensemble: Ensemble, records: Mapping[str, list[Record]], overwrite: bo
         for model in obsolete:
             (folder / f"{model}.jsonl").unlink()
         return obsolete
-    finally:
-        unlock_file(lock)
 
 
 def report(ensemble: Ensemble, records: Mapping[str, list[Record]]) -> Iterator[str]:

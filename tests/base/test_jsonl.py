@@ -88,7 +88,9 @@ class TestRecordFile:
             file.append(old_answer("q3"))
         assert raw_lines(file_path) == [old_answer("q1"), old_answer("q3")]
         warning = capsys.readouterr().err
-        assert f"{file_path}: dropped a torn last line" in warning and warning.count("\n") == 1
+        assert (
+            f"{file_path}: removed an incomplete last line" in warning and warning.count("\n") == 1
+        )
 
     def test_a_torn_only_line_leaves_an_empty_file(self, file_path: Path) -> None:
         write(file_path, '{"question_id', end="")
@@ -178,7 +180,7 @@ class TestRecordFile:
         ):
             file.append(old_answer("q1"))
         assert raw_lines(file_path) == [{"note": "written by hand"}, old_answer("q1")]
-        RecordFile(file_path, KeyLine).close(settle=False)
+        RecordFile(file_path, KeyLine).close(compact=False)
 
 
 class TestWriteLines:

@@ -224,7 +224,7 @@ class TestInPlace:
         done = bench.run("add_markdown_info.py", "--dir", "answers", "--recompute", check=0)
         assert [a["conv_metadata"] for a in bench.read_jsonl(path)] == [OWN, OWN]
         assert "2 of 2 answers measured, 0 kept" in done.stdout
-        assert "tiny.jsonl" in done.stderr and "torn" in done.stderr
+        assert "tiny.jsonl" in done.stderr and "incomplete last line" in done.stderr
 
 
 class TestOutputDir:

@@ -395,7 +395,7 @@ TOLERATED: dict[str, Case] = {
     "questions: a mark, blank lines, no end": Case(
         A,
         holds(QUESTIONS, '\ufeff\n{"question_id": "q9", "prompt": "a"}\n\n  \n{"uid": "q8", '),
-        ("the last line is torn", "tiny: 1 planned, 1 done"),
+        ("ignoring an incomplete last line", "tiny: 1 planned, 1 done"),
     ),
     "questions: one id twice": Case(
         A,
@@ -417,7 +417,7 @@ TOLERATED: dict[str, Case] = {
         A, holds(ANSWERS, GOOD_ANSWER * 3), (f"{ANSWERS}: 2 repeated ids", "1 cached")
     ),
     "answers: a torn last line": Case(
-        A, holds(ANSWERS, GOOD_ANSWER + '{"question_id": "q'), ("torn last line", "1 cached")
+        A, holds(ANSWERS, GOOD_ANSWER + '{"question_id": "q'), ("incomplete last line", "1 cached")
     ),
     "answers: no file of the baseline": Case(
         S, lambda h: (h.data / "model_answer" / "base.jsonl").unlink(), ("base", "50.0")

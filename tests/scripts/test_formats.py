@@ -231,7 +231,7 @@ class TestAnswers:
         with path.open("ab") as file:
             file.write(b'{"uid": "u3", "ans_id": "x", "mod')
         done = run_main("gen_answer.py")
-        assert "tiny: 2 planned, 2 done, 2 cached" in done.out and "torn" in done.err
+        assert "tiny: 2 planned, 2 done, 2 cached" in done.out and "incomplete last" in done.err
         assert [call.prompt for call in api.calls[3:]] == ["3?", "4?"]
         assert list(texts(bench)) == ["u1", "u2", "u3", "u4"]
 

@@ -309,7 +309,9 @@ class TestResume:
         assert "unsorted.jsonl: 1 repeated" in resumed.runs[0].stderr
 
     def test_a_torn_last_line_is_named_and_done_again(self, resumed: Story) -> None:
-        warnings = [line for line in resumed.runs[0].stderr.split("\n") if "torn last" in line]
+        warnings = [
+            line for line in resumed.runs[0].stderr.split("\n") if "incomplete last" in line
+        ]
         assert len(warnings) == 1 and "torn.jsonl" in warnings[0]
         assert texts(resumed.bench, "torn")["q1"] == "하나"
         assert texts(resumed.bench, "torn")["q2"] == "answer to: Question 2?"

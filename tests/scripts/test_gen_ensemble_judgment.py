@@ -16,7 +16,7 @@ from conftest import Workspace, tree
 from judgments import add_judgments, judgment
 
 import gen_ensemble_judgment
-from arena.base.record_file import lock_file, unlock_file
+from arena.base.record_file import locked
 from arena.bench.labels import LABELS
 from arena.generate.ensemble import ensemble_label
 
@@ -569,11 +569,8 @@ class TestRefusals:
     def test_an_ensemble_that_another_run_is_writing_is_left_alone(
         self, two_judges: Workspace, main: Main
     ) -> None:
-        lock = lock_file(two_judges.data / "model_judgment/ensemble")
-        try:
+        with locked(two_judges.data / "model_judgment/ensemble"):
             status, _, err = main()
-        finally:
-            unlock_file(lock)
         assert status == 2 and "another run is writing" in err
         assert not (two_judges.data / "model_judgment/ensemble").exists()
 

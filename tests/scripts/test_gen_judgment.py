@@ -584,7 +584,7 @@ class TestFailures:
         api.answer_with("[[B>>A]]")
         done = run()
         assert api.call_count == 4 + 3
-        assert "torn" in done.stderr
+        assert "incomplete last line" in done.stderr
         assert [record["question_id"] for record in bench.judgments("judge", "tiny")] == [
             "q1",
             "q2",
