@@ -36,8 +36,7 @@ def choose(
     A given baseline is that of all judgments that name none, whatever the config says. Raises
     InputError if a given bench, judge or baseline has no data, or if there is no bench at all.
     """
-    bench = Bench(data_dir, _bench_name(data_dir, bench_name, config))
-    judge = _judge_name(bench, judge_name, config)
+    bench, judge = _bench_and_judge(data_dir, bench_name, judge_name, config)
     config_of_boards = None if baseline else config
     given = [baseline] if baseline else []
     library = Library(bench, baseline_rule(bench, config, given), config_of_boards)
@@ -53,30 +52,28 @@ def choose(
     return Chosen(library, judge, tuple(_remarks(bench, judge, wanted_bench, wanted_judge)))
 
 
-def _bench_name(data_dir: Path, given: str | None, config: JudgeConfig | None) -> str:
+def _bench_and_judge(
+    data_dir: Path, bench_name: str | None, judge_name: str | None, config: JudgeConfig | None
+) -> tuple[Bench, str]:
+    """Return the bench and the judge to open, "" if the bench has none."""
     benches = [Bench(data_dir, path.name) for path in sorted(data_dir.glob("[!.]*/"))]
     judged = [bench.name for bench in benches if judge_names(bench)]
     names = [bench.name for bench in benches if bench.questions.exists() or bench.name in judged]
-    wanted = given or (config.bench_name if config else "")
-    if wanted in names:
-        return wanted
-    if given:
-        raise _missing(
-            f"{data_dir / given}: no questions and no judgments", given, "benches", names
-        )
+    if bench_name and bench_name not in names:
+        problem = f"{data_dir / bench_name}: no questions and no judgments"
+        raise _missing(problem, bench_name, "benches", names)
     if not names:
-        raise InputError(f"{data_dir}: no bench with questions or judgments; see README.md, Data")
-    return (judged or names)[0]
-
-
-def _judge_name(bench: Bench, given: str | None, config: JudgeConfig | None) -> str:
+        raise InputError(
+            f"{data_dir}: no bench with questions or judgments. Give its folder with --data-dir."
+        )
+    wanted = bench_name or (config.bench_name if config else "")
+    bench = Bench(data_dir, wanted if wanted in names else (judged or names)[0])
     judges = judge_names(bench)
-    wanted = given or (config.judge_model if config else "")
-    if wanted in judges:
-        return wanted
-    if given:
-        raise _missing(f"{bench.judgments(given)}: no judgments", given, "judges", judges)
-    return judges[0] if judges else ""
+    if judge_name and judge_name not in judges:
+        problem = f"{bench.judgments(judge_name)}: no judgments"
+        raise _missing(problem, judge_name, "judges", judges)
+    wanted = judge_name or (config.judge_model if config else "")
+    return bench, wanted if wanted in judges else next(iter(judges), "")
 
 
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
 
 from arena.bench.answer_style import Style
 from arena.bench.formats import answer_in_v01
@@ -118,18 +116,15 @@ def _side(library: Library, model: str, question: str) -> Side:
         reason = f"{model} has no answer to this question" if there else f"{model} has no answers"
         where = f"{path}" if there else f"{path or 'its file'} does not exist"
         return Side(model, (), (), Style(question), f"{reason} ({where}).")
-    turns = _turns(answer_in_v01(read_line(path, place, AnswerLine, "an answer")))
+    record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
+    # Of several choices the judge reads the one of index 0, wherever it stands.
+    choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
+    first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
+    turns = (first[0].get("turns") if first else None) or []
+    turns = [turn for turn in turns if isinstance(turn, dict)]
     return Side(
         model,
         tuple(str(turn.get("content") or "") for turn in turns),
         tuple(str(turn.get("reasoning") or "") for turn in turns),
         library.style(model, question),
     )
-
-
-def _turns(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the turns of choice 0 of an answer in the v0.1 format."""
-    choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
-    first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
-    turns = first[0].get("turns") if first else None
-    return [turn for turn in turns or [] if isinstance(turn, dict)]

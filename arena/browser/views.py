@@ -132,9 +132,14 @@ def _valid(library: Library, filters: Filters) -> tuple[Filters, list[str]]:
     """Return filters without the names that are missing here, as a link may have them, and a
     sentence on each such name.
     """
-    judge, notices = _known_judge(library, filters.judge)
-    if not judge:
+    judge, judges, notices = filters.judge, library.judges(), list[str]()
+    if not judges:
         return replace(filters, judge=""), notices
+    if judge not in judges:
+        notices += (
+            [f"There are no judgments by {judge}; these are by {judges[0]}."] if judge else []
+        )
+        judge = judges[0]
 
     def known(what: str, name: str, names: Collection[str]) -> str:
         if not name or name in names:
@@ -153,17 +158,6 @@ def _valid(library: Library, filters: Filters) -> tuple[Filters, list[str]]:
         text=filters.text,
     )
     return valid, notices
-
-
-def _known_judge(library: Library, judge: str) -> tuple[str, list[str]]:
-    """Return a judge, or the first if there is none of that name ("" without any), and a sentence
-    if it is another one.
-    """
-    judges = library.judges()
-    if judge in judges or not judges:
-        return judge if judges else "", []
-    notice = f"There are no judgments by {judge}; these are by {judges[0]}."
-    return judges[0], [notice] if judge else []
 
 
 def _offers(library: Library, filters: Filters, asked: Filters) -> Offers:
@@ -305,13 +299,20 @@ def board_screen(
     filters, notices = _valid(library, asked)
     control = [name for name in CONTROLS if name in control]
     names = {name: getattr(filters, name) for name in ("judge", "category", "baseline")}
+    try:
+        if not filters.judge:
+            raise InputError(f"{library.bench.folder} has no judgments yet")
+        shown = boards(library, filters.judge, filters.category, control, filters.baseline)
+        tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
+    except InputError as error:
+        tables = [notice("There is no leaderboard.", f"{str(error).rstrip('.')}.")]
     return BoardScreen(
         filters=filters,
         offers=_offers(library, filters, asked),
         pairwise=_compares(library, filters.judge),
         usual_baseline=_usual_baseline(library, filters.judge),
         control=control,
-        table_html=notice(*_faults(library), *notices) + _boards_html(library, filters, control),
+        table_html="".join([notice(*_faults(library), *notices), *tables]),
         address_html=_address("leaderboard", names | {"control": " ".join(control)}),
     )
 
@@ -323,18 +324,6 @@ def _usual_baseline(library: Library, judge: str) -> str:
     if len(names) != 1:
         return "one for each category" if names else "any"
     return f"{names[0]} ({'most frequent' if names[0] == baselines[0] else 'as configured'})"
-
-
-def _boards_html(library: Library, filters: Filters, control: Sequence[str]) -> str:
-    """Return the tables of a judge's boards, or the reason for none."""
-    try:
-        if not filters.judge:
-            raise InputError(f"{library.bench.folder} has no judgments yet")
-        shown = boards(library, filters.judge, filters.category, control, filters.baseline)
-    except InputError as error:
-        return notice("There is no leaderboard.", f"{error}.")
-    headed = len(shown) > 1
-    return "".join(board_html(board, lines, headed=headed) for board, lines in shown)
 
 
 def judges_screen(library: Library) -> tuple[str, str]:

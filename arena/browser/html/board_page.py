@@ -53,8 +53,11 @@ def judges_html(
         parts += map(_paragraph, _HOW_JUDGES)
     if graded:
         heads = ("judge", "grades", "mean", "lowest", "highest")
-        parts += ["<h3>Grades of single answers</h3>"]
-        parts += [html_table(heads, map(_grade_row, graded, graded.values()))]
+        rows = (
+            (escape(name), f"{len(g):,}", f"{sum(g) / len(g):.2f}", f"{g[0]:g}", f"{g[-1]:g}")
+            for name, g in graded.items()
+        )
+        parts += ["<h3>Grades of single answers</h3>", html_table(heads, map(html_row, rows))]
     if labelled:
         compared = [pair for names, pair in pairs.items() if labelled.keys() >= set(names)]
         alone = notice("There is one judge only: nobody to agree with.")
@@ -80,10 +83,3 @@ _HOW_PAIRS = (
 
 def _paragraph(text: str) -> str:
     return f'<p class="how">{plain(text)}</p>'
-
-
-def _grade_row(judge: str, grades: Sequence[float]) -> str:
-    mean = sum(grades) / len(grades)
-    return html_row(
-        [escape(judge), f"{len(grades):,}", f"{mean:.2f}", f"{grades[0]:g}", f"{grades[-1]:g}"]
-    )

@@ -89,15 +89,6 @@ def _render_fence(
     __: OptionsDict,
     env: MutableMapping[str, Any],
 ) -> str:
-    token = tokens[at]
-    language = unescapeAll(token.info).strip().partition(" ")[0].lower()
-    begun, left = time.thread_time(), env.get("colouring", COLOURING)
-    inner = _highlighted(token.content, language, begun + left)
-    env["colouring"] = left - (time.thread_time() - begun)
-    return f'<pre class="code" dir="ltr"><code>{inner}</code></pre>\n'
-
-
-def _highlighted(code: str, language: str, deadline: float) -> str:
     """Return code with a class for each kind of token; plain if the language is not known, or if it
     is not done in time: lexers take minutes for some texts.
     """
@@ -106,13 +97,18 @@ def _highlighted(code: str, language: str, deadline: float) -> str:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
+    code = tokens[at].content
+    language = unescapeAll(tokens[at].info).strip().partition(" ")[0].lower()
+    start, seconds = time.thread_time(), env.get("colouring", COLOURING)
     try:
         if len(code) > LONGEST_CODE:
             raise TimeoutError
-        tokens = get_lexer_by_name(language, stripnl=False).get_tokens(code)
-        return str(formatted(_until(deadline, tokens), HtmlFormatter(nowrap=True)))
+        parts = get_lexer_by_name(language, stripnl=False).get_tokens(code)
+        inner = str(formatted(_until(start + seconds, parts), HtmlFormatter(nowrap=True)))
     except (ClassNotFound, TimeoutError):
-        return html.escape(code)
+        inner = html.escape(code)
+    env["colouring"] = seconds - (time.thread_time() - start)
+    return f'<pre class="code" dir="ltr"><code>{inner}</code></pre>\n'
 
 
 def _until(deadline: float, tokens: Iterable[Any]) -> Iterator[Any]:
@@ -258,8 +254,10 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     last = source[pos - 1] if pos else " "
     after = pos + scanned.length
     following = source[after] if after < state.posMax else " "
-    can_open = scanned.can_open or (bool(_WIDE.match(last)) and not _is_space(following))
-    can_close = scanned.can_close or (bool(_WIDE.match(following)) and _is_punctuation(last))
+    before_text = not isWhiteSpace(ord(following))
+    after_punctuation = isMdAsciiPunct(ord(last)) or isPunctChar(last)
+    can_open = scanned.can_open or (bool(_WIDE.match(last)) and before_text)
+    can_close = scanned.can_close or (bool(_WIDE.match(following)) and after_punctuation)
     for _ in range(scanned.length):
         token = state.push("text", "", 0)
         token.content = "*"
@@ -277,17 +275,13 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _is_space(character: str) -> bool:
-    return isWhiteSpace(ord(character))
-
-
-def _is_punctuation(character: str) -> bool:
-    return isMdAsciiPunct(ord(character)) or isPunctChar(character)
+_HOLDS_BLOCKS = {"li", "ul", "ol", "blockquote", "table"}
+_DIRECTIONS = {"L": "ltr", "R": "rtl", "AL": "rtl"}  # by the bidirectional class of a letter
 
 
 def _set_directions(state: StateCore) -> None:
-    """Let each block take its direction from its own text, and what holds blocks from the first of
-    their texts: `auto` does not look into them.
+    """Give each block the direction of its own text, and blocks around others that of the first
+    text in them, since `auto` does not look into them.
     """
     waiting: list[Token] = []
     for token in state.tokens:
@@ -295,28 +289,18 @@ def _set_directions(state: StateCore) -> None:
             token.attrSet("dir", "auto")
             if token.tag in _HOLDS_BLOCKS:
                 waiting.append(token)
-        elif token.nesting == -1 and waiting and _closes(token, waiting[-1]):
-            waiting.pop()
-        elif waiting and token.type == "inline" and (direction := _direction(token.content)):
-            for holder in waiting:
-                holder.attrSet("dir", direction)
-            waiting.clear()
-
-
-_HOLDS_BLOCKS = {"li", "ul", "ol", "blockquote", "table"}
-
-
-def _closes(token: Token, opened: Token) -> bool:
-    return (token.tag, token.level) == (opened.tag, opened.level)
-
-
-def _direction(text: str) -> str:
-    """Return the direction of the first letter that has one; "" without such a letter."""
-    kinds = map(unicodedata.bidirectional, text)
-    return next((_DIRECTIONS[kind] for kind in kinds if kind in _DIRECTIONS), "")
-
-
-_DIRECTIONS = {"L": "ltr", "R": "rtl", "AL": "rtl"}
+        elif not waiting:
+            continue
+        elif token.nesting == -1:
+            if (token.tag, token.level) == (waiting[-1].tag, waiting[-1].level):
+                waiting.pop()
+        elif token.type == "inline":
+            kinds = map(unicodedata.bidirectional, token.content)
+            letter = next((kind for kind in kinds if kind in _DIRECTIONS), None)
+            if letter:
+                for block in waiting:
+                    block.attrSet("dir", _DIRECTIONS[letter])
+                waiting.clear()
 
 
 def _render_image(
