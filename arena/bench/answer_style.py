@@ -1,4 +1,4 @@
-"""TODO."""
+"""The style of answers: tokens and markdown counts, measured and read from answer files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,88 @@ from arena.base.errors import InputError
 from arena.base.jsonl import decode, decode_at_once, decode_lines
 from arena.bench.records import Format, IdLine
 
+# Measuring
+
+
+@functools.cache
+def get_encoding(name: str = "cl100k_base") -> Any:
+    """Return an encoding; InputError if its vocabulary cannot be loaded.
+
+    Packages with a vocabulary come first, since tiktoken alone downloads it.
+    """
+    import tiktoken
+
+    try:
+        return tiktoken.get_encoding(f"{name}_offline")
+    except ValueError:
+        pass
+    if name == "o200k_base" and importlib.util.find_spec("bpe_openai"):
+        import bpe_openai
+
+        return bpe_openai.get_encoding(name)
+    try:
+        return tiktoken.get_encoding(name)
+    except (ValueError, OSError):
+        advice = ". Without a network: pip install bpe-openai" if name == "o200k_base" else ""
+        raise InputError(f"cannot load the vocabulary of '{name}'{advice}") from None
+
+
+def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
+    """Return the number of tokens of each text; special tokens count as text."""
+    batches = get_encoding(encoding).encode_batch(
+        list(texts), num_threads=os.cpu_count() or 1, disallowed_special=()
+    )
+    return [len(tokens) for tokens in batches]
+
+
+_CODE = re.compile(r"```([^`]*)```")
+
+
+def without_code(text: str) -> str:
+    """Return the text without its fenced code, and without the same text anywhere else."""
+    for block in _CODE.findall(text):
+        text = text.replace(block, "")
+    return text
+
+
+# The published rules begin with ^\s*, which also takes the empty lines before an item. These count
+# alike, but in linear time: the published ones look at each of n line ends from each of them.
+_HEADER = re.compile(r"^(#{1,6})\s", re.MULTILINE)
+_LISTS = {
+    "ordered": re.compile(r"^[^\S\n]*\d+\.\s", re.MULTILINE),
+    "unordered": re.compile(r"^[^\S\n]*[-*+]\s", re.MULTILINE),
+}
+_BOLD = {"**": re.compile(r"\*\*[^*\n]+\*\*"), "__": re.compile(r"__[^_\n]+__")}
+
+
+def count_markdown(text: str) -> dict[str, dict[str, int]]:
+    """Return the counts of headers by level, list items by kind and bold runs by mark."""
+    text = without_code(text)
+    levels = [len(marks) for marks in _HEADER.findall(text)]
+    return {
+        "header_count": {f"h{level}": levels.count(level) for level in range(1, 7)},
+        "list_count": {kind: len(rule.findall(text)) for kind, rule in _LISTS.items()},
+        "bold_count": {mark: len(rule.findall(text)) for mark, rule in _BOLD.items()},
+    }
+
+
+ENCODINGS: dict[Format, str] = {"v0.1": "cl100k_base", "v2.0": "o200k_base"}
+METADATA_KEYS: dict[Format, str] = {"v0.1": "conv_metadata", "v2.0": "metadata"}
+
+
+def conv_metadata(texts: Sequence[str], form: Format = "v0.1") -> list[dict[str, Any]]:
+    """Return the style attributes of each text, as answer files in a format have them."""
+    return [
+        {"token_len": tokens, **count_markdown(text)}
+        for text, tokens in zip(texts, count_tokens(texts, ENCODINGS[form]), strict=True)
+    ]
+
+
+# Reading
+
 
 class Style(msgspec.Struct, frozen=True, gc=False):
-    """What is known of an answer's form: tokens, and the counts of its markdown."""
+    """The tokens and the markdown counts of an answer, None if they are not known."""
 
     question_id: str
     tokens: int | None = None
@@ -35,6 +114,21 @@ class _Metadata(msgspec.Struct, gc=False):
     bold_count: dict[str, int] | None = None
 
 
+class _StyleLine(IdLine, gc=False):
+    conv_metadata: _Metadata | None = None
+    metadata: _Metadata | None = None
+
+    def style(self) -> Style:
+        data = self.conv_metadata or self.metadata
+        if data is None or data.token_len is None:
+            return Style(self.id)
+        if not math.isfinite(data.token_len):
+            raise ValueError("token_len: not a number")
+        counts = (data.header_count, data.list_count, data.bold_count)
+        totals = [sum(count.values()) if count is not None else None for count in counts]
+        return Style(self.id, int(data.token_len), *totals)
+
+
 class _OldTurn(msgspec.Struct):
     token_len: float | None = None
 
@@ -43,148 +137,30 @@ class _OldChoice(msgspec.Struct):
     turns: list[_OldTurn] = []
 
 
-class _StyleLine(IdLine, gc=False):
-    conv_metadata: _Metadata | None = None
-    metadata: _Metadata | None = None
-
-
 class _OldStyleLine(msgspec.Struct):
     choices: list[_OldChoice] = []
 
 
 def read_styles(path: Path) -> dict[str, Style]:
-    """Return tokens and markdown counts of the answers of a file by question id; texts are not
-    decoded.
+    """Return tokens and markdown counts of the answers of a file by question id.
+
+    An old answer without metadata has only tokens, those of its first turn.
     """
     lines = decode_at_once(path, _StyleLine, "an answer")
-    styles = {line.id: _style(line) for line in lines or ()}
+    styles = {line.id: line.style() for line in lines or ()}
     if lines is not None and all(style.tokens is not None for style in styles.values()):
         return styles
-    return _read_styles_with_care(path)
-
-
-def _read_styles_with_care(path: Path) -> dict[str, Style]:
-    """Return what `read_styles` does; where an answer has no metadata, the tokens of its turn."""
     decoder = msgspec.json.Decoder(_OldStyleLine)
-    styles: dict[str, Style] = {}
+    styles = {}
     for number, raw, line in decode_lines(path, _StyleLine, "an answer"):
         try:
-            style = _style(line)
+            style = line.style()
             if style.tokens is None and b'"token_len"' in raw:
-                style = Style(line.id, _old_tokens(decode(raw, decoder, _OldStyleLine)))
+                choices = decode(raw, decoder, _OldStyleLine).choices[:1]
+                lengths = [turn.token_len for choice in choices for turn in choice.turns]
+                if lengths and lengths[0] is not None:
+                    style = Style(line.id, int(lengths[0]))
         except ValueError as error:
             raise InputError(f"{path}:{number}: not an answer: {error}") from None
         styles[style.question_id] = style
     return styles
-
-
-def _style(line: _StyleLine) -> Style:
-    data = line.conv_metadata or line.metadata
-    if data is None or data.token_len is None:
-        return Style(line.id)
-    if not math.isfinite(data.token_len):
-        raise ValueError("token_len: not a number")
-    return Style(
-        line.id,
-        int(data.token_len),
-        _total(data.header_count),
-        _total(data.list_count),
-        _total(data.bold_count),
-    )
-
-
-def _total(count: Mapping[str, int] | None) -> int | None:
-    return sum(count.values()) if count is not None else None
-
-
-def _old_tokens(line: _OldStyleLine) -> int | None:
-    lengths = [turn.token_len for choice in line.choices[:1] for turn in choice.turns]
-    return int(lengths[0]) if lengths and lengths[0] is not None else None
-
-
-ENCODINGS: dict[Format, str] = {"v0.1": "cl100k_base", "v2.0": "o200k_base"}
-METADATA_KEYS: dict[Format, str] = {"v0.1": "conv_metadata", "v2.0": "metadata"}
-
-
-@functools.cache
-def get_encoding(name: str = "cl100k_base") -> Any:
-    """Return an encoding: from a package that brings its vocabulary where there is one, else
-    tiktoken's, which downloads it; InputError if that fails.
-    """
-    import tiktoken
-
-    try:
-        return tiktoken.get_encoding(f"{name}_offline")
-    except ValueError:
-        pass
-    if name == "o200k_base" and importlib.util.find_spec("bpe_openai"):
-        import bpe_openai
-
-        return bpe_openai.get_encoding(name)
-    try:
-        return tiktoken.get_encoding(name)
-    except (ValueError, OSError):
-        hint = "; without a network: pip install bpe-openai" if name == "o200k_base" else ""
-        raise InputError(f"the vocabulary of '{name}' cannot be loaded{hint}") from None
-
-
-def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
-    """Return the number of tokens of each text; the text of special tokens counts as text."""
-    batches = get_encoding(encoding).encode_batch(
-        list(texts), num_threads=os.cpu_count() or 1, disallowed_special=()
-    )
-    return [len(tokens) for tokens in batches]
-
-
-_CODE = re.compile(r"```([^`]*)```")
-
-
-def without_code(text: str) -> str:
-    """Return the text without code: what stands between fences is deleted wherever it occurs."""
-    for block in _CODE.findall(text):
-        text = text.replace(block, "")
-    return text
-
-
-_HEADER = re.compile(r"^(#{1,6})\s", re.MULTILINE)
-
-
-# The published rules begin with ^\s*, which takes the empty lines before an item too: they count
-# alike, but look at each of n line ends from each of them.
-_ORDERED = re.compile(r"^[^\S\n]*\d+\.\s", re.MULTILINE)
-
-
-_UNORDERED = re.compile(r"^[^\S\n]*[-*+]\s", re.MULTILINE)
-
-
-_BOLD_STARS = re.compile(r"\*\*[^*\n]+\*\*")
-
-
-_BOLD_UNDERSCORES = re.compile(r"__[^_\n]+__")
-
-
-def count_markdown(text: str) -> dict[str, dict[str, int]]:
-    """Return the counts of headers by level, list items by kind and bold runs by mark, without
-    code.
-    """
-    text = without_code(text)
-    levels = [len(marks) for marks in _HEADER.findall(text)]
-    return {
-        "header_count": {f"h{level}": levels.count(level) for level in range(1, 7)},
-        "list_count": {
-            "ordered": len(_ORDERED.findall(text)),
-            "unordered": len(_UNORDERED.findall(text)),
-        },
-        "bold_count": {
-            "**": len(_BOLD_STARS.findall(text)),
-            "__": len(_BOLD_UNDERSCORES.findall(text)),
-        },
-    }
-
-
-def conv_metadata(texts: Sequence[str], form: Format = "v0.1") -> list[dict[str, Any]]:
-    """Return the style attributes of each text, as answer files in a format have them."""
-    return [
-        {"token_len": tokens, **count_markdown(text)}
-        for text, tokens in zip(texts, count_tokens(texts, ENCODINGS[form]), strict=True)
-    ]

@@ -1,7 +1,8 @@
-"""Where the files of a bench are, and which models and judges have some."""
+"""The files of a bench, and the models and judges that have some."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,6 @@ from pathlib import Path
 import msgspec
 
 from arena.base.errors import InputError, nearest
-
-LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,9 @@ class Bench:
         return named_path(self.judgments(judge), model, "model name", ".jsonl")
 
 
+LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
+
+
 def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
     """Return the path of `name` below `folder`; a `/` in the name makes a subfolder.
 
@@ -73,13 +75,13 @@ def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
         os.fsencode(name)
     except UnicodeEncodeError:
         raise InputError(
-            f"{what} '{name}': this locale has no such file names; set PYTHONUTF8=1"
+            f"{what} '{name}': this locale has no such file names. Set PYTHONUTF8=1."
         ) from None
     return folder.joinpath(*parts[:-1], parts[-1] + suffix)
 
 
 def model_names(folder: Path) -> list[str]:
-    """Return the names of the models that have a file in `folder`, sorted; none without folder."""
+    """Return the sorted names of the models with a file in `folder`, which may be missing."""
     paths = (path.relative_to(folder) for path in folder.rglob("*.jsonl"))
     return sorted(
         path.as_posix().removesuffix(".jsonl")
@@ -101,26 +103,22 @@ class _JudgeLine(msgspec.Struct):
 def judge_names(bench: Bench) -> list[str]:
     """Return the judges with a file of judgments in a bench, sorted.
 
-    A judge's folder is the first below model_judgment/, or one further below if the first record of
-    a file there names its judge so.
+    A judge's name is that of a folder below model_judgment/, or the path of a deeper folder if the
+    first record of a file there names the judge so: both judge and model names may contain a `/`.
     """
     folder = bench.folder / "model_judgment"
-    names = model_names(folder)
-    return sorted({_judge_of(folder, name) for name in names if "/" in name})
-
-
-def _judge_of(folder: Path, name: str) -> str:
-    """Return the judge of `<folder>/<name>.jsonl`."""
-    first, _, rest = name.partition("/")
-    if "/" not in rest:
-        return first
-    try:
-        with (folder / f"{name}.jsonl").open("rb") as lines:
-            line = next((line for line in lines if not line.isspace()), b"{}")
-        judge = msgspec.json.decode(line, type=_JudgeLine).judge
-    except (OSError, ValueError):
-        return first
-    return judge if judge and name.startswith(f"{judge}/") else first
+    judges = set()
+    for name in model_names(folder):
+        judge, *rest = name.split("/")
+        if len(rest) > 1:
+            with contextlib.suppress(OSError, ValueError):
+                with (folder / f"{name}.jsonl").open("rb") as lines:
+                    line = next((line for line in lines if not line.isspace()), b"{}")
+                named = msgspec.json.decode(line, type=_JudgeLine).judge
+                judge = named if named and name.startswith(f"{named}/") else judge
+        if rest:
+            judges.add(judge)
+    return sorted(judges)
 
 
 def check_bench(bench: Bench) -> None:
@@ -131,7 +129,7 @@ def check_bench(bench: Bench) -> None:
 
 
 def judged_models(bench: Bench, judge: str) -> list[str]:
-    """Return the models with judgments of a judge; InputError that names the judges if none."""
+    """Return the models with judgments of a judge; InputError with all judges if there are none."""
     check_bench(bench)
     folder = bench.judgments(judge)
     names = model_names(folder)

@@ -1,4 +1,4 @@
-"""How a record was made: hashes, settings that differ, and whether a record is stale."""
+"""The origin of records: hashes of prompts, differing settings, stale records."""
 
 from __future__ import annotations
 
@@ -41,16 +41,14 @@ OPTIONAL_SETTINGS = (
 )
 
 
-def differing_setting(made: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+def differing_setting(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None:
     """Return the first setting in which two records differ, None if there is none.
 
     Only settings that both records name are compared, and OPTIONAL_SETTINGS.
     """
-    shared = [key for key in other if key in made]
-    for key in (*shared, *OPTIONAL_SETTINGS):
-        if made.get(key) != other.get(key):
-            return key
-    return None
+    shared = (key for key in second if key in first)
+    keys = (*shared, *OPTIONAL_SETTINGS)
+    return next((key for key in keys if first.get(key) != second.get(key)), None)
 
 
 def stale_reason(
@@ -61,10 +59,11 @@ def stale_reason(
     parts: the choices of an answer or the games of a judgment. A part without settings has those of
     its record. A record without any, as published ones are, is never stale.
     """
-    for made in [part.get("settings", record.get("settings")) for part in parts]:
-        key = differing_setting(made, settings) if isinstance(made, Mapping) else None
+    for part in parts:
+        earlier = part.get("settings", record.get("settings"))
+        key = differing_setting(earlier, settings) if isinstance(earlier, Mapping) else None
         if key is not None:
-            was, now = (one_line(repr(values.get(key)), 60) for values in (made, settings))
+            was, now = (one_line(repr(values.get(key)), 60) for values in (earlier, settings))
             return f"{key} was {was}, now {now}"
     return None
 
@@ -97,17 +96,15 @@ class SettingsCheck:
             if not text or text in self._checked:
                 continue
             self._checked.add(text)
-            if settings := decoded_settings(text):
-                self._compare(dict.fromkeys(OPTIONAL_SETTINGS) | settings, judge, path)
-
-    def _compare(self, settings: Mapping[str, object], judge: str, path: Path) -> None:
-        for key, value in settings.items():
-            first_value, first_path = self.values.setdefault(key, (value, path))
-            if value != first_value:
-                files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
-                was, now = (one_line(json.dumps(v), 60) for v in (first_value, value))
-                raise InputError(
-                    f"{files}: judge {judge} used different settings ({key}: {was} and {now}). "
-                    "Run gen_judgment.py --stale redo to make them equal, or accept them with "
-                    "--mixed count."
-                )
+            settings = decoded_settings(text)
+            optional = dict.fromkeys(OPTIONAL_SETTINGS) if settings else {}
+            for key, value in {**optional, **settings}.items():
+                first_value, first_path = self.values.setdefault(key, (value, path))
+                if value != first_value:
+                    files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
+                    values = " and ".join(one_line(json.dumps(v), 60) for v in (first_value, value))
+                    raise InputError(
+                        f"{files}: judge {judge} used different settings ({key}: {values}). Run "
+                        "gen_judgment.py --stale redo to make them equal, or accept them with "
+                        "--mixed count."
+                    )

@@ -92,5 +92,5 @@ def test_a_locale_without_such_file_names_gets_one_line(api: FakeAPI, bench: Wor
     set_up(bench, api, model)
     done = bench.run("gen_answer.py", env=C_LOCALE | {"PYTHONUTF8": "0"}, check=2)
     assert done.stderr.startswith(f"error: model name '{model}': ")
-    assert "set PYTHONUTF8=1" in done.stderr and done.stderr.count("\n") == 1
+    assert "Set PYTHONUTF8=1" in done.stderr and done.stderr.count("\n") == 1
     assert api.call_count == 0

@@ -217,7 +217,7 @@ class TestFilesAsOutput:
         self, bench: Workspace, more: str, words: str
     ) -> None:
         done = bench.run("show_result.py", *flags(), *more.split(), check=2)
-        assert done.stderr == f"error: {words}\n"
+        assert done.stderr == f"error: {words}. Use another file.\n"
 
     def test_a_pipe_can_take_several(self, bench: Workspace) -> None:
         add_judgments(bench, "m1", [judgment("q1", "A>B", "B>A"), judgment("q2", "A=B", "B>A")])
