@@ -45,14 +45,14 @@ def scores(stdout: str) -> dict[str, str]:
 
 
 DEPENDENT = (
-    "The intervals treat the games of a question as independent, which makes them too narrow; "
-    "--resample question does not."
+    "The intervals treat the games of a question as independent, which makes them too narrow. "
+    "Use --resample question to avoid this."
 )
 
 
 DIFFERENT = (
     "warning: the models were judged on different questions, so their scores do not compare "
-    "fairly; judge what is missing, or count it as lost with --missing loss"
+    "fairly. Judge the missing questions, or count them as lost with --missing loss."
 )
 
 

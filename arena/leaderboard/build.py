@@ -29,7 +29,7 @@ from arena.leaderboard.options import (
 )
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
-from arena.scoring.selection import Plan, Selection, bench_questions
+from arena.scoring.selection import Plan, Selection, bench_questions, estimator_of
 
 Read = tuple[Selection, Battles | Grades]
 
@@ -228,7 +228,7 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     alike: dict[tuple[object, ...], dict[str, list[Question]]] = {}
     for name, members in clusters_of_bench.items():
         baselines = options.baselines or plan.baselines(dict.fromkeys(q.category for q in members))
-        method = plan.estimator or any(question.format == "v2.0" for question in members)
+        method = plan.estimator or estimator_of(members)
         alike.setdefault((baselines, method), {})[name] = members
     groups = []
     for clusters in alike.values():

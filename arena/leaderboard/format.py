@@ -18,7 +18,8 @@ class Format:
     of its interval. `axis_with`, `axis_without`: the label of an axis with and without a baseline,
     for whose name `{}` stands. `data`, `verdict`: what is counted, and what a game can lack.
     `note`: part of a subtitle and of a file name. `table_heads`: those of the v2.0 program's
-    table; None writes a line a model. `baseline_score`: the score of the baseline.
+    table; None writes a line a model. `baseline_score`: the score of the baseline. `extremes`:
+    the least and the best possible score. `missing`: the advice for questions without a judgment.
     """
 
     scale: str
@@ -31,6 +32,8 @@ class Format:
     note: str = ""
     table_heads: tuple[str, str, str] | None = None
     baseline_score: float | None = None
+    extremes: tuple[float, float] | None = None
+    missing: str = "Judge the missing questions, or count them as lost with --missing loss."
 
     def axis(self, baseline: str | None) -> str:
         """Return what the scores are, as the label of an axis."""
@@ -57,6 +60,7 @@ _WIN_RATE = Format(
     score=lambda score: f"{round(round(score, 2), 1):.1f}",
     interval=lambda lower, upper: f"({lower:.1f}, {upper:.1f})",
     baseline_score=50.0,
+    extremes=(0.0, 100.0),
 )
 _ELO = Format(
     "elo",
@@ -74,6 +78,7 @@ _GRADE = Format(
     axis_without="mean grade",
     data="grades",
     verdict="a grade",
+    missing="Judge the missing questions.",
 )
 FORMATS = {
     (BRADLEY_TERRY.name, False): _WIN_RATE,

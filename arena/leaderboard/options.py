@@ -100,14 +100,15 @@ def refuse(flags: Mapping[str, object], reason: str) -> None:
 
 def check_several(options: BoardOptions) -> None:
     """Raise InputError for options that belong to a single board."""
-    refuse(
-        {
-            "--load-bootstrap": options.bootstrap_file,
-            "--style-coefficients": options.style_file,
-            "--show-elo": options.elo,
-        },
-        SEVERAL,
-    )
+    refuse(_of_one_board(options), SEVERAL)
+
+
+def _of_one_board(options: BoardOptions) -> dict[str, object]:
+    return {
+        "--load-bootstrap": options.bootstrap_file,
+        "--style-coefficients": options.style_file,
+        "--show-elo": options.elo,
+    }
 
 
 def check_graded(options: BoardOptions) -> None:
@@ -120,8 +121,7 @@ def check_graded(options: BoardOptions) -> None:
             "--weight": options.weight != BoardOptions.weight,
             "--first-game-only": options.first_game_only,
             "--missing loss": options.missing == "loss",
-            "--load-bootstrap": options.bootstrap_file,
-            "--show-elo": options.elo,
+            **_of_one_board(options),
         },
         NOT_OF_GRADES,
     )
@@ -136,9 +136,7 @@ def check_by_cluster(options: BoardOptions) -> None:
     refuse(
         {
             "--load-battles": options.battle_file,
-            "--load-bootstrap": options.bootstrap_file,
-            "--style-coefficients": options.style_file,
-            "--show-elo": options.elo,
+            **_of_one_board(options),
             "--one-board": options.one_board,
         },
         NOT_BY,

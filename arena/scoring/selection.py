@@ -161,6 +161,11 @@ def matching_questions(selection: Selection, questions: Sequence[Question]) -> s
     return {q.id for q in questions if q.category in chosen or (q.cluster and q.cluster in chosen)}
 
 
+def estimator_of(questions: Iterable[Question]) -> Estimator:
+    """Return the default estimator of questions: v2.0's if one of them is in the v2.0 format."""
+    return V2 if any(question.format == V2.name for question in questions) else BRADLEY_TERRY
+
+
 @dataclass(frozen=True)
 class Plan:
     """The boards of a bench: `selection` holds what all of them share.
@@ -188,7 +193,6 @@ class Plan:
         ids = matching_questions(selection, self.questions)
         questions = [q for q in self.questions if ids is None or q.id in ids]
         categories = dict.fromkeys(question.category for question in questions)
-        is_v2 = any(question.format == "v2.0" for question in questions)
         planned = tuple(dict.fromkeys(baselines or self.baselines(categories)))
         defaults = {} if baselines else {name: self._default(name) for name in categories}
         return replace(
@@ -196,7 +200,7 @@ class Plan:
             baselines=planned,
             default_baselines={c: b for c, b in defaults.items() if b not in ("", *planned[:1])},
             fallback_baselines={} if baselines else self._fallback(questions, planned),
-            estimator=self.estimator or (V2 if is_v2 else BRADLEY_TERRY),
+            estimator=self.estimator or estimator_of(questions),
         )
 
     def baselines(self, categories: Iterable[str]) -> tuple[str, ...]:
@@ -214,9 +218,9 @@ class Plan:
         All have if a question is in the v2.0 format, or if their baselines differ.
         """
         names = list(dict.fromkeys(question.category for question in self.questions))
-        is_v2 = any(question.format == "v2.0" for question in self.questions)
         differ = len({self.baselines([name]) for name in names}) > 1
-        return names if any(names) and (is_v2 or differ) else []
+        several = differ or estimator_of(self.questions) is V2
+        return names if any(names) and several else []
 
     def _default(self, category: str) -> str:
         """Return the baseline of judgments that name none, as far as the bench has it."""
@@ -234,7 +238,7 @@ class Plan:
 
         Published data of v2.0 then makes boards with a config of v0.1.
         """
-        categories = dict.fromkeys(q.category for q in questions if q.format == "v2.0")
+        categories = dict.fromkeys(q.category for q in questions if q.format == V2.name)
         if self.config is None or set(categories) <= self.config.categories.keys():
             return {}
         rules = read_judge_config(V2_JUDGE_CONFIG).categories

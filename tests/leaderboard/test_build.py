@@ -236,7 +236,8 @@ class TestGeneration1:
         line = "{: <30} | score: {: ^5} | 95% CI:  (0.0, 0.0)  | average #tokens: n/a\n".format
         different = (
             "warning: the models were judged on different questions, so their scores do not "
-            "compare fairly; judge what is missing, or count it as lost with --missing loss\n"
+            "compare fairly. Judge the missing questions, or count them as lost with "
+            "--missing loss.\n"
         )
         assert bench.run("show_result.py", *chosen, check=0).stdout == (
             "##### Category: coding #####\n"

@@ -279,7 +279,7 @@ class TestIntervals:
         battle = show(clustered, *chosen, "--resample", "battle").summary
         assert (
             "The intervals treat the games of a question as independent, which makes them too "
-            "narrow; leave out --resample battle." in battle
+            "narrow. Leave out --resample battle to avoid this." in battle
         )
 
 
@@ -341,7 +341,7 @@ class TestGaps:
             "base       50.0 (0.0, 0.0)  50.0 (0.0, 0.0)  n/a\n"
             "solo       0.0 –            n/a              n/a\n"
             "\n"
-            "win rates against the baseline in percent, with 95 % intervals in brackets as "
+            "win rate against the baseline in %, with 95 % intervals in brackets as "
             "differences from the score\n"
             "9 judgments, 18 weighted battles, 0 games without verdict\n"
             "questions judged of 5: good 4, late 2, solo 3\n"

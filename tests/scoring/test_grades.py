@@ -67,7 +67,7 @@ class TestText:
         add_grades(bench, "a", [1, 2])
         add_grades(bench, "b", [1])
         (line,) = (line for line in show(bench).summary if line.startswith("warning"))
-        assert line.endswith("judge what is missing")
+        assert line.endswith("Judge the missing questions.")
 
 
 class TestScores:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,12 +16,15 @@ from arena.base.table import aligned, listed, shown_width
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import FEW, LEAST, ClusterTable
 from arena.leaderboard.output.html import heat, html_page, html_row, html_table
-from arena.leaderboard.output.plot import check_plot, save_figure, set_titles
+from arena.leaderboard.output.plot import set_titles
 from arena.leaderboard.output.text import (
+    TOO_NARROW,
+    csv_text,
     file_stem,
-    finite,
     in_markdown,
     level_text,
+    markdown_page,
+    row_dict,
     row_texts,
     subtitle_of,
     summary_lines,
@@ -73,16 +72,14 @@ def _name(board: Board) -> str:
 
 def note_lines(table: ClusterTable) -> Iterator[str]:
     """Yield what the table rests on: for each set of baselines what was read."""
-    scores = "win rates against the baseline in percent"
-    if table.first.scale == "grade":
-        scores = "mean grades"
-    yield f"{scores}, with {_levels(table)} intervals in brackets as differences from the score"
+    levels = f"{_levels(table)} intervals in brackets as differences from the score"
+    yield f"{table.first.format.axis('the baseline')}, with {levels}"
     for whole, names in zip(table.wholes, table.groups, strict=True):
         if len(table.wholes) > 1:
             against = f"against {whole.baseline}, " if whole.baseline else ""
             shown = listed([one_line(name) or "(none)" for name in names], "clusters")
             yield f"{against}method {whole.estimator.name}, {_level(whole)} intervals: {shown}"
-        yield from summary_lines(whole, DEPENDENT)
+        yield from summary_lines(whole, f"{TOO_NARROW} Leave out --resample battle to avoid this.")
     if table.first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline, fixed"
     if any(table.row(model, board) is None for board in table.boards for model in table.models):
@@ -103,12 +100,6 @@ def _level(board: Board) -> str:
     return level_text(board).replace("%", " %")
 
 
-DEPENDENT = (
-    "The intervals treat the games of a question as independent, which makes them too narrow; "
-    "leave out --resample battle."
-)
-
-
 # Files
 
 
@@ -120,27 +111,27 @@ def table_stem(table: ClusterTable, selections: Sequence[Selection]) -> str:
 
 
 def table_csv(table: ClusterTable, date: datetime.date) -> str:
-    """Return one line a cluster and model; a model without a score has none."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    """Return one line a cluster and model; a model without a score has empty cells."""
     levels = {whole.estimator.level for whole in table.wholes}
     ends = table.first.estimator.bounds if len(levels) == 1 else ("lower", "upper")
     of_cluster = f"{table.by}_questions"
-    writer.writerow((table.by, "model", "score", *ends, "questions", of_cluster, "date"))
+    lines: list[tuple[object, ...]] = [
+        (table.by, "model", "score", *ends, "questions", of_cluster, "date")
+    ]
     for board in table.boards:
         for model in table.models:
             row = table.row(model, board)
-            found = (row.score, row.score + row.lower, row.score + row.upper) if row else ()
-            values = ["" if math.isnan(value) else f"{value:.2f}" for value in found] or [""] * 3
+            values = (row.score, *row.bounds) if row else (math.nan,) * 3
+            cells = ("" if math.isnan(value) else f"{value:.2f}" for value in values)
             questions = (board.counts.judged.get(model, 0), board.counts.questions)
-            writer.writerow((board.name, model, *values, *questions, date.isoformat()))
-    return text.getvalue()
+            lines.append((board.name, model, *cells, *questions, date.isoformat()))
+    return csv_text(lines)
 
 
-def table_json(table: ClusterTable) -> str:
-    """Return the table as JSON: how it was made, and the scores of each cluster."""
+def table_dict(table: ClusterTable) -> dict[str, object]:
+    """Return the table as plain data: its settings, and the scores of each cluster."""
     board = table.first
-    data = {
+    return {
         "bench": board.bench,
         "judges": list(board.judges),
         "by": table.by,
@@ -152,44 +143,32 @@ def table_json(table: ClusterTable) -> str:
         "resample": board.method.resample,
         "seed": board.method.seed,
         "models": list(table.models),
-        "clusters": [_cluster_dict(board) for board in table.boards],
-    }
-    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-
-
-def _cluster_dict(board: Board) -> dict[str, object]:
-    rows = [
-        {
-            "model": row.model,
-            "score": finite(row.score),
-            "lower": finite(row.score + row.lower),
-            "upper": finite(row.score + row.upper),
-            "questions": board.counts.judged[row.model],
-        }
-        for row in board.rows
-    ]
-    return {
-        "name": board.name,
-        "baseline": board.baseline,
-        "method": board.estimator.name,
-        "level": board.estimator.level,
-        "questions": board.counts.questions,
-        "rows": rows,
+        "clusters": [
+            {
+                "name": board.name,
+                "baseline": board.baseline,
+                "method": board.estimator.name,
+                "level": board.estimator.level,
+                "questions": board.counts.questions,
+                "rows": [
+                    row_dict(row) | {"questions": board.counts.judged[row.model]}
+                    for row in board.rows
+                ],
+            }
+            for board in table.boards
+        ],
     }
 
 
 def table_markdown(table: ClusterTable) -> str:
     """Return clusters by models as a Markdown table: benches have more clusters than models."""
-    lines = [f"## {in_markdown(_title(table))}", "", in_markdown(_subtitle(table)), ""]
     rows = [[table.by, "questions", *(in_markdown(one_line(model)) for model in table.models)]]
     rows += [
         [in_markdown(_name(board)), f"{board.counts.questions:,}", *_texts(table, board)]
         for board in table.boards
     ]
-    head, *body = ("| " + " | ".join(row) + " |" for row in rows)
-    lines += [head, "|:--|" + "--:|" * (1 + len(table.models)), *body]
-    lines += ["", *(f"- {in_markdown(line)}" for line in note_lines(table))]
-    return "\n".join(lines) + "\n"
+    rule = "|:--|" + "--:|" * (1 + len(table.models))
+    return markdown_page((_title(table), _subtitle(table)), rows, rule, note_lines(table))
 
 
 def _title(table: ClusterTable) -> str:
@@ -214,7 +193,10 @@ def table_html(table: ClusterTable) -> str:
         for board in table.boards
     ]
     rows = (
-        html_row([escape(model), *_html_cells(table, model, scale)], head="row")
+        html_row(
+            [escape(model), *(_html_cell(table, model, board, scale) for board in table.boards)],
+            head="row",
+        )
         for model in table.models
     )
     body = html_table([f"{_levels(table)} CI", *heads], rows, "heat")
@@ -223,36 +205,29 @@ def table_html(table: ClusterTable) -> str:
     )
 
 
-def _html_cells(table: ClusterTable, model: str, scale: tuple[float, float]) -> Iterator[str]:
-    for board in table.boards:
-        row = table.row(model, board)
-        score, interval = _cell(row, board)
-        if row is None:
-            yield f"<td>{score}</td>"
-        else:
-            share = 2 * (row.score - scale[0]) / (scale[1] - scale[0]) - 1
-            judged, of = board.counts.judged[model], board.counts.questions
-            yield (
-                f'<td style="background:{heat(share)}" title="{judged:,} of {of:,} questions '
-                f'judged">{score}<small>{interval}</small></td>'
-            )
+def _html_cell(table: ClusterTable, model: str, board: Board, scale: tuple[float, float]) -> str:
+    row = table.row(model, board)
+    score, interval = _cell(row, board)
+    if row is None:
+        return f"<td>{score}</td>"
+    share = 2 * (row.score - scale[0]) / (scale[1] - scale[0]) - 1
+    judged, of = board.counts.judged[model], board.counts.questions
+    return (
+        f'<td style="background:{heat(share)}" title="{judged:,} of {of:,} questions '
+        f'judged">{score}<small>{interval}</small></td>'
+    )
 
 
 def _scale(table: ClusterTable) -> tuple[float, float]:
     """Return the scores that have the strongest colours: 0 and 100, or the extreme grades."""
-    if table.first.scale == "win rate":
-        return 0.0, 100.0
+    if table.first.format.extremes:
+        return table.first.format.extremes
     scores = [row.score for board in table.boards for row in board.rows] or [0.0]
     return min(scores), max(max(scores), min(scores) + 1.0)
 
 
-def save_heat_map(table: ClusterTable, path: Path) -> None:
-    """Draw models by clusters into a PNG or SVG file, a score a cell; needs matplotlib."""
-    check_plot(path)
-    save_figure(lambda: _figure(table), path)
-
-
-def _figure(table: ClusterTable) -> Figure:
+def heat_map(table: ClusterTable) -> Figure:
+    """Draw models by clusters, one score a cell."""
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
@@ -276,8 +251,7 @@ def _figure(table: ClusterTable) -> Figure:
         for (line, column), score in np.ndenumerate(scores):
             text = "n/a" if np.isnan(score) else f"{score:.0f}" if high > 10 else f"{score:.1f}"
             axes.text(column, line, text, ha="center", va="center", fontsize=7, color="#111111")
-    label = "mean grade" if table.first.scale == "grade" else "win rate against the baseline, %"
-    figure.colorbar(image).set_label(label, fontsize=8)
+    figure.colorbar(image).set_label(table.first.format.axis("the baseline"), fontsize=8)
     axes.set_xlabel(f"{table.by} (questions)", fontsize=8)
     set_titles(figure, _title(table), _subtitle(table))
     return figure

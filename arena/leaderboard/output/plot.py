@@ -35,19 +35,10 @@ def check_plot(path: Path) -> None:
         raise InputError("--plot needs: pip install 'matplotlib>=3.10,<4'") from None
 
 
-def save_plot(board: Board, path: Path) -> None:
-    """Draw scores with their intervals into a PNG or SVG file; the same board gives the same file.
-
-    Needs matplotlib. An infinite rating has no place on the scale: its model is named below.
-    """
-    check_plot(path)
-    save_figure(lambda: _figure(board), path)
-
-
 def save_figure(make: Callable[[], Figure], path: Path) -> None:
-    """Write the figure that is made into a file, with any font here that has its characters.
+    """Write a new figure to a PNG or SVG file, with any installed font that has its characters.
 
-    One warning counts the characters that no font has.
+    Warns once of the characters that no font has. The same board gives the same bytes.
     """
     import matplotlib
 
@@ -57,6 +48,7 @@ def save_figure(make: Callable[[], Figure], path: Path) -> None:
     with matplotlib.rc_context(settings), warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", message="Glyph")
         metadata = {"Date": None} if kind == "svg" else {}
+        # matplotlib chooses fonts when it makes a text, so the figure is made under the settings.
         make().savefig(image, format=kind, dpi=150, metadata=metadata)
     glyphs = re.findall(r"Glyph (\d+) ", "\n".join(str(warning.message) for warning in caught))
     missing = [chr(int(glyph)) for glyph in dict.fromkeys(glyphs)]
@@ -100,8 +92,11 @@ def set_titles(figure: Figure, title: str, subtitle: str) -> None:
     figure.suptitle("\n".join(lines), fontsize=9)
 
 
-def _figure(board: Board) -> Figure:
-    """Return one line a model, the best on top; the height grows with the number of models."""
+def board_figure(board: Board) -> Figure:
+    """Draw scores with their intervals, one line a model, the best on top.
+
+    An infinite rating has no place on the scale, so the label of the axis names its model.
+    """
     from matplotlib.figure import Figure
 
     rows = [row for row in board.rows[::-1] if math.isfinite(row.score)]

@@ -128,7 +128,7 @@ def _write_files(
     today = datetime.date.today()
     texts: dict[str, Callable[[], str]] = {
         "csv": lambda: text.board_csv(board, today),
-        "json": lambda: text.board_json(board, selection),
+        "json": lambda: text.json_text(text.board_dict(board, selection)),
         "md": lambda: text.board_markdown(board),
         "html": lambda: html.board_html(board),
     }
@@ -139,7 +139,7 @@ def _write_files(
     yield from _write_texts(texts, files, text.file_stem(board, selection, fixed_style=fixed))
     if report.plot:
         path = file_of(report.plot, board, several=several)
-        plot.save_plot(board, path)
+        plot.save_figure(lambda: plot.board_figure(board), path)
         yield path
     if options.style_file and scored and not fixed:
         saved.save_style(scored, options.style_file)
@@ -180,7 +180,7 @@ def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> It
     today = datetime.date.today()
     texts: dict[str, Callable[[], str]] = {
         "csv": lambda: cluster_report.table_csv(table, today),
-        "json": lambda: cluster_report.table_json(table),
+        "json": lambda: text.json_text(cluster_report.table_dict(table)),
         "md": lambda: cluster_report.table_markdown(table),
         "html": lambda: cluster_report.table_html(table),
     }
@@ -188,5 +188,5 @@ def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> It
     for path in _write_texts(texts, report.files, stem):
         yield f"written: {path}"
     if report.plot:
-        cluster_report.save_heat_map(table, report.plot)
+        plot.save_figure(lambda: cluster_report.heat_map(table), report.plot)
         yield f"written: {report.plot}"

@@ -8,7 +8,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from arena.base.errors import one_line
@@ -16,6 +16,7 @@ from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.scoring.battles import range_text
 from arena.scoring.cells import OUTCOMES
+from arena.scoring.estimators import GRADES
 from arena.scoring.selection import Selection
 
 
@@ -28,26 +29,20 @@ def heading(board: Board) -> str:
 
 def board_lines(board: Board) -> Iterator[str]:
     """Yield the lines of a leaderboard as users know them, one a model; of v2.0 a table."""
-    if board.format.table_heads:
-        yield from _table_lines(board, board.format.table_heads)
+    texts = [(row.model, *row_texts(row, board)) for row in board.rows]
+    if not board.format.table_heads:
+        for model, score, interval, tokens in texts:
+            yield (
+                f"{model: <30} | score: {score: ^5} | {level_text(board)} CI: {interval: ^12} "
+                f"| average #tokens: {tokens}"
+            )
         return
-    for row in board.rows:
-        score, interval, tokens = row_texts(row, board)
-        yield (
-            f"{row.model: <30} | score: {score: ^5} | {level_text(board)} CI: {interval: ^12} "
-            f"| average #tokens: {tokens}"
-        )
-
-
-def _table_lines(board: Board, heads: tuple[str, str, str]) -> Iterator[str]:
-    """Yield the table of the v2.0 program, as pandas prints it: columns to the right."""
-    table = [heads, *((row.model, *row_texts(row, board)[:2]) for row in board.rows)]
-    numbers = ["", *map(str, range(len(board.rows)))]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    first = max(map(len, numbers))
-    for number, cells in zip(numbers, table, strict=True):
-        texts = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        yield "  ".join([f"{number:<{first}}", *texts])
+    # The v2.0 program prints a pandas frame: numbered rows, columns to the right.
+    table = [("", *board.format.table_heads), *((str(n), *row[:3]) for n, row in enumerate(texts))]
+    first, *widths = (max(map(len, column)) for column in zip(*table, strict=True))
+    for number, *cells in table:
+        columns = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        yield "  ".join([f"{number:<{first}}", *columns])
 
 
 def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
@@ -74,14 +69,15 @@ def stats_lines(board: Board) -> Iterator[str]:
         yield f"{row.model: <30} | " + " | ".join(f"{value: >12}" for value in values)
 
 
-DEPENDENT = (
-    "The intervals treat the games of a question as independent, which makes them too narrow; "
-    "--resample question does not."
+# Battles of one question share its answers, so resampling them alone hides that part of the noise.
+TOO_NARROW = (
+    "The intervals treat the games of a question as independent, which makes them too narrow."
 )
+DEPENDENT = f"{TOO_NARROW} Use --resample question to avoid this."
 
 
 def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
-    """Yield what the board rests on: counts, style coefficients, and what was left out.
+    """Yield the notes below a board: counts, style coefficients, and skipped judgments and models.
 
     `dependent`: the line below intervals by resampled battles.
     """
@@ -110,11 +106,11 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
 
 
 def _coverage_lines(board: Board) -> Iterator[str]:
-    """Yield how many questions the models were judged on: one line where it is the same for all."""
+    """Yield the number of judged questions, in one line if it is the same for all models."""
     counts = board.counts
-    of = "" if counts.questions is None else f" of {counts.questions:,}"
     if not counts.judged:
         return
+    of = "" if counts.questions is None else f" of {counts.questions:,}"
     numbers = set(counts.judged.values())
     if counts.same_questions and len(numbers) == 1:
         yield f"questions judged: {numbers.pop():,}{of} for each model"
@@ -122,10 +118,9 @@ def _coverage_lines(board: Board) -> Iterator[str]:
     judged = ", ".join(f"{model} {number:,}" for model, number in sorted(counts.judged.items()))
     yield f"questions judged{of}: {judged}"
     if not counts.same_questions:
-        lost = "" if board.scale == "grade" else ", or count it as lost with --missing loss"
         yield (
             "warning: the models were judged on different questions, so their scores do not "
-            f"compare fairly; judge what is missing{lost}"
+            f"compare fairly. {board.format.missing}"
         )
 
 
@@ -159,33 +154,51 @@ def file_stem(board: Board, selection: Selection, *, fixed_style: bool = False) 
         (f"missing_{selection.missing}", selection.missing != Selection.missing),
         ("+".join(selection.categories), bool(selection.categories)),
     )
-    against = f"vs_{'+'.join(selection.baselines)}"
-    names = [board.bench, "+".join(board.judges), *([against] if board.scale != "grade" else [])]
+    names = [board.bench, "+".join(board.judges)]
+    if board.estimator is not GRADES:  # grades have no baseline, even if the config names one
+        names.append(f"vs_{'+'.join(selection.baselines)}")
     parts = [*names, *(mode for mode, used in modes if used)]
     return "_".join(part.replace("/", "-") for part in parts)
 
 
 def board_csv(board: Board, date: datetime.date) -> str:
     """Return the board as CSV with the columns that users' notebooks read."""
+    heads = ("model", "score", *board.estimator.bounds, "CI", "avg_tokens", "date")
+    rows = (
+        (
+            row.model,
+            *(f"{value:.2f}" for value in (row.score, *row.bounds)),
+            f"({row.lower:.2f}, {row.upper:+.2f})",
+            "" if row.tokens is None else int(row.tokens),
+            date.isoformat(),
+        )
+        for row in board.rows
+    )
+    return csv_text([heads, *rows])
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV with the line ends of Unix."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("model", "score", *board.estimator.bounds, "CI", "avg_tokens", "date"))
-    for row in board.rows:
-        interval = f"({row.lower:.2f}, {row.upper:+.2f})"
-        tokens = "" if row.tokens is None else int(row.tokens)
-        values = (f"{value:.2f}" for value in (row.score, *row.bounds))
-        writer.writerow((row.model, *values, interval, tokens, date.isoformat()))
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
-def board_json(board: Board, selection: Selection) -> str:
-    """Return the board as JSON: its settings, its summary and its rows."""
-    data = board_dict(board, selection)
+def json_text(data: object) -> str:
+    """Return plain data as indented JSON, as all our files have it."""
     return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
+def row_dict(row: Row) -> dict[str, object]:
+    """Return a row's model, score and interval. JSON has no NaN and no infinity: these are null."""
+    values = zip(("score", "lower", "upper"), (row.score, *row.bounds), strict=True)
+    return {"model": row.model} | {
+        name: value if math.isfinite(value) else None for name, value in values
+    }
+
+
 def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
-    """Return the board as plain data; what is not a finite number is null."""
+    """Return the board as plain data: its settings, its summary and its rows."""
     counts = board.counts
     return {
         **selection.settings(),
@@ -210,10 +223,7 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
         "questions_judged": dict(counts.judged),
         "rows": [
             {
-                "model": row.model,
-                "score": finite(row.score),
-                "lower": finite(row.bounds[0]),
-                "upper": finite(row.bounds[1]),
+                **row_dict(row),
                 "avg_tokens": row.tokens,
                 **({} if row.outcomes is None else dict(zip(OUTCOMES, row.outcomes, strict=True))),
             }
@@ -222,24 +232,26 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
     }
 
 
-def finite(value: float) -> float | None:
-    """Return a number as JSON has it: null where it is not finite."""
-    return value if math.isfinite(value) else None
-
-
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
-    lines = [f"## {in_markdown(title_of(board))}", "", in_markdown(subtitle_of(board)), ""]
-    lines += [f"| model | score | {level_text(board)} CI | average #tokens |", "|:--|--:|:-:|--:|"]
-    lines += [
-        f"| {in_markdown(row.model)} | {' | '.join(row_texts(row, board))} |" for row in board.rows
-    ]
-    lines += ["", *(f"- {in_markdown(line)}" for line in summary_lines(board))]
-    return "\n".join(lines) + "\n"
+    head = ["model", "score", f"{level_text(board)} CI", "average #tokens"]
+    rows = ([in_markdown(row.model), *row_texts(row, board)] for row in board.rows)
+    titles = (title_of(board), subtitle_of(board))
+    return markdown_page(titles, [head, *rows], "|:--|--:|:-:|--:|", summary_lines(board))
+
+
+def markdown_page(
+    titles: tuple[str, str], rows: Iterable[Sequence[str]], rule: str, notes: Iterable[str]
+) -> str:
+    """Return a table below title and subtitle; its cells are Markdown. `rule`: the second line."""
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    title, subtitle = map(in_markdown, titles)
+    lines = [f"## {title}", "", subtitle, "", head, rule, *body, ""]
+    return "\n".join([*lines, *(f"- {in_markdown(line)}" for line in notes)]) + "\n"
 
 
 def in_markdown(text: str) -> str:
-    """Return text that Markdown shows as it is."""
+    """Escape text so that Markdown shows it unchanged."""
     return re.sub(r"[\\`*<|\[]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 
