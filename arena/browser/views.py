@@ -90,30 +90,26 @@ def judgments_screen(
         position, notice_of_question = _position(library, entries, key)
         notices += notice_of_question
     shown = max(0, min(position + step, len(entries) - 1))
-    entry = entries[shown] if entries else None
     first: dict[str, int] = {}
     for number, listed in enumerate(entries):
         first.setdefault(listed.question, number)
     # A judge of single answers has neither games nor outcomes to choose from.
     outcomes = list(SHOWN) if _compares(library, filters.judge) else [NO_VERDICT]
     parameters = vars(filters) | {"written": "1" if as_written else ""}
-    if entry is None:
-        listed_html = shown_html = notice(_why_nothing(library, filters))
-    else:
-        key = entry.key
+    if entries:
+        key = entries[shown].key
         names = dict(zip(("question", "of", "against"), key, strict=True))
         parameters |= names | {"game": "2" if game else ""}
-        listed_html = list_html(entries, shown, library.questions, one_model=bool(filters.model))
-        shown_html = _judgment_html(library, entry, game, as_written)
+    listed_html, shown_html = _list_and_judgment(library, filters, entries, shown, game, as_written)
     return JudgmentsScreen(
         filters=filters,
         offers=_offers(library, filters, asked),
         outcomes=outcomes if filters.show in ("", *outcomes) else [*outcomes, filters.show],
         questions=[(question_title(library.questions.get(q), q), at) for q, at in first.items()],
-        question=first[entry.question] if entry else None,
+        question=first[key[0]] if entries else None,
         key=key,
         game=game,
-        games=[("game 1", 0), ("game 2", 1)] if entry and entry.pairwise else [],
+        games=[("game 1", 0), ("game 2", 1)] if entries and entries[shown].pairwise else [],
         as_written=as_written,
         is_first=not shown,
         is_last=shown >= len(entries) - 1,
@@ -136,9 +132,8 @@ def _valid(library: Library, filters: Filters) -> tuple[Filters, list[str]]:
     if not judges:
         return replace(filters, judge=""), notices
     if judge not in judges:
-        notices += (
-            [f"There are no judgments by {judge}; these are by {judges[0]}."] if judge else []
-        )
+        if judge:
+            notices.append(f"There are no judgments by {judge}; these are by {judges[0]}.")
         judge = judges[0]
 
     def known(what: str, name: str, names: Collection[str]) -> str:
@@ -207,11 +202,23 @@ def _address(tab: str, parameters: Mapping[str, str]) -> str:
     return address_html(link({"tab": tab, **parameters}))
 
 
-def _judgment_html(library: Library, entry: ListedJudgment, game: int, as_written: bool) -> str:
+def _list_and_judgment(
+    library: Library,
+    filters: Filters,
+    entries: Sequence[ListedJudgment],
+    shown: int,
+    game: int,
+    as_written: bool,
+) -> tuple[str, str]:
+    """Return the list and its selected judgment as HTML, or the reason for none in both places."""
+    if not entries:
+        nothing = notice(_why_nothing(library, filters))
+        return nothing, nothing
+    listed = list_html(entries, shown, library.questions, one_model=bool(filters.model))
     try:
-        return judgment_html(judgment_view(library, entry), game, as_written)
+        return listed, judgment_html(judgment_view(library, entries[shown]), game, as_written)
     except InputError as error:
-        return notice(str(error))
+        return listed, notice(str(error))
 
 
 def _why_nothing(library: Library, filters: Filters) -> str:

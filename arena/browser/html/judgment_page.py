@@ -210,11 +210,17 @@ def _side(letter: str, side: Side, view: JudgmentView, show: Show, game: Game | 
     if (points if role == "model" else -points) > 0:
         how = f"✓✓ {BETTER[2]}" if abs(points) == 2 else "✓ better"
         mark = f' <span class="mark">{how}</span>'
+    style = side.style
+    numbers = ((style.headers, "header"), (style.lists, "list item"), (style.bold, "bold"))
+    counts = "" if side.missing else "tokens and markdown not counted"
+    if style.tokens is not None:
+        words = [_number(count, noun) for count, noun in numbers if count is not None]
+        counts = " · ".join([_number(style.tokens, "token"), *words])
     head = f"<b>{letter}</b> " if letter else ""
     name = f'<span class="name" title="{plain(side.name)}">{plain(side.name)}</span>'
     return (
         f'<section class="side"><h3 class="{role}">{head}{name} '
-        f'<span class="role">{role}</span>{mark}</h3><p class="counts">{_counts(side)}</p>'
+        f'<span class="role">{role}</span>{mark}</h3><p class="counts">{counts}</p>'
         f'<div class="answer">{"".join(_turns(side, show))}</div></section>'
     )
 
@@ -246,16 +252,6 @@ def _turns(side: Side, show: Show) -> Iterator[str]:
             yield f'<div class="long">{show(turn)}</div>{_more(size)}'
     if not side.turns and not side.missing:
         yield notice("The record has no answer.")
-
-
-def _counts(side: Side) -> str:
-    style = side.style
-    if style.tokens is None:
-        return "tokens and markdown not counted" if not side.missing else ""
-    counts = ((style.headers, "header"), (style.lists, "list item"), (style.bold, "bold"))
-    words = [_number(style.tokens, "token")]
-    words += [_number(count, noun) for count, noun in counts if count is not None]
-    return " · ".join(words)
 
 
 def _number(count: int, noun: str) -> str:
