@@ -39,9 +39,9 @@ def boards(
             control=tuple(sorted(control)),
         )
         read = read_boards(options, list(library.questions.values()))
-        made = [result.board for result in score_boards(read, options)]
-        made.sort(key=lambda board: not board.weights)
-        shown = [(board, list(summary_lines(board, DEPENDENT))) for board in made]
+        results = [result.board for result in score_boards(read, options)]
+        results.sort(key=lambda board: not board.weights)
+        shown = [(board, list(summary_lines(board, DEPENDENT))) for board in results]
         note = fallback_note(read)
         shown[0][1].extend([note] if note else [])
         return shown
