@@ -53,6 +53,7 @@ class FileCache(Generic[Value]):
         if path is None or status is None:
             return self._empty
         stamp = status, self._beside and stamp_of(self._beside)
+        # Read within the lock: two readers must not index the same large file side by side.
         with self._lock:
             entry = self._values.get(path)
             if entry is None or entry[0] != stamp:
@@ -76,6 +77,7 @@ class Recent:
                 self._values.move_to_end(key)
                 value = self._values[key]
                 return value
+        # Made outside the lock: a slow board must not hold up the other readers.
         value = make()
         with self._lock:
             self._values[key] = value
@@ -110,6 +112,7 @@ def indexed_lines(
                 try:
                     line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder, kind)
                 except ValueError as error:
+                    # A run that is writing the file has not finished a line without an end.
                     if raw.endswith(b"\n"):
                         report(f"{path}: a line is not {what}: {error}")
                     continue

@@ -261,6 +261,7 @@ class Library:
             unknown = Style("")
             tokens = [styles(e.model).get(e.question, unknown).tokens for e in entries]
             pairs = list(zip(tokens, entries, strict=True))
+            # Answers whose length is unknown come last in both orders.
             pairs.sort(key=lambda pair: (pair[0] is None, sign * (pair[0] or 0)))
             entries = [entry for _, entry in pairs]
         return entries

@@ -40,6 +40,7 @@ def boards(
         )
         read = read_boards(options, list(library.questions.values()))
         results = [result.board for result in score_boards(read, options)]
+        # Only the overall board has weights. In the page it is the first, not the last.
         results.sort(key=lambda board: not board.weights)
         shown = [(board, list(summary_lines(board, DEPENDENT))) for board in results]
         note = fallback_note(read)
@@ -64,6 +65,7 @@ def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
     The config counts if it is of this bench, or if its baselines have judgments here. Otherwise the
     boards are against the usual baselines.
     """
+    # A reader chooses the judge in the page, so other judgments in its files are no error here.
     whole = BoardOptions(library.bench, (judge,), mixed="leave-out")
     if baseline:
         return replace(whole, baselines=(baseline,))

@@ -114,6 +114,7 @@ def _folded(title: str, content: str, style: str, *, is_open: bool = False) -> s
 
 def total_words(view: JudgmentView) -> str:
     """Return the result of both games in a sentence, "" unless both have a verdict."""
+    # One game alone says nothing about the judge's preference for a place, so it makes no result.
     worths = [game.worth for game in view.games if game.worth is not None]
     if len(worths) != 2:
         return ""
