@@ -66,6 +66,7 @@ def user_and_password(text: str) -> tuple[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the browser until Ctrl-C."""
     args = parse(argv)
+    # Gradio reads this when it is imported, which takes seconds that --help need not wait for.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from arena.browser import defaults, server
 

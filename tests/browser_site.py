@@ -128,7 +128,7 @@ def small_library(bench: Workspace) -> Library:
 
 
 def listed(library: Library, **filters: str) -> list[str]:
-    return [entry.question for entry in library.found(Filters(judge="j", **filters))]
+    return [entry.question for entry in library.select(Filters(judge="j", **filters))]
 
 
 def several_baselines(bench: Workspace, *, named: bool, form: str = "v0.1") -> Library:

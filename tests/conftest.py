@@ -408,3 +408,14 @@ def run_main(
 
     yield run
     close_clients()
+
+
+@pytest.fixture
+def house(bench: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A folder with all three files, all right, which is also the current folder."""
+    bench.add_questions(1)
+    bench.add_model("tiny", "http://127.0.0.1:9/v1")
+    bench.write_answer_config()
+    bench.write_judge_config("tiny", "base", model_list=["tiny"])
+    monkeypatch.chdir(bench.root)
+    return bench

@@ -32,3 +32,8 @@ def old_answer(question_id: str, text: str = "hi", **fields: Any) -> dict[str, A
 def new_answer(uid: str, content: Any = "hi", **fields: Any) -> dict[str, Any]:
     messages = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": content}]
     return {"uid": uid, "ans_id": "a", "model": "m", "messages": messages} | fields
+
+
+def raw_lines(path: Path) -> list[Any]:
+    """The records of a file as plain JSON."""
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line.strip()]

@@ -1,4 +1,4 @@
-"""What all scripts share with their users: one-line errors and warnings, exit statuses, flags."""
+"""One-line errors and warnings for users, and the exit status of a script."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 
 class InputError(Exception):
-    """What the user gave is wrong; the message is one line that says what, where and what to do."""
+    """A wrong input of the user; the message is one line: the place, the fault, the remedy."""
 
 
 class OutputError(Exception):
-    """A file cannot be written; the message is one line that says which and why."""
+    """A file that cannot be written; the message is one line: the file and the reason."""
 
 
 def warn(message: str) -> None:
@@ -23,9 +23,7 @@ def warn(message: str) -> None:
 
 
 def one_line(text: object, limit: int = 300) -> str:
-    """Return text fit for one terminal line: control characters out, white space folded,
-    shortened.
-    """
+    """Return a text as one terminal line, without control characters and not over the limit."""
     printable = "".join(c if c.isprintable() else " " for c in str(text))
     folded = " ".join(printable.split())
     return folded if len(folded) <= limit else folded[: limit - 3] + "..."
@@ -37,6 +35,7 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
     @functools.wraps(main)
     def wrapped(argv: Sequence[str] | None = None) -> int:
         for stream in (sys.stdout, sys.stderr):
+            # Names of models may be in any language, and a terminal of any encoding.
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         try:
@@ -51,6 +50,7 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
             print("stopped", file=sys.stderr)
             return 1
         except BrokenPipeError:
+            # Python flushes stdout at exit, which would fail again with a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
 

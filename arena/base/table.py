@@ -1,38 +1,32 @@
-"""Tables and lists of names as text that fits a terminal: in blocks, by the width that shows."""
+"""Tables and lists of names as text that fits a terminal."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from arena.base.errors import one_line
 
-if TYPE_CHECKING:
-    pass
-
 WIDTH = 120
-MANY_NAMES = 10  # over which a list gives their number and the first few
-FIRST_NAMES = 3
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table whose first column names its rows, with as many others as fit in
-    120; the rest go on below, after an empty line.
+    """Yield the lines of a table whose first column names its rows.
+
+    Columns beyond the width of the terminal follow in further blocks, after an empty line.
     """
     names, *columns = zip(*([one_line(cell) for cell in row] for row in rows), strict=True)
-    first = max(map(shown_width, names))
-    for number, block in enumerate(_blocks(columns, WIDTH - first)):
+    for number, block in enumerate(_blocks(columns, WIDTH - max(map(shown_width, names)))):
         if number:
             yield ""
-        widths = [first, *(max(map(shown_width, column)) for column in block)]
+        widths = [max(map(shown_width, column)) for column in (names, *block)]
         for row in zip(names, *block, strict=True):
-            cells = (_padded(cell, width) for cell, width in zip(row, widths, strict=True))
-            yield "  ".join(cells).rstrip()
+            padding = (" " * (w - shown_width(cell)) for cell, w in zip(row, widths, strict=True))
+            yield "  ".join(map("".join, zip(row, padding, strict=True))).rstrip()
 
 
 def _blocks(columns: Sequence[Sequence[str]], room: int) -> list[list[Sequence[str]]]:
-    """Return the columns in blocks that fit in the room, each of one column at least."""
+    """Return the columns in blocks that fit in the room, each with at least one column."""
     blocks: list[list[Sequence[str]]] = [[]]
     left = room
     for column in columns:
@@ -45,23 +39,26 @@ def _blocks(columns: Sequence[Sequence[str]], room: int) -> list[list[Sequence[s
     return blocks
 
 
-def _padded(cell: str, width: int) -> str:
-    return cell + " " * (width - shown_width(cell))
-
-
 def shown_width(text: str) -> int:
-    """Return how many columns of a terminal a text takes: two for a Hangul syllable."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
+    """Return the number of terminal columns of a text: two for a Hangul syllable."""
+    if text.isascii():
+        return len(text)
+    # Combining marks and formatting characters take no column.
+    shown = (
+        character
+        for character in text
+        if not unicodedata.combining(character)
+        and unicodedata.category(character) not in ("Mn", "Me", "Cf")
+    )
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in shown)
 
 
-def _columns(character: str) -> int:
-    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+MANY_NAMES = 10  # a list of more gives their number and the first few
+FIRST_NAMES = 3
 
 
 def listed(names: Collection[str], what: str = "models") -> str:
-    """Return names in a line; of many their number and the first few."""
+    """Return names in a line, or the number of many and the first few."""
     if len(names) <= MANY_NAMES:
         return ", ".join(map(one_line, names))
     first = map(one_line, list(names)[:FIRST_NAMES])

@@ -22,13 +22,13 @@ Number = (
 )
 """0 or more, and kept whole if it is: a record says "temperature": 0, not 0.0."""
 
-# Secrets reach a file through `${VAR}`. Errors of an SDK may repeat them, so that messages are
-# cleaned of all these values.
+# Secrets reach a file through `${VAR}`. Errors of an SDK may repeat them, so all these values are
+# removed from messages.
 variable_values: set[str] = set()
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A loader that notes line and name of each repeated key, which YAML readers drop silently."""
+    """A loader that notes repeated keys, which YAML readers drop silently."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -81,7 +81,7 @@ def line_of(path: Path, key: str) -> int | None:
 
 
 def mapping(values: object, where: str) -> dict[str, Any]:
-    """Return a mapping with text for keys; InputError, with `where` it stands, if it is none."""
+    """Return a mapping with text for keys; InputError with its place for anything else."""
     if not isinstance(values, dict):
         kind = {list: "a list", type(None): "nothing"}.get(type(values), "a single value")
         raise InputError(f"{where}: expected a mapping of keys to values, got {kind}")
@@ -100,11 +100,11 @@ def convert(
     """Return a mapping as a dataclass, its types checked and its `${VAR}`s filled in.
 
     given: fields that do not come from the file.
-    literal: keys whose texts stay as they are.
+    literal: keys with texts that keep their `${VAR}`s.
     ignored: unknown keys without a warning.
 
-    A key that is null is as good as missing. Raises InputError with `where`, key and value, but
-    never with the value of a field without repr, which may be a secret.
+    A null counts as missing. Raises InputError with `where`, key and value, but never with the
+    value of a field without repr, which may be a secret.
     """
     keys, extra = mapping(values, where), dict(given or {})
     types = {field.name: field for field in dataclasses.fields(kind) if field.name not in extra}  # type: ignore[arg-type]
@@ -141,9 +141,7 @@ _WORDS = {
 
 
 def _plain(message: str, shown: Mapping[str, Any]) -> str:
-    """Return an error of msgspec with its place first, our words for its types, and the value if it
-    is one of those `shown`.
-    """
+    """Return an error of msgspec in plain words: place, expected type, shown value."""
     problem, _, place = message.partition(" - at `$")
     keys = [key for key in place.rstrip("`").split(".") if key]
     value = shown.get(keys[0]) if len(keys) == 1 else None
@@ -157,7 +155,7 @@ def _plain(message: str, shown: Mapping[str, Any]) -> str:
 def fill_variables(value: Any, where: str) -> Any:
     """Return a value with each `${VAR}` in its texts, at any depth, filled from the environment.
 
-    Raises InputError, with `where` the value stands, for a variable that is not set.
+    Raises InputError with `where` for a variable that is not set.
     """
 
     def variable(match: re.Match[str]) -> str:

@@ -13,10 +13,6 @@ from typing import Any
 from arena.base.errors import InputError, nearest
 from arena.base.yaml_file import Count, Number, convert, read_yaml
 
-OUR_CONFIG = Path(__file__).resolve().parents[2] / "config"
-OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
-V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
-
 # Keys of published config files that our scripts do not need.
 COMMENT_KEYS = (
     *("name", "question_file", "project_id", "regions", "output_structured", "local_engine"),
@@ -111,20 +107,19 @@ GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
 def read_judge_config(path: Path) -> JudgeConfig:
     """Return the settings of gen_judgment.py.
 
-    A file without a prompt has that of our own config, one without a baseline has the baselines of
-    Arena-Hard v2.0.
+    A missing prompt is that of our own config, missing baselines are those of Arena-Hard v2.0.
     """
     values = read_yaml(path)
     keys, given_categories = _judge_keys(values, path)
     baseline = keys.pairwise if keys.baseline is None else keys.baseline
-    lacks_baseline = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
+    needs_baselines = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
     general: GivenRules = {}
     categories: dict[str, GivenRules] = {}
-    if lacks_baseline or keys.regex_patterns is not None:
-        general, categories = _rules_of_v2(with_baselines=lacks_baseline)
+    if needs_baselines or keys.regex_patterns is not None:
+        general, categories = _rules_of_v2(with_baselines=needs_baselines)
     for name in dict.fromkeys([*categories, *given_categories]):
-        of_category = categories.get(name, {}) | keys.rules() | given_categories.get(name, {})
-        categories[name] = general | of_category
+        special = categories.get(name, {}) | keys.rules() | given_categories.get(name, {})
+        categories[name] = general | special
     default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
     config = JudgeConfig(
         path=str(path),
@@ -211,10 +206,15 @@ def _judge_keys(values: Mapping[Any, Any], path: Path) -> tuple[_JudgeKeys, dict
     return keys, categories
 
 
-def _rules_of_v2(*, with_baselines: bool) -> tuple[GivenRules, dict[str, GivenRules]]:
-    """Return the system prompt of Arena-Hard v2.0, and those and the baselines of its categories.
+OUR_CONFIG = Path(__file__).resolve().parents[2] / "config"
+OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
+V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
 
-    They were in its program, so that its users' files lack them.
+
+def _rules_of_v2(*, with_baselines: bool) -> tuple[GivenRules, dict[str, GivenRules]]:
+    """Return the system prompt of Arena-Hard v2.0, and the rules of its categories.
+
+    They were constants of its program, so its users' files do not have them.
     """
     keys, categories = _judge_keys(read_yaml(V2_JUDGE_CONFIG), V2_JUDGE_CONFIG)
     fields = {"system_prompt", "baselines"} if with_baselines else {"system_prompt"}

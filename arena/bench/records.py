@@ -122,7 +122,7 @@ def read_questions(bench: Bench) -> list[Question]:
         raise InputError(f"{path}: no such file; benches here: {known_benches(bench.data_dir)}")
     questions = _read_records(path, QuestionLine, "a question", question_of, lambda q: q.id)
     if not questions:
-        raise InputError(f"{path}: holds no question")
+        raise InputError(f"{path}: no questions")
     return questions
 
 
@@ -210,15 +210,15 @@ def answer_of(line: AnswerLine) -> Answer:
 
 
 class Judgment(msgspec.Struct, frozen=True, gc=False):
-    """The games of a model on one question, as one judge decided them.
+    """The verdicts of one judge on the games of a model on one question.
 
     baseline: None if the record names none.
-    labels: of each game the label or grade as it stands in the file, None without a verdict.
-    causes: of each game why it has no verdict, None if the file gives no reason.
-    settings: of each game the JSON of how the judge was asked, empty if the file does not say.
+    labels: the label or grade of each game as in the file, None without a verdict.
+    causes: the reason of each game without a verdict, None if the file gives none.
+    settings: the judge's settings in each game as JSON, empty if the file gives none.
     grades: the grades among the labels, as numbers.
     rule: the rule of an ensemble, None for a judge.
-    members: the judges of an ensemble, as far as the record names them.
+    members: the judges of an ensemble, if the record names them.
     """
 
     question_id: str
@@ -337,33 +337,30 @@ def baseline_rule(
 ) -> BaselineRule:
     """Return the baseline of judgments that name none: the first of `given`, else the config's.
 
-    A baseline of the config counts only if it has answers or judgments in the bench: a config of
-    another bench must not turn its games into battles against a model that never played.
+    A baseline of the config counts only if it has answers or judgments in the bench, or a judgment
+    names it: a config of another bench must not turn its games into battles against a model that
+    never played.
     """
     if given or config is None:
         return BaselineRule({}, next(iter(given), None))
     models = {*model_names(bench.answers)}
     for judge in judge_names(bench):
         models.update(model_names(bench.judgments(judge)))
+    folder = bench.folder / "model_judgment"
+    judgment_files = [folder / f"{name}.jsonl" for name in model_names(folder)]
 
     @functools.cache
     def is_there(model: str) -> bool:
-        return model in models or _is_named(bench, model)
+        if model in models:
+            return True
+        # Files are searched, not decoded: a bench has tens of thousands of judgments.
+        spellings = {json.dumps(model, ensure_ascii=ascii) for ascii in (True, False)}
+        names = "|".join(map(re.escape, spellings)).encode("utf-8", "surrogatepass")
+        pattern = re.compile(rb'"baseline"\s*:\s*(?:' + names + b")")
+        return any(pattern.search(read_bytes(path, "judgments")) for path in judgment_files)
 
     def first_there(baselines: Sequence[str]) -> str | None:
         return next(filter(is_there, baselines), None)
 
     by_category = {c: first_there(rules.baselines) for c, rules in config.categories.items()}
     return BaselineRule(by_category, first_there(config.rules.baselines))
-
-
-def _is_named(bench: Bench, baseline: str) -> bool:
-    """Whether a judgment of the bench names a baseline; files are searched, not decoded."""
-    spellings = {json.dumps(baseline, ensure_ascii=ascii) for ascii in (True, False)}
-    names = b"|".join(
-        re.escape(spelling.encode("utf-8", "surrogatepass")) for spelling in spellings
-    )
-    pattern = re.compile(rb'"baseline"\s*:\s*(?:' + names + b")")
-    folder = bench.folder / "model_judgment"
-    files = (folder / f"{name}.jsonl" for name in model_names(folder))
-    return any(pattern.search(read_bytes(path, "judgments")) for path in files)

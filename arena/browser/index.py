@@ -1,7 +1,7 @@
 """Files of a bench by index: where their lines are, and their texts to be searched.
 
-What is read is kept until its file changes. A line that cannot be read is passed over with a
-warning: a look at the data must not end at it.
+Each file is read once, and again after a change. A line that cannot be read is skipped with a
+warning, since one bad line must not hide the rest of the data.
 """
 
 from __future__ import annotations
@@ -35,29 +35,30 @@ class Place(NamedTuple):
 
 
 class FileCache(Generic[Value]):
-    """What is read from files, kept until a file changes, or the file `beside` that it depends on.
+    """The contents of files, read again if a file changes, or the file `beside` that it depends on.
 
-    `empty` stands for a file that is not there.
+    `empty` stands for a missing file.
     """
 
     def __init__(
         self, read: Callable[[Path], Value], empty: Value, beside: Path | None = None
     ) -> None:
         self._read, self._empty, self._beside = read, empty, beside
-        self._known: dict[Path, tuple[Hashable, Value]] = {}
+        self._values: dict[Path, tuple[Hashable, Value]] = {}
         self._lock = threading.Lock()
 
     def __getitem__(self, path: Path | None) -> Value:
-        """Return what was read from a file as it is now."""
-        own = stamp_of(path) if path is not None else None
-        if path is None or own is None:
+        """Return the contents of a file as it is now."""
+        status = stamp_of(path) if path is not None else None
+        if path is None or status is None:
             return self._empty
-        stamp = own, self._beside and stamp_of(self._beside)
+        stamp = status, self._beside and stamp_of(self._beside)
+        # Read within the lock: two readers must not index the same large file side by side.
         with self._lock:
-            known = self._known.get(path)
-            if known is None or known[0] != stamp:
-                known = self._known[path] = stamp, self._read(path)
-            return known[1]
+            entry = self._values.get(path)
+            if entry is None or entry[0] != stamp:
+                entry = self._values[path] = stamp, self._read(path)
+            return entry[1]
 
 
 class Recent:
@@ -65,27 +66,28 @@ class Recent:
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._known: OrderedDict[Hashable, Any] = OrderedDict()
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return the recent result of a key, or make it."""
         value: Value
         with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                value = self._known[key]
+            if key in self._values:
+                self._values.move_to_end(key)
+                value = self._values[key]
                 return value
+        # Made outside the lock: a slow board must not hold up the other readers.
         value = make()
         with self._lock:
-            self._known[key] = value
-            while len(self._known) > self._number:
-                self._known.popitem(last=False)
+            self._values[key] = value
+            while len(self._values) > self._number:
+                self._values.popitem(last=False)
         return value
 
 
 def stamp_of(path: Path) -> tuple[int, int] | None:
-    """Return what changes with a file, None where there is none."""
+    """Return a value that changes with a file, None without a file."""
     try:
         status = path.stat()
     except OSError:
@@ -110,6 +112,7 @@ def indexed_lines(
                 try:
                     line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder, kind)
                 except ValueError as error:
+                    # A run that is writing the file has not finished a line without an end.
                     if raw.endswith(b"\n"):
                         report(f"{path}: a line is not {what}: {error}")
                     continue
@@ -119,7 +122,7 @@ def indexed_lines(
 
 
 def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str, Any]:
-    """Return the whole record at a place; InputError if there is none of this kind any more."""
+    """Return the whole record at a place. Raises InputError if the file has changed since."""
     try:
         with path.open("rb") as file:
             file.seek(place.offset)
@@ -127,20 +130,20 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
         decode(raw, msgspec.json.Decoder(kind), kind)
         record: dict[str, Any] = json.loads(raw)
     except (OSError, ValueError):
-        raise InputError(f"{path}: not {what}, or it has just changed; open it again") from None
+        raise InputError(f"{path}: not {what}, or it has just changed. Open it again") from None
     return record
 
 
 @dataclass(frozen=True)
 class Questions:
-    """The questions of a file by id, in its order; `fault` says in words what could not be read."""
+    """The questions of a file by id, in its order, and the lines that cannot be read in words."""
 
     by_id: Mapping[str, Question]
     fault: str = ""
 
 
 def questions_of(path: Path) -> Questions:
-    """Return the questions that can be read; of those with one id the last counts."""
+    """Return the questions that can be read. Of several with one id the last counts."""
     faults: list[str] = []
     lines = indexed_lines(path, QuestionLine, "a question", faults.append)
     by_id = {line.id: question_of(line) for _, line in lines}
@@ -156,8 +159,9 @@ class _ModelLine(msgspec.Struct):
 
 
 def models_at_ends(path: Path) -> set[str] | None:
-    """Return what the first and the last record of a file name as their model, "" for no name;
-    None where a look does not tell.
+    """Return the models of the first and the last record of a file, "" for a record without one.
+
+    None if these records cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -184,7 +188,7 @@ def styles_of(path: Path) -> dict[str, Style]:
 
 
 def answer_places(path: Path) -> dict[str, Place]:
-    """Return where the answers of a file are, by question id."""
+    """Return the places of the answers of a file by question id."""
     return {line.id: place for place, line in indexed_lines(path, IdLine, "an answer")}
 
 
@@ -224,15 +228,15 @@ class Texts:
         self._content = bytes(content)
 
     def matching(self, wanted: bytes) -> set[str]:
-        """Return the keys of the texts that hold a folded text."""
-        found, position = set(), 0
+        """Return the keys of the texts that contain a folded text."""
+        keys, position = set(), 0
         while (position := self._content.find(wanted, position)) >= 0:
             number = bisect.bisect_right(self._starts, position)
-            found.add(self._keys[number - 1])
+            keys.add(self._keys[number - 1])
             if number == len(self._starts):
                 break
             position = self._starts[number]
-        return found
+        return keys
 
 
 def answer_texts(path: Path) -> Texts:
@@ -253,12 +257,12 @@ class _ExplainedLine(IdLine):
     games: list[_ExplainedGame | None] = msgspec.field(default_factory=list)
 
     def text(self) -> str:
-        """Return what the judge said in all games."""
-        said = (game.judgment for game in self.games if game is not None)
-        return "\n".join(s if isinstance(s, str) else s.answer or "" for s in said if s)
+        """Return the words of the judge in all games."""
+        replies = (game.judgment for game in self.games if game is not None)
+        return "\n".join(s if isinstance(s, str) else s.answer or "" for s in replies if s)
 
 
 def judgment_texts(path: Path) -> Texts:
-    """Return what the judge says in a file, by the offset of the line."""
+    """Return the words of the judge in a file, by the offset of the line."""
     lines = indexed_lines(path, _ExplainedLine, "a judgment")
     return Texts((str(place.offset), line.text()) for place, line in lines)

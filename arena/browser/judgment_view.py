@@ -15,7 +15,7 @@ from arena.browser.library import Library, ListedJudgment
 
 @dataclass(frozen=True)
 class Game:
-    """One game as it is shown; `cause` is the reason why it has no verdict, if it is known."""
+    """One game of a judgment. `cause` is the reason for a missing verdict, as far as recorded."""
 
     number: int
     label: Label
@@ -38,7 +38,7 @@ class Game:
 
 @dataclass(frozen=True)
 class Side:
-    """A model's answer, turn by turn; `missing` is the reason why there is none."""
+    """A model's answer, turn by turn. `missing` is the reason if there is none."""
 
     name: str
     turns: tuple[str, ...]
@@ -69,7 +69,7 @@ class JudgmentView:
 
 
 def judgment_view(library: Library, entry: ListedJudgment) -> JudgmentView:
-    """Return all that is shown of a judgment; InputError if its record is gone."""
+    """Return a judgment with its texts. Raises InputError if its record is gone."""
     record = read_line(entry.file, entry.place, JudgmentLine, "a judgment")
     games = zip_longest(entry.labels, record.get("games") or [])
     others = (

@@ -49,12 +49,12 @@ from arena.browser.index import (
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
-KEPT = 16  # results that are remembered: several readers, or one who compares
+RECENT = 16  # results in memory: enough for several readers, or for one who compares
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which judgments are listed, and in which order; an empty text is no filter.
+    """Which judgments are listed, and in which order. An empty text is no filter.
 
     `category` is a category or a cluster, `show` one of SHOWN, `order` LONGEST or SHORTEST, `text`
     what prompt, answers or judge must say.
@@ -108,7 +108,7 @@ class Library:
     bench: Bench
     rule: BaselineRule = field(default_factory=lambda: BaselineRule({}, None))
     config: JudgeConfig | None = None
-    recent: Recent = field(default_factory=lambda: Recent(KEPT), repr=False)
+    recent: Recent = field(default_factory=lambda: Recent(RECENT), repr=False)
     places: FileCache[dict[str, Place]] = field(init=False, repr=False)
     _names: dict[Path, tuple[str, str]] = field(default_factory=dict, repr=False)
     _models: FileCache[frozenset[str]] = field(init=False, repr=False)
@@ -119,7 +119,7 @@ class Library:
     _questions: FileCache[Questions] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Set up the caches; nothing is read yet."""
+        """Set up the caches. Nothing is read yet."""
         nothing = Texts(())
         self.places = FileCache(answer_places, {})
         self._models = FileCache(self._read_models, frozenset())
@@ -133,12 +133,12 @@ class Library:
 
     @property
     def questions(self) -> Mapping[str, Question]:
-        """The questions by id, in the order of the file; none without a file."""
+        """The questions by id, in the order of the file. None without a file."""
         return self._questions[self.bench.questions].by_id
 
     @property
     def fault(self) -> str:
-        """What of question.jsonl could not be read, in words."""
+        """The lines of question.jsonl that cannot be read, in words."""
         return self._questions[self.bench.questions].fault
 
     def judges(self) -> list[str]:
@@ -234,7 +234,7 @@ class Library:
 
     # Filters
 
-    def found(self, filters: Filters) -> Sequence[ListedJudgment]:
+    def select(self, filters: Filters) -> Sequence[ListedJudgment]:
         """Return the judgments that pass the filters, in their order.
 
         The default order is that of the questions, and of the models within each.
@@ -261,6 +261,7 @@ class Library:
             unknown = Style("")
             tokens = [styles(e.model).get(e.question, unknown).tokens for e in entries]
             pairs = list(zip(tokens, entries, strict=True))
+            # Answers whose length is unknown come last in both orders.
             pairs.sort(key=lambda pair: (pair[0] is None, sign * (pair[0] or 0)))
             entries = [entry for _, entry in pairs]
         return entries

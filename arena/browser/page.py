@@ -100,8 +100,8 @@ class _Links:
     def open_again(self, event: gr.EventData) -> Updates:
         """Return the page as it was when the reader goes back or forth."""
         updates, address = self.open(query_of(event.query)), self.judgments.address
-        asked = f'<span data-asked="{plain(event.query)}">{updates[address]}</span>'
-        return {**updates, address: asked}
+        link = f'<span data-asked="{plain(event.query)}">{updates[address]}</span>'
+        return {**updates, address: link}
 
     def open(self, query: Mapping[str, str]) -> Updates:
         """Return the page for the query of a link."""

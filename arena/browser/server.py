@@ -38,7 +38,7 @@ def serve(
     page.queue(default_concurrency_limit=4)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
         _, url, public_url = page.launch(
-            server_name=f"[{host}]" if ":" in host else host,
+            server_name=f"[{host}]" if ":" in host else host,  # an IPv6 address in a URL
             server_port=port,
             share=share,
             auth=auth,

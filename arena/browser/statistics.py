@@ -39,9 +39,10 @@ def boards(
             control=tuple(sorted(control)),
         )
         read = read_boards(options, list(library.questions.values()))
-        made = [result.board for result in score_boards(read, options)]
-        made.sort(key=lambda board: not board.weights)
-        shown = [(board, list(summary_lines(board, DEPENDENT))) for board in made]
+        results = [result.board for result in score_boards(read, options)]
+        # Only the overall board has weights. In the page it is the first, not the last.
+        results.sort(key=lambda board: not board.weights)
+        shown = [(board, list(summary_lines(board, DEPENDENT))) for board in results]
         note = fallback_note(read)
         shown[0][1].extend([note] if note else [])
         return shown
@@ -64,6 +65,7 @@ def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
     The config counts if it is of this bench, or if its baselines have judgments here. Otherwise the
     boards are against the usual baselines.
     """
+    # A reader chooses the judge in the page, so other judgments in its files are no error here.
     whole = BoardOptions(library.bench, (judge,), mixed="leave-out")
     if baseline:
         return replace(whole, baselines=(baseline,))

@@ -23,7 +23,7 @@ from arena.browser.views import (
 
 HTML = Path(__file__).parent / "html"
 
-Updates = dict[Any, Any]  # the new values of components; those left out stay as they are
+Updates = dict[Any, Any]  # the new values of components. Others stay as they are.
 Choices = list[tuple[str, str]]
 NOTHING: Updates = gr.skip()
 
@@ -48,7 +48,7 @@ def _dropdown(label: str, choices: Sequence[str | tuple[str, str]] = ()) -> gr.D
 
 
 class _Place(NamedTuple):
-    """The view of the judgments tab, kept in one piece: its fields may be filled only in part."""
+    """The view of the judgments tab, in one piece because its fields may be filled only in part."""
 
     filters: Filters = Filters()
     key: Key = ("", "", "")
@@ -154,17 +154,17 @@ class JudgmentsTab:
         return self.updates(self._screen(place._replace(filters=filters), game, written))
 
     def step(self, place: _Place, game: int, written: bool, steps: int = 0) -> Updates:
-        """Return what changes some judgments on or back."""
+        """Return the changes for a judgment some steps on or back."""
         return self.judgment_updates(self._screen(place, game, written, step=steps))
 
     def jump(self, place: _Place, game: int, written: bool, position: int | None) -> Updates:
-        """Return what changes with the question, or nothing if it is the current one."""
+        """Return the changes for another question, or nothing if it is the current one."""
         if position in (None, place.question):
             return NOTHING
         return self.judgment_updates(self._screen(place, game, written, position=position))
 
     def pick(self, event: gr.EventData, place: _Place, game: int, written: bool) -> Updates:
-        """Return what changes with a row of the list, as it was when the row was clicked."""
+        """Return the changes for a row of the list, as it was when the row was clicked."""
         place = place._replace(key=picked_key(self.library, event.query, int(event.row)))
         return self.judgment_updates(self._screen(place, game, written))
 
@@ -241,16 +241,16 @@ class BoardChoice(NamedTuple):
 
 
 class BoardPlace(NamedTuple):
-    """What the tab of the leaderboard was asked to show, and what it shows."""
+    """The last choice of a leaderboard, and the tab that it gave."""
 
-    asked: BoardChoice = BoardChoice()
+    request: BoardChoice = BoardChoice()
     shown: BoardScreen | None = None
 
     @property
     def choice(self) -> BoardChoice:
         """The values of the fields."""
         if self.shown is None:
-            return self.asked
+            return self.request
         at = self.shown.filters
         return BoardChoice(at.judge, at.category, self.shown.control, at.baseline)
 
@@ -296,25 +296,25 @@ class BoardTab:
         """
         if not opened:
             return NOTHING
-        shown = board_screen(self.library, *place.asked)
+        shown = board_screen(self.library, *place.request)
         if shown == place.shown:
             return {self.address: shown.address_html}
-        return self.updates(place.asked, shown)
+        return self.updates(place.request, shown)
 
-    def show(self, asked: BoardChoice) -> Updates:
+    def show(self, request: BoardChoice) -> Updates:
         """Return the tab for a choice."""
-        return self.updates(asked, board_screen(self.library, *asked))
+        return self.updates(request, board_screen(self.library, *request))
 
     def prepare(self, judges: Sequence[str], judge: str) -> Updates:
         """Return the tab with a judge chosen, before it is looked at."""
         chosen = gr.update(choices=judges, value=judge or None)
         return {self.place: BoardPlace(BoardChoice(judge)), self.judge: chosen}
 
-    def updates(self, asked: BoardChoice, shown: BoardScreen) -> Updates:
+    def updates(self, request: BoardChoice, shown: BoardScreen) -> Updates:
         """Return the values of all outputs."""
         baselines = _named(shown.offers.baselines, shown.usual_baseline)
         return {
-            self.place: BoardPlace(asked, shown),
+            self.place: BoardPlace(request, shown),
             self.judge: gr.update(choices=shown.offers.judges, value=shown.filters.judge or None),
             self.category: gr.update(
                 choices=_named(shown.offers.categories, "all"), value=shown.filters.category

@@ -80,12 +80,12 @@ def judgments_screen(
     notices: Sequence[str] = (),
 ) -> JudgmentsScreen:
     """Build the tab of the judgments. The selected judgment is the one at `position`, else the one
-    with `key`, else the first, and from there `step` further on; notices stand above it.
+    with `key`, else the first, and from there `step` further on. The notices stand above it.
     """
-    asked = filters
-    filters, more = _valid(library, filters)
+    request = filters
+    filters, more = _valid(library, request)
     notices = [*_faults(library), *notices, *more]
-    entries = library.found(filters)
+    entries = library.select(filters)
     if position is None:
         position, notice_of_question = _position(library, entries, key)
         notices += notice_of_question
@@ -103,7 +103,7 @@ def judgments_screen(
     listed_html, shown_html = _list_and_judgment(library, filters, entries, shown, game, as_written)
     return JudgmentsScreen(
         filters=filters,
-        offers=_offers(library, filters, asked),
+        offers=_offers(library, filters, request),
         outcomes=outcomes if filters.show in ("", *outcomes) else [*outcomes, filters.show],
         questions=[(question_title(library.questions.get(q), q), at) for q, at in first.items()],
         question=first[key[0]] if entries else None,
@@ -120,7 +120,7 @@ def judgments_screen(
 
 
 def _faults(library: Library) -> list[str]:
-    """Return what of the questions could not be read, as sentences."""
+    """Return the lines of questions that cannot be read, in a sentence."""
     return [f"{library.fault}."] if library.fault else []
 
 
@@ -136,26 +136,26 @@ def _valid(library: Library, filters: Filters) -> tuple[Filters, list[str]]:
             notices.append(f"There are no judgments by {judge}; these are by {judges[0]}.")
         judge = judges[0]
 
-    def known(what: str, name: str, names: Collection[str]) -> str:
+    def check(kind: str, name: str, names: Collection[str]) -> str:
         if not name or name in names:
             return name
-        notices.append(f"There is no {what} {name} here; this is shown without it.")
+        notices.append(f"There is no {kind} {name} here; this is shown without it.")
         return ""
 
-    model = known("model", filters.model, library.models(judge))
+    model = check("model", filters.model, library.models(judge))
     valid = Filters(
         judge=judge,
         model=model,
-        baseline=known("baseline", filters.baseline, library.baselines(judge, model)),
-        category=known("category or cluster", filters.category, library.categories()),
-        show=known("verdict", filters.show, SHOWN),
-        order=known("order", filters.order, (LONGEST, SHORTEST)),
+        baseline=check("baseline", filters.baseline, library.baselines(judge, model)),
+        category=check("category or cluster", filters.category, library.categories()),
+        show=check("verdict", filters.show, SHOWN),
+        order=check("order", filters.order, (LONGEST, SHORTEST)),
         text=filters.text,
     )
     return valid, notices
 
 
-def _offers(library: Library, filters: Filters, asked: Filters) -> Offers:
+def _offers(library: Library, filters: Filters, request: Filters) -> Offers:
     """Return the names to choose from, with those asked for even if they are gone: the page may ask
     again before it knows.
     """
@@ -164,10 +164,10 @@ def _offers(library: Library, filters: Filters, asked: Filters) -> Offers:
         return names if name in ("", *names) else [*names, name]
 
     return Offers(
-        judges=offered(library.judges(), asked.judge),
-        models=offered(library.models(filters.judge), asked.model),
-        baselines=offered(library.baselines(filters.judge, filters.model), asked.baseline),
-        categories=offered(library.categories(), asked.category),
+        judges=offered(library.judges(), request.judge),
+        models=offered(library.models(filters.judge), request.model),
+        baselines=offered(library.baselines(filters.judge, filters.model), request.baseline),
+        categories=offered(library.categories(), request.category),
     )
 
 
@@ -180,7 +180,7 @@ def _position(
     for parts in (3, 2, 1):
         for number, entry in enumerate(entries):
             wanted = zip(key[:parts], entry.key, strict=False)
-            if all(part in ("", own) for part, own in wanted):
+            if all(part in ("", of_entry) for part, of_entry in wanted):
                 return number, []
     question = key[0]
     if not question or not entries:
@@ -249,14 +249,14 @@ def picked_key(library: Library, query: str, position: int) -> Key:
     another one by now.
     """
     filters, _ = _valid(library, _filters_of(query_of(query)))
-    entries = library.found(filters)
+    entries = library.select(filters)
     return entries[position].key if position < len(entries) else ("", "", "")
 
 
 def open_link(
     library: Library, judge: str, query: Mapping[str, str]
 ) -> tuple[str, JudgmentsScreen]:
-    """Return the tab and the judgments that a link names; without a link, those to begin with."""
+    """Return the tab and the judgments that a link names, or without a link the first ones."""
     filters = _filters_of(query)
     filters = replace(filters, judge=filters.judge or judge)
     if not query:
@@ -272,7 +272,7 @@ def open_link(
         notices=notices,
     )
     if key[0] in ("", shown.key[0]) and any(
-        part not in ("", own) for part, own in zip(key, shown.key, strict=True)
+        part not in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True)
     ):
         of, against = key[1] or "any model", key[2] or "any baseline"
         lost = f"The judgment of {of} against {against} is not in this list; this is another."
@@ -302,8 +302,8 @@ def board_screen(
     library: Library, judge: str, category: str, control: Sequence[str], baseline: str
 ) -> BoardScreen:
     """Return the leaderboard of a judge, or the reason why there is none."""
-    asked = Filters(judge=judge, baseline=baseline, category=category)
-    filters, notices = _valid(library, asked)
+    request = Filters(judge=judge, baseline=baseline, category=category)
+    filters, notices = _valid(library, request)
     control = [name for name in CONTROLS if name in control]
     names = {name: getattr(filters, name) for name in ("judge", "category", "baseline")}
     try:
@@ -315,7 +315,7 @@ def board_screen(
         tables = [notice("There is no leaderboard.", f"{str(error).rstrip('.')}.")]
     return BoardScreen(
         filters=filters,
-        offers=_offers(library, filters, asked),
+        offers=_offers(library, filters, request),
         pairwise=_compares(library, filters.judge),
         usual_baseline=_usual_baseline(library, filters.judge),
         control=control,

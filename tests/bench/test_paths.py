@@ -1,12 +1,20 @@
-"""Which judges a bench has, from the folders of its judgments."""
+"""The files of a bench: names that are allowed, and the models and judges that have some."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from lines import old_answer, write
 
-from arena.bench.paths import Bench, judge_names, model_names
+from arena.base.errors import InputError
+from arena.base.record_file import RecordFile
+from arena.bench.paths import Bench, judge_names, model_names, named_path
+from arena.bench.records import (
+    KeyLine,
+    read_answers,
+)
 
 
 @pytest.fixture
@@ -41,3 +49,42 @@ class TestJudgeNames:
         judged(bench, "J7/lab/m.jsonl", '{"torn')
         assert judge_names(bench) == ["J4", "J5", "J6", "J7", "org/J3"]
         assert model_names(bench.judgments("org/J3")) == ["lab/m", "m"]
+
+
+class TestNames:
+    def test_a_slash_makes_a_subfolder(self, tmp_path: Path) -> None:
+        path = named_path(tmp_path, "org/tiny-1.5 ü한", "model name", ".jsonl")
+        assert path == tmp_path / "org" / "tiny-1.5 ü한.jsonl"
+
+    @pytest.mark.parametrize(
+        "name",
+        ["", ".", "..", "../x", "a/../b", "a/..", "/x", "a/", "a//b", ".x", "a/.b", "a\\..\\b"]
+        + ["a\0b", "a\nb", "a\x1b[31m", "a\u202eb", "한" * 100, "a/" + "b" * 300],
+    )
+    def test_none_leaves_the_folder_or_cannot_be_a_file(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(InputError, match="model name") as caught:
+            named_path(tmp_path, name, "model name", ".jsonl")
+        assert str(caught.value).isprintable()
+
+    def test_the_longest_can_be_written_and_rewritten(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "getpid", lambda: 4_194_303)
+        lengths = [n for n in range(200, 256) if accepted(tmp_path, "m" * n)]
+        path = named_path(tmp_path, "m" * lengths[-1], "model name", ".jsonl")
+        with RecordFile(path, KeyLine) as file:
+            file.append(old_answer("q1"))
+        assert list(read_answers(path)) == ["q1"]
+
+    def test_those_in_a_folder_are_found_at_any_depth(self, tmp_path: Path) -> None:
+        for name in ("b.jsonl", "org/a.jsonl", ".hidden.jsonl", ".git/c.jsonl", "b.txt"):
+            write(tmp_path / name)
+        assert model_names(tmp_path) == ["b", "org/a"]
+
+
+def accepted(folder: Path, name: str) -> bool:
+    try:
+        named_path(folder, name, "model name", ".jsonl")
+    except InputError:
+        return False
+    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,29 +11,19 @@ import pytest
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
 from arena.base.errors import InputError
-from arena.base.record_file import RecordFile
-from arena.bench.answer_style import Style, read_styles
+from arena.bench.answer_style import read_styles
 from arena.bench.config import JudgeConfig, read_judge_config
-from arena.bench.paths import Bench, model_names, named_path
+from arena.bench.paths import Bench
 from arena.bench.records import (
     Answer,
     BaselineRule,
     Judgment,
-    KeyLine,
     Question,
     baseline_rule,
     read_answers,
     read_judgments,
     read_questions,
 )
-
-HEADERS = {"h1": 1, "h2": 2, "h3": 0, "h4": 0, "h5": 0, "h6": 3}
-COUNTS = {
-    "token_len": 12,
-    "header_count": HEADERS,
-    "list_count": {"ordered": 4, "unordered": 5},
-    "bold_count": {"**": 6, "__": 1},
-}
 
 
 def bench_with(folder: Path, *questions: object) -> Bench:
@@ -94,36 +83,6 @@ class TestAnswers:
     def test_empty_ones_are_answers(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.jsonl", old_answer("q1", ""))
         assert read_answers(path)["q1"].choices == (("",),)
-
-
-class TestStyles:
-    def test_both_formats_are_read_into_the_same_records(self, tmp_path: Path) -> None:
-        turn = {"content": "hi", "token_len": 7}
-        oldest = {"question_id": "q2", "choices": [{"index": 0, "turns": [turn, turn]}]}
-        path = write(
-            tmp_path / "a.jsonl",
-            old_answer("q1", conv_metadata=COUNTS),
-            oldest,
-            new_answer("q3", metadata=COUNTS),
-            new_answer("q4"),
-            old_answer("q5", conv_metadata={"token_len": 3}),
-        )
-        assert read_styles(path) == {
-            "q1": Style("q1", 12, 6, 9, 7),
-            "q2": Style("q2", 7),
-            "q3": Style("q3", 12, 6, 9, 7),
-            "q4": Style("q4"),
-            "q5": Style("q5", 3),
-        }
-
-    def test_a_text_about_tokens_is_only_a_text(self, tmp_path: Path) -> None:
-        path = write(tmp_path / "a.jsonl", old_answer("q1", 'is "token_len": 7 right?'))
-        assert read_styles(path) == {"q1": Style("q1")}
-
-    def test_the_last_of_several_counts(self, tmp_path: Path) -> None:
-        first = old_answer("q1", conv_metadata=COUNTS)
-        path = write(tmp_path / "a.jsonl", first, old_answer("q1", conv_metadata={"token_len": 1}))
-        assert read_styles(path) == {"q1": Style("q1", 1)}
 
 
 class TestJudgments:
@@ -351,45 +310,6 @@ class TestWrongLines:
     def test_a_folder_for_a_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"cannot read an answer: Is a directory"):
             read_answers(tmp_path)
-
-
-class TestNames:
-    def test_a_slash_makes_a_subfolder(self, tmp_path: Path) -> None:
-        path = named_path(tmp_path, "org/tiny-1.5 ü한", "model name", ".jsonl")
-        assert path == tmp_path / "org" / "tiny-1.5 ü한.jsonl"
-
-    @pytest.mark.parametrize(
-        "name",
-        ["", ".", "..", "../x", "a/../b", "a/..", "/x", "a/", "a//b", ".x", "a/.b", "a\\..\\b"]
-        + ["a\0b", "a\nb", "a\x1b[31m", "a\u202eb", "한" * 100, "a/" + "b" * 300],
-    )
-    def test_none_leaves_the_folder_or_cannot_be_a_file(self, tmp_path: Path, name: str) -> None:
-        with pytest.raises(InputError, match="model name") as caught:
-            named_path(tmp_path, name, "model name", ".jsonl")
-        assert str(caught.value).isprintable()
-
-    def test_the_longest_can_be_written_and_rewritten(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(os, "getpid", lambda: 4_194_303)
-        lengths = [n for n in range(200, 256) if accepted(tmp_path, "m" * n)]
-        path = named_path(tmp_path, "m" * lengths[-1], "model name", ".jsonl")
-        with RecordFile(path, KeyLine) as file:
-            file.append(old_answer("q1"))
-        assert list(read_answers(path)) == ["q1"]
-
-    def test_those_in_a_folder_are_found_at_any_depth(self, tmp_path: Path) -> None:
-        for name in ("b.jsonl", "org/a.jsonl", ".hidden.jsonl", ".git/c.jsonl", "b.txt"):
-            write(tmp_path / name)
-        assert model_names(tmp_path) == ["b", "org/a"]
-
-
-def accepted(folder: Path, name: str) -> bool:
-    try:
-        named_path(folder, name, "model name", ".jsonl")
-    except InputError:
-        return False
-    return True
 
 
 def judged(folder: Path, judge: str, model: str, **fields: Any) -> None:

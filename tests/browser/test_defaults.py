@@ -37,7 +37,7 @@ class TestWhatIsOpened:
         bench.write_judge_config("j", "base-code", categories=OF_CATEGORIES, bench_name=bench_name)
         config = read_judge_config(bench.root / "config" / "judge_config.yaml")
         library = choose(bench.root / "data", bench.name, "j", None, config).library
-        entries = library.found(Filters(judge="j", model="m"))
+        entries = library.select(Filters(judge="j", model="m"))
         categories = [library.questions[entry.question].category for entry in entries]
         assert [e.baseline for e in entries] == [f"base-{category}" for category in categories]
         side = judgment_view(library, entries[1]).baseline
@@ -85,7 +85,7 @@ class TestWhatIsOpened:
         bench.add_answers("m2", {"q1": "Hey"})
         for given, baseline in ((None, ""), ("m2", "m2")):
             opened = choose(bench.root / "data", None, None, given, None).library
-            (entry,) = opened.found(Filters(judge="j"))
+            (entry,) = opened.select(Filters(judge="j"))
             assert (entry.baseline, entry.named) == (baseline, False)
             assert opened.baselines("j") == ([given] if given else ["base", "m", "m2"])
 

@@ -28,7 +28,7 @@ def library(bench: Workspace) -> Library:
 
 class TestOneBattle:
     def view(self, library: Library) -> Any:
-        return judgment_view(library, library.found(Filters(judge="j"))[0])
+        return judgment_view(library, library.select(Filters(judge="j"))[0])
 
     def test_game_1_shows_the_baseline_as_a_and_game_2_the_model(
         self, bench: Workspace, library: Library

@@ -86,9 +86,9 @@ class TestFilters:
             ],
         )
         assert library.baselines("j", "m") == ["base", "other"]
-        found = library.found(Filters(judge="j", model="m", baseline="other"))
+        found = library.select(Filters(judge="j", model="m", baseline="other"))
         assert [entry.labels for entry in found] == [("A>B", "A>B")]
-        assert [b.model for b in library.found(Filters(judge="j"))] == ["m", "m", "n"]
+        assert [b.model for b in library.select(Filters(judge="j"))] == ["m", "m", "n"]
 
     def test_the_name_of_a_judge_and_of_a_model_may_hold_a_slash(
         self, bench: Workspace, library: Library
@@ -97,7 +97,7 @@ class TestFilters:
         for model in ("m", "lab/m"):
             add_judgments(bench, [judgment("q1", "A=B", model=model, judge=judge)], judge=judge)
         assert library.judges() == [judge]
-        found = library.found(Filters(judge=judge))
+        found = library.select(Filters(judge=judge))
         assert [(b.judge, b.model) for b in found] == [(judge, "lab/m"), (judge, "m")]
 
     def test_the_longest_answers_come_first_and_unmeasured_ones_last(
@@ -210,7 +210,7 @@ class TestFiles:
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", None), judgment("q1", "A>B", "A>B")])
-        (entry,) = library.found(Filters(judge="j"))
+        (entry,) = library.select(Filters(judge="j"))
         assert entry.labels == ("A>B", "A>B")
 
     def test_lines_that_cannot_be_read_are_passed_over_and_named(
@@ -223,7 +223,7 @@ class TestFiles:
         warned = capsys.readouterr().err
         assert "m.jsonl: a line is not a judgment" in warned
         assert warned.count("\n") == 1
-        for entry in library.found(Filters(judge="j")):
+        for entry in library.select(Filters(judge="j")):
             assert judgment_view(library, entry).games[0].explanation == "says A=B"
 
     def test_questions_that_cannot_be_read_are_passed_over_and_named(
@@ -259,7 +259,7 @@ class TestFiles:
         assert (library.models("j"), library.models("k")) == (["m"], ["m"])
         assert listed(library, model="m") == ["q1", "q2"]
         assert listed(library, model="m", show="judges disagree") == ["q1"]
-        (other,) = judgment_view(library, library.found(Filters(judge="k", model="m"))[0]).others
+        (other,) = judgment_view(library, library.select(Filters(judge="k", model="m"))[0]).others
         assert (other.judge, other.labels) == ("j", ("A>B", "B>A"))
 
     @pytest.mark.parametrize("models", [("m", "n"), ("a", "b", "m"), ("m", "n", "m"), ("n", None)])
@@ -272,7 +272,7 @@ class TestFiles:
         bench.write(path, records)
         assert library.models("j") == sorted({model or "file" for model in models})
         for model in library.models("j"):
-            found = library.found(Filters(judge="j", model=model))
+            found = library.select(Filters(judge="j", model=model))
             assert {entry.model for entry in found} == {model}
 
     def test_several_views_are_remembered_at_once(
@@ -280,15 +280,15 @@ class TestFiles:
     ) -> None:
         add_judgments(bench, [judgment(q, "A=B", "A=B") for q in ("q1", "q2")])
         views = [Filters(judge="j"), *(Filters(judge="j", text=text) for text in "abcdefg")]
-        first = [library.found(view) for view in views]
+        first = [library.select(view) for view in views]
         monkeypatch.setattr(library, "_find", None)
-        assert all(library.found(v) is known for v, known in zip(views, first, strict=True))
+        assert all(library.select(v) is known for v, known in zip(views, first, strict=True))
 
     def test_a_record_that_has_moved_since_is_an_input_error(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
-        (entry,) = library.found(Filters(judge="j"))
+        (entry,) = library.select(Filters(judge="j"))
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"x" * 9)
         with pytest.raises(InputError, match=r"m\.jsonl: not a judgment"):
             judgment_view(library, entry)
@@ -299,9 +299,9 @@ class TestFiles:
         record = judgment("q1", "A>B", "A>B", model="../../etc/passwd", baseline="..\\x")
         path = bench.data / "model_judgment" / "j" / "file.jsonl"
         bench.write(path, [record])
-        (entry,) = library.found(Filters(judge="j", text="says", order=LONGEST))
+        (entry,) = library.select(Filters(judge="j", text="says", order=LONGEST))
         assert "does not exist" in judgment_view(library, entry).model.missing
-        assert library.found(Filters(judge="j", text="root:")) == []
+        assert library.select(Filters(judge="j", text="root:")) == []
 
     def test_files_and_folders_that_are_no_data_are_passed_over(
         self, bench: Workspace, library: Library, capsys: pytest.CaptureFixture[str]
@@ -318,7 +318,7 @@ class TestFiles:
     def test_nothing_is_written(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         before = sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
-        judgment_view(library, library.found(Filters(judge="j", text="hello", order=LONGEST))[0])
+        judgment_view(library, library.select(Filters(judge="j", text="hello", order=LONGEST))[0])
         boards(library, "j", "", ())
         judge_statistics(library)
         assert before == sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))

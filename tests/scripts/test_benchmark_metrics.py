@@ -180,7 +180,7 @@ class TestOneBench:
             assert run(*BENCH, "--reference", "ref.csv", *more).out != usual, more
         for style in ("--style-control", "--control-features"):
             line = run(*BENCH, style, *(["length"] * (style[2] == "c")), check=2).err
-            assert "no answer to q1, so style cannot be controlled for" in line
+            assert "no answer to q1, so its style is not known" in line
 
     def test_the_forms_of_agreement(self, bench: Workspace, run: Run) -> None:
         """Of six pairs a-b, a-c, b-c and c-d are apart in the benchmark, the last the wrong way;

@@ -43,7 +43,7 @@ def link(parameters: Mapping[str, str]) -> str:
 
 
 def address_html(query: str) -> str:
-    """Return a link that can be copied; the page's address follows it."""
+    """Return a link that can be copied. The page's address follows it."""
     return f'<a class="address" href="{plain(query)}">Copy link</a>'
 
 
@@ -113,7 +113,8 @@ def _folded(title: str, content: str, style: str, *, is_open: bool = False) -> s
 
 
 def total_words(view: JudgmentView) -> str:
-    """Return the result of both games in a sentence; "" unless both have a verdict."""
+    """Return the result of both games in a sentence, "" unless both have a verdict."""
+    # One game alone says nothing about the judge's preference for a place, so it makes no result.
     worths = [game.worth for game in view.games if game.worth is not None]
     if len(worths) != 2:
         return ""
@@ -225,7 +226,7 @@ def _side(letter: str, side: Side, view: JudgmentView, show: Show, game: Game | 
     )
 
 
-LONG = 20_000  # characters of an answer; a longer one is shown in part
+LONG = 20_000  # characters of an answer. A longer one is shown in part.
 
 
 def _turns(side: Side, show: Show) -> Iterator[str]:
@@ -270,7 +271,7 @@ def list_html(
     questions: Mapping[str, Question],
     one_model: bool,
 ) -> str:
-    """Return the page of the list with the judgment at a position; rows have their numbers."""
+    """Return the page of the list with the judgment at a position. Rows have their numbers."""
     first = position // PAGE * PAGE
     last = min(first + PAGE, len(entries))
     rows = "".join(

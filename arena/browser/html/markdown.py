@@ -25,9 +25,9 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 INLINE_MATH, DISPLAY_MATH = ("\ue000", "\ue001"), ("\ue002", "\ue003")
-LONGEST = 200_000  # characters; what is longer is shown as it was written
-LONGEST_CODE = 20_000  # characters of a block of code; what is longer has no colours
-COLOURING = 0.5  # seconds of CPU for the code of a text; what is left then has no colours
+LONGEST = 200_000  # characters. A longer text is shown as it was written.
+LONGEST_CODE = 20_000  # characters of a block of code. A longer one has no colours.
+COLOURING = 0.5  # seconds of CPU for the code of a text. The rest has no colours.
 
 _PRIVATE = str.maketrans(dict.fromkeys("".join(INLINE_MATH + DISPLAY_MATH), "\ufffd"))
 _DIRECTED = {"p", "li", "ul", "ol", "blockquote", "table", "td", "th", *(f"h{i}" for i in range(7))}
@@ -51,7 +51,7 @@ def plain(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Replace what has no place in a page: lone surrogates, and our own delimiters."""
+    """Replace characters without a place in a page: lone surrogates, and our own delimiters."""
     return text.encode("utf-8", "replace").decode().translate(_PRIVATE)
 
 
@@ -89,8 +89,8 @@ def _render_fence(
     __: OptionsDict,
     env: MutableMapping[str, Any],
 ) -> str:
-    """Return code with a class for each kind of token; plain if the language is not known, or if it
-    is not done in time: lexers take minutes for some texts.
+    """Return code with a class for each kind of token. It stays plain if the language is unknown,
+    or if time is up, since lexers take minutes for some texts.
     """
     from pygments import format as formatted
     from pygments.formatters import HtmlFormatter
@@ -163,7 +163,7 @@ def _is_whole(formula: str) -> bool:
 
 
 def _enclosed(source: str, start: re.Match[str], end: int) -> tuple[str, str]:
-    """Return what ends a formula, and what stands before its first end; "" where there is none."""
+    """Return the closing mark of a formula, and the text before the first one, "" without one."""
     closer = f"\\end{{{start['name']}}}" if start["name"] else _ENDS[start[0]]
     close = source.find(closer, start.end(), min(end, start.end() + LONGEST_FORMULA))
     return closer, source[start.end() : max(close, start.end())]
@@ -209,7 +209,7 @@ def _within_formula(state: StateBlock, begin: int) -> bool:
 
 
 def _line_of_end(state: StateBlock, first: int, close: int, opener: str) -> int | None:
-    """Return the line that holds the end of a formula; None where a blank line, a fence, a formula
+    """Return the line that holds the end of a formula. None if a blank line, a fence, a formula
     or the end of a list's item comes first.
     """
     line = first
@@ -242,7 +242,7 @@ _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
-    """Tokenize emphasis; next to East Asian text a mark also opens or closes beside punctuation.
+    """Tokenize emphasis. Next to East Asian text a mark also opens or closes beside punctuation.
 
     CommonMark takes `**word(gloss)**` for text where a letter follows at once, as Korean particles
     do.

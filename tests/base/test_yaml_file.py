@@ -1,0 +1,134 @@
+"""YAML files: what a user may write, and the errors of what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from config_files import (
+    JUDGE,
+    NOWHERE,
+    SERVERS,
+    SETTINGS,
+    Spoil,
+    check_one_line,
+    raw,
+    renamed,
+    settings,
+    without,
+)
+from conftest import Workspace
+
+from arena.base.yaml_file import read_yaml
+from arena.bench.config import read_answer_config, read_judge_config
+from arena.chat.config import read_model_config
+
+WRONG: dict[str, tuple[Spoil, list[str]]] = {
+    "a text for a number": (
+        settings(temperature="hot"),
+        [f"{SETTINGS}: temperature: expected a number, got 'hot'"],
+    ),
+    "a negative number": (
+        settings(temperature=-1),
+        ["temperature: expected a number >= 0, got -1"],
+    ),
+    "no number at all": (settings(temperature=float("nan")), ["temperature: expected a number"]),
+    "a fraction for a count": (settings(max_tokens=10.5), ["max_tokens: expected a whole number"]),
+    "a truth value for a count": (settings(num_choices=True), ["num_choices: expected a whole"]),
+    "none of something": (settings(num_choices=0), ["num_choices: expected a number >= 1, got 0"]),
+    "a text for a list": (settings(model_list="tiny"), ["model_list: expected a list, got 'tiny'"]),
+    "numbers for texts": (settings(model_list=[4]), ["model_list[0]: expected a text"]),
+    "a list for a text": (settings(bench_name=["b"]), ["bench_name: expected a text, got a list"]),
+    "a missing key": (
+        without(SETTINGS, "bench_name"),
+        [f"{SETTINGS}: the key 'bench_name' is missing"],
+    ),
+    "a misspelt key that is needed": (
+        renamed(SETTINGS, "bench_name", "benchname"),
+        ["the key 'bench_name' is missing", "'benchname'"],
+    ),
+    "a list for the file": (raw(SETTINGS, "- a\n- b\n"), [f"{SETTINGS}: expected a mapping"]),
+    "an empty file": (raw(SETTINGS, "# nothing\n"), [f"{SETTINGS}: expected a mapping"]),
+    "broken YAML": (
+        raw(SETTINGS, "bench_name: test\nmodel_list: [a\n"),
+        [f"{SETTINGS}:3: not YAML"],
+    ),
+    "a tab": (raw(SERVERS, "tiny:\n\tparallel: 2\n"), [f"{SERVERS}:2: not YAML"]),
+    "a control character": (raw(SETTINGS, "bench_name: a\x01b\n"), [SETTINGS, "not YAML"]),
+    "an object of Python's": (
+        raw(SETTINGS, "bench_name: !!python/object/apply:os.getcwd []\n"),
+        [f"{SETTINGS}:1: not YAML"],
+    ),
+    "not UTF-8": (raw(SETTINGS, "name: caf\xe9\n".encode("latin-1")), [SETTINGS, "not UTF-8"]),
+    "UTF-16": (raw(SETTINGS, "bench_name: test\n".encode("utf-16")), [SETTINGS, "not UTF-8"]),
+    "a folder for a file": (
+        lambda house: [(house.root / SETTINGS).unlink(), (house.root / SETTINGS).mkdir()],
+        [f"{SETTINGS}: cannot read"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_one_line_names_file_and_key(
+    house: Workspace, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_one_line(house, *WRONG[case], capsys)
+
+
+class TestKeys:
+    def test_they_are_named_with_the_nearest_known_name(
+        self, house: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        house.write_answer_config(max_token=5)
+        house.write_judge_config("tiny", "base", judge_modell="x")
+        address = {"api_base": NOWHERE, "api_keys": "x"}
+        house.add_model("tiny", NOWHERE, endpoints=[address], sytem_prompt="x", zzz=1)
+        read_answer_config(Path(SETTINGS))
+        read_judge_config(Path(JUDGE))
+        read_model_config(Path(SERVERS), "tiny")
+        warnings = capsys.readouterr().err.splitlines()
+        for where, key, near in [
+            (SETTINGS, "max_token", " (did you mean 'max_tokens'?)"),
+            (JUDGE, "judge_modell", " (did you mean 'judge_model'?)"),
+            (f"{SERVERS}: tiny: endpoints[0]", "api_keys", " (did you mean 'api_key'?)"),
+            (f"{SERVERS}: tiny", "sytem_prompt", " (did you mean 'system_prompt'?)"),
+            (f"{SERVERS}: tiny", "zzz", ""),
+        ]:
+            assert f"warning: {where}: unknown key '{key}' is ignored{near}" in warnings
+        assert len(warnings) == 5
+
+    def test_those_known_from_users_files_are_passed_over(
+        self, house: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        known = {"name": "mine", "question_file": "q.jsonl", "output_structured": False}
+        house.write_answer_config(**known)
+        house.write_judge_config("tiny", "base", **known)
+        house.add_model("tiny", NOWHERE, project_id="p", regions="us", local_engine=True)
+        read_answer_config(Path(SETTINGS))
+        read_judge_config(Path(JUDGE))
+        read_model_config(Path(SERVERS), "tiny")
+        assert capsys.readouterr().err == ""
+
+    def test_one_that_is_there_twice_is_told(
+        self, house: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = house.root / "config" / "twice.yaml"
+        path.write_text("a: &x {b: 1}\nc: {<<: *x, d: 2}\ne: {b: 1, f: 2,\n  b: 3}\na: 2\n")
+        assert read_yaml(path)["a"] == 2
+        assert capsys.readouterr().err.splitlines() == [
+            f"warning: {path}:4: the key 'b' is repeated, and its last value counts",
+            f"warning: {path}:5: the key 'a' is repeated, and its last value counts",
+        ]
+
+
+class TestValues:
+    def test_a_byte_order_mark_and_windows_lines_do_no_harm(self, house: Workspace) -> None:
+        text = "bench_name: 한국어\nmodel_list: [tiny]\n"
+        house.write(SETTINGS, b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+        config = read_answer_config(Path(SETTINGS))
+        assert (config.bench_name, config.model_list) == ("한국어", ("tiny",))
+
+    def test_null_is_as_good_as_missing(self, house: Workspace) -> None:
+        house.write(SETTINGS, "bench_name: b\ntemperature:\nmodel_list: null\nnum_choices: ~\n")
+        config = read_answer_config(Path(SETTINGS))
+        assert (config.temperature, config.model_list, config.num_choices) == (None, (), 1)

@@ -1,0 +1,164 @@
+"""Entries of models: their values, their errors, and published files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from config_files import (
+    NEW_SERVERS,
+    NOWHERE,
+    OLD_SERVERS,
+    SERVERS,
+    Spoil,
+    check_one_line,
+    entry,
+    raw,
+    settings,
+)
+from conftest import Workspace
+
+from arena.base.errors import InputError
+from arena.chat.config import read_model_config
+
+WRONG: dict[str, tuple[Spoil, list[str]]] = {
+    "a model without an entry": (
+        settings(model_list=["tny"]),
+        [SERVERS, "'tny'", "did you mean 'tiny'"],
+    ),
+    "an empty entry": (raw(SERVERS, "tiny:\n"), [f"{SERVERS}: tiny: expected a mapping"]),
+    "an entry in words": (raw(SERVERS, "tiny: openai\n"), [f"{SERVERS}: tiny: expected a mapping"]),
+    "one endpoint for a list": (
+        entry(endpoints={"api_base": NOWHERE}),
+        [f"{SERVERS}: tiny: endpoints: expected a list, got a mapping"],
+    ),
+    "an address for an endpoint": (
+        entry(endpoints=[NOWHERE]),
+        [f"{SERVERS}: tiny: endpoints[0]: expected a mapping"],
+    ),
+    "a number for a key": (
+        entry(endpoints=[{"api_base": NOWHERE, "api_key": 12345}]),
+        [f"{SERVERS}: tiny: endpoints[0]: api_key: expected a text"],
+    ),
+    "a text for the parallel": (entry(parallel="8"), ["tiny: parallel: expected a whole number"]),
+    "a text for a mapping": (entry(extra_body="top_p"), ["tiny: extra_body: expected a mapping"]),
+    "a header that is no text": (entry(extra_headers={"x-a": 1}), ["tiny: extra_headers", "x-a"]),
+    "a variable that is not set": (
+        entry(endpoints=[{"api_base": NOWHERE, "api_key": "${NO_SUCH_KEY}"}]),
+        [f"{SERVERS}: tiny: endpoints[0]", "api_key", "NO_SUCH_KEY is not set"],
+    ),
+    "a variable of the body that is not set": (
+        entry(extra_body={"a": ["${NO_SUCH_KEY}"]}),
+        [f"{SERVERS}: tiny: extra_body", "NO_SUCH_KEY is not set"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_one_line_names_file_and_key(
+    house: Workspace, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_one_line(house, *WRONG[case], capsys)
+
+
+class TestSecrets:
+    def test_the_value_of_a_key_is_not_shown(self, house: Workspace) -> None:
+        house.add_model("tiny", NOWHERE, endpoints=[{"api_base": NOWHERE, "api_key": 1234567890}])
+        with pytest.raises(InputError) as caught:
+            read_model_config(Path(SERVERS), "tiny")
+        assert "api_key" in str(caught.value) and "1234567890" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("fields", "place"),
+        [
+            ({"extra_headers": {"x-key": 1234567890}}, "extra_headers: x-key: expected a text"),
+            ({"extra_headers": {"x-key": ["1234567890"]}}, "x-key: expected a text"),
+            ({"extra_headers": "x-key: 1234567890"}, "extra_headers: expected a mapping"),
+            ({"extra_body": "key=1234567890"}, "extra_body: expected a mapping"),
+            ({"endpoints": "http://me:1234567890@host"}, "endpoints: expected a list"),
+            ({"endpoints": [{"api_base": ["1234567890"]}]}, "api_base: expected a text"),
+        ],
+    )
+    def test_nor_is_what_may_hold_one(
+        self, house: Workspace, fields: dict[str, Any], place: str
+    ) -> None:
+        house.add_model("tiny", NOWHERE, **fields)
+        with pytest.raises(InputError) as caught:
+            read_model_config(Path(SERVERS), "tiny")
+        assert place in str(caught.value) and "1234567890" not in str(caught.value)
+
+    def test_keys_are_in_no_repr(self, house: Workspace) -> None:
+        address = {"api_base": f"{NOWHERE}/sk-secret", "api_key": "sk-secret"}
+        headers = {"authorization": "sk-secret"}
+        house.add_model("tiny", "", endpoints=[address], extra_headers=headers)
+        assert "sk-secret" not in repr(read_model_config(Path(SERVERS), "tiny"))
+
+
+class TestEntries:
+    def test_variables_are_filled_from_the_environment(
+        self, house: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MY_KEY", "k1")
+        monkeypatch.setenv("MY_HOST", "h1")
+        address = {"api_base": "http://${MY_HOST}:${MY_PORT}/v1", "api_key": "${MY_KEY}"}
+        monkeypatch.setenv("MY_PORT", "80")
+        headers = {"x-key": "${MY_KEY}!"}
+        house.add_model("tiny", "", endpoints=[address], extra_headers=headers)
+        model = read_model_config(Path(SERVERS), "tiny")
+        assert model.endpoints[0].api_base == "http://h1:80/v1"
+        assert model.endpoints[0].api_key == "k1"
+        assert model.extra_headers == {"x-key": "k1!"}
+
+    def test_an_entry_may_be_empty_but_for_one_key(self, house: Workspace) -> None:
+        house.write(SERVERS, "tiny:\n  endpoints: null\n")
+        model = read_model_config(Path(SERVERS), "tiny")
+        assert (model.model_name, model.api_type, model.parallel) == ("tiny", "openai", 1)
+        assert [endpoint.api_base for endpoint in model.endpoints] == [None]
+
+    def test_retries_can_be_turned_off(self, house: Workspace) -> None:
+        house.add_model("tiny", NOWHERE, max_retries=0)
+        assert read_model_config(Path(SERVERS), "tiny").max_retries == 0
+
+    def test_those_of_other_models_are_not_looked_at(
+        self, house: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        house.add_model("other", "${NO_SUCH_BASE}", parallel="many", zzz=1)
+        assert read_model_config(Path(SERVERS), "tiny").parallel == 4
+        assert capsys.readouterr().err == ""
+
+    def test_other_names_of_v2_0_mean_the_same(self, house: Workspace) -> None:
+        values = {"model": "org/tiny", "sys_prompt": "Be brief.", "max_tokens": 9}
+        house.write(SERVERS, {"tiny": values})
+        model = read_model_config(Path(SERVERS), "tiny")
+        assert (model.model_name, model.system_prompt) == ("org/tiny", "Be brief.")
+
+
+class TestPublishedFiles:
+    def test_every_entry_of_v2_0_can_be_read(
+        self, bench: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = bench.write(SERVERS, NEW_SERVERS)
+        models = {name: read_model_config(path, name) for name in yaml.safe_load(NEW_SERVERS)}
+        assert models["my-model"].model_name == "my-model"
+        assert models["bedrock"].api_type == "aws_claude"
+        assert capsys.readouterr().err == ""
+
+    def test_every_entry_of_v0_1_can_be_read(
+        self, bench: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = bench.write(SERVERS, OLD_SERVERS)
+        names = list(yaml.safe_load(OLD_SERVERS))
+        types = [read_model_config(path, name).api_type for name in names]
+        assert types == [
+            "openai",
+            "azure",
+            "anthropic",
+            "mistral",
+            "gemini",
+            "openai",
+            "cohere",
+            "openai",
+        ]
+        assert capsys.readouterr().err == ""

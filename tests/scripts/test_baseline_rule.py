@@ -1,0 +1,94 @@
+"""One rule for the baseline of judgments whose records name none: board, ensemble and browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Workspace
+from judgments import WON, judgment
+
+from arena.bench.config import read_judge_config
+from arena.bench.paths import Bench
+from arena.browser.defaults import choose
+
+QUESTIONS = [
+    {"question_id": "q1", "category": "prose", "turns": [{"content": "Write."}]},
+    {"question_id": "q2", "category": "code", "turns": [{"content": "Count."}]},
+]
+
+
+@pytest.fixture
+def unnamed(bench: Workspace) -> Workspace:
+    """A bench with answers of two baselines, and judgments of two judges that name neither."""
+    bench.add_questions(QUESTIONS)
+    for model in ("base", "other", "tiny"):
+        bench.add_answers(model, {"q1": "One.", "q2": "Two."})
+    for judge in ("judge", "second"):
+        path = bench.data / f"model_judgment/{judge}/tiny.jsonl"
+        records = [judgment(question, *WON) for question in ("q1", "q2")]
+        bench.write(path, [{"model": "tiny", "judge": judge} | record for record in records])
+    return bench
+
+
+def board_baselines(bench: Workspace, *flags: str) -> dict[str, str]:
+    """By category: the models of its board beside the judged one."""
+    baselines = {}
+    for category in ("prose", "code"):
+        file = bench.root / "board.json"
+        bench.run("show_result.py", "--category", category, "--json", file, *flags, check=0)
+        models = {row["model"] for row in json.loads(file.read_text("utf-8"))["rows"]}
+        (baselines[category],) = models - {"tiny"}
+    return baselines
+
+
+def ensemble_baselines(bench: Workspace) -> dict[str, str | None]:
+    bench.run("gen_ensemble_judgment.py", "--judges", "judge", "second", check=0)
+    records = bench.judgments("ensemble", "tiny")
+    categories = {question["question_id"]: question["category"] for question in QUESTIONS}
+    return {categories[r["question_id"]]: r.get("baseline") for r in records}
+
+
+def browser_baselines(bench: Workspace, baseline: str | None = None) -> dict[str, str]:
+    config = read_judge_config(bench.root / "config/judge_config.yaml")
+    chosen = choose(bench.root / "data", bench.name, "judge", baseline, config)
+    categories = {question["question_id"]: question["category"] for question in QUESTIONS}
+    return {categories[j.question]: j.baseline for j in chosen.library.judgments("judge")}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, {"prose": "base", "code": "base"}),
+        ({"categories": {"code": {"baseline_model": "other"}}}, {"prose": "base", "code": "other"}),
+    ],
+)
+def test_the_configs_baseline_of_the_category_counts_everywhere(
+    unnamed: Workspace, fields: dict[str, Any], expected: dict[str, str]
+) -> None:
+    unnamed.write_judge_config("judge", "base", **fields)
+    assert board_baselines(unnamed) == expected
+    assert browser_baselines(unnamed) == expected
+    assert ensemble_baselines(unnamed) == expected
+
+
+def test_a_baseline_flag_overrules_the_config(unnamed: Workspace) -> None:
+    unnamed.write_judge_config("judge", "base")
+    expected = {"prose": "other", "code": "other"}
+    assert board_baselines(unnamed, "--baseline", "other") == expected
+    assert browser_baselines(unnamed, "other") == expected
+
+
+def test_a_baseline_that_the_bench_lacks_is_never_assumed(unnamed: Workspace) -> None:
+    """The board asks for --baseline, the browser offers the models with answers."""
+    unnamed.write_judge_config("judge", "gpt-4-0314")
+    done = unnamed.run("show_result.py", check=2)
+    assert "gpt-4-0314" in done.stderr and "--baseline" in done.stderr
+    assert set(ensemble_baselines(unnamed).values()) <= {None}
+    assert set(browser_baselines(unnamed).values()) == {""}
+    config = read_judge_config(unnamed.root / "config/judge_config.yaml")
+    library = choose(unnamed.root / "data", unnamed.name, "judge", None, config).library
+    assert library.bench == Bench(Path(unnamed.root / "data"), unnamed.name)
+    assert set(library.baselines("judge")) == {"base", "other", "tiny"}
