@@ -546,9 +546,10 @@ class TestReference:
     def test_all_tabs_open(self, reference: Site) -> None:
         page = reference.open("?model=o1-low&question=328c149ed45a41c0b9d6f14659e63599")
         expect(page.locator(".prompt")).to_contain_text("민요 스타일의 멜로디를 ABC 표기법을")
-        expect(page.locator(".judgment .side")).to_have_count(2)
+        expect(page.locator(".judgment .side")).to_have_count(1)
         expect(page.locator(".judgment")).to_contain_text("The record names no baseline")
         reference.choose("Baseline", "claude-3.7-sonnet")
+        expect(page.locator(".judgment .side")).to_have_count(2)
         expect(page.locator(".judgment")).to_contain_text("claude-3.7-sonnet stands in for it")
         expect(page.locator(".prompt")).to_contain_text("민요 스타일의 멜로디를 ABC 표기법을")
         expect(page.locator(".judgment")).to_contain_text("290 tokens counted in it")

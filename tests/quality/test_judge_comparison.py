@@ -29,6 +29,7 @@ from sklearn.metrics import cohen_kappa_score
 from arena.bench.labels import LABELS, Labels
 from arena.bench.paths import Bench
 from arena.browser.library import Library
+from arena.browser.statistics import judge_statistics
 from arena.quality.judge_comparison import PairReport, judge_numbers, kinship, pair_report
 from arena.quality.judge_measures import draw_questions
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED
@@ -78,7 +79,7 @@ def test_the_browser_says_what_the_report_says(
         library = Library(Bench(bench.root / "data", "test-v1"))
     run_main("judge_report.py", *flags, "--json", "r.json")
     report = json.loads((bench.root / "r.json").read_text("utf-8"))
-    judges, pairs, _ = library.judge_numbers()
+    judges, pairs, _ = judge_statistics(library)
     assert list(judges) == [judge["judge"] for judge in report["judges"]]
     for judge, verdicts in zip(report["judges"], judges.values(), strict=True):
         for name in ("models", "questions", "judgments", "games", "labels"):
@@ -102,7 +103,7 @@ def test_grades_are_kept_apart_from_labels(bench: Workspace) -> None:
             {"question_id": f"q{i}", "games": [{"score": x}]} for i, x in enumerate(scores, 1)
         ]
         bench.write(bench.data / "model_judgment" / judge / "m.jsonl", records)
-    judges, _, grades = Library(Bench(bench.root / "data", "test-v1")).judge_numbers()
+    judges, _, grades = judge_statistics(Library(Bench(bench.root / "data", "test-v1")))
     assert grades == {"graded": [7.0, 9.5], "j": []}
     assert [judges[name].decided for name in ("graded", "j")] == [0, 2]
 
