@@ -224,8 +224,10 @@ class Plan:
 
     def _default(self, category: str) -> str:
         """Return the baseline of judgments that name none, as far as the bench has it."""
-        default = self._rule.of(None, category)
-        return default or next(iter(self.baselines([category])), "")
+        baselines = self.baselines([category])
+        if len(baselines) == 1:  # the rule could name no other, and may search all judgment files
+            return baselines[0]
+        return self._rule.of(None, category) or next(iter(baselines), "")
 
     @functools.cached_property
     def _rule(self) -> BaselineRule:
