@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from array import array
-from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,15 +27,13 @@ class CellCounts(NamedTuple):
     undecided: int = 0
 
 
-Key = TypeVar("Key", bound=Hashable)
+def _index() -> defaultdict[Any, int]:
+    """Numbers of keys, in the order in which they are first met."""
+    return defaultdict(itertools.count().__next__)
 
 
-class _Index(dict[Key, int]):
-    """Numbers keys in the order in which they are first met."""
-
-    def __missing__(self, key: Key) -> int:
-        self[key] = len(self)
-        return self[key]
+def _column() -> array[int]:
+    return array("i")
 
 
 @functools.cache
@@ -72,13 +71,13 @@ class CellColumns:
     Many cells have the same counts, so a cell holds the number of its kind of counts.
     """
 
-    models: _Index[str] = field(default_factory=_Index)
-    questions: _Index[str] = field(default_factory=_Index)
-    kinds: _Index[CellCounts] = field(default_factory=_Index)
-    a: array[int] = field(default_factory=lambda: array("i"))
-    b: array[int] = field(default_factory=lambda: array("i"))
-    question: array[int] = field(default_factory=lambda: array("i"))
-    kind: array[int] = field(default_factory=lambda: array("i"))
+    models: dict[str, int] = field(default_factory=_index)
+    questions: dict[str, int] = field(default_factory=_index)
+    kinds: dict[CellCounts, int] = field(default_factory=_index)
+    a: array[int] = field(default_factory=_column)
+    b: array[int] = field(default_factory=_column)
+    question: array[int] = field(default_factory=_column)
+    kind: array[int] = field(default_factory=_column)
     left_out: Counter[str] = field(default_factory=Counter)
     baselines: set[str] = field(default_factory=set)
     judgments: int = 0
