@@ -115,7 +115,7 @@ class CellColumns:
         return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
 
     def coverage(self) -> tuple[dict[str, int], bool]:
-        """Return the questions with battles of each model, and whether all have the same."""
+        """Return the questions on which each model was judged, and whether all have the same."""
         on = np.zeros((len(self.models), len(self.questions)), dtype=bool)
         used = self.used()
         on[np.array(self.b)[used], np.array(self.question)[used]] = True
@@ -176,7 +176,7 @@ class Cells:
     """
 
     models: int
-    """Number of models M; their indices are 0..M-1."""
+    """Number of models M. Their indices are 0..M-1."""
     a: np.ndarray
     """(C,) index of the first model."""
     b: np.ndarray
