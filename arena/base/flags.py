@@ -123,8 +123,8 @@ def add_method_flags(add: Callable[..., object]) -> None:
         "--control-features",
         "-f",
         nargs="+",
-        choices=("length", "markdown"),
-        help="control for these features of the answers (default: none)",
+        metavar="FEATURE",
+        help="control for these features of the answers: length, markdown (default: none)",
     )
     add(
         "--style-center",

@@ -16,6 +16,14 @@ from arena.base.errors import InputError
 from arena.base.jsonl import read_lines
 from arena.bench.records import Finite, Format, IdLine
 
+# The style features, each with the counted attributes of answers that it controls for: the field of
+# `Style`, and its name in boards and files. A new one is a row here and a count below.
+FEATURES = {
+    "length": {"tokens": "token_len"},
+    "markdown": {"headers": "header_count", "lists": "list_count", "bold": "bold_count"},
+}
+ATTRIBUTES = {field: name for names in FEATURES.values() for field, name in names.items()}
+
 # Measuring
 
 

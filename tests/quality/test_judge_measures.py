@@ -20,6 +20,7 @@ from simulated_judges import (
 )
 from sklearn.linear_model import LogisticRegression
 
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import Labels
 from arena.quality.judge_comparison import judge_numbers
 from arena.quality.judge_measures import (
@@ -34,7 +35,6 @@ from arena.quality.measures import Estimate
 from arena.quality.panel import PLACE_A, UNDECIDED, Panel
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
-from arena.scoring.style_features import ATTRIBUTES
 
 
 def verdicts_of(judgments: Sequence[Labels]) -> Verdicts:
