@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from arena.bench.answer_style import FEATURES
 from arena.browser.html.markdown import DISPLAY_MATH, INLINE_MATH
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
 from arena.browser.views import (
-    CONTROLS,
     BoardScreen,
     JudgmentsScreen,
     Key,
@@ -265,7 +265,7 @@ class BoardTab:
             self.category = _dropdown("Category or cluster", _named(library.categories(), "all"))
             self.baseline = _dropdown("Baseline, which scores 50", _named((), ""))
             self.control = gr.CheckboxGroup(
-                list(CONTROLS), label="Control for style", min_width=220
+                list(FEATURES), label="Control for style", min_width=220
             )
         self.table = gr.HTML(
             js_on_load=script("pickRows(element, trigger);"), apply_default_css=False

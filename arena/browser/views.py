@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
+from arena.bench.answer_style import FEATURES
 from arena.bench.labels import NO_VERDICT
 from arena.browser.html.board_page import board_html, judges_html
 from arena.browser.html.judgment_page import (
@@ -25,7 +26,6 @@ from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library, Li
 from arena.browser.statistics import board_baselines, boards, judge_statistics
 
 TABS = ("judgments", "leaderboard", "judges")
-CONTROLS = ("length", "markdown")
 
 Key = tuple[str, str, str]  # question, model and baseline; "" is any
 
@@ -304,7 +304,7 @@ def board_screen(
     """Return the leaderboard of a judge, or the reason why there is none."""
     request = Filters(judge=judge, baseline=baseline, category=category)
     filters, notices = _valid(library, request)
-    control = [name for name in CONTROLS if name in control]
+    control = [name for name in FEATURES if name in control]
     names = {name: getattr(filters, name) for name in ("judge", "category", "baseline")}
     try:
         if not filters.judge:
