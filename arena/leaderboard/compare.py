@@ -88,12 +88,9 @@ def _permutation_test(scored: Scored, pair: tuple[int, int]) -> tuple[float, int
     exchanged = np.zeros((1 + PERMUTATIONS, len(questions)))
     exchanged[1:] = rng.integers(0, 2, (PERMUTATIONS, len(questions)))
     anchor, penalty = scored.battles.anchor, scored.selection.estimator.penalty
-    differences = []
-    for part in np.array_split(exchanged, -(-len(exchanged) * len(tested) // 1_000_000)):
-        times = np.hstack([1 - part, part])
-        ratings = bradley_terry.reweighted(both, anchor, times, style=style, penalty=penalty)
-        differences.append(_differences(ratings, anchor, pair))
-    observed, *permuted = np.abs(np.concatenate(differences))
+    times = np.hstack([1 - exchanged, exchanged])
+    ratings, _ = bradley_terry.reweighted(both, anchor, times, style=style, penalty=penalty)
+    observed, *permuted = np.abs(_differences(ratings, anchor, pair))
     at_least = int((np.array(permuted) >= observed - 1e-9).sum())
     return (1 + at_least) / (1 + PERMUTATIONS), len(questions)
 
