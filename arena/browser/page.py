@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from arena.bench.answer_style import FEATURES
 from arena.browser.defaults import Chosen
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import DISPLAY_MATH, INLINE_MATH, plain
 from arena.browser.library import Filters, Library
 from arena.browser.views import (
-    CONTROLS,
     BoardScreen,
     JudgmentsScreen,
     Key,
@@ -236,7 +236,7 @@ class BoardTab:
             self.category = dropdown("Category or cluster")
             self.baseline = dropdown("Baseline, which scores 50")
             self.control = gr.CheckboxGroup(
-                list(CONTROLS), label="Control for style", min_width=220
+                list(FEATURES), label="Control for style", min_width=220
             )
         self.table = html(js_on_load=script("pickRows(element, trigger);"))
         self.place = gr.State(BoardPlace())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
+from arena.bench.answer_style import FEATURES
 from arena.bench.labels import NO_VERDICT
 from arena.browser.html.board_page import board_html, judges_html
 from arena.browser.html.judgment_page import (
@@ -21,7 +22,6 @@ from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library, Li
 from arena.browser.statistics import board_baselines, boards, judge_statistics
 
 TABS = ("judgments", "leaderboard", "judges")
-CONTROLS = ("length", "markdown")
 
 Key = tuple[str, str, str]  # question, model and baseline; "" is any
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
@@ -260,7 +260,7 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
     """Return the leaderboard of a judge, category and baseline, or the reason why there is none."""
     filters, offers, notices = _valid(library, filters)
     judge, category, baseline = filters.judge, filters.category, filters.baseline
-    control = tuple(name for name in CONTROLS if name in control)
+    control = tuple(name for name in FEATURES if name in control)
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.base.errors import InputError
+from arena.bench.answer_style import ATTRIBUTES, FEATURES
 from arena.leaderboard.format import Format, format_of
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Counts, Grades
@@ -20,13 +21,7 @@ from arena.scoring.cells import OUTCOMES, Cells
 from arena.scoring.estimators import GRADES, Estimator
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
-from arena.scoring.style_features import (
-    ATTRIBUTES,
-    FEATURES,
-    Styles,
-    read_all_styles,
-    with_features,
-)
+from arena.scoring.style_features import Styles, read_all_styles, with_features
 
 if TYPE_CHECKING:
     import pandas

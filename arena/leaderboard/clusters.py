@@ -19,6 +19,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from arena.bench.answer_style import ATTRIBUTES
 from arena.leaderboard.board import (
     Board,
     Method,
@@ -36,7 +37,7 @@ from arena.scoring.bradley_terry import DisconnectedError, interval
 from arena.scoring.cells import Cells
 from arena.scoring.estimators import GRADES, Estimator
 from arena.scoring.solver import FixedStyle
-from arena.scoring.style_features import ATTRIBUTES, Styles, read_all_styles
+from arena.scoring.style_features import Styles, read_all_styles
 
 LEAST = 2  # questions judged of a model for a score
 FEW = 5  # for an interval

@@ -87,7 +87,7 @@ def _permutation_test(scored: Scored, pair: tuple[int, int]) -> tuple[float, int
     differences = []
     for part in np.array_split(exchanged, -(-len(exchanged) * len(kept) // 1_000_000)):
         times = np.hstack([1 - part, part])
-        ratings = bradley_terry.reweighted(both, anchor, times, style=style, penalty=penalty)
+        ratings, _ = bradley_terry.reweighted(both, anchor, times, style=style, penalty=penalty)
         rates = bradley_terry.win_rates(ratings, anchor)
         differences.append(rates[:, pair[0]] - rates[:, pair[1]])
     observed, *permuted = np.abs(np.concatenate(differences))

@@ -21,6 +21,7 @@ import numpy as np
 from arena.base.errors import InputError, OutputError, warn
 from arena.base.flags import SAVED_BATTLES, SAVED_BOOTSTRAP
 from arena.base.jsonl import decode_lines, read_bytes, write_lines
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.records import Question
 from arena.leaderboard.board import Method, Scored
 from arena.scoring import solver
@@ -29,7 +30,6 @@ from arena.scoring.cells import CellColumns, CellCounts
 from arena.scoring.estimators import BRADLEY_TERRY, Estimator
 from arena.scoring.selection import Selection, matching_questions
 from arena.scoring.solver import FixedStyle
-from arena.scoring.style_features import ATTRIBUTES
 
 _WINNERS = ("model_a", "tie", "model_b")
 

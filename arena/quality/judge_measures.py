@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS
 from arena.quality.measures import Estimate
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Panel
@@ -18,7 +19,6 @@ from arena.quality.ratings import LEVEL
 from arena.scoring import bradley_terry
 from arena.scoring.bradley_terry import DisconnectedError, interval
 from arena.scoring.cells import Cells
-from arena.scoring.style_features import ATTRIBUTES
 
 FEW = 5  # questions for an interval: percentiles of fewer are those of a handful of draws
 
@@ -157,7 +157,7 @@ def style_bias(
     except DisconnectedError:
         reason = "no chain of battles between all models"
         return dict.fromkeys(ATTRIBUTES.values(), undefined(reason)), note
-    samples = bradley_terry.resampled_style(cells, anchor, times, workers=workers)
+    _, samples = bradley_terry.reweighted(cells, anchor, times, workers=workers)
     battles, estimates = int(cells.counts.sum()), _estimates(fit.coefficients, samples, times)
     return {
         name: Counted(estimate, battles) if spread > 0 else undefined(NO_SPREAD)

@@ -22,6 +22,7 @@ import numpy as np
 from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import aligned
 from arena.base.yaml_file import read_yaml
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
 from arena.quality.judge_comparison import PairReport, kinship, pair_report
@@ -36,7 +37,6 @@ from arena.quality.judge_measures import (
 )
 from arena.quality.measures import estimate_text, json_text
 from arena.quality.panel import Panel, PanelOptions, read_panel, style_features
-from arena.scoring.style_features import ATTRIBUTES
 
 if TYPE_CHECKING:
     import pandas as pd
