@@ -19,12 +19,10 @@ from typing import Any
 from arena.base.errors import InputError, script
 from arena.base.jsonl import dump_line, write_lines
 from arena.base.record_file import locked
-from arena.bench.answer_style import METADATA_KEYS, conv_metadata
+from arena.bench.answer_style import ATTRIBUTES, METADATA_KEYS, conv_metadata
 from arena.bench.formats import answer_in_v01
 from arena.bench.paths import model_names
 from arena.bench.records import AnswerLine, read_objects, record_id
-
-FIELDS = ("token_len", "header_count", "list_count", "bold_count")
 
 
 def add_style(answers: Sequence[dict[str, Any]], path: Path, recompute: bool) -> int:
@@ -35,7 +33,7 @@ def add_style(answers: Sequence[dict[str, Any]], path: Path, recompute: bool) ->
             answer
             for answer in answers
             if (answer.get("messages") is not None) == (form == "v2.0")
-            and (recompute or not set(FIELDS) <= set(answer.get(key) or {}))
+            and (recompute or not set(ATTRIBUTES.values()) <= set(answer.get(key) or {}))
         ]
         texts = [_first_text(answer, path) for answer in incomplete]
         styles = conv_metadata(texts, form) if texts else []

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_run_flags(parser, "config/gen_answer_config.yaml")
+    add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
     options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
     config = read_answer_config(args.setting_file)

@@ -32,7 +32,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_run_flags(parser, "config/judge_config.yaml")
+    add_run_flags(parser.add_argument, "config/judge_config.yaml")
     parser.add_argument("--judge-model", help="the judge (default: the setting file's)")
     parser.add_argument(
         "--baseline",

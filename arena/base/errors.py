@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 
 class InputError(Exception):
-    """A wrong input of the user; the message is one line: the place, the fault, the remedy."""
+    """A wrong input of the user. Its message is one line: the place, the fault, the remedy."""
 
 
 class OutputError(Exception):
-    """A file that cannot be written; the message is one line: the file and the reason."""
+    """A file that cannot be written. Its message is one line: the file and the reason."""
 
 
 def warn(message: str) -> None:
@@ -40,12 +40,9 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         try:
             return main(argv)
-        except InputError as error:
+        except (InputError, OutputError) as error:
             print(f"error: {one_line(error, 2000)}", file=sys.stderr)
-            return 2
-        except OutputError as error:
-            print(f"error: {one_line(error, 2000)}", file=sys.stderr)
-            return 1
+            return 2 if isinstance(error, InputError) else 1
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
             return 1

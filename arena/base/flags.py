@@ -7,13 +7,10 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from arena.base.errors import InputError
 from arena.base.jsonl import is_stream
-
-Number = TypeVar("Number", int, float)
-
 
 # The flags of boards: show_result.py and benchmark_metrics.py
 
@@ -32,24 +29,21 @@ def add_board_flags(add: Callable[..., object]) -> None:
     add(
         "--baseline",
         action="append",
-        help="baseline model; repeatable, the first scores 50 (default: those of the setting file "
-        "for the board's category)",
+        help="baseline model; repeatable, the first scores 50 (default: the setting file's)",
     )
     add(
         "--style-control",
         action="store_true",
-        help="control for length and markdown of the answers, so that scores do not reward style "
-        "(default: False)",
+        help="keep length and markdown of the answers out of the scores (default: False)",
     )
     add(
         "--category",
         "-c",
         nargs="+",
         default=[],
-        help="print a board for each of these categories or clusters, and an overall board: the "
-        "mean scores of the models on all boards, weighted by questions (default: one board of all "
-        "questions, or one for each category if questions are in the v2.0 format or the "
-        "categories have different baselines)",
+        help="print a board for each of these categories or clusters, and an overall board of mean "
+        "scores, weighted by questions (default: one board of all questions; one for each category "
+        "if questions are in the v2.0 format or the categories have different baselines)",
     )
 
 
@@ -63,14 +57,10 @@ def add_selection_flags(add: Callable[..., object]) -> None:
     add(
         "--one-board",
         action="store_true",
-        help="fit all battles together on one board, whatever their baselines; with --category, "
-        "those of its categories (default: False)",
+        help="fit all battles, or those of --category, on one board (default: False)",
     )
     add(
-        "--weight",
-        type=positive,
-        default=3,
-        help="battles of a `>>` verdict (default: %(default)s)",
+        "--weight", type=positive, default=3, help="battles per `>>` verdict (default: %(default)s)"
     )
     add(
         "--first-game-only",
@@ -102,20 +92,14 @@ def add_mixed_flag(add: Callable[..., object]) -> None:
         choices=("refuse", "leave-out", "count"),
         default="refuse",
         help="how to treat judgments of another judge or baseline in a judge's folder; `refuse` "
-        "stops and lists the files, `count` also accepts different judge settings (default: "
-        "%(default)s)",
+        "lists the files, `count` also accepts different judge settings (default: %(default)s)",
     )
 
 
 def add_draw_flags(add: Callable[..., object]) -> None:
     """Add the flags of a bootstrap: its seed and its threads."""
     add("--seed", type=seed, default=42, help="random seed (default: %(default)s)")
-    add(
-        "--workers",
-        type=positive,
-        default=2,
-        help="threads of the bootstrap (default: %(default)s)",
-    )
+    add("--workers", type=positive, default=2, help="bootstrap threads (default: %(default)s)")
 
 
 SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
@@ -127,8 +111,7 @@ def add_method_flags(add: Callable[..., object]) -> None:
         "--method",
         choices=("bradley-terry", "v2.0"),
         help="how to turn battles into scores: one fit of all battles, or the method of Arena-Hard "
-        "v2.0, with 90%% intervals (default: v2.0 if the board has questions in the v2.0 format, "
-        "with a `uid`, else bradley-terry)",
+        "v2.0, with 90%% intervals (default: v2.0 if questions are in its format, with a `uid`)",
     )
     for feature in ("length", "markdown"):
         add(
@@ -140,8 +123,8 @@ def add_method_flags(add: Callable[..., object]) -> None:
         "--control-features",
         "-f",
         nargs="+",
-        choices=("length", "markdown"),
-        help="control for these features of the answers (default: none)",
+        metavar="FEATURE",
+        help="control for these features of the answers: length, markdown (default: none)",
     )
     add(
         "--style-center",
@@ -187,6 +170,10 @@ CONTROLS = {
     "length_control_only": ("length",),
     "markdown_control_only": ("markdown",),
 }
+SAME_NAME = (
+    *("data_dir", "setting_file", "one_board", "weight", "first_game_only", "missing", "mixed"),
+    *("method", "seed", "resample", "workers"),
+)  # flags that are options of a board as they are
 
 
 def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
@@ -197,24 +184,14 @@ def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"{second}: not allowed with {first}. Leave out one of them.")
     control = args.control_features or [f for name in names for f in CONTROLS[name]]
     return {
+        **{name: getattr(args, name) for name in SAME_NAME},
         "bench": args.bench_name,
         "judges": args.judge_name,
         "baselines": args.baseline,
-        "data_dir": args.data_dir,
-        "setting_file": args.setting_file,
         "categories": tuple(dict.fromkeys(args.category)),
-        "one_board": args.one_board,
-        "weight": args.weight,
-        "first_game_only": args.first_game_only,
-        "missing": args.missing,
-        "mixed": args.mixed,
-        "method": args.method,
         "control": tuple(sorted(set(control))),
         "center": args.style_center == "mean",
         "rounds": args.num_rounds,
-        "seed": args.seed,
-        "resample": args.resample,
-        "workers": args.workers,
         "battle_file": _saved_file(args.load_battles, args.data_dir),
         "bootstrap_file": _saved_file(args.load_bootstrap, args.data_dir),
         "style_file": args.style_coefficients,
@@ -269,9 +246,8 @@ def add_source_flags(
     add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
 
 
-def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
+def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     """Add the flags of gen_answer.py and gen_judgment.py."""
-    add = parser.add_argument
     add_source_flags(add, "with the settings", setting_file)
     add(
         "--endpoint-file",
@@ -313,27 +289,21 @@ def add_run_flags(parser: argparse.ArgumentParser, setting_file: str) -> None:
 # Types of flags
 
 
-def positive(text: str) -> int:
-    """Return a whole number from 1 to a million."""
-    return _number(text, int, 1, 1_000_001, "a whole number, 1 or more")
+def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> Callable[..., Any]:
+    """Return a type of flags: numbers of a kind, at least `low` and below `end`."""
+
+    def number(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan  # is not in any range
+        if low <= value < end:
+            return value
+        raise argparse.ArgumentTypeError(f"expected {what}, got '{text}'")
+
+    return number
 
 
-def seed(text: str) -> int:
-    """Return a whole number, 0 or more."""
-    return _number(text, int, 0, math.inf, "a whole number, 0 or more")
-
-
-def dollars(text: str) -> float:
-    """Return a sum of money."""
-    return _number(text, float, 0, 1e9, "a sum in USD")
-
-
-def _number(text: str, kind: Callable[[str], Number], low: int, end: float, what: str) -> Number:
-    """Return the number of a flag, at least `low` and below `end`, or let argparse report it."""
-    try:
-        number = kind(text)
-        if low <= number < end:
-            return number
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"expected {what}, got '{text}'")
+positive = _number(int, 1, 1_000_001, "a whole number, 1 or more")
+seed = _number(int, 0, math.inf, "a whole number, 0 or more")
+dollars = _number(float, 0, 1e9, "a sum in USD")

@@ -44,19 +44,17 @@ def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int,
         if not raw or raw.isspace():
             continue
         try:
-            yield number, raw, decode(raw, decoder, kind)
+            yield number, raw, decode(raw, decoder)
         except ValueError as error:
             if number == len(lines) and not is_json(raw):
-                warn(
-                    f"{path}: ignoring an incomplete last line (an earlier run was killed while "
-                    "writing)"
-                )
+                cause = "an earlier run was killed while writing"
+                warn(f"{path}: ignoring an incomplete last line ({cause})")
                 return
             raise InputError(f"{path}:{number}: not {what}: {error}") from None
 
 
-def decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) -> Line:
-    """Return the typed part of one line; ValueError with the reason if it is not of this kind."""
+def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
+    """Return the typed part of one line; ValueError with the reason if it is not of its kind."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
@@ -66,7 +64,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) ->
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
 
-    def with_raw_settings(values: dict[str, Any]) -> dict[str, Any]:
+    def raw_settings(values: dict[str, Any]) -> dict[str, Any]:
         if "settings" in values:
             text = json.dumps(values["settings"], default=lambda raw: json.loads(bytes(raw)))
             values["settings"] = msgspec.Raw(text.encode())
@@ -74,7 +72,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line], kind: type[Line]) ->
 
     # Python's json accepts what msgspec refuses, above all the lone surrogates of cut-off replies.
     try:
-        return msgspec.convert(json.loads(raw.decode(), object_hook=with_raw_settings), kind)
+        return msgspec.convert(json.loads(raw.decode(), object_hook=raw_settings), decoder.type)
     except UnicodeDecodeError:
         raise ValueError("the text is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -90,15 +88,14 @@ def is_json(raw: bytes) -> bool:
     return True
 
 
-def decode_at_once(path: Path, kind: type[Line], what: str) -> list[Line] | None:
-    """Return the typed part of each line; None if the file needs the care of `decode_lines`."""
+def read_lines(path: Path, kind: type[Line], what: str) -> list[Line]:
+    """Return the typed part of each line of a file, at once unless it needs `decode_lines`."""
     data = read_bytes(path, what)
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         lines = msgspec.json.Decoder(kind).decode_lines(data)
-    except (ValueError, RecursionError):
-        return None
-    ends = data.count(b"\n") + (not data.endswith(b"\n"))
-    return lines if len(lines) == ends else None
+        if len(lines) == data.count(b"\n") + (not data.endswith(b"\n")):
+            return lines
+    return [line for _, _, line in decode_lines(path, kind, what)]
 
 
 def newest(

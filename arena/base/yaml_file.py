@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -20,7 +20,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Number = (
     Annotated[int, msgspec.Meta(ge=0, lt=10**18)] | Annotated[float, msgspec.Meta(ge=0, lt=1e18)]
 )
-"""0 or more, and kept whole if it is: a record says "temperature": 0, not 0.0."""
+"""0 or more. A whole number stays one: a record says "temperature": 0, not 0.0."""
 
 # Secrets reach a file through `${VAR}`. Errors of an SDK may repeat them, so all these values are
 # removed from messages.
@@ -88,28 +88,25 @@ def mapping(values: object, where: str) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
-def convert(
-    values: object,
-    kind: type[Kind],
-    where: str,
-    *,
-    given: Mapping[str, object] | None = None,
-    literal: Collection[str] = (),
-    ignored: Collection[str] = (),
-) -> Kind:
+# Keys of published files that our scripts do not need. They are passed over without a warning.
+COMMENT_KEYS = (
+    *("name", "question_file", "output_structured", "project_id", "regions", "local_engine"),
+    *("model_id", "reasoning_effort", "budget_tokens"),
+)
+
+
+def convert(values: object, kind: type[Kind], where: str, literal: Collection[str] = ()) -> Kind:
     """Return a mapping as a dataclass, its types checked and its `${VAR}`s filled in.
 
-    given: fields that do not come from the file.
     literal: keys with texts that keep their `${VAR}`s.
-    ignored: unknown keys without a warning.
 
     A null counts as missing. Raises InputError with `where`, key and value, but never with the
     value of a field without repr, which may be a secret.
     """
-    keys, extra = mapping(values, where), dict(given or {})
-    types = {field.name: field for field in dataclasses.fields(kind) if field.name not in extra}  # type: ignore[arg-type]
+    keys = mapping(values, where)
+    types = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     fields = {key: value for key, value in keys.items() if key in types and value is not None}
-    unknown = [key for key in keys if key not in types and key not in ignored]
+    unknown = [key for key in keys if key not in types and key not in COMMENT_KEYS]
     for name, field in types.items():
         if name in fields and name not in literal:
             fields[name] = fill_variables(fields[name], f"{where}: {name}")
@@ -118,12 +115,12 @@ def convert(
             hint = f" (is '{near[0]}' meant for it?)" if near else ""
             raise InputError(f"{where}: the key '{name}' is missing{hint}")
     try:
-        typed = msgspec.convert(fields | extra, kind)
+        typed = msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
         shown = {name: value for name, value in fields.items() if types[name].repr}
         raise InputError(f"{where}: {_plain(str(error), shown)}") from None
     for key in unknown:
-        warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *ignored})}")
+        warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *COMMENT_KEYS})}")
     return typed
 
 
@@ -140,7 +137,7 @@ _WORDS = {
 }
 
 
-def _plain(message: str, shown: Mapping[str, Any]) -> str:
+def _plain(message: str, shown: dict[str, Any]) -> str:
     """Return an error of msgspec in plain words: place, expected type, shown value."""
     problem, _, place = message.partition(" - at `$")
     keys = [key for key in place.rstrip("`").split(".") if key]

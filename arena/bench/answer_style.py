@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -14,8 +13,16 @@ from typing import Any
 import msgspec
 
 from arena.base.errors import InputError
-from arena.base.jsonl import decode, decode_at_once, decode_lines
-from arena.bench.records import Format, IdLine
+from arena.base.jsonl import read_lines
+from arena.bench.records import Finite, Format, IdLine
+
+# The style features, each with the counted attributes of answers that it controls for: the field of
+# `Style`, and its name in boards and files. A new one is a row here and a count below.
+FEATURES = {
+    "length": {"tokens": "token_len"},
+    "markdown": {"headers": "header_count", "lists": "list_count", "bold": "bold_count"},
+}
+ATTRIBUTES = {field: name for names in FEATURES.values() for field, name in names.items()}
 
 # Measuring
 
@@ -108,37 +115,30 @@ class Style(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Metadata(msgspec.Struct, gc=False):
-    token_len: float | None = None
+    token_len: Finite | None = None
     header_count: dict[str, int] | None = None
     list_count: dict[str, int] | None = None
     bold_count: dict[str, int] | None = None
 
 
+class _Choice(msgspec.Struct):
+    turns: list[_Metadata] = []
+
+
 class _StyleLine(IdLine, gc=False):
     conv_metadata: _Metadata | None = None
     metadata: _Metadata | None = None
+    choices: list[_Choice] | None = None
 
     def style(self) -> Style:
         data = self.conv_metadata or self.metadata
+        if (data is None or data.token_len is None) and self.choices:
+            data = next(iter(self.choices[0].turns), None)
         if data is None or data.token_len is None:
             return Style(self.id)
-        if not math.isfinite(data.token_len):
-            raise ValueError("token_len: not a number")
         counts = (data.header_count, data.list_count, data.bold_count)
         totals = [sum(count.values()) if count is not None else None for count in counts]
         return Style(self.id, int(data.token_len), *totals)
-
-
-class _OldTurn(msgspec.Struct):
-    token_len: float | None = None
-
-
-class _OldChoice(msgspec.Struct):
-    turns: list[_OldTurn] = []
-
-
-class _OldStyleLine(msgspec.Struct):
-    choices: list[_OldChoice] = []
 
 
 def read_styles(path: Path) -> dict[str, Style]:
@@ -146,21 +146,4 @@ def read_styles(path: Path) -> dict[str, Style]:
 
     An old answer without metadata has only tokens, those of its first turn.
     """
-    lines = decode_at_once(path, _StyleLine, "an answer")
-    styles = {line.id: line.style() for line in lines or ()}
-    if lines is not None and all(style.tokens is not None for style in styles.values()):
-        return styles
-    decoder = msgspec.json.Decoder(_OldStyleLine)
-    styles = {}
-    for number, raw, line in decode_lines(path, _StyleLine, "an answer"):
-        try:
-            style = line.style()
-            if style.tokens is None and b'"token_len"' in raw:
-                choices = decode(raw, decoder, _OldStyleLine).choices[:1]
-                lengths = [turn.token_len for choice in choices for turn in choice.turns]
-                if lengths and lengths[0] is not None:
-                    style = Style(line.id, int(lengths[0]))
-        except ValueError as error:
-            raise InputError(f"{path}:{number}: not an answer: {error}") from None
-        styles[style.question_id] = style
-    return styles
+    return {line.id: line.style() for line in read_lines(path, _StyleLine, "an answer")}

@@ -13,12 +13,6 @@ from typing import Any
 from arena.base.errors import InputError, nearest
 from arena.base.yaml_file import Count, Number, convert, read_yaml
 
-# Keys of published config files that our scripts do not need.
-COMMENT_KEYS = (
-    *("name", "question_file", "project_id", "regions", "output_structured", "local_engine"),
-    *("model_id", "reasoning_effort", "budget_tokens"),
-)
-
 
 @dataclass(frozen=True)
 class AnswerConfig:
@@ -33,7 +27,7 @@ class AnswerConfig:
 
 def read_answer_config(path: Path) -> AnswerConfig:
     """Return the settings of gen_answer.py."""
-    return convert(read_yaml(path), AnswerConfig, str(path), ignored=COMMENT_KEYS)
+    return convert(read_yaml(path), AnswerConfig, str(path))
 
 
 @dataclass(frozen=True)
@@ -197,11 +191,10 @@ _LITERAL = ("system_prompt", "prompt_template", "regex_pattern", "regex_patterns
 
 def _judge_keys(values: Mapping[Any, Any], path: Path) -> tuple[_JudgeKeys, dict[str, GivenRules]]:
     """Return the keys of a judge config, and the rules that its categories give."""
-    keys = convert(values, _JudgeKeys, str(path), literal=_LITERAL, ignored=COMMENT_KEYS)
+    keys = convert(values, _JudgeKeys, str(path), _LITERAL)
     categories = {}
     for name, value in keys.categories.items():
-        where = f"{path}: categories: {name}"
-        of_category = convert(value, _RuleKeys, where, literal=_LITERAL, ignored=COMMENT_KEYS)
+        of_category = convert(value, _RuleKeys, f"{path}: categories: {name}", _LITERAL)
         categories[str(name)] = of_category.rules()
     return keys, categories
 

@@ -17,12 +17,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from arena.base.errors import InputError
-from arena.base.jsonl import Line, Record, decode_at_once, decode_lines, newest, read_bytes
+from arena.base.jsonl import Line, Record, decode_lines, newest, read_bytes, read_lines
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Label, grade_of
 from arena.bench.paths import Bench, judge_names, known_benches, model_names
 
 Format = Literal["v0.1", "v2.0"]
+Finite = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # refuses NaN, which ends no comparison
 
 
 class IdLine(msgspec.Struct):
@@ -74,10 +75,7 @@ def _read_records(
     key: Callable[[Record], Hashable],
 ) -> list[Record]:
     """Return the records of a file; of those with one key the last counts."""
-    lines = decode_at_once(path, kind, what)
-    if lines is None:
-        lines = [line for _, _, line in decode_lines(path, kind, what)]
-    return newest(path, [build(line) for line in lines], key)
+    return newest(path, [build(line) for line in read_lines(path, kind, what)], key)
 
 
 # Questions
@@ -235,11 +233,9 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
 
 NOT_PLAYED = "not played"  # the cause of a game that is null in the file
 
-_Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # refuses NaN, which ends no comparison
-
 
 class _Game(msgspec.Struct, gc=False):
-    score: str | _Number | None = None
+    score: str | Finite | None = None
     cause: str | None = None
     scores: Any = None
     settings: msgspec.Raw = msgspec.Raw()

@@ -110,7 +110,7 @@ def indexed_lines(
                 if raw.isspace():
                     continue
                 try:
-                    line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder, kind)
+                    line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder)
                 except ValueError as error:
                     # A run that is writing the file has not finished a line without an end.
                     if raw.endswith(b"\n"):
@@ -127,7 +127,7 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
         with path.open("rb") as file:
             file.seek(place.offset)
             raw = file.read(place.length).removeprefix(codecs.BOM_UTF8)
-        decode(raw, msgspec.json.Decoder(kind), kind)
+        decode(raw, msgspec.json.Decoder(kind))
         record: dict[str, Any] = json.loads(raw)
     except (OSError, ValueError):
         raise InputError(f"{path}: not {what}, or it has just changed. Open it again") from None

@@ -79,11 +79,6 @@ class _Price:
     output: Number
 
 
-# Keys of published files that our scripts do not need.
-COMMENT_KEYS = (
-    *("name", "question_file", "output_structured", "project_id", "regions", "local_engine"),
-    *("model_id", "reasoning_effort", "budget_tokens"),
-)
 OTHER_SPELLINGS = {"model": "model_name", "sys_prompt": "system_prompt"}  # in v2.0's files
 
 
@@ -99,19 +94,18 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         values[key] = other if values.get(key) is None else values[key]
     if isinstance(endpoints := values.get("endpoints"), list):
         values["endpoints"] = [
-            convert(item, Endpoint, f"{where}: endpoints[{number}]", ignored=COMMENT_KEYS)
+            convert(item, Endpoint, f"{where}: endpoints[{number}]")
             for number, item in enumerate(endpoints)
         ] or None
     if values.get("price") is not None:
-        both = convert(values["price"], _Price, f"{where}: price", ignored=COMMENT_KEYS)
+        both = convert(values["price"], _Price, f"{where}: price")
         values["price"] = [both.input, both.output]
+    given = {key: value for key, value in values.items() if value is not None}
     config = convert(
-        {"model_name": name} | {k: v for k, v in values.items() if v is not None},
+        {"model_name": name} | given | {"name": name, "where": where},
         ModelConfig,
         where,
-        given={"name": name, "where": where},
-        literal=("system_prompt", "extra_body"),
-        ignored=COMMENT_KEYS,
+        literal=("name", "where", "system_prompt", "extra_body"),
     )
     return replace(config, extra_headers=_headers(config.extra_headers, where))
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, nearest
+from arena.bench.answer_style import FEATURES
 from arena.bench.config import JudgeConfig, read_judge_config
 from arena.bench.paths import Bench
 from arena.scoring.bradley_terry import Resample
@@ -18,7 +19,7 @@ class BoardOptions:
     """Which judgments make the boards of a bench, and how they are scored.
 
     `baselines` overrule those of `config`, which `usual_baselines` (by category) replace if there
-    is no config. `control`: the style features to control for, "length" and "markdown"; `center`
+    is no config. `control`: the style features to control for, of `FEATURES`. `center`
     measures them from their mean. None is the default of `method` (by the format of the
     questions), `rounds` and `resample` (by the kind of board). `battle_file`, `bootstrap_file`:
     results saved by an earlier run. `style_file`: coefficients to use if the file exists.
@@ -48,7 +49,11 @@ class BoardOptions:
     style_file: Path | None = None
 
     def __post_init__(self) -> None:
-        """Raise InputError for options of style control without style control."""
+        """Raise InputError for an unknown feature, and for its options without style control."""
+        for feature in self.control:
+            if feature not in FEATURES:
+                hint = nearest(feature, FEATURES) or f". There are {' and '.join(FEATURES)}."
+                raise InputError(f"--control-features: no style feature '{feature}'{hint}")
         if not self.control and (self.style_file or not self.center):
             raise InputError("--style-coefficients and --style-center need --style-control")
 

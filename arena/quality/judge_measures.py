@@ -14,13 +14,13 @@ from itertools import combinations
 
 import numpy as np
 
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS, Labels
 from arena.quality.measures import Estimate, divided
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Battle, Panel, panel_of
 from arena.quality.ratings import LEVEL
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
-from arena.scoring.style_features import ATTRIBUTES
 
 FEW = 5  # questions for an interval: percentiles of fewer are those of a handful of draws
 
@@ -202,7 +202,7 @@ def style_bias(
     except bradley_terry.DisconnectedError:
         reason = "no chain of battles between all models"
         return dict.fromkeys(ATTRIBUTES.values(), undefined(reason)), note
-    samples = bradley_terry.resampled_style(cells, anchor, times, workers=workers)
+    _, samples = bradley_terry.reweighted(cells, anchor, times, workers=workers)
     battles, estimates = int(cells.counts.sum()), _estimates(fit.coefficients, samples, times)
     return {
         name: Counted(estimate, battles) if spread > 0 else undefined(NO_SPREAD)

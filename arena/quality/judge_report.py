@@ -22,13 +22,13 @@ import numpy as np
 from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import aligned
 from arena.base.yaml_file import read_yaml
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
 from arena.quality import judge_measures
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.measures import estimate_text, json_text
 from arena.quality.panel import Panel, PanelOptions, read_panel, style_features
-from arena.scoring.style_features import ATTRIBUTES
 
 if TYPE_CHECKING:
     import pandas as pd

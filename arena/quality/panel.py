@@ -16,6 +16,7 @@ import numpy as np
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
@@ -30,7 +31,7 @@ from arena.scoring.selection import (
     check_baselines_exist,
     matching_questions,
 )
-from arena.scoring.style_features import ATTRIBUTES, attribute_values, styles_of_model
+from arena.scoring.style_features import attribute_values, styles_of_model
 
 GRADED = "judgments of single answers, graded"
 

@@ -14,20 +14,6 @@ from arena.scoring.battles import Battles, Grades
 from arena.scoring.cells import Cells
 from arena.scoring.estimators import Difference
 
-# A style feature and the counted attributes of answers (fields of `Style`) that it controls for.
-# To add one, count its attribute in bench/answer_style.py and name it in both tables.
-FEATURES: dict[str, tuple[str, ...]] = {
-    "length": ("tokens",),
-    "markdown": ("headers", "lists", "bold"),
-}
-# The name of each attribute in boards and files.
-ATTRIBUTES = {
-    "tokens": "token_len",
-    "headers": "header_count",
-    "lists": "list_count",
-    "bold": "bold_count",
-}
-
 
 @dataclass(frozen=True)
 class Styles:

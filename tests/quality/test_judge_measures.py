@@ -29,6 +29,7 @@ from simulated_judges import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS, Labels
 from arena.bench.paths import Bench
 from arena.browser.library import Library
@@ -49,7 +50,6 @@ from arena.quality.measures import Estimate
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Panel
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
-from arena.scoring.style_features import ATTRIBUTES
 
 
 def verdicts_of(judgments: Sequence[Labels]) -> Verdicts:
@@ -230,7 +230,7 @@ def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> No
     cells = Cells(models, np.zeros_like(model), model, question, counts, features)
     fit = bradley_terry.fit(cells, 0)
     times = rng.multinomial(questions, np.full(questions, 1 / questions), 3)
-    found = bradley_terry.resampled_style(cells, 0, times)
+    _, found = bradley_terry.reweighted(cells, 0, times)
     x = (features - fit.mean[:, None]) / fit.scale[:, None]
     one_hot = np.log(10) * (np.eye(models)[cells.a] - np.eye(models)[cells.b])
     design = np.hstack([one_hot, x.T])
@@ -244,7 +244,7 @@ def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> No
             sample_weight=np.concatenate([wins, losses]),
         )
         assert row == pytest.approx(oracle.coef_[0, models:], abs=1e-4)
-    same = bradley_terry.resampled_style(cells, 0, np.ones((1, questions)), workers=2)
+    _, same = bradley_terry.reweighted(cells, 0, np.ones((1, questions)), workers=2)
     assert same[0] == pytest.approx(fit.coefficients, abs=1e-6)
 
 

@@ -215,7 +215,11 @@ class TestFlags:
     )
     def test_what_makes_no_sense_is_refused(self, small: Workspace, line: str) -> None:
         error = show(small, *flags(), *line.split(), check=2).err
-        assert "error: argument" in error or "not allowed with --style-control" in error
+        assert (
+            "error: argument" in error
+            or "no style feature 'headers'" in error
+            or "not allowed with --style-control" in error
+        )
 
     @pytest.mark.parametrize("line", ["--style-center none", "--style-coefficients style.json"])
     def test_a_plain_fit_has_no_style_to_treat(self, small: Workspace, line: str) -> None:
