@@ -39,9 +39,8 @@ def boards(
             control=tuple(sorted(control)),
         )
         read = read_boards(options, list(library.questions.values()))
-        results = [result.board for result in score_boards(read, options)]
         # Only the overall board has weights. In the page it is the first, not the last.
-        results.sort(key=lambda board: not board.weights)
+        results = sorted(score_boards(read, options), key=lambda board: not board.weights)
         shown = [(board, list(summary_lines(board, DEPENDENT))) for board in results]
         note = fallback_note(read)
         shown[0][1].extend([note] if note else [])

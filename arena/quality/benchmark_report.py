@@ -20,9 +20,9 @@ import numpy as np
 from arena.base.errors import InputError, one_line
 from arena.base.table import MANY_NAMES, aligned, listed
 from arena.leaderboard.board import Board
-from arena.leaderboard.build import Result, build_boards, file_of
+from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.text import DEPENDENT
+from arena.leaderboard.output.text import DEPENDENT, file_of
 from arena.quality.measures import (
     FEWEST,
     ROUNDS,
@@ -125,18 +125,19 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
     """
     ratings = [read_bootstrap(path, options.level) for path in options.bootstrap_files]
     results = build_boards(options.boards) if options.boards else []
-    boards = [result for result in results if result.board.rows]
+    boards = [board for board in results if board.rows]
     several = len(results) > 1
-    benchmarks = [_of_board(result, options.level, several=several) for result in boards]
+    benchmarks = [_of_board(board, options.level, several=several) for board in boards]
     stems = [b.name for b in benchmarks] + [path.stem for path in options.bootstrap_files]
     for path, of_file in zip(options.bootstrap_files, ratings, strict=True):
         # Two columns of one head could not be told apart.
         name = path.stem if stems.count(path.stem) == 1 else str(path)
         benchmarks.append(Benchmark(name, of_file, made={"file": str(path)}))
     saved = []
-    for board in (result.board for result in boards if options.save_bootstrap):
-        saved.append(file_of(options.save_bootstrap or Path(), board, several=several))
-        save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
+    for board in boards:
+        if file := options.save_bootstrap:
+            saved.append(file_of(file, board) if several else file)
+            save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
     return [replace(b, ratings=b.ratings.of(sorted(b.ratings.models))) for b in benchmarks], saved
 
 
@@ -146,22 +147,23 @@ def _ratings(board: Board, level: float) -> Ratings:
     return of_samples(models, scores, np.array([board.samples[m] for m in models]).T, level)
 
 
-def _of_board(result: Result, level: float, *, several: bool) -> Benchmark:
+def _of_board(board: Board, level: float, *, several: bool) -> Benchmark:
     """Return a board as a benchmark, with what made its scores."""
-    board, method = result.board, result.board.method
+    selection, method = board.selection, board.method
     ratings = _ratings(board, level)
     models = (row.model for row in board.rows)
     unplaced = {m: "no round places it" for m in models if m not in ratings.models}
     made = {
-        "judges": list(board.judges),
-        "baselines": list(result.selection.baselines) if board.scale != "grade" else [],
+        "judges": list(selection.judges),
+        "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
         "method": board.estimator.name,
         "mode": board.mode,
         "resample": method.resample,
         "rounds": method.rounds,
         "seed": method.seed,
     }
-    name = f"{board.bench}: {board.name or '(none)'}" if several else board.bench
+    bench = selection.bench.name
+    name = f"{bench}: {board.name or '(none)'}" if several else bench
     return Benchmark(name, ratings, {**board.counts.models_left_out, **unplaced}, made)
 
 

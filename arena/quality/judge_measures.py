@@ -157,7 +157,7 @@ def style_bias(
     except DisconnectedError:
         reason = "no chain of battles between all models"
         return dict.fromkeys(ATTRIBUTES.values(), undefined(reason)), note
-    samples = bradley_terry.resampled_style(cells, anchor, times, workers=workers)
+    _, samples = bradley_terry.reweighted(cells, anchor, times, workers=workers)
     battles, estimates = int(cells.counts.sum()), _estimates(fit.coefficients, samples, times)
     return {
         name: Counted(estimate, battles) if spread > 0 else undefined(NO_SPREAD)

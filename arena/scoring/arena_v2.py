@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -47,12 +48,12 @@ def fit(cells: Cells, anchor: int, *, style: FixedStyle | None = None, center: b
     none = np.empty(0)
     if cells.features is None:
         return Fit(rating(_means(_outcomes(cells, anchor))), none, none, none)
-    found = bradley_terry.fit(cells, anchor, style=style, center=center, penalty=False)
+    fitted = bradley_terry.fit(cells, anchor, style=style, center=center, penalty=False)
     if style is not None or not center:
-        return found
+        return fitted
     battles = cells.counts.sum()
     wider = np.sqrt(battles / max(battles - 1, 1))
-    return replace(found, coefficients=found.coefficients * wider, scale=found.scale * wider)
+    return replace(fitted, coefficients=fitted.coefficients * wider, scale=fitted.scale * wider)
 
 
 def bootstrap(
@@ -62,14 +63,13 @@ def bootstrap(
     rounds: int,
     seed: int | Sequence[int],
     resample: Resample,
-    workers: int = 1,
-    style: FixedStyle | None = None,
-    center: bool = True,
+    **options: Any,
 ) -> np.ndarray:
     """Ratings (rounds, M) of resampled battles, NaN if a resample does not place a model.
 
     `battle` draws each model's battles among its own, with style control all battles among all.
-    `question` draws questions, each with all of its battles.
+    `question` draws questions, each with all of its battles. `options` are those of
+    `bradley_terry.bootstrap`.
     """
     cells = _star(cells, anchor)
     if cells.features is None and resample == "battle":
@@ -78,17 +78,8 @@ def bootstrap(
         chances = outcomes / battles[:, None]
         rng = np.random.default_rng(seed)
         return rating(_means(rng.multinomial(battles, chances, (rounds, cells.models))))
-    return bradley_terry.bootstrap(
-        cells,
-        anchor,
-        rounds=rounds,
-        seed=seed,
-        resample=resample,
-        workers=workers,
-        style=style,
-        center=center,
-        penalty=False,
-    )
+    draws: dict[str, Any] = {"rounds": rounds, "seed": seed, "resample": resample}
+    return bradley_terry.bootstrap(cells, anchor, **draws, **options, penalty=False)
 
 
 def scores(
@@ -105,10 +96,10 @@ def averages(samples: np.ndarray, full: np.ndarray, *, controlled: bool) -> np.n
 
     The mean over the rounds that place a model, with style control the median.
     """
-    known = ~np.isnan(samples).all(axis=0)
+    placed = ~np.isnan(samples).all(axis=0)
     middle = np.array(full, dtype=float)
     average = np.nanmedian if controlled else np.nanmean
-    middle[known] = average(samples[:, known], axis=0)
+    middle[placed] = average(samples[:, placed], axis=0)
     return middle
 
 

@@ -132,30 +132,22 @@ def reweighted(
     *,
     style: FixedStyle | None = None,
     penalty: bool = True,
-) -> np.ndarray:
-    """Ratings (R, M) with the battles of each question taken a number of times, `times` (R, Q)."""
+    workers: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ratings (R, M) and style coefficients (R, F) with each question taken `times` (R, Q)."""
     design = design_of(cells, style, center=True, penalty=penalty)
-    start, _ = _solve_all(design, anchor)
-    sample = _of_questions(design, np.asarray(times, dtype=float)[:, design.questions])
-    return ratings_of(*solve(design, anchor, sample, start, tolerance=1e-3), anchor)
-
-
-def resampled_style(
-    cells: Cells, anchor: int, times: np.ndarray, *, workers: int = 1
-) -> np.ndarray:
-    """Style coefficients (R, F) with the battles of each question taken `times` (R, Q)."""
-    design = design_of(cells, None, center=True)
     start, _ = _solve_all(design, anchor)
     times = np.asarray(times, dtype=float)[:, design.questions]
 
-    def coefficients(part: np.ndarray) -> np.ndarray:
+    def fits(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sample = _of_questions(design, part)
-        theta, _ = solve(design, anchor, sample, start, tolerance=1e-3)
-        return theta[:, cells.models :]
+        theta, limits = solve(design, anchor, sample, start, tolerance=1e-3)
+        return ratings_of(theta, limits, anchor), theta[:, cells.models :]
 
     parts = np.split(times, np.cumsum(_chunk_sizes(design, len(times)))[:-1])
     with ThreadPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(coefficients, parts)))
+        ratings, coefficients = zip(*pool.map(fits, parts), strict=True)
+    return np.concatenate(ratings), np.concatenate(coefficients)
 
 
 def _solve_all(design: Design, anchor: int) -> tuple[np.ndarray, np.ndarray]:
@@ -179,6 +171,7 @@ def _of_questions(design: Design, times: np.ndarray) -> Sample:
 
 
 def _draw_battles(design: Design, rng: np.random.Generator, size: int) -> Sample:
+    """Samples of n of the n weighted battles, drawn with replacement."""
     if not design.pooled:
         return _collected(design, size, _drawn_cells(design, rng, size))
     by_block = (block.split(design.counts[:, block.cells]) for block in design.blocks)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from array import array
-from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,15 +27,13 @@ class CellCounts(NamedTuple):
     undecided: int = 0
 
 
-Key = TypeVar("Key", bound=Hashable)
+def _index() -> defaultdict[Any, int]:
+    """Numbers of keys, in the order in which they are first met."""
+    return defaultdict(itertools.count().__next__)
 
 
-class _Index(dict[Key, int]):
-    """Numbers keys in the order in which they are first met."""
-
-    def __missing__(self, key: Key) -> int:
-        self[key] = len(self)
-        return self[key]
+def _column() -> array[int]:
+    return array("i")
 
 
 @functools.cache
@@ -72,13 +71,13 @@ class CellColumns:
     Many cells have the same counts, so a cell holds the number of its kind of counts.
     """
 
-    models: _Index[str] = field(default_factory=_Index)
-    questions: _Index[str] = field(default_factory=_Index)
-    kinds: _Index[CellCounts] = field(default_factory=_Index)
-    a: array[int] = field(default_factory=lambda: array("i"))
-    b: array[int] = field(default_factory=lambda: array("i"))
-    question: array[int] = field(default_factory=lambda: array("i"))
-    kind: array[int] = field(default_factory=lambda: array("i"))
+    models: dict[str, int] = field(default_factory=_index)
+    questions: dict[str, int] = field(default_factory=_index)
+    kinds: dict[CellCounts, int] = field(default_factory=_index)
+    a: array[int] = field(default_factory=_column)
+    b: array[int] = field(default_factory=_column)
+    question: array[int] = field(default_factory=_column)
+    kind: array[int] = field(default_factory=_column)
     left_out: Counter[str] = field(default_factory=Counter)
     baselines: set[str] = field(default_factory=set)
     judgments: int = 0
@@ -116,7 +115,7 @@ class CellColumns:
         return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
 
     def coverage(self) -> tuple[dict[str, int], bool]:
-        """Return the questions with battles of each model, and whether all have the same."""
+        """Return the questions on which each model was judged, and whether all have the same."""
         on = np.zeros((len(self.models), len(self.questions)), dtype=bool)
         used = self.used()
         on[np.array(self.b)[used], np.array(self.question)[used]] = True
@@ -177,7 +176,7 @@ class Cells:
     """
 
     models: int
-    """Number of models M; their indices are 0..M-1."""
+    """Number of models M. Their indices are 0..M-1."""
     a: np.ndarray
     """(C,) index of the first model."""
     b: np.ndarray

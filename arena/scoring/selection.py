@@ -27,7 +27,7 @@ class Selection:
     `default_baselines`: the baseline of judgments that name none, by the category of their
     question, if it is not the first of `baselines`. `fallback_baselines`: the baselines of a
     category in which no judgment names any of `baselines`. `planned_baselines`: the baselines
-    before those with judgments were chosen among them.
+    before those with judgments were chosen among them. `given`: the user named the baselines.
     """
 
     bench: Bench
@@ -42,6 +42,7 @@ class Selection:
     default_baselines: Mapping[str, str] = field(default_factory=dict)
     fallback_baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     planned_baselines: tuple[str, ...] = ()
+    given: bool = True
 
     @property
     def of_categories(self) -> str:
@@ -131,11 +132,15 @@ def bench_questions(bench: Bench, *, needed: bool) -> list[Question]:
 
 
 def check_baselines_exist(selection: Selection, in_records: set[str]) -> None:
-    """Raise InputError for a baseline without answers that no record names."""
+    """Raise InputError for a baseline without answers that no record names.
+
+    In a bench without answers the user's word is enough, but not that of a config, which may be
+    another bench's.
+    """
     bench = selection.bench
     models = in_records | set(model_names(bench.answers))
     for baseline in selection.baselines:
-        if models and baseline not in models:
+        if baseline not in models and (models or not selection.given):
             hint = f"{nearest(baseline, models)}."
             if in_records and hint == ".":
                 hint = f". The judgments are against {', '.join(sorted(in_records))}."
@@ -198,6 +203,7 @@ class Plan:
         return replace(
             selection,
             baselines=planned,
+            given=bool(baselines),
             default_baselines={c: b for c, b in defaults.items() if b not in ("", *planned[:1])},
             fallback_baselines={} if baselines else self._fallback(questions, planned),
             estimator=self.estimator or estimator_of(questions),

@@ -19,7 +19,7 @@ from arena.scoring.cells import Cells
 ANCHOR_RATING = 1000.0
 ELO_PER_LOGIT = 400.0 / np.log(10.0)
 
-SLIGHT_RIDGE = 1e-6  # where style without a penalty leaves a direction of no or infinite slope
+SLIGHT_RIDGE = 1e-6  # if style without a penalty leaves a direction of no or infinite slope
 BLOCK_CELLS = 512  # of pairs that share a block, so that Python's part of the work is small
 
 Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -152,16 +152,16 @@ def _blocks(lengths: np.ndarray) -> tuple[list[_Block], np.ndarray]:
 
 
 def _placed(cells: np.ndarray, place: np.ndarray, places: int) -> np.ndarray:
-    """Put what belongs to cells (..., cells) in their places (..., C), and zeros in the others."""
+    """Put values of cells (..., cells) in their places (..., C), and zeros in the others."""
     placed = np.zeros((*cells.shape[:-1], places), dtype=cells.dtype)
     placed[..., place] = cells
     return placed
 
 
 def _canonical(cells: Cells) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the used cells, sorted by pair, question and all else that they hold.
+    """Indices of the used cells, sorted by pair, question and all their other values.
 
-    And the sign of each: -1 where a and b must change places so that a < b.
+    And the sign of each: -1 if a and b must change places so that a < b.
     """
     used = np.flatnonzero((cells.a != cells.b) & (cells.counts.sum(axis=0) > 0))
     a, b, question = (index[used].astype(np.int64) for index in (cells.a, cells.b, cells.question))
@@ -223,23 +223,23 @@ def solve(
     ridge = design.ridge
     if not design.penalty:
         finite = limits == 0
-        sample = _kept(design, sample, finite[:, design.a] & finite[:, design.b])
+        sample = _of_pairs(design, sample, finite[:, design.a] & finite[:, design.b])
         ridge = np.tile(ridge, (len(finite), 1))
         ridge[:, : design.models] += ~finite
         ridge[:, anchor] = 1.0
     return _minimised(partial(_objective, design, sample, ridge), start, tolerance), limits
 
 
-def _kept(design: Design, sample: Sample, kept: np.ndarray) -> Sample:
-    """Samples without the battles of the pairs that are not `kept` (R, P)."""
-    if kept.all():
+def _of_pairs(design: Design, sample: Sample, pairs: np.ndarray) -> Sample:
+    """Samples with the battles of some pairs only, `pairs` (R, P)."""
+    if pairs.all():
         return sample
-    points = sample.points * kept[:, :, None]
+    points = sample.points * pairs[:, :, None]
     if design.pooled:
-        return replace(sample, battles=sample.battles * kept, points=points)
+        return replace(sample, battles=sample.battles * pairs, points=points)
     battles = sample.battles.copy()
     for block in design.blocks:
-        block.split(battles[:, block.cells])[:] *= kept[:, block.pairs].T[:, :, None]
+        block.split(battles[:, block.cells])[:] *= pairs[:, block.pairs].T[:, :, None]
     return replace(sample, battles=battles, points=points)
 
 

@@ -142,7 +142,7 @@ def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> No
     cells = Cells(models, np.zeros_like(model), model, question, counts, features)
     fit = bradley_terry.fit(cells, 0)
     times = rng.multinomial(questions, np.full(questions, 1 / questions), 3)
-    found = bradley_terry.resampled_style(cells, 0, times)
+    _, found = bradley_terry.reweighted(cells, 0, times)
     x = (features - fit.mean[:, None]) / fit.scale[:, None]
     one_hot = np.log(10) * (np.eye(models)[cells.a] - np.eye(models)[cells.b])
     design = np.hstack([one_hot, x.T])
@@ -156,5 +156,5 @@ def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> No
             sample_weight=np.concatenate([wins, losses]),
         )
         assert row == pytest.approx(oracle.coef_[0, models:], abs=1e-4)
-    same = bradley_terry.resampled_style(cells, 0, np.ones((1, questions)), workers=2)
+    _, same = bradley_terry.reweighted(cells, 0, np.ones((1, questions)), workers=2)
     assert same[0] == pytest.approx(fit.coefficients, abs=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,14 @@ def test_a_baseline_that_the_bench_lacks_is_never_assumed(unnamed: Workspace) ->
     library = choose(unnamed.root / "data", unnamed.name, "judge", None, config).library
     assert library.bench == Bench(Path(unnamed.root / "data"), unnamed.name)
     assert set(library.baselines("judge")) == {"base", "other", "tiny"}
+
+
+def test_the_config_alone_does_not_name_the_baseline_of_a_bench_without_answers(
+    unnamed: Workspace,
+) -> None:
+    shutil.rmtree(unnamed.data / "model_answer")
+    unnamed.write_judge_config("judge", "base")
+    done = unnamed.run("show_result.py", check=2)
+    assert "no model 'base', the baseline" in done.stderr and "--baseline" in done.stderr
+    assert set(browser_baselines(unnamed).values()) == {""}
+    assert board_baselines(unnamed, "--baseline", "base") == {"prose": "base", "code": "base"}

@@ -1,0 +1,56 @@
+"""Cells: the counts of a judgment's labels, and columns that number names as they come."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from arena.scoring.cells import CellColumns, counts_of, sorted_names
+
+UNDECIDED = None
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "undecided"),
+    [
+        (("A>B", "B>A"), (2, 0, 0), 0),  # the baseline is A, then B
+        (("A>>B", "A=B"), (3, 1, 0), 0),
+        (("B>>A", "A>>B"), (0, 0, 6), 0),
+        (("A>B", UNDECIDED), (1, 0, 0), 1),
+        (("A>B",), (1, 0, 0), 1),
+    ],
+)
+def test_a_label_is_a_battle_and_a_strong_one_is_several(labels, counts, undecided) -> None:
+    cell = counts_of(labels, weight=3, first_game_only=False, whole=False)
+    assert (cell.counts, cell.undecided) == (counts, undecided)
+
+
+def test_whole_judgments_have_no_battle_if_a_game_is_undecided() -> None:
+    cell = counts_of(("A>B", UNDECIDED), weight=3, first_game_only=False, whole=True)
+    assert (cell.counts, sum(cell.outcomes)) == ((0, 0, 0), 0)
+    assert sum(counts_of(("A>B", UNDECIDED), 3, first_game_only=True, whole=True).counts) == 1
+
+
+def test_a_win_of_one_model_is_a_loss_of_the_other() -> None:
+    columns = CellColumns()
+    columns.add("base", "m", "q", counts_of(("A>>B", "A>B"), 3, False, False))
+    assert columns.outcomes() == {"base": (1, 0, 0, 1, 0), "m": (0, 1, 0, 0, 1)}
+
+
+def test_coverage_counts_questions_with_a_battle() -> None:
+    columns = CellColumns()
+    decided, undecided = (counts_of(labels, 3, False, False) for labels in (("A=B",) * 2, (None,)))
+    columns.add("base", "x", "q1", decided)
+    columns.add("base", "y", "q1", decided)
+    columns.add("base", "y", "q2", undecided)
+    assert columns.coverage() == ({"x": 1, "y": 1}, True)
+    columns.add("base", "y", "q3", decided)
+    assert columns.coverage() == ({"x": 1, "y": 2}, False)
+    assert columns.undecided == 2
+
+
+def test_names_that_no_column_uses_fall_unless_they_are_kept() -> None:
+    index = {"c": 0, "a": 1, "b": 2}
+    names, (column,) = sorted_names(index, [np.array([0, 1, 0])])
+    assert (names, column.tolist()) == (("a", "c"), [1, 0, 1])
+    assert sorted_names(index, [np.array([0])], keep=["b"])[0] == ("b", "c")
