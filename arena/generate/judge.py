@@ -11,7 +11,7 @@ from typing import Any
 
 from arena.base.errors import InputError, nearest, warn
 from arena.bench.config import JudgeConfig, Rules
-from arena.bench.paths import Bench, model_names
+from arena.bench.paths import Bench, model_names, named_path
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
 from arena.chat.calls import Meter, chat_completion, stopping
@@ -272,7 +272,7 @@ class CaseFinder:
         Raises InputError if the model has no file.
         """
         folder = self.bench.references if reference else self.bench.answers
-        path = (self.bench.reference_file if reference else self.bench.answer_file)(model)
+        path = named_path(folder, model, "model name", ".jsonl")
         if path not in self._answers:
             if not path.exists():
                 advice = (
