@@ -11,7 +11,7 @@ from typing import Any
 
 from arena.base.errors import InputError, nearest, warn
 from arena.bench.config import JudgeConfig, Rules
-from arena.bench.paths import Bench, model_names
+from arena.bench.paths import Bench, model_names, named_path
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
 from arena.chat.calls import Meter, chat_completion, stopping
@@ -255,15 +255,14 @@ class CaseFinder:
 
         Raises InputError if the model has no file.
         """
-        bench = self.bench
-        path = (bench.reference_file if reference else bench.answer_file)(model)
+        folder = self.bench.references if reference else self.bench.answers
+        path = named_path(folder, model, "model name", ".jsonl")
         if path not in self._answers:
             if not path.exists():
                 problem = f"no answers of the model '{model}'; run gen_answer.py first"
                 if reference:
                     problem = f"no reference answers of '{model}', which ref_model names"
-                names = model_names(bench.references if reference else bench.answers)
-                raise InputError(f"{path}: {problem}{nearest(model, names)}")
+                raise InputError(f"{path}: {problem}{nearest(model, model_names(folder))}")
             self._answers[path] = read_answers(path)
         answer = self._answers[path].get(question.id)
         return answer if answer and len(answer.choices[0]) >= len(question.turns) else None

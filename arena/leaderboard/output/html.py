@@ -13,9 +13,8 @@ from arena.leaderboard.board import Board, Row
 from arena.leaderboard.output.text import (
     level_text,
     row_texts,
-    subtitle_of,
     summary_lines,
-    title_of,
+    titles,
 )
 
 # Light and dark. Both have a contrast of 4.5 to 1 with their page.
@@ -114,7 +113,7 @@ def board_html(board: Board) -> str:
     """Return the board as one page that loads nothing: a sortable table with drawn intervals."""
     script = Path(__file__).with_name("sort.js").read_text("utf-8")
     body = f'<section class="board">{board_table(board)}</section>'
-    return html_page(title_of(board), subtitle_of(board), body, summary_lines(board), script)
+    return html_page(*titles(board), body, summary_lines(board), script)
 
 
 def board_table(board: Board, *, browsed: bool = False) -> str:

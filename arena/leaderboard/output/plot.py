@@ -17,7 +17,7 @@ from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.html import COLOURS, axis_marks
-from arena.leaderboard.output.text import subtitle_of, title_of
+from arena.leaderboard.output.text import titles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,6 +123,6 @@ def board_figure(board: Board) -> Figure:
     infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
     note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
     axes.set_xlabel(board.format.axis(board.baseline) + note)
-    set_titles(figure, title_of(board), subtitle_of(board))
+    set_titles(figure, *titles(board))
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
