@@ -22,38 +22,23 @@ from arena.bench.records import baseline_rule
 from arena.generate.ensemble import RULES, Ensemble, find_judges, join, report, write
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the ensemble's judgments."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add_source_flags(add, "that names the bench")
     add("--bench-name", help="bench (default: the setting file's)")
-    add(
-        "--judges",
-        nargs="+",
-        metavar="JUDGE",
-        help="judges, two or more (default: all in model_judgment/ except ensembles)",
-    )
+    judges_help = "judges, two or more (default: all in model_judgment/ except ensembles)"
+    add("--judges", nargs="+", metavar="JUDGE", help=judges_help)
     add("--name", default="ensemble", help="name of the new judge (default: %(default)s)")
-    add(
-        "--rule",
-        choices=list(RULES),
-        default="mean",
-        help="how to combine labels (default: %(default)s)",
-    )
-    add(
-        "--overwrite",
-        action="store_true",
-        help="replace judgments that this script did not write (default: False)",
-    )
-    return parser.parse_args(argv)
-
-
-@script
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the ensemble's judgments."""
-    args = _arguments(argv)
+    rule_help = "how to combine labels (default: %(default)s)"
+    add("--rule", choices=list(RULES), default="mean", help=rule_help)
+    overwrite_help = "replace judgments that this script did not write (default: False)"
+    add("--overwrite", action="store_true", help=overwrite_help)
+    args = parser.parse_args(argv)
     bench_name, config = args.bench_name, None
     if not bench_name or args.setting_file.exists():
         config = read_judge_config(args.setting_file)

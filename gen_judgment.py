@@ -17,15 +17,6 @@ from dataclasses import replace
 
 from arena.base.errors import InputError, script
 from arena.base.flags import add_run_flags
-from arena.bench.config import read_judge_config
-from arena.bench.paths import Bench
-from arena.bench.records import baseline_rule, read_questions
-from arena.chat.checks import check_model
-from arena.chat.config import read_model_config
-from arena.generate.budget import budget_of
-from arena.generate.judge import CaseFinder, Judge
-from arena.generate.judgments import JudgmentWork, models_to_judge
-from arena.generate.run import RunOptions, complete
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -51,34 +42,33 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
     args = _arguments(argv)
-    config = read_judge_config(args.setting_file)
-    config = replace(config, judge_model=args.judge_model or config.judge_model)
+    from arena.bench import config, paths, records
+    from arena.chat.checks import check_model
+    from arena.chat.config import read_model_config
+    from arena.generate.budget import budget_of
+    from arena.generate.judge import Judge
+    from arena.generate.judgments import judgment_works
+    from arena.generate.run import RunOptions, complete
+
+    settings = config.read_judge_config(args.setting_file)
     if args.baseline:
-        if not config.baseline:
+        if not settings.baseline:
             raise InputError(
-                f"{config.path}: --baseline needs baseline: true, to show the baseline's answers"
+                f"{settings.path}: --baseline needs baseline: true, to show the baseline's answers"
             )
-        config = config.with_baselines(args.baseline)
-    bench = Bench(args.data_dir, args.bench_name or config.bench_name)
-    model = read_model_config(args.endpoint_file, config.judge_model)
+        settings = settings.with_baselines(args.baseline)
+    bench = paths.Bench(args.data_dir, args.bench_name or settings.bench_name)
+    model = read_model_config(args.endpoint_file, args.judge_model or settings.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)
-    judge = Judge(model, config)
+    judge = Judge(model, settings)
     budget = budget_of([model], args.max_cost)
-    options = RunOptions(budget, args.stale, args.dry_run, args.report)
+    options = RunOptions(budget, args.stale, args.dry_run, args.report, args.retry_invalid)
     check_model(model, judge.max_tokens, key=not args.dry_run)
-    questions = read_questions(bench)[: args.limit]
+    questions = records.read_questions(bench)[: args.limit]
     judge.check(questions)
-    finder = CaseFinder(judge, bench, questions)
-    finder.check_baselines()
-    baselines = baseline_rule(bench, config if config.baseline else None, args.baseline or ())
-    works = []
-    for name in models_to_judge(args.model or config.model_list, bench, config, questions):
-        cases, skipped = finder.cases_of(name)
-        work = JudgmentWork(
-            judge, bench, name, cases, baselines, options, retry_invalid=args.retry_invalid
-        )
-        work.summary.remarks.update(skipped)
-        works.append(work)
+    works = judgment_works(
+        judge, bench, questions, args.model or settings.model_list, args.baseline or (), options
+    )
     return complete(works, "game", options)
 
 
