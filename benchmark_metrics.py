@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from arena.base.flags import (
     add_selection_flags,
     board_arguments,
     check_outputs,
+    percentage,
 )
 from arena.base.jsonl import write_lines
 
@@ -35,7 +36,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    _add_flags(parser.add_argument_group("what is measured").add_argument)
+    add_measure_flags(parser.add_argument_group("what is measured").add_argument)
     add = parser.add_argument_group("the bench").add_argument
     add_board_flags(add)
     add_selection_flags(add)
@@ -49,11 +50,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if len(args.reference) > 1:
         raise InputError(f"--reference: expected one file, got {len(args.reference)}. Keep one.")
     args.reference = args.reference[0] if args.reference else None
-    check_outputs(
-        args,
-        ("json", "save_bootstrap"),
-        ("reference", "map", "bootstrap", "setting_file", "style_coefficients", "load_bootstrap"),
-    )
+    inputs = ("setting_file", "style_coefficients", "load_bootstrap")
+    check_outputs(args, ("json", "save_bootstrap"), ("reference", "map", "bootstrap", *inputs))
     if not args.reference and {"map", "agreement"} & set(changed):
         raise InputError("--map and --agreement need a reference. Add --reference.")
     if args.style_coefficients and not args.style_coefficients.exists():
@@ -61,22 +59,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def _add_flags(add: Any) -> None:
+def add_measure_flags(add: Callable[..., object]) -> None:
+    """Add the flags of the reference and of files."""
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
     add(
         "--reference",
-        type=Path,
+        **file,
         action="append",
         default=[],
-        metavar="FILE",
         help="CSV or JSON lines of reference ratings with 95%% intervals (default: none, and only "
         "separability is measured)",
     )
-    add(
-        "--map",
-        type=Path,
-        metavar="FILE",
-        help="JSON or YAML file that maps names of models to the reference's (default: same names)",
-    )
+    add("--map", **file, help="JSON or YAML file from names to the reference's (default: same)")
     add(
         "--agreement",
         choices=("notebook", "paper"),
@@ -87,44 +81,26 @@ def _add_flags(add: Any) -> None:
     )
     add(
         "--confidence",
-        type=_percentage,
+        type=percentage,
         default=95.0,
         metavar="PERCENT",
         help="level of the intervals of scores and ratings (default: %(default)g)",
     )
     add(
         "--bootstrap",
-        type=Path,
+        **file,
         action="append",
         default=[],
-        metavar="FILE",
         help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
         "beside --bench-name. Repeatable (default: none)",
     )
-    add(
-        "--common",
-        action="store_true",
-        help="measure only models that all benchmarks have (default: False)",
-    )
+    add("--common", action="store_true", help="measure only common models (default: False)")
     add(
         "--save-bootstrap",
-        type=Path,
-        metavar="FILE",
-        help="write the bench's scores and rounds in the form that --bootstrap reads. Each of "
-        "several boards gets its own file (default: no)",
+        **file,
+        help="save scores and rounds for --bootstrap, a file for each board (default: no)",
     )
-    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
-
-
-def _percentage(text: str) -> float:
-    """Return a flag's number between 0 and 100."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < 100:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 100, got '{text}'")
-    return number
+    add("--json", **file, help="write the report as JSON (default: no)")
 
 
 @script
@@ -150,8 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(benchmark_report.report_lines(report)))
     written = list(report.saved)
     if args.json:
-        text = benchmark_report.report_json(report)
-        write_lines(args.json, [text.encode("utf-8", "surrogatepass")])
+        write_lines(args.json, [report.to_json().encode("utf-8", "surrogatepass")])
         written.append(args.json)
     elif benchmark_report.has_long_lists(report):
         print("Use --json FILE for all names.")

@@ -45,33 +45,30 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--baseline",
         action="append",
         default=[],
-        help="count only judgments against this baseline, which is also that of judgments that "
-        "name none. Repeatable (default: all baselines, and the setting file's for judgments that "
-        "name none)",
+        help="count only judgments against this baseline, the first also for those that name none. "
+        "Repeatable (default: all baselines, and the setting file's for those that name none)",
     )
     add(
         "--category",
         "-c",
         nargs="+",
         default=[],
-        help="measure the judges on the questions of these categories or clusters only (default: "
-        "all questions)",
+        help="measure only questions of these categories or clusters (default: all questions)",
     )
     add_mixed_flag(add)
     add(
         "--family",
         type=Path,
         metavar="FILE",
-        help="YAML file that maps families to lists of the names of their judges and models "
-        "(default: a judge has only the model of its own name)",
+        help="YAML file that maps families to the names of their judges and models (default: a "
+        "judge has only the model of its own name)",
     )
     add("--num-rounds", type=positive, default=200, help="bootstrap rounds (default: %(default)s)")
     add_draw_flags(add)
     add(
         "--confusion",
         action="store_true",
-        help="print the labels of each two judges side by side, also of more than "
-        f"{FEW_PAIRS} pairs (default: False)",
+        help=f"print the labels of each two judges even of over {FEW_PAIRS} pairs (default: False)",
     )
     add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
     add("--html", type=Path, metavar="FILE", help="write the report as one HTML page (default: no)")
@@ -102,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = judge_report.judge_report(options)
     confusion = args.confusion or len(report.pairs) <= FEW_PAIRS
     print("\n".join(judge_report.report_lines(report, confusion=confusion)))
-    forms = (args.json, judge_report.report_json), (args.html, judge_html.report_html)
+    forms = (args.json, judge_report.Report.to_json), (args.html, judge_html.report_html)
     for path, form in forms:
         if path:
             write_lines(path, [form(report).encode("utf-8", "surrogatepass")])
