@@ -24,6 +24,7 @@ from arena.base.flags import (
     add_selection_flags,
     board_arguments,
     check_outputs,
+    script_parser,
 )
 from arena.base.jsonl import write_lines
 
@@ -32,9 +33,7 @@ OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags. Raises InputError for flags that do not go together."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     _add_flags(parser.add_argument_group("what is measured").add_argument)
     add = parser.add_argument_group("the bench").add_argument
     add_board_flags(add)
@@ -83,7 +82,7 @@ def _add_flags(add: Any) -> None:
         default="notebook",
         help="points for a pair that the benchmark separates rightly, not at all, wrongly. "
         "notebook: 1, 1/2, 0, over the pairs that the reference separates. paper: 1, 0, -1, over "
-        "all pairs, 0 if the reference does not separate them (default: %(default)s)",
+        "all pairs, 0 if the reference does not separate them",
     )
     add(
         "--confidence",
@@ -101,19 +100,15 @@ def _add_flags(add: Any) -> None:
         help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
         "beside --bench-name. Repeatable (default: none)",
     )
-    add(
-        "--common",
-        action="store_true",
-        help="measure only models that all benchmarks have (default: False)",
-    )
+    add("--common", action="store_true", help="measure only models that all benchmarks have")
     add(
         "--save-bootstrap",
         type=Path,
         metavar="FILE",
         help="write the bench's scores and rounds in the form that --bootstrap reads. Each of "
-        "several boards gets its own file (default: no)",
+        "several boards gets its own file",
     )
-    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
+    add("--json", type=Path, metavar="FILE", help="write the report as JSON")
 
 
 def _percentage(text: str) -> float:

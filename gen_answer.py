@@ -10,13 +10,12 @@ same command again to continue a run, or to retry failed calls.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags
+from arena.base.flags import add_run_flags, script_parser
 from arena.bench.config import read_answer_config
 from arena.bench.paths import Bench
 from arena.bench.records import read_questions
@@ -30,9 +29,7 @@ from arena.generate.run import RunOptions, complete
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask all models for their missing answers."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
     options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags
+from arena.base.flags import add_run_flags, script_parser
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule, read_questions
@@ -29,9 +29,7 @@ from arena.generate.run import RunOptions, complete
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     add_run_flags(parser.add_argument, "config/judge_config.yaml")
     parser.add_argument("--judge-model", help="the judge (default: the setting file's)")
     parser.add_argument(
@@ -40,9 +38,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="a baseline model; repeatable (default: the setting file's)",
     )
     parser.add_argument(
-        "--retry-invalid",
-        action="store_true",
-        help="play games without a verdict again (default: False)",
+        "--retry-invalid", action="store_true", help="play games without a verdict again"
     )
     return parser.parse_args(argv)
 

@@ -16,7 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import script
-from arena.base.flags import add_draw_flags, add_mixed_flag, add_source_flags, positive
+from arena.base.flags import (
+    add_draw_flags,
+    add_mixed_flag,
+    add_source_flags,
+    positive,
+    script_parser,
+)
 from arena.base.jsonl import write_lines
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
@@ -26,9 +32,7 @@ FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags of a command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add_source_flags(add, "that names bench and baseline")
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
@@ -65,16 +69,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="YAML file that maps families to lists of the names of their judges and models "
         "(default: a judge has only the model of its own name)",
     )
-    add("--num-rounds", type=positive, default=200, help="bootstrap rounds (default: %(default)s)")
+    add("--num-rounds", type=positive, default=200, help="bootstrap rounds")
     add_draw_flags(add)
     add(
         "--confusion",
         action="store_true",
         help="print the labels of each two judges side by side, also of more than "
-        f"{FEW_PAIRS} pairs (default: False)",
+        f"{FEW_PAIRS} pairs",
     )
-    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
-    add("--html", type=Path, metavar="FILE", help="write the report as one HTML page (default: no)")
+    add("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    add("--html", type=Path, metavar="FILE", help="write the report as one HTML page")
     return parser.parse_args(argv)
 
 
