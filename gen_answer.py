@@ -19,11 +19,6 @@ from arena.base.flags import add_run_flags, script_parser
 from arena.bench.config import read_answer_config
 from arena.bench.paths import Bench
 from arena.bench.records import read_questions
-from arena.chat.checks import check_model
-from arena.chat.config import read_model_config
-from arena.generate.answers import AnswerWork, answer_limit, check_formats
-from arena.generate.budget import budget_of
-from arena.generate.run import RunOptions, complete
 
 
 @script
@@ -32,6 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__)
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
+    # Imported after --help is answered: the clients of the API types take a while to load.
+    from arena.chat.checks import check_model
+    from arena.chat.config import read_model_config
+    from arena.generate.answers import AnswerWork, answer_limit, check_formats
+    from arena.generate.budget import budget_of
+    from arena.generate.run import RunOptions, complete
+
     options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
     config = read_answer_config(args.setting_file)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)

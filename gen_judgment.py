@@ -20,12 +20,6 @@ from arena.base.flags import add_run_flags, script_parser
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule, read_questions
-from arena.chat.checks import check_model
-from arena.chat.config import read_model_config
-from arena.generate.budget import budget_of
-from arena.generate.judge import CaseFinder, Judge
-from arena.generate.judgments import JudgmentWork, models_to_judge
-from arena.generate.run import RunOptions, complete
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -47,6 +41,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
     args = _arguments(argv)
+    # Imported after --help is answered: the clients of the API types take a while to load.
+    from arena.chat.checks import check_model
+    from arena.chat.config import read_model_config
+    from arena.generate.budget import budget_of
+    from arena.generate.judge import CaseFinder, Judge
+    from arena.generate.judgments import JudgmentWork, models_to_judge
+    from arena.generate.run import RunOptions, complete
+
     options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
     config = read_judge_config(args.setting_file)
     config = replace(config, judge_model=args.judge_model or config.judge_model)
