@@ -14,7 +14,7 @@ import numpy as np
 from arena.base.errors import InputError
 from arena.base.flags import CONTROLS
 from arena.bench.answer_style import FEATURES
-from arena.leaderboard.format import Format, format_of
+from arena.leaderboard.format import FORMATS, Format
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Counts, Grades
 from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, interval
@@ -251,7 +251,7 @@ def empty_board(
         baseline=baseline,
         estimator=estimator,
         method=method,
-        format=format_of(estimator, elo=elo),
+        format=FORMATS[estimator.name, elo],
         counts=data.counts,
         questions=data.questions,
     )
