@@ -35,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
-    options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
     config = read_answer_config(args.setting_file)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     names = args.model or config.model_list
@@ -47,11 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     questions = read_questions(bench)[: args.limit]
     check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
+    options = RunOptions(budget, args.stale, args.dry_run, args.report)
     works = []
     for model in models:
         check_model(model, answer_limit(model, config), key=not args.dry_run)
         model = replace(model, parallel=args.parallel or model.parallel)
-        works.append(AnswerWork(model, config, bench, questions, budget, options))
+        works.append(AnswerWork(model, config, bench, questions, options))
     return complete(works, "answer", options)
 
 

@@ -51,7 +51,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
     args = _arguments(argv)
-    options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
     config = read_judge_config(args.setting_file)
     config = replace(config, judge_model=args.judge_model or config.judge_model)
     if args.baseline:
@@ -65,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
+    options = RunOptions(budget, args.stale, args.dry_run, args.report)
     check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
     judge.check(questions)
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in models_to_judge(args.model or config.model_list, bench, config, questions):
         cases, skipped = finder.cases_of(name)
         work = JudgmentWork(
-            judge, bench, name, cases, baselines, budget, options, retry_invalid=args.retry_invalid
+            judge, bench, name, cases, baselines, options, retry_invalid=args.retry_invalid
         )
         work.summary.remarks.update(skipped)
         works.append(work)

@@ -12,8 +12,7 @@ from arena.leaderboard.board import Board
 from arena.leaderboard.build import fallback_note, read_boards, score_boards
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.text import summary_lines
-from arena.quality.judge_comparison import PairReport, judge_numbers
-from arena.quality.judge_measures import Verdicts
+from arena.quality.judge_measures import PairReport, Verdicts, judge_numbers
 from arena.scoring.selection import Plan, Selection
 
 Boards = list[tuple[Board, list[str]]]

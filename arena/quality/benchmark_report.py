@@ -23,6 +23,7 @@ from arena.leaderboard.board import Board
 from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.text import DEPENDENT, file_of
+from arena.quality import rating_files
 from arena.quality.measures import (
     FEWEST,
     ROUNDS,
@@ -33,8 +34,7 @@ from arena.quality.measures import (
     json_text,
     statistics,
 )
-from arena.quality.rating_files import read_bootstrap, read_names, read_reference, save_bootstrap
-from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, of_samples, renamed
+from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, check_names, of_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,12 +96,13 @@ class MetricsReport:
 def benchmark_report(options: MetricsOptions) -> MetricsReport:
     """Measure benchmarks. Raises InputError for wrong files, and without two common models."""
     path = options.reference
-    reference = read_reference(path, options.level) if path else None
+    reference = rating_files.read_reference(path, options.level) if path else None
     benchmarks, saved = _benchmarks(options)
     if reference and path:
         if options.names:
-            names = read_names(options.names)
-            benchmarks = renamed(benchmarks, names, reference, options.names)
+            names = rating_files.read_names(options.names)
+            check_names(names, benchmarks, reference, options.names)
+            benchmarks = [benchmark.renamed(names, options.names) for benchmark in benchmarks]
         for benchmark in benchmarks:
             check_common(benchmark, reference, path)
         benchmarks = [b.only(reference.models, f"not in {path}") for b in benchmarks]
@@ -120,24 +121,24 @@ def benchmark_report(options: MetricsOptions) -> MetricsReport:
 
 
 def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
-    """Return the boards and what bootstrap files contain as benchmarks, models by name, and the
-    files that the boards' rounds are saved in.
+    """Return the boards and the bootstrap files as benchmarks, models by name, and the files of the
+    boards' rounds.
     """
-    ratings = [read_bootstrap(path, options.level) for path in options.bootstrap_files]
+    files = options.bootstrap_files
+    of_files = [rating_files.read_bootstrap(path, options.level) for path in files]
     results = build_boards(options.boards) if options.boards else []
-    boards = [board for board in results if board.rows]
-    several = len(results) > 1
+    boards, several = [board for board in results if board.rows], len(results) > 1
     benchmarks = [_of_board(board, options.level, several=several) for board in boards]
-    stems = [b.name for b in benchmarks] + [path.stem for path in options.bootstrap_files]
-    for path, of_file in zip(options.bootstrap_files, ratings, strict=True):
+    stems = [b.name for b in benchmarks] + [path.stem for path in files]
+    for path, ratings in zip(files, of_files, strict=True):
         # Two columns of one head could not be told apart.
         name = path.stem if stems.count(path.stem) == 1 else str(path)
-        benchmarks.append(Benchmark(name, of_file, made={"file": str(path)}))
+        benchmarks.append(Benchmark(name, ratings, made={"file": str(path)}))
     saved = []
     for board in boards:
         if file := options.save_bootstrap:
             saved.append(file_of(file, board) if several else file)
-            save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
+            rating_files.save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
     return [replace(b, ratings=b.ratings.of(sorted(b.ratings.models))) for b in benchmarks], saved
 
 
@@ -169,13 +170,16 @@ def _of_board(board: Board, level: float, *, several: bool) -> Benchmark:
 
 # Text
 
-LABELS = {
-    "separability": "separability, %",
-    "agreement": "agreement, %",
-    "brier": "pair rank Brier score",
-    "log_loss": "pair log loss",
-    "spearman": "Spearman correlation",
-    "kendall": "Kendall correlation",
+ALIKE = "the reference rates all of these models alike"
+EQUAL = "all scores or all ratings are equal"
+# The row of a measure, and why it is undefined if it is.
+WORDS = {
+    "separability": ("separability, %", "there is no pair of models"),
+    "agreement": ("agreement, %", "the reference separates no pair of these models"),
+    "brier": ("pair rank Brier score", ALIKE),
+    "log_loss": ("pair log loss", ALIKE),
+    "spearman": ("Spearman correlation", EQUAL),
+    "kendall": ("Kendall correlation", EQUAL),
 }
 
 
@@ -184,8 +188,8 @@ def report_lines(report: MetricsReport) -> Iterator[str]:
     rows = [["", *(benchmark.name for benchmark in report.benchmarks)]]
     rows.append(["models", *(str(len(b.ratings.models)) for b in report.benchmarks)])
     for name in report.measures[0]:
-        decimals = 1 if "%" in LABELS[name] else 3
-        rows.append([LABELS[name], *(estimate_text(m[name], decimals) for m in report.measures)])
+        label, decimals = WORDS[name][0], 1 if "%" in WORDS[name][0] else 3
+        rows.append([label, *(estimate_text(m[name], decimals) for m in report.measures)])
     yield from aligned(rows)
     yield ""
     yield from (one_line(line, 2000) for line in _note_lines(report))
@@ -196,16 +200,6 @@ def report_lines(report: MetricsReport) -> Iterator[str]:
 def has_long_lists(report: MetricsReport) -> bool:
     """Whether the text names only some of the models that are left out."""
     return any(len(models) > MANY_NAMES for _, models in _left_out(report))
-
-
-UNDEFINED = {
-    "separability": "there is no pair of models",
-    "agreement": "the reference separates no pair of these models",
-    "brier": "the reference rates all of these models alike",
-    "log_loss": "the reference rates all of these models alike",
-    "spearman": "all scores or all ratings are equal",
-    "kendall": "all scores or all ratings are equal",
-}
 
 
 def _note_lines(report: MetricsReport) -> Iterator[str]:
@@ -219,9 +213,10 @@ def _note_lines(report: MetricsReport) -> Iterator[str]:
         yield "agreement in points of 1, 0 and -1 over all pairs"
     for benchmark, measures in zip(benchmarks, report.measures, strict=True):
         for name, measure in measures.items():
-            label, undefined = LABELS[name].removesuffix(", %"), measure.undefined_draws
+            label, reason = WORDS[name]
+            label, undefined = label.removesuffix(", %"), measure.undefined_draws
             if math.isnan(measure.value):
-                yield f"n/a for {benchmark.name}: {label}: {UNDEFINED[name]}"
+                yield f"n/a for {benchmark.name}: {label}: {reason}"
             elif undefined:
                 draws = f"{undefined:,} of {ROUNDS:,} draws of the models do not define it"
                 yield f"{benchmark.name}: {label}: {draws}"

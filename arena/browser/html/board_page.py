@@ -9,9 +9,8 @@ from arena.browser.html.judgment_page import MEANINGS, notice
 from arena.browser.html.markdown import clean, plain
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.html import board_table, html_row, html_table
-from arena.quality.judge_comparison import PairReport
 from arena.quality.judge_html import pair_table, verdict_table
-from arena.quality.judge_measures import Verdicts
+from arena.quality.judge_measures import PairReport, Verdicts
 
 
 def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
