@@ -17,15 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from arena.base import flags
 from arena.base.errors import InputError, script
-from arena.base.flags import (
-    add_board_flags,
-    add_method_flags,
-    add_selection_flags,
-    board_arguments,
-    check_outputs,
-    percentage,
-)
 from arena.base.jsonl import write_lines
 
 OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap", "json", "seed")
@@ -33,14 +26,12 @@ OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags. Raises InputError for flags that do not go together."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = flags.script_parser(__doc__)
     add_measure_flags(parser.add_argument_group("what is measured").add_argument)
     add = parser.add_argument_group("the bench").add_argument
-    add_board_flags(add)
-    add_selection_flags(add)
-    add_method_flags(parser.add_argument_group("how scores are made").add_argument)
+    flags.add_board_flags(add)
+    flags.add_selection_flags(add)
+    flags.add_method_flags(parser.add_argument_group("how scores are made").add_argument)
     args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
     changed = [name for name, value in vars(args).items() if value != usual[name]]
     of_bench = [name for name in changed if name not in OWN_FLAGS]
@@ -51,7 +42,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError(f"--reference: expected one file, got {len(args.reference)}. Keep one.")
     args.reference = args.reference[0] if args.reference else None
     inputs = ("setting_file", "style_coefficients", "load_bootstrap")
-    check_outputs(args, ("json", "save_bootstrap"), ("reference", "map", "bootstrap", *inputs))
+    flags.check_outputs(
+        args, ("json", "save_bootstrap"), ("reference", "map", "bootstrap", *inputs)
+    )
     if not args.reference and {"map", "agreement"} & set(changed):
         raise InputError("--map and --agreement need a reference. Add --reference.")
     if args.style_coefficients and not args.style_coefficients.exists():
@@ -77,11 +70,11 @@ def add_measure_flags(add: Callable[..., object]) -> None:
         default="notebook",
         help="points for a pair that the benchmark separates rightly, not at all, wrongly. "
         "notebook: 1, 1/2, 0, over the pairs that the reference separates. paper: 1, 0, -1, over "
-        "all pairs, 0 if the reference does not separate them (default: %(default)s)",
+        "all pairs, 0 if the reference does not separate them",
     )
     add(
         "--confidence",
-        type=percentage,
+        type=flags.percentage,
         default=95.0,
         metavar="PERCENT",
         help="level of the intervals of scores and ratings (default: %(default)g)",
@@ -94,13 +87,13 @@ def add_measure_flags(add: Callable[..., object]) -> None:
         help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
         "beside --bench-name. Repeatable (default: none)",
     )
-    add("--common", action="store_true", help="measure only common models (default: False)")
+    add("--common", action="store_true", help="measure only models that all benchmarks have")
     add(
         "--save-bootstrap",
         **file,
-        help="save scores and rounds for --bootstrap, a file for each board (default: no)",
+        help="save scores and rounds for --bootstrap, a file for each of several boards",
     )
-    add("--json", **file, help="write the report as JSON (default: no)")
+    add("--json", **file, help="write the report as JSON")
 
 
 @script
@@ -112,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     of_bench = args.bench_name or not args.bootstrap
     options = benchmark_report.MetricsOptions(
-        boards=board_options(**board_arguments(args)) if of_bench else None,
+        boards=board_options(**flags.board_arguments(args)) if of_bench else None,
         bootstrap_files=tuple(args.bootstrap),
         reference=args.reference,
         names=args.map,
