@@ -66,7 +66,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--confusion",
         action="store_true",
-        help=f"print the labels of each two judges side by side if there are over {FEW_PAIRS} pairs too",
+        help=f"print the labels of each two judges side by side, also of over {FEW_PAIRS} pairs",
     )
     add("--json", type=Path, metavar="FILE", help="write the report as JSON")
     add("--html", type=Path, metavar="FILE", help="write the report as one HTML page")
