@@ -10,16 +10,16 @@ way.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, script
+from arena.base.flags import script_parser
 from arena.base.jsonl import dump_line, write_lines
 from arena.base.record_file import locked
-from arena.bench.answer_style import METADATA_KEYS, conv_metadata
+from arena.bench.answer_style import ATTRIBUTES, METADATA_KEYS, conv_metadata
 from arena.bench.formats import answer_in_v01
 from arena.bench.paths import model_names
 from arena.bench.records import AnswerLine, read_objects, record_id
@@ -56,14 +56,12 @@ def add_style(answers: Sequence[dict[str, Any]], path: Path, recompute: bool) ->
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Add the attributes to all answer files of a folder."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--dir", type=Path, required=True, help="folder of answer files (*.jsonl)")
     output_help = "folder to write to (default: the same files, in place)"
     add("--output-dir", type=Path, help=output_help)
-    recompute_help = "measure answers again that already have their attributes (default: False)"
+    recompute_help = "measure answers again that already have their attributes"
     add("--recompute", action="store_true", help=recompute_help)
     args = parser.parse_args(argv)
     output = args.output_dir or args.dir

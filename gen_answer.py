@@ -10,47 +10,47 @@ same command again to continue a run, or to retry failed calls.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags
+from arena.base.flags import add_run_flags, script_parser
+from arena.bench.config import read_answer_config
+from arena.bench.paths import Bench
+from arena.bench.records import read_questions
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask all models for their missing answers."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
-    from arena.bench import config, paths, records
+    # Imported after --help is answered: the clients of the API types take a while to load.
     from arena.chat.checks import check_model
     from arena.chat.config import read_model_config
-    from arena.generate import answers
+    from arena.generate.answers import AnswerWork, answer_limit, check_formats
     from arena.generate.budget import budget_of
     from arena.generate.run import RunOptions, complete
 
-    settings = config.read_answer_config(args.setting_file)
-    bench = paths.Bench(args.data_dir, args.bench_name or settings.bench_name)
-    names = args.model or settings.model_list
+    config = read_answer_config(args.setting_file)
+    bench = Bench(args.data_dir, args.bench_name or config.bench_name)
+    names = args.model or config.model_list
     if not names:
         raise InputError(
             f"{args.setting_file}: model_list is empty. Name a model there or with --model."
         )
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
-    questions = records.read_questions(bench)[: args.limit]
-    answers.check_formats(questions, settings, args.setting_file)
+    questions = read_questions(bench)[: args.limit]
+    check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
     options = RunOptions(budget, args.stale, args.dry_run, args.report)
     works = []
     for model in models:
-        check_model(model, answers.answer_limit(model, settings), key=not args.dry_run)
+        check_model(model, answer_limit(model, config), key=not args.dry_run)
         model = replace(model, parallel=args.parallel or model.parallel)
-        works.append(answers.AnswerWork(model, settings, bench, questions, options))
+        works.append(AnswerWork(model, config, bench, questions, options))
     return complete(works, "answer", options)
 
 

@@ -10,39 +10,28 @@ every model with answers is judged.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_run_flags(parser.add_argument, "config/judge_config.yaml")
-    parser.add_argument("--judge-model", help="the judge (default: the setting file's)")
-    parser.add_argument(
-        "--baseline",
-        action="append",
-        help="a baseline model; repeatable (default: the setting file's)",
-    )
-    parser.add_argument(
-        "--retry-invalid",
-        action="store_true",
-        help="play games without a verdict again (default: False)",
-    )
-    return parser.parse_args(argv)
+from arena.base.flags import add_run_flags, script_parser
+from arena.bench.config import read_judge_config
+from arena.bench.paths import Bench
+from arena.bench.records import read_questions
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
-    args = _arguments(argv)
-    from arena.bench import config, paths, records
+    parser = script_parser(__doc__)
+    add = parser.add_argument
+    add_run_flags(add, "config/judge_config.yaml")
+    add("--judge-model", help="the judge (default: the setting file's)")
+    add("--baseline", action="append", help="baseline; repeatable (default: the setting file's)")
+    add("--retry-invalid", action="store_true", help="play games without a verdict again")
+    args = parser.parse_args(argv)
+    # Imported after --help is answered: the clients of the API types take a while to load.
     from arena.chat.checks import check_model
     from arena.chat.config import read_model_config
     from arena.generate.budget import budget_of
@@ -50,25 +39,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.generate.judgments import judgment_works
     from arena.generate.run import RunOptions, complete
 
-    settings = config.read_judge_config(args.setting_file)
+    config = read_judge_config(args.setting_file)
     if args.baseline:
-        if not settings.baseline:
+        if not config.baseline:
             raise InputError(
-                f"{settings.path}: --baseline needs baseline: true, to show the baseline's answers"
+                f"{config.path}: --baseline needs baseline: true, to show the baseline's answers"
             )
-        settings = settings.with_baselines(args.baseline)
-    bench = paths.Bench(args.data_dir, args.bench_name or settings.bench_name)
-    model = read_model_config(args.endpoint_file, args.judge_model or settings.judge_model)
+        config = config.with_baselines(args.baseline)
+    bench = Bench(args.data_dir, args.bench_name or config.bench_name)
+    model = read_model_config(args.endpoint_file, args.judge_model or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)
-    judge = Judge(model, settings)
+    judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
     options = RunOptions(budget, args.stale, args.dry_run, args.report, args.retry_invalid)
     check_model(model, judge.max_tokens, key=not args.dry_run)
-    questions = records.read_questions(bench)[: args.limit]
+    questions = read_questions(bench)[: args.limit]
     judge.check(questions)
-    works = judgment_works(
-        judge, bench, questions, args.model or settings.model_list, args.baseline or (), options
-    )
+    names, baselines = args.model or config.model_list, args.baseline or ()
+    works = judgment_works(judge, bench, questions, names, baselines, options)
     return complete(works, "game", options)
 
 

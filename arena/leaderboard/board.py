@@ -13,8 +13,8 @@ import numpy as np
 
 from arena.base.errors import InputError
 from arena.base.flags import CONTROLS
-from arena.bench.answer_style import ATTRIBUTES, FEATURES
-from arena.leaderboard.format import Format, format_of
+from arena.bench.answer_style import FEATURES
+from arena.leaderboard.format import FORMATS, Format
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Counts, Grades
 from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, interval
@@ -42,28 +42,17 @@ class Method:
     workers: int = 1
 
     @property
-    def attributes(self) -> tuple[str, ...]:
-        """The attributes of answers that the fit controls for."""
-        return tuple(name for feature in self.control for name in FEATURES[feature])
+    def attributes(self) -> dict[str, str]:
+        """The attributes of answers that the fit controls for, with their names in files."""
+        features = (FEATURES[feature] for feature in self.control)
+        return {key: name for names in features for key, name in names.items()}
 
     @property
     def mode(self) -> str:
         """The name of the style control, as part of file names."""
-        if not self.control:
-            return "plain"
-        features = "_".join(sorted(self.control))
-        usual = set(self.control) == set(CONTROLS["style_control"])
-        return "style_control" if usual else f"{features}_control"
-
-    def settings(self) -> dict[str, object]:
-        """Return the settings that saved bootstrap results must share. Workers change nothing."""
-        return {
-            "mode": self.mode,
-            "style_center": "mean" if self.center else "none",
-            "num_rounds": self.rounds,
-            "seed": self.seed,
-            "resample": self.resample,
-        }
+        if set(self.control) == set(CONTROLS["style_control"]):
+            return "style_control"
+        return "_".join([*sorted(self.control), "control"]) if self.control else "plain"
 
     def entropy(self, selection: Selection) -> tuple[int, ...]:
         """Return the seed of all draws. Boards of different categories draw independently."""
@@ -93,8 +82,8 @@ class Scored:
     @property
     def coefficients(self) -> dict[str, float]:
         """The style coefficients by attribute, none without style control."""
-        names = [ATTRIBUTES[attribute] for attribute in self.method.attributes]
-        return dict(zip(names, self.fit.coefficients.tolist(), strict=True))
+        names, coefficients = self.method.attributes.values(), self.fit.coefficients.tolist()
+        return dict(zip(names, coefficients, strict=True))
 
     @property
     def rates(self) -> np.ndarray:
@@ -211,10 +200,10 @@ class Board:
     estimator: Estimator
     method: Method
     format: Format
-    coefficients: Mapping[str, float]
     counts: Counts
     questions: tuple[str, ...] = field(compare=False, repr=False)
     rows: tuple[Row, ...] = ()
+    coefficients: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
     scored: Scored | None = field(default=None, compare=False, repr=False)
@@ -248,7 +237,6 @@ def empty_board(
     data: Battles | Grades,
     selection: Selection,
     method: Method,
-    coefficients: Mapping[str, float] | None = None,
     *,
     elo: bool = False,
 ) -> Board:
@@ -263,8 +251,7 @@ def empty_board(
         baseline=baseline,
         estimator=estimator,
         method=method,
-        format=format_of(estimator, elo=elo),
-        coefficients=coefficients or {},
+        format=FORMATS[estimator.name, elo],
         counts=data.counts,
         questions=data.questions,
     )
@@ -273,9 +260,9 @@ def empty_board(
 def make_board(scored: Scored, *, elo: bool = False) -> Board:
     """Return the board: win rates against the baseline in percent, or ratings (baseline 1000)."""
     battles = scored.battles
-    board = empty_board(battles, scored.selection, scored.method, scored.coefficients, elo=elo)
+    board = empty_board(battles, scored.selection, scored.method, elo=elo)
+    board = replace(board, coefficients=scored.coefficients, scored=scored)
     scores, samples = scored.scores(elo=elo)
-    board = replace(board, scored=scored)
     return _with_rows(board, battles.models, scores, samples, scored.tokens, battles.outcomes)
 
 
@@ -336,7 +323,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
     It has the models that are on all of them. The draws of different categories are independent,
     so a round's scores are averaged like the scores.
     """
-    first, selections = boards[0], [board.selection for board in boards]
+    selections = [board.selection for board in boards]
     models = sorted(set.intersection(*(set(board.samples) for board in boards)))
     missing = {
         model: f"not on the board of {', '.join(b.name for b in boards if model not in b.samples)}"
@@ -344,13 +331,13 @@ def overall_board(boards: Sequence[Board]) -> Board:
     }
     weights = {board.name: board.counts.questions or 0 for board in boards}
     shares = np.array(list(weights.values())) / sum(weights.values())
-    by_model = [{row.model: row for row in board.rows} for board in boards]
-    scores = np.array([[rows[model].score for model in models] for rows in by_model])
+    rows = [{row.model: row for row in board.rows} for board in boards]
+    scores = np.array([[of_board[model].score for model in models] for of_board in rows])
     samples = np.array([[board.samples[model] for model in models] for board in boards])
     board = replace(
-        first,
+        boards[0],
         selection=replace(
-            first.selection,
+            selections[0],
             baselines=tuple(dict.fromkeys(b for one in selections for b in one.baselines)),
             categories=tuple(name for one in selections for name in one.categories),
         ),
@@ -362,7 +349,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
         scored=None,
     )
     rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
-    tokens = {row.model: row.tokens for row in first.rows if row.tokens is not None}
+    tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
     return _with_rows(board, models, shares @ scores, rounds, tokens)
 
 

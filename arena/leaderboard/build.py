@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from arena.base.errors import InputError, warn
 from arena.bench.config import V2_JUDGE_CONFIG
@@ -19,13 +18,7 @@ from arena.leaderboard.board import (
     score,
     why_no_overall,
 )
-from arena.leaderboard.options import (
-    SEVERAL,
-    BoardOptions,
-    check_by_cluster,
-    check_graded,
-    check_several,
-)
+from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
 from arena.scoring.selection import Plan, Selection, bench_questions, estimator_of
@@ -51,18 +44,21 @@ def build_boards(options: BoardOptions) -> list[Board]:
 
 def read_boards(options: BoardOptions, questions: Sequence[Question] | None = None) -> list[Read]:
     """Return the battles or grades of each board; `questions` are those of the bench."""
-    plan = _plan(options, questions, needed=bool(options.categories))
+    if questions is None:
+        needed = bool(options.categories) or options.missing == "loss"
+        questions = bench_questions(options.bench, needed=needed)
+    plan = _plan(options, questions)
     names, baselines = options.categories, options.baselines
     one = options.one_board
     selections = [plan.of(names, baselines)] if one else plan.selections(names, baselines)
     if options.battle_file:
-        return [_loaded_battles(options.battle_file, selections, plan.questions)]
+        if len(selections) > 1:
+            raise InputError(f"--load-battles: {SEVERAL}")
+        return [saved.load_battles(options.battle_file, selections[0], plan.questions)]
     return read_selections(selections, plan.questions, pass_over_unjudged=not names)
 
 
-def _plan(
-    options: BoardOptions, questions: Sequence[Question] | None = None, *, needed: bool
-) -> Plan:
+def _plan(options: BoardOptions, questions: Sequence[Question]) -> Plan:
     selection = Selection(
         bench=options.bench,
         judges=options.judges,
@@ -72,29 +68,9 @@ def _plan(
         missing=options.missing,
         mixed=options.mixed,
     )
-    if questions is None:
-        needed = needed or options.missing == "loss"
-        questions = bench_questions(options.bench, needed=needed)
     name = options.method or (BRADLEY_TERRY.name if options.one_board else "")
     estimator = OF_BATTLES.get(name)
     return Plan(selection, questions, options.config, options.usual_baselines, estimator)
-
-
-def _loaded_battles(
-    path: Path, selections: Sequence[Selection], questions: Sequence[Question]
-) -> Read:
-    if len(selections) > 1:
-        raise InputError(f"--load-battles: {SEVERAL}")
-    selection = selections[0]
-    saved.check_settings(path, selection.settings())
-    fields = ("weight", "first_game_only", "missing", "mixed", "estimator")
-    usual = all(getattr(selection, name) == getattr(Selection, name) for name in fields)
-    if not usual and not saved.settings_file(path).exists():
-        raise InputError(
-            f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
-            "--mixed and --method v2.0 need the judgments. Leave out --load-battles."
-        )
-    return saved.load_battles(path, selection, questions)
 
 
 def check_read(options: BoardOptions, read: Sequence[Read]) -> None:
@@ -102,9 +78,9 @@ def check_read(options: BoardOptions, read: Sequence[Read]) -> None:
     baselines other than the config's are used.
     """
     if len(read) > 1:
-        check_several(options)
+        options.check(SEVERAL)
     if any(isinstance(data, Grades) for _, data in read):
-        check_graded(options)
+        options.check(NOT_OF_GRADES)
     note = fallback_note(read)
     if note and options.config:
         warn(f"{options.config.path}: {note}")
@@ -126,10 +102,8 @@ def _scored_board(selection: Selection, data: Battles | Grades, options: BoardOp
     style, samples = None, None
     if options.style_file and options.style_file.exists():
         style = saved.load_style(options.style_file, selection.estimator, method)
-    if options.bootstrap_file:
-        settings = saved.bootstrap_settings(selection, method, data, style)
-        saved.check_settings(options.bootstrap_file, settings)
-        samples = saved.load_bootstrap(options.bootstrap_file, data)
+    if path := options.bootstrap_file:
+        samples = saved.load_bootstrap(path, data, selection, method, style)
     return make_board(score(data, selection, method, style, samples), elo=options.elo)
 
 
@@ -194,8 +168,12 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     A cluster without judgments is in none of the groups. Raises InputError if no question has a
     cluster, and for options that do not go with it.
     """
-    check_by_cluster(options)
-    plan = _plan(options, needed=True)
+    refuse(
+        {"--category": options.categories},
+        "without --by this prints a board of each. Leave out one.",
+    )
+    options.check(NOT_BY)
+    plan = _plan(options, bench_questions(options.bench, needed=True))
     clusters: dict[str, list[Question]] = {}
     for question in plan.questions:
         name = question.category if by == "category" else question.cluster
@@ -214,7 +192,7 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     selections = [plan.of(parts, options.baselines) for parts in names_of]
     read = read_selections(selections, plan.questions, pass_over_unjudged=True)
     if any(isinstance(data, Grades) for _, data in read):
-        check_graded(options)
+        options.check(NOT_OF_GRADES)
     check_baselines(read)
     return [
         Group(

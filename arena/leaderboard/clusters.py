@@ -109,7 +109,8 @@ def _whole(group: Group, method: Method) -> tuple[Board, Battles | Grades, Fixed
     scored = score(data, selection, method, samples=np.empty((0, len(data.models))))
     fit = scored.fit
     style = FixedStyle(fit.coefficients, fit.mean, fit.scale) if len(group.clusters) > 1 else None
-    return empty_board(data, selection, method, scored.coefficients), scored.battles, style
+    whole = replace(empty_board(data, selection, method), coefficients=scored.coefficients)
+    return whole, scored.battles, style
 
 
 # Battles

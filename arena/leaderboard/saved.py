@@ -19,16 +19,16 @@ import numpy as np
 from arena.base.errors import InputError, OutputError, warn
 from arena.base.flags import SAVED_BATTLES, SAVED_BOOTSTRAP
 from arena.base.jsonl import decode_lines, read_bytes, write_lines
-from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.records import Question
 from arena.leaderboard.board import Method, Scored
-from arena.scoring import solver
 from arena.scoring.battles import Battles, battles_of
 from arena.scoring.cells import CellColumns, CellCounts
 from arena.scoring.estimators import BRADLEY_TERRY, Estimator
 from arena.scoring.selection import Selection, matching_questions
-from arena.scoring.solver import FixedStyle
+from arena.scoring.solver import ANCHOR_RATING, FixedStyle
 
+SETTINGS = ".settings.json"  # the suffix of the side files
+INFINITE = 1e300  # in the place of infinity, which JSON does not have
 _WINNERS = ("model_a", "tie", "model_b")
 
 
@@ -44,7 +44,7 @@ class BattleLine(msgspec.Struct):
 def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) -> None:
     """Save battles and bootstrap for a later run; warn if they cannot be written."""
     selection = scored.selection
-    settings = bootstrap_settings(selection, scored.method, scored.battles, scored.style)
+    settings = _bootstrap_settings(scored.battles, selection, scored.method, scored.style)
     results = (
         (battles, data_dir / SAVED_BATTLES, _battle_lines, selection.settings()),
         (bootstrap, data_dir / SAVED_BOOTSTRAP, _bootstrap_lines, settings),
@@ -53,35 +53,37 @@ def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) 
         try:
             if wanted:
                 write_lines(path, lines(scored))
-                _write_json(settings_file(path), made)
+                _write_json(path.with_suffix(SETTINGS), made)
         except OutputError as error:
             # The board is printed all the same.
             warn(f"{error}; nothing is saved for --load-battles or --load-bootstrap")
 
 
-def bootstrap_settings(
-    selection: Selection, method: Method, battles: Battles, style: FixedStyle | None
+def _bootstrap_settings(
+    battles: Battles, selection: Selection, method: Method, style: FixedStyle | None
 ) -> dict[str, object]:
     """Return the settings that saved bootstrap results must share, and the battles' fingerprint."""
-    fixed = None if style is None else style.coefficients.tolist()
-    settings = selection.settings() | method.settings()
-    return settings | {"style": fixed, "battles": battles.fingerprint}
+    return selection.settings() | {
+        "mode": method.mode,
+        "style_center": "mean" if method.center else "none",
+        "num_rounds": method.rounds,
+        "seed": method.seed,
+        "resample": method.resample,
+        "style": None if style is None else style.coefficients.tolist(),
+        "battles": battles.fingerprint,
+    }
 
 
-def settings_file(path: Path) -> Path:
-    """Return the side file of a saved result."""
-    return path.with_suffix(".settings.json")
+def _settings_match(path: Path, settings: Mapping[str, Any]) -> bool:
+    """Return whether a saved result has a side file: results of v0.1 have none.
 
-
-def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Raise InputError if a saved result was made with other settings. Results of v0.1 have no side
-    file.
+    Raises InputError if it was made with other settings.
     """
-    side = settings_file(path)
+    side = path.with_suffix(SETTINGS)
     if not path.is_file():
         raise InputError(f"{path}: no such file. Run without the flag that loads it first.")
     if not side.exists():
-        return
+        return False
     try:
         saved = json.loads(read_bytes(side, "settings"))
         differing = {k: v for k, v in settings.items() if saved.get(k) != v}
@@ -89,6 +91,7 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         raise InputError(f"{side}: not the settings of a saved result. Delete it.") from None
     for key, value in differing.items():
         raise InputError(f"{path}: made with {key} = {saved.get(key)}, not {value}. Make it again.")
+    return True
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -122,6 +125,13 @@ def load_battles(
     """Return the battles of a file of an earlier run or of the v0.1 program, and the selection with
     the baselines that they are against.
     """
+    fields = ("weight", "first_game_only", "missing", "mixed", "estimator")
+    usual = all(getattr(selection, name) == getattr(Selection, name) for name in fields)
+    if not _settings_match(path, selection.settings()) and not usual:
+        raise InputError(
+            f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
+            "--mixed and --method v2.0 need the judgments. Leave out --load-battles."
+        )
     cells: dict[tuple[str, str, str], list[int]] = {}
     for number, _, line in decode_lines(path, BattleLine, "a battle"):
         winner = "tie" if line.winner.startswith("tie") else line.winner
@@ -136,10 +146,8 @@ def load_battles(
     categories = {question.id: question.category for question in questions}
     unknown = {question for question, _, _ in cells} - categories.keys()
     if questions and unknown:
-        bench = selection.bench.name
-        raise InputError(
-            f"{path}: battles of another bench: {bench} has no question {min(unknown)}"
-        )
+        lack = f"{selection.bench.name} has no question {min(unknown)}"
+        raise InputError(f"{path}: battles of another bench: {lack}")
     columns = CellColumns()
     baselines: defaultdict[str, set[str]] = defaultdict(set)
     for (question, a, b), counts in cells.items():
@@ -153,30 +161,30 @@ def load_battles(
             f"{path}: no battle of the baseline '{selection.baselines[0]}'. It has battles of "
             f"{', '.join(sorted(columns.models))}."
         )
-    number_of_questions = len(questions if matching is None else matching) or None
-    battles = battles_of(columns, selection, number_of_questions)
-    return selection, replace(battles, outcomes=None)
+    total = len(questions if matching is None else matching) or None
+    return selection, replace(battles_of(columns, selection, total), outcomes=None)
 
 
 # Bootstrap results
-
-INFINITE = 1e300
 
 
 def _bootstrap_lines(scored: Scored) -> Iterator[bytes]:
     """Yield one line a round: each model's rating, null if a resample does not place it."""
     keys = [_quoted(name) + b": " for name in scored.battles.models]
     encode = msgspec.json.Encoder().encode  # faster than json by far; null where not finite
-    for ratings in np.clip(scored.samples, -INFINITE, INFINITE).tolist():  # JSON has no infinity
+    for ratings in np.clip(scored.samples, -INFINITE, INFINITE).tolist():
         values = encode(ratings)[1:-1].split(b",")
         yield b"{" + b", ".join(map(add, keys, values)) + b"}\n"
 
 
-def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
+def load_bootstrap(
+    path: Path, battles: Battles, selection: Selection, method: Method, style: FixedStyle | None
+) -> np.ndarray:
     """Return ratings (rounds, M) of a file of an earlier run or of the v0.1 program.
 
     They are anchored anew: v0.1 anchors one model only. Raises InputError if a model is missing.
     """
+    _settings_match(path, _bootstrap_settings(battles, selection, method, style))
     rounds: list[list[float]] = []
     for number, raw in enumerate(read_bytes(path, "bootstrap results").splitlines(), start=1):
         if not raw.strip():
@@ -193,8 +201,7 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
         raise InputError(f"{path}: no round in the file")
     ratings = np.array(rounds)
     ratings[np.abs(ratings) >= INFINITE] *= np.inf
-    anchored = ratings - ratings[:, [battles.anchor]] + solver.ANCHOR_RATING
-    return np.asarray(anchored)
+    return np.asarray(ratings - ratings[:, [battles.anchor]] + ANCHOR_RATING)
 
 
 # Style coefficients
@@ -202,11 +209,11 @@ def load_bootstrap(path: Path, battles: Battles) -> np.ndarray:
 
 def save_style(scored: Scored, path: Path) -> None:
     """Write the style coefficients of a fit and the standardisation they belong to."""
-    fit, method = scored.fit, scored.method
+    fit = scored.fit
     style = {
         "method": scored.selection.estimator.name,
         "attributes": list(scored.coefficients),
-        "style_center": "mean" if method.center else "none",
+        "style_center": "mean" if scored.method.center else "none",
         "coefficients": fit.coefficients.tolist(),
         "mean": fit.mean.tolist(),
         "scale": fit.scale.tolist(),
@@ -220,15 +227,15 @@ def load_style(path: Path, estimator: Estimator, method: Method) -> FixedStyle:
         data = json.loads(read_bytes(path, "style coefficients"))
         parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
         attributes, name = data["attributes"], data.get("method", BRADLEY_TERRY.name)
+        center = data.get("style_center", "mean" if parts[1].any() else "none")
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not a file of style coefficients") from None
-    expected = [ATTRIBUTES[name] for name in method.attributes]
+    expected = list(method.attributes.values())
     shapes = {part.shape for part in parts}
     if attributes != expected or shapes != {(len(expected),)} or not np.isfinite(parts).all():
         raise InputError(f"{path}: style coefficients of {attributes}, not of {expected}")
     if name != estimator.name:
         raise InputError(f"{path}: made with --method {name}. Give it again.")
-    center = data.get("style_center", "mean" if parts[1].any() else "none")
     if center != ("mean" if method.center else "none"):
         raise InputError(f"{path}: made with --style-center {center}. Give it again.")
     return FixedStyle(*parts)

@@ -14,10 +14,10 @@ from arena.base.errors import one_line
 from arena.base.table import aligned, listed, shown_width
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import FEW, LEAST, ClusterTable
-from arena.leaderboard.format import format_of
+from arena.leaderboard.format import FORMATS
 from arena.leaderboard.output import text
 from arena.leaderboard.output.html import heat, html_page, html_row, html_table
-from arena.leaderboard.output.plot import set_titles
+from arena.leaderboard.output.plot import new_plot
 from arena.scoring.estimators import BRADLEY_TERRY
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _titles(table: ClusterTable) -> tuple[str, str]:
     if len({whole.baseline for whole in table.wholes}) > 1:
         shared = replace(shared, baseline=None)
     if len({whole.estimator.name for whole in table.wholes}) > 1:
-        shared = replace(shared, format=format_of(BRADLEY_TERRY, elo=False))
+        shared = replace(shared, format=FORMATS[BRADLEY_TERRY.name, False])
     return f"{shared.selection.bench.name}: scores by {table.by}", text.titles(shared)[1]
 
 
@@ -194,7 +194,6 @@ def _scale(table: ClusterTable) -> tuple[float, float]:
 def heat_map(table: ClusterTable) -> Figure:
     """Draw models by clusters, one score a cell."""
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
 
     low, high = _scale(table)
     rows = [[board.row(model) for board in table.boards] for model in table.models]
@@ -205,8 +204,7 @@ def heat_map(table: ClusterTable) -> Figure:
     few = scores.size <= MANY_CELLS
     width = max(1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), LEAST_WIDTH)
     height = 1.7 + 0.07 * longest[1] + max(0.25 * len(models), LEAST_HEIGHT)
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = new_plot(width, height, _titles(table))
     colourmap = LinearSegmentedColormap.from_list("scores", [heat(-1), heat(0), heat(1)])
     axes.set_facecolor("#dddddd")
     image = axes.imshow(scores, cmap=colourmap, vmin=low, vmax=high, aspect="auto")
@@ -219,5 +217,4 @@ def heat_map(table: ClusterTable) -> Figure:
             axes.text(column, line, shown, ha="center", va="center", fontsize=7, color="#111111")
     figure.colorbar(image).set_label(table.first.format.axis("the baseline"), fontsize=8)
     axes.set_xlabel(f"{table.by} (questions)", fontsize=8)
-    set_titles(figure, *_titles(table))
     return figure

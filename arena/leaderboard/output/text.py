@@ -31,10 +31,8 @@ def board_lines(board: Board) -> Iterator[str]:
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
     if not board.format.table_heads:
         for model, score, interval, tokens in texts:
-            yield (
-                f"{model: <30} | score: {score: ^5} | {level_text(board)} CI: {interval: ^12} "
-                f"| average #tokens: {tokens}"
-            )
+            bounds = f"{board.estimator.level:.0%} CI: {interval: ^12}"
+            yield f"{model: <30} | score: {score: ^5} | {bounds} | average #tokens: {tokens}"
         return
     # The v2.0 program prints a pandas frame: numbered rows, columns to the right.
     table = [("", *board.format.table_heads), *((str(n), *row[:3]) for n, row in enumerate(texts))]
@@ -50,22 +48,16 @@ def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
     return board.format.score(row.score), board.format.interval(row.lower, row.upper), tokens
 
 
-def level_text(board: Board) -> str:
-    """Return the level of the intervals."""
-    return f"{board.estimator.level:.0%}"
-
-
 def stats_lines(board: Board) -> Iterator[str]:
     """Yield a table of each model's games by outcome, and the share of its points."""
-    heads = ("model", "win rate", "valid games", *OUTCOMES)
-    yield f"{heads[0]: <30} | " + " | ".join(f"{head: >12}" for head in heads[1:])
+    table: list[Sequence[object]] = [("model", "win rate", "valid games", *OUTCOMES)]
     for row in board.rows:
-        outcomes = row.outcomes or (0,) * len(OUTCOMES)
-        big, small, ties, *_ = outcomes
+        big, small, ties, *_ = outcomes = row.outcomes or (0,) * len(OUTCOMES)
         games = sum(outcomes)
         rate = f"{100 * (big + small + ties / 2) / games:.1f}" if games else "n/a"
-        values = (rate, games, *outcomes)
-        yield f"{row.model: <30} | " + " | ".join(f"{value: >12}" for value in values)
+        table.append((row.model, rate, games, *outcomes))
+    for model, *values in table:
+        yield " | ".join([f"{model: <30}", *(f"{value: >12}" for value in values)])
 
 
 # Battles of one question share its answers, so resampling them alone hides that part of the noise.
@@ -137,24 +129,24 @@ def comparison_lines(result: Comparison) -> Iterator[str]:
 
 def file_stem(board: Board) -> str:
     """Return a file name of the bench, judges, baseline and mode: all that changes a board."""
-    selection = board.selection
-    modes = (
-        (board.mode, True),
-        (board.format.note, bool(board.format.note)),
-        ("uncentered", not board.method.center),
-        ("fixed_style", board.scored is not None and board.scored.style is not None),
-        ("elo", board.format.scale == "elo"),
-        ("resampled_questions", board.method.resample == "question"),
-        ("first_game_only", selection.first_game_only),
-        (f"weight_{selection.weight}", selection.weight != Selection.weight),
-        (f"missing_{selection.missing}", selection.missing != Selection.missing),
-        ("+".join(selection.categories), bool(selection.categories)),
+    selection, style = board.selection, board.scored.style if board.scored else None
+    parts = (
+        selection.bench.name,
+        "+".join(selection.judges),
+        # Grades have no baseline, even if the config names one.
+        None if board.estimator is GRADES else f"vs_{'+'.join(selection.baselines)}",
+        board.mode,
+        board.format.note or None,
+        None if board.method.center else "uncentered",
+        "fixed_style" if style else None,
+        "elo" if board.format.scale == "elo" else None,
+        "resampled_questions" if board.method.resample == "question" else None,
+        "first_game_only" if selection.first_game_only else None,
+        f"weight_{selection.weight}" if selection.weight != Selection.weight else None,
+        f"missing_{selection.missing}" if selection.missing != Selection.missing else None,
+        "+".join(selection.categories) if selection.categories else None,
     )
-    names = [selection.bench.name, "+".join(selection.judges)]
-    if board.estimator is not GRADES:  # grades have no baseline, even if the config names one
-        names.append(f"vs_{'+'.join(selection.baselines)}")
-    parts = [*names, *(mode for mode, used in modes if used)]
-    return "_".join(part.replace("/", "-") for part in parts)
+    return "_".join(part.replace("/", "-") for part in parts if part is not None)
 
 
 def file_of(path: Path, board: Board) -> Path:
@@ -240,7 +232,7 @@ def board_dict(board: Board) -> dict[str, object]:
 
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
-    head = ["model", "score", f"{level_text(board)} CI", "average #tokens"]
+    head = ["model", "score", f"{board.estimator.level:.0%} CI", "average #tokens"]
     rows = ([in_markdown(row.model), *row_texts(row, board)] for row in board.rows)
     rule = "|:--|--:|:-:|--:|"
     return markdown_page(titles(board), [head, *rows], rule, summary_lines(board))
