@@ -28,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
     # Imported after --help is answered: the clients of the API types take a while to load.
+    from arena.chat.budget import budget_of
     from arena.chat.checks import check_model
     from arena.chat.config import read_model_config
     from arena.generate.answers import AnswerWork, answer_limit, check_formats
-    from arena.generate.budget import budget_of
     from arena.generate.run import RunOptions, complete
 
     config = read_answer_config(args.setting_file)

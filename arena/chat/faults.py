@@ -26,13 +26,19 @@ class CompletionError(Exception):
     """
 
     def __init__(
-        self, cause: str, message: str = "", retry_after: float = 0.0, *, charged: bool = False
+        self,
+        cause: str,
+        message: str = "",
+        *,
+        retry_after: float = 0.0,
+        charged: bool = False,
+        final: bool = False,
     ) -> None:
         super().__init__(f"{cause}: {one_line(message)}" if message else cause)
         self.cause = cause
         self.retry_after = retry_after
         self.charged = charged
-        self.final = False
+        self.final = final
 
 
 class BrokenReply(Exception):
@@ -123,7 +129,7 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     if cause == "unsupported parameter" and re.search("max_tokens|temperature", text):
         message = f"{REASONING_REMEDY}: {message}"
     wait = _retry_after(error.response.headers.get("retry-after", ""))
-    return CompletionError(cause, message, wait, charged=status in LATE)
+    return CompletionError(cause, message, retry_after=wait, charged=status in LATE)
 
 
 def _retry_after(value: str) -> float:

@@ -18,7 +18,8 @@ from arena.bench.formats import answer_in_format_of, answer_in_v01
 from arena.bench.paths import Bench
 from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
-from arena.chat.calls import chat_completion, stopping
+from arena.chat.budget import stopping
+from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Message

@@ -14,7 +14,8 @@ from arena.bench.config import JudgeConfig, Rules
 from arena.bench.paths import Bench, model_names, named_path
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
-from arena.chat.calls import Meter, chat_completion, stopping
+from arena.chat.budget import Meter, stopping
+from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion, Message
@@ -87,7 +88,7 @@ class Judge:
     def settings_of(self, rules: Rules) -> dict[str, Any]:
         """Return how the judgments of a category are made in this run."""
         config = self.config
-        settings: dict[str, Any] = {
+        settings = {
             "model_name": self.model.model_name,
             "api_type": self.model.api_type,
             "temperature": self.temperature,
@@ -99,16 +100,15 @@ class Judge:
             "extra_body": dict(self.model.extra_body),
             **self.model.optional_settings(),
         }
-        if not config.pairwise:
-            settings["pairwise"] = False
-            settings["grades"] = list(self.verdict_rule.grades or ())
-        if config.reference:
-            settings["ref_model"] = list(config.ref_models)
-        if config.response_format is not None:
-            settings["response_format"] = config.response_format
-        if config.verdict_field is not None:
-            settings["verdict_field"] = config.verdict_field
-        return settings
+        grades = None if config.pairwise else list(self.verdict_rule.grades or ())
+        optional = {
+            "pairwise": None if config.pairwise else False,
+            "grades": grades,
+            "ref_model": list(config.ref_models) if config.reference else None,
+            "response_format": config.response_format,
+            "verdict_field": config.verdict_field,
+        }
+        return settings | {name: value for name, value in optional.items() if value is not None}
 
     @property
     def answer_names(self) -> tuple[str, ...]:

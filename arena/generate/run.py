@@ -20,11 +20,10 @@ from typing import Any, Generic, TypeVar
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
 from arena.bench.records import KeyLine, record_id
-from arena.chat.calls import stopping
+from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.generate import summary
-from arena.generate.budget import Budget, RunMeter
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ class Work(ABC, Generic[SomeJob]):
         self.model = model
         self.path = path
         self.options = options
-        self.summary = summary.RunSummary(name, model.price)
-        self.meter = RunMeter(self.summary, options.budget)
+        self.meter = Meter(model.price, options.budget)
+        self.summary = summary.RunSummary(name, self.meter)
         self.records: dict[Any, Record] = {}
 
     def plan(self) -> list[SomeJob]:
