@@ -109,8 +109,8 @@ class Work(ABC, Generic[SomeJob]):
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[SomeJob]) -> summary.CostEstimate:
-        """Return the tokens of the planned jobs."""
+    def estimate(self, jobs: Sequence[SomeJob]) -> str:
+        """Return the line of a dry run."""
 
     @abstractmethod
     def replies(self, job: SomeJob) -> Iterator[Any]:
@@ -141,11 +141,10 @@ def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
 
     Each reply is in its file before its thread goes on. unit: "answer" or "game".
     """
-    if options.report is not None:
-        summary.check_report_path(options.report)
+    summary.check_report_path(options.report)
     if options.dry_run:
         for work in works:
-            print(work.estimate(work.plan()).line(work.summary))
+            print(work.estimate(work.plan()))
         return 0
     errors: list[str] = []
     summaries = [work.summary for work in works]

@@ -18,29 +18,6 @@ from arena.chat.budget import Meter
 from arena.chat.faults import CompletionError
 
 
-@dataclass(frozen=True)
-class CostEstimate:
-    """The planned calls of a model with upper bounds of their tokens.
-
-    prompt_tokens: of the first prompt of each call, in cl100k_base.
-    """
-
-    calls: int
-    prompt_tokens: int
-    max_input_tokens: int
-    max_output_tokens: int
-
-    def line(self, summary: RunSummary) -> str:
-        """Return the line of a dry run."""
-        dollars = summary.meter.cost_of(self.max_input_tokens, self.max_output_tokens)
-        cost = "" if summary.meter.price is None else f", at most ${dollars:,.2f}"
-        return (
-            f"{summary.name}: {self.calls:,} calls to make, {self.prompt_tokens:,} prompt tokens, "
-            f"at most {self.max_output_tokens:,} output tokens{cost}; {summary.cached:,} cached, "
-            f"{summary.stale:,} stale"
-        )
-
-
 @dataclass
 class RunSummary:
     """The counts of a run for one model, in answers or games."""
@@ -76,6 +53,18 @@ class RunSummary:
         """Count a failed job by its cause, of which the last message is reported."""
         self.failed[error.cause].append(job_id)
         self.messages[error.cause] = str(error)
+
+    def estimate(self, calls: int, prompt_tokens: int, max_input: int, max_output: int) -> str:
+        """Return the line of a dry run.
+
+        prompt_tokens: of the first prompt of each call, in cl100k_base. The others: upper bounds.
+        """
+        dollars = self.meter.cost_of(max_input, max_output)
+        cost = "" if self.meter.price is None else f", at most ${dollars:,.2f}"
+        return (
+            f"{self.name}: {calls:,} calls to make, {prompt_tokens:,} prompt tokens, at most "
+            f"{max_output:,} output tokens{cost}; {self.cached:,} cached, {self.stale:,} stale"
+        )
 
     def lines(self) -> Iterator[str]:
         """Yield a line of counts, then one for each cause of failure and each remark."""
@@ -175,8 +164,10 @@ def unfailing_output() -> Iterator[None]:
         yield
 
 
-def check_report_path(path: Path) -> None:
+def check_report_path(path: Path | None) -> None:
     """Raise InputError if a report could not be written there, before anything is paid for."""
+    if path is None:
+        return
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{path}: --report: cannot write a file here")
