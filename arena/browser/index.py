@@ -11,7 +11,6 @@ import codecs
 import json
 import threading
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,31 +58,6 @@ class FileCache(Generic[Value]):
             if entry is None or entry[0] != stamp:
                 entry = self._values[path] = stamp, self._read(path)
             return entry[1]
-
-
-class Recent:
-    """The results of the last few calls, by the values that they depend on."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._values: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the recent result of a key, or make it."""
-        value: Value
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                value = self._values[key]
-                return value
-        # Made outside the lock: a slow board must not hold up the other readers.
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._number:
-                self._values.popitem(last=False)
-        return value
 
 
 def stamp_of(path: Path) -> tuple[int, int] | None:
@@ -217,8 +191,8 @@ _SPACES_AND_LOWER_CASE = _ASCII.lower().encode() + bytes(range(128, 256))
 class Texts:
     """The texts of a file, folded to be searched."""
 
-    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
-        self._keys: list[str] = []
+    def __init__(self, texts: Iterable[tuple[Hashable, str]]) -> None:
+        self._keys: list[Hashable] = []
         self._starts: list[int] = []
         content = bytearray()
         for key, text in texts:
@@ -227,7 +201,7 @@ class Texts:
             content += folded(text) + b"\0"
         self._content = bytes(content)
 
-    def matching(self, wanted: bytes) -> set[str]:
+    def matching(self, wanted: bytes) -> set[Hashable]:
         """Return the keys of the texts that contain a folded text."""
         keys, position = set(), 0
         while (position := self._content.find(wanted, position)) >= 0:
@@ -265,4 +239,4 @@ class _ExplainedLine(IdLine):
 def judgment_texts(path: Path) -> Texts:
     """Return the words of the judge in a file, by the offset of the line."""
     lines = indexed_lines(path, _ExplainedLine, "a judgment")
-    return Texts((str(place.offset), line.text()) for place, line in lines)
+    return Texts((place.offset, line.text()) for place, line in lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -29,27 +29,13 @@ from arena.bench.labels import (
 )
 from arena.bench.paths import Bench, judge_names, model_names
 from arena.bench.records import BaselineRule, JudgmentLine, Question
-from arena.browser.index import (
-    FileCache,
-    Place,
-    Questions,
-    Recent,
-    Texts,
-    answer_places,
-    answer_texts,
-    folded,
-    indexed_lines,
-    judgment_texts,
-    models_at_ends,
-    questions_of,
-    stamp_of,
-    styles_of,
-)
+from arena.browser import index
+from arena.browser.index import FileCache, Place, Questions, Texts, folded, indexed_lines, stamp_of
 
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
-RECENT = 16  # results in memory: enough for several readers, or for one who compares
+RECENT = 16  # results of a kind in memory: enough for several readers, or for one who compares
 
 
 @dataclass(frozen=True)
@@ -98,36 +84,28 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self, baseline=baseline)
 
 
-@dataclass
 class Library:
     """A bench as it is on the disk.
 
     `rule` gives the baseline of judgments that name none, `config` the baselines of the boards.
     """
 
-    bench: Bench
-    rule: BaselineRule = field(default_factory=lambda: BaselineRule({}, None))
-    config: JudgeConfig | None = None
-    recent: Recent = field(default_factory=lambda: Recent(RECENT), repr=False)
-    places: FileCache[dict[str, Place]] = field(init=False, repr=False)
-    _names: dict[Path, tuple[str, str]] = field(default_factory=dict, repr=False)
-    _models: FileCache[frozenset[str]] = field(init=False, repr=False)
-    _entries: FileCache[list[ListedJudgment]] = field(init=False, repr=False)
-    _styles: FileCache[dict[str, Style]] = field(init=False, repr=False)
-    _answer_texts: FileCache[Texts] = field(init=False, repr=False)
-    _judgment_texts: FileCache[Texts] = field(init=False, repr=False)
-    _questions: FileCache[Questions] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Set up the caches. Nothing is read yet."""
-        nothing = Texts(())
-        self.places = FileCache(answer_places, {})
-        self._models = FileCache(self._read_models, frozenset())
-        self._entries = FileCache(self._read_judgments, [], beside=self.bench.questions)
-        self._styles = FileCache(styles_of, {})
-        self._answer_texts = FileCache(answer_texts, nothing)
-        self._judgment_texts = FileCache(judgment_texts, nothing)
-        self._questions = FileCache(questions_of, Questions({}))
+    def __init__(
+        self, bench: Bench, rule: BaselineRule | None = None, config: JudgeConfig | None = None
+    ) -> None:
+        self.bench, self.config = bench, config
+        self.rule = rule or BaselineRule({}, None)
+        self.places = FileCache(index.answer_places, dict[str, Place]())
+        self._names: dict[Path, tuple[str, str]] = {}  # the judge and the model of files
+        self._models = FileCache(self._read_models, frozenset[str]())
+        self._entries = FileCache(
+            self._read_judgments, list[ListedJudgment](), beside=bench.questions
+        )
+        self._styles = FileCache(index.styles_of, dict[str, Style]())
+        self._answer_texts = FileCache(index.answer_texts, Texts(()))
+        self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
+        self._questions = FileCache(index.questions_of, Questions({}))
+        self._recent = functools.lru_cache(RECENT)(self._find)
 
     # Names
 
@@ -187,7 +165,7 @@ class Library:
         # A whole bench takes seconds to decode: a file whose first and last record are of the
         # model in its name is taken to have no other.
         _, name = self._names[path]
-        ends = models_at_ends(path)
+        ends = index.models_at_ends(path)
         if ends is not None and ends <= {"", name}:
             return frozenset([name])
         return frozenset(entry.model for entry in self._entries[path]) or frozenset([name])
@@ -240,78 +218,66 @@ class Library:
         The default order is that of the questions, and of the models within each.
         """
         judges = self.judges() if filters.show == JUDGES_DISAGREE else [filters.judge]
-        key = filters, self.stamp(judges, filters.model)
-        return self.recent.get(key, lambda: self._find(filters))
+        return self._recent(filters, self.stamp(judges, filters.model))
 
     def stamp(self, judges: Iterable[str], model: str = "") -> Hashable:
         """Return a value that changes with the judgments of some judges or with the questions."""
         files = (path for judge in judges for path in self._files(judge, model))
         return tuple((path, stamp_of(path)) for path in files), stamp_of(self.bench.questions)
 
-    def _find(self, filters: Filters) -> Sequence[ListedJudgment]:
-        rank = {question: i for i, question in enumerate(self.questions)}
+    def _find(self, filters: Filters, _: Hashable) -> Sequence[ListedJudgment]:
+        show, category, baseline = filters.show, filters.category, filters.baseline
         judgments = self.judgments(filters.judge, filters.model)
-        entries = [entry.against(filters.baseline) for entry in judgments]
-        for test in self._tests(filters):
-            entries = [entry for entry in entries if test(entry)]
+        entries = [entry.against(baseline) for entry in judgments]
+        if baseline:
+            entries = [entry for entry in entries if entry.baseline == baseline]
+        if category:
+            ids = {q.id for q in self.questions.values() if category in (q.category, q.cluster)}
+            entries = [entry for entry in entries if entry.question in ids]
+        if show == GAMES_DISAGREE:
+            entries = [entry for entry in entries if games_disagree(entry.labels)]
+        elif show == JUDGES_DISAGREE:
+            disputed = self._disputed(filters.model, baseline)
+            entries = [entry for entry in entries if entry.key in disputed]
+        elif show:
+            entries = [entry for entry in entries if show in outcomes(entry.labels)]
+        if text := folded(filters.text).strip():
+            entries = list(filter(self._search(text), entries))
+        rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))
         if filters.order:
-            sign = -1 if filters.order == LONGEST else 1
             styles = functools.cache(lambda model: self._styles[self.answer_file(model)])
-            unknown = Style("")
-            tokens = [styles(e.model).get(e.question, unknown).tokens for e in entries]
-            pairs = list(zip(tokens, entries, strict=True))
-            # Answers whose length is unknown come last in both orders.
-            pairs.sort(key=lambda pair: (pair[0] is None, sign * (pair[0] or 0)))
-            entries = [entry for _, entry in pairs]
-        return entries
+            sign = -1 if filters.order == LONGEST else 1
 
-    def _tests(self, filters: Filters) -> Iterator[Callable[[ListedJudgment], bool]]:
-        """Yield what a judgment must pass."""
-        show, category = filters.show, filters.category
-        if filters.baseline:
-            yield lambda entry: entry.baseline == filters.baseline
-        if category:
-            wanted = {q.id for q in self.questions.values() if category in (q.category, q.cluster)}
-            yield lambda entry: entry.question in wanted
-        if show == GAMES_DISAGREE:
-            yield lambda entry: games_disagree(entry.labels)
-        elif show == JUDGES_DISAGREE:
-            disputed = self._disputed(filters.model, filters.baseline)
-            yield lambda entry: entry.key in disputed
-        elif show:
-            yield lambda entry: show in outcomes(entry.labels)
-        text = folded(filters.text).strip()
-        if text:
-            yield self._search(text)
+            def length(entry: ListedJudgment) -> tuple[bool, int]:
+                style = styles(entry.model).get(entry.question)
+                tokens = style.tokens if style else None
+                # Answers whose length is unknown come last in both orders.
+                return tokens is None, sign * (tokens or 0)
+
+            entries.sort(key=length)
+        return entries
 
     def _disputed(self, model: str, baseline: str) -> set[tuple[str, str, str]]:
         """Return the keys of judgments in which two judges favour different sides."""
-        sides: dict[tuple[str, str, str], set[int]] = {}
+        sides: dict[tuple[str, str, str], set[int | None]] = {}
         for judge in self.judges():
             for entry in self.judgments(judge, model):
-                side = tendency(entry.labels)
-                if side is not None:
-                    sides.setdefault(entry.against(baseline).key, set()).add(side)
-        return {key for key, favoured in sides.items() if len(favoured) > 1}
+                sides.setdefault(entry.against(baseline).key, set()).add(tendency(entry.labels))
+        return {key for key, favoured in sides.items() if len(favoured - {None}) > 1}
 
     def _search(self, text: bytes) -> Callable[[ListedJudgment], bool]:
         """Return the test whether prompt, answers or judge say a folded text."""
         prompts = {
             q.id for q in self.questions.values() if any(text in folded(turn) for turn in q.turns)
         }
-
-        @functools.cache
-        def answers(model: str) -> set[str]:
-            return self._answer_texts[self.answer_file(model)].matching(text)
-
-        @functools.cache
-        def judgments(file: Path) -> set[str]:
-            return self._judgment_texts[file].matching(text)
-
+        answers = functools.cache(
+            lambda model: self._answer_texts[self.answer_file(model)].matching(text)
+        )
+        judgments = functools.cache(lambda file: self._judgment_texts[file].matching(text))
         return lambda entry: (
             entry.question in prompts
             or entry.question in answers(entry.model)
             or entry.question in answers(entry.baseline)
-            or str(entry.place.offset) in judgments(entry.file)
+            or entry.place.offset in judgments(entry.file)
         )

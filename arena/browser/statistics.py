@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
 from arena.bench.labels import Labels, is_grade
-from arena.browser.library import Library
+from arena.browser.library import RECENT, Filters, Library
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import fallback_note, read_boards, score_boards
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.text import summary_lines
+from arena.leaderboard.output.text import TOO_NARROW, summary_lines
 from arena.quality.judge_comparison import PairReport, judge_numbers
 from arena.quality.judge_measures import Verdicts
 from arena.scoring.selection import Plan, Selection
@@ -21,34 +22,29 @@ JudgeStatistics = tuple[
     dict[str, Verdicts], dict[tuple[str, str], PairReport], dict[str, list[float]]
 ]
 
-DEPENDENT = "The intervals are too narrow: they take the games of a question for independent."
 
-
-def boards(
-    library: Library, judge: str, category: str, control: Sequence[str], baseline: str = ""
-) -> Boards:
+def boards(library: Library, filters: Filters, control: Iterable[str] = ()) -> Boards:
     """Return the boards of show_result.py with the lines below each, the overall one first.
 
-    Raises InputError with the reason if there is no board.
+    Of the filters judge, category and baseline count. Raises InputError with the reason if there is
+    no board.
     """
+    return _boards(library, filters, tuple(sorted(control)), library.stamp([filters.judge]))
 
-    def make() -> Boards:
-        options = replace(
-            _options(library, judge, baseline),
-            categories=(category,) if category else (),
-            control=tuple(sorted(control)),
-        )
-        read = read_boards(options, list(library.questions.values()))
-        results = [result.board for result in score_boards(read, options)]
-        # Only the overall board has weights. In the page it is the first, not the last.
-        results.sort(key=lambda board: not board.weights)
-        shown = [(board, list(summary_lines(board, DEPENDENT))) for board in results]
-        note = fallback_note(read)
-        shown[0][1].extend([note] if note else [])
-        return shown
 
-    key = "boards", judge, category, *sorted(control), baseline, library.stamp([judge])
-    return library.recent.get(key, make)
+@functools.lru_cache(RECENT)
+def _boards(library: Library, filters: Filters, control: tuple[str, ...], _: Hashable) -> Boards:
+    categories = (filters.category,) if filters.category else ()
+    whole = _options(library, filters.judge, filters.baseline)
+    options = replace(whole, categories=categories, control=control)
+    read = read_boards(options, list(library.questions.values()))
+    results = [result.board for result in score_boards(read, options)]
+    # Only the overall board has weights. In the page it is the first, not the last.
+    results.sort(key=lambda board: not board.weights)
+    shown = [(board, list(summary_lines(board, TOO_NARROW))) for board in results]
+    note = fallback_note(read)
+    shown[0][1].extend([note] if note else [])
+    return shown
 
 
 def board_baselines(library: Library, judge: str) -> tuple[str, ...]:
@@ -99,17 +95,17 @@ def _usual_baselines(library: Library, judge: str) -> dict[str, tuple[str, ...]]
 
 def judge_statistics(library: Library) -> JudgeStatistics:
     """Return the verdicts of all judges, the agreement of each two, and their grades in order."""
-    judges = library.judges()
+    return _judge_statistics(library, library.stamp(library.judges()))
 
-    def count() -> JudgeStatistics:
-        labels: dict[str, dict[tuple[str, str, str], Labels]] = {}
-        grades: dict[str, list[float]] = {}
-        for judge in judges:
-            entries = list(library.judgments(judge))
-            compared = (entry for entry in entries if not any(map(is_grade, entry.labels)))
-            labels[judge] = {(e.model, e.baseline, e.question): e.labels for e in compared}
-            scores = (label for entry in entries for label in entry.labels)
-            grades[judge] = sorted(float(s) for s in scores if isinstance(s, (int, float)))
-        return *judge_numbers(labels), grades
 
-    return library.recent.get(("judges", library.stamp(judges)), count)
+@functools.lru_cache(RECENT)
+def _judge_statistics(library: Library, _: Hashable) -> JudgeStatistics:
+    labels: dict[str, dict[tuple[str, str, str], Labels]] = {}
+    grades: dict[str, list[float]] = {}
+    for judge in library.judges():
+        entries = list(library.judgments(judge))
+        compared = (entry for entry in entries if not any(map(is_grade, entry.labels)))
+        labels[judge] = {(e.model, e.baseline, e.question): e.labels for e in compared}
+        scores = (label for entry in entries for label in entry.labels)
+        grades[judge] = sorted(float(s) for s in scores if isinstance(s, (int, float)))
+    return *judge_numbers(labels), grades

@@ -259,12 +259,12 @@ class BoardScreen:
 def board_screen(library: Library, filters: Filters, control: Collection[str] = ()) -> BoardScreen:
     """Return the leaderboard of a judge, category and baseline, or the reason why there is none."""
     filters, offers, notices = _valid(library, filters)
-    judge, category, baseline = filters.judge, filters.category, filters.baseline
+    judge = filters.judge
     control = tuple(name for name in FEATURES if name in control)
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")
-        shown = boards(library, judge, category, control, baseline)
+        shown = boards(library, filters, control)
         tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
     except InputError as error:
         tables = [notice("There is no leaderboard.", f"{str(error).rstrip('.')}.")]
@@ -274,7 +274,6 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
     if len(names) == 1:
         how = "most frequent" if names[0] == baselines[0] else "as configured"
         usual_baseline = f"{names[0]} ({how})"
-    address = {"judge": judge, "category": category, "baseline": baseline}
     return BoardScreen(
         filters=filters,
         control=control,
@@ -282,7 +281,9 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
         pairwise=_compares(library, judge),
         usual_baseline=usual_baseline,
         table_html="".join([notice(*notices), *tables]),
-        address_html=address_html({"tab": "leaderboard", **address, "control": " ".join(control)}),
+        address_html=address_html(
+            {"tab": "leaderboard", **vars(filters), "control": " ".join(control)}
+        ),
     )
 
 
