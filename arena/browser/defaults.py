@@ -36,44 +36,32 @@ def choose(
     A given baseline is that of all judgments that name none, whatever the config says. Raises
     InputError if a given bench, judge or baseline has no data, or if there is no bench at all.
     """
-    bench, judge = _bench_and_judge(data_dir, bench_name, judge_name, config)
-    config_of_boards = None if baseline else config
-    given = [baseline] if baseline else []
-    library = Library(bench, baseline_rule(bench, config, given), config_of_boards)
-    models = set(model_names(bench.answers))
-    if baseline and baseline not in models:
-        entries = (entry for judge in library.judges() for entry in library.judgments(judge))
-        models.update(entry.baseline for entry in entries if entry.named)
-        if models and baseline not in models:
-            problem = f"{bench.folder}: no model '{baseline}', the baseline"
-            raise _missing(problem, baseline, "models", models)
-    wanted_bench = config.bench_name if config and bench_name is None else ""
-    wanted_judge = config.judge_model if config and judge_name is None else ""
-    return Chosen(library, judge, tuple(_remarks(bench, judge, wanted_bench, wanted_judge)))
-
-
-def _bench_and_judge(
-    data_dir: Path, bench_name: str | None, judge_name: str | None, config: JudgeConfig | None
-) -> tuple[Bench, str]:
-    """Return the bench and the judge to open, "" if the bench has none."""
-    benches = [Bench(data_dir, path.name) for path in sorted(data_dir.glob("[!.]*/"))]
-    judged = [bench.name for bench in benches if judge_names(bench)]
-    names = [bench.name for bench in benches if bench.questions.exists() or bench.name in judged]
+    benches = {path.name: Bench(data_dir, path.name) for path in sorted(data_dir.glob("[!.]*/"))}
+    judged = [name for name, bench in benches.items() if judge_names(bench)]
+    names = [name for name, b in benches.items() if b.questions.exists() or name in judged]
     if bench_name and bench_name not in names:
         problem = f"{data_dir / bench_name}: no questions and no judgments"
         raise _missing(problem, bench_name, "benches", names)
     if not names:
-        raise InputError(
-            f"{data_dir}: no bench with questions or judgments. Give its folder with --data-dir."
-        )
-    wanted = bench_name or (config.bench_name if config else "")
-    bench = Bench(data_dir, wanted if wanted in names else (judged or names)[0])
+        advice = "Give its folder with --data-dir."
+        raise InputError(f"{data_dir}: no bench with questions or judgments. {advice}")
+    wanted_bench = bench_name or (config.bench_name if config else "")
+    bench = benches[wanted_bench if wanted_bench in names else (judged or names)[0]]
     judges = judge_names(bench)
     if judge_name and judge_name not in judges:
         problem = f"{bench.judgments(judge_name)}: no judgments"
         raise _missing(problem, judge_name, "judges", judges)
-    wanted = judge_name or (config.judge_model if config else "")
-    return bench, wanted if wanted in judges else next(iter(judges), "")
+    wanted_judge = judge_name or (config.judge_model if config else "")
+    judge = wanted_judge if wanted_judge in judges else next(iter(judges), "")
+    rule = baseline_rule(bench, config, [baseline] if baseline else [])
+    library = Library(bench, rule, None if baseline else config)
+    if baseline and baseline not in (models := set(model_names(bench.answers))):
+        entries = (entry for name in judges for entry in library.judgments(name))
+        models.update(entry.baseline for entry in entries if entry.named)
+        if models and baseline not in models:
+            problem = f"{bench.folder}: no model '{baseline}', the baseline"
+            raise _missing(problem, baseline, "models", models)
+    return Chosen(library, judge, tuple(_remarks(bench, judge, wanted_bench, wanted_judge)))
 
 
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:

@@ -21,7 +21,17 @@ import msgspec
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
 from arena.bench.answer_style import Style, read_styles
-from arena.bench.records import AnswerLine, IdLine, Question, QuestionLine, answer_of, question_of
+from arena.bench.labels import Labels, is_grade, label_of
+from arena.bench.records import (
+    AnswerLine,
+    BaselineRule,
+    IdLine,
+    JudgmentLine,
+    Question,
+    QuestionLine,
+    answer_of,
+    question_of,
+)
 
 Value = TypeVar("Value")
 
@@ -110,7 +120,7 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
 
 @dataclass(frozen=True)
 class Questions:
-    """The questions of a file by id, in its order, and the lines that cannot be read in words."""
+    """The questions of a file by id, in its order, and a sentence on lines that cannot be read."""
 
     by_id: Mapping[str, Question]
     fault: str = ""
@@ -122,10 +132,10 @@ def questions_of(path: Path) -> Questions:
     lines = indexed_lines(path, QuestionLine, "a question", faults.append)
     by_id = {line.id: question_of(line) for _, line in lines}
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    fault = f"{faults[0]}{more}" if faults else ""
-    if fault:
-        warn(fault)
-    return Questions(by_id, fault)
+    if not faults:
+        return Questions(by_id)
+    warn(f"{faults[0]}{more}")
+    return Questions(by_id, f"{faults[0]}{more}.")
 
 
 class _ModelLine(msgspec.Struct):
@@ -150,6 +160,66 @@ def models_at_ends(path: Path) -> set[str] | None:
 
 
 _TAIL = 1 << 18  # bytes, more than a judgment has
+
+
+class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
+    """A judgment in the index: its labels, and the place of its record.
+
+    `named`: the record itself names the baseline, which is "" if it is not known. Without
+    `pairwise` the model's answer was graded alone.
+    """
+
+    question: str
+    model: str
+    judge: str
+    baseline: str
+    file: Path
+    named: bool
+    pairwise: bool
+    labels: Labels
+    place: Place
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The part that identifies a judgment among those of its judge."""
+        return self.question, self.model, self.baseline
+
+    def against(self, baseline: str) -> ListedJudgment:
+        """Return the judgment with a baseline that stands in if its own is not known."""
+        if self.baseline or not self.pairwise or not baseline:
+            return self
+        return msgspec.structs.replace(self, baseline=baseline)
+
+
+def judgments_of(
+    path: Path, judge: str, name: str, rule: BaselineRule, questions: Mapping[str, Question]
+) -> list[ListedJudgment]:
+    """Return the judgments of a file. Of several of one comparison the last counts.
+
+    `name`: the model of records that name none. `rule`: the baseline of such records.
+    """
+    entries: dict[tuple[str, str, str], ListedJudgment] = {}
+    for place, line in indexed_lines(path, JudgmentLine, "a judgment"):
+        labels = tuple(None if game is None else label_of(game.score) for game in line.games)
+        pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
+        baseline = line.baseline or ""
+        if pairwise:
+            labels += (None,) * (2 - len(labels))  # a missing game is like one that is null
+            question = questions.get(line.id)
+            baseline = rule.of(line.baseline, question.category if question else "") or ""
+        entry = ListedJudgment(
+            question=line.id,
+            model=line.model or name,
+            judge=judge,
+            baseline=baseline,
+            file=path,
+            named=bool(line.baseline),
+            pairwise=pairwise,
+            labels=labels,
+            place=place,
+        )
+        entries[entry.key] = entry
+    return list(entries.values())
 
 
 def styles_of(path: Path) -> dict[str, Style]:

@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
+from typing import TypeVar, cast
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import Style
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import (
-    NO_VERDICT,
-    OUTCOMES,
-    Labels,
-    games_disagree,
-    is_grade,
-    label_of,
-    outcomes,
-    tendency,
-)
+from arena.bench.labels import NO_VERDICT, OUTCOMES, games_disagree, outcomes, tendency
 from arena.bench.paths import Bench, judge_names, model_names
-from arena.bench.records import BaselineRule, JudgmentLine, Question
+from arena.bench.records import BaselineRule, Question
 from arena.browser import index
-from arena.browser.index import FileCache, Place, Questions, Texts, folded, indexed_lines, stamp_of
+from arena.browser.index import FileCache, ListedJudgment, Place, Questions, Texts
 
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
@@ -55,33 +45,18 @@ class Filters:
     text: str = ""
 
 
-class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
-    """A judgment in the index: its labels, and the place of its record.
+Function = TypeVar("Function", bound=Callable[..., object])
 
-    `named`: the record itself names the baseline, which is "" if it is not known. Without
-    `pairwise` the model's answer was graded alone.
-    """
 
-    question: str
-    model: str
-    judge: str
-    baseline: str
-    file: Path
-    named: bool
-    pairwise: bool
-    labels: Labels
-    place: Place
+def until_changed(function: Function) -> Function:
+    """Let a function remember its last results until questions or judgments change."""
+    recent = functools.lru_cache(RECENT)(lambda stamp, *arguments: function(*arguments))
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """The part that identifies a judgment among those of its judge."""
-        return self.question, self.model, self.baseline
+    @functools.wraps(function)
+    def remembering(library: Library, *arguments: Hashable) -> object:
+        return recent(library.stamp(), library, *arguments)
 
-    def against(self, baseline: str) -> ListedJudgment:
-        """Return the judgment with a baseline that stands in if its own is not known."""
-        if self.baseline or not self.pairwise or not baseline:
-            return self
-        return msgspec.structs.replace(self, baseline=baseline)
+    return cast(Function, remembering)
 
 
 class Library:
@@ -99,13 +74,14 @@ class Library:
         self._names: dict[Path, tuple[str, str]] = {}  # the judge and the model of files
         self._models = FileCache(self._read_models, frozenset[str]())
         self._entries = FileCache(
-            self._read_judgments, list[ListedJudgment](), beside=bench.questions
+            lambda path: index.judgments_of(path, *self._names[path], self.rule, self.questions),
+            list[ListedJudgment](),
+            beside=bench.questions,
         )
         self._styles = FileCache(index.styles_of, dict[str, Style]())
         self._answer_texts = FileCache(index.answer_texts, Texts(()))
         self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
         self._questions = FileCache(index.questions_of, Questions({}))
-        self._recent = functools.lru_cache(RECENT)(self._find)
 
     # Names
 
@@ -116,7 +92,7 @@ class Library:
 
     @property
     def fault(self) -> str:
-        """The lines of question.jsonl that cannot be read, in words."""
+        """A sentence on the lines of question.jsonl that cannot be read, "" without one."""
         return self._questions[self.bench.questions].fault
 
     def judges(self) -> list[str]:
@@ -170,33 +146,6 @@ class Library:
             return frozenset([name])
         return frozenset(entry.model for entry in self._entries[path]) or frozenset([name])
 
-    def _read_judgments(self, path: Path) -> list[ListedJudgment]:
-        judge, name = self._names[path]
-        questions = self.questions
-        entries: dict[tuple[str, str, str], ListedJudgment] = {}
-        for place, line in indexed_lines(path, JudgmentLine, "a judgment"):
-            labels = tuple(None if game is None else label_of(game.score) for game in line.games)
-            pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
-            baseline = line.baseline or ""
-            if pairwise:
-                labels += (None,) * (2 - len(labels))  # a missing game is like one that is null
-                question = questions.get(line.id)
-                category = question.category if question else ""
-                baseline = self.rule.of(line.baseline, category) or ""
-            entry = ListedJudgment(
-                question=line.id,
-                model=line.model or name,
-                judge=judge,
-                baseline=baseline,
-                file=path,
-                named=bool(line.baseline),
-                pairwise=pairwise,
-                labels=labels,
-                place=place,
-            )
-            entries[entry.key] = entry
-        return list(entries.values())
-
     # Answers
 
     def answer_file(self, model: str) -> Path | None:
@@ -212,25 +161,21 @@ class Library:
 
     # Filters
 
+    def stamp(self) -> Hashable:
+        """Return a value that changes with the files of questions and judgments."""
+        files = [path for judge in self.judges() for path in self._files(judge)]
+        return tuple((path, index.stamp_of(path)) for path in (self.bench.questions, *files))
+
+    @until_changed
     def select(self, filters: Filters) -> Sequence[ListedJudgment]:
         """Return the judgments that pass the filters, in their order.
 
         The default order is that of the questions, and of the models within each.
         """
-        judges = self.judges() if filters.show == JUDGES_DISAGREE else [filters.judge]
-        return self._recent(filters, self.stamp(judges, filters.model))
-
-    def stamp(self, judges: Iterable[str], model: str = "") -> Hashable:
-        """Return a value that changes with the judgments of some judges or with the questions."""
-        files = (path for judge in judges for path in self._files(judge, model))
-        return tuple((path, stamp_of(path)) for path in files), stamp_of(self.bench.questions)
-
-    def _find(self, filters: Filters, _: Hashable) -> Sequence[ListedJudgment]:
         show, category, baseline = filters.show, filters.category, filters.baseline
         judgments = self.judgments(filters.judge, filters.model)
         entries = [entry.against(baseline) for entry in judgments]
-        if baseline:
-            entries = [entry for entry in entries if entry.baseline == baseline]
+        entries = [entry for entry in entries if baseline in ("", entry.baseline)]
         if category:
             ids = {q.id for q in self.questions.values() if category in (q.category, q.cluster)}
             entries = [entry for entry in entries if entry.question in ids]
@@ -241,7 +186,7 @@ class Library:
             entries = [entry for entry in entries if entry.key in disputed]
         elif show:
             entries = [entry for entry in entries if show in outcomes(entry.labels)]
-        if text := folded(filters.text).strip():
+        if text := index.folded(filters.text).strip():
             entries = list(filter(self._search(text), entries))
         rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))
@@ -268,12 +213,9 @@ class Library:
 
     def _search(self, text: bytes) -> Callable[[ListedJudgment], bool]:
         """Return the test whether prompt, answers or judge say a folded text."""
-        prompts = {
-            q.id for q in self.questions.values() if any(text in folded(turn) for turn in q.turns)
-        }
-        answers = functools.cache(
-            lambda model: self._answer_texts[self.answer_file(model)].matching(text)
-        )
+        questions = self.questions.values()
+        prompts = {q.id for q in questions if any(text in index.folded(t) for t in q.turns)}
+        answers = functools.cache(lambda m: self._answer_texts[self.answer_file(m)].matching(text))
         judgments = functools.cache(lambda file: self._judgment_texts[file].matching(text))
         return lambda entry: (
             entry.question in prompts

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
 from arena.bench.labels import Labels, is_grade
-from arena.browser.library import RECENT, Filters, Library
+from arena.browser.library import Filters, Library, until_changed
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import fallback_note, read_boards, score_boards
 from arena.leaderboard.options import BoardOptions
@@ -23,20 +21,16 @@ JudgeStatistics = tuple[
 ]
 
 
-def boards(library: Library, filters: Filters, control: Iterable[str] = ()) -> Boards:
+@until_changed
+def boards(library: Library, filters: Filters, control: tuple[str, ...] = ()) -> Boards:
     """Return the boards of show_result.py with the lines below each, the overall one first.
 
     Of the filters judge, category and baseline count. Raises InputError with the reason if there is
     no board.
     """
-    return _boards(library, filters, tuple(sorted(control)), library.stamp([filters.judge]))
-
-
-@functools.lru_cache(RECENT)
-def _boards(library: Library, filters: Filters, control: tuple[str, ...], _: Hashable) -> Boards:
     categories = (filters.category,) if filters.category else ()
     whole = _options(library, filters.judge, filters.baseline)
-    options = replace(whole, categories=categories, control=control)
+    options = replace(whole, categories=categories, control=tuple(sorted(control)))
     read = read_boards(options, list(library.questions.values()))
     results = [result.board for result in score_boards(read, options)]
     # Only the overall board has weights. In the page it is the first, not the last.
@@ -93,13 +87,9 @@ def _usual_baselines(library: Library, judge: str) -> dict[str, tuple[str, ...]]
     return usual
 
 
+@until_changed
 def judge_statistics(library: Library) -> JudgeStatistics:
     """Return the verdicts of all judges, the agreement of each two, and their grades in order."""
-    return _judge_statistics(library, library.stamp(library.judges()))
-
-
-@functools.lru_cache(RECENT)
-def _judge_statistics(library: Library, _: Hashable) -> JudgeStatistics:
     labels: dict[str, dict[tuple[str, str, str], Labels]] = {}
     grades: dict[str, list[float]] = {}
     for judge in library.judges():
