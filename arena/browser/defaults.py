@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,30 @@ DEMO = ("demo-v0.1", "smollm2-judge")  # the bench that comes with the code, and
 
 @dataclass(frozen=True)
 class Chosen:
-    """The bench and the judge that the browser opens with, and sentences about the choice."""
+    """The bench and the judge that the browser opens with, and those that were to be opened."""
 
     library: Library
     judge: str
-    remarks: tuple[str, ...]
+    wanted_bench: str
+    wanted_judge: str
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on another bench or judge than the wanted one."""
+        bench, judge, remarks = self.library.bench, self.judge, list[str]()
+        if not judge:
+            none = "has no judgments yet. Make some with gen_judgment.py."
+            remarks.append(f"{bench.folder} {none}")
+        if self.wanted_bench not in ("", bench.name):
+            shown = f"{bench.name}, judged by {judge}" if judge else bench.name
+            shown = f"the demo ({shown})" if bench.name == DEMO[0] else shown
+            remarks.append(f"Showing {shown}: there is no data of {self.wanted_bench} yet.")
+        elif judge and self.wanted_judge not in ("", judge):
+            none = f"there are none by {self.wanted_judge} yet"
+            remarks.append(f"Showing the judgments of {judge}: {none}.")
+        if remarks and (bench.name, judge) == DEMO:
+            remarks.append("The verdicts of this small judge only prove that the plumbing works.")
+        return tuple(remarks)
 
 
 def choose(
@@ -61,7 +80,7 @@ def choose(
         if models and baseline not in models:
             problem = f"{bench.folder}: no model '{baseline}', the baseline"
             raise _missing(problem, baseline, "models", models)
-    return Chosen(library, judge, tuple(_remarks(bench, judge, wanted_bench, wanted_judge)))
+    return Chosen(library, judge, wanted_bench, wanted_judge)
 
 
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:
@@ -69,19 +88,3 @@ def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputE
     names = sorted(names)
     there = nearest(name, names) or f"; {kind} here: {', '.join(names) or 'none'}"
     return InputError(problem + there)
-
-
-def _remarks(bench: Bench, judge: str, wanted_bench: str, wanted_judge: str) -> Iterator[str]:
-    """Yield sentences if another bench or judge is shown than the config names."""
-    if not judge:
-        yield f"{bench.folder} has no judgments yet. Make some with gen_judgment.py."
-    if wanted_bench not in ("", bench.name):
-        shown = f"{bench.name}, judged by {judge}" if judge else bench.name
-        shown = f"the demo ({shown})" if bench.name == DEMO[0] else shown
-        yield f"Showing {shown}: there is no data of {wanted_bench} yet."
-    elif judge and wanted_judge not in ("", judge):
-        yield f"Showing the judgments of {judge}: there are none by {wanted_judge} yet."
-    else:
-        return
-    if (bench.name, judge) == DEMO:
-        yield "The verdicts of this small judge only prove that the plumbing works."

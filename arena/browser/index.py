@@ -138,30 +138,6 @@ def questions_of(path: Path) -> Questions:
     return Questions(by_id, f"{faults[0]}{more}.")
 
 
-class _ModelLine(msgspec.Struct):
-    model: str | None = None
-
-
-def models_at_ends(path: Path) -> set[str] | None:
-    """Return the models of the first and the last record of a file, "" for a record without one.
-
-    None if these records cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            first = next((line for line in file if not line.isspace()), b"")
-            file.seek(max(0, path.stat().st_size - _TAIL))
-            tail = file.read().rstrip()
-        last = tail[tail.rfind(b"\n") + 1 :]
-        lines = (msgspec.json.decode(raw, type=_ModelLine) for raw in (first, last) if raw)
-        return {line.model or "" for line in lines}
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-_TAIL = 1 << 18  # bytes, more than a judgment has
-
-
 class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     """A judgment in the index: its labels, and the place of its record.
 
@@ -222,6 +198,30 @@ def judgments_of(
     return list(entries.values())
 
 
+class _ModelLine(msgspec.Struct):
+    model: str | None = None
+
+
+_TAIL = 1 << 18  # bytes, more than a judgment has
+
+
+def models_of(path: Path, name: str, entries: FileCache[list[ListedJudgment]]) -> frozenset[str]:
+    """Return the models of a file of judgments, the one in its name if it has no record."""
+    try:
+        with path.open("rb") as file:
+            first = next((line for line in file if not line.isspace()), b"")
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            last = file.read().rstrip().rpartition(b"\n")[2]
+        lines = (msgspec.json.decode(raw, type=_ModelLine) for raw in (first, last) if raw)
+        # A whole bench takes seconds to decode: a file whose first and last record are of the
+        # model in its name is taken to have no other.
+        if all(line.model in (None, "", name) for line in lines):
+            return frozenset([name])
+    except (OSError, ValueError, RecursionError):
+        pass  # the entries are those of the lines that can be read
+    return frozenset(entry.model for entry in entries[path]) or frozenset([name])
+
+
 def styles_of(path: Path) -> dict[str, Style]:
     """Return tokens and markdown counts of the answers of a file by question id."""
     try:
@@ -243,19 +243,8 @@ def folded(text: str) -> bytes:
     """Return a text in the form in which it is searched: without case, Unicode's other ways to
     write the same, NUL, and with one space for any white space.
     """
-    if text.isascii():
-        raw = text.encode("ascii")
-    else:
-        plain = unicodedata.normalize("NFKC", text).casefold()
-        raw = " ".join(plain.split()).encode("utf-8", "surrogatepass")
-    raw = raw.translate(_SPACES_AND_LOWER_CASE).replace(b"\0", b"")
-    while b"  " in raw:
-        raw = raw.replace(b"  ", b" ")
-    return raw
-
-
-_ASCII = "".join(" " if char.isspace() else char for char in map(chr, range(128)))
-_SPACES_AND_LOWER_CASE = _ASCII.lower().encode() + bytes(range(128, 256))
+    plain = unicodedata.normalize("NFKC", text.replace("\0", "")).casefold()
+    return " ".join(plain.split()).encode("utf-8", "surrogatepass")
 
 
 class Texts:

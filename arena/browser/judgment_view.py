@@ -105,10 +105,10 @@ def _side(library: Library, model: str, question: str) -> Side:
     path = library.answer_file(model)
     place = library.places[path].get(question)
     if path is None or place is None:
-        there = path is not None and path.exists()
-        reason = f"{model} has no answer to this question" if there else f"{model} has no answers"
-        where = f"{path}" if there else f"{path or 'its file'} does not exist"
-        return Side(model, (), (), Style(question), f"{reason} ({where}).")
+        reason = f"{model} has no answers ({path or 'its file'} does not exist)."
+        if path and path.exists():
+            reason = f"{model} has no answer to this question ({path})."
+        return Side(model, (), (), Style(question), reason)
     record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
     # Of several choices the judge reads the one of index 0, wherever it stands.
     choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]

@@ -72,11 +72,14 @@ class Library:
         self.rule = rule or BaselineRule({}, None)
         self.places = FileCache(index.answer_places, dict[str, Place]())
         self._names: dict[Path, tuple[str, str]] = {}  # the judge and the model of files
-        self._models = FileCache(self._read_models, frozenset[str]())
         self._entries = FileCache(
             lambda path: index.judgments_of(path, *self._names[path], self.rule, self.questions),
             list[ListedJudgment](),
             beside=bench.questions,
+        )
+        self._models = FileCache(
+            lambda path: index.models_of(path, self._names[path][1], self._entries),
+            frozenset[str](),
         )
         self._styles = FileCache(index.styles_of, dict[str, Style]())
         self._answer_texts = FileCache(index.answer_texts, Texts(()))
@@ -137,15 +140,6 @@ class Library:
         self._names.update(files)
         return [path for path in files if not model or model in self._models[path]]
 
-    def _read_models(self, path: Path) -> frozenset[str]:
-        # A whole bench takes seconds to decode: a file whose first and last record are of the
-        # model in its name is taken to have no other.
-        _, name = self._names[path]
-        ends = index.models_at_ends(path)
-        if ends is not None and ends <= {"", name}:
-            return frozenset([name])
-        return frozenset(entry.model for entry in self._entries[path]) or frozenset([name])
-
     # Answers
 
     def answer_file(self, model: str) -> Path | None:
@@ -186,7 +180,7 @@ class Library:
             entries = [entry for entry in entries if entry.key in disputed]
         elif show:
             entries = [entry for entry in entries if show in outcomes(entry.labels)]
-        if text := index.folded(filters.text).strip():
+        if text := index.folded(filters.text):
             entries = list(filter(self._search(text), entries))
         rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.base.errors import InputError, warn
 from arena.browser.defaults import Chosen
-from arena.browser.page import STYLE, Page, theme
+from arena.browser.page import STYLE, THEME, Page
 from arena.leaderboard.output.html import palette
 
 
@@ -50,7 +50,7 @@ def serve(
             ssr_mode=False,
             max_file_size=1,  # nothing is uploaded
             app_kwargs={"middleware": [Middleware(PageHeaders)]},
-            theme=theme(),
+            theme=THEME,
             css=palette(".dark { %s }"),
             css_paths=[STYLE],
         )

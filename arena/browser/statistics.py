@@ -53,7 +53,8 @@ def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
     """Return the options of `show_result.py --mixed leave-out`.
 
     The config counts if it is of this bench, or if its baselines have judgments here. Otherwise the
-    boards are against the usual baselines.
+    boards are against the usual baselines: of each category that of most of its judgments, else the
+    most frequent one of all, else that of judgments that name none.
     """
     # A reader chooses the judge in the page, so other judgments in its files are no error here.
     whole = BoardOptions(library.bench, (judge,), mixed="leave-out")
@@ -65,13 +66,6 @@ def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
         of_bench = config.bench_name == library.bench.name
         if configured and (of_bench or not configured.isdisjoint(library.baselines(judge))):
             return replace(whole, config=config)
-    return replace(whole, usual_baselines=_usual_baselines(library, judge))
-
-
-def _usual_baselines(library: Library, judge: str) -> dict[str, tuple[str, ...]]:
-    """Return for each category the baseline of most of its judgments, else the most frequent one of
-    all, else that of judgments that name none.
-    """
     categories = {question.id: question.category for question in library.questions.values()}
     numbers = {name: Counter[str]() for name in ("", *categories.values())}
     every = Counter[str]()
@@ -82,9 +76,9 @@ def _usual_baselines(library: Library, judge: str) -> dict[str, tuple[str, ...]]
     usual: dict[str, tuple[str, ...]] = {}
     for name, of_category in numbers.items():
         ranked = sorted(of_category or every, key=lambda b: (-of_category[b], -every[b], b))
-        baseline = ranked[0] if ranked else library.rule.of(None, name)
-        usual[name] = (baseline,) if baseline else ()
-    return usual
+        most_frequent = ranked[0] if ranked else library.rule.of(None, name)
+        usual[name] = (most_frequent,) if most_frequent else ()
+    return replace(whole, usual_baselines=usual)
 
 
 @until_changed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from urllib.parse import urlencode
 
 from arena.bench.labels import GRADE, NO_VERDICT, WORTH, Label, normal_label, outcomes
@@ -54,16 +55,28 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
     """Return a judgment as game 0 or 1 showed it, for a Markdown component."""
     show = verbatim if as_written else rendered
     chosen = view.games[game] if game < len(view.games) else None
-    entry, total = view.entry, plain(total_words(view))
+    entry, question, total = view.entry, view.question, plain(total_words(view))
+    parts = []
+    if question is None:
+        unknown = f"question.jsonl has no question {entry.question}; its prompt is not known."
+        parts.append(notice(unknown))
+    else:
+        words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
+        about = f"{' · '.join(map(plain, filter(None, words)))} <code>{plain(question.id)}</code>"
+        several = len(question.turns) > 1
+        for number, turn in enumerate(question.turns, start=1):
+            title = f"Prompt, turn {number}" if several else "Prompt"
+            title += f'<span class="about">{about}</span>' if number == 1 else ""
+            style = "prompt turn" if several else "prompt"
+            parts.append(_folded(title, _clipped(show(turn), turn), style, is_open=True))
     verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.games)
-    columns = (_side(letter, side, view, show, chosen) for letter, side in view.shown(game))
-    parts = [
-        *_prompt(view.question, entry.question, show),
+    sides = (_side(letter, side, view, show, chosen) for letter, side in view.shown(game))
+    parts += [
         f'<p class="total">{total}</p>' if total else "",
         f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>',
         *(f'<p class="note">{_other_judge(other, game)}</p>' for other in view.others),
         *(_explanation(view, chosen, show) if chosen else ()),
-        f'<div class="sides">{"".join(columns)}</div>',
+        f'<div class="sides">{"".join(chain(*sides))}</div>',
     ]
     if chosen and chosen.prompt:
         parts.append(_folded("Prompt of the judge", verbatim(chosen.prompt), "asked"))
@@ -71,20 +84,6 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
         advice = f"{entry.baseline} stands in for it." if entry.baseline else "Choose one above."
         parts.append(notice(f"The record names no baseline. {advice}"))
     return in_one_line(f'<div class="judgment">{"".join(parts)}</div>')
-
-
-def _prompt(question: Question | None, name: str, show: Show) -> Iterator[str]:
-    if question is None:
-        yield notice(f"question.jsonl has no question {name}; its prompt is not known.")
-        return
-    words = filter(None, (question.category, question.cluster, question.aspects))
-    about = f"{' · '.join(map(plain, dict.fromkeys(words)))} <code>{plain(question.id)}</code>"
-    title, style = f'Prompt<span class="about">{about}</span>', "prompt"
-    if len(question.turns) > 1:
-        title, style = title.replace("Prompt", "Prompt, turn 1", 1), "prompt turn"
-    for number, turn in enumerate(question.turns, start=2):
-        yield _folded(title, _clipped(show(turn), turn), style, is_open=True)
-        title = f"Prompt, turn {number}"
 
 
 CLIPPED, LINE = 5, 120  # lines of a text that is shown in part, and about how long they are
@@ -200,30 +199,27 @@ def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:
         yield notice("The record has no words of the judge for this game.")
 
 
-def _side(letter: str, side: Side, view: JudgmentView, show: Show, game: Game | None) -> str:
-    """Return an answer below its place, model and counts, with a mark if it won the game."""
+LONG = 20_000  # characters of an answer. A longer one is shown in part.
+
+
+def _side(
+    letter: str, side: Side, view: JudgmentView, show: Show, game: Game | None
+) -> Iterator[str]:
+    """Yield the parts of an answer: place, model, a mark if it won the game, counts, and turns."""
     role, sign = ("model", 1) if side is view.model else ("baseline", -1)
     points = sign * ((game.worth if game else None) or 0)
     mark = f"✓✓ {BETTER[2]}" if points == 2 else "✓ better"
-    mark = f' <span class="mark">{mark}</span>' if points > 0 else ""
+    head = f"<b>{letter}</b> " if letter else ""
+    head += f'<span class="name" title="{plain(side.name)}">{plain(side.name)}</span> '
+    head += f'<span class="role">{role}</span>'
+    head += f' <span class="mark">{mark}</span>' if points > 0 else ""
     style = side.style
     numbers = {"token": style.tokens, "header": style.headers, "list item": style.lists}
     numbers["bold"] = style.bold
     counts = " · ".join(_number(n, noun) for noun, n in numbers.items() if n is not None)
     counts = counts or ("" if side.missing else "tokens and markdown not counted")
-    head = f"<b>{letter}</b> " if letter else ""
-    name = f'<span class="name" title="{plain(side.name)}">{plain(side.name)}</span>'
-    return (
-        f'<section class="side"><h3 class="{role}">{head}{name} '
-        f'<span class="role">{role}</span>{mark}</h3><p class="counts">{counts}</p>'
-        f'<div class="answer">{"".join(_turns(side, show))}</div></section>'
-    )
-
-
-LONG = 20_000  # characters of an answer. A longer one is shown in part.
-
-
-def _turns(side: Side, show: Show) -> Iterator[str]:
+    yield f'<section class="side"><h3 class="{role}">{head}</h3><p class="counts">{counts}</p>'
+    yield '<div class="answer">'
     if not side.turns:
         yield notice(side.missing or "The record has no answer.")
     for number, (turn, reasoning) in enumerate(zip(side.turns, side.reasoning, strict=True), 1):
@@ -236,12 +232,13 @@ def _turns(side: Side, show: Show) -> Iterator[str]:
             yield f'<div class="long">{show(turn)}</div>' + _SWITCH.format(size)
         elif turn.strip():
             yield show(turn)
-        elif side.style.tokens and not any(map(str.strip, side.turns)):
+        elif style.tokens and not any(map(str.strip, side.turns)):
             # Published files may count the tokens of answers whose texts they leave out.
-            counted = _number(side.style.tokens, "token")
+            counted = _number(style.tokens, "token")
             yield notice(f"The file has no text of this answer ({counted} counted in it).")
         else:
             yield notice("The answer is empty.")
+    yield "</div></section>"
 
 
 def _number(count: int, noun: str) -> str:
