@@ -313,19 +313,12 @@ def pair_report(panel: Panel, first: int, second: int, times: np.ndarray) -> Pai
     place = question * cells + row * len(LABELS) + column
     sums = np.bincount(place, minlength=times.shape[1] * cells).reshape(times.shape[1], cells)
     same, kappa, weighted = _estimated(_agreement, sums.astype(float), times)
-    confusion = sums.sum(axis=0).reshape(len(LABELS), -1).tolist()
-    games = int(both.sum())
-    reason = "both give one and the same label" if games else "no game that both decided"
-    return PairReport(
-        first=panel.judges[first],
-        second=panel.judges[second],
-        games=games,
-        same=same,
-        kappa=kappa,
-        weighted=weighted,
-        confusion=tuple(map(tuple, confusion)),
-        why=reason if math.isnan(kappa.value) else "",
-    )
+    confusion = tuple(map(tuple, sums.sum(axis=0).reshape(len(LABELS), -1).tolist()))
+    games, names = int(both.sum()), (panel.judges[first], panel.judges[second])
+    why = ""
+    if math.isnan(kappa.value):
+        why = "both give one and the same label" if games else "no game that both decided"
+    return PairReport(*names, games, same, kappa, weighted, confusion, why)
 
 
 def _agreement(sums: np.ndarray) -> np.ndarray:

@@ -115,13 +115,14 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
 
 
 @dataclass(frozen=True)
-class PanelOptions:
-    """Which judgments of a bench make a panel.
+class JudgeOptions:
+    """Which judges of a bench are measured, on which judgments, and how.
 
     `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
     none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
-    baseline.
+    baseline. `family_file`: YAML of families and the names of their judges and models. Without it
+    each name is a family of its own. `rounds` of the bootstrap over questions.
     """
 
     bench: Bench
@@ -130,6 +131,10 @@ class PanelOptions:
     categories: tuple[str, ...] = ()
     config: JudgeConfig | None = None
     mixed: str = "refuse"
+    family_file: Path | None = None
+    rounds: int = 200
+    seed: int = 42
+    workers: int = 2
 
     def selection(self, judge: str) -> Selection:
         """The judgments of one judge, as for a board of all questions."""
@@ -144,7 +149,7 @@ class PanelOptions:
         return baseline_rule(self.bench, self.config, self.baselines)
 
 
-def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
+def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
     """Read the verdicts of a bench's judges, and return the reasons for which others are left out.
 
     Raises InputError for an unknown judge or category, judgments that `mixed` refuses, a named
@@ -159,7 +164,10 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
     questions = bench_questions(bench, needed=bool(options.categories))
     wanted = matching_questions(options.selection(""), questions)
     categories = {question.id: question.category for question in questions}
-    judges = [_read_files(options, name, wanted, categories) for name in names]
+    judges = [
+        _JudgeFiles(name, options.selection(name)).read(options, wanted, categories)
+        for name in names
+    ]
     left_out = {judge.name: judge.reason for judge in judges if judge.reason}
     if left_out and (options.judges or len(left_out) == len(judges)):
         name, reason = next(iter(left_out.items()))
@@ -177,38 +185,8 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         causes={judge.name: judge.causes for judge in judges},
         left_out={judge.name: dict(judge.left_out) for judge in judges},
         made_of={judge.name: m for judge in judges if (m := judge.members) is not None},
-        assumed=tuple(sorted(set[str]().union(*(judge.baselines(False) for judge in judges)))),
+        assumed=tuple(sorted({b for judge in judges for b in judge.baselines(named=False)})),
     ), left_out
-
-
-def _read_files(
-    options: PanelOptions, name: str, wanted: set[str] | None, categories: Mapping[str, str]
-) -> _JudgeFiles:
-    """Read the judgments of a judge on the `wanted` questions, None for all.
-
-    Raises InputError if they were made with different settings within a category.
-    """
-    files, count_all = _JudgeFiles(name, options.selection(name)), options.mixed == "count"
-    checks: defaultdict[str, SettingsCheck] = defaultdict(SettingsCheck)
-
-    def key(judgment: Judgment) -> tuple[Battle, str]:
-        category = categories.get(judgment.question_id, "")
-        baseline = judgment.baseline or options.rule.of(None, category) or ""
-        battle = judgment.model, baseline, judgment.question_id
-        # If the judgments of all judges count, two of one battle would count twice.
-        return battle, "" if count_all else judgment.judge
-
-    for model in judged_models(options.bench, name):
-        path = options.bench.judgment_file(name, model)
-        judgments = read_judgments(path, model, name)
-        keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
-        for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
-            if files.accepts(judgment, battle, path):
-                files.judgments[battle] = judgment
-                if not count_all:
-                    category = categories.get(judgment.question_id, "")
-                    checks[category].check(judgment.settings, name, path)
-    return files
 
 
 @dataclass
@@ -221,26 +199,46 @@ class _JudgeFiles:
     left_out: Counter[str] = field(default_factory=Counter)
     unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
 
-    def accepts(self, judgment: Judgment, battle: Battle, path: Path) -> bool:
-        """Whether a judgment counts. If not, the reason is noted."""
-        model, baseline, _ = battle
-        named = judgment.baseline if self.selection.baselines else None
-        if unexpected := self.selection.unexpected(judgment.judge, named):
-            self.unexpected.add(unexpected, path)
-            reason = "judgments {}, {}".format(*unexpected)
-        elif judgment.grades:
-            reason = GRADED
-        elif model == baseline:
-            reason = "judgments of the baseline against itself"
-        else:
-            return True
-        self.left_out[reason] += 1
-        return False
+    def read(
+        self, options: JudgeOptions, wanted: set[str] | None, categories: Mapping[str, str]
+    ) -> _JudgeFiles:
+        """Read the judgments on the `wanted` questions, None for all.
 
-    def baselines(self, named: bool) -> set[str]:
+        Raises InputError if they were made with different settings within a category.
+        """
+        bench, selection, count_all = options.bench, self.selection, options.mixed == "count"
+        checks = defaultdict[str, SettingsCheck](SettingsCheck)
+
+        def key(judgment: Judgment) -> tuple[Battle, str]:
+            category = categories.get(judgment.question_id, "")
+            baseline = judgment.baseline or options.rule.of(None, category) or ""
+            battle = judgment.model, baseline, judgment.question_id
+            # If the judgments of all judges count, two of one battle would count twice.
+            return battle, "" if count_all else judgment.judge
+
+        for model in judged_models(bench, self.name):
+            path = bench.judgment_file(self.name, model)
+            judgments = read_judgments(path, model, self.name)
+            keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
+            for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
+                baseline = judgment.baseline if selection.baselines else None
+                if unexpected := selection.unexpected(judgment.judge, baseline):
+                    self.unexpected.add(unexpected, path)
+                    self.left_out["judgments {}, {}".format(*unexpected)] += 1
+                elif judgment.grades:
+                    self.left_out[GRADED] += 1
+                elif battle[0] == battle[1]:
+                    self.left_out["judgments of the baseline against itself"] += 1
+                else:
+                    self.judgments[battle] = judgment
+                    if not count_all:
+                        category = categories.get(judgment.question_id, "")
+                        checks[category].check(judgment.settings, self.name, path)
+        return self
+
+    def baselines(self, *, named: bool) -> set[str]:
         """The baselines of judgments that name one, or of those that name none."""
-        judgments = self.judgments.items()
-        return {battle[1] for battle, one in judgments if bool(one.baseline) is named}
+        return {b for (_, b, _), j in self.judgments.items() if bool(j.baseline) is named}
 
     def check(self, config: JudgeConfig | None) -> None:
         """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
