@@ -65,30 +65,31 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A fit of battles with its bootstrap: ratings (M,) and (rounds, M).
+class Contest:
+    """Battles with the style features that the method controls for, and how they are scored.
 
-    `tokens`: the mean answer lengths. `style`: the fixed style, None if it was fitted.
+    `tokens`: the models' mean answer lengths. `style`: the fixed style, None if it is fitted.
     """
 
     battles: Battles
     selection: Selection
     method: Method
     tokens: Mapping[str, float]
-    style: FixedStyle | None
-    fit: Fit
-    samples: np.ndarray
+    style: FixedStyle | None = None
+
+
+@dataclass(frozen=True)
+class Scored(Contest):
+    """A fit of battles with its bootstrap: ratings (M,) and (rounds, M)."""
+
+    fit: Fit = field(kw_only=True)
+    samples: np.ndarray = field(kw_only=True)
 
     @property
     def coefficients(self) -> dict[str, float]:
         """The style coefficients by attribute, none without style control."""
         names, coefficients = self.method.attributes.values(), self.fit.coefficients.tolist()
         return dict(zip(names, coefficients, strict=True))
-
-    @property
-    def rates(self) -> np.ndarray:
-        """The scores as win rates (M,)."""
-        return self.scores(elo=False)[0]
 
     def scores(self, *, elo: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return win rates in percent or Elo ratings (M,), and the rounds' (rounds, M)."""
@@ -97,72 +98,61 @@ class Scored:
         return scores(ratings, self.samples, anchor, controlled=controlled, elo=elo)
 
 
-def score(
-    battles: Battles,
-    selection: Selection,
-    method: Method,
-    style: FixedStyle | None = None,
-    samples: np.ndarray | None = None,
-) -> Scored:
-    """Fit the battles and resample them, unless `samples` of an earlier run are given.
+class UnconnectedError(InputError):
+    """No battles connect some models to the baseline. `models` are their indices."""
 
-    Raises InputError if style attributes are missing, if battles do not connect a model to the
-    baseline, or if the method is not for such battles.
-    """
+    def __init__(self, message: str, models: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.models = models
+
+
+def contest_of(battles: Battles, selection: Selection, method: Method) -> Contest:
+    """Return the contest of battles; InputError if style attributes of an answer are missing."""
     estimator, bench = selection.estimator, selection.bench
     styles = read_all_styles(bench, battles, estimator.measured(method.attributes))
     if method.control and (differences := estimator.features):
         count = len(method.attributes)
         cells = with_features(battles, bench, styles, lambda a, b: differences(a, b)[:, -count:])
         battles = replace(battles, cells=cells)
-    try:
-        return score_measured(battles, selection, method, styles.tokens, style, samples)
-    except DisconnectedError as error:
-        names = ", ".join(battles.models[i] for i in error.models)
-        raise InputError(
-            f"cannot rank {names}: no battles connect them to the baseline '{battles.baseline}'. "
-            "Judge them against it, or add their baseline with --baseline."
-        ) from None
+    return Contest(battles, selection, method, styles.tokens)
 
 
-def score_measured(
-    battles: Battles,
-    selection: Selection,
-    method: Method,
-    tokens: Mapping[str, float],
-    style: FixedStyle | None = None,
-    samples: np.ndarray | None = None,
-) -> Scored:
-    """Fit and resample battles with their style features, as `score` does.
+def score(contest: Contest, samples: np.ndarray | None = None) -> Scored:
+    """Fit the battles and resample them, unless `samples` of an earlier run are given.
 
-    Raises DisconnectedError for models without a connection, InputError for several baselines.
+    Raises UnconnectedError, or InputError if the method is not for such battles.
     """
-    estimator = selection.estimator
+    battles, estimator, center = contest.battles, contest.selection.estimator, contest.method.center
     try:
-        fit = estimator.fit(battles.cells, battles.anchor, style=style, center=method.center)
+        fit = estimator.fit(battles.cells, battles.anchor, style=contest.style, center=center)
     except NotAStarError as error:
         first, second = (battles.models[i] for i in error.pair)
         raise InputError(
             f"battles of {first} against {second}: the method {estimator.name} knows one baseline, "
             f"'{battles.baseline}'. Use --method bradley-terry to fit all battles at once."
         ) from None
-    if samples is None:
-        samples = bootstrap(battles, selection, method, style)
-    return Scored(battles, selection, method, tokens, style, fit, samples)
+    except DisconnectedError as error:
+        names = ", ".join(battles.models[i] for i in error.models)
+        raise UnconnectedError(
+            f"cannot rank {names}: no battles connect them to the baseline '{battles.baseline}'. "
+            "Judge them against it, or add their baseline with --baseline.",
+            error.models,
+        ) from None
+    samples = bootstrap(contest) if samples is None else samples
+    return Scored(**vars(contest), fit=fit, samples=samples)
 
 
-def bootstrap(
-    battles: Battles, selection: Selection, method: Method, style: FixedStyle | None
-) -> np.ndarray:
+def bootstrap(contest: Contest) -> np.ndarray:
     """Return the ratings (rounds, M) of resampled battles."""
-    return selection.estimator.bootstrap(
+    battles, method = contest.battles, contest.method
+    return contest.selection.estimator.bootstrap(
         battles.cells,
         battles.anchor,
         rounds=method.rounds,
-        seed=method.entropy(selection),
+        seed=method.entropy(contest.selection),
         resample=method.resample,
         workers=method.workers,
-        style=style,
+        style=contest.style,
         center=method.center,
     )
 

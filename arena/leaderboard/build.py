@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arena.base.errors import InputError, warn
 from arena.bench.config import V2_JUDGE_CONFIG
@@ -12,6 +12,7 @@ from arena.leaderboard import saved
 from arena.leaderboard.board import (
     Board,
     Method,
+    contest_of,
     grade_board,
     make_board,
     overall_board,
@@ -99,12 +100,12 @@ def _scored_board(selection: Selection, data: Battles | Grades, options: BoardOp
     if isinstance(data, Grades):
         tokens = read_all_styles(selection.bench, data, ()).tokens
         return grade_board(data, selection, method, tokens)
-    style, samples = None, None
+    contest = contest_of(data, selection, method)
     if options.style_file and options.style_file.exists():
-        style = saved.load_style(options.style_file, selection.estimator, method)
-    if path := options.bootstrap_file:
-        samples = saved.load_bootstrap(path, data, selection, method, style)
-    return make_board(score(data, selection, method, style, samples), elo=options.elo)
+        contest = replace(contest, style=saved.load_style(options.style_file, contest))
+    path = options.bootstrap_file
+    samples = saved.load_bootstrap(path, contest) if path else None
+    return make_board(score(contest, samples), elo=options.elo)
 
 
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
