@@ -61,7 +61,12 @@ class Method:
         return (self.seed, int.from_bytes(digest[:8], "big")) if stream else (self.seed,)
 
 
-# Fits
+class UnconnectedError(InputError):
+    """No battles connect some models to the baseline. `models` are their indices."""
+
+    def __init__(self, message: str, models: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.models = models
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,59 @@ class Contest:
     battles: Battles
     selection: Selection
     method: Method
-    tokens: Mapping[str, float]
+    tokens: Mapping[str, float] = field(default_factory=dict)
     style: FixedStyle | None = None
+
+    @classmethod
+    def of(cls, battles: Battles, selection: Selection, method: Method) -> Contest:
+        """Return the contest of battles; InputError if style attributes of answers are missing."""
+        estimator, bench = selection.estimator, selection.bench
+        styles = read_all_styles(bench, battles, estimator.measured(method.attributes))
+        if method.control and (features := estimator.features):
+            count = len(method.attributes)
+            cells = with_features(battles, bench, styles, lambda a, b: features(a, b)[:, -count:])
+            battles = replace(battles, cells=cells)
+        return cls(battles, selection, method, styles.tokens)
+
+    def score(self, samples: np.ndarray | None = None) -> Scored:
+        """Fit the battles and resample them, unless `samples` of an earlier run are given.
+
+        Raises UnconnectedError, or InputError if the method is not for such battles.
+        """
+        battles, estimator, center = self.battles, self.selection.estimator, self.method.center
+        try:
+            fit = estimator.fit(battles.cells, battles.anchor, style=self.style, center=center)
+        except NotAStarError as error:
+            first, second = (battles.models[i] for i in error.pair)
+            raise InputError(
+                f"battles of {first} against {second}: the method {estimator.name} knows one "
+                f"baseline, '{battles.baseline}'. Use --method bradley-terry to fit all battles at "
+                "once."
+            ) from None
+        except DisconnectedError as error:
+            names = ", ".join(battles.models[i] for i in error.models)
+            raise UnconnectedError(
+                f"cannot rank {names}: no battles connect them to the baseline "
+                f"'{battles.baseline}'. Judge them against it, or add their baseline with "
+                "--baseline.",
+                error.models,
+            ) from None
+        samples = self.bootstrap() if samples is None else samples
+        return Scored(**vars(self), fit=fit, samples=samples)
+
+    def bootstrap(self) -> np.ndarray:
+        """Return the ratings (rounds, M) of resampled battles."""
+        method = self.method
+        return self.selection.estimator.bootstrap(
+            self.battles.cells,
+            self.battles.anchor,
+            rounds=method.rounds,
+            seed=method.entropy(self.selection),
+            resample=method.resample,
+            workers=method.workers,
+            style=self.style,
+            center=method.center,
+        )
 
 
 @dataclass(frozen=True)
@@ -97,67 +153,12 @@ class Scored(Contest):
         ratings, anchor = self.fit.ratings, self.battles.anchor
         return scores(ratings, self.samples, anchor, controlled=controlled, elo=elo)
 
-
-class UnconnectedError(InputError):
-    """No battles connect some models to the baseline. `models` are their indices."""
-
-    def __init__(self, message: str, models: tuple[int, ...]) -> None:
-        super().__init__(message)
-        self.models = models
-
-
-def contest_of(battles: Battles, selection: Selection, method: Method) -> Contest:
-    """Return the contest of battles; InputError if style attributes of an answer are missing."""
-    estimator, bench = selection.estimator, selection.bench
-    styles = read_all_styles(bench, battles, estimator.measured(method.attributes))
-    if method.control and (differences := estimator.features):
-        count = len(method.attributes)
-        cells = with_features(battles, bench, styles, lambda a, b: differences(a, b)[:, -count:])
-        battles = replace(battles, cells=cells)
-    return Contest(battles, selection, method, styles.tokens)
-
-
-def score(contest: Contest, samples: np.ndarray | None = None) -> Scored:
-    """Fit the battles and resample them, unless `samples` of an earlier run are given.
-
-    Raises UnconnectedError, or InputError if the method is not for such battles.
-    """
-    battles, estimator, center = contest.battles, contest.selection.estimator, contest.method.center
-    try:
-        fit = estimator.fit(battles.cells, battles.anchor, style=contest.style, center=center)
-    except NotAStarError as error:
-        first, second = (battles.models[i] for i in error.pair)
-        raise InputError(
-            f"battles of {first} against {second}: the method {estimator.name} knows one baseline, "
-            f"'{battles.baseline}'. Use --method bradley-terry to fit all battles at once."
-        ) from None
-    except DisconnectedError as error:
-        names = ", ".join(battles.models[i] for i in error.models)
-        raise UnconnectedError(
-            f"cannot rank {names}: no battles connect them to the baseline '{battles.baseline}'. "
-            "Judge them against it, or add their baseline with --baseline.",
-            error.models,
-        ) from None
-    samples = bootstrap(contest) if samples is None else samples
-    return Scored(**vars(contest), fit=fit, samples=samples)
-
-
-def bootstrap(contest: Contest) -> np.ndarray:
-    """Return the ratings (rounds, M) of resampled battles."""
-    battles, method = contest.battles, contest.method
-    return contest.selection.estimator.bootstrap(
-        battles.cells,
-        battles.anchor,
-        rounds=method.rounds,
-        seed=method.entropy(contest.selection),
-        resample=method.resample,
-        workers=method.workers,
-        style=contest.style,
-        center=method.center,
-    )
-
-
-# Boards
+    def board(self, *, elo: bool = False) -> Board:
+        """Return the board of win rates in percent, or of ratings (baseline 1000)."""
+        battles = self.battles
+        board = Board.empty(battles, self.selection, self.method, elo=elo)
+        board = replace(board, coefficients=self.coefficients, scored=self)
+        return board.with_rows(battles.models, *self.scores(elo=elo), self.tokens, battles.outcomes)
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,49 @@ class Board:
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
     scored: Scored | None = field(default=None, compare=False, repr=False)
 
+    @classmethod
+    def empty(
+        cls, data: Battles | Grades, selection: Selection, method: Method, *, elo: bool = False
+    ) -> Board:
+        """Return a board of battles or grades that has no rows yet."""
+        baseline, estimator = None, GRADES
+        if isinstance(data, Battles):
+            baseline, estimator = data.baseline, selection.estimator
+        else:
+            method = replace(method, control=(), resample="question")
+        made = selection, baseline, estimator, method, FORMATS[estimator.name, elo]
+        return cls(*made, data.counts, data.questions)
+
+    @classmethod
+    def of_grades(
+        cls, grades: Grades, selection: Selection, method: Method, tokens: Mapping[str, float]
+    ) -> Board:
+        """Return the board of mean grades, their intervals by resampled questions."""
+        data = grades.total, grades.number
+        samples = GRADES.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
+        board = cls.empty(grades, selection, method)
+        return board.with_rows(grades.models, GRADES.fit(*data).ratings, samples, tokens)
+
+    def with_rows(
+        self,
+        models: Sequence[str],
+        scores: np.ndarray,
+        samples: np.ndarray,
+        tokens: Mapping[str, float],
+        outcomes: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> Board:
+        """Return the board with the rows of scores (M,) and samples (rounds, M), best first."""
+        ends = interval(samples, self.estimator.level)
+        with np.errstate(invalid="ignore"):
+            # The offset of an end that is the same infinity as the score is 0, not NaN.
+            lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()
+        rows = [
+            Row(*row, tokens.get(row[0]), outcomes[row[0]] if outcomes else None)
+            for row in zip(models, scores.tolist(), lower, upper, strict=True)
+        ]
+        rows.sort(key=lambda row: (-row.score, row.model))
+        return replace(self, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
+
     @property
     def name(self) -> str:
         """The category of one of several boards."""
@@ -221,73 +265,6 @@ class Board:
         columns = ("model", "score", "lower", "upper", "tokens", *OUTCOMES)
         rows = ((r.model, r.score, *r.bounds, r.tokens, *(r.outcomes or ())) for r in self.rows)
         return pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
-
-
-def empty_board(
-    data: Battles | Grades,
-    selection: Selection,
-    method: Method,
-    *,
-    elo: bool = False,
-) -> Board:
-    """Return a board of battles or grades that has no rows yet."""
-    baseline, estimator = None, GRADES
-    if isinstance(data, Battles):
-        baseline, estimator = data.baseline, selection.estimator
-    else:
-        method = replace(method, control=(), resample="question")
-    return Board(
-        selection=selection,
-        baseline=baseline,
-        estimator=estimator,
-        method=method,
-        format=FORMATS[estimator.name, elo],
-        counts=data.counts,
-        questions=data.questions,
-    )
-
-
-def make_board(scored: Scored, *, elo: bool = False) -> Board:
-    """Return the board: win rates against the baseline in percent, or ratings (baseline 1000)."""
-    battles = scored.battles
-    board = empty_board(battles, scored.selection, scored.method, elo=elo)
-    board = replace(board, coefficients=scored.coefficients, scored=scored)
-    scores, samples = scored.scores(elo=elo)
-    return _with_rows(board, battles.models, scores, samples, scored.tokens, battles.outcomes)
-
-
-def grade_board(
-    grades: Grades, selection: Selection, method: Method, tokens: Mapping[str, float]
-) -> Board:
-    """Return the board of mean grades, their intervals by resampled questions."""
-    data = grades.total, grades.number
-    scores = GRADES.fit(*data).ratings
-    samples = GRADES.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
-    return _with_rows(
-        empty_board(grades, selection, method), grades.models, scores, samples, tokens
-    )
-
-
-def _with_rows(
-    board: Board,
-    models: Sequence[str],
-    scores: np.ndarray,
-    samples: np.ndarray,
-    tokens: Mapping[str, float],
-    outcomes: Mapping[str, tuple[int, ...]] | None = None,
-) -> Board:
-    """Return a board with the rows of scores (M,) and samples (rounds, M), the best first."""
-    ends = interval(samples, board.estimator.level)
-    with np.errstate(invalid="ignore"):
-        # The offset of an end that is the same infinity as the score is 0, not NaN.
-        lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()
-    values = zip(models, scores.tolist(), lower, upper, strict=True)
-    rows = [Row(*row, tokens.get(row[0]), outcomes[row[0]] if outcomes else None) for row in values]
-    rows.sort(key=lambda row: (-row.score, row.model))
-    return replace(board, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
-
-
-# The overall board
 
 
 def why_no_overall(boards: Sequence[Board]) -> str | None:
@@ -340,7 +317,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
     )
     rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
     tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
-    return _with_rows(board, models, shares @ scores, rounds, tokens)
+    return board.with_rows(models, shares @ scores, rounds, tokens)
 
 
 def _summed(counts: Sequence[Counts], models_left_out: Mapping[str, str]) -> Counts:

@@ -14,24 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
-from arena.leaderboard.board import (
-    Board,
-    Contest,
-    Method,
-    Row,
-    Scored,
-    UnconnectedError,
-    contest_of,
-    empty_board,
-    grade_board,
-    make_board,
-    score,
-)
+from arena.leaderboard.board import Board, Contest, Method, Row, Scored, UnconnectedError
 from arena.leaderboard.build import Group
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import interval
@@ -71,7 +58,7 @@ def score_clusters(
     """Return the scores of each cluster, with the draws of a board of it alone; the intervals are
     those of few questions. `done` is called after each cluster.
 
-    Raises InputError as `score` of boards does, but a model that no battles connect to the baseline
+    Raises InputError as `Contest.score` does, but a model that no battles connect to the baseline
     on a cluster just has no score there.
     """
     wholes: list[Board] = []
@@ -106,13 +93,13 @@ def _mean_score(model: str, boards: Sequence[Board]) -> float:
 def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:
     """Return a board without rows, and the contest of its clusters, with the style to fix."""
     data, selection = group.data, group.selection
-    whole = empty_board(data, selection, method)
+    whole = Board.empty(data, selection, method)
     if isinstance(data, Grades):
         return whole, data
     if not method.control:
-        return whole, Contest(data, selection, method, {})
-    contest = contest_of(data, selection, method)
-    scored = score(contest, samples=np.empty((0, len(data.models))))
+        return whole, Contest(data, selection, method)
+    contest = Contest.of(data, selection, method)
+    scored = contest.score(samples=np.empty((0, len(data.models))))
     if len(group.clusters) > 1:
         fit = scored.fit
         contest = replace(contest, style=FixedStyle(fit.coefficients, fit.mean, fit.scale))
@@ -135,7 +122,7 @@ def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
             # There is no interval to draw for, and the score needs no rounds either.
             samples = np.full((1, len(part.models)), np.nan)
         try:
-            return make_board(score(replace(contest, battles=part), samples))
+            return replace(contest, battles=part).score(samples).board()
         except UnconnectedError as error:
             lost = np.isin(part.cells.a, error.models) | np.isin(part.cells.b, error.models)
             part = _part(part, ~lost)
@@ -157,8 +144,8 @@ def _part(battles: Battles, mask: np.ndarray) -> Battles:
         features=None if cells.features is None else cells.features[:, mask],
     )
     names = tuple(battles.models[i] for i in models)
-    met = np.concatenate([part.a, part.b]) * len(questions) + np.tile(part.question, 2)
-    judged = np.bincount(np.unique(met) // max(len(questions), 1), minlength=len(models))
+    sides = np.array([[*part.a, *part.b], [*part.question, *part.question]], dtype=int)
+    judged = np.bincount(np.unique(sides, axis=1)[0], minlength=len(models))
     return replace(
         battles,
         models=names,
@@ -189,7 +176,7 @@ def _of_grades(
         number=number,
         counts=replace(grades.counts, judged=judged),
     )
-    return grade_board(part, selection, method, {}) if names else None
+    return Board.of_grades(part, selection, method, {}) if names else None
 
 
 # Intervals of few questions
@@ -228,7 +215,6 @@ def _alike(scored: Scored) -> set[str]:
     return {models[i] for i in np.flatnonzero((outcomes > 0).sum(axis=0) == 1)}
 
 
-@lru_cache
 def expanded(level: float, questions: int) -> float:
     """Return the share of draws that an interval of so many questions must hold to hold the truth
     with a chance of `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1

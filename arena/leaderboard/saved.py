@@ -180,24 +180,18 @@ def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:
     They are anchored anew: v0.1 anchors one model only. Raises InputError if a model is missing.
     """
     _settings_match(path, _bootstrap_settings(contest))
-    battles = contest.battles
-    rounds: list[list[float]] = []
-    for number, raw in enumerate(read_bytes(path, "bootstrap results").splitlines(), start=1):
-        if not raw.strip():
-            continue
+    models, anchor = contest.battles.models, contest.battles.anchor
+    rounds = []
+    for number, _, line in decode_lines(path, dict[str, float | None], "a round of ratings"):
         try:
-            line = json.loads(raw)
-            values = (line[model] for model in battles.models)
-            rounds.append([np.nan if value is None else float(value) for value in values])
+            rounds.append([line[model] for model in models])
         except KeyError as error:
             raise InputError(f"{path}:{number}: no rating of the model {error}") from None
-        except (ValueError, TypeError):
-            raise InputError(f"{path}:{number}: not a round of ratings") from None
     if not rounds:
         raise InputError(f"{path}: no round in the file")
-    ratings = np.array(rounds)
+    ratings = np.array(rounds, dtype=float)
     ratings[np.abs(ratings) >= INFINITE] *= np.inf
-    return np.asarray(ratings - ratings[:, [battles.anchor]] + ANCHOR_RATING)
+    return np.asarray(ratings - ratings[:, [anchor]] + ANCHOR_RATING)
 
 
 # Style coefficients

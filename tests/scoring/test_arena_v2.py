@@ -14,8 +14,7 @@ from random_cells import cells_of, star_cells, turned
 from sklearn.linear_model import LogisticRegression
 
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Method, Scored, contest_of, make_board
-from arena.leaderboard.board import score as score_contest
+from arena.leaderboard.board import Contest, Method, Scored
 from arena.scoring import arena_v2, estimators, solver
 from arena.scoring import bradley_terry as bt
 from arena.scoring.cells import Cells
@@ -320,8 +319,7 @@ def raw_rows(
 def scored(bench: Workspace, judges: tuple[str, ...], weight: int, **method: Any) -> Scored:
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, judges, ("base",), weight=weight, estimator=estimators.V2)
-    contest = contest_of(battles_of_selection(selection), selection, Method(**method))
-    return score_contest(contest)
+    return Contest.of(battles_of_selection(selection), selection, Method(**method)).score()
 
 
 @pytest.mark.parametrize("judges", [("judge",), ("judge", "strict")])
@@ -601,7 +599,7 @@ class TestFlags:
 
 def test_a_board_of_the_function_has_its_level(judged: Workspace) -> None:
     found = scored(judged, ("judge",), 3, rounds=500)
-    board = make_board(found)
+    board = found.board()
     row = next(row for row in board.rows if row.model == "m1")
     ends = np.percentile(bt.win_rates(found.samples, 0)[:, 1], PERCENTILES)
     assert [row.score + row.lower, row.score + row.upper] == pytest.approx(ends.tolist())
