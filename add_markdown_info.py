@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, script
+from arena.base.flags import script_parser
 from arena.base.jsonl import dump_line, write_lines
 from arena.base.record_file import locked
 from arena.bench.answer_style import ATTRIBUTES, METADATA_KEYS, conv_metadata
@@ -57,9 +58,7 @@ def _first_text(answer: dict[str, Any], path: Path) -> str:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--dir", type=Path, required=True, help="folder of answer files (*.jsonl)")
     parser.add_argument(
         "--output-dir", type=Path, help="folder to write to (default: the same files, in place)"
@@ -67,7 +66,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--recompute",
         action="store_true",
-        help="measure answers again that already have their attributes (default: False)",
+        help="measure answers again that already have their attributes",
     )
     return parser.parse_args(argv)
 

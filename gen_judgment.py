@@ -16,22 +16,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags
+from arena.base.flags import add_run_flags, script_parser
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule, read_questions
-from arena.chat.checks import check_model
-from arena.chat.config import read_model_config
-from arena.generate.budget import budget_of
-from arena.generate.judge import CaseFinder, Judge
-from arena.generate.judgments import JudgmentWork, models_to_judge
-from arena.generate.run import RunOptions, complete
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     add_run_flags(parser.add_argument, "config/judge_config.yaml")
     parser.add_argument("--judge-model", help="the judge (default: the setting file's)")
     parser.add_argument(
@@ -40,9 +32,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="a baseline model; repeatable (default: the setting file's)",
     )
     parser.add_argument(
-        "--retry-invalid",
-        action="store_true",
-        help="play games without a verdict again (default: False)",
+        "--retry-invalid", action="store_true", help="play games without a verdict again"
     )
     return parser.parse_args(argv)
 
@@ -51,7 +41,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
     args = _arguments(argv)
-    options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
+    # Imported after --help is answered: the clients of the API types take a while to load.
+    from arena.chat.checks import check_model
+    from arena.chat.config import read_model_config
+    from arena.generate.budget import budget_of
+    from arena.generate.judge import CaseFinder, Judge
+    from arena.generate.judgments import JudgmentWork, models_to_judge
+    from arena.generate.run import RunOptions, complete
+
     config = read_judge_config(args.setting_file)
     config = replace(config, judge_model=args.judge_model or config.judge_model)
     if args.baseline:
@@ -65,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
+    options = RunOptions(budget, args.stale, args.dry_run, args.report)
     check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
     judge.check(questions)
@@ -75,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in models_to_judge(args.model or config.model_list, bench, config, questions):
         cases, skipped = finder.cases_of(name)
         work = JudgmentWork(
-            judge, bench, name, cases, baselines, budget, options, retry_invalid=args.retry_invalid
+            judge, bench, name, cases, baselines, options, retry_invalid=args.retry_invalid
         )
         work.summary.remarks.update(skipped)
         works.append(work)

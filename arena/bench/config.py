@@ -6,7 +6,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +39,33 @@ class Rules:
     prompt_template: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class JudgeConfig:
+@dataclass(frozen=True, kw_only=True)
+class _PlainKeys:
+    """The keys of a judge config that are settings as they are."""
+
+    bench_name: str
+    judge_model: str
+    temperature: Number | None = None
+    max_tokens: Count | None = None
+    model_list: tuple[str, ...] = ()
+    reference: bool = False
+    pairwise: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeConfig(_PlainKeys):
     """The settings of gen_judgment.py, and the defaults of show_result.py and the browser.
 
     `rules` are those of questions whose category is not in `categories`.
     """
 
     path: str
-    bench_name: str
-    judge_model: str
-    temperature: float | None
-    max_tokens: int | None
     patterns: tuple[str, ...]
     unanimous: bool
     attempts: int
-    model_list: tuple[str, ...]
     rules: Rules
     categories: Mapping[str, Rules]
-    reference: bool
     ref_models: tuple[str, ...]
-    pairwise: bool
     baseline: bool
     response_format: Mapping[str, Any] | None
     verdict_field: str | None
@@ -86,57 +92,13 @@ class JudgeConfig:
 
     def with_baselines(self, baselines: Sequence[str]) -> JudgeConfig:
         """Return these settings with other baselines in all categories."""
-        categories = {
-            name: replace(rules, baselines=tuple(baselines))
-            for name, rules in self.categories.items()
-        }
-        rules = replace(self.rules, baselines=tuple(baselines))
-        return replace(self, rules=rules, categories=categories)
+        names = tuple(baselines)
+        categories = {c: replace(rules, baselines=names) for c, rules in self.categories.items()}
+        return replace(self, rules=replace(self.rules, baselines=names), categories=categories)
 
 
-LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
-GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
-
-
-def read_judge_config(path: Path) -> JudgeConfig:
-    """Return the settings of gen_judgment.py.
-
-    A missing prompt is that of our own config, missing baselines are those of Arena-Hard v2.0.
-    """
-    values = read_yaml(path)
-    keys, given_categories = _judge_keys(values, path)
-    baseline = keys.pairwise if keys.baseline is None else keys.baseline
-    needs_baselines = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
-    general: GivenRules = {}
-    categories: dict[str, GivenRules] = {}
-    if needs_baselines or keys.regex_patterns is not None:
-        general, categories = _rules_of_v2(with_baselines=needs_baselines)
-    for name in dict.fromkeys([*categories, *given_categories]):
-        special = categories.get(name, {}) | keys.rules() | given_categories.get(name, {})
-        categories[name] = general | special
-    default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
-    config = JudgeConfig(
-        path=str(path),
-        bench_name=keys.bench_name,
-        judge_model=keys.judge_model,
-        temperature=keys.temperature,
-        max_tokens=keys.max_tokens,
-        patterns=keys.regex_patterns or (keys.regex_pattern or default,),
-        unanimous=keys.regex_patterns is None,
-        attempts=keys.number_of_judgment_attempts,
-        model_list=keys.model_list,
-        rules=_complete(general | keys.rules()),
-        categories={name: _complete(rules) for name, rules in categories.items()},
-        reference=keys.reference,
-        ref_models=_tuple(keys.ref_model),
-        pairwise=keys.pairwise,
-        baseline=baseline,
-        response_format=_response_format(keys.response_format, path),
-        verdict_field=keys.verdict_field or ("verdict" if keys.response_format else None),
-    )
-    _check(config)
-    return config
-
+# The keys of a judge config that may contain `${...}` as text
+_LITERAL = ("system_prompt", "prompt_template", "regex_pattern", "regex_patterns", "categories")
 
 GivenRules = dict[str, Any]
 """Those fields of Rules that a file gives."""
@@ -151,42 +113,31 @@ class _RuleKeys:
     prompt_template: str | tuple[str, ...] | None = None
 
     def rules(self) -> GivenRules:
-        rules: GivenRules = {}
-        if self.baseline_model is not None:
-            rules["baselines"] = tuple(dict.fromkeys(_tuple(self.baseline_model)))
-        if self.system_prompt is not None:
-            rules["system_prompt"] = self.system_prompt
-        if self.prompt_template is not None:
-            rules["prompt_template"] = _tuple(self.prompt_template)
-        return rules
+        baselines = _tuple(self.baseline_model)
+        rules = {
+            "baselines": baselines and tuple(dict.fromkeys(baselines)),
+            "system_prompt": self.system_prompt,
+            "prompt_template": _tuple(self.prompt_template),
+        }
+        return {name: value for name, value in rules.items() if value is not None}
 
 
-def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+def _tuple(value: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
     return (value,) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, kw_only=True)
-class _JudgeKeys(_RuleKeys):
+class _JudgeKeys(_PlainKeys, _RuleKeys):
     """The keys of a judge config."""
 
-    bench_name: str
-    judge_model: str
-    temperature: Number | None = None
-    max_tokens: Count | None = None
     regex_pattern: str | None = None
     regex_patterns: tuple[str, ...] | None = None
     number_of_judgment_attempts: Count = 2
-    model_list: tuple[str, ...] = ()
-    reference: bool = False
-    ref_model: str | tuple[str, ...] = ()
-    pairwise: bool = True
+    ref_model: str | tuple[str, ...] | None = None
     baseline: bool | None = None
     response_format: str | None = None
     verdict_field: str | None = None
     categories: dict[Any, Any] = field(default_factory=dict)
-
-
-_LITERAL = ("system_prompt", "prompt_template", "regex_pattern", "regex_patterns", "categories")
 
 
 def _judge_keys(values: Mapping[Any, Any], path: Path) -> tuple[_JudgeKeys, dict[str, GivenRules]]:
@@ -199,20 +150,52 @@ def _judge_keys(values: Mapping[Any, Any], path: Path) -> tuple[_JudgeKeys, dict
     return keys, categories
 
 
+LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
+GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
+
 OUR_CONFIG = Path(__file__).resolve().parents[2] / "config"
 OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
 V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
 
 
-def _rules_of_v2(*, with_baselines: bool) -> tuple[GivenRules, dict[str, GivenRules]]:
-    """Return the system prompt of Arena-Hard v2.0, and the rules of its categories.
+def read_judge_config(path: Path) -> JudgeConfig:
+    """Return the settings of gen_judgment.py.
 
-    They were constants of its program, so its users' files do not have them.
+    A missing prompt is that of our own config, missing baselines are those of Arena-Hard v2.0.
     """
-    keys, categories = _judge_keys(read_yaml(V2_JUDGE_CONFIG), V2_JUDGE_CONFIG)
-    fields = {"system_prompt", "baselines"} if with_baselines else {"system_prompt"}
-    rules = {n: {k: v for k, v in r.items() if k in fields} for n, r in categories.items()}
-    return {"system_prompt": keys.system_prompt}, rules
+    values = read_yaml(path)
+    keys, categories = _judge_keys(values, path)
+    baseline = keys.pairwise if keys.baseline is None else keys.baseline
+    needs_baselines = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
+    v2_prompt: GivenRules = {}
+    v2_categories: dict[str, GivenRules] = {}
+    if needs_baselines or keys.regex_patterns is not None:
+        # These were constants of the program of v2.0, so files of its users do not have them.
+        v2, v2_categories = _judge_keys(read_yaml(V2_JUDGE_CONFIG), V2_JUDGE_CONFIG)
+        v2_prompt = {"system_prompt": v2.system_prompt}
+        if not needs_baselines:
+            v2_categories = {name: r | {"baselines": ()} for name, r in v2_categories.items()}
+    default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
+    config = JudgeConfig(
+        **{key.name: getattr(keys, key.name) for key in fields(_PlainKeys)},
+        path=str(path),
+        patterns=keys.regex_patterns or (keys.regex_pattern or default,),
+        unanimous=keys.regex_patterns is None,
+        attempts=keys.number_of_judgment_attempts,
+        rules=_complete(v2_prompt | keys.rules()),
+        categories={
+            name: _complete(
+                v2_prompt | v2_categories.get(name, {}) | keys.rules() | categories.get(name, {})
+            )
+            for name in v2_categories | categories
+        },
+        ref_models=_tuple(keys.ref_model) or (),
+        baseline=baseline,
+        response_format=_response_format(keys.response_format, path),
+        verdict_field=keys.verdict_field or ("verdict" if keys.response_format else None),
+    )
+    _check(config)
+    return config
 
 
 def _complete(given: GivenRules) -> Rules:
@@ -231,17 +214,14 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     if name is None:
         return None
     try:
-        data = json.loads(Path(name).read_bytes())
+        inner = json.loads(Path(name).read_bytes())
     except OSError as error:
         raise InputError(f"{path}: response_format: {name}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: not JSON: {error}") from None
-
-    def unwrapped(value: Any, key: str) -> Any:
-        return value.get(key, value) if isinstance(value, dict) else value
-
-    inner = unwrapped(unwrapped(data, "format"), "json_schema")
-    schema = unwrapped(inner, "schema")
+    for key in ("format", "json_schema"):
+        inner = inner.get(key, inner) if isinstance(inner, dict) else inner
+    schema = inner.get("schema", inner) if isinstance(inner, dict) else None
     if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
         raise InputError(
             f'{name}: expected the JSON schema of an object, as in {{"format": {{"type": '
@@ -259,17 +239,14 @@ def _check(config: JudgeConfig) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)
                 groups = re.compile(pattern).groups
+            problem = f"expected one group, the label, got {groups}" if groups != 1 else ""
         except re.error as error:
-            message = f"{config.path}: regex_pattern: not a regular expression: {error}"
-            raise InputError(message) from None
-        if groups != 1:
-            raise InputError(
-                f"{config.path}: regex_pattern: expected one group, the label, got {groups}"
-            )
-    if config.response_format is not None:
-        properties, name = config.schema["properties"], str(config.verdict_field)
-        if name not in properties:
-            raise InputError(
-                f"{config.path}: verdict_field: the schema of response_format has no property "
-                f"'{name}'{nearest(name, properties)}"
-            )
+            problem = f"not a regular expression: {error}"
+        if problem:
+            raise InputError(f"{config.path}: regex_pattern: {problem}")
+    properties = config.schema.get("properties", {})
+    if config.response_format and config.verdict_field not in properties:
+        raise InputError(
+            f"{config.path}: verdict_field: the schema of response_format has no property "
+            f"'{config.verdict_field}'{nearest(str(config.verdict_field), properties)}"
+        )

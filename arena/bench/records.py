@@ -180,11 +180,6 @@ class AnswerLine(IdLine):
         if not self.choices and self.messages is None:
             raise ValueError("no choices (or messages)")
 
-    def texts(self) -> list[str]:
-        """Return the texts of the assistant's messages (v2.0)."""
-        replies = (m.content for m in self.messages or [] if m.role == "assistant")
-        return [reply if isinstance(reply, str) else reply.answer or "" for reply in replies]
-
 
 def read_answers(path: Path) -> dict[str, Answer]:
     """Return the answers of a file by question id."""
@@ -195,7 +190,9 @@ def read_answers(path: Path) -> dict[str, Answer]:
 def answer_of(line: AnswerLine) -> Answer:
     """Return the answer of a line."""
     if line.messages is not None:
-        return Answer(line.id, (tuple(line.texts()),))
+        replies = (m.content for m in line.messages if m.role == "assistant")
+        texts = (reply if isinstance(reply, str) else reply.answer or "" for reply in replies)
+        return Answer(line.id, (tuple(texts),))
     turns = {
         i if choice.index is None else choice.index: tuple(turn.content for turn in choice.turns)
         for i, choice in enumerate(line.choices or [])
@@ -272,26 +269,15 @@ def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
 
 
 def judgment_of(line: JudgmentLine, model: str, judge: str) -> Judgment:
-    """Return the judgment of a line; without a model or judge of its own it gets the given one.
-
-    Boards of 23,000 judgments spend most of their reading here, hence one loop.
-    """
-    labels: list[Label] = []
-    causes: list[str | None] = []
-    settings, grades = [], []
+    """Return the judgment of a line; without a model or judge of its own it gets the given one."""
     shared, is_ensemble = bytes(line.settings), line.judges is not None
-    for game in line.games:
-        if game is None:
-            labels.append(None)
-            causes.append(NOT_PLAYED)
-            settings.append(b"")
-            continue
-        labels.append(game.score)
-        causes.append(game.cause)
-        settings.append(bytes(game.settings) or shared)
-        is_ensemble = is_ensemble or game.scores is not None
-        if game.score is not None and (grade := _grade(game.score)) is not None:
-            grades.append(grade)
+    labels: list[Label] = []
+    causes, settings = [], []
+    for game in line.games:  # in one loop, since a board spends most of its reading here
+        labels.append(game.score if game else None)
+        causes.append(game.cause if game else NOT_PLAYED)
+        settings.append(bytes(game.settings) or shared if game else b"")
+        is_ensemble = is_ensemble or bool(game and game.scores is not None)
     return Judgment(
         line.id,
         line.model or model,
@@ -300,13 +286,16 @@ def judgment_of(line: JudgmentLine, model: str, judge: str) -> Judgment:
         tuple(labels),
         tuple(causes),
         tuple(settings),
-        tuple(grades),
+        _grades(tuple(labels)),
         line.rule,
         line.members() if is_ensemble else (),
     )
 
 
-_grade = functools.lru_cache(maxsize=1024)(grade_of)
+@functools.lru_cache(maxsize=1024)
+def _grades(labels: tuple[Label, ...]) -> tuple[float, ...]:
+    grades = map(grade_of, labels)
+    return tuple(grade for grade in grades if grade is not None)
 
 
 # Baselines

@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 
 from arena.base.errors import InputError, warn
 from arena.browser.defaults import Chosen
-from arena.browser.page import STYLE, make_page, theme
+from arena.browser.page import STYLE, Page, theme
 from arena.leaderboard.output.html import palette
 
 
@@ -34,7 +34,7 @@ def serve(
     chosen: Chosen, host: str, port: int | None, share: bool, auth: tuple[str, str] | None
 ) -> Served:
     """Serve the page in the background."""
-    page = make_page(chosen)
+    page = Page(chosen).blocks
     page.queue(default_concurrency_limit=4)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
         _, url, public_url = page.launch(

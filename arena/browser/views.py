@@ -1,7 +1,4 @@
-"""The content of each tab, for a choice or a link, as data.
-
-page.py and tabs.py put it into the fields.
-"""
+"""The content of each tab, for a choice or a link, as data. page.py puts it into the fields."""
 
 from __future__ import annotations
 
@@ -16,7 +13,6 @@ from arena.browser.html.board_page import board_html, judges_html
 from arena.browser.html.judgment_page import (
     address_html,
     judgment_html,
-    link,
     list_html,
     notice,
     question_title,
@@ -28,16 +24,7 @@ from arena.browser.statistics import board_baselines, boards, judge_statistics
 TABS = ("judgments", "leaderboard", "judges")
 
 Key = tuple[str, str, str]  # question, model and baseline; "" is any
-
-
-@dataclass(frozen=True)
-class Offers:
-    """The names that the fields of a tab offer."""
-
-    judges: list[str]
-    models: list[str]
-    baselines: list[str]
-    categories: list[str]
+Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
 
 
 @dataclass(frozen=True)
@@ -49,13 +36,12 @@ class JudgmentsScreen:
 
     filters: Filters
     offers: Offers
-    outcomes: list[str]
     questions: list[tuple[str, int]]
     question: int | None
     key: Key
     game: int
-    games: list[tuple[str, int]]
     as_written: bool
+    pairwise: bool
     is_first: bool
     is_last: bool
     list_html: str
@@ -82,115 +68,73 @@ def judgments_screen(
     """Build the tab of the judgments. The selected judgment is the one at `position`, else the one
     with `key`, else the first, and from there `step` further on. The notices stand above it.
     """
-    request = filters
-    filters, more = _valid(library, request)
-    notices = [*_faults(library), *notices, *more]
+    filters, offers, more = _valid(library, filters)
+    notices = list(dict.fromkeys([*notices, *more]))
     entries = library.select(filters)
     if position is None:
-        position, notice_of_question = _position(library, entries, key)
-        notices += notice_of_question
-    shown = max(0, min(position + step, len(entries) - 1))
+        position, substitution = _position(library, entries, key)
+        notices.append(substitution)
+    position = max(0, min(position + step, len(entries) - 1))
+    questions = library.questions
     first: dict[str, int] = {}
     for number, listed in enumerate(entries):
         first.setdefault(listed.question, number)
-    # A judge of single answers has neither games nor outcomes to choose from.
-    outcomes = list(SHOWN) if _compares(library, filters.judge) else [NO_VERDICT]
-    parameters = vars(filters) | {"written": "1" if as_written else ""}
+    address = {"tab": "judgments", **vars(filters), "written": "1" if as_written else ""}
     if entries:
-        key = entries[shown].key
-        names = dict(zip(("question", "of", "against"), key, strict=True))
-        parameters |= names | {"game": "2" if game else ""}
-    listed_html, shown_html = _list_and_judgment(library, filters, entries, shown, game, as_written)
+        key = entries[position].key
+        address |= zip(("question", "of", "against"), key, strict=True)
+        address["game"] = "2" if game else ""
+    list_page, judgment_page = _list_and_judgment(
+        library, filters, entries, position, game, as_written
+    )
     return JudgmentsScreen(
         filters=filters,
-        offers=_offers(library, filters, request),
-        outcomes=outcomes if filters.show in ("", *outcomes) else [*outcomes, filters.show],
-        questions=[(question_title(library.questions.get(q), q), at) for q, at in first.items()],
+        offers=offers,
+        questions=[(question_title(questions.get(name), name), at) for name, at in first.items()],
         question=first[key[0]] if entries else None,
         key=key,
         game=game,
-        games=[("game 1", 0), ("game 2", 1)] if entries and entries[shown].pairwise else [],
         as_written=as_written,
-        is_first=not shown,
-        is_last=shown >= len(entries) - 1,
-        list_html=listed_html,
-        judgment_html=notice(*notices) + shown_html,
-        address_html=_address("judgments", parameters),
+        pairwise=bool(entries) and entries[position].pairwise,
+        is_first=not position,
+        is_last=position >= len(entries) - 1,
+        list_html=list_page,
+        judgment_html=notice(*notices) + judgment_page,
+        address_html=address_html(address),
     )
 
 
-def _faults(library: Library) -> list[str]:
-    """Return the lines of questions that cannot be read, in a sentence."""
-    return [f"{library.fault}."] if library.fault else []
-
-
-def _valid(library: Library, filters: Filters) -> tuple[Filters, list[str]]:
-    """Return filters without the names that are missing here, as a link may have them, and a
-    sentence on each such name.
+def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
+    """Return filters without the names that are missing here, as a link may have them, the names to
+    choose from, and sentences on missing names and questions that cannot be read.
     """
-    judge, judges, notices = filters.judge, library.judges(), list[str]()
-    if not judges:
-        return replace(filters, judge=""), notices
-    if judge not in judges:
-        if judge:
-            notices.append(f"There are no judgments by {judge}; these are by {judges[0]}.")
-        judge = judges[0]
+    notices = [f"{library.fault}."] if library.fault else []
+    judges = library.judges()
+    judge = request.judge if request.judge in judges else next(iter(judges), "")
+    if judge and request.judge not in ("", judge):
+        notices.append(f"There are no judgments by {request.judge}; these are by {judge}.")
+    values, offers = vars(request) | {"judge": judge}, {"judge": judges}
 
-    def check(kind: str, name: str, names: Collection[str]) -> str:
-        if not name or name in names:
-            return name
-        notices.append(f"There is no {kind} {name} here; this is shown without it.")
-        return ""
+    def check(name: str, kind: str, names: Sequence[str]) -> None:
+        offers[name] = list(names)
+        # Without a judge every name is missing. The list says why.
+        if judge and values[name] not in ("", *names):
+            notices.append(f"There is no {kind} {values[name]} here; this is shown without it.")
+            values[name] = ""
 
-    model = check("model", filters.model, library.models(judge))
-    valid = Filters(
-        judge=judge,
-        model=model,
-        baseline=check("baseline", filters.baseline, library.baselines(judge, model)),
-        category=check("category or cluster", filters.category, library.categories()),
-        show=check("verdict", filters.show, SHOWN),
-        order=check("order", filters.order, (LONGEST, SHORTEST)),
-        text=filters.text,
-    )
-    return valid, notices
-
-
-def _offers(library: Library, filters: Filters, request: Filters) -> Offers:
-    """Return the names to choose from, with those asked for even if they are gone: the page may ask
-    again before it knows.
-    """
-
-    def offered(names: list[str], name: str) -> list[str]:
-        return names if name in ("", *names) else [*names, name]
-
-    return Offers(
-        judges=offered(library.judges(), request.judge),
-        models=offered(library.models(filters.judge), request.model),
-        baselines=offered(library.baselines(filters.judge, filters.model), request.baseline),
-        categories=offered(library.categories(), request.category),
-    )
-
-
-def _position(
-    library: Library, entries: Sequence[ListedJudgment], key: Key
-) -> tuple[int, list[str]]:
-    """Return the position of the first judgment with a key, else with its question and model, else
-    with its question; without one 0, and a sentence on the question.
-    """
-    for parts in (3, 2, 1):
-        for number, entry in enumerate(entries):
-            wanted = zip(key[:parts], entry.key, strict=False)
-            if all(part in ("", of_entry) for part, of_entry in wanted):
-                return number, []
-    question = key[0]
-    if not question or not entries:
-        return 0, []
-    judged = (entry.question for entry in library.judgments(entries[0].judge))
-    if question in library.questions or question in judged:
-        return 0, [
-            f"No judgment on question {question} passes these filters; this is the first that does."
-        ]
-    return 0, [f"There is no question {question} here; this is the first judgment of the list."]
+    check("model", "model", library.models(judge))
+    check("baseline", "baseline", library.baselines(judge, values["model"]))
+    check("category", "category or cluster", library.categories())
+    check("show", "verdict", SHOWN)
+    check("order", "order", (LONGEST, SHORTEST))
+    if not _compares(library, judge):
+        # A judge of single answers has no outcomes to choose from.
+        offers["show"] = [name for name in SHOWN if name in (NO_VERDICT, values["show"])]
+    for name, names in offers.items():
+        # A name that is gone is offered once more: the page may ask again before it knows.
+        wanted = getattr(request, name)
+        offers[name] = names if wanted in ("", *names) else [*names, wanted]
+    return Filters(**values), offers, notices
 
 
 def _compares(library: Library, judge: str) -> bool:
@@ -198,41 +142,55 @@ def _compares(library: Library, judge: str) -> bool:
     return any(entry.pairwise for entry in library.judgments(judge))
 
 
-def _address(tab: str, parameters: Mapping[str, str]) -> str:
-    return address_html(link({"tab": tab, **parameters}))
+def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> tuple[int, str]:
+    """Return the position of the first judgment with a key, else with its question and model, else
+    with its question. Without one return 0, and a sentence on the question.
+    """
+    for parts in (3, 2, 1):
+        for number, entry in enumerate(entries):
+            pairs = zip(key[:parts], entry.key, strict=False)
+            if all(part in ("", of_entry) for part, of_entry in pairs):
+                return number, ""
+    question = key[0]
+    if not question or not entries:
+        return 0, ""
+    judged = (entry.question for entry in library.judgments(entries[0].judge))
+    if question not in library.questions and question not in judged:
+        return 0, f"There is no question {question} here; this is the first judgment of the list."
+    return 0, (
+        f"No judgment on question {question} passes these filters; this is the first that does."
+    )
 
 
 def _list_and_judgment(
     library: Library,
     filters: Filters,
     entries: Sequence[ListedJudgment],
-    shown: int,
+    position: int,
     game: int,
     as_written: bool,
 ) -> tuple[str, str]:
     """Return the list and its selected judgment as HTML, or the reason for none in both places."""
-    if not entries:
-        nothing = notice(_why_nothing(library, filters))
-        return nothing, nothing
-    listed = list_html(entries, shown, library.questions, one_model=bool(filters.model))
-    try:
-        return listed, judgment_html(judgment_view(library, entries[shown]), game, as_written)
-    except InputError as error:
-        return listed, notice(str(error))
-
-
-def _why_nothing(library: Library, filters: Filters) -> str:
-    """Return the reason why no judgment is listed."""
+    if entries:
+        rows = list_html(entries, position, library.questions, one_model=bool(filters.model))
+        try:
+            view = judgment_view(library, entries[position])
+        except InputError as error:
+            return rows, notice(str(error))
+        return rows, judgment_html(view, game, as_written)
     if not filters.judge:
-        return f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
-    if next(library.judgments(filters.judge), None) is None:
-        return f"The files of {filters.judge} have no judgment that can be read."
-    of = f" of {filters.model}" if filters.model else ""
-    against = f" against {filters.baseline}" if filters.baseline else ""
-    category = f" in {filters.category}" if filters.category else ""
-    show = f' with "{filters.show}"' if filters.show else ""
-    words = f"judgment{of}{against}{category}{show}"
-    return f'No {words} has "{filters.text}" in it.' if filters.text else f"There is no {words}."
+        reason = f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
+    elif next(library.judgments(filters.judge), None) is None:
+        reason = f"The files of {filters.judge} have no judgment that can be read."
+    else:
+        of = f" of {filters.model}" if filters.model else ""
+        against = f" against {filters.baseline}" if filters.baseline else ""
+        category = f" in {filters.category}" if filters.category else ""
+        show = f' with "{filters.show}"' if filters.show else ""
+        words = f"judgment{of}{against}{category}{show}"
+        text = filters.text
+        reason = f'No {words} has "{text}" in it.' if text else f"There is no {words}."
+    return notice(reason), notice(reason)
 
 
 def query_of(query: str) -> dict[str, str]:
@@ -248,7 +206,7 @@ def picked_key(library: Library, query: str, position: int) -> Key:
     """Return the key of a judgment in the list of the view that a query opens: the page may show
     another one by now.
     """
-    filters, _ = _valid(library, _filters_of(query_of(query)))
+    filters, *_ = _valid(library, _filters_of(query_of(query)))
     entries = library.select(filters)
     return entries[position].key if position < len(entries) else ("", "", "")
 
@@ -261,7 +219,7 @@ def open_link(
     filters = replace(filters, judge=filters.judge or judge)
     if not query:
         filters = replace(filters, model=next(iter(library.models(judge)), ""))
-    filters, notices = _valid(library, filters)
+    filters, _, notices = _valid(library, filters)
     key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
     shown = judgments_screen(
         library,
@@ -290,47 +248,42 @@ class BoardScreen:
     """
 
     filters: Filters
+    control: tuple[str, ...]
     offers: Offers
     pairwise: bool
     usual_baseline: str
-    control: list[str]
     table_html: str
     address_html: str
 
 
-def board_screen(
-    library: Library, judge: str, category: str, control: Sequence[str], baseline: str
-) -> BoardScreen:
-    """Return the leaderboard of a judge, or the reason why there is none."""
-    request = Filters(judge=judge, baseline=baseline, category=category)
-    filters, notices = _valid(library, request)
-    control = [name for name in FEATURES if name in control]
-    names = {name: getattr(filters, name) for name in ("judge", "category", "baseline")}
+def board_screen(library: Library, filters: Filters, control: Collection[str] = ()) -> BoardScreen:
+    """Return the leaderboard of a judge, category and baseline, or the reason why there is none."""
+    filters, offers, notices = _valid(library, filters)
+    judge, category, baseline = filters.judge, filters.category, filters.baseline
+    control = tuple(name for name in FEATURES if name in control)
     try:
-        if not filters.judge:
+        if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")
-        shown = boards(library, filters.judge, filters.category, control, filters.baseline)
+        shown = boards(library, judge, category, control, baseline)
         tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
     except InputError as error:
         tables = [notice("There is no leaderboard.", f"{str(error).rstrip('.')}.")]
-    return BoardScreen(
-        filters=filters,
-        offers=_offers(library, filters, request),
-        pairwise=_compares(library, filters.judge),
-        usual_baseline=_usual_baseline(library, filters.judge),
-        control=control,
-        table_html="".join([notice(*_faults(library), *notices), *tables]),
-        address_html=_address("leaderboard", names | {"control": " ".join(control)}),
-    )
-
-
-def _usual_baseline(library: Library, judge: str) -> str:
-    """Return the baseline of the boards if none is chosen, in words."""
     baselines = library.baselines(judge)
     names = board_baselines(library, judge) if baselines else ()
-    if len(names) != 1:
-        return "one for each category" if names else "any"
-    return f"{names[0]} ({'most frequent' if names[0] == baselines[0] else 'as configured'})"
+    usual_baseline = "one for each category" if names else "any"
+    if len(names) == 1:
+        how = "most frequent" if names[0] == baselines[0] else "as configured"
+        usual_baseline = f"{names[0]} ({how})"
+    address = {"judge": judge, "category": category, "baseline": baseline}
+    return BoardScreen(
+        filters=filters,
+        control=control,
+        offers=offers,
+        pairwise=_compares(library, judge),
+        usual_baseline=usual_baseline,
+        table_html="".join([notice(*notices), *tables]),
+        address_html=address_html({"tab": "leaderboard", **address, "control": " ".join(control)}),
+    )
 
 
 def judges_screen(library: Library) -> tuple[str, str]:
@@ -338,4 +291,4 @@ def judges_screen(library: Library) -> tuple[str, str]:
     statistics = judge_statistics(library)
     nothing = notice(f"{library.bench.folder} has no judgments yet.")
     tables = judges_html(*statistics) if statistics[0] else nothing
-    return tables, _address("judges", {})
+    return tables, address_html({"tab": "judges"})

@@ -45,22 +45,15 @@ def chat_completion(
     response_format: Mapping[str, Any] | None = None,
     meter: Meter | None = None,
 ) -> Completion:
-    """Ask a model for its reply to a conversation.
+    """Ask a model for its reply to a conversation. `response_format`: see `Request`.
 
-    A fault that may pass is retried with growing waits, up to `model.max_retries` times, each time
-    at the next endpoint of the model. An empty reply is retried too. If it stays empty, it is the
-    model's answer. `response_format`: a schema of the reply, see `Request`.
+    A fault that may pass is retried up to `model.max_retries` times, with growing waits and at the
+    next endpoint. An empty reply is retried too: if it stays empty, it is the model's answer.
 
     Raises CompletionError with its cause for everything else. It is `final` once every endpoint has
     failed several times in a row for a permanent cause, or has only ever called requests bad.
     """
-    # Published answers contain lone surrogates, which UTF-8 cannot encode.
-    texts = [m["content"].encode("utf-16", "surrogatepass") for m in messages]
-    sendable = [
-        {**message, "content": text.decode("utf-16", "replace")}
-        for message, text in zip(messages, texts, strict=True)
-    ]
-    request = Request(model, sendable, temperature, max_tokens, response_format)
+    request = Request(model, messages, temperature, max_tokens, response_format)
     endpoints = _Endpoints.of(model.where, model.endpoints)
     attempts = empty_replies = moves = 0
     while True:
@@ -79,7 +72,7 @@ def chat_completion(
             raise reply
         # The jitter keeps calls that a server has put off together from coming back together.
         backoff = min(model.retry_wait * 2.0 ** (attempts - 1), MAX_WAIT)
-        wait = min(reply.retry_after or 0.0, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
+        wait = min(reply.retry_after, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
         if stopping.wait(wait):
             raise CompletionError("interrupted")
 
@@ -88,19 +81,17 @@ def _attempt(
     request: Request, endpoints: _Endpoints, meter: Meter | None
 ) -> Completion | CompletionError:
     """Make one call, and let the meter and the endpoint know how it ended."""
-    state = None
+    state, protocol = None, api_type_of(request.model).protocol
     reply: Completion | CompletionError = CompletionError("internal error")
     claim = meter.claim(request.messages, request.max_tokens) if meter else 0.0
     try:
         state = endpoints.next()
-        protocol = api_type_of(request.model).protocol
         try:
             reply = protocol.complete(client_of(request.model, state.endpoint), request)
         except CompletionError as error:
             reply = error
         except Exception as error:
-            secrets = secrets_of(request.model, state.endpoint)
-            reply = classify(error, protocol.sdk, secrets)
+            reply = classify(error, protocol.sdk, secrets_of(request.model, state.endpoint))
         return reply
     finally:
         # After a KeyboardInterrupt too: a notebook goes on, and its budget must not stay claimed.

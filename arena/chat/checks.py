@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from arena.base.errors import InputError, warn
-from arena.chat.clients import address_of, api_key
+from arena.chat.clients import access_of, address_of
 from arena.chat.config import ModelConfig
 from arena.chat.connections import gguf_path
 from arena.chat.protocols import extra_body
@@ -46,8 +46,7 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
         gguf_path(model)
         return
     for endpoint in model.endpoints:
-        address_of(model, endpoint)
         if key:
-            api_key(model, endpoint)
-            if api_type.access is not None:
-                api_type.access(model, endpoint)
+            access_of(model, endpoint)
+        else:
+            address_of(model, endpoint)

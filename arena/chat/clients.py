@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import os
 import re
 import threading
@@ -11,48 +13,54 @@ from typing import Any
 from arena.base.errors import InputError, one_line
 from arena.base.yaml_file import variable_values
 from arena.chat.config import Endpoint, ModelConfig, place_of
+from arena.chat.connections import connect
 from arena.chat.faults import redact
 from arena.chat.providers import api_type_of
 
-_clients: dict[tuple[object, ...], Any] = {}
+# A client looks through all its connections for each request. With hundreds of them that takes
+# longer than the request, so the threads share several clients.
+CLIENTS = 16
+
+_clients: dict[tuple[object, ...], list[Any]] = {}
 _lock = threading.Lock()
 
 
 def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Find the client of an endpoint, or make it. All threads and models share it."""
-    key = _client_key(model, endpoint)
-    client = _clients.get(key)
-    if client is None:
-        # Without the lock every thread of a run would begin with a client of its own.
+    """Find the client of an endpoint for this thread, or make it. All models share it."""
+    settings = (model.model_path, model.context, model.timeout, model.project_id, model.regions)
+    key = (model.api_type, endpoint, *settings)
+    if key not in _clients:
+        # Without the lock every thread of a run would begin with clients of its own.
         with _lock:
-            client = _clients.get(key)
-            if client is None:
-                address, secret = address_of(model, endpoint), api_key(model, endpoint)
-                full = replace(endpoint, api_base=address, api_key=secret)
-                client = _clients[key] = api_type_of(model).connect(model, full)
-    return client
-
-
-def _client_key(model: ModelConfig, endpoint: Endpoint) -> tuple[object, ...]:
-    """What a client depends on."""
-    fields = (model.model_path, model.context, model.timeout, model.project_id, model.regions)
-    return (model.api_type, endpoint, *fields)
+            if key not in _clients:
+                sdk = importlib.import_module(api_type_of(model).protocol.sdk)
+                sdk_class = getattr(sdk, api_type_of(model).sdk_class)
+                seconds, access = endpoint.timeout or model.timeout, access_of(model, endpoint)
+                _clients[key] = [connect(sdk_class, seconds, access) for _ in range(CLIENTS)]
+    return _clients[key][threading.get_native_id() % CLIENTS]
 
 
 def close_clients() -> None:
     """Close all clients. The next call makes new ones."""
-    for client in _clients.values():
+    for client in itertools.chain(*_clients.values()):
         client.close()
     _clients.clear()
 
 
+def access_of(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
+    """Find the arguments of an endpoint's client: address, and key or credentials."""
+    address, key = address_of(model, endpoint), api_key(model, endpoint)
+    return api_type_of(model).access(model, replace(endpoint, api_base=address, api_key=key))
+
+
 def address_of(model: ModelConfig, endpoint: Endpoint) -> str | None:
-    """Find the address of an endpoint: its own, else that of the API type, None if the SDK knows
-    it. InputError for one that is missing or is not HTTP.
+    """Find the address of an endpoint: its own, else the API type's, None if the SDK knows it.
+
+    Raises InputError for one that is missing or is not HTTP.
     """
     base, api_type = endpoint.api_base, api_type_of(model)
-    if model.api_type == "llamacpp":
-        return None  # it starts a server of its own
+    if model.api_type == "llamacpp":  # it starts a server of its own
+        return None
     if base and base.startswith(("http://", "https://")):
         return base
     where = f"{model.where}: endpoints[{model.endpoints.index(endpoint)}]"
@@ -70,15 +78,12 @@ def address_of(model: ModelConfig, endpoint: Endpoint) -> str | None:
 
 
 def api_key(model: ModelConfig, endpoint: Endpoint) -> str | None:
-    """Find the key of an endpoint, None if the SDK finds the credentials.
-
-    The endpoint's own key counts, else that of the API type in the environment. The environment's
-    key goes to the provider's address only: at another address no key is sent, unless the endpoint
-    has its own.
+    """Find the key of an endpoint: its own, else the API type's in the environment, None if the SDK
+    finds the credentials. The environment's key is sent to the provider's own address only.
     """
     api_type = api_type_of(model)
     key = (endpoint.api_key or "").strip()
-    if not key and api_type.access is not None:
+    if not key and api_type.key_variable is None:
         return None
     # An Azure resource always has an address of its own, and still is the provider's.
     other_address = endpoint.api_base is not None and model.api_type != "azure"
@@ -103,14 +108,12 @@ def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     """List what no message may show: keys, words of headers, passwords in the address, and the
     values of `${VAR}`s.
     """
-    variables = (api_type_of(model).key_variable, *SECRET_VARIABLES)
+    variables = (api_type_of(model).key_variable or "", *SECRET_VARIABLES)
     keys = [endpoint.api_key or "", *(os.environ.get(name, "") for name in variables)]
-    client = _clients.get(_client_key(model, endpoint))
-    token = getattr(getattr(client, "credentials", None), "token", None)  # Google's
-    if isinstance(token, str):
-        keys.append(token)
+    google = [getattr(clients[0], "credentials", None) for clients in [*_clients.values()]]
+    tokens = [token for c in google if isinstance(token := getattr(c, "token", None), str)]
     headers = list(model.extra_headers.values())
     words = [word for value in headers for word in re.split(r"[\s,;=\"]+", value)]
     user_or_query = re.findall(r"(?<=://)[^/?#]+(?=@)|(?<=\?)[^#]+", endpoint.api_base or "")
     parts = [part for text in user_or_query for part in re.split("[:&=]", text)]
-    return [*(key.strip() for key in keys), *headers, *words, *parts, *variable_values]
+    return [*(key.strip() for key in keys + tokens), *headers, *words, *parts, *variable_values]

@@ -1,19 +1,22 @@
 """Connections to the providers: clients of their SDKs, and the credentials of the clouds.
 
-Each `connect_...` takes an endpoint with address and key. None leaves them to the SDK.
+Each `..._access` takes an endpoint with its address and key, None if the SDK knows them, and
+returns the arguments of the SDK's client.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-import itertools
 import os
 import threading
 import time
-import urllib.request
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import httpcore2
+import httpx2
 
 from arena.base.errors import InputError
 from arena.chat.config import Endpoint, ModelConfig, place_of
@@ -22,133 +25,74 @@ from arena.chat.faults import CompletionError
 CONNECT_SECONDS = 10.0
 
 
-def _client(sdk: Any, kind: str, model: ModelConfig, endpoint: Endpoint, **access: Any) -> Any:
-    """Make a client of an SDK's class, with our own retries, a deadline, and no limit of
+def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
+    """Make a client that leaves retries to us, and limits the time of a reply, not the number of
     connections.
     """
-    seconds = endpoint.timeout or model.timeout
-    limits = type(sdk.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
-    timeout = type(sdk.DEFAULT_TIMEOUT)(seconds, connect=min(seconds, CONNECT_SECONDS))
-    # A transport of our own would bypass the user's proxy.
-    proxied = {"http", "https", "all"} & urllib.request.getproxies().keys()
-    transport = {} if proxied else {"transport": _connection_pools(limits)}
-    http_client = sdk.DefaultHttpxClient(limits=limits, timeout=timeout, **transport)
-    _keep_deadline(http_client, seconds)
-    settings = {"max_retries": 0, "timeout": timeout, "http_client": http_client}
-    return getattr(sdk, kind)(**access, **settings)
+    limits = httpx2.Limits(max_connections=None)
+    timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+    http_client = httpx2.Client(
+        limits=limits, timeout=timeout, verify=_ssl_context(), follow_redirects=True
+    )
+    deadline = _Deadline(seconds)
+    # The transports accept no backend, so this sets a private field of theirs.
+    transports: list[Any] = [http_client._transport, *http_client._mounts.values()]
+    for transport in filter(None, transports):
+        transport._pool._network_backend = deadline
+    http_client.event_hooks = {"request": [deadline.begin]}
+    return sdk_class(**access, max_retries=0, timeout=timeout, http_client=http_client)
 
 
-POOLS = 16
+# Making one takes longer than making a client.
+_ssl_context = functools.cache(httpx2.create_ssl_context)
 
 
-def _connection_pools(limits: Any) -> Any:
-    """Make a transport of several connection pools, which deal the threads out among them."""
-    import httpx2
+class _Deadline(httpcore2.SyncBackend):
+    """Network connections that end each request whose reply is not complete in time.
 
-    # A pool looks through all its connections for each request. With hundreds in one pool that
-    # takes longer than the request.
-    context = httpx2.create_ssl_context()
-    turn, thread = itertools.count(), threading.local()
-
-    class Pools(httpx2.BaseTransport):
-        pools = [httpx2.HTTPTransport(verify=context, limits=limits) for _ in range(POOLS)]
-
-        def handle_request(self, request: Any) -> Any:
-            if not hasattr(thread, "pool"):
-                thread.pool = self.pools[next(turn) % POOLS]
-            return thread.pool.handle_request(request)
-
-        def close(self) -> None:
-            for pool in self.pools:
-                pool.close()
-
-    return Pools()
-
-
-def _keep_deadline(http_client: Any, seconds: float) -> None:
-    """End each request of a client whose reply is not complete in time.
-
-    The timeouts of httpx2 limit single reads: a server that sends a byte a minute holds a worker
-    for hours. Its transports accept no network backend, so this sets a private field of theirs.
+    The timeouts of httpx2 limit single reads: a server that sends a byte a minute would hold a
+    worker for hours.
     """
-    import httpcore2
 
-    thread = threading.local()
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.thread = threading.local()
 
-    def begin(request: Any) -> None:
-        thread.deadline = request.extensions.setdefault("deadline", time.monotonic() + seconds)
+    def begin(self, request: httpx2.Request) -> None:
+        """Start the clock of a request, unless it is a redirected one."""
+        end = request.extensions.setdefault("deadline", time.monotonic() + self.seconds)
+        self.thread.deadline = end
 
-    def remaining() -> float:
-        time_left: float = thread.deadline - time.monotonic()
-        if time_left <= 0:
-            raise httpcore2.ReadTimeout(f"the reply was not complete after {seconds:g} s")
-        return time_left
+    def remaining(self) -> float:
+        """Return the seconds that are left for this thread's request."""
+        seconds: float = self.thread.deadline - time.monotonic()
+        if seconds <= 0:
+            raise httpcore2.ReadTimeout(f"the reply was not complete after {self.seconds:g} s")
+        return seconds
 
-    class Stream(httpcore2.NetworkStream):
-        def __init__(self, stream: httpcore2.NetworkStream) -> None:
-            self.close = stream.close  # type: ignore[method-assign]
-            self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
-            self.stream = stream
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
+        """Open a connection with a deadline."""
+        return self.limit(super().connect_tcp(*args, **kwargs))
 
-        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-            return self.stream.read(max_bytes, remaining())
-
-        def write(self, buffer: bytes, timeout: float | None = None) -> None:
-            self.stream.write(buffer, remaining())
-
-        def start_tls(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
-            return Stream(self.stream.start_tls(*args, **kwargs))
-
-    class Backend(httpcore2.SyncBackend):
-        def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
-            return Stream(super().connect_tcp(*args, **kwargs))
-
-    backend = Backend()
-    for transport in filter(None, [http_client._transport, *http_client._mounts.values()]):
-        for pool in getattr(transport, "pools", [transport]):
-            pool._pool._network_backend = backend
-    http_client.event_hooks = {"request": [begin]}
+    def limit(self, stream: Any) -> httpcore2.NetworkStream:
+        """Give a connection the remaining time as timeout of all that it does."""
+        read, write, start_tls = stream.read, stream.write, stream.start_tls
+        stream.read = lambda size, timeout=None: read(size, self.remaining())
+        stream.write = lambda buffer, timeout=None: write(buffer, self.remaining())
+        stream.start_tls = lambda *args, **kwargs: self.limit(start_tls(*args, **kwargs))
+        return stream  # type: ignore[no-any-return]
 
 
-def connect_openai(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Make a client of an OpenAI-compatible server."""
-    import openai
-
-    access = {"base_url": endpoint.api_base, "api_key": endpoint.api_key}
-    return _client(openai, "OpenAI", model, endpoint, **access)
+def key_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
+    """Find address and key of a server that knows its users by a key."""
+    return {"base_url": endpoint.api_base, "api_key": endpoint.api_key}
 
 
-def connect_azure(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Make a client of an Azure OpenAI resource."""
-    import openai
-
+def azure_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
+    """Find address, key and version of an Azure OpenAI resource."""
     version = endpoint.api_version or "2024-10-21"
-    access = {"azure_endpoint": endpoint.api_base or "", "api_key": endpoint.api_key}
-    return _client(openai, "AzureOpenAI", model, endpoint, api_version=version, **access)
-
-
-def connect_anthropic(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Make a client of Anthropic's own API."""
-    import anthropic
-
-    access = {"base_url": endpoint.api_base, "api_key": endpoint.api_key}
-    return _client(anthropic, "Anthropic", model, endpoint, **access)
-
-
-def connect_bedrock(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Make a client of Claude on Amazon Bedrock."""
-    import anthropic
-
-    access = {"base_url": endpoint.api_base, **aws_access(model, endpoint)}
-    return _client(anthropic, "AnthropicBedrock", model, endpoint, **access)
-
-
-def connect_vertex(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Make a client of Claude on Google's Vertex AI."""
-    import anthropic
-
-    access = {"base_url": endpoint.api_base, **google_access(model, endpoint)}
-    return _client(anthropic, "AnthropicVertex", model, endpoint, **access)
+    address = {"azure_endpoint": endpoint.api_base, "api_version": version}
+    return {**address, "api_key": endpoint.api_key}
 
 
 def _require(value: str | None, model: ModelConfig, noun: str, variable: str, key: str) -> None:
@@ -181,7 +125,7 @@ def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
             f"{place_of(model)}: no AWS credentials. Set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK in the environment."
         )
-    return {"aws_region": region, "api_key": endpoint.api_key}
+    return {"aws_region": region, **key_access(model, endpoint)}
 
 
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -197,7 +141,7 @@ def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
     region = model.regions or os.environ.get("CLOUD_ML_REGION")
     _require(region, model, "region", "CLOUD_ML_REGION", "regions")
     project = model.project_id or os.environ.get("ANTHROPIC_VERTEX_PROJECT_ID")
-    access: dict[str, Any] = {"access_token": endpoint.api_key}
+    credentials = None
     if not endpoint.api_key:
         try:
             credentials, default_project = google.auth.default(scopes=[GOOGLE_SCOPE])
@@ -206,10 +150,10 @@ def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
                 f"{place_of(model)}: no Google credentials. Run gcloud auth application-default "
                 f"login, or set GOOGLE_APPLICATION_CREDENTIALS to a key file. ({error})"
             ) from None
-        access = {"credentials": credentials}
         project = project or default_project
     _require(project, model, "project", "ANTHROPIC_VERTEX_PROJECT_ID", "project_id")
-    return access | {"region": region, "project_id": project}
+    access = {"access_token": endpoint.api_key, "credentials": credentials}
+    return {"base_url": endpoint.api_base, "region": region, "project_id": project, **access}
 
 
 def gguf_path(model: ModelConfig) -> Path:
@@ -238,8 +182,8 @@ def gguf_path(model: ModelConfig) -> Path:
 _local_servers: list[Any] = []
 
 
-def connect_llamacpp(model: ModelConfig, endpoint: Endpoint) -> Any:
-    """Start llama.cpp's server in this process, and make a client of it."""
+def llamacpp_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
+    """Start llama.cpp's server in this process, and return its address."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -253,5 +197,4 @@ def connect_llamacpp(model: ModelConfig, endpoint: Endpoint) -> Any:
     except RuntimeError as error:
         raise CompletionError("local model does not start", str(error)) from None
     _local_servers.append(server)
-    address = f"{server.listening_address}/v1"
-    return connect_openai(model, replace(endpoint, api_base=address, api_key="EMPTY"))
+    return {"base_url": f"{server.listening_address}/v1", "api_key": "EMPTY"}

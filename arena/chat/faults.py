@@ -7,10 +7,12 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
+
+import httpx2
 
 from arena.base.errors import one_line
 
@@ -24,12 +26,7 @@ class CompletionError(Exception):
     """
 
     def __init__(
-        self,
-        cause: str,
-        message: str = "",
-        retry_after: float | None = None,
-        *,
-        charged: bool = False,
+        self, cause: str, message: str = "", retry_after: float = 0.0, *, charged: bool = False
     ) -> None:
         super().__init__(f"{cause}: {one_line(message)}" if message else cause)
         self.cause = cause
@@ -56,8 +53,6 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
     Its message may repeat what was sent, so `secrets` are redacted. An exception that is not the
     API's fault is an internal error.
     """
-    import httpx2
-
     sdk = importlib.import_module(sdk_name)
     message = redact(str(error), secrets)
     if isinstance(error, sdk.APIStatusError):
@@ -91,26 +86,19 @@ CAUSES = {
     429: "rate limit",
 }
 
-# Causes that providers tell in words, under statuses that stand for something else: retrying
-# an empty account like a rate limit would wait for hours.
-CAUSES_IN_WORDS = (
-    ("quota", (400, 403, 429), r"insufficient_quota|spend_limit|credit balance"),
-    (
-        "authentication",  # of Gemini and xAI
-        (400,),
-        r"api key (not valid|expired)|api_key_invalid|(incorrect|invalid) api key|invalid_api_key",
-    ),
-    (
-        "context too long",
-        (400, 422),
-        r"context[_ ]length|context size|maximum context|too long|too many tokens",
-    ),
-    ("content filter", (400,), r"content[_ ]filter"),
-)
+# Causes in the providers' words, under statuses that stand for something else: retrying an empty
+# account like a rate limit would wait for hours.
+CAUSES_IN_WORDS = {
+    "quota": r"http (400|403|429) .*(insufficient_quota|spend_limit|credit balance)",
+    "authentication": r"http 400 .*(api key (not valid|expired)|api_key_invalid"  # Gemini, xAI
+    r"|(incorrect|invalid) api key|invalid_api_key)",
+    "context too long": r"http (400|422) .*(context[_ ]length|context size|maximum context|too long"
+    r"|too many tokens)",
+    "content filter": r"http 400 .*content[_ ]filter",
+}
 
 # A gateway's statuses for a server that it has asked, and that may do the paid work all the same.
 LATE = (408, 504, 524)
-
 
 REASONING_REMEDY = (
     "a reasoning model needs api_type openai_thinking, or reasoning_effort in its entry"
@@ -121,34 +109,33 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     """Find the cause of an HTTP status: by the provider's words, else by the status."""
     status = int(error.status_code)
     text = json.dumps(error.body, ensure_ascii=False) if error.body else str(error)
-    text = redact(text, secrets)
-    message = f"HTTP {status} {text}"
-    causes = [
-        cause
-        for cause, statuses, words in CAUSES_IN_WORDS
-        if status in statuses and re.search(words, text.lower())
-    ]
-    refused = getattr(error, "code", None) in ("unsupported_parameter", "unsupported_value")
-    if status == 400 and refused and not causes:
-        causes = ["unsupported parameter"]
-        if "max_tokens" in text or "temperature" in text:
-            message = f"{REASONING_REMEDY}: {message}"
-    causes.append(CAUSES.get(status, "server error" if status >= 500 else "bad request"))
-    wait = _retry_after(error.response.headers)
-    return CompletionError(causes[0], message, wait, charged=status in LATE)
+    message = f"HTTP {status} {redact(text, secrets)}"
+    cause = CAUSES.get(status, "server error" if status >= 500 else "bad request")
+    if status == 400 and getattr(error, "code", "") in (
+        "unsupported_parameter",
+        "unsupported_value",
+    ):
+        cause = "unsupported parameter"
+    for name, words in CAUSES_IN_WORDS.items():
+        if re.match(words, message.lower(), re.DOTALL):
+            cause = name
+            break
+    if cause == "unsupported parameter" and re.search("max_tokens|temperature", text):
+        message = f"{REASONING_REMEDY}: {message}"
+    wait = _retry_after(error.response.headers.get("retry-after", ""))
+    return CompletionError(cause, message, wait, charged=status in LATE)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read the seconds of a Retry-After header, which may be a date. None if it has none."""
-    value = headers.get("retry-after", "")
+def _retry_after(value: str) -> float:
+    """Read the seconds of a Retry-After header, which may be a date."""
     try:
         seconds = float(value)
     except ValueError:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, OverflowError):
-            return None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
+            return 0.0
+    return max(seconds, 0.0) if math.isfinite(seconds) else 0.0
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
+
+import httpx2
 
 from arena.base.yaml_file import fill_variables
 from arena.chat.config import ModelConfig
@@ -22,8 +24,8 @@ Message = dict[str, str]
 class Request:
     """One call of a model: a conversation, and what the reply may be.
 
-    `response_format` has OpenAI's shape:
-    `{"type": "json_schema", "json_schema": {"name": ..., "schema": ..., "strict": ...}}`.
+    `response_format` is in OpenAI's form, `{"type": "json_schema", "json_schema": {"name": ...,
+    "schema": ..., "strict": ...}}`.
     """
 
     model: ModelConfig
@@ -71,25 +73,28 @@ class Protocol(ABC):
     def read(self, reply: Any, model: ModelConfig) -> Completion:
         """Read a reply's JSON.
 
-        Raises BrokenReply for a reply that the server could not finish, and ValueError, TypeError,
-        KeyError, IndexError or AttributeError for one of another form.
+        Raises BrokenReply if the server could not finish it, and one of UNREADABLE if its form is
+        another.
         """
 
     def body(self, request: Request) -> dict[str, Any]:
         """Build the body of a request. The entry's extra_body overrides our own fields."""
-        fields = self.fields(request).items()
+        messages = []
+        for message in request.messages:
+            # Published answers contain lone surrogates, which UTF-8 cannot encode.
+            text = message["content"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            messages.append(message | {"content": text})
+        fields = self.fields(replace(request, messages=messages)).items()
         return {k: v for k, v in fields if v is not None} | extra_body(request.model)
 
     def headers(self, request: Request) -> dict[str, str]:
-        """Build the headers that a request has beside those of the SDK."""
-        return dict(request.model.extra_headers)
+        """Build the headers that a request has beside those of the SDK and the entry."""
+        return {}
 
     def complete(self, client: Any, request: Request) -> Completion:
         """Send a request through a client of the SDK, and read the reply."""
-        import httpx2
-
         # The SDKs' typed methods take twice the CPU time, and let malformed replies through.
-        options = {"headers": self.headers(request)}
+        options = {"headers": {**self.headers(request), **request.model.extra_headers}}
         response = client.post(
             self.path, cast_to=httpx2.Response, body=self.body(request), options=options
         )
@@ -155,9 +160,8 @@ class OpenAIProtocol(Protocol):
 def split_thought(text: str, end: str | None) -> tuple[str | None, str]:
     """Split a reply into the reasoning that it begins with, up to the token `end`, and the rest.
 
-    A reply that begins with `<think>` and has no end is all reasoning. Some servers omit the
-    `<think>`: that is recognized only if the model's entry sets the token, since an answer about
-    such models may mention `</think>`.
+    Some servers omit the `<think>`. That is recognized only if the model's entry sets the token,
+    since an answer about such models may mention `</think>`.
     """
     opened = text.lstrip().startswith("<think>")
     thought, end_token, rest = text.partition(end or "</think>")
@@ -213,12 +217,11 @@ class AnthropicProtocol(Protocol):
 
     def fields(self, request: Request) -> dict[str, Any]:
         """Build the fields of a request. System messages become its `system` field."""
-        model, thinking = request.model, None
-        output: dict[str, Any] = {}
+        model = request.model
+        thinking: dict[str, Any] | None = {"type": "adaptive"} if self.thinks else None
         if model.budget_tokens is not None:
             thinking = {"type": "enabled", "budget_tokens": model.budget_tokens}
-        elif self.thinks:
-            thinking = {"type": "adaptive"}
+        output: dict[str, Any] = {}
         if model.reasoning_effort is not None:
             output["effort"] = model.reasoning_effort
         if request.response_format is not None:
@@ -238,10 +241,8 @@ class AnthropicProtocol(Protocol):
 
     def headers(self, request: Request) -> dict[str, str]:
         """Ask for the version of the protocol that knows a temperature, if one is sent."""
-        headers = super().headers(request)
-        if request.temperature is not None and not self.old_version:
-            headers = {"anthropic-version": "2023-06-01"} | headers
-        return headers
+        is_old = request.temperature is not None and not self.old_version
+        return {"anthropic-version": "2023-06-01"} if is_old else {}
 
     def read(self, reply: Any, model: ModelConfig) -> Completion:
         """Read a reply's JSON, a list of blocks."""

@@ -11,17 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from arena.base.errors import InputError, nearest
+from arena.chat import connections
 from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.connections import (
-    aws_access,
-    connect_anthropic,
-    connect_azure,
-    connect_bedrock,
-    connect_llamacpp,
-    connect_openai,
-    connect_vertex,
-    google_access,
-)
 from arena.chat.protocols import AnthropicProtocol, OpenAIProtocol, Protocol
 
 
@@ -30,16 +21,17 @@ class ApiType:
     """How to reach one kind of provider.
 
     `base_url`: its public address, None if the SDK or the entry knows it. `key_variable`: the
-    environment variable of its key. `connect`: makes a client of an endpoint. `access`: finds
-    credentials other than a key, InputError if there are none. `is_server`: the user's own server,
-    which has no public address. `needs`: the modules to import, and the package of each for pip.
+    environment variable of its key, None if the SDK finds other credentials. `sdk_class`: of the
+    client, in the package of the protocol. `access`: finds address and key or credentials as the
+    client's arguments, InputError if they are missing. `is_server`: the user's own server, which
+    has no public address. `needs`: the modules to import, and the package of each for pip.
     """
 
     base_url: str | None = None
-    key_variable: str = ""
+    key_variable: str | None = ""
     protocol: Protocol = OpenAIProtocol()
-    connect: Callable[[ModelConfig, Endpoint], Any] = connect_openai
-    access: Callable[[ModelConfig, Endpoint], object] | None = None
+    sdk_class: str = "OpenAI"
+    access: Callable[[ModelConfig, Endpoint], dict[str, Any]] = connections.key_access
     is_server: bool = False
     needs: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,23 +93,29 @@ def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
 
 
 _OPENAI = ApiType(key_variable="OPENAI_API_KEY", protocol=OpenAIProtocol(effort_is_strict=True))
+_AZURE = replace(_OPENAI, key_variable="AZURE_OPENAI_API_KEY", sdk_class="AzureOpenAI")
 _ANTHROPIC = ApiType(
     key_variable="ANTHROPIC_API_KEY",
     protocol=AnthropicProtocol(),
-    connect=connect_anthropic,
+    sdk_class="Anthropic",
     needs={"anthropic": "anthropic>=2.12,<3"},
 )
 _BEDROCK = ApiType(
+    key_variable=None,
     protocol=AnthropicProtocol(old_version={"anthropic_version": "bedrock-2023-05-31"}),
-    connect=connect_bedrock,
-    access=aws_access,
+    sdk_class="AnthropicBedrock",
+    access=connections.aws_access,
     needs=dict.fromkeys(["anthropic", "boto3"], "anthropic[bedrock]>=2.12,<3"),
 )
 _VERTEX = ApiType(
+    key_variable=None,
     protocol=AnthropicProtocol(old_version={"anthropic_version": "vertex-2023-10-16"}),
-    connect=connect_vertex,
-    access=google_access,
+    sdk_class="AnthropicVertex",
+    access=connections.google_access,
     needs=dict.fromkeys(["anthropic", "google.auth"], "anthropic[vertex]>=2.12,<3"),
+)
+_LLAMACPP = ApiType(
+    access=connections.llamacpp_access, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}
 )
 _DEEPSEEK = ApiType("https://api.deepseek.com", "DEEPSEEK_API_KEY")
 _THINKING_OPENAI = OpenAIProtocol(
@@ -127,13 +125,13 @@ _THINKING_OPENAI = OpenAIProtocol(
 API_TYPES: dict[str, ApiType] = {
     "openai": _OPENAI,
     "openai_thinking": replace(_OPENAI, protocol=_THINKING_OPENAI),
-    "azure": replace(_OPENAI, key_variable="AZURE_OPENAI_API_KEY", connect=connect_azure),
+    "azure": replace(_AZURE, access=connections.azure_access),
     "anthropic": _ANTHROPIC,
     "anthropic_thinking": replace(_ANTHROPIC, protocol=AnthropicProtocol(thinks=True)),
     "aws_claude": _BEDROCK,
     "bedrock": _BEDROCK,
     "vertex": _VERTEX,
-    "llamacpp": ApiType(connect=connect_llamacpp, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}),
+    "llamacpp": _LLAMACPP,
     "vllm": ApiType(is_server=True),
     "sglang": ApiType(is_server=True),
     "gemini": ApiType("https://generativelanguage.googleapis.com/v1beta/openai/", "GEMINI_API_KEY"),

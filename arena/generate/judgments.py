@@ -19,7 +19,6 @@ from arena.bench.paths import Bench, model_names
 from arena.bench.provenance import messages_hash, stale_reason
 from arena.bench.records import BaselineRule, JudgmentLine, Question, read_objects, record_id
 from arena.chat.protocols import Completion
-from arena.generate.budget import Budget
 from arena.generate.judge import UNFINISHED, Case, Decision, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
 from arena.generate.summary import CostEstimate
@@ -44,13 +43,12 @@ class JudgmentWork(Work[Game]):
         name: str,
         cases: Sequence[Case],
         baselines: BaselineRule,
-        budget: Budget,
         options: RunOptions,
         *,
         retry_invalid: bool = False,
     ) -> None:
         path = bench.judgment_file(judge.model.name, name)
-        super().__init__(judge.model, name, path, budget, options)
+        super().__init__(judge.model, name, path, options)
         self.judge = judge
         self.cases = {case.key: case for case in cases}
         self.baselines = baselines

@@ -232,21 +232,21 @@ class TestBattles:
         bench.write(bench.data / "question.jsonl", b"{broken}\n" + lines)
         words = "question.jsonl: a line is not a question"
         assert words in text_of(judgments_screen(library, Filters(judge="j")).judgment_html)
-        assert words in text_of(board_screen(library, "j", "", (), "").table_html)
+        assert words in text_of(board_screen(library, Filters(judge="j")).table_html)
 
     def test_a_judge_that_has_vanished_is_told_and_can_be_asked_for_once_more(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
-        assert judgments_screen(library, Filters(judge="k")).offers.judges == ["j", "k"]
+        assert judgments_screen(library, Filters(judge="k")).offers["judge"] == ["j", "k"]
         shutil.rmtree(bench.data / "model_judgment" / "k")
         shown = judgments_screen(library, Filters(judge="k"))
-        assert (shown.filters.judge, shown.offers.judges) == ("j", ["j", "k"])
+        assert (shown.filters.judge, shown.offers["judge"]) == ("j", ["j", "k"])
         words = "There are no judgments by k; these are by j."
         assert words in text_of(shown.judgment_html)
-        assert judgments_screen(library, shown.filters).offers.judges == ["j"]
-        board = board_screen(library, "k", "", (), "")
-        assert (board.filters.judge, board.offers.judges) == ("j", ["j", "k"])
+        assert judgments_screen(library, shown.filters).offers["judge"] == ["j"]
+        board = board_screen(library, Filters(judge="k"))
+        assert (board.filters.judge, board.offers["judge"]) == ("j", ["j", "k"])
         assert words in text_of(board.table_html)
 
     def test_no_battle_is_explained(self, library: Library) -> None:
@@ -258,7 +258,7 @@ class TestBattles:
         bench.add_questions(1)
         empty = Library(Bench(bench.root / "data", bench.name))
         assert "has no judgments yet" in text_of(open_link(empty, "", {})[1].judgment_html)
-        assert "no leaderboard" in board_screen(empty, "", "", (), "").table_html
+        assert "no leaderboard" in board_screen(empty, Filters()).table_html
         assert "no judgments yet" in judges_screen(empty)[0]
 
     def test_a_record_without_a_baseline_says_so(self, bench: Workspace, library: Library) -> None:
@@ -328,7 +328,7 @@ class TestLinks:
         assert "There are no judgments by nonsense; these are by j." in told
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
             assert f"There is no {what} nonsense here; this is shown without it." in told
-        assert shown.offers.judges == ["j"]
+        assert shown.offers["judge"] == ["j"]
 
     def test_names_with_a_slash_are_links_too(self, bench: Workspace) -> None:
         bench.add_questions(2)
@@ -340,7 +340,7 @@ class TestLinks:
         library = choose(bench.root / "data", bench.name, judge, None, None).library
         taken = judgments_screen(library, Filters(judge=judge), ("q2", "org/m", "org/base"))
         assert open_link(library, judge, query_in(taken.address_html)) == ("judgments", taken)
-        board = board_screen(library, judge, "", (), "")
+        board = board_screen(library, Filters(judge=judge))
         assert 'data-model="org/m"' in board.table_html
         assert query_in(board.address_html)["judge"] == judge
 
@@ -355,7 +355,9 @@ class TestLinks:
     def test_names_in_a_link_to_a_leaderboard_that_are_not_there_are_told(
         self, library: Library
     ) -> None:
-        board = board_screen(library, "nonsense", "no such", (), "nobody")
+        board = board_screen(
+            library, Filters(judge="nonsense", baseline="nobody", category="no such")
+        )
         told = text_of(board.table_html)
         assert "There are no judgments by nonsense; these are by j." in told
         assert "There is no category or cluster no such here" in told
@@ -366,7 +368,7 @@ class TestLinks:
         assert "There is no question q9 here" in text_of(shown.judgment_html)
 
     def test_the_other_tabs_have_links_too(self, library: Library) -> None:
-        board = board_screen(library, "j", "tests", (), "base")
+        board = board_screen(library, Filters(judge="j", baseline="base", category="tests"))
         assert query_in(board.address_html) == {
             "tab": "leaderboard",
             "judge": "j",
@@ -383,7 +385,7 @@ class TestBoard:
         labels = {"m": ("A>B", "B>A"), "n": ("B>A", "A>B")}
         records = [judgment(f"q{i}", *labels[m], model=m) for i in (1, 2, 3) for m in labels]
         add_judgments(bench, records)
-        page = board_screen(library, "j", "", (), "").table_html
+        page = board_screen(library, Filters(judge="j")).table_html
         assert re.findall(r'<tr [^>]*data-model="(.)"', page) == ["n", "m"]
         assert 'title="base is the baseline"' in page
         places = re.findall(r'class="score" cx="([\d.]+)%"', page)
@@ -394,19 +396,19 @@ class TestBoard:
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment(f"q{i}", "B>A", "B>A") for i in (1, 2, 3)])
-        page = text_of(board_screen(library, "j", "", (), "").table_html)
+        page = text_of(board_screen(library, Filters(judge="j")).table_html)
         assert "Win rate against base in %, with its 95% interval as distances from it." in page
         assert "they take the games of a question for independent" in page
         assert "--resample" not in page
 
     def test_the_marks_of_the_axis_hold_all_intervals(self, library: Library) -> None:
-        page = board_screen(library, "j", "", (), "").table_html
+        page = board_screen(library, Filters(judge="j")).table_html
         marks = [float(mark) for mark in re.findall(r"<i style=[^>]*>([-.\d]+)</i>", page)]
         assert 2 <= len(marks) <= 8
         assert marks[0] <= 50 <= marks[-1]
 
     def test_the_reason_for_none_is_given_in_words(self, library: Library) -> None:
-        board = board_screen(library, "j", "", ("length",), "")
+        board = board_screen(library, Filters(judge="j"), ("length",))
         assert "<svg" not in board.table_html
         assert "add_markdown_info.py" in text_of(board.table_html)
 
@@ -455,7 +457,7 @@ class TestScreens:
         assert [one.is_first for one in shown] == [True, False, False]
         assert [one.is_last for one in shown] == [False, False, True]
         nothing = judgments_screen(library, Filters(judge="j", text="no such words"))
-        assert (nothing.is_first, nothing.is_last, nothing.games) == (True, True, [])
+        assert (nothing.is_first, nothing.is_last, nothing.pairwise) == (True, True, False)
 
     @pytest.mark.parametrize(
         ("filters", "words"),
@@ -484,17 +486,21 @@ class TestScreens:
             del record["baseline"]
         add_judgments(bench, grades)
         shown = judgments_screen(library, Filters(judge="j"))
-        assert (shown.games, shown.offers.baselines, shown.outcomes) == ([], [], ["no verdict"])
-        assert not board_screen(library, "j", "", (), "").pairwise
+        assert (shown.pairwise, shown.offers["baseline"], shown.offers["show"]) == (
+            False,
+            [],
+            ["no verdict"],
+        )
+        assert not board_screen(library, Filters(judge="j")).pairwise
         add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
-        assert board_screen(library, "k", "", (), "").pairwise
+        assert board_screen(library, Filters(judge="k")).pairwise
 
     def test_what_a_board_is_against_is_named_where_no_baseline_is_chosen(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")])
-        assert board_screen(library, "j", "", (), "").usual_baseline == "base (most frequent)"
-        assert board_screen(library, "nobody", "", (), "").offers.baselines == ["base"]
+        assert board_screen(library, Filters(judge="j")).usual_baseline == "base (most frequent)"
+        assert board_screen(library, Filters(judge="nobody")).offers["baseline"] == ["base"]
 
     def test_models_with_answers_are_offered_as_the_baseline_of_judgments_that_name_none(
         self, bench: Workspace, library: Library
@@ -503,22 +509,25 @@ class TestScreens:
         del record["baseline"]
         add_judgments(bench, [record])
         shown = judgments_screen(library, Filters(judge="j"))
-        assert shown.offers.baselines == ["base", "m"]
+        assert shown.offers["baseline"] == ["base", "m"]
         assert "The record names no baseline. Choose one above." in text_of(shown.judgment_html)
-        assert "--baseline" in text_of(board_screen(library, "j", "", (), "").table_html)
+        assert "--baseline" in text_of(board_screen(library, Filters(judge="j")).table_html)
         chosen = judgments_screen(library, Filters(judge="j", baseline="base"))
         assert chosen.key == ("q1", "m", "base")
         assert "base stands in for it." in text_of(chosen.judgment_html)
         assert open_link(library, "j", query_in(chosen.address_html)) == ("judgments", chosen)
-        assert 'data-model="m"' in board_screen(library, "j", "", (), "base").table_html
+        assert (
+            'data-model="m"'
+            in board_screen(library, Filters(judge="j", baseline="base")).table_html
+        )
 
     def test_a_tab_is_the_same_until_its_files_change(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")])
-        board, judges = board_screen(library, "nobody", "", (), ""), judges_screen(library)
-        assert board_screen(library, "nobody", "", (), "") == board
+        board, judges = board_screen(library, Filters(judge="nobody")), judges_screen(library)
+        assert board_screen(library, Filters(judge="nobody")) == board
         assert judges_screen(library) == judges
         add_judgments(bench, [judgment("q1", "A>B", "A>B"), judgment("q2", "B>A", "A>B")])
-        assert board_screen(library, "nobody", "", (), "") != board
+        assert board_screen(library, Filters(judge="nobody")) != board
         assert judges_screen(library) != judges

@@ -169,7 +169,7 @@ class TestWire:
         assert reply == Completion("hi", "hm", "stop", 11, 22)
 
     def test_every_api_type_has_one(self) -> None:
-        assert WIRES.keys() | {"llamacpp"} == API_TYPES.keys()  # test_utils.py has that one
+        assert WIRES.keys() | {"llamacpp"} == API_TYPES.keys()  # test_connections.py has that one
 
     @pytest.mark.parametrize("api_type", PUBLIC)
     def test_the_addresses_are_the_documented_ones(self, api_type: str) -> None:

@@ -23,9 +23,7 @@ def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) 
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, ("judge",), (options.pop("baseline", "base"),), **options)
     method = Method(rounds=rounds, seed=seed)
-    return make_board(
-        score_battles(battles_of_selection(selection), selection, method), selection, elo=elo
-    )
+    return make_board(score_battles(battles_of_selection(selection), selection, method), elo=elo)
 
 
 def rows(bench: Workspace, **options: Any) -> dict[str, Row]:

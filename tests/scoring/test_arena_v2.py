@@ -597,9 +597,7 @@ class TestFlags:
 
 def test_a_board_of_the_function_has_its_level(judged: Workspace) -> None:
     found = scored(judged, ("judge",), 3, rounds=500)
-    folder = Bench(judged.root / "data", judged.name)
-    selection = Selection(folder, ("judge",), ("base",), estimator=estimators.V2)
-    board = make_board(found, selection)
+    board = make_board(found)
     row = next(row for row in board.rows if row.model == "m1")
     ends = np.percentile(bt.win_rates(found.samples, 0)[:, 1], PERCENTILES)
     assert [row.score + row.lower, row.score + row.upper] == pytest.approx(ends.tolist())

@@ -26,8 +26,8 @@ MEANINGS = {
 
 
 def notice(*sentences: str) -> str:
-    """Return sentences that stand where there is nothing to show."""
-    return "".join(f'<p class="notice">{plain(sentence)}</p>' for sentence in sentences)
+    """Return sentences that stand where there is nothing to show. Empty ones are left out."""
+    return "".join(f'<p class="notice">{plain(text)}</p>' for text in sentences if text)
 
 
 def class_of(outcome: str) -> str:
@@ -42,9 +42,9 @@ def link(parameters: Mapping[str, str]) -> str:
     )
 
 
-def address_html(query: str) -> str:
-    """Return a link that can be copied. The page's address follows it."""
-    return f'<a class="address" href="{plain(query)}">Copy link</a>'
+def address_html(parameters: Mapping[str, str]) -> str:
+    """Return a link to a view that can be copied. The page's address follows it."""
+    return f'<a class="address" href="{plain(link(parameters))}">Copy link</a>'
 
 
 # One judgment
