@@ -24,16 +24,7 @@ from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.text import DEPENDENT, file_of
 from arena.quality import rating_files
-from arena.quality.measures import (
-    FEWEST,
-    ROUNDS,
-    Form,
-    OverModels,
-    estimate,
-    estimate_text,
-    json_text,
-    statistics,
-)
+from arena.quality.measures import FEWEST, ROUNDS, Form, OverModels, estimate, json_text, statistics
 from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, check_names, of_samples
 
 if TYPE_CHECKING:
@@ -86,6 +77,30 @@ class MetricsReport:
             for name, measure in measures.items()
         ]
         return pd.DataFrame(rows)
+
+    def to_json(self) -> str:
+        """The whole report as JSON, with null for undefined numbers."""
+        options = self.options
+        benchmarks = [
+            {
+                "name": benchmark.name,
+                **benchmark.made,
+                "models": benchmark.ratings.models,
+                "left_out": dict(benchmark.left_out),
+                "only_in_reference": self.only_in_reference(benchmark),
+                "metrics": {name: asdict(measure) for name, measure in measures.items()},
+            }
+            for benchmark, measures in zip(self.benchmarks, self.measures, strict=True)
+        ]
+        return json_text(
+            {
+                "reference": str(options.reference) if options.reference else None,
+                "confidence": options.confidence,
+                "agreement": options.agreement,
+                "seed": options.seed,
+                "benchmarks": benchmarks,
+            }
+        )
 
     def only_in_reference(self, benchmark: Benchmark) -> list[str]:
         """The models of the reference that a benchmark never had."""
@@ -189,7 +204,7 @@ def report_lines(report: MetricsReport) -> Iterator[str]:
     rows.append(["models", *(str(len(b.ratings.models)) for b in report.benchmarks)])
     for name in report.measures[0]:
         label, decimals = WORDS[name][0], 1 if "%" in WORDS[name][0] else 3
-        rows.append([label, *(estimate_text(m[name], decimals) for m in report.measures)])
+        rows.append([label, *(m[name].text(decimals) for m in report.measures)])
     yield from aligned(rows)
     yield ""
     yield from (one_line(line, 2000) for line in _note_lines(report))
@@ -240,29 +255,3 @@ def _left_out(report: MetricsReport) -> Iterator[tuple[str, list[str]]]:
     for lost, names in benchmarks_of.items():
         if lost:
             yield f"{report.options.reference}, not in {', '.join(names)}", list(lost)
-
-
-# JSON
-
-
-def report_json(report: MetricsReport) -> str:
-    """Return the whole report as JSON, with null for undefined numbers."""
-    options = report.options
-    data = {
-        "reference": str(options.reference) if options.reference else None,
-        "confidence": options.confidence,
-        "agreement": options.agreement,
-        "seed": options.seed,
-        "benchmarks": [
-            {
-                "name": benchmark.name,
-                **benchmark.made,
-                "models": benchmark.ratings.models,
-                "left_out": dict(benchmark.left_out),
-                "only_in_reference": report.only_in_reference(benchmark),
-                "metrics": {name: asdict(measure) for name, measure in measures.items()},
-            }
-            for benchmark, measures in zip(report.benchmarks, report.measures, strict=True)
-        ],
-    }
-    return json_text(data)

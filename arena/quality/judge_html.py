@@ -10,7 +10,6 @@ from arena.bench.labels import LABELS
 from arena.leaderboard.output.html import bar, html_page, html_row, html_table, interval_svg
 from arena.quality.judge_measures import PairReport, Verdicts
 from arena.quality.judge_report import MEANINGS, MEASURES, PAIR_HEADS, Report, note_lines, pair_row
-from arena.quality.measures import estimate_text
 
 
 def report_html(report: Report) -> str:
@@ -43,7 +42,7 @@ def verdict_table(judges: Sequence[Verdicts]) -> str:
             *(_share(number, judge.decided) for number in labels.values()),
             f"<td>{bar(list(zip(labels, kinds, labels.values(), strict=True)))}</td>",
             f"{_share(judge.games - judge.decided, judge.games)}<small>{causes}</small>",
-            *(estimate_text(measure.estimate, 1) for measure in (judge.first_place, judge.flips)),
+            *(measure.estimate.text(1) for measure in (judge.first_place, judge.flips)),
         ]
         rows.append(html_row(cells, head="row"))
     return html_table(heads, rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
 from arena.scoring.bradley_terry import style_differences
-from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import (
     Selection,
     UnexpectedJudgments,
@@ -106,22 +105,13 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
             for game, label in enumerate(games[:2]):
                 points = worth(label, game)
                 of_judge[row[battle], game] = UNDECIDED if points is None else points
-    models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
-    names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
+    models, baselines, questions = np.array(battles, dtype=str).reshape(-1, 3).T
+    names, numbers = np.unique([models, baselines], return_inverse=True)
+    model, baseline = numbers.reshape(2, -1)
+    ids, question = np.unique(questions, return_inverse=True)
     return Panel(
-        judges=tuple(labels),
-        models=names,
-        questions=ids,
-        model=_indices(models, names),
-        baseline=_indices(baselines, names),
-        question=_indices(questions, ids),
-        worth=worths,
+        tuple(labels), tuple(names.tolist()), tuple(ids.tolist()), model, baseline, question, worths
     )
-
-
-def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
-    index = {name: number for number, name in enumerate(names)}
-    return np.array([index[value] for value in values], dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -144,19 +134,13 @@ class PanelOptions:
     def selection(self, judge: str) -> Selection:
         """The judgments of one judge, as for a board of all questions."""
         return Selection(
-            self.bench,
-            (judge,),
-            self.baselines,
-            categories=self.categories,
-            mixed=self.mixed,
-            estimator=BRADLEY_TERRY,
+            self.bench, (judge,), self.baselines, categories=self.categories, mixed=self.mixed
         )
 
     @functools.cached_property
     def rule(self) -> BaselineRule:
-        """The baselines of judgments that name none. Made if there is one: it searches all files
-        for the config's baseline.
-        """
+        """The baselines of judgments that name none."""
+        # Made when it is needed: it searches all files for the config's baseline.
         return baseline_rule(self.bench, self.config, self.baselines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -286,7 +287,15 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
 def _bootstrap_lines(path: Path) -> dict[str, _Line]:
     """Return the lines of a file by model. Raises InputError for a wrong or repeated one."""
     if not is_stream(path):  # a pipe can be read only once
-        _check_kind(path)
+        first = _read(path, "bootstrap results").lstrip().partition(b"\n")[0]
+        with contextlib.suppress(ValueError, RecursionError):  # the reading of lines names a fault
+            ratings = msgspec.json.decode(first, type=dict[str, float | None])
+            if ratings and ratings.keys().isdisjoint({"model", "score", "results"}):
+                raise InputError(
+                    f"{path}: has the rounds of show_result.py, without the scores. Make a file "
+                    "for --bootstrap by benchmark_metrics.py --save-bootstrap FILE with the same "
+                    "flags."
+                )
     lines: dict[str, _Line] = {}
     for number, _, line in decode_lines(path, _Line, "bootstrap results"):
         where = line.where = f"{path}:{number}"
@@ -300,17 +309,3 @@ def _bootstrap_lines(path: Path) -> dict[str, _Line]:
     if not lines:
         raise InputError(f"{path}: there is no model in it.")
     return lines
-
-
-def _check_kind(path: Path) -> None:
-    """Raise InputError for the rounds that show_result.py saves for itself, a line a round."""
-    first = _read(path, "bootstrap results").lstrip().partition(b"\n")[0]
-    try:
-        ratings = msgspec.json.decode(first, type=dict[str, float | None])
-    except (ValueError, RecursionError):
-        return  # the reading of the lines names the fault
-    if ratings and ratings.keys().isdisjoint({"model", "score", "results"}):
-        raise InputError(
-            f"{path}: has the rounds of show_result.py, without the scores. Make a file for "
-            "--bootstrap by benchmark_metrics.py --save-bootstrap FILE with the same flags."
-        )
