@@ -1,11 +1,4 @@
-"""The report on how well benchmarks rank models: made from options, as text and as JSON.
-
-from arena.leaderboard.options import board_options
-from arena.quality.benchmark_report import MetricsOptions, benchmark_report
-
-boards = board_options("demo-v0.1", "smollm2-judge", "smollm2-base")
-benchmark_report(MetricsOptions(boards)).to_frame()
-"""
+"""The report on how well benchmarks rank models: made from options, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -35,10 +28,9 @@ if TYPE_CHECKING:
 class MetricsOptions:
     """Which benchmarks are measured, and against which reference.
 
-    `boards`: those of a bench, None for bootstrap files alone. `reference`: a file of ratings,
-    whose names of models `names` maps if they differ. `confidence`: the level of the intervals of
-    scores, in percent. `common`: measure only models that all benchmarks have. `save_bootstrap`:
-    the file for the boards' scores and rounds, of several boards one each.
+    `boards`: those of a bench, None for bootstrap files alone. `names`: a file from names of models
+    to the reference's. `confidence`: the level of the intervals of scores, in percent. `common`:
+    measure only models that all benchmarks have. `save_bootstrap`: a file for each board's rounds.
     """
 
     boards: BoardOptions | None = None
@@ -127,18 +119,15 @@ def benchmark_report(options: MetricsOptions) -> MetricsReport:
             raise InputError("--common: the benchmarks have fewer than 2 models in common.")
         benchmarks = [b.only(common, "not in all benchmarks") for b in benchmarks]
     measures = []
-    for ratings in (b.ratings for b in benchmarks):
-        theirs = reference.of(ratings.models) if reference else None
+    for ratings in (benchmark.ratings for benchmark in benchmarks):
+        theirs, number = reference and reference.of(ratings.models), len(ratings.models)
         by_name = statistics(ratings, theirs, options.agreement)
-        number, seed = len(ratings.models), options.seed
-        measures.append({name: estimate(s, number, seed) for name, s in by_name.items()})
+        measures.append({n: estimate(s, number, options.seed) for n, s in by_name.items()})
     return MetricsReport(options, tuple(benchmarks), tuple(measures), reference, tuple(saved))
 
 
 def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
-    """Return the boards and the bootstrap files as benchmarks, models by name, and the files of the
-    boards' rounds.
-    """
+    """Return boards and bootstrap files as benchmarks, models by name, and the files of rounds."""
     files = options.bootstrap_files
     of_files = [rating_files.read_bootstrap(path, options.level) for path in files]
     boards = build_boards(options.boards) if options.boards else []

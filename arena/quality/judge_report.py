@@ -1,13 +1,4 @@
-"""The report on the judges of a bench: made from options, as text and as JSON.
-
-from pathlib import Path
-from arena.bench.paths import Bench
-from arena.quality.judge_report import judge_report
-from arena.quality.panel import JudgeOptions
-
-report = judge_report(JudgeOptions(Bench(Path("data"), "demo-v0.1")))
-report.to_frame()
-"""
+"""The report on the judges of a bench: made from options, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -212,10 +203,7 @@ MEANINGS = {
 
 
 def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
-    """Yield the judges side by side, the agreement of each two, and the notes.
-
-    `confusion`: with the table of labels of each two judges.
-    """
+    """Yield the judges side by side, the agreement of each two, their labels, and the notes."""
     judges = report.judges
     causes = dict.fromkeys(cause for judge in judges for cause in judge.causes)
     shares = ((x, [f"{100 * j.labels[x] / j.decided:.1f}" for j in judges]) for x in LABELS)

@@ -47,8 +47,9 @@ class _Row:
     where: str
     cells: Mapping[str, Any]
 
-    def has(self, column: str) -> bool:
-        return any(self.cells.get(name) not in ("", None) for name in _COLUMNS[column])
+    def has(self, *columns: str) -> bool:
+        names = (name for column in columns for name in _COLUMNS[column])
+        return any(self.cells.get(name) not in ("", None) for name in names)
 
     def value(self, column: str) -> Any:
         names = _COLUMNS[column]
@@ -71,26 +72,25 @@ class _Row:
             raise InputError(f"{self.where}: {column}: expected {kind}, got {_shown(value)}")
         return number
 
-    def bounds(self) -> tuple[float, float]:
-        """Return the ends of the 95 % interval: as such, of a variance, or of `+3/-4` or `±4`."""
-        has_offsets, has_variance = self.has("95% CI"), self.has("variance")
-        if self.has("lower") or self.has("upper") or not (has_variance or has_offsets):
-            return self.number("lower"), self.number("upper")
+    def interval(self) -> tuple[float, float, float]:
+        """Return the rating and the ends of its 95 % interval: as such, of a variance, or of
+        `+3/-4` or `±4`.
+        """
         rating = self.number("rating")
-        if has_variance:
-            variance = self.number("variance")
-            if variance < 0:
+        if self.has("lower", "upper") or not self.has("variance", "95% CI"):
+            return rating, self.number("lower"), self.number("upper")
+        if self.has("variance"):
+            if (variance := self.number("variance")) < 0:
                 raise InputError(f"{self.where}: variance: expected 0 or more, got {variance:g}")
             half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * math.sqrt(variance)
-            return rating - half, rating + half
-        interval = "".join(str(self.value("95% CI")).split())
-        if not (match := _OFFSETS.fullmatch(interval)):
-            raise InputError(
-                f"{self.where}: 95% CI: expected a text such as +3/-4, got {_shown(interval)}"
-            )
+            return rating, rating - half, rating + half
+        offsets = "".join(str(self.value("95% CI")).split())
+        if not (match := _OFFSETS.fullmatch(offsets)):
+            wanted = "expected a text such as +3/-4"
+            raise InputError(f"{self.where}: 95% CI: {wanted}, got {_shown(offsets)}")
         # Only one of the forms matches, and the numbers of the others are 0.
         both, above, below, first_below, last_above = (float(x or 0) for x in match.groups())
-        return rating - both - below - first_below, rating + both + above + last_above
+        return rating, rating - both - below - first_below, rating + both + above + last_above
 
 
 def read_reference(path: Path, level: float) -> Ratings:
@@ -105,7 +105,7 @@ def read_reference(path: Path, level: float) -> Ratings:
         model = row.value("model")
         if not isinstance(model, str):
             raise InputError(f"{row.where}: model: expected a name, got {_shown(model)}")
-        rating, lower, upper = row.number("rating"), *row.bounds()
+        rating, lower, upper = row.interval()
         if model in rows:
             raise InputError(f"{row.where}: the model '{model}' is there twice. Keep one.")
         _check_bounds("rating", rating, lower, upper, row.where)
