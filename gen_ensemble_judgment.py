@@ -10,7 +10,6 @@ ensemble`. Without flags, the bench is the judge config's and all its judges tak
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -22,7 +21,9 @@ from arena.bench.records import baseline_rule
 from arena.generate.ensemble import RULES, Ensemble, find_judges, join, report, write
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the ensemble's judgments."""
     parser = script_parser(__doc__)
     add = parser.add_argument
     add_source_flags(add, "that names the bench")
@@ -36,13 +37,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--name", default="ensemble", help="name of the new judge")
     add("--rule", choices=list(RULES), default="mean", help="how to combine labels")
     add("--overwrite", action="store_true", help="replace judgments that this script did not write")
-    return parser.parse_args(argv)
-
-
-@script
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the ensemble's judgments."""
-    args = _arguments(argv)
+    args = parser.parse_args(argv)
     bench_name, config = args.bench_name, None
     if not bench_name or args.setting_file.exists():
         config = read_judge_config(args.setting_file)

@@ -203,11 +203,9 @@ class CaseFinder:
     questions: Sequence[Question]
     _answers: dict[Path, dict[str, Answer]] = field(default_factory=dict)
 
-    def check_baselines(self) -> None:
+    def check_baselines(self, baselines: Sequence[str]) -> None:
         """Raise InputError for a baseline that answered no question."""
-        config = self.judge.config
-        categories = (question.category for question in self.questions)
-        for baseline in config.baselines_of(categories) if config.baseline else ():
+        for baseline in baselines:
             if not any(self._answer(baseline, question) for question in self.questions):
                 raise InputError(
                     f"{self.bench.answer_file(baseline)}: the baseline answered none of the "

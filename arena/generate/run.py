@@ -33,12 +33,14 @@ class RunOptions:
 
     stale: "keep" or "redo" records made with other settings, None to stop there.
     report: the file for a summary in JSON.
+    retry_invalid: play games without a verdict again.
     """
 
     budget: Budget
     stale: str | None = None
     dry_run: bool = False
     report: Path | None = None
+    retry_invalid: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arena.base.errors import InputError, warn
 from arena.bench.config import V2_JUDGE_CONFIG
 from arena.bench.records import Question
 from arena.leaderboard import saved
-from arena.leaderboard.board import (
-    Board,
-    Method,
-    grade_board,
-    make_board,
-    overall_board,
-    score,
-    why_no_overall,
-)
+from arena.leaderboard.board import Board, Contest, Method, overall_board, why_no_overall
 from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
@@ -98,13 +90,13 @@ def _scored_board(selection: Selection, data: Battles | Grades, options: BoardOp
     method = method_of(options)
     if isinstance(data, Grades):
         tokens = read_all_styles(selection.bench, data, ()).tokens
-        return grade_board(data, selection, method, tokens)
-    style, samples = None, None
+        return Board.of_grades(data, selection, method, tokens)
+    contest = Contest.of(data, selection, method)
     if options.style_file and options.style_file.exists():
-        style = saved.load_style(options.style_file, selection.estimator, method)
-    if path := options.bootstrap_file:
-        samples = saved.load_bootstrap(path, data, selection, method, style)
-    return make_board(score(data, selection, method, style, samples), elo=options.elo)
+        contest = replace(contest, style=saved.load_style(options.style_file, contest))
+    path = options.bootstrap_file
+    samples = saved.load_bootstrap(path, contest) if path else None
+    return contest.score(samples).board(elo=options.elo)
 
 
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:

@@ -14,25 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
-from arena.leaderboard.board import (
-    Board,
-    Method,
-    Row,
-    Scored,
-    empty_board,
-    grade_board,
-    make_board,
-    score,
-    score_measured,
-)
+from arena.leaderboard.board import Board, Contest, Method, Row, Scored, UnconnectedError
 from arena.leaderboard.build import Group
 from arena.scoring.battles import Battles, Grades
-from arena.scoring.bradley_terry import DisconnectedError, interval
+from arena.scoring.bradley_terry import interval
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
@@ -69,20 +58,20 @@ def score_clusters(
     """Return the scores of each cluster, with the draws of a board of it alone; the intervals are
     those of few questions. `done` is called after each cluster.
 
-    Raises InputError as `score` of boards does, but a model that no battles connect to the baseline
+    Raises InputError as `Contest.score` does, but a model that no battles connect to the baseline
     on a cluster just has no score there.
     """
     wholes: list[Board] = []
     boards: list[Board] = []
     for group in groups:
-        whole, data, style = _whole(group, method)
+        whole, data = _whole(group, method)
         wholes.append(whole)
         for name, questions in group.clusters.items():
             selection = replace(group.selection, categories=(name,))
             if isinstance(data, Grades):
-                board = _of_grades(data, questions, selection, method)
+                board = _of_grades(data, selection, method, questions)
             else:
-                board = _of_battles(data, questions, selection, method, style)
+                board = _of_battles(replace(data, selection=selection), questions)
             judged = board.counts.judged if board else {}
             counts = replace(whole.counts, judged=judged, questions=len(questions))
             rows = _rows(board) if board else ()
@@ -101,41 +90,40 @@ def _mean_score(model: str, boards: Sequence[Board]) -> float:
     return sum(score * questions for score, questions in scores) / weight if weight else -math.inf
 
 
-def _whole(group: Group, method: Method) -> tuple[Board, Battles | Grades, FixedStyle | None]:
-    """Return a board without rows, the judgments with style features, and the style to fix."""
+def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:
+    """Return a board without rows, and the contest of its clusters, with the style to fix."""
     data, selection = group.data, group.selection
-    if isinstance(data, Grades) or not method.control:
-        return empty_board(data, selection, method), data, None
-    scored = score(data, selection, method, samples=np.empty((0, len(data.models))))
-    fit = scored.fit
-    style = FixedStyle(fit.coefficients, fit.mean, fit.scale) if len(group.clusters) > 1 else None
-    whole = replace(empty_board(data, selection, method), coefficients=scored.coefficients)
-    return whole, scored.battles, style
+    whole = Board.empty(data, selection, method)
+    if isinstance(data, Grades):
+        return whole, data
+    if not method.control:
+        return whole, Contest(data, selection, method)
+    contest = Contest.of(data, selection, method)
+    scored = contest.score(samples=np.empty((0, len(data.models))))
+    if len(group.clusters) > 1:
+        fit = scored.fit
+        contest = replace(contest, style=FixedStyle(fit.coefficients, fit.mean, fit.scale))
+    return replace(whole, coefficients=scored.coefficients), contest
 
 
 # Battles
 
 
-def _of_battles(
-    battles: Battles,
-    questions: Collection[str],
-    selection: Selection,
-    method: Method,
-    style: FixedStyle | None,
-) -> Board | None:
+def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
     """Return the board of a cluster without the models that no battles connect to the baseline,
     None if only the baseline is left.
     """
+    battles = contest.battles
     in_cluster = np.array([question in questions for question in battles.questions])
     part = _part(battles, in_cluster[battles.cells.question])
     while len(part.cells.a):
+        samples = None
+        if len(part.questions) < FEW and not contest.selection.estimator.averages_rounds:
+            # There is no interval to draw for, and the score needs no rounds either.
+            samples = np.full((1, len(part.models)), np.nan)
         try:
-            samples = None
-            if len(part.questions) < FEW and not selection.estimator.averages_rounds:
-                # There is no interval to draw for, and the score needs no rounds either.
-                samples = np.full((1, len(part.models)), np.nan)
-            return make_board(score_measured(part, selection, method, {}, style, samples))
-        except DisconnectedError as error:
+            return replace(contest, battles=part).score(samples).board()
+        except UnconnectedError as error:
             lost = np.isin(part.cells.a, error.models) | np.isin(part.cells.b, error.models)
             part = _part(part, ~lost)
     return None
@@ -156,8 +144,8 @@ def _part(battles: Battles, mask: np.ndarray) -> Battles:
         features=None if cells.features is None else cells.features[:, mask],
     )
     names = tuple(battles.models[i] for i in models)
-    met = np.concatenate([part.a, part.b]) * len(questions) + np.tile(part.question, 2)
-    judged = np.bincount(np.unique(met) // max(len(questions), 1), minlength=len(models))
+    sides = np.array([[*part.a, *part.b], [*part.question, *part.question]], dtype=int)
+    judged = np.bincount(np.unique(sides, axis=1)[0], minlength=len(models))
     return replace(
         battles,
         models=names,
@@ -172,11 +160,11 @@ def _part(battles: Battles, mask: np.ndarray) -> Battles:
 
 
 def _of_grades(
-    grades: Grades, questions: Collection[str], selection: Selection, method: Method
+    grades: Grades, selection: Selection, method: Method, questions: Collection[str]
 ) -> Board | None:
     """Return the board of a cluster, with the models that have any grade, None without models."""
     in_cluster = np.array([question in questions for question in grades.questions])
-    columns = np.flatnonzero(in_cluster & grades.number.any(axis=0))
+    columns = np.flatnonzero(in_cluster)
     models = np.flatnonzero(grades.number[:, columns].any(axis=1))
     names = tuple(grades.models[i] for i in models)
     number = grades.number[np.ix_(models, columns)]
@@ -188,7 +176,7 @@ def _of_grades(
         number=number,
         counts=replace(grades.counts, judged=judged),
     )
-    return grade_board(part, selection, method, {}) if names else None
+    return Board.of_grades(part, selection, method, {}) if names else None
 
 
 # Intervals of few questions
@@ -227,7 +215,6 @@ def _alike(scored: Scored) -> set[str]:
     return {models[i] for i in np.flatnonzero((outcomes > 0).sum(axis=0) == 1)}
 
 
-@lru_cache
 def expanded(level: float, questions: int) -> float:
     """Return the share of draws that an interval of so many questions must hold to hold the truth
     with a chance of `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1

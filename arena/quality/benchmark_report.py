@@ -24,16 +24,7 @@ from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.text import DEPENDENT, file_of
 from arena.quality import rating_files
-from arena.quality.measures import (
-    FEWEST,
-    ROUNDS,
-    Form,
-    OverModels,
-    estimate,
-    estimate_text,
-    json_text,
-    statistics,
-)
+from arena.quality.measures import FEWEST, ROUNDS, Form, OverModels, estimate, json_text, statistics
 from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, check_names, of_samples
 
 if TYPE_CHECKING:
@@ -87,6 +78,30 @@ class MetricsReport:
         ]
         return pd.DataFrame(rows)
 
+    def to_json(self) -> str:
+        """The whole report as JSON, with null for undefined numbers."""
+        options = self.options
+        benchmarks = [
+            {
+                "name": benchmark.name,
+                **benchmark.made,
+                "models": benchmark.ratings.models,
+                "left_out": dict(benchmark.left_out),
+                "only_in_reference": self.only_in_reference(benchmark),
+                "metrics": {name: asdict(measure) for name, measure in measures.items()},
+            }
+            for benchmark, measures in zip(self.benchmarks, self.measures, strict=True)
+        ]
+        return json_text(
+            {
+                "reference": str(options.reference) if options.reference else None,
+                "confidence": options.confidence,
+                "agreement": options.agreement,
+                "seed": options.seed,
+                "benchmarks": benchmarks,
+            }
+        )
+
     def only_in_reference(self, benchmark: Benchmark) -> list[str]:
         """The models of the reference that a benchmark never had."""
         known = {*benchmark.ratings.models, *benchmark.left_out}
@@ -126,19 +141,32 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
     """
     files = options.bootstrap_files
     of_files = [rating_files.read_bootstrap(path, options.level) for path in files]
-    results = build_boards(options.boards) if options.boards else []
-    boards, several = [board for board in results if board.rows], len(results) > 1
-    benchmarks = [_of_board(board, options.level, several=several) for board in boards]
-    stems = [b.name for b in benchmarks] + [path.stem for path in files]
-    for path, ratings in zip(files, of_files, strict=True):
-        # Two columns of one head could not be told apart.
-        name = path.stem if stems.count(path.stem) == 1 else str(path)
-        benchmarks.append(Benchmark(name, ratings, made={"file": str(path)}))
-    saved = []
-    for board in boards:
+    boards = build_boards(options.boards) if options.boards else []
+    several, benchmarks, saved = len(boards) > 1, [], []
+    for board in (board for board in boards if board.rows):
+        selection, method, ratings = board.selection, board.method, _ratings(board, options.level)
+        models = (row.model for row in board.rows)
+        unplaced = {m: "no round places it" for m in models if m not in ratings.models}
+        made = {
+            "judges": list(selection.judges),
+            "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
+            "method": board.estimator.name,
+            "mode": board.mode,
+            "resample": method.resample,
+            "rounds": method.rounds,
+            "seed": method.seed,
+        }
+        name = selection.bench.name + f": {board.name or '(none)'}" * several
+        left_out = {**board.counts.models_left_out, **unplaced}
+        benchmarks.append(Benchmark(name, ratings, left_out, made))
         if file := options.save_bootstrap:
             saved.append(file_of(file, board) if several else file)
             rating_files.save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
+    names = [b.name for b in benchmarks] + [path.stem for path in files]
+    for path, ratings in zip(files, of_files, strict=True):
+        # Two columns of one head could not be told apart.
+        name = path.stem if names.count(path.stem) == 1 else str(path)
+        benchmarks.append(Benchmark(name, ratings, made={"file": str(path)}))
     return [replace(b, ratings=b.ratings.of(sorted(b.ratings.models))) for b in benchmarks], saved
 
 
@@ -146,26 +174,6 @@ def _ratings(board: Board, level: float) -> Ratings:
     models = [row.model for row in board.rows]
     scores = np.array([row.score for row in board.rows])
     return of_samples(models, scores, np.array([board.samples[m] for m in models]).T, level)
-
-
-def _of_board(board: Board, level: float, *, several: bool) -> Benchmark:
-    """Return a board as a benchmark, with what made its scores."""
-    selection, method = board.selection, board.method
-    ratings = _ratings(board, level)
-    models = (row.model for row in board.rows)
-    unplaced = {m: "no round places it" for m in models if m not in ratings.models}
-    made = {
-        "judges": list(selection.judges),
-        "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
-        "method": board.estimator.name,
-        "mode": board.mode,
-        "resample": method.resample,
-        "rounds": method.rounds,
-        "seed": method.seed,
-    }
-    bench = selection.bench.name
-    name = f"{bench}: {board.name or '(none)'}" if several else bench
-    return Benchmark(name, ratings, {**board.counts.models_left_out, **unplaced}, made)
 
 
 # Text
@@ -189,7 +197,7 @@ def report_lines(report: MetricsReport) -> Iterator[str]:
     rows.append(["models", *(str(len(b.ratings.models)) for b in report.benchmarks)])
     for name in report.measures[0]:
         label, decimals = WORDS[name][0], 1 if "%" in WORDS[name][0] else 3
-        rows.append([label, *(estimate_text(m[name], decimals) for m in report.measures)])
+        rows.append([label, *(m[name].text(decimals) for m in report.measures)])
     yield from aligned(rows)
     yield ""
     yield from (one_line(line, 2000) for line in _note_lines(report))
@@ -240,29 +248,3 @@ def _left_out(report: MetricsReport) -> Iterator[tuple[str, list[str]]]:
     for lost, names in benchmarks_of.items():
         if lost:
             yield f"{report.options.reference}, not in {', '.join(names)}", list(lost)
-
-
-# JSON
-
-
-def report_json(report: MetricsReport) -> str:
-    """Return the whole report as JSON, with null for undefined numbers."""
-    options = report.options
-    data = {
-        "reference": str(options.reference) if options.reference else None,
-        "confidence": options.confidence,
-        "agreement": options.agreement,
-        "seed": options.seed,
-        "benchmarks": [
-            {
-                "name": benchmark.name,
-                **benchmark.made,
-                "models": benchmark.ratings.models,
-                "left_out": dict(benchmark.left_out),
-                "only_in_reference": report.only_in_reference(benchmark),
-                "metrics": {name: asdict(measure) for name, measure in measures.items()},
-            }
-            for benchmark, measures in zip(report.benchmarks, report.measures, strict=True)
-        ],
-    }
-    return json_text(data)

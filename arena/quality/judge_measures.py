@@ -273,7 +273,7 @@ def _sums_by_model(panel: Panel, judge: int, others: list[int], battles: np.ndar
     mean = divided((points * decided)[others].sum(axis=0), number)
     both = decided[judge] & (number > 0) & battles[:, None]
     models = len(panel.models)
-    place = panel.question.astype(np.int64) * models + panel.model
+    place = panel.question * models + panel.model
     sums = [
         np.bincount(place, np.where(both, of_game, 0.0).sum(axis=1), len(panel.questions) * models)
         for of_game in (points[judge], mean, np.ones(both.shape))
@@ -308,24 +308,17 @@ def pair_report(panel: Panel, first: int, second: int, times: np.ndarray) -> Pai
     """Compare the labels of two judges game by game."""
     both = panel.decided[first] & panel.decided[second]
     cells = len(LABELS) ** 2
-    question = np.broadcast_to(panel.question[:, None], both.shape)[both].astype(np.int64)
+    question = np.broadcast_to(panel.question[:, None], both.shape)[both]
     row, column = (panel.codes(judge)[both] for judge in (first, second))
     place = question * cells + row * len(LABELS) + column
     sums = np.bincount(place, minlength=times.shape[1] * cells).reshape(times.shape[1], cells)
     same, kappa, weighted = _estimated(_agreement, sums.astype(float), times)
-    confusion = sums.sum(axis=0).reshape(len(LABELS), -1).tolist()
-    games = int(both.sum())
-    reason = "both give one and the same label" if games else "no game that both decided"
-    return PairReport(
-        first=panel.judges[first],
-        second=panel.judges[second],
-        games=games,
-        same=same,
-        kappa=kappa,
-        weighted=weighted,
-        confusion=tuple(map(tuple, confusion)),
-        why=reason if math.isnan(kappa.value) else "",
-    )
+    confusion = tuple(map(tuple, sums.sum(axis=0).reshape(len(LABELS), -1).tolist()))
+    games, names = int(both.sum()), (panel.judges[first], panel.judges[second])
+    why = ""
+    if math.isnan(kappa.value):
+        why = "both give one and the same label" if games else "no game that both decided"
+    return PairReport(*names, games, same, kappa, weighted, confusion, why)
 
 
 def _agreement(sums: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 from arena.bench.paths import Bench
-from arena.quality.judge_report import JudgeOptions, judge_report
+from arena.quality.judge_report import judge_report
+from arena.quality.panel import JudgeOptions
 
 report = judge_report(JudgeOptions(Bench(Path("data"), "demo-v0.1")))
 report.to_frame()
@@ -27,25 +28,11 @@ from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
 from arena.quality import judge_measures
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
-from arena.quality.measures import estimate_text, json_text
-from arena.quality.panel import Panel, PanelOptions, read_panel, style_features
+from arena.quality.measures import json_text
+from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class JudgeOptions(PanelOptions):
-    """Which judges of a bench are measured, and how.
-
-    `family_file`: YAML of families and the names of their judges and models. Without it each name
-    is a family of its own. `rounds` of the bootstrap over questions.
-    """
-
-    family_file: Path | None = None
-    rounds: int = 200
-    seed: int = 42
-    workers: int = 2
 
 
 @dataclass(frozen=True)
@@ -100,6 +87,10 @@ class Report:
         ]
         return pd.DataFrame(rows)
 
+    def to_json(self) -> str:
+        """The whole report as JSON, with null for undefined numbers."""
+        return json_text(asdict(self))
+
 
 def judge_report(options: JudgeOptions) -> Report:
     """Measure the judges of a bench. Raises InputError for files and names that do not fit."""
@@ -121,7 +112,7 @@ def judge_report(options: JudgeOptions) -> Report:
         rounds=options.rounds,
         seed=options.seed,
         questions=len(panel.questions),
-        judges=_judge_reports(options, panel, family, times),
+        judges=tuple(_judge_reports(options, panel, family, times)),
         pairs=tuple(judge_measures.pair_report(panel, *pair, times) for pair in compared),
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in shared),
         left_out=left_out,
@@ -131,24 +122,20 @@ def judge_report(options: JudgeOptions) -> Report:
 
 def _judge_reports(
     options: JudgeOptions, panel: Panel, family: Mapping[str, str], times: np.ndarray
-) -> tuple[JudgeReport, ...]:
-    features, reports = style_features(options.bench, panel), []
+) -> Iterator[JudgeReport]:
+    features = style_features(options.bench, panel)
     for judge, name in enumerate(panel.judges):
-        style, style_left_out = judge_measures.style_bias(
-            panel, judge, features, times, options.workers
-        )
+        style, note = judge_measures.style_bias(panel, judge, features, times, options.workers)
         difference, preference = judge_measures.kinship(panel, judge, family, times)
-        report = JudgeReport(
+        yield JudgeReport(
             **vars(judge_measures.verdicts(panel, judge, times)),
             style=style,
-            style_left_out=style_left_out,
+            style_left_out=note,
             own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
             kin_difference=difference,
             self_preference=preference,
             made_of=panel.made_of.get(name),
         )
-        reports.append(report)
-    return tuple(reports)
 
 
 def read_families(path: Path) -> dict[str, str]:
@@ -191,7 +178,7 @@ class Measure:
 
     def text(self, judge: JudgeReport) -> str:
         """The measure of a judge with its interval. Coefficients have no unit."""
-        return estimate_text(self.of(judge).estimate, 1 if self.unit else 3)
+        return self.of(judge).estimate.text(1 if self.unit else 3)
 
 
 MEASURES = (
@@ -264,26 +251,21 @@ PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
 
 def pair_row(pair: PairReport) -> list[str]:
     """Return the cells of two judges below PAIR_HEADS."""
-    kappas = (estimate_text(pair.kappa, 3), estimate_text(pair.weighted, 3))
-    names = f"{pair.first}, {pair.second}"
-    return [names, f"{pair.games:,}", estimate_text(pair.same, 1), *kappas]
-
-
-STYLE_METHOD = "show_result.py --style-control --one-board --method bradley-terry"
+    measures = [pair.same.text(1), pair.kappa.text(3), pair.weighted.text(3)]
+    return [f"{pair.first}, {pair.second}", f"{pair.games:,}", *measures]
 
 
 def note_lines(report: Report) -> Iterator[str]:
     """Yield the notes below the numbers, first on the intervals."""
-    draws = f"{report.rounds:,} draws of {report.questions:,} questions"
     of = f" of {', '.join(report.categories)}" if report.categories else ""
-    if report.questions < FEW:
-        yield f"no intervals: there are fewer than {FEW} questions{of}"
-    else:
-        yield f"in brackets 95 % intervals over {draws}{of}"
-    yield f"length and markdown bias: style coefficients of {STYLE_METHOD}"
+    draws = f"{report.rounds:,} draws of {report.questions:,} questions{of}"
+    few = f"no intervals: there are fewer than {FEW} questions{of}"
+    yield few if report.questions < FEW else f"in brackets 95 % intervals over {draws}"
+    method = "show_result.py --style-control --one-board --method bradley-terry"
+    yield f"length and markdown bias: style coefficients of {method}"
     if report.assumed:
-        names = ", ".join(name or "not known" for name in report.assumed)
-        yield f"the baseline of judgments that name none: {names}. --baseline names another"
+        baselines = ", ".join(name or "not known" for name in report.assumed)
+        yield f"the baseline of judgments that name none: {baselines}. --baseline names another"
     for judge in report.judges:
         if judge.own and not math.isnan(judge.kin_difference.estimate.value):
             yield f"of the family of {judge.judge}: {', '.join(judge.own)}"
@@ -294,33 +276,20 @@ def note_lines(report: Report) -> Iterator[str]:
     for first, second in report.not_compared:
         yield f"not compared, of the same verdicts: {first}, {second}"
     for judge in report.judges:
-        yield from _missing_lines(judge)
+        reasons: dict[str, dict[str, None]] = {}
+        for measure in (measure for measure in MEASURES if measure.of(judge).why):
+            reason = measure.of(judge).why
+            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
+            reasons.setdefault(reason, {})[name] = None
+        if judge.style_left_out:
+            yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
+        for reason, names in reasons.items():
+            yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
+        for reason, number in judge.left_out.items():
+            yield f"left out of {judge.judge}: {number:,} {reason}"
     for pair in report.pairs:
         if pair.why:
             measures = "kappa" if pair.games else "same label, kappa"
             yield f"n/a for {pair.first}, {pair.second}: {measures}: {pair.why}"
     for name, reason in report.left_out.items():
         yield f"left out, {name}: {reason}"
-
-
-def _missing_lines(judge: JudgeReport) -> Iterator[str]:
-    """Yield the reasons for a judge's undefined measures and for judgments that are left out."""
-    reasons: dict[str, dict[str, None]] = {}
-    for measure in MEASURES:
-        if reason := measure.of(judge).why:
-            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
-            reasons.setdefault(reason, {})[name] = None
-    if judge.style_left_out:
-        yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
-    for reason, names in reasons.items():
-        yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
-    for reason, number in judge.left_out.items():
-        yield f"left out of {judge.judge}: {number:,} {reason}"
-
-
-# JSON
-
-
-def report_json(report: Report) -> str:
-    """Return the whole report as JSON, with null for undefined numbers."""
-    return json_text(asdict(report))

@@ -31,15 +31,14 @@ class Estimate:
     lower: float
     upper: float
 
-
-def estimate_text(estimate: Estimate, decimals: int) -> str:
-    """Write a measure with the ends of its interval if it has one, `n/a` if it is undefined."""
-    numbers = (estimate.value, estimate.lower, estimate.upper)
-    # Adding 0.0 turns -0.0, which a rounded small negative number is, into 0.0.
-    value, lower, upper = (f"{round(number, decimals) + 0.0:.{decimals}f}" for number in numbers)
-    if math.isnan(estimate.value):
-        return "n/a"
-    return value if math.isnan(estimate.lower) else f"{value} ({lower}, {upper})"
+    def text(self, decimals: int) -> str:
+        """The measure with the ends of its interval if it has one, `n/a` if it is undefined."""
+        numbers = (round(number, decimals) for number in (self.value, self.lower, self.upper))
+        # Adding 0.0 turns -0.0, which a rounded small negative number is, into 0.0.
+        value, lower, upper = (f"{number + 0.0:.{decimals}f}" for number in numbers)
+        if math.isnan(self.value):
+            return "n/a"
+        return value if math.isnan(self.lower) else f"{value} ({lower}, {upper})"
 
 
 def json_text(data: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
 from arena.scoring.bradley_terry import style_differences
-from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import (
     Selection,
     UnexpectedJudgments,
@@ -106,32 +105,24 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
             for game, label in enumerate(games[:2]):
                 points = worth(label, game)
                 of_judge[row[battle], game] = UNDECIDED if points is None else points
-    models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
-    names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
+    models, baselines, questions = np.array(battles, dtype=str).reshape(-1, 3).T
+    names, numbers = np.unique([models, baselines], return_inverse=True)
+    model, baseline = numbers.reshape(2, -1)
+    ids, question = np.unique(questions, return_inverse=True)
     return Panel(
-        judges=tuple(labels),
-        models=names,
-        questions=ids,
-        model=_indices(models, names),
-        baseline=_indices(baselines, names),
-        question=_indices(questions, ids),
-        worth=worths,
+        tuple(labels), tuple(names.tolist()), tuple(ids.tolist()), model, baseline, question, worths
     )
 
 
-def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
-    index = {name: number for number, name in enumerate(names)}
-    return np.array([index[value] for value in values], dtype=np.int32)
-
-
 @dataclass(frozen=True)
-class PanelOptions:
-    """Which judgments of a bench make a panel.
+class JudgeOptions:
+    """Which judges of a bench are measured, on which judgments, and how.
 
     `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
     none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
-    baseline.
+    baseline. `family_file`: YAML of families and the names of their judges and models. Without it
+    each name is a family of its own. `rounds` of the bootstrap over questions.
     """
 
     bench: Bench
@@ -140,27 +131,25 @@ class PanelOptions:
     categories: tuple[str, ...] = ()
     config: JudgeConfig | None = None
     mixed: str = "refuse"
+    family_file: Path | None = None
+    rounds: int = 200
+    seed: int = 42
+    workers: int = 2
 
     def selection(self, judge: str) -> Selection:
         """The judgments of one judge, as for a board of all questions."""
         return Selection(
-            self.bench,
-            (judge,),
-            self.baselines,
-            categories=self.categories,
-            mixed=self.mixed,
-            estimator=BRADLEY_TERRY,
+            self.bench, (judge,), self.baselines, categories=self.categories, mixed=self.mixed
         )
 
     @functools.cached_property
     def rule(self) -> BaselineRule:
-        """The baselines of judgments that name none. Made if there is one: it searches all files
-        for the config's baseline.
-        """
+        """The baselines of judgments that name none."""
+        # Made when it is needed: it searches all files for the config's baseline.
         return baseline_rule(self.bench, self.config, self.baselines)
 
 
-def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
+def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
     """Read the verdicts of a bench's judges, and return the reasons for which others are left out.
 
     Raises InputError for an unknown judge or category, judgments that `mixed` refuses, a named
@@ -175,7 +164,10 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
     questions = bench_questions(bench, needed=bool(options.categories))
     wanted = matching_questions(options.selection(""), questions)
     categories = {question.id: question.category for question in questions}
-    judges = [_read_files(options, name, wanted, categories) for name in names]
+    judges = [
+        _JudgeFiles(name, options.selection(name)).read(options, wanted, categories)
+        for name in names
+    ]
     left_out = {judge.name: judge.reason for judge in judges if judge.reason}
     if left_out and (options.judges or len(left_out) == len(judges)):
         name, reason = next(iter(left_out.items()))
@@ -193,38 +185,8 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         causes={judge.name: judge.causes for judge in judges},
         left_out={judge.name: dict(judge.left_out) for judge in judges},
         made_of={judge.name: m for judge in judges if (m := judge.members) is not None},
-        assumed=tuple(sorted(set[str]().union(*(judge.baselines(False) for judge in judges)))),
+        assumed=tuple(sorted({b for judge in judges for b in judge.baselines(named=False)})),
     ), left_out
-
-
-def _read_files(
-    options: PanelOptions, name: str, wanted: set[str] | None, categories: Mapping[str, str]
-) -> _JudgeFiles:
-    """Read the judgments of a judge on the `wanted` questions, None for all.
-
-    Raises InputError if they were made with different settings within a category.
-    """
-    files, count_all = _JudgeFiles(name, options.selection(name)), options.mixed == "count"
-    checks: defaultdict[str, SettingsCheck] = defaultdict(SettingsCheck)
-
-    def key(judgment: Judgment) -> tuple[Battle, str]:
-        category = categories.get(judgment.question_id, "")
-        baseline = judgment.baseline or options.rule.of(None, category) or ""
-        battle = judgment.model, baseline, judgment.question_id
-        # If the judgments of all judges count, two of one battle would count twice.
-        return battle, "" if count_all else judgment.judge
-
-    for model in judged_models(options.bench, name):
-        path = options.bench.judgment_file(name, model)
-        judgments = read_judgments(path, model, name)
-        keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
-        for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
-            if files.accepts(judgment, battle, path):
-                files.judgments[battle] = judgment
-                if not count_all:
-                    category = categories.get(judgment.question_id, "")
-                    checks[category].check(judgment.settings, name, path)
-    return files
 
 
 @dataclass
@@ -237,26 +199,46 @@ class _JudgeFiles:
     left_out: Counter[str] = field(default_factory=Counter)
     unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
 
-    def accepts(self, judgment: Judgment, battle: Battle, path: Path) -> bool:
-        """Whether a judgment counts. If not, the reason is noted."""
-        model, baseline, _ = battle
-        named = judgment.baseline if self.selection.baselines else None
-        if unexpected := self.selection.unexpected(judgment.judge, named):
-            self.unexpected.add(unexpected, path)
-            reason = "judgments {}, {}".format(*unexpected)
-        elif judgment.grades:
-            reason = GRADED
-        elif model == baseline:
-            reason = "judgments of the baseline against itself"
-        else:
-            return True
-        self.left_out[reason] += 1
-        return False
+    def read(
+        self, options: JudgeOptions, wanted: set[str] | None, categories: Mapping[str, str]
+    ) -> _JudgeFiles:
+        """Read the judgments on the `wanted` questions, None for all.
 
-    def baselines(self, named: bool) -> set[str]:
+        Raises InputError if they were made with different settings within a category.
+        """
+        bench, selection, count_all = options.bench, self.selection, options.mixed == "count"
+        checks = defaultdict[str, SettingsCheck](SettingsCheck)
+
+        def key(judgment: Judgment) -> tuple[Battle, str]:
+            category = categories.get(judgment.question_id, "")
+            baseline = judgment.baseline or options.rule.of(None, category) or ""
+            battle = judgment.model, baseline, judgment.question_id
+            # If the judgments of all judges count, two of one battle would count twice.
+            return battle, "" if count_all else judgment.judge
+
+        for model in judged_models(bench, self.name):
+            path = bench.judgment_file(self.name, model)
+            judgments = read_judgments(path, model, self.name)
+            keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
+            for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
+                baseline = judgment.baseline if selection.baselines else None
+                if unexpected := selection.unexpected(judgment.judge, baseline):
+                    self.unexpected.add(unexpected, path)
+                    self.left_out["judgments {}, {}".format(*unexpected)] += 1
+                elif judgment.grades:
+                    self.left_out[GRADED] += 1
+                elif battle[0] == battle[1]:
+                    self.left_out["judgments of the baseline against itself"] += 1
+                else:
+                    self.judgments[battle] = judgment
+                    if not count_all:
+                        category = categories.get(judgment.question_id, "")
+                        checks[category].check(judgment.settings, self.name, path)
+        return self
+
+    def baselines(self, *, named: bool) -> set[str]:
         """The baselines of judgments that name one, or of those that name none."""
-        judgments = self.judgments.items()
-        return {battle[1] for battle, one in judgments if bool(one.baseline) is named}
+        return {b for (_, b, _), j in self.judgments.items() if bool(j.baseline) is named}
 
     def check(self, config: JudgeConfig | None) -> None:
         """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""

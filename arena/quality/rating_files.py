@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -36,6 +37,9 @@ _COLUMNS = {
 }
 
 
+_OFFSETS = re.compile(r"±{n}|\+?{n}/[-−]{n}|[-−]{n}/\+?{n}".replace("{n}", r"(\d{1,15}(?:\.\d+)?)"))
+
+
 @dataclass(frozen=True)
 class _Row:
     """A row of a reference: its cells by their heads in small letters, and its file and line."""
@@ -67,6 +71,27 @@ class _Row:
             raise InputError(f"{self.where}: {column}: expected {kind}, got {_shown(value)}")
         return number
 
+    def bounds(self) -> tuple[float, float]:
+        """Return the ends of the 95 % interval: as such, of a variance, or of `+3/-4` or `±4`."""
+        has_offsets, has_variance = self.has("95% CI"), self.has("variance")
+        if self.has("lower") or self.has("upper") or not (has_variance or has_offsets):
+            return self.number("lower"), self.number("upper")
+        rating = self.number("rating")
+        if has_variance:
+            variance = self.number("variance")
+            if variance < 0:
+                raise InputError(f"{self.where}: variance: expected 0 or more, got {variance:g}")
+            half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * math.sqrt(variance)
+            return rating - half, rating + half
+        interval = "".join(str(self.value("95% CI")).split())
+        if not (match := _OFFSETS.fullmatch(interval)):
+            raise InputError(
+                f"{self.where}: 95% CI: expected a text such as +3/-4, got {_shown(interval)}"
+            )
+        # Only one of the forms matches, and the numbers of the others are 0.
+        both, above, below, first_below, last_above = (float(x or 0) for x in match.groups())
+        return rating - both - below - first_below, rating + both + above + last_above
+
 
 def read_reference(path: Path, level: float) -> Ratings:
     """Return the ratings of a CSV file, or of JSON lines, with columns found by name.
@@ -80,7 +105,7 @@ def read_reference(path: Path, level: float) -> Ratings:
         model = row.value("model")
         if not isinstance(model, str):
             raise InputError(f"{row.where}: model: expected a name, got {_shown(model)}")
-        rating, lower, upper = row.number("rating"), *_bounds(row)
+        rating, lower, upper = row.number("rating"), *row.bounds()
         if model in rows:
             raise InputError(f"{row.where}: the model '{model}' is there twice. Keep one.")
         _check_bounds("rating", rating, lower, upper, row.where)
@@ -89,30 +114,6 @@ def read_reference(path: Path, level: float) -> Ratings:
         raise InputError(f"{path}: there is no model in it.")
     values, lower, upper = np.array(list(rows.values())).T
     return of_ends(tuple(rows), values, lower, upper, level)
-
-
-_OFFSETS = re.compile(r"±{n}|\+?{n}/[-−]{n}|[-−]{n}/\+?{n}".replace("{n}", r"(\d{1,15}(?:\.\d+)?)"))
-
-
-def _bounds(row: _Row) -> tuple[float, float]:
-    """Return the ends of a row's 95 % interval: as such, of a variance, or of `+3/-4` or `±4`."""
-    has_offsets, has_variance = row.has("95% CI"), row.has("variance")
-    if row.has("lower") or row.has("upper") or not (has_variance or has_offsets):
-        return row.number("lower"), row.number("upper")
-    rating = row.number("rating")
-    if has_variance:
-        variance = row.number("variance")
-        if variance < 0:
-            raise InputError(f"{row.where}: variance: expected 0 or more, got {variance:g}")
-        half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * math.sqrt(variance)
-        return rating - half, rating + half
-    interval = "".join(str(row.value("95% CI")).split())
-    if not (match := _OFFSETS.fullmatch(interval)):
-        raise InputError(
-            f"{row.where}: 95% CI: expected a text such as +3/-4, got {_shown(interval)}"
-        )
-    both, above, below, below_first, above_last = match.groups()
-    return rating - float(both or below or below_first), rating + float(both or above or above_last)
 
 
 def _check_bounds(what: str, value: float, lower: float, upper: float, where: str) -> None:
@@ -258,23 +259,19 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
     models, fullest = tuple(lines), max(lines.values(), key=lambda line: len(line.results or ()))
     numbers = [(line.score, line.lower, line.upper) for line in lines.values()]
     rating, lower, upper = np.array(numbers, dtype=float).T
-    if not fullest.results:
-        for line in lines.values():
-            if line.lower is None:
-                raise InputError(f"{line.where}: '{line.model}' has neither results nor two ends.")
-        return of_ends(models, rating, lower, upper, level)
+    most = len(fullest.results or ())
     for line in lines.values():
-        results = line.results or []
-        if len(results) != len(fullest.results):
-            raise InputError(
-                f"{line.where}: '{line.model}' has {len(results):,} results, '{fullest.model}' has "
-                f"{len(fullest.results):,}. Give each model the same number."
-            )
-        if set(results) == {None}:
-            raise InputError(
-                f"{line.where}: '{line.model}' has only nulls as results: no round places it. "
-                "Leave it out."
-            )
+        fault, number = "", len(line.results or ())
+        if not most and line.lower is None:
+            fault = "has neither results nor two ends."
+        elif number != most:
+            fault = f"has {number:,} results, '{fullest.model}' has {most:,}. Give all as many."
+        elif most and set(line.results or ()) == {None}:
+            fault = "has only nulls as results: no round places it. Leave it out."
+        if fault:
+            raise InputError(f"{line.where}: '{line.model}' {fault}")
+    if not most:
+        return of_ends(models, rating, lower, upper, level)
     samples = np.array([line.results for line in lines.values()], dtype=float).T
     ratings = of_samples(models, rating, samples, level)
     # The ends are those at 95 %. At another level all intervals are those of the rounds.
@@ -286,7 +283,15 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
 def _bootstrap_lines(path: Path) -> dict[str, _Line]:
     """Return the lines of a file by model. Raises InputError for a wrong or repeated one."""
     if not is_stream(path):  # a pipe can be read only once
-        _check_kind(path)
+        first = _read(path, "bootstrap results").lstrip().partition(b"\n")[0]
+        with contextlib.suppress(ValueError, RecursionError):  # the reading of lines names a fault
+            ratings = msgspec.json.decode(first, type=dict[str, float | None])
+            if ratings and ratings.keys().isdisjoint({"model", "score", "results"}):
+                raise InputError(
+                    f"{path}: has the rounds of show_result.py, without the scores. Make a file "
+                    "for --bootstrap by benchmark_metrics.py --save-bootstrap FILE with the same "
+                    "flags."
+                )
     lines: dict[str, _Line] = {}
     for number, _, line in decode_lines(path, _Line, "bootstrap results"):
         where = line.where = f"{path}:{number}"
@@ -300,17 +305,3 @@ def _bootstrap_lines(path: Path) -> dict[str, _Line]:
     if not lines:
         raise InputError(f"{path}: there is no model in it.")
     return lines
-
-
-def _check_kind(path: Path) -> None:
-    """Raise InputError for the rounds that show_result.py saves for itself, a line a round."""
-    first = _read(path, "bootstrap results").lstrip().partition(b"\n")[0]
-    try:
-        ratings = msgspec.json.decode(first, type=dict[str, float | None])
-    except (ValueError, RecursionError):
-        return  # the reading of the lines names the fault
-    if ratings and ratings.keys().isdisjoint({"model", "score", "results"}):
-        raise InputError(
-            f"{path}: has the rounds of show_result.py, without the scores. Make a file for "
-            "--bootstrap by benchmark_metrics.py --save-bootstrap FILE with the same flags."
-        )
