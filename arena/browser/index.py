@@ -22,7 +22,7 @@ import msgspec
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
 from arena.bench.answer_style import Style, read_styles
-from arena.bench.records import AnswerLine, IdLine, Question, QuestionLine, answer_of, question_of
+from arena.bench.records import AnswerLine, IdLine, Question, QuestionLine
 
 Value = TypeVar("Value")
 
@@ -146,7 +146,7 @@ def questions_of(path: Path) -> Questions:
     """Return the questions that can be read. Of several with one id the last counts."""
     faults: list[str] = []
     lines = indexed_lines(path, QuestionLine, "a question", faults.append)
-    by_id = {line.id: question_of(line) for _, line in lines}
+    by_id = {line.id: line.question() for _, line in lines}
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     fault = f"{faults[0]}{more}" if faults else ""
     if fault:
@@ -242,7 +242,7 @@ class Texts:
 def answer_texts(path: Path) -> Texts:
     """Return the answers of a file by question id."""
     lines = indexed_lines(path, AnswerLine, "an answer")
-    return Texts((line.id, "\n".join(answer_of(line).choices[0])) for _, line in lines)
+    return Texts((line.id, "\n".join(line.answer().choices[0])) for _, line in lines)
 
 
 class _Explained(msgspec.Struct):
