@@ -10,13 +10,13 @@ way.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, script
+from arena.base.flags import script_parser
 from arena.base.jsonl import dump_line, write_lines
 from arena.base.record_file import locked
 from arena.bench.answer_style import ATTRIBUTES, METADATA_KEYS, conv_metadata
@@ -29,13 +29,22 @@ def add_style(answers: Sequence[dict[str, Any]], path: Path, recompute: bool) ->
     """Add the attributes to answers without them, or to all, and return the number measured."""
     measured = 0
     for form, key in METADATA_KEYS.items():
-        incomplete = [
-            answer
-            for answer in answers
-            if (answer.get("messages") is not None) == (form == "v2.0")
-            and (recompute or not set(ATTRIBUTES.values()) <= set(answer.get(key) or {}))
-        ]
-        texts = [_first_text(answer, path) for answer in incomplete]
+        incomplete, texts = [], []
+        for answer in answers:
+            complete = set(ATTRIBUTES.values()) <= set(answer.get(key) or {}) and not recompute
+            if complete or (answer.get("messages") is not None) != (form == "v2.0"):
+                continue
+            try:
+                text = answer_in_v01(answer)["choices"][0]["turns"][0]["content"]
+            except (KeyError, IndexError, TypeError):
+                text = None
+            if not isinstance(text, str):
+                place = (
+                    "choices[0].turns[0].content" if form == "v0.1" else "answer in its messages"
+                )
+                raise InputError(f"{path}: the answer to {record_id(answer)} has no {place}")
+            incomplete.append(answer)
+            texts.append(text)
         styles = conv_metadata(texts, form) if texts else []
         for answer, style in zip(incomplete, styles, strict=True):
             present = answer.get(key) or {}
@@ -44,38 +53,17 @@ def add_style(answers: Sequence[dict[str, Any]], path: Path, recompute: bool) ->
     return measured
 
 
-def _first_text(answer: dict[str, Any], path: Path) -> str:
-    """Return the first turn of the first choice."""
-    try:
-        text = answer_in_v01(answer)["choices"][0]["turns"][0]["content"]
-    except (KeyError, IndexError, TypeError):
-        text = None
-    if not isinstance(text, str):
-        where = "choices[0].turns[0].content" if answer.get("choices") else "answer in its messages"
-        raise InputError(f"{path}: the answer to {record_id(answer)} has no {where}")
-    return text
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--dir", type=Path, required=True, help="folder of answer files (*.jsonl)")
-    parser.add_argument(
-        "--output-dir", type=Path, help="folder to write to (default: the same files, in place)"
-    )
-    parser.add_argument(
-        "--recompute",
-        action="store_true",
-        help="measure answers again that already have their attributes (default: False)",
-    )
-    return parser.parse_args(argv)
-
-
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Add the attributes to all answer files of a folder."""
-    args = _arguments(argv)
+    parser = script_parser(__doc__)
+    add = parser.add_argument
+    add("--dir", type=Path, required=True, help="folder of answer files (*.jsonl)")
+    output_help = "folder to write to (default: the same files, in place)"
+    add("--output-dir", type=Path, help=output_help)
+    recompute_help = "measure answers again that already have their attributes"
+    add("--recompute", action="store_true", help=recompute_help)
+    args = parser.parse_args(argv)
     output = args.output_dir or args.dir
     names = model_names(args.dir) if args.dir.is_dir() else []
     if not names:

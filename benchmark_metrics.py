@@ -13,18 +13,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from arena.base import flags
 from arena.base.errors import InputError, script
-from arena.base.flags import (
-    add_board_flags,
-    add_method_flags,
-    add_selection_flags,
-    board_arguments,
-    check_outputs,
-)
 from arena.base.jsonl import write_lines
 
 OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap", "json", "seed")
@@ -32,14 +26,12 @@ OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags. Raises InputError for flags that do not go together."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    _add_flags(parser.add_argument_group("what is measured").add_argument)
+    parser = flags.script_parser(__doc__)
+    add_measure_flags(parser.add_argument_group("what is measured").add_argument)
     add = parser.add_argument_group("the bench").add_argument
-    add_board_flags(add)
-    add_selection_flags(add)
-    add_method_flags(parser.add_argument_group("how scores are made").add_argument)
+    flags.add_board_flags(add)
+    flags.add_selection_flags(add)
+    flags.add_method_flags(parser.add_argument_group("how scores are made").add_argument)
     args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
     changed = [name for name, value in vars(args).items() if value != usual[name]]
     of_bench = [name for name in changed if name not in OWN_FLAGS]
@@ -49,10 +41,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if len(args.reference) > 1:
         raise InputError(f"--reference: expected one file, got {len(args.reference)}. Keep one.")
     args.reference = args.reference[0] if args.reference else None
-    check_outputs(
-        args,
-        ("json", "save_bootstrap"),
-        ("reference", "map", "bootstrap", "setting_file", "style_coefficients", "load_bootstrap"),
+    inputs = ("setting_file", "style_coefficients", "load_bootstrap")
+    flags.check_outputs(
+        args, ("json", "save_bootstrap"), ("reference", "map", "bootstrap", *inputs)
     )
     if not args.reference and {"map", "agreement"} & set(changed):
         raise InputError("--map and --agreement need a reference. Add --reference.")
@@ -61,70 +52,44 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def _add_flags(add: Any) -> None:
+def add_measure_flags(add: Callable[..., object]) -> None:
+    """Add the flags of the reference and of files."""
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    files = file | {"action": "append", "default": []}
     add(
         "--reference",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none, and only "
-        "separability is measured)",
+        **files,
+        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none)",
     )
-    add(
-        "--map",
-        type=Path,
-        metavar="FILE",
-        help="JSON or YAML file that maps names of models to the reference's (default: same names)",
-    )
+    add("--map", **file, help="JSON or YAML file from names to the reference's (default: same)")
     add(
         "--agreement",
         choices=("notebook", "paper"),
         default="notebook",
         help="points for a pair that the benchmark separates rightly, not at all, wrongly. "
         "notebook: 1, 1/2, 0, over the pairs that the reference separates. paper: 1, 0, -1, over "
-        "all pairs, 0 if the reference does not separate them (default: %(default)s)",
+        "all pairs, 0 if the reference does not separate them",
     )
     add(
         "--confidence",
-        type=_percentage,
+        type=flags.percentage,
         default=95.0,
         metavar="PERCENT",
         help="level of the intervals of scores and ratings (default: %(default)g)",
     )
     add(
         "--bootstrap",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
+        **files,
         help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
         "beside --bench-name. Repeatable (default: none)",
     )
-    add(
-        "--common",
-        action="store_true",
-        help="measure only models that all benchmarks have (default: False)",
-    )
+    add("--common", action="store_true", help="measure only models that all benchmarks have")
     add(
         "--save-bootstrap",
-        type=Path,
-        metavar="FILE",
-        help="write the bench's scores and rounds in the form that --bootstrap reads. Each of "
-        "several boards gets its own file (default: no)",
+        **file,
+        help="save scores and rounds for --bootstrap, a file for each of several boards",
     )
-    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
-
-
-def _percentage(text: str) -> float:
-    """Return a flag's number between 0 and 100."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < 100:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 100, got '{text}'")
-    return number
+    add("--json", **file, help="write the report as JSON")
 
 
 @script
@@ -136,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     of_bench = args.bench_name or not args.bootstrap
     options = benchmark_report.MetricsOptions(
-        boards=board_options(**board_arguments(args)) if of_bench else None,
+        boards=board_options(**flags.board_arguments(args)) if of_bench else None,
         bootstrap_files=tuple(args.bootstrap),
         reference=args.reference,
         names=args.map,
@@ -150,8 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(benchmark_report.report_lines(report)))
     written = list(report.saved)
     if args.json:
-        text = benchmark_report.report_json(report)
-        write_lines(args.json, [text.encode("utf-8", "surrogatepass")])
+        write_lines(args.json, [report.to_json().encode("utf-8", "surrogatepass")])
         written.append(args.json)
     elif benchmark_report.has_long_lists(report):
         print("Use --json FILE for all names.")

@@ -10,32 +10,30 @@ same command again to continue a run, or to retry failed calls.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags
+from arena.base.flags import add_run_flags, script_parser
 from arena.bench.config import read_answer_config
 from arena.bench.paths import Bench
 from arena.bench.records import read_questions
-from arena.chat.checks import check_model
-from arena.chat.config import read_model_config
-from arena.generate.answers import AnswerWork, answer_limit, check_formats
-from arena.generate.budget import budget_of
-from arena.generate.run import RunOptions, complete
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask all models for their missing answers."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
-    options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
+    # Imported after --help is answered: the clients of the API types take a while to load.
+    from arena.chat.checks import check_model
+    from arena.chat.config import read_model_config
+    from arena.generate.answers import AnswerWork, answer_limit, check_formats
+    from arena.generate.budget import budget_of
+    from arena.generate.run import RunOptions, complete
+
     config = read_answer_config(args.setting_file)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     names = args.model or config.model_list
@@ -47,11 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     questions = read_questions(bench)[: args.limit]
     check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
+    options = RunOptions(budget, args.stale, args.dry_run, args.report)
     works = []
     for model in models:
         check_model(model, answer_limit(model, config), key=not args.dry_run)
         model = replace(model, parallel=args.parallel or model.parallel)
-        works.append(AnswerWork(model, config, bench, questions, budget, options))
+        works.append(AnswerWork(model, config, bench, questions, options))
     return complete(works, "answer", options)
 
 

@@ -10,22 +10,21 @@ ensemble`. Without flags, the bench is the judge config's and all its judges tak
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from arena.base.errors import script
-from arena.base.flags import add_source_flags
+from arena.base.flags import add_source_flags, script_parser
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule
 from arena.generate.ensemble import RULES, Ensemble, find_judges, join, report, write
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the ensemble's judgments."""
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add_source_flags(add, "that names the bench")
     add("--bench-name", help="bench (default: the setting file's)")
@@ -35,25 +34,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="JUDGE",
         help="judges, two or more (default: all in model_judgment/ except ensembles)",
     )
-    add("--name", default="ensemble", help="name of the new judge (default: %(default)s)")
-    add(
-        "--rule",
-        choices=list(RULES),
-        default="mean",
-        help="how to combine labels (default: %(default)s)",
-    )
-    add(
-        "--overwrite",
-        action="store_true",
-        help="replace judgments that this script did not write (default: False)",
-    )
-    return parser.parse_args(argv)
-
-
-@script
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the ensemble's judgments."""
-    args = _arguments(argv)
+    add("--name", default="ensemble", help="name of the new judge")
+    add("--rule", choices=list(RULES), default="mean", help="how to combine labels")
+    add("--overwrite", action="store_true", help="replace judgments that this script did not write")
+    args = parser.parse_args(argv)
     bench_name, config = args.bench_name, None
     if not bench_name or args.setting_file.exists():
         config = read_judge_config(args.setting_file)

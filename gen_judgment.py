@@ -10,75 +10,51 @@ every model with answers is judged.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags
+from arena.base.flags import add_run_flags, script_parser
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
-from arena.bench.records import baseline_rule, read_questions
-from arena.chat.checks import check_model
-from arena.chat.config import read_model_config
-from arena.generate.budget import budget_of
-from arena.generate.judge import CaseFinder, Judge
-from arena.generate.judgments import JudgmentWork, models_to_judge
-from arena.generate.run import RunOptions, complete
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_run_flags(parser.add_argument, "config/judge_config.yaml")
-    parser.add_argument("--judge-model", help="the judge (default: the setting file's)")
-    parser.add_argument(
-        "--baseline",
-        action="append",
-        help="a baseline model; repeatable (default: the setting file's)",
-    )
-    parser.add_argument(
-        "--retry-invalid",
-        action="store_true",
-        help="play games without a verdict again (default: False)",
-    )
-    return parser.parse_args(argv)
+from arena.bench.records import read_questions
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
-    args = _arguments(argv)
-    options = RunOptions(args.stale, args.dry_run, args.max_cost, args.report)
-    config = read_judge_config(args.setting_file)
-    config = replace(config, judge_model=args.judge_model or config.judge_model)
-    if args.baseline:
-        if not config.baseline:
-            raise InputError(
-                f"{config.path}: --baseline needs baseline: true, to show the baseline's answers"
-            )
-        config = config.with_baselines(args.baseline)
+    parser = script_parser(__doc__)
+    add = parser.add_argument
+    add_run_flags(add, "config/judge_config.yaml")
+    add("--judge-model", help="the judge (default: the setting file's)")
+    add("--baseline", action="append", help="baseline; repeatable (default: the setting file's)")
+    add("--retry-invalid", action="store_true", help="play games without a verdict again")
+    args = parser.parse_args(argv)
+    # Imported after --help is answered: the clients of the API types take a while to load.
+    from arena.chat.checks import check_model
+    from arena.chat.config import read_model_config
+    from arena.generate.budget import budget_of
+    from arena.generate.judge import Judge
+    from arena.generate.judgments import judgment_works
+    from arena.generate.run import RunOptions, complete
+
+    config = read_judge_config(args.setting_file, args.baseline or ())
+    if args.baseline and not config.baseline:
+        raise InputError(
+            f"{config.path}: --baseline needs baseline: true, to show the baseline's answers"
+        )
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
-    model = read_model_config(args.endpoint_file, config.judge_model)
+    model = read_model_config(args.endpoint_file, args.judge_model or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
+    options = RunOptions(budget, args.stale, args.dry_run, args.report, args.retry_invalid)
     check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
     judge.check(questions)
-    finder = CaseFinder(judge, bench, questions)
-    finder.check_baselines()
-    baselines = baseline_rule(bench, config if config.baseline else None, args.baseline or ())
-    works = []
-    for name in models_to_judge(args.model or config.model_list, bench, config, questions):
-        cases, skipped = finder.cases_of(name)
-        work = JudgmentWork(
-            judge, bench, name, cases, baselines, budget, options, retry_invalid=args.retry_invalid
-        )
-        work.summary.remarks.update(skipped)
-        works.append(work)
+    names, baselines = args.model or config.model_list, args.baseline or ()
+    works = judgment_works(judge, bench, questions, names, baselines, options)
     return complete(works, "game", options)
 
 

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from arena.base import flags
 from arena.base.errors import script
-from arena.base.flags import add_draw_flags, add_mixed_flag, add_source_flags, positive
 from arena.base.jsonl import write_lines
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
@@ -26,11 +26,9 @@ FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags of a command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = flags.script_parser(__doc__)
     add = parser.add_argument
-    add_source_flags(add, "that names bench and baseline")
+    flags.add_source_flags(add, "that names bench and baseline")
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
     add(
         "--judge-name",
@@ -45,36 +43,33 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--baseline",
         action="append",
         default=[],
-        help="count only judgments against this baseline, which is also that of judgments that "
-        "name none. Repeatable (default: all baselines, and the setting file's for judgments that "
-        "name none)",
+        help="count only judgments against this baseline, the first also for those that name none. "
+        "Repeatable (default: all baselines, and the setting file's for those that name none)",
     )
     add(
         "--category",
         "-c",
         nargs="+",
         default=[],
-        help="measure the judges on the questions of these categories or clusters only (default: "
-        "all questions)",
+        help="measure only questions of these categories or clusters (default: all questions)",
     )
-    add_mixed_flag(add)
+    flags.add_mixed_flag(add)
     add(
         "--family",
         type=Path,
         metavar="FILE",
-        help="YAML file that maps families to lists of the names of their judges and models "
-        "(default: a judge has only the model of its own name)",
+        help="YAML file that maps families to the names of their judges and models (default: a "
+        "judge has only the model of its own name)",
     )
-    add("--num-rounds", type=positive, default=200, help="bootstrap rounds (default: %(default)s)")
-    add_draw_flags(add)
+    add("--num-rounds", type=flags.positive, default=200, help="bootstrap rounds")
+    flags.add_draw_flags(add)
     add(
         "--confusion",
         action="store_true",
-        help="print the labels of each two judges side by side, also of more than "
-        f"{FEW_PAIRS} pairs (default: False)",
+        help=f"print the labels of each two judges side by side, also of over {FEW_PAIRS} pairs",
     )
-    add("--json", type=Path, metavar="FILE", help="write the report as JSON (default: no)")
-    add("--html", type=Path, metavar="FILE", help="write the report as one HTML page (default: no)")
+    add("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    add("--html", type=Path, metavar="FILE", help="write the report as one HTML page")
     return parser.parse_args(argv)
 
 
@@ -82,12 +77,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the report."""
     args = parse(argv)
-    from arena.quality import judge_html, judge_report
+    from arena.quality import judge_html, judge_report, panel
 
     config = None
     if not args.bench_name or (not args.baseline and args.setting_file.exists()):
         config = read_judge_config(args.setting_file)
-    options = judge_report.JudgeOptions(
+    options = panel.JudgeOptions(
         bench=Bench(args.data_dir, args.bench_name or (config.bench_name if config else "")),
         judges=tuple(args.judge_name),
         baselines=tuple(args.baseline),
@@ -102,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = judge_report.judge_report(options)
     confusion = args.confusion or len(report.pairs) <= FEW_PAIRS
     print("\n".join(judge_report.report_lines(report, confusion=confusion)))
-    forms = (args.json, judge_report.report_json), (args.html, judge_html.report_html)
+    forms = (args.json, judge_report.Report.to_json), (args.html, judge_html.report_html)
     for path, form in forms:
         if path:
             write_lines(path, [form(report).encode("utf-8", "surrogatepass")])

@@ -24,14 +24,13 @@ from arena.base.flags import (
     add_selection_flags,
     board_arguments,
     check_outputs,
+    script_parser,
 )
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags, those that most people need first."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     add_board_flags(parser.add_argument)
     add_output_flags(parser.add_argument_group("output").add_argument)
     add_selection_flags(parser.add_argument_group("which judgments count").add_argument)
@@ -49,7 +48,7 @@ def add_output_flags(add: Callable[..., object]) -> None:
         choices=("cluster", "category", "subcategory"),
         help="print one score a model and cluster, or category, in place of boards, with "
         "intervals for few questions. Files hold that table, --plot draws a heat map. "
-        "subcategory is the v2.0 name of cluster (default: no)",
+        "subcategory is the v2.0 name of cluster",
     )
     add(
         "--compare",
@@ -58,18 +57,10 @@ def add_output_flags(add: Callable[..., object]) -> None:
         help="print the difference of two models with its interval and p-value, on each board but "
         "the overall one (default: none)",
     )
-    add(
-        "--show-elo",
-        action="store_true",
-        help="show Elo ratings (baseline = 1000) instead of win rates (default: False)",
-    )
-    add(
-        "--full-stats",
-        action="store_true",
-        help="print each model's games by outcome as well (default: False)",
-    )
+    add("--show-elo", action="store_true", help="show Elo ratings (baseline = 1000), not win rates")
+    add("--full-stats", action="store_true", help="print each model's games by outcome as well")
     folder = "leaderboard/, named by bench, judge and mode"
-    add("--output", action="store_true", help=f"write a CSV file to {folder} (default: False)")
+    add("--output", action="store_true", help=f"write a CSV file to {folder}")
     for form in ("json", "markdown", "html"):
         add(
             f"--{form}",
@@ -78,14 +69,10 @@ def add_output_flags(add: Callable[..., object]) -> None:
             const=True,
             metavar="FILE",
             help=f"write the board as {form.upper()} to FILE, or to {folder}. Each of several "
-            "boards has its own file (default: no)",
+            "boards has its own file",
         )
-    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg (default: no)")
-    add(
-        "--save-battles",
-        action="store_true",
-        help=f"save the battles even if they are over {MANY_BATTLES:,} (default: False)",
-    )
+    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg")
+    add("--save-battles", action="store_true", help=f"save battles even if over {MANY_BATTLES:,}")
 
 
 @script

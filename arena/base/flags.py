@@ -12,6 +12,20 @@ from typing import Any
 from arena.base.errors import InputError
 from arena.base.jsonl import is_stream
 
+
+def script_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose help shows the description as it is, and the default of each flag."""
+    return argparse.ArgumentParser(description=description, formatter_class=_Help)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        if "(default: " in text or action.required or action.default is argparse.SUPPRESS:
+            return text
+        return f"{text} (default: {'no' if action.default is None else '%(default)s'})"
+
+
 # The flags of boards: show_result.py and benchmark_metrics.py
 
 
@@ -31,11 +45,7 @@ def add_board_flags(add: Callable[..., object]) -> None:
         action="append",
         help="baseline model; repeatable, the first scores 50 (default: the setting file's)",
     )
-    add(
-        "--style-control",
-        action="store_true",
-        help="keep length and markdown of the answers out of the scores (default: False)",
-    )
+    add("--style-control", action="store_true", help="keep length and markdown out of the scores")
     add(
         "--category",
         "-c",
@@ -54,24 +64,14 @@ MANY_BATTLES = 1_000_000  # show_result.py saves more only if asked to
 def add_selection_flags(add: Callable[..., object]) -> None:
     """Add the other flags that select judgments."""
     add_source_flags(add, "with bench, judge and baseline")
-    add(
-        "--one-board",
-        action="store_true",
-        help="fit all battles, or those of --category, on one board (default: False)",
-    )
-    add(
-        "--weight", type=positive, default=3, help="battles per `>>` verdict (default: %(default)s)"
-    )
-    add(
-        "--first-game-only",
-        action="store_true",
-        help="skip the games with swapped places (default: False)",
-    )
+    add("--one-board", action="store_true", help="fit all battles, or --category's, on one board")
+    add("--weight", type=positive, default=3, help="battles per `>>` verdict")
+    add("--first-game-only", action="store_true", help="skip the games with swapped places")
     add(
         "--missing",
         choices=("ignore", "loss"),
         default="ignore",
-        help="how to treat questions on which a model has no battle (default: %(default)s)",
+        help="how to treat questions on which a model has no battle",
     )
     add_mixed_flag(add)
     add(
@@ -80,8 +80,7 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         type=Path,
         const=Path(SAVED_BATTLES),
         metavar="FILE",
-        help="read saved battles instead of judgments; without FILE, those of the last run in the "
-        "data folder (default: no)",
+        help="read saved battles (without FILE: those of the last run) instead of judgments",
     )
 
 
@@ -92,14 +91,14 @@ def add_mixed_flag(add: Callable[..., object]) -> None:
         choices=("refuse", "leave-out", "count"),
         default="refuse",
         help="how to treat judgments of another judge or baseline in a judge's folder; `refuse` "
-        "lists the files, `count` also accepts different judge settings (default: %(default)s)",
+        "lists the files, `count` also accepts different judge settings",
     )
 
 
 def add_draw_flags(add: Callable[..., object]) -> None:
     """Add the flags of a bootstrap: its seed and its threads."""
-    add("--seed", type=seed, default=42, help="random seed (default: %(default)s)")
-    add("--workers", type=positive, default=2, help="bootstrap threads (default: %(default)s)")
+    add("--seed", type=seed, default=42, help="random seed")
+    add("--workers", type=positive, default=2, help="bootstrap threads")
 
 
 SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
@@ -114,11 +113,8 @@ def add_method_flags(add: Callable[..., object]) -> None:
         "v2.0, with 90%% intervals (default: v2.0 if questions are in its format, with a `uid`)",
     )
     for feature in ("length", "markdown"):
-        add(
-            f"--{feature}-control-only",
-            action="store_true",
-            help=f"control only for {feature} of the answers (default: False)",
-        )
+        only = f"control only for {feature} of the answers"
+        add(f"--{feature}-control-only", action="store_true", help=only)
     add(
         "--control-features",
         "-f",
@@ -130,22 +126,16 @@ def add_method_flags(add: Callable[..., object]) -> None:
         "--style-center",
         choices=("mean", "none"),
         default="mean",
-        help="zero point of style features: their mean over all battles, as on published boards, "
-        "or equal style (default: %(default)s)",
+        help="zero point of style features: their mean, as on published boards, or equal style",
     )
     add(
         "--style-coefficients",
         type=Path,
         metavar="FILE",
-        help="use the style coefficients of this JSON file; if there is no such file, write those "
-        "of this fit to it (default: no)",
+        help="use the style coefficients of this JSON file, or write those of the fit to a new one",
     )
-    add(
-        "--num-rounds",
-        type=positive,
-        help="bootstrap rounds (default: 100; with show_result.py --by 1000, for stable bounds "
-        "from few questions)",
-    )
+    rounds = "bootstrap rounds (default: 100; with show_result.py --by 1000)"
+    add("--num-rounds", type=positive, help=rounds)
     add_draw_flags(add)
     add(
         "--resample",
@@ -160,8 +150,7 @@ def add_method_flags(add: Callable[..., object]) -> None:
         type=Path,
         const=Path(SAVED_BOOTSTRAP),
         metavar="FILE",
-        help="read saved bootstrap results instead of drawing; without FILE, those of the last run "
-        "in the data folder (default: no)",
+        help="read saved results (without FILE: those of the last run) instead of drawing",
     )
 
 
@@ -230,60 +219,39 @@ def check_outputs(
 
 
 def add_source_flags(
-    add: Callable[..., object], what: str, setting_file: str = "config/judge_config.yaml"
+    add: Callable[..., object], what: str, path: str = "config/judge_config.yaml"
 ) -> None:
     """Add the flags of all scripts on a bench, the setting file and the data folder.
 
     what: the contents of the setting file, for its help.
     """
-    add(
-        "--setting-file",
-        "--config-file",
-        type=Path,
-        default=Path(setting_file),
-        help=f"YAML file {what} (default: %(default)s)",
-    )
-    add("--data-dir", type=Path, default=Path("data"), help="data folder (default: %(default)s)")
+    add("--setting-file", "--config-file", type=Path, default=path, help=f"YAML file {what}")
+    add("--data-dir", type=Path, default="data", help="data folder")
 
 
 def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     """Add the flags of gen_answer.py and gen_judgment.py."""
     add_source_flags(add, "with the settings", setting_file)
-    add(
-        "--endpoint-file",
-        type=Path,
-        default=Path("config/api_config.yaml"),
-        help="YAML file with the models' endpoints (default: %(default)s)",
-    )
+    endpoints = "config/api_config.yaml"
+    add("--endpoint-file", type=Path, default=endpoints, help="YAML file of the models' endpoints")
     add("--bench-name", help="bench in the data folder (default: the setting file's)")
-    add(
-        "--model",
-        action="append",
-        help="model to run; repeatable (default: the setting file's model_list)",
-    )
-    add(
-        "--parallel",
-        type=positive,
-        help="parallel calls to each model (default: the endpoint file's)",
-    )
+    add("--model", action="append", help="model to run; repeatable (default: the setting file's)")
+    parallel = "parallel calls to each model (default: the endpoint file's)"
+    add("--parallel", type=positive, help=parallel)
     add("--limit", type=positive, metavar="N", help="use only the first N questions (default: all)")
     add(
         "--stale",
         choices=("keep", "redo"),
         help="how to treat records made with other settings (default: stop and list them)",
     )
-    add(
-        "--dry-run",
-        action="store_true",
-        help="print calls, tokens and cost of the missing records, and stop (default: False)",
-    )
+    add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
     add(
         "--max-cost",
         type=dollars,
         metavar="USD",
-        help="stop before the run costs more; needs prices in the endpoint file (default: no)",
+        help="stop before the run costs more; needs prices in the endpoint file",
     )
-    add("--report", type=Path, metavar="FILE", help="write the summary as JSON (default: no)")
+    add("--report", type=Path, metavar="FILE", help="write the summary as JSON")
 
 
 # Types of flags
@@ -306,4 +274,5 @@ def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> 
 
 positive = _number(int, 1, 1_000_001, "a whole number, 1 or more")
 seed = _number(int, 0, math.inf, "a whole number, 0 or more")
+percentage = _number(float, math.ulp(0.0), 100, "a number between 0 and 100")
 dollars = _number(float, 0, 1e9, "a sum in USD")

@@ -18,7 +18,7 @@ from arena.base.jsonl import decode_lines, dump_line, is_json, read_bytes, write
 SYNC_SECONDS = 1.0
 
 
-class RecordFile:
+class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
     """An open file of records, locked until it is closed.
 
     Opening creates no file, but takes the lock and repairs an incomplete last line. `close` keeps
@@ -41,10 +41,6 @@ class RecordFile:
             self._lock = stack.pop_all()
         self._closed = False
 
-    def __enter__(self) -> RecordFile:
-        """Return the file itself."""
-        return self
-
     def __exit__(self, kind: object, *_: object) -> None:
         """Close the file. After an error it stays as it is, and the next run compacts it."""
         self.close(compact=kind is None)
@@ -66,16 +62,13 @@ class RecordFile:
         tail = read_bytes(self.path, "records").rsplit(b"\n", 1)[-1]
         if not tail or tail.isspace():
             return
-        with self.path.open("r+b") as file:
+        with self.path.open("ab") as file:
             if is_json(tail):
-                file.seek(0, os.SEEK_END)
                 file.write(b"\n")
             else:
-                warn(
-                    f"{self.path}: removed an incomplete last line of {len(tail)} bytes (an "
-                    "earlier run was killed while writing)"
-                )
-                file.truncate(self.path.stat().st_size - len(tail))
+                size, cause = f"{len(tail)} bytes", "an earlier run was killed while writing"
+                warn(f"{self.path}: removed an incomplete last line of {size} ({cause})")
+                file.truncate(file.tell() - len(tail))
 
     def check_writable(self) -> None:
         """Raise InputError if no record could be appended. A missing file stays missing."""
@@ -147,9 +140,8 @@ def locked(path: Path) -> Iterator[None]:
             if temporary_name.fullmatch(other.name):
                 other.unlink()
     except Timeout:
-        raise InputError(
-            f"{path}: another run is writing this file. Wait for it or stop it."
-        ) from None
+        message = f"{path}: another run is writing this file. Wait for it or stop it."
+        raise InputError(message) from None
     except OSError as error:
         raise InputError(f"{path}: cannot write here: {error.strerror}") from None
     try:

@@ -6,12 +6,12 @@ import json
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, nearest
-from arena.base.yaml_file import Count, Number, convert, read_yaml
+from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,33 @@ class Rules:
     prompt_template: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class JudgeConfig:
+@dataclass(frozen=True, kw_only=True)
+class _PlainKeys:
+    """The keys of a judge config that are settings as they are."""
+
+    bench_name: str
+    judge_model: str
+    temperature: Number | None = None
+    max_tokens: Count | None = None
+    model_list: tuple[str, ...] = ()
+    reference: bool = False
+    pairwise: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeConfig(_PlainKeys):
     """The settings of gen_judgment.py, and the defaults of show_result.py and the browser.
 
     `rules` are those of questions whose category is not in `categories`.
     """
 
     path: str
-    bench_name: str
-    judge_model: str
-    temperature: float | None
-    max_tokens: int | None
     patterns: tuple[str, ...]
     unanimous: bool
     attempts: int
-    model_list: tuple[str, ...]
     rules: Rules
     categories: Mapping[str, Rules]
-    reference: bool
     ref_models: tuple[str, ...]
-    pairwise: bool
     baseline: bool
     response_format: Mapping[str, Any] | None
     verdict_field: str | None
@@ -84,52 +90,77 @@ class JudgeConfig:
         baselines = (name for c in categories for name in self.rules_of(c).baselines)
         return tuple(dict.fromkeys(baselines))
 
-    def with_baselines(self, baselines: Sequence[str]) -> JudgeConfig:
-        """Return these settings with other baselines in all categories."""
-        categories = {
-            name: replace(rules, baselines=tuple(baselines))
-            for name, rules in self.categories.items()
-        }
-        rules = replace(self.rules, baselines=tuple(baselines))
-        return replace(self, rules=rules, categories=categories)
+
+# The keys of a judge config that may contain `${...}` as text
+_LITERAL = ("system_prompt", "prompt_template", "regex_pattern", "regex_patterns", "categories")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RuleKeys:
+    """The keys of a category in a judge config."""
+
+    baseline_model: str | tuple[str, ...] = ()
+    system_prompt: str = ""
+    prompt_template: str | tuple[str, ...] = ()
+
+
+_RULES = [key.name for key in fields(_RuleKeys)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JudgeKeys(_PlainKeys, _RuleKeys):
+    """The keys of a judge config."""
+
+    regex_pattern: str | None = None
+    regex_patterns: tuple[str, ...] | None = None
+    number_of_judgment_attempts: Count = 2
+    ref_model: str | tuple[str, ...] = ()
+    baseline: bool | None = None
+    response_format: str | None = None
+    verdict_field: str | None = None
+    categories: dict[Any, Any] = field(default_factory=dict)
 
 
 LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
 GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
 
+OUR_CONFIG = Path(__file__).resolve().parents[2] / "config"
+OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
+V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
 
-def read_judge_config(path: Path) -> JudgeConfig:
-    """Return the settings of gen_judgment.py.
+
+def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
+    """Return the settings of gen_judgment.py; the given baselines overrule those of the file.
 
     A missing prompt is that of our own config, missing baselines are those of Arena-Hard v2.0.
     """
     values = read_yaml(path)
-    keys, given_categories = _judge_keys(values, path)
+    keys = convert(values, _JudgeKeys, str(path), _LITERAL)
     baseline = keys.pairwise if keys.baseline is None else keys.baseline
     needs_baselines = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
-    general: GivenRules = {}
-    categories: dict[str, GivenRules] = {}
-    if needs_baselines or keys.regex_patterns is not None:
-        general, categories = _rules_of_v2(with_baselines=needs_baselines)
-    for name in dict.fromkeys([*categories, *given_categories]):
-        special = categories.get(name, {}) | keys.rules() | given_categories.get(name, {})
-        categories[name] = general | special
+    # Prompts and baselines were constants of the program of v2.0, so its users' files lack them.
+    uses_v2 = needs_baselines or keys.regex_patterns is not None
+    v2 = read_yaml(V2_JUDGE_CONFIG) if uses_v2 else {}
+    v2_prompt, v2_categories = {"system_prompt": v2.get("system_prompt")}, v2.get("categories", {})
+    general: dict[str, Any] = {} if needs_baselines else {"baseline_model": ()}
+    general |= {key: values[key] for key in _RULES if values.get(key) is not None}
+    given = {"baseline_model": list(baselines) or None}
+    categories = {}
+    for name in v2_categories | keys.categories:
+        where = f"{path}: categories: {name}"
+        special = mapping(keys.categories.get(name, {}), where)
+        layers = (v2_prompt, v2_categories.get(name, {}), general, special, given)
+        categories[str(name)] = _rules(layers, where)
     default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
     config = JudgeConfig(
+        **{key.name: getattr(keys, key.name) for key in fields(_PlainKeys)},
         path=str(path),
-        bench_name=keys.bench_name,
-        judge_model=keys.judge_model,
-        temperature=keys.temperature,
-        max_tokens=keys.max_tokens,
         patterns=keys.regex_patterns or (keys.regex_pattern or default,),
         unanimous=keys.regex_patterns is None,
         attempts=keys.number_of_judgment_attempts,
-        model_list=keys.model_list,
-        rules=_complete(general | keys.rules()),
-        categories={name: _complete(rules) for name, rules in categories.items()},
-        reference=keys.reference,
+        rules=_rules((v2_prompt, general, given), str(path)),
+        categories=categories,
         ref_models=_tuple(keys.ref_model),
-        pairwise=keys.pairwise,
         baseline=baseline,
         response_format=_response_format(keys.response_format, path),
         verdict_field=keys.verdict_field or ("verdict" if keys.response_format else None),
@@ -138,89 +169,22 @@ def read_judge_config(path: Path) -> JudgeConfig:
     return config
 
 
-GivenRules = dict[str, Any]
-"""Those fields of Rules that a file gives."""
+def _rules(layers: Iterable[Mapping[str, Any]], where: str) -> Rules:
+    """Return the rules of several layers of keys, of which the last one counts.
 
-
-@dataclass(frozen=True, kw_only=True)
-class _RuleKeys:
-    """The keys of a category in a judge config."""
-
-    baseline_model: str | tuple[str, ...] | None = None
-    system_prompt: str | None = None
-    prompt_template: str | tuple[str, ...] | None = None
-
-    def rules(self) -> GivenRules:
-        rules: GivenRules = {}
-        if self.baseline_model is not None:
-            rules["baselines"] = tuple(dict.fromkeys(_tuple(self.baseline_model)))
-        if self.system_prompt is not None:
-            rules["system_prompt"] = self.system_prompt
-        if self.prompt_template is not None:
-            rules["prompt_template"] = _tuple(self.prompt_template)
-        return rules
+    Without a prompt they have that of our own judge config.
+    """
+    given = {key: value for keys in layers for key, value in keys.items() if value is not None}
+    if "prompt_template" not in given:
+        ours = read_yaml(OUR_JUDGE_CONFIG)
+        given = {key: ours[key] for key in ("system_prompt", "prompt_template")} | given
+    keys = convert(given, _RuleKeys, where, _LITERAL)
+    baselines = tuple(dict.fromkeys(_tuple(keys.baseline_model)))
+    return Rules(baselines, keys.system_prompt, _tuple(keys.prompt_template))
 
 
 def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
-
-
-@dataclass(frozen=True, kw_only=True)
-class _JudgeKeys(_RuleKeys):
-    """The keys of a judge config."""
-
-    bench_name: str
-    judge_model: str
-    temperature: Number | None = None
-    max_tokens: Count | None = None
-    regex_pattern: str | None = None
-    regex_patterns: tuple[str, ...] | None = None
-    number_of_judgment_attempts: Count = 2
-    model_list: tuple[str, ...] = ()
-    reference: bool = False
-    ref_model: str | tuple[str, ...] = ()
-    pairwise: bool = True
-    baseline: bool | None = None
-    response_format: str | None = None
-    verdict_field: str | None = None
-    categories: dict[Any, Any] = field(default_factory=dict)
-
-
-_LITERAL = ("system_prompt", "prompt_template", "regex_pattern", "regex_patterns", "categories")
-
-
-def _judge_keys(values: Mapping[Any, Any], path: Path) -> tuple[_JudgeKeys, dict[str, GivenRules]]:
-    """Return the keys of a judge config, and the rules that its categories give."""
-    keys = convert(values, _JudgeKeys, str(path), _LITERAL)
-    categories = {}
-    for name, value in keys.categories.items():
-        of_category = convert(value, _RuleKeys, f"{path}: categories: {name}", _LITERAL)
-        categories[str(name)] = of_category.rules()
-    return keys, categories
-
-
-OUR_CONFIG = Path(__file__).resolve().parents[2] / "config"
-OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
-V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
-
-
-def _rules_of_v2(*, with_baselines: bool) -> tuple[GivenRules, dict[str, GivenRules]]:
-    """Return the system prompt of Arena-Hard v2.0, and the rules of its categories.
-
-    They were constants of its program, so its users' files do not have them.
-    """
-    keys, categories = _judge_keys(read_yaml(V2_JUDGE_CONFIG), V2_JUDGE_CONFIG)
-    fields = {"system_prompt", "baselines"} if with_baselines else {"system_prompt"}
-    rules = {n: {k: v for k, v in r.items() if k in fields} for n, r in categories.items()}
-    return {"system_prompt": keys.system_prompt}, rules
-
-
-def _complete(given: GivenRules) -> Rules:
-    """Return rules; without a prompt they have that of our own judge config."""
-    if "prompt_template" not in given:
-        ours, _ = _judge_keys(read_yaml(OUR_JUDGE_CONFIG), OUR_JUDGE_CONFIG)
-        given = ours.rules() | {"baselines": ()} | given
-    return Rules(**given)
 
 
 def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
@@ -231,17 +195,14 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     if name is None:
         return None
     try:
-        data = json.loads(Path(name).read_bytes())
+        inner = json.loads(Path(name).read_bytes())
     except OSError as error:
         raise InputError(f"{path}: response_format: {name}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: not JSON: {error}") from None
-
-    def unwrapped(value: Any, key: str) -> Any:
-        return value.get(key, value) if isinstance(value, dict) else value
-
-    inner = unwrapped(unwrapped(data, "format"), "json_schema")
-    schema = unwrapped(inner, "schema")
+    for key in ("format", "json_schema"):
+        inner = inner.get(key, inner) if isinstance(inner, dict) else inner
+    schema = inner.get("schema", inner) if isinstance(inner, dict) else None
     if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
         raise InputError(
             f'{name}: expected the JSON schema of an object, as in {{"format": {{"type": '
@@ -259,17 +220,14 @@ def _check(config: JudgeConfig) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)
                 groups = re.compile(pattern).groups
+            problem = f"expected one group, the label, got {groups}" if groups != 1 else ""
         except re.error as error:
-            message = f"{config.path}: regex_pattern: not a regular expression: {error}"
-            raise InputError(message) from None
-        if groups != 1:
-            raise InputError(
-                f"{config.path}: regex_pattern: expected one group, the label, got {groups}"
-            )
-    if config.response_format is not None:
-        properties, name = config.schema["properties"], str(config.verdict_field)
-        if name not in properties:
-            raise InputError(
-                f"{config.path}: verdict_field: the schema of response_format has no property "
-                f"'{name}'{nearest(name, properties)}"
-            )
+            problem = f"not a regular expression: {error}"
+        if problem:
+            raise InputError(f"{config.path}: regex_pattern: {problem}")
+    properties = config.schema.get("properties", {})
+    if config.response_format and config.verdict_field not in properties:
+        raise InputError(
+            f"{config.path}: verdict_field: the schema of response_format has no property "
+            f"'{config.verdict_field}'{nearest(str(config.verdict_field), properties)}"
+        )

@@ -11,24 +11,18 @@ import re
 from collections.abc import Sequence
 
 WORTH = {"A>>B": 2, "A>B": 1, "A=B": 0, "B>A": -1, "B>>A": -2}
-"""What a label is worth to the assistant in place A: its sign is the winner, 2 is by far."""
+"""The worth of a label to the assistant in place A: its sign is the winner, 2 is by far."""
 
 LABELS = tuple(WORTH)
 
-# Judges also write the mirrored spellings.
-_SPELLINGS = {
-    **{label: label for label in LABELS},
-    "A<B": "B>A",
-    "A<<B": "B>>A",
-    "B=A": "A=B",
-    "B<A": "A>B",
-    "B<<A": "A>>B",
-}
+# Judges also write the mirrored spellings: A<B for B>A.
+_MIRRORED = {label[::-1].replace(">", "<"): label for label in LABELS}
+_SPELLINGS = {label: label for label in LABELS} | _MIRRORED
 _DIGITS = re.compile(r"\s*-?\d{1,9}(\.\d+)?\s*", re.ASCII)
 
 NO_VERDICT, GRADE = "no verdict", "grade"
 OUTCOMES = {2: "strong win", 1: "win", 0: "tie", -1: "loss", -2: "strong loss"}
-"""What a game's worth to the model is called, from the best to the worst."""
+"""The words for the worth of a game to the model, from the best to the worst."""
 
 Label = str | float | None
 Labels = Sequence[Label]
@@ -41,26 +35,20 @@ def normal_label(text: Label) -> str | None:
 
 @functools.lru_cache(4096)
 def worth(label: Label, game: int) -> int | None:
-    """Return what game 0 or 1 is worth to the model (2 a win by far, -2 a loss by far), or None
-    without a verdict.
-    """
+    """Return the worth of game 0 or 1 to the model, 2 for a win by far, None without a verdict."""
     normal = normal_label(label) if game < 2 else None
     if normal is None:
         return None
     return WORTH[normal] if game == 1 else -WORTH[normal]
 
 
-def winner(label: Label, game: int) -> int | None:
-    """Return who won game 0 or 1: 1 the model, -1 the baseline, 0 neither, None without a
-    verdict.
-    """
-    points = worth(label, game)
-    return None if points is None else (points > 0) - (points < 0)
-
-
 def winners(labels: Labels) -> tuple[int | None, ...]:
-    """Return the winner of each game."""
-    return tuple(winner(label, game) for game, label in enumerate(labels))
+    """Return for each game 1 if the model won, -1 the baseline, 0 neither, None without a verdict.
+
+    Only the first two games of a judgment can have a verdict.
+    """
+    points = (worth(label, game) for game, label in enumerate(labels))
+    return tuple(p if p is None else (p > 0) - (p < 0) for p in points)
 
 
 def label_of_worth(points: float) -> str:
@@ -91,10 +79,8 @@ def games_disagree(labels: Labels) -> bool:
 
 
 def tendency(labels: Labels) -> int | None:
-    """Return whom a judgment favours over its games: 1 the model, -1 the baseline, 0 neither, None
-    without a verdict.
-    """
-    won = [side for side in winners(labels[:2]) if side is not None]
+    """Return the side that won more games, as in `winners`; None without a verdict."""
+    won = [side for side in winners(labels) if side is not None]
     return (sum(won) > 0) - (sum(won) < 0) if won else None
 
 

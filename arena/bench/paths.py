@@ -39,10 +39,6 @@ class Bench:
         """`data/<bench>/reference_answer`."""
         return self.folder / "reference_answer"
 
-    def reference_file(self, model: str) -> Path:
-        """`data/<bench>/reference_answer/<model>.jsonl`."""
-        return named_path(self.references, model, "model name", ".jsonl")
-
     def answer_file(self, model: str) -> Path:
         """`data/<bench>/model_answer/<model>.jsonl`."""
         return named_path(self.answers, model, "model name", ".jsonl")
@@ -65,18 +61,16 @@ def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
     Raises InputError for a name that would leave the folder or that no file can have.
     """
     parts = name.split("/")
-    if any(part in ("", ".", "..") or part.startswith(".") for part in parts) or any(
-        character == "\\" or not character.isprintable() for character in name
-    ):
+    hidden = any(not part or part.startswith(".") for part in parts)
+    if hidden or "\\" in name or not name.isprintable():
         raise InputError(f"{what} {name!r}: not a name that a file can have")
     if any(len((part + suffix).encode(errors="replace")) > LONGEST_NAME for part in parts):
         raise InputError(f"{what} '{name[:40]}...': longer than a file name can be")
     try:
         os.fsencode(name)
     except UnicodeEncodeError:
-        raise InputError(
-            f"{what} '{name}': this locale has no such file names. Set PYTHONUTF8=1."
-        ) from None
+        message = f"{what} '{name}': this locale has no such file names. Set PYTHONUTF8=1."
+        raise InputError(message) from None
     return folder.joinpath(*parts[:-1], parts[-1] + suffix)
 
 
@@ -124,8 +118,8 @@ def judge_names(bench: Bench) -> list[str]:
 def check_bench(bench: Bench) -> None:
     """Raise InputError for a bench without a folder."""
     if not bench.folder.is_dir():
-        known = known_benches(bench.data_dir)
-        raise InputError(f"{bench.folder}: no such bench; benches here: {known}")
+        names = known_benches(bench.data_dir)
+        raise InputError(f"{bench.folder}: no such bench; benches here: {names}")
 
 
 def judged_models(bench: Bench, judge: str) -> list[str]:
@@ -135,6 +129,6 @@ def judged_models(bench: Bench, judge: str) -> list[str]:
     names = model_names(folder)
     if not names:
         judges = judge_names(bench)
-        known = ", ".join(judges) or "none"
-        raise InputError(f"{folder}: no judgments{nearest(judge, judges)}; judges here: {known}")
+        here = f"judges here: {', '.join(judges) or 'none'}"
+        raise InputError(f"{folder}: no judgments{nearest(judge, judges)}; {here}")
     return names

@@ -29,8 +29,6 @@ from arena.bench.records import (
     JudgmentLine,
     Question,
     QuestionLine,
-    answer_of,
-    question_of,
 )
 
 Value = TypeVar("Value")
@@ -130,7 +128,7 @@ def questions_of(path: Path) -> Questions:
     """Return the questions that can be read. Of several with one id the last counts."""
     faults: list[str] = []
     lines = indexed_lines(path, QuestionLine, "a question", faults.append)
-    by_id = {line.id: question_of(line) for _, line in lines}
+    by_id = {line.id: line.question() for _, line in lines}
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     if not faults:
         return Questions(by_id)
@@ -275,7 +273,7 @@ class Texts:
 def answer_texts(path: Path) -> Texts:
     """Return the answers of a file by question id."""
     lines = indexed_lines(path, AnswerLine, "an answer")
-    return Texts((line.id, "\n".join(answer_of(line).choices[0])) for _, line in lines)
+    return Texts((line.id, "\n".join(line.answer().choices[0])) for _, line in lines)
 
 
 class _Explained(msgspec.Struct):

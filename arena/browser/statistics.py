@@ -11,8 +11,7 @@ from arena.leaderboard.board import Board
 from arena.leaderboard.build import fallback_note, read_boards, score_boards
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.text import TOO_NARROW, summary_lines
-from arena.quality.judge_comparison import PairReport, judge_numbers
-from arena.quality.judge_measures import Verdicts
+from arena.quality.judge_measures import PairReport, Verdicts, judge_numbers
 from arena.scoring.selection import Plan, Selection
 
 Boards = list[tuple[Board, list[str]]]
@@ -32,9 +31,8 @@ def boards(library: Library, filters: Filters, control: tuple[str, ...] = ()) ->
     whole = _options(library, filters.judge, filters.baseline)
     options = replace(whole, categories=categories, control=tuple(sorted(control)))
     read = read_boards(options, list(library.questions.values()))
-    results = [result.board for result in score_boards(read, options)]
     # Only the overall board has weights. In the page it is the first, not the last.
-    results.sort(key=lambda board: not board.weights)
+    results = sorted(score_boards(read, options), key=lambda board: not board.weights)
     shown = [(board, list(summary_lines(board, TOO_NARROW))) for board in results]
     note = fallback_note(read)
     shown[0][1].extend([note] if note else [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Message
 from arena.chat.providers import max_tokens_of, temperature_of
-from arena.generate.budget import Budget
 from arena.generate.run import Job, Record, RunOptions, Work
 from arena.generate.summary import CostEstimate
 
@@ -48,10 +47,9 @@ class AnswerWork(Work[Conversation]):
         config: AnswerConfig,
         bench: Bench,
         questions: Sequence[Question],
-        budget: Budget,
         options: RunOptions,
     ) -> None:
-        super().__init__(model, model.name, bench.answer_file(model.name), budget, options)
+        super().__init__(model, model.name, bench.answer_file(model.name), options)
         self.questions = {question.id: question for question in questions}
         self.choices = range(config.num_choices)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
@@ -106,42 +104,27 @@ class AnswerWork(Work[Conversation]):
             if stopping.is_set():
                 raise CompletionError("interrupted")
             messages.append({"role": "user", "content": text})
+            room = self.max_tokens
+            if self._count_tokens is not None:
+                prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
+                room = max(room - self._count_tokens(prompt), 1)
             completion = chat_completion(
                 self.model,
                 messages,
                 temperature=self.temperature,
-                max_tokens=self._room(messages),
+                max_tokens=room,
                 meter=self.meter,
             )
             messages.append({"role": "assistant", "content": completion.text})
-            turn = {
-                "content": completion.text,
-                "reasoning": completion.reasoning,
-                "finish_reason": completion.finish_reason,
-                "input_tokens": completion.input_tokens,
-                "output_tokens": completion.output_tokens,
-            }
-            yield {key: value for key, value in turn.items() if value is not None}
-
-    def _room(self, messages: Sequence[Message]) -> int:
-        """Return max_tokens, less those of the prompt if the entry names a tokenizer."""
-        if self._count_tokens is None:
-            return self.max_tokens
-        prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
-        return max(self.max_tokens - self._count_tokens(prompt), 1)
+            turn = {key: value for key, value in asdict(completion).items() if value is not None}
+            yield {"content": turn.pop("text"), **turn}
 
     def record(self, job: Conversation, reply: Turn) -> Record:
         """Return the record of the question with the reply in it."""
         settings = self._settings(job.question)
+        names = {"question_id": job.question.id, "answer_id": uuid(), "model_id": self.model.name}
         record = self.records.setdefault(
-            job.question.id,
-            {
-                "question_id": job.question.id,
-                "answer_id": uuid(),
-                "model_id": self.model.name,
-                "choices": [],
-                "settings": settings,
-            },
+            job.question.id, names | {"choices": [], "settings": settings}
         )
         choices = _by_index(record["choices"])
         choice = choices.setdefault(job.choice, {"index": job.choice, "turns": []})

@@ -34,13 +34,12 @@ class Budget:
         """
         with self.changed:
             while self.limit is not None and self.spent + self.claimed + most > self.limit:
-                if not stopping.is_set():
-                    if self.claimed <= 0.0:
-                        message = f"the next call could pass --max-cost {self.limit:g}"
-                        error = CompletionError("cost limit", message)
-                        error.final = True
-                        raise error
-                    self.changed.wait(0.2)  # nobody notifies on Ctrl-C
+                if self.claimed <= 0.0 and not stopping.is_set():
+                    message = f"the next call could pass --max-cost {self.limit:g}"
+                    error = CompletionError("cost limit", message)
+                    error.final = True
+                    raise error
+                self.changed.wait(0.2)  # nobody notifies on Ctrl-C
                 if stopping.is_set():
                     raise CompletionError("interrupted")
             self.claimed += most
@@ -72,23 +71,22 @@ class RunMeter:
 
     def record_cost(self, most: float, reply: Completion | CompletionError) -> None:
         """Count the tokens and the cost of a call; without reported usage it counts at its most."""
-        input_tokens = output_tokens = None
-        reported = isinstance(reply, CompletionError) and not reply.charged
         if isinstance(reply, Completion):
-            input_tokens, output_tokens = reply.input_tokens, reply.output_tokens
-            reported = input_tokens is not None and output_tokens is not None
-        tokens = input_tokens or 0, output_tokens or 0
-        cost = price_of(self.summary.price or (0.0, 0.0), *tokens)
-        unreported = 0.0 if reported else max(most - cost, 0.0)
+            usage = reply.input_tokens, reply.output_tokens
+        else:
+            usage = (None, None) if reply.charged else (0, 0)
+        input_tokens, output_tokens = (count or 0 for count in usage)
+        cost = price_of(self.summary.price or (0.0, 0.0), input_tokens, output_tokens)
+        unreported = max(most - cost, 0.0) if None in usage else 0.0
         with self.lock:
-            self.summary.input_tokens += tokens[0]
-            self.summary.output_tokens += tokens[1]
+            self.summary.input_tokens += input_tokens
+            self.summary.output_tokens += output_tokens
             self.summary.unreported_cost += unreported
         self.budget.release(most, cost + unreported)
 
 
 def budget_of(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:
-    """Return the budget of a run; InputError if a model has no price to hold it by."""
+    """Return the budget of a run; InputError if a limit is given and a model has no price."""
     for model in models:
         if max_cost is not None and model.price is None:
             raise InputError(f"{model.where}: --max-cost needs price: {{input: , output: }}")

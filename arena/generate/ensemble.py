@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,13 +17,7 @@ from arena.base.record_file import locked
 from arena.bench.formats import new_judgment
 from arena.bench.labels import WORTH, label_of_worth, normal_label
 from arena.bench.paths import Bench, judge_names, judged_models, model_names
-from arena.bench.records import (
-    BaselineRule,
-    JudgmentLine,
-    Question,
-    read_judgments,
-    read_questions,
-)
+from arena.bench.records import BaselineRule, JudgmentLine, Question, read_judgments, read_questions
 
 # Of several labels that are equally frequent, the majority is their median.
 RULES = {
@@ -62,6 +57,12 @@ class Ensemble:
             if f"{judge}/".startswith(f"{self.name}/") or self.name.startswith(f"{judge}/"):
                 raise InputError(f"--name {self.name}: shares its folder with the judge '{judge}'")
 
+    @functools.cached_property
+    def questions(self) -> dict[str, Question]:
+        """The questions of the bench by id, empty if it has no file of them."""
+        questions = read_questions(self.bench) if self.bench.questions.exists() else []
+        return {question.id: question for question in questions}
+
 
 def find_judges(bench: Bench, name: str) -> list[str]:
     """Return the judges of a bench except the one called `name` and ensembles."""
@@ -81,6 +82,7 @@ def authors(path: Path) -> set[tuple[str | None, str | None]]:
 
 Record = dict[str, Any]
 Key = tuple[str, str, str]  # question, baseline ("" if it is not known), model
+Labels = tuple[str | None, ...]  # of the games of a judgment
 
 
 def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
@@ -89,50 +91,40 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
     Raises InputError for an unknown judge, and if no question was judged by all.
     """
     models = {judge: judged_models(ensemble.bench, judge) for judge in ensemble.judges}
-    questions = read_questions(ensemble.bench) if ensemble.bench.questions.exists() else []
-    questions_by_id = {question.id: question for question in questions}
     records: dict[str, list[Record]] = {}
     notes = []
     for model in sorted(set().union(*models.values())):
-        missing = [judge for judge in ensemble.judges if model not in models[judge]]
-        if missing:
+        if missing := [judge for judge in ensemble.judges if model not in models[judge]]:
             notes.append(f"{model}: skipped, not judged by {', '.join(missing)}")
             continue
-        labels = {j: read_labels(ensemble, j, model, questions_by_id) for j in ensemble.judges}
+        labels = {judge: read_labels(ensemble, judge, model) for judge in ensemble.judges}
         shared = set.intersection(*map(set, labels.values()))
-        unshared = set().union(*labels.values()) - shared
         if not shared:
             notes.append(f"{model}: skipped, no question judged by all")
             continue
         records[model] = [
-            ensemble_record(ensemble, key, {j: labels[j][key] for j in labels}, questions_by_id)
+            ensemble_record(ensemble, key, {judge: labels[judge][key] for judge in labels})
             for key in sorted(shared)
         ]
-        if unshared:
-            count = len({question_id for question_id, *_ in unshared})
-            notes.append(f"{model}: {count} questions skipped, not judged by all")
+        if unshared := {question_id for question_id, *_ in set().union(*labels.values()) - shared}:
+            notes.append(f"{model}: {len(unshared)} questions skipped, not judged by all")
     if not records:
         folder, names = ensemble.bench.folder / "model_judgment", ", ".join(ensemble.judges)
         raise InputError(f"{folder}: no question was judged by all of {names}; {notes[0]}")
     return records, notes
 
 
-def read_labels(
-    ensemble: Ensemble, judge: str, model: str, questions: Mapping[str, Question]
-) -> dict[Key, tuple[str | None, ...]]:
-    """Return a judge's labels of a model; InputError for grades or for another judge's judgments.
-
-    questions: of the bench, by id. A judgment of no question there has no category.
-    """
+def read_labels(ensemble: Ensemble, judge: str, model: str) -> dict[Key, Labels]:
+    """Return a judge's labels of a model; InputError for grades or another judge's judgments."""
     path = ensemble.bench.judgment_file(judge, model)
-    labels: dict[Key, tuple[str | None, ...]] = {}
+    labels: dict[Key, Labels] = {}
     for judgment in read_judgments(path, model, judge):
         if judgment.judge != judge:
             other = judgment.judge
             raise InputError(f"{path}: contains judgments of another judge, '{other}'")
         if judgment.grades:
             raise InputError(f"{path}: contains grades of single answers, which have no labels")
-        question = questions.get(judgment.question_id)
+        question = ensemble.questions.get(judgment.question_id)
         category = question.category if question else ""
         baseline = ensemble.baselines.of(judgment.baseline, category) or ""
         key = judgment.question_id, baseline, judgment.model
@@ -140,18 +132,10 @@ def read_labels(
     return labels
 
 
-def ensemble_record(
-    ensemble: Ensemble,
-    key: Key,
-    labels: Mapping[str, tuple[str | None, ...]],
-    questions: Mapping[str, Question],
-) -> Record:
-    """Return a judgment of the ensemble, in the format of its question.
-
-    labels: of each game, by judge. questions: of the bench, by id.
-    """
+def ensemble_record(ensemble: Ensemble, key: Key, labels: Mapping[str, Labels]) -> Record:
+    """Return a judgment in the format of its question. labels: of each game, by judge."""
     question_id, baseline, model = key
-    question = questions.get(question_id) or Question(question_id, "", "", ())
+    question = ensemble.questions.get(question_id) or Question(question_id, "", "", ())
     games = [dict(zip(labels, game, strict=True)) for game in zip_longest(*labels.values())]
     return {
         **new_judgment(question, model, ensemble.name, baseline),
@@ -200,6 +184,5 @@ def report(ensemble: Ensemble, records: Mapping[str, list[Record]]) -> Iterator[
         path = ensemble.bench.judgment_file(ensemble.name, model)
         count = sum(game["score"] is None for game in games)
         yield f"{path}: {len(lines)} judgments, {count} of {len(games)} games undecided"
-    for judge in ensemble.judges:
-        if undecided[judge]:
-            yield f"{judge}: no verdict on {undecided[judge]} of these games"
+    for judge in filter(undecided.get, ensemble.judges):
+        yield f"{judge}: no verdict on {undecided[judge]} of these games"

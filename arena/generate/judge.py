@@ -11,7 +11,7 @@ from typing import Any
 
 from arena.base.errors import InputError, nearest, warn
 from arena.bench.config import JudgeConfig, Rules
-from arena.bench.paths import Bench, model_names
+from arena.bench.paths import Bench, model_names, named_path
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
 from arena.chat.calls import Meter, chat_completion, stopping
@@ -19,13 +19,7 @@ from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion, Message
 from arena.chat.providers import max_tokens_of, temperature_of
-from arena.generate.prompt import (
-    judge_messages,
-    pair_values,
-    placeholder_names,
-    single_values,
-    template_problem,
-)
+from arena.generate.prompt import judge_messages, placeholder_values, template_problem
 from arena.generate.verdict import CUT_OFF, NO_LABEL, Verdict, VerdictRule, grades_of_schema
 
 
@@ -116,16 +110,19 @@ class Judge:
             settings["verdict_field"] = config.verdict_field
         return settings
 
+    @property
+    def answer_names(self) -> tuple[str, ...]:
+        """The placeholders of the answers, the baseline's first."""
+        if self.config.pairwise:
+            return ("ANSWER_A", "ANSWER_B")
+        return ("baseline", "answer") if self.config.baseline else ("answer",)
+
     def messages(self, case: Case, number: int) -> list[Message]:
         """Return the prompt of a game: the baseline is A in game 0, the model in game 1."""
-        turns, answer = case.question.turns, case.answer.choices[0]
-        baseline = None if case.baseline_answer is None else case.baseline_answer.choices[0]
+        answers = [a.choices[0] for a in (case.baseline_answer, case.answer) if a is not None]
+        named = zip(self.answer_names, answers[::-1] if number == 1 else answers, strict=True)
         references = [reference.choices[0] for reference in case.references]
-        if self.config.pairwise:
-            a, b = (baseline, answer) if number == 0 else (answer, baseline)
-            values = pair_values(turns, a or (), b or (), references)
-        else:
-            values = single_values(turns, answer, baseline, references)
+        values = placeholder_values(case.question.turns, dict(named), references)
         values["aspects"] = case.question.aspects
         return judge_messages(case.rules.system_prompt, case.rules.prompt_template, values)
 
@@ -139,8 +136,19 @@ class Judge:
         for attempt in range(len(replies) + 1, self.config.attempts + 1):
             if stopping.is_set():
                 raise CompletionError("interrupted")
+            conversation = list(messages)
+            for text in (reply.text for reply in replies if reply.text.strip()):
+                conversation.append({"role": "assistant", "content": text})
+                conversation.append({"role": "user", "content": self.verdict_rule.request_to_go_on})
             try:
-                reply = self._reply(messages, replies, meter)
+                reply = chat_completion(
+                    self.model,
+                    conversation,
+                    temperature=self.temperature,
+                    max_tokens=self.max_tokens,
+                    response_format=self.config.response_format,
+                    meter=meter,
+                )
             except CompletionError as error:
                 if not replies or error.cause not in UNANSWERABLE:
                     raise
@@ -152,24 +160,6 @@ class Judge:
                 yield Decision(messages, replies, verdict)
                 return
             yield Decision(messages, replies, Verdict(None, UNFINISHED))
-
-    def _reply(
-        self, messages: Sequence[Message], replies: Sequence[Completion], meter: Meter
-    ) -> Completion:
-        """Return the judge's next reply, after a request to go on if it has replied before."""
-        conversation = list(messages)
-        for reply in replies:
-            if reply.text.strip():
-                conversation.append({"role": "assistant", "content": reply.text})
-                conversation.append({"role": "user", "content": self.verdict_rule.request_to_go_on})
-        return chat_completion(
-            self.model,
-            conversation,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            response_format=self.config.response_format,
-            meter=meter,
-        )
 
     def check(self, questions: Sequence[Question]) -> None:
         """Raise InputError for settings that contradict each other or do not fit a question."""
@@ -190,21 +180,18 @@ class Judge:
         references = len(config.ref_models) if config.reference else 0
         without_aspects = []
         for question in questions:
-            template = config.rules_of(question.category).prompt_template
-            turns = len(question.turns)
-            names = placeholder_names(turns, config.pairwise, config.baseline, references)
-            if problem := template_problem(template, names, turns, config.pairwise):
+            template, turns = config.rules_of(question.category).prompt_template, question.turns
+            answers = dict.fromkeys(self.answer_names, turns)
+            names = {*placeholder_values(turns, answers, [turns] * references), "aspects"}
+            if problem := template_problem(template, names, len(turns)):
                 raise InputError(
                     f"{config.path}: prompt_template: {problem} (question {question.id})"
                 )
             if not question.aspects and any("{aspects}" in text for text in template):
                 without_aspects.append(question.id)
         if without_aspects:
-            some = ", ".join(without_aspects[:3])
-            warn(
-                f"{config.path}: {{aspects}} is empty for {len(without_aspects)} questions: "
-                f"{some}, ..."
-            )
+            count, some = len(without_aspects), ", ".join(without_aspects[:3])
+            warn(f"{config.path}: {{aspects}} is empty for {count} questions: {some}, ...")
 
 
 @dataclass
@@ -216,11 +203,9 @@ class CaseFinder:
     questions: Sequence[Question]
     _answers: dict[Path, dict[str, Answer]] = field(default_factory=dict)
 
-    def check_baselines(self) -> None:
+    def check_baselines(self, baselines: Sequence[str]) -> None:
         """Raise InputError for a baseline that answered no question."""
-        config = self.judge.config
-        categories = (question.category for question in self.questions)
-        for baseline in config.baselines_of(categories) if config.baseline else ():
+        for baseline in baselines:
             if not any(self._answer(baseline, question) for question in self.questions):
                 raise InputError(
                     f"{self.bench.answer_file(baseline)}: the baseline answered none of the "
@@ -252,16 +237,13 @@ class CaseFinder:
                 yield f"no reference answer of {name}"
                 return
             references.append(reference)
-        if not config.baseline:
-            yield Case(question, rules, answer, None, None, tuple(references))
-            return
-        for baseline in rules.baselines:
+        for baseline in rules.baselines if config.baseline else (None,):
             if baseline == model:
                 if config.pairwise:
                     return  # the other baselines are judged against it: a pair is judged once
                 continue
-            other = self._answer(baseline, question)
-            if other is None:
+            other = self._answer(baseline, question) if baseline else None
+            if baseline and other is None:
                 yield f"not answered in full by the baseline {baseline}"
             else:
                 yield Case(question, rules, answer, baseline, other, tuple(references))
@@ -272,15 +254,13 @@ class CaseFinder:
         Raises InputError if the model has no file.
         """
         folder = self.bench.references if reference else self.bench.answers
-        path = (self.bench.reference_file if reference else self.bench.answer_file)(model)
+        path = named_path(folder, model, "model name", ".jsonl")
         if path not in self._answers:
             if not path.exists():
-                advice = (
-                    f"no reference answers of '{model}', which ref_model names"
-                    if reference
-                    else f"no answers of the model '{model}'; run gen_answer.py first"
-                )
-                raise InputError(f"{path}: {advice}{nearest(model, model_names(folder))}")
+                problem = f"no answers of the model '{model}'; run gen_answer.py first"
+                if reference:
+                    problem = f"no reference answers of '{model}', which ref_model names"
+                raise InputError(f"{path}: {problem}{nearest(model, model_names(folder))}")
             self._answers[path] = read_answers(path)
         answer = self._answers[path].get(question.id)
         return answer if answer and len(answer.choices[0]) >= len(question.turns) else None

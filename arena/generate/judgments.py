@@ -12,15 +12,20 @@ import msgspec
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
 from arena.bench.answer_style import count_tokens
-from arena.bench.config import JudgeConfig
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import Bench, model_names
 from arena.bench.provenance import messages_hash, stale_reason
-from arena.bench.records import BaselineRule, JudgmentLine, Question, read_objects, record_id
+from arena.bench.records import (
+    BaselineRule,
+    JudgmentLine,
+    Question,
+    baseline_rule,
+    read_objects,
+    record_id,
+)
 from arena.chat.protocols import Completion
-from arena.generate.budget import Budget
-from arena.generate.judge import UNFINISHED, Case, Decision, Judge
+from arena.generate.judge import UNFINISHED, Case, CaseFinder, Decision, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
 from arena.generate.summary import CostEstimate
 
@@ -44,17 +49,13 @@ class JudgmentWork(Work[Game]):
         name: str,
         cases: Sequence[Case],
         baselines: BaselineRule,
-        budget: Budget,
         options: RunOptions,
-        *,
-        retry_invalid: bool = False,
     ) -> None:
         path = bench.judgment_file(judge.model.name, name)
-        super().__init__(judge.model, name, path, budget, options)
+        super().__init__(judge.model, name, path, options)
         self.judge = judge
         self.cases = {case.key: case for case in cases}
         self.baselines = baselines
-        self.retry_invalid = retry_invalid
 
     def read(self) -> dict[tuple[str, str | None], Record]:
         """Return the records of the model by question and baseline.
@@ -63,10 +64,16 @@ class JudgmentWork(Work[Game]):
         """
         judge, pairwise = self.judge.model.name, self.judge.config.pairwise
         categories = {case.question.id: case.question.category for case in self.cases.values()}
-        records = read_objects(self.path, JudgmentLine, "a judgment")
-        for record in records:
-            if (record.get("judge") or judge) != judge:
-                other = record["judge"]
+
+        def key(record: Mapping[str, Any]) -> tuple[str, str | None]:
+            question_id, baseline = record_id(record), record.get("baseline")
+            if question_id in categories:
+                baseline = self.baselines.of(baseline, categories[question_id])
+            return question_id, baseline
+
+        records = []
+        for record in read_objects(self.path, JudgmentLine, "a judgment"):
+            if (other := record.get("judge") or judge) != judge:
                 raise InputError(f"{self.path}: contains judgments of another judge, '{other}'")
             scores = (game.get("score") for game in record.get("games") or [] if game)
             if any(s is not None and pairwise == (grade_of(s) is not None) for s in scores):
@@ -75,19 +82,9 @@ class JudgmentWork(Work[Game]):
                     f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
                     "with another name, in the endpoint file."
                 )
-
-        def key(record: Mapping[str, Any]) -> tuple[str, str | None]:
-            question_id, baseline = record_id(record), record.get("baseline")
-            if question_id in categories:
-                baseline = self.baselines.of(baseline, categories[question_id])
-            return question_id, baseline
-
-        ours = [
-            record
-            for record in records
-            if record.get("model", self.summary.name) == self.summary.name
-        ]
-        return {key(record): record for record in newest(self.path, ours, key)}
+            if record.get("model", self.summary.name) == self.summary.name:
+                records.append(record)
+        return {key(record): record for record in newest(self.path, records, key)}
 
     def stale_reason(self, key: tuple[str, str | None]) -> str | None:
         """Return the setting that differs, or say that the prompt of a game has changed."""
@@ -111,16 +108,19 @@ class JudgmentWork(Work[Game]):
             games = self._games(case)
             against = f" against {case.baseline}" if several else ""
             for number in self.judge.games:
-                game, name = games[number], f"{case.question.id} game {number + 1}{against}"
-                unfinished = game is not None and game.get("cause") == UNFINISHED
-                if game is None or unfinished or (self.retry_invalid and game.get("score") is None):
-                    replies = self._earlier_replies(case, number, name) if unfinished else []
-                    missing.append(Game(self, name, case, number, replies))
+                game, name = games[number] or {}, f"{case.question.id} game {number + 1}{against}"
+                replies: list[Completion] = []
+                if game.get("cause") == UNFINISHED:
+                    replies = self._earlier_replies(game, case, number, name)
+                elif game and (game.get("score") is not None or not self.options.retry_invalid):
+                    continue
+                missing.append(Game(self, name, case, number, replies))
         return len(self.cases) * len(self.judge.games), missing
 
-    def _earlier_replies(self, case: Case, number: int, name: str) -> list[Completion]:
+    def _earlier_replies(
+        self, game: Record, case: Case, number: int, name: str
+    ) -> list[Completion]:
         """Return the replies of an unfinished game; they count only if its prompt is the same."""
-        game: Record = self._games(case)[number] or {}
         if game.get("prompt_hash") != messages_hash(self.judge.messages(case, number)):
             return []
         try:
@@ -190,13 +190,35 @@ class JudgmentWork(Work[Game]):
             self.summary.remarks["verdicts in replies cut off at max_tokens"].append(job.id)
 
 
-def models_to_judge(
-    names: Sequence[str], bench: Bench, config: JudgeConfig, questions: Sequence[Question]
-) -> list[str]:
-    """Return the models named, or all with answers, without the baseline if there is only one."""
-    models = list(dict.fromkeys(names)) or model_names(bench.answers)
+def judgment_works(
+    judge: Judge,
+    bench: Bench,
+    questions: Sequence[Question],
+    names: Sequence[str],
+    given_baselines: Sequence[str],
+    options: RunOptions,
+) -> list[JudgmentWork]:
+    """Return the judgments of the models named, or of all with answers.
+
+    given_baselines: those of the command line, in place of the setting file's.
+    """
+    config, finder = judge.config, CaseFinder(judge, bench, questions)
     categories = (question.category for question in questions)
     baselines = config.baselines_of(categories) if config.baseline else ()
+    finder.check_baselines(baselines)
+    rule = baseline_rule(bench, config if config.baseline else None, given_baselines)
+    works = []
+    for name in models_to_judge(names, bench, baselines):
+        cases, skipped = finder.cases_of(name)
+        work = JudgmentWork(judge, bench, name, cases, rule, options)
+        work.summary.remarks.update(skipped)
+        works.append(work)
+    return works
+
+
+def models_to_judge(names: Sequence[str], bench: Bench, baselines: Sequence[str]) -> list[str]:
+    """Return the models named, or all with answers, without the baseline if there is only one."""
+    models = list(dict.fromkeys(names)) or model_names(bench.answers)
     if len(baselines) != 1:
         return models
     if names and baselines[0] in models:

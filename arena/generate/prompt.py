@@ -36,46 +36,29 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: values[match[1]] if match[1] else match[0][0], template)
 
 
-def pair_values(
-    question: Turns, answer_a: Turns, answer_b: Turns, references: Sequence[Turns] = ()
+def placeholder_values(
+    question: Turns, answers: Mapping[str, Turns], references: Sequence[Turns] = ()
 ) -> dict[str, str]:
-    """Return the values of the placeholders of a pairwise template.
+    """Return the value of each placeholder.
 
-    `{answer_1}`... are the turns of A, then of B, and `{ref_answer_1}`... those of the references.
+    answers: by their placeholders, `ANSWER_A` and `ANSWER_B`, or `answer` after `baseline` if it is
+    shown. `{answer_1}`... are their turns in this order, as in v0.1.
     """
-    return _shared_values(question, [*answer_a, *answer_b], references) | {
-        "ANSWER_A": _joined(answer_a, _ANSWER_HEADING),
-        "ANSWER_B": _joined(answer_b, _ANSWER_HEADING),
+    numbered = {
+        "question": question,
+        "answer": [*chain(*answers.values())],
+        "ref_answer": [*chain(*references)],
     }
-
-
-def single_values(
-    question: Turns, answer: Turns, baseline: Turns | None, references: Sequence[Turns] = ()
-) -> dict[str, str]:
-    """Return the values of the placeholders of a template that shows one answer.
-
-    The baseline's answer may be shown beside it, and its turns then come first, as in v0.1.
-    """
-    text = _joined(answer, _ANSWER_HEADING)
-    values = _shared_values(question, [*(baseline or ()), *answer], references)
-    values |= {"answer": text, "ANSWER_A": text}
-    return values | (
-        {"baseline": _joined(baseline, _ANSWER_HEADING)} if baseline is not None else {}
-    )
-
-
-_ANSWER_HEADING = "answer to the user's turn"
-
-
-def _shared_values(question: Turns, answers: Turns, references: Sequence[Turns]) -> dict[str, str]:
-    whole = _joined(question, "user's turn")
-    values = {"QUESTION": whole, "question": whole}
-    turns = {"question": question, "answer": answers, "ref_answer": list(chain(*references))}
-    for name, texts in turns.items():
-        values |= {f"{name}_{i}": text for i, text in enumerate(texts, start=1)}
+    values = dict.fromkeys(("QUESTION", "question"), _joined(question, "user's turn"))
+    for name, turns in numbered.items():
+        values |= {f"{name}_{i}": text for i, text in enumerate(turns, start=1)}
+    heading = "answer to the user's turn"
+    values |= {name: _joined(turns, heading) for name, turns in answers.items()}
+    if "answer" in values:
+        values["ANSWER_A"] = values["answer"]
     if references:
-        answers = [_joined(reference, _ANSWER_HEADING) for reference in references]
-        values["REFERENCE"] = _joined(answers, "reference answer")
+        whole = [_joined(reference, heading) for reference in references]
+        values["REFERENCE"] = _joined(whole, "reference answer")
     return values
 
 
@@ -86,19 +69,7 @@ def _joined(turns: Turns, heading: str) -> str:
     return "\n\n".join(f"({heading} {i})\n{text}" for i, text in enumerate(turns, start=1))
 
 
-def placeholder_names(turns: int, pairwise: bool, baseline: bool, references: int) -> set[str]:
-    """Return the placeholders that have a value for a question of so many turns."""
-    names = {"QUESTION", "question", "aspects", "ANSWER_A"}
-    names |= {"ANSWER_B"} if pairwise else {"answer"} | ({"baseline"} if baseline else set())
-    answers = turns * (2 if pairwise or baseline else 1)
-    for name, count in ("question", turns), ("answer", answers), ("ref_answer", turns * references):
-        names |= {f"{name}_{i}" for i in range(1, count + 1)}
-    return names | ({"REFERENCE"} if references else set())
-
-
-def template_problem(
-    template: Sequence[str], names: Set[str], turns: int, pairwise: bool
-) -> str | None:
+def template_problem(template: Sequence[str], names: Set[str], turns: int) -> str | None:
     """Return the fault of a template for questions of so many turns, or None.
 
     names: the placeholders that have a value.
@@ -107,20 +78,19 @@ def template_problem(
     if unknown := sorted(used - names):
         return f"uses {{{unknown[0]}}}, which has no value for a question of {turns} turn(s)"
     numbered = [name for i in range(1, 2 * turns + 1) if (name := f"answer_{i}") in names]
-    references = {name for name in names if name.startswith(("ref_answer_", "REFERENCE"))}
-    shown = {
-        "both answers, {ANSWER_A} and {ANSWER_B},": not pairwise
-        or set(numbered) <= used
-        or {"ANSWER_A", "ANSWER_B"} <= used,
-        "the answer, {answer},": pairwise
-        or set(numbered[-turns:]) <= used
-        or used & {"answer", "ANSWER_A"},
-        "the baseline's answer, {baseline},": "baseline" not in names
-        or set(numbered[:turns]) <= used
-        or "baseline" in used,
-        "a reference answer, {REFERENCE},": not references or references & used,
-    }
-    for part, is_shown in shown.items():
-        if not is_shown:
+    references = [{name} for name in names if name.startswith(("ref_answer_", "REFERENCE"))]
+    # The placeholders that show a part of the prompt, in one way or another.
+    ways: dict[str, list[set[str]]] = {}
+    if "ANSWER_B" in names:
+        both = {"ANSWER_A", "ANSWER_B"}
+        ways["both answers, {ANSWER_A} and {ANSWER_B},"] = [set(numbered), both]
+    else:
+        ways["the answer, {answer},"] = [set(numbered[-turns:]), {"answer"}, {"ANSWER_A"}]
+    if "baseline" in names:
+        ways["the baseline's answer, {baseline},"] = [set(numbered[:turns]), {"baseline"}]
+    if references:
+        ways["a reference answer, {REFERENCE},"] = references
+    for part, alternatives in ways.items():
+        if not any(way <= used for way in alternatives):
             return f"does not show {part} of a question of {turns} turn(s)"
     return None

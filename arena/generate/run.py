@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -23,15 +23,8 @@ from arena.bench.records import KeyLine, record_id
 from arena.chat.calls import stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
+from arena.generate import summary
 from arena.generate.budget import Budget, RunMeter
-from arena.generate.summary import (
-    CostEstimate,
-    Progress,
-    RunSummary,
-    check_report_path,
-    conclude,
-    unfailing_output,
-)
 
 
 @dataclass(frozen=True)
@@ -40,12 +33,14 @@ class RunOptions:
 
     stale: "keep" or "redo" records made with other settings, None to stop there.
     report: the file for a summary in JSON.
+    retry_invalid: play games without a verdict again.
     """
 
+    budget: Budget
     stale: str | None = None
     dry_run: bool = False
-    max_cost: float | None = None
     report: Path | None = None
+    retry_invalid: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,14 +62,12 @@ class Work(ABC, Generic[SomeJob]):
     records: the records of the file by a key of the subclass, kept up to date as replies come.
     """
 
-    def __init__(
-        self, model: ModelConfig, name: str, path: Path, budget: Budget, options: RunOptions
-    ) -> None:
+    def __init__(self, model: ModelConfig, name: str, path: Path, options: RunOptions) -> None:
         self.model = model
         self.path = path
         self.options = options
-        self.summary = RunSummary(name, model.price)
-        self.meter = RunMeter(self.summary, budget)
+        self.summary = summary.RunSummary(name, model.price)
+        self.meter = RunMeter(self.summary, options.budget)
         self.records: dict[Any, Record] = {}
 
     def plan(self) -> list[SomeJob]:
@@ -117,7 +110,7 @@ class Work(ABC, Generic[SomeJob]):
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[SomeJob]) -> CostEstimate:
+    def estimate(self, jobs: Sequence[SomeJob]) -> summary.CostEstimate:
         """Return the tokens of the planned jobs."""
 
     @abstractmethod
@@ -135,21 +128,22 @@ class Work(ABC, Generic[SomeJob]):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A reply to a job, or the error that ended the job."""
+    """A reply to a job, or the error that ended the job; `written` is set once it is dealt with."""
 
     job: Job
     reply: Any = None
     error: CompletionError | None = None
+    written: threading.Event = field(default_factory=threading.Event)
 
 
-@unfailing_output()
+@summary.unfailing_output()
 def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
     """Make all missing records, print the summary and return the exit status.
 
     Each reply is in its file before its thread goes on. unit: "answer" or "game".
     """
     if options.report is not None:
-        check_report_path(options.report)
+        summary.check_report_path(options.report)
     if options.dry_run:
         for work in works:
             print(work.estimate(work.plan()).line(work.summary))
@@ -163,7 +157,7 @@ def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
             files[work].check_writable()
         stack.enter_context(graceful_stop())
         try:
-            with Progress(summaries, unit) as progress:
+            with summary.progress_bar(summaries, unit) as update:
                 for outcome in run(jobs):
                     if outcome is None:
                         for file in files.values():
@@ -175,7 +169,7 @@ def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
                     else:
                         files[work].append(work.record(job, outcome.reply))
                         work.count(job, outcome.reply)
-                    progress.update()
+                    update()
         except OutputError as error:
             stopping.set()
             errors.append(str(error))
@@ -184,7 +178,7 @@ def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
                 file.close()
             except (InputError, OutputError) as error:
                 errors.append(str(error))
-    return conclude(summaries, errors, options.report)
+    return summary.conclude(summaries, errors, options.report)
 
 
 def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
@@ -197,7 +191,7 @@ def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
     lanes = defaultdict[str, deque[Job]](deque)
     for job in jobs:
         lanes[job.work.model.name].append(job)
-    outcomes: _Outcomes = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
     running = 0
     with _one_core() if all(j.work.model.api_type != "llamacpp" for j in jobs) else ExitStack():
         for lane in lanes.values():
@@ -206,47 +200,43 @@ def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
                 running += 1
         while running and not (halting.is_set() and outcomes.empty()):
             try:
-                delivery = outcomes.get(timeout=0.2)
+                outcome = outcomes.get(timeout=0.2)
             except queue.Empty:
                 yield None
                 continue
-            if delivery is None:
+            if outcome is None:
                 running -= 1
             else:
-                outcome, written = delivery
                 yield outcome
-                written.put(None)
+                outcome.written.set()
 
 
-# An outcome with the queue on which its thread waits until it is written; None ends a thread.
-_Outcomes = queue.SimpleQueue["tuple[Outcome, queue.SimpleQueue[None]] | None"]
+def _do_jobs(lane: deque[Job], outcomes: queue.SimpleQueue[Outcome | None]) -> None:
+    """Do jobs of a lane until none is left, or one fails in a way that all others will. The last
+    outcome is None.
+    """
 
+    def deliver(outcome: Outcome) -> None:
+        outcomes.put(outcome)
+        outcome.written.wait()
 
-def _do_jobs(lane: deque[Job], outcomes: _Outcomes) -> None:
-    """Do jobs of a lane until none is left, or one fails in a way that all others will."""
-    written: queue.SimpleQueue[None] = queue.SimpleQueue()
     while not stopping.is_set():
         try:
             job = lane.popleft()
         except IndexError:
             break
-        for outcome in _outcomes_of(job):
-            if outcome.error is not None and outcome.error.final:
-                lane.clear()
-            outcomes.put((outcome, written))
-            written.get()
+        try:
+            for reply in job.work.replies(job):
+                deliver(Outcome(job, reply))
+            continue
+        except CompletionError as fault:
+            error = fault
+        except Exception as fault:
+            error = CompletionError("internal error", repr(fault))
+        if error.final:
+            lane.clear()
+        deliver(Outcome(job, error=error))
     outcomes.put(None)
-
-
-def _outcomes_of(job: Job) -> Iterator[Outcome]:
-    """Yield an outcome for each reply, and one for the error that ends the job."""
-    try:
-        for reply in job.work.replies(job):
-            yield Outcome(job, reply)
-    except CompletionError as error:
-        yield Outcome(job, error=error)
-    except Exception as error:
-        yield Outcome(job, error=CompletionError("internal error", repr(error)))
 
 
 @contextlib.contextmanager

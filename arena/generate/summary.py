@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -68,11 +68,6 @@ class RunSummary:
     unreported_cost: float = 0.0
 
     @property
-    def complete(self) -> bool:
-        """Whether everything planned is done."""
-        return self.done == self.planned
-
-    @property
     def failures(self) -> int:
         """The number of failed jobs."""
         return sum(map(len, self.failed.values()))
@@ -96,19 +91,19 @@ class RunSummary:
 
     def lines(self) -> Iterator[str]:
         """Yield a line of counts, then one for each cause of failure and each remark."""
-        yield (
+        counts = (
             f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
             f"{self.failures} failed"
-            + (f", {self.not_begun} not begun" if self.not_begun else "")
-            + f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
-            + ("" if self.cost is None else f", ${self.cost:,.4f}")
-            + (
-                f", plus up to ${self.unreported_cost:,.4f} for calls that failed midway or "
-                "reported no usage"
-                if self.unreported_cost
-                else ""
-            )
         )
+        if self.not_begun:
+            counts += f", {self.not_begun} not begun"
+        counts += f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
+        if self.cost is not None:
+            counts += f", ${self.cost:,.4f}"
+        if self.unreported_cost:
+            calls = "calls that failed midway or reported no usage"
+            counts += f", plus up to ${self.unreported_cost:,.4f} for {calls}"
+        yield counts
         for cause, ids in sorted(self.failed.items()):
             yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
         for remark, ids in sorted(self.remarks.items()):
@@ -116,7 +111,7 @@ class RunSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain data."""
-        failed = _counts_and_examples(self.failed)
+        messages = {cause: {"message": message} for cause, message in self.messages.items()}
         return {
             "model": self.name,
             "planned": self.planned,
@@ -124,8 +119,8 @@ class RunSummary:
             "cached": self.cached,
             "stale": self.stale,
             "not_begun": self.not_begun,
-            "failed": {c: group | {"message": self.messages[c]} for c, group in failed.items()},
-            "remarks": _counts_and_examples(self.remarks),
+            "failed": {c: _group(ids) | messages[c] for c, ids in sorted(self.failed.items())},
+            "remarks": {remark: _group(ids) for remark, ids in sorted(self.remarks.items())},
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": self.cost,
@@ -133,53 +128,36 @@ class RunSummary:
         }
 
 
-def _counts_and_examples(groups: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
-    return {
-        name: {"count": len(ids), "examples": _examples(ids)}
-        for name, ids in sorted(groups.items())
-    }
+def _group(ids: Sequence[str]) -> dict[str, Any]:
+    """Return the number of ids, and the first three different ones."""
+    return {"count": len(ids), "examples": list(dict.fromkeys(ids))[:3]}
 
 
 def _counted(ids: Sequence[str]) -> str:
-    """Return the number of ids, with examples."""
-    return f"{len(ids)} ({', '.join(one_line(example, 80) for example in _examples(ids))})"
+    examples = ", ".join(one_line(example, 80) for example in _group(ids)["examples"])
+    return f"{len(ids)} ({examples})"
 
 
-def _examples(ids: Sequence[str]) -> list[str]:
-    """Return the first three different ids."""
-    return list(dict.fromkeys(ids))[:3]
+@contextlib.contextmanager
+def progress_bar(summaries: Sequence[RunSummary], unit: str) -> Iterator[Callable[[], None]]:
+    """Show a progress bar, and yield the function that updates its counts."""
+    from tqdm import tqdm
 
+    total = sum(summary.planned for summary in summaries)
+    interval = 0.2 if sys.stderr.isatty() else 30.0
+    with tqdm(total=total, unit=unit, mininterval=interval, file=sys.stderr) as bar:
 
-class Progress:
-    """A progress bar with the counts of several summaries."""
+        def update() -> None:
+            done = sum(summary.done for summary in summaries)
+            cached = sum(summary.cached for summary in summaries)
+            failed = sum(summary.failures for summary in summaries)
+            bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
+            bar.update(done + failed - bar.n)
 
-    def __init__(self, summaries: Sequence[RunSummary], unit: str) -> None:
-        from tqdm import tqdm
-
-        self._summaries = summaries
-        self._bar = tqdm(
-            total=sum(summary.planned for summary in summaries),
-            unit=unit,
-            mininterval=0.2 if sys.stderr.isatty() else 30.0,
-            file=sys.stderr,
-        )
-
-    def __enter__(self) -> Progress:
-        """Return the bar."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Draw the last state, which stays on the screen."""
-        self.update()
-        self._bar.close()
-
-    def update(self) -> None:
-        """Show the current counts."""
-        done = sum(summary.done for summary in self._summaries)
-        cached = sum(summary.cached for summary in self._summaries)
-        failed = sum(summary.failures for summary in self._summaries)
-        self._bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
-        self._bar.update(done + failed - self._bar.n)
+        try:
+            yield update
+        finally:
+            update()
 
 
 class _UnfailingStream:
@@ -220,7 +198,7 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], report: Pat
     """Write the report, print the summaries and the errors that ended the run, and return the exit
     status: 1 if there are errors or missing results.
     """
-    incomplete = [summary.name for summary in summaries if not summary.complete]
+    incomplete = [summary.name for summary in summaries if summary.done < summary.planned]
     errors = list(dict.fromkeys(errors))
     if report is not None:
         data = {
@@ -232,9 +210,7 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], report: Pat
             write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
         except OutputError as error:
             errors.append(str(error))
-    for summary in summaries:
-        for line in summary.lines():
-            print(line)
+    print(*(line for summary in summaries for line in summary.lines()), sep="\n")
     if incomplete:
         print(f"not complete: {', '.join(incomplete)}. Run the same command again to continue.")
     for message in errors:

@@ -57,7 +57,14 @@ class VerdictRule:
 
     def read(self, reply: str, cut_off: bool = False) -> Verdict:
         """Return the verdict of one reply; `cut_off` if it ended at max_tokens."""
-        verdicts = {self._verdict(text) for text in self._matches(reply)} - {None}
+        matches, verdicts = self._matches(reply), set[str | float | None]()
+        if self.grades is None:
+            verdicts |= {normal_label(text) for text in matches if isinstance(text, str)}
+        else:
+            low, high = self.grades
+            grades = map(grade_of, matches)
+            verdicts |= {grade for grade in grades if grade is not None and low <= grade <= high}
+        verdicts -= {None}
         if len(verdicts) > 1:
             return Verdict(None, AMBIGUOUS)
         if verdicts:
@@ -77,13 +84,6 @@ class VerdictRule:
         text = reply if self.grades else reply.upper()
         matches = (re.findall(pattern, text) for pattern in self.patterns)
         return next(filter(None, matches), [])[-1:]
-
-    def _verdict(self, value: object) -> str | float | None:
-        """Return the label or grade that a text or JSON value means, None if it means none."""
-        if self.grades is None:
-            return normal_label(value) if isinstance(value, str) else None
-        grade = grade_of(value)
-        return grade if grade is not None and self.grades[0] <= grade <= self.grades[1] else None
 
     @property
     def request_to_go_on(self) -> str:
@@ -115,8 +115,6 @@ def grades_of_schema(schema: Mapping[str, Any], field: str) -> tuple[float, floa
     allowed = [grade for value in rule.get("enum") or [] if (grade := grade_of(value)) is not None]
     if allowed:
         return min(allowed), max(allowed)
-    lowest, highest = grade_of(rule.get("minimum")), grade_of(rule.get("maximum"))
-    return (
-        GRADES[0] if lowest is None else lowest,
-        GRADES[1] if highest is None else highest,
-    )
+    limits = grade_of(rule.get("minimum")), grade_of(rule.get("maximum"))
+    low, high = (g if limit is None else limit for g, limit in zip(GRADES, limits, strict=True))
+    return low, high

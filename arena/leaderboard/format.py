@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from arena.scoring.estimators import BRADLEY_TERRY, GRADES, V2, Estimator
+from arena.scoring.estimators import BRADLEY_TERRY, GRADES, V2
 from arena.scoring.solver import ANCHOR_RATING
 
 
@@ -14,12 +14,11 @@ from arena.scoring.solver import ANCHOR_RATING
 class Format:
     """How the scores of a board are written and drawn.
 
-    `scale`: win rate, elo or grade. `score`, `interval`: the texts of a score, and of the offsets
-    of its interval. `axis_with`, `axis_without`: the label of an axis with and without a baseline,
-    for whose name `{}` stands. `data`, `verdict`: what is counted, and what a game can lack.
-    `note`: part of a subtitle and of a file name. `table_heads`: those of the v2.0 program's
-    table; None writes a line a model. `baseline_score`: the score of the baseline. `extremes`:
-    the least and the best possible score. `missing`: the advice for questions without a judgment.
+    `scale`: win rate, elo or grade. `score`, `interval`: write a score, and the offsets of its
+    interval. `axis_with`, `axis_without`: the label of an axis with and without a baseline. `data`,
+    `verdict`: words for the counts. `note`: part of a subtitle and of a file name. `table_heads`:
+    those of the v2.0 program's table; None writes a line a model. `extremes`: the least and the
+    best possible score. `missing`: the advice for questions without a judgment.
     """
 
     scale: str
@@ -40,18 +39,8 @@ class Format:
         return self.axis_with.format(baseline) if baseline else self.axis_without
 
 
-def format_of(estimator: Estimator, *, elo: bool) -> Format:
-    """Return the format of an estimator's win rates or Elo ratings; grades have but one."""
-    return FORMATS[estimator.name, elo]
-
-
 def _truncated(value: float) -> str:
     return str(int(value)) if math.isfinite(value) else str(value)
-
-
-def _signed(form: str) -> Callable[[float, float], str]:
-    """Return the writer of `(-1.9 / +2.1)`, as the v2.0 program prints it: no +0 below."""
-    return lambda lower, upper: f"({lower or -0.0:{form}} / {upper:{form}})"
 
 
 _WIN_RATE = Format(
@@ -80,18 +69,22 @@ _GRADE = Format(
     verdict="a grade",
     missing="Judge the missing questions.",
 )
-FORMATS = {
+FORMATS: Mapping[tuple[str, bool], Format] = {
     (BRADLEY_TERRY.name, False): _WIN_RATE,
     (BRADLEY_TERRY.name, True): _ELO,
     (V2.name, False): replace(
         _WIN_RATE,
         score=lambda score: f"{score:.1f}",
-        interval=_signed("+.1f"),
+        interval=lambda lower, upper: f"({lower or -0.0:+.1f} / {upper:+.1f})",  # no +0 below
         note="v2.0",
         table_heads=("Model", "Scores (%)", "CI (%)"),
     ),
     (V2.name, True): replace(
-        _ELO, interval=_signed("+.0f"), note="v2.0", table_heads=("Model", "Ratings", "CI")
+        _ELO,
+        interval=lambda lower, upper: f"({lower or -0.0:+.0f} / {upper:+.0f})",
+        note="v2.0",
+        table_heads=("Model", "Ratings", "CI"),
     ),
     (GRADES.name, False): _GRADE,
 }
+"""The format of each estimator by its name, of win rates or grades and (True) of Elo ratings."""

@@ -13,6 +13,17 @@ from arena.bench.config import JudgeConfig, read_judge_config
 from arena.bench.paths import Bench
 from arena.scoring.bradley_terry import Resample
 
+SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
+NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
+NOT_BY = "this does not go with --by. Leave out one of them."
+
+
+def refuse(flags: Mapping[str, object], reason: str) -> None:
+    """Raise InputError that names the first flag with a true value."""
+    for flag, value in flags.items():
+        if value:
+            raise InputError(f"{flag}: {reason}")
+
 
 @dataclass(frozen=True)
 class BoardOptions:
@@ -57,6 +68,30 @@ class BoardOptions:
         if not self.control and (self.style_file or not self.center):
             raise InputError("--style-coefficients and --style-center need --style-control")
 
+    def check(self, reason: str) -> None:
+        """Raise InputError for an option that several boards, grades or clusters cannot have.
+
+        `reason`: SEVERAL, NOT_OF_GRADES or NOT_BY.
+        """
+        flags: dict[str, dict[str, object]] = {
+            SEVERAL: {},
+            NOT_OF_GRADES: {
+                "style control": self.control,
+                "--method": self.method,
+                "--resample battle": self.resample == "battle",
+                "--weight": self.weight != BoardOptions.weight,
+                "--first-game-only": self.first_game_only,
+                "--missing loss": self.missing == "loss",
+            },
+            NOT_BY: {"--load-battles": self.battle_file, "--one-board": self.one_board},
+        }
+        of_one_board = {
+            "--load-bootstrap": self.bootstrap_file,
+            "--style-coefficients": self.style_file,
+            "--show-elo": self.elo,
+        }
+        refuse({**flags[reason], **of_one_board}, reason)
+
 
 def board_options(
     bench: str | None = None,
@@ -87,62 +122,3 @@ def board_options(
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
-
-
-# Options that exclude each other, by the names of their flags
-
-SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
-NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
-NOT_BY = "this does not go with --by. Leave out one of them."
-
-
-def refuse(flags: Mapping[str, object], reason: str) -> None:
-    """Raise InputError that names the first flag with a true value."""
-    for flag, given in flags.items():
-        if given:
-            raise InputError(f"{flag}: {reason}")
-
-
-def check_several(options: BoardOptions) -> None:
-    """Raise InputError for options that belong to a single board."""
-    refuse(_of_one_board(options), SEVERAL)
-
-
-def _of_one_board(options: BoardOptions) -> dict[str, object]:
-    return {
-        "--load-bootstrap": options.bootstrap_file,
-        "--style-coefficients": options.style_file,
-        "--show-elo": options.elo,
-    }
-
-
-def check_graded(options: BoardOptions) -> None:
-    """Raise InputError for options without a meaning for grades of single answers."""
-    refuse(
-        {
-            "style control": options.control,
-            "--method": options.method,
-            "--resample battle": options.resample == "battle",
-            "--weight": options.weight != BoardOptions.weight,
-            "--first-game-only": options.first_game_only,
-            "--missing loss": options.missing == "loss",
-            **_of_one_board(options),
-        },
-        NOT_OF_GRADES,
-    )
-
-
-def check_by_cluster(options: BoardOptions) -> None:
-    """Raise InputError for options that a table by cluster cannot have."""
-    refuse(
-        {"--category": options.categories},
-        "without --by this prints a board of each. Leave out one.",
-    )
-    refuse(
-        {
-            "--load-battles": options.battle_file,
-            **_of_one_board(options),
-            "--one-board": options.one_board,
-        },
-        NOT_BY,
-    )

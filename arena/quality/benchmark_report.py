@@ -1,11 +1,4 @@
-"""The report on how well benchmarks rank models: made from options, as text and as JSON.
-
-from arena.leaderboard.options import board_options
-from arena.quality.benchmark_report import MetricsOptions, benchmark_report
-
-boards = board_options("demo-v0.1", "smollm2-judge", "smollm2-base")
-benchmark_report(MetricsOptions(boards)).to_frame()
-"""
+"""The report on how well benchmarks rank models: made from options, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -20,21 +13,12 @@ import numpy as np
 from arena.base.errors import InputError, one_line
 from arena.base.table import MANY_NAMES, aligned, listed
 from arena.leaderboard.board import Board
-from arena.leaderboard.build import Result, build_boards, file_of
+from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.text import DEPENDENT
-from arena.quality.measures import (
-    FEWEST,
-    ROUNDS,
-    Form,
-    OverModels,
-    estimate,
-    estimate_text,
-    json_text,
-    statistics,
-)
-from arena.quality.rating_files import read_bootstrap, read_names, read_reference, save_bootstrap
-from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, of_samples, renamed
+from arena.leaderboard.output.text import DEPENDENT, file_of
+from arena.quality import rating_files
+from arena.quality.measures import FEWEST, ROUNDS, Form, OverModels, estimate, json_text, statistics
+from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, check_names, of_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +28,9 @@ if TYPE_CHECKING:
 class MetricsOptions:
     """Which benchmarks are measured, and against which reference.
 
-    `boards`: those of a bench, None for bootstrap files alone. `reference`: a file of ratings,
-    whose names of models `names` maps if they differ. `confidence`: the level of the intervals of
-    scores, in percent. `common`: measure only models that all benchmarks have. `save_bootstrap`:
-    the file for the boards' scores and rounds, of several boards one each.
+    `boards`: those of a bench, None for bootstrap files alone. `names`: a file from names of models
+    to the reference's. `confidence`: the level of the intervals of scores, in percent. `common`:
+    measure only models that all benchmarks have. `save_bootstrap`: a file for each board's rounds.
     """
 
     boards: BoardOptions | None = None
@@ -87,6 +70,30 @@ class MetricsReport:
         ]
         return pd.DataFrame(rows)
 
+    def to_json(self) -> str:
+        """The whole report as JSON, with null for undefined numbers."""
+        options = self.options
+        benchmarks = [
+            {
+                "name": benchmark.name,
+                **benchmark.made,
+                "models": benchmark.ratings.models,
+                "left_out": dict(benchmark.left_out),
+                "only_in_reference": self.only_in_reference(benchmark),
+                "metrics": {name: asdict(measure) for name, measure in measures.items()},
+            }
+            for benchmark, measures in zip(self.benchmarks, self.measures, strict=True)
+        ]
+        return json_text(
+            {
+                "reference": str(options.reference) if options.reference else None,
+                "confidence": options.confidence,
+                "agreement": options.agreement,
+                "seed": options.seed,
+                "benchmarks": benchmarks,
+            }
+        )
+
     def only_in_reference(self, benchmark: Benchmark) -> list[str]:
         """The models of the reference that a benchmark never had."""
         known = {*benchmark.ratings.models, *benchmark.left_out}
@@ -96,12 +103,13 @@ class MetricsReport:
 def benchmark_report(options: MetricsOptions) -> MetricsReport:
     """Measure benchmarks. Raises InputError for wrong files, and without two common models."""
     path = options.reference
-    reference = read_reference(path, options.level) if path else None
+    reference = rating_files.read_reference(path, options.level) if path else None
     benchmarks, saved = _benchmarks(options)
     if reference and path:
         if options.names:
-            names = read_names(options.names)
-            benchmarks = renamed(benchmarks, names, reference, options.names)
+            names = rating_files.read_names(options.names)
+            check_names(names, benchmarks, reference, options.names)
+            benchmarks = [benchmark.renamed(names, options.names) for benchmark in benchmarks]
         for benchmark in benchmarks:
             check_common(benchmark, reference, path)
         benchmarks = [b.only(reference.models, f"not in {path}") for b in benchmarks]
@@ -111,32 +119,43 @@ def benchmark_report(options: MetricsOptions) -> MetricsReport:
             raise InputError("--common: the benchmarks have fewer than 2 models in common.")
         benchmarks = [b.only(common, "not in all benchmarks") for b in benchmarks]
     measures = []
-    for ratings in (b.ratings for b in benchmarks):
-        theirs = reference.of(ratings.models) if reference else None
+    for ratings in (benchmark.ratings for benchmark in benchmarks):
+        theirs, number = reference and reference.of(ratings.models), len(ratings.models)
         by_name = statistics(ratings, theirs, options.agreement)
-        number, seed = len(ratings.models), options.seed
-        measures.append({name: estimate(s, number, seed) for name, s in by_name.items()})
+        measures.append({n: estimate(s, number, options.seed) for n, s in by_name.items()})
     return MetricsReport(options, tuple(benchmarks), tuple(measures), reference, tuple(saved))
 
 
 def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
-    """Return the boards and what bootstrap files contain as benchmarks, models by name, and the
-    files that the boards' rounds are saved in.
-    """
-    ratings = [read_bootstrap(path, options.level) for path in options.bootstrap_files]
-    results = build_boards(options.boards) if options.boards else []
-    boards = [result for result in results if result.board.rows]
-    several = len(results) > 1
-    benchmarks = [_of_board(result, options.level, several=several) for result in boards]
-    stems = [b.name for b in benchmarks] + [path.stem for path in options.bootstrap_files]
-    for path, of_file in zip(options.bootstrap_files, ratings, strict=True):
+    """Return boards and bootstrap files as benchmarks, models by name, and the files of rounds."""
+    files = options.bootstrap_files
+    of_files = [rating_files.read_bootstrap(path, options.level) for path in files]
+    boards = build_boards(options.boards) if options.boards else []
+    several, benchmarks, saved = len(boards) > 1, [], []
+    for board in (board for board in boards if board.rows):
+        selection, method, ratings = board.selection, board.method, _ratings(board, options.level)
+        models = (row.model for row in board.rows)
+        unplaced = {m: "no round places it" for m in models if m not in ratings.models}
+        made = {
+            "judges": list(selection.judges),
+            "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
+            "method": board.estimator.name,
+            "mode": board.mode,
+            "resample": method.resample,
+            "rounds": method.rounds,
+            "seed": method.seed,
+        }
+        name = selection.bench.name + f": {board.name or '(none)'}" * several
+        left_out = {**board.counts.models_left_out, **unplaced}
+        benchmarks.append(Benchmark(name, ratings, left_out, made))
+        if file := options.save_bootstrap:
+            saved.append(file_of(file, board) if several else file)
+            rating_files.save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
+    names = [b.name for b in benchmarks] + [path.stem for path in files]
+    for path, ratings in zip(files, of_files, strict=True):
         # Two columns of one head could not be told apart.
-        name = path.stem if stems.count(path.stem) == 1 else str(path)
-        benchmarks.append(Benchmark(name, of_file, made={"file": str(path)}))
-    saved = []
-    for board in (result.board for result in boards if options.save_bootstrap):
-        saved.append(file_of(options.save_bootstrap or Path(), board, several=several))
-        save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
+        name = path.stem if names.count(path.stem) == 1 else str(path)
+        benchmarks.append(Benchmark(name, ratings, made={"file": str(path)}))
     return [replace(b, ratings=b.ratings.of(sorted(b.ratings.models))) for b in benchmarks], saved
 
 
@@ -146,34 +165,18 @@ def _ratings(board: Board, level: float) -> Ratings:
     return of_samples(models, scores, np.array([board.samples[m] for m in models]).T, level)
 
 
-def _of_board(result: Result, level: float, *, several: bool) -> Benchmark:
-    """Return a board as a benchmark, with what made its scores."""
-    board, method = result.board, result.board.method
-    ratings = _ratings(board, level)
-    models = (row.model for row in board.rows)
-    unplaced = {m: "no round places it" for m in models if m not in ratings.models}
-    made = {
-        "judges": list(board.judges),
-        "baselines": list(result.selection.baselines) if board.scale != "grade" else [],
-        "method": board.estimator.name,
-        "mode": board.mode,
-        "resample": method.resample,
-        "rounds": method.rounds,
-        "seed": method.seed,
-    }
-    name = f"{board.bench}: {board.name or '(none)'}" if several else board.bench
-    return Benchmark(name, ratings, {**board.counts.models_left_out, **unplaced}, made)
-
-
 # Text
 
-LABELS = {
-    "separability": "separability, %",
-    "agreement": "agreement, %",
-    "brier": "pair rank Brier score",
-    "log_loss": "pair log loss",
-    "spearman": "Spearman correlation",
-    "kendall": "Kendall correlation",
+ALIKE = "the reference rates all of these models alike"
+EQUAL = "all scores or all ratings are equal"
+# The row of a measure, and why it is undefined if it is.
+WORDS = {
+    "separability": ("separability, %", "there is no pair of models"),
+    "agreement": ("agreement, %", "the reference separates no pair of these models"),
+    "brier": ("pair rank Brier score", ALIKE),
+    "log_loss": ("pair log loss", ALIKE),
+    "spearman": ("Spearman correlation", EQUAL),
+    "kendall": ("Kendall correlation", EQUAL),
 }
 
 
@@ -182,8 +185,8 @@ def report_lines(report: MetricsReport) -> Iterator[str]:
     rows = [["", *(benchmark.name for benchmark in report.benchmarks)]]
     rows.append(["models", *(str(len(b.ratings.models)) for b in report.benchmarks)])
     for name in report.measures[0]:
-        decimals = 1 if "%" in LABELS[name] else 3
-        rows.append([LABELS[name], *(estimate_text(m[name], decimals) for m in report.measures)])
+        label, decimals = WORDS[name][0], 1 if "%" in WORDS[name][0] else 3
+        rows.append([label, *(m[name].text(decimals) for m in report.measures)])
     yield from aligned(rows)
     yield ""
     yield from (one_line(line, 2000) for line in _note_lines(report))
@@ -194,16 +197,6 @@ def report_lines(report: MetricsReport) -> Iterator[str]:
 def has_long_lists(report: MetricsReport) -> bool:
     """Whether the text names only some of the models that are left out."""
     return any(len(models) > MANY_NAMES for _, models in _left_out(report))
-
-
-UNDEFINED = {
-    "separability": "there is no pair of models",
-    "agreement": "the reference separates no pair of these models",
-    "brier": "the reference rates all of these models alike",
-    "log_loss": "the reference rates all of these models alike",
-    "spearman": "all scores or all ratings are equal",
-    "kendall": "all scores or all ratings are equal",
-}
 
 
 def _note_lines(report: MetricsReport) -> Iterator[str]:
@@ -217,9 +210,10 @@ def _note_lines(report: MetricsReport) -> Iterator[str]:
         yield "agreement in points of 1, 0 and -1 over all pairs"
     for benchmark, measures in zip(benchmarks, report.measures, strict=True):
         for name, measure in measures.items():
-            label, undefined = LABELS[name].removesuffix(", %"), measure.undefined_draws
+            label, reason = WORDS[name]
+            label, undefined = label.removesuffix(", %"), measure.undefined_draws
             if math.isnan(measure.value):
-                yield f"n/a for {benchmark.name}: {label}: {UNDEFINED[name]}"
+                yield f"n/a for {benchmark.name}: {label}: {reason}"
             elif undefined:
                 draws = f"{undefined:,} of {ROUNDS:,} draws of the models do not define it"
                 yield f"{benchmark.name}: {label}: {draws}"
@@ -243,29 +237,3 @@ def _left_out(report: MetricsReport) -> Iterator[tuple[str, list[str]]]:
     for lost, names in benchmarks_of.items():
         if lost:
             yield f"{report.options.reference}, not in {', '.join(names)}", list(lost)
-
-
-# JSON
-
-
-def report_json(report: MetricsReport) -> str:
-    """Return the whole report as JSON, with null for undefined numbers."""
-    options = report.options
-    data = {
-        "reference": str(options.reference) if options.reference else None,
-        "confidence": options.confidence,
-        "agreement": options.agreement,
-        "seed": options.seed,
-        "benchmarks": [
-            {
-                "name": benchmark.name,
-                **benchmark.made,
-                "models": benchmark.ratings.models,
-                "left_out": dict(benchmark.left_out),
-                "only_in_reference": report.only_in_reference(benchmark),
-                "metrics": {name: asdict(measure) for name, measure in measures.items()},
-            }
-            for benchmark, measures in zip(report.benchmarks, report.measures, strict=True)
-        ],
-    }
-    return json_text(data)

@@ -1,17 +1,9 @@
-"""The report on the judges of a bench: made from options, as text and as JSON.
-
-from pathlib import Path
-from arena.bench.paths import Bench
-from arena.quality.judge_report import JudgeOptions, judge_report
-
-report = judge_report(JudgeOptions(Bench(Path("data"), "demo-v0.1")))
-report.to_frame()
-"""
+"""The report on the judges of a bench: made from options, as text and as JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -25,35 +17,13 @@ from arena.base.yaml_file import read_yaml
 from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
-from arena.quality.judge_comparison import PairReport, kinship, pair_report
-from arena.quality.judge_measures import (
-    FEW,
-    NO_SPREAD,
-    Counted,
-    Verdicts,
-    draw_questions,
-    style_bias,
-    verdicts,
-)
-from arena.quality.measures import estimate_text, json_text
-from arena.quality.panel import Panel, PanelOptions, read_panel, style_features
+from arena.quality import judge_measures
+from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
+from arena.quality.measures import json_text
+from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class JudgeOptions(PanelOptions):
-    """Which judges of a bench are measured, and how.
-
-    `family_file`: YAML of families and the names of their judges and models. Without it each name
-    is a family of its own. `rounds` of the bootstrap over questions.
-    """
-
-    family_file: Path | None = None
-    rounds: int = 200
-    seed: int = 42
-    workers: int = 2
 
 
 @dataclass(frozen=True)
@@ -108,6 +78,10 @@ class Report:
         ]
         return pd.DataFrame(rows)
 
+    def to_json(self) -> str:
+        """The whole report as JSON, with null for undefined numbers."""
+        return json_text(asdict(self))
+
 
 def judge_report(options: JudgeOptions) -> Report:
     """Measure the judges of a bench. Raises InputError for files and names that do not fit."""
@@ -115,51 +89,44 @@ def judge_report(options: JudgeOptions) -> Report:
     family = read_families(path) if path else {}
     panel, left_out = read_panel(options)
     # The records of a file can name other models than the file does.
-    known = {*judge_names(bench), *model_names(bench.answers), *panel.models}
+    names = {*judge_names(bench), *model_names(bench.answers), *panel.models}
     for name in family:
-        if name not in known:
-            warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, known)}")
-    times = draw_questions(panel, options.rounds, options.seed)
-    features = style_features(bench, panel)
+        if name not in names:
+            warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, names)}")
+    times = judge_measures.draw_questions(panel, options.rounds, options.seed)
     pairs = list(combinations(range(len(panel.judges)), 2))
     shared = [pair for pair in pairs if panel.share_verdicts(*pair)]
+    compared = (pair for pair in pairs if pair not in shared)
     return Report(
         bench=bench.name,
         categories=options.categories,
         rounds=options.rounds,
         seed=options.seed,
         questions=len(panel.questions),
-        judges=tuple(
-            _measured(panel, judge, features, family, times, options.workers)
-            for judge in range(len(panel.judges))
-        ),
-        pairs=tuple(pair_report(panel, *pair, times) for pair in pairs if pair not in shared),
+        judges=tuple(_judge_reports(options, panel, family, times)),
+        pairs=tuple(judge_measures.pair_report(panel, *pair, times) for pair in compared),
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in shared),
         left_out=left_out,
         assumed=panel.assumed,
     )
 
 
-def _measured(
-    panel: Panel,
-    judge: int,
-    features: np.ndarray,
-    family: Mapping[str, str],
-    times: np.ndarray,
-    workers: int,
-) -> JudgeReport:
-    name = panel.judges[judge]
-    style, style_left_out = style_bias(panel, judge, features, times, workers)
-    difference, preference = kinship(panel, judge, family, times)
-    return JudgeReport(
-        **vars(verdicts(panel, judge, times)),
-        style=style,
-        style_left_out=style_left_out,
-        own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
-        kin_difference=difference,
-        self_preference=preference,
-        made_of=panel.made_of.get(name),
-    )
+def _judge_reports(
+    options: JudgeOptions, panel: Panel, family: Mapping[str, str], times: np.ndarray
+) -> Iterator[JudgeReport]:
+    features = style_features(options.bench, panel)
+    for judge, name in enumerate(panel.judges):
+        style, note = judge_measures.style_bias(panel, judge, features, times, options.workers)
+        difference, preference = judge_measures.kinship(panel, judge, family, times)
+        yield JudgeReport(
+            **vars(judge_measures.verdicts(panel, judge, times)),
+            style=style,
+            style_left_out=note,
+            own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
+            kin_difference=difference,
+            self_preference=preference,
+            made_of=panel.made_of.get(name),
+        )
 
 
 def read_families(path: Path) -> dict[str, str]:
@@ -182,11 +149,13 @@ def read_families(path: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure with an interval: its name, its unit, and its value without bias if it has one."""
+    """A measure with an interval: its field of a JudgeReport or attribute of style, its name and
+    unit, and its value without bias if it has one.
+    """
 
+    field: str
     name: str
     unit: str
-    of: Callable[[JudgeReport], Counted]
     unbiased: float | None
 
     @property
@@ -194,25 +163,25 @@ class Measure:
         """The name with its unit, if it has one."""
         return f"{self.name}, {self.unit}" if self.unit else self.name
 
-    @property
-    def decimals(self) -> int:
-        """The number of printed decimals: three for coefficients, which have no unit."""
-        return 1 if self.unit else 3
+    def of(self, judge: JudgeReport) -> Counted:
+        """The measure of a judge."""
+        return judge.style[self.field] if self.field in judge.style else getattr(judge, self.field)
 
-
-def _style_measure(attribute: str) -> Measure:
-    bias = "length bias" if attribute == "token_len" else "markdown bias"
-    return Measure(f"{bias}: {attribute}", "", lambda judge: judge.style[attribute], 0.0)
+    def text(self, judge: JudgeReport) -> str:
+        """The measure of a judge with its interval. Coefficients have no unit."""
+        return self.of(judge).estimate.text(1 if self.unit else 3)
 
 
 MEASURES = (
-    Measure("first place wins", "%", lambda judge: judge.first_place, 50.0),
-    Measure("order flips the winner", "%", lambda judge: judge.flips, None),
-    *map(_style_measure, ATTRIBUTES.values()),
-    Measure("kin difference", "points", lambda judge: judge.kin_difference, None),
-    Measure("self-preference", "points", lambda judge: judge.self_preference, 0.0),
+    Measure("first_place", "first place wins", "%", 50.0),
+    Measure("flips", "order flips the winner", "%", None),
+    *(
+        Measure(name, f"{'length' if name == 'token_len' else 'markdown'} bias: {name}", "", 0.0)
+        for name in ATTRIBUTES.values()
+    ),
+    Measure("kin_difference", "kin difference", "points", None),
+    Measure("self_preference", "self-preference", "points", 0.0),
 )
-
 
 MEANINGS = {
     "labels": "Of the games with a verdict. A&gt;&gt;B: the first answer is much better, A&gt;B: "
@@ -234,43 +203,35 @@ MEANINGS = {
 
 
 def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
-    """Yield the judges side by side, the agreement of each two, and the notes.
-
-    `confusion`: with the table of labels of each two judges.
-    """
+    """Yield the judges side by side, the agreement of each two, their labels, and the notes."""
     judges = report.judges
-    rows = [["", *(judge.judge for judge in judges)], *count_rows(judges)]
-    for m in MEASURES:
-        rows.append([m.label, *(estimate_text(m.of(j).estimate, m.decimals) for j in judges)])
+    causes = dict.fromkeys(cause for judge in judges for cause in judge.causes)
+    shares = ((x, [f"{100 * j.labels[x] / j.decided:.1f}" for j in judges]) for x in LABELS)
+    rows = [
+        ["", *(j.judge for j in judges)],
+        ["judgments", *(f"{j.judgments:,}" for j in judges)],
+        ["models", *(f"{j.models:,}" for j in judges)],
+        ["questions", *(f"{j.questions:,}" for j in judges)],
+        ["games with a verdict", *(f"{j.decided:,}" for j in judges)],
+        *([f"{label}, %", *of_label] for label, of_label in shares),
+        ["games without verdict", *(f"{sum(j.causes.values()):,}" for j in judges)],
+        *([f"- {x}", *(f"{j.causes.get(x, 0):,}" for j in judges)] for x in causes),
+        *([measure.label, *map(measure.text, judges)] for measure in MEASURES),
+    ]
     yield from aligned(rows)
     if report.pairs:
         yield ""
         yield from aligned([PAIR_HEADS, *map(pair_row, report.pairs)])
     for pair in report.pairs if confusion else ():
         yield ""
-        yield from aligned(confusion_rows(pair))
+        rows = [[f"{pair.first} \\ {pair.second}", *LABELS]]
+        for label, counts in zip(LABELS, pair.confusion, strict=True):
+            rows.append([label, *(f"{count:,}" for count in counts)])
+        yield from aligned(rows)
     yield ""
     yield from note_lines(report)
     if not confusion:
         yield f"labels of {len(report.pairs)} pairs side by side: --confusion, --json or --html"
-
-
-def count_rows(judges: Sequence[Verdicts]) -> list[list[str]]:
-    """Return rows of counts: a name, then a cell for each judge."""
-
-    def row(name: str, text: Callable[[Verdicts], str]) -> list[str]:
-        return [name, *map(text, judges)]
-
-    causes = dict.fromkeys(cause for judge in judges for cause in judge.causes)
-    return [
-        row("judgments", lambda judge: f"{judge.judgments:,}"),
-        row("models", lambda judge: f"{judge.models:,}"),
-        row("questions", lambda judge: f"{judge.questions:,}"),
-        row("games with a verdict", lambda judge: f"{judge.decided:,}"),
-        *([f"{x}, %", *(f"{100 * j.labels[x] / j.decided:.1f}" for j in judges)] for x in LABELS),
-        row("games without verdict", lambda judge: f"{sum(judge.causes.values()):,}"),
-        *([f"- {x}", *(f"{j.causes.get(x, 0):,}" for j in judges)] for x in causes),
-    ]
 
 
 PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
@@ -278,34 +239,21 @@ PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
 
 def pair_row(pair: PairReport) -> list[str]:
     """Return the cells of two judges below PAIR_HEADS."""
-    kappas = (estimate_text(pair.kappa, 3), estimate_text(pair.weighted, 3))
-    names = f"{pair.first}, {pair.second}"
-    return [names, f"{pair.games:,}", estimate_text(pair.same, 1), *kappas]
-
-
-def confusion_rows(pair: PairReport) -> list[list[str]]:
-    """Return the games by label: a row for each of the first judge, a column of the second."""
-    rows = [[f"{pair.first} \\ {pair.second}", *LABELS]]
-    for label, counts in zip(LABELS, pair.confusion, strict=True):
-        rows.append([label, *(f"{count:,}" for count in counts)])
-    return rows
-
-
-STYLE_METHOD = "show_result.py --style-control --one-board --method bradley-terry"
+    measures = [pair.same.text(1), pair.kappa.text(3), pair.weighted.text(3)]
+    return [f"{pair.first}, {pair.second}", f"{pair.games:,}", *measures]
 
 
 def note_lines(report: Report) -> Iterator[str]:
     """Yield the notes below the numbers, first on the intervals."""
-    draws = f"{report.rounds:,} draws of {report.questions:,} questions"
     of = f" of {', '.join(report.categories)}" if report.categories else ""
-    if report.questions < FEW:
-        yield f"no intervals: there are fewer than {FEW} questions{of}"
-    else:
-        yield f"in brackets 95 % intervals over {draws}{of}"
-    yield f"length and markdown bias: style coefficients of {STYLE_METHOD}"
+    draws = f"{report.rounds:,} draws of {report.questions:,} questions{of}"
+    few = f"no intervals: there are fewer than {FEW} questions{of}"
+    yield few if report.questions < FEW else f"in brackets 95 % intervals over {draws}"
+    method = "show_result.py --style-control --one-board --method bradley-terry"
+    yield f"length and markdown bias: style coefficients of {method}"
     if report.assumed:
-        names = ", ".join(name or "not known" for name in report.assumed)
-        yield f"the baseline of judgments that name none: {names}. --baseline names another"
+        baselines = ", ".join(name or "not known" for name in report.assumed)
+        yield f"the baseline of judgments that name none: {baselines}. --baseline names another"
     for judge in report.judges:
         if judge.own and not math.isnan(judge.kin_difference.estimate.value):
             yield f"of the family of {judge.judge}: {', '.join(judge.own)}"
@@ -316,33 +264,20 @@ def note_lines(report: Report) -> Iterator[str]:
     for first, second in report.not_compared:
         yield f"not compared, of the same verdicts: {first}, {second}"
     for judge in report.judges:
-        yield from _missing_lines(judge)
+        reasons: dict[str, dict[str, None]] = {}
+        for measure in (measure for measure in MEASURES if measure.of(judge).why):
+            reason = measure.of(judge).why
+            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
+            reasons.setdefault(reason, {})[name] = None
+        if judge.style_left_out:
+            yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
+        for reason, names in reasons.items():
+            yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
+        for reason, number in judge.left_out.items():
+            yield f"left out of {judge.judge}: {number:,} {reason}"
     for pair in report.pairs:
         if pair.why:
             measures = "kappa" if pair.games else "same label, kappa"
             yield f"n/a for {pair.first}, {pair.second}: {measures}: {pair.why}"
     for name, reason in report.left_out.items():
         yield f"left out, {name}: {reason}"
-
-
-def _missing_lines(judge: JudgeReport) -> Iterator[str]:
-    """Yield the reasons for a judge's undefined measures and for judgments that are left out."""
-    reasons: dict[str, dict[str, None]] = {}
-    for measure in MEASURES:
-        if reason := measure.of(judge).why:
-            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
-            reasons.setdefault(reason, {})[name] = None
-    if judge.style_left_out:
-        yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
-    for reason, names in reasons.items():
-        yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
-    for reason, number in judge.left_out.items():
-        yield f"left out of {judge.judge}: {number:,} {reason}"
-
-
-# JSON
-
-
-def report_json(report: Report) -> str:
-    """Return the whole report as JSON, with null for undefined numbers."""
-    return json_text(asdict(report))

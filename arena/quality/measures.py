@@ -1,9 +1,8 @@
 """Measures of how well a benchmark ranks models, by itself and against reference ratings.
 
-Those of section 3 of arXiv 2406.11939 and kindred ones: arrays in, numbers out. A pair of models
-counts once, whichever comes first. The bootstrap over models draws as many as there are. A pair
-then counts as often as the numbers of its models multiply, and a model makes no pair with its own
-copy.
+Those of section 3 of arXiv 2406.11939 and kindred ones: arrays in, numbers out. In a bootstrap draw
+of models, a pair counts as often as the numbers of its models multiply, and a model makes no pair
+with its own copy.
 """
 
 from __future__ import annotations
@@ -32,28 +31,20 @@ class Estimate:
     lower: float
     upper: float
 
-
-def estimate_text(estimate: Estimate, decimals: int) -> str:
-    """Write a measure with the ends of its interval if it has one, `n/a` if it is undefined."""
-    ends = (estimate.value, estimate.lower, estimate.upper)
-    # Adding 0.0 turns -0.0, which a rounded small negative number is, into 0.0.
-    value, lower, upper = (f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends)
-    if math.isnan(estimate.value):
-        return "n/a"
-    return value if math.isnan(estimate.lower) else f"{value} ({lower}, {upper})"
+    def text(self, decimals: int) -> str:
+        """The measure with the ends of its interval if it has one, `n/a` if it is undefined."""
+        numbers = (round(number, decimals) for number in (self.value, self.lower, self.upper))
+        # Adding 0.0 turns -0.0, which a rounded small negative number is, into 0.0.
+        value, lower, upper = (f"{number + 0.0:.{decimals}f}" for number in numbers)
+        if math.isnan(self.value):
+            return "n/a"
+        return value if math.isnan(self.lower) else f"{value} ({lower}, {upper})"
 
 
 def json_text(data: object) -> str:
     """Write the data of a report as JSON, with null for undefined numbers."""
-
-    def plain(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [plain(item) for item in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(plain(data), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    plain = json.loads(json.dumps(data), parse_constant=lambda _: None)
+    return json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
 
 
 ROUNDS = 1000
@@ -62,12 +53,9 @@ FEWEST = 6  # models for an interval: draws of fewer are often of two or three a
 
 @dataclass(frozen=True)
 class OverModels(Estimate):
-    """A measure with an interval over resampled models, none over fewer than FEWEST.
+    """A measure with an interval over resampled models, none over fewer than FEWEST."""
 
-    `undefined_draws`: the draws without a value of the measure, which the interval skips.
-    """
-
-    undefined_draws: int = 0
+    undefined_draws: int = 0  # draws without a value, which the interval skips
 
 
 def estimate(statistic: Statistic, models: int, seed: int) -> OverModels:
@@ -98,16 +86,14 @@ def statistics(bench: Ratings, reference: Ratings | None, form: Form) -> dict[st
 
 def separability(bench: Ratings) -> Statistic:
     """Percentage of pairs whose intervals do not overlap."""
-    return _mean(100.0 * _separated(bench), _pairs(bench))
+    return _mean(100.0 * _separated(bench))
 
 
 def _separated(ratings: Ratings) -> np.ndarray:
     """Which intervals (M, M) do not overlap.
 
-    Of a pair sorted by lower ends (equal ones by upper ends) the later lower end is below the
-    earlier upper end if they overlap. So intervals that touch at their ends are separated, and a
-    point at the end of another interval is. One inside another is not, whatever its width, and
-    equal ones are not.
+    Sorted by their lower, then by their upper ends, two intervals overlap if the later lower end is
+    below the earlier upper end: touching intervals do not, one inside another and equal ones do.
     """
     lower, upper = ratings.lower, ratings.upper
     equal = (lower[:, None] == lower) & (upper[:, None] == upper)
@@ -126,32 +112,24 @@ def agreement(bench: Ratings, reference: Ratings, form: Form) -> Statistic:
     """
     if form == "paper":
         ours, theirs = (_sign(r.rating) * _separated(r) for r in (bench, reference))
-        return _mean(100.0 * ours * theirs, _pairs(bench))
-    theirs = _notebook_order(reference)
-    return _mean(100.0 * (1 + _notebook_order(bench) * theirs) / 2, theirs != 0)
+        return _mean(100.0 * ours * theirs)
+    ours, theirs = _notebook_order(bench), _notebook_order(reference)
+    return _mean(100.0 * (1 + ours * theirs) / 2, theirs != 0)
 
 
 def _notebook_order(ratings: Ratings) -> np.ndarray:
     """Which of two models is above (M, M): 1 the first, -1 the second, 0 if not separated.
 
-    They are separated if the least upper end is not above the greatest lower end: touching
-    intervals are, and one without width (a baseline's) inside another. Equal ratings have no order.
+    Touching intervals are separated, and so is one without width (a baseline's) inside another.
     """
     lower, upper = ratings.lower, ratings.upper
     apart = np.minimum(upper[:, None], upper) <= np.maximum(lower[:, None], lower)
     return np.asarray(_sign(ratings.rating) * apart)
 
 
-def _pairs(ratings: Ratings) -> np.ndarray:
-    """All pairs of different models (M, M)."""
-    return ~np.eye(len(ratings.models), dtype=bool)
-
-
 def forecasts(bench: Ratings) -> np.ndarray:
-    """Probability (M, M) that the first model is below the second.
-
-    That of a normal with the difference of the bootstrap means and the sum of the variances. Of
-    two ratings without variance it is 1, 0, or 1/2 if they are equal.
+    """Probability (M, M) that the first model is below the second, of normals with the bootstrap's
+    means and variances: 1, 0, or 1/2 (equal ratings) if they have no variance.
     """
     difference = bench.mean - bench.mean[:, None]
     spread = np.sqrt(bench.variance + bench.variance[:, None])
@@ -168,7 +146,7 @@ def brier(bench: Ratings, reference: Ratings) -> Statistic:
 
 
 def log_loss(bench: Ratings, reference: Ratings) -> Statistic:
-    """Mean of -log(probability of what is so in the reference), over the same pairs.
+    """Mean of -log(probability of the reference's order), over the same pairs.
 
     A sure forecast counts as 2.2e-16 short of it, as in scikit-learn: 36.04 if it is wrong.
     """
@@ -185,16 +163,14 @@ def kendall(x: np.ndarray, y: np.ndarray) -> Statistic:
 
     def tau(times: np.ndarray) -> np.ndarray:
         both = _sum(of_x * of_y, times)
-        return _ratio(both, np.sqrt(_sum(of_x**2, times) * _sum(of_y**2, times)))
+        return divided(both, np.sqrt(_sum(of_x**2, times) * _sum(of_y**2, times)))
 
     return tau
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> Statistic:
-    """Spearman's rank correlation of ratings (M,), NaN if all of either are equal.
-
-    Equal ratings, those of copies of a model too, share the mean of their ranks.
-    """
+    """Spearman's rank correlation of ratings (M,), NaN if all of either are equal."""
+    # Equal ratings, those of copies of a model too, share the mean of their ranks.
     ahead_x, ahead_y = (1.0 - _sign(values) for values in (x, y))  # 2 below, 1 equal, 0 above
 
     def rho(times: np.ndarray) -> np.ndarray:
@@ -202,7 +178,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> Statistic:
         total = times.sum(axis=1, keepdims=True)
         x, y = (rank - (times * rank).sum(axis=1, keepdims=True) / total for rank in ranks)
         squares = (times * x**2).sum(axis=1) * (times * y**2).sum(axis=1)
-        return _ratio((times * x * y).sum(axis=1), np.sqrt(squares))
+        return divided((times * x * y).sum(axis=1), np.sqrt(squares))
 
     return rho
 
@@ -212,10 +188,11 @@ def _sign(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.sign(values[:, None] - values))
 
 
-def _mean(values: np.ndarray, counted: np.ndarray) -> Statistic:
-    """Mean of values over pairs, each symmetric (M, M), where `counted`."""
-    chosen = np.where(counted, values, 0.0)
-    return lambda times: _ratio(_sum(chosen, times), _sum(counted.astype(float), times))
+def _mean(values: np.ndarray, counted: np.ndarray | bool = True) -> Statistic:
+    """Mean of values over pairs of different models, each symmetric (M, M), where `counted`."""
+    pairs = np.where(np.eye(len(values), dtype=bool), False, counted)
+    chosen = np.where(pairs, values, 0.0)
+    return lambda times: divided(_sum(chosen, times), _sum(pairs.astype(float), times))
 
 
 def _sum(values: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -223,6 +200,7 @@ def _sum(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     return np.asarray(((times @ values) * times).sum(axis=1))
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    ratio = np.full(len(above), np.nan)
-    return np.asarray(np.divide(above, below, out=ratio, where=below > 0))
+def divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Quotients, NaN where the divisor is 0."""
+    out = np.full(np.shape(part), np.nan)
+    return np.asarray(np.divide(part, whole, out=out, where=whole != 0))

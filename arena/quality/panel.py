@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,12 +18,11 @@ from arena.base.errors import InputError
 from arena.base.jsonl import newest
 from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import Label, Labels, worth
+from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
-from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
+from arena.bench.records import BaselineRule, Judgment, Question, baseline_rule, read_judgments
 from arena.scoring.bradley_terry import style_differences
-from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import (
     Selection,
     UnexpectedJudgments,
@@ -50,10 +49,9 @@ class Panel:
     """J judges' verdicts on N battles, two games each.
 
     `model`, `baseline`, `question` (N,): indices of the names. `worth` (J, N, 2): what each game is
-    worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. `causes`: of each judge's games
-    without a verdict. `left_out`: each judge's judgments that do not count. `made_of`: the judges
-    of each ensemble, none if it does not name them. `assumed`: the baselines of judgments that name
-    none, "" for an unknown one.
+    worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. By judge: `causes` of games
+    without a verdict, `left_out` (skipped) judgments, and `made_of`, the judges of an ensemble, as
+    far as it names them. `assumed`: the baselines of judgments that name none, "" if unknown.
     """
 
     judges: tuple[str, ...]
@@ -73,6 +71,11 @@ class Panel:
         """Which games have a verdict (J, N, 2)."""
         return np.asarray(self.worth > UNDECIDED)
 
+    def names(self, battle: int) -> Battle:
+        """The names of model, baseline and question of a battle."""
+        model, baseline = self.models[self.model[battle]], self.models[self.baseline[battle]]
+        return model, baseline, self.questions[self.question[battle]]
+
     def codes(self, judge: int) -> np.ndarray:
         """The index in LABELS of each game's label (N, 2), without meaning if not decided."""
         return np.asarray(2 - self.worth[judge] * PLACE_A)
@@ -87,8 +90,7 @@ class Panel:
 
     def others(self, judge: int) -> list[int]:
         """The judges that are no ensembles and share no verdicts with a judge."""
-        numbers = range(len(self.judges))
-        judges = [number for number in numbers if self.judges[number] not in self.made_of]
+        judges = (number for number, name in enumerate(self.judges) if name not in self.made_of)
         return [other for other in judges if not self.share_verdicts(judge, other)]
 
 
@@ -96,44 +98,30 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     """Put the judges' labels side by side, given by judge and battle, in the order of the names."""
     battles = sorted(set().union(*labels.values()))
     row = {battle: number for number, battle in enumerate(battles)}
-    panel_worth = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
-    for of_judge, by_battle in zip(panel_worth, labels.values(), strict=True):
-        rows = [row[battle] for battle in by_battle]
-        if rows:  # numpy takes no empty list for rows of two
-            of_judge[rows] = [_worths(tuple(x)) for x in by_battle.values()]
-    models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
-    names, ids = tuple(sorted({*models, *baselines})), tuple(sorted(set(questions)))
+    worths = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
+    for of_judge, by_battle in zip(worths, labels.values(), strict=True):
+        for battle, games in by_battle.items():
+            for game, label in enumerate(games[:2]):
+                points = worth(label, game)
+                of_judge[row[battle], game] = UNDECIDED if points is None else points
+    models, baselines, questions = np.array(battles, dtype=str).reshape(-1, 3).T
+    names, numbers = np.unique([models, baselines], return_inverse=True)
+    model, baseline = numbers.reshape(2, -1)
+    ids, question = np.unique(questions, return_inverse=True)
     return Panel(
-        judges=tuple(labels),
-        models=names,
-        questions=ids,
-        model=_indices(models, names),
-        baseline=_indices(baselines, names),
-        question=_indices(questions, ids),
-        worth=panel_worth,
+        tuple(labels), tuple(names.tolist()), tuple(ids.tolist()), model, baseline, question, worths
     )
 
 
-@functools.lru_cache(4096)
-def _worths(labels: tuple[Label, ...]) -> tuple[int, ...]:
-    values = (worth(label, game) for game, label in enumerate(labels[:2]))
-    worths = [UNDECIDED if value is None else value for value in values]
-    return (*worths, NOT_JUDGED, NOT_JUDGED)[:2]
-
-
-def _indices(values: Iterable[str], names: Sequence[str]) -> np.ndarray:
-    index = {name: number for number, name in enumerate(names)}
-    return np.array([index[value] for value in values], dtype=np.int32)
-
-
 @dataclass(frozen=True)
-class PanelOptions:
-    """Which judgments of a bench make a panel.
+class JudgeOptions:
+    """Which judges of a bench are measured, on which judgments, and how.
 
     `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
     none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
-    baseline.
+    baseline. `family_file`: YAML of families and the names of their judges and models. Without it
+    each name is a family of its own. `rounds` of the bootstrap over questions.
     """
 
     bench: Bench
@@ -142,24 +130,28 @@ class PanelOptions:
     categories: tuple[str, ...] = ()
     config: JudgeConfig | None = None
     mixed: str = "refuse"
+    family_file: Path | None = None
+    rounds: int = 200
+    seed: int = 42
+    workers: int = 2
 
     def selection(self, judge: str) -> Selection:
         """The judgments of one judge, as for a board of all questions."""
         return Selection(
-            self.bench,
-            (judge,),
-            self.baselines,
-            categories=self.categories,
-            mixed=self.mixed,
-            estimator=BRADLEY_TERRY,
+            self.bench, (judge,), self.baselines, categories=self.categories, mixed=self.mixed
         )
 
+    @functools.cached_property
+    def rule(self) -> BaselineRule:
+        """The baselines of judgments that name none."""
+        # Made when it is needed: it searches all files for the config's baseline.
+        return baseline_rule(self.bench, self.config, self.baselines)
 
-def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
-    """Read the verdicts of a bench's judges, and return the reasons for which others are left out.
 
-    Raises InputError for an unknown judge or category, judgments that `mixed` refuses, a named
-    judge without a verdict, and if no judge is left.
+def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
+    """Read the verdicts of a bench's judges, and return why others are left out.
+
+    Raises InputError for unknown names, judgments that `mixed` refuses, and judges without verdict.
     """
     bench = options.bench
     names = tuple(dict.fromkeys(options.judges)) or judge_names(bench)
@@ -168,138 +160,100 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         folder = bench.folder / "model_judgment"
         raise InputError(f"{folder}: no judgments. Make them with gen_judgment.py.")
     questions = bench_questions(bench, needed=bool(options.categories))
-    wanted = matching_questions(options.selection(""), questions)
-    categories = {question.id: question.category for question in questions}
-
-    @functools.cache
-    def rule() -> BaselineRule:
-        # Searches all files for the config's baseline: only if a judgment names none.
-        return baseline_rule(bench, options.config, options.baselines)
-
-    files = {name: _read_files(options, name, wanted, categories, rule) for name in names}
-    left_out = _left_out(options, files)
-    for name in left_out:
-        del files[name]
-    for of_judge in files.values():
-        of_judge.check(options.config)
-    labels = {name: {b: j.labels for b, j in files[name].judgments.items()} for name in files}
-    made_of = {name: of_judge.members for name, of_judge in files.items()}
-    assumed = set[str]().union(*(of_judge.assumed for of_judge in files.values()))
-    return replace(
-        panel_of(labels),
-        causes={name: of_judge.causes for name, of_judge in files.items()},
-        left_out={name: dict(of_judge.left_out) for name, of_judge in files.items()},
-        made_of={name: members for name, members in made_of.items() if members is not None},
-        assumed=tuple(sorted(assumed)),
-    ), left_out
-
-
-def _left_out(options: PanelOptions, files: Mapping[str, _JudgeFiles]) -> dict[str, str]:
-    """The judges that are not measured, and why.
-
-    Raises InputError if one of them is named, or if no judge is left.
-    """
-    left_out = {name: of_judge.reason for name, of_judge in files.items() if of_judge.reason}
-    if left_out and (options.judges or len(left_out) == len(files)):
+    judges = [_JudgeFiles(name, options).read(questions) for name in names]
+    left_out = {judge.name: judge.reason for judge in judges if judge.reason}
+    if left_out and (options.judges or len(left_out) == len(judges)):
         name, reason = next(iter(left_out.items()))
-        raise InputError(f"{options.bench.judgments(name)}: {reason}")
-    measured = files.keys() - left_out.keys()
-    ensembles = {name for name in measured if files[name].members is not None}
-    if not options.judges and ensembles != measured:
+        raise InputError(f"{bench.judgments(name)}: {reason}")
+    judges = [judge for judge in judges if not judge.reason]
+    ensembles = {judge.name: judge.members for judge in judges if judge.members is not None}
+    if not options.judges and len(ensembles) < len(judges):
         reason = "an ensemble of other judges. Measure it with --judge-name"
-        left_out |= {name: reason for name in files if name in ensembles}
-    return left_out
-
-
-def _read_files(
-    options: PanelOptions,
-    name: str,
-    wanted: set[str] | None,
-    categories: Mapping[str, str],
-    rule: Callable[[], BaselineRule],
-) -> _JudgeFiles:
-    """Read the judgments of a judge on the `wanted` questions, None for all.
-
-    Raises InputError if they were made with different settings within a category.
-    """
-    files, count_all = _JudgeFiles(name, options.selection(name)), options.mixed == "count"
-    checks: defaultdict[str, SettingsCheck] = defaultdict(SettingsCheck)
-
-    def key(judgment: Judgment) -> tuple[Battle, str]:
-        category = categories.get(judgment.question_id, "")
-        baseline = judgment.baseline or rule().of(None, category) or ""
-        battle = judgment.model, baseline, judgment.question_id
-        # If the judgments of all judges count, two of one battle would count twice.
-        return battle, "" if count_all else judgment.judge
-
-    for model in judged_models(options.bench, name):
-        path = options.bench.judgment_file(name, model)
-        judgments = read_judgments(path, model, name)
-        keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
-        for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
-            if files.accepts(judgment, battle, path):
-                files.judgments[battle] = judgment
-                if not count_all:
-                    category = categories.get(judgment.question_id, "")
-                    checks[category].check(judgment.settings, name, path)
-    return files
+        left_out |= dict.fromkeys(ensembles, reason)
+        judges = [judge for judge in judges if judge.members is None]
+    for judge in judges:
+        judge.check()
+    return replace(
+        panel_of({j.name: {b: x.labels for b, x in j.judgments.items()} for j in judges}),
+        causes={judge.name: judge.causes for judge in judges},
+        left_out={judge.name: dict(judge.left_out) for judge in judges},
+        made_of={judge.name: m for judge in judges if (m := judge.members) is not None},
+        assumed=tuple(sorted({b for judge in judges for b in judge.baselines(named=False)})),
+    ), left_out
 
 
 @dataclass
 class _JudgeFiles:
-    """The judgments that count in the files of a judge, and why others don't.
-
-    `named`, `assumed`: the baselines of judgments that name one, and of those that name none.
-    """
+    """The judgments that count in the files of a judge, and why others don't."""
 
     name: str
-    selection: Selection
+    options: JudgeOptions
     judgments: dict[Battle, Judgment] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
-    named: set[str] = field(default_factory=set)
-    assumed: set[str] = field(default_factory=set)
 
-    def accepts(self, judgment: Judgment, battle: Battle, path: Path) -> bool:
-        """Whether a judgment counts. If not, the reason is noted."""
-        model, baseline, _ = battle
-        named = judgment.baseline if self.selection.baselines else None
-        if unexpected := self.selection.unexpected(judgment.judge, named):
-            self.unexpected.add(unexpected, path)
-            reason = "judgments {}, {}".format(*unexpected)
-        elif judgment.grades:
-            reason = GRADED
-        elif model == baseline:
-            reason = "judgments of the baseline against itself"
-        else:
-            (self.named if judgment.baseline else self.assumed).add(baseline)
-            return True
-        self.left_out[reason] += 1
-        return False
+    def read(self, questions: Sequence[Question]) -> _JudgeFiles:
+        """Read the files. Raises InputError for different settings within a category."""
+        options, selection = self.options, self.options.selection(self.name)
+        bench, count_all = options.bench, options.mixed == "count"
+        wanted = matching_questions(selection, questions)
+        categories = {question.id: question.category for question in questions}
+        checks = defaultdict[str, SettingsCheck](SettingsCheck)
 
-    def check(self, config: JudgeConfig | None) -> None:
+        def key(judgment: Judgment) -> tuple[Battle, str]:
+            category = categories.get(judgment.question_id, "")
+            baseline = judgment.baseline or options.rule.of(None, category) or ""
+            battle = judgment.model, baseline, judgment.question_id
+            # If the judgments of all judges count, two of one battle would count twice.
+            return battle, "" if count_all else judgment.judge
+
+        for model in judged_models(bench, self.name):
+            path = bench.judgment_file(self.name, model)
+            judgments = read_judgments(path, model, self.name)
+            keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
+            for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
+                baseline = judgment.baseline if selection.baselines else None
+                if unexpected := selection.unexpected(judgment.judge, baseline):
+                    self.unexpected.add(unexpected, path)
+                    self.left_out["judgments {}, {}".format(*unexpected)] += 1
+                elif judgment.grades:
+                    self.left_out[GRADED] += 1
+                elif battle[0] == battle[1]:
+                    self.left_out["judgments of the baseline against itself"] += 1
+                else:
+                    self.judgments[battle] = judgment
+                    if not count_all:
+                        category = categories.get(judgment.question_id, "")
+                        checks[category].check(judgment.settings, self.name, path)
+        return self
+
+    def baselines(self, *, named: bool) -> set[str]:
+        """The baselines of judgments that name one, or of those that name none."""
+        return {b for (_, b, _), j in self.judgments.items() if bool(j.baseline) is named}
+
+    def check(self) -> None:
         """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
-        self.unexpected.check(self.selection)
-        if "" in self.assumed and config:
+        options, selection = self.options, self.options.selection(self.name)
+        self.unexpected.check(selection)
+        assumed = self.baselines(named=False)
+        if "" in assumed and options.config:
             raise InputError(
-                f"{self.selection.bench.judgments(self.name)}: judgments name no baseline, and "
-                f"that of {config.path} has no answers or judgments. Name it with --baseline."
+                f"{options.bench.judgments(self.name)}: judgments name no baseline, and that of "
+                f"{options.config.path} has no answers or judgments. Name it with --baseline."
             )
-        selection = replace(self.selection, baselines=tuple(self.assumed - {""}))
-        check_baselines_exist(selection, self.named)
+        selection = replace(selection, baselines=tuple(assumed - {""}))
+        check_baselines_exist(selection, self.baselines(named=True))
 
     @property
     def causes(self) -> dict[str, int]:
         """The number of games without a verdict by cause, the most frequent first."""
         causes = Counter[str]()
-        # Few pairs of labels differ, so that counting them first is fast.
-        pairs = Counter((j.labels[:2], j.causes[:2]) for j in self.judgments.values())
-        for games, number in pairs.items():
-            for label, cause in zip(*games, strict=True):
-                if label is not None and worth(label, 0) is None:
-                    causes["unknown label"] += number
-                elif label is None:
-                    causes[cause or "cause unknown"] += number
+        for judgment in self.judgments.values():
+            for label, cause in zip(judgment.labels[:2], judgment.causes, strict=False):
+                if label is None:
+                    causes[cause or "cause unknown"] += 1
+                elif worth(label, 0) is None:
+                    causes["unknown label"] += 1
         return dict(causes.most_common())
 
     @property
@@ -313,7 +267,7 @@ class _JudgeFiles:
         reasons = [f"{number:,} {reason}" for reason, number in self.left_out.items()]
         return ", ".join(["no game with a verdict", *reasons])
 
-    @property
+    @functools.cached_property
     def members(self) -> tuple[str, ...] | None:
         """The judges of an ensemble, as far as it names them, None for a judge."""
         judgments = self.judgments.values()

@@ -35,10 +35,6 @@ class Ratings:
         arrays = (self.rating, self.lower, self.upper, self.mean, self.variance)
         return Ratings(tuple(models), *(array[places] for array in arrays))
 
-    def renamed(self, names: Mapping[str, str]) -> Ratings:
-        """Return the ratings with other names for some of the models."""
-        return replace(self, models=tuple(names.get(model, model) for model in self.models))
-
 
 def of_samples(
     models: Sequence[str], rating: np.ndarray, samples: np.ndarray, level: float
@@ -48,34 +44,24 @@ def of_samples(
     NaN samples are skipped, and so are models that have no others.
     """
     placed = ~np.isnan(samples).all(axis=0)
-    drawn = samples[:, placed]
-    lower, upper = interval(drawn, level)
-    return Ratings(
-        tuple(model for model, is_placed in zip(models, placed, strict=True) if is_placed),
-        rating[placed],
-        lower,
-        upper,
-        np.nanmean(drawn, axis=0),
-        np.nanvar(drawn, axis=0),
-    )
+    names = tuple(name for name, is_placed in zip(models, placed, strict=True) if is_placed)
+    rounds = samples[:, placed]
+    lower, upper = interval(rounds, level)
+    mean, variance = np.nanmean(rounds, axis=0), np.nanvar(rounds, axis=0)
+    return Ratings(names, rating[placed], lower, upper, mean, variance)
 
 
 def of_ends(
-    models: Sequence[str],
-    rating: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-    level: float,
+    models: Sequence[str], rating: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: float
 ) -> Ratings:
     """Return ratings (M,) with their 95 % intervals, brought to another level as a normal's are.
 
     The variance of the forecast is that of a normal with an interval of this width.
     """
-    known, wanted = (NormalDist().inv_cdf(0.5 + part / 2) for part in (LEVEL, level))
-    variance = ((upper - lower) / (2 * known)) ** 2
+    deviations, wanted = (NormalDist().inv_cdf(0.5 + part / 2) for part in (LEVEL, level))
+    variance = ((upper - lower) / (2 * deviations)) ** 2
     if level != LEVEL:
-        lower = rating + (lower - rating) * wanted / known
-        upper = rating + (upper - rating) * wanted / known
+        lower, upper = (rating + (end - rating) * wanted / deviations for end in (lower, upper))
     return Ratings(tuple(models), rating, lower, upper, rating, variance)
 
 
@@ -89,40 +75,32 @@ class Benchmark:
     made: Mapping[str, object] = field(default_factory=dict)
 
     def only(self, models: Collection[str], reason: str) -> Benchmark:
-        """Return it with those of its models that are among `models`, sorted by name, and the
-        reason for which it leaves out the others.
-        """
+        """Return it with those of its models that are among `models`, sorted by name."""
         common = sorted(set(self.ratings.models) & set(models))
         lost = {model: reason for model in self.ratings.models if model not in common}
         return replace(self, ratings=self.ratings.of(common), left_out={**self.left_out, **lost})
 
-    def renamed(self, names: Mapping[str, str]) -> Benchmark:
-        """Return it with other names for some of its models."""
+    def renamed(self, names: Mapping[str, str], path: Path) -> Benchmark:
+        """Return it with a file's names of models. Raises InputError if two get the same."""
+        models = tuple(names.get(model, model) for model in self.ratings.models)
+        for model, number in Counter(models).items():
+            if number > 1:
+                raise InputError(f"{path}: two models of {self.name} are named '{model}'")
         left_out = {names.get(model, model): why for model, why in self.left_out.items()}
-        return replace(self, ratings=self.ratings.renamed(names), left_out=left_out)
+        return replace(self, ratings=replace(self.ratings, models=models), left_out=left_out)
 
 
-def renamed(
-    benchmarks: Sequence[Benchmark], names: Mapping[str, str], reference: Ratings, path: Path
-) -> list[Benchmark]:
-    """Return benchmarks with the names that a file gives their models.
-
-    Raises InputError for a name that no benchmark has or that the reference lacks, and for two
-    models with one name.
-    """
-    known = {model for benchmark in benchmarks for model in benchmark.ratings.models}
+def check_names(
+    names: Mapping[str, str], benchmarks: Sequence[Benchmark], reference: Ratings, path: Path
+) -> None:
+    """Raise InputError if a file names a model that no benchmark or that the reference lacks."""
+    models = {model for benchmark in benchmarks for model in benchmark.ratings.models}
     for name, other in names.items():
-        if name not in known:
-            raise InputError(f"{path}: no benchmark has the model '{name}'{nearest(name, known)}")
+        if name not in models:
+            raise InputError(f"{path}: no benchmark has the model '{name}'{nearest(name, models)}")
         if other not in reference.models:
             near = nearest(other, reference.models)
             raise InputError(f"{path}: the reference has no model '{other}'{near}")
-    benchmarks = [benchmark.renamed(names) for benchmark in benchmarks]
-    for benchmark in benchmarks:
-        (model, number), *_ = Counter(benchmark.ratings.models).most_common(1) or [("", 0)]
-        if number > 1:
-            raise InputError(f"{path}: two models of {benchmark.name} are named '{model}'")
-    return benchmarks
 
 
 def check_common(benchmark: Benchmark, reference: Ratings, path: Path) -> None:

@@ -150,7 +150,7 @@ class TestRecordFile:
         before, opened = file_path.read_bytes(), Path.open
 
         def no_room(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
-            if mode == "r+b":
+            if mode == "ab":
                 raise OSError(errno.ENOSPC, "No space left on device")
             return opened(path, mode, *args, **more)
 

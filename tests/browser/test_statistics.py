@@ -26,7 +26,6 @@ from arena.browser.library import Filters, Library
 from arena.browser.statistics import boards, judge_statistics
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.text import board_dict
-from arena.scoring.selection import Selection
 
 
 @pytest.fixture
@@ -78,7 +77,8 @@ class TestBoards:
     ) -> None:
         add_judgments(bench, [judgment("q1", 7), judgment("q2", "9")])
         ((board, _),) = boards(library, Filters(judge="j"))
-        assert (board.scale, board.score_of("m")) == ("grade", 8.0)
+        row = board.row("m")
+        assert row and (board.format.scale, row.score) == ("grade", 8.0)
 
     def test_v2_0_has_a_board_a_category_each_with_its_baseline(self, bench: Workspace) -> None:
         questions = [("u1", "hard_prompt"), ("u2", "hard_prompt"), ("u3", "creative_writing")]
@@ -106,7 +106,8 @@ class TestBoards:
         ]
         assert {board.estimator.name for board in shown} == {"v2.0"}
         ((only, _),) = boards(library, Filters(judge="j", category="creative_writing"))
-        assert only.score_of("m") == pytest.approx(75, abs=5)  # the mean of the rounds
+        row = only.row("m")
+        assert row and row.score == pytest.approx(75, abs=5)  # the mean of the rounds
 
     def test_missing_style_attributes_are_named(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
@@ -213,8 +214,7 @@ class TestBoardsOfTheCommandLine:
 
 def told(board: Board) -> Record:
     """What show_result.py writes of a board."""
-    selection = Selection(Bench(Path("data"), board.bench), board.judges, ())
-    return of_board(json.loads(json.dumps(board_dict(board, selection))))
+    return of_board(json.loads(json.dumps(board_dict(board))))
 
 
 def of_board(data: Mapping[str, Any]) -> Record:

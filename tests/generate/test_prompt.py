@@ -6,14 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.generate.prompt import (
-    fill,
-    judge_messages,
-    pair_values,
-    placeholder_names,
-    single_values,
-    template_problem,
-)
+from arena.generate.prompt import fill, judge_messages, placeholder_values, template_problem
+
+
+def pair_values(question: list[str], first: list[str], second: list[str]) -> dict[str, str]:
+    return placeholder_values(question, {"ANSWER_A": first, "ANSWER_B": second})
 
 
 class TestFill:
@@ -96,7 +93,7 @@ class TestPairValues:
 
 class TestSingleValues:
     def test_the_answer_alone(self) -> None:
-        assert single_values(["Why?"], ["So."], None) == {
+        assert placeholder_values(["Why?"], {"answer": ["So."]}) == {
             "question_1": "Why?",
             "answer_1": "So.",
             "QUESTION": "Why?",
@@ -106,15 +103,16 @@ class TestSingleValues:
         }
 
     def test_the_turns_of_a_baseline_are_numbered_first(self) -> None:
-        values = single_values(["Why?"], ["So."], ["Thus."], [["Ref."], ["Other."]])
+        answers = {"baseline": ["Thus."], "answer": ["So."]}
+        values = placeholder_values(["Why?"], answers, [["Ref."], ["Other."]])
         template = "{answer_1} {answer_2} {baseline} {answer} {ref_answer_1} {ref_answer_2}"
         assert fill(template, values) == "Thus. So. Thus. So. Ref. Other."
 
 
 def problem(template: list[str], turns: int) -> str | None:
     """What is wrong with a pairwise template for questions of so many turns."""
-    names = placeholder_names(turns, pairwise=True, baseline=True, references=0)
-    return template_problem(template, names, turns, pairwise=True)
+    blank = [""] * turns
+    return template_problem(template, pair_values(blank, blank, blank).keys(), turns)
 
 
 class TestTemplateProblem:
@@ -161,27 +159,6 @@ class TestTemplateProblem:
     ) -> None:
         found = problem(template, 1) or ""
         assert name in found and "1 turn" in found
-
-
-class TestPlaceholderNames:
-    """They are the names of the values, `aspects` aside, which the judge adds."""
-
-    @pytest.mark.parametrize("turns", [1, 2, 3])
-    @pytest.mark.parametrize("references", [0, 1, 2])
-    def test_of_a_pair(self, turns: int, references: int) -> None:
-        blank = ("",) * turns
-        values = pair_values(blank, blank, blank, [blank] * references)
-        names = placeholder_names(turns, True, True, references)
-        assert names == values.keys() | {"aspects"}
-
-    @pytest.mark.parametrize("turns", [1, 2, 3])
-    @pytest.mark.parametrize("references", [0, 1, 2])
-    @pytest.mark.parametrize("baseline", [False, True])
-    def test_of_a_single_answer(self, turns: int, references: int, baseline: bool) -> None:
-        blank = ("",) * turns
-        values = single_values(blank, blank, blank if baseline else None, [blank] * references)
-        names = placeholder_names(turns, False, baseline, references)
-        assert names == values.keys() | {"aspects"}
 
 
 class TestJudgeMessages:

@@ -31,7 +31,7 @@ from judgments import (
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Method, make_board, overall_board, score
+from arena.leaderboard.board import Board, Contest, Method, overall_board
 from arena.leaderboard.build import build_board, build_boards
 from arena.leaderboard.options import board_options
 from arena.scoring.battles import Battles, read_selections
@@ -588,8 +588,7 @@ class TestOverall:
         result = []
         for selection, battles in read_selections(selections, bench_questions(folder, needed=True)):
             assert isinstance(battles, Battles)
-            made = Method(**{**vars(method), "stream": selection.categories[0]})
-            result.append(make_board(score(battles, selection, made), selection))
+            result.append(Contest.of(battles, selection, method).score().board())
         return result
 
     @pytest.mark.parametrize("name", ["v2.0", "bradley-terry"])
@@ -790,7 +789,8 @@ class TestNotebook:
         path = bench.root / "settings.yaml"
         path.write_text(f"bench_name: {bench.name}\njudge_model: judge\nbaseline_model: base\n")
         board = build_board(board_options(data_dir=bench.root / "data", setting_file=path))
-        assert (board.bench, board.judges, board.baseline) == (bench.name, ("judge",), "base")
+        assert (board.selection.bench.name, board.selection.judges) == (bench.name, ("judge",))
+        assert board.baseline == "base"
 
     def test_one_board_of_several_is_refused(self, modern: Workspace) -> None:
         path = modern.root / "config" / "judge_config.yaml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ import pytest
 
 from arena.base.errors import InputError
 from arena.leaderboard.options import (
+    NOT_BY,
+    NOT_OF_GRADES,
+    SEVERAL,
     BoardOptions,
     board_options,
-    check_by_cluster,
-    check_graded,
-    check_several,
 )
 
 
@@ -43,16 +42,16 @@ class TestExclusions:
             options(**fields)
         assert options(control=("length",), **fields).control == ("length",)
 
-    @pytest.mark.parametrize("check", [check_several, check_graded, check_by_cluster])
+    @pytest.mark.parametrize("reason", [SEVERAL, NOT_OF_GRADES, NOT_BY])
     @pytest.mark.parametrize(
         ("fields", "flag"),
         [({"elo": True}, "--show-elo"), ({"bootstrap_file": Path("x")}, "--load-bootstrap")],
     )
     def test_a_single_board_of_battles_has_options_of_its_own(
-        self, check: Callable[[BoardOptions], None], fields: dict[str, Any], flag: str
+        self, reason: str, fields: dict[str, Any], flag: str
     ) -> None:
         with pytest.raises(InputError, match=f"^{flag}: "):
-            check(options(**fields))
+            options(**fields).check(reason)
 
     @pytest.mark.parametrize(
         ("fields", "flag"),
@@ -67,20 +66,19 @@ class TestExclusions:
     )
     def test_grades_have_no_games(self, fields: dict[str, Any], flag: str) -> None:
         with pytest.raises(InputError, match=f"^{flag}: this has no meaning for grades"):
-            check_graded(options(**fields))
+            options(**fields).check(NOT_OF_GRADES)
 
     @pytest.mark.parametrize(
         ("fields", "flag"),
         [
-            ({"categories": ("writing",)}, "--category"),
             ({"battle_file": Path("x")}, "--load-battles"),
             ({"one_board": True}, "--one-board"),
         ],
     )
     def test_clusters_are_no_boards(self, fields: dict[str, Any], flag: str) -> None:
         with pytest.raises(InputError, match=f"^{flag}: "):
-            check_by_cluster(options(**fields))
+            options(**fields).check(NOT_BY)
 
-    @pytest.mark.parametrize("check", [check_several, check_graded, check_by_cluster])
-    def test_the_defaults_go_with_everything(self, check: Callable[[BoardOptions], None]) -> None:
-        check(options())
+    @pytest.mark.parametrize("reason", [SEVERAL, NOT_OF_GRADES, NOT_BY])
+    def test_the_defaults_go_with_everything(self, reason: str) -> None:
+        options().check(reason)

@@ -499,7 +499,7 @@ class TestWrongInput:
             (HEAD + "m1,1,0\n", "ref.csv:2: upper: expected a finite number, got nothing"),
             (HEAD + "m1,1,0,\n", "ref.csv:2: upper: expected a finite number, got nothing"),
             (HEAD + "m1,nan,0,2\n", "ref.csv:2: rating: expected a finite number, got 'nan'"),
-            (GOOD + "m3,1,inf,2\n", "ref.csv:4: lower: expected a finite number, got 'inf'"),
+            (GOOD + "m3,1,inf,2\n", "ref.csv:4: lower: expected a number up to 1e15, got 'inf'"),
             (GOOD + "m3,high,0,2\n", "ref.csv:4: rating: expected a finite number, got 'high'"),
             (GOOD + ",1,0,2\n", "ref.csv:4: model: expected a name, got nothing"),
             (GOOD + "m1,1,0,2\n", "ref.csv:4: the model 'm1' is there twice"),
@@ -626,10 +626,14 @@ class TestWrongInput:
                 [results("a", 1, 2), results("b", None, None, score=1)],
                 "x.jsonl:2: 'b' has only nulls as results: no round places it",
             ),
-            ([results("a", 1, score=1e300)], "x.jsonl:1: 'a' has a number over 1e15"),
+            ([results("a", 1, score=1e300)], "<= 1000000000000000.0 - at `$.score`"),
             ([results("a", 1, 10**400)], "x.jsonl:1: "),
-            ([results("a", 1, float("inf"))], "x.jsonl:1: 'a' has a number that is not finite"),
-            ([results("a", 1, score=float("nan"))], "'a' has a number that is not finite"),
+            (
+                [results("a", 1, float("inf"))],
+                "x.jsonl:1: not bootstrap results: Expected `float` <= 1000000000000000.0 - at "
+                "`$.results[1]`",
+            ),
+            ([results("a", 1, score=float("nan"))], "x.jsonl:1: not bootstrap results: Expected"),
         ],
     )
     def test_so_are_wrong_bootstrap_results(

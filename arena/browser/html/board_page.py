@@ -9,10 +9,8 @@ from arena.browser.html.judgment_page import MEANINGS, notice
 from arena.browser.html.markdown import clean, plain
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.html import board_table, html_row, html_table
-from arena.leaderboard.output.text import level_text
-from arena.quality.judge_comparison import PairReport
 from arena.quality.judge_html import pair_table, verdict_table
-from arena.quality.judge_measures import Verdicts
+from arena.quality.judge_measures import PairReport, Verdicts
 
 
 def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
@@ -21,8 +19,8 @@ def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
     score = board.format.axis(board.baseline)
     thrice = board.estimator.name == "bradley-terry"
     notes = [
-        f"{score[0].upper()}{score[1:]}, with its {level_text(board)} interval as distances from "
-        f"it.{' A much better answer counts three times.' * thrice} "
+        f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
+        f"distances from it.{' A much better answer counts three times.' * thrice} "
         "Tokens: the mean length of the answers.",
         *([_COEFFICIENTS] if board.coefficients else ()),
         *lines,

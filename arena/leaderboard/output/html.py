@@ -10,13 +10,7 @@ from string import Template
 
 from arena.bench.labels import OUTCOMES
 from arena.leaderboard.board import Board, Row
-from arena.leaderboard.output.text import (
-    level_text,
-    row_texts,
-    subtitle_of,
-    summary_lines,
-    title_of,
-)
+from arena.leaderboard.output.text import row_texts, summary_lines, titles
 
 # Light and dark. Both have a contrast of 4.5 to 1 with their page.
 COLOURS = {
@@ -114,7 +108,7 @@ def board_html(board: Board) -> str:
     """Return the board as one page that loads nothing: a sortable table with drawn intervals."""
     script = Path(__file__).with_name("sort.js").read_text("utf-8")
     body = f'<section class="board">{board_table(board)}</section>'
-    return html_page(title_of(board), subtitle_of(board), body, summary_lines(board), script)
+    return html_page(*titles(board), body, summary_lines(board), script)
 
 
 def board_table(board: Board, *, browsed: bool = False) -> str:
@@ -123,30 +117,25 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
     `browsed`: instead its rows open their models, and have their rank and games.
     """
     marks = axis_marks(board)
-    places = (100 * (mark - marks[0]) / (marks[-1] - marks[0]) for mark in marks)
+    low, high = marks[0], marks[-1]
+    places = {mark: 100 * (mark - low) / (high - low) for mark in marks}
+    ticks = "".join(f'<i style="left:{place:.2f}%">{mark:g}</i>' for mark, place in places.items())
     games = browsed and any(row.outcomes for row in board.rows)
-    ticks = "".join(
-        f'<i style="left:{place:.2f}%">{mark:g}</i>'
-        for mark, place in zip(marks, places, strict=True)
-    )
-    titles = {
+    hints = {
         "model": "",
         "score": board.format.axis(board.baseline),
-        f"{level_text(board)} CI": "the interval, as distances from the score",
+        f"{board.estimator.level:.0%} CI": "the interval, as distances from the score",
         "average #tokens": "the mean length of the answers",
     }
-    heads = [
-        f'<th scope="col" class="{"name" * (name == "model")}" title="{escape(title)}"'
-        + (' aria-sort="descending">' if name == "score" else ">")
-        + (f"{name}</th>" if browsed else f"<button>{name}</button></th>")
-        for name, title in titles.items()
-    ]
-    heads = ['<th class="rank"></th>'] * browsed + heads
-    heads += [f'<th class="plot"><span class="axis">{ticks}</span></th>']
+    heads = ['<th class="rank"></th>'] * browsed
+    for name, hint in hints.items():
+        kind, order = "name" * (name == "model"), ' aria-sort="descending"' * (name == "score")
+        shown = name if browsed else f"<button>{name}</button>"
+        heads.append(f'<th scope="col" class="{kind}" title="{escape(hint)}"{order}>{shown}</th>')
+    heads.append(f'<th class="plot"><span class="axis">{ticks}</span></th>')
     heads += ['<th class="games" title="all games with a verdict">games: won … lost</th>'] * games
-    scale = marks[0], marks[-1]
     rows = [
-        _board_row(row, board, scale, browsed * rank, games)
+        _board_row(row, board, (low, high), browsed * rank, games)
         for rank, row in enumerate(board.rows, start=1)
     ]
     return html_table(heads, rows)
@@ -164,14 +153,14 @@ def _board_row(row: Row, board: Board, scale: tuple[float, float], rank: int, ga
     score, interval, tokens = row_texts(row, board)
     places = row.bounds[0], row.score, row.bounds[1]
     plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")
-    cells = [
+    cells = [f'<td class="rank">{rank}</td>'] * bool(rank)
+    cells += [
         f'<td class="name" data-key="{name}">{shown}</td>',
         f'<td data-key="{_key(row.score)}">{score}</td>',
         f'<td class="less" data-key="{_key(row.upper - row.lower)}">{interval}</td>',
         f'<td class="less" data-key="{_key(row.tokens)}">{tokens}</td>',
         f'<td class="plot">{plot}</td>',
     ]
-    cells = [f'<td class="rank">{rank}</td>'] * bool(rank) + cells
     if games:
         kinds = [name.replace(" ", "-") for name in OUTCOMES.values()]
         numbers = row.outcomes if row.outcomes and row.model != board.baseline else [0] * len(kinds)

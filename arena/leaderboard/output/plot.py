@@ -17,18 +17,19 @@ from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.html import COLOURS, axis_marks
-from arena.leaderboard.output.text import subtitle_of, title_of
+from arena.leaderboard.output.text import titles
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PLOT_SUFFIXES = (".png", ".svg")
+CHARACTER = 0.08  # inches that a character of a title takes
 
 
 def check_plot(path: Path) -> None:
-    """Raise InputError where a plot cannot be drawn into this file; before the work is done."""
-    if path.suffix.lower() not in PLOT_SUFFIXES:
-        raise InputError(f"{path}: --plot writes {' or '.join(PLOT_SUFFIXES)} files")
+    """Raise InputError if no plot can be drawn into this file, before the work is done."""
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise InputError(f"{path}: --plot writes .png or .svg files")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -42,8 +43,7 @@ def save_figure(make: Callable[[], Figure], path: Path) -> None:
     """
     import matplotlib
 
-    kind = path.suffix.lower()[1:]
-    image = io.BytesIO()
+    image, kind = io.BytesIO(), path.suffix.lower()[1:]
     settings: Any = {"svg.hashsalt": "", "text.parse_math": False, "font.family": _fonts()}
     with matplotlib.rc_context(settings), warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", message="Glyph")
@@ -82,14 +82,15 @@ def _fonts() -> list[str]:
     return list(dict.fromkeys(["DejaVu Sans", *installed]))
 
 
-CHARACTER = 0.08  # inches that a character of a title takes
+def new_plot(width: float, height: float, titles: tuple[str, str]) -> tuple[Figure, Axes]:
+    """Return a figure of a size in inches below title and subtitle, and its axes."""
+    from matplotlib.figure import Figure
 
-
-def set_titles(figure: Figure, title: str, subtitle: str) -> None:
-    """Set title and subtitle above a figure, in as many lines as its width asks for."""
-    room = int(figure.get_figwidth() / CHARACTER)
-    lines = [line for text in (title, subtitle) for line in textwrap.wrap(one_line(text), room)]
+    figure = Figure(figsize=(width, height), layout="constrained")
+    room = int(width / CHARACTER)
+    lines = [line for text in titles for line in textwrap.wrap(one_line(text), room)]
     figure.suptitle("\n".join(lines), fontsize=9)
+    return figure, figure.add_subplot()
 
 
 def board_figure(board: Board) -> Figure:
@@ -97,12 +98,9 @@ def board_figure(board: Board) -> Figure:
 
     An infinite rating has no place on the scale, so the label of the axis names its model.
     """
-    from matplotlib.figure import Figure
-
     rows = [row for row in board.rows[::-1] if math.isfinite(row.score)]
     longest = max(len(row.model) for row in rows)
-    figure = Figure(figsize=(6 + 0.07 * longest, 1.4 + 0.24 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = new_plot(6 + 0.07 * longest, 1.4 + 0.24 * len(rows), titles(board))
     low, *_, high = axis_marks(board)
     scores = np.array([row.score for row in rows])
     offsets = np.nan_to_num([(-row.lower, row.upper) for row in rows], posinf=np.inf)
@@ -123,6 +121,5 @@ def board_figure(board: Board) -> Figure:
     infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
     note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
     axes.set_xlabel(board.format.axis(board.baseline) + note)
-    set_titles(figure, title_of(board), subtitle_of(board))
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
 
 from arena.base.errors import one_line
 from arena.leaderboard.board import Board, Row
@@ -22,9 +22,8 @@ from arena.scoring.selection import Selection
 
 def heading(board: Board) -> str:
     """Return the line above one of several boards."""
-    name = one_line(board.name)
-    of = name if board.weights else f"Category: {name or '(none)'}"
-    return f"##### {of} #####"
+    of = "" if board.weights else "Category: "
+    return f"##### {of}{one_line(board.name) or '(none)'} #####"
 
 
 def board_lines(board: Board) -> Iterator[str]:
@@ -32,10 +31,8 @@ def board_lines(board: Board) -> Iterator[str]:
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
     if not board.format.table_heads:
         for model, score, interval, tokens in texts:
-            yield (
-                f"{model: <30} | score: {score: ^5} | {level_text(board)} CI: {interval: ^12} "
-                f"| average #tokens: {tokens}"
-            )
+            bounds = f"{board.estimator.level:.0%} CI: {interval: ^12}"
+            yield f"{model: <30} | score: {score: ^5} | {bounds} | average #tokens: {tokens}"
         return
     # The v2.0 program prints a pandas frame: numbered rows, columns to the right.
     table = [("", *board.format.table_heads), *((str(n), *row[:3]) for n, row in enumerate(texts))]
@@ -51,22 +48,16 @@ def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
     return board.format.score(row.score), board.format.interval(row.lower, row.upper), tokens
 
 
-def level_text(board: Board) -> str:
-    """Return the level of the intervals."""
-    return f"{board.estimator.level:.0%}"
-
-
 def stats_lines(board: Board) -> Iterator[str]:
     """Yield a table of each model's games by outcome, and the share of its points."""
-    heads = ("model", "win rate", "valid games", *OUTCOMES)
-    yield f"{heads[0]: <30} | " + " | ".join(f"{head: >12}" for head in heads[1:])
+    table: list[Sequence[object]] = [("model", "win rate", "valid games", *OUTCOMES)]
     for row in board.rows:
-        outcomes = row.outcomes or (0,) * len(OUTCOMES)
-        big, small, ties, *_ = outcomes
+        big, small, ties, *_ = outcomes = row.outcomes or (0,) * len(OUTCOMES)
         games = sum(outcomes)
         rate = f"{100 * (big + small + ties / 2) / games:.1f}" if games else "n/a"
-        values = (rate, games, *outcomes)
-        yield f"{row.model: <30} | " + " | ".join(f"{value: >12}" for value in values)
+        table.append((row.model, rate, games, *outcomes))
+    for model, *values in table:
+        yield " | ".join([f"{model: <30}", *(f"{value: >12}" for value in values)])
 
 
 # Battles of one question share its answers, so resampling them alone hides that part of the noise.
@@ -107,21 +98,17 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
 
 def _coverage_lines(board: Board) -> Iterator[str]:
     """Yield the number of judged questions, in one line if it is the same for all models."""
-    counts = board.counts
-    if not counts.judged:
-        return
+    counts, numbers = board.counts, sorted(board.counts.judged.items())
     of = "" if counts.questions is None else f" of {counts.questions:,}"
-    numbers = set(counts.judged.values())
-    if counts.same_questions and len(numbers) == 1:
-        yield f"questions judged: {numbers.pop():,}{of} for each model"
-        return
-    judged = ", ".join(f"{model} {number:,}" for model, number in sorted(counts.judged.items()))
-    yield f"questions judged{of}: {judged}"
-    if not counts.same_questions:
-        yield (
-            "warning: the models were judged on different questions, so their scores do not "
-            f"compare fairly. {board.format.missing}"
-        )
+    if counts.same_questions and len({number for _, number in numbers}) == 1:
+        yield f"questions judged: {numbers[0][1]:,}{of} for each model"
+    elif numbers:
+        yield f"questions judged{of}: {', '.join(f'{model} {n:,}' for model, n in numbers)}"
+        if not counts.same_questions:
+            yield (
+                "warning: the models were judged on different questions, so their scores do not "
+                f"compare fairly. {board.format.missing}"
+            )
 
 
 def comparison_lines(result: Comparison) -> Iterator[str]:
@@ -140,53 +127,71 @@ def comparison_lines(result: Comparison) -> Iterator[str]:
 # Files
 
 
-def file_stem(board: Board, selection: Selection, *, fixed_style: bool = False) -> str:
-    """Return a file name that carries bench, judges, baseline and mode: all that moves a board."""
-    modes = (
-        (board.mode, True),
-        (board.format.note, bool(board.format.note)),
-        ("uncentered", not board.method.center),
-        ("fixed_style", fixed_style),
-        ("elo", board.scale == "elo"),
-        ("resampled_questions", board.method.resample == "question"),
-        ("first_game_only", selection.first_game_only),
-        (f"weight_{selection.weight}", selection.weight != Selection.weight),
-        (f"missing_{selection.missing}", selection.missing != Selection.missing),
-        ("+".join(selection.categories), bool(selection.categories)),
+def file_stem(board: Board) -> str:
+    """Return a file name of the bench, judges, baseline and mode: all that changes a board."""
+    selection, style = board.selection, board.scored.style if board.scored else None
+    parts = (
+        selection.bench.name,
+        "+".join(selection.judges),
+        # Grades have no baseline, even if the config names one.
+        None if board.estimator is GRADES else f"vs_{'+'.join(selection.baselines)}",
+        board.mode,
+        board.format.note or None,
+        None if board.method.center else "uncentered",
+        "fixed_style" if style else None,
+        "elo" if board.format.scale == "elo" else None,
+        "resampled_questions" if board.method.resample == "question" else None,
+        "first_game_only" if selection.first_game_only else None,
+        f"weight_{selection.weight}" if selection.weight != Selection.weight else None,
+        f"missing_{selection.missing}" if selection.missing != Selection.missing else None,
+        "+".join(selection.categories) if selection.categories else None,
     )
-    names = [board.bench, "+".join(board.judges)]
-    if board.estimator is not GRADES:  # grades have no baseline, even if the config names one
-        names.append(f"vs_{'+'.join(selection.baselines)}")
-    parts = [*names, *(mode for mode, used in modes if used)]
-    return "_".join(part.replace("/", "-") for part in parts)
+    return "_".join(part.replace("/", "-") for part in parts if part is not None)
 
 
-def board_csv(board: Board, date: datetime.date) -> str:
+def file_of(path: Path, board: Board) -> Path:
+    """Return the file of one of several boards, from the file that the user named for them."""
+    return path.with_stem(f"{path.stem}_{board.name.replace('/', '-').replace(' ', '_')}")
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows, the first with the heads, and a column of today's date as CSV."""
+    text = io.StringIO()
+    today = datetime.date.today().isoformat()
+    dated = ((*row, today if number else "date") for number, row in enumerate(rows))
+    csv.writer(text, lineterminator="\n").writerows(dated)
+    return text.getvalue()
+
+
+def board_csv(board: Board) -> str:
     """Return the board as CSV with the columns that users' notebooks read."""
-    heads = ("model", "score", *board.estimator.bounds, "CI", "avg_tokens", "date")
     rows = (
         (
             row.model,
             *(f"{value:.2f}" for value in (row.score, *row.bounds)),
             f"({row.lower:.2f}, {row.upper:+.2f})",
             "" if row.tokens is None else int(row.tokens),
-            date.isoformat(),
         )
         for row in board.rows
     )
-    return csv_text([heads, *rows])
-
-
-def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV with the line ends of Unix."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return csv_text([("model", "score", *board.estimator.bounds, "CI", "avg_tokens"), *rows])
 
 
 def json_text(data: object) -> str:
     """Return plain data as indented JSON, as all our files have it."""
     return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def method_dict(board: Board) -> dict[str, object]:
+    """Return how scores and intervals were made."""
+    return {
+        "mode": board.mode,
+        "scale": board.format.scale,
+        "level": board.estimator.level,
+        "rounds": board.method.rounds,
+        "resample": board.method.resample,
+        "seed": board.method.seed,
+    }
 
 
 def row_dict(row: Row) -> dict[str, object]:
@@ -197,22 +202,17 @@ def row_dict(row: Row) -> dict[str, object]:
     }
 
 
-def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
+def board_dict(board: Board) -> dict[str, object]:
     """Return the board as plain data: its settings, its summary and its rows."""
     counts = board.counts
     return {
-        **selection.settings(),
-        "baselines": list(selection.baselines),
+        **board.selection.settings(),
+        "baselines": list(board.selection.baselines),
         "name": board.name,
         "weights": dict(board.weights),
         "baseline": board.baseline,
-        "mode": board.mode,
         "style_center": "mean" if board.method.center else "none",
-        "scale": board.scale,
-        "level": board.estimator.level,
-        "rounds": board.method.rounds,
-        "resample": board.method.resample,
-        "seed": board.method.seed,
+        **method_dict(board),
         "style_coefficients": dict(board.coefficients),
         "judgments": counts.judgments,
         "weighted_battles": counts.battles,
@@ -222,11 +222,9 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
         "models_left_out": dict(counts.models_left_out),
         "questions_judged": dict(counts.judged),
         "rows": [
-            {
-                **row_dict(row),
-                "avg_tokens": row.tokens,
-                **({} if row.outcomes is None else dict(zip(OUTCOMES, row.outcomes, strict=True))),
-            }
+            row_dict(row)
+            | {"avg_tokens": row.tokens}
+            | (dict(zip(OUTCOMES, row.outcomes, strict=True)) if row.outcomes else {})
             for row in board.rows
         ],
     }
@@ -234,10 +232,10 @@ def board_dict(board: Board, selection: Selection) -> dict[str, Any]:
 
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
-    head = ["model", "score", f"{level_text(board)} CI", "average #tokens"]
+    head = ["model", "score", f"{board.estimator.level:.0%} CI", "average #tokens"]
     rows = ([in_markdown(row.model), *row_texts(row, board)] for row in board.rows)
-    titles = (title_of(board), subtitle_of(board))
-    return markdown_page(titles, [head, *rows], "|:--|--:|:-:|--:|", summary_lines(board))
+    rule = "|:--|--:|:-:|--:|"
+    return markdown_page(titles(board), [head, *rows], rule, summary_lines(board))
 
 
 def markdown_page(
@@ -255,18 +253,14 @@ def in_markdown(text: str) -> str:
     return re.sub(r"[\\`*<|\[]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 
-def title_of(board: Board) -> str:
-    """Return the heading of a page."""
+def titles(board: Board) -> tuple[str, str]:
+    """Return the title of a board, and how it was made, in a line."""
+    selection, method = board.selection, board.method
     of = f": {board.name}" if board.name else ""
-    return f"Leaderboard of {board.bench}{of}"
-
-
-def subtitle_of(board: Board) -> str:
-    """Return how a board was made, in a line."""
     against = f" against {board.baseline}" if board.baseline else ""
-    method = f", method {board.format.note}" if board.format.note else ""
+    note = f", method {board.format.note}" if board.format.note else ""
     return (
-        f"judged by {', '.join(board.judges)}{against}; "
-        f"{board.mode.replace('_', ' ')}{method}; "
-        f"{board.method.rounds:,} bootstrap rounds over {board.method.resample}s"
+        f"Leaderboard of {selection.bench.name}{of}",
+        f"judged by {', '.join(selection.judges)}{against}; {board.mode.replace('_', ' ')}{note}; "
+        f"{method.rounds:,} bootstrap rounds over {method.resample}s",
     )
