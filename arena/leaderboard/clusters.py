@@ -46,20 +46,14 @@ class ClusterTable:
     wholes: tuple[Board, ...]
     groups: tuple[tuple[str, ...], ...]
 
-    @property
-    def first(self) -> Board:
-        """A board with the settings that all boards share."""
-        return self.wholes[0]
-
 
 def score_clusters(
     groups: Sequence[Group], by: str, method: Method, done: Callable[[], object] = lambda: None
 ) -> ClusterTable:
-    """Return the scores of each cluster, with the draws of a board of it alone; the intervals are
-    those of few questions. `done` is called after each cluster.
+    """Return the scores of each cluster, with the draws of a board of it alone. A model that no
+    battles of a cluster connect to the baseline has no score there. `done` is called after each.
 
-    Raises InputError as `Contest.score` does, but a model that no battles connect to the baseline
-    on a cluster just has no score there.
+    Raises InputError as `Contest.score` does.
     """
     wholes: list[Board] = []
     boards: list[Board] = []
@@ -110,9 +104,7 @@ def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:
 
 
 def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
-    """Return the board of a cluster without the models that no battles connect to the baseline,
-    None if only the baseline is left.
-    """
+    """Return the board of a cluster without unconnected models, None if no battles are left."""
     battles = contest.battles
     in_cluster = np.array([question in questions for question in battles.questions])
     part = _part(battles, in_cluster[battles.cells.question])
@@ -183,15 +175,13 @@ def _of_grades(
 
 
 def _rows(board: Board) -> tuple[Row, ...]:
-    """Return the rows of models that were judged enough, with the intervals of few questions, or
-    with none. The baseline's is exact.
-    """
+    """Return the rows of models that were judged enough, with the intervals of few questions."""
     alike = _alike(board.scored) if board.scored else set()
     level, rows = board.estimator.level, []
     for row in board.rows:
         questions, ends = board.counts.judged[row.model], (math.nan, math.nan)
         if row.model == board.baseline:
-            ends = row.score, row.score
+            ends = row.score, row.score  # exact
         elif questions >= FEW and row.model not in alike:
             of_questions = board.method.resample == "question"
             share = expanded(level, questions) if of_questions else level
@@ -204,10 +194,7 @@ def _rows(board: Board) -> tuple[Row, ...]:
 
 
 def _alike(scored: Scored) -> set[str]:
-    """Return the models that won, tied or lost all their battles.
-
-    Their draws differ by style alone, if at all.
-    """
+    """Return the models whose draws differ by style at most: they won, tied or lost all battles."""
     cells, models = scored.battles.cells, scored.battles.models
     outcomes = np.zeros((3, len(models)))
     for side, counts in ((cells.a, cells.counts), (cells.b, cells.counts[::-1])):

@@ -11,19 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from arena.base.errors import one_line
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.scoring.battles import range_text
 from arena.scoring.cells import OUTCOMES
 from arena.scoring.estimators import GRADES
 from arena.scoring.selection import Selection
-
-
-def heading(board: Board) -> str:
-    """Return the line above one of several boards."""
-    of = "" if board.weights else "Category: "
-    return f"##### {of}{one_line(board.name) or '(none)'} #####"
 
 
 def board_lines(board: Board) -> Iterator[str]:
