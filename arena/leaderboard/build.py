@@ -125,18 +125,14 @@ def check_baselines(read: Sequence[Read]) -> None:
 
 def fallback_note(read: Sequence[Read]) -> str | None:
     """Return a sentence on the categories whose baselines are not the config's, None if none."""
-    categories = {
-        category: None
+    categories = dict.fromkeys(
+        category
         for selection, _ in read
         for category, names in selection.fallback_baselines.items()
         if set(names) & set(selection.baselines)
-    }
-    if not categories:
-        return None
-    return (
-        f"no judgment on questions of {', '.join(categories)} is against its baseline; taken are "
-        f"those of --setting-file {V2_JUDGE_CONFIG}"
     )
+    note = f"no judgment on questions of {', '.join(categories)} is against its baseline; taken"
+    return f"{note} are those of --setting-file {V2_JUDGE_CONFIG}" if categories else None
 
 
 # Clusters

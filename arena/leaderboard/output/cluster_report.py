@@ -102,9 +102,8 @@ def table_csv(table: ClusterTable) -> str:
     """Return one line a cluster and model; a model without a score has empty cells."""
     levels = {whole.estimator.level for whole in table.wholes}
     ends = table.wholes[0].estimator.bounds if len(levels) == 1 else ("lower", "upper")
-    lines: list[tuple[object, ...]] = [
-        (table.by, "model", "score", *ends, "questions", f"{table.by}_questions")
-    ]
+    heads = table.by, "model", "score", *ends, "questions", f"{table.by}_questions"
+    lines: list[tuple[object, ...]] = [heads]
     for board in table.boards:
         for model in table.models:
             row = board.row(model)

@@ -99,10 +99,8 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
     yield "\n\n".join(blocks)
     for board in boards:
         if board.rows:
-            files = report.of_board(board) if several else report
-            yield from _written(
-                board, BOARD_WRITERS, plot.board_figure, text.file_stem(board), files
-            )
+            stem, files = text.file_stem(board), report.of_board(board) if several else report
+            yield from _written(board, BOARD_WRITERS, plot.board_figure, stem, files)
             if options.style_file and board.scored and not board.scored.style:
                 saved.save_style(board.scored, options.style_file)
                 yield f"written: {options.style_file}"
