@@ -55,13 +55,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def add_measure_flags(add: Callable[..., object]) -> None:
     """Add the flags of the reference and of files."""
     file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    files = file | {"action": "append", "default": []}
     add(
         "--reference",
-        **file,
-        action="append",
-        default=[],
-        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none, and only "
-        "separability is measured)",
+        **files,
+        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none)",
     )
     add("--map", **file, help="JSON or YAML file from names to the reference's (default: same)")
     add(
@@ -81,9 +79,7 @@ def add_measure_flags(add: Callable[..., object]) -> None:
     )
     add(
         "--bootstrap",
-        **file,
-        action="append",
-        default=[],
+        **files,
         help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
         "beside --bench-name. Repeatable (default: none)",
     )

@@ -39,13 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.generate.judgments import judgment_works
     from arena.generate.run import RunOptions, complete
 
-    config = read_judge_config(args.setting_file)
-    if args.baseline:
-        if not config.baseline:
-            raise InputError(
-                f"{config.path}: --baseline needs baseline: true, to show the baseline's answers"
-            )
-        config = config.with_baselines(args.baseline)
+    config = read_judge_config(args.setting_file, args.baseline or ())
+    if args.baseline and not config.baseline:
+        raise InputError(
+            f"{config.path}: --baseline needs baseline: true, to show the baseline's answers"
+        )
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, args.judge_model or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)

@@ -77,12 +77,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the report."""
     args = parse(argv)
-    from arena.quality import judge_html, judge_report
+    from arena.quality import judge_html, judge_report, panel
 
     config = None
     if not args.bench_name or (not args.baseline and args.setting_file.exists()):
         config = read_judge_config(args.setting_file)
-    options = judge_report.JudgeOptions(
+    options = panel.JudgeOptions(
         bench=Bench(args.data_dir, args.bench_name or (config.bench_name if config else "")),
         judges=tuple(args.judge_name),
         baselines=tuple(args.baseline),

@@ -16,7 +16,7 @@ import msgspec
 
 from arena.base.errors import InputError, OutputError, warn
 
-Line = TypeVar("Line", bound=msgspec.Struct)
+Line = TypeVar("Line")
 Record = TypeVar("Record")
 
 

@@ -15,28 +15,27 @@ def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
     Columns beyond the width of the terminal follow in further blocks, after an empty line.
     """
-    names, *columns = zip(*([one_line(cell) for cell in row] for row in rows), strict=True)
-    for number, block in enumerate(_blocks(columns, WIDTH - max(map(shown_width, names)))):
-        if number:
-            yield ""
-        widths = [max(map(shown_width, column)) for column in (names, *block)]
-        for row in zip(names, *block, strict=True):
-            padding = (" " * (w - shown_width(cell)) for cell, w in zip(row, widths, strict=True))
-            yield "  ".join(map("".join, zip(row, padding, strict=True))).rstrip()
-
-
-def _blocks(columns: Sequence[Sequence[str]], room: int) -> list[list[Sequence[str]]]:
-    """Return the columns in blocks that fit in the room, each with at least one column."""
-    blocks: list[list[Sequence[str]]] = [[]]
-    left = room
+    cells = zip(*([one_line(cell) for cell in row] for row in rows), strict=True)
+    names, *columns = map(_padded, cells)
+    blocks, width = [[names]], shown_width(names[0])
     for column in columns:
-        needed = 2 + max(map(shown_width, column))
-        if blocks[-1] and needed > left:
-            blocks.append([])
-            left = room
+        needed = 2 + shown_width(column[0])
+        if width + needed > WIDTH and len(blocks[-1]) > 1:
+            blocks.append([names])
+            width = shown_width(names[0])
         blocks[-1].append(column)
-        left -= needed
-    return blocks
+        width += needed
+    for block in blocks:
+        if block is not blocks[0]:
+            yield ""
+        for row in zip(*block, strict=True):
+            yield "  ".join(row).rstrip()
+
+
+def _padded(column: Sequence[str]) -> list[str]:
+    """Return the cells of a column with spaces up to the width of the widest."""
+    width = max(map(shown_width, column))
+    return [cell + " " * (width - shown_width(cell)) for cell in column]
 
 
 def shown_width(text: str) -> int:

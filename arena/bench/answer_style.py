@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -35,10 +36,8 @@ def get_encoding(name: str = "cl100k_base") -> Any:
     """
     import tiktoken
 
-    try:
+    with contextlib.suppress(ValueError):
         return tiktoken.get_encoding(f"{name}_offline")
-    except ValueError:
-        pass
     if name == "o200k_base" and importlib.util.find_spec("bpe_openai"):
         import bpe_openai
 

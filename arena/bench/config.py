@@ -6,12 +6,12 @@ import json
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, nearest
-from arena.base.yaml_file import Count, Number, convert, read_yaml
+from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
 
 
 @dataclass(frozen=True)
@@ -90,40 +90,21 @@ class JudgeConfig(_PlainKeys):
         baselines = (name for c in categories for name in self.rules_of(c).baselines)
         return tuple(dict.fromkeys(baselines))
 
-    def with_baselines(self, baselines: Sequence[str]) -> JudgeConfig:
-        """Return these settings with other baselines in all categories."""
-        names = tuple(baselines)
-        categories = {c: replace(rules, baselines=names) for c, rules in self.categories.items()}
-        return replace(self, rules=replace(self.rules, baselines=names), categories=categories)
-
 
 # The keys of a judge config that may contain `${...}` as text
 _LITERAL = ("system_prompt", "prompt_template", "regex_pattern", "regex_patterns", "categories")
-
-GivenRules = dict[str, Any]
-"""Those fields of Rules that a file gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _RuleKeys:
     """The keys of a category in a judge config."""
 
-    baseline_model: str | tuple[str, ...] | None = None
-    system_prompt: str | None = None
-    prompt_template: str | tuple[str, ...] | None = None
-
-    def rules(self) -> GivenRules:
-        baselines = _tuple(self.baseline_model)
-        rules = {
-            "baselines": baselines and tuple(dict.fromkeys(baselines)),
-            "system_prompt": self.system_prompt,
-            "prompt_template": _tuple(self.prompt_template),
-        }
-        return {name: value for name, value in rules.items() if value is not None}
+    baseline_model: str | tuple[str, ...] = ()
+    system_prompt: str = ""
+    prompt_template: str | tuple[str, ...] = ()
 
 
-def _tuple(value: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    return (value,) if isinstance(value, str) else value
+_RULES = [key.name for key in fields(_RuleKeys)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,21 +114,11 @@ class _JudgeKeys(_PlainKeys, _RuleKeys):
     regex_pattern: str | None = None
     regex_patterns: tuple[str, ...] | None = None
     number_of_judgment_attempts: Count = 2
-    ref_model: str | tuple[str, ...] | None = None
+    ref_model: str | tuple[str, ...] = ()
     baseline: bool | None = None
     response_format: str | None = None
     verdict_field: str | None = None
     categories: dict[Any, Any] = field(default_factory=dict)
-
-
-def _judge_keys(values: Mapping[Any, Any], path: Path) -> tuple[_JudgeKeys, dict[str, GivenRules]]:
-    """Return the keys of a judge config, and the rules that its categories give."""
-    keys = convert(values, _JudgeKeys, str(path), _LITERAL)
-    categories = {}
-    for name, value in keys.categories.items():
-        of_category = convert(value, _RuleKeys, f"{path}: categories: {name}", _LITERAL)
-        categories[str(name)] = of_category.rules()
-    return keys, categories
 
 
 LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
@@ -158,23 +129,28 @@ OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
 V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
 
 
-def read_judge_config(path: Path) -> JudgeConfig:
-    """Return the settings of gen_judgment.py.
+def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
+    """Return the settings of gen_judgment.py; the given baselines overrule those of the file.
 
     A missing prompt is that of our own config, missing baselines are those of Arena-Hard v2.0.
     """
     values = read_yaml(path)
-    keys, categories = _judge_keys(values, path)
+    keys = convert(values, _JudgeKeys, str(path), _LITERAL)
     baseline = keys.pairwise if keys.baseline is None else keys.baseline
     needs_baselines = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
-    v2_prompt: GivenRules = {}
-    v2_categories: dict[str, GivenRules] = {}
-    if needs_baselines or keys.regex_patterns is not None:
-        # These were constants of the program of v2.0, so files of its users do not have them.
-        v2, v2_categories = _judge_keys(read_yaml(V2_JUDGE_CONFIG), V2_JUDGE_CONFIG)
-        v2_prompt = {"system_prompt": v2.system_prompt}
-        if not needs_baselines:
-            v2_categories = {name: r | {"baselines": ()} for name, r in v2_categories.items()}
+    # Prompts and baselines were constants of the program of v2.0, so its users' files lack them.
+    uses_v2 = needs_baselines or keys.regex_patterns is not None
+    v2 = read_yaml(V2_JUDGE_CONFIG) if uses_v2 else {}
+    v2_prompt, v2_categories = {"system_prompt": v2.get("system_prompt")}, v2.get("categories", {})
+    general: dict[str, Any] = {} if needs_baselines else {"baseline_model": ()}
+    general |= {key: values[key] for key in _RULES if values.get(key) is not None}
+    given = {"baseline_model": list(baselines) or None}
+    categories = {}
+    for name in v2_categories | keys.categories:
+        where = f"{path}: categories: {name}"
+        special = mapping(keys.categories.get(name, {}), where)
+        layers = (v2_prompt, v2_categories.get(name, {}), general, special, given)
+        categories[str(name)] = _rules(layers, where)
     default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
     config = JudgeConfig(
         **{key.name: getattr(keys, key.name) for key in fields(_PlainKeys)},
@@ -182,14 +158,9 @@ def read_judge_config(path: Path) -> JudgeConfig:
         patterns=keys.regex_patterns or (keys.regex_pattern or default,),
         unanimous=keys.regex_patterns is None,
         attempts=keys.number_of_judgment_attempts,
-        rules=_complete(v2_prompt | keys.rules()),
-        categories={
-            name: _complete(
-                v2_prompt | v2_categories.get(name, {}) | keys.rules() | categories.get(name, {})
-            )
-            for name in v2_categories | categories
-        },
-        ref_models=_tuple(keys.ref_model) or (),
+        rules=_rules((v2_prompt, general, given), str(path)),
+        categories=categories,
+        ref_models=_tuple(keys.ref_model),
         baseline=baseline,
         response_format=_response_format(keys.response_format, path),
         verdict_field=keys.verdict_field or ("verdict" if keys.response_format else None),
@@ -198,12 +169,22 @@ def read_judge_config(path: Path) -> JudgeConfig:
     return config
 
 
-def _complete(given: GivenRules) -> Rules:
-    """Return rules; without a prompt they have that of our own judge config."""
+def _rules(layers: Iterable[Mapping[str, Any]], where: str) -> Rules:
+    """Return the rules of several layers of keys, of which the last one counts.
+
+    Without a prompt they have that of our own judge config.
+    """
+    given = {key: value for keys in layers for key, value in keys.items() if value is not None}
     if "prompt_template" not in given:
-        ours, _ = _judge_keys(read_yaml(OUR_JUDGE_CONFIG), OUR_JUDGE_CONFIG)
-        given = ours.rules() | {"baselines": ()} | given
-    return Rules(**given)
+        ours = read_yaml(OUR_JUDGE_CONFIG)
+        given = {key: ours[key] for key in ("system_prompt", "prompt_template")} | given
+    keys = convert(given, _RuleKeys, where, _LITERAL)
+    baselines = tuple(dict.fromkeys(_tuple(keys.baseline_model)))
+    return Rules(baselines, keys.system_prompt, _tuple(keys.prompt_template))
+
+
+def _tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
 
 
 def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from arena.base.errors import InputError
-from arena.base.jsonl import Line, Record, decode_lines, newest, read_bytes, read_lines
+from arena.base.jsonl import decode_lines, newest, read_bytes, read_lines
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Label, grade_of
 from arena.bench.paths import Bench, judge_names, known_benches, model_names
@@ -67,17 +67,6 @@ def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict
     return [json.loads(raw) for _, raw, _ in decode_lines(path, kind, what)]
 
 
-def _read_records(
-    path: Path,
-    kind: type[Line],
-    what: str,
-    build: Callable[[Line], Record],
-    key: Callable[[Record], Hashable],
-) -> list[Record]:
-    """Return the records of a file; of those with one key the last counts."""
-    return newest(path, [build(line) for line in read_lines(path, kind, what)], key)
-
-
 # Questions
 
 
@@ -112,31 +101,25 @@ class QuestionLine(IdLine):
         if not self.turns and self.prompt is None:
             raise ValueError("no turns (or prompt)")
 
+    def question(self) -> Question:
+        """Return the question of the line."""
+        turns = [self.prompt] if self.prompt is not None else [t.content for t in self.turns or []]
+        cluster = self.cluster if self.cluster is not None else self.subcategory
+        names = [self.aspects] if isinstance(self.aspects, str) else self.aspects or []
+        aspects = ", ".join(map(str, names))
+        form: Format = "v0.1" if self.question_id is not None else "v2.0"
+        return Question(self.id, self.category or "", cluster or "", tuple(turns), aspects, form)
+
 
 def read_questions(bench: Bench) -> list[Question]:
     """Return the questions of a bench in the order of the file; InputError if there are none."""
     path = bench.questions
     if not path.exists():
         raise InputError(f"{path}: no such file; benches here: {known_benches(bench.data_dir)}")
-    questions = _read_records(path, QuestionLine, "a question", question_of, lambda q: q.id)
+    questions = [line.question() for line in read_lines(path, QuestionLine, "a question")]
     if not questions:
         raise InputError(f"{path}: no questions")
-    return questions
-
-
-def question_of(line: QuestionLine) -> Question:
-    """Return the question of a line."""
-    turns = [line.prompt] if line.prompt is not None else [t.content for t in line.turns or []]
-    cluster = line.cluster if line.cluster is not None else line.subcategory
-    aspects = [line.aspects] if isinstance(line.aspects, str) else line.aspects or []
-    return Question(
-        id=line.id,
-        category=line.category or "",
-        cluster=cluster or "",
-        turns=tuple(turns),
-        aspects=", ".join(map(str, aspects)),
-        format="v0.1" if line.question_id is not None else "v2.0",
-    )
+    return newest(path, questions, lambda question: question.id)
 
 
 # Answers
@@ -180,25 +163,24 @@ class AnswerLine(IdLine):
         if not self.choices and self.messages is None:
             raise ValueError("no choices (or messages)")
 
+    def answer(self) -> Answer:
+        """Return the answer of the line."""
+        if self.messages is not None:
+            replies = (m.content for m in self.messages if m.role == "assistant")
+            texts = (reply if isinstance(reply, str) else reply.answer or "" for reply in replies)
+            return Answer(self.id, (tuple(texts),))
+        turns = {}
+        for i, choice in enumerate(self.choices or []):
+            index = i if choice.index is None else choice.index
+            turns[index] = tuple(turn.content for turn in choice.turns)
+        others = (turns[index] for index in sorted(turns) if index != 0)
+        return Answer(self.id, (turns.get(0, ()), *others))
+
 
 def read_answers(path: Path) -> dict[str, Answer]:
     """Return the answers of a file by question id."""
-    answers = _read_records(path, AnswerLine, "an answer", answer_of, lambda a: a.question_id)
-    return {answer.question_id: answer for answer in answers}
-
-
-def answer_of(line: AnswerLine) -> Answer:
-    """Return the answer of a line."""
-    if line.messages is not None:
-        replies = (m.content for m in line.messages if m.role == "assistant")
-        texts = (reply if isinstance(reply, str) else reply.answer or "" for reply in replies)
-        return Answer(line.id, (tuple(texts),))
-    turns = {
-        i if choice.index is None else choice.index: tuple(turn.content for turn in choice.turns)
-        for i, choice in enumerate(line.choices or [])
-    }
-    others = (turns[index] for index in sorted(turns) if index != 0)
-    return Answer(line.id, (turns.get(0, ()), *others))
+    answers = [line.answer() for line in read_lines(path, AnswerLine, "an answer")]
+    return {a.question_id: a for a in newest(path, answers, lambda answer: answer.question_id)}
 
 
 # Judgments
@@ -256,46 +238,41 @@ class JudgmentLine(IdLine, gc=False):
         names = dict.fromkeys([*named, *(judge for game in scores for judge in game)])
         return tuple(name for name in names if isinstance(name, str))
 
-
-def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
-    """Return the judgments of a file; a record without a model or judge gets the given one."""
-    return _read_records(
-        path,
-        JudgmentLine,
-        "a judgment",
-        lambda line: judgment_of(line, model, judge),
-        lambda j: (j.question_id, j.model, j.baseline, j.judge),
-    )
-
-
-def judgment_of(line: JudgmentLine, model: str, judge: str) -> Judgment:
-    """Return the judgment of a line; without a model or judge of its own it gets the given one."""
-    shared, is_ensemble = bytes(line.settings), line.judges is not None
-    labels: list[Label] = []
-    causes, settings = [], []
-    for game in line.games:  # in one loop, since a board spends most of its reading here
-        labels.append(game.score if game else None)
-        causes.append(game.cause if game else NOT_PLAYED)
-        settings.append(bytes(game.settings) or shared if game else b"")
-        is_ensemble = is_ensemble or bool(game and game.scores is not None)
-    return Judgment(
-        line.id,
-        line.model or model,
-        line.judge or judge,
-        line.baseline,
-        tuple(labels),
-        tuple(causes),
-        tuple(settings),
-        _grades(tuple(labels)),
-        line.rule,
-        line.members() if is_ensemble else (),
-    )
+    def judgment(self, model: str, judge: str) -> Judgment:
+        """Return the judgment; a line without a model or judge gets the given one."""
+        shared, is_ensemble = bytes(self.settings), self.judges is not None
+        labels: list[Label] = []
+        causes, settings = [], []
+        for game in self.games:  # in one loop, since a board spends most of its reading here
+            labels.append(game.score if game else None)
+            causes.append(game.cause if game else NOT_PLAYED)
+            settings.append(bytes(game.settings) or shared if game else b"")
+            is_ensemble = is_ensemble or bool(game and game.scores is not None)
+        return Judgment(
+            self.id,
+            self.model or model,
+            self.judge or judge,
+            self.baseline,
+            tuple(labels),
+            tuple(causes),
+            tuple(settings),
+            _grades(tuple(labels)),
+            self.rule,
+            self.members() if is_ensemble else (),
+        )
 
 
 @functools.lru_cache(maxsize=1024)
 def _grades(labels: tuple[Label, ...]) -> tuple[float, ...]:
     grades = map(grade_of, labels)
     return tuple(grade for grade in grades if grade is not None)
+
+
+def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
+    """Return the judgments of a file; a record without a model or judge gets the given one."""
+    lines = read_lines(path, JudgmentLine, "a judgment")
+    judgments = [line.judgment(model, judge) for line in lines]
+    return newest(path, judgments, lambda j: (j.question_id, j.model, j.baseline, j.judge))
 
 
 # Baselines
@@ -328,9 +305,8 @@ def baseline_rule(
     """
     if given or config is None:
         return BaselineRule({}, next(iter(given), None))
-    models = {*model_names(bench.answers)}
-    for judge in judge_names(bench):
-        models.update(model_names(bench.judgments(judge)))
+    folders = [bench.answers, *map(bench.judgments, judge_names(bench))]
+    models = {model for folder in folders for model in model_names(folder)}
     folder = bench.folder / "model_judgment"
     judgment_files = [folder / f"{name}.jsonl" for name in model_names(folder)]
 

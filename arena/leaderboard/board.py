@@ -27,8 +27,6 @@ from arena.scoring.style_features import read_all_styles, with_features
 if TYPE_CHECKING:
     import pandas
 
-OVERALL = "Overall"
-
 
 @dataclass(frozen=True)
 class Method:
@@ -61,23 +59,85 @@ class Method:
         return (self.seed, int.from_bytes(digest[:8], "big")) if stream else (self.seed,)
 
 
-# Fits
+class UnconnectedError(InputError):
+    """No battles connect some models to the baseline. `models` are their indices."""
+
+    def __init__(self, message: str, models: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.models = models
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A fit of battles with its bootstrap: ratings (M,) and (rounds, M).
+class Contest:
+    """Battles with the style features that the method controls for, and how they are scored.
 
-    `tokens`: the mean answer lengths. `style`: the fixed style, None if it was fitted.
+    `tokens`: the models' mean answer lengths. `style`: the fixed style, None if it is fitted.
     """
 
     battles: Battles
     selection: Selection
     method: Method
-    tokens: Mapping[str, float]
-    style: FixedStyle | None
-    fit: Fit
-    samples: np.ndarray
+    tokens: Mapping[str, float] = field(default_factory=dict)
+    style: FixedStyle | None = None
+
+    @classmethod
+    def of(cls, battles: Battles, selection: Selection, method: Method) -> Contest:
+        """Return the contest of battles; InputError if style attributes of answers are missing."""
+        estimator, bench = selection.estimator, selection.bench
+        styles = read_all_styles(bench, battles, estimator.measured(method.attributes))
+        if method.control and (features := estimator.features):
+            count = len(method.attributes)
+            cells = with_features(battles, bench, styles, lambda a, b: features(a, b)[:, -count:])
+            battles = replace(battles, cells=cells)
+        return cls(battles, selection, method, styles.tokens)
+
+    def score(self, samples: np.ndarray | None = None) -> Scored:
+        """Fit the battles and resample them, unless `samples` of an earlier run are given.
+
+        Raises UnconnectedError, or InputError if the method is not for such battles.
+        """
+        battles, estimator, center = self.battles, self.selection.estimator, self.method.center
+        try:
+            fit = estimator.fit(battles.cells, battles.anchor, style=self.style, center=center)
+        except NotAStarError as error:
+            first, second = (battles.models[i] for i in error.pair)
+            raise InputError(
+                f"battles of {first} against {second}: the method {estimator.name} knows one "
+                f"baseline, '{battles.baseline}'. Use --method bradley-terry to fit all battles at "
+                "once."
+            ) from None
+        except DisconnectedError as error:
+            names = ", ".join(battles.models[i] for i in error.models)
+            raise UnconnectedError(
+                f"cannot rank {names}: no battles connect them to the baseline "
+                f"'{battles.baseline}'. Judge them against it, or add their baseline with "
+                "--baseline.",
+                error.models,
+            ) from None
+        samples = self.bootstrap() if samples is None else samples
+        return Scored(**vars(self), fit=fit, samples=samples)
+
+    def bootstrap(self) -> np.ndarray:
+        """Return the ratings (rounds, M) of resampled battles."""
+        method = self.method
+        return self.selection.estimator.bootstrap(
+            self.battles.cells,
+            self.battles.anchor,
+            rounds=method.rounds,
+            seed=method.entropy(self.selection),
+            resample=method.resample,
+            workers=method.workers,
+            style=self.style,
+            center=method.center,
+        )
+
+
+@dataclass(frozen=True)
+class Scored(Contest):
+    """A fit of battles with its bootstrap: ratings (M,) and (rounds, M)."""
+
+    fit: Fit = field(kw_only=True)
+    samples: np.ndarray = field(kw_only=True)
 
     @property
     def coefficients(self) -> dict[str, float]:
@@ -85,89 +145,18 @@ class Scored:
         names, coefficients = self.method.attributes.values(), self.fit.coefficients.tolist()
         return dict(zip(names, coefficients, strict=True))
 
-    @property
-    def rates(self) -> np.ndarray:
-        """The scores as win rates (M,)."""
-        return self.scores(elo=False)[0]
-
     def scores(self, *, elo: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return win rates in percent or Elo ratings (M,), and the rounds' (rounds, M)."""
         scores, controlled = self.selection.estimator.scores, bool(self.method.control)
         ratings, anchor = self.fit.ratings, self.battles.anchor
         return scores(ratings, self.samples, anchor, controlled=controlled, elo=elo)
 
-
-def score(
-    battles: Battles,
-    selection: Selection,
-    method: Method,
-    style: FixedStyle | None = None,
-    samples: np.ndarray | None = None,
-) -> Scored:
-    """Fit the battles and resample them, unless `samples` of an earlier run are given.
-
-    Raises InputError if style attributes are missing, if battles do not connect a model to the
-    baseline, or if the method is not for such battles.
-    """
-    estimator, bench = selection.estimator, selection.bench
-    styles = read_all_styles(bench, battles, estimator.measured(method.attributes))
-    if method.control and (differences := estimator.features):
-        count = len(method.attributes)
-        cells = with_features(battles, bench, styles, lambda a, b: differences(a, b)[:, -count:])
-        battles = replace(battles, cells=cells)
-    try:
-        return score_measured(battles, selection, method, styles.tokens, style, samples)
-    except DisconnectedError as error:
-        names = ", ".join(battles.models[i] for i in error.models)
-        raise InputError(
-            f"cannot rank {names}: no battles connect them to the baseline '{battles.baseline}'. "
-            "Judge them against it, or add their baseline with --baseline."
-        ) from None
-
-
-def score_measured(
-    battles: Battles,
-    selection: Selection,
-    method: Method,
-    tokens: Mapping[str, float],
-    style: FixedStyle | None = None,
-    samples: np.ndarray | None = None,
-) -> Scored:
-    """Fit and resample battles with their style features, as `score` does.
-
-    Raises DisconnectedError for models without a connection, InputError for several baselines.
-    """
-    estimator = selection.estimator
-    try:
-        fit = estimator.fit(battles.cells, battles.anchor, style=style, center=method.center)
-    except NotAStarError as error:
-        first, second = (battles.models[i] for i in error.pair)
-        raise InputError(
-            f"battles of {first} against {second}: the method {estimator.name} knows one baseline, "
-            f"'{battles.baseline}'. Use --method bradley-terry to fit all battles at once."
-        ) from None
-    if samples is None:
-        samples = bootstrap(battles, selection, method, style)
-    return Scored(battles, selection, method, tokens, style, fit, samples)
-
-
-def bootstrap(
-    battles: Battles, selection: Selection, method: Method, style: FixedStyle | None
-) -> np.ndarray:
-    """Return the ratings (rounds, M) of resampled battles."""
-    return selection.estimator.bootstrap(
-        battles.cells,
-        battles.anchor,
-        rounds=method.rounds,
-        seed=method.entropy(selection),
-        resample=method.resample,
-        workers=method.workers,
-        style=style,
-        center=method.center,
-    )
-
-
-# Boards
+    def board(self, *, elo: bool = False) -> Board:
+        """Return the board of win rates in percent, or of ratings (baseline 1000)."""
+        battles = self.battles
+        board = Board.empty(battles, self.selection, self.method, elo=elo)
+        board = replace(board, coefficients=self.coefficients, scored=self)
+        return board.with_rows(battles.models, *self.scores(elo=elo), self.tokens, battles.outcomes)
 
 
 @dataclass(frozen=True)
@@ -208,10 +197,53 @@ class Board:
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
     scored: Scored | None = field(default=None, compare=False, repr=False)
 
+    @classmethod
+    def empty(
+        cls, data: Battles | Grades, selection: Selection, method: Method, *, elo: bool = False
+    ) -> Board:
+        """Return a board of battles or grades that has no rows yet."""
+        baseline, estimator = None, GRADES
+        if isinstance(data, Battles):
+            baseline, estimator = data.baseline, selection.estimator
+        else:
+            method = replace(method, control=(), resample="question")
+        made = selection, baseline, estimator, method, FORMATS[estimator.name, elo]
+        return cls(*made, data.counts, data.questions)
+
+    @classmethod
+    def of_grades(
+        cls, grades: Grades, selection: Selection, method: Method, tokens: Mapping[str, float]
+    ) -> Board:
+        """Return the board of mean grades, their intervals by resampled questions."""
+        data = grades.total, grades.number
+        samples = GRADES.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
+        board = cls.empty(grades, selection, method)
+        return board.with_rows(grades.models, GRADES.fit(*data).ratings, samples, tokens)
+
+    def with_rows(
+        self,
+        models: Sequence[str],
+        scores: np.ndarray,
+        samples: np.ndarray,
+        tokens: Mapping[str, float],
+        outcomes: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> Board:
+        """Return the board with the rows of scores (M,) and samples (rounds, M), best first."""
+        ends = interval(samples, self.estimator.level)
+        with np.errstate(invalid="ignore"):
+            # The offset of an end that is the same infinity as the score is 0, not NaN.
+            lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()
+        rows = [
+            Row(*row, tokens.get(row[0]), outcomes[row[0]] if outcomes else None)
+            for row in zip(models, scores.tolist(), lower, upper, strict=True)
+        ]
+        rows.sort(key=lambda row: (-row.score, row.model))
+        return replace(self, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
+
     @property
     def name(self) -> str:
         """The category of one of several boards."""
-        return OVERALL if self.weights else ", ".join(self.selection.categories)
+        return "Overall" if self.weights else ", ".join(self.selection.categories)
 
     @property
     def mode(self) -> str:
@@ -231,73 +263,6 @@ class Board:
         columns = ("model", "score", "lower", "upper", "tokens", *OUTCOMES)
         rows = ((r.model, r.score, *r.bounds, r.tokens, *(r.outcomes or ())) for r in self.rows)
         return pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
-
-
-def empty_board(
-    data: Battles | Grades,
-    selection: Selection,
-    method: Method,
-    *,
-    elo: bool = False,
-) -> Board:
-    """Return a board of battles or grades that has no rows yet."""
-    baseline, estimator = None, GRADES
-    if isinstance(data, Battles):
-        baseline, estimator = data.baseline, selection.estimator
-    else:
-        method = replace(method, control=(), resample="question")
-    return Board(
-        selection=selection,
-        baseline=baseline,
-        estimator=estimator,
-        method=method,
-        format=FORMATS[estimator.name, elo],
-        counts=data.counts,
-        questions=data.questions,
-    )
-
-
-def make_board(scored: Scored, *, elo: bool = False) -> Board:
-    """Return the board: win rates against the baseline in percent, or ratings (baseline 1000)."""
-    battles = scored.battles
-    board = empty_board(battles, scored.selection, scored.method, elo=elo)
-    board = replace(board, coefficients=scored.coefficients, scored=scored)
-    scores, samples = scored.scores(elo=elo)
-    return _with_rows(board, battles.models, scores, samples, scored.tokens, battles.outcomes)
-
-
-def grade_board(
-    grades: Grades, selection: Selection, method: Method, tokens: Mapping[str, float]
-) -> Board:
-    """Return the board of mean grades, their intervals by resampled questions."""
-    data = grades.total, grades.number
-    scores = GRADES.fit(*data).ratings
-    samples = GRADES.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
-    return _with_rows(
-        empty_board(grades, selection, method), grades.models, scores, samples, tokens
-    )
-
-
-def _with_rows(
-    board: Board,
-    models: Sequence[str],
-    scores: np.ndarray,
-    samples: np.ndarray,
-    tokens: Mapping[str, float],
-    outcomes: Mapping[str, tuple[int, ...]] | None = None,
-) -> Board:
-    """Return a board with the rows of scores (M,) and samples (rounds, M), the best first."""
-    ends = interval(samples, board.estimator.level)
-    with np.errstate(invalid="ignore"):
-        # The offset of an end that is the same infinity as the score is 0, not NaN.
-        lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()
-    values = zip(models, scores.tolist(), lower, upper, strict=True)
-    rows = [Row(*row, tokens.get(row[0]), outcomes[row[0]] if outcomes else None) for row in values]
-    rows.sort(key=lambda row: (-row.score, row.model))
-    return replace(board, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
-
-
-# The overall board
 
 
 def why_no_overall(boards: Sequence[Board]) -> str | None:
@@ -350,7 +315,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
     )
     rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
     tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
-    return _with_rows(board, models, shares @ scores, rounds, tokens)
+    return board.with_rows(models, shares @ scores, rounds, tokens)
 
 
 def _summed(counts: Sequence[Counts], models_left_out: Mapping[str, str]) -> Counts:

@@ -14,25 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
-from arena.leaderboard.board import (
-    Board,
-    Method,
-    Row,
-    Scored,
-    empty_board,
-    grade_board,
-    make_board,
-    score,
-    score_measured,
-)
+from arena.leaderboard.board import Board, Contest, Method, Row, UnconnectedError
 from arena.leaderboard.build import Group
 from arena.scoring.battles import Battles, Grades
-from arena.scoring.bradley_terry import DisconnectedError, interval
+from arena.scoring.bradley_terry import interval
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
@@ -57,85 +46,75 @@ class ClusterTable:
     wholes: tuple[Board, ...]
     groups: tuple[tuple[str, ...], ...]
 
-    @property
-    def first(self) -> Board:
-        """A board with the settings that all boards share."""
-        return self.wholes[0]
-
 
 def score_clusters(
     groups: Sequence[Group], by: str, method: Method, done: Callable[[], object] = lambda: None
 ) -> ClusterTable:
-    """Return the scores of each cluster, with the draws of a board of it alone; the intervals are
-    those of few questions. `done` is called after each cluster.
+    """Return the scores of each cluster, with the draws of a board of it alone. A model that no
+    battles of a cluster connect to the baseline has no score there. `done` is called after each.
 
-    Raises InputError as `score` of boards does, but a model that no battles connect to the baseline
-    on a cluster just has no score there.
+    Raises InputError as `Contest.score` does.
     """
     wholes: list[Board] = []
     boards: list[Board] = []
     for group in groups:
-        whole, data, style = _whole(group, method)
+        whole, data = _whole(group, method)
         wholes.append(whole)
         for name, questions in group.clusters.items():
             selection = replace(group.selection, categories=(name,))
             if isinstance(data, Grades):
-                board = _of_grades(data, questions, selection, method)
+                board = _of_grades(data, selection, method, questions)
             else:
-                board = _of_battles(data, questions, selection, method, style)
+                board = _of_battles(replace(data, selection=selection), questions)
             judged = board.counts.judged if board else {}
             counts = replace(whole.counts, judged=judged, questions=len(questions))
             rows = _rows(board) if board else ()
             boards.append(replace(board or whole, selection=selection, counts=counts, rows=rows))
             done()
-    means = {model: _mean_score(model, boards) for group in groups for model in group.data.models}
-    models = tuple(sorted(means, key=lambda model: (-means[model], model)))
+
+    def by_mean(model: str) -> tuple[float, str]:
+        scores = [(row.score, b.counts.questions or 0) for b in boards if (row := b.row(model))]
+        weight = sum(questions for _, questions in scores)
+        total = sum(score * questions for score, questions in scores)
+        return -total / weight if weight else math.inf, model
+
+    models = sorted({model for group in groups for model in group.data.models}, key=by_mean)
     names = tuple(tuple(group.clusters) for group in groups)
-    return ClusterTable(by, models, tuple(boards), tuple(wholes), names)
+    return ClusterTable(by, tuple(models), tuple(boards), tuple(wholes), names)
 
 
-def _mean_score(model: str, boards: Sequence[Board]) -> float:
-    """Return the mean of a model's scores, weighted by questions, -inf without any."""
-    scores = [(row.score, b.counts.questions or 0) for b in boards if (row := b.row(model))]
-    weight = sum(questions for _, questions in scores)
-    return sum(score * questions for score, questions in scores) / weight if weight else -math.inf
-
-
-def _whole(group: Group, method: Method) -> tuple[Board, Battles | Grades, FixedStyle | None]:
-    """Return a board without rows, the judgments with style features, and the style to fix."""
+def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:
+    """Return a board without rows, and the contest of its clusters, with the style to fix."""
     data, selection = group.data, group.selection
-    if isinstance(data, Grades) or not method.control:
-        return empty_board(data, selection, method), data, None
-    scored = score(data, selection, method, samples=np.empty((0, len(data.models))))
-    fit = scored.fit
-    style = FixedStyle(fit.coefficients, fit.mean, fit.scale) if len(group.clusters) > 1 else None
-    whole = replace(empty_board(data, selection, method), coefficients=scored.coefficients)
-    return whole, scored.battles, style
+    whole = Board.empty(data, selection, method)
+    if isinstance(data, Grades):
+        return whole, data
+    if not method.control:
+        return whole, Contest(data, selection, method)
+    contest = Contest.of(data, selection, method)
+    scored = contest.score(samples=np.empty((0, len(data.models))))
+    if len(group.clusters) > 1:
+        fit = scored.fit
+        contest = replace(contest, style=FixedStyle(fit.coefficients, fit.mean, fit.scale))
+    return replace(whole, coefficients=scored.coefficients), contest
 
 
 # Battles
 
 
-def _of_battles(
-    battles: Battles,
-    questions: Collection[str],
-    selection: Selection,
-    method: Method,
-    style: FixedStyle | None,
-) -> Board | None:
-    """Return the board of a cluster without the models that no battles connect to the baseline,
-    None if only the baseline is left.
-    """
+def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
+    """Return the board of a cluster without unconnected models, None if no battles are left."""
+    battles = contest.battles
     in_cluster = np.array([question in questions for question in battles.questions])
     part = _part(battles, in_cluster[battles.cells.question])
     while len(part.cells.a):
+        samples = None
+        if len(part.questions) < FEW and not contest.selection.estimator.averages_rounds:
+            # There is no interval to draw for, and the score needs no rounds either.
+            samples = np.full((1, len(part.models)), np.nan)
         try:
-            samples = None
-            if len(part.questions) < FEW and not selection.estimator.averages_rounds:
-                # There is no interval to draw for, and the score needs no rounds either.
-                samples = np.full((1, len(part.models)), np.nan)
-            return make_board(score_measured(part, selection, method, {}, style, samples))
-        except DisconnectedError as error:
+            return replace(contest, battles=part).score(samples).board()
+        except UnconnectedError as error:
             lost = np.isin(part.cells.a, error.models) | np.isin(part.cells.b, error.models)
             part = _part(part, ~lost)
     return None
@@ -144,20 +123,15 @@ def _of_battles(
 def _part(battles: Battles, mask: np.ndarray) -> Battles:
     """Return the battles of a mask (C,) of cells, with the models that have any."""
     cells = battles.cells
-    a, b, question = cells.a[mask], cells.b[mask], cells.question[mask]
-    models = np.unique(np.concatenate([a, b, [battles.anchor]]))
-    questions = np.unique(question)
-    part = Cells(
-        models=len(models),
-        a=np.searchsorted(models, a),
-        b=np.searchsorted(models, b),
-        question=np.searchsorted(questions, question),
-        counts=cells.counts[:, mask],
-        features=None if cells.features is None else cells.features[:, mask],
-    )
+    sides = np.concatenate([cells.a[mask], cells.b[mask], [battles.anchor]])
+    models, places = np.unique(sides, return_inverse=True)
+    questions, question = np.unique(cells.question[mask], return_inverse=True)
+    features = None if cells.features is None else cells.features[:, mask]
+    a, b = np.split(places[:-1], 2)
+    part = Cells(len(models), a, b, question, cells.counts[:, mask], features)
     names = tuple(battles.models[i] for i in models)
-    met = np.concatenate([part.a, part.b]) * len(questions) + np.tile(part.question, 2)
-    judged = np.bincount(np.unique(met) // max(len(questions), 1), minlength=len(models))
+    judgments = np.unique([places[:-1], np.tile(question, 2)], axis=1)
+    judged = np.bincount(judgments[0], minlength=len(models))
     return replace(
         battles,
         models=names,
@@ -172,11 +146,11 @@ def _part(battles: Battles, mask: np.ndarray) -> Battles:
 
 
 def _of_grades(
-    grades: Grades, questions: Collection[str], selection: Selection, method: Method
+    grades: Grades, selection: Selection, method: Method, questions: Collection[str]
 ) -> Board | None:
     """Return the board of a cluster, with the models that have any grade, None without models."""
     in_cluster = np.array([question in questions for question in grades.questions])
-    columns = np.flatnonzero(in_cluster & grades.number.any(axis=0))
+    columns = np.flatnonzero(in_cluster)
     models = np.flatnonzero(grades.number[:, columns].any(axis=1))
     names = tuple(grades.models[i] for i in models)
     number = grades.number[np.ix_(models, columns)]
@@ -188,22 +162,26 @@ def _of_grades(
         number=number,
         counts=replace(grades.counts, judged=judged),
     )
-    return grade_board(part, selection, method, {}) if names else None
+    return Board.of_grades(part, selection, method, {}) if names else None
 
 
 # Intervals of few questions
 
 
 def _rows(board: Board) -> tuple[Row, ...]:
-    """Return the rows of models that were judged enough, with the intervals of few questions, or
-    with none. The baseline's is exact.
-    """
-    alike = _alike(board.scored) if board.scored else set()
-    level, rows = board.estimator.level, []
+    """Return the rows of models that were judged enough, with the intervals of few questions."""
+    level, rows, alike = board.estimator.level, [], set[str]()
+    if board.scored:
+        # Of models that won, tied or lost all battles, the draws differ by style alone, if at all.
+        cells, models = board.scored.battles.cells, board.scored.battles.models
+        outcomes = np.zeros((3, len(models)))
+        for side, counts in ((cells.a, cells.counts), (cells.b, cells.counts[::-1])):
+            outcomes += [np.bincount(side, row, minlength=len(models)) for row in counts]
+        alike = {models[i] for i in np.flatnonzero((outcomes > 0).sum(axis=0) == 1)}
     for row in board.rows:
         questions, ends = board.counts.judged[row.model], (math.nan, math.nan)
         if row.model == board.baseline:
-            ends = row.score, row.score
+            ends = row.score, row.score  # exact
         elif questions >= FEW and row.model not in alike:
             of_questions = board.method.resample == "question"
             share = expanded(level, questions) if of_questions else level
@@ -215,19 +193,6 @@ def _rows(board: Board) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _alike(scored: Scored) -> set[str]:
-    """Return the models that won, tied or lost all their battles.
-
-    Their draws differ by style alone, if at all.
-    """
-    cells, models = scored.battles.cells, scored.battles.models
-    outcomes = np.zeros((3, len(models)))
-    for side, counts in ((cells.a, cells.counts), (cells.b, cells.counts[::-1])):
-        outcomes += [np.bincount(side, row, minlength=len(models)) for row in counts]
-    return {models[i] for i in np.flatnonzero((outcomes > 0).sum(axis=0) == 1)}
-
-
-@lru_cache
 def expanded(level: float, questions: int) -> float:
     """Return the share of draws that an interval of so many questions must hold to hold the truth
     with a chance of `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from arena.base.errors import InputError, nearest
-from arena.leaderboard.board import Scored, bootstrap
+from arena.leaderboard.board import Scored
 from arena.scoring import bradley_terry, solver
 from arena.scoring.cells import Cells
 from arena.scoring.solver import FixedStyle
@@ -45,14 +45,14 @@ def compare(scored: Scored, first: str, second: str) -> Comparison:
             raise InputError(f"--compare: no battles of '{name}'{nearest(name, names)}")
     pair = (names.index(first), names.index(second))
     method = replace(method, rounds=max(method.rounds, 1000), resample="question")
-    rounds = bootstrap(battles, scored.selection, method, scored.style)
-    differences = _differences(rounds, battles.anchor, pair)
+    differences = _differences(replace(scored, method=method).bootstrap(), battles.anchor, pair)
     lower, upper = bradley_terry.interval(differences[:, None], LEVEL)[:, 0].tolist()
+    rates, _ = scored.scores(elo=False)
     p_value, questions = _permutation_test(scored, pair)
     return Comparison(
         first=first,
         second=second,
-        difference=float(scored.rates[pair[0]] - scored.rates[pair[1]]),
+        difference=float(rates[pair[0]] - rates[pair[1]]),
         lower=lower,
         upper=upper,
         p_value=p_value,

@@ -20,15 +20,16 @@ from arena.base.errors import InputError, OutputError, warn
 from arena.base.flags import SAVED_BATTLES, SAVED_BOOTSTRAP
 from arena.base.jsonl import decode_lines, read_bytes, write_lines
 from arena.bench.records import Question
-from arena.leaderboard.board import Method, Scored
+from arena.leaderboard.board import Contest, Scored
 from arena.scoring.battles import Battles, battles_of
 from arena.scoring.cells import CellColumns, CellCounts
-from arena.scoring.estimators import BRADLEY_TERRY, Estimator
+from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import Selection, matching_questions
 from arena.scoring.solver import ANCHOR_RATING, FixedStyle
 
 SETTINGS = ".settings.json"  # the suffix of the side files
 INFINITE = 1e300  # in the place of infinity, which JSON does not have
+STYLE = ("coefficients", "mean", "scale")  # the arrays of a style file
 _WINNERS = ("model_a", "tie", "model_b")
 
 
@@ -43,38 +44,35 @@ class BattleLine(msgspec.Struct):
 
 def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) -> None:
     """Save battles and bootstrap for a later run; warn if they cannot be written."""
-    selection = scored.selection
-    settings = _bootstrap_settings(scored.battles, selection, scored.method, scored.style)
     results = (
-        (battles, data_dir / SAVED_BATTLES, _battle_lines, selection.settings()),
-        (bootstrap, data_dir / SAVED_BOOTSTRAP, _bootstrap_lines, settings),
+        (battles, data_dir / SAVED_BATTLES, _battle_lines, scored.selection.settings()),
+        (bootstrap, data_dir / SAVED_BOOTSTRAP, _bootstrap_lines, _bootstrap_settings(scored)),
     )
-    for wanted, path, lines, made in results:
+    for needed, path, lines, settings in results:
         try:
-            if wanted:
+            if needed:
                 write_lines(path, lines(scored))
-                _write_json(path.with_suffix(SETTINGS), made)
+                _write_json(path.with_suffix(SETTINGS), settings)
         except OutputError as error:
             # The board is printed all the same.
             warn(f"{error}; nothing is saved for --load-battles or --load-bootstrap")
 
 
-def _bootstrap_settings(
-    battles: Battles, selection: Selection, method: Method, style: FixedStyle | None
-) -> dict[str, object]:
+def _bootstrap_settings(contest: Contest) -> dict[str, object]:
     """Return the settings that saved bootstrap results must share, and the battles' fingerprint."""
-    return selection.settings() | {
+    method, style = contest.method, contest.style
+    return contest.selection.settings() | {
         "mode": method.mode,
         "style_center": "mean" if method.center else "none",
         "num_rounds": method.rounds,
         "seed": method.seed,
         "resample": method.resample,
         "style": None if style is None else style.coefficients.tolist(),
-        "battles": battles.fingerprint,
+        "battles": contest.battles.fingerprint,
     }
 
 
-def _settings_match(path: Path, settings: Mapping[str, Any]) -> bool:
+def _settings_match(path: Path, settings: Mapping[str, object]) -> bool:
     """Return whether a saved result has a side file: results of v0.1 have none.
 
     Raises InputError if it was made with other settings.
@@ -85,13 +83,18 @@ def _settings_match(path: Path, settings: Mapping[str, Any]) -> bool:
     if not side.exists():
         return False
     try:
-        saved = json.loads(read_bytes(side, "settings"))
-        differing = {k: v for k, v in settings.items() if saved.get(k) != v}
-    except (ValueError, AttributeError):
+        saved = msgspec.json.decode(read_bytes(side, "settings"), type=dict[str, Any])
+    except ValueError:
         raise InputError(f"{side}: not the settings of a saved result. Delete it.") from None
-    for key, value in differing.items():
-        raise InputError(f"{path}: made with {key} = {saved.get(key)}, not {value}. Make it again.")
+    _check_alike(path, saved, settings)
     return True
+
+
+def _check_alike(path: Path, saved: Mapping[str, object], settings: Mapping[str, object]) -> None:
+    """Raise InputError that names the first setting in which a saved result differs."""
+    for key, value in settings.items():
+        if (made := saved.get(key)) != value:
+            raise InputError(f"{path}: made with {key} = {made}, not {value}. Make it again.")
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -177,31 +180,24 @@ def _bootstrap_lines(scored: Scored) -> Iterator[bytes]:
         yield b"{" + b", ".join(map(add, keys, values)) + b"}\n"
 
 
-def load_bootstrap(
-    path: Path, battles: Battles, selection: Selection, method: Method, style: FixedStyle | None
-) -> np.ndarray:
+def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:
     """Return ratings (rounds, M) of a file of an earlier run or of the v0.1 program.
 
     They are anchored anew: v0.1 anchors one model only. Raises InputError if a model is missing.
     """
-    _settings_match(path, _bootstrap_settings(battles, selection, method, style))
-    rounds: list[list[float]] = []
-    for number, raw in enumerate(read_bytes(path, "bootstrap results").splitlines(), start=1):
-        if not raw.strip():
-            continue
+    _settings_match(path, _bootstrap_settings(contest))
+    models, anchor = contest.battles.models, contest.battles.anchor
+    rounds = []
+    for number, _, line in decode_lines(path, dict[str, float | None], "a round of ratings"):
         try:
-            line = json.loads(raw)
-            values = (line[model] for model in battles.models)
-            rounds.append([np.nan if value is None else float(value) for value in values])
+            rounds.append([line[model] for model in models])
         except KeyError as error:
             raise InputError(f"{path}:{number}: no rating of the model {error}") from None
-        except (ValueError, TypeError):
-            raise InputError(f"{path}:{number}: not a round of ratings") from None
     if not rounds:
         raise InputError(f"{path}: no round in the file")
-    ratings = np.array(rounds)
+    ratings = np.array(rounds, dtype=float)
     ratings[np.abs(ratings) >= INFINITE] *= np.inf
-    return np.asarray(ratings - ratings[:, [battles.anchor]] + ANCHOR_RATING)
+    return np.asarray(ratings - ratings[:, [anchor]] + ANCHOR_RATING)
 
 
 # Style coefficients
@@ -209,33 +205,28 @@ def load_bootstrap(
 
 def save_style(scored: Scored, path: Path) -> None:
     """Write the style coefficients of a fit and the standardisation they belong to."""
-    fit = scored.fit
-    style = {
-        "method": scored.selection.estimator.name,
-        "attributes": list(scored.coefficients),
-        "style_center": "mean" if scored.method.center else "none",
-        "coefficients": fit.coefficients.tolist(),
-        "mean": fit.mean.tolist(),
-        "scale": fit.scale.tolist(),
+    arrays = {name: getattr(scored.fit, name).tolist() for name in STYLE}
+    _write_json(path, _style_settings(scored) | arrays)
+
+
+def _style_settings(contest: Contest) -> dict[str, object]:
+    """Return the settings that saved style coefficients must share."""
+    return {
+        "method": contest.selection.estimator.name,
+        "attributes": list(contest.method.attributes.values()),
+        "style_center": "mean" if contest.method.center else "none",
     }
-    _write_json(path, style)
 
 
-def load_style(path: Path, estimator: Estimator, method: Method) -> FixedStyle:
+def load_style(path: Path, contest: Contest) -> FixedStyle:
     """Return the style of an earlier fit; InputError if it is of other attributes."""
     try:
-        data = json.loads(read_bytes(path, "style coefficients"))
-        parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
-        attributes, name = data["attributes"], data.get("method", BRADLEY_TERRY.name)
-        center = data.get("style_center", "mean" if parts[1].any() else "none")
+        data = msgspec.json.decode(read_bytes(path, "style coefficients"), type=dict[str, Any])
+        arrays = np.array([data[name] for name in STYLE], dtype=float)
+        style = FixedStyle(*arrays.reshape(len(STYLE), len(data["attributes"])))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not a file of style coefficients") from None
-    expected = list(method.attributes.values())
-    shapes = {part.shape for part in parts}
-    if attributes != expected or shapes != {(len(expected),)} or not np.isfinite(parts).all():
-        raise InputError(f"{path}: style coefficients of {attributes}, not of {expected}")
-    if name != estimator.name:
-        raise InputError(f"{path}: made with --method {name}. Give it again.")
-    if center != ("mean" if method.center else "none"):
-        raise InputError(f"{path}: made with --style-center {center}. Give it again.")
-    return FixedStyle(*parts)
+    # Files of the first versions name neither.
+    named = {"method": BRADLEY_TERRY.name, "style_center": "mean" if style.mean.any() else "none"}
+    _check_alike(path, named | data, _style_settings(contest))
+    return style

@@ -1,11 +1,4 @@
-"""The report on how well benchmarks rank models: made from options, as text and as JSON.
-
-from arena.leaderboard.options import board_options
-from arena.quality.benchmark_report import MetricsOptions, benchmark_report
-
-boards = board_options("demo-v0.1", "smollm2-judge", "smollm2-base")
-benchmark_report(MetricsOptions(boards)).to_frame()
-"""
+"""The report on how well benchmarks rank models: made from options, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -35,10 +28,9 @@ if TYPE_CHECKING:
 class MetricsOptions:
     """Which benchmarks are measured, and against which reference.
 
-    `boards`: those of a bench, None for bootstrap files alone. `reference`: a file of ratings,
-    whose names of models `names` maps if they differ. `confidence`: the level of the intervals of
-    scores, in percent. `common`: measure only models that all benchmarks have. `save_bootstrap`:
-    the file for the boards' scores and rounds, of several boards one each.
+    `boards`: those of a bench, None for bootstrap files alone. `names`: a file from names of models
+    to the reference's. `confidence`: the level of the intervals of scores, in percent. `common`:
+    measure only models that all benchmarks have. `save_bootstrap`: a file for each board's rounds.
     """
 
     boards: BoardOptions | None = None
@@ -127,33 +119,43 @@ def benchmark_report(options: MetricsOptions) -> MetricsReport:
             raise InputError("--common: the benchmarks have fewer than 2 models in common.")
         benchmarks = [b.only(common, "not in all benchmarks") for b in benchmarks]
     measures = []
-    for ratings in (b.ratings for b in benchmarks):
-        theirs = reference.of(ratings.models) if reference else None
+    for ratings in (benchmark.ratings for benchmark in benchmarks):
+        theirs, number = reference and reference.of(ratings.models), len(ratings.models)
         by_name = statistics(ratings, theirs, options.agreement)
-        number, seed = len(ratings.models), options.seed
-        measures.append({name: estimate(s, number, seed) for name, s in by_name.items()})
+        measures.append({n: estimate(s, number, options.seed) for n, s in by_name.items()})
     return MetricsReport(options, tuple(benchmarks), tuple(measures), reference, tuple(saved))
 
 
 def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
-    """Return the boards and the bootstrap files as benchmarks, models by name, and the files of the
-    boards' rounds.
-    """
+    """Return boards and bootstrap files as benchmarks, models by name, and the files of rounds."""
     files = options.bootstrap_files
     of_files = [rating_files.read_bootstrap(path, options.level) for path in files]
-    results = build_boards(options.boards) if options.boards else []
-    boards, several = [board for board in results if board.rows], len(results) > 1
-    benchmarks = [_of_board(board, options.level, several=several) for board in boards]
-    stems = [b.name for b in benchmarks] + [path.stem for path in files]
-    for path, ratings in zip(files, of_files, strict=True):
-        # Two columns of one head could not be told apart.
-        name = path.stem if stems.count(path.stem) == 1 else str(path)
-        benchmarks.append(Benchmark(name, ratings, made={"file": str(path)}))
-    saved = []
-    for board in boards:
+    boards = build_boards(options.boards) if options.boards else []
+    several, benchmarks, saved = len(boards) > 1, [], []
+    for board in (board for board in boards if board.rows):
+        selection, method, ratings = board.selection, board.method, _ratings(board, options.level)
+        models = (row.model for row in board.rows)
+        unplaced = {m: "no round places it" for m in models if m not in ratings.models}
+        made = {
+            "judges": list(selection.judges),
+            "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
+            "method": board.estimator.name,
+            "mode": board.mode,
+            "resample": method.resample,
+            "rounds": method.rounds,
+            "seed": method.seed,
+        }
+        name = selection.bench.name + f": {board.name or '(none)'}" * several
+        left_out = {**board.counts.models_left_out, **unplaced}
+        benchmarks.append(Benchmark(name, ratings, left_out, made))
         if file := options.save_bootstrap:
             saved.append(file_of(file, board) if several else file)
             rating_files.save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
+    names = [b.name for b in benchmarks] + [path.stem for path in files]
+    for path, ratings in zip(files, of_files, strict=True):
+        # Two columns of one head could not be told apart.
+        name = path.stem if names.count(path.stem) == 1 else str(path)
+        benchmarks.append(Benchmark(name, ratings, made={"file": str(path)}))
     return [replace(b, ratings=b.ratings.of(sorted(b.ratings.models))) for b in benchmarks], saved
 
 
@@ -161,26 +163,6 @@ def _ratings(board: Board, level: float) -> Ratings:
     models = [row.model for row in board.rows]
     scores = np.array([row.score for row in board.rows])
     return of_samples(models, scores, np.array([board.samples[m] for m in models]).T, level)
-
-
-def _of_board(board: Board, level: float, *, several: bool) -> Benchmark:
-    """Return a board as a benchmark, with what made its scores."""
-    selection, method = board.selection, board.method
-    ratings = _ratings(board, level)
-    models = (row.model for row in board.rows)
-    unplaced = {m: "no round places it" for m in models if m not in ratings.models}
-    made = {
-        "judges": list(selection.judges),
-        "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
-        "method": board.estimator.name,
-        "mode": board.mode,
-        "resample": method.resample,
-        "rounds": method.rounds,
-        "seed": method.seed,
-    }
-    bench = selection.bench.name
-    name = f"{bench}: {board.name or '(none)'}" if several else bench
-    return Benchmark(name, ratings, {**board.counts.models_left_out, **unplaced}, made)
 
 
 # Text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from arena.bench.labels import LABELS
@@ -16,7 +16,25 @@ def report_html(report: Report) -> str:
     """Return the report as one page that loads nothing, with drawn intervals."""
     subtitle, *notes = note_lines(report)
     body = f"<h2>Verdicts</h2><section>{verdict_table(report.judges)}</section>"
-    bias = html_table(["", *(escape(judge.judge) for judge in report.judges)], _bias_rows(report))
+    rows = []
+    for measure in MEASURES:
+        same_unit = [m for m in MEASURES if m.unit == measure.unit]
+        estimates = [m.of(judge).estimate for m in same_unit for judge in report.judges]
+        bounds = [abs(x) for e in estimates for x in (e.lower, e.upper) if math.isfinite(x)]
+        reach = max(bounds, default=1.0) or 1.0
+        # Measures of one unit share a scale.
+        scale = (0.0, 100.0) if measure.unit == "%" else (-reach, reach)
+        cells = [escape(measure.label)]
+        for judge in report.judges:
+            estimate, text = measure.of(judge).estimate, measure.text(judge)
+            cells.append(text)
+            if math.isnan(estimate.value):
+                cells[-1] += f"<small>{escape(measure.of(judge).why)}</small>"
+            elif not math.isnan(estimate.lower):
+                places = estimate.lower, estimate.value, estimate.upper
+                cells[-1] += interval_svg(places, scale, measure.unbiased, text)
+        rows.append(html_row(cells, head="row"))
+    bias = html_table(["", *(escape(judge.judge) for judge in report.judges)], rows)
     body += f"<h2>Bias</h2><section>{bias}</section>"
     if report.pairs:
         tables = [pair_table(report.pairs), *map(_confusion_table, report.pairs)]
@@ -55,26 +73,6 @@ def _share(part: int, whole: int) -> str:
 def pair_table(pairs: Sequence[PairReport]) -> str:
     """Return a table of the agreement of judges, a row for each two."""
     return html_table(PAIR_HEADS, (html_row(map(escape, pair_row(pair))) for pair in pairs))
-
-
-def _bias_rows(report: Report) -> Iterator[str]:
-    """Yield a row of each measure with drawn intervals. Those of one unit share a scale."""
-    for measure in MEASURES:
-        same_unit = [m for m in MEASURES if m.unit == measure.unit]
-        estimates = [m.of(judge).estimate for m in same_unit for judge in report.judges]
-        bounds = [abs(x) for e in estimates for x in (e.lower, e.upper) if math.isfinite(x)]
-        reach = max(bounds, default=1.0) or 1.0
-        scale = (0.0, 100.0) if measure.unit == "%" else (-reach, reach)
-        cells = [escape(measure.label)]
-        for judge in report.judges:
-            estimate, text = measure.of(judge).estimate, measure.text(judge)
-            cells.append(text)
-            if math.isnan(estimate.value):
-                cells[-1] += f"<small>{escape(measure.of(judge).why)}</small>"
-            elif not math.isnan(estimate.lower):
-                places = estimate.lower, estimate.value, estimate.upper
-                cells[-1] += interval_svg(places, scale, measure.unbiased, text)
-        yield html_row(cells, head="row")
 
 
 def _confusion_table(pair: PairReport) -> str:

@@ -1,12 +1,4 @@
-"""The report on the judges of a bench: made from options, as text and as JSON.
-
-from pathlib import Path
-from arena.bench.paths import Bench
-from arena.quality.judge_report import JudgeOptions, judge_report
-
-report = judge_report(JudgeOptions(Bench(Path("data"), "demo-v0.1")))
-report.to_frame()
-"""
+"""The report on the judges of a bench: made from options, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -28,24 +20,10 @@ from arena.bench.paths import judge_names, model_names
 from arena.quality import judge_measures
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.measures import json_text
-from arena.quality.panel import Panel, PanelOptions, read_panel, style_features
+from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class JudgeOptions(PanelOptions):
-    """Which judges of a bench are measured, and how.
-
-    `family_file`: YAML of families and the names of their judges and models. Without it each name
-    is a family of its own. `rounds` of the bootstrap over questions.
-    """
-
-    family_file: Path | None = None
-    rounds: int = 200
-    seed: int = 42
-    workers: int = 2
 
 
 @dataclass(frozen=True)
@@ -225,10 +203,7 @@ MEANINGS = {
 
 
 def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
-    """Yield the judges side by side, the agreement of each two, and the notes.
-
-    `confusion`: with the table of labels of each two judges.
-    """
+    """Yield the judges side by side, the agreement of each two, their labels, and the notes."""
     judges = report.judges
     causes = dict.fromkeys(cause for judge in judges for cause in judge.causes)
     shares = ((x, [f"{100 * j.labels[x] / j.decided:.1f}" for j in judges]) for x in LABELS)
@@ -277,8 +252,8 @@ def note_lines(report: Report) -> Iterator[str]:
     method = "show_result.py --style-control --one-board --method bradley-terry"
     yield f"length and markdown bias: style coefficients of {method}"
     if report.assumed:
-        names = ", ".join(name or "not known" for name in report.assumed)
-        yield f"the baseline of judgments that name none: {names}. --baseline names another"
+        baselines = ", ".join(name or "not known" for name in report.assumed)
+        yield f"the baseline of judgments that name none: {baselines}. --baseline names another"
     for judge in report.judges:
         if judge.own and not math.isnan(judge.kin_difference.estimate.value):
             yield f"of the family of {judge.judge}: {', '.join(judge.own)}"
@@ -289,25 +264,20 @@ def note_lines(report: Report) -> Iterator[str]:
     for first, second in report.not_compared:
         yield f"not compared, of the same verdicts: {first}, {second}"
     for judge in report.judges:
-        yield from _missing_lines(judge)
+        reasons: dict[str, dict[str, None]] = {}
+        for measure in (measure for measure in MEASURES if measure.of(judge).why):
+            reason = measure.of(judge).why
+            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
+            reasons.setdefault(reason, {})[name] = None
+        if judge.style_left_out:
+            yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
+        for reason, names in reasons.items():
+            yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
+        for reason, number in judge.left_out.items():
+            yield f"left out of {judge.judge}: {number:,} {reason}"
     for pair in report.pairs:
         if pair.why:
             measures = "kappa" if pair.games else "same label, kappa"
             yield f"n/a for {pair.first}, {pair.second}: {measures}: {pair.why}"
     for name, reason in report.left_out.items():
         yield f"left out, {name}: {reason}"
-
-
-def _missing_lines(judge: JudgeReport) -> Iterator[str]:
-    """Yield the reasons for a judge's undefined measures and for judgments that are left out."""
-    reasons: dict[str, dict[str, None]] = {}
-    for measure in MEASURES:
-        if reason := measure.of(judge).why:
-            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
-            reasons.setdefault(reason, {})[name] = None
-    if judge.style_left_out:
-        yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
-    for reason, names in reasons.items():
-        yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
-    for reason, number in judge.left_out.items():
-        yield f"left out of {judge.judge}: {number:,} {reason}"

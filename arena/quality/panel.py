@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from arena.bench.config import JudgeConfig
 from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
-from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
+from arena.bench.records import BaselineRule, Judgment, Question, baseline_rule, read_judgments
 from arena.scoring.bradley_terry import style_differences
 from arena.scoring.selection import (
     Selection,
@@ -49,10 +49,9 @@ class Panel:
     """J judges' verdicts on N battles, two games each.
 
     `model`, `baseline`, `question` (N,): indices of the names. `worth` (J, N, 2): what each game is
-    worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. `causes`: of each judge's games
-    without a verdict. `left_out`: each judge's judgments that do not count. `made_of`: the judges
-    of each ensemble, none if it does not name them. `assumed`: the baselines of judgments that name
-    none, "" for an unknown one.
+    worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. By judge: `causes` of games
+    without a verdict, `left_out` (skipped) judgments, and `made_of`, the judges of an ensemble, as
+    far as it names them. `assumed`: the baselines of judgments that name none, "" if unknown.
     """
 
     judges: tuple[str, ...]
@@ -115,13 +114,14 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
 
 
 @dataclass(frozen=True)
-class PanelOptions:
-    """Which judgments of a bench make a panel.
+class JudgeOptions:
+    """Which judges of a bench are measured, on which judgments, and how.
 
     `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
     none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
-    baseline.
+    baseline. `family_file`: YAML of families and the names of their judges and models. Without it
+    each name is a family of its own. `rounds` of the bootstrap over questions.
     """
 
     bench: Bench
@@ -130,6 +130,10 @@ class PanelOptions:
     categories: tuple[str, ...] = ()
     config: JudgeConfig | None = None
     mixed: str = "refuse"
+    family_file: Path | None = None
+    rounds: int = 200
+    seed: int = 42
+    workers: int = 2
 
     def selection(self, judge: str) -> Selection:
         """The judgments of one judge, as for a board of all questions."""
@@ -144,11 +148,10 @@ class PanelOptions:
         return baseline_rule(self.bench, self.config, self.baselines)
 
 
-def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
-    """Read the verdicts of a bench's judges, and return the reasons for which others are left out.
+def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
+    """Read the verdicts of a bench's judges, and return why others are left out.
 
-    Raises InputError for an unknown judge or category, judgments that `mixed` refuses, a named
-    judge without a verdict, and if no judge is left.
+    Raises InputError for unknown names, judgments that `mixed` refuses, and judges without verdict.
     """
     bench = options.bench
     names = tuple(dict.fromkeys(options.judges)) or judge_names(bench)
@@ -157,9 +160,7 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         folder = bench.folder / "model_judgment"
         raise InputError(f"{folder}: no judgments. Make them with gen_judgment.py.")
     questions = bench_questions(bench, needed=bool(options.categories))
-    wanted = matching_questions(options.selection(""), questions)
-    categories = {question.id: question.category for question in questions}
-    judges = [_read_files(options, name, wanted, categories) for name in names]
+    judges = [_JudgeFiles(name, options).read(questions) for name in names]
     left_out = {judge.name: judge.reason for judge in judges if judge.reason}
     if left_out and (options.judges or len(left_out) == len(judges)):
         name, reason = next(iter(left_out.items()))
@@ -171,44 +172,14 @@ def read_panel(options: PanelOptions) -> tuple[Panel, dict[str, str]]:
         left_out |= dict.fromkeys(ensembles, reason)
         judges = [judge for judge in judges if judge.members is None]
     for judge in judges:
-        judge.check(options.config)
+        judge.check()
     return replace(
         panel_of({j.name: {b: x.labels for b, x in j.judgments.items()} for j in judges}),
         causes={judge.name: judge.causes for judge in judges},
         left_out={judge.name: dict(judge.left_out) for judge in judges},
         made_of={judge.name: m for judge in judges if (m := judge.members) is not None},
-        assumed=tuple(sorted(set[str]().union(*(judge.baselines(False) for judge in judges)))),
+        assumed=tuple(sorted({b for judge in judges for b in judge.baselines(named=False)})),
     ), left_out
-
-
-def _read_files(
-    options: PanelOptions, name: str, wanted: set[str] | None, categories: Mapping[str, str]
-) -> _JudgeFiles:
-    """Read the judgments of a judge on the `wanted` questions, None for all.
-
-    Raises InputError if they were made with different settings within a category.
-    """
-    files, count_all = _JudgeFiles(name, options.selection(name)), options.mixed == "count"
-    checks: defaultdict[str, SettingsCheck] = defaultdict(SettingsCheck)
-
-    def key(judgment: Judgment) -> tuple[Battle, str]:
-        category = categories.get(judgment.question_id, "")
-        baseline = judgment.baseline or options.rule.of(None, category) or ""
-        battle = judgment.model, baseline, judgment.question_id
-        # If the judgments of all judges count, two of one battle would count twice.
-        return battle, "" if count_all else judgment.judge
-
-    for model in judged_models(options.bench, name):
-        path = options.bench.judgment_file(name, model)
-        judgments = read_judgments(path, model, name)
-        keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
-        for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
-            if files.accepts(judgment, battle, path):
-                files.judgments[battle] = judgment
-                if not count_all:
-                    category = categories.get(judgment.question_id, "")
-                    checks[category].check(judgment.settings, name, path)
-    return files
 
 
 @dataclass
@@ -216,42 +187,61 @@ class _JudgeFiles:
     """The judgments that count in the files of a judge, and why others don't."""
 
     name: str
-    selection: Selection
+    options: JudgeOptions
     judgments: dict[Battle, Judgment] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
 
-    def accepts(self, judgment: Judgment, battle: Battle, path: Path) -> bool:
-        """Whether a judgment counts. If not, the reason is noted."""
-        model, baseline, _ = battle
-        named = judgment.baseline if self.selection.baselines else None
-        if unexpected := self.selection.unexpected(judgment.judge, named):
-            self.unexpected.add(unexpected, path)
-            reason = "judgments {}, {}".format(*unexpected)
-        elif judgment.grades:
-            reason = GRADED
-        elif model == baseline:
-            reason = "judgments of the baseline against itself"
-        else:
-            return True
-        self.left_out[reason] += 1
-        return False
+    def read(self, questions: Sequence[Question]) -> _JudgeFiles:
+        """Read the files. Raises InputError for different settings within a category."""
+        options, selection = self.options, self.options.selection(self.name)
+        bench, count_all = options.bench, options.mixed == "count"
+        wanted = matching_questions(selection, questions)
+        categories = {question.id: question.category for question in questions}
+        checks = defaultdict[str, SettingsCheck](SettingsCheck)
 
-    def baselines(self, named: bool) -> set[str]:
+        def key(judgment: Judgment) -> tuple[Battle, str]:
+            category = categories.get(judgment.question_id, "")
+            baseline = judgment.baseline or options.rule.of(None, category) or ""
+            battle = judgment.model, baseline, judgment.question_id
+            # If the judgments of all judges count, two of one battle would count twice.
+            return battle, "" if count_all else judgment.judge
+
+        for model in judged_models(bench, self.name):
+            path = bench.judgment_file(self.name, model)
+            judgments = read_judgments(path, model, self.name)
+            keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
+            for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
+                baseline = judgment.baseline if selection.baselines else None
+                if unexpected := selection.unexpected(judgment.judge, baseline):
+                    self.unexpected.add(unexpected, path)
+                    self.left_out["judgments {}, {}".format(*unexpected)] += 1
+                elif judgment.grades:
+                    self.left_out[GRADED] += 1
+                elif battle[0] == battle[1]:
+                    self.left_out["judgments of the baseline against itself"] += 1
+                else:
+                    self.judgments[battle] = judgment
+                    if not count_all:
+                        category = categories.get(judgment.question_id, "")
+                        checks[category].check(judgment.settings, self.name, path)
+        return self
+
+    def baselines(self, *, named: bool) -> set[str]:
         """The baselines of judgments that name one, or of those that name none."""
-        judgments = self.judgments.items()
-        return {battle[1] for battle, one in judgments if bool(one.baseline) is named}
+        return {b for (_, b, _), j in self.judgments.items() if bool(j.baseline) is named}
 
-    def check(self, config: JudgeConfig | None) -> None:
+    def check(self) -> None:
         """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
-        self.unexpected.check(self.selection)
+        options, selection = self.options, self.options.selection(self.name)
+        self.unexpected.check(selection)
         assumed = self.baselines(named=False)
-        if "" in assumed and config:
+        if "" in assumed and options.config:
             raise InputError(
-                f"{self.selection.bench.judgments(self.name)}: judgments name no baseline, and "
-                f"that of {config.path} has no answers or judgments. Name it with --baseline."
+                f"{options.bench.judgments(self.name)}: judgments name no baseline, and that of "
+                f"{options.config.path} has no answers or judgments. Name it with --baseline."
             )
-        selection = replace(self.selection, baselines=tuple(assumed - {""}))
+        selection = replace(selection, baselines=tuple(assumed - {""}))
         check_baselines_exist(selection, self.baselines(named=True))
 
     @property

@@ -37,6 +37,9 @@ _COLUMNS = {
 }
 
 
+_OFFSETS = re.compile(r"±{n}|\+?{n}/[-−]{n}|[-−]{n}/\+?{n}".replace("{n}", r"(\d{1,15}(?:\.\d+)?)"))
+
+
 @dataclass(frozen=True)
 class _Row:
     """A row of a reference: its cells by their heads in small letters, and its file and line."""
@@ -44,8 +47,9 @@ class _Row:
     where: str
     cells: Mapping[str, Any]
 
-    def has(self, column: str) -> bool:
-        return any(self.cells.get(name) not in ("", None) for name in _COLUMNS[column])
+    def has(self, *columns: str) -> bool:
+        names = (name for column in columns for name in _COLUMNS[column])
+        return any(self.cells.get(name) not in ("", None) for name in names)
 
     def value(self, column: str) -> Any:
         names = _COLUMNS[column]
@@ -68,6 +72,26 @@ class _Row:
             raise InputError(f"{self.where}: {column}: expected {kind}, got {_shown(value)}")
         return number
 
+    def interval(self) -> tuple[float, float, float]:
+        """Return the rating and the ends of its 95 % interval: as such, of a variance, or of
+        `+3/-4` or `±4`.
+        """
+        rating = self.number("rating")
+        if self.has("lower", "upper") or not self.has("variance", "95% CI"):
+            return rating, self.number("lower"), self.number("upper")
+        if self.has("variance"):
+            if (variance := self.number("variance")) < 0:
+                raise InputError(f"{self.where}: variance: expected 0 or more, got {variance:g}")
+            half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * math.sqrt(variance)
+            return rating, rating - half, rating + half
+        offsets = "".join(str(self.value("95% CI")).split())
+        if not (match := _OFFSETS.fullmatch(offsets)):
+            wanted = "expected a text such as +3/-4"
+            raise InputError(f"{self.where}: 95% CI: {wanted}, got {_shown(offsets)}")
+        # Only one of the forms matches, and the numbers of the others are 0.
+        both, above, below, first_below, last_above = (float(x or 0) for x in match.groups())
+        return rating, rating - both - below - first_below, rating + both + above + last_above
+
 
 def read_reference(path: Path, level: float) -> Ratings:
     """Return the ratings of a CSV file, or of JSON lines, with columns found by name.
@@ -81,7 +105,7 @@ def read_reference(path: Path, level: float) -> Ratings:
         model = row.value("model")
         if not isinstance(model, str):
             raise InputError(f"{row.where}: model: expected a name, got {_shown(model)}")
-        rating, lower, upper = row.number("rating"), *_bounds(row)
+        rating, lower, upper = row.interval()
         if model in rows:
             raise InputError(f"{row.where}: the model '{model}' is there twice. Keep one.")
         _check_bounds("rating", rating, lower, upper, row.where)
@@ -90,30 +114,6 @@ def read_reference(path: Path, level: float) -> Ratings:
         raise InputError(f"{path}: there is no model in it.")
     values, lower, upper = np.array(list(rows.values())).T
     return of_ends(tuple(rows), values, lower, upper, level)
-
-
-_OFFSETS = re.compile(r"±{n}|\+?{n}/[-−]{n}|[-−]{n}/\+?{n}".replace("{n}", r"(\d{1,15}(?:\.\d+)?)"))
-
-
-def _bounds(row: _Row) -> tuple[float, float]:
-    """Return the ends of a row's 95 % interval: as such, of a variance, or of `+3/-4` or `±4`."""
-    has_offsets, has_variance = row.has("95% CI"), row.has("variance")
-    if row.has("lower") or row.has("upper") or not (has_variance or has_offsets):
-        return row.number("lower"), row.number("upper")
-    rating = row.number("rating")
-    if has_variance:
-        variance = row.number("variance")
-        if variance < 0:
-            raise InputError(f"{row.where}: variance: expected 0 or more, got {variance:g}")
-        half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * math.sqrt(variance)
-        return rating - half, rating + half
-    interval = "".join(str(row.value("95% CI")).split())
-    if not (match := _OFFSETS.fullmatch(interval)):
-        raise InputError(
-            f"{row.where}: 95% CI: expected a text such as +3/-4, got {_shown(interval)}"
-        )
-    both, above, below, below_first, above_last = match.groups()
-    return rating - float(both or below or below_first), rating + float(both or above or above_last)
 
 
 def _check_bounds(what: str, value: float, lower: float, upper: float, where: str) -> None:
@@ -259,23 +259,19 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
     models, fullest = tuple(lines), max(lines.values(), key=lambda line: len(line.results or ()))
     numbers = [(line.score, line.lower, line.upper) for line in lines.values()]
     rating, lower, upper = np.array(numbers, dtype=float).T
-    if not fullest.results:
-        for line in lines.values():
-            if line.lower is None:
-                raise InputError(f"{line.where}: '{line.model}' has neither results nor two ends.")
-        return of_ends(models, rating, lower, upper, level)
+    most = len(fullest.results or ())
     for line in lines.values():
-        results = line.results or []
-        if len(results) != len(fullest.results):
-            raise InputError(
-                f"{line.where}: '{line.model}' has {len(results):,} results, '{fullest.model}' has "
-                f"{len(fullest.results):,}. Give each model the same number."
-            )
-        if set(results) == {None}:
-            raise InputError(
-                f"{line.where}: '{line.model}' has only nulls as results: no round places it. "
-                "Leave it out."
-            )
+        fault, number = "", len(line.results or ())
+        if not most and line.lower is None:
+            fault = "has neither results nor two ends."
+        elif number != most:
+            fault = f"has {number:,} results, '{fullest.model}' has {most:,}. Give all as many."
+        elif most and set(line.results or ()) == {None}:
+            fault = "has only nulls as results: no round places it. Leave it out."
+        if fault:
+            raise InputError(f"{line.where}: '{line.model}' {fault}")
+    if not most:
+        return of_ends(models, rating, lower, upper, level)
     samples = np.array([line.results for line in lines.values()], dtype=float).T
     ratings = of_samples(models, rating, samples, level)
     # The ends are those at 95 %. At another level all intervals are those of the rounds.

@@ -75,17 +75,13 @@ class Benchmark:
     made: Mapping[str, object] = field(default_factory=dict)
 
     def only(self, models: Collection[str], reason: str) -> Benchmark:
-        """Return it with those of its models that are among `models`, sorted by name, and the
-        reason for which it leaves out the others.
-        """
+        """Return it with those of its models that are among `models`, sorted by name."""
         common = sorted(set(self.ratings.models) & set(models))
         lost = {model: reason for model in self.ratings.models if model not in common}
         return replace(self, ratings=self.ratings.of(common), left_out={**self.left_out, **lost})
 
     def renamed(self, names: Mapping[str, str], path: Path) -> Benchmark:
-        """Return it with the names that a file gives its models. Raises InputError if two models
-        get one name.
-        """
+        """Return it with a file's names of models. Raises InputError if two get the same."""
         models = tuple(names.get(model, model) for model in self.ratings.models)
         for model, number in Counter(models).items():
             if number > 1:

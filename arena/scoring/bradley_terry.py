@@ -172,29 +172,27 @@ def _of_questions(design: Design, times: np.ndarray) -> Sample:
 
 def _draw_battles(design: Design, rng: np.random.Generator, size: int) -> Sample:
     """Samples of n of the n weighted battles, drawn with replacement."""
-    if not design.pooled:
-        return _collected(design, size, _drawn_cells(design, rng, size))
-    by_block = (block.split(design.counts[:, block.cells]) for block in design.blocks)
-    counts = np.concatenate([cells.sum(axis=2) for cells in by_block])
-    present = counts > 0
-    drawn = np.zeros((size, *counts.shape))
-    drawn[:, present] = rng.multinomial(counts.sum(), counts[present] / counts.sum(), size)
-    return _pooled(drawn)
-
-
-def _drawn_cells(
-    design: Design, rng: np.random.Generator, size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Draw how many battles each block gets, then which: together n of the n battles."""
-    totals = np.array([design.counts[:, block.cells].sum() for block in design.blocks])
+    by_block = [design.counts[:, block.cells] for block in design.blocks]
+    if design.pooled:
+        blocks = zip(design.blocks, by_block, strict=True)
+        by_pair = np.concatenate([block.split(cells).sum(axis=2) for block, cells in blocks])
+        present = by_pair > 0
+        drawn = np.zeros((size, *by_pair.shape))
+        drawn[:, present] = rng.multinomial(by_pair.sum(), by_pair[present] / by_pair.sum(), size)
+        return _pooled(drawn)
+    # First how many battles each block gets, then which of them.
+    totals = np.array([counts.sum() for counts in by_block])
     shares = rng.multinomial(totals.sum(), totals / totals.sum(), size)
-    for block, total, share in zip(design.blocks, totals, shares.T, strict=True):
-        counts = design.counts[:, block.cells]
-        outcomes = np.repeat(np.arange(counts.size), counts.ravel())
-        picks = outcomes.take(rng.integers(total, size=share.sum()))
-        picks += np.repeat(np.arange(size) * counts.size, share)
-        drawn = np.bincount(picks, minlength=size * counts.size).reshape(size, *counts.shape)
-        yield drawn.sum(axis=1), drawn[:, 0] + 0.5 * drawn[:, 1]
+
+    def draws() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for counts, total, share in zip(by_block, totals, shares.T, strict=True):
+            outcomes = np.repeat(np.arange(counts.size), counts.ravel())
+            picks = outcomes.take(rng.integers(total, size=share.sum()))
+            picks += np.repeat(np.arange(size) * counts.size, share)
+            drawn = np.bincount(picks, minlength=size * counts.size).reshape(size, *counts.shape)
+            yield drawn.sum(axis=1), drawn[:, 0] + 0.5 * drawn[:, 1]
+
+    return _collected(design, size, draws())
 
 
 def _pooled(drawn: np.ndarray) -> Sample:

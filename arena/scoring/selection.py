@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from arena.base.errors import InputError, nearest
 from arena.bench.config import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
 from arena.bench.paths import Bench, model_names
-from arena.bench.records import BaselineRule, Question, baseline_rule, read_questions
+from arena.bench.records import Question, baseline_rule, read_questions
 from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
 
 Reason = tuple[str, str]
@@ -199,7 +198,7 @@ class Plan:
         questions = [q for q in self.questions if ids is None or q.id in ids]
         categories = dict.fromkeys(question.category for question in questions)
         planned = tuple(dict.fromkeys(baselines or self.baselines(categories)))
-        defaults = {} if baselines else {name: self._default(name) for name in categories}
+        defaults = {} if baselines else self._default_baselines(categories)
         return replace(
             selection,
             baselines=planned,
@@ -228,16 +227,14 @@ class Plan:
         several = differ or estimator_of(self.questions) is V2
         return names if any(names) and several else []
 
-    def _default(self, category: str) -> str:
+    def _default_baselines(self, categories: Iterable[str]) -> dict[str, str]:
         """Return the baseline of judgments that name none, as far as the bench has it."""
-        baselines = self.baselines([category])
-        if len(baselines) == 1:  # the rule could name no other, and may search all judgment files
-            return baselines[0]
-        return self._rule.of(None, category) or next(iter(baselines), "")
-
-    @functools.cached_property
-    def _rule(self) -> BaselineRule:
-        return baseline_rule(self.selection.bench, self.config)
+        planned = {category: self.baselines([category]) for category in categories}
+        # The rule may search all judgment files, and of one baseline it could name no other.
+        if all(len(baselines) == 1 for baselines in planned.values()):
+            return {category: baseline for category, (baseline,) in planned.items()}
+        rule = baseline_rule(self.selection.bench, self.config)
+        return {c: rule.of(None, c) or next(iter(names), "") for c, names in planned.items()}
 
     def _fallback(
         self, questions: Sequence[Question], planned: tuple[str, ...]

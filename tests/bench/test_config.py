@@ -55,7 +55,7 @@ class TestJudgeConfig:
     ) -> None:
         config = self.config(house, baseline_model=given)
         assert config.rules_of("any").baselines == baselines
-        assert config.with_baselines(["c"]).rules_of("any").baselines == ("c",)
+        assert read_judge_config(Path(JUDGE), ["c"]).rules_of("any").baselines == ("c",)
 
     def test_what_a_category_does_not_say_is_as_in_general(self, house: Workspace) -> None:
         own = {"baseline_model": ["b1", "b2"], "system_prompt": "Own."}
@@ -65,7 +65,7 @@ class TestJudgeConfig:
         assert config.rules_of("code") == Rules(("b1", "b2"), "Own.", general.prompt_template)
         assert config.rules_of("story") == Rules(("base",), general.system_prompt, ("T",))
         assert config.baselines_of(["code", "other", "story"]) == ("b1", "b2", "base")
-        assert config.with_baselines(["x"]).baselines_of(["code", "other"]) == ("x",)
+        assert read_judge_config(Path(JUDGE), ["x"]).baselines_of(["code", "other"]) == ("x",)
 
     def test_without_a_baseline_it_has_those_of_v2(self, house: Workspace) -> None:
         config = self.config(house, "baseline_model", system_prompt="Own.", prompt_template="T")

@@ -13,8 +13,7 @@ from judgments import POINTS, add_judgments, game, judgment
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Method, Row, make_board
-from arena.leaderboard.board import score as score_battles
+from arena.leaderboard.board import Board, Contest, Method, Row
 from arena.scoring.selection import Selection
 
 
@@ -23,7 +22,8 @@ def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) 
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, ("judge",), (options.pop("baseline", "base"),), **options)
     method = Method(rounds=rounds, seed=seed)
-    return make_board(score_battles(battles_of_selection(selection), selection, method), elo=elo)
+    contest = Contest.of(battles_of_selection(selection), selection, method)
+    return contest.score().board(elo=elo)
 
 
 def rows(bench: Workspace, **options: Any) -> dict[str, Row]:

@@ -31,7 +31,7 @@ from judgments import (
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Method, make_board, overall_board, score
+from arena.leaderboard.board import Board, Contest, Method, overall_board
 from arena.leaderboard.build import build_board, build_boards
 from arena.leaderboard.options import board_options
 from arena.scoring.battles import Battles, read_selections
@@ -588,7 +588,7 @@ class TestOverall:
         result = []
         for selection, battles in read_selections(selections, bench_questions(folder, needed=True)):
             assert isinstance(battles, Battles)
-            result.append(make_board(score(battles, selection, method)))
+            result.append(Contest.of(battles, selection, method).score().board())
         return result
 
     @pytest.mark.parametrize("name", ["v2.0", "bradley-terry"])

@@ -9,7 +9,8 @@ from conftest import REPO, Workspace
 from judgments import random_bench
 
 from arena.bench.paths import Bench
-from arena.quality.judge_report import JudgeOptions, judge_report
+from arena.quality.judge_report import judge_report
+from arena.quality.panel import JudgeOptions
 
 
 def test_the_demos_judge_can_be_measured_in_a_notebook() -> None:

@@ -14,8 +14,7 @@ from random_cells import cells_of, star_cells, turned
 from sklearn.linear_model import LogisticRegression
 
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Method, Scored, make_board
-from arena.leaderboard.board import score as score_battles
+from arena.leaderboard.board import Contest, Method, Scored
 from arena.scoring import arena_v2, estimators, solver
 from arena.scoring import bradley_terry as bt
 from arena.scoring.cells import Cells
@@ -320,7 +319,7 @@ def raw_rows(
 def scored(bench: Workspace, judges: tuple[str, ...], weight: int, **method: Any) -> Scored:
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, judges, ("base",), weight=weight, estimator=estimators.V2)
-    return score_battles(battles_of_selection(selection), selection, Method(**method))
+    return Contest.of(battles_of_selection(selection), selection, Method(**method)).score()
 
 
 @pytest.mark.parametrize("judges", [("judge",), ("judge", "strict")])
@@ -336,7 +335,9 @@ class TestOnRecords:
             draws = np.random.default_rng(1).choice(own, (4000, len(own)))
             drawn = 100 * draws.mean(axis=1)
             assert row == pytest.approx(np.percentile(drawn, PERCENTILES), abs=0.2 * drawn.std())
-            assert fit.rates[index] == pytest.approx(100 * own.mean(), abs=0.1 * drawn.std())
+            assert fit.scores(elo=False)[0][index] == pytest.approx(
+                100 * own.mean(), abs=0.1 * drawn.std()
+            )
 
     @pytest.mark.parametrize(
         ("control", "chosen"),
@@ -358,9 +359,10 @@ class TestOnRecords:
         found = scored(judged, judges, weight, control=control, rounds=200)
         assert bt.win_rates(found.fit.ratings, 0) == pytest.approx(rates, abs=1e-4)
         assert found.fit.coefficients == pytest.approx(coefficients, abs=1e-5)
-        assert found.rates == pytest.approx(rates, abs=1.0)
+        scores, _ = found.scores(elo=False)
+        assert scores == pytest.approx(rates, abs=1.0)
         medians = np.median(bt.win_rates(found.samples, 0), axis=0)
-        assert found.rates == pytest.approx(medians)
+        assert scores == pytest.approx(medians)
 
 
 class TestTruth:
@@ -574,7 +576,7 @@ class TestFlags:
         self.board(judged, *chosen)
         fixed = self.board(judged, *chosen)
         assert "style coefficients fixed by style.json" in fixed.out
-        assert "made with --method v2.0" in error(judged, *flags(), *chosen)
+        assert "made with method = v2.0, not bradley-terry" in error(judged, *flags(), *chosen)
 
     def test_several_baselines_are_refused(self, judged: Workspace) -> None:
         line = error(judged, *V2, "--baseline", "m1")
@@ -597,7 +599,7 @@ class TestFlags:
 
 def test_a_board_of_the_function_has_its_level(judged: Workspace) -> None:
     found = scored(judged, ("judge",), 3, rounds=500)
-    board = make_board(found)
+    board = found.board()
     row = next(row for row in board.rows if row.model == "m1")
     ends = np.percentile(bt.win_rates(found.samples, 0)[:, 1], PERCENTILES)
     assert [row.score + row.lower, row.score + row.upper] == pytest.approx(ends.tolist())
