@@ -22,11 +22,7 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Request:
-    """One call of a model: a conversation, and what the reply may be.
-
-    `response_format` is in OpenAI's form, `{"type": "json_schema", "json_schema": {"name": ...,
-    "schema": ..., "strict": ...}}`.
-    """
+    """One call of a model. `response_format`: a JSON schema of the reply in OpenAI's form."""
 
     model: ModelConfig
     messages: Sequence[Message]
@@ -65,11 +61,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def read(self, reply: Any, model: ModelConfig) -> Completion:
-        """Read a reply's JSON.
-
-        Raises BrokenReply if the server could not finish it, and one of UNREADABLE if its form is
-        another.
-        """
+        """Read a reply's JSON. Raises BrokenReply, or one of UNREADABLE if its form is another."""
 
     def body(self, request: Request) -> dict[str, Any]:
         """Build the body of a request. The entry's extra_body overrides our own fields."""
