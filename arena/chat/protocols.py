@@ -93,13 +93,10 @@ class Protocol(ABC):
 
 @dataclass(frozen=True)
 class OpenAIProtocol(Protocol):
-    """OpenAI's chat completions, which most providers and servers speak.
-
-    `limit_key`: the provider's name for max_tokens. `effort_is_strict`: a model with a
-    reasoning_effort refuses `max_tokens` and the temperature of other models.
+    """OpenAI's chat completions, which most providers and servers speak. `effort_is_strict`: a model
+    that reasons refuses `max_tokens` and the temperature of other models.
     """
 
-    limit_key: str = "max_tokens"
     effort_is_strict: bool = False
     default_temperature = 0.0
     sdk = "openai"
@@ -107,8 +104,10 @@ class OpenAIProtocol(Protocol):
 
     def fields(self, request: Request) -> dict[str, Any]:
         """Build the fields of a request. Models that reason have another name for the limit."""
-        model, limit_key = request.model, self.limit_key
-        reasons = model.reasoning_effort is not None and request.temperature is None
+        model, limit_key = request.model, "max_tokens"
+        reasons = self.thinks or (
+            model.reasoning_effort is not None and request.temperature is None
+        )
         if model.max_completion_tokens is not None or (reasons and self.effort_is_strict):
             limit_key = "max_completion_tokens"
         return {

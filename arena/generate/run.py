@@ -18,7 +18,8 @@ from typing import Any, Generic, TypeVar
 
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
-from arena.bench.records import KeyLine, record_id
+from arena.bench.paths import Bench
+from arena.bench.records import KeyLine, Question, record_id
 from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
@@ -34,6 +35,8 @@ class RunOptions:
     retry_invalid: play games without a verdict again.
     """
 
+    bench: Bench
+    questions: Sequence[Question]
     budget: Budget
     stale: str | None = None
     dry_run: bool = False
@@ -63,8 +66,7 @@ class Work(ABC, Generic[SomeJob]):
         self.model = model
         self.path = path
         self.options = options
-        self.meter = Meter(model.price, options.budget)
-        self.summary = summary.RunSummary(name, self.meter)
+        self.summary = summary.RunSummary(name, Meter(model.price, options.budget))
         self.records: dict[Any, Record] = {}
 
     def plan(self) -> list[SomeJob]:
@@ -77,13 +79,12 @@ class Work(ABC, Generic[SomeJob]):
         stale = {key: reason for key, reason in reasons.items() if reason}
         # A dry run only counts.
         policy = self.options.stale or ("keep" if self.options.dry_run else None)
-        if stale and policy is None:
-            raise InputError(
-                f"{self.path}: {len(stale)} records were made with other settings "
-                f"({next(iter(stale.values()))}). Accept them with --stale keep, or make them "
-                "again with --stale redo."
-            )
-        for key in stale:
+        for key, reason in stale.items():
+            if policy is None:
+                raise InputError(
+                    f"{self.path}: {len(stale)} records were made with other settings ({reason}). "
+                    "Accept them with --stale keep, or make them again with --stale redo."
+                )
             if policy == "redo":
                 del self.records[key]
             else:
@@ -135,9 +136,8 @@ class Outcome:
 
 @summary.unfailing_output()
 def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
-    """Make all missing records, print the summary and return the exit status.
-
-    Each reply is in its file before its thread goes on. unit: "answer" or "game".
+    """Make all missing records, print the summary and return the exit status. Each reply is in its
+    file before its thread goes on. unit: "answer" or "game".
     """
     summary.check_report_path(options.report)
     if options.dry_run:
