@@ -54,10 +54,8 @@ class _Row:
         values = [self.cells[name] for name in names if name in self.cells]
         if not values:
             instead = ", and no column 'variance'" if column in ("lower", "upper") else ""
-            expected, columns = "' or '".join(names[:2]), one_line(", ".join(self.cells))
-            raise InputError(
-                f"{self.where}: no column '{expected}'{instead}. Its columns: {columns}"
-            )
+            name, columns = "' or '".join(names[:2]), one_line(", ".join(self.cells))
+            raise InputError(f"{self.where}: no column '{name}'{instead}. Its columns: {columns}")
         return next((value for value in values if value not in ("", None)), None)
 
     def number(self, column: str) -> float:

@@ -67,7 +67,7 @@ def of_ends(
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark's models with their scores, why others are left out, and the origin of the scores."""
+    """A benchmark's models and scores, why others are left out, and the origin of the scores."""
 
     name: str
     ratings: Ratings
