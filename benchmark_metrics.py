@@ -41,10 +41,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if len(args.reference) > 1:
         raise InputError(f"--reference: expected one file, got {len(args.reference)}. Keep one.")
     args.reference = args.reference[0] if args.reference else None
-    inputs = ("setting_file", "style_coefficients", "load_bootstrap")
-    flags.check_outputs(
-        args, ("json", "save_bootstrap"), ("reference", "map", "bootstrap", *inputs)
-    )
+    inputs = ("reference", "map", "setting_file", "style_coefficients", "load_bootstrap")
+    flags.check_outputs(args, ("json", "save_bootstrap"), (*inputs, "bootstrap"))
     if not args.reference and {"map", "agreement"} & set(changed):
         raise InputError("--map and --agreement need a reference. Add --reference.")
     if args.style_coefficients and not args.style_coefficients.exists():
@@ -55,13 +53,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def add_measure_flags(add: Callable[..., object]) -> None:
     """Add the flags of the reference and of files."""
     file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+    files = file | {"action": "append", "default": []}
     add(
         "--reference",
-        **file,
-        action="append",
-        default=[],
-        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none, and only "
-        "separability is measured)",
+        **files,
+        help="CSV or JSON lines of reference ratings with 95%% intervals (default: none)",
     )
     add("--map", **file, help="JSON or YAML file from names to the reference's (default: same)")
     add(
@@ -81,9 +77,7 @@ def add_measure_flags(add: Callable[..., object]) -> None:
     )
     add(
         "--bootstrap",
-        **file,
-        action="append",
-        default=[],
+        **files,
         help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
         "beside --bench-name. Repeatable (default: none)",
     )
@@ -116,15 +110,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         save_bootstrap=args.save_bootstrap,
     )
     report = benchmark_report.benchmark_report(options)
-    print("\n".join(benchmark_report.report_lines(report)))
-    written = list(report.saved)
+    print("\n".join(benchmark_report.report_lines(report, hint=not args.json)))
+    for path in report.saved:
+        print(f"written: {path}")
     if args.json:
         write_lines(args.json, [report.to_json().encode("utf-8", "surrogatepass")])
-        written.append(args.json)
-    elif benchmark_report.has_long_lists(report):
-        print("Use --json FILE for all names.")
-    for path in written:
-        print(f"written: {path}")
+        print(f"written: {args.json}")
     return 0
 
 

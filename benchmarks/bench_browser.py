@@ -225,7 +225,7 @@ def measure(data_dir: Path) -> Iterator[tuple[str, float]]:
         yield "search, first time", page.call("Search (Enter)", "submit", *chosen(text="abc d"))
         yield "search, again", page.call("Search (Enter)", "submit", *chosen(text="dcb a"))
         yield "leaderboard, first time", page.call("Leaderboard", "select", OPENED)
-        style = (None, JUDGE, "", ["length", "markdown"], "")
+        style = (None, ["length", "markdown"], JUDGE, "", "")
         yield "leaderboard, style control", page.call("Control for style", "input", *style)
         yield "judges, first time", page.call("Judges", "select", OPENED)
         yield "memory", peak_megabytes(process)

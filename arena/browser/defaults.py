@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,30 @@ DEMO = ("demo-v0.1", "smollm2-judge")  # the bench that comes with the code, and
 
 @dataclass(frozen=True)
 class Chosen:
-    """The bench and the judge that the browser opens with, and sentences about the choice."""
+    """The bench and the judge that the browser opens with, and those that were to be opened."""
 
     library: Library
     judge: str
-    remarks: tuple[str, ...]
+    wanted_bench: str
+    wanted_judge: str
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on another bench or judge than the wanted one."""
+        bench, judge, remarks = self.library.bench, self.judge, list[str]()
+        if not judge:
+            none = "has no judgments yet. Make some with gen_judgment.py."
+            remarks.append(f"{bench.folder} {none}")
+        if self.wanted_bench not in ("", bench.name):
+            shown = f"{bench.name}, judged by {judge}" if judge else bench.name
+            shown = f"the demo ({shown})" if bench.name == DEMO[0] else shown
+            remarks.append(f"Showing {shown}: there is no data of {self.wanted_bench} yet.")
+        elif judge and self.wanted_judge not in ("", judge):
+            none = f"there are none by {self.wanted_judge} yet"
+            remarks.append(f"Showing the judgments of {judge}: {none}.")
+        if remarks and (bench.name, judge) == DEMO:
+            remarks.append("The verdicts of this small judge only prove that the plumbing works.")
+        return tuple(remarks)
 
 
 def choose(
@@ -36,44 +55,32 @@ def choose(
     A given baseline is that of all judgments that name none, whatever the config says. Raises
     InputError if a given bench, judge or baseline has no data, or if there is no bench at all.
     """
-    bench, judge = _bench_and_judge(data_dir, bench_name, judge_name, config)
-    config_of_boards = None if baseline else config
-    given = [baseline] if baseline else []
-    library = Library(bench, baseline_rule(bench, config, given), config_of_boards)
-    models = set(model_names(bench.answers))
-    if baseline and baseline not in models:
-        entries = (entry for judge in library.judges() for entry in library.judgments(judge))
-        models.update(entry.baseline for entry in entries if entry.named)
-        if models and baseline not in models:
-            problem = f"{bench.folder}: no model '{baseline}', the baseline"
-            raise _missing(problem, baseline, "models", models)
-    wanted_bench = config.bench_name if config and bench_name is None else ""
-    wanted_judge = config.judge_model if config and judge_name is None else ""
-    return Chosen(library, judge, tuple(_remarks(bench, judge, wanted_bench, wanted_judge)))
-
-
-def _bench_and_judge(
-    data_dir: Path, bench_name: str | None, judge_name: str | None, config: JudgeConfig | None
-) -> tuple[Bench, str]:
-    """Return the bench and the judge to open, "" if the bench has none."""
-    benches = [Bench(data_dir, path.name) for path in sorted(data_dir.glob("[!.]*/"))]
-    judged = [bench.name for bench in benches if judge_names(bench)]
-    names = [bench.name for bench in benches if bench.questions.exists() or bench.name in judged]
+    benches = {path.name: Bench(data_dir, path.name) for path in sorted(data_dir.glob("[!.]*/"))}
+    judged = [name for name, bench in benches.items() if judge_names(bench)]
+    names = [name for name, b in benches.items() if b.questions.exists() or name in judged]
     if bench_name and bench_name not in names:
         problem = f"{data_dir / bench_name}: no questions and no judgments"
         raise _missing(problem, bench_name, "benches", names)
     if not names:
-        raise InputError(
-            f"{data_dir}: no bench with questions or judgments. Give its folder with --data-dir."
-        )
-    wanted = bench_name or (config.bench_name if config else "")
-    bench = Bench(data_dir, wanted if wanted in names else (judged or names)[0])
+        advice = "Give its folder with --data-dir."
+        raise InputError(f"{data_dir}: no bench with questions or judgments. {advice}")
+    wanted_bench = bench_name or (config.bench_name if config else "")
+    bench = benches[wanted_bench if wanted_bench in names else (judged or names)[0]]
     judges = judge_names(bench)
     if judge_name and judge_name not in judges:
         problem = f"{bench.judgments(judge_name)}: no judgments"
         raise _missing(problem, judge_name, "judges", judges)
-    wanted = judge_name or (config.judge_model if config else "")
-    return bench, wanted if wanted in judges else next(iter(judges), "")
+    wanted_judge = judge_name or (config.judge_model if config else "")
+    judge = wanted_judge if wanted_judge in judges else next(iter(judges), "")
+    rule = baseline_rule(bench, config, [baseline] if baseline else [])
+    library = Library(bench, rule, None if baseline else config)
+    if baseline and baseline not in (models := set(model_names(bench.answers))):
+        entries = (entry for name in judges for entry in library.judgments(name))
+        models.update(entry.baseline for entry in entries if entry.named)
+        if models and baseline not in models:
+            problem = f"{bench.folder}: no model '{baseline}', the baseline"
+            raise _missing(problem, baseline, "models", models)
+    return Chosen(library, judge, wanted_bench, wanted_judge)
 
 
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:
@@ -81,19 +88,3 @@ def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputE
     names = sorted(names)
     there = nearest(name, names) or f"; {kind} here: {', '.join(names) or 'none'}"
     return InputError(problem + there)
-
-
-def _remarks(bench: Bench, judge: str, wanted_bench: str, wanted_judge: str) -> Iterator[str]:
-    """Yield sentences if another bench or judge is shown than the config names."""
-    if not judge:
-        yield f"{bench.folder} has no judgments yet. Make some with gen_judgment.py."
-    if wanted_bench not in ("", bench.name):
-        shown = f"{bench.name}, judged by {judge}" if judge else bench.name
-        shown = f"the demo ({shown})" if bench.name == DEMO[0] else shown
-        yield f"Showing {shown}: there is no data of {wanted_bench} yet."
-    elif judge and wanted_judge not in ("", judge):
-        yield f"Showing the judgments of {judge}: there are none by {wanted_judge} yet."
-    else:
-        return
-    if (bench.name, judge) == DEMO:
-        yield "The verdicts of this small judge only prove that the plumbing works."

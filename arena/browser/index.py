@@ -11,7 +11,6 @@ import codecs
 import json
 import threading
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,15 @@ import msgspec
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
 from arena.bench.answer_style import Style, read_styles
-from arena.bench.records import AnswerLine, IdLine, Question, QuestionLine
+from arena.bench.labels import Labels, is_grade, label_of
+from arena.bench.records import (
+    AnswerLine,
+    BaselineRule,
+    IdLine,
+    JudgmentLine,
+    Question,
+    QuestionLine,
+)
 
 Value = TypeVar("Value")
 
@@ -59,31 +66,6 @@ class FileCache(Generic[Value]):
             if entry is None or entry[0] != stamp:
                 entry = self._values[path] = stamp, self._read(path)
             return entry[1]
-
-
-class Recent:
-    """The results of the last few calls, by the values that they depend on."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._values: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the recent result of a key, or make it."""
-        value: Value
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                value = self._values[key]
-                return value
-        # Made outside the lock: a slow board must not hold up the other readers.
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._number:
-                self._values.popitem(last=False)
-        return value
 
 
 def stamp_of(path: Path) -> tuple[int, int] | None:
@@ -136,7 +118,7 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
 
 @dataclass(frozen=True)
 class Questions:
-    """The questions of a file by id, in its order, and the lines that cannot be read in words."""
+    """The questions of a file by id, in its order, and a sentence on lines that cannot be read."""
 
     by_id: Mapping[str, Question]
     fault: str = ""
@@ -148,34 +130,94 @@ def questions_of(path: Path) -> Questions:
     lines = indexed_lines(path, QuestionLine, "a question", faults.append)
     by_id = {line.id: line.question() for _, line in lines}
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    fault = f"{faults[0]}{more}" if faults else ""
-    if fault:
-        warn(fault)
-    return Questions(by_id, fault)
+    if not faults:
+        return Questions(by_id)
+    warn(f"{faults[0]}{more}")
+    return Questions(by_id, f"{faults[0]}{more}.")
+
+
+class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
+    """A judgment in the index: its labels, and the place of its record.
+
+    `named`: the record itself names the baseline, which is "" if it is not known. Without
+    `pairwise` the model's answer was graded alone.
+    """
+
+    question: str
+    model: str
+    judge: str
+    baseline: str
+    file: Path
+    named: bool
+    pairwise: bool
+    labels: Labels
+    place: Place
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The part that identifies a judgment among those of its judge."""
+        return self.question, self.model, self.baseline
+
+    def against(self, baseline: str) -> ListedJudgment:
+        """Return the judgment with a baseline that stands in if its own is not known."""
+        if self.baseline or not self.pairwise or not baseline:
+            return self
+        return msgspec.structs.replace(self, baseline=baseline)
+
+
+def judgments_of(
+    path: Path, judge: str, name: str, rule: BaselineRule, questions: Mapping[str, Question]
+) -> list[ListedJudgment]:
+    """Return the judgments of a file. Of several of one comparison the last counts.
+
+    `name`: the model of records that name none. `rule`: the baseline of such records.
+    """
+    entries: dict[tuple[str, str, str], ListedJudgment] = {}
+    for place, line in indexed_lines(path, JudgmentLine, "a judgment"):
+        labels = tuple(None if game is None else label_of(game.score) for game in line.games)
+        pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
+        baseline = line.baseline or ""
+        if pairwise:
+            labels += (None,) * (2 - len(labels))  # a missing game is like one that is null
+            question = questions.get(line.id)
+            baseline = rule.of(line.baseline, question.category if question else "") or ""
+        entry = ListedJudgment(
+            question=line.id,
+            model=line.model or name,
+            judge=judge,
+            baseline=baseline,
+            file=path,
+            named=bool(line.baseline),
+            pairwise=pairwise,
+            labels=labels,
+            place=place,
+        )
+        entries[entry.key] = entry
+    return list(entries.values())
 
 
 class _ModelLine(msgspec.Struct):
     model: str | None = None
 
 
-def models_at_ends(path: Path) -> set[str] | None:
-    """Return the models of the first and the last record of a file, "" for a record without one.
+_TAIL = 1 << 18  # bytes, more than a judgment has
 
-    None if these records cannot be read.
-    """
+
+def models_of(path: Path, name: str, entries: FileCache[list[ListedJudgment]]) -> frozenset[str]:
+    """Return the models of a file of judgments, the one in its name if it has no record."""
     try:
         with path.open("rb") as file:
             first = next((line for line in file if not line.isspace()), b"")
             file.seek(max(0, path.stat().st_size - _TAIL))
-            tail = file.read().rstrip()
-        last = tail[tail.rfind(b"\n") + 1 :]
+            last = file.read().rstrip().rpartition(b"\n")[2]
         lines = (msgspec.json.decode(raw, type=_ModelLine) for raw in (first, last) if raw)
-        return {line.model or "" for line in lines}
+        # A whole bench takes seconds to decode: a file whose first and last record are of the
+        # model in its name is taken to have no other.
+        if all(line.model in (None, "", name) for line in lines):
+            return frozenset([name])
     except (OSError, ValueError, RecursionError):
-        return None
-
-
-_TAIL = 1 << 18  # bytes, more than a judgment has
+        pass  # the entries are those of the lines that can be read
+    return frozenset(entry.model for entry in entries[path]) or frozenset([name])
 
 
 def styles_of(path: Path) -> dict[str, Style]:
@@ -199,26 +241,15 @@ def folded(text: str) -> bytes:
     """Return a text in the form in which it is searched: without case, Unicode's other ways to
     write the same, NUL, and with one space for any white space.
     """
-    if text.isascii():
-        raw = text.encode("ascii")
-    else:
-        plain = unicodedata.normalize("NFKC", text).casefold()
-        raw = " ".join(plain.split()).encode("utf-8", "surrogatepass")
-    raw = raw.translate(_SPACES_AND_LOWER_CASE).replace(b"\0", b"")
-    while b"  " in raw:
-        raw = raw.replace(b"  ", b" ")
-    return raw
-
-
-_ASCII = "".join(" " if char.isspace() else char for char in map(chr, range(128)))
-_SPACES_AND_LOWER_CASE = _ASCII.lower().encode() + bytes(range(128, 256))
+    plain = unicodedata.normalize("NFKC", text.replace("\0", "")).casefold()
+    return " ".join(plain.split()).encode("utf-8", "surrogatepass")
 
 
 class Texts:
     """The texts of a file, folded to be searched."""
 
-    def __init__(self, texts: Iterable[tuple[str, str]]) -> None:
-        self._keys: list[str] = []
+    def __init__(self, texts: Iterable[tuple[Hashable, str]]) -> None:
+        self._keys: list[Hashable] = []
         self._starts: list[int] = []
         content = bytearray()
         for key, text in texts:
@@ -227,7 +258,7 @@ class Texts:
             content += folded(text) + b"\0"
         self._content = bytes(content)
 
-    def matching(self, wanted: bytes) -> set[str]:
+    def matching(self, wanted: bytes) -> set[Hashable]:
         """Return the keys of the texts that contain a folded text."""
         keys, position = set(), 0
         while (position := self._content.find(wanted, position)) >= 0:
@@ -265,4 +296,4 @@ class _ExplainedLine(IdLine):
 def judgment_texts(path: Path) -> Texts:
     """Return the words of the judge in a file, by the offset of the line."""
     lines = indexed_lines(path, _ExplainedLine, "a judgment")
-    return Texts((str(place.offset), line.text()) for place, line in lines)
+    return Texts((place.offset, line.text()) for place, line in lines)

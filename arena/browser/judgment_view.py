@@ -9,8 +9,8 @@ from arena.bench.answer_style import Style
 from arena.bench.formats import answer_in_v01
 from arena.bench.labels import Label, outcome, worth
 from arena.bench.records import AnswerLine, JudgmentLine, Question
-from arena.browser.index import read_line
-from arena.browser.library import Library, ListedJudgment
+from arena.browser.index import ListedJudgment, read_line
+from arena.browser.library import Library
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,19 @@ class Game:
     reasoning: str
     prompt: str
     cause: str
+
+    @classmethod
+    def of(cls, number: int, label: Label, record: object) -> Game:
+        """Return a game of a record in either format."""
+        fields = record if isinstance(record, dict) else {}
+        reply, prompt = fields.get("judgment"), fields.get("user_prompt", fields.get("prompt"))
+        if not isinstance(reply, dict):
+            reply = {"answer": reply, "thought": fields.get("reasoning")}
+        if isinstance(prompt, list):
+            messages = (message for message in prompt if isinstance(message, dict))
+            prompt = "\n\n".join(f"[{m.get('role')}]\n{m.get('content')}" for m in messages)
+        texts = (reply.get("answer"), reply.get("thought"), prompt, fields.get("cause"))
+        return cls(number, label, isinstance(record, dict), *(str(text or "") for text in texts))
 
     @property
     def outcome(self) -> str:
@@ -81,30 +94,10 @@ def judgment_view(library: Library, entry: ListedJudgment) -> JudgmentView:
     return JudgmentView(
         entry=entry,
         question=library.questions.get(entry.question),
-        games=tuple(_game(number, label, game) for number, (label, game) in enumerate(games)),
+        games=tuple(Game.of(number, *game) for number, game in enumerate(games)),
         model=_side(library, entry.model, entry.question),
         baseline=_side(library, entry.baseline, entry.question) if entry.baseline else None,
         others=tuple(other for other in others if other.key == entry.key),
-    )
-
-
-def _game(number: int, label: Label, record: object) -> Game:
-    """Return a game in either format."""
-    fields = record if isinstance(record, dict) else {}
-    reply, prompt = fields.get("judgment"), fields.get("user_prompt", fields.get("prompt"))
-    if not isinstance(reply, dict):
-        reply = {"answer": reply, "thought": fields.get("reasoning")}
-    if isinstance(prompt, list):
-        messages = (message for message in prompt if isinstance(message, dict))
-        prompt = "\n\n".join(f"[{m.get('role')}]\n{m.get('content')}" for m in messages)
-    return Game(
-        number=number,
-        label=label,
-        played=isinstance(record, dict),
-        explanation=str(reply.get("answer") or ""),
-        reasoning=str(reply.get("thought") or ""),
-        prompt=str(prompt or ""),
-        cause=str(fields.get("cause") or ""),
     )
 
 
@@ -112,10 +105,10 @@ def _side(library: Library, model: str, question: str) -> Side:
     path = library.answer_file(model)
     place = library.places[path].get(question)
     if path is None or place is None:
-        there = path is not None and path.exists()
-        reason = f"{model} has no answer to this question" if there else f"{model} has no answers"
-        where = f"{path}" if there else f"{path or 'its file'} does not exist"
-        return Side(model, (), (), Style(question), f"{reason} ({where}).")
+        reason = f"{model} has no answers ({path or 'its file'} does not exist)."
+        if path and path.exists():
+            reason = f"{model} has no answer to this question ({path})."
+        return Side(model, (), (), Style(question), reason)
     record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
     # Of several choices the judge reads the one of index 0, wherever it stands.
     choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]

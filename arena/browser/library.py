@@ -8,48 +8,24 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
+from typing import TypeVar, cast
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import Style
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import (
-    NO_VERDICT,
-    OUTCOMES,
-    Labels,
-    games_disagree,
-    is_grade,
-    label_of,
-    outcomes,
-    tendency,
-)
+from arena.bench.labels import NO_VERDICT, OUTCOMES, games_disagree, outcomes, tendency
 from arena.bench.paths import Bench, judge_names, model_names
-from arena.bench.records import BaselineRule, JudgmentLine, Question
-from arena.browser.index import (
-    FileCache,
-    Place,
-    Questions,
-    Recent,
-    Texts,
-    answer_places,
-    answer_texts,
-    folded,
-    indexed_lines,
-    judgment_texts,
-    models_at_ends,
-    questions_of,
-    stamp_of,
-    styles_of,
-)
+from arena.bench.records import BaselineRule, Question
+from arena.browser import index
+from arena.browser.index import FileCache, ListedJudgment, Place, Questions, Texts
 
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
-RECENT = 16  # results in memory: enough for several readers, or for one who compares
+RECENT = 16  # results of a kind in memory: enough for several readers, or for one who compares
 
 
 @dataclass(frozen=True)
@@ -69,65 +45,46 @@ class Filters:
     text: str = ""
 
 
-class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
-    """A judgment in the index: its labels, and the place of its record.
-
-    `named`: the record itself names the baseline, which is "" if it is not known. Without
-    `pairwise` the model's answer was graded alone.
-    """
-
-    question: str
-    model: str
-    judge: str
-    baseline: str
-    file: Path
-    named: bool
-    pairwise: bool
-    labels: Labels
-    place: Place
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """The part that identifies a judgment among those of its judge."""
-        return self.question, self.model, self.baseline
-
-    def against(self, baseline: str) -> ListedJudgment:
-        """Return the judgment with a baseline that stands in if its own is not known."""
-        if self.baseline or not self.pairwise or not baseline:
-            return self
-        return msgspec.structs.replace(self, baseline=baseline)
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
-@dataclass
+def until_changed(function: Function) -> Function:
+    """Let a function remember its last results until questions or judgments change."""
+    recent = functools.lru_cache(RECENT)(lambda stamp, *arguments: function(*arguments))
+
+    @functools.wraps(function)
+    def remembering(library: Library, *arguments: Hashable) -> object:
+        return recent(library.stamp(), library, *arguments)
+
+    return cast(Function, remembering)
+
+
 class Library:
     """A bench as it is on the disk.
 
     `rule` gives the baseline of judgments that name none, `config` the baselines of the boards.
     """
 
-    bench: Bench
-    rule: BaselineRule = field(default_factory=lambda: BaselineRule({}, None))
-    config: JudgeConfig | None = None
-    recent: Recent = field(default_factory=lambda: Recent(RECENT), repr=False)
-    places: FileCache[dict[str, Place]] = field(init=False, repr=False)
-    _names: dict[Path, tuple[str, str]] = field(default_factory=dict, repr=False)
-    _models: FileCache[frozenset[str]] = field(init=False, repr=False)
-    _entries: FileCache[list[ListedJudgment]] = field(init=False, repr=False)
-    _styles: FileCache[dict[str, Style]] = field(init=False, repr=False)
-    _answer_texts: FileCache[Texts] = field(init=False, repr=False)
-    _judgment_texts: FileCache[Texts] = field(init=False, repr=False)
-    _questions: FileCache[Questions] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Set up the caches. Nothing is read yet."""
-        nothing = Texts(())
-        self.places = FileCache(answer_places, {})
-        self._models = FileCache(self._read_models, frozenset())
-        self._entries = FileCache(self._read_judgments, [], beside=self.bench.questions)
-        self._styles = FileCache(styles_of, {})
-        self._answer_texts = FileCache(answer_texts, nothing)
-        self._judgment_texts = FileCache(judgment_texts, nothing)
-        self._questions = FileCache(questions_of, Questions({}))
+    def __init__(
+        self, bench: Bench, rule: BaselineRule | None = None, config: JudgeConfig | None = None
+    ) -> None:
+        self.bench, self.config = bench, config
+        self.rule = rule or BaselineRule({}, None)
+        self.places = FileCache(index.answer_places, dict[str, Place]())
+        self._names: dict[Path, tuple[str, str]] = {}  # the judge and the model of files
+        self._entries = FileCache(
+            lambda path: index.judgments_of(path, *self._names[path], self.rule, self.questions),
+            list[ListedJudgment](),
+            beside=bench.questions,
+        )
+        self._models = FileCache(
+            lambda path: index.models_of(path, self._names[path][1], self._entries),
+            frozenset[str](),
+        )
+        self._styles = FileCache(index.styles_of, dict[str, Style]())
+        self._answer_texts = FileCache(index.answer_texts, Texts(()))
+        self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
+        self._questions = FileCache(index.questions_of, Questions({}))
 
     # Names
 
@@ -138,7 +95,7 @@ class Library:
 
     @property
     def fault(self) -> str:
-        """The lines of question.jsonl that cannot be read, in words."""
+        """A sentence on the lines of question.jsonl that cannot be read, "" without one."""
         return self._questions[self.bench.questions].fault
 
     def judges(self) -> list[str]:
@@ -183,42 +140,6 @@ class Library:
         self._names.update(files)
         return [path for path in files if not model or model in self._models[path]]
 
-    def _read_models(self, path: Path) -> frozenset[str]:
-        # A whole bench takes seconds to decode: a file whose first and last record are of the
-        # model in its name is taken to have no other.
-        _, name = self._names[path]
-        ends = models_at_ends(path)
-        if ends is not None and ends <= {"", name}:
-            return frozenset([name])
-        return frozenset(entry.model for entry in self._entries[path]) or frozenset([name])
-
-    def _read_judgments(self, path: Path) -> list[ListedJudgment]:
-        judge, name = self._names[path]
-        questions = self.questions
-        entries: dict[tuple[str, str, str], ListedJudgment] = {}
-        for place, line in indexed_lines(path, JudgmentLine, "a judgment"):
-            labels = tuple(None if game is None else label_of(game.score) for game in line.games)
-            pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
-            baseline = line.baseline or ""
-            if pairwise:
-                labels += (None,) * (2 - len(labels))  # a missing game is like one that is null
-                question = questions.get(line.id)
-                category = question.category if question else ""
-                baseline = self.rule.of(line.baseline, category) or ""
-            entry = ListedJudgment(
-                question=line.id,
-                model=line.model or name,
-                judge=judge,
-                baseline=baseline,
-                file=path,
-                named=bool(line.baseline),
-                pairwise=pairwise,
-                labels=labels,
-                place=place,
-            )
-            entries[entry.key] = entry
-        return list(entries.values())
-
     # Answers
 
     def answer_file(self, model: str) -> Path | None:
@@ -234,84 +155,65 @@ class Library:
 
     # Filters
 
+    def stamp(self) -> Hashable:
+        """Return a value that changes with the files of questions and judgments."""
+        files = [path for judge in self.judges() for path in self._files(judge)]
+        return tuple((path, index.stamp_of(path)) for path in (self.bench.questions, *files))
+
+    @until_changed
     def select(self, filters: Filters) -> Sequence[ListedJudgment]:
         """Return the judgments that pass the filters, in their order.
 
         The default order is that of the questions, and of the models within each.
         """
-        judges = self.judges() if filters.show == JUDGES_DISAGREE else [filters.judge]
-        key = filters, self.stamp(judges, filters.model)
-        return self.recent.get(key, lambda: self._find(filters))
-
-    def stamp(self, judges: Iterable[str], model: str = "") -> Hashable:
-        """Return a value that changes with the judgments of some judges or with the questions."""
-        files = (path for judge in judges for path in self._files(judge, model))
-        return tuple((path, stamp_of(path)) for path in files), stamp_of(self.bench.questions)
-
-    def _find(self, filters: Filters) -> Sequence[ListedJudgment]:
-        rank = {question: i for i, question in enumerate(self.questions)}
+        show, category, baseline = filters.show, filters.category, filters.baseline
         judgments = self.judgments(filters.judge, filters.model)
-        entries = [entry.against(filters.baseline) for entry in judgments]
-        for test in self._tests(filters):
-            entries = [entry for entry in entries if test(entry)]
+        entries = [entry.against(baseline) for entry in judgments]
+        entries = [entry for entry in entries if baseline in ("", entry.baseline)]
+        if category:
+            ids = {q.id for q in self.questions.values() if category in (q.category, q.cluster)}
+            entries = [entry for entry in entries if entry.question in ids]
+        if show == GAMES_DISAGREE:
+            entries = [entry for entry in entries if games_disagree(entry.labels)]
+        elif show == JUDGES_DISAGREE:
+            disputed = self._disputed(filters.model, baseline)
+            entries = [entry for entry in entries if entry.key in disputed]
+        elif show:
+            entries = [entry for entry in entries if show in outcomes(entry.labels)]
+        if text := index.folded(filters.text):
+            entries = list(filter(self._search(text), entries))
+        rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))
         if filters.order:
-            sign = -1 if filters.order == LONGEST else 1
             styles = functools.cache(lambda model: self._styles[self.answer_file(model)])
-            unknown = Style("")
-            tokens = [styles(e.model).get(e.question, unknown).tokens for e in entries]
-            pairs = list(zip(tokens, entries, strict=True))
-            # Answers whose length is unknown come last in both orders.
-            pairs.sort(key=lambda pair: (pair[0] is None, sign * (pair[0] or 0)))
-            entries = [entry for _, entry in pairs]
-        return entries
+            sign = -1 if filters.order == LONGEST else 1
 
-    def _tests(self, filters: Filters) -> Iterator[Callable[[ListedJudgment], bool]]:
-        """Yield what a judgment must pass."""
-        show, category = filters.show, filters.category
-        if filters.baseline:
-            yield lambda entry: entry.baseline == filters.baseline
-        if category:
-            wanted = {q.id for q in self.questions.values() if category in (q.category, q.cluster)}
-            yield lambda entry: entry.question in wanted
-        if show == GAMES_DISAGREE:
-            yield lambda entry: games_disagree(entry.labels)
-        elif show == JUDGES_DISAGREE:
-            disputed = self._disputed(filters.model, filters.baseline)
-            yield lambda entry: entry.key in disputed
-        elif show:
-            yield lambda entry: show in outcomes(entry.labels)
-        text = folded(filters.text).strip()
-        if text:
-            yield self._search(text)
+            def length(entry: ListedJudgment) -> tuple[bool, int]:
+                style = styles(entry.model).get(entry.question)
+                tokens = style.tokens if style else None
+                # Answers whose length is unknown come last in both orders.
+                return tokens is None, sign * (tokens or 0)
+
+            entries.sort(key=length)
+        return entries
 
     def _disputed(self, model: str, baseline: str) -> set[tuple[str, str, str]]:
         """Return the keys of judgments in which two judges favour different sides."""
-        sides: dict[tuple[str, str, str], set[int]] = {}
+        sides: dict[tuple[str, str, str], set[int | None]] = {}
         for judge in self.judges():
             for entry in self.judgments(judge, model):
-                side = tendency(entry.labels)
-                if side is not None:
-                    sides.setdefault(entry.against(baseline).key, set()).add(side)
-        return {key for key, favoured in sides.items() if len(favoured) > 1}
+                sides.setdefault(entry.against(baseline).key, set()).add(tendency(entry.labels))
+        return {key for key, favoured in sides.items() if len(favoured - {None}) > 1}
 
     def _search(self, text: bytes) -> Callable[[ListedJudgment], bool]:
         """Return the test whether prompt, answers or judge say a folded text."""
-        prompts = {
-            q.id for q in self.questions.values() if any(text in folded(turn) for turn in q.turns)
-        }
-
-        @functools.cache
-        def answers(model: str) -> set[str]:
-            return self._answer_texts[self.answer_file(model)].matching(text)
-
-        @functools.cache
-        def judgments(file: Path) -> set[str]:
-            return self._judgment_texts[file].matching(text)
-
+        questions = self.questions.values()
+        prompts = {q.id for q in questions if any(text in index.folded(t) for t in q.turns)}
+        answers = functools.cache(lambda m: self._answer_texts[self.answer_file(m)].matching(text))
+        judgments = functools.cache(lambda file: self._judgment_texts[file].matching(text))
         return lambda entry: (
             entry.question in prompts
             or entry.question in answers(entry.model)
             or entry.question in answers(entry.baseline)
-            or str(entry.place.offset) in judgments(entry.file)
+            or entry.place.offset in judgments(entry.file)
         )

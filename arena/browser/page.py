@@ -48,7 +48,18 @@ FILTERS = {
     "order": ("Order", "as the questions"),
 }
 
+THEME = gr.themes.Base(
+    primary_hue="blue",
+    neutral_hue="gray",
+    spacing_size="sm",
+    radius_size="sm",
+    text_size="sm",
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+)
+
 html = functools.partial(gr.HTML, apply_default_css=False)
+button = functools.partial(gr.Button, scale=0)
 
 
 def script(call: str) -> str:
@@ -87,9 +98,7 @@ class JudgmentsTab:
             self.text = gr.Textbox(
                 label="Search (Enter)", placeholder="in all texts", min_width=150, max_lines=1
             )
-            self.reset = gr.Button(
-                "Reset filters", elem_id="reset", min_width=100, scale=0, visible=False
-            )
+            self.reset = button("Reset filters", elem_id="reset", min_width=100, visible=False)
         with gr.Row(elem_id="judgments"):
             with gr.Column(scale=0, min_width=290, elem_id="found"):
                 scripts = "pickRows(element, trigger); showCurrentRow(element, watch);"
@@ -101,28 +110,6 @@ class JudgmentsTab:
         self.shown = [self.question, self.place, self.game, self.previous, self.following]
         self.shown += [self.list, self.judgment, address]
         self.outputs = [*self.filters, self.reset, self.written, *self.shown]
-        self._listen()
-
-    def _add_judgment(self) -> None:
-        with gr.Row(elem_classes="filters"):
-            self.question = gr.Dropdown(
-                label="Question", num_choices_shown=None, scale=5, min_width=240
-            )
-            self.game = gr.Radio(
-                [("game 1", 0), ("game 2", 1)], value=0, label="Game", scale=3, elem_id="game"
-            )
-            self.written = gr.Checkbox(
-                label="as written", min_width=125, scale=0, elem_classes="written"
-            )
-            self.previous = gr.Button("Previous", elem_id="previous", min_width=70, scale=0)
-            self.following = gr.Button("Next", elem_id="next", min_width=70, scale=0)
-        delimiters: list[dict[str, str | bool]] = [
-            {"left": left, "right": right, "display": display}
-            for (left, right), display in ((INLINE_MATH, False), (DISPLAY_MATH, True))
-        ]
-        self.judgment = gr.Markdown(latex_delimiters=delimiters, elem_id="judgment")
-
-    def _listen(self) -> None:
         where = [self.place, self.game, self.written]
         searching = IN_TURN | {"show_progress": "full", "show_progress_on": [self.list]}
         # A dropdown fires `input` twice for a choice, `blur` once, but also without a choice.
@@ -137,6 +124,25 @@ class JudgmentsTab:
         gr.on([self.game.input, self.written.input], self.step, where, self.shown, **IN_TURN)
         self.question.blur(self.jump, [*where, self.question], self.shown, **IN_TURN)
         self.list.click(self.pick, where, self.shown, **IN_TURN)
+
+    def _add_judgment(self) -> None:
+        with gr.Row(elem_classes="filters"):
+            self.question = gr.Dropdown(
+                label="Question", num_choices_shown=None, scale=5, min_width=240
+            )
+            self.game = gr.Radio(
+                [("game 1", 0), ("game 2", 1)], value=0, label="Game", scale=3, elem_id="game"
+            )
+            self.written = gr.Checkbox(
+                label="as written", min_width=125, scale=0, elem_classes="written"
+            )
+            self.previous = button("Previous", elem_id="previous", min_width=70)
+            self.following = button("Next", elem_id="next", min_width=70)
+        delimiters: list[dict[str, str | bool]] = [
+            {"left": left, "right": right, "display": display}
+            for (left, right), display in ((INLINE_MATH, False), (DISPLAY_MATH, True))
+        ]
+        self.judgment = gr.Markdown(latex_delimiters=delimiters, elem_id="judgment")
 
     def filter(
         self, event: gr.EventData, place: Place, game: int, written: bool, *names: str | None
@@ -232,32 +238,23 @@ class BoardTab:
     def __init__(self, library: Library, address: gr.HTML) -> None:
         self.library, self.address = library, address
         with gr.Row(elem_classes="filters"):
-            self.judge = dropdown("Judge")
-            self.category = dropdown("Category or cluster")
-            self.baseline = dropdown("Baseline, which scores 50")
+            labels = ("Judge", "Category or cluster", "Baseline, which scores 50")
+            self.judge, self.category, self.baseline = fields = list(map(dropdown, labels))
             self.control = gr.CheckboxGroup(
                 list(FEATURES), label="Control for style", min_width=220
             )
         self.table = html(js_on_load=script("pickRows(element, trigger);"))
         self.place = gr.State(BoardPlace())
-        inputs = [self.place, self.judge, self.category, self.control, self.baseline]
+        inputs = [self.place, self.control, *fields]
         self.outputs = [*inputs, self.table, address]
-        fields = (self.judge, self.category, self.baseline)
-        changed = [*(field.blur for field in fields), self.control.input]
         self.call = LATEST | {"show_progress_on": [self.table]}
+        changed = [*(field.blur for field in fields), self.control.input]
         gr.on(changed, self.change, inputs, self.outputs, **self.call)
 
-    def change(
-        self,
-        place: BoardPlace,
-        judge: str | None,
-        category: str | None,
-        control: Sequence[str],
-        baseline: str | None,
-    ) -> Updates:
+    def change(self, place: BoardPlace, control: Sequence[str], *names: str | None) -> Updates:
         """Return the tab for the values of its fields, or nothing if it shows them already."""
-        at = place.shown or place
-        filters = Filters(judge=judge or "", category=category or "", baseline=baseline or "")
+        at, (judge, category, baseline) = place.shown or place, (name or "" for name in names)
+        filters = Filters(judge=judge, category=category, baseline=baseline)
         if (filters, tuple(control or ())) == (at.filters, at.control):
             return NOTHING
         return self.show(filters, control or ())
@@ -372,16 +369,3 @@ class Page:
         filters = replace((place.shown or place).filters, model=event.model)
         shown = judgments_screen(self.library, filters)
         return {**self.judgments.updates(shown), self.tabs: gr.update(selected="judgments")}
-
-
-def theme() -> gr.themes.Base:
-    """Return a theme of small fields and the system's own fonts."""
-    return gr.themes.Base(
-        primary_hue="blue",
-        neutral_hue="gray",
-        spacing_size="sm",
-        radius_size="sm",
-        text_size="sm",
-        font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    )

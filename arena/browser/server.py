@@ -8,16 +8,17 @@ import hashlib
 import io
 import re
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.base.errors import InputError, warn
 from arena.browser.defaults import Chosen
-from arena.browser.page import STYLE, Page, theme
+from arena.browser.page import STYLE, THEME, Page
 from arena.leaderboard.output.html import palette
 
 
@@ -49,7 +50,7 @@ def serve(
             ssr_mode=False,
             max_file_size=1,  # nothing is uploaded
             app_kwargs={"middleware": [Middleware(PageHeaders)]},
-            theme=theme(),
+            theme=THEME,
             css=palette(".dark { %s }"),
             css_paths=[STYLE],
         )
@@ -79,19 +80,16 @@ def report_public_url(url: str | None, *, password: bool) -> None:
 
 # Headers
 
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-
 _SERVED = re.compile(
     r"HEAD /|POST /(login|gradio_api/(queue/join|cancel|reset))"
     r"|GET /(|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json|robots\.txt"
     r"|gradio_api/(queue/data|heartbeat/\w+|app_id|startup-events))"
 )
-_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-dns-prefetch-control", b"off"),
-)
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-dns-prefetch-control": "off",
+}
 
 
 class PageHeaders:
@@ -101,34 +99,34 @@ class PageHeaders:
     Gradio offers more, such as uploads, which write files.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: object, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with headers added."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         if not _SERVED.fullmatch(f"{scope['method']} {scope['path']}"):
-            await send({"type": "http.response.start", "status": 404, "headers": [*_HEADERS]})
-            await send({"type": "http.response.body"})
+            await Response(status_code=404, headers=_HEADERS)(scope, receive, send)
             return
         page_start: Message = {}  # of a response of HTML, held back until its body is known
         body = bytearray()
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
-                headers = {name.lower(): value for name, value in message["headers"]}
-                if headers.get(b"content-type", b"").startswith(b"text/html"):
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                if headers.get("content-type", "").startswith("text/html"):
                     page_start.update(message)
                     return
             elif page_start:
                 body.extend(message.get("body", b""))
                 if message.get("more_body"):
                     return
-                policy = (b"content-security-policy", page_policy(bytes(body)))
-                await send({**page_start, "headers": [*page_start["headers"], policy]})
+                headers = MutableHeaders(scope=page_start)
+                headers["content-security-policy"] = page_policy(bytes(body))
+                await send(page_start)
                 message = {**message, "body": bytes(body)}
             await send(message)
 
@@ -138,24 +136,17 @@ class PageHeaders:
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
-def page_policy(page: bytes) -> bytes:
+def page_policy(page: bytes) -> str:
     """Return the content security policy of a page. Gradio compiles its templates, so it must
     allow eval.
     """
     hashes = (
-        "'sha256-" + base64.b64encode(hashlib.sha256(script).digest()).decode() + "'"
+        f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
         for script in _INLINE_SCRIPT.findall(page)
     )
-    rules = {
-        "default-src": "'none'",
-        "script-src": " ".join(["'self'", "'unsafe-eval'", *hashes]),
-        "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data: blob:",
-        "font-src": "'self' data:",
-        "connect-src": "'self'",
-        "manifest-src": "'self'",
-        "base-uri": "'self'",
-        "form-action": "'self'",
-        "frame-ancestors": "'self'",
-    }
-    return "; ".join(f"{name} {value}" for name, value in rules.items()).encode()
+    return (
+        f"default-src 'none'; script-src 'self' 'unsafe-eval' {' '.join(hashes)}; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; "
+        "frame-ancestors 'self'"
+    )

@@ -17,8 +17,9 @@ from arena.browser.html.judgment_page import (
     notice,
     question_title,
 )
+from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
-from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library, ListedJudgment
+from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
 from arena.browser.statistics import board_baselines, boards, judge_statistics
 
 TABS = ("judgments", "leaderboard", "judges")
@@ -46,7 +47,15 @@ class JudgmentsScreen:
     is_last: bool
     list_html: str
     judgment_html: str
-    address_html: str
+
+    @property
+    def address_html(self) -> str:
+        """A link to the view."""
+        question, of, against = self.key if self.questions else ("", "", "")
+        key = {"question": question, "of": of, "against": against}
+        game, written = "2" if question and self.game else "", "1" if self.as_written else ""
+        view = vars(self.filters) | {"written": written} | key | {"game": game}
+        return address_html({"tab": "judgments", **view})
 
     @property
     def filtered(self) -> bool:
@@ -63,13 +72,11 @@ def judgments_screen(
     step: int = 0,
     game: int = 0,
     as_written: bool = False,
-    notices: Sequence[str] = (),
 ) -> JudgmentsScreen:
     """Build the tab of the judgments. The selected judgment is the one at `position`, else the one
-    with `key`, else the first, and from there `step` further on. The notices stand above it.
+    with `key`, else the first, and from there `step` further on.
     """
-    filters, offers, more = _valid(library, filters)
-    notices = list(dict.fromkeys([*notices, *more]))
+    filters, offers, notices = _valid(library, filters)
     entries = library.select(filters)
     if position is None:
         position, substitution = _position(library, entries, key)
@@ -79,11 +86,7 @@ def judgments_screen(
     first: dict[str, int] = {}
     for number, listed in enumerate(entries):
         first.setdefault(listed.question, number)
-    address = {"tab": "judgments", **vars(filters), "written": "1" if as_written else ""}
-    if entries:
-        key = entries[position].key
-        address |= zip(("question", "of", "against"), key, strict=True)
-        address["game"] = "2" if game else ""
+    key = entries[position].key if entries else key
     list_page, judgment_page = _list_and_judgment(
         library, filters, entries, position, game, as_written
     )
@@ -99,17 +102,15 @@ def judgments_screen(
         is_first=not position,
         is_last=position >= len(entries) - 1,
         list_html=list_page,
-        judgment_html=notice(*notices) + judgment_page,
-        address_html=address_html(address),
+        judgment_html=notice(library.fault, *notices) + judgment_page,
     )
 
 
 def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
     """Return filters without the names that are missing here, as a link may have them, the names to
-    choose from, and sentences on missing names and questions that cannot be read.
+    choose from, and a sentence on each missing one.
     """
-    notices = [f"{library.fault}."] if library.fault else []
-    judges = library.judges()
+    judges, notices = library.judges(), list[str]()
     judge = request.judge if request.judge in judges else next(iter(judges), "")
     if judge and request.judge not in ("", judge):
         notices.append(f"There are no judgments by {request.judge}; these are by {judge}.")
@@ -219,22 +220,17 @@ def open_link(
     filters = replace(filters, judge=filters.judge or judge)
     if not query:
         filters = replace(filters, model=next(iter(library.models(judge)), ""))
+    # Checked here as well, so that names that only the link has are not offered.
     filters, _, notices = _valid(library, filters)
     key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
-    shown = judgments_screen(
-        library,
-        filters,
-        key,
-        game=int(query.get("game") == "2"),
-        as_written=query.get("written") == "1",
-        notices=notices,
-    )
-    if key[0] in ("", shown.key[0]) and any(
-        part not in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True)
-    ):
+    game, as_written = int(query.get("game") == "2"), query.get("written") == "1"
+    shown = judgments_screen(library, filters, key, game=game, as_written=as_written)
+    same = all(part in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True))
+    if key[0] in ("", shown.key[0]) and not same:
         of, against = key[1] or "any model", key[2] or "any baseline"
         lost = f"The judgment of {of} against {against} is not in this list; this is another."
-        shown = replace(shown, judgment_html=notice(lost) + shown.judgment_html)
+        notices.insert(0, lost)
+    shown = replace(shown, judgment_html=notice(*notices) + shown.judgment_html)
     tab = query.get("tab", "")
     return tab if tab in TABS else TABS[0], shown
 
@@ -259,12 +255,12 @@ class BoardScreen:
 def board_screen(library: Library, filters: Filters, control: Collection[str] = ()) -> BoardScreen:
     """Return the leaderboard of a judge, category and baseline, or the reason why there is none."""
     filters, offers, notices = _valid(library, filters)
-    judge, category, baseline = filters.judge, filters.category, filters.baseline
+    judge = filters.judge
     control = tuple(name for name in FEATURES if name in control)
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")
-        shown = boards(library, judge, category, control, baseline)
+        shown = boards(library, filters, control)
         tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
     except InputError as error:
         tables = [notice("There is no leaderboard.", f"{str(error).rstrip('.')}.")]
@@ -274,15 +270,16 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
     if len(names) == 1:
         how = "most frequent" if names[0] == baselines[0] else "as configured"
         usual_baseline = f"{names[0]} ({how})"
-    address = {"judge": judge, "category": category, "baseline": baseline}
     return BoardScreen(
         filters=filters,
         control=control,
         offers=offers,
         pairwise=_compares(library, judge),
         usual_baseline=usual_baseline,
-        table_html="".join([notice(*notices), *tables]),
-        address_html=address_html({"tab": "leaderboard", **address, "control": " ".join(control)}),
+        table_html="".join([notice(library.fault, *notices), *tables]),
+        address_html=address_html(
+            {"tab": "leaderboard", **vars(filters), "control": " ".join(control)}
+        ),
     )
 
 

@@ -27,8 +27,6 @@ from arena.scoring.style_features import read_all_styles, with_features
 if TYPE_CHECKING:
     import pandas
 
-OVERALL = "Overall"
-
 
 @dataclass(frozen=True)
 class Method:
@@ -245,7 +243,7 @@ class Board:
     @property
     def name(self) -> str:
         """The category of one of several boards."""
-        return OVERALL if self.weights else ", ".join(self.selection.categories)
+        return "Overall" if self.weights else ", ".join(self.selection.categories)
 
     @property
     def mode(self) -> str:

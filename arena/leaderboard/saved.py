@@ -29,6 +29,7 @@ from arena.scoring.solver import ANCHOR_RATING, FixedStyle
 
 SETTINGS = ".settings.json"  # the suffix of the side files
 INFINITE = 1e300  # in the place of infinity, which JSON does not have
+STYLE = ("coefficients", "mean", "scale")  # the arrays of a style file
 _WINNERS = ("model_a", "tie", "model_b")
 
 
@@ -71,7 +72,7 @@ def _bootstrap_settings(contest: Contest) -> dict[str, object]:
     }
 
 
-def _settings_match(path: Path, settings: Mapping[str, Any]) -> bool:
+def _settings_match(path: Path, settings: Mapping[str, object]) -> bool:
     """Return whether a saved result has a side file: results of v0.1 have none.
 
     Raises InputError if it was made with other settings.
@@ -82,13 +83,18 @@ def _settings_match(path: Path, settings: Mapping[str, Any]) -> bool:
     if not side.exists():
         return False
     try:
-        saved = json.loads(read_bytes(side, "settings"))
-        differing = {k: v for k, v in settings.items() if saved.get(k) != v}
-    except (ValueError, AttributeError):
+        saved = msgspec.json.decode(read_bytes(side, "settings"), type=dict[str, Any])
+    except ValueError:
         raise InputError(f"{side}: not the settings of a saved result. Delete it.") from None
-    for key, value in differing.items():
-        raise InputError(f"{path}: made with {key} = {saved.get(key)}, not {value}. Make it again.")
+    _check_alike(path, saved, settings)
     return True
+
+
+def _check_alike(path: Path, saved: Mapping[str, object], settings: Mapping[str, object]) -> None:
+    """Raise InputError that names the first setting in which a saved result differs."""
+    for key, value in settings.items():
+        if (made := saved.get(key)) != value:
+            raise InputError(f"{path}: made with {key} = {made}, not {value}. Make it again.")
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -199,34 +205,28 @@ def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:
 
 def save_style(scored: Scored, path: Path) -> None:
     """Write the style coefficients of a fit and the standardisation they belong to."""
-    fit = scored.fit
-    style = {
-        "method": scored.selection.estimator.name,
-        "attributes": list(scored.coefficients),
-        "style_center": "mean" if scored.method.center else "none",
-        "coefficients": fit.coefficients.tolist(),
-        "mean": fit.mean.tolist(),
-        "scale": fit.scale.tolist(),
+    arrays = {name: getattr(scored.fit, name).tolist() for name in STYLE}
+    _write_json(path, _style_settings(scored) | arrays)
+
+
+def _style_settings(contest: Contest) -> dict[str, object]:
+    """Return the settings that saved style coefficients must share."""
+    return {
+        "method": contest.selection.estimator.name,
+        "attributes": list(contest.method.attributes.values()),
+        "style_center": "mean" if contest.method.center else "none",
     }
-    _write_json(path, style)
 
 
 def load_style(path: Path, contest: Contest) -> FixedStyle:
     """Return the style of an earlier fit; InputError if it is of other attributes."""
     try:
-        data = json.loads(read_bytes(path, "style coefficients"))
-        parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
-        attributes, name = data["attributes"], data.get("method", BRADLEY_TERRY.name)
-        center = data.get("style_center", "mean" if parts[1].any() else "none")
+        data = msgspec.json.decode(read_bytes(path, "style coefficients"), type=dict[str, Any])
+        arrays = np.array([data[name] for name in STYLE], dtype=float)
+        style = FixedStyle(*arrays.reshape(len(STYLE), len(data["attributes"])))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not a file of style coefficients") from None
-    method = contest.method
-    expected = list(method.attributes.values())
-    shapes = {part.shape for part in parts}
-    if attributes != expected or shapes != {(len(expected),)} or not np.isfinite(parts).all():
-        raise InputError(f"{path}: style coefficients of {attributes}, not of {expected}")
-    if name != contest.selection.estimator.name:
-        raise InputError(f"{path}: made with --method {name}. Give it again.")
-    if center != ("mean" if method.center else "none"):
-        raise InputError(f"{path}: made with --style-center {center}. Give it again.")
-    return FixedStyle(*parts)
+    # Files of the first versions name neither.
+    named = {"method": BRADLEY_TERRY.name, "style_center": "mean" if style.mean.any() else "none"}
+    _check_alike(path, named | data, _style_settings(contest))
+    return style

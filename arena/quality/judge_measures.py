@@ -29,22 +29,16 @@ FEW = 5  # questions for an interval: percentiles of fewer are those of a handfu
 class Counted:
     """An estimate, the number of games or judgments it rests on, and why it has none."""
 
-    estimate: Estimate
-    number: int
+    estimate: Estimate = Estimate(math.nan, math.nan, math.nan)
+    number: int = 0
     why: str = ""
-
-
-def undefined(reason: str) -> Counted:
-    """Return a measure without a value, and the reason."""
-    return Counted(Estimate(np.nan, np.nan, np.nan), 0, reason)
 
 
 @dataclass(frozen=True)
 class Verdicts:
     """The verdicts of one judge, with shares in percent.
 
-    `labels`: games by LABELS. `causes`: games without a verdict. `left_out`: judgments that do not
-    count, by reason.
+    `labels`: games by LABELS. `causes`: games without a verdict. `left_out`: skipped judgments.
     """
 
     judge: str
@@ -68,9 +62,8 @@ class Verdicts:
 class PairReport:
     """The agreement of two judges on the games that both decided.
 
-    `same`: percentage with one label. `kappa`: Cohen's. `weighted`: kappa with squared distances of
-    the labels as weights. `confusion`: games by the first's label, then by the second's. `why`: the
-    reason for a measure without a value.
+    `same`: percentage with one label. `weighted`: kappa with squared distances of the labels.
+    `confusion`: games by the first's label, then by the second's. `why`: the reason for no kappa.
     """
 
     first: str
@@ -83,22 +76,15 @@ class PairReport:
     why: str = ""
 
 
-JudgeNumbers = tuple[dict[str, Verdicts], dict[tuple[str, str], PairReport]]
-
-
-def judge_numbers(labels: Mapping[str, Mapping[Battle, Labels]]) -> JudgeNumbers:
-    """Count the verdicts of each judge and compare each two judges, without intervals.
-
-    `labels`: the labels of the games of each judge and battle.
-    """
+def judge_numbers(
+    labels: Mapping[str, Mapping[Battle, Labels]],
+) -> tuple[dict[str, Verdicts], dict[tuple[str, str], PairReport]]:
+    """Count the verdicts of each judge by battle, and compare each two, without intervals."""
     panel = panel_of(labels)
     times = draw_questions(panel, 0, 0)
-    numbers = range(len(panel.judges))
-    pairs = [pair_report(panel, *pair, times) for pair in combinations(numbers, 2)]
-    return (
-        {panel.judges[judge]: verdicts(panel, judge, times) for judge in numbers},
-        {(pair.first, pair.second): pair for pair in pairs},
-    )
+    judges = {name: verdicts(panel, judge, times) for judge, name in enumerate(panel.judges)}
+    pairs = (pair_report(panel, *pair, times) for pair in combinations(range(len(judges)), 2))
+    return judges, {(pair.first, pair.second): pair for pair in pairs}
 
 
 def draw_questions(panel: Panel, rounds: int, seed: int) -> np.ndarray:
@@ -112,15 +98,15 @@ def draw_questions(panel: Panel, rounds: int, seed: int) -> np.ndarray:
 
 def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
     """Count the verdicts of the judge with number `judge` over the rounds `times` (R, Q)."""
-    worth, name = panel.worth[judge], panel.judges[judge]
-    judged = (worth != NOT_JUDGED).any(axis=1)
+    name, played = panel.judges[judge], panel.worth[judge] != NOT_JUDGED
+    judged = played.any(axis=1)
     counts = np.bincount(panel.codes(judge)[panel.decided[judge]], minlength=len(LABELS))
     return Verdicts(
         judge=name,
         models=len(np.unique(panel.model[judged])),
         questions=len(np.unique(panel.question[judged])),
         judgments=int(judged.sum()),
-        games=int((worth != NOT_JUDGED).sum()),
+        games=int(played.sum()),
         labels=dict(zip(LABELS, counts.tolist(), strict=True)),
         causes=panel.causes.get(name, {}),
         left_out=panel.left_out.get(name, {}),
@@ -133,11 +119,9 @@ def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
 
 
 def first_place(panel: Panel, judge: int, times: np.ndarray) -> Counted:
-    """How often A wins, in percent of the games that A or B wins.
-
-    Over judgments with two verdicts. A judgment with one would count a side in one place only, so
-    the models' strength would look like a preference for a place.
-    """
+    """How often A wins, in percent of the games that A or B wins."""
+    # A judgment with one verdict would count a side in one place only, so that the models' strength
+    # would look like a preference for a place.
     twice = panel.decided[judge].all(axis=1)
     worth = panel.worth[judge][twice] * PLACE_A
     won, games = (worth > 0).sum(axis=1), (worth != 0).sum(axis=1)
@@ -145,10 +129,7 @@ def first_place(panel: Panel, judge: int, times: np.ndarray) -> Counted:
 
 
 def flips(panel: Panel, judge: int, times: np.ndarray) -> Counted:
-    """The percentage of judgments with two verdicts whose games name different winners.
-
-    A tie in only one of the games is a flip too.
-    """
+    """The percentage of judgments with two verdicts whose winners differ, or only one is a tie."""
     twice = panel.decided[judge].all(axis=1)
     winner = np.sign(panel.worth[judge][twice])
     flipped = winner[:, 0] != winner[:, 1]
@@ -184,7 +165,7 @@ def style_bias(
     used, skipped = np.flatnonzero(decided & measured), np.flatnonzero(decided & ~measured)
     if not len(used):
         reason = "no style attributes of the answers. Add them with add_markdown_info.py"
-        return dict.fromkeys(ATTRIBUTES.values(), undefined(reason)), ""
+        return dict.fromkeys(ATTRIBUTES.values(), Counted(why=reason)), ""
     note = ""
     if len(skipped):
         model, baseline, question = panel.names(skipped[0])
@@ -201,11 +182,11 @@ def style_bias(
         fit = bradley_terry.fit(cells, anchor)
     except bradley_terry.DisconnectedError:
         reason = "no chain of battles between all models"
-        return dict.fromkeys(ATTRIBUTES.values(), undefined(reason)), note
+        return dict.fromkeys(ATTRIBUTES.values(), Counted(why=reason)), note
     _, samples = bradley_terry.reweighted(cells, anchor, times, workers=workers)
     battles, estimates = int(cells.counts.sum()), _estimates(fit.coefficients, samples, times)
     return {
-        name: Counted(estimate, battles) if spread > 0 else undefined(NO_SPREAD)
+        name: Counted(estimate, battles) if spread > 0 else Counted(why=NO_SPREAD)
         for name, estimate, spread in zip(ATTRIBUTES.values(), estimates, fit.scale, strict=True)
     }, note
 
@@ -231,8 +212,8 @@ def kinship(
     In points of win rate (a tie is half a win), over the games that it and a judge of another
     family decided, with the mean of the others' verdicts. The second is the mean residual of kin
     from the line on which the judge's win rates of the rest, models of no judge's family, follow
-    the others': strictness, noise and bias for a place all change win rates by a line. Each round
-    fits its own. `family`: that of each judge and model. A missing name is a family of its own.
+    the others': strictness, noise and bias for a place all change win rates by a line. `family`:
+    that of each judge and model. A missing name is a family of its own.
     """
     families = [family.get(name, name) for name in panel.judges]
     of_model = np.array([family.get(name, name) for name in panel.models])
@@ -251,22 +232,20 @@ def kinship(
     )
     for applies, reason in reasons:
         if applies:
-            return undefined(reason), undefined(reason)
+            return Counted(why=reason), Counted(why=reason)
     measures = functools.partial(_kin_measures, kin=kin, rest=rest)
     estimates = _estimated(measures, sums.reshape(len(sums), -1), times)
     difference, preference = (Counted(estimate, games) for estimate in estimates)
     if (sums[:, 2, rest].sum(axis=0) > 0).sum() < LEAST_REST:
-        preference = undefined(f"fewer than {LEAST_REST} models of no judge's family")
+        preference = Counted(why=f"fewer than {LEAST_REST} models of no judge's family")
     elif math.isnan(preference.estimate.value):
-        preference = undefined("all models of no judge's family have one win rate")
+        preference = Counted(why="all models of no judge's family have one win rate")
     return difference, preference
 
 
 def _sums_by_model(panel: Panel, judge: int, others: list[int], battles: np.ndarray) -> np.ndarray:
-    """By question and model (Q, 3, M): points that a judge gives, the mean of those that others
-    give, and the games that both decided, of the chosen `battles` (N,).
-
-    Points of the model: 1 for a win, 1/2 for a tie, 0 for a loss.
+    """By question and model (Q, 3, M): points that a judge gives (1 for a win, 1/2 for a tie), the
+    mean of those that others give, and the games that both decided, of the chosen `battles` (N,).
     """
     points, decided = (np.sign(panel.worth) + 1) / 2, panel.decided
     number = decided[others].sum(axis=0)
@@ -284,8 +263,8 @@ def _sums_by_model(panel: Panel, judge: int, others: list[int], battles: np.ndar
 def _kin_measures(sums: np.ndarray, kin: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """The difference of kin and the part of it that is preference (R, 2), of sums (R, 3 M).
 
-    The line is that of least squares over the models of the rest, weighted by games. NaN if the
-    others give these one win rate.
+    The line is that of least squares over the rest, weighted by games. NaN if the others give all
+    models of the rest one win rate.
     """
     sums = sums.reshape(len(sums), 3, -1)
     of_kin, of_rest = sums[:, :, kin].sum(axis=2), sums[:, :, rest].sum(axis=2)

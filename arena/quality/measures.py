@@ -1,8 +1,7 @@
 """Measures of how well a benchmark ranks models, by itself and against reference ratings.
 
-Those of section 3 of arXiv 2406.11939 and kindred ones: arrays in, numbers out. In a bootstrap draw
-of models, a pair counts as often as the numbers of its models multiply, and a model makes no pair
-with its own copy.
+Arrays in, numbers out (arXiv 2406.11939, section 3). In a draw of models, a pair counts as often as
+the numbers of its models multiply, and a model makes no pair with its own copy.
 """
 
 from __future__ import annotations
@@ -53,12 +52,9 @@ FEWEST = 6  # models for an interval: draws of fewer are often of two or three a
 
 @dataclass(frozen=True)
 class OverModels(Estimate):
-    """A measure with an interval over resampled models, none over fewer than FEWEST.
+    """A measure with an interval over resampled models, none over fewer than FEWEST."""
 
-    `undefined_draws`: the draws without a value of the measure, which the interval skips.
-    """
-
-    undefined_draws: int = 0
+    undefined_draws: int = 0  # draws without a value, which the interval skips
 
 
 def estimate(statistic: Statistic, models: int, seed: int) -> OverModels:
@@ -68,9 +64,9 @@ def estimate(statistic: Statistic, models: int, seed: int) -> OverModels:
         return OverModels(value, math.nan, math.nan)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(models, np.full(models, 1 / models), ROUNDS).astype(float)
-    drawn = statistic(times)
-    lower, upper = interval(drawn[:, None], LEVEL)[:, 0].tolist()
-    return OverModels(value, lower, upper, int(np.isnan(drawn).sum()))
+    values = statistic(times)
+    lower, upper = interval(values[:, None], LEVEL)[:, 0].tolist()
+    return OverModels(value, lower, upper, int(np.isnan(values).sum()))
 
 
 def statistics(bench: Ratings, reference: Ratings | None, form: Form) -> dict[str, Statistic]:
@@ -95,9 +91,8 @@ def separability(bench: Ratings) -> Statistic:
 def _separated(ratings: Ratings) -> np.ndarray:
     """Which intervals (M, M) do not overlap.
 
-    Two intervals sorted by their lower, then by their upper ends overlap if the later lower end is
-    below the earlier upper end. So touching intervals are separated, and one inside another is not,
-    whatever its width. Equal ones are not.
+    Sorted by their lower, then by their upper ends, two intervals overlap if the later lower end is
+    below the earlier upper end: touching intervals do not, one inside another and equal ones do.
     """
     lower, upper = ratings.lower, ratings.upper
     equal = (lower[:, None] == lower) & (upper[:, None] == upper)
@@ -124,8 +119,7 @@ def agreement(bench: Ratings, reference: Ratings, form: Form) -> Statistic:
 def _notebook_order(ratings: Ratings) -> np.ndarray:
     """Which of two models is above (M, M): 1 the first, -1 the second, 0 if not separated.
 
-    Touching intervals are separated, and one without width (a baseline's) inside another is. Equal
-    ratings have no order.
+    Touching intervals are separated, and so is one without width (a baseline's) inside another.
     """
     lower, upper = ratings.lower, ratings.upper
     apart = np.minimum(upper[:, None], upper) <= np.maximum(lower[:, None], lower)
@@ -133,10 +127,8 @@ def _notebook_order(ratings: Ratings) -> np.ndarray:
 
 
 def forecasts(bench: Ratings) -> np.ndarray:
-    """Probability (M, M) that the first model is below the second.
-
-    That of a normal with the difference of the bootstrap means and the sum of the variances. Of
-    two ratings without variance it is 1, 0, or 1/2 if they are equal.
+    """Probability (M, M) that the first model is below the second, of normals with the bootstrap's
+    means and variances: 1, 0, or 1/2 (equal ratings) if they have no variance.
     """
     difference = bench.mean - bench.mean[:, None]
     spread = np.sqrt(bench.variance + bench.variance[:, None])
@@ -176,10 +168,8 @@ def kendall(x: np.ndarray, y: np.ndarray) -> Statistic:
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> Statistic:
-    """Spearman's rank correlation of ratings (M,), NaN if all of either are equal.
-
-    Equal ratings, those of copies of a model too, share the mean of their ranks.
-    """
+    """Spearman's rank correlation of ratings (M,), NaN if all of either are equal."""
+    # Equal ratings, those of copies of a model too, share the mean of their ranks.
     ahead_x, ahead_y = (1.0 - _sign(values) for values in (x, y))  # 2 below, 1 equal, 0 above
 
     def rho(times: np.ndarray) -> np.ndarray:
@@ -200,8 +190,8 @@ def _sign(values: np.ndarray) -> np.ndarray:
 def _mean(values: np.ndarray, counted: np.ndarray | bool = True) -> Statistic:
     """Mean of values over pairs of different models, each symmetric (M, M), where `counted`."""
     pairs = np.where(np.eye(len(values), dtype=bool), False, counted)
-    chosen = np.where(pairs, values, 0.0)
-    return lambda times: divided(_sum(chosen, times), _sum(pairs.astype(float), times))
+    terms = np.where(pairs, values, 0.0)
+    return lambda times: divided(_sum(terms, times), _sum(pairs.astype(float), times))
 
 
 def _sum(values: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from arena.bench.config import JudgeConfig
 from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
-from arena.bench.records import BaselineRule, Judgment, baseline_rule, read_judgments
+from arena.bench.records import BaselineRule, Judgment, Question, baseline_rule, read_judgments
 from arena.scoring.bradley_terry import style_differences
 from arena.scoring.selection import (
     Selection,
@@ -49,10 +49,9 @@ class Panel:
     """J judges' verdicts on N battles, two games each.
 
     `model`, `baseline`, `question` (N,): indices of the names. `worth` (J, N, 2): what each game is
-    worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. `causes`: of each judge's games
-    without a verdict. `left_out`: each judge's judgments that do not count. `made_of`: the judges
-    of each ensemble, none if it does not name them. `assumed`: the baselines of judgments that name
-    none, "" for an unknown one.
+    worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. By judge: `causes` of games
+    without a verdict, `left_out` (skipped) judgments, and `made_of`, the judges of an ensemble, as
+    far as it names them. `assumed`: the baselines of judgments that name none, "" if unknown.
     """
 
     judges: tuple[str, ...]
@@ -150,10 +149,9 @@ class JudgeOptions:
 
 
 def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
-    """Read the verdicts of a bench's judges, and return the reasons for which others are left out.
+    """Read the verdicts of a bench's judges, and return why others are left out.
 
-    Raises InputError for an unknown judge or category, judgments that `mixed` refuses, a named
-    judge without a verdict, and if no judge is left.
+    Raises InputError for unknown names, judgments that `mixed` refuses, and judges without verdict.
     """
     bench = options.bench
     names = tuple(dict.fromkeys(options.judges)) or judge_names(bench)
@@ -162,12 +160,7 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
         folder = bench.folder / "model_judgment"
         raise InputError(f"{folder}: no judgments. Make them with gen_judgment.py.")
     questions = bench_questions(bench, needed=bool(options.categories))
-    wanted = matching_questions(options.selection(""), questions)
-    categories = {question.id: question.category for question in questions}
-    judges = [
-        _JudgeFiles(name, options.selection(name)).read(options, wanted, categories)
-        for name in names
-    ]
+    judges = [_JudgeFiles(name, options).read(questions) for name in names]
     left_out = {judge.name: judge.reason for judge in judges if judge.reason}
     if left_out and (options.judges or len(left_out) == len(judges)):
         name, reason = next(iter(left_out.items()))
@@ -179,7 +172,7 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
         left_out |= dict.fromkeys(ensembles, reason)
         judges = [judge for judge in judges if judge.members is None]
     for judge in judges:
-        judge.check(options.config)
+        judge.check()
     return replace(
         panel_of({j.name: {b: x.labels for b, x in j.judgments.items()} for j in judges}),
         causes={judge.name: judge.causes for judge in judges},
@@ -194,19 +187,17 @@ class _JudgeFiles:
     """The judgments that count in the files of a judge, and why others don't."""
 
     name: str
-    selection: Selection
+    options: JudgeOptions
     judgments: dict[Battle, Judgment] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
 
-    def read(
-        self, options: JudgeOptions, wanted: set[str] | None, categories: Mapping[str, str]
-    ) -> _JudgeFiles:
-        """Read the judgments on the `wanted` questions, None for all.
-
-        Raises InputError if they were made with different settings within a category.
-        """
-        bench, selection, count_all = options.bench, self.selection, options.mixed == "count"
+    def read(self, questions: Sequence[Question]) -> _JudgeFiles:
+        """Read the files. Raises InputError for different settings within a category."""
+        options, selection = self.options, self.options.selection(self.name)
+        bench, count_all = options.bench, options.mixed == "count"
+        ids = matching_questions(selection, questions)
+        categories = {question.id: question.category for question in questions}
         checks = defaultdict[str, SettingsCheck](SettingsCheck)
 
         def key(judgment: Judgment) -> tuple[Battle, str]:
@@ -219,7 +210,7 @@ class _JudgeFiles:
         for model in judged_models(bench, self.name):
             path = bench.judgment_file(self.name, model)
             judgments = read_judgments(path, model, self.name)
-            keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
+            keyed = [(key(j), j) for j in judgments if ids is None or j.question_id in ids]
             for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
                 baseline = judgment.baseline if selection.baselines else None
                 if unexpected := selection.unexpected(judgment.judge, baseline):
@@ -240,16 +231,17 @@ class _JudgeFiles:
         """The baselines of judgments that name one, or of those that name none."""
         return {b for (_, b, _), j in self.judgments.items() if bool(j.baseline) is named}
 
-    def check(self, config: JudgeConfig | None) -> None:
+    def check(self) -> None:
         """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
-        self.unexpected.check(self.selection)
+        options, selection = self.options, self.options.selection(self.name)
+        self.unexpected.check(selection)
         assumed = self.baselines(named=False)
-        if "" in assumed and config:
+        if "" in assumed and options.config:
             raise InputError(
-                f"{self.selection.bench.judgments(self.name)}: judgments name no baseline, and "
-                f"that of {config.path} has no answers or judgments. Name it with --baseline."
+                f"{options.bench.judgments(self.name)}: judgments name no baseline, and that of "
+                f"{options.config.path} has no answers or judgments. Name it with --baseline."
             )
-        selection = replace(self.selection, baselines=tuple(assumed - {""}))
+        selection = replace(selection, baselines=tuple(assumed - {""}))
         check_baselines_exist(selection, self.baselines(named=True))
 
     @property

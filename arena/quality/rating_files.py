@@ -35,8 +35,6 @@ _COLUMNS = {
     "variance": ("variance",),
     "95% CI": ("95% ci",),
 }
-
-
 _OFFSETS = re.compile(r"±{n}|\+?{n}/[-−]{n}|[-−]{n}/\+?{n}".replace("{n}", r"(\d{1,15}(?:\.\d+)?)"))
 
 
@@ -47,16 +45,17 @@ class _Row:
     where: str
     cells: Mapping[str, Any]
 
-    def has(self, column: str) -> bool:
-        return any(self.cells.get(name) not in ("", None) for name in _COLUMNS[column])
+    def has(self, *columns: str) -> bool:
+        names = (name for column in columns for name in _COLUMNS[column])
+        return any(self.cells.get(name) not in ("", None) for name in names)
 
     def value(self, column: str) -> Any:
         names = _COLUMNS[column]
         values = [self.cells[name] for name in names if name in self.cells]
         if not values:
             instead = ", and no column 'variance'" if column in ("lower", "upper") else ""
-            wanted, columns = "' or '".join(names[:2]), one_line(", ".join(self.cells))
-            raise InputError(f"{self.where}: no column '{wanted}'{instead}. Its columns: {columns}")
+            name, columns = "' or '".join(names[:2]), one_line(", ".join(self.cells))
+            raise InputError(f"{self.where}: no column '{name}'{instead}. Its columns: {columns}")
         return next((value for value in values if value not in ("", None)), None)
 
     def number(self, column: str) -> float:
@@ -71,26 +70,25 @@ class _Row:
             raise InputError(f"{self.where}: {column}: expected {kind}, got {_shown(value)}")
         return number
 
-    def bounds(self) -> tuple[float, float]:
-        """Return the ends of the 95 % interval: as such, of a variance, or of `+3/-4` or `±4`."""
-        has_offsets, has_variance = self.has("95% CI"), self.has("variance")
-        if self.has("lower") or self.has("upper") or not (has_variance or has_offsets):
-            return self.number("lower"), self.number("upper")
+    def interval(self) -> tuple[float, float, float]:
+        """Return the rating and the ends of its 95 % interval: as such, of a variance, or of
+        `+3/-4` or `±4`.
+        """
         rating = self.number("rating")
-        if has_variance:
-            variance = self.number("variance")
-            if variance < 0:
+        if self.has("lower", "upper") or not self.has("variance", "95% CI"):
+            return rating, self.number("lower"), self.number("upper")
+        if self.has("variance"):
+            if (variance := self.number("variance")) < 0:
                 raise InputError(f"{self.where}: variance: expected 0 or more, got {variance:g}")
             half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * math.sqrt(variance)
-            return rating - half, rating + half
-        interval = "".join(str(self.value("95% CI")).split())
-        if not (match := _OFFSETS.fullmatch(interval)):
-            raise InputError(
-                f"{self.where}: 95% CI: expected a text such as +3/-4, got {_shown(interval)}"
-            )
+            return rating, rating - half, rating + half
+        offsets = "".join(str(self.value("95% CI")).split())
+        if not (match := _OFFSETS.fullmatch(offsets)):
+            fault = f"expected a text such as +3/-4, got {_shown(offsets)}"
+            raise InputError(f"{self.where}: 95% CI: {fault}")
         # Only one of the forms matches, and the numbers of the others are 0.
         both, above, below, first_below, last_above = (float(x or 0) for x in match.groups())
-        return rating - both - below - first_below, rating + both + above + last_above
+        return rating, rating - both - below - first_below, rating + both + above + last_above
 
 
 def read_reference(path: Path, level: float) -> Ratings:
@@ -105,7 +103,7 @@ def read_reference(path: Path, level: float) -> Ratings:
         model = row.value("model")
         if not isinstance(model, str):
             raise InputError(f"{row.where}: model: expected a name, got {_shown(model)}")
-        rating, lower, upper = row.number("rating"), *row.bounds()
+        rating, lower, upper = row.interval()
         if model in rows:
             raise InputError(f"{row.where}: the model '{model}' is there twice. Keep one.")
         _check_bounds("rating", rating, lower, upper, row.where)
@@ -209,12 +207,11 @@ def read_names(path: Path) -> dict[str, str]:
         names = mapping(_parsed(read_bytes(path, "names of models"), str(path)), str(path))
     else:
         names = read_yaml(path)
-    for key, name in names.items():
-        for text in (key, name):
-            if not isinstance(text, str):
-                raise InputError(
-                    f"{path}: {key}: expected a text, got {_shown(text)}. Put it in quotes."
-                )
+    texts = [(key, text) for key, name in names.items() for text in (key, name)]
+    for key, text in texts:
+        if not isinstance(text, str):
+            got = _shown(text)
+            raise InputError(f"{path}: {key}: expected a text, got {got}. Put it in quotes.")
     return names
 
 
@@ -251,9 +248,8 @@ def save_bootstrap(path: Path, ratings: Ratings, samples: Mapping[str, np.ndarra
 def read_bootstrap(path: Path, level: float) -> Ratings:
     """Return the ratings of a file of bootstrap results, one JSON line a model.
 
-    `results` give forecasts and intervals (null: the round does not place the model), but for 95 %
-    intervals whose ends are given. Without any results the ends give both, as in a reference.
-    Raises InputError that names the line.
+    `results` give forecasts and intervals (null: the round does not place the model), given ends
+    those at 95 %. Without any results the ends give both. Raises InputError that names the line.
     """
     lines = _bootstrap_lines(path)
     models, fullest = tuple(lines), max(lines.values(), key=lambda line: len(line.results or ()))

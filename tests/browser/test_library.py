@@ -237,7 +237,7 @@ class TestFiles:
         assert "question.jsonl: a line is not a question" in library.fault
         assert "(and 1 more)" in library.fault
         assert capsys.readouterr().err.count("\n") == 1
-        assert boards(library, "j", "", ())
+        assert boards(library, Filters(judge="j"))
         bench.write(bench.data / "question.jsonl", b"\n".join([*good, b'{"torn']))
         assert (listed(library), library.fault) == (["q1", "q2", "q3"], "")
 
@@ -275,13 +275,10 @@ class TestFiles:
             found = library.select(Filters(judge="j", model=model))
             assert {entry.model for entry in found} == {model}
 
-    def test_several_views_are_remembered_at_once(
-        self, bench: Workspace, library: Library, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_several_views_are_remembered_at_once(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment(q, "A=B", "A=B") for q in ("q1", "q2")])
         views = [Filters(judge="j"), *(Filters(judge="j", text=text) for text in "abcdefg")]
         first = [library.select(view) for view in views]
-        monkeypatch.setattr(library, "_find", None)
         assert all(library.select(v) is known for v, known in zip(views, first, strict=True))
 
     def test_a_record_that_has_moved_since_is_an_input_error(
@@ -319,6 +316,6 @@ class TestFiles:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         before = sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
         judgment_view(library, library.select(Filters(judge="j", text="hello", order=LONGEST))[0])
-        boards(library, "j", "", ())
+        boards(library, Filters(judge="j"))
         judge_statistics(library)
         assert before == sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))

@@ -22,7 +22,7 @@ from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
-from arena.browser.library import Library
+from arena.browser.library import Filters, Library
 from arena.browser.statistics import boards, judge_statistics
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.text import board_dict
@@ -39,7 +39,7 @@ class TestBoards:
         done = bench.run(
             "show_result.py", "-b", bench.name, "-j", "j", "--baseline", "base", check=0
         )
-        ((board, lines),) = boards(library, "j", "", ())
+        ((board, lines),) = boards(library, Filters(judge="j"))
         printed = [line.split("|") for line in done.stdout.splitlines() if "score:" in line]
         assert [cells[0].strip() for cells in printed] == [row.model for row in board.rows]
         for cells, row in zip(printed, board.rows, strict=True):
@@ -50,13 +50,13 @@ class TestBoards:
         self, bench: Workspace
     ) -> None:
         library = several_baselines(bench, named=True)
-        shown = [board for board, _ in boards(library, "j", "", ())]
+        shown = [board for board, _ in boards(library, Filters(judge="j"))]
         assert [(b.name, b.baseline) for b in shown] == [
             ("Overall", None),
             ("code", "base-code"),
             ("prose", "base-prose"),
         ]
-        assert boards(library, "j", "prose", ())[0][0].baseline == "base-prose"
+        assert boards(library, Filters(judge="j", category="prose"))[0][0].baseline == "base-prose"
 
     def test_without_any_baseline_the_reason_tells_the_flag(
         self, bench: Workspace, library: Library
@@ -66,17 +66,17 @@ class TestBoards:
         add_judgments(bench, [record])
         assert library.baselines("j") == ["base", "m"]
         with pytest.raises(InputError, match=r"no baseline is named\. Name it with --baseline"):
-            boards(library, "j", "", ())
+            boards(library, Filters(judge="j"))
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
         library.rule = BaselineRule({}, "base")
         with pytest.raises(InputError, match="no battle against the baseline 'base'"):
-            boards(library, "j", "", ())
+            boards(library, Filters(judge="j"))
 
     def test_grades_of_single_answers_have_a_board_of_means(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", 7), judgment("q2", "9")])
-        ((board, _),) = boards(library, "j", "", ())
+        ((board, _),) = boards(library, Filters(judge="j"))
         row = board.row("m")
         assert row and (board.format.scale, row.score) == ("grade", 8.0)
 
@@ -98,21 +98,21 @@ class TestBoards:
         for name in ("hard", "crea"):
             bench.add_answers(name, {})
         library = Library(Bench(bench.root / "data", bench.name))
-        shown = [board for board, _ in boards(library, "j", "", ())]
+        shown = [board for board, _ in boards(library, Filters(judge="j"))]
         assert [(b.name, b.baseline) for b in shown] == [
             ("Overall", None),
             ("hard_prompt", "hard"),
             ("creative_writing", "crea"),
         ]
         assert {board.estimator.name for board in shown} == {"v2.0"}
-        ((only, _),) = boards(library, "j", "creative_writing", ())
+        ((only, _),) = boards(library, Filters(judge="j", category="creative_writing"))
         row = only.row("m")
         assert row and row.score == pytest.approx(75, abs=5)  # the mean of the rounds
 
     def test_missing_style_attributes_are_named(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         with pytest.raises(InputError, match=r"add_markdown_info\.py"):
-            boards(library, "j", "", ("length",))
+            boards(library, Filters(judge="j"), ("length",))
 
     def test_judges_are_counted_and_compared(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
@@ -149,7 +149,9 @@ class TestBoardsOfTheCommandLine:
         files = bench.root.glob("out*.json")
         expected = [json.loads(path.read_text(encoding="utf-8")) for path in files]
         opened = choose(bench.root / "data", bench.name, "j", None, read_judge_config(config))
-        shown = boards(opened.library, "j", category, control, baseline)
+        shown = boards(
+            opened.library, Filters(judge="j", baseline=baseline, category=category), control
+        )
         made = [board for board, _ in shown]
         assert by_name(map(told, made)) == by_name(map(of_board, expected))
         return made

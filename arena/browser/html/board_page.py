@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from arena.browser.html.judgment_page import MEANINGS, notice
@@ -16,25 +16,24 @@ from arena.quality.judge_measures import PairReport, Verdicts
 def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
     """Return a board as a table whose rows open their models, with the lines below it."""
     name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
-    notes = "".join(f"<p>{escape(line)}</p>" for line in (*_explanations(board), *lines))
-    table = board_table(board, browsed=True)
-    return clean(f'<div class="board">{name}{table}<div class="below">{notes}</div></div>')
-
-
-def _explanations(board: Board) -> Iterator[str]:
-    """Yield what the columns of a board mean, in sentences."""
     score = board.format.axis(board.baseline)
     thrice = board.estimator.name == "bradley-terry"
-    yield (
+    notes = [
         f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
         f"distances from it.{' A much better answer counts three times.' * thrice} "
-        "Tokens: the mean length of the answers."
-    )
-    if board.coefficients:
-        yield (
-            "A style coefficient is what one standard deviation of the difference in a feature "
-            "adds to the log-odds of winning. The scores are without it."
-        )
+        "Tokens: the mean length of the answers.",
+        *([_COEFFICIENTS] if board.coefficients else ()),
+        *lines,
+    ]
+    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    table = board_table(board, browsed=True)
+    return clean(f'<div class="board">{name}{table}<div class="below">{below}</div></div>')
+
+
+_COEFFICIENTS = (
+    "A style coefficient is what one standard deviation of the difference in a feature adds to the "
+    "log-odds of winning. The scores are without it."
+)
 
 
 def judges_html(

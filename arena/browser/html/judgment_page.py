@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from urllib.parse import urlencode
 
 from arena.bench.labels import GRADE, NO_VERDICT, WORTH, Label, normal_label, outcomes
 from arena.bench.records import Question
 from arena.browser.html.markdown import clean, in_one_line, plain, rendered, verbatim
+from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import Game, JudgmentView, Side
-from arena.browser.library import ListedJudgment
 
 Show = Callable[[str], str]
 
@@ -54,18 +55,29 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
     """Return a judgment as game 0 or 1 showed it, for a Markdown component."""
     show = verbatim if as_written else rendered
     chosen = view.games[game] if game < len(view.games) else None
-    entry = view.entry
-    total = plain(total_words(view))
+    entry, question, total = view.entry, view.question, plain(total_words(view))
+    parts = []
+    if question is None:
+        unknown = f"question.jsonl has no question {entry.question}; its prompt is not known."
+        parts.append(notice(unknown))
+    else:
+        words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
+        about = f"{' · '.join(map(plain, filter(None, words)))} <code>{plain(question.id)}</code>"
+        several = len(question.turns) > 1
+        for number, turn in enumerate(question.turns, start=1):
+            title = f"Prompt, turn {number}" if several else "Prompt"
+            title += f'<span class="about">{about}</span>' if number == 1 else ""
+            style = "prompt turn" if several else "prompt"
+            parts.append(_folded(title, _clipped(show(turn), turn), style, is_open=True))
     verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.games)
-    parts = [
-        *_prompt(view.question, entry.question, show),
+    sides = (_side(letter, side, view, show, chosen) for letter, side in view.shown(game))
+    parts += [
         f'<p class="total">{total}</p>' if total else "",
         f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>',
         *(f'<p class="note">{_other_judge(other, game)}</p>' for other in view.others),
+        *(_explanation(view, chosen, show) if chosen else ()),
+        f'<div class="sides">{"".join(chain(*sides))}</div>',
     ]
-    parts += _explanation(view, chosen, show) if chosen else []
-    columns = (_side(letter, side, view, show, chosen) for letter, side in view.shown(game))
-    parts.append(f'<div class="sides">{"".join(columns)}</div>')
     if chosen and chosen.prompt:
         parts.append(_folded("Prompt of the judge", verbatim(chosen.prompt), "asked"))
     if entry.pairwise and not entry.named:
@@ -74,37 +86,22 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
     return in_one_line(f'<div class="judgment">{"".join(parts)}</div>')
 
 
-def _prompt(question: Question | None, name: str, show: Show) -> Iterator[str]:
-    if question is None:
-        yield notice(f"question.jsonl has no question {name}; its prompt is not known.")
-        return
-    several = len(question.turns) > 1
-    words = filter(None, (question.category, question.cluster, question.aspects))
-    about = f"{' · '.join(map(plain, dict.fromkeys(words)))} <code>{plain(question.id)}</code>"
-    for number, turn in enumerate(question.turns, start=1):
-        title = f"Prompt, turn {number}" if several else "Prompt"
-        title += f'<span class="about">{about}</span>' if number == 1 else ""
-        style = "prompt turn" if several else "prompt"
-        yield _folded(title, _clipped(show(turn), turn), style, is_open=True)
-
-
 CLIPPED, LINE = 5, 120  # lines of a text that is shown in part, and about how long they are
 
 
 def _clipped(content: str, source: str) -> str:
     """Return a text of limited height, with a switch to all of it if there may be more."""
-    lines = (math.ceil(len(line) / LINE) for line in source.split("\n"))
-    if sum(lines) <= CLIPPED:
+    lines = sum(math.ceil(len(line) / LINE) for line in source.split("\n"))
+    if lines <= CLIPPED:
         return f'<div class="text">{content}</div>'
-    return f'<div class="text clipped">{content}</div>{_more("show all")}'
+    return f'<div class="text clipped">{content}</div>' + _SWITCH.format("show all")
 
 
-def _more(words: str) -> str:
-    """Return the switch to all of the clipped text before it: the style sheet asks if it is
-    open.
-    """
-    summary = f'<span class="all">{words}</span><span class="less">show less</span>'
-    return f'<details class="more"><summary>{summary}</summary></details>'
+# The style sheet asks if the switch after a clipped text is open.
+_SWITCH = (
+    '<details class="more"><summary>'
+    '<span class="all">{}</span><span class="less">show less</span></summary></details>'
+)
 
 
 def _folded(title: str, content: str, style: str, *, is_open: bool = False) -> str:
@@ -156,8 +153,17 @@ def _grade_words(labels: Sequence[Label]) -> str:
 
 
 def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
-    """Return a game's places, and its verdict in words and as the judge wrote it."""
-    entry, name, label = view.entry, "", ""
+    """Return a game's number and places, and its verdict in words and as the judge wrote it."""
+    entry, places, name, label = view.entry, "", "", ""
+    if entry.pairwise:
+        number, sides = f"<b>Game {game.number + 1}</b>", _places(view, game, "{}: {}", ", ")
+        swapped = " (places swapped)" if game.number == 1 else ""
+        shown = f" · {sides}" if view.baseline else ""
+        number += f'{swapped}{shown}<span class="unseen"> → </span>' if game.played else ""
+        places = f'<span class="places" title="{sides}">{number}</span>'
+        if game.label is not None:
+            meaning = MEANINGS.get(normal_label(game.label) or "", "an unknown label")
+            label = f' <code title="{meaning}">{plain(str(game.label))}</code>'
     if not game.played:
         words = "was not played" if entry.pairwise else "was not graded"
     elif game.worth is None:
@@ -168,33 +174,22 @@ def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
         if game.worth:
             who = plain(_favoured(game.worth, entry))
             name, words = f'<span class="who" title="{who}">{who}</span> ', f"is {words}"
-    if game.label is not None and entry.pairwise:
-        meaning = MEANINGS.get(normal_label(game.label) or "", "an unknown label")
-        label = f' <code title="{meaning}">{plain(str(game.label))}</code>'
     style = f"verdict {class_of(game.outcome)}" + (" chosen" if chosen else "")
     said = f'<p class="said">{name}<span>{plain(words)}</span>{label}</p>'
-    return f'<div class="{style}">{_places(view, game)}{said}</div>'
+    return f'<div class="{style}">{places}{said}</div>'
 
 
-def _places(view: JudgmentView, game: Game) -> str:
-    """Return a game's number, and who stood where in it."""
-    if not view.entry.pairwise:
-        return ""
-    number = f"<b>Game {game.number + 1}</b>"
-    if not game.played:
-        return f'<span class="places">{number}</span>'
-    sides = ", ".join(f"{letter}: {plain(side.name)}" for letter, side in view.shown(game.number))
-    swapped = " (places swapped)" if game.number == 1 else ""
-    places = f" · {sides}" if view.baseline else ""
-    arrow = '<span class="unseen"> → </span>'
-    return f'<span class="places" title="{sides}">{number}{swapped}{places}{arrow}</span>'
+def _places(view: JudgmentView, game: Game, place: str, comma: str) -> str:
+    """Return who stood where in a game: each letter and name in the form of a place."""
+    sides = view.shown(game.number) if view.baseline and game.played else ()
+    return comma.join(place.format(letter, plain(side.name)) for letter, side in sides)
 
 
 def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:
     title = plain(view.entry.judge)
     if view.entry.pairwise:
-        sides = (f"{letter} = {plain(side.name)}" for letter, side in view.shown(game.number))
-        title = " · ".join([f"{title}, game {game.number + 1}", *(sides if view.baseline else ())])
+        places = _places(view, game, "{} = {}", " · ")
+        title += f", game {game.number + 1}" + (f" · {places}" if places else "")
     if game.reasoning:
         yield _folded(f"Reasoning of {title}", show(game.reasoning), "reasoning")
     if game.explanation.strip():
@@ -204,55 +199,46 @@ def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:
         yield notice("The record has no words of the judge for this game.")
 
 
-def _side(letter: str, side: Side, view: JudgmentView, show: Show, game: Game | None) -> str:
-    role = "model" if side is view.model else "baseline"
-    points = (game.worth if game else None) or 0
-    mark = ""
-    if (points if role == "model" else -points) > 0:
-        how = f"✓✓ {BETTER[2]}" if abs(points) == 2 else "✓ better"
-        mark = f' <span class="mark">{how}</span>'
-    style = side.style
-    numbers = ((style.headers, "header"), (style.lists, "list item"), (style.bold, "bold"))
-    counts = "" if side.missing else "tokens and markdown not counted"
-    if style.tokens is not None:
-        words = [_number(count, noun) for count, noun in numbers if count is not None]
-        counts = " · ".join([_number(style.tokens, "token"), *words])
-    head = f"<b>{letter}</b> " if letter else ""
-    name = f'<span class="name" title="{plain(side.name)}">{plain(side.name)}</span>'
-    return (
-        f'<section class="side"><h3 class="{role}">{head}{name} '
-        f'<span class="role">{role}</span>{mark}</h3><p class="counts">{counts}</p>'
-        f'<div class="answer">{"".join(_turns(side, show))}</div></section>'
-    )
-
-
 LONG = 20_000  # characters of an answer. A longer one is shown in part.
 
 
-def _turns(side: Side, show: Show) -> Iterator[str]:
-    if side.missing:
-        yield notice(side.missing)
+def _side(
+    letter: str, side: Side, view: JudgmentView, show: Show, game: Game | None
+) -> Iterator[str]:
+    """Yield the parts of an answer: place, model, a mark if it won the game, counts, and turns."""
+    role, sign = ("model", 1) if side is view.model else ("baseline", -1)
+    points = sign * ((game.worth if game else None) or 0)
+    mark = f"✓✓ {BETTER[2]}" if points == 2 else "✓ better"
+    head = f"<b>{letter}</b> " if letter else ""
+    head += f'<span class="name" title="{plain(side.name)}">{plain(side.name)}</span> '
+    head += f'<span class="role">{role}</span>'
+    head += f' <span class="mark">{mark}</span>' if points > 0 else ""
+    style = side.style
+    numbers = {"token": style.tokens, "header": style.headers, "list item": style.lists}
+    numbers["bold"] = style.bold
+    counts = " · ".join(_number(n, noun) for noun, n in numbers.items() if n is not None)
+    counts = counts or ("" if side.missing else "tokens and markdown not counted")
+    yield f'<section class="side"><h3 class="{role}">{head}</h3><p class="counts">{counts}</p>'
+    yield '<div class="answer">'
+    if not side.turns:
+        yield notice(side.missing or "The record has no answer.")
     for number, (turn, reasoning) in enumerate(zip(side.turns, side.reasoning, strict=True), 1):
         if len(side.turns) > 1:
             yield f"<h4>Turn {number}</h4>"
         if reasoning:
             yield _folded("Reasoning, which the judge did not see", show(reasoning), "reasoning")
-        if not turn.strip():
-            # Published files may count the tokens of answers whose texts they leave out.
-            lost = side.style.tokens and not any(map(str.strip, side.turns))
-            counted = _number(side.style.tokens or 0, "token")
-            yield notice(
-                f"The file has no text of this answer ({counted} counted in it)."
-                if lost
-                else "The answer is empty."
-            )
-        elif len(turn) <= LONG:
-            yield show(turn)
-        else:
+        if len(turn) > LONG and turn.strip():
             size = f"show all {len(turn.encode('utf-8', 'replace')) / 1000:,.0f} kB"
-            yield f'<div class="long">{show(turn)}</div>{_more(size)}'
-    if not side.turns and not side.missing:
-        yield notice("The record has no answer.")
+            yield f'<div class="long">{show(turn)}</div>' + _SWITCH.format(size)
+        elif turn.strip():
+            yield show(turn)
+        elif style.tokens and not any(map(str.strip, side.turns)):
+            # Published files may count the tokens of answers whose texts they leave out.
+            counted = _number(style.tokens, "token")
+            yield notice(f"The file has no text of this answer ({counted} counted in it).")
+        else:
+            yield notice("The answer is empty.")
+    yield "</div></section>"
 
 
 def _number(count: int, noun: str) -> str:
@@ -274,16 +260,17 @@ def list_html(
     """Return the page of the list with the judgment at a position. Rows have their numbers."""
     first = position // PAGE * PAGE
     last = min(first + PAGE, len(entries))
-    rows = "".join(
+    rows = [
         _row(number, entries[number], number == position, questions, one_model)
         for number in range(first, last)
-    )
-    turn = _turn_button(first - PAGE, "‹", "earlier judgments") if first else ""
-    turn += _turn_button(last, "›", "later judgments") if last < len(entries) else ""
+    ]
+    turn = '<button class="turn" data-row="{}" aria-label="{} judgments">{}</button>'
+    turns = turn.format(first - PAGE, "earlier", "‹") if first else ""
+    turns += turn.format(last, "later", "›") if last < len(entries) else ""
     total = _number(len(entries), "judgment")
-    head = f"<span>{total}</span><span>{first + 1:,}–{last:,} {turn}</span>"
+    head = f"<span>{total}</span><span>{first + 1:,}–{last:,} {turns}</span>"
     legend = _LEGEND if any(entry.pairwise for entry in entries) else ""
-    return f'<div class="list"><div class="list-head">{head}{legend}</div>{rows}</div>'
+    return f'<div class="list"><div class="list-head">{head}{legend}</div>{"".join(rows)}</div>'
 
 
 def _sign(outcome: str) -> str:
@@ -296,10 +283,6 @@ _LEGEND = (
     f"{_sign('strong win')}{_sign('win')} won {_sign('tie')} tie "
     f"{_sign('loss')}{_sign('strong loss')} lost {_sign(NO_VERDICT)} none</p>"
 )
-
-
-def _turn_button(number: int, sign: str, words: str) -> str:
-    return f'<button class="turn" data-row="{number}" aria-label="{words}">{sign}</button>'
 
 
 def _row(
@@ -317,14 +300,14 @@ def _row(
         verdicts = _grade_words(entry.labels)
         grades = verdicts.removeprefix("grade ") if GRADE in results else "–"
         signs = f'<i class="grade">{grades}</i>'
-    signs = f'<span class="signs" title="{verdicts}">{signs}</span>'
     cluster, words = map(plain, _title(questions.get(entry.question), entry.question, 70))
     title = f"<em>{cluster}</em> {words}" if cluster else words
     name = plain(entry.model)
     who = "" if one_model else f'<span class="who" title="{name}">{name}</span>'
     current = ' aria-current="true"' if chosen else ""
     return (
-        f'<button class="row" data-row="{number}"{current}>{signs}'
+        f'<button class="row" data-row="{number}"{current}>'
+        f'<span class="signs" title="{verdicts}">{signs}</span>'
         f'<span class="unseen">{verdicts}.</span>'
         f'<span class="lines"><span class="words">{title}</span>{who}</span></button>'
     )

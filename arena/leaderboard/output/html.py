@@ -25,9 +25,7 @@ COLOURS = {
 
 def palette(dark: str = "@media (prefers-color-scheme: dark) { :root { %s } }") -> str:
     """Return the colours as CSS variables. `dark`: the rule of the dark ones, at %s."""
-    light, deep = (
-        " ".join(f"--{name}: {pair[shade]};" for name, pair in COLOURS.items()) for shade in (0, 1)
-    )
+    light, deep = (" ".join(f"--{k}: {pair[i]};" for k, pair in COLOURS.items()) for i in (0, 1))
     return f":root {{ {light} }}\n{dark % deep}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from arena.base.errors import one_line
 from arena.base.flags import MANY_BATTLES
 from arena.base.jsonl import write_lines
 from arena.leaderboard import build, saved
@@ -98,10 +99,8 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
     yield "\n\n".join(blocks)
     for board in boards:
         if board.rows:
-            files = report.of_board(board) if several else report
-            yield from _written(
-                board, BOARD_WRITERS, plot.board_figure, text.file_stem(board), files
-            )
+            stem, files = text.file_stem(board), report.of_board(board) if several else report
+            yield from _written(board, BOARD_WRITERS, plot.board_figure, stem, files)
             if options.style_file and board.scored and not board.scored.style:
                 saved.save_style(board.scored, options.style_file)
                 yield f"written: {options.style_file}"
@@ -113,7 +112,8 @@ def _lines(
     """Yield the lines of one of the boards, with its heading and its method if they are needed."""
     scored = board.scored
     if len(boards) > 1:
-        yield text.heading(board)
+        of = "" if board.weights else "Category: "
+        yield f"##### {of}{one_line(board.name) or '(none)'} #####"
     yield from text.board_lines(board) if board.rows else ["no model is on every board"]
     if report.full_stats and scored:
         yield ""
@@ -130,10 +130,7 @@ def _lines(
 
 
 def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> Iterator[str]:
-    """Yield the text of the scores by cluster, then a line for each file when it is written.
-
-    A terminal shows the progress.
-    """
+    """Yield the text of the scores by cluster, then a line for each file when it is written."""
     if report.plot:
         plot.check_plot(report.plot)
     refuse(report.of_one_board(), NOT_BY)
