@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
     args = parser.parse_args(argv)
     # Imported after --help is answered: the clients of the API types take a while to load.
+    from arena.chat.budget import budget_of
     from arena.chat.checks import check_model
     from arena.chat.config import read_model_config
-    from arena.generate.budget import budget_of
     from arena.generate.judge import Judge
     from arena.generate.judgments import judgment_works
     from arena.generate.run import RunOptions, complete

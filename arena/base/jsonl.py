@@ -20,16 +20,12 @@ Line = TypeVar("Line")
 Record = TypeVar("Record")
 
 
-# Reading
-
-
 def read_bytes(path: Path, what: str) -> bytes:
-    """Return the content of a file; InputError if it is missing, a folder or unreadable."""
+    """Return the content of a file. Raises InputError if it is missing, a folder or unreadable."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
-    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
@@ -54,7 +50,7 @@ def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int,
 
 
 def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
-    """Return the typed part of one line; ValueError with the reason if it is not of its kind."""
+    """Return the typed part of one line. Raises ValueError with the reason for any other line."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
@@ -81,11 +77,10 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
 
 def is_json(raw: bytes) -> bool:
     """Whether a line is complete JSON."""
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         json.loads(raw)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        return True
+    return False
 
 
 def read_lines(path: Path, kind: type[Line], what: str) -> list[Line]:
@@ -108,11 +103,8 @@ def newest(
     return list(by_key.values())
 
 
-# Writing
-
-
 def dump_line(record: Mapping[str, Any]) -> bytes:
-    """Return a record as one line of JSON in UTF-8; lone surrogates are escaped."""
+    """Return a record as one line of JSON in UTF-8. Lone surrogates are escaped."""
     try:
         return json.dumps(record, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:

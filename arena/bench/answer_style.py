@@ -25,12 +25,10 @@ FEATURES = {
 }
 ATTRIBUTES = {field: name for names in FEATURES.values() for field, name in names.items()}
 
-# Measuring
-
 
 @functools.cache
 def get_encoding(name: str = "cl100k_base") -> Any:
-    """Return an encoding; InputError if its vocabulary cannot be loaded.
+    """Return an encoding. Raises InputError if its vocabulary cannot be loaded.
 
     Packages with a vocabulary come first, since tiktoken alone downloads it.
     """
@@ -50,7 +48,7 @@ def get_encoding(name: str = "cl100k_base") -> Any:
 
 
 def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
-    """Return the number of tokens of each text; special tokens count as text."""
+    """Return the number of tokens of each text. Special tokens count as text."""
     batches = get_encoding(encoding).encode_batch(
         list(texts), num_threads=os.cpu_count() or 1, disallowed_special=()
     )
@@ -98,9 +96,6 @@ def conv_metadata(texts: Sequence[str], form: Format = "v0.1") -> list[dict[str,
         {"token_len": tokens, **count_markdown(text)}
         for text, tokens in zip(texts, count_tokens(texts, ENCODINGS[form]), strict=True)
     ]
-
-
-# Reading
 
 
 class Style(msgspec.Struct, frozen=True, gc=False):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 
 from arena.base.errors import InputError, warn
+from arena.base.yaml_file import fill_variables
 from arena.chat.clients import access_of, address_of
 from arena.chat.config import ModelConfig
 from arena.chat.connections import gguf_path
-from arena.chat.protocols import extra_body
 from arena.chat.providers import api_type_of
 
 
@@ -30,7 +30,7 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
             installed = False
         if not installed:
             raise InputError(f"{where}: api_type '{model.api_type}' needs: pip install '{package}'")
-    extra_body(model)
+    fill_variables(model.extra_body, f"{where}: extra_body")
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
         warn(

@@ -59,23 +59,20 @@ class _Deadline(httpcore2.SyncBackend):
         self.thread = threading.local()
 
     def begin(self, request: httpx2.Request) -> None:
-        """Start the clock of a request, unless it is a redirected one."""
+        # A redirected request keeps its deadline.
         end = request.extensions.setdefault("deadline", time.monotonic() + self.seconds)
         self.thread.deadline = end
 
     def remaining(self) -> float:
-        """Return the seconds that are left for this thread's request."""
         seconds: float = self.thread.deadline - time.monotonic()
         if seconds <= 0:
             raise httpcore2.ReadTimeout(f"the reply was not complete after {self.seconds:g} s")
         return seconds
 
     def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
-        """Open a connection with a deadline."""
         return self.limit(super().connect_tcp(*args, **kwargs))
 
     def limit(self, stream: Any) -> httpcore2.NetworkStream:
-        """Give a connection the remaining time as timeout of all that it does."""
         read, write, start_tls = stream.read, stream.write, stream.start_tls
         stream.read = lambda size, timeout=None: read(size, self.remaining())
         stream.write = lambda buffer, timeout=None: write(buffer, self.remaining())

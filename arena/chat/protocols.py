@@ -46,12 +46,6 @@ class Completion:
     output_tokens: int | None = None
 
 
-def extra_body(model: ModelConfig) -> dict[str, Any]:
-    """Fill the `${VAR}`s of an entry's extra_body. InputError if one is not set."""
-    body: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
-    return body
-
-
 @dataclass(frozen=True)
 class Protocol(ABC):
     """A protocol, as one kind of provider speaks it.
@@ -79,13 +73,14 @@ class Protocol(ABC):
 
     def body(self, request: Request) -> dict[str, Any]:
         """Build the body of a request. The entry's extra_body overrides our own fields."""
-        messages = []
+        model, messages = request.model, []
         for message in request.messages:
             # Published answers contain lone surrogates, which UTF-8 cannot encode.
             text = message["content"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             messages.append(message | {"content": text})
         fields = self.fields(replace(request, messages=messages)).items()
-        return {k: v for k, v in fields if v is not None} | extra_body(request.model)
+        extra_body = fill_variables(model.extra_body, f"{model.where}: extra_body")
+        return {**{name: value for name, value in fields if value is not None}, **extra_body}
 
     def headers(self, request: Request) -> dict[str, str]:
         """Build the headers that a request has beside those of the SDK and the entry."""

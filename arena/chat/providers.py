@@ -93,7 +93,12 @@ def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
 
 
 _OPENAI = ApiType(key_variable="OPENAI_API_KEY", protocol=OpenAIProtocol(effort_is_strict=True))
-_AZURE = replace(_OPENAI, key_variable="AZURE_OPENAI_API_KEY", sdk_class="AzureOpenAI")
+_AZURE = ApiType(
+    key_variable="AZURE_OPENAI_API_KEY",
+    protocol=_OPENAI.protocol,
+    sdk_class="AzureOpenAI",
+    access=connections.azure_access,
+)
 _ANTHROPIC = ApiType(
     key_variable="ANTHROPIC_API_KEY",
     protocol=AnthropicProtocol(),
@@ -125,7 +130,7 @@ _THINKING_OPENAI = OpenAIProtocol(
 API_TYPES: dict[str, ApiType] = {
     "openai": _OPENAI,
     "openai_thinking": replace(_OPENAI, protocol=_THINKING_OPENAI),
-    "azure": replace(_AZURE, access=connections.azure_access),
+    "azure": _AZURE,
     "anthropic": _ANTHROPIC,
     "anthropic_thinking": replace(_ANTHROPIC, protocol=AnthropicProtocol(thinks=True)),
     "aws_claude": _BEDROCK,

@@ -18,15 +18,20 @@ from arena.bench.formats import answer_in_format_of, answer_in_v01
 from arena.bench.paths import Bench
 from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
-from arena.chat.calls import chat_completion, stopping
+from arena.chat.budget import stopping
+from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Message
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.run import Job, Record, RunOptions, Work
-from arena.generate.summary import CostEstimate
 
 Turn = dict[str, Any]  # a reply as answer files in the v0.1 format have it
+
+CUT = {
+    "length": "answers cut off at max_tokens",
+    "content_filter": "answers withheld or cut by a content filter",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class AnswerWork(Work[Conversation]):
         self.questions = {question.id: question for question in questions}
         self.choices = range(config.num_choices)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
-        self.max_tokens = answer_limit(model, config)
+        self.max_tokens = max_tokens_of(model, model.max_tokens, config.max_tokens)
         self._count_tokens = _token_counter(model) if model.tokenizer else None
 
     def read(self) -> dict[str, Record]:
@@ -77,12 +82,11 @@ class AnswerWork(Work[Conversation]):
             for index in self.choices:
                 turns = choices.get(index, {}).get("turns", [])
                 if len(turns) < len(question.turns):
-                    job = Conversation(self, question.id, question, index, turns[:])
-                    conversations.append(job)
+                    conversations.append(Conversation(self, question.id, question, index, turns[:]))
         return len(self.questions) * len(self.choices), conversations
 
-    def estimate(self, jobs: Sequence[Conversation]) -> CostEstimate:
-        """Return the tokens of the missing turns; earlier replies are counted at their longest."""
+    def estimate(self, jobs: Sequence[Conversation]) -> str:
+        """Return the line of a dry run. Earlier replies are counted at their longest."""
         calls, texts, repeated = 0, [], 0
         for job in jobs:
             turns = job.question.turns
@@ -91,7 +95,7 @@ class AnswerWork(Work[Conversation]):
                 texts += [self.model.system_prompt or "", *turns[: number + 1]]
                 repeated += number * self.max_tokens
         tokens = sum(count_tokens(texts))
-        return CostEstimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
+        return self.summary.estimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
 
     def replies(self, job: Conversation) -> Iterator[Turn]:
         """Ask the missing turns one after the other, and yield each reply."""
@@ -108,12 +112,9 @@ class AnswerWork(Work[Conversation]):
             if self._count_tokens is not None:
                 prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
                 room = max(room - self._count_tokens(prompt), 1)
+            temperature, meter = self.temperature, self.meter
             completion = chat_completion(
-                self.model,
-                messages,
-                temperature=self.temperature,
-                max_tokens=room,
-                meter=self.meter,
+                self.model, messages, temperature=temperature, max_tokens=room, meter=meter
             )
             messages.append({"role": "assistant", "content": completion.text})
             turn = {key: value for key, value in asdict(completion).items() if value is not None}
@@ -141,25 +142,16 @@ class AnswerWork(Work[Conversation]):
         """Return how the answers to a question are made in this run."""
         return {
             "question_hash": question_hash(question.turns),
-            "model_name": self.model.model_name,
-            "api_type": self.model.api_type,
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
+            **self.model.settings(self.temperature, self.max_tokens),
             "system_prompt": self.model.system_prompt,
-            "extra_body": dict(self.model.extra_body),
-            **self.model.optional_settings(),
         }
 
     def count(self, job: Conversation, reply: Turn) -> None:
         """Count a reply, and note it if it is empty or cut off."""
-        reason = reply.get("finish_reason")
-        for remark, applies in (
-            ("empty answers", not reply["content"].strip()),
-            ("answers cut off at max_tokens", reason == "length"),
-            ("answers withheld or cut by a content filter", reason == "content_filter"),
-        ):
-            if applies:
-                self.summary.remarks[remark].append(job.id)
+        if not reply["content"].strip():
+            self.summary.remarks["empty answers"].append(job.id)
+        if remark := CUT.get(reply.get("finish_reason", "")):
+            self.summary.remarks[remark].append(job.id)
         choice = _by_index(self.records[job.question.id]["choices"])[job.choice]
         self.summary.done += len(choice["turns"]) >= len(job.question.turns)
 
@@ -210,8 +202,3 @@ def check_formats(questions: Sequence[Question], config: AnswerConfig, path: Pat
                 f"{path}: num_choices is {config.num_choices}, but an answer in the "
                 "v2.0 format (its question has a uid) has one choice. Set it to 1."
             )
-
-
-def answer_limit(model: ModelConfig, config: AnswerConfig) -> int:
-    """Return the most tokens of an answer: the entry's limit, the setting file's, or 4096."""
-    return max_tokens_of(model, model.max_tokens, config.max_tokens)

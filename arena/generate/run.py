@@ -20,11 +20,10 @@ from typing import Any, Generic, TypeVar
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
 from arena.bench.records import KeyLine, record_id
-from arena.chat.calls import stopping
+from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.generate import summary
-from arena.generate.budget import Budget, RunMeter
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ class Work(ABC, Generic[SomeJob]):
         self.model = model
         self.path = path
         self.options = options
-        self.summary = summary.RunSummary(name, model.price)
-        self.meter = RunMeter(self.summary, options.budget)
+        self.meter = Meter(model.price, options.budget)
+        self.summary = summary.RunSummary(name, self.meter)
         self.records: dict[Any, Record] = {}
 
     def plan(self) -> list[SomeJob]:
@@ -110,8 +109,8 @@ class Work(ABC, Generic[SomeJob]):
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[SomeJob]) -> summary.CostEstimate:
-        """Return the tokens of the planned jobs."""
+    def estimate(self, jobs: Sequence[SomeJob]) -> str:
+        """Return the line of a dry run."""
 
     @abstractmethod
     def replies(self, job: SomeJob) -> Iterator[Any]:
@@ -142,11 +141,10 @@ def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
 
     Each reply is in its file before its thread goes on. unit: "answer" or "game".
     """
-    if options.report is not None:
-        summary.check_report_path(options.report)
+    summary.check_report_path(options.report)
     if options.dry_run:
         for work in works:
-            print(work.estimate(work.plan()).line(work.summary))
+            print(work.estimate(work.plan()))
         return 0
     errors: list[str] = []
     summaries = [work.summary for work in works]
