@@ -125,8 +125,8 @@ def _quoted(name: str) -> bytes:
 def load_battles(
     path: Path, selection: Selection, questions: Sequence[Question]
 ) -> tuple[Selection, Battles]:
-    """Return the battles of a file of an earlier run or of the v0.1 program, and the selection with
-    the baselines that they are against.
+    """Return the battles of a file of an earlier run or of v0.1, and the selection with their
+    baselines.
     """
     fields = ("weight", "first_game_only", "missing", "mixed", "estimator")
     usual = all(getattr(selection, name) == getattr(Selection, name) for name in fields)
@@ -135,14 +135,13 @@ def load_battles(
             f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
             "--mixed and --method v2.0 need the judgments. Leave out --load-battles."
         )
-    cells: dict[tuple[str, str, str], list[int]] = {}
+    cells: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for number, _, line in decode_lines(path, BattleLine, "a battle"):
         winner = "tie" if line.winner.startswith("tie") else line.winner
         if winner not in _WINNERS:
             winners = ", ".join(_WINNERS)
-            raise InputError(f"{path}:{number}: winner '{line.winner}' is none of {winners}")
-        counts = cells.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
-        counts[_WINNERS.index(winner)] += 1
+            raise InputError(f"{path}:{number}: winner '{winner}' is none of {winners}")
+        cells[line.question_id, line.model_a, line.model_b][_WINNERS.index(winner)] += 1
     if not cells:
         raise InputError(f"{path}: no battle in the file")
     matching = matching_questions(selection, questions)
@@ -159,11 +158,9 @@ def load_battles(
             baselines[categories.get(question, "")].add(a)
             columns.add(a, b, question, CellCounts(tuple(counts)))
     selection = selection.with_judged_baselines(baselines)
-    if selection.baselines[0] not in columns.models:
-        raise InputError(
-            f"{path}: no battle of the baseline '{selection.baselines[0]}'. It has battles of "
-            f"{', '.join(sorted(columns.models))}."
-        )
+    if (baseline := selection.baselines[0]) not in columns.models:
+        models = ", ".join(sorted(columns.models))
+        raise InputError(f"{path}: no battle of the baseline '{baseline}'. It has {models}.")
     total = len(questions if matching is None else matching) or None
     return selection, replace(battles_of(columns, selection, total), outcomes=None)
 

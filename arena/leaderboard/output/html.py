@@ -82,10 +82,8 @@ def bar(parts: Sequence[tuple[str, str, int]]) -> str:
 def interval_svg(
     interval: tuple[float, float, float], scale: tuple[float, float], base: float | None, label: str
 ) -> str:
-    """Return a value as a dot on the line of its interval, given as (lower, value, upper).
-
-    What lies beyond the scale is drawn at its end, a bound that is not known at the value.
-    `base`: a value to compare with.
+    """Return a value as a dot on the line of its interval, given as (lower, value, upper), and a
+    mark at `base`. Values beyond the scale are drawn at its end, unknown bounds at the value.
     """
     low, high = scale
     known = (interval[1] if math.isnan(value) else value for value in interval)
@@ -132,10 +130,8 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
         heads.append(f'<th scope="col" class="{kind}" title="{escape(hint)}"{order}>{shown}</th>')
     heads.append(f'<th class="plot"><span class="axis">{ticks}</span></th>')
     heads += ['<th class="games" title="all games with a verdict">games: won … lost</th>'] * games
-    rows = [
-        _board_row(row, board, (low, high), browsed * rank, games)
-        for rank, row in enumerate(board.rows, start=1)
-    ]
+    ranked = enumerate(board.rows, start=1)
+    rows = (_board_row(row, board, (low, high), browsed * rank, games) for rank, row in ranked)
     return html_table(heads, rows)
 
 

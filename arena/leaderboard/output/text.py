@@ -153,16 +153,13 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 def board_csv(board: Board) -> str:
     """Return the board as CSV with the columns that users' notebooks read."""
-    rows = (
-        (
-            row.model,
-            *(f"{value:.2f}" for value in (row.score, *row.bounds)),
-            f"({row.lower:.2f}, {row.upper:+.2f})",
-            "" if row.tokens is None else int(row.tokens),
-        )
-        for row in board.rows
-    )
-    return csv_text([("model", "score", *board.estimator.bounds, "CI", "avg_tokens"), *rows])
+    heads = "model", "score", *board.estimator.bounds, "CI", "avg_tokens"
+    rows: list[tuple[object, ...]] = [heads]
+    for row in board.rows:
+        numbers = (f"{value:.2f}" for value in (row.score, *row.bounds))
+        offsets = f"({row.lower:.2f}, {row.upper:+.2f})"
+        rows.append((row.model, *numbers, offsets, "" if row.tokens is None else int(row.tokens)))
+    return csv_text(rows)
 
 
 def json_text(data: object) -> str:
