@@ -43,8 +43,10 @@ class TestNumbers:
     def test_all_others_are_refused_with_the_text(
         self, kind: Callable[[str], float], text: str
     ) -> None:
-        with pytest.raises(argparse.ArgumentTypeError, match=rf"expected .*, got '{text}'"):
+        with pytest.raises(argparse.ArgumentTypeError) as error:
             kind(text)
+        words = str(error.value)
+        assert words.startswith("expected ") and words.endswith(f", got '{text}'")
 
 
 def test_the_help_shows_the_text_as_it_is_and_each_default() -> None:

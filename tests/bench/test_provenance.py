@@ -138,7 +138,8 @@ class TestOldJudgments:
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         bench.add_answers("tiny", {"q1": "tiny on q1", "q2": "another answer"})
-        self.refused(run_main, api, bench, "made with other settings (question or answers of q2")
+        words = "1 records were made with other settings (question or answers of q2"
+        self.refused(run_main, api, bench, words)
         run_main("gen_judgment.py", "--stale", "redo")
         assert api.call_count == 4 + 2
         assert self.scores(bench) == ["A>B", "A>B", "B>A", "B>A"]
@@ -147,7 +148,8 @@ class TestOldJudgments:
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         bench.write_judge_config("judge", "base", system_prompt="Judge well.")
-        self.refused(run_main, api, bench, "2 records were made with other settings (prompt_hash")
+        words = "2 records were made with other settings (prompt_hash was"
+        self.refused(run_main, api, bench, words)
         done = run_main("gen_judgment.py", "--stale", "keep")
         assert (done.status, api.call_count) == (0, 4)
         assert "kept, made with other settings: 2" in done.out
