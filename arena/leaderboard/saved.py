@@ -43,7 +43,7 @@ class BattleLine(msgspec.Struct):
 
 
 def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) -> None:
-    """Save battles and bootstrap for a later run; warn if they cannot be written."""
+    """Save battles and bootstrap for a later run. Warns if they cannot be written."""
     results = (
         (battles, data_dir / SAVED_BATTLES, _battle_lines, scored.selection.settings()),
         (bootstrap, data_dir / SAVED_BOOTSTRAP, _bootstrap_lines, _bootstrap_settings(scored)),
@@ -55,7 +55,7 @@ def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) 
                 _write_json(path.with_suffix(SETTINGS), settings)
         except OutputError as error:
             # The board is printed all the same.
-            warn(f"{error}; nothing is saved for --load-battles or --load-bootstrap")
+            warn(f"{error}. Nothing is saved for --load-battles or --load-bootstrap")
 
 
 def _bootstrap_settings(contest: Contest) -> dict[str, object]:
@@ -93,8 +93,8 @@ def _settings_match(path: Path, settings: Mapping[str, object]) -> bool:
 def _check_alike(path: Path, saved: Mapping[str, object], settings: Mapping[str, object]) -> None:
     """Raise InputError that names the first setting in which a saved result differs."""
     for key, value in settings.items():
-        if (made := saved.get(key)) != value:
-            raise InputError(f"{path}: made with {key} = {made}, not {value}. Make it again.")
+        if (other := saved.get(key)) != value:
+            raise InputError(f"{path}: made with {key} = {other}, not {value}. Make it again.")
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -171,7 +171,7 @@ def load_battles(
 def _bootstrap_lines(scored: Scored) -> Iterator[bytes]:
     """Yield one line a round: each model's rating, null if a resample does not place it."""
     keys = [_quoted(name) + b": " for name in scored.battles.models]
-    encode = msgspec.json.Encoder().encode  # faster than json by far; null where not finite
+    encode = msgspec.json.Encoder().encode  # faster than json by far, null if not finite
     for ratings in np.clip(scored.samples, -INFINITE, INFINITE).tolist():
         values = encode(ratings)[1:-1].split(b",")
         yield b"{" + b", ".join(map(add, keys, values)) + b"}\n"
@@ -216,14 +216,14 @@ def _style_settings(contest: Contest) -> dict[str, object]:
 
 
 def load_style(path: Path, contest: Contest) -> FixedStyle:
-    """Return the style of an earlier fit; InputError if it is of other attributes."""
+    """Return the style of an earlier fit. Raises InputError if its settings differ."""
     try:
         data = msgspec.json.decode(read_bytes(path, "style coefficients"), type=dict[str, Any])
         arrays = np.array([data[name] for name in STYLE], dtype=float)
         style = FixedStyle(*arrays.reshape(len(STYLE), len(data["attributes"])))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not a file of style coefficients") from None
-    # Files of the first versions name neither.
-    named = {"method": BRADLEY_TERRY.name, "style_center": "mean" if style.mean.any() else "none"}
-    _check_alike(path, named | data, _style_settings(contest))
+    # Files of the first versions have neither of these keys.
+    old = {"method": BRADLEY_TERRY.name, "style_center": "mean" if style.mean.any() else "none"}
+    _check_alike(path, old | data, _style_settings(contest))
     return style

@@ -144,7 +144,7 @@ def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> It
     yield ""
     yield from cluster_report.note_lines(table)
     if len(table.boards) > MANY_CLUSTERS and "csv" not in report.files:
-        yield "--output writes it as CSV, a line a cluster and model; --html as a page"
+        yield "--output writes it as CSV, a line a cluster and model. --html writes a page."
     yield from _written(table, CLUSTERS, report)
 
 

@@ -20,7 +20,7 @@ from arena.scoring.selection import Selection
 
 
 def board_lines(board: Board) -> Iterator[str]:
-    """Yield the lines of a leaderboard as users know them, one a model; of v2.0 a table."""
+    """Yield the lines of a board as v0.1 prints them, or as the table of v2.0."""
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
     if not board.format.table_heads:
         for model, score, interval, tokens in texts:
@@ -224,7 +224,7 @@ def board_markdown(board: Board) -> str:
 def markdown_page(
     titles: tuple[str, str], rows: Iterable[Sequence[str]], rule: str, notes: Iterable[str]
 ) -> str:
-    """Return a table below title and subtitle; its cells are Markdown. `rule`: the second line."""
+    """Return a table of Markdown cells below the titles. `rule`: the line below its heads."""
     head, *body = (f"| {' | '.join(row)} |" for row in rows)
     title, subtitle = map(in_markdown, titles)
     lines = [f"## {title}", "", subtitle, "", head, rule, *body, ""]
