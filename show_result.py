@@ -81,7 +81,7 @@ def add_output_flags(add: Callable[..., object]) -> None:
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the leaderboard; see the flags."""
+    """Print the leaderboard."""
     args = parse(argv)
     from arena.leaderboard.options import board_options
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters

@@ -20,7 +20,7 @@ Read = tuple[Selection, Battles | Grades]
 
 
 def build_board(options: BoardOptions) -> Board:
-    """Return the board of the options; InputError if they have several."""
+    """Return the board of the options. Raises InputError if they have several."""
     boards = build_boards(options)
     if len(boards) > 1:
         raise InputError(f"{options.bench.folder}: {SEVERAL}")
@@ -35,7 +35,7 @@ def build_boards(options: BoardOptions) -> list[Board]:
 
 
 def read_boards(options: BoardOptions, questions: Sequence[Question] | None = None) -> list[Read]:
-    """Return the battles or grades of each board; `questions` are those of the bench."""
+    """Return the battles or grades of each board. `questions`: those of the bench."""
     if questions is None:
         needed = bool(options.categories) or options.missing == "loss"
         questions = bench_questions(options.bench, needed=needed)
@@ -98,12 +98,11 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
 
 
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
-    """Return how scores are made. Intervals of the few questions of a cluster reach to the
-    outermost draws, so they need more rounds.
-    """
+    """Return how scores are made."""
     return Method(
         control=options.control,
         center=options.center,
+        # Intervals of a cluster's few questions reach to the outermost draws.
         rounds=options.rounds or (1000 if by_cluster else 100),
         seed=options.seed,
         resample=options.resample or ("question" if by_cluster else "battle"),
@@ -131,8 +130,8 @@ def fallback_note(read: Sequence[Read]) -> str | None:
         for category, names in selection.fallback_baselines.items()
         if set(names) & set(selection.baselines)
     )
-    note = f"no judgment on questions of {', '.join(categories)} is against its baseline; taken"
-    return f"{note} are those of --setting-file {V2_JUDGE_CONFIG}" if categories else None
+    note = f"no judgment on questions of {', '.join(categories)} is against its baseline."
+    return f"{note} Using those of --setting-file {V2_JUDGE_CONFIG}" if categories else None
 
 
 # Clusters

@@ -33,7 +33,7 @@ NO_WIDTH = 1e-6  # of an interval whose draws are all alike: a score that was al
 
 @dataclass(frozen=True)
 class ClusterTable:
-    """A board a cluster, in the order of the questions; the models by their mean score.
+    """A board for each cluster in the order of the questions, and the models by their mean score.
 
     The ends of a row are NaN if there is no interval. `by`: cluster, subcategory or category.
     `wholes`: for each group (one set of baselines, one method) a board without rows, of all its
@@ -115,8 +115,8 @@ def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
         try:
             return replace(contest, battles=part).score(samples).board()
         except UnconnectedError as error:
-            lost = np.isin(part.cells.a, error.models) | np.isin(part.cells.b, error.models)
-            part = _part(part, ~lost)
+            cells, models = part.cells, error.models
+            part = _part(part, ~np.isin(cells.a, models) & ~np.isin(cells.b, models))
     return None
 
 

@@ -28,10 +28,7 @@ NONE = "–"  # in the place of an interval
 
 
 def table_lines(table: ClusterTable) -> Iterator[str]:
-    """Yield models by clusters, as many clusters side by side as fit in 120 columns.
-
-    Below the names of the clusters stand the numbers of their questions.
-    """
+    """Yield models by clusters, as many clusters side by side as fit in 120 columns."""
     yield from aligned(zip(*_grid(table, ""), strict=True))
 
 
@@ -99,7 +96,7 @@ def table_stem(table: ClusterTable) -> str:
 
 
 def table_csv(table: ClusterTable) -> str:
-    """Return one line a cluster and model; a model without a score has empty cells."""
+    """Return a line for each cluster and model. A model without a score has empty cells."""
     levels = {whole.estimator.level for whole in table.wholes}
     ends = table.wholes[0].estimator.bounds if len(levels) == 1 else ("lower", "upper")
     heads = table.by, "model", "score", *ends, "questions", f"{table.by}_questions"

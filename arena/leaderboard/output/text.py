@@ -20,7 +20,7 @@ from arena.scoring.selection import Selection
 
 
 def board_lines(board: Board) -> Iterator[str]:
-    """Yield the lines of a leaderboard as users know them, one a model; of v2.0 a table."""
+    """Yield the lines of a board as v0.1 prints them, or as the table of v2.0."""
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
     if not board.format.table_heads:
         for model, score, interval, tokens in texts:
@@ -153,16 +153,13 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 def board_csv(board: Board) -> str:
     """Return the board as CSV with the columns that users' notebooks read."""
-    rows = (
-        (
-            row.model,
-            *(f"{value:.2f}" for value in (row.score, *row.bounds)),
-            f"({row.lower:.2f}, {row.upper:+.2f})",
-            "" if row.tokens is None else int(row.tokens),
-        )
-        for row in board.rows
-    )
-    return csv_text([("model", "score", *board.estimator.bounds, "CI", "avg_tokens"), *rows])
+    heads = "model", "score", *board.estimator.bounds, "CI", "avg_tokens"
+    rows: list[tuple[object, ...]] = [heads]
+    for row in board.rows:
+        numbers = (f"{value:.2f}" for value in (row.score, *row.bounds))
+        offsets = f"({row.lower:.2f}, {row.upper:+.2f})"
+        rows.append((row.model, *numbers, offsets, "" if row.tokens is None else int(row.tokens)))
+    return csv_text(rows)
 
 
 def json_text(data: object) -> str:
@@ -227,7 +224,7 @@ def board_markdown(board: Board) -> str:
 def markdown_page(
     titles: tuple[str, str], rows: Iterable[Sequence[str]], rule: str, notes: Iterable[str]
 ) -> str:
-    """Return a table below title and subtitle; its cells are Markdown. `rule`: the second line."""
+    """Return a table of Markdown cells below the titles. `rule`: the line below its heads."""
     head, *body = (f"| {' | '.join(row)} |" for row in rows)
     title, subtitle = map(in_markdown, titles)
     lines = [f"## {title}", "", subtitle, "", head, rule, *body, ""]
