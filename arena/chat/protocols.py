@@ -93,8 +93,8 @@ class Protocol(ABC):
 
 @dataclass(frozen=True)
 class OpenAIProtocol(Protocol):
-    """OpenAI's chat completions, which most providers and servers speak. `effort_is_strict`: a model
-    that reasons refuses `max_tokens` and the temperature of other models.
+    """OpenAI's chat completions, which most providers speak. `effort_is_strict`: a model that
+    reasons refuses `max_tokens` and the temperature of other models.
     """
 
     effort_is_strict: bool = False
