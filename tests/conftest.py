@@ -21,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ from judgments import (
     random_judgments,
 )
 
-from arena.chat.clients import close_clients
+from arena.chat import clients
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -68,6 +69,13 @@ JUDGE_PROMPT = (
     "<|The Start of Assistant A's Answer|>\n{answer_1}\n<|The End of Assistant A's Answer|>\n\n"
     "<|The Start of Assistant B's Answer|>\n{answer_2}\n<|The End of Assistant B's Answer|>"
 )
+
+
+def close_clients() -> None:
+    """Close the connections of calls in this process, so that no warning of an open one comes."""
+    for client in chain(*clients._clients.values()):
+        client.close()
+    clients._clients.clear()
 
 
 def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
