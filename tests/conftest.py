@@ -418,6 +418,26 @@ def run_main(
     close_clients()
 
 
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(
+    bench: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs a script in the bench's folder: what it makes ("answers" or "judgments"), its flags."""
+    from runs import SCRIPTS
+
+    monkeypatch.chdir(bench.root)
+
+    def run(makes: str, *flags: object) -> Done:
+        capsys.readouterr()
+        main = importlib.import_module(SCRIPTS[makes]).main
+        return Done(main([str(flag) for flag in flags]), *capsys.readouterr())
+
+    return run
+
+
 @pytest.fixture
 def house(bench: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A folder with all three files, all right, which is also the current folder."""
