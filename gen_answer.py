@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     # Imported after --help is answered: the clients of the API types take a while to load.
     from arena.chat.budget import budget_of
-    from arena.chat.checks import check_model
+    from arena.chat.clients import check_model
     from arena.chat.config import read_model_config
     from arena.generate.answers import AnswerWork, check_formats
     from arena.generate.run import RunOptions, complete
@@ -45,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     questions = read_questions(bench)[: args.limit]
     check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
-    options = RunOptions(budget, args.stale, args.dry_run, args.report)
+    options = RunOptions(bench, questions, budget, args.stale, args.dry_run, args.report)
     if args.parallel:
         models = [replace(model, parallel=args.parallel) for model in models]
-    works = [AnswerWork(model, config, bench, questions, options) for model in models]
+    works = [AnswerWork(model, config, options) for model in models]
     for work in works:
         check_model(work.model, work.max_tokens, key=not args.dry_run)
     return complete(works, "answer", options)

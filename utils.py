@@ -17,7 +17,7 @@ from arena.base.errors import InputError
 from arena.bench.config import AnswerConfig, JudgeConfig, read_answer_config, read_judge_config
 from arena.chat.budget import stopping
 from arena.chat.calls import chat_completion
-from arena.chat.checks import check_model
+from arena.chat.clients import check_model
 from arena.chat.config import Endpoint, ModelConfig, read_model_config
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion, Message

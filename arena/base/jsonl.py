@@ -8,7 +8,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,14 +88,13 @@ def read_lines(path: Path, kind: type[Line], what: str) -> list[Line]:
     data = read_bytes(path, what)
     with contextlib.suppress(ValueError, RecursionError):
         lines = msgspec.json.Decoder(kind).decode_lines(data)
+        # msgspec also takes two objects on a line, which is a torn write, and one over two lines.
         if len(lines) == data.count(b"\n") + (not data.endswith(b"\n")):
             return lines
     return [line for _, _, line in decode_lines(path, kind, what)]
 
 
-def newest(
-    path: Path, records: Sequence[Record], key: Callable[[Record], Hashable]
-) -> list[Record]:
+def newest(path: Path, records: list[Record], key: Callable[[Record], Hashable]) -> list[Record]:
     """Return the last record of each key, with a warning if a key is repeated."""
     by_key = {key(record): record for record in records}
     if len(by_key) < len(records):

@@ -101,7 +101,6 @@ def conv_metadata(texts: Sequence[str], form: Format = "v0.1") -> list[dict[str,
 class Style(msgspec.Struct, frozen=True, gc=False):
     """The tokens and the markdown counts of an answer, None if they are not known."""
 
-    question_id: str
     tokens: int | None = None
     headers: int | None = None
     lists: int | None = None
@@ -129,10 +128,10 @@ class _StyleLine(IdLine, gc=False):
         if (data is None or data.token_len is None) and self.choices:
             data = next(iter(self.choices[0].turns), None)
         if data is None or data.token_len is None:
-            return Style(self.id)
+            return Style()
         counts = (data.header_count, data.list_count, data.bold_count)
         totals = [sum(count.values()) if count is not None else None for count in counts]
-        return Style(self.id, int(data.token_len), *totals)
+        return Style(int(data.token_len), *totals)
 
 
 def read_styles(path: Path) -> dict[str, Style]:

@@ -124,9 +124,8 @@ class _JudgeKeys(_PlainKeys, _RuleKeys):
 LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
 GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
 
-OUR_CONFIG = Path(__file__).resolve().parents[2] / "config"
-OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
-V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
+OUR_JUDGE_CONFIG = Path(__file__).resolve().parents[2] / "config" / "judge_config.yaml"
+V2_JUDGE_CONFIG = OUR_JUDGE_CONFIG.parent / "v2.0" / "judge_config.yaml"
 
 
 def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:

@@ -116,10 +116,10 @@ def read_questions(bench: Bench) -> list[Question]:
     path = bench.questions
     if not path.exists():
         raise InputError(f"{path}: no such file. Benches here: {known_benches(bench.data_dir)}")
-    questions = [line.question() for line in read_lines(path, QuestionLine, "a question")]
-    if not questions:
+    lines = newest(path, read_lines(path, QuestionLine, "a question"), lambda line: line.id)
+    if not lines:
         raise InputError(f"{path}: no questions")
-    return newest(path, questions, lambda question: question.id)
+    return [line.question() for line in lines]
 
 
 # Answers
@@ -132,7 +132,6 @@ class Answer:
     The first is choice 0, the one that is judged. It has no turns if it is missing.
     """
 
-    question_id: str
     choices: tuple[tuple[str, ...], ...]
 
 
@@ -168,19 +167,19 @@ class AnswerLine(IdLine):
         if self.messages is not None:
             replies = (m.content for m in self.messages if m.role == "assistant")
             texts = (reply if isinstance(reply, str) else reply.answer or "" for reply in replies)
-            return Answer(self.id, (tuple(texts),))
+            return Answer((tuple(texts),))
         turns = {}
         for i, choice in enumerate(self.choices or []):
             index = i if choice.index is None else choice.index
             turns[index] = tuple(turn.content for turn in choice.turns)
         others = (turns[index] for index in sorted(turns) if index != 0)
-        return Answer(self.id, (turns.get(0, ()), *others))
+        return Answer((turns.get(0, ()), *others))
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
     """Return the answers of a file by question id."""
-    answers = [line.answer() for line in read_lines(path, AnswerLine, "an answer")]
-    return {a.question_id: a for a in newest(path, answers, lambda answer: answer.question_id)}
+    lines = newest(path, read_lines(path, AnswerLine, "an answer"), lambda line: line.id)
+    return {line.id: line.answer() for line in lines}
 
 
 # Judgments

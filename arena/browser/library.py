@@ -151,7 +151,7 @@ class Library:
 
     def style(self, model: str, question: str) -> Style:
         """Return tokens and markdown counts of an answer, as far as they are known."""
-        return self._styles[self.answer_file(model)].get(question, Style(question))
+        return self._styles[self.answer_file(model)].get(question, Style())
 
     # Filters
 

@@ -71,6 +71,11 @@ class Meter:
         price = self.price or (0.0, 0.0)
         return (price[0] * input_tokens + price[1] * output_tokens) / 1e6
 
+    @property
+    def cost(self) -> float | None:
+        """The cost of all calls in USD, None without a price."""
+        return self.price and self.cost_of(self.input_tokens, self.output_tokens)
+
     def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
         """Set aside and return the most a call can cost, as a token has at least one byte."""
         size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)

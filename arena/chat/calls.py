@@ -43,7 +43,7 @@ def chat_completion(
     request = Request(model, messages, temperature, max_tokens, response_format)
     endpoints = _Endpoints.of(model.where, model.endpoints)
     attempts = empty_replies = moves = 0
-    while True:
+    while not stopping.is_set():
         reply = _attempt(request, endpoints, meter)
         if isinstance(reply, Completion):
             explained = reply.finish_reason in ("length", "content_filter")
@@ -60,8 +60,8 @@ def chat_completion(
         # The jitter keeps calls that a server has put off together from coming back together.
         backoff = min(model.retry_wait * 2.0 ** (attempts - 1), MAX_WAIT)
         wait = min(reply.retry_after, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
-        if stopping.wait(wait):
-            raise CompletionError("interrupted")
+        stopping.wait(wait)
+    raise CompletionError("interrupted")
 
 
 def _attempt(

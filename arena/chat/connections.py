@@ -87,9 +87,8 @@ def key_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
 
 def azure_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
     """Find address, key and version of an Azure OpenAI resource."""
-    version = endpoint.api_version or "2024-10-21"
-    address = {"azure_endpoint": endpoint.api_base, "api_version": version}
-    return {**address, "api_key": endpoint.api_key}
+    access = {"azure_endpoint": endpoint.api_base, "api_key": endpoint.api_key}
+    return access | {"api_version": endpoint.api_version or "2024-10-21"}
 
 
 def _require(value: str | None, model: ModelConfig, noun: str, variable: str, key: str) -> None:
@@ -101,10 +100,8 @@ def _require(value: str | None, model: ModelConfig, noun: str, variable: str, ke
 
 
 def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
-    """Find the region on AWS, and the endpoint's Bedrock key. Without a key the SDK signs requests.
-
-    Raises InputError if there are no region or no credentials in the environment, in the AWS files
-    or in the machine's role.
+    """Find the region on AWS, and the endpoint's Bedrock key. Without a key the SDK signs requests
+    with the credentials of the environment, of the AWS files or of the machine's role.
     """
     import boto3
     from botocore.exceptions import BotoCoreError
@@ -129,9 +126,7 @@ GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
-    """Find region and project on Google's cloud, and the endpoint's access token or the default
-    credentials. Raises InputError if one of them is missing.
-    """
+    """Find region and project on Google's cloud, and the endpoint's token or other credentials."""
     import google.auth
     from google.auth.exceptions import GoogleAuthError
 

@@ -123,13 +123,12 @@ _LLAMACPP = ApiType(
     access=connections.llamacpp_access, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}
 )
 _DEEPSEEK = ApiType("https://api.deepseek.com", "DEEPSEEK_API_KEY")
-_THINKING_OPENAI = OpenAIProtocol(
-    thinks=True, limit_key="max_completion_tokens", effort_is_strict=True
-)
 
 API_TYPES: dict[str, ApiType] = {
     "openai": _OPENAI,
-    "openai_thinking": replace(_OPENAI, protocol=_THINKING_OPENAI),
+    "openai_thinking": replace(
+        _OPENAI, protocol=OpenAIProtocol(thinks=True, effort_is_strict=True)
+    ),
     "azure": _AZURE,
     "anthropic": _ANTHROPIC,
     "anthropic_thinking": replace(_ANTHROPIC, protocol=AnthropicProtocol(thinks=True)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,13 +16,10 @@ from arena.base.jsonl import newest
 from arena.bench.answer_style import ENCODINGS, conv_metadata, count_tokens, get_encoding
 from arena.bench.config import AnswerConfig
 from arena.bench.formats import answer_in_format_of, answer_in_v01
-from arena.bench.paths import Bench
 from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
-from arena.chat.budget import stopping
 from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
-from arena.chat.faults import CompletionError
 from arena.chat.protocols import Message
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.run import Job, Record, RunOptions, Work
@@ -46,16 +44,9 @@ class Conversation(Job):
 class AnswerWork(Work[Conversation]):
     """The answers of one model; `records` are in the v0.1 format, by question id."""
 
-    def __init__(
-        self,
-        model: ModelConfig,
-        config: AnswerConfig,
-        bench: Bench,
-        questions: Sequence[Question],
-        options: RunOptions,
-    ) -> None:
-        super().__init__(model, model.name, bench.answer_file(model.name), options)
-        self.questions = {question.id: question for question in questions}
+    def __init__(self, model: ModelConfig, config: AnswerConfig, options: RunOptions) -> None:
+        super().__init__(model, model.name, options.bench.answer_file(model.name), options)
+        self.questions = {question.id: question for question in options.questions}
         self.choices = range(config.num_choices)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
         self.max_tokens = max_tokens_of(model, model.max_tokens, config.max_tokens)
@@ -105,14 +96,12 @@ class AnswerWork(Work[Conversation]):
             messages.append({"role": "user", "content": text})
             messages.append({"role": "assistant", "content": turn["content"]})
         for text in questions[len(job.turns) :]:
-            if stopping.is_set():
-                raise CompletionError("interrupted")
             messages.append({"role": "user", "content": text})
             room = self.max_tokens
             if self._count_tokens is not None:
                 prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
                 room = max(room - self._count_tokens(prompt), 1)
-            temperature, meter = self.temperature, self.meter
+            temperature, meter = self.temperature, self.summary.meter
             completion = chat_completion(
                 self.model, messages, temperature=temperature, max_tokens=room, meter=meter
             )
@@ -163,33 +152,27 @@ def _by_index(choices: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
 
 
 def _token_counter(model: ModelConfig) -> Callable[[str], int]:
-    """Return the number of tokens that a prompt takes off max_tokens, with a margin.
+    """Return the number of tokens that a prompt takes off max_tokens.
 
     The chat template adds tokens that are not counted: 100 are kept free for a tokenizer that
     tiktoken knows (by a model or an encoding), 300 for one of Hugging Face.
     """
     import tiktoken
 
-    name = str(model.tokenizer)
+    name, where = str(model.tokenizer), f"{model.where}: tokenizer '{model.tokenizer}'"
+    with contextlib.suppress(KeyError):
+        name = tiktoken.encoding_name_for_model(name)
     try:
-        if name not in tiktoken.list_encoding_names():
-            name = tiktoken.encoding_name_for_model(name)
-        encoding = get_encoding(name)
-        return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
-    except KeyError:
-        pass
-    except InputError as error:
-        raise InputError(f"{model.where}: tokenizer: {error}") from None
-    try:
+        if name in tiktoken.list_encoding_names():
+            encoding = get_encoding(name)
+            return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(name)
     except ImportError:
-        raise InputError(
-            f"{model.where}: tokenizer '{name}' needs: pip install transformers"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{model.where}: tokenizer '{name}': {error}") from None
+        raise InputError(f"{where} needs: pip install transformers") from None
+    except (InputError, OSError, ValueError) as error:
+        raise InputError(f"{where}: {error}") from None
     return lambda text: len(tokenizer(text)["input_ids"]) + 300
 
 

@@ -15,9 +15,8 @@ from arena.bench import records
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
-from arena.bench.paths import Bench, model_names
+from arena.bench.paths import model_names
 from arena.bench.provenance import messages_hash, stale_reason
-from arena.chat.budget import stopping
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion
@@ -55,13 +54,12 @@ class JudgmentWork(Work[Game]):
     def __init__(
         self,
         judge: Judge,
-        bench: Bench,
         name: str,
         cases: Sequence[Case],
         baselines: records.BaselineRule,
         options: RunOptions,
     ) -> None:
-        path = bench.judgment_file(judge.model.name, name)
+        path = options.bench.judgment_file(judge.model.name, name)
         super().__init__(judge.model, name, path, options)
         self.judge = judge
         self.cases = {case.key: case for case in cases}
@@ -113,7 +111,7 @@ class JudgmentWork(Work[Game]):
     def missing(self) -> tuple[int, list[Game]]:
         """Return the number of games, and those that are not played to their end."""
         missing: list[Game] = []
-        attempts, retry_invalid = self.judge.config.attempts, self.options.retry_invalid
+        attempts = self.judge.config.attempts
         several = len({case.baseline for case in self.cases.values()}) > 1
         for case in self.cases.values():
             games = self._games(case)
@@ -121,16 +119,18 @@ class JudgmentWork(Work[Game]):
             for number in self.judge.games:
                 game, name = games[number], f"{case.question.id} game {number + 1}{against}"
                 replies: list[Completion] = []
-                if game is not None and game.get("cause") == UNFINISHED:
-                    # Its replies count only if the prompt is the same.
-                    if game.get("prompt_hash") == messages_hash(self.judge.messages(case, number)):
-                        try:
-                            replies = msgspec.convert(game.get("replies"), list[Completion])
-                        except msgspec.ValidationError as error:
-                            place = f"{self.path}: {name}: replies of an unfinished game"
-                            raise InputError(f"{place}: {error}") from None
-                elif game is not None and (game.get("score") is not None or not retry_invalid):
-                    continue
+                if game is not None and game.get("cause") != UNFINISHED:
+                    if game.get("score") is not None or not self.options.retry_invalid:
+                        continue
+                elif game is not None:
+                    # Earlier replies count only if the prompt is the same.
+                    prompt = messages_hash(self.judge.messages(case, number))
+                    earlier = game.get("replies") if game.get("prompt_hash") == prompt else []
+                    try:
+                        replies = msgspec.convert(earlier, list[Completion])
+                    except msgspec.ValidationError as error:
+                        place = f"{self.path}: {name}: replies of an unfinished game"
+                        raise InputError(f"{place}: {error}") from None
                 missing.append(Game(self, name, case, number, replies[: attempts - 1]))
         return len(self.cases) * len(self.judge.games), missing
 
@@ -152,8 +152,6 @@ class JudgmentWork(Work[Game]):
         """Ask the judge, and ask it to go on until it gives a verdict; yield after each reply."""
         judge, replies = self.judge, job.replies
         for attempt in range(len(replies) + 1, judge.config.attempts + 1):
-            if stopping.is_set():
-                raise CompletionError("interrupted")
             messages = judge.messages(job.case, job.number)
             for text in (reply.text for reply in replies if reply.text.strip()):
                 messages.append({"role": "assistant", "content": text})
@@ -165,7 +163,7 @@ class JudgmentWork(Work[Game]):
                     temperature=judge.temperature,
                     max_tokens=judge.max_tokens,
                     response_format=judge.config.response_format,
-                    meter=self.meter,
+                    meter=self.summary.meter,
                 )
             except CompletionError as error:
                 if not replies or error.cause not in UNANSWERABLE:
@@ -222,41 +220,32 @@ class JudgmentWork(Work[Game]):
 
 
 def judgment_works(
-    judge: Judge,
-    bench: Bench,
-    questions: Sequence[records.Question],
-    names: Sequence[str],
-    given_baselines: Sequence[str],
-    options: RunOptions,
+    judge: Judge, names: Sequence[str], given_baselines: Sequence[str], options: RunOptions
 ) -> list[JudgmentWork]:
-    """Return the judgments of the models named, or of all with answers.
+    """Return the judgments of the models named, or of all with answers, without the baseline if
+    there is only one.
 
     given_baselines: those of the command line, in place of the setting file's.
     """
-    config, finder = judge.config, CaseFinder(judge, bench, questions)
-    categories = (question.category for question in questions)
+    config, bench = judge.config, options.bench
+    finder = CaseFinder(judge, bench, options.questions)
+    categories = (question.category for question in options.questions)
     baselines = config.baselines_of(categories) if config.baseline else ()
     finder.check_baselines(baselines)
+    models = list(dict.fromkeys(names)) or model_names(bench.answers)
+    if len(baselines) == 1:
+        if names and baselines[0] in models:
+            print(f"{baselines[0]}: is the baseline and is not judged against itself")
+        models = [name for name in models if name != baselines[0]]
+        if not models:
+            raise InputError(
+                f"{bench.answers}: no answers of any model but the baseline '{baselines[0]}'"
+            )
     rule = records.baseline_rule(bench, config if config.baseline else None, given_baselines)
     works = []
-    for name in models_to_judge(names, bench, baselines):
+    for name in models:
         cases, skipped = finder.cases_of(name)
-        work = JudgmentWork(judge, bench, name, cases, rule, options)
+        work = JudgmentWork(judge, name, cases, rule, options)
         work.summary.remarks.update(skipped)
         works.append(work)
     return works
-
-
-def models_to_judge(names: Sequence[str], bench: Bench, baselines: Sequence[str]) -> list[str]:
-    """Return the models named, or all with answers, without the baseline if there is only one."""
-    models = list(dict.fromkeys(names)) or model_names(bench.answers)
-    if len(baselines) != 1:
-        return models
-    if names and baselines[0] in models:
-        print(f"{baselines[0]}: is the baseline and is not judged against itself")
-    models = [name for name in models if name != baselines[0]]
-    if not models:
-        raise InputError(
-            f"{bench.answers}: no answers of any model but the baseline '{baselines[0]}'"
-        )
-    return models

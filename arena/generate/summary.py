@@ -42,13 +42,6 @@ class RunSummary:
         """The number of jobs that neither ended nor failed."""
         return self.planned - self.done - self.failures
 
-    @property
-    def cost(self) -> float | None:
-        """The cost of all tokens in USD, None without a price."""
-        meter = self.meter
-        cost = meter.cost_of(meter.input_tokens, meter.output_tokens)
-        return None if meter.price is None else cost
-
     def fail(self, error: CompletionError, job_id: str) -> None:
         """Count a failed job by its cause, of which the last message is reported."""
         self.failed[error.cause].append(job_id)
@@ -75,8 +68,8 @@ class RunSummary:
         if self.not_begun:
             counts += f", {self.not_begun} not begun"
         counts += f"; {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
-        if self.cost is not None:
-            counts += f", ${self.cost:,.4f}"
+        if (cost := self.meter.cost) is not None:
+            counts += f", ${cost:,.4f}"
         if unreported := self.meter.unreported_cost:
             calls = "calls that failed midway or reported no usage"
             counts += f", plus up to ${unreported:,.4f} for {calls}"
@@ -100,7 +93,7 @@ class RunSummary:
             "remarks": {remark: _group(ids) for remark, ids in sorted(self.remarks.items())},
             "input_tokens": self.meter.input_tokens,
             "output_tokens": self.meter.output_tokens,
-            "cost_usd": self.cost,
+            "cost_usd": self.meter.cost,
             "untold_cost_usd": self.meter.unreported_cost,
         }
 
@@ -189,7 +182,9 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], report: Pat
             write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
         except OutputError as error:
             errors.append(str(error))
-    print(*(line for summary in summaries for line in summary.lines()), sep="\n")
+    for summary in summaries:
+        for line in summary.lines():
+            print(line)
     if incomplete:
         print(f"not complete: {', '.join(incomplete)}. Run the same command again to continue.")
     for message in errors:
