@@ -12,7 +12,6 @@ import json
 import threading
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -20,16 +19,10 @@ import msgspec
 
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
+from arena.bench import records
 from arena.bench.answer_style import Style, read_styles
 from arena.bench.labels import Labels, is_grade, label_of
-from arena.bench.records import (
-    AnswerLine,
-    BaselineRule,
-    IdLine,
-    JudgmentLine,
-    Question,
-    QuestionLine,
-)
+from arena.bench.records import BaselineRule, Question
 
 Value = TypeVar("Value")
 
@@ -116,8 +109,7 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
     return record
 
 
-@dataclass(frozen=True)
-class Questions:
+class Questions(NamedTuple):
     """The questions of a file by id, in its order, and a sentence on lines that cannot be read."""
 
     by_id: Mapping[str, Question]
@@ -127,7 +119,7 @@ class Questions:
 def questions_of(path: Path) -> Questions:
     """Return the questions that can be read. Of several with one id the last counts."""
     faults: list[str] = []
-    lines = indexed_lines(path, QuestionLine, "a question", faults.append)
+    lines = indexed_lines(path, records.QuestionLine, "a question", faults.append)
     by_id = {line.id: line.question() for _, line in lines}
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     if not faults:
@@ -173,7 +165,7 @@ def judgments_of(
     `name`: the model of records that name none. `rule`: the baseline of such records.
     """
     entries: dict[tuple[str, str, str], ListedJudgment] = {}
-    for place, line in indexed_lines(path, JudgmentLine, "a judgment"):
+    for place, line in indexed_lines(path, records.JudgmentLine, "a judgment"):
         labels = tuple(None if game is None else label_of(game.score) for game in line.games)
         pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
         baseline = line.baseline or ""
@@ -231,7 +223,7 @@ def styles_of(path: Path) -> dict[str, Style]:
 
 def answer_places(path: Path) -> dict[str, Place]:
     """Return the places of the answers of a file by question id."""
-    return {line.id: place for place, line in indexed_lines(path, IdLine, "an answer")}
+    return {line.id: place for place, line in indexed_lines(path, records.IdLine, "an answer")}
 
 
 # Search
@@ -272,7 +264,7 @@ class Texts:
 
 def answer_texts(path: Path) -> Texts:
     """Return the answers of a file by question id."""
-    lines = indexed_lines(path, AnswerLine, "an answer")
+    lines = indexed_lines(path, records.AnswerLine, "an answer")
     return Texts((line.id, "\n".join(line.answer().choices[0])) for _, line in lines)
 
 
@@ -284,7 +276,7 @@ class _ExplainedGame(msgspec.Struct):
     judgment: str | _Explained | None = None
 
 
-class _ExplainedLine(IdLine):
+class _ExplainedLine(records.IdLine):
     games: list[_ExplainedGame | None] = msgspec.field(default_factory=list)
 
     def text(self) -> str:

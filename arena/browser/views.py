@@ -9,14 +9,9 @@ from urllib.parse import parse_qsl
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import NO_VERDICT
+from arena.browser.html import judgment_page
 from arena.browser.html.board_page import board_html, judges_html
-from arena.browser.html.judgment_page import (
-    address_html,
-    judgment_html,
-    list_html,
-    notice,
-    question_title,
-)
+from arena.browser.html.judgment_page import address_html, notice
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
@@ -87,13 +82,14 @@ def judgments_screen(
     for number, listed in enumerate(entries):
         first.setdefault(listed.question, number)
     key = entries[position].key if entries else key
-    list_page, judgment_page = _list_and_judgment(
-        library, filters, entries, position, game, as_written
-    )
+    list_page, page = _list_and_judgment(library, filters, entries, position, game, as_written)
     return JudgmentsScreen(
         filters=filters,
         offers=offers,
-        questions=[(question_title(questions.get(name), name), at) for name, at in first.items()],
+        questions=[
+            (judgment_page.question_title(questions.get(name), name), at)
+            for name, at in first.items()
+        ],
         question=first[key[0]] if entries else None,
         key=key,
         game=game,
@@ -102,7 +98,7 @@ def judgments_screen(
         is_first=not position,
         is_last=position >= len(entries) - 1,
         list_html=list_page,
-        judgment_html=notice(library.fault, *notices) + judgment_page,
+        judgment_html=notice(library.fault, *notices) + page,
     )
 
 
@@ -114,12 +110,15 @@ def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[st
     judge = request.judge if request.judge in judges else next(iter(judges), "")
     if judge and request.judge not in ("", judge):
         notices.append(f"There are no judgments by {request.judge}; these are by {judge}.")
-    values, offers = vars(request) | {"judge": judge}, {"judge": judges}
+    values = vars(request) | {"judge": judge}
+    # A name that is gone is offered once more: the page may ask again before it knows.
+    offers = {"judge": [*judges, *{request.judge}.difference(judges, [""])]}
 
     def check(name: str, kind: str, names: Sequence[str]) -> None:
-        offers[name] = list(names)
+        missing = {values[name]}.difference(names, [""])
+        offers[name] = [*names, *missing]
         # Without a judge every name is missing. The list says why.
-        if judge and values[name] not in ("", *names):
+        if missing and judge:
             notices.append(f"There is no {kind} {values[name]} here; this is shown without it.")
             values[name] = ""
 
@@ -131,10 +130,6 @@ def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[st
     if not _compares(library, judge):
         # A judge of single answers has no outcomes to choose from.
         offers["show"] = [name for name in SHOWN if name in (NO_VERDICT, values["show"])]
-    for name, names in offers.items():
-        # A name that is gone is offered once more: the page may ask again before it knows.
-        wanted = getattr(request, name)
-        offers[name] = names if wanted in ("", *names) else [*names, wanted]
     return Filters(**values), offers, notices
 
 
@@ -173,12 +168,14 @@ def _list_and_judgment(
 ) -> tuple[str, str]:
     """Return the list and its selected judgment as HTML, or the reason for none in both places."""
     if entries:
-        rows = list_html(entries, position, library.questions, one_model=bool(filters.model))
+        rows = judgment_page.list_html(
+            entries, position, library.questions, one_model=bool(filters.model)
+        )
         try:
             view = judgment_view(library, entries[position])
         except InputError as error:
             return rows, notice(str(error))
-        return rows, judgment_html(view, game, as_written)
+        return rows, judgment_page.judgment_html(view, game, as_written)
     if not filters.judge:
         reason = f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
     elif next(library.judgments(filters.judge), None) is None:
