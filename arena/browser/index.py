@@ -35,10 +35,7 @@ class Place(NamedTuple):
 
 
 class FileCache(Generic[Value]):
-    """The contents of files, read again if a file changes, or the file `beside` that it depends on.
-
-    `empty` stands for a missing file.
-    """
+    """The contents of files, read again if a file or the one `beside` it changes."""
 
     def __init__(
         self, read: Callable[[Path], Value], empty: Value, beside: Path | None = None
@@ -73,9 +70,7 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
 def indexed_lines(
     path: Path, kind: type[Line], what: str, report: Callable[[str], object] = warn
 ) -> Iterator[tuple[Place, Line]]:
-    """Yield place and typed part of each line. Lines that cannot be read are reported and skipped,
-    an incomplete last line silently.
-    """
+    """Yield place and typed part of each line. Unreadable lines are reported and skipped."""
     decoder, offset = msgspec.json.Decoder(kind), 0
     try:
         with path.open("rb") as file:
@@ -129,19 +124,15 @@ def questions_of(path: Path) -> Questions:
 
 
 class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
-    """A judgment in the index: its labels, and the place of its record.
-
-    `named`: the record itself names the baseline, which is "" if it is not known. Without
-    `pairwise` the model's answer was graded alone.
-    """
+    """A judgment in the index: its labels, and the place of its record."""
 
     question: str
     model: str
     judge: str
-    baseline: str
+    baseline: str  # "" if it is not known
     file: Path
-    named: bool
-    pairwise: bool
+    named: bool  # whether the record itself names the baseline
+    pairwise: bool  # or else the model's answer was graded alone
     labels: Labels
     place: Place
 
@@ -158,12 +149,9 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
 
 
 def judgments_of(
-    path: Path, judge: str, name: str, rule: BaselineRule, questions: Mapping[str, Question]
+    path: Path, judge: str, model: str, rule: BaselineRule, questions: Mapping[str, Question]
 ) -> list[ListedJudgment]:
-    """Return the judgments of a file. Of several of one comparison the last counts.
-
-    `name`: the model of records that name none. `rule`: the baseline of such records.
-    """
+    """Return the judgments of a file, of several with a key the last. Some name no model."""
     entries: dict[tuple[str, str, str], ListedJudgment] = {}
     for place, line in indexed_lines(path, records.JudgmentLine, "a judgment"):
         labels = tuple(None if game is None else label_of(game.score) for game in line.games)
@@ -175,7 +163,7 @@ def judgments_of(
             baseline = rule.of(line.baseline, question.category if question else "") or ""
         entry = ListedJudgment(
             question=line.id,
-            model=line.model or name,
+            model=line.model or model,
             judge=judge,
             baseline=baseline,
             file=path,
@@ -188,10 +176,6 @@ def judgments_of(
     return list(entries.values())
 
 
-class _ModelLine(msgspec.Struct):
-    model: str | None = None
-
-
 _TAIL = 1 << 18  # bytes, more than a judgment has
 
 
@@ -202,7 +186,7 @@ def models_of(path: Path, name: str, entries: FileCache[list[ListedJudgment]]) -
             first = next((line for line in file if not line.isspace()), b"")
             file.seek(max(0, path.stat().st_size - _TAIL))
             last = file.read().rstrip().rpartition(b"\n")[2]
-        lines = (msgspec.json.decode(raw, type=_ModelLine) for raw in (first, last) if raw)
+        lines = (msgspec.json.decode(raw, type=records.KeyLine) for raw in (first, last) if raw)
         # A whole bench takes seconds to decode: a file whose first and last record are of the
         # model in its name is taken to have no other.
         if all(line.model in (None, "", name) for line in lines):
@@ -230,9 +214,7 @@ def answer_places(path: Path) -> dict[str, Place]:
 
 
 def folded(text: str) -> bytes:
-    """Return a text in the form in which it is searched: without case, Unicode's other ways to
-    write the same, NUL, and with one space for any white space.
-    """
+    """Return a text as it is searched: without case, NUL, and other ways to write the same."""
     plain = unicodedata.normalize("NFKC", text.replace("\0", "")).casefold()
     return " ".join(plain.split()).encode("utf-8", "surrogatepass")
 

@@ -118,4 +118,5 @@ def _side(library: Library, model: str, question: str) -> Side:
     texts, reasoning = (
         tuple(str(turn.get(key) or "") for turn in turns) for key in ("content", "reasoning")
     )
-    return Side(model, texts, reasoning, library.style(model, question))
+    style = library.styles[path].get(question, Style(question))
+    return Side(model, texts, reasoning, style)

@@ -154,8 +154,8 @@ class JudgmentsTab:
 
     def unfilter(self, place: Place, game: int, written: bool) -> Updates:
         """Return the tab with all judgments of its judge and model."""
-        filters = Filters(judge=place.filters.judge, model=place.filters.model)
-        return self.updates(self._screen(place._replace(filters=filters), game, written))
+        place = place._replace(filters=place.filters.base)
+        return self.updates(self._screen(place, game, written))
 
     def step(self, place: Place, game: int, written: bool, steps: int = 0) -> Updates:
         """Return the changes for a judgment some steps on or back."""
@@ -197,7 +197,7 @@ class JudgmentsTab:
             )
         text = shown.filters.text
         updates[self.text] = gr.update(value=text, elem_classes=["set"] if text else [])
-        updates[self.reset] = gr.update(visible=shown.filtered)
+        updates[self.reset] = gr.update(visible=shown.filters != shown.filters.base)
         return {**updates, self.written: shown.as_written}
 
     def judgment_updates(self, shown: JudgmentsScreen) -> Updates:
@@ -300,14 +300,13 @@ class Page:
     """The page of a bench. Links, steps back and rows of the leaderboard open its tabs."""
 
     def __init__(self, chosen: Chosen) -> None:
-        library, name = chosen.library, chosen.library.bench.name
+        library, name = chosen.library, plain(chosen.library.bench.name)
         self.library, self.judge = library, chosen.judge
-        self.blocks = gr.Blocks(
-            title=f"Judgments of {name}", fill_width=True, analytics_enabled=False
-        )
+        title = f"Judgments of {library.bench.name}"
+        self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks:
             with gr.Row(elem_id="top"):
-                html(f"<h1>{plain(name)}</h1>{notice(*chosen.remarks)}", elem_id="title")
+                html(f"<h1>{name}</h1>{notice(*chosen.remarks)}", elem_id="title")
                 follow = script("followAddress(element, watch, trigger);")
                 self.address = address = html("", js_on_load=follow, elem_id="address")
             with gr.Tabs() as self.tabs:

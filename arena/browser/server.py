@@ -127,13 +127,12 @@ _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", r
 
 
 def page_policy(page: bytes) -> str:
-    """Return the content security policy of a page. Gradio compiles its templates, so it must
-    allow eval.
-    """
+    """Return the content security policy of a page."""
     hashes = (
         f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
         for script in _INLINE_SCRIPT.findall(page)
     )
+    # Gradio compiles its templates, which takes eval.
     return (
         f"default-src 'none'; script-src 'self' 'unsafe-eval' {' '.join(hashes)}; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "

@@ -25,15 +25,12 @@ Offers = dict[str, list[str]]  # the names to choose from, by the filter that th
 
 @dataclass(frozen=True)
 class JudgmentsScreen:
-    """The tab of the judgments: choices, what there is to choose from, the list, one judgment.
-
-    `questions`: titles, and the position of the first judgment on each question in the list.
-    """
+    """The tab of the judgments: choices, what there is to choose from, the list, one judgment."""
 
     filters: Filters
     offers: Offers
-    questions: list[tuple[str, int]]
-    question: int | None
+    questions: list[tuple[str, int]]  # titles, and the position of the first judgment on each
+    question: int | None  # the position that stands for the question of the judgment
     key: Key
     game: int
     as_written: bool
@@ -51,11 +48,6 @@ class JudgmentsScreen:
         game, written = "2" if question and self.game else "", "1" if self.as_written else ""
         view = vars(self.filters) | {"written": written} | key | {"game": game}
         return address_html({"tab": "judgments", **view})
-
-    @property
-    def filtered(self) -> bool:
-        """Whether judgments of the judge and model are filtered out or in another order."""
-        return self.filters != Filters(judge=self.filters.judge, model=self.filters.model)
 
 
 def judgments_screen(
@@ -77,7 +69,7 @@ def judgments_screen(
         position, substitution = _position(library, entries, key)
         notices.append(substitution)
     position = max(0, min(position + step, len(entries) - 1))
-    questions = library.questions
+    questions, title = library.questions, judgment_page.question_title
     first: dict[str, int] = {}
     for number, listed in enumerate(entries):
         first.setdefault(listed.question, number)
@@ -86,10 +78,7 @@ def judgments_screen(
     return JudgmentsScreen(
         filters=filters,
         offers=offers,
-        questions=[
-            (judgment_page.question_title(questions.get(name), name), at)
-            for name, at in first.items()
-        ],
+        questions=[(title(questions.get(name), name), at) for name, at in first.items()],
         question=first[key[0]] if entries else None,
         key=key,
         game=game,
@@ -103,9 +92,7 @@ def judgments_screen(
 
 
 def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
-    """Return filters without the names that are missing here, as a link may have them, the names to
-    choose from, and a sentence on each missing one.
-    """
+    """Return filters without missing names, the names to choose from, and notices."""
     judges, notices = library.judges(), list[str]()
     judge = request.judge if request.judge in judges else next(iter(judges), "")
     if judge and request.judge not in ("", judge):
@@ -139,9 +126,7 @@ def _compares(library: Library, judge: str) -> bool:
 
 
 def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> tuple[int, str]:
-    """Return the position of the first judgment with a key, else with its question and model, else
-    with its question. Without one return 0, and a sentence on the question.
-    """
+    """Return the position of the judgment that fits a key best, and a notice if none does."""
     for parts in (3, 2, 1):
         for number, entry in enumerate(entries):
             pairs = zip(key[:parts], entry.key, strict=False)
@@ -181,11 +166,9 @@ def _list_and_judgment(
     elif next(library.judgments(filters.judge), None) is None:
         reason = f"The files of {filters.judge} have no judgment that can be read."
     else:
-        of = f" of {filters.model}" if filters.model else ""
-        against = f" against {filters.baseline}" if filters.baseline else ""
-        category = f" in {filters.category}" if filters.category else ""
-        show = f' with "{filters.show}"' if filters.show else ""
-        words = f"judgment{of}{against}{category}{show}"
+        parts = {"of": filters.model, "against": filters.baseline, "in": filters.category}
+        parts["with"] = f'"{filters.show}"' if filters.show else ""
+        words = "judgment" + "".join(f" {word} {name}" for word, name in parts.items() if name)
         text = filters.text
         reason = f'No {words} has "{text}" in it.' if text else f"There is no {words}."
     return notice(reason), notice(reason)
@@ -201,9 +184,7 @@ def _filters_of(query: Mapping[str, str]) -> Filters:
 
 
 def picked_key(library: Library, query: str, position: int) -> Key:
-    """Return the key of a judgment in the list of the view that a query opens: the page may show
-    another one by now.
-    """
+    """Return the key of a row in the list that a query opens. The page may show another by now."""
     filters, *_ = _valid(library, _filters_of(query_of(query)))
     entries = library.select(filters)
     return entries[position].key if position < len(entries) else ("", "", "")
@@ -234,17 +215,13 @@ def open_link(
 
 @dataclass(frozen=True)
 class BoardScreen:
-    """The tab of the leaderboard: choices, what there is to choose from, its tables.
-
-    `pairwise`: whether the judge compares answers, and does not only grade them.
-    `usual_baseline`: the baseline of the boards if none is chosen, in words.
-    """
+    """The tab of the leaderboard: choices, what there is to choose from, its tables."""
 
     filters: Filters
     control: tuple[str, ...]
     offers: Offers
-    pairwise: bool
-    usual_baseline: str
+    pairwise: bool  # whether the judge compares answers, and does not only grade them
+    usual_baseline: str  # of the boards if none is chosen, in words
     table_html: str
     address_html: str
 

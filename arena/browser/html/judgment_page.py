@@ -39,9 +39,7 @@ def class_of(outcome: str) -> str:
 
 def link(parameters: Mapping[str, str]) -> str:
     """Return the query of a view, without empty values."""
-    return "?" + urlencode(
-        {key: value for key, value in parameters.items() if value}, errors="replace"
-    )
+    return "?" + urlencode({key: v for key, v in parameters.items() if v}, errors="replace")
 
 
 def address_html(parameters: Mapping[str, str]) -> str:
