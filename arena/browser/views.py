@@ -19,7 +19,7 @@ from arena.browser.statistics import board_baselines, boards, judge_statistics
 
 TABS = ("judgments", "leaderboard", "judges")
 
-Key = tuple[str, str, str]  # question, model and baseline; "" is any
+Key = tuple[str, str, str]  # question, model and baseline, "" for any
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
 
 
@@ -96,7 +96,7 @@ def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[st
     judges, notices = library.judges(), list[str]()
     judge = request.judge if request.judge in judges else next(iter(judges), "")
     if judge and request.judge not in ("", judge):
-        notices.append(f"There are no judgments by {request.judge}; these are by {judge}.")
+        notices.append(f"There are no judgments by {request.judge}. These are by {judge}.")
     values = vars(request) | {"judge": judge}
     # A name that is gone is offered once more: the page may ask again before it knows.
     offers = {"judge": [*judges, *{request.judge}.difference(judges, [""])]}
@@ -106,7 +106,7 @@ def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[st
         offers[name] = [*names, *missing]
         # Without a judge every name is missing. The list says why.
         if missing and judge:
-            notices.append(f"There is no {kind} {values[name]} here; this is shown without it.")
+            notices.append(f"There is no {kind} {values[name]} here. This is shown without it.")
             values[name] = ""
 
     check("model", "model", library.models(judge))
@@ -137,9 +137,9 @@ def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> 
         return 0, ""
     judged = (entry.question for entry in library.judgments(entries[0].judge))
     if question not in library.questions and question not in judged:
-        return 0, f"There is no question {question} here; this is the first judgment of the list."
+        return 0, f"There is no question {question} here. This is the first judgment of the list."
     return 0, (
-        f"No judgment on question {question} passes these filters; this is the first that does."
+        f"No judgment on question {question} passes these filters. This is the first that does."
     )
 
 
@@ -206,7 +206,7 @@ def open_link(
     same = all(part in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True))
     if key[0] in ("", shown.key[0]) and not same:
         of, against = key[1] or "any model", key[2] or "any baseline"
-        lost = f"The judgment of {of} against {against} is not in this list; this is another."
+        lost = f"The judgment of {of} against {against} is not in this list. This is another."
         notices.insert(0, lost)
     shown = replace(shown, judgment_html=notice(*notices) + shown.judgment_html)
     tab = query.get("tab", "")

@@ -57,7 +57,7 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
     entry, question, total = view.entry, view.question, plain(total_words(view))
     parts = []
     if question is None:
-        unknown = f"question.jsonl has no question {entry.question}; its prompt is not known."
+        unknown = f"question.jsonl has no question {entry.question}. Its prompt is not known."
         parts.append(notice(unknown))
     else:
         words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
