@@ -41,10 +41,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if len(args.reference) > 1:
         raise InputError(f"--reference: expected one file, got {len(args.reference)}. Keep one.")
     args.reference = args.reference[0] if args.reference else None
-    inputs = ("setting_file", "style_coefficients", "load_bootstrap")
-    flags.check_outputs(
-        args, ("json", "save_bootstrap"), ("reference", "map", "bootstrap", *inputs)
-    )
+    inputs = ("reference", "map", "setting_file", "style_coefficients", "load_bootstrap")
+    flags.check_outputs(args, ("json", "save_bootstrap"), (*inputs, "bootstrap"))
     if not args.reference and {"map", "agreement"} & set(changed):
         raise InputError("--map and --agreement need a reference. Add --reference.")
     if args.style_coefficients and not args.style_coefficients.exists():
@@ -112,15 +110,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         save_bootstrap=args.save_bootstrap,
     )
     report = benchmark_report.benchmark_report(options)
-    print("\n".join(benchmark_report.report_lines(report)))
-    written = list(report.saved)
+    print("\n".join(benchmark_report.report_lines(report, hint=not args.json)))
+    for path in report.saved:
+        print(f"written: {path}")
     if args.json:
         write_lines(args.json, [report.to_json().encode("utf-8", "surrogatepass")])
-        written.append(args.json)
-    elif benchmark_report.has_long_lists(report):
-        print("Use --json FILE for all names.")
-    for path in written:
-        print(f"written: {path}")
+        print(f"written: {args.json}")
     return 0
 
 

@@ -28,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
     # Imported after --help is answered: the clients of the API types take a while to load.
-    from arena.chat.checks import check_model
+    from arena.chat.budget import budget_of
+    from arena.chat.clients import check_model
     from arena.chat.config import read_model_config
-    from arena.generate.answers import AnswerWork, answer_limit, check_formats
-    from arena.generate.budget import budget_of
+    from arena.generate.answers import AnswerWork, check_formats
     from arena.generate.run import RunOptions, complete
 
     config = read_answer_config(args.setting_file)
@@ -45,12 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     questions = read_questions(bench)[: args.limit]
     check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
-    options = RunOptions(budget, args.stale, args.dry_run, args.report)
-    works = []
-    for model in models:
-        check_model(model, answer_limit(model, config), key=not args.dry_run)
-        model = replace(model, parallel=args.parallel or model.parallel)
-        works.append(AnswerWork(model, config, bench, questions, options))
+    options = RunOptions(bench, questions, budget, args.stale, args.dry_run, args.report)
+    if args.parallel:
+        models = [replace(model, parallel=args.parallel) for model in models]
+    works = [AnswerWork(model, config, options) for model in models]
+    for work in works:
+        check_model(work.model, work.max_tokens, key=not args.dry_run)
     return complete(works, "answer", options)
 
 

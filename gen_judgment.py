@@ -32,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
     args = parser.parse_args(argv)
     # Imported after --help is answered: the clients of the API types take a while to load.
-    from arena.chat.checks import check_model
+    from arena.chat.budget import budget_of
+    from arena.chat.clients import check_model
     from arena.chat.config import read_model_config
-    from arena.generate.budget import budget_of
     from arena.generate.judge import Judge
     from arena.generate.judgments import judgment_works
     from arena.generate.run import RunOptions, complete
@@ -49,12 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
-    options = RunOptions(budget, args.stale, args.dry_run, args.report, args.retry_invalid)
     check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
     judge.check(questions)
-    names, baselines = args.model or config.model_list, args.baseline or ()
-    works = judgment_works(judge, bench, questions, names, baselines, options)
+    flags = (args.stale, args.dry_run, args.report, args.retry_invalid)
+    options = RunOptions(bench, questions, budget, *flags)
+    names = args.model or config.model_list
+    works = judgment_works(judge, names, args.baseline or (), options)
     return complete(works, "game", options)
 
 

@@ -27,6 +27,8 @@ from arena.base.flags import (
     script_parser,
 )
 
+FOLDER = "leaderboard/, named by bench, judge and mode"
+
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags, those that most people need first."""
@@ -48,7 +50,7 @@ def add_output_flags(add: Callable[..., object]) -> None:
         choices=("cluster", "category", "subcategory"),
         help="print one score a model and cluster, or category, in place of boards, with "
         "intervals for few questions. Files hold that table, --plot draws a heat map. "
-        "subcategory is the v2.0 name of cluster",
+        "subcategory is the v2.0 name of cluster (default: no)",
     )
     add(
         "--compare",
@@ -57,10 +59,13 @@ def add_output_flags(add: Callable[..., object]) -> None:
         help="print the difference of two models with its interval and p-value, on each board but "
         "the overall one (default: none)",
     )
-    add("--show-elo", action="store_true", help="show Elo ratings (baseline = 1000), not win rates")
-    add("--full-stats", action="store_true", help="print each model's games by outcome as well")
-    folder = "leaderboard/, named by bench, judge and mode"
-    add("--output", action="store_true", help=f"write a CSV file to {folder}")
+    for flag, text in (
+        ("--show-elo", "show Elo ratings (baseline = 1000) instead of win rates"),
+        ("--full-stats", "print each model's games by outcome as well"),
+        ("--save-battles", f"save the battles even if they are over {MANY_BATTLES:,}"),
+        ("--output", f"write a CSV file to {FOLDER}"),
+    ):
+        add(flag, action="store_true", help=f"{text} (default: False)")
     for form in ("json", "markdown", "html"):
         add(
             f"--{form}",
@@ -68,16 +73,15 @@ def add_output_flags(add: Callable[..., object]) -> None:
             type=Path,
             const=True,
             metavar="FILE",
-            help=f"write the board as {form.upper()} to FILE, or to {folder}. Each of several "
-            "boards has its own file",
+            help=f"write the board as {form.upper()} to FILE, or to {FOLDER}. Each of several "
+            "boards has its own file (default: no)",
         )
-    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg")
-    add("--save-battles", action="store_true", help=f"save battles even if over {MANY_BATTLES:,}")
+    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg (default: no)")
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the leaderboard; see the flags."""
+    """Print the leaderboard."""
     args = parse(argv)
     from arena.leaderboard.options import board_options
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters

@@ -15,8 +15,9 @@ before the first call. `stopping` is the event that Ctrl-C sets in a run: no new
 
 from arena.base.errors import InputError
 from arena.bench.config import AnswerConfig, JudgeConfig, read_answer_config, read_judge_config
-from arena.chat.calls import chat_completion, stopping
-from arena.chat.checks import check_model
+from arena.chat.budget import stopping
+from arena.chat.calls import chat_completion
+from arena.chat.clients import check_model
 from arena.chat.config import Endpoint, ModelConfig, read_model_config
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion, Message

@@ -10,7 +10,7 @@ from conftest import Workspace
 from fake_api import FakeAPI
 
 from arena.chat.calls import chat_completion
-from arena.chat.checks import check_model
+from arena.chat.clients import check_model
 from arena.chat.config import ModelConfig, read_model_config
 from arena.chat.protocols import Completion
 from arena.chat.providers import max_tokens_of, temperature_of

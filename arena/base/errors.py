@@ -54,7 +54,7 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
     return wrapped
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """Return ` (did you mean '...'?)` with the most similar known name, or nothing."""
-    match = difflib.get_close_matches(name, sorted(known), n=1)
+    match = difflib.get_close_matches(name, sorted(names), n=1)
     return f" (did you mean '{match[0]}'?)" if match else ""

@@ -32,32 +32,21 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 def add_board_flags(add: Callable[..., object]) -> None:
     """Add the flags of a board that most people need."""
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
-    add(
-        "--judge-name",
-        "--judge-names",
-        "-j",
-        nargs="+",
-        metavar="JUDGE",
-        help="judge; battles of several judges are pooled (default: the setting file's)",
-    )
-    add(
-        "--baseline",
-        action="append",
-        help="baseline model; repeatable, the first scores 50 (default: the setting file's)",
-    )
+    judges = "judge. Battles of several judges are pooled (default: the setting file's)"
+    add("--judge-name", "--judge-names", "-j", nargs="+", metavar="JUDGE", help=judges)
+    baselines = "baseline. Repeatable, the first scores 50 (default: the setting file's)"
+    add("--baseline", action="append", help=baselines)
     add("--style-control", action="store_true", help="keep length and markdown out of the scores")
-    add(
-        "--category",
-        "-c",
-        nargs="+",
-        default=[],
-        help="print a board for each of these categories or clusters, and an overall board of mean "
-        "scores, weighted by questions (default: one board of all questions; one for each category "
-        "if questions are in the v2.0 format or the categories have different baselines)",
+    categories = (
+        "print a board for each of these categories or clusters, and an overall board of mean "
+        "scores, weighted by questions (default: one board of all questions, or one for each "
+        "category if questions are in the v2.0 format or the categories have different baselines)"
     )
+    add("--category", "-c", nargs="+", default=[], help=categories)
 
 
 SAVED_BATTLES = "arena_hard_battles.jsonl"
+SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
 MANY_BATTLES = 1_000_000  # show_result.py saves more only if asked to
 
 
@@ -67,32 +56,21 @@ def add_selection_flags(add: Callable[..., object]) -> None:
     add("--one-board", action="store_true", help="fit all battles, or --category's, on one board")
     add("--weight", type=positive, default=3, help="battles per `>>` verdict")
     add("--first-game-only", action="store_true", help="skip the games with swapped places")
-    add(
-        "--missing",
-        choices=("ignore", "loss"),
-        default="ignore",
-        help="how to treat questions on which a model has no battle",
-    )
+    missing = "how to treat questions on which a model has no battle"
+    add("--missing", choices=("ignore", "loss"), default="ignore", help=missing)
     add_mixed_flag(add)
-    add(
-        "--load-battles",
-        nargs="?",
-        type=Path,
-        const=Path(SAVED_BATTLES),
-        metavar="FILE",
-        help="read saved battles (without FILE: those of the last run) instead of judgments",
-    )
+    saved = "read saved battles (without FILE: those of the last run) instead of judgments"
+    battles = Path(SAVED_BATTLES)
+    add("--load-battles", nargs="?", type=Path, const=battles, metavar="FILE", help=saved)
 
 
 def add_mixed_flag(add: Callable[..., object]) -> None:
     """Add the flag for judgments that do not belong together."""
-    add(
-        "--mixed",
-        choices=("refuse", "leave-out", "count"),
-        default="refuse",
-        help="how to treat judgments of another judge or baseline in a judge's folder; `refuse` "
-        "lists the files, `count` also accepts different judge settings",
+    mixed = (
+        "how to treat judgments of another judge or baseline in a judge's folder. `refuse` lists "
+        "the files, `count` also accepts different judge settings"
     )
+    add("--mixed", choices=("refuse", "leave-out", "count"), default="refuse", help=mixed)
 
 
 def add_draw_flags(add: Callable[..., object]) -> None:
@@ -101,57 +79,34 @@ def add_draw_flags(add: Callable[..., object]) -> None:
     add("--workers", type=positive, default=2, help="bootstrap threads")
 
 
-SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
-
-
 def add_method_flags(add: Callable[..., object]) -> None:
     """Add the other flags for the calculation of scores."""
-    add(
-        "--method",
-        choices=("bradley-terry", "v2.0"),
-        help="how to turn battles into scores: one fit of all battles, or the method of Arena-Hard "
-        "v2.0, with 90%% intervals (default: v2.0 if questions are in its format, with a `uid`)",
+    method = (
+        "how to turn battles into scores: one fit of all battles, or the method of Arena-Hard "
+        "v2.0, with 90%% intervals (default: v2.0 if questions are in its format, with a `uid`)"
     )
+    add("--method", choices=("bradley-terry", "v2.0"), help=method)
     for feature in ("length", "markdown"):
         only = f"control only for {feature} of the answers"
         add(f"--{feature}-control-only", action="store_true", help=only)
-    add(
-        "--control-features",
-        "-f",
-        nargs="+",
-        metavar="FEATURE",
-        help="control for these features of the answers: length, markdown (default: none)",
-    )
-    add(
-        "--style-center",
-        choices=("mean", "none"),
-        default="mean",
-        help="zero point of style features: their mean, as on published boards, or equal style",
-    )
-    add(
-        "--style-coefficients",
-        type=Path,
-        metavar="FILE",
-        help="use the style coefficients of this JSON file, or write those of the fit to a new one",
-    )
+    features = "control for these features of the answers: length, markdown (default: none)"
+    add("--control-features", "-f", nargs="+", metavar="FEATURE", help=features)
+    center = "zero point of style features: their mean, as on published boards, or equal style"
+    add("--style-center", choices=("mean", "none"), default="mean", help=center)
+    coefficients = "use the style coefficients of this JSON file, or write the fit's to a new one"
+    add("--style-coefficients", type=Path, metavar="FILE", help=coefficients)
     rounds = "bootstrap rounds (default: 100; with show_result.py --by 1000)"
     add("--num-rounds", type=positive, help=rounds)
     add_draw_flags(add)
-    add(
-        "--resample",
-        choices=("battle", "question"),
-        help="what the bootstrap draws; battles of a question are not independent, so only "
-        "`question` gives honest intervals (default: battle, as on published boards; with "
-        "show_result.py --by and for grades: question)",
+    resample = (
+        "what the bootstrap draws. Battles of a question are not independent, so only `question` "
+        "gives honest intervals (default: battle, as on published boards; with show_result.py "
+        "--by and for grades: question)"
     )
-    add(
-        "--load-bootstrap",
-        nargs="?",
-        type=Path,
-        const=Path(SAVED_BOOTSTRAP),
-        metavar="FILE",
-        help="read saved results (without FILE: those of the last run) instead of drawing",
-    )
+    add("--resample", choices=("battle", "question"), help=resample)
+    saved = "read saved results (without FILE: those of the last run) instead of drawing"
+    draws = Path(SAVED_BOOTSTRAP)
+    add("--load-bootstrap", nargs="?", type=Path, const=draws, metavar="FILE", help=saved)
 
 
 CONTROLS = {
@@ -193,9 +148,7 @@ def _saved_file(path: Path | None, data_dir: Path) -> Path | None:
     return data_dir / path if path and is_default and not path.exists() else path
 
 
-def check_outputs(
-    args: argparse.Namespace, outputs: Sequence[str], inputs: Sequence[str] = ()
-) -> None:
+def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequence[str]) -> None:
     """Raise InputError if a flag writes a file that another flag writes or reads.
 
     Pipes and devices can take several outputs.
@@ -221,10 +174,7 @@ def check_outputs(
 def add_source_flags(
     add: Callable[..., object], what: str, path: str = "config/judge_config.yaml"
 ) -> None:
-    """Add the flags of all scripts on a bench, the setting file and the data folder.
-
-    what: the contents of the setting file, for its help.
-    """
+    """Add the flags for the data folder and for the setting file, whose help ends with `what`."""
     add("--setting-file", "--config-file", type=Path, default=path, help=f"YAML file {what}")
     add("--data-dir", type=Path, default="data", help="data folder")
 
@@ -235,26 +185,16 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     endpoints = "config/api_config.yaml"
     add("--endpoint-file", type=Path, default=endpoints, help="YAML file of the models' endpoints")
     add("--bench-name", help="bench in the data folder (default: the setting file's)")
-    add("--model", action="append", help="model to run; repeatable (default: the setting file's)")
+    add("--model", action="append", help="model to run. Repeatable (default: the setting file's)")
     parallel = "parallel calls to each model (default: the endpoint file's)"
     add("--parallel", type=positive, help=parallel)
     add("--limit", type=positive, metavar="N", help="use only the first N questions (default: all)")
-    add(
-        "--stale",
-        choices=("keep", "redo"),
-        help="how to treat records made with other settings (default: stop and list them)",
-    )
+    stale = "how to treat records made with other settings (default: stop and list them)"
+    add("--stale", choices=("keep", "redo"), help=stale)
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
-    add(
-        "--max-cost",
-        type=dollars,
-        metavar="USD",
-        help="stop before the run costs more; needs prices in the endpoint file",
-    )
+    cost = "stop before the run costs more. Needs prices in the endpoint file"
+    add("--max-cost", type=dollars, metavar="USD", help=cost)
     add("--report", type=Path, metavar="FILE", help="write the summary as JSON")
-
-
-# Types of flags
 
 
 def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,16 +20,12 @@ Line = TypeVar("Line")
 Record = TypeVar("Record")
 
 
-# Reading
-
-
 def read_bytes(path: Path, what: str) -> bytes:
-    """Return the content of a file; InputError if it is missing, a folder or unreadable."""
+    """Return the content of a file. Raises InputError if it is missing, a folder or unreadable."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
-    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
@@ -54,7 +50,7 @@ def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int,
 
 
 def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
-    """Return the typed part of one line; ValueError with the reason if it is not of its kind."""
+    """Return the typed part of one line. Raises ValueError with the reason for any other line."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
@@ -81,11 +77,10 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
 
 def is_json(raw: bytes) -> bool:
     """Whether a line is complete JSON."""
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         json.loads(raw)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        return True
+    return False
 
 
 def read_lines(path: Path, kind: type[Line], what: str) -> list[Line]:
@@ -93,14 +88,13 @@ def read_lines(path: Path, kind: type[Line], what: str) -> list[Line]:
     data = read_bytes(path, what)
     with contextlib.suppress(ValueError, RecursionError):
         lines = msgspec.json.Decoder(kind).decode_lines(data)
+        # msgspec also takes two objects on a line, which is a torn write, and one over two lines.
         if len(lines) == data.count(b"\n") + (not data.endswith(b"\n")):
             return lines
     return [line for _, _, line in decode_lines(path, kind, what)]
 
 
-def newest(
-    path: Path, records: Sequence[Record], key: Callable[[Record], Hashable]
-) -> list[Record]:
+def newest(path: Path, records: list[Record], key: Callable[[Record], Hashable]) -> list[Record]:
     """Return the last record of each key, with a warning if a key is repeated."""
     by_key = {key(record): record for record in records}
     if len(by_key) < len(records):
@@ -108,11 +102,8 @@ def newest(
     return list(by_key.values())
 
 
-# Writing
-
-
 def dump_line(record: Mapping[str, Any]) -> bytes:
-    """Return a record as one line of JSON in UTF-8; lone surrogates are escaped."""
+    """Return a record as one line of JSON in UTF-8. Lone surrogates are escaped."""
     try:
         return json.dumps(record, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:

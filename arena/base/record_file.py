@@ -124,7 +124,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file that is about to be written; InputError if another run has it.
+    """Lock a file that is about to be written. Raises InputError if another run has the lock.
 
     Temporary files that a killed run of `write_lines` left beside the file are removed.
     """

@@ -46,10 +46,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
-    """Return the top mapping of a YAML file; InputError with file and line for anything else.
-
-    Warns of repeated keys.
-    """
+    """Return the top mapping of a YAML file, or raise InputError. Warns of repeated keys."""
     try:
         loader = _Loader(path.read_bytes().decode("utf-8-sig"))
         values = loader.get_single_data()
@@ -81,7 +78,7 @@ def line_of(path: Path, key: str) -> int | None:
 
 
 def mapping(values: object, where: str) -> dict[str, Any]:
-    """Return a mapping with text for keys; InputError with its place for anything else."""
+    """Return a mapping with text for keys. Raises InputError with its place for anything else."""
     if not isinstance(values, dict):
         kind = {list: "a list", type(None): "nothing"}.get(type(values), "a single value")
         raise InputError(f"{where}: expected a mapping of keys to values, got {kind}")
@@ -117,8 +114,8 @@ def convert(values: object, kind: type[Kind], where: str, literal: Collection[st
     try:
         typed = msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
-        shown = {name: value for name, value in fields.items() if types[name].repr}
-        raise InputError(f"{where}: {_plain(str(error), shown)}") from None
+        printable = {name: value for name, value in fields.items() if types[name].repr}
+        raise InputError(f"{where}: {_plain(str(error), printable)}") from None
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *COMMENT_KEYS})}")
     return typed
@@ -137,11 +134,11 @@ _WORDS = {
 }
 
 
-def _plain(message: str, shown: dict[str, Any]) -> str:
+def _plain(message: str, printable: dict[str, Any]) -> str:
     """Return an error of msgspec in plain words: place, expected type, shown value."""
     problem, _, place = message.partition(" - at `$")
     keys = [key for key in place.rstrip("`").split(".") if key]
-    value = shown.get(keys[0]) if len(keys) == 1 else None
+    value = printable.get(keys[0]) if len(keys) == 1 else None
     if isinstance(value, (str, int, float)):
         problem = f"{problem.partition(', got ')[0]}, got {one_line(repr(value), 60)}"
     problem = re.sub("`(int|float)` (?=[<>])", "a number ", problem.replace(" | null`", "`"))
@@ -150,10 +147,7 @@ def _plain(message: str, shown: dict[str, Any]) -> str:
 
 
 def fill_variables(value: Any, where: str) -> Any:
-    """Return a value with each `${VAR}` in its texts, at any depth, filled from the environment.
-
-    Raises InputError with `where` for a variable that is not set.
-    """
+    """Return a value with the `${VAR}`s of its texts filled in. Raises InputError if unset."""
 
     def variable(match: re.Match[str]) -> str:
         if match[1] not in os.environ:

@@ -25,12 +25,10 @@ FEATURES = {
 }
 ATTRIBUTES = {field: name for names in FEATURES.values() for field, name in names.items()}
 
-# Measuring
-
 
 @functools.cache
 def get_encoding(name: str = "cl100k_base") -> Any:
-    """Return an encoding; InputError if its vocabulary cannot be loaded.
+    """Return an encoding. Raises InputError if its vocabulary cannot be loaded.
 
     Packages with a vocabulary come first, since tiktoken alone downloads it.
     """
@@ -50,7 +48,7 @@ def get_encoding(name: str = "cl100k_base") -> Any:
 
 
 def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
-    """Return the number of tokens of each text; special tokens count as text."""
+    """Return the number of tokens of each text. Special tokens count as text."""
     batches = get_encoding(encoding).encode_batch(
         list(texts), num_threads=os.cpu_count() or 1, disallowed_special=()
     )
@@ -100,13 +98,9 @@ def conv_metadata(texts: Sequence[str], form: Format = "v0.1") -> list[dict[str,
     ]
 
 
-# Reading
-
-
 class Style(msgspec.Struct, frozen=True, gc=False):
     """The tokens and the markdown counts of an answer, None if they are not known."""
 
-    question_id: str
     tokens: int | None = None
     headers: int | None = None
     lists: int | None = None
@@ -134,10 +128,10 @@ class _StyleLine(IdLine, gc=False):
         if (data is None or data.token_len is None) and self.choices:
             data = next(iter(self.choices[0].turns), None)
         if data is None or data.token_len is None:
-            return Style(self.id)
+            return Style()
         counts = (data.header_count, data.list_count, data.bold_count)
         totals = [sum(count.values()) if count is not None else None for count in counts]
-        return Style(self.id, int(data.token_len), *totals)
+        return Style(int(data.token_len), *totals)
 
 
 def read_styles(path: Path) -> dict[str, Style]:

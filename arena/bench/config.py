@@ -16,7 +16,7 @@ from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
 
 @dataclass(frozen=True)
 class AnswerConfig:
-    """The settings of gen_answer.py; None leaves the choice to the model's entry."""
+    """The settings of gen_answer.py. None leaves the choice to the model's entry."""
 
     bench_name: str
     temperature: Number | None = None
@@ -32,7 +32,7 @@ def read_answer_config(path: Path) -> AnswerConfig:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the answers of a category are judged; the first of the baselines is the anchor."""
+    """How the answers of a category are judged. The first of the baselines is the anchor."""
 
     baselines: tuple[str, ...] = ()
     system_prompt: str = ""
@@ -76,7 +76,7 @@ class JudgeConfig(_PlainKeys):
         return self.response_format["json_schema"]["schema"] if self.response_format else {}
 
     def rules_of(self, category: str) -> Rules:
-        """Return the rules of a category; InputError if it needs a baseline and has none."""
+        """Return the rules of a category. Raises InputError if it needs a baseline and has none."""
         rules = self.categories.get(category, self.rules)
         if not rules.baselines and (self.pairwise or self.baseline):
             raise InputError(
@@ -124,13 +124,12 @@ class _JudgeKeys(_PlainKeys, _RuleKeys):
 LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
 GRADE_PATTERN = r"\[\[(\d+(?:\.\d+)?)\]\]"
 
-OUR_CONFIG = Path(__file__).resolve().parents[2] / "config"
-OUR_JUDGE_CONFIG = OUR_CONFIG / "judge_config.yaml"
-V2_JUDGE_CONFIG = OUR_CONFIG / "v2.0" / "judge_config.yaml"
+OUR_JUDGE_CONFIG = Path(__file__).resolve().parents[2] / "config" / "judge_config.yaml"
+V2_JUDGE_CONFIG = OUR_JUDGE_CONFIG.parent / "v2.0" / "judge_config.yaml"
 
 
 def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
-    """Return the settings of gen_judgment.py; the given baselines overrule those of the file.
+    """Return the settings of gen_judgment.py. The given baselines overrule those of the file.
 
     A missing prompt is that of our own config, missing baselines are those of Arena-Hard v2.0.
     """
@@ -144,12 +143,12 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
     v2_prompt, v2_categories = {"system_prompt": v2.get("system_prompt")}, v2.get("categories", {})
     general: dict[str, Any] = {} if needs_baselines else {"baseline_model": ()}
     general |= {key: values[key] for key in _RULES if values.get(key) is not None}
-    given = {"baseline_model": list(baselines) or None}
+    overrides = {"baseline_model": list(baselines) or None}
     categories = {}
     for name in v2_categories | keys.categories:
         where = f"{path}: categories: {name}"
         special = mapping(keys.categories.get(name, {}), where)
-        layers = (v2_prompt, v2_categories.get(name, {}), general, special, given)
+        layers = (v2_prompt, v2_categories.get(name, {}), general, special, overrides)
         categories[str(name)] = _rules(layers, where)
     default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
     config = JudgeConfig(
@@ -158,7 +157,7 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
         patterns=keys.regex_patterns or (keys.regex_pattern or default,),
         unanimous=keys.regex_patterns is None,
         attempts=keys.number_of_judgment_attempts,
-        rules=_rules((v2_prompt, general, given), str(path)),
+        rules=_rules((v2_prompt, general, overrides), str(path)),
         categories=categories,
         ref_models=_tuple(keys.ref_model),
         baseline=baseline,
@@ -170,15 +169,12 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
 
 
 def _rules(layers: Iterable[Mapping[str, Any]], where: str) -> Rules:
-    """Return the rules of several layers of keys, of which the last one counts.
-
-    Without a prompt they have that of our own judge config.
-    """
-    given = {key: value for keys in layers for key, value in keys.items() if value is not None}
-    if "prompt_template" not in given:
+    """Return the rules of layered keys, where later layers win. A missing prompt is our own."""
+    values = {key: value for keys in layers for key, value in keys.items() if value is not None}
+    if "prompt_template" not in values:
         ours = read_yaml(OUR_JUDGE_CONFIG)
-        given = {key: ours[key] for key in ("system_prompt", "prompt_template")} | given
-    keys = convert(given, _RuleKeys, where, _LITERAL)
+        values = {key: ours[key] for key in ("system_prompt", "prompt_template")} | values
+    keys = convert(values, _RuleKeys, where, _LITERAL)
     baselines = tuple(dict.fromkeys(_tuple(keys.baseline_model)))
     return Rules(baselines, keys.system_prompt, _tuple(keys.prompt_template))
 
@@ -208,9 +204,9 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
             f'{name}: expected the JSON schema of an object, as in {{"format": {{"type": '
             '"json_schema", "name": ..., "schema": {"properties": ...}, "strict": true}}'
         )
-    named = {"name": inner.get("name", "verdict"), "schema": schema}
+    content = {"name": inner.get("name", "verdict"), "schema": schema}
     strict = {"strict": inner["strict"]} if "strict" in inner else {}
-    return {"type": "json_schema", "json_schema": named | strict}
+    return {"type": "json_schema", "json_schema": content | strict}
 
 
 def _check(config: JudgeConfig) -> None:

@@ -29,7 +29,7 @@ def answer_in_v01(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer_in_format_of(question: Question, answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer's v0.1 record in its question's format; v2.0 has room for choice 0 only."""
+    """Return an answer's v0.1 record in its question's format. v2.0 has room for choice 0 only."""
     if question.format == "v0.1":
         return answer
     messages: list[dict[str, Any]] = []

@@ -43,16 +43,13 @@ def worth(label: Label, game: int) -> int | None:
 
 
 def winners(labels: Labels) -> tuple[int | None, ...]:
-    """Return for each game 1 if the model won, -1 the baseline, 0 neither, None without a verdict.
-
-    Only the first two games of a judgment can have a verdict.
-    """
+    """Return the winner of each game: 1 the model, -1 the baseline, 0 neither, None undecided."""
     points = (worth(label, game) for game, label in enumerate(labels))
     return tuple(p if p is None else (p > 0) - (p < 0) for p in points)
 
 
 def label_of_worth(points: float) -> str:
-    """Return the label of a worth to place A; up to 1 in size it is a slight win."""
+    """Return the label of a worth to place A. Up to 1 in size it is a slight win."""
     if points == 0:
         return "A=B"
     sign = ">" if abs(points) <= 1 else ">>"
@@ -79,7 +76,7 @@ def games_disagree(labels: Labels) -> bool:
 
 
 def tendency(labels: Labels) -> int | None:
-    """Return the side that won more games, as in `winners`; None without a verdict."""
+    """Return the side that won more games, as in `winners`, or None without a verdict."""
     won = [side for side in winners(labels) if side is not None]
     return (sum(won) > 0) - (sum(won) < 0) if won else None
 
@@ -91,6 +88,13 @@ def grade_of(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 1e9:
         return None
     return int(value) if value == int(value) else value
+
+
+@functools.lru_cache(1024)
+def grades_of(labels: tuple[Label, ...]) -> tuple[float, ...]:
+    """Return the grades among labels, as numbers."""
+    grades = map(grade_of, labels)
+    return tuple(grade for grade in grades if grade is not None)
 
 
 def is_grade(label: Label) -> bool:

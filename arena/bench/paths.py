@@ -56,7 +56,7 @@ LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have lon
 
 
 def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
-    """Return the path of `name` below `folder`; a `/` in the name makes a subfolder.
+    """Return the path of `name` below `folder`. A `/` in the name makes a subfolder.
 
     Raises InputError for a name that would leave the folder or that no file can have.
     """
@@ -105,11 +105,11 @@ def judge_names(bench: Bench) -> list[str]:
     for name in model_names(folder):
         judge, *rest = name.split("/")
         if len(rest) > 1:
-            with contextlib.suppress(OSError, ValueError):
-                with (folder / f"{name}.jsonl").open("rb") as lines:
-                    line = next((line for line in lines if not line.isspace()), b"{}")
-                named = msgspec.json.decode(line, type=_JudgeLine).judge
-                judge = named if named and name.startswith(f"{named}/") else judge
+            path = folder / f"{name}.jsonl"
+            with contextlib.suppress(OSError, ValueError), path.open("rb") as lines:
+                line = next((line for line in lines if not line.isspace()), b"{}")
+                judge_name = msgspec.json.decode(line, type=_JudgeLine).judge
+                judge = judge_name if judge_name and name.startswith(f"{judge_name}/") else judge
         if rest:
             judges.add(judge)
     return sorted(judges)
@@ -119,16 +119,16 @@ def check_bench(bench: Bench) -> None:
     """Raise InputError for a bench without a folder."""
     if not bench.folder.is_dir():
         names = known_benches(bench.data_dir)
-        raise InputError(f"{bench.folder}: no such bench; benches here: {names}")
+        raise InputError(f"{bench.folder}: no such bench. Benches here: {names}")
 
 
 def judged_models(bench: Bench, judge: str) -> list[str]:
-    """Return the models with judgments of a judge; InputError with all judges if there are none."""
+    """Return the models that a judge has judged. If there are none, the error names all judges."""
     check_bench(bench)
     folder = bench.judgments(judge)
     names = model_names(folder)
     if not names:
         judges = judge_names(bench)
-        here = f"judges here: {', '.join(judges) or 'none'}"
-        raise InputError(f"{folder}: no judgments{nearest(judge, judges)}; {here}")
+        here = f"Judges here: {', '.join(judges) or 'none'}"
+        raise InputError(f"{folder}: no judgments{nearest(judge, judges)}. {here}")
     return names

@@ -31,21 +31,13 @@ def messages_hash(messages: Sequence[Mapping[str, str]]) -> str:
 # Settings that a record names only if they are set. Older records lack them, and so do those of
 # runs without them: both are compared as null.
 OPTIONAL_SETTINGS = (
-    "model_id",
-    "reasoning_effort",
-    "budget_tokens",
-    "pairwise",
-    "ref_model",
-    "response_format",
-    "verdict_field",
+    *("model_id", "reasoning_effort", "budget_tokens"),
+    *("pairwise", "ref_model", "response_format", "verdict_field"),
 )
 
 
 def differing_setting(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None:
-    """Return the first setting in which two records differ, None if there is none.
-
-    Only settings that both records name are compared, and OPTIONAL_SETTINGS.
-    """
+    """Return the first setting that differs, of OPTIONAL_SETTINGS and those that both have."""
     shared = (key for key in second if key in first)
     keys = (*shared, *OPTIONAL_SETTINGS)
     return next((key for key in keys if first.get(key) != second.get(key)), None)
@@ -79,19 +71,13 @@ def decoded_settings(text: bytes) -> dict[str, object]:
 
 @dataclass
 class SettingsCheck:
-    """A check that the judgments of a board were made with the same settings.
-
-    values: each setting with its first value and the first file that has it.
-    """
+    """A check that judgments have the same settings: each with its first value and first file."""
 
     values: dict[str, tuple[object, Path]] = field(default_factory=dict)
     _checked: set[bytes] = field(default_factory=set)
 
     def check(self, games: Sequence[bytes], judge: str, path: Path) -> None:
-        """Raise InputError with the files if a game's settings differ from those of earlier games.
-
-        games: the settings of each game as JSON, empty if the file does not say.
-        """
+        """Raise InputError if the settings of games, as JSON or empty, differ from earlier ones."""
         for text in games:
             if not text or text in self._checked:
                 continue

@@ -19,7 +19,7 @@ import msgspec
 from arena.base.errors import InputError
 from arena.base.jsonl import decode_lines, newest, read_bytes, read_lines
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import Label, grade_of
+from arena.bench.labels import Label, grades_of
 from arena.bench.paths import Bench, judge_names, known_benches, model_names
 
 Format = Literal["v0.1", "v2.0"]
@@ -51,7 +51,7 @@ class KeyLine(IdLine):
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """Question, baseline, model and judge of a judgment; the question alone of an answer."""
+        """Question, baseline, model and judge of a judgment, or the question alone of an answer."""
         model = self.model if self.judge is not None else None
         return self.id, self.baseline or "", model or "", self.judge or ""
 
@@ -63,7 +63,7 @@ def record_id(record: Mapping[str, Any]) -> str:
 
 
 def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict[str, Any]]:
-    """Return the whole records of a file; InputError for a line of another kind."""
+    """Return the whole records of a file. Raises InputError for a line of another kind."""
     return [json.loads(raw) for _, raw, _ in decode_lines(path, kind, what)]
 
 
@@ -72,7 +72,7 @@ def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt of one or more user turns; its answers and judgments are written in its format."""
+    """A prompt of one or more user turns. Its answers and judgments are written in its format."""
 
     id: str
     category: str
@@ -112,14 +112,14 @@ class QuestionLine(IdLine):
 
 
 def read_questions(bench: Bench) -> list[Question]:
-    """Return the questions of a bench in the order of the file; InputError if there are none."""
+    """Return the questions of a bench in the order of the file. Raises InputError for none."""
     path = bench.questions
     if not path.exists():
-        raise InputError(f"{path}: no such file; benches here: {known_benches(bench.data_dir)}")
-    questions = [line.question() for line in read_lines(path, QuestionLine, "a question")]
-    if not questions:
+        raise InputError(f"{path}: no such file. Benches here: {known_benches(bench.data_dir)}")
+    lines = newest(path, read_lines(path, QuestionLine, "a question"), lambda line: line.id)
+    if not lines:
         raise InputError(f"{path}: no questions")
-    return newest(path, questions, lambda question: question.id)
+    return [line.question() for line in lines]
 
 
 # Answers
@@ -129,10 +129,9 @@ def read_questions(bench: Bench) -> list[Question]:
 class Answer:
     """The answers of one model to one question: for each choice the texts of its turns.
 
-    The first is choice 0, the one that is judged; it has no turns if it is missing.
+    The first is choice 0, the one that is judged. It has no turns if it is missing.
     """
 
-    question_id: str
     choices: tuple[tuple[str, ...], ...]
 
 
@@ -168,19 +167,19 @@ class AnswerLine(IdLine):
         if self.messages is not None:
             replies = (m.content for m in self.messages if m.role == "assistant")
             texts = (reply if isinstance(reply, str) else reply.answer or "" for reply in replies)
-            return Answer(self.id, (tuple(texts),))
+            return Answer((tuple(texts),))
         turns = {}
         for i, choice in enumerate(self.choices or []):
             index = i if choice.index is None else choice.index
             turns[index] = tuple(turn.content for turn in choice.turns)
         others = (turns[index] for index in sorted(turns) if index != 0)
-        return Answer(self.id, (turns.get(0, ()), *others))
+        return Answer((turns.get(0, ()), *others))
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
     """Return the answers of a file by question id."""
-    answers = [line.answer() for line in read_lines(path, AnswerLine, "an answer")]
-    return {a.question_id: a for a in newest(path, answers, lambda answer: answer.question_id)}
+    lines = newest(path, read_lines(path, AnswerLine, "an answer"), lambda line: line.id)
+    return {line.id: line.answer() for line in lines}
 
 
 # Judgments
@@ -194,8 +193,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     causes: the reason of each game without a verdict, None if the file gives none.
     settings: the judge's settings in each game as JSON, empty if the file gives none.
     grades: the grades among the labels, as numbers.
-    rule: the rule of an ensemble, None for a judge.
-    members: the judges of an ensemble, if the record names them.
+    rule, members: of an ensemble, the latter if the record names them.
     """
 
     question_id: str
@@ -220,12 +218,9 @@ class _Game(msgspec.Struct, gc=False):
     settings: msgspec.Raw = msgspec.Raw()
 
 
-class JudgmentLine(IdLine, gc=False):
+class JudgmentLine(KeyLine, gc=False):
     """A line of a judgment file in either format."""
 
-    model: str | None = None
-    judge: str | None = None
-    baseline: str | None = None
     rule: str | None = None
     judges: Any = None
     games: list[_Game | None] = msgspec.field(default_factory=list)
@@ -233,13 +228,13 @@ class JudgmentLine(IdLine, gc=False):
 
     def members(self) -> tuple[str, ...]:
         """Return the judges that an ensemble's judgment names, each once."""
-        named = self.judges if isinstance(self.judges, list) else []
+        judges = self.judges if isinstance(self.judges, list) else []
         scores = (g.scores for g in self.games if g is not None and isinstance(g.scores, dict))
-        names = dict.fromkeys([*named, *(judge for game in scores for judge in game)])
+        names = dict.fromkeys([*judges, *(judge for game in scores for judge in game)])
         return tuple(name for name in names if isinstance(name, str))
 
     def judgment(self, model: str, judge: str) -> Judgment:
-        """Return the judgment; a line without a model or judge gets the given one."""
+        """Return the judgment. A line without a model or judge gets the given one."""
         shared, is_ensemble = bytes(self.settings), self.judges is not None
         labels: list[Label] = []
         causes, settings = [], []
@@ -256,20 +251,14 @@ class JudgmentLine(IdLine, gc=False):
             tuple(labels),
             tuple(causes),
             tuple(settings),
-            _grades(tuple(labels)),
+            grades_of(tuple(labels)),
             self.rule,
             self.members() if is_ensemble else (),
         )
 
 
-@functools.lru_cache(maxsize=1024)
-def _grades(labels: tuple[Label, ...]) -> tuple[float, ...]:
-    grades = map(grade_of, labels)
-    return tuple(grade for grade in grades if grade is not None)
-
-
 def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
-    """Return the judgments of a file; a record without a model or judge gets the given one."""
+    """Return the judgments of a file. A record without a model or judge gets the given one."""
     lines = read_lines(path, JudgmentLine, "a judgment")
     judgments = [line.judgment(model, judge) for line in lines]
     return newest(path, judgments, lambda j: (j.question_id, j.model, j.baseline, j.judge))
@@ -289,22 +278,22 @@ class BaselineRule:
     by_category: Mapping[str, str | None]
     default: str | None
 
-    def of(self, named: str | None, category: str) -> str | None:
+    def of(self, baseline: str | None, category: str) -> str | None:
         """Return the baseline that a record names, or else the rule's, None if it is not known."""
-        return named or self.by_category.get(category, self.default)
+        return baseline or self.by_category.get(category, self.default)
 
 
 def baseline_rule(
-    bench: Bench, config: JudgeConfig | None, given: Sequence[str] = ()
+    bench: Bench, config: JudgeConfig | None, baselines: Sequence[str] = ()
 ) -> BaselineRule:
-    """Return the baseline of judgments that name none: the first of `given`, else the config's.
+    """Return the baseline of judgments that name none: the first of `baselines`, else the config's.
 
     A baseline of the config counts only if it has answers or judgments in the bench, or a judgment
     names it: a config of another bench must not turn its games into battles against a model that
     never played.
     """
-    if given or config is None:
-        return BaselineRule({}, next(iter(given), None))
+    if baselines or config is None:
+        return BaselineRule({}, next(iter(baselines), None))
     folders = [bench.answers, *map(bench.judgments, judge_names(bench))]
     models = {model for folder in folders for model in model_names(folder)}
     folder = bench.folder / "model_judgment"
@@ -320,8 +309,8 @@ def baseline_rule(
         pattern = re.compile(rb'"baseline"\s*:\s*(?:' + names + b")")
         return any(pattern.search(read_bytes(path, "judgments")) for path in judgment_files)
 
-    def first_there(baselines: Sequence[str]) -> str | None:
-        return next(filter(is_there, baselines), None)
+    def first_there(names: Sequence[str]) -> str | None:
+        return next(filter(is_there, names), None)
 
     by_category = {c: first_there(rules.baselines) for c, rules in config.categories.items()}
     return BaselineRule(by_category, first_there(config.rules.baselines))

@@ -8,27 +8,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from arena.chat.budget import Meter, stopping
 from arena.chat.clients import client_of, secrets_of
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import CompletionError, classify
 from arena.chat.protocols import Completion, Message, Request
 from arena.chat.providers import api_type_of
-
-# Set by Ctrl-C: no new call starts, and calls that wait for a retry give up.
-stopping = threading.Event()
-
-
-class Meter(Protocol):
-    """A counter of calls, which may refuse one before it is made by raising CompletionError."""
-
-    def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
-        """Set aside the most that a call can cost, and return it."""
-
-    def record_cost(self, most: float, reply: Completion | CompletionError) -> None:
-        """Release what was set aside for a call, and count its reply or error."""
-
 
 MAX_WAIT = 60.0
 EMPTY_TRIES = 3
@@ -56,7 +43,7 @@ def chat_completion(
     request = Request(model, messages, temperature, max_tokens, response_format)
     endpoints = _Endpoints.of(model.where, model.endpoints)
     attempts = empty_replies = moves = 0
-    while True:
+    while not stopping.is_set():
         reply = _attempt(request, endpoints, meter)
         if isinstance(reply, Completion):
             explained = reply.finish_reason in ("length", "content_filter")
@@ -73,8 +60,8 @@ def chat_completion(
         # The jitter keeps calls that a server has put off together from coming back together.
         backoff = min(model.retry_wait * 2.0 ** (attempts - 1), MAX_WAIT)
         wait = min(reply.retry_after, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
-        if stopping.wait(wait):
-            raise CompletionError("interrupted")
+        stopping.wait(wait)
+    raise CompletionError("interrupted")
 
 
 def _attempt(
@@ -98,7 +85,7 @@ def _attempt(
         if state:
             endpoints.record(state, reply)
         if meter:
-            meter.record_cost(claim, reply)
+            meter.record(claim, reply)
 
 
 HOPELESS_TRIES = 3
@@ -157,16 +144,10 @@ class _Endpoints:
             # An endpoint that has not proved well gets one call at a time while another is well:
             # if it hangs, no more than that one waits for its timeout.
             one_is_well = any(state.is_well for state in usable)
-            up = [
-                state
-                for state in usable
-                if state.down_until <= now
-                and (state.is_well or state.in_flight == 0 or not one_is_well)
-            ]
-            if up:
-                chosen = up[self.turn % len(up)]
-            else:
-                chosen = min(usable, key=lambda state: state.down_until)
+            free = [s for s in usable if s.is_well or s.in_flight == 0 or not one_is_well]
+            up = [state for state in free if state.down_until <= now]
+            first_back = min(usable, key=lambda state: state.down_until)
+            chosen = up[self.turn % len(up)] if up else first_back
             chosen.in_flight += 1
             return chosen
 

@@ -64,11 +64,18 @@ class ModelConfig:
     max_retries: Annotated[int, Meta(ge=0)] = 8
     retry_wait: Number = 1.0
 
-    def optional_settings(self) -> dict[str, Any]:
-        """Return the settings that records contain only if the entry has them."""
+    def settings(self, temperature: float | None, max_tokens: int) -> dict[str, Any]:
+        """Return how this model is asked, as records contain it."""
         names = ("model_id", "reasoning_effort", "budget_tokens", "model_path", "end_think_token")
-        settings = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in settings.items() if value is not None}
+        optional = {name: getattr(self, name) for name in names}
+        return {
+            "model_name": self.model_name,
+            "api_type": self.api_type,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "extra_body": dict(self.extra_body),
+            **{name: value for name, value in optional.items() if value is not None},
+        }
 
 
 @dataclass(frozen=True)
@@ -107,18 +114,15 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         where,
         literal=("name", "where", "system_prompt", "extra_body"),
     )
-    return replace(config, extra_headers=_headers(config.extra_headers, where))
-
-
-def _headers(values: Mapping[Any, Any], where: str) -> dict[str, str]:
-    """Return checked headers; errors do not show their values, which are often secrets."""
-    for name, text in values.items():
-        place = f"{where}: extra_headers: {one_line(name, 60)}"
+    for header, text in config.extra_headers.items():
+        # Headers are often secrets, so errors do not show them.
+        place = f"{where}: extra_headers: {one_line(header, 60)}"
         if not isinstance(text, str):
             raise InputError(f"{place}: expected a text")
-        if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or not re.fullmatch(r"[\t -~]*", text):
+        if not (re.fullmatch(r"[\w-]+", str(header), re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
             raise InputError(f"{place}: not valid as a header. Use ASCII only.")
-    return {str(name): text for name, text in values.items()}
+    headers = {str(header): text for header, text in config.extra_headers.items()}
+    return replace(config, extra_headers=headers)
 
 
 def place_of(model: ModelConfig) -> str:

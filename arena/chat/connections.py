@@ -59,23 +59,20 @@ class _Deadline(httpcore2.SyncBackend):
         self.thread = threading.local()
 
     def begin(self, request: httpx2.Request) -> None:
-        """Start the clock of a request, unless it is a redirected one."""
+        # A redirected request keeps its deadline.
         end = request.extensions.setdefault("deadline", time.monotonic() + self.seconds)
         self.thread.deadline = end
 
     def remaining(self) -> float:
-        """Return the seconds that are left for this thread's request."""
         seconds: float = self.thread.deadline - time.monotonic()
         if seconds <= 0:
             raise httpcore2.ReadTimeout(f"the reply was not complete after {self.seconds:g} s")
         return seconds
 
     def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
-        """Open a connection with a deadline."""
         return self.limit(super().connect_tcp(*args, **kwargs))
 
     def limit(self, stream: Any) -> httpcore2.NetworkStream:
-        """Give a connection the remaining time as timeout of all that it does."""
         read, write, start_tls = stream.read, stream.write, stream.start_tls
         stream.read = lambda size, timeout=None: read(size, self.remaining())
         stream.write = lambda buffer, timeout=None: write(buffer, self.remaining())
@@ -90,9 +87,8 @@ def key_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
 
 def azure_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
     """Find address, key and version of an Azure OpenAI resource."""
-    version = endpoint.api_version or "2024-10-21"
-    address = {"azure_endpoint": endpoint.api_base, "api_version": version}
-    return {**address, "api_key": endpoint.api_key}
+    access = {"azure_endpoint": endpoint.api_base, "api_key": endpoint.api_key}
+    return access | {"api_version": endpoint.api_version or "2024-10-21"}
 
 
 def _require(value: str | None, model: ModelConfig, noun: str, variable: str, key: str) -> None:
@@ -104,10 +100,8 @@ def _require(value: str | None, model: ModelConfig, noun: str, variable: str, ke
 
 
 def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
-    """Find the region on AWS, and the endpoint's Bedrock key. Without a key the SDK signs requests.
-
-    Raises InputError if there are no region or no credentials in the environment, in the AWS files
-    or in the machine's role.
+    """Find the region on AWS, and the endpoint's Bedrock key. Without a key the SDK signs requests
+    with the credentials of the environment, of the AWS files or of the machine's role.
     """
     import boto3
     from botocore.exceptions import BotoCoreError
@@ -132,9 +126,7 @@ GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
-    """Find region and project on Google's cloud, and the endpoint's access token or the default
-    credentials. Raises InputError if one of them is missing.
-    """
+    """Find region and project on Google's cloud, and the endpoint's token or other credentials."""
     import google.auth
     from google.auth.exceptions import GoogleAuthError
 

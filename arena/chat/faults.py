@@ -8,6 +8,7 @@ import math
 import re
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -17,22 +18,23 @@ import httpx2
 from arena.base.errors import one_line
 
 
+@dataclass(eq=False)
 class CompletionError(Exception):
     """A failed call. `cause` is one of a few phrases that a summary counts by.
 
-    `retry_after`: the seconds that the server asks to wait. `final`: every other call to this model
-    will fail for the same cause. `charged`: the call broke off after it was sent, so that it may
-    cost money.
+    `retry_after`: the seconds that the server asks to wait. `charged`: the call broke off after it
+    was sent, so that it may cost money. `final`: every other call to this model will fail for the
+    same cause.
     """
 
-    def __init__(
-        self, cause: str, message: str = "", retry_after: float = 0.0, *, charged: bool = False
-    ) -> None:
-        super().__init__(f"{cause}: {one_line(message)}" if message else cause)
-        self.cause = cause
-        self.retry_after = retry_after
-        self.charged = charged
-        self.final = False
+    cause: str
+    message: str = ""
+    retry_after: float = 0.0
+    charged: bool = False
+    final: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {one_line(self.message)}" if self.message else self.cause
 
 
 class BrokenReply(Exception):
@@ -48,10 +50,8 @@ UNREACHABLE = {"TransportError", "ConnectionError", "HTTPClientError"}
 
 
 def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> CompletionError:
-    """Find the cause of an exception of an SDK or of the reading of a reply.
-
-    Its message may repeat what was sent, so `secrets` are redacted. An exception that is not the
-    API's fault is an internal error.
+    """Find the cause of an exception of an SDK or of the reading of a reply, an internal error if
+    it is none of these. Messages may repeat what was sent, so `secrets` are redacted.
     """
     sdk = importlib.import_module(sdk_name)
     message = redact(str(error), secrets)
@@ -123,7 +123,7 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     if cause == "unsupported parameter" and re.search("max_tokens|temperature", text):
         message = f"{REASONING_REMEDY}: {message}"
     wait = _retry_after(error.response.headers.get("retry-after", ""))
-    return CompletionError(cause, message, wait, charged=status in LATE)
+    return CompletionError(cause, message, retry_after=wait, charged=status in LATE)
 
 
 def _retry_after(value: str) -> float:

@@ -22,11 +22,7 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Request:
-    """One call of a model: a conversation, and what the reply may be.
-
-    `response_format` is in OpenAI's form, `{"type": "json_schema", "json_schema": {"name": ...,
-    "schema": ..., "strict": ...}}`.
-    """
+    """One call of a model. `response_format`: a JSON schema of the reply in OpenAI's form."""
 
     model: ModelConfig
     messages: Sequence[Message]
@@ -44,12 +40,6 @@ class Completion:
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
-
-
-def extra_body(model: ModelConfig) -> dict[str, Any]:
-    """Fill the `${VAR}`s of an entry's extra_body. InputError if one is not set."""
-    body: dict[str, Any] = fill_variables(model.extra_body, f"{model.where}: extra_body")
-    return body
 
 
 @dataclass(frozen=True)
@@ -71,21 +61,18 @@ class Protocol(ABC):
 
     @abstractmethod
     def read(self, reply: Any, model: ModelConfig) -> Completion:
-        """Read a reply's JSON.
-
-        Raises BrokenReply if the server could not finish it, and one of UNREADABLE if its form is
-        another.
-        """
+        """Read a reply's JSON. Raises BrokenReply, or one of UNREADABLE if its form is another."""
 
     def body(self, request: Request) -> dict[str, Any]:
         """Build the body of a request. The entry's extra_body overrides our own fields."""
-        messages = []
+        model, messages = request.model, []
         for message in request.messages:
             # Published answers contain lone surrogates, which UTF-8 cannot encode.
             text = message["content"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             messages.append(message | {"content": text})
         fields = self.fields(replace(request, messages=messages)).items()
-        return {k: v for k, v in fields if v is not None} | extra_body(request.model)
+        extra_body = fill_variables(model.extra_body, f"{model.where}: extra_body")
+        return {**{name: value for name, value in fields if value is not None}, **extra_body}
 
     def headers(self, request: Request) -> dict[str, str]:
         """Build the headers that a request has beside those of the SDK and the entry."""
@@ -106,13 +93,10 @@ class Protocol(ABC):
 
 @dataclass(frozen=True)
 class OpenAIProtocol(Protocol):
-    """OpenAI's chat completions, which most providers and servers speak.
-
-    `limit_key`: the provider's name for max_tokens. `effort_is_strict`: a model with a
-    reasoning_effort refuses `max_tokens` and the temperature of other models.
+    """OpenAI's chat completions, which most providers speak. `effort_is_strict`: a model that
+    reasons refuses `max_tokens` and the temperature of other models.
     """
 
-    limit_key: str = "max_tokens"
     effort_is_strict: bool = False
     default_temperature = 0.0
     sdk = "openai"
@@ -120,8 +104,10 @@ class OpenAIProtocol(Protocol):
 
     def fields(self, request: Request) -> dict[str, Any]:
         """Build the fields of a request. Models that reason have another name for the limit."""
-        model, limit_key = request.model, self.limit_key
-        reasons = model.reasoning_effort is not None and request.temperature is None
+        model, limit_key = request.model, "max_tokens"
+        reasons = self.thinks or (
+            model.reasoning_effort is not None and request.temperature is None
+        )
         if model.max_completion_tokens is not None or (reasons and self.effort_is_strict):
             limit_key = "max_completion_tokens"
         return {

@@ -93,7 +93,12 @@ def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
 
 
 _OPENAI = ApiType(key_variable="OPENAI_API_KEY", protocol=OpenAIProtocol(effort_is_strict=True))
-_AZURE = replace(_OPENAI, key_variable="AZURE_OPENAI_API_KEY", sdk_class="AzureOpenAI")
+_AZURE = ApiType(
+    key_variable="AZURE_OPENAI_API_KEY",
+    protocol=_OPENAI.protocol,
+    sdk_class="AzureOpenAI",
+    access=connections.azure_access,
+)
 _ANTHROPIC = ApiType(
     key_variable="ANTHROPIC_API_KEY",
     protocol=AnthropicProtocol(),
@@ -118,14 +123,13 @@ _LLAMACPP = ApiType(
     access=connections.llamacpp_access, needs={"xllamacpp": "xllamacpp>=2026.10,<2027"}
 )
 _DEEPSEEK = ApiType("https://api.deepseek.com", "DEEPSEEK_API_KEY")
-_THINKING_OPENAI = OpenAIProtocol(
-    thinks=True, limit_key="max_completion_tokens", effort_is_strict=True
-)
 
 API_TYPES: dict[str, ApiType] = {
     "openai": _OPENAI,
-    "openai_thinking": replace(_OPENAI, protocol=_THINKING_OPENAI),
-    "azure": replace(_AZURE, access=connections.azure_access),
+    "openai_thinking": replace(
+        _OPENAI, protocol=OpenAIProtocol(thinks=True, effort_is_strict=True)
+    ),
+    "azure": _AZURE,
     "anthropic": _ANTHROPIC,
     "anthropic_thinking": replace(_ANTHROPIC, protocol=AnthropicProtocol(thinks=True)),
     "aws_claude": _BEDROCK,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,18 +16,20 @@ from arena.base.jsonl import newest
 from arena.bench.answer_style import ENCODINGS, conv_metadata, count_tokens, get_encoding
 from arena.bench.config import AnswerConfig
 from arena.bench.formats import answer_in_format_of, answer_in_v01
-from arena.bench.paths import Bench
 from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
-from arena.chat.calls import chat_completion, stopping
+from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
-from arena.chat.faults import CompletionError
 from arena.chat.protocols import Message
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.run import Job, Record, RunOptions, Work
-from arena.generate.summary import CostEstimate
 
 Turn = dict[str, Any]  # a reply as answer files in the v0.1 format have it
+
+CUT = {
+    "length": "answers cut off at max_tokens",
+    "content_filter": "answers withheld or cut by a content filter",
+}
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,12 @@ class Conversation(Job):
 class AnswerWork(Work[Conversation]):
     """The answers of one model; `records` are in the v0.1 format, by question id."""
 
-    def __init__(
-        self,
-        model: ModelConfig,
-        config: AnswerConfig,
-        bench: Bench,
-        questions: Sequence[Question],
-        options: RunOptions,
-    ) -> None:
-        super().__init__(model, model.name, bench.answer_file(model.name), options)
-        self.questions = {question.id: question for question in questions}
+    def __init__(self, model: ModelConfig, config: AnswerConfig, options: RunOptions) -> None:
+        super().__init__(model, model.name, options.bench.answer_file(model.name), options)
+        self.questions = {question.id: question for question in options.questions}
         self.choices = range(config.num_choices)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
-        self.max_tokens = answer_limit(model, config)
+        self.max_tokens = max_tokens_of(model, model.max_tokens, config.max_tokens)
         self._count_tokens = _token_counter(model) if model.tokenizer else None
 
     def read(self) -> dict[str, Record]:
@@ -77,12 +73,11 @@ class AnswerWork(Work[Conversation]):
             for index in self.choices:
                 turns = choices.get(index, {}).get("turns", [])
                 if len(turns) < len(question.turns):
-                    job = Conversation(self, question.id, question, index, turns[:])
-                    conversations.append(job)
+                    conversations.append(Conversation(self, question.id, question, index, turns[:]))
         return len(self.questions) * len(self.choices), conversations
 
-    def estimate(self, jobs: Sequence[Conversation]) -> CostEstimate:
-        """Return the tokens of the missing turns; earlier replies are counted at their longest."""
+    def estimate(self, jobs: Sequence[Conversation]) -> str:
+        """Return the line of a dry run. Earlier replies are counted at their longest."""
         calls, texts, repeated = 0, [], 0
         for job in jobs:
             turns = job.question.turns
@@ -91,7 +86,7 @@ class AnswerWork(Work[Conversation]):
                 texts += [self.model.system_prompt or "", *turns[: number + 1]]
                 repeated += number * self.max_tokens
         tokens = sum(count_tokens(texts))
-        return CostEstimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
+        return self.summary.estimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
 
     def replies(self, job: Conversation) -> Iterator[Turn]:
         """Ask the missing turns one after the other, and yield each reply."""
@@ -101,19 +96,14 @@ class AnswerWork(Work[Conversation]):
             messages.append({"role": "user", "content": text})
             messages.append({"role": "assistant", "content": turn["content"]})
         for text in questions[len(job.turns) :]:
-            if stopping.is_set():
-                raise CompletionError("interrupted")
             messages.append({"role": "user", "content": text})
             room = self.max_tokens
             if self._count_tokens is not None:
                 prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
                 room = max(room - self._count_tokens(prompt), 1)
+            temperature, meter = self.temperature, self.summary.meter
             completion = chat_completion(
-                self.model,
-                messages,
-                temperature=self.temperature,
-                max_tokens=room,
-                meter=self.meter,
+                self.model, messages, temperature=temperature, max_tokens=room, meter=meter
             )
             messages.append({"role": "assistant", "content": completion.text})
             turn = {key: value for key, value in asdict(completion).items() if value is not None}
@@ -141,25 +131,16 @@ class AnswerWork(Work[Conversation]):
         """Return how the answers to a question are made in this run."""
         return {
             "question_hash": question_hash(question.turns),
-            "model_name": self.model.model_name,
-            "api_type": self.model.api_type,
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
+            **self.model.settings(self.temperature, self.max_tokens),
             "system_prompt": self.model.system_prompt,
-            "extra_body": dict(self.model.extra_body),
-            **self.model.optional_settings(),
         }
 
     def count(self, job: Conversation, reply: Turn) -> None:
         """Count a reply, and note it if it is empty or cut off."""
-        reason = reply.get("finish_reason")
-        for remark, applies in (
-            ("empty answers", not reply["content"].strip()),
-            ("answers cut off at max_tokens", reason == "length"),
-            ("answers withheld or cut by a content filter", reason == "content_filter"),
-        ):
-            if applies:
-                self.summary.remarks[remark].append(job.id)
+        if not reply["content"].strip():
+            self.summary.remarks["empty answers"].append(job.id)
+        if remark := CUT.get(reply.get("finish_reason", "")):
+            self.summary.remarks[remark].append(job.id)
         choice = _by_index(self.records[job.question.id]["choices"])[job.choice]
         self.summary.done += len(choice["turns"]) >= len(job.question.turns)
 
@@ -171,33 +152,27 @@ def _by_index(choices: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
 
 
 def _token_counter(model: ModelConfig) -> Callable[[str], int]:
-    """Return the number of tokens that a prompt takes off max_tokens, with a margin.
+    """Return the number of tokens that a prompt takes off max_tokens.
 
     The chat template adds tokens that are not counted: 100 are kept free for a tokenizer that
     tiktoken knows (by a model or an encoding), 300 for one of Hugging Face.
     """
     import tiktoken
 
-    name = str(model.tokenizer)
+    name, where = str(model.tokenizer), f"{model.where}: tokenizer '{model.tokenizer}'"
+    with contextlib.suppress(KeyError):
+        name = tiktoken.encoding_name_for_model(name)
     try:
-        if name not in tiktoken.list_encoding_names():
-            name = tiktoken.encoding_name_for_model(name)
-        encoding = get_encoding(name)
-        return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
-    except KeyError:
-        pass
-    except InputError as error:
-        raise InputError(f"{model.where}: tokenizer: {error}") from None
-    try:
+        if name in tiktoken.list_encoding_names():
+            encoding = get_encoding(name)
+            return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(name)
     except ImportError:
-        raise InputError(
-            f"{model.where}: tokenizer '{name}' needs: pip install transformers"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{model.where}: tokenizer '{name}': {error}") from None
+        raise InputError(f"{where} needs: pip install transformers") from None
+    except (InputError, OSError, ValueError) as error:
+        raise InputError(f"{where}: {error}") from None
     return lambda text: len(tokenizer(text)["input_ids"]) + 300
 
 
@@ -210,8 +185,3 @@ def check_formats(questions: Sequence[Question], config: AnswerConfig, path: Pat
                 f"{path}: num_choices is {config.num_choices}, but an answer in the "
                 "v2.0 format (its question has a uid) has one choice. Set it to 1."
             )
-
-
-def answer_limit(model: ModelConfig, config: AnswerConfig) -> int:
-    """Return the most tokens of an answer: the entry's limit, the setting file's, or 4096."""
-    return max_tokens_of(model, model.max_tokens, config.max_tokens)

@@ -102,10 +102,10 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
         if not shared:
             notes.append(f"{model}: skipped, no question judged by all")
             continue
-        records[model] = [
-            ensemble_record(ensemble, key, {judge: labels[judge][key] for judge in labels})
-            for key in sorted(shared)
-        ]
+        records[model] = []
+        for key in sorted(shared):
+            labels_of_key = {judge: labels[judge][key] for judge in labels}
+            records[model].append(ensemble_record(ensemble, key, labels_of_key))
         if unshared := {question_id for question_id, *_ in set().union(*labels.values()) - shared}:
             notes.append(f"{model}: {len(unshared)} questions skipped, not judged by all")
     if not records:

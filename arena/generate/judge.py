@@ -14,13 +14,11 @@ from arena.bench.config import JudgeConfig, Rules
 from arena.bench.paths import Bench, model_names, named_path
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
-from arena.chat.calls import Meter, chat_completion, stopping
 from arena.chat.config import ModelConfig
-from arena.chat.faults import CompletionError
-from arena.chat.protocols import Completion, Message
+from arena.chat.protocols import Message
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.prompt import judge_messages, placeholder_values, template_problem
-from arena.generate.verdict import CUT_OFF, NO_LABEL, Verdict, VerdictRule, grades_of_schema
+from arena.generate.verdict import VerdictRule, grades_of_schema
 
 
 @dataclass(frozen=True)
@@ -38,21 +36,6 @@ class Case:
     def key(self) -> tuple[str, str | None]:
         """The key of the judgment among those of its model: question and baseline."""
         return self.question.id, self.baseline
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The judge's replies in a game so far, and their verdict: UNFINISHED with attempts left."""
-
-    messages: Sequence[Message]
-    replies: Sequence[Completion]
-    verdict: Verdict
-
-
-UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts left
-
-# A request to go on that fails for one of these can never succeed, so the game ends undecided.
-UNANSWERABLE = ("context too long", "bad request", "content filter")
 
 
 @dataclass(frozen=True)
@@ -87,28 +70,22 @@ class Judge:
     def settings_of(self, rules: Rules) -> dict[str, Any]:
         """Return how the judgments of a category are made in this run."""
         config = self.config
-        settings: dict[str, Any] = {
-            "model_name": self.model.model_name,
-            "api_type": self.model.api_type,
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
+        settings = {
+            **self.model.settings(self.temperature, self.max_tokens),
             "number_of_judgment_attempts": config.attempts,
             "regex": list(config.patterns),
             "unanimous": config.unanimous,
             "prompt_hash": prompt_hash(rules.system_prompt, rules.prompt_template),
-            "extra_body": dict(self.model.extra_body),
-            **self.model.optional_settings(),
         }
-        if not config.pairwise:
-            settings["pairwise"] = False
-            settings["grades"] = list(self.verdict_rule.grades or ())
-        if config.reference:
-            settings["ref_model"] = list(config.ref_models)
-        if config.response_format is not None:
-            settings["response_format"] = config.response_format
-        if config.verdict_field is not None:
-            settings["verdict_field"] = config.verdict_field
-        return settings
+        grades = None if config.pairwise else list(self.verdict_rule.grades or ())
+        optional = {
+            "pairwise": None if config.pairwise else False,
+            "grades": grades,
+            "ref_model": list(config.ref_models) if config.reference else None,
+            "response_format": config.response_format,
+            "verdict_field": config.verdict_field,
+        }
+        return settings | {name: value for name, value in optional.items() if value is not None}
 
     @property
     def answer_names(self) -> tuple[str, ...]:
@@ -125,41 +102,6 @@ class Judge:
         values = placeholder_values(case.question.turns, dict(named), references)
         values["aspects"] = case.question.aspects
         return judge_messages(case.rules.system_prompt, case.rules.prompt_template, values)
-
-    def play(
-        self, messages: Sequence[Message], replies: Sequence[Completion], meter: Meter
-    ) -> Iterator[Decision]:
-        """Ask the judge, and ask it to go on until it gives a verdict; yield after each reply.
-
-        replies: those of an earlier run.
-        """
-        for attempt in range(len(replies) + 1, self.config.attempts + 1):
-            if stopping.is_set():
-                raise CompletionError("interrupted")
-            conversation = list(messages)
-            for text in (reply.text for reply in replies if reply.text.strip()):
-                conversation.append({"role": "assistant", "content": text})
-                conversation.append({"role": "user", "content": self.verdict_rule.request_to_go_on})
-            try:
-                reply = chat_completion(
-                    self.model,
-                    conversation,
-                    temperature=self.temperature,
-                    max_tokens=self.max_tokens,
-                    response_format=self.config.response_format,
-                    meter=meter,
-                )
-            except CompletionError as error:
-                if not replies or error.cause not in UNANSWERABLE:
-                    raise
-                yield Decision(messages, replies, Verdict(None, error.cause))
-                return
-            replies = [*replies, reply]
-            verdict = self.verdict_rule.read(reply.text, cut_off=reply.finish_reason == "length")
-            if verdict.cause not in (NO_LABEL, CUT_OFF) or attempt == self.config.attempts:
-                yield Decision(messages, replies, verdict)
-                return
-            yield Decision(messages, replies, Verdict(None, UNFINISHED))
 
     def check(self, questions: Sequence[Question]) -> None:
         """Raise InputError for settings that contradict each other or do not fit a question."""

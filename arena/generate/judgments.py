@@ -11,23 +11,32 @@ import msgspec
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
+from arena.bench import records
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
-from arena.bench.paths import Bench, model_names
+from arena.bench.paths import model_names
 from arena.bench.provenance import messages_hash, stale_reason
-from arena.bench.records import (
-    BaselineRule,
-    JudgmentLine,
-    Question,
-    baseline_rule,
-    read_objects,
-    record_id,
-)
+from arena.chat.calls import chat_completion
+from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion
-from arena.generate.judge import UNFINISHED, Case, CaseFinder, Decision, Judge
+from arena.generate.judge import Case, CaseFinder, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
-from arena.generate.summary import CostEstimate
+from arena.generate.verdict import CUT_OFF, NO_LABEL, Verdict
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The judge's replies in a game so far, and their verdict: UNFINISHED with attempts left."""
+
+    replies: Sequence[Completion]
+    verdict: Verdict
+
+
+UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts left
+
+# A request to go on that fails for one of these can never succeed, so the game ends undecided.
+UNANSWERABLE = ("context too long", "bad request", "content filter")
 
 
 @dataclass(frozen=True)
@@ -45,13 +54,12 @@ class JudgmentWork(Work[Game]):
     def __init__(
         self,
         judge: Judge,
-        bench: Bench,
         name: str,
         cases: Sequence[Case],
-        baselines: BaselineRule,
+        baselines: records.BaselineRule,
         options: RunOptions,
     ) -> None:
-        path = bench.judgment_file(judge.model.name, name)
+        path = options.bench.judgment_file(judge.model.name, name)
         super().__init__(judge.model, name, path, options)
         self.judge = judge
         self.cases = {case.key: case for case in cases}
@@ -66,13 +74,13 @@ class JudgmentWork(Work[Game]):
         categories = {case.question.id: case.question.category for case in self.cases.values()}
 
         def key(record: Mapping[str, Any]) -> tuple[str, str | None]:
-            question_id, baseline = record_id(record), record.get("baseline")
+            question_id, baseline = records.record_id(record), record.get("baseline")
             if question_id in categories:
                 baseline = self.baselines.of(baseline, categories[question_id])
             return question_id, baseline
 
-        records = []
-        for record in read_objects(self.path, JudgmentLine, "a judgment"):
+        judgments = []
+        for record in records.read_objects(self.path, records.JudgmentLine, "a judgment"):
             if (other := record.get("judge") or judge) != judge:
                 raise InputError(f"{self.path}: contains judgments of another judge, '{other}'")
             scores = (game.get("score") for game in record.get("games") or [] if game)
@@ -83,8 +91,8 @@ class JudgmentWork(Work[Game]):
                     "with another name, in the endpoint file."
                 )
             if record.get("model", self.summary.name) == self.summary.name:
-                records.append(record)
-        return {key(record): record for record in newest(self.path, records, key)}
+                judgments.append(record)
+        return {key(record): record for record in newest(self.path, judgments, key)}
 
     def stale_reason(self, key: tuple[str, str | None]) -> str | None:
         """Return the setting that differs, or say that the prompt of a game has changed."""
@@ -102,52 +110,72 @@ class JudgmentWork(Work[Game]):
 
     def missing(self) -> tuple[int, list[Game]]:
         """Return the number of games, and those that are not played to their end."""
-        missing = []
+        missing: list[Game] = []
+        attempts = self.judge.config.attempts
         several = len({case.baseline for case in self.cases.values()}) > 1
         for case in self.cases.values():
             games = self._games(case)
             against = f" against {case.baseline}" if several else ""
             for number in self.judge.games:
-                game, name = games[number] or {}, f"{case.question.id} game {number + 1}{against}"
+                game, name = games[number], f"{case.question.id} game {number + 1}{against}"
                 replies: list[Completion] = []
-                if game.get("cause") == UNFINISHED:
-                    replies = self._earlier_replies(game, case, number, name)
-                elif game and (game.get("score") is not None or not self.options.retry_invalid):
-                    continue
-                missing.append(Game(self, name, case, number, replies))
+                if game is not None and game.get("cause") != UNFINISHED:
+                    if game.get("score") is not None or not self.options.retry_invalid:
+                        continue
+                elif game is not None:
+                    # Earlier replies count only if the prompt is the same.
+                    prompt = messages_hash(self.judge.messages(case, number))
+                    earlier = game.get("replies") if game.get("prompt_hash") == prompt else []
+                    try:
+                        replies = msgspec.convert(earlier, list[Completion])
+                    except msgspec.ValidationError as error:
+                        place = f"{self.path}: {name}: replies of an unfinished game"
+                        raise InputError(f"{place}: {error}") from None
+                missing.append(Game(self, name, case, number, replies[: attempts - 1]))
         return len(self.cases) * len(self.judge.games), missing
-
-    def _earlier_replies(
-        self, game: Record, case: Case, number: int, name: str
-    ) -> list[Completion]:
-        """Return the replies of an unfinished game; they count only if its prompt is the same."""
-        if game.get("prompt_hash") != messages_hash(self.judge.messages(case, number)):
-            return []
-        try:
-            replies = msgspec.convert(game.get("replies"), list[Completion])
-        except msgspec.ValidationError as error:
-            message = f"{self.path}: {name}: replies of an unfinished game: {error}"
-            raise InputError(message) from None
-        return replies[: self.judge.config.attempts - 1]
 
     def _games(self, case: Case) -> list[Record | None]:
         """Return the games of a case in the file, None for a missing one."""
         games = self.records.get(case.key, {}).get("games") or []
         return (games + [None, None])[: len(self.judge.games)]
 
-    def estimate(self, jobs: Sequence[Game]) -> CostEstimate:
-        """Return the tokens of the games; at most, each takes all attempts."""
+    def estimate(self, jobs: Sequence[Game]) -> str:
+        """Return the line of a dry run. At most, each game takes all attempts."""
         prompts = (self.judge.messages(job.case, job.number) for job in jobs)
         texts = [message["content"] for messages in prompts for message in messages]
         tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
         max_output = len(jobs) * attempts * self.judge.max_tokens
         max_input = attempts * tokens + (attempts - 1) * max_output
-        return CostEstimate(len(jobs), tokens, max_input, max_output)
+        return self.summary.estimate(len(jobs), tokens, max_input, max_output)
 
     def replies(self, job: Game) -> Iterator[Decision]:
-        """Let the judge decide one game, or go on with it."""
-        messages = self.judge.messages(job.case, job.number)
-        return self.judge.play(messages, job.replies, self.meter)
+        """Ask the judge, and ask it to go on until it gives a verdict; yield after each reply."""
+        judge, replies = self.judge, job.replies
+        for attempt in range(len(replies) + 1, judge.config.attempts + 1):
+            messages = judge.messages(job.case, job.number)
+            for text in (reply.text for reply in replies if reply.text.strip()):
+                messages.append({"role": "assistant", "content": text})
+                messages.append({"role": "user", "content": judge.verdict_rule.request_to_go_on})
+            try:
+                reply = chat_completion(
+                    self.model,
+                    messages,
+                    temperature=judge.temperature,
+                    max_tokens=judge.max_tokens,
+                    response_format=judge.config.response_format,
+                    meter=self.summary.meter,
+                )
+            except CompletionError as error:
+                if not replies or error.cause not in UNANSWERABLE:
+                    raise
+                yield Decision(replies, Verdict(None, error.cause))
+                return
+            replies = [*replies, reply]
+            verdict = judge.verdict_rule.read(reply.text, cut_off=reply.finish_reason == "length")
+            if verdict.cause not in (NO_LABEL, CUT_OFF) or attempt == judge.config.attempts:
+                yield Decision(replies, verdict)
+                return
+            yield Decision(replies, Verdict(None, UNFINISHED))
 
     def record(self, job: Game, reply: Decision) -> Record:
         """Return the record of a question with a game in it.
@@ -162,14 +190,15 @@ class JudgmentWork(Work[Game]):
                 case.question, self.summary.name, self.model.name, case.baseline
             ) | {"games": games, "settings": settings}
         replies, verdict = reply.replies, reply.verdict
+        messages = self.judge.messages(case, job.number)
         text = "\n".join(completion.text for completion in replies)
-        game = new_game(case.question, reply.messages, text, replies[-1].reasoning) | {
+        game = new_game(case.question, messages, text, replies[-1].reasoning) | {
             "score": verdict.label,
             "cause": verdict.cause,
             "finish_reason": replies[-1].finish_reason,
             "input_tokens": sum(completion.input_tokens or 0 for completion in replies),
             "output_tokens": sum(completion.output_tokens or 0 for completion in replies),
-            "prompt_hash": messages_hash(reply.messages),
+            "prompt_hash": messages_hash(messages),
             "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
             "settings": None if record.get("settings") == settings else settings,
         }
@@ -191,41 +220,32 @@ class JudgmentWork(Work[Game]):
 
 
 def judgment_works(
-    judge: Judge,
-    bench: Bench,
-    questions: Sequence[Question],
-    names: Sequence[str],
-    given_baselines: Sequence[str],
-    options: RunOptions,
+    judge: Judge, names: Sequence[str], given_baselines: Sequence[str], options: RunOptions
 ) -> list[JudgmentWork]:
-    """Return the judgments of the models named, or of all with answers.
+    """Return the judgments of the models named, or of all with answers, without the baseline if
+    there is only one.
 
     given_baselines: those of the command line, in place of the setting file's.
     """
-    config, finder = judge.config, CaseFinder(judge, bench, questions)
-    categories = (question.category for question in questions)
+    config, bench = judge.config, options.bench
+    finder = CaseFinder(judge, bench, options.questions)
+    categories = (question.category for question in options.questions)
     baselines = config.baselines_of(categories) if config.baseline else ()
     finder.check_baselines(baselines)
-    rule = baseline_rule(bench, config if config.baseline else None, given_baselines)
+    models = list(dict.fromkeys(names)) or model_names(bench.answers)
+    if len(baselines) == 1:
+        if names and baselines[0] in models:
+            print(f"{baselines[0]}: is the baseline and is not judged against itself")
+        models = [name for name in models if name != baselines[0]]
+        if not models:
+            raise InputError(
+                f"{bench.answers}: no answers of any model but the baseline '{baselines[0]}'"
+            )
+    rule = records.baseline_rule(bench, config if config.baseline else None, given_baselines)
     works = []
-    for name in models_to_judge(names, bench, baselines):
+    for name in models:
         cases, skipped = finder.cases_of(name)
-        work = JudgmentWork(judge, bench, name, cases, rule, options)
+        work = JudgmentWork(judge, name, cases, rule, options)
         work.summary.remarks.update(skipped)
         works.append(work)
     return works
-
-
-def models_to_judge(names: Sequence[str], bench: Bench, baselines: Sequence[str]) -> list[str]:
-    """Return the models named, or all with answers, without the baseline if there is only one."""
-    models = list(dict.fromkeys(names)) or model_names(bench.answers)
-    if len(baselines) != 1:
-        return models
-    if names and baselines[0] in models:
-        print(f"{baselines[0]}: is the baseline and is not judged against itself")
-    models = [name for name in models if name != baselines[0]]
-    if not models:
-        raise InputError(
-            f"{bench.answers}: no answers of any model but the baseline '{baselines[0]}'"
-        )
-    return models

@@ -12,19 +12,18 @@ import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
-from arena.bench.records import KeyLine, record_id
-from arena.chat.calls import stopping
+from arena.bench.paths import Bench
+from arena.bench.records import KeyLine, Question, record_id
+from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.generate import summary
-from arena.generate.budget import Budget, RunMeter
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class RunOptions:
     retry_invalid: play games without a verdict again.
     """
 
+    bench: Bench
+    questions: Sequence[Question]
     budget: Budget
     stale: str | None = None
     dry_run: bool = False
@@ -58,7 +59,6 @@ Record = dict[str, Any]
 class Work(ABC, Generic[SomeJob]):
     """The records of one file, and what is needed to make those that are missing.
 
-    model: the model that is asked.
     records: the records of the file by a key of the subclass, kept up to date as replies come.
     """
 
@@ -66,8 +66,7 @@ class Work(ABC, Generic[SomeJob]):
         self.model = model
         self.path = path
         self.options = options
-        self.summary = summary.RunSummary(name, model.price)
-        self.meter = RunMeter(self.summary, options.budget)
+        self.summary = summary.RunSummary(name, Meter(model.price, options.budget))
         self.records: dict[Any, Record] = {}
 
     def plan(self) -> list[SomeJob]:
@@ -80,13 +79,12 @@ class Work(ABC, Generic[SomeJob]):
         stale = {key: reason for key, reason in reasons.items() if reason}
         # A dry run only counts.
         policy = self.options.stale or ("keep" if self.options.dry_run else None)
-        if stale and policy is None:
-            raise InputError(
-                f"{self.path}: {len(stale)} records were made with other settings "
-                f"({next(iter(stale.values()))}). Accept them with --stale keep, or make them "
-                "again with --stale redo."
-            )
-        for key in stale:
+        for key, reason in stale.items():
+            if policy is None:
+                raise InputError(
+                    f"{self.path}: {len(stale)} records were made with other settings ({reason}). "
+                    "Accept them with --stale keep, or make them again with --stale redo."
+                )
             if policy == "redo":
                 del self.records[key]
             else:
@@ -110,8 +108,8 @@ class Work(ABC, Generic[SomeJob]):
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[SomeJob]) -> summary.CostEstimate:
-        """Return the tokens of the planned jobs."""
+    def estimate(self, jobs: Sequence[SomeJob]) -> str:
+        """Return the line of a dry run."""
 
     @abstractmethod
     def replies(self, job: SomeJob) -> Iterator[Any]:
@@ -138,19 +136,17 @@ class Outcome:
 
 @summary.unfailing_output()
 def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
-    """Make all missing records, print the summary and return the exit status.
-
-    Each reply is in its file before its thread goes on. unit: "answer" or "game".
+    """Make all missing records, print the summary and return the exit status. Each reply is in its
+    file before its thread goes on. unit: "answer" or "game".
     """
-    if options.report is not None:
-        summary.check_report_path(options.report)
+    summary.check_report_path(options.report)
     if options.dry_run:
         for work in works:
-            print(work.estimate(work.plan()).line(work.summary))
+            print(work.estimate(work.plan()))
         return 0
     errors: list[str] = []
     summaries = [work.summary for work in works]
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         files = {work: stack.enter_context(RecordFile(work.path, KeyLine)) for work in works}
         jobs: list[Job] = [job for work in works for job in work.plan()]
         for work in dict.fromkeys(job.work for job in jobs):
@@ -193,7 +189,9 @@ def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
         lanes[job.work.model.name].append(job)
     outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
     running = 0
-    with _one_core() if all(j.work.model.api_type != "llamacpp" for j in jobs) else ExitStack():
+    # A model that computes in this process needs all cores.
+    in_process = any(job.work.model.api_type == "llamacpp" for job in jobs)
+    with contextlib.nullcontext() if in_process else _one_core():
         for lane in lanes.values():
             for _ in range(min(lane[0].work.model.parallel, len(lane))):
                 threading.Thread(target=_do_jobs, args=(lane, outcomes), daemon=True).start()
@@ -244,7 +242,7 @@ def _one_core() -> Iterator[None]:
     """Keep this thread, and those it starts, on one core."""
     # Only one thread can hold Python's lock, and handing it from core to core is slow. Without
     # this, `make bench` on two cores took 1.5-2.0 ms of CPU a call and not 1.2-1.3, and did 550
-    # calls a second and not 720. A model that computes in this process needs all cores.
+    # calls a second and not 720.
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

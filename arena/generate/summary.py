@@ -14,48 +14,16 @@ from typing import Any, TextIO, cast
 
 from arena.base.errors import InputError, OutputError, one_line
 from arena.base.jsonl import write_lines
+from arena.chat.budget import Meter
 from arena.chat.faults import CompletionError
-
-
-@dataclass(frozen=True)
-class CostEstimate:
-    """The planned calls of a model with upper bounds of their tokens.
-
-    prompt_tokens: of the first prompt of each call, in cl100k_base.
-    """
-
-    calls: int
-    prompt_tokens: int
-    max_input_tokens: int
-    max_output_tokens: int
-
-    def line(self, summary: RunSummary) -> str:
-        """Return the line of a dry run."""
-        cost = ""
-        if summary.price is not None:
-            dollars = price_of(summary.price, self.max_input_tokens, self.max_output_tokens)
-            cost = f", at most ${dollars:,.2f}"
-        return (
-            f"{summary.name}: {self.calls:,} calls to make, {self.prompt_tokens:,} prompt tokens, "
-            f"at most {self.max_output_tokens:,} output tokens{cost}; {summary.cached:,} cached, "
-            f"{summary.stale:,} stale"
-        )
-
-
-def price_of(price: tuple[float, float], input_tokens: int, output_tokens: int) -> float:
-    """Return the cost in USD at a price of input and output in USD per million tokens."""
-    return (price[0] * input_tokens + price[1] * output_tokens) / 1e6
 
 
 @dataclass
 class RunSummary:
-    """The counts of a run for one model, in answers or games.
-
-    unreported_cost: the most that calls may have cost beyond the tokens counted, in USD.
-    """
+    """The counts of a run for one model, in answers or games."""
 
     name: str
-    price: tuple[float, float] | None = None
+    meter: Meter
     planned: int = 0
     cached: int = 0
     stale: int = 0
@@ -63,9 +31,6 @@ class RunSummary:
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     messages: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    input_tokens: int = 0
-    output_tokens: int = 0
-    unreported_cost: float = 0.0
 
     @property
     def failures(self) -> int:
@@ -77,17 +42,22 @@ class RunSummary:
         """The number of jobs that neither ended nor failed."""
         return self.planned - self.done - self.failures
 
-    @property
-    def cost(self) -> float | None:
-        """The cost of all tokens in USD, None without a price."""
-        if self.price is None:
-            return None
-        return price_of(self.price, self.input_tokens, self.output_tokens)
-
     def fail(self, error: CompletionError, job_id: str) -> None:
         """Count a failed job by its cause, of which the last message is reported."""
         self.failed[error.cause].append(job_id)
         self.messages[error.cause] = str(error)
+
+    def estimate(self, calls: int, prompt_tokens: int, max_input: int, max_output: int) -> str:
+        """Return the line of a dry run.
+
+        prompt_tokens: of the first prompt of each call, in cl100k_base. The others: upper bounds.
+        """
+        dollars = self.meter.cost_of(max_input, max_output)
+        cost = "" if self.meter.price is None else f", at most ${dollars:,.2f}"
+        return (
+            f"{self.name}: {calls:,} calls to make, {prompt_tokens:,} prompt tokens, at most "
+            f"{max_output:,} output tokens{cost}; {self.cached:,} cached, {self.stale:,} stale"
+        )
 
     def lines(self) -> Iterator[str]:
         """Yield a line of counts, then one for each cause of failure and each remark."""
@@ -97,12 +67,12 @@ class RunSummary:
         )
         if self.not_begun:
             counts += f", {self.not_begun} not begun"
-        counts += f"; {self.input_tokens:,} tokens in, {self.output_tokens:,} out"
-        if self.cost is not None:
-            counts += f", ${self.cost:,.4f}"
-        if self.unreported_cost:
+        counts += f"; {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
+        if (cost := self.meter.cost) is not None:
+            counts += f", ${cost:,.4f}"
+        if unreported := self.meter.unreported_cost:
             calls = "calls that failed midway or reported no usage"
-            counts += f", plus up to ${self.unreported_cost:,.4f} for {calls}"
+            counts += f", plus up to ${unreported:,.4f} for {calls}"
         yield counts
         for cause, ids in sorted(self.failed.items()):
             yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
@@ -121,10 +91,10 @@ class RunSummary:
             "not_begun": self.not_begun,
             "failed": {c: _group(ids) | messages[c] for c, ids in sorted(self.failed.items())},
             "remarks": {remark: _group(ids) for remark, ids in sorted(self.remarks.items())},
-            "input_tokens": self.input_tokens,
-            "output_tokens": self.output_tokens,
-            "cost_usd": self.cost,
-            "untold_cost_usd": self.unreported_cost,
+            "input_tokens": self.meter.input_tokens,
+            "output_tokens": self.meter.output_tokens,
+            "cost_usd": self.meter.cost,
+            "untold_cost_usd": self.meter.unreported_cost,
         }
 
 
@@ -187,8 +157,10 @@ def unfailing_output() -> Iterator[None]:
         yield
 
 
-def check_report_path(path: Path) -> None:
+def check_report_path(path: Path | None) -> None:
     """Raise InputError if a report could not be written there, before anything is paid for."""
+    if path is None:
+        return
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{path}: --report: cannot write a file here")
@@ -210,7 +182,9 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], report: Pat
             write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
         except OutputError as error:
             errors.append(str(error))
-    print(*(line for summary in summaries for line in summary.lines()), sep="\n")
+    for summary in summaries:
+        for line in summary.lines():
+            print(line)
     if incomplete:
         print(f"not complete: {', '.join(incomplete)}. Run the same command again to continue.")
     for message in errors:

@@ -6,6 +6,7 @@ LABEL_PATTERN (or GRADE_PATTERN) of arena/bench/config.py, and `VerdictRule.read
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -57,9 +58,20 @@ class VerdictRule:
 
     def read(self, reply: str, cut_off: bool = False) -> Verdict:
         """Return the verdict of one reply; `cut_off` if it ended at max_tokens."""
-        matches, verdicts = self._matches(reply), set[str | float | None]()
+        matches: Sequence[object] = ()
+        if self.field is not None:
+            with contextlib.suppress(ValueError, RecursionError):
+                data = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
+                matches = [data.get(self.field)]
+        elif self.unanimous:
+            matches = re.findall(self.patterns[0], reply)
+        else:
+            text = reply if self.grades else reply.upper()
+            all_matches = (re.findall(pattern, text) for pattern in self.patterns)
+            matches = next(filter(None, all_matches), [])[-1:]
+        verdicts = set[str | float | None]()
         if self.grades is None:
-            verdicts |= {normal_label(text) for text in matches if isinstance(text, str)}
+            verdicts |= {normal_label(match) for match in matches if isinstance(match, str)}
         else:
             low, high = self.grades
             grades = map(grade_of, matches)
@@ -70,20 +82,6 @@ class VerdictRule:
         if verdicts:
             return Verdict(verdicts.pop())
         return Verdict(None, CUT_OFF if cut_off else NO_LABEL)
-
-    def _matches(self, reply: str) -> Sequence[object]:
-        """Return the parts of a reply that may be its verdict."""
-        if self.field is not None:
-            try:
-                data = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
-            except (ValueError, RecursionError):
-                return []
-            return [data.get(self.field)] if isinstance(data, dict) else []
-        if self.unanimous:
-            return re.findall(self.patterns[0], reply)
-        text = reply if self.grades else reply.upper()
-        matches = (re.findall(pattern, text) for pattern in self.patterns)
-        return next(filter(None, matches), [])[-1:]
 
     @property
     def request_to_go_on(self) -> str:

@@ -27,8 +27,6 @@ from arena.scoring.style_features import read_all_styles, with_features
 if TYPE_CHECKING:
     import pandas
 
-OVERALL = "Overall"
-
 
 @dataclass(frozen=True)
 class Method:
@@ -84,7 +82,7 @@ class Contest:
 
     @classmethod
     def of(cls, battles: Battles, selection: Selection, method: Method) -> Contest:
-        """Return the contest of battles; InputError if style attributes of answers are missing."""
+        """Measure the style of answers. Raises InputError if attributes are missing."""
         estimator, bench = selection.estimator, selection.bench
         styles = read_all_styles(bench, battles, estimator.measured(method.attributes))
         if method.control and (features := estimator.features):
@@ -209,8 +207,8 @@ class Board:
             baseline, estimator = data.baseline, selection.estimator
         else:
             method = replace(method, control=(), resample="question")
-        made = selection, baseline, estimator, method, FORMATS[estimator.name, elo]
-        return cls(*made, data.counts, data.questions)
+        settings = selection, baseline, estimator, method, FORMATS[estimator.name, elo]
+        return cls(*settings, data.counts, data.questions)
 
     @classmethod
     def of_grades(
@@ -245,7 +243,7 @@ class Board:
     @property
     def name(self) -> str:
         """The category of one of several boards."""
-        return OVERALL if self.weights else ", ".join(self.selection.categories)
+        return "Overall" if self.weights else ", ".join(self.selection.categories)
 
     @property
     def mode(self) -> str:
@@ -272,10 +270,8 @@ def why_no_overall(boards: Sequence[Board]) -> str | None:
     for one, other in combinations(boards, 2):
         first, second = (board.name or "(none)" for board in (one, other))
         if one.estimator.name != other.estimator.name:
-            return (
-                f"{first} is made by the method {one.estimator.name}, {second} by "
-                f"{other.estimator.name}; --method makes them alike"
-            )
+            methods = f"methods {one.estimator.name} and {other.estimator.name}"
+            return f"{first} and {second} have the {methods}. Choose one with --method"
         shared = len(set(one.questions) & set(other.questions))
         if shared:
             return f"{first} and {second} share {shared:,} questions"

@@ -20,7 +20,7 @@ Read = tuple[Selection, Battles | Grades]
 
 
 def build_board(options: BoardOptions) -> Board:
-    """Return the board of the options; InputError if they have several."""
+    """Return the board of the options. Raises InputError if they have several."""
     boards = build_boards(options)
     if len(boards) > 1:
         raise InputError(f"{options.bench.folder}: {SEVERAL}")
@@ -35,7 +35,7 @@ def build_boards(options: BoardOptions) -> list[Board]:
 
 
 def read_boards(options: BoardOptions, questions: Sequence[Question] | None = None) -> list[Read]:
-    """Return the battles or grades of each board; `questions` are those of the bench."""
+    """Return the battles or grades of each board. `questions`: those of the bench."""
     if questions is None:
         needed = bool(options.categories) or options.missing == "loss"
         questions = bench_questions(options.bench, needed=needed)
@@ -81,31 +81,28 @@ def check_read(options: BoardOptions, read: Sequence[Read]) -> None:
 def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
     """Return the board of each selection, and last the overall one if several have one."""
     check_baselines(read)
-    boards = [_scored_board(selection, data, options) for selection, data in read]
+    method, boards = method_of(options), []
+    for selection, data in read:
+        if isinstance(data, Grades):
+            tokens = read_all_styles(selection.bench, data, ()).tokens
+            boards.append(Board.of_grades(data, selection, method, tokens))
+            continue
+        contest = Contest.of(data, selection, method)
+        if options.style_file and options.style_file.exists():
+            contest = replace(contest, style=saved.load_style(options.style_file, contest))
+        path = options.bootstrap_file
+        samples = saved.load_bootstrap(path, contest) if path else None
+        boards.append(contest.score(samples).board(elo=options.elo))
     single = len(boards) == 1 or why_no_overall(boards)
     return boards if single else [*boards, overall_board(boards)]
 
 
-def _scored_board(selection: Selection, data: Battles | Grades, options: BoardOptions) -> Board:
-    method = method_of(options)
-    if isinstance(data, Grades):
-        tokens = read_all_styles(selection.bench, data, ()).tokens
-        return Board.of_grades(data, selection, method, tokens)
-    contest = Contest.of(data, selection, method)
-    if options.style_file and options.style_file.exists():
-        contest = replace(contest, style=saved.load_style(options.style_file, contest))
-    path = options.bootstrap_file
-    samples = saved.load_bootstrap(path, contest) if path else None
-    return contest.score(samples).board(elo=options.elo)
-
-
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
-    """Return how scores are made. Intervals of the few questions of a cluster reach to the
-    outermost draws, so they need more rounds.
-    """
+    """Return how scores are made."""
     return Method(
         control=options.control,
         center=options.center,
+        # Intervals of a cluster's few questions reach to the outermost draws.
         rounds=options.rounds or (1000 if by_cluster else 100),
         seed=options.seed,
         resample=options.resample or ("question" if by_cluster else "battle"),
@@ -127,18 +124,14 @@ def check_baselines(read: Sequence[Read]) -> None:
 
 def fallback_note(read: Sequence[Read]) -> str | None:
     """Return a sentence on the categories whose baselines are not the config's, None if none."""
-    categories = {
-        category: None
+    categories = dict.fromkeys(
+        category
         for selection, _ in read
         for category, names in selection.fallback_baselines.items()
         if set(names) & set(selection.baselines)
-    }
-    if not categories:
-        return None
-    return (
-        f"no judgment on questions of {', '.join(categories)} is against its baseline; taken are "
-        f"those of --setting-file {V2_JUDGE_CONFIG}"
     )
+    note = f"no judgment on questions of {', '.join(categories)} is against its baseline."
+    return f"{note} Using those of --setting-file {V2_JUDGE_CONFIG}" if categories else None
 
 
 # Clusters
@@ -154,11 +147,8 @@ class Group:
 
 
 def read_clusters(options: BoardOptions, by: str) -> list[Group]:
-    """Return the judgments of all questions with their clusters, or categories: `by` is cluster,
-    subcategory or category.
-
-    A cluster without judgments is in none of the groups. Raises InputError if no question has a
-    cluster, and for options that do not go with it.
+    """Return the judgments of all questions by cluster, subcategory or category, without those that
+    have no judgment. Raises InputError if no question has one, and for options of boards.
     """
     refuse(
         {"--category": options.categories},
@@ -186,14 +176,8 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     if any(isinstance(data, Grades) for _, data in read):
         options.check(NOT_OF_GRADES)
     check_baselines(read)
+    ids = {name: frozenset(q.id for q in members) for name, members in clusters.items()}
     return [
-        Group(
-            selection,
-            data,
-            {
-                name: frozenset(question.id for question in clusters[name])
-                for name in names_of[selection.categories]
-            },
-        )
+        Group(selection, data, {name: ids[name] for name in names_of[selection.categories]})
         for selection, data in read
     ]

@@ -18,7 +18,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from arena.leaderboard.board import Board, Contest, Method, Row, Scored, UnconnectedError
+from arena.leaderboard.board import Board, Contest, Method, Row, UnconnectedError
 from arena.leaderboard.build import Group
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import interval
@@ -33,7 +33,7 @@ NO_WIDTH = 1e-6  # of an interval whose draws are all alike: a score that was al
 
 @dataclass(frozen=True)
 class ClusterTable:
-    """A board a cluster, in the order of the questions; the models by their mean score.
+    """A board for each cluster in the order of the questions, and the models by their mean score.
 
     The ends of a row are NaN if there is no interval. `by`: cluster, subcategory or category.
     `wholes`: for each group (one set of baselines, one method) a board without rows, of all its
@@ -46,20 +46,14 @@ class ClusterTable:
     wholes: tuple[Board, ...]
     groups: tuple[tuple[str, ...], ...]
 
-    @property
-    def first(self) -> Board:
-        """A board with the settings that all boards share."""
-        return self.wholes[0]
-
 
 def score_clusters(
     groups: Sequence[Group], by: str, method: Method, done: Callable[[], object] = lambda: None
 ) -> ClusterTable:
-    """Return the scores of each cluster, with the draws of a board of it alone; the intervals are
-    those of few questions. `done` is called after each cluster.
+    """Return the scores of each cluster, with the draws of a board of it alone. A model that no
+    battles of a cluster connect to the baseline has no score there. `done` is called after each.
 
-    Raises InputError as `Contest.score` does, but a model that no battles connect to the baseline
-    on a cluster just has no score there.
+    Raises InputError as `Contest.score` does.
     """
     wholes: list[Board] = []
     boards: list[Board] = []
@@ -77,17 +71,16 @@ def score_clusters(
             rows = _rows(board) if board else ()
             boards.append(replace(board or whole, selection=selection, counts=counts, rows=rows))
             done()
-    means = {model: _mean_score(model, boards) for group in groups for model in group.data.models}
-    models = tuple(sorted(means, key=lambda model: (-means[model], model)))
+
+    def by_mean(model: str) -> tuple[float, str]:
+        scores = [(row.score, b.counts.questions or 0) for b in boards if (row := b.row(model))]
+        weight = sum(questions for _, questions in scores)
+        total = sum(score * questions for score, questions in scores)
+        return -total / weight if weight else math.inf, model
+
+    models = sorted({model for group in groups for model in group.data.models}, key=by_mean)
     names = tuple(tuple(group.clusters) for group in groups)
-    return ClusterTable(by, models, tuple(boards), tuple(wholes), names)
-
-
-def _mean_score(model: str, boards: Sequence[Board]) -> float:
-    """Return the mean of a model's scores, weighted by questions, -inf without any."""
-    scores = [(row.score, b.counts.questions or 0) for b in boards if (row := b.row(model))]
-    weight = sum(questions for _, questions in scores)
-    return sum(score * questions for score, questions in scores) / weight if weight else -math.inf
+    return ClusterTable(by, tuple(models), tuple(boards), tuple(wholes), names)
 
 
 def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:
@@ -110,9 +103,7 @@ def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:
 
 
 def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
-    """Return the board of a cluster without the models that no battles connect to the baseline,
-    None if only the baseline is left.
-    """
+    """Return the board of a cluster without unconnected models, None if no battles are left."""
     battles = contest.battles
     in_cluster = np.array([question in questions for question in battles.questions])
     part = _part(battles, in_cluster[battles.cells.question])
@@ -124,28 +115,23 @@ def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
         try:
             return replace(contest, battles=part).score(samples).board()
         except UnconnectedError as error:
-            lost = np.isin(part.cells.a, error.models) | np.isin(part.cells.b, error.models)
-            part = _part(part, ~lost)
+            cells, models = part.cells, error.models
+            part = _part(part, ~np.isin(cells.a, models) & ~np.isin(cells.b, models))
     return None
 
 
 def _part(battles: Battles, mask: np.ndarray) -> Battles:
     """Return the battles of a mask (C,) of cells, with the models that have any."""
     cells = battles.cells
-    a, b, question = cells.a[mask], cells.b[mask], cells.question[mask]
-    models = np.unique(np.concatenate([a, b, [battles.anchor]]))
-    questions = np.unique(question)
-    part = Cells(
-        models=len(models),
-        a=np.searchsorted(models, a),
-        b=np.searchsorted(models, b),
-        question=np.searchsorted(questions, question),
-        counts=cells.counts[:, mask],
-        features=None if cells.features is None else cells.features[:, mask],
-    )
+    sides = np.concatenate([cells.a[mask], cells.b[mask], [battles.anchor]])
+    models, places = np.unique(sides, return_inverse=True)
+    questions, question = np.unique(cells.question[mask], return_inverse=True)
+    features = None if cells.features is None else cells.features[:, mask]
+    a, b = np.split(places[:-1], 2)
+    part = Cells(len(models), a, b, question, cells.counts[:, mask], features)
     names = tuple(battles.models[i] for i in models)
-    sides = np.array([[*part.a, *part.b], [*part.question, *part.question]], dtype=int)
-    judged = np.bincount(np.unique(sides, axis=1)[0], minlength=len(models))
+    judgments = np.unique([places[:-1], np.tile(question, 2)], axis=1)
+    judged = np.bincount(judgments[0], minlength=len(models))
     return replace(
         battles,
         models=names,
@@ -183,15 +169,19 @@ def _of_grades(
 
 
 def _rows(board: Board) -> tuple[Row, ...]:
-    """Return the rows of models that were judged enough, with the intervals of few questions, or
-    with none. The baseline's is exact.
-    """
-    alike = _alike(board.scored) if board.scored else set()
-    level, rows = board.estimator.level, []
+    """Return the rows of models that were judged enough, with the intervals of few questions."""
+    level, rows, alike = board.estimator.level, [], set[str]()
+    if board.scored:
+        # Of models that won, tied or lost all battles, the draws differ by style alone, if at all.
+        cells, models = board.scored.battles.cells, board.scored.battles.models
+        outcomes = np.zeros((3, len(models)))
+        for side, counts in ((cells.a, cells.counts), (cells.b, cells.counts[::-1])):
+            outcomes += [np.bincount(side, row, minlength=len(models)) for row in counts]
+        alike = {models[i] for i in np.flatnonzero((outcomes > 0).sum(axis=0) == 1)}
     for row in board.rows:
         questions, ends = board.counts.judged[row.model], (math.nan, math.nan)
         if row.model == board.baseline:
-            ends = row.score, row.score
+            ends = row.score, row.score  # exact
         elif questions >= FEW and row.model not in alike:
             of_questions = board.method.resample == "question"
             share = expanded(level, questions) if of_questions else level
@@ -201,18 +191,6 @@ def _rows(board: Board) -> tuple[Row, ...]:
         if questions >= LEAST:
             rows.append(replace(row, lower=ends[0] - row.score, upper=ends[1] - row.score))
     return tuple(rows)
-
-
-def _alike(scored: Scored) -> set[str]:
-    """Return the models that won, tied or lost all their battles.
-
-    Their draws differ by style alone, if at all.
-    """
-    cells, models = scored.battles.cells, scored.battles.models
-    outcomes = np.zeros((3, len(models)))
-    for side, counts in ((cells.a, cells.counts), (cells.b, cells.counts[::-1])):
-        outcomes += [np.bincount(side, row, minlength=len(models)) for row in counts]
-    return {models[i] for i in np.flatnonzero((outcomes > 0).sum(axis=0) == 1)}
 
 
 def expanded(level: float, questions: int) -> float:

@@ -14,18 +14,17 @@ from arena.scoring.solver import ANCHOR_RATING
 class Format:
     """How the scores of a board are written and drawn.
 
-    `scale`: win rate, elo or grade. `score`, `interval`: write a score, and the offsets of its
-    interval. `axis_with`, `axis_without`: the label of an axis with and without a baseline. `data`,
-    `verdict`: words for the counts. `note`: part of a subtitle and of a file name. `table_heads`:
-    those of the v2.0 program's table; None writes a line a model. `extremes`: the least and the
-    best possible score. `missing`: the advice for questions without a judgment.
+    `scale`: win rate, elo or grade. `score`, `interval`, `axis`: write a score, the offsets of its
+    interval, and the label of an axis from the baseline. `data`, `verdict`: words for the counts.
+    `note`: part of a subtitle and of a file name. `table_heads`: those of the v2.0 program's table;
+    None writes a line a model. `extremes`: the least and the best possible score. `missing`: the
+    advice for questions without a judgment.
     """
 
     scale: str
     score: Callable[[float], str]
     interval: Callable[[float, float], str]
-    axis_with: str = "win rate against {} in %"
-    axis_without: str = "mean of win rates in %"
+    axis: Callable[[str | None], str]
     data: str = "weighted battles"
     verdict: str = "verdict"
     note: str = ""
@@ -33,10 +32,6 @@ class Format:
     baseline_score: float | None = None
     extremes: tuple[float, float] | None = None
     missing: str = "Judge the missing questions, or count them as lost with --missing loss."
-
-    def axis(self, baseline: str | None) -> str:
-        """Return what the scores are, as the label of an axis."""
-        return self.axis_with.format(baseline) if baseline else self.axis_without
 
 
 def _truncated(value: float) -> str:
@@ -48,6 +43,7 @@ _WIN_RATE = Format(
     # v0.1 rounds its table before it prints it: 49.948 is 50.0, by way of 49.95.
     score=lambda score: f"{round(round(score, 2), 1):.1f}",
     interval=lambda lower, upper: f"({lower:.1f}, {upper:.1f})",
+    axis=lambda name: f"win rate against {name} in %" if name else "mean of win rates in %",
     baseline_score=50.0,
     extremes=(0.0, 100.0),
 )
@@ -55,16 +51,14 @@ _ELO = Format(
     "elo",
     score=_truncated,
     interval=lambda lower, upper: f"({_truncated(lower)}, {_truncated(upper)})",
-    axis_with="rating",
-    axis_without="rating",
+    axis=lambda baseline: "rating",
     baseline_score=ANCHOR_RATING,
 )
 _GRADE = Format(
     "grade",
     score=lambda score: f"{score:.2f}",
     interval=lambda lower, upper: f"({lower:.2f}, {upper:.2f})",
-    axis_with="mean grade",
-    axis_without="mean grade",
+    axis=lambda baseline: "mean grade",
     data="grades",
     verdict="a grade",
     missing="Judge the missing questions.",

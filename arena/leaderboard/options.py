@@ -29,11 +29,11 @@ def refuse(flags: Mapping[str, object], reason: str) -> None:
 class BoardOptions:
     """Which judgments make the boards of a bench, and how they are scored.
 
-    `baselines` overrule those of `config`, which `usual_baselines` (by category) replace if there
-    is no config. `control`: the style features to control for, of `FEATURES`. `center`
-    measures them from their mean. None is the default of `method` (by the format of the
-    questions), `rounds` and `resample` (by the kind of board). `battle_file`, `bootstrap_file`:
-    results saved by an earlier run. `style_file`: coefficients to use if the file exists.
+    `baselines` overrule those of `config`, without which `usual_baselines` (by category) count.
+    `control`: the style features to control for, of FEATURES. `center` measures them from their
+    mean. None is the default of `method` (by the format of the questions), `rounds` and `resample`
+    (by the kind of board). `battle_file`, `bootstrap_file`: results of an earlier run.
+    `style_file`: coefficients to use if the file exists.
     """
 
     bench: Bench

@@ -29,6 +29,7 @@ from arena.scoring.solver import ANCHOR_RATING, FixedStyle
 
 SETTINGS = ".settings.json"  # the suffix of the side files
 INFINITE = 1e300  # in the place of infinity, which JSON does not have
+STYLE = ("coefficients", "mean", "scale")  # the arrays of a style file
 _WINNERS = ("model_a", "tie", "model_b")
 
 
@@ -42,7 +43,7 @@ class BattleLine(msgspec.Struct):
 
 
 def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) -> None:
-    """Save battles and bootstrap for a later run; warn if they cannot be written."""
+    """Save battles and bootstrap for a later run. Warns if they cannot be written."""
     results = (
         (battles, data_dir / SAVED_BATTLES, _battle_lines, scored.selection.settings()),
         (bootstrap, data_dir / SAVED_BOOTSTRAP, _bootstrap_lines, _bootstrap_settings(scored)),
@@ -54,7 +55,7 @@ def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) 
                 _write_json(path.with_suffix(SETTINGS), settings)
         except OutputError as error:
             # The board is printed all the same.
-            warn(f"{error}; nothing is saved for --load-battles or --load-bootstrap")
+            warn(f"{error}. Nothing is saved for --load-battles or --load-bootstrap")
 
 
 def _bootstrap_settings(contest: Contest) -> dict[str, object]:
@@ -71,7 +72,7 @@ def _bootstrap_settings(contest: Contest) -> dict[str, object]:
     }
 
 
-def _settings_match(path: Path, settings: Mapping[str, Any]) -> bool:
+def _settings_match(path: Path, settings: Mapping[str, object]) -> bool:
     """Return whether a saved result has a side file: results of v0.1 have none.
 
     Raises InputError if it was made with other settings.
@@ -82,13 +83,18 @@ def _settings_match(path: Path, settings: Mapping[str, Any]) -> bool:
     if not side.exists():
         return False
     try:
-        saved = json.loads(read_bytes(side, "settings"))
-        differing = {k: v for k, v in settings.items() if saved.get(k) != v}
-    except (ValueError, AttributeError):
+        saved = msgspec.json.decode(read_bytes(side, "settings"), type=dict[str, Any])
+    except ValueError:
         raise InputError(f"{side}: not the settings of a saved result. Delete it.") from None
-    for key, value in differing.items():
-        raise InputError(f"{path}: made with {key} = {saved.get(key)}, not {value}. Make it again.")
+    _check_alike(path, saved, settings)
     return True
+
+
+def _check_alike(path: Path, saved: Mapping[str, object], settings: Mapping[str, object]) -> None:
+    """Raise InputError that names the first setting in which a saved result differs."""
+    for key, value in settings.items():
+        if (other := saved.get(key)) != value:
+            raise InputError(f"{path}: made with {key} = {other}, not {value}. Make it again.")
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -119,8 +125,8 @@ def _quoted(name: str) -> bytes:
 def load_battles(
     path: Path, selection: Selection, questions: Sequence[Question]
 ) -> tuple[Selection, Battles]:
-    """Return the battles of a file of an earlier run or of the v0.1 program, and the selection with
-    the baselines that they are against.
+    """Return the battles of a file of an earlier run or of v0.1, and the selection with their
+    baselines.
     """
     fields = ("weight", "first_game_only", "missing", "mixed", "estimator")
     usual = all(getattr(selection, name) == getattr(Selection, name) for name in fields)
@@ -129,14 +135,13 @@ def load_battles(
             f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
             "--mixed and --method v2.0 need the judgments. Leave out --load-battles."
         )
-    cells: dict[tuple[str, str, str], list[int]] = {}
+    cells: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for number, _, line in decode_lines(path, BattleLine, "a battle"):
         winner = "tie" if line.winner.startswith("tie") else line.winner
         if winner not in _WINNERS:
             winners = ", ".join(_WINNERS)
-            raise InputError(f"{path}:{number}: winner '{line.winner}' is none of {winners}")
-        counts = cells.setdefault((line.question_id, line.model_a, line.model_b), [0, 0, 0])
-        counts[_WINNERS.index(winner)] += 1
+            raise InputError(f"{path}:{number}: winner '{winner}' is none of {winners}")
+        cells[line.question_id, line.model_a, line.model_b][_WINNERS.index(winner)] += 1
     if not cells:
         raise InputError(f"{path}: no battle in the file")
     matching = matching_questions(selection, questions)
@@ -153,11 +158,9 @@ def load_battles(
             baselines[categories.get(question, "")].add(a)
             columns.add(a, b, question, CellCounts(tuple(counts)))
     selection = selection.with_judged_baselines(baselines)
-    if selection.baselines[0] not in columns.models:
-        raise InputError(
-            f"{path}: no battle of the baseline '{selection.baselines[0]}'. It has battles of "
-            f"{', '.join(sorted(columns.models))}."
-        )
+    if (baseline := selection.baselines[0]) not in columns.models:
+        models = ", ".join(sorted(columns.models))
+        raise InputError(f"{path}: no battle of the baseline '{baseline}'. It has {models}.")
     total = len(questions if matching is None else matching) or None
     return selection, replace(battles_of(columns, selection, total), outcomes=None)
 
@@ -168,7 +171,7 @@ def load_battles(
 def _bootstrap_lines(scored: Scored) -> Iterator[bytes]:
     """Yield one line a round: each model's rating, null if a resample does not place it."""
     keys = [_quoted(name) + b": " for name in scored.battles.models]
-    encode = msgspec.json.Encoder().encode  # faster than json by far; null where not finite
+    encode = msgspec.json.Encoder().encode  # faster than json by far, null if not finite
     for ratings in np.clip(scored.samples, -INFINITE, INFINITE).tolist():
         values = encode(ratings)[1:-1].split(b",")
         yield b"{" + b", ".join(map(add, keys, values)) + b"}\n"
@@ -199,34 +202,28 @@ def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:
 
 def save_style(scored: Scored, path: Path) -> None:
     """Write the style coefficients of a fit and the standardisation they belong to."""
-    fit = scored.fit
-    style = {
-        "method": scored.selection.estimator.name,
-        "attributes": list(scored.coefficients),
-        "style_center": "mean" if scored.method.center else "none",
-        "coefficients": fit.coefficients.tolist(),
-        "mean": fit.mean.tolist(),
-        "scale": fit.scale.tolist(),
+    arrays = {name: getattr(scored.fit, name).tolist() for name in STYLE}
+    _write_json(path, _style_settings(scored) | arrays)
+
+
+def _style_settings(contest: Contest) -> dict[str, object]:
+    """Return the settings that saved style coefficients must share."""
+    return {
+        "method": contest.selection.estimator.name,
+        "attributes": list(contest.method.attributes.values()),
+        "style_center": "mean" if contest.method.center else "none",
     }
-    _write_json(path, style)
 
 
 def load_style(path: Path, contest: Contest) -> FixedStyle:
-    """Return the style of an earlier fit; InputError if it is of other attributes."""
+    """Return the style of an earlier fit. Raises InputError if its settings differ."""
     try:
-        data = json.loads(read_bytes(path, "style coefficients"))
-        parts = [np.array(data[name], dtype=float) for name in ("coefficients", "mean", "scale")]
-        attributes, name = data["attributes"], data.get("method", BRADLEY_TERRY.name)
-        center = data.get("style_center", "mean" if parts[1].any() else "none")
+        data = msgspec.json.decode(read_bytes(path, "style coefficients"), type=dict[str, Any])
+        arrays = np.array([data[name] for name in STYLE], dtype=float)
+        style = FixedStyle(*arrays.reshape(len(STYLE), len(data["attributes"])))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not a file of style coefficients") from None
-    method = contest.method
-    expected = list(method.attributes.values())
-    shapes = {part.shape for part in parts}
-    if attributes != expected or shapes != {(len(expected),)} or not np.isfinite(parts).all():
-        raise InputError(f"{path}: style coefficients of {attributes}, not of {expected}")
-    if name != contest.selection.estimator.name:
-        raise InputError(f"{path}: made with --method {name}. Give it again.")
-    if center != ("mean" if method.center else "none"):
-        raise InputError(f"{path}: made with --style-center {center}. Give it again.")
-    return FixedStyle(*parts)
+    # Files of the first versions have neither of these keys.
+    old = {"method": BRADLEY_TERRY.name, "style_center": "mean" if style.mean.any() else "none"}
+    _check_alike(path, old | data, _style_settings(contest))
+    return style

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +76,7 @@ class MetricsReport:
         benchmarks = [
             {
                 "name": benchmark.name,
-                **benchmark.made,
+                **benchmark.origin,
                 "models": benchmark.ratings.models,
                 "left_out": dict(benchmark.left_out),
                 "only_in_reference": self.only_in_reference(benchmark),
@@ -84,20 +84,19 @@ class MetricsReport:
             }
             for benchmark, measures in zip(self.benchmarks, self.measures, strict=True)
         ]
-        return json_text(
-            {
-                "reference": str(options.reference) if options.reference else None,
-                "confidence": options.confidence,
-                "agreement": options.agreement,
-                "seed": options.seed,
-                "benchmarks": benchmarks,
-            }
-        )
+        data = {
+            "reference": str(options.reference) if options.reference else None,
+            "confidence": options.confidence,
+            "agreement": options.agreement,
+            "seed": options.seed,
+            "benchmarks": benchmarks,
+        }
+        return json_text(data)
 
-    def only_in_reference(self, benchmark: Benchmark) -> list[str]:
+    def only_in_reference(self, benchmark: Benchmark) -> tuple[str, ...]:
         """The models of the reference that a benchmark never had."""
-        known = {*benchmark.ratings.models, *benchmark.left_out}
-        return sorted(set(self.reference.models) - known) if self.reference else []
+        models = {*benchmark.ratings.models, *benchmark.left_out}
+        return tuple(sorted(set(self.reference.models) - models)) if self.reference else ()
 
 
 def benchmark_report(options: MetricsOptions) -> MetricsReport:
@@ -136,7 +135,7 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
         selection, method, ratings = board.selection, board.method, _ratings(board, options.level)
         models = (row.model for row in board.rows)
         unplaced = {m: "no round places it" for m in models if m not in ratings.models}
-        made = {
+        origin = {
             "judges": list(selection.judges),
             "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
             "method": board.estimator.name,
@@ -147,7 +146,7 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
         }
         name = selection.bench.name + f": {board.name or '(none)'}" * several
         left_out = {**board.counts.models_left_out, **unplaced}
-        benchmarks.append(Benchmark(name, ratings, left_out, made))
+        benchmarks.append(Benchmark(name, ratings, left_out, origin))
         if file := options.save_bootstrap:
             saved.append(file_of(file, board) if several else file)
             rating_files.save_bootstrap(saved[-1], _ratings(board, LEVEL), board.samples)
@@ -155,7 +154,7 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
     for path, ratings in zip(files, of_files, strict=True):
         # Two columns of one head could not be told apart.
         name = path.stem if names.count(path.stem) == 1 else str(path)
-        benchmarks.append(Benchmark(name, ratings, made={"file": str(path)}))
+        benchmarks.append(Benchmark(name, ratings, origin={"file": str(path)}))
     return [replace(b, ratings=b.ratings.of(sorted(b.ratings.models))) for b in benchmarks], saved
 
 
@@ -180,8 +179,11 @@ WORDS = {
 }
 
 
-def report_lines(report: MetricsReport) -> Iterator[str]:
-    """Yield a table of measures by benchmark, and the notes below it."""
+def report_lines(report: MetricsReport, *, hint: bool = False) -> Iterator[str]:
+    """Yield a table of measures by benchmark, the notes below it, and the models that are left out.
+
+    `hint`: name the flag for all their names if they are many.
+    """
     rows = [["", *(benchmark.name for benchmark in report.benchmarks)]]
     rows.append(["models", *(str(len(b.ratings.models)) for b in report.benchmarks)])
     for name in report.measures[0]:
@@ -190,13 +192,20 @@ def report_lines(report: MetricsReport) -> Iterator[str]:
     yield from aligned(rows)
     yield ""
     yield from (one_line(line, 2000) for line in _note_lines(report))
-    for place, models in _left_out(report):
-        yield f"left out of {place}: {listed(models)}"
-
-
-def has_long_lists(report: MetricsReport) -> bool:
-    """Whether the text names only some of the models that are left out."""
-    return any(len(models) > MANY_NAMES for _, models in _left_out(report))
+    left_out: list[tuple[str, Sequence[str]]] = []
+    # Benchmarks that share the models that only the reference has share a line.
+    names_of: dict[tuple[str, ...], list[str]] = {}
+    for benchmark in report.benchmarks:
+        name, reasons = one_line(benchmark.name), benchmark.left_out
+        for reason in sorted(set(reasons.values())):
+            models = sorted(model for model in reasons if reasons[model] == reason)
+            left_out.append((f"{name}, {one_line(reason)}", models))
+        names_of.setdefault(report.only_in_reference(benchmark), []).append(name)
+    for models_there, names in names_of.items():
+        left_out.append((f"{report.options.reference}, not in {', '.join(names)}", models_there))
+    yield from (f"left out of {place}: {listed(models)}" for place, models in left_out if models)
+    if hint and any(len(models) > MANY_NAMES for _, models in left_out):
+        yield "Use --json FILE for all names."
 
 
 def _note_lines(report: MetricsReport) -> Iterator[str]:
@@ -217,23 +226,7 @@ def _note_lines(report: MetricsReport) -> Iterator[str]:
             elif undefined:
                 draws = f"{undefined:,} of {ROUNDS:,} draws of the models do not define it"
                 yield f"{benchmark.name}: {label}: {draws}"
-    if any(benchmark.made.get("resample") == "battle" for benchmark in benchmarks):
+    if any(benchmark.origin.get("resample") == "battle" for benchmark in benchmarks):
         yield DEPENDENT
     if len({benchmark.ratings.models for benchmark in benchmarks}) > 1:
         yield "warning: the benchmarks are measured on different models. Use --common for the same"
-
-
-def _left_out(report: MetricsReport) -> Iterator[tuple[str, list[str]]]:
-    """Yield where models are left out and why, with their names. Benchmarks that share the models
-    that only the reference has share a line.
-    """
-    benchmarks_of: dict[tuple[str, ...], list[str]] = {}
-    for benchmark in report.benchmarks:
-        name = one_line(benchmark.name)
-        for reason in sorted(set(benchmark.left_out.values())):
-            models = sorted(m for m, other in benchmark.left_out.items() if other == reason)
-            yield f"{name}, {one_line(reason)}", models
-        benchmarks_of.setdefault(tuple(report.only_in_reference(benchmark)), []).append(name)
-    for lost, names in benchmarks_of.items():
-        if lost:
-            yield f"{report.options.reference}, not in {', '.join(names)}", list(lost)

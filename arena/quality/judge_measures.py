@@ -82,12 +82,9 @@ def judge_numbers(
     """Count the verdicts of each judge by battle, and compare each two, without intervals."""
     panel = panel_of(labels)
     times = draw_questions(panel, 0, 0)
-    numbers = range(len(panel.judges))
-    pairs = [pair_report(panel, *pair, times) for pair in combinations(numbers, 2)]
-    return (
-        {panel.judges[judge]: verdicts(panel, judge, times) for judge in numbers},
-        {(pair.first, pair.second): pair for pair in pairs},
-    )
+    judges = {name: verdicts(panel, judge, times) for judge, name in enumerate(panel.judges)}
+    pairs = (pair_report(panel, *pair, times) for pair in combinations(range(len(judges)), 2))
+    return judges, {(pair.first, pair.second): pair for pair in pairs}
 
 
 def draw_questions(panel: Panel, rounds: int, seed: int) -> np.ndarray:
@@ -101,15 +98,15 @@ def draw_questions(panel: Panel, rounds: int, seed: int) -> np.ndarray:
 
 def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
     """Count the verdicts of the judge with number `judge` over the rounds `times` (R, Q)."""
-    worth, name = panel.worth[judge], panel.judges[judge]
-    judged = (worth != NOT_JUDGED).any(axis=1)
+    name, played = panel.judges[judge], panel.worth[judge] != NOT_JUDGED
+    judged = played.any(axis=1)
     counts = np.bincount(panel.codes(judge)[panel.decided[judge]], minlength=len(LABELS))
     return Verdicts(
         judge=name,
         models=len(np.unique(panel.model[judged])),
         questions=len(np.unique(panel.question[judged])),
         judgments=int(judged.sum()),
-        games=int((worth != NOT_JUDGED).sum()),
+        games=int(played.sum()),
         labels=dict(zip(LABELS, counts.tolist(), strict=True)),
         causes=panel.causes.get(name, {}),
         left_out=panel.left_out.get(name, {}),
@@ -132,7 +129,7 @@ def first_place(panel: Panel, judge: int, times: np.ndarray) -> Counted:
 
 
 def flips(panel: Panel, judge: int, times: np.ndarray) -> Counted:
-    """The percentage of judgments with two verdicts that name different winners, or one a tie."""
+    """The percentage of judgments with two verdicts whose winners differ, or only one is a tie."""
     twice = panel.decided[judge].all(axis=1)
     winner = np.sign(panel.worth[judge][twice])
     flipped = winner[:, 0] != winner[:, 1]

@@ -9,8 +9,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import aligned
 from arena.base.yaml_file import read_yaml
@@ -20,7 +18,7 @@ from arena.bench.paths import judge_names, model_names
 from arena.quality import judge_measures
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.measures import json_text
-from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
+from arena.quality.panel import JudgeOptions, read_panel, style_features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,14 +65,9 @@ class Report:
         import pandas as pd
 
         rows = [
-            {
-                "judge": judge.judge,
-                "measure": measure.label,
-                **asdict(measure.of(judge).estimate),
-                "number": measure.of(judge).number,
-            }
+            {"judge": judge.judge, "measure": m.label, **asdict(c.estimate), "number": c.number}
             for judge in self.judges
-            for measure in MEASURES
+            for m, c in ((measure, measure.of(judge)) for measure in MEASURES)
         ]
         return pd.DataFrame(rows)
 
@@ -94,31 +87,11 @@ def judge_report(options: JudgeOptions) -> Report:
         if name not in names:
             warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, names)}")
     times = judge_measures.draw_questions(panel, options.rounds, options.seed)
-    pairs = list(combinations(range(len(panel.judges)), 2))
-    shared = [pair for pair in pairs if panel.share_verdicts(*pair)]
-    compared = (pair for pair in pairs if pair not in shared)
-    return Report(
-        bench=bench.name,
-        categories=options.categories,
-        rounds=options.rounds,
-        seed=options.seed,
-        questions=len(panel.questions),
-        judges=tuple(_judge_reports(options, panel, family, times)),
-        pairs=tuple(judge_measures.pair_report(panel, *pair, times) for pair in compared),
-        not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in shared),
-        left_out=left_out,
-        assumed=panel.assumed,
-    )
-
-
-def _judge_reports(
-    options: JudgeOptions, panel: Panel, family: Mapping[str, str], times: np.ndarray
-) -> Iterator[JudgeReport]:
-    features = style_features(options.bench, panel)
+    features, judges = style_features(bench, panel), []
     for judge, name in enumerate(panel.judges):
         style, note = judge_measures.style_bias(panel, judge, features, times, options.workers)
         difference, preference = judge_measures.kinship(panel, judge, family, times)
-        yield JudgeReport(
+        report = JudgeReport(
             **vars(judge_measures.verdicts(panel, judge, times)),
             style=style,
             style_left_out=note,
@@ -127,6 +100,21 @@ def _judge_reports(
             self_preference=preference,
             made_of=panel.made_of.get(name),
         )
+        judges.append(report)
+    pairs = {two: panel.share_verdicts(*two) for two in combinations(range(len(judges)), 2)}
+    compared = (pair for pair, shared in pairs.items() if not shared)
+    return Report(
+        bench=bench.name,
+        categories=options.categories,
+        rounds=options.rounds,
+        seed=options.seed,
+        questions=len(panel.questions),
+        judges=tuple(judges),
+        pairs=tuple(judge_measures.pair_report(panel, *pair, times) for pair in compared),
+        not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if pairs[i, j]),
+        left_out=left_out,
+        assumed=panel.assumed,
+    )
 
 
 def read_families(path: Path) -> dict[str, str]:
@@ -138,9 +126,8 @@ def read_families(path: Path) -> dict[str, str]:
             raise InputError(f"{path}: {family}: expected a list of texts, got {value}")
         for name in names:
             if families.setdefault(name, str(family)) != str(family):
-                raise InputError(
-                    f"{path}: '{name}' is of two families, {families[name]} and {family}. Keep one."
-                )
+                both = f"{families[name]} and {family}"
+                raise InputError(f"{path}: '{name}' is of two families, {both}. Keep one.")
     return families
 
 
@@ -149,9 +136,7 @@ def read_families(path: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure with an interval: its field of a JudgeReport or attribute of style, its name and
-    unit, and its value without bias if it has one.
-    """
+    """A measure of a JudgeReport: its field or style attribute, and its value without bias."""
 
     field: str
     name: str

@@ -1,8 +1,7 @@
 """Measures of how well a benchmark ranks models, by itself and against reference ratings.
 
-Those of section 3 of arXiv 2406.11939 and kindred ones: arrays in, numbers out. In a bootstrap draw
-of models, a pair counts as often as the numbers of its models multiply, and a model makes no pair
-with its own copy.
+Arrays in, numbers out (arXiv 2406.11939, section 3). In a draw of models, a pair counts as often as
+the numbers of its models multiply, and a model makes no pair with its own copy.
 """
 
 from __future__ import annotations
@@ -65,9 +64,9 @@ def estimate(statistic: Statistic, models: int, seed: int) -> OverModels:
         return OverModels(value, math.nan, math.nan)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(models, np.full(models, 1 / models), ROUNDS).astype(float)
-    drawn = statistic(times)
-    lower, upper = interval(drawn[:, None], LEVEL)[:, 0].tolist()
-    return OverModels(value, lower, upper, int(np.isnan(drawn).sum()))
+    values = statistic(times)
+    lower, upper = interval(values[:, None], LEVEL)[:, 0].tolist()
+    return OverModels(value, lower, upper, int(np.isnan(values).sum()))
 
 
 def statistics(bench: Ratings, reference: Ratings | None, form: Form) -> dict[str, Statistic]:
@@ -191,8 +190,8 @@ def _sign(values: np.ndarray) -> np.ndarray:
 def _mean(values: np.ndarray, counted: np.ndarray | bool = True) -> Statistic:
     """Mean of values over pairs of different models, each symmetric (M, M), where `counted`."""
     pairs = np.where(np.eye(len(values), dtype=bool), False, counted)
-    chosen = np.where(pairs, values, 0.0)
-    return lambda times: divided(_sum(chosen, times), _sum(pairs.astype(float), times))
+    terms = np.where(pairs, values, 0.0)
+    return lambda times: divided(_sum(terms, times), _sum(pairs.astype(float), times))
 
 
 def _sum(values: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -196,7 +196,7 @@ class _JudgeFiles:
         """Read the files. Raises InputError for different settings within a category."""
         options, selection = self.options, self.options.selection(self.name)
         bench, count_all = options.bench, options.mixed == "count"
-        wanted = matching_questions(selection, questions)
+        ids = matching_questions(selection, questions)
         categories = {question.id: question.category for question in questions}
         checks = defaultdict[str, SettingsCheck](SettingsCheck)
 
@@ -210,7 +210,7 @@ class _JudgeFiles:
         for model in judged_models(bench, self.name):
             path = bench.judgment_file(self.name, model)
             judgments = read_judgments(path, model, self.name)
-            keyed = [(key(j), j) for j in judgments if wanted is None or j.question_id in wanted]
+            keyed = [(key(j), j) for j in judgments if ids is None or j.question_id in ids]
             for (battle, _), judgment in newest(path, keyed, operator.itemgetter(0)):
                 baseline = judgment.baseline if selection.baselines else None
                 if unexpected := selection.unexpected(judgment.judge, baseline):

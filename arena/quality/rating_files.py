@@ -35,8 +35,6 @@ _COLUMNS = {
     "variance": ("variance",),
     "95% CI": ("95% ci",),
 }
-
-
 _OFFSETS = re.compile(r"±{n}|\+?{n}/[-−]{n}|[-−]{n}/\+?{n}".replace("{n}", r"(\d{1,15}(?:\.\d+)?)"))
 
 
@@ -56,8 +54,8 @@ class _Row:
         values = [self.cells[name] for name in names if name in self.cells]
         if not values:
             instead = ", and no column 'variance'" if column in ("lower", "upper") else ""
-            wanted, columns = "' or '".join(names[:2]), one_line(", ".join(self.cells))
-            raise InputError(f"{self.where}: no column '{wanted}'{instead}. Its columns: {columns}")
+            name, columns = "' or '".join(names[:2]), one_line(", ".join(self.cells))
+            raise InputError(f"{self.where}: no column '{name}'{instead}. Its columns: {columns}")
         return next((value for value in values if value not in ("", None)), None)
 
     def number(self, column: str) -> float:
@@ -86,8 +84,8 @@ class _Row:
             return rating, rating - half, rating + half
         offsets = "".join(str(self.value("95% CI")).split())
         if not (match := _OFFSETS.fullmatch(offsets)):
-            wanted = "expected a text such as +3/-4"
-            raise InputError(f"{self.where}: 95% CI: {wanted}, got {_shown(offsets)}")
+            fault = f"expected a text such as +3/-4, got {_shown(offsets)}"
+            raise InputError(f"{self.where}: 95% CI: {fault}")
         # Only one of the forms matches, and the numbers of the others are 0.
         both, above, below, first_below, last_above = (float(x or 0) for x in match.groups())
         return rating, rating - both - below - first_below, rating + both + above + last_above
@@ -209,12 +207,11 @@ def read_names(path: Path) -> dict[str, str]:
         names = mapping(_parsed(read_bytes(path, "names of models"), str(path)), str(path))
     else:
         names = read_yaml(path)
-    for key, name in names.items():
-        for text in (key, name):
-            if not isinstance(text, str):
-                raise InputError(
-                    f"{path}: {key}: expected a text, got {_shown(text)}. Put it in quotes."
-                )
+    texts = [(key, text) for key, name in names.items() for text in (key, name)]
+    for key, text in texts:
+        if not isinstance(text, str):
+            got = _shown(text)
+            raise InputError(f"{path}: {key}: expected a text, got {got}. Put it in quotes.")
     return names
 
 
@@ -251,9 +248,8 @@ def save_bootstrap(path: Path, ratings: Ratings, samples: Mapping[str, np.ndarra
 def read_bootstrap(path: Path, level: float) -> Ratings:
     """Return the ratings of a file of bootstrap results, one JSON line a model.
 
-    `results` give forecasts and intervals (null: the round does not place the model), but for 95 %
-    intervals whose ends are given. Without any results the ends give both, as in a reference.
-    Raises InputError that names the line.
+    `results` give forecasts and intervals (null: the round does not place the model), given ends
+    those at 95 %. Without any results the ends give both. Raises InputError that names the line.
     """
     lines = _bootstrap_lines(path)
     models, fullest = tuple(lines), max(lines.values(), key=lambda line: len(line.results or ()))

@@ -58,27 +58,27 @@ def of_ends(
 
     The variance of the forecast is that of a normal with an interval of this width.
     """
-    deviations, wanted = (NormalDist().inv_cdf(0.5 + part / 2) for part in (LEVEL, level))
-    variance = ((upper - lower) / (2 * deviations)) ** 2
+    given, target = (NormalDist().inv_cdf(0.5 + part / 2) for part in (LEVEL, level))
+    variance = ((upper - lower) / (2 * given)) ** 2
     if level != LEVEL:
-        lower, upper = (rating + (end - rating) * wanted / deviations for end in (lower, upper))
+        lower, upper = (rating + (end - rating) * target / given for end in (lower, upper))
     return Ratings(tuple(models), rating, lower, upper, rating, variance)
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark's models with their scores, why others are left out, and what made the scores."""
+    """A benchmark's models and scores, why others are left out, and the origin of the scores."""
 
     name: str
     ratings: Ratings
     left_out: Mapping[str, str] = field(default_factory=dict)
-    made: Mapping[str, object] = field(default_factory=dict)
+    origin: Mapping[str, object] = field(default_factory=dict)
 
     def only(self, models: Collection[str], reason: str) -> Benchmark:
         """Return it with those of its models that are among `models`, sorted by name."""
         common = sorted(set(self.ratings.models) & set(models))
-        lost = {model: reason for model in self.ratings.models if model not in common}
-        return replace(self, ratings=self.ratings.of(common), left_out={**self.left_out, **lost})
+        reasons = {model: reason for model in self.ratings.models if model not in common}
+        return replace(self, ratings=self.ratings.of(common), left_out={**self.left_out, **reasons})
 
     def renamed(self, names: Mapping[str, str], path: Path) -> Benchmark:
         """Return it with a file's names of models. Raises InputError if two get the same."""

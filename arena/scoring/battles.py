@@ -1,8 +1,7 @@
 """Battles and grades from the judgments of a bench.
 
-A game with a label gives one battle, or `weight` of them if the label is `>>`. The battles of a
-judgment differ only in their outcome, so one cell with counts holds them. Judgments of single
-answers give grades.
+A game with a label gives one battle, or `weight` of them if the label is `>>`. A judgment of a
+single answer gives grades.
 """
 
 from __future__ import annotations
@@ -149,9 +148,8 @@ class _Seen:
 class _Collector:
     """Filters, checks and counts the judgments of one selection, then makes battles or grades.
 
-    Two kinds of judgments are deferred until all are read: those without verdict and grade, since
-    only the others tell whether the judge compares or grades, and all if the selection chooses its
-    baselines by the judgments.
+    Judgments without verdict and grade are deferred until all are read, since only the others show
+    whether the judge compares or grades. All are deferred if they decide which baselines count.
     """
 
     def __init__(self, selection: Selection, questions: Sequence[Question], seen: _Seen) -> None:

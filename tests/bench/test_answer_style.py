@@ -186,18 +186,18 @@ class TestStyles:
             old_answer("q5", conv_metadata={"token_len": 3}),
         )
         assert read_styles(path) == {
-            "q1": Style("q1", 12, 6, 9, 7),
-            "q2": Style("q2", 7),
-            "q3": Style("q3", 12, 6, 9, 7),
-            "q4": Style("q4"),
-            "q5": Style("q5", 3),
+            "q1": Style(12, 6, 9, 7),
+            "q2": Style(7),
+            "q3": Style(12, 6, 9, 7),
+            "q4": Style(),
+            "q5": Style(3),
         }
 
     def test_a_text_about_tokens_is_only_a_text(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.jsonl", old_answer("q1", 'is "token_len": 7 right?'))
-        assert read_styles(path) == {"q1": Style("q1")}
+        assert read_styles(path) == {"q1": Style()}
 
     def test_the_last_of_several_counts(self, tmp_path: Path) -> None:
         first = old_answer("q1", conv_metadata=COUNTS)
         path = write(tmp_path / "a.jsonl", first, old_answer("q1", conv_metadata={"token_len": 1}))
-        assert read_styles(path) == {"q1": Style("q1", 1)}
+        assert read_styles(path) == {"q1": Style(1)}

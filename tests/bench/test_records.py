@@ -73,11 +73,11 @@ class TestAnswers:
             new_answer("q5", {"answer": None}),
         )
         assert read_answers(path) == {
-            "q1": Answer("q1", (("hi",),)),
-            "q2": Answer("q2", (("a", "b"), ("a", "b"))),
-            "q3": Answer("q3", (("hi",),)),
-            "q4": Answer("q4", (("hi",),)),
-            "q5": Answer("q5", (("",),)),
+            "q1": Answer((("hi",),)),
+            "q2": Answer((("a", "b"), ("a", "b"))),
+            "q3": Answer((("hi",),)),
+            "q4": Answer((("hi",),)),
+            "q5": Answer((("",),)),
         }
 
     def test_empty_ones_are_answers(self, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
 
 from arena.base.errors import InputError
-from arena.chat.checks import check_model
+from arena.chat.clients import check_model
 from arena.chat.config import Endpoint, ModelConfig
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}

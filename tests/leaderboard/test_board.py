@@ -281,7 +281,7 @@ class TestErrors:
         with pytest.raises(InputError) as error:
             board(bench)
         assert "did you mean 'judge-v1'" in str(error.value)
-        assert "judges here: gpt-4, judge-v1" in str(error.value)
+        assert "Judges here: gpt-4, judge-v1" in str(error.value)
 
     def test_no_verdict_at_all_is_an_error_that_says_what_was_left_out(
         self, bench: Workspace

@@ -289,7 +289,7 @@ class TestBaselinesOfV2:
         done = modern.run("show_result.py", *self.named(modern), check=0)
         assert done.stderr == (
             f"warning: config/judge_config.yaml: no judgment on questions of {HARD}, {WRITING} is "
-            f"against its baseline; taken are those of --setting-file {self.THEIRS}\n"
+            f"against its baseline. Using those of --setting-file {self.THEIRS}\n"
         )
         told = modern.run(
             "show_result.py", *self.named(modern), "--setting-file", self.THEIRS, check=0
@@ -475,8 +475,8 @@ class TestBothGenerations:
             "method: bradley-terry",
         ]
         assert out.splitlines()[-1] == (
-            f"no overall board: {HARD} is made by the method v2.0, {self.OLD} by bradley-terry; "
-            "--method makes them alike"
+            f"no overall board: {HARD} and {self.OLD} have the methods v2.0 and bradley-terry. "
+            "Choose one with --method"
         )
         for method in ("v2.0", "bradley-terry"):
             out = show(modern, "--method", method).out

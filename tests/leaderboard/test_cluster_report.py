@@ -46,7 +46,7 @@ class TestOutput:
         places = [f"c{i}" for i in range(41)]
         bench.add_questions(questions(places))
         add_judgments(bench, "m1", random_judgments(1, len(places)))
-        line = "--output writes it as CSV, a line a cluster and model; --html as a page"
+        line = "--output writes it as CSV, a line a cluster and model. --html writes a page."
         assert line in show(bench, *flags(), "--by", "cluster").summary
         assert line not in show(bench, *flags(), "--by", "cluster", "--output").summary
 

@@ -576,7 +576,7 @@ class TestFlags:
         self.board(judged, *chosen)
         fixed = self.board(judged, *chosen)
         assert "style coefficients fixed by style.json" in fixed.out
-        assert "made with --method v2.0" in error(judged, *flags(), *chosen)
+        assert "made with method = v2.0, not bradley-terry" in error(judged, *flags(), *chosen)
 
     def test_several_baselines_are_refused(self, judged: Workspace) -> None:
         line = error(judged, *V2, "--baseline", "m1")

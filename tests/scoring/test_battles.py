@@ -61,7 +61,7 @@ class TestSeveralJudges:
 
     def test_one_of_them_unknown_is_an_error(self, bench: Workspace) -> None:
         line = error(bench, *flags()[:2], "--baseline", "base", "-j", "one", "twoo")
-        assert "did you mean 'two'" in line and "judges here: one, two" in line
+        assert "did you mean 'two'" in line and "Judges here: one, two" in line
 
     def test_a_model_that_only_one_of_them_judged_is_on_the_board(self, bench: Workspace) -> None:
         add_judgments(bench, "other", [judgment("q1", *TIED)], judge="two")

@@ -769,7 +769,7 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "a bench that is not there": (
         {},
         ["--bench-name", "test-v2"],
-        ["data/test-v2/question.jsonl", "benches here: test-v1"],
+        ["data/test-v2/question.jsonl", "Benches here: test-v1"],
     ),
     "a setting file that is not there": ({}, ["--setting-file", "no.yaml"], ["no.yaml"]),
     "a template without the answers": (

@@ -573,9 +573,9 @@ class TestWrongInput:
     @pytest.mark.parametrize(
         "flags, words",
         [
-            (("--judge-name", "j9"), "no judgments; judges here: j0, j1, j2"),
+            (("--judge-name", "j9"), "no judgments. Judges here: j0, j1, j2"),
             (("--judge-name", "graded"), "has grades of single answers"),
-            (("--bench-name", "nothing"), "benches here: test-v1"),
+            (("--bench-name", "nothing"), "Benches here: test-v1"),
             (("--family", "missing.yaml"), "missing.yaml"),
             (("--family", "twice.yaml"), "'m0' is of two families, a and b"),
             (("--family", "text.yaml"), "a: expected a list of texts, got 'm0'"),

@@ -20,13 +20,13 @@ from typing import Any
 import pytest
 from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
+from runs import FAST, contents, prepare, prepare_judging, tree
 
 import gen_answer
 import gen_judgment
 from arena.base import record_file
 from arena.chat import calls as utils
 
-FAST = {"retry_wait": 0.001, "max_retries": 2}
 SCRIPTS: dict[str, Callable[..., int]] = {
     "answers": gen_answer.main,
     "judgments": gen_judgment.main,
@@ -60,35 +60,8 @@ def run(
     return run
 
 
-def prepare(bench: Workspace, api: FakeAPI, questions: int = 4, **entry: Any) -> None:
-    """A bench with one model, `tiny`, that asks one question at a time."""
-    bench.add_questions(questions)
-    bench.add_model("tiny", api.v1, **FAST | {"parallel": 1} | entry)
-    bench.write_answer_config()
-
-
-def prepare_judging(bench: Workspace, api: FakeAPI, **config: Any) -> None:
-    """Two questions, answered by `tiny` and by the baseline `base`; and a judge."""
-    bench.add_questions(2)
-    bench.add_model("judge", api.v1, **FAST | {"parallel": 1})
-    for model in ("base", "tiny"):
-        bench.add_answers(model, {f"q{i}": f"{model} on q{i}" for i in (1, 2)})
-    bench.write_judge_config("judge", "base", **config)
-    api.answer_with("[[A>B]]")
-
-
 def endpoint(api: FakeAPI, key: str = "test-key", **fields: Any) -> dict[str, Any]:
     return {"api_base": api.v1, "api_key": key} | fields
-
-
-def tree(root: Path) -> dict[str, bytes | None]:
-    """Everything below a folder: the content of its files, None for folders."""
-    paths = root.rglob("*")
-    return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else None for p in paths}
-
-
-def contents(bench: Workspace, model: str = "tiny") -> list[str]:
-    return [answer["choices"][0]["turns"][0]["content"] for answer in bench.answers(model)]
 
 
 class TestHopelessModels:
@@ -267,176 +240,6 @@ class TestWaiting:
         prepare(bench, api, 5, timeout=1, max_retries=0)
         api.answer_with(Reply("fine", delay=0.3))
         assert run("answers").status == 0
-
-
-OTHER_SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "temperature": ({"temperature": 0.7}, {}, "temperature was 0.0, now 0.7"),
-    "max_tokens": ({"max_tokens": 9}, {}, "max_tokens was 256, now 9"),
-    "system prompt": ({}, {"system_prompt": "Be kind."}, "system_prompt was None, now 'Be kind.'"),
-    "model name": ({}, {"model_name": "tiny-2"}, "model_name was 'tiny', now 'tiny-2'"),
-    "extra body": ({}, {"extra_body": {"k": 1}}, "extra_body was {}, now {'k': 1}"),
-}
-
-
-class TestAnswersMadeWithOtherSettings:
-    @pytest.fixture
-    def path(self, api: FakeAPI, bench: Workspace, run: Run) -> Path:
-        prepare(bench, api, 3)
-        api.answer_with("old")
-        assert run("answers", "--limit", 2).status == 0
-        api.answer_with("new")
-        return bench.data / "model_answer" / "tiny.jsonl"
-
-    @staticmethod
-    def change(api: FakeAPI, bench: Workspace, case: str) -> None:
-        config, entry, _ = OTHER_SETTINGS[case]
-        bench.add_model("tiny", api.v1, **FAST | {"parallel": 1} | entry)
-        bench.write_answer_config(**config)
-
-    @pytest.mark.usefixtures("path")
-    @pytest.mark.parametrize("case", OTHER_SETTINGS)
-    def test_they_stop_the_run_before_its_first_call(
-        self, api: FakeAPI, bench: Workspace, run: Run, case: str
-    ) -> None:
-        self.change(api, bench, case)
-        before = tree(bench.root)
-        done = run("answers")
-        assert (done.status, done.out, api.call_count) == (2, "", 2)
-        (line,) = done.err.splitlines()
-        assert line.startswith("error: data/test-v1/model_answer/tiny.jsonl: 2 records were made")
-        assert OTHER_SETTINGS[case][2] in line
-        assert "--stale keep" in line and "--stale redo" in line
-        assert tree(bench.root) == before
-
-    @pytest.mark.usefixtures("path")
-    def test_keep_takes_them_as_they_are(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        self.change(api, bench, "temperature")
-        done = run("answers", "--stale", "keep")
-        assert (done.status, contents(bench)) == (0, ["old", "old", "new"])
-        assert "kept, made with other settings: 2" in done.out
-        assert [r["settings"]["temperature"] for r in bench.answers("tiny")] == [0.0, 0.0, 0.7]
-
-    @pytest.mark.usefixtures("path")
-    def test_redo_makes_them_again(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        self.change(api, bench, "temperature")
-        done = run("answers", "--stale", "redo")
-        assert (done.status, contents(bench)) == (0, ["new"] * 3)
-        assert "tiny: 3 planned, 3 done, 0 cached" in done.out
-        assert "tiny: 0 planned, 0 done, 3 cached" in run("answers").out
-
-    def test_a_choice_is_measured_by_the_settings_that_made_it(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        prepare(bench, api, 1)
-        assert run("answers").status == 0
-        bench.write_answer_config(num_choices=2, temperature=0.7)
-        assert run("answers", "--stale", "keep").status == 0
-        assert "choices" in bench.answers("tiny")[0] and api.call_count == 2
-        bench.write_answer_config(num_choices=2)
-        done = run("answers")
-        assert done.status == 2 and "(temperature was 0.7, now 0.0)" in done.err
-        bench.write_answer_config(num_choices=1)
-        assert run("answers").status == 0
-        assert api.call_count == 2
-
-    def test_those_that_tell_no_settings_are_taken(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        prepare(bench, api, 2, system_prompt="Be kind.")
-        bench.add_answers("tiny", {"q1": "published"})
-        api.answer_with("new")
-        assert run("answers").status == 0
-        assert contents(bench) == ["published", "new"]
-
-    def test_where_they_are_cannot_make_them_old(self, path: Path, run: Run) -> None:
-        """A record tells neither how fast it was asked for nor from which address."""
-        path.write_bytes(path.read_bytes())
-        assert run("answers", "--parallel", 7).status == 0
-
-
-class TestOldJudgments:
-    @pytest.fixture(autouse=True)
-    def judged(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        prepare_judging(bench, api)
-        assert run("judgments").status == 0
-        api.answer_with("[[B>A]]")
-
-    @staticmethod
-    def scores(bench: Workspace) -> list[str]:
-        judgments = bench.judgments("judge", "tiny")
-        return [game["score"] for judgment in judgments for game in judgment["games"]]
-
-    def refused(self, run: Run, api: FakeAPI, bench: Workspace, words: str) -> None:
-        before = tree(bench.root)
-        done = run("judgments")
-        (line,) = done.err.splitlines()
-        assert (done.status, done.out, api.call_count) == (2, "", 4)
-        assert line.startswith("error: data/test-v1/model_judgment/judge/tiny.jsonl: ")
-        assert words in line
-        assert tree(bench.root) == before
-
-    def test_a_new_answer_makes_its_own_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        bench.add_answers("tiny", {"q1": "tiny on q1", "q2": "another answer"})
-        self.refused(run, api, bench, "1 records were made with other settings (question or ans")
-        assert run("judgments", "--stale", "redo").status == 0
-        assert api.call_count == 4 + 2
-        assert self.scores(bench) == ["A>B", "A>B", "B>A", "B>A"]
-
-    def test_a_new_prompt_makes_all_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        bench.write_judge_config("judge", "base", system_prompt="Judge well.")
-        self.refused(run, api, bench, "2 records were made with other settings (prompt_hash was")
-        done = run("judgments", "--stale", "keep")
-        assert (done.status, api.call_count) == (0, 4)
-        assert "kept, made with other settings: 2" in done.out
-
-    def test_another_rule_for_the_same_pattern_makes_all_old(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        pattern = r"\[\[([AB<>=]+)\]\]"
-        bench.write_judge_config("judge", "base", regex_pattern=None, regex_patterns=[pattern])
-        self.refused(run, api, bench, "unanimous was True, now False")
-
-    def test_those_that_do_not_tell_the_rule_are_taken(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        path = bench.data / "model_judgment" / "judge" / "tiny.jsonl"
-        records = bench.judgments("judge", "tiny")
-        for record in records:
-            del record["settings"]["unanimous"]
-        bench.write(path, records)
-        assert run("judgments").status == 0
-        assert api.call_count == 4
-
-    def test_a_verdict_in_a_field_makes_all_old(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        bench.write_judge_config("judge", "base", verdict_field="verdict")
-        self.refused(run, api, bench, "verdict_field was None, now 'verdict'")
-
-    def test_games_of_their_own_settings_are_not_old_for_those_of_the_others(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        bench.write_judge_config("judge", "base", temperature=0.5)
-        path = bench.data / "model_judgment" / "judge" / "tiny.jsonl"
-        records = bench.judgments("judge", "tiny")
-        for record in records:
-            now = record["settings"] | {"temperature": 0.5}
-            record["games"] = [game | {"settings": now} for game in record["games"]]
-        bench.write(path, records)
-        assert run("judgments").status == 0
-        assert api.call_count == 4
-
-    def test_other_parameters_make_all_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        bench.write_judge_config("judge", "base", temperature=0.5)
-        self.refused(run, api, bench, "temperature was 0, now 0.5")
-
-    def test_those_of_another_judge_are_not_mixed_with(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        path = bench.data / "model_judgment" / "judge" / "tiny.jsonl"
-        records = [record | {"judge": "gpt-4"} for record in bench.judgments("judge", "tiny")]
-        bench.write(path, records)
-        self.refused(run, api, bench, "contains judgments of another judge, 'gpt-4'")
 
 
 class TestReport:

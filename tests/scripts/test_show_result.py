@@ -169,7 +169,7 @@ class TestErrors:
 
     def test_an_unknown_judge(self, bench: Workspace) -> None:
         line = self.error(bench, *flags(judge="jugde"))
-        assert "'judge'" in line and "judges here: judge" in line
+        assert "'judge'" in line and "Judges here: judge" in line
 
     def test_an_unknown_baseline(self, bench: Workspace) -> None:
         line = self.error(bench, *flags(baseline="bsae"))

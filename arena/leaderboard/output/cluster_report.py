@@ -24,15 +24,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MANY_CELLS = 600  # over which a heat map shows no numbers
-LEAST_WIDTH, LEAST_HEIGHT = 6.0, 2.0  # of a heat map and of its cells, in inches
 NONE = "–"  # in the place of an interval
 
 
 def table_lines(table: ClusterTable) -> Iterator[str]:
-    """Yield models by clusters, as many clusters side by side as fit in 120 columns.
-
-    Below the names of the clusters stand the numbers of their questions.
-    """
+    """Yield models by clusters, as many clusters side by side as fit in 120 columns."""
     yield from aligned(zip(*_grid(table, ""), strict=True))
 
 
@@ -60,17 +56,18 @@ def _name(board: Board) -> str:
 
 def note_lines(table: ClusterTable) -> Iterator[str]:
     """Yield the notes below the table: for each set of baselines the judgments, then the gaps."""
+    first = table.wholes[0]
     levels = f"{_levels(table)} intervals in brackets as differences from the score"
-    yield f"{table.first.format.axis('the baseline')}, with {levels}"
+    yield f"{first.format.axis('the baseline')}, with {levels}"
     for whole, names in zip(table.wholes, table.groups, strict=True):
         if len(table.wholes) > 1:
             against = f"against {whole.baseline}, " if whole.baseline else ""
+            level = f"{100 * whole.estimator.level:.0f} % intervals"
             shown = listed([one_line(name) or "(none)" for name in names], "clusters")
-            method = f"method {whole.estimator.name}, {whole.estimator.level:.0%} intervals"
-            yield f"{against}{method.replace('%', ' %')}: {shown}"
+            yield f"{against}method {whole.estimator.name}, {level}: {shown}"
         dependent = f"{text.TOO_NARROW} Leave out --resample battle to avoid this."
         yield from text.summary_lines(whole, dependent)
-    if table.first.method.control and len(table.boards) > len(table.wholes):
+    if first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline, fixed"
     if any(len(board.rows) < len(table.models) for board in table.boards):
         yield f"n/a: fewer than {LEAST} questions judged, or no battles that place the model"
@@ -78,13 +75,13 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
     missing = [math.isnan(row.lower) for row in rows]
     if any(missing):
         yield f"{NONE}: no interval: fewer than {FEW} questions judged, or all of them ended alike"
-    if not all(missing) and table.first.method.resample == "question":
+    if not all(missing) and first.method.resample == "question":
         yield "The intervals draw questions, and are expanded for how few they are."
 
 
 def _levels(table: ClusterTable) -> str:
-    levels = dict.fromkeys(f"{whole.estimator.level:.0%}" for whole in table.wholes)
-    return " or ".join(levels).replace("%", " %")
+    levels = dict.fromkeys(f"{100 * whole.estimator.level:.0f} %" for whole in table.wholes)
+    return " or ".join(levels)
 
 
 # Files
@@ -95,16 +92,15 @@ def table_stem(table: ClusterTable) -> str:
     selections = [whole.selection for whole in table.wholes]
     baselines = tuple(dict.fromkeys(name for one in selections for name in one.baselines))
     selection = replace(selections[0], categories=(), baselines=baselines)
-    return f"{text.file_stem(replace(table.first, selection=selection))}_by_{table.by}"
+    return f"{text.file_stem(replace(table.wholes[0], selection=selection))}_by_{table.by}"
 
 
 def table_csv(table: ClusterTable) -> str:
-    """Return one line a cluster and model; a model without a score has empty cells."""
+    """Return a line for each cluster and model. A model without a score has empty cells."""
     levels = {whole.estimator.level for whole in table.wholes}
-    ends = table.first.estimator.bounds if len(levels) == 1 else ("lower", "upper")
-    lines: list[tuple[object, ...]] = [
-        (table.by, "model", "score", *ends, "questions", f"{table.by}_questions")
-    ]
+    ends = table.wholes[0].estimator.bounds if len(levels) == 1 else ("lower", "upper")
+    heads = table.by, "model", "score", *ends, "questions", f"{table.by}_questions"
+    lines: list[tuple[object, ...]] = [heads]
     for board in table.boards:
         for model in table.models:
             row = board.row(model)
@@ -117,7 +113,7 @@ def table_csv(table: ClusterTable) -> str:
 
 def table_dict(table: ClusterTable) -> dict[str, object]:
     """Return the table as plain data: its settings, and the scores of each cluster."""
-    first = table.first
+    first = table.wholes[0]
     return {
         "bench": first.selection.bench.name,
         "judges": list(first.selection.judges),
@@ -153,7 +149,7 @@ def table_markdown(table: ClusterTable) -> str:
 
 def _titles(table: ClusterTable) -> tuple[str, str]:
     """Return the title of the table, and how it was made, as far as that holds for all of it."""
-    shared = table.first
+    shared = table.wholes[0]
     if len({whole.baseline for whole in table.wholes}) > 1:
         shared = replace(shared, baseline=None)
     if len({whole.estimator.name for whole in table.wholes}) > 1:
@@ -185,10 +181,9 @@ def table_html(table: ClusterTable) -> str:
 
 def _scale(table: ClusterTable) -> tuple[float, float]:
     """Return the scores that have the strongest colours: 0 and 100, or the extreme grades."""
-    if table.first.format.extremes:
-        return table.first.format.extremes
     scores = [row.score for board in table.boards for row in board.rows] or [0.0]
-    return min(scores), max(max(scores), min(scores) + 1.0)
+    extremes = min(scores), max(max(scores), min(scores) + 1.0)
+    return table.wholes[0].format.extremes or extremes
 
 
 def heat_map(table: ClusterTable) -> Figure:
@@ -196,14 +191,14 @@ def heat_map(table: ClusterTable) -> Figure:
     from matplotlib.colors import LinearSegmentedColormap
 
     low, high = _scale(table)
-    rows = [[board.row(model) for board in table.boards] for model in table.models]
+    rows = ([board.row(model) for board in table.boards] for model in table.models)
     scores = np.array([[row.score if row else np.nan for row in line] for line in rows])
     names = [f"{_name(board)} ({board.counts.questions:,})" for board in table.boards]
     models = [one_line(model) for model in table.models]
     longest = [max(map(shown_width, texts)) for texts in (models, names)]
     few = scores.size <= MANY_CELLS
-    width = max(1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), LEAST_WIDTH)
-    height = 1.7 + 0.07 * longest[1] + max(0.25 * len(models), LEAST_HEIGHT)
+    width = max(1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), 6.0)
+    height = 1.7 + 0.07 * longest[1] + max(0.25 * len(models), 2.0)
     figure, axes = new_plot(width, height, _titles(table))
     colourmap = LinearSegmentedColormap.from_list("scores", [heat(-1), heat(0), heat(1)])
     axes.set_facecolor("#dddddd")
@@ -215,6 +210,6 @@ def heat_map(table: ClusterTable) -> Figure:
             number = f"{score:.0f}" if high > 10 else f"{score:.1f}"
             shown = "n/a" if np.isnan(score) else number
             axes.text(column, line, shown, ha="center", va="center", fontsize=7, color="#111111")
-    figure.colorbar(image).set_label(table.first.format.axis("the baseline"), fontsize=8)
+    figure.colorbar(image).set_label(table.wholes[0].format.axis("the baseline"), fontsize=8)
     axes.set_xlabel(f"{table.by} (questions)", fontsize=8)
     return figure

@@ -25,14 +25,12 @@ COLOURS = {
 
 def palette(dark: str = "@media (prefers-color-scheme: dark) { :root { %s } }") -> str:
     """Return the colours as CSS variables. `dark`: the rule of the dark ones, at %s."""
-    light, deep = (
-        " ".join(f"--{name}: {pair[shade]};" for name, pair in COLOURS.items()) for shade in (0, 1)
-    )
+    light, deep = (" ".join(f"--{k}: {pair[i]};" for k, pair in COLOURS.items()) for i in (0, 1))
     return f":root {{ {light} }}\n{dark % deep}"
 
 
 def html_page(title: str, subtitle: str, body: str, notes: Iterable[str], script: str = "") -> str:
-    """Return a page that loads nothing; `body` is HTML, `script` JavaScript, the rest text."""
+    """Return a page that loads nothing. `body` is HTML, `script` JavaScript, the rest text."""
     template = Path(__file__).with_name("page.html").read_text("utf-8")
     return Template(template).substitute(
         palette=palette(),
@@ -56,14 +54,14 @@ def html_table(
 
 
 def html_row(cells: Iterable[str], attributes: str = "", head: str = "") -> str:
-    """Return a row; cells are HTML, with or without their tags. `head`: the scope of bare ones."""
+    """Return a row. Cells are HTML with or without their tags. `head`: the scope of bare ones."""
     start, end = (f'<th scope="{head}">', "</th>") if head else ("<td>", "</td>")
     tagged = (cell if cell.startswith(("<td", "<th")) else start + cell + end for cell in cells)
     return f"<tr{attributes}>{''.join(tagged)}</tr>"
 
 
 def heat(share: float) -> str:
-    """Return the colour of a share: -1 a loss, 0 nearly white, 1 a win; black is legible on all."""
+    """Return the colour of a share: -1 a loss, 0 nearly white, 1 a win. Black is legible on all."""
     end = COLOURS["win" if share > 0 else "loss"][0]
     parts = (int(end[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(247 + 0.65 * abs(share) * (part - 247)):02x}" for part in parts)
@@ -84,14 +82,12 @@ def bar(parts: Sequence[tuple[str, str, int]]) -> str:
 def interval_svg(
     interval: tuple[float, float, float], scale: tuple[float, float], base: float | None, label: str
 ) -> str:
-    """Return a value as a dot on the line of its interval, given as (lower, value, upper).
-
-    What lies beyond the scale is drawn at its end, a bound that is not known at the value.
-    `base`: a value to compare with.
+    """Return a value as a dot on the line of its interval, given as (lower, value, upper), and a
+    mark at `base`. Values beyond the scale are drawn at its end, unknown bounds at the value.
     """
     low, high = scale
-    known = (interval[1] if math.isnan(value) else value for value in interval)
-    left, dot, right = (100 * (min(max(x, low), high) - low) / (high - low) for x in known)
+    ends = (interval[1] if math.isnan(value) else value for value in interval)
+    left, dot, right = (100 * (min(max(x, low), high) - low) / (high - low) for x in ends)
     line = ""
     if base is not None and low <= base <= high:
         place = 100 * (base - low) / (high - low)
@@ -134,10 +130,8 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
         heads.append(f'<th scope="col" class="{kind}" title="{escape(hint)}"{order}>{shown}</th>')
     heads.append(f'<th class="plot"><span class="axis">{ticks}</span></th>')
     heads += ['<th class="games" title="all games with a verdict">games: won … lost</th>'] * games
-    rows = [
-        _board_row(row, board, (low, high), browsed * rank, games)
-        for rank, row in enumerate(board.rows, start=1)
-    ]
+    ranked = enumerate(board.rows, start=1)
+    rows = (_board_row(row, board, (low, high), browsed * rank, games) for rank, row in ranked)
     return html_table(heads, rows)
 
 
@@ -170,7 +164,7 @@ def _board_row(row: Row, board: Board, scale: tuple[float, float], rank: int, ga
 
 
 def _key(value: float | None) -> str:
-    """Return a sort key that JavaScript's Number() reads; what is not known is the least."""
+    """Return a sort key that JavaScript's Number() reads. Unknown values come last."""
     if value is None or math.isnan(value):
         return "-Infinity"
     return repr(value).replace("inf", "Infinity")

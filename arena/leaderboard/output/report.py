@@ -6,36 +6,39 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
+from arena.base.errors import one_line
 from arena.base.flags import MANY_BATTLES
 from arena.base.jsonl import write_lines
 from arena.leaderboard import build, saved
 from arena.leaderboard.board import Board, why_no_overall
-from arena.leaderboard.clusters import ClusterTable, score_clusters
+from arena.leaderboard.clusters import score_clusters
 from arena.leaderboard.compare import compare
 from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
 from arena.leaderboard.output import cluster_report, html, plot, text
 from arena.scoring.battles import Grades
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+Makers = Mapping[str, Callable[[Any], Any]]
 
-Writers = Mapping[str, Callable[[Any], str]]
-"""By suffix, the function that makes the text of a file."""
-BOARD_WRITERS: Writers = {
+# The functions that make the parts of files, of a board and of a table of clusters.
+BOARD: Makers = {
+    "stem": text.file_stem,
     "csv": text.board_csv,
     "json": lambda board: text.json_text(text.board_dict(board)),
     "md": text.board_markdown,
     "html": html.board_html,
+    "plot": plot.board_figure,
 }
-CLUSTER_WRITERS: Writers = {
+CLUSTERS: Makers = {
+    "stem": cluster_report.table_stem,
     "csv": cluster_report.table_csv,
     "json": lambda table: text.json_text(cluster_report.table_dict(table)),
     "md": cluster_report.table_markdown,
     "html": cluster_report.table_html,
+    "plot": cluster_report.heat_map,
 }
 MANY_CLUSTERS = 40  # over which a table on a terminal is hard to read
 
@@ -98,10 +101,7 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
     yield "\n\n".join(blocks)
     for board in boards:
         if board.rows:
-            files = report.of_board(board) if several else report
-            yield from _written(
-                board, BOARD_WRITERS, plot.board_figure, text.file_stem(board), files
-            )
+            yield from _written(board, BOARD, report.of_board(board) if several else report)
             if options.style_file and board.scored and not board.scored.style:
                 saved.save_style(board.scored, options.style_file)
                 yield f"written: {options.style_file}"
@@ -113,7 +113,8 @@ def _lines(
     """Yield the lines of one of the boards, with its heading and its method if they are needed."""
     scored = board.scored
     if len(boards) > 1:
-        yield text.heading(board)
+        of = "" if board.weights else "Category: "
+        yield f"##### {of}{one_line(board.name) or '(none)'} #####"
     yield from text.board_lines(board) if board.rows else ["no model is on every board"]
     if report.full_stats and scored:
         yield ""
@@ -130,10 +131,7 @@ def _lines(
 
 
 def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> Iterator[str]:
-    """Yield the text of the scores by cluster, then a line for each file when it is written.
-
-    A terminal shows the progress.
-    """
+    """Yield the text of the scores by cluster, then a line for each file when it is written."""
     if report.plot:
         plot.check_plot(report.plot)
     refuse(report.of_one_board(), NOT_BY)
@@ -146,24 +144,17 @@ def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> It
     yield ""
     yield from cluster_report.note_lines(table)
     if len(table.boards) > MANY_CLUSTERS and "csv" not in report.files:
-        yield "--output writes it as CSV, a line a cluster and model; --html as a page"
-    stem = cluster_report.table_stem(table)
-    yield from _written(table, CLUSTER_WRITERS, cluster_report.heat_map, stem, report)
+        yield "--output writes it as CSV, a line a cluster and model. --html writes a page."
+    yield from _written(table, CLUSTERS, report)
 
 
-def _written(
-    item: Board | ClusterTable,
-    writers: Writers,
-    draw: Callable[[Any], Figure],
-    stem: str,
-    report: ReportOptions,
-) -> Iterator[str]:
+def _written(item: object, makers: Makers, report: ReportOptions) -> Iterator[str]:
     """Write the files of a board or table, and yield a line for each when it is there."""
     for suffix, path in report.files.items():
         dated = f"arena_hard_leaderboard_{datetime.date.today():%Y%m%d}_" if suffix == "csv" else ""
-        path = path or Path("leaderboard", f"{dated}{stem}.{suffix}")
-        write_lines(path, [writers[suffix](item).encode("utf-8", "surrogatepass")])
+        path = path or Path("leaderboard", f"{dated}{makers['stem'](item)}.{suffix}")
+        write_lines(path, [makers[suffix](item).encode("utf-8", "surrogatepass")])
         yield f"written: {path}"
     if report.plot:
-        plot.save_figure(lambda: draw(item), report.plot)
+        plot.save_figure(lambda: makers["plot"](item), report.plot)
         yield f"written: {report.plot}"

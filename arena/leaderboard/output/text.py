@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from arena.base.errors import one_line
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.scoring.battles import range_text
@@ -20,14 +19,8 @@ from arena.scoring.estimators import GRADES
 from arena.scoring.selection import Selection
 
 
-def heading(board: Board) -> str:
-    """Return the line above one of several boards."""
-    of = "" if board.weights else "Category: "
-    return f"##### {of}{one_line(board.name) or '(none)'} #####"
-
-
 def board_lines(board: Board) -> Iterator[str]:
-    """Yield the lines of a leaderboard as users know them, one a model; of v2.0 a table."""
+    """Yield the lines of a board as v0.1 prints them, or as the table of v2.0."""
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
     if not board.format.table_heads:
         for model, score, interval, tokens in texts:
@@ -72,7 +65,7 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
 
     `dependent`: the line below intervals by resampled battles.
     """
-    counts = board.counts
+    counts, judged = board.counts, sorted(board.counts.judged.items())
     if board.weights:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
         yield f"the mean of the scores by category, weighted by their questions: {parts}"
@@ -81,11 +74,21 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
             f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, "
             f"{counts.games_without_verdict:,} games without {board.format.verdict}"
         )
-        if board.coefficients:
-            # + 0.0 writes a rounded -0.0 without its sign.
-            values = (f"{n} {round(c, 3) + 0.0:.3f}" for n, c in board.coefficients.items())
-            yield f"style coefficients: {', '.join(values)}"
-        yield from _coverage_lines(board)
+    if board.coefficients:
+        # + 0.0 writes a rounded -0.0 without its sign.
+        values = (f"{name} {round(c, 3) + 0.0:.3f}" for name, c in board.coefficients.items())
+        yield f"style coefficients: {', '.join(values)}"
+    of = "" if counts.questions is None else f" of {counts.questions:,}"
+    if counts.same_questions and len(set(counts.judged.values())) == 1:
+        yield f"questions judged: {judged[0][1]:,}{of} for each model"
+    elif judged:
+        yield f"questions judged{of}: {', '.join(f'{model} {n:,}' for model, n in judged)}"
+    if not counts.same_questions:
+        yield (
+            "warning: the models were judged on different questions, so their scores do not "
+            f"compare fairly. {board.format.missing}"
+        )
+    if not board.weights:
         for reason, number in sorted(counts.left_out.items()):
             yield f"left out: {number:,} {reason}"
     if counts.ranges:
@@ -94,21 +97,6 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
         yield f"left out: {model}: {reason}"
     if board.method.resample == "battle":
         yield dependent
-
-
-def _coverage_lines(board: Board) -> Iterator[str]:
-    """Yield the number of judged questions, in one line if it is the same for all models."""
-    counts, numbers = board.counts, sorted(board.counts.judged.items())
-    of = "" if counts.questions is None else f" of {counts.questions:,}"
-    if counts.same_questions and len({number for _, number in numbers}) == 1:
-        yield f"questions judged: {numbers[0][1]:,}{of} for each model"
-    elif numbers:
-        yield f"questions judged{of}: {', '.join(f'{model} {n:,}' for model, n in numbers)}"
-        if not counts.same_questions:
-            yield (
-                "warning: the models were judged on different questions, so their scores do not "
-                f"compare fairly. {board.format.missing}"
-            )
 
 
 def comparison_lines(result: Comparison) -> Iterator[str]:
@@ -165,16 +153,13 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 def board_csv(board: Board) -> str:
     """Return the board as CSV with the columns that users' notebooks read."""
-    rows = (
-        (
-            row.model,
-            *(f"{value:.2f}" for value in (row.score, *row.bounds)),
-            f"({row.lower:.2f}, {row.upper:+.2f})",
-            "" if row.tokens is None else int(row.tokens),
-        )
-        for row in board.rows
-    )
-    return csv_text([("model", "score", *board.estimator.bounds, "CI", "avg_tokens"), *rows])
+    heads = "model", "score", *board.estimator.bounds, "CI", "avg_tokens"
+    rows: list[tuple[object, ...]] = [heads]
+    for row in board.rows:
+        numbers = (f"{value:.2f}" for value in (row.score, *row.bounds))
+        offsets = f"({row.lower:.2f}, {row.upper:+.2f})"
+        rows.append((row.model, *numbers, offsets, "" if row.tokens is None else int(row.tokens)))
+    return csv_text(rows)
 
 
 def json_text(data: object) -> str:
@@ -196,10 +181,8 @@ def method_dict(board: Board) -> dict[str, object]:
 
 def row_dict(row: Row) -> dict[str, object]:
     """Return a row's model, score and interval. JSON has no NaN and no infinity: these are null."""
-    values = zip(("score", "lower", "upper"), (row.score, *row.bounds), strict=True)
-    return {"model": row.model} | {
-        name: value if math.isfinite(value) else None for name, value in values
-    }
+    values = (value if math.isfinite(value) else None for value in (row.score, *row.bounds))
+    return dict(zip(("model", "score", "lower", "upper"), (row.model, *values), strict=True))
 
 
 def board_dict(board: Board) -> dict[str, object]:
@@ -241,7 +224,7 @@ def board_markdown(board: Board) -> str:
 def markdown_page(
     titles: tuple[str, str], rows: Iterable[Sequence[str]], rule: str, notes: Iterable[str]
 ) -> str:
-    """Return a table below title and subtitle; its cells are Markdown. `rule`: the second line."""
+    """Return a table of Markdown cells below the titles. `rule`: the line below its heads."""
     head, *body = (f"| {' | '.join(row)} |" for row in rows)
     title, subtitle = map(in_markdown, titles)
     lines = [f"## {title}", "", subtitle, "", head, rule, *body, ""]

@@ -1,4 +1,4 @@
-"""The budget of a run: money is set aside before each call and counted after it."""
+"""The cost of calls: money is set aside before each call and counted after it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from arena.base.errors import InputError
-from arena.chat.calls import stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion, Message
-from arena.generate.summary import RunSummary, price_of
+
+# Set by Ctrl-C: no new call starts, and calls that wait for money or for a retry give up.
+stopping = threading.Event()
 
 
 @dataclass
@@ -36,9 +37,7 @@ class Budget:
             while self.limit is not None and self.spent + self.claimed + most > self.limit:
                 if self.claimed <= 0.0 and not stopping.is_set():
                     message = f"the next call could pass --max-cost {self.limit:g}"
-                    error = CompletionError("cost limit", message)
-                    error.final = True
-                    raise error
+                    raise CompletionError("cost limit", message, final=True)
                 self.changed.wait(0.2)  # nobody notifies on Ctrl-C
                 if stopping.is_set():
                     raise CompletionError("interrupted")
@@ -52,36 +51,51 @@ class Budget:
             self.changed.notify_all()
 
 
-@dataclass(frozen=True)
-class RunMeter:
-    """Counts the calls of a model, in its summary and against the budget of the run."""
+@dataclass
+class Meter:
+    """The tokens and the cost of a model's calls, which count against the budget of the run.
 
-    summary: RunSummary
+    price: USD per million tokens of input and of output.
+    unreported_cost: the most that calls may have cost beyond the tokens counted, in USD.
+    """
+
+    price: tuple[float, float] | None
     budget: Budget
+    input_tokens: int = 0
+    output_tokens: int = 0
+    unreported_cost: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def cost_of(self, input_tokens: int, output_tokens: int) -> float:
+        """Return the cost in USD, 0 without a price."""
+        price = self.price or (0.0, 0.0)
+        return (price[0] * input_tokens + price[1] * output_tokens) / 1e6
+
+    @property
+    def cost(self) -> float | None:
+        """The cost of all calls in USD, None without a price."""
+        return self.price and self.cost_of(self.input_tokens, self.output_tokens)
 
     def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
         """Set aside and return the most a call can cost, as a token has at least one byte."""
-        if self.summary.price is None:
-            return 0.0
         size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
-        most = price_of(self.summary.price, size, max_tokens)
+        most = self.cost_of(size, max_tokens)
         self.budget.claim(most)
         return most
 
-    def record_cost(self, most: float, reply: Completion | CompletionError) -> None:
+    def record(self, most: float, reply: Completion | CompletionError) -> None:
         """Count the tokens and the cost of a call; without reported usage it counts at its most."""
         if isinstance(reply, Completion):
             usage = reply.input_tokens, reply.output_tokens
         else:
             usage = (None, None) if reply.charged else (0, 0)
         input_tokens, output_tokens = (count or 0 for count in usage)
-        cost = price_of(self.summary.price or (0.0, 0.0), input_tokens, output_tokens)
+        cost = self.cost_of(input_tokens, output_tokens)
         unreported = max(most - cost, 0.0) if None in usage else 0.0
         with self.lock:
-            self.summary.input_tokens += input_tokens
-            self.summary.output_tokens += output_tokens
-            self.summary.unreported_cost += unreported
+            self.input_tokens += input_tokens
+            self.output_tokens += output_tokens
+            self.unreported_cost += unreported
         self.budget.release(most, cost + unreported)
 
 

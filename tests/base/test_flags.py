@@ -1,0 +1,104 @@
+"""Flags that scripts share: their values, their help, and files that two of them use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arena.base.errors import InputError
+from arena.base.flags import check_outputs, dollars, percentage, positive, script_parser, seed
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("kind", "text", "number"),
+        [
+            (positive, "1", 1),
+            (positive, "1000000", 1_000_000),
+            (seed, "0", 0),
+            (seed, "9" * 30, int("9" * 30)),
+            (dollars, "0", 0),
+            (dollars, "0.5", 0.5),
+            (percentage, "99.9", 99.9),
+        ],
+    )
+    def test_those_in_range_are_taken(
+        self, kind: Callable[[str], float], text: str, number: float
+    ) -> None:
+        assert (kind(text), type(kind(text))) == (number, type(kind("1")))
+
+    @pytest.mark.parametrize(
+        ("kind", "text"),
+        [
+            *((positive, text) for text in ("0", "-1", "1.5", "1000001", "", "two", "nan")),
+            *((seed, text) for text in ("-1", "0.5", "inf")),
+            *((dollars, text) for text in ("-0.01", "nan", "inf", "1e9", "$5")),
+            *((percentage, text) for text in ("0", "100", "nan", "95%")),
+        ],
+    )
+    def test_all_others_are_refused_with_the_text(
+        self, kind: Callable[[str], float], text: str
+    ) -> None:
+        with pytest.raises(argparse.ArgumentTypeError) as error:
+            kind(text)
+        words = str(error.value)
+        assert words.startswith("expected ") and words.endswith(f", got '{text}'")
+
+
+def test_the_help_shows_the_text_as_it_is_and_each_default() -> None:
+    parser = script_parser("Does it.\n\n    python do.py")
+    parser.add_argument("--needed", required=True, help="must be there")
+    parser.add_argument("--count", default=3, help="so many")
+    parser.add_argument("--yes", action="store_true", help="agree")
+    parser.add_argument("--file", help="write it")
+    parser.add_argument("--model", help="the model (default: all)")
+    text = parser.format_help()
+    assert "Does it.\n\n    python do.py\n" in text
+    lines = dict(line.split(maxsplit=1) for line in text.splitlines() if line.startswith("  --"))
+    assert lines["--needed"].endswith("must be there")
+    assert lines["--count"].endswith("so many (default: 3)")
+    assert lines["--yes"].endswith("agree (default: False)")
+    assert lines["--file"].endswith("write it (default: no)")
+    assert lines["--model"].endswith("the model (default: all)")
+
+
+class TestOutputs:
+    @pytest.mark.parametrize(
+        ("flags", "words"),
+        [
+            ({"json": "a", "html": "./a"}, "--html a: --json writes it too. Use another file."),
+            ({"json": "a", "setting_file": "a"}, "--json a: --setting-file reads it."),
+            ({"html": "b", "files": ["a", "b"]}, "--html b: --files reads it."),
+        ],
+    )
+    def test_a_file_of_two_flags_is_refused(self, flags: dict[str, object], words: str) -> None:
+        with pytest.raises(InputError, match=words):
+            self.check(flags)
+
+    @pytest.mark.parametrize(
+        "flags",
+        [
+            {"json": "a", "html": "b", "setting_file": "c"},
+            {"setting_file": "a", "files": ["a", "a"]},
+            {"json": os.devnull, "html": os.devnull},
+            {"json": True, "html": True},
+        ],
+    )
+    def test_others_may_be_read_and_written(self, flags: dict[str, object]) -> None:
+        self.check(flags)
+
+    @staticmethod
+    def check(flags: dict[str, object]) -> None:
+        def paths(value: object) -> object:
+            if isinstance(value, list):
+                return list(map(Path, value))
+            return Path(value) if isinstance(value, str) else value
+
+        empty = dict.fromkeys(("json", "html", "setting_file", "files"))
+        values = {name: paths(value) for name, value in flags.items()}
+        args = argparse.Namespace(**empty | values)
+        check_outputs(args, ("json", "html"), ("setting_file", "files"))

@@ -1,0 +1,38 @@
+"""Benches for runs of gen_answer.py and gen_judgment.py, and what a run left in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from conftest import Workspace
+from fake_api import FakeAPI
+
+FAST = {"retry_wait": 0.001, "max_retries": 2}
+
+
+def prepare(bench: Workspace, api: FakeAPI, questions: int = 4, **entry: Any) -> None:
+    """A bench with one model, `tiny`, that asks one question at a time."""
+    bench.add_questions(questions)
+    bench.add_model("tiny", api.v1, **FAST | {"parallel": 1} | entry)
+    bench.write_answer_config()
+
+
+def prepare_judging(bench: Workspace, api: FakeAPI, **config: Any) -> None:
+    """Two questions, answered by `tiny` and by the baseline `base`; and a judge."""
+    bench.add_questions(2)
+    bench.add_model("judge", api.v1, **FAST | {"parallel": 1})
+    for model in ("base", "tiny"):
+        bench.add_answers(model, {f"q{i}": f"{model} on q{i}" for i in (1, 2)})
+    bench.write_judge_config("judge", "base", **config)
+    api.answer_with("[[A>B]]")
+
+
+def tree(root: Path) -> dict[str, bytes | None]:
+    """Everything below a folder: the content of its files, None for folders."""
+    paths = root.rglob("*")
+    return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else None for p in paths}
+
+
+def contents(bench: Workspace, model: str = "tiny") -> list[str]:
+    return [answer["choices"][0]["turns"][0]["content"] for answer in bench.answers(model)]
