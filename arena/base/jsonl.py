@@ -98,7 +98,7 @@ def newest(path: Path, records: list[Record], key: Callable[[Record], Hashable])
     """Return the last record of each key, with a warning if a key is repeated."""
     by_key = {key(record): record for record in records}
     if len(by_key) < len(records):
-        warn(f"{path}: {len(records) - len(by_key)} repeated ids; the last record of each counts")
+        warn(f"{path}: {len(records) - len(by_key)} repeated ids. The last record of each counts.")
     return list(by_key.values())
 
 
