@@ -29,7 +29,7 @@ from arena.scoring.solver import ANCHOR_RATING, FixedStyle
 SETTINGS = ".settings.json"  # the suffix of the side files
 INFINITE = 1e300  # in the place of infinity, which JSON does not have
 STYLE = ("coefficients", "mean", "scale")  # the arrays of a style file
-_WINNERS = ("model_a", "tie", "model_b")
+WINNERS = ("model_a", "tie", "model_b")
 
 
 class BattleLine(msgspec.Struct):
@@ -114,7 +114,7 @@ def _battle_lines(scored: Scored) -> Iterator[bytes]:
     columns = (cells.question.tolist(), cells.a.tolist(), cells.b.tolist())
     for question, a, b, counts in zip(*columns, cells.counts.T.tolist(), strict=True):
         start = f'{{"question_id": {questions[question]}, "model_a": {models[a]}, '
-        for winner, count in zip(_WINNERS, counts, strict=True):
+        for winner, count in zip(WINNERS, counts, strict=True):
             if count:
                 line = f'{start}"model_b": {models[b]}, "winner": "{winner}"}}\n'
                 yield line.encode("utf-8", "surrogatepass") * count
@@ -136,18 +136,17 @@ def load_battles(
     cells: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for number, _, line in decode_lines(path, BattleLine, "a battle"):
         winner = "tie" if line.winner.startswith("tie") else line.winner
-        if winner not in _WINNERS:
-            winners = ", ".join(_WINNERS)
-            raise InputError(f"{path}:{number}: winner '{winner}' is none of {winners}")
-        cells[line.question_id, line.model_a, line.model_b][_WINNERS.index(winner)] += 1
+        if winner not in WINNERS:
+            raise InputError(f"{path}:{number}: '{winner}' is none of {', '.join(WINNERS)}")
+        cells[line.question_id, line.model_a, line.model_b][WINNERS.index(winner)] += 1
     if not cells:
         raise InputError(f"{path}: no battle in the file")
     matching = matching_questions(selection, questions)
     categories = {question.id: question.category for question in questions}
     unknown = {question for question, _, _ in cells} - categories.keys()
     if questions and unknown:
-        lack = f"{selection.bench.name} has no question {min(unknown)}"
-        raise InputError(f"{path}: battles of another bench: {lack}")
+        difference = f"{selection.bench.name} has no question {min(unknown)}"
+        raise InputError(f"{path}: battles of another bench: {difference}")
     columns = CellColumns()
     baselines: defaultdict[str, set[str]] = defaultdict(set)
     for (question, a, b), counts in cells.items():
