@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import script
-from arena.base.flags import add_source_flags, script_parser
+from arena.base.flags import add_source_flags, port, script_parser
 from arena.bench.config import read_judge_config
 
 CONFIG = Path("config/judge_config.yaml")
@@ -45,13 +45,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def port(text: str) -> int:
-    """Return the port that a flag gives."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 65535, got '{text}'")
-    return int(text)
-
-
 def user_and_password(text: str) -> tuple[str, str]:
     """Return the parts of `user:password`."""
     user, colon, password = text.partition(":")
@@ -72,15 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_judge_config(args.setting_file) if configured else None
     chosen = defaults.choose(args.data_dir, args.bench_name, args.judge_name, args.baseline, config)
     server.check_address(args.host, args.port)
-    served = server.serve(chosen, args.host, args.port, args.share, args.auth)
+    page, url, public_url = server.serve(chosen, args.host, args.port, args.share, args.auth)
     for remark in chosen.remarks:
         print(remark)
-    print(f"{chosen.library.bench.folder} at {served.url} (Ctrl-C ends)", flush=True)
+    print(f"{chosen.library.bench.folder} at {url} (Ctrl-C ends)", flush=True)
     if args.share:
-        server.report_public_url(served.public_url, password=bool(args.auth))
+        server.report_public_url(public_url, password=bool(args.auth))
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-    served.page.close(verbose=False)
+    page.close(verbose=False)
     return 0
 
 

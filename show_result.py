@@ -16,30 +16,22 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from arena.base import flags
 from arena.base.errors import script
-from arena.base.flags import (
-    MANY_BATTLES,
-    add_board_flags,
-    add_method_flags,
-    add_selection_flags,
-    board_arguments,
-    check_outputs,
-    script_parser,
-)
 
 FOLDER = "leaderboard/, named by bench, judge and mode"
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags, those that most people need first."""
-    parser = script_parser(__doc__)
-    add_board_flags(parser.add_argument)
+    parser = flags.script_parser(__doc__)
+    flags.add_board_flags(parser.add_argument)
     add_output_flags(parser.add_argument_group("output").add_argument)
-    add_selection_flags(parser.add_argument_group("which judgments count").add_argument)
-    add_method_flags(parser.add_argument_group("how scores are made").add_argument)
+    flags.add_selection_flags(parser.add_argument_group("which judgments count").add_argument)
+    flags.add_method_flags(parser.add_argument_group("how scores are made").add_argument)
     args = parser.parse_args(argv)
     outputs = ("json", "markdown", "html", "plot", "style_coefficients")
-    check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
+    flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
     return args
 
 
@@ -62,7 +54,7 @@ def add_output_flags(add: Callable[..., object]) -> None:
     for flag, text in (
         ("--show-elo", "show Elo ratings (baseline = 1000) instead of win rates"),
         ("--full-stats", "print each model's games by outcome as well"),
-        ("--save-battles", f"save the battles even if they are over {MANY_BATTLES:,}"),
+        ("--save-battles", f"save the battles even if they are over {flags.MANY_BATTLES:,}"),
         ("--output", f"write a CSV file to {FOLDER}"),
     ):
         add(flag, action="store_true", help=f"{text} (default: False)")
@@ -86,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.leaderboard.options import board_options
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters
 
-    options = board_options(**board_arguments(args), elo=args.show_elo)
+    options = board_options(**flags.board_arguments(args), elo=args.show_elo)
     files = {"csv": args.output, "json": args.json, "md": args.markdown, "html": args.html}
     report = ReportOptions(
         full_stats=args.full_stats,

@@ -215,4 +215,5 @@ def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> 
 positive = _number(int, 1, 1_000_001, "a whole number, 1 or more")
 seed = _number(int, 0, math.inf, "a whole number, 0 or more")
 percentage = _number(float, math.ulp(0.0), 100, "a number between 0 and 100")
+port = _number(int, 1, 65_536, "a number from 1 to 65535")
 dollars = _number(float, 0, 1e9, "a sum in USD")

@@ -86,5 +86,5 @@ def choose(
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:
     """Return the error for a name without data, with the nearest one that has some, or all."""
     names = sorted(names)
-    there = nearest(name, names) or f"; {kind} here: {', '.join(names) or 'none'}"
+    there = nearest(name, names) or f". {kind.capitalize()} here: {', '.join(names) or 'none'}"
     return InputError(problem + there)

@@ -12,7 +12,6 @@ import json
 import threading
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -20,16 +19,10 @@ import msgspec
 
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
+from arena.bench import records
 from arena.bench.answer_style import Style, read_styles
 from arena.bench.labels import Labels, is_grade, label_of
-from arena.bench.records import (
-    AnswerLine,
-    BaselineRule,
-    IdLine,
-    JudgmentLine,
-    Question,
-    QuestionLine,
-)
+from arena.bench.records import BaselineRule, Question
 
 Value = TypeVar("Value")
 
@@ -42,10 +35,7 @@ class Place(NamedTuple):
 
 
 class FileCache(Generic[Value]):
-    """The contents of files, read again if a file changes, or the file `beside` that it depends on.
-
-    `empty` stands for a missing file.
-    """
+    """The contents of files, read again if a file or the one `beside` it changes."""
 
     def __init__(
         self, read: Callable[[Path], Value], empty: Value, beside: Path | None = None
@@ -80,9 +70,7 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
 def indexed_lines(
     path: Path, kind: type[Line], what: str, report: Callable[[str], object] = warn
 ) -> Iterator[tuple[Place, Line]]:
-    """Yield place and typed part of each line. Lines that cannot be read are reported and skipped,
-    an incomplete last line silently.
-    """
+    """Yield place and typed part of each line. Unreadable lines are reported and skipped."""
     decoder, offset = msgspec.json.Decoder(kind), 0
     try:
         with path.open("rb") as file:
@@ -116,8 +104,7 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
     return record
 
 
-@dataclass(frozen=True)
-class Questions:
+class Questions(NamedTuple):
     """The questions of a file by id, in its order, and a sentence on lines that cannot be read."""
 
     by_id: Mapping[str, Question]
@@ -127,7 +114,7 @@ class Questions:
 def questions_of(path: Path) -> Questions:
     """Return the questions that can be read. Of several with one id the last counts."""
     faults: list[str] = []
-    lines = indexed_lines(path, QuestionLine, "a question", faults.append)
+    lines = indexed_lines(path, records.QuestionLine, "a question", faults.append)
     by_id = {line.id: line.question() for _, line in lines}
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     if not faults:
@@ -137,19 +124,15 @@ def questions_of(path: Path) -> Questions:
 
 
 class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
-    """A judgment in the index: its labels, and the place of its record.
-
-    `named`: the record itself names the baseline, which is "" if it is not known. Without
-    `pairwise` the model's answer was graded alone.
-    """
+    """A judgment in the index: its labels, and the place of its record."""
 
     question: str
     model: str
     judge: str
-    baseline: str
+    baseline: str  # "" if it is not known
     file: Path
-    named: bool
-    pairwise: bool
+    named: bool  # whether the record itself names the baseline
+    pairwise: bool  # or else the model's answer was graded alone
     labels: Labels
     place: Place
 
@@ -166,14 +149,11 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
 
 
 def judgments_of(
-    path: Path, judge: str, name: str, rule: BaselineRule, questions: Mapping[str, Question]
+    path: Path, judge: str, model: str, rule: BaselineRule, questions: Mapping[str, Question]
 ) -> list[ListedJudgment]:
-    """Return the judgments of a file. Of several of one comparison the last counts.
-
-    `name`: the model of records that name none. `rule`: the baseline of such records.
-    """
+    """Return the judgments of a file, of several with a key the last. Some name no model."""
     entries: dict[tuple[str, str, str], ListedJudgment] = {}
-    for place, line in indexed_lines(path, JudgmentLine, "a judgment"):
+    for place, line in indexed_lines(path, records.JudgmentLine, "a judgment"):
         labels = tuple(None if game is None else label_of(game.score) for game in line.games)
         pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
         baseline = line.baseline or ""
@@ -183,7 +163,7 @@ def judgments_of(
             baseline = rule.of(line.baseline, question.category if question else "") or ""
         entry = ListedJudgment(
             question=line.id,
-            model=line.model or name,
+            model=line.model or model,
             judge=judge,
             baseline=baseline,
             file=path,
@@ -196,10 +176,6 @@ def judgments_of(
     return list(entries.values())
 
 
-class _ModelLine(msgspec.Struct):
-    model: str | None = None
-
-
 _TAIL = 1 << 18  # bytes, more than a judgment has
 
 
@@ -210,7 +186,7 @@ def models_of(path: Path, name: str, entries: FileCache[list[ListedJudgment]]) -
             first = next((line for line in file if not line.isspace()), b"")
             file.seek(max(0, path.stat().st_size - _TAIL))
             last = file.read().rstrip().rpartition(b"\n")[2]
-        lines = (msgspec.json.decode(raw, type=_ModelLine) for raw in (first, last) if raw)
+        lines = (msgspec.json.decode(raw, type=records.KeyLine) for raw in (first, last) if raw)
         # A whole bench takes seconds to decode: a file whose first and last record are of the
         # model in its name is taken to have no other.
         if all(line.model in (None, "", name) for line in lines):
@@ -231,16 +207,14 @@ def styles_of(path: Path) -> dict[str, Style]:
 
 def answer_places(path: Path) -> dict[str, Place]:
     """Return the places of the answers of a file by question id."""
-    return {line.id: place for place, line in indexed_lines(path, IdLine, "an answer")}
+    return {line.id: place for place, line in indexed_lines(path, records.IdLine, "an answer")}
 
 
 # Search
 
 
 def folded(text: str) -> bytes:
-    """Return a text in the form in which it is searched: without case, Unicode's other ways to
-    write the same, NUL, and with one space for any white space.
-    """
+    """Return a text as it is searched: without case, NUL, and other ways to write the same."""
     plain = unicodedata.normalize("NFKC", text.replace("\0", "")).casefold()
     return " ".join(plain.split()).encode("utf-8", "surrogatepass")
 
@@ -272,7 +246,7 @@ class Texts:
 
 def answer_texts(path: Path) -> Texts:
     """Return the answers of a file by question id."""
-    lines = indexed_lines(path, AnswerLine, "an answer")
+    lines = indexed_lines(path, records.AnswerLine, "an answer")
     return Texts((line.id, "\n".join(line.answer().choices[0])) for _, line in lines)
 
 
@@ -284,7 +258,7 @@ class _ExplainedGame(msgspec.Struct):
     judgment: str | _Explained | None = None
 
 
-class _ExplainedLine(IdLine):
+class _ExplainedLine(records.IdLine):
     games: list[_ExplainedGame | None] = msgspec.field(default_factory=list)
 
     def text(self) -> str:

@@ -115,9 +115,8 @@ def _side(library: Library, model: str, question: str) -> Side:
     first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
     turns = (first[0].get("turns") if first else None) or []
     turns = [turn for turn in turns if isinstance(turn, dict)]
-    return Side(
-        model,
-        tuple(str(turn.get("content") or "") for turn in turns),
-        tuple(str(turn.get("reasoning") or "") for turn in turns),
-        library.style(model, question),
+    texts, reasoning = (
+        tuple(str(turn.get(key) or "") for turn in turns) for key in ("content", "reasoning")
     )
+    style = library.styles[path].get(question, Style())
+    return Side(model, texts, reasoning, style)

@@ -7,7 +7,7 @@ files until they are shown.
 from __future__ import annotations
 
 import functools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,19 +30,20 @@ RECENT = 16  # results of a kind in memory: enough for several readers, or for o
 
 @dataclass(frozen=True)
 class Filters:
-    """Which judgments are listed, and in which order. An empty text is no filter.
-
-    `category` is a category or a cluster, `show` one of SHOWN, `order` LONGEST or SHORTEST, `text`
-    what prompt, answers or judge must say.
-    """
+    """Which judgments are listed, and in which order. An empty text is no filter."""
 
     judge: str = ""
     model: str = ""
     baseline: str = ""
-    category: str = ""
-    show: str = ""
-    order: str = ""
-    text: str = ""
+    category: str = ""  # or a cluster
+    show: str = ""  # one of SHOWN
+    order: str = ""  # LONGEST or SHORTEST
+    text: str = ""  # in the prompt, an answer or the judge's words
+
+    @property
+    def base(self) -> Filters:
+        """The judge and model alone, with all of their judgments in the default order."""
+        return Filters(judge=self.judge, model=self.model)
 
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -60,10 +61,7 @@ def until_changed(function: Function) -> Function:
 
 
 class Library:
-    """A bench as it is on the disk.
-
-    `rule` gives the baseline of judgments that name none, `config` the baselines of the boards.
-    """
+    """A bench as it is on the disk, and the baselines of its judgments and boards."""
 
     def __init__(
         self, bench: Bench, rule: BaselineRule | None = None, config: JudgeConfig | None = None
@@ -81,7 +79,7 @@ class Library:
             lambda path: index.models_of(path, self._names[path][1], self._entries),
             frozenset[str](),
         )
-        self._styles = FileCache(index.styles_of, dict[str, Style]())
+        self.styles = FileCache(index.styles_of, dict[str, Style]())
         self._answer_texts = FileCache(index.answer_texts, Texts(()))
         self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
         self._questions = FileCache(index.questions_of, Questions({}))
@@ -114,11 +112,10 @@ class Library:
         return list(dict.fromkeys(names))
 
     def baselines(self, judge: str, model: str = "") -> list[str]:
-        """Return the baselines of a judge's judgments, the most frequent first. If that of some is
-        not known, all models with answers can be chosen.
-        """
+        """Return the baselines of a judge's judgments, the most frequent first."""
         numbers = Counter(e.baseline for e in self.judgments(judge, model) if e.pairwise)
         unknown = numbers.pop("", 0)
+        # If the baseline of some is not known, it may be any model with answers.
         names = sorted(numbers, key=lambda name: (-numbers[name], name))
         return list(dict.fromkeys([*names, *(model_names(self.bench.answers) if unknown else ())]))
 
@@ -149,10 +146,6 @@ class Library:
         except InputError:
             return None
 
-    def style(self, model: str, question: str) -> Style:
-        """Return tokens and markdown counts of an answer, as far as they are known."""
-        return self._styles[self.answer_file(model)].get(question, Style())
-
     # Filters
 
     def stamp(self) -> Hashable:
@@ -162,10 +155,7 @@ class Library:
 
     @until_changed
     def select(self, filters: Filters) -> Sequence[ListedJudgment]:
-        """Return the judgments that pass the filters, in their order.
-
-        The default order is that of the questions, and of the models within each.
-        """
+        """Return the judgments that pass the filters, by default ordered by question and model."""
         show, category, baseline = filters.show, filters.category, filters.baseline
         judgments = self.judgments(filters.judge, filters.model)
         entries = [entry.against(baseline) for entry in judgments]
@@ -176,8 +166,12 @@ class Library:
         if show == GAMES_DISAGREE:
             entries = [entry for entry in entries if games_disagree(entry.labels)]
         elif show == JUDGES_DISAGREE:
-            disputed = self._disputed(filters.model, baseline)
-            entries = [entry for entry in entries if entry.key in disputed]
+            # Judges disagree if they favour different sides of the same answers.
+            sides = defaultdict[tuple[str, str, str], set[int | None]](set)
+            for judge in self.judges():
+                for entry in self.judgments(judge, filters.model):
+                    sides[entry.against(baseline).key].add(tendency(entry.labels))
+            entries = [entry for entry in entries if len(sides[entry.key] - {None}) > 1]
         elif show:
             entries = [entry for entry in entries if show in outcomes(entry.labels)]
         if text := index.folded(filters.text):
@@ -185,7 +179,7 @@ class Library:
         rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))
         if filters.order:
-            styles = functools.cache(lambda model: self._styles[self.answer_file(model)])
+            styles = functools.cache(lambda model: self.styles[self.answer_file(model)])
             sign = -1 if filters.order == LONGEST else 1
 
             def length(entry: ListedJudgment) -> tuple[bool, int]:
@@ -196,14 +190,6 @@ class Library:
 
             entries.sort(key=length)
         return entries
-
-    def _disputed(self, model: str, baseline: str) -> set[tuple[str, str, str]]:
-        """Return the keys of judgments in which two judges favour different sides."""
-        sides: dict[tuple[str, str, str], set[int | None]] = {}
-        for judge in self.judges():
-            for entry in self.judgments(judge, model):
-                sides.setdefault(entry.against(baseline).key, set()).add(tendency(entry.labels))
-        return {key for key, favoured in sides.items() if len(favoured - {None}) > 1}
 
     def _search(self, text: bytes) -> Callable[[ListedJudgment], bool]:
         """Return the test whether prompt, answers or judge say a folded text."""

@@ -11,21 +11,12 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from arena.bench.answer_style import FEATURES
+from arena.browser import views
 from arena.browser.defaults import Chosen
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import DISPLAY_MATH, INLINE_MATH, plain
 from arena.browser.library import Filters, Library
-from arena.browser.views import (
-    BoardScreen,
-    JudgmentsScreen,
-    Key,
-    board_screen,
-    judges_screen,
-    judgments_screen,
-    open_link,
-    picked_key,
-    query_of,
-)
+from arena.browser.views import BoardScreen, JudgmentsScreen, Key
 
 STYLE = Path(__file__).parent / "html" / "style.css"
 
@@ -163,8 +154,8 @@ class JudgmentsTab:
 
     def unfilter(self, place: Place, game: int, written: bool) -> Updates:
         """Return the tab with all judgments of its judge and model."""
-        filters = Filters(judge=place.filters.judge, model=place.filters.model)
-        return self.updates(self._screen(place._replace(filters=filters), game, written))
+        place = place._replace(filters=place.filters.base)
+        return self.updates(self._screen(place, game, written))
 
     def step(self, place: Place, game: int, written: bool, steps: int = 0) -> Updates:
         """Return the changes for a judgment some steps on or back."""
@@ -178,19 +169,18 @@ class JudgmentsTab:
 
     def pick(self, event: gr.EventData, place: Place, game: int, written: bool) -> Updates:
         """Return the changes for a row of the list, as it was when the row was clicked."""
-        place = place._replace(key=picked_key(self.library, event.query, int(event.row)))
+        place = place._replace(key=views.picked_key(self.library, event.query, int(event.row)))
         return self.judgment_updates(self._screen(place, game, written))
 
     def _screen(
         self, place: Place, game: int | None, written: bool | None, **where: Any
     ) -> JudgmentsScreen:
         where |= {"game": game or 0, "as_written": bool(written)}
-        return judgments_screen(self.library, place.filters, place.key, **where)
+        return views.judgments_screen(self.library, place.filters, place.key, **where)
 
     def again(self, opened: str, place: Place) -> Any:
-        """Return the address of the view when the tab is looked at, or nothing while the page is
-        being opened.
-        """
+        """Return the address of the view when the tab is looked at."""
+        # There is no address yet while the page is being opened.
         return place.address if opened else NOTHING
 
     def updates(self, shown: JudgmentsScreen) -> Updates:
@@ -207,7 +197,7 @@ class JudgmentsTab:
             )
         text = shown.filters.text
         updates[self.text] = gr.update(value=text, elem_classes=["set"] if text else [])
-        updates[self.reset] = gr.update(visible=shown.filtered)
+        updates[self.reset] = gr.update(visible=shown.filters != shown.filters.base)
         return {**updates, self.written: shown.as_written}
 
     def judgment_updates(self, shown: JudgmentsScreen) -> Updates:
@@ -260,9 +250,7 @@ class BoardTab:
         return self.show(filters, control or ())
 
     def again(self, opened: str, place: BoardPlace) -> Updates:
-        """Return the tab when it is looked at: only its address if nothing has changed, and nothing
-        while the page is being opened.
-        """
+        """Return the tab when it is looked at, or its address alone if nothing has changed."""
         if not opened:
             return NOTHING
         updates = self.show(place.filters, place.control)
@@ -275,7 +263,7 @@ class BoardTab:
 
     def show(self, filters: Filters, control: Sequence[str]) -> Updates:
         """Return the tab for the judge, category and baseline of filters."""
-        shown = board_screen(self.library, filters, control)
+        shown = views.board_screen(self.library, filters, control)
         at, offers, compared = shown.filters, shown.offers, shown.pairwise
         baselines = offered(offers["baseline"], at.baseline, shown.usual_baseline)
         return {
@@ -300,12 +288,10 @@ class JudgesTab:
         self.call = CALL | {"show_progress_on": [self.table]}
 
     def again(self, opened: str, place: str) -> Updates:
-        """Return the tab when it is looked at: only its address if nothing has changed, and nothing
-        while the page is being opened.
-        """
+        """Return the tab when it is looked at, or its address alone if nothing has changed."""
         if not opened:
             return NOTHING
-        table, address = judges_screen(self.library)
+        table, address = views.judges_screen(self.library)
         changed = {} if table == place else {self.place: table, self.table: table}
         return {**changed, self.address: address}
 
@@ -314,14 +300,13 @@ class Page:
     """The page of a bench. Links, steps back and rows of the leaderboard open its tabs."""
 
     def __init__(self, chosen: Chosen) -> None:
-        library, name = chosen.library, chosen.library.bench.name
+        library, name = chosen.library, plain(chosen.library.bench.name)
         self.library, self.judge = library, chosen.judge
-        self.blocks = gr.Blocks(
-            title=f"Judgments of {name}", fill_width=True, analytics_enabled=False
-        )
+        title = f"Judgments of {library.bench.name}"
+        self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks:
             with gr.Row(elem_id="top"):
-                html(f"<h1>{plain(name)}</h1>{notice(*chosen.remarks)}", elem_id="title")
+                html(f"<h1>{name}</h1>{notice(*chosen.remarks)}", elem_id="title")
                 follow = script("followAddress(element, watch, trigger);")
                 self.address = address = html("", js_on_load=follow, elem_id="address")
             with gr.Tabs() as self.tabs:
@@ -348,13 +333,13 @@ class Page:
 
     def open_again(self, event: gr.EventData) -> Updates:
         """Return the page as it was when the reader goes back or forth."""
-        updates = self.open(query_of(event.query))
+        updates = self.open(views.query_of(event.query))
         link = f'<span data-asked="{plain(event.query)}">{updates[self.address]}</span>'
         return {**updates, self.address: link}
 
     def open(self, query: Mapping[str, str]) -> Updates:
         """Return the page for the query of a link."""
-        tab, shown = open_link(self.library, self.judge, query)
+        tab, shown = views.open_link(self.library, self.judge, query)
         updates = self.judgments.updates(shown)
         updates |= self.board.prepare(shown.offers["judge"], shown.filters.judge)
         if tab == "leaderboard":
@@ -367,5 +352,5 @@ class Page:
     def open_model(self, event: gr.EventData, place: BoardPlace) -> Updates:
         """Return the judgments that made the row of a model."""
         filters = replace((place.shown or place).filters, model=event.model)
-        shown = judgments_screen(self.library, filters)
+        shown = views.judgments_screen(self.library, filters)
         return {**self.judgments.updates(shown), self.tabs: gr.update(selected="judgments")}

@@ -8,7 +8,6 @@ import hashlib
 import io
 import re
 import socket
-from dataclasses import dataclass
 
 import gradio as gr
 from starlette.datastructures import MutableHeaders
@@ -22,19 +21,10 @@ from arena.browser.page import STYLE, THEME, Page
 from arena.leaderboard.output.html import palette
 
 
-@dataclass(frozen=True)
-class Served:
-    """A page that is being served, and its addresses."""
-
-    page: gr.Blocks
-    url: str
-    public_url: str | None
-
-
 def serve(
     chosen: Chosen, host: str, port: int | None, share: bool, auth: tuple[str, str] | None
-) -> Served:
-    """Serve the page in the background."""
+) -> tuple[gr.Blocks, str, str | None]:
+    """Serve the page in the background. Return it with its address and its public one."""
     page = Page(chosen).blocks
     page.queue(default_concurrency_limit=4)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
@@ -54,7 +44,7 @@ def serve(
             css=palette(".dark { %s }"),
             css_paths=[STYLE],
         )
-    return Served(page, url, public_url or None)
+    return page, url, public_url or None
 
 
 def check_address(host: str, port: int | None) -> None:
@@ -137,13 +127,12 @@ _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", r
 
 
 def page_policy(page: bytes) -> str:
-    """Return the content security policy of a page. Gradio compiles its templates, so it must
-    allow eval.
-    """
+    """Return the content security policy of a page."""
     hashes = (
         f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
         for script in _INLINE_SCRIPT.findall(page)
     )
+    # Gradio compiles its templates, which takes eval.
     return (
         f"default-src 'none'; script-src 'self' 'unsafe-eval' {' '.join(hashes)}; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "

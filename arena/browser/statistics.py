@@ -24,8 +24,7 @@ JudgeStatistics = tuple[
 def boards(library: Library, filters: Filters, control: tuple[str, ...] = ()) -> Boards:
     """Return the boards of show_result.py with the lines below each, the overall one first.
 
-    Of the filters judge, category and baseline count. Raises InputError with the reason if there is
-    no board.
+    Raises InputError with the reason if there is no board.
     """
     categories = (filters.category,) if filters.category else ()
     whole = _options(library, filters.judge, filters.baseline)
@@ -48,22 +47,20 @@ def board_baselines(library: Library, judge: str) -> tuple[str, ...]:
 
 
 def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
-    """Return the options of `show_result.py --mixed leave-out`.
-
-    The config counts if it is of this bench, or if its baselines have judgments here. Otherwise the
-    boards are against the usual baselines: of each category that of most of its judgments, else the
-    most frequent one of all, else that of judgments that name none.
-    """
+    """Return the options of `show_result.py --mixed leave-out`."""
     # A reader chooses the judge in the page, so other judgments in its files are no error here.
     whole = BoardOptions(library.bench, (judge,), mixed="leave-out")
     if baseline:
         return replace(whole, baselines=(baseline,))
+    # A config of another bench counts only if its baselines have judgments here.
     if config := library.config:
         rules = (config.rules, *config.categories.values())
         configured = {baseline for of_rules in rules for baseline in of_rules.baselines}
         of_bench = config.bench_name == library.bench.name
         if configured and (of_bench or not configured.isdisjoint(library.baselines(judge))):
             return replace(whole, config=config)
+    # Else a category has the baseline of most of its judgments, then the most frequent of all, then
+    # that of judgments that name none.
     categories = {question.id: question.category for question in library.questions.values()}
     numbers = {name: Counter[str]() for name in ("", *categories.values())}
     every = Counter[str]()

@@ -9,14 +9,9 @@ from urllib.parse import parse_qsl
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import NO_VERDICT
+from arena.browser.html import judgment_page
 from arena.browser.html.board_page import board_html, judges_html
-from arena.browser.html.judgment_page import (
-    address_html,
-    judgment_html,
-    list_html,
-    notice,
-    question_title,
-)
+from arena.browser.html.judgment_page import address_html, notice
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
@@ -24,21 +19,18 @@ from arena.browser.statistics import board_baselines, boards, judge_statistics
 
 TABS = ("judgments", "leaderboard", "judges")
 
-Key = tuple[str, str, str]  # question, model and baseline; "" is any
+Key = tuple[str, str, str]  # question, model and baseline, "" for any
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
 
 
 @dataclass(frozen=True)
 class JudgmentsScreen:
-    """The tab of the judgments: choices, what there is to choose from, the list, one judgment.
-
-    `questions`: titles, and the position of the first judgment on each question in the list.
-    """
+    """The tab of the judgments: choices, what there is to choose from, the list, one judgment."""
 
     filters: Filters
     offers: Offers
-    questions: list[tuple[str, int]]
-    question: int | None
+    questions: list[tuple[str, int]]  # titles, and the position of the first judgment on each
+    question: int | None  # the position that stands for the question of the judgment
     key: Key
     game: int
     as_written: bool
@@ -56,11 +48,6 @@ class JudgmentsScreen:
         game, written = "2" if question and self.game else "", "1" if self.as_written else ""
         view = vars(self.filters) | {"written": written} | key | {"game": game}
         return address_html({"tab": "judgments", **view})
-
-    @property
-    def filtered(self) -> bool:
-        """Whether judgments of the judge and model are filtered out or in another order."""
-        return self.filters != Filters(judge=self.filters.judge, model=self.filters.model)
 
 
 def judgments_screen(
@@ -82,18 +69,16 @@ def judgments_screen(
         position, substitution = _position(library, entries, key)
         notices.append(substitution)
     position = max(0, min(position + step, len(entries) - 1))
-    questions = library.questions
+    questions, title = library.questions, judgment_page.question_title
     first: dict[str, int] = {}
     for number, listed in enumerate(entries):
         first.setdefault(listed.question, number)
     key = entries[position].key if entries else key
-    list_page, judgment_page = _list_and_judgment(
-        library, filters, entries, position, game, as_written
-    )
+    list_page, page = _list_and_judgment(library, filters, entries, position, game, as_written)
     return JudgmentsScreen(
         filters=filters,
         offers=offers,
-        questions=[(question_title(questions.get(name), name), at) for name, at in first.items()],
+        questions=[(title(questions.get(name), name), at) for name, at in first.items()],
         question=first[key[0]] if entries else None,
         key=key,
         game=game,
@@ -102,25 +87,26 @@ def judgments_screen(
         is_first=not position,
         is_last=position >= len(entries) - 1,
         list_html=list_page,
-        judgment_html=notice(library.fault, *notices) + judgment_page,
+        judgment_html=notice(library.fault, *notices) + page,
     )
 
 
 def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
-    """Return filters without the names that are missing here, as a link may have them, the names to
-    choose from, and a sentence on each missing one.
-    """
+    """Return filters without missing names, the names to choose from, and notices."""
     judges, notices = library.judges(), list[str]()
     judge = request.judge if request.judge in judges else next(iter(judges), "")
     if judge and request.judge not in ("", judge):
-        notices.append(f"There are no judgments by {request.judge}; these are by {judge}.")
-    values, offers = vars(request) | {"judge": judge}, {"judge": judges}
+        notices.append(f"There are no judgments by {request.judge}. These are by {judge}.")
+    values = vars(request) | {"judge": judge}
+    # A name that is gone is offered once more: the page may ask again before it knows.
+    offers = {"judge": [*judges, *{request.judge}.difference(judges, [""])]}
 
     def check(name: str, kind: str, names: Sequence[str]) -> None:
-        offers[name] = list(names)
+        missing = {values[name]}.difference(names, [""])
+        offers[name] = [*names, *missing]
         # Without a judge every name is missing. The list says why.
-        if judge and values[name] not in ("", *names):
-            notices.append(f"There is no {kind} {values[name]} here; this is shown without it.")
+        if missing and judge:
+            notices.append(f"There is no {kind} {values[name]} here. This is shown without it.")
             values[name] = ""
 
     check("model", "model", library.models(judge))
@@ -131,10 +117,6 @@ def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[st
     if not _compares(library, judge):
         # A judge of single answers has no outcomes to choose from.
         offers["show"] = [name for name in SHOWN if name in (NO_VERDICT, values["show"])]
-    for name, names in offers.items():
-        # A name that is gone is offered once more: the page may ask again before it knows.
-        wanted = getattr(request, name)
-        offers[name] = names if wanted in ("", *names) else [*names, wanted]
     return Filters(**values), offers, notices
 
 
@@ -144,9 +126,7 @@ def _compares(library: Library, judge: str) -> bool:
 
 
 def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> tuple[int, str]:
-    """Return the position of the first judgment with a key, else with its question and model, else
-    with its question. Without one return 0, and a sentence on the question.
-    """
+    """Return the position of the judgment that fits a key best, and a notice if none does."""
     for parts in (3, 2, 1):
         for number, entry in enumerate(entries):
             pairs = zip(key[:parts], entry.key, strict=False)
@@ -157,9 +137,9 @@ def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> 
         return 0, ""
     judged = (entry.question for entry in library.judgments(entries[0].judge))
     if question not in library.questions and question not in judged:
-        return 0, f"There is no question {question} here; this is the first judgment of the list."
+        return 0, f"There is no question {question} here. This is the first judgment of the list."
     return 0, (
-        f"No judgment on question {question} passes these filters; this is the first that does."
+        f"No judgment on question {question} passes these filters. This is the first that does."
     )
 
 
@@ -173,22 +153,22 @@ def _list_and_judgment(
 ) -> tuple[str, str]:
     """Return the list and its selected judgment as HTML, or the reason for none in both places."""
     if entries:
-        rows = list_html(entries, position, library.questions, one_model=bool(filters.model))
+        rows = judgment_page.list_html(
+            entries, position, library.questions, one_model=bool(filters.model)
+        )
         try:
             view = judgment_view(library, entries[position])
         except InputError as error:
             return rows, notice(str(error))
-        return rows, judgment_html(view, game, as_written)
+        return rows, judgment_page.judgment_html(view, game, as_written)
     if not filters.judge:
         reason = f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
     elif next(library.judgments(filters.judge), None) is None:
         reason = f"The files of {filters.judge} have no judgment that can be read."
     else:
-        of = f" of {filters.model}" if filters.model else ""
-        against = f" against {filters.baseline}" if filters.baseline else ""
-        category = f" in {filters.category}" if filters.category else ""
-        show = f' with "{filters.show}"' if filters.show else ""
-        words = f"judgment{of}{against}{category}{show}"
+        parts = {"of": filters.model, "against": filters.baseline, "in": filters.category}
+        parts["with"] = f'"{filters.show}"' if filters.show else ""
+        words = "judgment" + "".join(f" {word} {name}" for word, name in parts.items() if name)
         text = filters.text
         reason = f'No {words} has "{text}" in it.' if text else f"There is no {words}."
     return notice(reason), notice(reason)
@@ -204,9 +184,7 @@ def _filters_of(query: Mapping[str, str]) -> Filters:
 
 
 def picked_key(library: Library, query: str, position: int) -> Key:
-    """Return the key of a judgment in the list of the view that a query opens: the page may show
-    another one by now.
-    """
+    """Return the key of a row in the list that a query opens. The page may show another by now."""
     filters, *_ = _valid(library, _filters_of(query_of(query)))
     entries = library.select(filters)
     return entries[position].key if position < len(entries) else ("", "", "")
@@ -228,7 +206,7 @@ def open_link(
     same = all(part in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True))
     if key[0] in ("", shown.key[0]) and not same:
         of, against = key[1] or "any model", key[2] or "any baseline"
-        lost = f"The judgment of {of} against {against} is not in this list; this is another."
+        lost = f"The judgment of {of} against {against} is not in this list. This is another."
         notices.insert(0, lost)
     shown = replace(shown, judgment_html=notice(*notices) + shown.judgment_html)
     tab = query.get("tab", "")
@@ -237,17 +215,13 @@ def open_link(
 
 @dataclass(frozen=True)
 class BoardScreen:
-    """The tab of the leaderboard: choices, what there is to choose from, its tables.
-
-    `pairwise`: whether the judge compares answers, and does not only grade them.
-    `usual_baseline`: the baseline of the boards if none is chosen, in words.
-    """
+    """The tab of the leaderboard: choices, what there is to choose from, its tables."""
 
     filters: Filters
     control: tuple[str, ...]
     offers: Offers
-    pairwise: bool
-    usual_baseline: str
+    pairwise: bool  # whether the judge compares answers, and does not only grade them
+    usual_baseline: str  # of the boards if none is chosen, in words
     table_html: str
     address_html: str
 

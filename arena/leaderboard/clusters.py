@@ -36,15 +36,14 @@ class ClusterTable:
     """A board for each cluster in the order of the questions, and the models by their mean score.
 
     The ends of a row are NaN if there is no interval. `by`: cluster, subcategory or category.
-    `wholes`: for each group (one set of baselines, one method) a board without rows, of all its
-    judgments. `groups`: the names of its clusters.
+    `wholes`: for each group a board without rows, of all its judgments.
     """
 
     by: str
     models: tuple[str, ...]
     boards: tuple[Board, ...]
     wholes: tuple[Board, ...]
-    groups: tuple[tuple[str, ...], ...]
+    groups: tuple[Group, ...]
 
 
 def score_clusters(
@@ -79,8 +78,7 @@ def score_clusters(
         return -total / weight if weight else math.inf, model
 
     models = sorted({model for group in groups for model in group.data.models}, key=by_mean)
-    names = tuple(tuple(group.clusters) for group in groups)
-    return ClusterTable(by, tuple(models), tuple(boards), tuple(wholes), names)
+    return ClusterTable(by, tuple(models), tuple(boards), tuple(wholes), tuple(groups))
 
 
 def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:

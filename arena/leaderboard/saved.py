@@ -9,7 +9,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 
 from arena.base.errors import InputError, OutputError, warn
 from arena.base.flags import SAVED_BATTLES, SAVED_BOOTSTRAP
-from arena.base.jsonl import decode_lines, read_bytes, write_lines
+from arena.base.jsonl import decode_lines, dump_line, read_bytes, write_lines
 from arena.bench.records import Question
 from arena.leaderboard.board import Contest, Scored
 from arena.scoring.battles import Battles, battles_of
@@ -30,7 +29,7 @@ from arena.scoring.solver import ANCHOR_RATING, FixedStyle
 SETTINGS = ".settings.json"  # the suffix of the side files
 INFINITE = 1e300  # in the place of infinity, which JSON does not have
 STYLE = ("coefficients", "mean", "scale")  # the arrays of a style file
-_WINNERS = ("model_a", "tie", "model_b")
+WINNERS = ("model_a", "tie", "model_b")
 
 
 class BattleLine(msgspec.Struct):
@@ -107,19 +106,18 @@ def _write_json(path: Path, data: Mapping[str, Any]) -> None:
 def _battle_lines(scored: Scored) -> Iterator[bytes]:
     """Yield one line a weighted battle: question_id, model_a, model_b, winner."""
     battles, cells = scored.battles, scored.battles.cells
-    models = [_quoted(name) for name in battles.models]
-    starts = [b'{"question_id": %b, "model_a": ' % _quoted(name) for name in battles.questions]
-    ends = [b', "winner": "%b"}\n' % winner.encode() for winner in _WINNERS]
+    # Names are written once, not for each of a million battles.
+    models, questions = (
+        [json.dumps(name, ensure_ascii=False) for name in names]
+        for names in (battles.models, battles.questions)
+    )
     columns = (cells.question.tolist(), cells.a.tolist(), cells.b.tolist())
     for question, a, b, counts in zip(*columns, cells.counts.T.tolist(), strict=True):
-        line = b'%b%b, "model_b": %b' % (starts[question], models[a], models[b])
-        for end, count in zip(ends, counts, strict=True):
+        start = f'{{"question_id": {questions[question]}, "model_a": {models[a]}, '
+        for winner, count in zip(WINNERS, counts, strict=True):
             if count:
-                yield (line + end) * count
-
-
-def _quoted(name: str) -> bytes:
-    return json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass")
+                line = f'{start}"model_b": {models[b]}, "winner": "{winner}"}}\n'
+                yield line.encode("utf-8", "surrogatepass") * count
 
 
 def load_battles(
@@ -138,18 +136,17 @@ def load_battles(
     cells: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for number, _, line in decode_lines(path, BattleLine, "a battle"):
         winner = "tie" if line.winner.startswith("tie") else line.winner
-        if winner not in _WINNERS:
-            winners = ", ".join(_WINNERS)
-            raise InputError(f"{path}:{number}: winner '{winner}' is none of {winners}")
-        cells[line.question_id, line.model_a, line.model_b][_WINNERS.index(winner)] += 1
+        if winner not in WINNERS:
+            raise InputError(f"{path}:{number}: '{winner}' is none of {', '.join(WINNERS)}")
+        cells[line.question_id, line.model_a, line.model_b][WINNERS.index(winner)] += 1
     if not cells:
         raise InputError(f"{path}: no battle in the file")
     matching = matching_questions(selection, questions)
     categories = {question.id: question.category for question in questions}
     unknown = {question for question, _, _ in cells} - categories.keys()
     if questions and unknown:
-        lack = f"{selection.bench.name} has no question {min(unknown)}"
-        raise InputError(f"{path}: battles of another bench: {lack}")
+        difference = f"{selection.bench.name} has no question {min(unknown)}"
+        raise InputError(f"{path}: battles of another bench: {difference}")
     columns = CellColumns()
     baselines: defaultdict[str, set[str]] = defaultdict(set)
     for (question, a, b), counts in cells.items():
@@ -170,11 +167,10 @@ def load_battles(
 
 def _bootstrap_lines(scored: Scored) -> Iterator[bytes]:
     """Yield one line a round: each model's rating, null if a resample does not place it."""
-    keys = [_quoted(name) + b": " for name in scored.battles.models]
-    encode = msgspec.json.Encoder().encode  # faster than json by far, null if not finite
-    for ratings in np.clip(scored.samples, -INFINITE, INFINITE).tolist():
-        values = encode(ratings)[1:-1].split(b",")
-        yield b"{" + b", ".join(map(add, keys, values)) + b"}\n"
+    samples = np.clip(scored.samples, -INFINITE, INFINITE).astype(object)
+    samples[np.isnan(scored.samples)] = None
+    for ratings in samples.tolist():
+        yield dump_line(dict(zip(scored.battles.models, ratings, strict=True)))
 
 
 def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:

@@ -71,7 +71,7 @@ class TestWhatIsOpened:
         data = bench.root / "data"
         with pytest.raises(InputError, match="did you mean 'test-v1'"):
             choose(data, "tset-v1", None, None, None)
-        with pytest.raises(InputError, match="judges here: j"):
+        with pytest.raises(InputError, match="Judges here: j"):
             choose(data, None, "nobody", None, None)
         with pytest.raises(InputError, match="no bench with questions or judgments"):
             choose(bench.root / "nowhere", None, None, None, None)

@@ -242,7 +242,7 @@ class TestBattles:
         shutil.rmtree(bench.data / "model_judgment" / "k")
         shown = judgments_screen(library, Filters(judge="k"))
         assert (shown.filters.judge, shown.offers["judge"]) == ("j", ["j", "k"])
-        words = "There are no judgments by k; these are by j."
+        words = "There are no judgments by k. These are by j."
         assert words in text_of(shown.judgment_html)
         assert judgments_screen(library, shown.filters).offers["judge"] == ["j"]
         board = board_screen(library, Filters(judge="k"))
@@ -325,9 +325,9 @@ class TestLinks:
         tab, shown = open_link(library, "j", query)
         assert (tab, shown.filters, shown.game) == ("judgments", Filters(judge="j"), 0)
         told = text_of(shown.judgment_html)
-        assert "There are no judgments by nonsense; these are by j." in told
+        assert "There are no judgments by nonsense. These are by j." in told
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
-            assert f"There is no {what} nonsense here; this is shown without it." in told
+            assert f"There is no {what} nonsense here. This is shown without it." in told
         assert shown.offers["judge"] == ["j"]
 
     def test_names_with_a_slash_are_links_too(self, bench: Workspace) -> None:
@@ -359,7 +359,7 @@ class TestLinks:
             library, Filters(judge="nonsense", baseline="nobody", category="no such")
         )
         told = text_of(board.table_html)
-        assert "There are no judgments by nonsense; these are by j." in told
+        assert "There are no judgments by nonsense. These are by j." in told
         assert "There is no category or cluster no such here" in told
         assert "There is no baseline nobody here" in told
 

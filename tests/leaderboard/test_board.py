@@ -34,6 +34,25 @@ def score(bench: Workspace, model: str, **options: Any) -> float:
     return rows(bench, **options)[model].score
 
 
+class TestMode:
+    @pytest.mark.parametrize(
+        ("control", "mode"),
+        [
+            ((), "plain"),
+            (("length",), "length_control"),
+            (("markdown",), "markdown_control"),
+            (("length", "markdown"), "style_control"),
+            (("markdown", "length"), "style_control"),
+            (("length", "tables"), "length_tables_control"),
+            (("length", "markdown", "tables"), "length_markdown_tables_control"),
+        ],
+    )
+    def test_only_the_features_of_the_flag_have_its_name(
+        self, control: tuple[str, ...], mode: str
+    ) -> None:
+        assert Method(control=control).mode == mode
+
+
 class TestScores:
     """Of one pair, the score is (wins + ties / 2) / battles, in percent."""
 

@@ -320,6 +320,17 @@ class TestStyle:
         assert ends(found) == ends(board)
         assert "fixed" not in show(clustered, *chosen, "--by", "category").out
 
+    def test_models_that_nothing_connects_stop_it(self, clustered: Workspace) -> None:
+        """The coefficients are fitted to all questions at once, which needs every model."""
+        records = clustered.judgments("judge", "m1")
+        far = [record | {"model": "far", "baseline": "m9"} for record in records]
+        add_judgments(clustered, "far", far)
+        for seed, model in enumerate(["far", "m9"]):
+            path = clustered.data / f"model_answer/{model}.jsonl"
+            clustered.write(path, random_answers(seed, len(PLACES)))
+        chosen = [*flags(), "--mixed", "count", "--style-control", "--by", "cluster"]
+        assert "cannot rank far, m9: no battles connect them" in error(clustered, *chosen)
+
     def test_missing_attributes_stop_it(self, clustered: Workspace) -> None:
         (clustered.data / "model_answer/m1.jsonl").unlink()
         line = error(clustered, *flags(), "--style-control", "--by", "cluster")

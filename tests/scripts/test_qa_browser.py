@@ -23,7 +23,7 @@ class TestCommandLine:
     @pytest.mark.parametrize(
         ("flags", "words"),
         [
-            (["--bench-name", "nope"], "no questions and no judgments; benches here: demo-v0.1"),
+            (["--bench-name", "nope"], "no questions and no judgments. Benches here: demo-v0.1"),
             (["--judge-name", "smol-judge"], "did you mean 'smollm2-judge'"),
             (["--baseline", "smollm2-bas"], "did you mean 'smollm2-base'"),
             (["--data-dir", "nowhere"], "no bench with questions or judgments"),

@@ -47,7 +47,7 @@ def judges_html(
     parts = []
     if labelled:
         parts += ["<h3>What each judge says</h3>", verdict_table(list(labelled.values()))]
-        parts += map(_paragraph, _HOW_JUDGES)
+        parts += (f'<p class="how">{plain(text)}</p>' for text in _HOW_JUDGES)
     if graded:
         heads = ("judge", "grades", "mean", "lowest", "highest")
         rows = (
@@ -58,8 +58,8 @@ def judges_html(
     if labelled:
         compared = [pair for names, pair in pairs.items() if labelled.keys() >= set(names)]
         alone = notice("There is one judge only: nobody to agree with.")
-        parts += ["<h3>Where judges agree</h3>"]
-        parts += [pair_table(compared), _paragraph(_HOW_PAIRS)] if compared else [alone]
+        table = [pair_table(compared), f'<p class="how">{plain(_HOW_PAIRS)}</p>']
+        parts += ["<h3>Where judges agree</h3>", *(table if compared else [alone])]
     return clean(f'<div class="judges">{"".join(parts)}</div>')
 
 
@@ -76,7 +76,3 @@ _HOW_PAIRS = (
     "always, 0 is as often as their habits alone would give. Weighted kappa uses squared distances "
     "between labels. judge_report.py has intervals, and what sways a judge."
 )
-
-
-def _paragraph(text: str) -> str:
-    return f'<p class="how">{plain(text)}</p>'

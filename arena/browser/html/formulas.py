@@ -14,8 +14,7 @@ _ENDS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)"}
 _START = re.compile(r"\$\$|\\[\[(]|\\begin\{(?:equation|align|gather|multline|alignat)\*?\}")
 # A dollar opens before a visible character and closes after one, not before a letter or a digit.
 _DOLLARS = re.compile(r"\$(?![\s$])((?:\\.|[^$\\\n]){1,1000}?)(?<!\s)\$(?![\w$])")
-_ESCAPES = re.compile(r"\\.", re.DOTALL)
-_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+_MARKS = re.compile(r"\\.|[{}\\]", re.DOTALL)  # escapes, braces, and a backslash at the end
 _BLOCK_REST = re.compile(r"[.,;:]?[ \t]*$", re.MULTILINE)  # what may follow a block on its line
 
 
@@ -53,10 +52,8 @@ class Formula(NamedTuple):
 
 def _is_whole(tex: str) -> bool:
     """Whether KaTeX finds the end of a formula: it looks for one outside all braces."""
-    depth = 0
-    for mark in _BRACES.findall(tex):
-        depth += {"{": 1, "}": -1}.get(mark, 0)
-    return depth <= 0 and not _ESCAPES.sub("", tex).endswith("\\")
+    marks = _MARKS.findall(tex)
+    return marks.count("{") <= marks.count("}") and marks[-1:] != ["\\"]
 
 
 def math_inline(state: StateInline, silent: bool) -> bool:
@@ -75,10 +72,7 @@ def math_inline(state: StateInline, silent: bool) -> bool:
 
 
 def math_block(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-    """Take lines from `$$`, `\\[` or `\\begin{...}` to their end, whatever Markdown is in them.
-
-    If text follows the end on its line, this is a paragraph with a formula in it.
-    """
+    """Take lines from `$$`, `\\[` or `\\begin{...}` to their end, unless text follows there."""
     begin = state.bMarks[first] + state.tShift[first]
     formula = Formula.at(state.src, begin, state.eMarks[end - 1])
     if formula is None or not formula.display or not _is_whole(formula.content):

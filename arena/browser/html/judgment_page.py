@@ -18,6 +18,7 @@ from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import Game, JudgmentView, Side
 
 Show = Callable[[str], str]
+Questions = Mapping[str, Question]
 
 BETTER = ("a tie", "slightly better", "much better")  # by the size of a worth
 MEANINGS = {
@@ -38,9 +39,7 @@ def class_of(outcome: str) -> str:
 
 def link(parameters: Mapping[str, str]) -> str:
     """Return the query of a view, without empty values."""
-    return "?" + urlencode(
-        {key: value for key, value in parameters.items() if value}, errors="replace"
-    )
+    return "?" + urlencode({key: v for key, v in parameters.items() if v}, errors="replace")
 
 
 def address_html(parameters: Mapping[str, str]) -> str:
@@ -58,7 +57,7 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
     entry, question, total = view.entry, view.question, plain(total_words(view))
     parts = []
     if question is None:
-        unknown = f"question.jsonl has no question {entry.question}; its prompt is not known."
+        unknown = f"question.jsonl has no question {entry.question}. Its prompt is not known."
         parts.append(notice(unknown))
     else:
         words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
@@ -252,25 +251,29 @@ PAGE = 50  # rows of the list that are shown at once
 
 
 def list_html(
-    entries: Sequence[ListedJudgment],
-    position: int,
-    questions: Mapping[str, Question],
-    one_model: bool,
+    entries: Sequence[ListedJudgment], position: int, questions: Questions, one_model: bool
 ) -> str:
     """Return the page of the list with the judgment at a position. Rows have their numbers."""
     first = position // PAGE * PAGE
     last = min(first + PAGE, len(entries))
-    rows = [
-        _row(number, entries[number], number == position, questions, one_model)
-        for number in range(first, last)
-    ]
+    rows = ""
+    for number, entry in enumerate(entries[first:last], start=first):
+        cluster, words = map(plain, _title(questions.get(entry.question), entry.question, 70))
+        title = f"<em>{cluster}</em> {words}" if cluster else words
+        name = plain(entry.model)
+        who = "" if one_model else f'<span class="who" title="{name}">{name}</span>'
+        current = ' aria-current="true"' if number == position else ""
+        rows += (
+            f'<button class="row" data-row="{number}"{current}>{_signs(entry)}'
+            f'<span class="lines"><span class="words">{title}</span>{who}</span></button>'
+        )
     turn = '<button class="turn" data-row="{}" aria-label="{} judgments">{}</button>'
     turns = turn.format(first - PAGE, "earlier", "‹") if first else ""
     turns += turn.format(last, "later", "›") if last < len(entries) else ""
     total = _number(len(entries), "judgment")
     head = f"<span>{total}</span><span>{first + 1:,}–{last:,} {turns}</span>"
     legend = _LEGEND if any(entry.pairwise for entry in entries) else ""
-    return f'<div class="list"><div class="list-head">{head}{legend}</div>{"".join(rows)}</div>'
+    return f'<div class="list"><div class="list-head">{head}{legend}</div>{rows}</div>'
 
 
 def _sign(outcome: str) -> str:
@@ -285,13 +288,8 @@ _LEGEND = (
 )
 
 
-def _row(
-    number: int,
-    entry: ListedJudgment,
-    chosen: bool,
-    questions: Mapping[str, Question],
-    one_model: bool,
-) -> str:
+def _signs(entry: ListedJudgment) -> str:
+    """Return the results of a judgment as signs, and in words for screen readers."""
     results = outcomes(entry.labels)
     if entry.pairwise:
         verdicts = ", ".join(f"game {i}: {outcome}" for i, outcome in enumerate(results, start=1))
@@ -300,16 +298,9 @@ def _row(
         verdicts = _grade_words(entry.labels)
         grades = verdicts.removeprefix("grade ") if GRADE in results else "–"
         signs = f'<i class="grade">{grades}</i>'
-    cluster, words = map(plain, _title(questions.get(entry.question), entry.question, 70))
-    title = f"<em>{cluster}</em> {words}" if cluster else words
-    name = plain(entry.model)
-    who = "" if one_model else f'<span class="who" title="{name}">{name}</span>'
-    current = ' aria-current="true"' if chosen else ""
     return (
-        f'<button class="row" data-row="{number}"{current}>'
         f'<span class="signs" title="{verdicts}">{signs}</span>'
         f'<span class="unseen">{verdicts}.</span>'
-        f'<span class="lines"><span class="words">{title}</span>{who}</span></button>'
     )
 
 

@@ -53,9 +53,8 @@ def clean(text: str) -> str:
 
 
 def in_one_line(page: str) -> str:
-    """Return HTML without newlines, which would end a block of HTML inside Markdown, and without
-    the marks by which Gradio holds the place of a formula.
-    """
+    """Return HTML that stays whole inside the Markdown of Gradio."""
+    # A newline may end a block of HTML, and %%% begins a mark for the place of a formula.
     return page.replace("\r", "").replace("\n", "&#10;").replace("%%%", "%%&#37;")
 
 
@@ -68,10 +67,8 @@ class SafeRenderer(RendererHTML):
 
     def fence(self, tokens: Tokens, idx: int, options: OptionsDict, env: EnvType) -> str:
         """Return code with a class for each kind of token, or plain if the language is unknown."""
-        from pygments import format as formatted
-        from pygments.formatters import HtmlFormatter
-        from pygments.lexers import get_lexer_by_name
-        from pygments.util import ClassNotFound
+        import pygments
+        from pygments import formatters, lexers, util
 
         code = tokens[idx].content
         language = unescapeAll(tokens[idx].info).strip().partition(" ")[0].lower()
@@ -80,13 +77,13 @@ class SafeRenderer(RendererHTML):
         try:
             if len(code) > LONGEST_CODE:
                 raise TimeoutError
-            for part in get_lexer_by_name(language, stripnl=False).get_tokens(code):
+            for part in lexers.get_lexer_by_name(language, stripnl=False).get_tokens(code):
                 # Lexers take minutes for some texts.
                 if time.thread_time() > start + seconds:
                     raise TimeoutError
                 parts.append(part)
-            inner = str(formatted(parts, HtmlFormatter(nowrap=True)))
-        except (ClassNotFound, TimeoutError):
+            inner = str(pygments.format(parts, formatters.HtmlFormatter(nowrap=True)))
+        except (util.ClassNotFound, TimeoutError):
             inner = html.escape(code)
         env["colouring"] = seconds - (time.thread_time() - start)
         return f'<pre class="code" dir="ltr"><code>{inner}</code></pre>\n'
@@ -116,10 +113,8 @@ _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
-    """Tokenize emphasis. Next to East Asian text a mark also opens or closes beside punctuation.
-
-    CommonMark takes `**word(gloss)**` for text if a letter follows at once, as Korean particles do.
-    """
+    """Tokenize emphasis. Next to East Asian text a mark also opens or closes beside punctuation."""
+    # CommonMark takes `**word(gloss)**` for text if a letter follows, as Korean particles do.
     source, start, number = state.src, state.pos, len(state.delimiters)
     if not tokenize_emphasis(state, silent):
         return False
@@ -139,9 +134,8 @@ _DIRECTIONS = {"L": "ltr", "R": "rtl", "AL": "rtl"}  # by the bidirectional clas
 
 
 def _set_directions(state: StateCore) -> None:
-    """Give each block the direction of its own text, and blocks around others that of the first
-    text in them, since `auto` does not look into them.
-    """
+    """Give each block the direction of its text, and blocks around others that of the first."""
+    # The browser's `auto` does not look into inner blocks.
     directions: list[str] = []  # of the text that comes next in each of the blocks around
     for token in reversed(state.tokens):
         if token.type == "inline":

@@ -59,11 +59,11 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
     first = table.wholes[0]
     levels = f"{_levels(table)} intervals in brackets as differences from the score"
     yield f"{first.format.axis('the baseline')}, with {levels}"
-    for whole, names in zip(table.wholes, table.groups, strict=True):
+    for whole, group in zip(table.wholes, table.groups, strict=True):
         if len(table.wholes) > 1:
             against = f"against {whole.baseline}, " if whole.baseline else ""
             level = f"{100 * whole.estimator.level:.0f} % intervals"
-            shown = listed([one_line(name) or "(none)" for name in names], "clusters")
+            shown = listed([one_line(name) or "(none)" for name in group.clusters], "clusters")
             yield f"{against}method {whole.estimator.name}, {level}: {shown}"
         dependent = f"{text.TOO_NARROW} Leave out --resample battle to avoid this."
         yield from text.summary_lines(whole, dependent)
