@@ -52,8 +52,8 @@ class Job:
     id: str
 
 
-SomeJob = TypeVar("SomeJob", bound=Job)
 Record = dict[str, Any]
+SomeJob = TypeVar("SomeJob", bound=Job)
 
 
 class Work(ABC, Generic[SomeJob]):
@@ -209,9 +209,7 @@ def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
 
 
 def _do_jobs(lane: deque[Job], outcomes: queue.SimpleQueue[Outcome | None]) -> None:
-    """Do jobs of a lane until none is left, or one fails in a way that all others will. The last
-    outcome is None.
-    """
+    """Do jobs of a lane until none is left or one fails as all others will, and end with None."""
 
     def deliver(outcome: Outcome) -> None:
         outcomes.put(outcome)
