@@ -69,10 +69,7 @@ class BoardOptions:
             raise InputError("--style-coefficients and --style-center need --style-control")
 
     def check(self, reason: str) -> None:
-        """Raise InputError for an option that several boards, grades or clusters cannot have.
-
-        `reason`: SEVERAL, NOT_OF_GRADES or NOT_BY.
-        """
+        """Raise InputError for an option that SEVERAL, NOT_OF_GRADES or NOT_BY excludes."""
         flags: dict[str, dict[str, object]] = {
             SEVERAL: {},
             NOT_OF_GRADES: {

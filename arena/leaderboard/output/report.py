@@ -45,10 +45,8 @@ MANY_CLUSTERS = 40  # over which a table on a terminal is hard to read
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What is printed and written beside the scores.
-
-    `files`: the files by suffix, None for the usual name in leaderboard/. `save_battles`: save
-    them even if they are many.
+    """What is printed and written beside the scores. `files`: the files by suffix, None for the
+    usual name in leaderboard/. `save_battles`: even if they are many.
     """
 
     full_stats: bool = False

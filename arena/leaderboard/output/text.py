@@ -61,10 +61,7 @@ DEPENDENT = f"{TOO_NARROW} Use --resample question to avoid this."
 
 
 def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
-    """Yield the notes below a board: counts, style coefficients, and skipped judgments and models.
-
-    `dependent`: the line below intervals by resampled battles.
-    """
+    """Yield the notes below a board. `dependent`: the one on intervals by resampled battles."""
     counts, judged = board.counts, sorted(board.counts.judged.items())
     if board.weights:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
