@@ -108,13 +108,9 @@ def board_options(
         config = read_judge_config(Path(setting_file))
         bench = bench or config.bench_name
         judges = judges or config.judge_model
-    return BoardOptions(
-        bench=Bench(Path(data_dir), bench),
-        judges=_names(judges),
-        baselines=_names(baselines or ()),
-        config=None if baselines else config,
-        **options,
-    )
+    names = _names(judges), _names(baselines or ())
+    config = None if baselines else config
+    return BoardOptions(Bench(Path(data_dir), bench), *names, config=config, **options)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

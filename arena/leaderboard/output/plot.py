@@ -100,16 +100,9 @@ def board_figure(board: Board) -> Figure:
     low, *_, high = axis_marks(board)
     scores = np.array([row.score for row in rows])
     offsets = np.nan_to_num([(-row.lower, row.upper) for row in rows], posinf=np.inf)
-    axes.errorbar(
-        scores,
-        range(len(rows)),
-        xerr=np.clip(offsets, 0.0, np.stack([scores - low, high - scores], axis=1)).T,
-        fmt="o",
-        markersize=4,
-        capsize=2,
-        color=COLOURS["accent"][0],
-        ecolor="#8fb3ea",
-    )
+    bars = np.clip(offsets.T, 0.0, [scores - low, high - scores])
+    style: dict[str, Any] = {"fmt": "o", "markersize": 4, "capsize": 2, "ecolor": "#8fb3ea"}
+    axes.errorbar(scores, range(len(rows)), xerr=bars, color=COLOURS["accent"][0], **style)
     if board.format.baseline_score is not None:
         axes.axvline(board.format.baseline_score, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)

@@ -67,10 +67,8 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
         yield f"the mean of the scores by category, weighted by their questions: {parts}"
     else:
-        yield (
-            f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, "
-            f"{counts.games_without_verdict:,} games without {board.format.verdict}"
-        )
+        games = f"{counts.games_without_verdict:,} games without {board.format.verdict}"
+        yield f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, {games}"
     if board.coefficients:
         # + 0.0 writes a rounded -0.0 without its sign.
         values = (f"{name} {round(c, 3) + 0.0:.3f}" for name, c in board.coefficients.items())
@@ -99,14 +97,11 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
 def comparison_lines(result: Comparison) -> Iterator[str]:
     """Yield the difference of two models in words."""
     yield f"{result.first} - {result.second}: {result.difference:+.1f} points of win rate"
-    yield (
-        f"95% interval, questions resampled: ({result.lower:+.1f}, {result.upper:+.1f}); "
-        f"permutation test over {result.questions} questions: p = {result.p_value:.4f}"
-    )
-    yield (
-        f"With this many questions a difference of {result.detectable:.1f} would be found "
-        "in 80 of 100 tests at the 5 % level."
-    )
+    interval = f"({result.lower:+.1f}, {result.upper:+.1f})"
+    test = f"permutation test over {result.questions} questions: p = {result.p_value:.4f}"
+    yield f"95% interval, questions resampled: {interval}; {test}"
+    power = "would be found in 80 of 100 tests at the 5 % level."
+    yield f"With this many questions a difference of {result.detectable:.1f} {power}"
 
 
 # Files
