@@ -1,4 +1,4 @@
-"""What the scripts share with your own: chat API calls and YAML config.
+"""The public face of the package: chat API calls and YAML config, for your own scripts too.
 
     from pathlib import Path
     from utils import chat_completion, read_model_config

@@ -6,7 +6,6 @@ import codecs
 import contextlib
 import json
 import os
-import stat
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -98,7 +97,7 @@ def newest(path: Path, records: list[Record], key: Callable[[Record], Hashable])
     """Return the last record of each key, with a warning if a key is repeated."""
     by_key = {key(record): record for record in records}
     if len(by_key) < len(records):
-        warn(f"{path}: {len(records) - len(by_key)} repeated ids; the last record of each counts")
+        warn(f"{path}: {len(records) - len(by_key)} repeated ids. The last record of each counts.")
     return list(by_key.values())
 
 
@@ -149,17 +148,14 @@ def writing(path: Path) -> Iterator[None]:
 
 def is_stream(path: Path) -> bool:
     """Whether a path leads to a pipe or a device, or to standard output by its name."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _is_stdout(path)
+    is_device = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+    return is_device or _is_stdout(path)
 
 
 def _is_stdout(path: Path) -> bool:
     """Whether a path is a name of standard output, which may be redirected to a file."""
-    is_device = os.path.abspath(path).startswith(("/dev/", "/proc/"))
-    try:
-        return is_device and os.path.samestat(path.stat(), os.fstat(1))
-    except OSError:
-        return False
+    # By its name only: the file that it is redirected to is replaced like any other.
+    with contextlib.suppress(OSError):
+        is_device = os.path.abspath(path).startswith(("/dev/", "/proc/"))
+        return is_device and os.path.samefile(path, 1)
+    return False

@@ -57,10 +57,9 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
 
     def _repair(self) -> None:
         """Remove an incomplete last line, and end a whole one that has no newline."""
-        if not self.path.exists():
-            return
-        tail = read_bytes(self.path, "records").rsplit(b"\n", 1)[-1]
-        if not tail or tail.isspace():
+        data = read_bytes(self.path, "records") if self.path.exists() else b""
+        tail = data.rsplit(b"\n", 1)[-1]
+        if not tail.strip():
             return
         with self.path.open("ab") as file:
             if is_json(tail):

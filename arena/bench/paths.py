@@ -52,7 +52,7 @@ class Bench:
         return named_path(self.judgments(judge), model, "model name", ".jsonl")
 
 
-LONGEST_NAME = 240  # bytes; file systems take 255, and temporary files have longer names
+LONGEST_NAME = 240  # bytes. File systems take 255, and temporary files have longer names.
 
 
 def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:

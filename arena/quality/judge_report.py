@@ -175,9 +175,9 @@ MEANINGS = {
     "of a battle have a verdict. Without bias 50 %, the dotted line.",
     "order flips the winner": "Of the battles with two verdicts, those whose games name different "
     "winners. A tie beside a win counts. A judge who tosses a coin flips half of them.",
-    "length bias, markdown bias": "What one standard deviation more of it adds to the log-odds of "
-    "a win, at equal strength of the models. This is bias only as far as style has no merit of its "
-    "own. Without bias 0, the dotted line.",
+    "length bias, markdown bias": "The change of the log-odds of a win by one standard "
+    "deviation more of it, at equal strength of the models. This is bias only as far as style has "
+    "no merit of its own. Without bias 0, the dotted line.",
     "kin difference": "Points of win rate that the judge gives models of its own family more than "
     "judges of other families do in the same games.",
     "self-preference": "The part of it that is for kin: points above the line on which the judge's "

@@ -1,4 +1,4 @@
 """From judgments to battles, and from battles to ratings.
 
-Arrays go in and out; it prints and writes nothing.
+Arrays go in and out. It prints and writes nothing.
 """

@@ -357,7 +357,7 @@ class TestAMixOfJudgments:
         records = [{**known, "judge": j, "games": [{"score": "A>B"}]} for j in ("j", "other")]
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", records)
         flags = ("--bench-name", "test-v1", "--mixed", "count")
-        assert "1 repeated ids; the last" in run_main("judge_report.py", *flags).err
+        assert "1 repeated ids. The last" in run_main("judge_report.py", *flags).err
 
     def test_a_later_record_that_names_the_baseline_takes_the_place_of_the_whole_record(
         self, bench: Workspace, run_main: RunMain
