@@ -21,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ from judgments import (
     random_judgments,
 )
 
-from arena.chat.clients import close_clients
+from arena.chat import clients
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -68,6 +69,13 @@ JUDGE_PROMPT = (
     "<|The Start of Assistant A's Answer|>\n{answer_1}\n<|The End of Assistant A's Answer|>\n\n"
     "<|The Start of Assistant B's Answer|>\n{answer_2}\n<|The End of Assistant B's Answer|>"
 )
+
+
+def close_clients() -> None:
+    """Close the connections of calls in this process, so that no warning of an open one comes."""
+    for client in chain(*clients._clients.values()):
+        client.close()
+    clients._clients.clear()
 
 
 def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -408,6 +416,26 @@ def run_main(
 
     yield run
     close_clients()
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(
+    bench: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs a script in the bench's folder: what it makes ("answers" or "judgments"), its flags."""
+    from runs import SCRIPTS
+
+    monkeypatch.chdir(bench.root)
+
+    def run(makes: str, *flags: object) -> Done:
+        capsys.readouterr()
+        main = importlib.import_module(SCRIPTS[makes]).main
+        return Done(main([str(flag) for flag in flags]), *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

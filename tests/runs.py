@@ -8,6 +8,7 @@ from typing import Any
 from conftest import Workspace
 from fake_api import FakeAPI
 
+SCRIPTS = {"answers": "gen_answer", "judgments": "gen_judgment"}  # by the records that they make
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from arena.base.errors import InputError
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
-from arena.chat.protocols import Completion, Message
+from arena.chat.protocols import Completion, Message, Reply
 
 # Set by Ctrl-C: no new call starts, and calls that wait for money or for a retry give up.
 stopping = threading.Event()
@@ -83,7 +83,7 @@ class Meter:
         self.budget.claim(most)
         return most
 
-    def record(self, most: float, reply: Completion | CompletionError) -> None:
+    def record(self, most: float, reply: Reply) -> None:
         """Count the tokens and the cost of a call; without reported usage it counts at its most."""
         if isinstance(reply, Completion):
             usage = reply.input_tokens, reply.output_tokens

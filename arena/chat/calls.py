@@ -14,7 +14,7 @@ from arena.chat.budget import Meter, stopping
 from arena.chat.clients import client_of, secrets_of
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import CompletionError, classify
-from arena.chat.protocols import Completion, Message, Request
+from arena.chat.protocols import Completion, Message, Reply, Request
 from arena.chat.providers import api_type_of
 
 MAX_WAIT = 60.0
@@ -64,12 +64,10 @@ def chat_completion(
     raise CompletionError("interrupted")
 
 
-def _attempt(
-    request: Request, endpoints: _Endpoints, meter: Meter | None
-) -> Completion | CompletionError:
+def _attempt(request: Request, endpoints: _Endpoints, meter: Meter | None) -> Reply:
     """Make one call, and let the meter and the endpoint know how it ended."""
     state, protocol = None, api_type_of(request.model).protocol
-    reply: Completion | CompletionError = CompletionError("internal error")
+    reply: Reply = CompletionError("internal error")
     claim = meter.claim(request.messages, request.max_tokens) if meter else 0.0
     try:
         state = endpoints.next()
@@ -151,7 +149,7 @@ class _Endpoints:
             chosen.in_flight += 1
             return chosen
 
-    def record(self, state: _EndpointState, reply: Completion | CompletionError) -> None:
+    def record(self, state: _EndpointState, reply: Reply) -> None:
         """Take note of how a call to an endpoint ended, and mark the error if it is final."""
         with self.lock:
             state.in_flight -= 1

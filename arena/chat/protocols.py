@@ -15,7 +15,7 @@ import httpx2
 
 from arena.base.yaml_file import fill_variables
 from arena.chat.config import ModelConfig
-from arena.chat.faults import BrokenReply
+from arena.chat.faults import BrokenReply, CompletionError
 
 Message = dict[str, str]
 
@@ -40,6 +40,9 @@ class Completion:
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+
+
+Reply = Completion | CompletionError
 
 
 @dataclass(frozen=True)

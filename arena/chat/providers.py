@@ -54,23 +54,17 @@ UNROUTED = {
 def api_type_of(model: ModelConfig) -> ApiType:
     """Look up the API type of an entry. InputError for an unknown name."""
     name = model.api_type
+    if name in API_TYPES:
+        return API_TYPES[name]
+    advice = f"{nearest(name, API_TYPES)}. Use one of {', '.join(API_TYPES)}."
     if name in UNROUTED:
-        raise InputError(
-            f"{model.where}: api_type '{name}' is not supported. Use {UNROUTED[name]}, or api_type "
-            "openai with the provider's OpenAI-compatible address as api_base."
-        )
-    if name not in API_TYPES:
-        raise InputError(
-            f"{model.where}: api_type '{name}' is not supported{nearest(name, API_TYPES)}. Use one "
-            f"of {', '.join(API_TYPES)}."
-        )
-    return API_TYPES[name]
+        other = "api_type openai with the provider's OpenAI-compatible address as api_base"
+        advice = f". Use {UNROUTED[name]}, or {other}."
+    raise InputError(f"{model.where}: api_type '{name}' is not supported{advice}")
 
 
 def max_tokens_of(model: ModelConfig, *settings: int | None) -> int:
-    """Choose the limit of output tokens: the entry's max_completion_tokens, else the first setting
-    that is set, else 4096.
-    """
+    """Choose the limit of output: the entry's max_completion_tokens, else a setting, else 4096."""
     limits = (model.max_completion_tokens, *settings)
     return next((limit for limit in limits if limit is not None), 4096)
 
@@ -81,8 +75,7 @@ def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
     A model that thinks has none. A model with a reasoning_effort has only that of its entry, if its
     provider is strict about it.
     """
-    api_type = api_type_of(model)
-    protocol = api_type.protocol
+    api_type, protocol = api_type_of(model), api_type_of(model).protocol
     if protocol.thinks or (api_type.is_claude and model.budget_tokens is not None):
         return None
     strict = isinstance(protocol, OpenAIProtocol) and protocol.effort_is_strict

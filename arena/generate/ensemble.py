@@ -136,16 +136,12 @@ def ensemble_record(ensemble: Ensemble, key: Key, labels: Mapping[str, Labels]) 
     """Return a judgment in the format of its question. labels: of each game, by judge."""
     question_id, baseline, model = key
     question = ensemble.questions.get(question_id) or Question(question_id, "", "", ())
-    games = [dict(zip(labels, game, strict=True)) for game in zip_longest(*labels.values())]
-    return {
-        **new_judgment(question, model, ensemble.name, baseline),
-        "games": [
-            {"score": ensemble_label(scores.values(), ensemble.rule), "scores": scores}
-            for scores in games
-        ],
-        "judges": list(ensemble.judges),
-        "rule": ensemble.rule,
-    }
+    games = []
+    for game in zip_longest(*labels.values()):
+        scores = dict(zip(labels, game, strict=True))
+        games.append({"score": ensemble_label(scores.values(), ensemble.rule), "scores": scores})
+    record = new_judgment(question, model, ensemble.name, baseline)
+    return record | {"games": games, "judges": list(ensemble.judges), "rule": ensemble.rule}
 
 
 def write(ensemble: Ensemble, records: Mapping[str, list[Record]], overwrite: bool) -> list[str]:

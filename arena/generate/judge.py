@@ -55,11 +55,6 @@ class Judge:
         """The entry's max_completion_tokens, else the judge config's, the entry's, 4096."""
         return max_tokens_of(self.model, self.config.max_tokens, self.model.max_tokens)
 
-    @property
-    def games(self) -> range:
-        """The numbers of the games of a judgment. A single answer is graded once."""
-        return range(2 if self.config.pairwise else 1)
-
     @functools.cached_property
     def verdict_rule(self) -> VerdictRule:
         """How the verdict is read from a reply."""
@@ -105,18 +100,15 @@ class Judge:
 
     def check(self, questions: Sequence[Question]) -> None:
         """Raise InputError for settings that contradict each other or do not fit a question."""
-        config = self.config
-        kind = config.schema.get("properties", {}).get(config.verdict_field, {}).get("type")
+        config, name = self.config, self.config.verdict_field
+        kind = config.schema.get("properties", {}).get(name, {}).get("type")
         problem = self.verdict_rule.problem
         if config.pairwise and not config.baseline:
             problem = "pairwise needs baseline: true. To grade single answers, set pairwise: false."
         elif config.reference and not config.ref_models:
             problem = "reference is true, but ref_model names no model."
         elif config.pairwise and kind in ("integer", "number", "boolean"):
-            problem = (
-                f"response_format: the field '{config.verdict_field}' is {kind}, but the verdict "
-                "is a label"
-            )
+            problem = f"response_format: the field '{name}' is {kind}, but the verdict is a label"
         if problem:
             raise InputError(f"{config.path}: {problem}")
         references = len(config.ref_models) if config.reference else 0
@@ -126,9 +118,8 @@ class Judge:
             answers = dict.fromkeys(self.answer_names, turns)
             names = {*placeholder_values(turns, answers, [turns] * references), "aspects"}
             if problem := template_problem(template, names, len(turns)):
-                raise InputError(
-                    f"{config.path}: prompt_template: {problem} (question {question.id})"
-                )
+                place = f"{config.path}: prompt_template"
+                raise InputError(f"{place}: {problem} (question {question.id})")
             if not question.aspects and any("{aspects}" in text for text in template):
                 without_aspects.append(question.id)
         if without_aspects:
@@ -149,10 +140,8 @@ class CaseFinder:
         """Raise InputError for a baseline that answered no question."""
         for baseline in baselines:
             if not any(self._answer(baseline, question) for question in self.questions):
-                raise InputError(
-                    f"{self.bench.answer_file(baseline)}: the baseline answered none of the "
-                    f"{len(self.questions)} questions"
-                )
+                problem = f"the baseline answered none of the {len(self.questions)} questions"
+                raise InputError(f"{self.bench.answer_file(baseline)}: {problem}")
 
     def cases_of(self, model: str) -> tuple[list[Case], dict[str, list[str]]]:
         """Return the cases of a model, and the ids of skipped questions by the reason."""

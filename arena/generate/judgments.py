@@ -11,12 +11,12 @@ import msgspec
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
-from arena.bench import records
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import model_names
 from arena.bench.provenance import messages_hash, stale_reason
+from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion
@@ -56,14 +56,15 @@ class JudgmentWork(Work[Game]):
         judge: Judge,
         name: str,
         cases: Sequence[Case],
-        baselines: records.BaselineRule,
+        rule: BaselineRule,
         options: RunOptions,
     ) -> None:
         path = options.bench.judgment_file(judge.model.name, name)
         super().__init__(judge.model, name, path, options)
         self.judge = judge
+        self.games = range(2 if judge.config.pairwise else 1)  # a single answer is graded once
         self.cases = {case.key: case for case in cases}
-        self.baselines = baselines
+        self.rule = rule
 
     def read(self) -> dict[tuple[str, str | None], Record]:
         """Return the records of the model by question and baseline.
@@ -74,13 +75,13 @@ class JudgmentWork(Work[Game]):
         categories = {case.question.id: case.question.category for case in self.cases.values()}
 
         def key(record: Mapping[str, Any]) -> tuple[str, str | None]:
-            question_id, baseline = records.record_id(record), record.get("baseline")
+            question_id, baseline = record_id(record), record.get("baseline")
             if question_id in categories:
-                baseline = self.baselines.of(baseline, categories[question_id])
+                baseline = self.rule.of(baseline, categories[question_id])
             return question_id, baseline
 
         judgments = []
-        for record in records.read_objects(self.path, records.JudgmentLine, "a judgment"):
+        for record in read_objects(self.path, JudgmentLine, "a judgment"):
             if (other := record.get("judge") or judge) != judge:
                 raise InputError(f"{self.path}: contains judgments of another judge, '{other}'")
             scores = (game.get("score") for game in record.get("games") or [] if game)
@@ -102,7 +103,7 @@ class JudgmentWork(Work[Game]):
         settings = self.judge.settings_of(case.rules)
         if reason := stale_reason(self.records[key], filter(None, games), settings):
             return reason
-        for number in self.judge.games:
+        for number in self.games:
             made = (games[number] or {}).get("prompt_hash")
             if made is not None and made != messages_hash(self.judge.messages(case, number)):
                 return f"question or answers of {case.question.id} are not those that were judged"
@@ -116,7 +117,7 @@ class JudgmentWork(Work[Game]):
         for case in self.cases.values():
             games = self._games(case)
             against = f" against {case.baseline}" if several else ""
-            for number in self.judge.games:
+            for number in self.games:
                 game, name = games[number], f"{case.question.id} game {number + 1}{against}"
                 replies: list[Completion] = []
                 if game is not None and game.get("cause") != UNFINISHED:
@@ -132,12 +133,12 @@ class JudgmentWork(Work[Game]):
                         place = f"{self.path}: {name}: replies of an unfinished game"
                         raise InputError(f"{place}: {error}") from None
                 missing.append(Game(self, name, case, number, replies[: attempts - 1]))
-        return len(self.cases) * len(self.judge.games), missing
+        return len(self.cases) * len(self.games), missing
 
     def _games(self, case: Case) -> list[Record | None]:
         """Return the games of a case in the file, None for a missing one."""
         games = self.records.get(case.key, {}).get("games") or []
-        return (games + [None, None])[: len(self.judge.games)]
+        return (games + [None, None])[: len(self.games)]
 
     def estimate(self, jobs: Sequence[Game]) -> str:
         """Return the line of a dry run. At most, each game takes all attempts."""
@@ -184,11 +185,9 @@ class JudgmentWork(Work[Game]):
         """
         case, games = job.case, self._games(job.case)
         settings = self.judge.settings_of(case.rules)
-        record = self.records.get(case.key)
-        if record is None:
-            record = new_judgment(
-                case.question, self.summary.name, self.model.name, case.baseline
-            ) | {"games": games, "settings": settings}
+        names = (self.summary.name, self.model.name, case.baseline)
+        new = new_judgment(case.question, *names) | {"games": games, "settings": settings}
+        record = self.records.get(case.key, new)
         replies, verdict = reply.replies, reply.verdict
         messages = self.judge.messages(case, job.number)
         text = "\n".join(completion.text for completion in replies)
@@ -238,10 +237,9 @@ def judgment_works(
             print(f"{baselines[0]}: is the baseline and is not judged against itself")
         models = [name for name in models if name != baselines[0]]
         if not models:
-            raise InputError(
-                f"{bench.answers}: no answers of any model but the baseline '{baselines[0]}'"
-            )
-    rule = records.baseline_rule(bench, config if config.baseline else None, given_baselines)
+            problem = f"no answers of any model but the baseline '{baselines[0]}'"
+            raise InputError(f"{bench.answers}: {problem}")
+    rule = baseline_rule(bench, config if config.baseline else None, given_baselines)
     works = []
     for name in models:
         cases, skipped = finder.cases_of(name)

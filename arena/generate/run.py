@@ -75,8 +75,7 @@ class Work(ABC, Generic[SomeJob]):
         Raises InputError if records were made with other settings and no flag says what to do.
         """
         self.records = self.read() if self.path.exists() else {}
-        reasons = {key: self.stale_reason(key) for key in self.records}
-        stale = {key: reason for key, reason in reasons.items() if reason}
+        stale = {key: reason for key in self.records if (reason := self.stale_reason(key))}
         # A dry run only counts.
         policy = self.options.stale or ("keep" if self.options.dry_run else None)
         for key, reason in stale.items():
@@ -269,11 +268,9 @@ def graceful_stop() -> Iterator[None]:
             halting.set()
             return
         stopping.set()
+        advice = "waiting for the calls in flight (Ctrl-C again stops at once)"
         with contextlib.suppress(RuntimeError):  # it came while another line was printed
-            print(
-                "\nstopping: waiting for the calls in flight (Ctrl-C again stops at once)",
-                file=sys.stderr,
-            )
+            print(f"\nstopping: {advice}", file=sys.stderr)
 
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, stop) for number in signals]

@@ -48,10 +48,7 @@ class RunSummary:
         self.messages[error.cause] = str(error)
 
     def estimate(self, calls: int, prompt_tokens: int, max_input: int, max_output: int) -> str:
-        """Return the line of a dry run.
-
-        prompt_tokens: of the first prompt of each call, in cl100k_base. The others: upper bounds.
-        """
+        """Return the line of a dry run. prompt_tokens: of all first prompts, in cl100k_base."""
         dollars = self.meter.cost_of(max_input, max_output)
         cost = "" if self.meter.price is None else f", at most ${dollars:,.2f}"
         return (

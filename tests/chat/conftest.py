@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from arena.chat.clients import close_clients
+from conftest import close_clients
 
 
 @pytest.fixture(autouse=True)

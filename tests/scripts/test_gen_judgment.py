@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import JUDGE_PROMPT, Workspace
+from conftest import JUDGE_PROMPT, Workspace, close_clients
 from fake_api import FakeAPI, Reply
 
 import gen_judgment
-from arena.chat.clients import close_clients
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

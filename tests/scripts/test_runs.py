@@ -1,4 +1,4 @@
-"""What a run does about hopeless endpoints, old records and money, and what it says of it all.
+"""What a run does about hopeless endpoints, waiting, sick disks and dry runs.
 
 The scripts run in the test's own process, against a chat API on the loopback.
 """
@@ -11,53 +11,17 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workspace
-from fake_api import Call, FakeAPI, Reply
-from runs import FAST, contents, prepare, prepare_judging, tree
+from conftest import Run, Workspace
+from fake_api import FakeAPI, Reply
+from runs import FAST, SCRIPTS, prepare, prepare_judging, tree
 
-import gen_answer
-import gen_judgment
 from arena.base import record_file
 from arena.chat import calls as utils
-
-SCRIPTS: dict[str, Callable[..., int]] = {
-    "answers": gen_answer.main,
-    "judgments": gen_judgment.main,
-}
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a script ended and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(
-    bench: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """Runs a script in the bench's folder: what it makes ("answers" or "judgments"), its flags."""
-    monkeypatch.chdir(bench.root)
-
-    def run(makes: str, *flags: object) -> Done:
-        capsys.readouterr()
-        status = SCRIPTS[makes]([str(flag) for flag in flags])
-        return Done(status, *capsys.readouterr())
-
-    return run
 
 
 def endpoint(api: FakeAPI, key: str = "test-key", **fields: Any) -> dict[str, Any]:
@@ -242,117 +206,6 @@ class TestWaiting:
         assert run("answers").status == 0
 
 
-class TestReport:
-    def test_it_says_what_the_summary_says(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        prepare(bench, api, 8, price={"input": 1, "output": 2})
-        bench.add_answers("tiny", {"q1": "there"})
-
-        def reply(call: Call) -> Reply:
-            number = int(call.prompt.split()[1].rstrip("?"))
-            if number >= 5:
-                return Reply.context_too_long()
-            return Reply("cut", finish_reason="length", prompt_tokens=1000, completion_tokens=500)
-
-        api.answer_with(reply)
-        done = run("answers", "--report", "out/report.json")
-        report = json.loads((bench.root / "out" / "report.json").read_text())
-        (model,) = report["models"]
-        message = model["failed"]["context too long"].pop("message")
-        assert message.startswith("context too long: HTTP 400")
-        assert (done.status, report["complete"]) == (1, False)
-        assert model == {
-            "model": "tiny",
-            "planned": 7,
-            "done": 3,
-            "cached": 1,
-            "stale": 0,
-            "not_begun": 0,
-            "failed": {"context too long": {"count": 4, "examples": ["q5", "q6", "q7"]}},
-            "remarks": {
-                "answers cut off at max_tokens": {"count": 3, "examples": ["q2", "q3", "q4"]}
-            },
-            "input_tokens": 3000,
-            "output_tokens": 1500,
-            "cost_usd": pytest.approx(0.006),
-            "untold_cost_usd": 0,
-        }
-        assert "4 failed; 3,000 tokens in, 1,500 out, $0.0060" in done.out
-        assert "failed: 4 (q5, q6, q7): context too long: HTTP 400" in done.out
-        assert "answers cut off at max_tokens: 3 (q2, q3, q4)" in done.out
-
-    def test_what_is_stale_and_what_is_not_begun_stands_in_it(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        prepare(bench, api, 6)
-        assert run("answers", "--limit", 2).status == 0
-        bench.write_answer_config(temperature=1)
-        api.answer_with(Reply.auth())
-        done = run("answers", "--stale", "keep", "--report", "report.json")
-        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
-        assert (model["planned"], model["stale"], model["not_begun"]) == (4, 2, 1)
-        kept = {"count": 2, "examples": ["q1", "q2"]}
-        assert model["remarks"] == {"kept, made with other settings": kept}
-        assert "  kept, made with other settings: 2 (q1, q2)\n" in done.out
-
-    def test_withheld_answers_are_counted(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        prepare(bench, api, 4)
-        api.reply(Reply.content_filter("Well,"), Reply.content_filter(), "fine", "fine")
-        done = run("answers", "--report", "report.json")
-        assert "  answers withheld or cut by a content filter: 2 (q1, q2)\n" in done.out
-        assert "  empty answers: 1 (q2)\n" in done.out
-        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
-        assert model["remarks"] == {
-            "answers withheld or cut by a content filter": {"count": 2, "examples": ["q1", "q2"]},
-            "empty answers": {"count": 1, "examples": ["q2"]},
-        }
-
-    def test_what_is_remarkable_about_games_is_named(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        prepare_judging(bench, api)
-        bench.add_questions(3)
-        bench.add_answers("base", {"q1": "b", "q2": "b", "q3": "b"})
-        api.reply(Reply.cut_off("[[A>B]] bec"), "[[A>B]] [[B>A]]", Reply.cut_off("[[A=B]]"))
-        done = run("judgments")
-        assert "  verdicts in replies cut off at max_tokens: 2 (q1 game 1, q2 game 1)\n" in done.out
-        assert "  games without verdict, ambiguous: 1 (q1 game 2)\n" in done.out
-        assert "not answered in full by the model: 1 (q3)\n" in done.out
-
-    def test_ids_with_control_characters_do_no_harm_to_a_terminal(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        prepare(bench, api, 1)
-        evil = "q\x1b[2J\n1"
-        names = (evil, evil + "b")
-        bench.add_questions([{"question_id": n, "turns": [{"content": n[-1]}]} for n in names])
-        api.answer_with(lambda call: Reply.context_too_long() if call.prompt == "b" else "")
-        done = run("answers", "--report", "report.json")
-        assert "\x1b" not in done.out + done.err
-        assert "empty answers: 1 (q [2J 1)" in done.out
-        assert "failed: 1 (q [2J 1b): context too long" in done.out
-        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
-        assert model["remarks"]["empty answers"]["examples"] == [evil]
-
-    def test_a_complete_run_is_called_so(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        prepare_judging(bench, api)
-        assert run("judgments", "--report", "report.json").status == 0
-        report = json.loads((bench.root / "report.json").read_text())
-        assert report["complete"] is True
-        (model,) = report["models"]
-        assert (model["model"], model["done"], model["cost_usd"]) == ("tiny", 4, None)
-
-    @pytest.mark.parametrize("path", ["config", "config/api_config.yaml/report.json"])
-    def test_one_that_cannot_be_written_is_named_before_the_first_call(
-        self, api: FakeAPI, bench: Workspace, run: Run, path: str
-    ) -> None:
-        prepare(bench, api, 1)
-        before = tree(bench.root)
-        done = run("answers", "--report", path)
-        (line,) = done.err.splitlines()
-        assert line == f"error: {path}: --report: cannot write a file here"
-        assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
-
-
 class TestSickDisks:
     @pytest.mark.parametrize("makes", SCRIPTS)
     def test_a_record_that_cannot_be_synced_ends_the_run_with_a_line(
@@ -465,134 +318,6 @@ class TestSickDisks:
         assert done.err == f"error: {path}: cannot write here: Permission denied\n"
         assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
         assert run("answers", "--limit", 1).status == 0, "nothing is to be written"
-
-
-class TestMoney:
-    PRICE = {"input": 0.001, "output": 1000}  # a reply of 256 tokens costs 0.256
-
-    @pytest.mark.parametrize("parallel", [1, 4])
-    def test_max_cost_is_not_passed(
-        self, api: FakeAPI, bench: Workspace, run: Run, parallel: int
-    ) -> None:
-        prepare(bench, api, 20, price=self.PRICE)
-        api.answer_with(Reply("long", completion_tokens=256))
-        done = run("answers", "--max-cost", 2, "--parallel", parallel)
-        assert done.status == 1
-        assert 0.256 <= 0.256 * api.call_count <= 2
-        assert len(contents(bench)) == api.call_count
-        assert (
-            "cost limit: the next call could pass --max-cost 2" in done.out
-            and "not begun" in done.out
-        )
-        api.answer_with(Reply("short", completion_tokens=1))
-        assert run("answers").status == 0
-
-    def test_what_is_cheap_enough_is_done(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        prepare(bench, api, 3, price=self.PRICE)
-        done = run("answers", "--max-cost", 100)
-        assert done.status == 0
-        assert "tiny: 3 planned, 3 done" in done.out and ", $0.0090" in done.out
-
-    def test_a_judge_has_a_budget_too(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
-        prepare_judging(bench, api)
-        bench.add_model("judge", api.v1, **FAST | {"parallel": 1, "price": self.PRICE})
-        api.answer_with(Reply("[[A>B]]", completion_tokens=256))
-        done = run("judgments", "--max-cost", 1)
-        assert (done.status, api.call_count) == (1, 3)
-        assert "$0.768" in done.out
-
-    CUT_SHORT = {
-        "hang": Reply(hang=True),
-        "broken JSON": Reply.broken_json(),
-        "half": Reply("half of a reply", half=True),
-        "reset": Reply(reset=True),
-        "gateway": Reply.server_error(504),
-    }
-
-    @pytest.mark.parametrize("fault", CUT_SHORT)
-    def test_a_call_that_was_cut_short_may_have_been_paid_for(
-        self, api: FakeAPI, bench: Workspace, run: Run, fault: str
-    ) -> None:
-        """Two calls at 0.256 at most leave no room for a third."""
-        prepare(bench, api, 20, price=self.PRICE, timeout=0.2)
-        api.answer_with(self.CUT_SHORT[fault])
-        done = run("answers", "--max-cost", 0.6, "--report", "report.json")
-        assert (done.status, api.call_count) == (1, 2)
-        assert "failed: 1 (q1): cost limit: the next call could pass --max-cost 0.6" in done.out
-        assert (
-            ", $0.0000, plus up to $0.5120 for calls that failed midway or reported no" in done.out
-        )
-        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
-        assert model["untold_cost_usd"] == pytest.approx(0.512, abs=1e-4)
-
-    @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 7}, {"completion_tokens": 3}])
-    def test_so_may_be_one_that_tells_no_usage(
-        self, api: FakeAPI, bench: Workspace, run: Run, usage: dict[str, int] | None
-    ) -> None:
-        prepare(bench, api, 20, price=self.PRICE)
-        api.answer_with(Reply("fine", changes={"usage": usage}))
-        done = run("answers", "--max-cost", 0.6)
-        assert (done.status, api.call_count, len(contents(bench))) == (1, 2, 2)
-        known = 0.003 if usage and "completion_tokens" in usage else 0
-        more = (
-            f"plus up to ${0.512 - 2 * known:.4f} for calls that failed midway or reported no usage"
-        )
-        assert f", ${2 * known:.4f}, {more}" in done.out
-
-    def test_without_a_limit_what_it_may_cost_is_told_too(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        prepare(bench, api, 2, price=self.PRICE)
-        api.answer_with(Reply.no_usage("fine"))
-        assert "plus up to $0.5120" in run("answers").out
-
-    def test_where_no_connection_was_made_nothing_was_paid(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        prepare(bench, api, 5, price=self.PRICE)
-        api.close()
-        done = run("answers", "--max-cost", 0.3)
-        assert done.status == 1
-        assert "failed: 5 (q1, q2, q3): connection" in done.out
-        assert "for calls" not in done.out
-
-    def test_a_job_that_waits_for_money_at_a_stop_is_interrupted(
-        self, api: FakeAPI, bench: Workspace
-    ) -> None:
-        prepare(bench, api, 2, price=self.PRICE, parallel=2)
-        api.hold()
-        process = bench.start("gen_answer.py", "--max-cost", 0.3)
-        api.wait_for_calls(1)
-        assert process.stderr is not None
-        process.send_signal(signal.SIGINT)
-        while not process.stderr.readline().startswith("stopping"):
-            pass
-        api.release()
-        out, _ = process.communicate(timeout=20)
-        assert "2 planned, 1 done, 0 cached, 1 failed" in out
-        assert "interrupted" in out and "cost limit" not in out
-        assert api.call_count == 1
-
-    def test_a_call_that_was_refused_costs_nothing(
-        self, api: FakeAPI, bench: Workspace, run: Run
-    ) -> None:
-        prepare(bench, api, 1, price=self.PRICE)
-        api.reply(Reply.rate_limit(retry_after=0), Reply.overloaded(), "fine")
-        done = run("answers", "--max-cost", 0.3)
-        assert (done.status, api.call_count) == (0, 3)
-
-    @pytest.mark.parametrize("makes", SCRIPTS)
-    def test_max_cost_needs_a_price(
-        self, api: FakeAPI, bench: Workspace, run: Run, makes: str
-    ) -> None:
-        prepare_judging(bench, api)
-        bench.add_model("tiny", api.v1)
-        bench.write_answer_config(model_list=["tiny"])
-        done = run(makes, "--max-cost", 1)
-        (line,) = done.err.splitlines()
-        assert (done.status, api.call_count) == (2, 0)
-        assert "--max-cost needs price: {input: , output: }" in line
-        assert "config/api_config.yaml: " in line
 
 
 class TestDryRun:

@@ -1,0 +1,139 @@
+"""The budget of a run: what calls may cost, and what they cost."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+from conftest import Run, Workspace
+from fake_api import FakeAPI, Reply
+from runs import FAST, SCRIPTS, contents, prepare, prepare_judging
+
+
+class TestMoney:
+    PRICE = {"input": 0.001, "output": 1000}  # a reply of 256 tokens costs 0.256
+
+    @pytest.mark.parametrize("parallel", [1, 4])
+    def test_max_cost_is_not_passed(
+        self, api: FakeAPI, bench: Workspace, run: Run, parallel: int
+    ) -> None:
+        prepare(bench, api, 20, price=self.PRICE)
+        api.answer_with(Reply("long", completion_tokens=256))
+        done = run("answers", "--max-cost", 2, "--parallel", parallel)
+        assert done.status == 1
+        assert 0.256 <= 0.256 * api.call_count <= 2
+        assert len(contents(bench)) == api.call_count
+        assert (
+            "cost limit: the next call could pass --max-cost 2" in done.out
+            and "not begun" in done.out
+        )
+        api.answer_with(Reply("short", completion_tokens=1))
+        assert run("answers").status == 0
+
+    def test_what_is_cheap_enough_is_done(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare(bench, api, 3, price=self.PRICE)
+        done = run("answers", "--max-cost", 100)
+        assert done.status == 0
+        assert "tiny: 3 planned, 3 done" in done.out and ", $0.0090" in done.out
+
+    def test_a_judge_has_a_budget_too(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
+        prepare_judging(bench, api)
+        bench.add_model("judge", api.v1, **FAST | {"parallel": 1, "price": self.PRICE})
+        api.answer_with(Reply("[[A>B]]", completion_tokens=256))
+        done = run("judgments", "--max-cost", 1)
+        assert (done.status, api.call_count) == (1, 3)
+        assert "$0.768" in done.out
+
+    CUT_SHORT = {
+        "hang": Reply(hang=True),
+        "broken JSON": Reply.broken_json(),
+        "half": Reply("half of a reply", half=True),
+        "reset": Reply(reset=True),
+        "gateway": Reply.server_error(504),
+    }
+
+    @pytest.mark.parametrize("fault", CUT_SHORT)
+    def test_a_call_that_was_cut_short_may_have_been_paid_for(
+        self, api: FakeAPI, bench: Workspace, run: Run, fault: str
+    ) -> None:
+        """Two calls at 0.256 at most leave no room for a third."""
+        prepare(bench, api, 20, price=self.PRICE, timeout=0.2)
+        api.answer_with(self.CUT_SHORT[fault])
+        done = run("answers", "--max-cost", 0.6, "--report", "report.json")
+        assert (done.status, api.call_count) == (1, 2)
+        assert "failed: 1 (q1): cost limit: the next call could pass --max-cost 0.6" in done.out
+        assert (
+            ", $0.0000, plus up to $0.5120 for calls that failed midway or reported no" in done.out
+        )
+        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
+        assert model["untold_cost_usd"] == pytest.approx(0.512, abs=1e-4)
+
+    @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 7}, {"completion_tokens": 3}])
+    def test_so_may_be_one_that_tells_no_usage(
+        self, api: FakeAPI, bench: Workspace, run: Run, usage: dict[str, int] | None
+    ) -> None:
+        prepare(bench, api, 20, price=self.PRICE)
+        api.answer_with(Reply("fine", changes={"usage": usage}))
+        done = run("answers", "--max-cost", 0.6)
+        assert (done.status, api.call_count, len(contents(bench))) == (1, 2, 2)
+        known = 0.003 if usage and "completion_tokens" in usage else 0
+        more = (
+            f"plus up to ${0.512 - 2 * known:.4f} for calls that failed midway or reported no usage"
+        )
+        assert f", ${2 * known:.4f}, {more}" in done.out
+
+    def test_without_a_limit_what_it_may_cost_is_told_too(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 2, price=self.PRICE)
+        api.answer_with(Reply.no_usage("fine"))
+        assert "plus up to $0.5120" in run("answers").out
+
+    def test_where_no_connection_was_made_nothing_was_paid(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 5, price=self.PRICE)
+        api.close()
+        done = run("answers", "--max-cost", 0.3)
+        assert done.status == 1
+        assert "failed: 5 (q1, q2, q3): connection" in done.out
+        assert "for calls" not in done.out
+
+    def test_a_job_that_waits_for_money_at_a_stop_is_interrupted(
+        self, api: FakeAPI, bench: Workspace
+    ) -> None:
+        prepare(bench, api, 2, price=self.PRICE, parallel=2)
+        api.hold()
+        process = bench.start("gen_answer.py", "--max-cost", 0.3)
+        api.wait_for_calls(1)
+        assert process.stderr is not None
+        process.send_signal(signal.SIGINT)
+        while not process.stderr.readline().startswith("stopping"):
+            pass
+        api.release()
+        out, _ = process.communicate(timeout=20)
+        assert "2 planned, 1 done, 0 cached, 1 failed" in out
+        assert "interrupted" in out and "cost limit" not in out
+        assert api.call_count == 1
+
+    def test_a_call_that_was_refused_costs_nothing(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 1, price=self.PRICE)
+        api.reply(Reply.rate_limit(retry_after=0), Reply.overloaded(), "fine")
+        done = run("answers", "--max-cost", 0.3)
+        assert (done.status, api.call_count) == (0, 3)
+
+    @pytest.mark.parametrize("makes", SCRIPTS)
+    def test_max_cost_needs_a_price(
+        self, api: FakeAPI, bench: Workspace, run: Run, makes: str
+    ) -> None:
+        prepare_judging(bench, api)
+        bench.add_model("tiny", api.v1)
+        bench.write_answer_config(model_list=["tiny"])
+        done = run(makes, "--max-cost", 1)
+        (line,) = done.err.splitlines()
+        assert (done.status, api.call_count) == (2, 0)
+        assert "--max-cost needs price: {input: , output: }" in line
+        assert "config/api_config.yaml: " in line
