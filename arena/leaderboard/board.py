@@ -27,6 +27,8 @@ from arena.scoring.style_features import read_all_styles, with_features
 if TYPE_CHECKING:
     import pandas
 
+Tokens = Mapping[str, float]  # the mean answer length by model, of models with counted answers
+
 
 @dataclass(frozen=True)
 class Method:
@@ -69,15 +71,15 @@ class UnconnectedError(InputError):
 
 @dataclass(frozen=True)
 class Contest:
-    """Battles with the style features that the method controls for, and how they are scored.
+    """Battles with the style features of the method, and how to score them.
 
-    `tokens`: the models' mean answer lengths. `style`: the fixed style, None if it is fitted.
+    `style`: the fixed style, None if it is fitted.
     """
 
     battles: Battles
     selection: Selection
     method: Method
-    tokens: Mapping[str, float] = field(default_factory=dict)
+    tokens: Tokens = field(default_factory=dict)
     style: FixedStyle | None = None
 
     @classmethod
@@ -153,10 +155,9 @@ class Scored(Contest):
 
     def board(self, *, elo: bool = False) -> Board:
         """Return the board of win rates in percent, or of ratings (baseline 1000)."""
-        battles = self.battles
-        board = Board.empty(battles, self.selection, self.method, elo=elo)
+        board = Board.empty(self.battles, self.selection, self.method, elo=elo)
         board = replace(board, coefficients=self.coefficients, scored=self)
-        return board.with_rows(battles.models, *self.scores(elo=elo), self.tokens, battles.outcomes)
+        return board.with_rows(self.battles.models, *self.scores(elo=elo), self.tokens)
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ class Board:
 
     @classmethod
     def of_grades(
-        cls, grades: Grades, selection: Selection, method: Method, tokens: Mapping[str, float]
+        cls, grades: Grades, selection: Selection, method: Method, tokens: Tokens
     ) -> Board:
         """Return the board of mean grades, their intervals by resampled questions."""
         data = grades.total, grades.number
@@ -221,14 +222,10 @@ class Board:
         return board.with_rows(grades.models, GRADES.fit(*data).ratings, samples, tokens)
 
     def with_rows(
-        self,
-        models: Sequence[str],
-        scores: np.ndarray,
-        samples: np.ndarray,
-        tokens: Mapping[str, float],
-        outcomes: Mapping[str, tuple[int, ...]] | None = None,
+        self, models: Sequence[str], scores: np.ndarray, samples: np.ndarray, tokens: Tokens
     ) -> Board:
         """Return the board with the rows of scores (M,) and samples (rounds, M), best first."""
+        outcomes = self.scored.battles.outcomes if self.scored else None
         ends = interval(samples, self.estimator.level)
         with np.errstate(invalid="ignore"):
             # The offset of an end that is the same infinity as the score is 0, not NaN.

@@ -12,6 +12,7 @@ from arena.leaderboard import saved
 from arena.leaderboard.board import Board, Contest, Method, overall_board, why_no_overall
 from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
 from arena.scoring.battles import Battles, Grades, read_selections
+from arena.scoring.bradley_terry import Resample
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
 from arena.scoring.selection import Plan, Selection, bench_questions, estimator_of
 from arena.scoring.style_features import read_all_styles
@@ -99,15 +100,10 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
 
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
     """Return how scores are made."""
-    return Method(
-        control=options.control,
-        center=options.center,
-        # Intervals of a cluster's few questions reach to the outermost draws.
-        rounds=options.rounds or (1000 if by_cluster else 100),
-        seed=options.seed,
-        resample=options.resample or ("question" if by_cluster else "battle"),
-        workers=options.workers,
-    )
+    # Intervals of a cluster's few questions reach to the outermost draws.
+    rounds = options.rounds or (1000 if by_cluster else 100)
+    resample: Resample = options.resample or ("question" if by_cluster else "battle")
+    return Method(options.control, options.center, rounds, options.seed, resample, options.workers)
 
 
 def check_baselines(read: Sequence[Read]) -> None:
@@ -115,11 +111,9 @@ def check_baselines(read: Sequence[Read]) -> None:
     for selection, data in read:
         most = selection.estimator.most_baselines
         if most and len(selection.baselines) > most and not isinstance(data, Grades):
-            names = ", ".join(selection.baselines)
-            raise InputError(
-                f"the method {selection.estimator.name} knows one baseline, not {names}. "
-                "Use --method bradley-terry to fit the battles of all."
-            )
+            one = f"the method {selection.estimator.name} knows one baseline"
+            advice = "Use --method bradley-terry to fit the battles of all."
+            raise InputError(f"{one}, not {', '.join(selection.baselines)}. {advice}")
 
 
 def fallback_note(read: Sequence[Read]) -> str | None:

@@ -49,10 +49,8 @@ class ClusterTable:
 def score_clusters(
     groups: Sequence[Group], by: str, method: Method, done: Callable[[], object] = lambda: None
 ) -> ClusterTable:
-    """Return the scores of each cluster, with the draws of a board of it alone. A model that no
-    battles of a cluster connect to the baseline has no score there. `done` is called after each.
-
-    Raises InputError as `Contest.score` does.
+    """Return the scores of each cluster, with the draws of a board of it alone, and none of models
+    that no battles connect to the baseline there. `done` is called after each cluster.
     """
     wholes: list[Board] = []
     boards: list[Board] = []
@@ -147,17 +145,16 @@ def _of_grades(
     grades: Grades, selection: Selection, method: Method, questions: Collection[str]
 ) -> Board | None:
     """Return the board of a cluster, with the models that have any grade, None without models."""
-    in_cluster = np.array([question in questions for question in grades.questions])
-    columns = np.flatnonzero(in_cluster)
-    models = np.flatnonzero(grades.number[:, columns].any(axis=1))
+    columns = [i for i, question in enumerate(grades.questions) if question in questions]
+    number = grades.number[:, columns]
+    models = np.flatnonzero(number.any(axis=1))
     names = tuple(grades.models[i] for i in models)
-    number = grades.number[np.ix_(models, columns)]
-    judged = dict(zip(names, (number > 0).sum(axis=1).tolist(), strict=True))
+    judged = dict(zip(names, (number[models] > 0).sum(axis=1).tolist(), strict=True))
     part = Grades(
         models=names,
         questions=tuple(grades.questions[i] for i in columns),
-        total=grades.total[np.ix_(models, columns)],
-        number=number,
+        total=grades.total[models][:, columns],
+        number=number[models],
         counts=replace(grades.counts, judged=judged),
     )
     return Board.of_grades(part, selection, method, {}) if names else None

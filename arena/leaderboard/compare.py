@@ -68,9 +68,8 @@ def _differences(ratings: np.ndarray, anchor: int, pair: tuple[int, int]) -> np.
 
 
 def _permutation_test(scored: Scored, pair: tuple[int, int]) -> tuple[float, int]:
-    """Return the p-value of the difference of a pair, and the number of questions it rests on.
-
-    These are the questions on which both met one opponent, or each other.
+    """Return the p-value of the difference of a pair, and the number of its questions: those on
+    which both met one opponent, or each other.
     """
     cells = scored.battles.cells
     in_a, in_b = np.isin(cells.a, pair), np.isin(cells.b, pair)
@@ -98,13 +97,11 @@ def _permutation_test(scored: Scored, pair: tuple[int, int]) -> tuple[float, int
 def _with_exchanged(
     scored: Scored, tested: np.ndarray, pair: tuple[int, int], questions: np.ndarray
 ) -> tuple[Cells, FixedStyle | None]:
-    """Return the pair's cells twice: as they are on questions 0..Q-1, exchanged on Q..2Q-1.
-
-    Opponents keep the strengths of the full fit: each is the anchor, with its strength as one more
-    fixed feature.
-    """
+    """Return the pair's cells twice: as they are on questions 0..Q-1, exchanged on Q..2Q-1."""
     cells, fit, anchor = scored.battles.cells, scored.fit, scored.battles.anchor
     a, b = cells.a[tested], cells.b[tested]
+    # Opponents keep the strengths of the full fit: each is the anchor, with its strength as one
+    # more fixed feature.
     strengths = np.clip((fit.ratings - fit.ratings[anchor]) / solver.ELO_PER_LOGIT, -30, 30)
     strengths[list(pair)] = 0.0
     leads = (strengths[a] - strengths[b])[None]

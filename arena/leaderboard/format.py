@@ -54,15 +54,6 @@ _ELO = Format(
     axis=lambda baseline: "rating",
     baseline_score=ANCHOR_RATING,
 )
-_GRADE = Format(
-    "grade",
-    score=lambda score: f"{score:.2f}",
-    interval=lambda lower, upper: f"({lower:.2f}, {upper:.2f})",
-    axis=lambda baseline: "mean grade",
-    data="grades",
-    verdict="a grade",
-    missing="Judge the missing questions.",
-)
 FORMATS: Mapping[tuple[str, bool], Format] = {
     (BRADLEY_TERRY.name, False): _WIN_RATE,
     (BRADLEY_TERRY.name, True): _ELO,
@@ -79,6 +70,14 @@ FORMATS: Mapping[tuple[str, bool], Format] = {
         note="v2.0",
         table_heads=("Model", "Ratings", "CI"),
     ),
-    (GRADES.name, False): _GRADE,
+    (GRADES.name, False): Format(
+        "grade",
+        score=lambda score: f"{score:.2f}",
+        interval=lambda lower, upper: f"({lower:.2f}, {upper:.2f})",
+        axis=lambda baseline: "mean grade",
+        data="grades",
+        verdict="a grade",
+        missing="Judge the missing questions.",
+    ),
 }
 """The format of each estimator by its name, of win rates or grades and (True) of Elo ratings."""

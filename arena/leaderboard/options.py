@@ -69,10 +69,7 @@ class BoardOptions:
             raise InputError("--style-coefficients and --style-center need --style-control")
 
     def check(self, reason: str) -> None:
-        """Raise InputError for an option that several boards, grades or clusters cannot have.
-
-        `reason`: SEVERAL, NOT_OF_GRADES or NOT_BY.
-        """
+        """Raise InputError for an option that SEVERAL, NOT_OF_GRADES or NOT_BY excludes."""
         flags: dict[str, dict[str, object]] = {
             SEVERAL: {},
             NOT_OF_GRADES: {
@@ -111,13 +108,9 @@ def board_options(
         config = read_judge_config(Path(setting_file))
         bench = bench or config.bench_name
         judges = judges or config.judge_model
-    return BoardOptions(
-        bench=Bench(Path(data_dir), bench),
-        judges=_names(judges),
-        baselines=_names(baselines or ()),
-        config=None if baselines else config,
-        **options,
-    )
+    names = _names(judges), _names(baselines or ())
+    config = None if baselines else config
+    return BoardOptions(Bench(Path(data_dir), bench), *names, config=config, **options)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -72,9 +72,8 @@ def _bootstrap_settings(contest: Contest) -> dict[str, object]:
 
 
 def _settings_match(path: Path, settings: Mapping[str, object]) -> bool:
-    """Return whether a saved result has a side file: results of v0.1 have none.
-
-    Raises InputError if it was made with other settings.
+    """Return whether a saved result has a side file, which v0.1's have not. Raises InputError if it
+    was made with other settings.
     """
     side = path.with_suffix(SETTINGS)
     if not path.is_file():
@@ -174,10 +173,7 @@ def _bootstrap_lines(scored: Scored) -> Iterator[bytes]:
 
 
 def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:
-    """Return ratings (rounds, M) of a file of an earlier run or of the v0.1 program.
-
-    They are anchored anew: v0.1 anchors one model only. Raises InputError if a model is missing.
-    """
+    """Return ratings (rounds, M) of a file of an earlier run or of the v0.1 program."""
     _settings_match(path, _bootstrap_settings(contest))
     models, anchor = contest.battles.models, contest.battles.anchor
     rounds = []
@@ -190,6 +186,7 @@ def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:
         raise InputError(f"{path}: no round in the file")
     ratings = np.array(rounds, dtype=float)
     ratings[np.abs(ratings) >= INFINITE] *= np.inf
+    # v0.1 anchors gpt-4-0314 alone, so with another baseline its ratings drift.
     return np.asarray(ratings - ratings[:, [anchor]] + ANCHOR_RATING)
 
 

@@ -47,10 +47,8 @@ def html_table(
 ) -> str:
     """Return a table of a CSS class below its heads, which are HTML like all cells."""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return (
-        f'<table class="{kind}">{title}<thead>{html_row(heads, head="col")}</thead>'
-        "<tbody>\n" + "\n".join(rows) + "\n</tbody></table>"
-    )
+    head, body = html_row(heads, head="col"), "\n".join(rows)
+    return f'<table class="{kind}">{title}<thead>{head}</thead><tbody>\n{body}\n</tbody></table>'
 
 
 def html_row(cells: Iterable[str], attributes: str = "", head: str = "") -> str:
@@ -108,9 +106,8 @@ def board_html(board: Board) -> str:
 
 
 def board_table(board: Board, *, browsed: bool = False) -> str:
-    """Return a board as a table with drawn intervals, whose heads sort the rows.
-
-    `browsed`: instead its rows open their models, and have their rank and games.
+    """Return a board as a table with drawn intervals, whose heads sort the rows. `browsed`: instead
+    the rows open their models, and have their rank and games.
     """
     marks = axis_marks(board)
     low, high = marks[0], marks[-1]

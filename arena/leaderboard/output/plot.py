@@ -37,9 +37,8 @@ def check_plot(path: Path) -> None:
 
 
 def save_figure(make: Callable[[], Figure], path: Path) -> None:
-    """Write a new figure to a PNG or SVG file, with any installed font that has its characters.
-
-    Warns once of the characters that no font has. The same board gives the same bytes.
+    """Write a new figure to a PNG or SVG file, the same bytes for the same board. Warns of
+    characters that no installed font has.
     """
     import matplotlib
 
@@ -94,30 +93,21 @@ def new_plot(width: float, height: float, titles: tuple[str, str]) -> tuple[Figu
 
 
 def board_figure(board: Board) -> Figure:
-    """Draw scores with their intervals, one line a model, the best on top.
-
-    An infinite rating has no place on the scale, so the label of the axis names its model.
-    """
+    """Draw scores with their intervals, one line a model, the best on top."""
     rows = [row for row in board.rows[::-1] if math.isfinite(row.score)]
     longest = max(len(row.model) for row in rows)
     figure, axes = new_plot(6 + 0.07 * longest, 1.4 + 0.24 * len(rows), titles(board))
     low, *_, high = axis_marks(board)
     scores = np.array([row.score for row in rows])
     offsets = np.nan_to_num([(-row.lower, row.upper) for row in rows], posinf=np.inf)
-    axes.errorbar(
-        scores,
-        range(len(rows)),
-        xerr=np.clip(offsets, 0.0, np.stack([scores - low, high - scores], axis=1)).T,
-        fmt="o",
-        markersize=4,
-        capsize=2,
-        color=COLOURS["accent"][0],
-        ecolor="#8fb3ea",
-    )
+    bars = np.clip(offsets.T, 0.0, [scores - low, high - scores])
+    style: dict[str, Any] = {"fmt": "o", "markersize": 4, "capsize": 2, "ecolor": "#8fb3ea"}
+    axes.errorbar(scores, range(len(rows)), xerr=bars, color=COLOURS["accent"][0], **style)
     if board.format.baseline_score is not None:
         axes.axvline(board.format.baseline_score, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
+    # An infinite rating has no place on the scale.
     infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
     note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
     axes.set_xlabel(board.format.axis(board.baseline) + note)

@@ -45,10 +45,8 @@ MANY_CLUSTERS = 40  # over which a table on a terminal is hard to read
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What is printed and written beside the scores.
-
-    `files`: the files by suffix, None for the usual name in leaderboard/. `save_battles`: save
-    them even if they are many.
+    """What is printed and written beside the scores. `files`: the files by suffix, None for the
+    usual name in leaderboard/. `save_battles`: even if they are many.
     """
 
     full_stats: bool = False
@@ -89,12 +87,9 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
     several = len(boards) > 1
     if not several and (scored := boards[0].scored):
         few = scored.battles.counts.battles <= MANY_BATTLES
-        saved.save_run(
-            scored,
-            options.bench.data_dir,
-            battles=not options.battle_file and (few or report.save_battles),
-            bootstrap=not options.bootstrap_file,
-        )
+        battles = not options.battle_file and (few or report.save_battles)
+        bootstrap = not options.bootstrap_file
+        saved.save_run(scored, options.bench.data_dir, battles=battles, bootstrap=bootstrap)
     blocks = ["\n".join(_lines(board, boards, options, report)) for board in boards]
     if several and not boards[-1].weights:
         blocks.append(f"no overall board: {why_no_overall(boards)}")

@@ -61,19 +61,14 @@ DEPENDENT = f"{TOO_NARROW} Use --resample question to avoid this."
 
 
 def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
-    """Yield the notes below a board: counts, style coefficients, and skipped judgments and models.
-
-    `dependent`: the line below intervals by resampled battles.
-    """
+    """Yield the notes below a board. `dependent`: the one on intervals by resampled battles."""
     counts, judged = board.counts, sorted(board.counts.judged.items())
     if board.weights:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
         yield f"the mean of the scores by category, weighted by their questions: {parts}"
     else:
-        yield (
-            f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, "
-            f"{counts.games_without_verdict:,} games without {board.format.verdict}"
-        )
+        games = f"{counts.games_without_verdict:,} games without {board.format.verdict}"
+        yield f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, {games}"
     if board.coefficients:
         # + 0.0 writes a rounded -0.0 without its sign.
         values = (f"{name} {round(c, 3) + 0.0:.3f}" for name, c in board.coefficients.items())
@@ -102,14 +97,11 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
 def comparison_lines(result: Comparison) -> Iterator[str]:
     """Yield the difference of two models in words."""
     yield f"{result.first} - {result.second}: {result.difference:+.1f} points of win rate"
-    yield (
-        f"95% interval, questions resampled: ({result.lower:+.1f}, {result.upper:+.1f}); "
-        f"permutation test over {result.questions} questions: p = {result.p_value:.4f}"
-    )
-    yield (
-        f"With this many questions a difference of {result.detectable:.1f} would be found "
-        "in 80 of 100 tests at the 5 % level."
-    )
+    interval = f"({result.lower:+.1f}, {result.upper:+.1f})"
+    test = f"permutation test over {result.questions} questions: p = {result.p_value:.4f}"
+    yield f"95% interval, questions resampled: {interval}; {test}"
+    power = "would be found in 80 of 100 tests at the 5 % level."
+    yield f"With this many questions a difference of {result.detectable:.1f} {power}"
 
 
 # Files
