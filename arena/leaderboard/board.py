@@ -103,19 +103,15 @@ class Contest:
             fit = estimator.fit(battles.cells, battles.anchor, style=self.style, center=center)
         except NotAStarError as error:
             first, second = (battles.models[i] for i in error.pair)
-            raise InputError(
-                f"battles of {first} against {second}: the method {estimator.name} knows one "
-                f"baseline, '{battles.baseline}'. Use --method bradley-terry to fit all battles at "
-                "once."
-            ) from None
+            reason = f"the method {estimator.name} knows one baseline, '{battles.baseline}'"
+            advice = "Use --method bradley-terry to fit all battles at once."
+            raise InputError(f"battles of {first} against {second}: {reason}. {advice}") from None
         except DisconnectedError as error:
             names = ", ".join(battles.models[i] for i in error.models)
-            raise UnconnectedError(
-                f"cannot rank {names}: no battles connect them to the baseline "
-                f"'{battles.baseline}'. Judge them against it, or add their baseline with "
-                "--baseline.",
-                error.models,
-            ) from None
+            reason = f"no battles connect them to the baseline '{battles.baseline}'"
+            advice = "Judge them against it, or add their baseline with --baseline."
+            message = f"cannot rank {names}: {reason}. {advice}"
+            raise UnconnectedError(message, error.models) from None
         samples = self.bootstrap() if samples is None else samples
         return Scored(**vars(self), fit=fit, samples=samples)
 

@@ -189,9 +189,8 @@ def _rows(board: Board) -> tuple[Row, ...]:
 
 
 def expanded(level: float, questions: int) -> float:
-    """Return the share of draws that an interval of so many questions must hold to hold the truth
-    with a chance of `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1
-    degrees of freedom.
+    """Return the share of draws in an interval of n questions that has the truth with a chance of
+    `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1 degrees of freedom.
     """
     t = student(level, questions - 1)
     return 2 * NormalDist().cdf(math.sqrt(questions / (questions - 1)) * t) - 1
