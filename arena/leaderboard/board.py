@@ -71,10 +71,7 @@ class UnconnectedError(InputError):
 
 @dataclass(frozen=True)
 class Contest:
-    """Battles with the style features of the method, and how to score them.
-
-    `style`: the fixed style, None if it is fitted.
-    """
+    """Battles with their style features, and how to score them: with a fixed style if given."""
 
     battles: Battles
     selection: Selection
@@ -265,19 +262,17 @@ def why_no_overall(boards: Sequence[Board]) -> str | None:
         if one.estimator.name != other.estimator.name:
             methods = f"methods {one.estimator.name} and {other.estimator.name}"
             return f"{first} and {second} have the {methods}. Choose one with --method"
-        shared = len(set(one.questions) & set(other.questions))
-        if shared:
-            return f"{first} and {second} share {shared:,} questions"
+        if shared := set(one.questions) & set(other.questions):
+            return f"{first} and {second} share {len(shared):,} questions"
         if one.counts.ranges and other.counts.ranges not in ((), one.counts.ranges):
             return f"the grades of {first} and {second} have different ranges"
     return None
 
 
 def overall_board(boards: Sequence[Board]) -> Board:
-    """Return the mean of boards of categories, weighted by their numbers of questions.
+    """Return the mean of boards of categories for the models on all of them, weighted by questions.
 
-    It has the models that are on all of them. The draws of different categories are independent,
-    so a round's scores are averaged like the scores.
+    The draws of different categories are independent, so rounds are averaged like scores.
     """
     selections = [board.selection for board in boards]
     models = sorted(set.intersection(*(set(board.samples) for board in boards)))

@@ -35,8 +35,8 @@ NO_WIDTH = 1e-6  # of an interval whose draws are all alike: a score that was al
 class ClusterTable:
     """A board for each cluster in the order of the questions, and the models by their mean score.
 
-    The ends of a row are NaN if there is no interval. `by`: cluster, subcategory or category.
-    `wholes`: for each group a board without rows, of all its judgments.
+    Rows without an interval have NaN for its ends. `wholes`: for each group a board of all its
+    judgments, without rows.
     """
 
     by: str
