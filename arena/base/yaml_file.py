@@ -85,17 +85,18 @@ def mapping(values: object, where: str) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
-# Keys of published files that our scripts do not need. They are passed over without a warning.
-COMMENT_KEYS = (
-    *("name", "question_file", "output_structured", "project_id", "regions", "local_engine"),
-    *("model_id", "reasoning_effort", "budget_tokens"),
-)
-
-
-def convert(values: object, kind: type[Kind], where: str, literal: Collection[str] = ()) -> Kind:
+def convert(
+    values: object,
+    kind: type[Kind],
+    where: str,
+    *,
+    literal: Collection[str] = (),
+    comments: Collection[str] = (),
+) -> Kind:
     """Return a mapping as a dataclass, its types checked and its `${VAR}`s filled in.
 
     literal: keys with texts that keep their `${VAR}`s.
+    comments: keys that are passed over without a warning.
 
     A null counts as missing. Raises InputError with `where`, key and value, but never with the
     value of a field without repr, which may be a secret.
@@ -103,7 +104,7 @@ def convert(values: object, kind: type[Kind], where: str, literal: Collection[st
     keys = mapping(values, where)
     types = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     fields = {key: value for key, value in keys.items() if key in types and value is not None}
-    unknown = [key for key in keys if key not in types and key not in COMMENT_KEYS]
+    unknown = [key for key in keys if key not in types and key not in comments]
     for name, field in types.items():
         if name in fields and name not in literal:
             fields[name] = fill_variables(fields[name], f"{where}: {name}")
@@ -117,7 +118,7 @@ def convert(values: object, kind: type[Kind], where: str, literal: Collection[st
         printable = {name: value for name, value in fields.items() if types[name].repr}
         raise InputError(f"{where}: {_plain(str(error), printable)}") from None
     for key in unknown:
-        warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *COMMENT_KEYS})}")
+        warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")
     return typed
 
 

@@ -13,6 +13,12 @@ from typing import Any
 from arena.base.errors import InputError, nearest
 from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
 
+# Keys of published setting files that our scripts do not need.
+COMMENT_KEYS = (
+    *("name", "question_file", "output_structured", "project_id", "regions", "local_engine"),
+    *("model_id", "reasoning_effort", "budget_tokens"),
+)
+
 
 @dataclass(frozen=True)
 class AnswerConfig:
@@ -27,7 +33,7 @@ class AnswerConfig:
 
 def read_answer_config(path: Path) -> AnswerConfig:
     """Return the settings of gen_answer.py."""
-    return convert(read_yaml(path), AnswerConfig, str(path))
+    return convert(read_yaml(path), AnswerConfig, str(path), comments=COMMENT_KEYS)
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
     A missing prompt is that of our own config, missing baselines are those of Arena-Hard v2.0.
     """
     values = read_yaml(path)
-    keys = convert(values, _JudgeKeys, str(path), _LITERAL)
+    keys = convert(values, _JudgeKeys, str(path), literal=_LITERAL, comments=COMMENT_KEYS)
     baseline = keys.pairwise if keys.baseline is None else keys.baseline
     needs_baselines = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
     # Prompts and baselines were constants of the program of v2.0, so its users' files lack them.
@@ -174,7 +180,7 @@ def _rules(layers: Iterable[Mapping[str, Any]], where: str) -> Rules:
     if "prompt_template" not in values:
         ours = read_yaml(OUR_JUDGE_CONFIG)
         values = {key: ours[key] for key in ("system_prompt", "prompt_template")} | values
-    keys = convert(values, _RuleKeys, where, _LITERAL)
+    keys = convert(values, _RuleKeys, where, literal=_LITERAL, comments=COMMENT_KEYS)
     baselines = tuple(dict.fromkeys(_tuple(keys.baseline_model)))
     return Rules(baselines, keys.system_prompt, _tuple(keys.prompt_template))
 

@@ -18,7 +18,7 @@ Seconds = Annotated[float, Meta(gt=0, lt=1e18)]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server that answers chat requests; None leaves the address or the key to the API type."""
+    """A server that answers chat requests. None leaves the address or the key to the API type."""
 
     api_base: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
@@ -113,6 +113,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         ModelConfig,
         where,
         literal=("name", "where", "system_prompt", "extra_body"),
+        comments=("output_structured",),  # in v2.0's files
     )
     for header, text in config.extra_headers.items():
         # Headers are often secrets, so errors do not show them.
