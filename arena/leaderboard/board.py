@@ -71,10 +71,7 @@ class UnconnectedError(InputError):
 
 @dataclass(frozen=True)
 class Contest:
-    """Battles with the style features of the method, and how to score them.
-
-    `style`: the fixed style, None if it is fitted.
-    """
+    """Battles with their style features, and how to score them: with a fixed style if given."""
 
     battles: Battles
     selection: Selection
@@ -103,19 +100,15 @@ class Contest:
             fit = estimator.fit(battles.cells, battles.anchor, style=self.style, center=center)
         except NotAStarError as error:
             first, second = (battles.models[i] for i in error.pair)
-            raise InputError(
-                f"battles of {first} against {second}: the method {estimator.name} knows one "
-                f"baseline, '{battles.baseline}'. Use --method bradley-terry to fit all battles at "
-                "once."
-            ) from None
+            reason = f"the method {estimator.name} knows one baseline, '{battles.baseline}'"
+            advice = "Use --method bradley-terry to fit all battles at once."
+            raise InputError(f"battles of {first} against {second}: {reason}. {advice}") from None
         except DisconnectedError as error:
             names = ", ".join(battles.models[i] for i in error.models)
-            raise UnconnectedError(
-                f"cannot rank {names}: no battles connect them to the baseline "
-                f"'{battles.baseline}'. Judge them against it, or add their baseline with "
-                "--baseline.",
-                error.models,
-            ) from None
+            reason = f"no battles connect them to the baseline '{battles.baseline}'"
+            advice = "Judge them against it, or add their baseline with --baseline."
+            message = f"cannot rank {names}: {reason}. {advice}"
+            raise UnconnectedError(message, error.models) from None
         samples = self.bootstrap() if samples is None else samples
         return Scored(**vars(self), fit=fit, samples=samples)
 
@@ -269,19 +262,17 @@ def why_no_overall(boards: Sequence[Board]) -> str | None:
         if one.estimator.name != other.estimator.name:
             methods = f"methods {one.estimator.name} and {other.estimator.name}"
             return f"{first} and {second} have the {methods}. Choose one with --method"
-        shared = len(set(one.questions) & set(other.questions))
-        if shared:
-            return f"{first} and {second} share {shared:,} questions"
+        if shared := set(one.questions) & set(other.questions):
+            return f"{first} and {second} share {len(shared):,} questions"
         if one.counts.ranges and other.counts.ranges not in ((), one.counts.ranges):
             return f"the grades of {first} and {second} have different ranges"
     return None
 
 
 def overall_board(boards: Sequence[Board]) -> Board:
-    """Return the mean of boards of categories, weighted by their numbers of questions.
+    """Return the mean of boards of categories for the models on all of them, weighted by questions.
 
-    It has the models that are on all of them. The draws of different categories are independent,
-    so a round's scores are averaged like the scores.
+    The draws of different categories are independent, so rounds are averaged like scores.
     """
     selections = [board.selection for board in boards]
     models = sorted(set.intersection(*(set(board.samples) for board in boards)))

@@ -67,9 +67,7 @@ def _plan(options: BoardOptions, questions: Sequence[Question]) -> Plan:
 
 
 def check_read(options: BoardOptions, read: Sequence[Read]) -> None:
-    """Raise InputError for options that do not go with several boards or with grades. Warn if
-    baselines other than the config's are used.
-    """
+    """Raise InputError for options that do not fit the boards. Warn of fallback baselines."""
     if len(read) > 1:
         options.check(SEVERAL)
     if any(isinstance(data, Grades) for _, data in read):

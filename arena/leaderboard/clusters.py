@@ -35,8 +35,8 @@ NO_WIDTH = 1e-6  # of an interval whose draws are all alike: a score that was al
 class ClusterTable:
     """A board for each cluster in the order of the questions, and the models by their mean score.
 
-    The ends of a row are NaN if there is no interval. `by`: cluster, subcategory or category.
-    `wholes`: for each group a board without rows, of all its judgments.
+    Rows without an interval have NaN for its ends. `wholes`: for each group a board of all its
+    judgments, without rows.
     """
 
     by: str
@@ -189,9 +189,8 @@ def _rows(board: Board) -> tuple[Row, ...]:
 
 
 def expanded(level: float, questions: int) -> float:
-    """Return the share of draws that an interval of so many questions must hold to hold the truth
-    with a chance of `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1
-    degrees of freedom.
+    """Return the share of draws in an interval of n questions that has the truth with a chance of
+    `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1 degrees of freedom.
     """
     t = student(level, questions - 1)
     return 2 * NormalDist().cdf(math.sqrt(questions / (questions - 1)) * t) - 1

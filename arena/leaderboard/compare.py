@@ -13,7 +13,6 @@ from arena.scoring.cells import Cells
 from arena.scoring.solver import FixedStyle
 
 PERMUTATIONS = 2000
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,7 @@ def compare(scored: Scored, first: str, second: str) -> Comparison:
     """Compare two models: interval by resampled questions, p-value by a paired permutation test.
 
     The test exchanges the judgments of the two on each question with even chances and fits both
-    again at the style coefficients of the full fit. `detectable` is the difference that a
-    two-sided test at 5 % finds with a power of 80 %: 2.80 standard errors.
+    again at the style coefficients of the full fit.
     """
     battles, names, method = scored.battles, scored.battles.models, scored.method
     if first == second:
@@ -46,7 +44,7 @@ def compare(scored: Scored, first: str, second: str) -> Comparison:
     pair = (names.index(first), names.index(second))
     method = replace(method, rounds=max(method.rounds, 1000), resample="question")
     differences = _differences(replace(scored, method=method).bootstrap(), battles.anchor, pair)
-    lower, upper = bradley_terry.interval(differences[:, None], LEVEL)[:, 0].tolist()
+    lower, upper = bradley_terry.interval(differences[:, None], level=0.95)[:, 0].tolist()
     rates, _ = scored.scores(elo=False)
     p_value, questions = _permutation_test(scored, pair)
     return Comparison(
@@ -56,6 +54,7 @@ def compare(scored: Scored, first: str, second: str) -> Comparison:
         lower=lower,
         upper=upper,
         p_value=p_value,
+        # What a two-sided test at 5 % finds with a power of 80 %.
         detectable=2.80 * float(np.nanstd(differences)),
         questions=questions,
     )

@@ -99,9 +99,8 @@ def board_options(
     setting_file: Path | str = "config/judge_config.yaml",
     **options: Any,
 ) -> BoardOptions:
-    """Return options whose bench, judges and baselines are the setting file's if not given.
-
-    The file is read only if one of them is missing. `options` are further fields of BoardOptions.
+    """Return options whose bench, judges and baselines are the setting file's if not given, which
+    is read only then. `options`: further fields of BoardOptions.
     """
     config = None
     if not (bench and judges and baselines):

@@ -1,7 +1,4 @@
-"""Results saved for a later run: battles, bootstrap and style coefficients.
-
-Battles and bootstrap have a side file that says what made them.
-"""
+"""Results saved for a later run: battles, bootstrap and style, with the settings that made them."""
 
 from __future__ import annotations
 

@@ -68,13 +68,13 @@ def heat(share: float) -> str:
 def bar(parts: Sequence[tuple[str, str, int]]) -> str:
     """Return numbers, each with its name and CSS class, as one bar of their shares."""
     whole = sum(number for *_, number in parts)
-    pieces = (
-        f'<i class="{kind}" style="width:{100 * number / whole:.2f}%" '
-        f'title="{escape(name)}: {number:,} ({100 * number / whole:.1f} %)"></i>'
-        for name, kind, number in parts
-        if number
-    )
-    return f'<span class="bar">{"".join(pieces)}</span>'
+    pieces = ""
+    for name, kind, number in parts:
+        if number:
+            share = 100 * number / whole
+            title = f"{escape(name)}: {number:,} ({share:.1f} %)"
+            pieces += f'<i class="{kind}" style="width:{share:.2f}%" title="{title}"></i>'
+    return f'<span class="bar">{pieces}</span>'
 
 
 def interval_svg(

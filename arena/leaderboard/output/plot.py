@@ -52,10 +52,9 @@ def save_figure(make: Callable[[], Figure], path: Path) -> None:
     glyphs = re.findall(r"Glyph (\d+) ", "\n".join(str(warning.message) for warning in caught))
     missing = [chr(int(glyph)) for glyph in dict.fromkeys(glyphs)]
     if missing:
-        warn(
-            f"{path}: no installed font has {len(missing):,} of its characters, such as "
-            f"'{missing[0]}'. For Korean, Japanese and Chinese install the package fonts-noto-cjk."
-        )
+        characters = f"{len(missing):,} of its characters, such as '{missing[0]}'"
+        advice = "For Korean, Japanese and Chinese install the package fonts-noto-cjk."
+        warn(f"{path}: no installed font has {characters}. {advice}")
     write_lines(path, [image.getvalue()])
 
 

@@ -79,10 +79,9 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
     elif judged:
         yield f"questions judged{of}: {', '.join(f'{model} {n:,}' for model, n in judged)}"
     if not counts.same_questions:
-        yield (
-            "warning: the models were judged on different questions, so their scores do not "
-            f"compare fairly. {board.format.missing}"
-        )
+        reason = "the models were judged on different questions"
+        advice = board.format.missing
+        yield f"warning: {reason}, so their scores do not compare fairly. {advice}"
     if not board.weights:
         for reason, number in sorted(counts.left_out.items()):
             yield f"left out: {number:,} {reason}"
@@ -232,10 +231,12 @@ def titles(board: Board) -> tuple[str, str]:
     """Return the title of a board, and how it was made, in a line."""
     selection, method = board.selection, board.method
     of = f": {board.name}" if board.name else ""
+    judges = f"judged by {', '.join(selection.judges)}"
     against = f" against {board.baseline}" if board.baseline else ""
+    mode = board.mode.replace("_", " ")
     note = f", method {board.format.note}" if board.format.note else ""
+    rounds = f"{method.rounds:,} bootstrap rounds over {method.resample}s"
     return (
         f"Leaderboard of {selection.bench.name}{of}",
-        f"judged by {', '.join(selection.judges)}{against}; {board.mode.replace('_', ' ')}{note}; "
-        f"{method.rounds:,} bootstrap rounds over {method.resample}s",
+        f"{judges}{against}; {mode}{note}; {rounds}",
     )
