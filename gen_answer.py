@@ -38,9 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     names = args.model or config.model_list
     if not names:
-        raise InputError(
-            f"{args.setting_file}: model_list is empty. Name a model there or with --model."
-        )
+        advice = "Name a model there or with --model."
+        raise InputError(f"{args.setting_file}: model_list is empty. {advice}")
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
     questions = read_questions(bench)[: args.limit]
     check_formats(questions, config, args.setting_file)

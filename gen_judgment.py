@@ -41,9 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     config = read_judge_config(args.setting_file, args.baseline or ())
     if args.baseline and not config.baseline:
-        raise InputError(
-            f"{config.path}: --baseline needs baseline: true, to show the baseline's answers"
-        )
+        problem = "--baseline needs baseline: true, to show the baseline's answers"
+        raise InputError(f"{config.path}: {problem}")
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, args.judge_model or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)

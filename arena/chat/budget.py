@@ -29,9 +29,8 @@ class Budget:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def claim(self, most: float) -> None:
-        """Set money aside, and wait while calls in flight hold it.
-
-        Raises CompletionError if it is spent, or if the run is stopped meanwhile.
+        """Set money aside, and wait while calls in flight hold it. Raises CompletionError if it is
+        spent, or if the run is stopped meanwhile.
         """
         with self.changed:
             while self.limit is not None and self.spent + self.claimed + most > self.limit:

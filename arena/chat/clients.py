@@ -41,9 +41,7 @@ def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
 
 def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool = True) -> None:
     """Raise InputError if no call can succeed: API type, package, key, address or file is missing,
-    or thinking leaves no room for an answer.
-
-    `max_tokens`: the limit of the calls. `key`: False if none will be made, so that none is needed.
+    or thinking leaves no room below `max_tokens`. `key`: False if no call will be made.
     """
     where, api_type = model.where, api_type_of(model)
     if model.api_type == "vertex" and "gemini" in model.model_name:
@@ -59,10 +57,8 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
     fill_variables(model.extra_body, f"{where}: extra_body")
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
-        warn(
-            f"{where}: budget_tokens is for Claude and is not sent. api_type '{model.api_type}' "
-            "may know reasoning_effort."
-        )
+        advice = f"api_type '{model.api_type}' may know reasoning_effort."
+        warn(f"{where}: budget_tokens is for Claude and is not sent. {advice}")
     elif budget is not None and max_tokens is not None and max_tokens <= budget:
         raise InputError(
             f"{where}: budget_tokens: {budget} leaves no room for an answer, since max_tokens is "
@@ -128,9 +124,7 @@ def api_key(model: ModelConfig, endpoint: Endpoint) -> str | None:
 
 
 def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
-    """List what no message may show: keys, words of headers, passwords in the address, and the
-    values of `${VAR}`s.
-    """
+    """List what no message may show: keys, headers, passwords in addresses, values of `${VAR}`s."""
     aws = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
     variables = (api_type_of(model).key_variable or "", *aws)
     keys = [endpoint.api_key or "", *(os.environ.get(name, "") for name in variables)]

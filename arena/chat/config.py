@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,8 +103,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
             for number, item in enumerate(endpoints)
         ] or None
     if values.get("price") is not None:
-        both = convert(values["price"], _Price, f"{where}: price")
-        values["price"] = [both.input, both.output]
+        values["price"] = astuple(convert(values["price"], _Price, f"{where}: price"))
     given = {key: value for key, value in values.items() if value is not None}
     config = convert(
         {"model_name": name} | given | {"name": name, "where": where},

@@ -111,10 +111,10 @@ def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
         raise InputError(f"{place_of(model)}: AWS: {error}") from None
     _require(region, model, "AWS region", "AWS_REGION", "regions")
     if not credentials:
-        raise InputError(
-            f"{place_of(model)}: no AWS credentials. Set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK in the environment."
+        keys = (
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK"
         )
+        raise InputError(f"{place_of(model)}: no AWS credentials. Set {keys} in the environment.")
     return {"aws_region": region, **key_access(model, endpoint)}
 
 

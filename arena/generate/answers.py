@@ -41,7 +41,7 @@ class Conversation(Job):
     turns: Sequence[Turn]
 
 
-class AnswerWork(Work[Conversation]):
+class AnswerWork(Work):
     """The answers of one model; `records` are in the v0.1 format, by question id."""
 
     def __init__(self, model: ModelConfig, config: AnswerConfig, options: RunOptions) -> None:

@@ -84,7 +84,6 @@ Labels = tuple[str | None, ...]  # of the games of a judgment
 
 def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
     """Return the ensemble's records of each model, and lines about skipped models and questions.
-
     Raises InputError for an unknown judge, and if no question was judged by all.
     """
     models = {judge: judged_models(ensemble.bench, judge) for judge in ensemble.judges}
@@ -117,8 +116,7 @@ def read_labels(ensemble: Ensemble, judge: str, model: str) -> dict[Key, Labels]
     labels: dict[Key, Labels] = {}
     for judgment in read_judgments(path, model, judge):
         if judgment.judge != judge:
-            other = judgment.judge
-            raise InputError(f"{path}: contains judgments of another judge, '{other}'")
+            raise InputError(f"{path}: contains judgments of another judge, '{judgment.judge}'")
         if judgment.grades:
             raise InputError(f"{path}: contains grades of single answers, which have no labels")
         question = ensemble.questions.get(judgment.question_id)
@@ -143,7 +141,6 @@ def ensemble_record(ensemble: Ensemble, key: Key, labels: Mapping[str, Labels]) 
 
 def write(ensemble: Ensemble, records: Mapping[str, list[Record]], overwrite: bool) -> list[str]:
     """Write each model's file, remove those of an earlier ensemble, and return their models.
-
     Raises InputError, before anything is written, for a file that this script did not write. Such
     a file is replaced only if `overwrite`, and never removed.
     """
@@ -155,9 +152,8 @@ def write(ensemble: Ensemble, records: Mapping[str, list[Record]], overwrite: bo
             ours = all(judge == ensemble.name and rule for judge, rule in authors(path))
             if not (ours or (overwrite and model in records)):
                 advice = "replace it with --overwrite" if model in records else "move it away"
-                raise InputError(
-                    f"{path}: was not written by this script. Choose another --name, or {advice}."
-                )
+                problem = f"was not written by this script. Choose another --name, or {advice}."
+                raise InputError(f"{path}: {problem}")
         for model, lines in records.items():
             path = ensemble.bench.judgment_file(ensemble.name, model)
             write_lines(path, map(dump_line, lines))

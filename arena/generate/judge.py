@@ -72,10 +72,9 @@ class Judge:
             "unanimous": config.unanimous,
             "prompt_hash": prompt_hash(rules.system_prompt, rules.prompt_template),
         }
-        grades = None if config.pairwise else list(self.verdict_rule.grades or ())
         optional = {
             "pairwise": None if config.pairwise else False,
-            "grades": grades,
+            "grades": None if config.pairwise else list(self.verdict_rule.grades or ()),
             "ref_model": list(config.ref_models) if config.reference else None,
             "response_format": config.response_format,
             "verdict_field": config.verdict_field,
@@ -180,10 +179,7 @@ class CaseFinder:
                 yield Case(question, rules, answer, baseline, other, tuple(references))
 
     def _answer(self, model: str, question: Question, reference: bool = False) -> Answer | None:
-        """Return a model's answer if it has all turns; each file is read once.
-
-        Raises InputError if the model has no file.
-        """
+        """Return a model's answer if it has all turns; InputError if the model has no file."""
         folder = self.bench.references if reference else self.bench.answers
         path = named_path(folder, model, "model name", ".jsonl")
         if path not in self._answers:

@@ -48,7 +48,7 @@ class Game(Job):
     replies: Sequence[Completion]
 
 
-class JudgmentWork(Work[Game]):
+class JudgmentWork(Work):
     """The judgments of one model; `records` are found by question and baseline."""
 
     def __init__(
@@ -171,10 +171,7 @@ class JudgmentWork(Work[Game]):
             yield Decision(replies, Verdict(None, UNFINISHED))
 
     def record(self, job: Game, reply: Decision) -> Record:
-        """Return the record of a question with a game in it.
-
-        An unfinished game has its `replies` one by one, for the next run to go on.
-        """
+        """Return the record of a question with a game in it."""
         case, games = job.case, self._games(job.case)
         settings = self.judge.settings_of(case.rules)
         names = (self.summary.name, self.model.name, case.baseline)
@@ -190,6 +187,7 @@ class JudgmentWork(Work[Game]):
             "input_tokens": sum(completion.input_tokens or 0 for completion in replies),
             "output_tokens": sum(completion.output_tokens or 0 for completion in replies),
             "prompt_hash": messages_hash(messages),
+            # One by one, for the next run to go on.
             "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
             "settings": None if record.get("settings") == settings else settings,
         }

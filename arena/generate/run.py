@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
@@ -48,18 +48,16 @@ class RunOptions:
 class Job:
     """One conversation or game that is missing; `id` names it in the summary."""
 
-    work: Work[Any]
+    work: Work
     id: str
 
 
 Record = dict[str, Any]
-SomeJob = TypeVar("SomeJob", bound=Job)
 
 
-class Work(ABC, Generic[SomeJob]):
-    """The records of one file, and what is needed to make those that are missing.
-
-    records: the records of the file by a key of the subclass, kept up to date as replies come.
+class Work(ABC):
+    """The `records` of one file by a key of the subclass, kept up to date as replies come, and how
+    to make the missing ones.
     """
 
     def __init__(self, model: ModelConfig, name: str, path: Path, options: RunOptions) -> None:
@@ -69,10 +67,9 @@ class Work(ABC, Generic[SomeJob]):
         self.summary = summary.RunSummary(name, Meter(model.price, options.budget))
         self.records: dict[Any, Record] = {}
 
-    def plan(self) -> list[SomeJob]:
-        """Read the file and return a job for each missing reply.
-
-        Raises InputError if records were made with other settings and no flag says what to do.
+    def plan(self) -> list[Any]:
+        """Read the file and return a job for each missing reply. Raises InputError if records were
+        made with other settings and no flag says what to do.
         """
         self.records = self.read() if self.path.exists() else {}
         stale = {key: reason for key in self.records if (reason := self.stale_reason(key))}
@@ -103,23 +100,23 @@ class Work(ABC, Generic[SomeJob]):
         """Return the difference between a record and what this run would make, None if none."""
 
     @abstractmethod
-    def missing(self) -> tuple[int, list[SomeJob]]:
+    def missing(self) -> tuple[int, list[Any]]:
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[SomeJob]) -> str:
+    def estimate(self, jobs: Sequence[Any]) -> str:
         """Return the line of a dry run."""
 
     @abstractmethod
-    def replies(self, job: SomeJob) -> Iterator[Any]:
+    def replies(self, job: Any) -> Iterator[Any]:
         """Ask, and yield a reply after each call that was paid for; runs in a thread."""
 
     @abstractmethod
-    def record(self, job: SomeJob, reply: Any) -> Record:
+    def record(self, job: Any, reply: Any) -> Record:
         """Return the record of a job's question with a reply in it."""
 
     @abstractmethod
-    def count(self, job: SomeJob, reply: Any) -> None:
+    def count(self, job: Any, reply: Any) -> None:
         """Count a reply whose record is in the file."""
 
 
@@ -135,7 +132,7 @@ class Outcome:
 
 
 @summary.unfailing_output()
-def complete(works: Sequence[Work[Any]], unit: str, options: RunOptions) -> int:
+def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     """Make all missing records, print the summary and return the exit status. Each reply is in its
     file before its thread goes on. unit: "answer" or "game".
     """

@@ -58,10 +58,8 @@ class RunSummary:
 
     def lines(self) -> Iterator[str]:
         """Yield a line of counts, then one for each cause of failure and each remark."""
-        counts = (
-            f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
-            f"{self.failures} failed"
-        )
+        counts = f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
+        counts += f"{self.failures} failed"
         if self.not_begun:
             counts += f", {self.not_begun} not begun"
         counts += f"; {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
@@ -134,7 +132,6 @@ class _UnfailingStream:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write and flush the text, or silence the stream for good."""
         try:
             self._stream.write(text)
             self._stream.flush()
