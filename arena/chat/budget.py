@@ -64,7 +64,6 @@ class Meter:
     input_tokens: int = 0
     output_tokens: int = 0
     unreported_cost: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cost_of(self, input_tokens: int, output_tokens: int) -> float:
         """Return the cost in USD, 0 without a price."""
@@ -92,7 +91,7 @@ class Meter:
         input_tokens, output_tokens = (count or 0 for count in usage)
         cost = self.cost_of(input_tokens, output_tokens)
         unreported = max(most - cost, 0.0) if None in usage else 0.0
-        with self.lock:
+        with self.budget.changed:
             self.input_tokens += input_tokens
             self.output_tokens += output_tokens
             self.unreported_cost += unreported

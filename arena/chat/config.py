@@ -28,13 +28,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One entry of api_config.yaml.
+    """One entry of api_config.yaml. Fields without repr may have secrets in them.
 
     name, where: the key of the entry, and the file with that key.
     extra_body: keeps its `${VAR}`s, since records contain it. They are filled in for each request.
     price: USD per million input tokens and per million output tokens.
-
-    Fields without repr may have secrets in them.
     """
 
     name: str

@@ -70,10 +70,8 @@ def max_tokens_of(model: ModelConfig, *settings: int | None) -> int:
 
 
 def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
-    """Choose the first temperature that is set, else the default of the protocol.
-
-    A model that thinks has none. A model with a reasoning_effort has only that of its entry, if its
-    provider is strict about it.
+    """Choose the first temperature that is set, else the default of the protocol. A model that
+    thinks has none, one with a reasoning_effort only its entry's if the provider is strict.
     """
     api_type, protocol = api_type_of(model), api_type_of(model).protocol
     if protocol.thinks or (api_type.is_claude and model.budget_tokens is not None):

@@ -113,9 +113,8 @@ class AnswerWork(Work[Conversation]):
         """Return the record of the question with the reply in it."""
         settings = self._settings(job.question)
         names = {"question_id": job.question.id, "answer_id": uuid(), "model_id": self.model.name}
-        record = self.records.setdefault(
-            job.question.id, names | {"choices": [], "settings": settings}
-        )
+        new = names | {"choices": [], "settings": settings}
+        record = self.records.setdefault(job.question.id, new)
         choices = _by_index(record["choices"])
         choice = choices.setdefault(job.choice, {"index": job.choice, "turns": []})
         if record.get("settings") != settings:

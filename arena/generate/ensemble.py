@@ -35,10 +35,7 @@ def ensemble_label(labels: Iterable[str | None], rule: str) -> str | None:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The judge that is made: its name, its judges and the rule.
-
-    baselines: the baseline of judgments that name none.
-    """
+    """The judge that is made, by a rule. baselines: those of judgments that name none."""
 
     bench: Bench
     name: str

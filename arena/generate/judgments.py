@@ -52,12 +52,7 @@ class JudgmentWork(Work[Game]):
     """The judgments of one model; `records` are found by question and baseline."""
 
     def __init__(
-        self,
-        judge: Judge,
-        name: str,
-        cases: Sequence[Case],
-        rule: BaselineRule,
-        options: RunOptions,
+        self, judge: Judge, name: str, cases: list[Case], rule: BaselineRule, options: RunOptions
     ) -> None:
         path = options.bench.judgment_file(judge.model.name, name)
         super().__init__(judge.model, name, path, options)
@@ -67,10 +62,7 @@ class JudgmentWork(Work[Game]):
         self.rule = rule
 
     def read(self) -> dict[tuple[str, str | None], Record]:
-        """Return the records of the model by question and baseline.
-
-        Raises InputError for judgments of another judge, or of another kind.
-        """
+        """Return the records of the model; InputError for those of another judge or kind."""
         judge, pairwise = self.judge.model.name, self.judge.config.pairwise
         categories = {case.question.id: case.question.category for case in self.cases.values()}
 
@@ -222,9 +214,7 @@ def judgment_works(
     judge: Judge, names: Sequence[str], given_baselines: Sequence[str], options: RunOptions
 ) -> list[JudgmentWork]:
     """Return the judgments of the models named, or of all with answers, without the baseline if
-    there is only one.
-
-    given_baselines: those of the command line, in place of the setting file's.
+    there is only one. given_baselines: those of the command line, in place of the setting file's.
     """
     config, bench = judge.config, options.bench
     finder = CaseFinder(judge, bench, options.questions)

@@ -44,11 +44,8 @@ def placeholder_values(
     answers: by their placeholders, `ANSWER_A` and `ANSWER_B`, or `answer` after `baseline` if it is
     shown. `{answer_1}`... are their turns in this order, as in v0.1.
     """
-    numbered = {
-        "question": question,
-        "answer": [*chain(*answers.values())],
-        "ref_answer": [*chain(*references)],
-    }
+    answer_turns, reference_turns = chain(*answers.values()), chain(*references)
+    numbered = {"question": question, "answer": answer_turns, "ref_answer": reference_turns}
     values = dict.fromkeys(("QUESTION", "question"), _joined(question, "user's turn"))
     for name, turns in numbered.items():
         values |= {f"{name}_{i}": text for i, text in enumerate(turns, start=1)}
@@ -70,9 +67,8 @@ def _joined(turns: Turns, heading: str) -> str:
 
 
 def template_problem(template: Sequence[str], names: Set[str], turns: int) -> str | None:
-    """Return the fault of a template for questions of so many turns, or None.
-
-    names: the placeholders that have a value.
+    """Return the fault of a template for questions of so many turns, or None. names: of the
+    placeholders that have a value.
     """
     used = {match[1] for text in template for match in _PLACEHOLDER.finditer(text) if match[1]}
     if unknown := sorted(used - names):
@@ -80,12 +76,10 @@ def template_problem(template: Sequence[str], names: Set[str], turns: int) -> st
     numbered = [name for i in range(1, 2 * turns + 1) if (name := f"answer_{i}") in names]
     references = [{name} for name in names if name.startswith(("ref_answer_", "REFERENCE"))]
     # The placeholders that show a part of the prompt, in one way or another.
-    ways: dict[str, list[set[str]]] = {}
+    ways = {"the answer, {answer},": [set(numbered[-turns:]), {"answer"}, {"ANSWER_A"}]}
     if "ANSWER_B" in names:
         both = {"ANSWER_A", "ANSWER_B"}
-        ways["both answers, {ANSWER_A} and {ANSWER_B},"] = [set(numbered), both]
-    else:
-        ways["the answer, {answer},"] = [set(numbered[-turns:]), {"answer"}, {"ANSWER_A"}]
+        ways = {"both answers, {ANSWER_A} and {ANSWER_B},": [set(numbered), both]}
     if "baseline" in names:
         ways["the baseline's answer, {baseline},"] = [set(numbered[:turns]), {"baseline"}]
     if references:

@@ -52,8 +52,8 @@ class Job:
     id: str
 
 
-SomeJob = TypeVar("SomeJob", bound=Job)
 Record = dict[str, Any]
+SomeJob = TypeVar("SomeJob", bound=Job)
 
 
 class Work(ABC, Generic[SomeJob]):
@@ -125,12 +125,13 @@ class Work(ABC, Generic[SomeJob]):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A reply to a job, or the error that ended the job; `written` is set once it is dealt with."""
+    """A reply to a job, or the error that ended it; its thread waits for `written`."""
 
     job: Job
     reply: Any = None
     error: CompletionError | None = None
-    written: threading.Event = field(default_factory=threading.Event)
+    # An Event would take more CPU time than this queue.
+    written: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
 
 
 @summary.unfailing_output()
@@ -205,17 +206,15 @@ def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
                 running -= 1
             else:
                 yield outcome
-                outcome.written.set()
+                outcome.written.put(None)
 
 
 def _do_jobs(lane: deque[Job], outcomes: queue.SimpleQueue[Outcome | None]) -> None:
-    """Do jobs of a lane until none is left, or one fails in a way that all others will. The last
-    outcome is None.
-    """
+    """Do jobs of a lane until none is left or one fails as all others will, and end with None."""
 
     def deliver(outcome: Outcome) -> None:
         outcomes.put(outcome)
-        outcome.written.wait()
+        outcome.written.get()
 
     while not stopping.is_set():
         try:
