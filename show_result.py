@@ -40,16 +40,14 @@ def add_output_flags(add: Callable[..., object]) -> None:
     add(
         "--by",
         choices=("cluster", "category", "subcategory"),
-        help="print one score a model and cluster, or category, in place of boards, with "
-        "intervals for few questions. Files hold that table, --plot draws a heat map. "
+        help="print, write and draw scores by cluster or category instead of boards. "
         "subcategory is the v2.0 name of cluster (default: no)",
     )
     add(
         "--compare",
         nargs=2,
         metavar=("MODEL", "OTHER"),
-        help="print the difference of two models with its interval and p-value, on each board but "
-        "the overall one (default: none)",
+        help="print the difference of two models with interval and p-value (default: none)",
     )
     for flag, text in (
         ("--show-elo", "show Elo ratings (baseline = 1000) instead of win rates"),

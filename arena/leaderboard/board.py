@@ -91,9 +91,8 @@ class Contest:
         return cls(battles, selection, method, styles.tokens)
 
     def score(self, samples: np.ndarray | None = None) -> Scored:
-        """Fit the battles and resample them, unless `samples` of an earlier run are given.
-
-        Raises UnconnectedError, or InputError if the method is not for such battles.
+        """Fit the battles and resample them, unless `samples` of an earlier run are given. Raises
+        UnconnectedError, and InputError if the method is not for such battles.
         """
         battles, estimator, center = self.battles, self.selection.estimator, self.method.center
         try:
@@ -270,10 +269,7 @@ def why_no_overall(boards: Sequence[Board]) -> str | None:
 
 
 def overall_board(boards: Sequence[Board]) -> Board:
-    """Return the mean of boards of categories for the models on all of them, weighted by questions.
-
-    The draws of different categories are independent, so rounds are averaged like scores.
-    """
+    """Return the mean of boards for the models on all of them, weighted by numbers of questions."""
     selections = [board.selection for board in boards]
     models = sorted(set.intersection(*(set(board.samples) for board in boards)))
     missing = {
@@ -299,6 +295,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
         weights=weights,
         scored=None,
     )
+    # The draws of different categories are independent, so a round is averaged like the scores.
     rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
     tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
     return board.with_rows(models, shares @ scores, rounds, tokens)

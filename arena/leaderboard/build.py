@@ -41,14 +41,13 @@ def read_boards(options: BoardOptions, questions: Sequence[Question] | None = No
         needed = bool(options.categories) or options.missing == "loss"
         questions = bench_questions(options.bench, needed=needed)
     plan = _plan(options, questions)
-    names, baselines = options.categories, options.baselines
-    one = options.one_board
-    selections = [plan.of(names, baselines)] if one else plan.selections(names, baselines)
+    chosen = options.categories, options.baselines
+    selections = [plan.of(*chosen)] if options.one_board else plan.selections(*chosen)
     if options.battle_file:
         if len(selections) > 1:
             raise InputError(f"--load-battles: {SEVERAL}")
         return [saved.load_battles(options.battle_file, selections[0], plan.questions)]
-    return read_selections(selections, plan.questions, pass_over_unjudged=not names)
+    return read_selections(selections, plan.questions, pass_over_unjudged=not options.categories)
 
 
 def _plan(options: BoardOptions, questions: Sequence[Question]) -> Plan:

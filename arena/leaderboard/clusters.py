@@ -35,8 +35,7 @@ NO_WIDTH = 1e-6  # of an interval whose draws are all alike: a score that was al
 class ClusterTable:
     """A board for each cluster in the order of the questions, and the models by their mean score.
 
-    Rows without an interval have NaN for its ends. `wholes`: for each group a board of all its
-    judgments, without rows.
+    Rows without an interval have NaN ends. `wholes`: all judgments of each group, without rows.
     """
 
     by: str
@@ -52,8 +51,7 @@ def score_clusters(
     """Return the scores of each cluster, with the draws of a board of it alone, and none of models
     that no battles connect to the baseline there. `done` is called after each cluster.
     """
-    wholes: list[Board] = []
-    boards: list[Board] = []
+    wholes, boards = list[Board](), list[Board]()
     for group in groups:
         whole, data = _whole(group, method)
         wholes.append(whole)
@@ -104,10 +102,9 @@ def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
     in_cluster = np.array([question in questions for question in battles.questions])
     part = _part(battles, in_cluster[battles.cells.question])
     while len(part.cells.a):
-        samples = None
-        if len(part.questions) < FEW and not contest.selection.estimator.averages_rounds:
-            # There is no interval to draw for, and the score needs no rounds either.
-            samples = np.full((1, len(part.models)), np.nan)
+        # Few questions have no interval to draw for, but a score may need the rounds.
+        drawn = len(part.questions) >= FEW or contest.selection.estimator.averages_rounds
+        samples = None if drawn else np.full((1, len(part.models)), np.nan)
         try:
             return replace(contest, battles=part).score(samples).board()
         except UnconnectedError as error:

@@ -67,9 +67,7 @@ def _differences(ratings: np.ndarray, anchor: int, pair: tuple[int, int]) -> np.
 
 
 def _permutation_test(scored: Scored, pair: tuple[int, int]) -> tuple[float, int]:
-    """Return the p-value of the difference of a pair, and the number of its questions: those on
-    which both met one opponent, or each other.
-    """
+    """Return a pair's p-value and number of questions with a common opponent or each other."""
     cells = scored.battles.cells
     in_a, in_b = np.isin(cells.a, pair), np.isin(cells.b, pair)
     model, opponent = np.where(in_a, (cells.a, cells.b), (cells.b, cells.a))

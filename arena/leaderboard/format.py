@@ -16,9 +16,8 @@ class Format:
 
     `scale`: win rate, elo or grade. `score`, `interval`, `axis`: write a score, the offsets of its
     interval, and the label of an axis from the baseline. `data`, `verdict`: words for the counts.
-    `note`: part of a subtitle and of a file name. `table_heads`: those of the v2.0 program's table;
-    None writes a line a model. `extremes`: the least and the best possible score. `missing`: the
-    advice for questions without a judgment.
+    `note`: part of subtitles and file names. `table_heads`: of v2.0's table, None for v0.1's lines.
+    `extremes`: the least and the best score. `missing`: advice for questions without a judgment.
     """
 
     scale: str

@@ -30,10 +30,10 @@ class BoardOptions:
     """Which judgments make the boards of a bench, and how they are scored.
 
     `baselines` overrule those of `config`, without which `usual_baselines` (by category) count.
-    `control`: the style features to control for, of FEATURES. `center` measures them from their
-    mean. None is the default of `method` (by the format of the questions), `rounds` and `resample`
-    (by the kind of board). `battle_file`, `bootstrap_file`: results of an earlier run.
-    `style_file`: coefficients to use if the file exists.
+    `control`: style features of FEATURES. `center` measures them from their mean. None is the
+    default of `method` (by the format of questions), `rounds` and `resample` (by kind of board).
+    `battle_file`, `bootstrap_file`: results of an earlier run. `style_file`: coefficients to use if
+    the file exists.
     """
 
     bench: Bench

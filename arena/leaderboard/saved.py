@@ -119,9 +119,7 @@ def _battle_lines(scored: Scored) -> Iterator[bytes]:
 def load_battles(
     path: Path, selection: Selection, questions: Sequence[Question]
 ) -> tuple[Selection, Battles]:
-    """Return the battles of a file of an earlier run or of v0.1, and the selection with their
-    baselines.
-    """
+    """Return the battles of an earlier run or of v0.1, and the selection with their baselines."""
     fields = ("weight", "first_game_only", "missing", "mixed", "estimator")
     usual = all(getattr(selection, name) == getattr(Selection, name) for name in fields)
     if not _settings_match(path, selection.settings()) and not usual:

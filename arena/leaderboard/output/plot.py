@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CHARACTER = 0.08  # inches that a character of a title takes
-
 
 def check_plot(path: Path) -> None:
     """Raise InputError if no plot can be drawn into this file, before the work is done."""
@@ -85,7 +83,7 @@ def new_plot(width: float, height: float, titles: tuple[str, str]) -> tuple[Figu
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    room = int(width / CHARACTER)
+    room = int(width / 0.08)  # inches that a character of a title takes
     lines = [line for text in titles for line in textwrap.wrap(one_line(text), room)]
     figure.suptitle("\n".join(lines), fontsize=9)
     return figure, figure.add_subplot()

@@ -80,8 +80,7 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
         yield f"questions judged{of}: {', '.join(f'{model} {n:,}' for model, n in judged)}"
     if not counts.same_questions:
         reason = "the models were judged on different questions"
-        advice = board.format.missing
-        yield f"warning: {reason}, so their scores do not compare fairly. {advice}"
+        yield f"warning: {reason}, so their scores do not compare fairly. {board.format.missing}"
     if not board.weights:
         for reason, number in sorted(counts.left_out.items()):
             yield f"left out: {number:,} {reason}"
@@ -236,7 +235,5 @@ def titles(board: Board) -> tuple[str, str]:
     mode = board.mode.replace("_", " ")
     note = f", method {board.format.note}" if board.format.note else ""
     rounds = f"{method.rounds:,} bootstrap rounds over {method.resample}s"
-    return (
-        f"Leaderboard of {selection.bench.name}{of}",
-        f"{judges}{against}; {mode}{note}; {rounds}",
-    )
+    title = f"Leaderboard of {selection.bench.name}{of}"
+    return title, f"{judges}{against}; {mode}{note}; {rounds}"
