@@ -45,8 +45,8 @@ def board_baselines(bench: Workspace, *flags: str) -> dict[str, str]:
     return baselines
 
 
-def ensemble_baselines(bench: Workspace) -> dict[str, str | None]:
-    bench.run("gen_ensemble_judgment.py", "--judges", "judge", "second", check=0)
+def ensemble_baselines(bench: Workspace, *flags: str) -> dict[str, str | None]:
+    bench.run("gen_ensemble_judgment.py", "--judges", "judge", "second", *flags, check=0)
     records = bench.judgments("ensemble", "tiny")
     categories = {question["question_id"]: question["category"] for question in QUESTIONS}
     return {categories[r["question_id"]]: r.get("baseline") for r in records}
@@ -80,6 +80,9 @@ def test_a_baseline_flag_overrules_the_config(unnamed: Workspace) -> None:
     expected = {"prose": "other", "code": "other"}
     assert board_baselines(unnamed, "--baseline", "other") == expected
     assert browser_baselines(unnamed, "other") == expected
+    assert ensemble_baselines(unnamed, "--baseline", "other") == expected
+    flags = ("--judge-name", "ensemble", "--baseline", "other")
+    assert board_baselines(unnamed, *flags) == expected
 
 
 def test_a_baseline_that_the_bench_lacks_is_never_assumed(unnamed: Workspace) -> None:
