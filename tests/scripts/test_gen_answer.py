@@ -433,24 +433,29 @@ class TestParallel:
     def test_the_flag_overrules_the_entry_and_endpoints_share_the_load(
         self, api: FakeAPI, bench: Workspace
     ) -> None:
-        """Evenly before any has answered. An endpoint that answers first may then get more."""
+        """Evenly before any has answered and after all have: in between, the first to answer may
+        get more.
+        """
         with FakeAPI() as other:
-            servers = [{"api_base": server.v1, "api_key": server.v1} for server in (api, other)]
-            prepare(bench, api, 8, endpoints=servers, parallel=1)
-            api.hold()
-            other.hold()
+            servers = (api, other)
+            endpoints = [{"api_base": server.v1, "api_key": server.v1} for server in servers]
+            prepare(bench, api, 12, endpoints=endpoints, parallel=1)
+            for server in servers:
+                server.answer_with(Reply("there", held=True))
             process = bench.start("gen_answer.py", "--parallel", 4)
-            api.wait_for_calls(2)
-            other.wait_for_calls(2)
-            assert (api.call_count, other.call_count) == (2, 2)
-            api.release()
-            other.release()
+            counts = []
+            for wave in range(1, 4):
+                wait_for(lambda wave=wave: sum(s.call_count for s in servers) == 4 * wave)
+                counts.append([server.call_count for server in servers])
+                for server in servers:
+                    server.release()
             process.communicate(timeout=60)
             assert process.returncode == 0
-            for server in (api, other):
+            first, second, third = counts
+            for n, server in enumerate(servers):
                 assert {call.api_key for call in server.calls} == {server.v1}
-            assert api.call_count + other.call_count == 8
-        assert len(texts(bench)) == 8
+                assert (first[n], third[n] - second[n]) == (2, 2)
+        assert len(texts(bench)) == 12
 
 
 @pytest.fixture(scope="module")
