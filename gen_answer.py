@@ -16,9 +16,12 @@ from dataclasses import replace
 
 from arena.base.errors import InputError, script
 from arena.base.flags import add_run_flags, script_parser
-from arena.bench.config import read_answer_config
 from arena.bench.paths import Bench
 from arena.bench.records import read_questions
+from arena.chat.budget import budget_of
+from arena.generate.answers import AnswerWork, check_formats
+from arena.generate.run import RunOptions, complete
+from utils import check_model, read_answer_config, read_model_config
 
 
 @script
@@ -27,13 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__)
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
-    # Imported after --help is answered: the clients of the API types take a while to load.
-    from arena.chat.budget import budget_of
-    from arena.chat.clients import check_model
-    from arena.chat.config import read_model_config
-    from arena.generate.answers import AnswerWork, check_formats
-    from arena.generate.run import RunOptions, complete
-
     config = read_answer_config(args.setting_file)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     names = args.model or config.model_list
@@ -44,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     questions = read_questions(bench)[: args.limit]
     check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
-    options = RunOptions(bench, questions, budget, args.stale, args.dry_run, args.report)
+    options = RunOptions(
+        bench, questions, budget, stale=args.stale, dry_run=args.dry_run, report=args.report
+    )
     if args.parallel:
         models = [replace(model, parallel=args.parallel) for model in models]
     works = [AnswerWork(model, config, options) for model in models]

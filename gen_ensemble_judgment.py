@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 from arena.base.errors import script
 from arena.base.flags import add_source_flags, script_parser
-from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule
 from arena.generate.ensemble import RULES, Ensemble, find_judges, join, report, write
+from utils import read_judge_config
 
 
 @script

@@ -16,9 +16,13 @@ from dataclasses import replace
 
 from arena.base.errors import InputError, script
 from arena.base.flags import add_run_flags, script_parser
-from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.bench.records import read_questions
+from arena.chat.budget import budget_of
+from arena.generate.judge import Judge
+from arena.generate.judgments import judgment_works
+from arena.generate.run import RunOptions, complete
+from utils import check_model, read_judge_config, read_model_config
 
 
 @script
@@ -28,17 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add_run_flags(add, "config/judge_config.yaml")
     add("--judge-model", help="the judge (default: the setting file's)")
-    add("--baseline", action="append", help="baseline; repeatable (default: the setting file's)")
+    baseline = "baseline. Repeatable (default: the setting file's)"
+    add("--baseline", action="append", help=baseline)
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
     args = parser.parse_args(argv)
-    # Imported after --help is answered: the clients of the API types take a while to load.
-    from arena.chat.budget import budget_of
-    from arena.chat.clients import check_model
-    from arena.chat.config import read_model_config
-    from arena.generate.judge import Judge
-    from arena.generate.judgments import judgment_works
-    from arena.generate.run import RunOptions, complete
-
     config = read_judge_config(args.setting_file, args.baseline or ())
     if args.baseline and not config.baseline:
         problem = "--baseline needs baseline: true, to show the baseline's answers"
@@ -51,8 +48,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = read_questions(bench)[: args.limit]
     judge.check(questions)
-    flags = (args.stale, args.dry_run, args.report, args.retry_invalid)
-    options = RunOptions(bench, questions, budget, *flags)
+    options = RunOptions(
+        bench,
+        questions,
+        budget,
+        stale=args.stale,
+        dry_run=args.dry_run,
+        report=args.report,
+        retry_invalid=args.retry_invalid,
+    )
     names = args.model or config.model_list
     works = judgment_works(judge, names, args.baseline or (), options)
     return complete(works, "game", options)

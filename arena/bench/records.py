@@ -244,16 +244,16 @@ class JudgmentLine(KeyLine, gc=False):
             settings.append(bytes(game.settings) or shared if game else b"")
             is_ensemble = is_ensemble or bool(game and game.scores is not None)
         return Judgment(
-            self.id,
-            self.model or model,
-            self.judge or judge,
-            self.baseline,
-            tuple(labels),
-            tuple(causes),
-            tuple(settings),
-            grades_of(tuple(labels)),
-            self.rule,
-            self.members() if is_ensemble else (),
+            question_id=self.id,
+            model=self.model or model,
+            judge=self.judge or judge,
+            baseline=self.baseline,
+            labels=tuple(labels),
+            causes=tuple(causes),
+            settings=tuple(settings),
+            grades=grades_of(tuple(labels)),
+            rule=self.rule,
+            members=self.members() if is_ensemble else (),
         )
 
 

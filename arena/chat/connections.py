@@ -15,9 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpcore2
-import httpx2
-
 from arena.base.errors import InputError
 from arena.chat.config import Endpoint, ModelConfig, place_of
 from arena.chat.faults import CompletionError
@@ -27,12 +24,15 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     """Make a client that leaves retries to us, and limits the time of a reply, not the number of
     connections.
     """
+    import httpcore2
+    import httpx2
+
     limits = httpx2.Limits(max_connections=None)
     timeout = httpx2.Timeout(seconds, connect=min(seconds, 10.0))
     http_client = httpx2.Client(
         limits=limits, timeout=timeout, verify=_ssl_context(), follow_redirects=True
     )
-    deadline = _Deadline(seconds)
+    deadline = _Deadline(seconds, httpcore2.SyncBackend())
     # The transports accept no backend, so this sets a private field of theirs.
     transports: list[Any] = [http_client._transport, *http_client._mounts.values()]
     for transport in filter(None, transports):
@@ -41,41 +41,48 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     return sdk_class(**access, max_retries=0, timeout=timeout, http_client=http_client)
 
 
-# Making one takes longer than making a client.
-_ssl_context = functools.cache(httpx2.create_ssl_context)
+@functools.cache
+def _ssl_context() -> Any:
+    """Make the SSL context of all clients, which takes longer than making a client."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
-class _Deadline(httpcore2.SyncBackend):
+class _Deadline:
     """Network connections that end each request whose reply is not complete in time.
 
     The timeouts of httpx2 limit single reads: a server that sends a byte a minute would hold a
     worker for hours.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, backend: Any) -> None:
         self.seconds = seconds
+        self.backend = backend
         self.thread = threading.local()
 
-    def begin(self, request: httpx2.Request) -> None:
+    def begin(self, request: Any) -> None:
         # A redirected request keeps its deadline.
         end = request.extensions.setdefault("deadline", time.monotonic() + self.seconds)
         self.thread.deadline = end
 
     def remaining(self) -> float:
+        import httpcore2
+
         seconds: float = self.thread.deadline - time.monotonic()
         if seconds <= 0:
             raise httpcore2.ReadTimeout(f"the reply was not complete after {self.seconds:g} s")
         return seconds
 
-    def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
-        return self.limit(super().connect_tcp(*args, **kwargs))
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> Any:
+        return self.limit(self.backend.connect_tcp(*args, **kwargs))
 
-    def limit(self, stream: Any) -> httpcore2.NetworkStream:
+    def limit(self, stream: Any) -> Any:
         read, write, start_tls = stream.read, stream.write, stream.start_tls
         stream.read = lambda size, timeout=None: read(size, self.remaining())
         stream.write = lambda buffer, timeout=None: write(buffer, self.remaining())
         stream.start_tls = lambda *args, **kwargs: self.limit(start_tls(*args, **kwargs))
-        return stream  # type: ignore[no-any-return]
+        return stream
 
 
 def key_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:

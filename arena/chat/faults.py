@@ -13,8 +13,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-import httpx2
-
 from arena.base.errors import one_line
 
 
@@ -59,6 +57,8 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
         return _status_error(error, secrets)
     if isinstance(error, sdk.APIConnectionError):
         cause = "timeout" if isinstance(error, sdk.APITimeoutError) else "connection"
+        import httpx2
+
         message = redact(f"{error} {error.__cause__ or ''}", secrets)
         unsent = isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout))
         return CompletionError(cause, message, charged=not unsent)

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-import httpx2
-
 from arena.base.yaml_file import fill_variables
 from arena.chat.config import ModelConfig
 from arena.chat.faults import BrokenReply, CompletionError
@@ -83,6 +81,8 @@ class Protocol(ABC):
 
     def complete(self, client: Any, request: Request) -> Completion:
         """Send a request through a client of the SDK, and read the reply."""
+        import httpx2
+
         # The SDKs' typed methods take twice the CPU time, and let malformed replies through.
         options = {"headers": {**self.headers(request), **request.model.extra_headers}}
         response = client.post(

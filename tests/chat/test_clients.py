@@ -112,7 +112,7 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "a budget in words": (
         {"api_type": "anthropic", "budget_tokens": "many"},
         {},
-        ["tiny: budget_tokens: expected a whole number, got 'many'"],
+        ["tiny: budget_tokens: expected a whole number, 1 or more, got 'many'"],
     ),
     "an effort that is no text": (
         {"reasoning_effort": 5},

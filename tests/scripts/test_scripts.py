@@ -20,7 +20,10 @@ SCRIPTS = (
     "benchmark_metrics",
     "judge_report",
 )
-HEAVY = ("openai", "anthropic", "pandas", "sklearn", "gradio", "tiktoken", "numpy", "xllamacpp")
+HEAVY = (
+    *("openai", "anthropic", "httpx2", "xllamacpp", "tiktoken"),
+    *("numpy", "pandas", "sklearn", "gradio"),
+)
 
 _ENTRY = re.compile(r"^  (-\S.*?)(?:  +|\n +)(\S.*(?:\n {6,}\S.*)*)", re.MULTILINE)
 

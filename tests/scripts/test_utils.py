@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
 from conftest import REPO, Workspace, clean_environment
 from fake_api import FakeAPI
 
@@ -52,3 +53,11 @@ def test_it_holds_nothing_but_imports_and_exports_them_all() -> None:
     assert imports == statements
     names = {alias.name for statement in imports for alias in statement.names}
     assert utils.__all__ == sorted(names)
+
+
+@pytest.mark.parametrize("script", ["gen_answer", "gen_judgment", "gen_ensemble_judgment"])
+def test_the_scripts_share_it_for_calls_and_config(script: str) -> None:
+    tree = ast.parse((REPO / f"{script}.py").read_text("utf-8"))
+    sources = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert "utils" in sources
+    assert not sources & {"arena.bench.config", "arena.chat.config", "arena.chat.clients"}
