@@ -194,7 +194,8 @@ class _Collector:
         if judgment.baseline:
             columns.baselines.add(judgment.baseline)
         # A grade is relative to no baseline, whatever the judge saw beside the answer.
-        reason = selection.unexpected(judgment.judge, None if graded else baseline)
+        opponent = None if graded or baseline == judgment.model else baseline
+        reason = selection.unexpected(judgment.judge, opponent)
         if reason:
             columns.left_out["judgments {}, {}".format(*reason)] += 1
             self.unexpected.add(reason, path)
