@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add("--name", default="ensemble", help="name of the new judge")
     add("--rule", choices=list(RULES), default="mean", help="how to combine labels")
+    baseline = "baseline of judgments that name none (default: the setting file's)"
+    add("--baseline", help=baseline)
     add("--overwrite", action="store_true", help="replace judgments that this script did not write")
     args = parser.parse_args(argv)
     bench_name, config = args.bench_name, None
@@ -44,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         bench_name = bench_name or config.bench_name
     bench = Bench(args.data_dir, bench_name)
     judges = tuple(args.judges or find_judges(bench, args.name))
-    ensemble = Ensemble(bench, args.name, judges, args.rule, baseline_rule(bench, config))
+    baselines = baseline_rule(bench, config, [args.baseline] if args.baseline else [])
+    ensemble = Ensemble(bench, args.name, judges, args.rule, baselines)
     records, notes = join(ensemble)
     obsolete = write(ensemble, records, args.overwrite)
     notes += [f"{model}: removed, it was in the earlier ensemble only" for model in obsolete]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
@@ -45,7 +46,7 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
             return 2 if isinstance(error, InputError) else 1
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
-            return 1
+            return 128 + signal.SIGINT
         except BrokenPipeError:
             # Python flushes stdout at exit, which would fail again with a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,9 +7,9 @@ import functools
 import importlib.util
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,13 +17,14 @@ from arena.base.errors import InputError
 from arena.base.jsonl import read_lines
 from arena.bench.records import Finite, Format, IdLine
 
-# The style features, each with the counted attributes of answers that it controls for: the field of
-# `Style`, and its name in boards and files. A new one is a row here and a count below.
+# The style features, each with the counted attributes of answers that it controls for: a noun, and
+# the name in boards and files. A new one is a row here and its count in `count_markdown`.
 FEATURES = {
     "length": {"tokens": "token_len"},
-    "markdown": {"headers": "header_count", "lists": "list_count", "bold": "bold_count"},
+    "markdown": {"headers": "header_count", "list items": "list_count", "bold": "bold_count"},
 }
-ATTRIBUTES = {field: name for names in FEATURES.values() for field, name in names.items()}
+ATTRIBUTES = {noun: name for names in FEATURES.values() for noun, name in names.items()}
+_MARKDOWN = {noun: name for noun, name in ATTRIBUTES.items() if noun != "tokens"}
 
 
 @functools.cache
@@ -98,20 +99,15 @@ def conv_metadata(texts: Sequence[str], form: Format = "v0.1") -> list[dict[str,
     ]
 
 
-class Style(msgspec.Struct, frozen=True, gc=False):
-    """The tokens and the markdown counts of an answer, None if they are not known."""
+Style = Mapping[str, int]
+"""The tokens and the markdown counts of an answer by ATTRIBUTES, as far as they are known."""
 
-    tokens: int | None = None
-    headers: int | None = None
-    lists: int | None = None
-    bold: int | None = None
-
-
-class _Metadata(msgspec.Struct, gc=False):
-    token_len: Finite | None = None
-    header_count: dict[str, int] | None = None
-    list_count: dict[str, int] | None = None
-    bold_count: dict[str, int] | None = None
+if TYPE_CHECKING:
+    _Metadata = Any
+else:
+    _COUNTS = [(name, dict[str, int] | None, None) for name in _MARKDOWN.values()]
+    _FIELDS = [("token_len", Finite | None, None), *_COUNTS]
+    _Metadata = msgspec.defstruct("_Metadata", _FIELDS, gc=False)
 
 
 class _Choice(msgspec.Struct):
@@ -128,10 +124,12 @@ class _StyleLine(IdLine, gc=False):
         if (data is None or data.token_len is None) and self.choices:
             data = next(iter(self.choices[0].turns), None)
         if data is None or data.token_len is None:
-            return Style()
-        counts = (data.header_count, data.list_count, data.bold_count)
-        totals = [sum(count.values()) if count is not None else None for count in counts]
-        return Style(int(data.token_len), *totals)
+            return {}
+        style = {"tokens": int(data.token_len)}
+        for noun, name in _MARKDOWN.items():
+            if (counts := getattr(data, name)) is not None:
+                style[noun] = sum(counts.values())
+        return style
 
 
 def read_styles(path: Path) -> dict[str, Style]:

@@ -133,6 +133,7 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     file: Path
     named: bool  # whether the record itself names the baseline
     pairwise: bool  # or else the model's answer was graded alone
+    foreign: bool  # whether the record names another judge
     labels: Labels
     place: Place
 
@@ -151,7 +152,7 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
 def judgments_of(
     path: Path, judge: str, model: str, rule: BaselineRule, questions: Mapping[str, Question]
 ) -> list[ListedJudgment]:
-    """Return the judgments of a file, of several with a key the last. Some name no model."""
+    """Return the judgments of a file, of a key its judge's last. Some name no model."""
     entries: dict[tuple[str, str, str], ListedJudgment] = {}
     for place, line in indexed_lines(path, records.JudgmentLine, "a judgment"):
         labels = tuple(None if game is None else label_of(game.score) for game in line.games)
@@ -169,10 +170,12 @@ def judgments_of(
             file=path,
             named=bool(line.baseline),
             pairwise=pairwise,
+            foreign=line.judge not in (None, "", judge),
             labels=labels,
             place=place,
         )
-        entries[entry.key] = entry
+        if not entry.foreign or entries.get(entry.key, entry).foreign:
+            entries[entry.key] = entry
     return list(entries.values())
 
 

@@ -108,7 +108,7 @@ def _side(library: Library, model: str, question: str) -> Side:
         reason = f"{model} has no answers ({path or 'its file'} does not exist)."
         if path and path.exists():
             reason = f"{model} has no answer to this question ({path})."
-        return Side(model, (), (), Style(), reason)
+        return Side(model, (), (), {}, reason)
     record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
     # Of several choices the judge reads the one of index 0, wherever it stands.
     choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
@@ -118,5 +118,5 @@ def _side(library: Library, model: str, question: str) -> Side:
     texts, reasoning = (
         tuple(str(turn.get(key) or "") for turn in turns) for key in ("content", "reasoning")
     )
-    style = library.styles[path].get(question, Style())
+    style = library.styles[path].get(question, {})
     return Side(model, texts, reasoning, style)

@@ -183,8 +183,7 @@ class Library:
             sign = -1 if filters.order == LONGEST else 1
 
             def length(entry: ListedJudgment) -> tuple[bool, int]:
-                style = styles(entry.model).get(entry.question)
-                tokens = style.tokens if style else None
+                tokens = styles(entry.model).get(entry.question, {}).get("tokens")
                 # Answers whose length is unknown come last in both orders.
                 return tokens is None, sign * (tokens or 0)
 

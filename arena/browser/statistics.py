@@ -78,13 +78,19 @@ def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
 
 @until_changed
 def judge_statistics(library: Library) -> JudgeStatistics:
-    """Return the verdicts of all judges, the agreement of each two, and their grades in order."""
+    """Return the verdicts of all judges, the agreement of each two, and their grades in order.
+
+    The verdicts are those of `judge_report.py --mixed leave-out`.
+    """
     labels: dict[str, dict[tuple[str, str, str], Labels]] = {}
     grades: dict[str, list[float]] = {}
     for judge in library.judges():
-        entries = list(library.judgments(judge))
-        compared = (entry for entry in entries if not any(map(is_grade, entry.labels)))
-        labels[judge] = {(e.model, e.baseline, e.question): e.labels for e in compared}
+        entries = [entry for entry in library.judgments(judge) if not entry.foreign]
+        labels[judge] = {
+            (entry.model, entry.baseline, entry.question): entry.labels
+            for entry in entries
+            if entry.model != entry.baseline and not any(map(is_grade, entry.labels))
+        }
         scores = (label for entry in entries for label in entry.labels)
         grades[judge] = sorted(float(s) for s in scores if isinstance(s, (int, float)))
     return *judge_numbers(labels), grades

@@ -148,7 +148,7 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
         jobs: list[Job] = [job for work in works for job in work.plan()]
         for work in dict.fromkeys(job.work for job in jobs):
             files[work].check_writable()
-        stack.enter_context(graceful_stop())
+        signals = stack.enter_context(graceful_stop())
         try:
             with summary.progress_bar(summaries, unit) as update:
                 for outcome in run(jobs):
@@ -171,7 +171,8 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
                 file.close()
             except (InputError, OutputError) as error:
                 errors.append(str(error))
-    return summary.conclude(summaries, errors, options.report)
+    status = summary.conclude(summaries, errors, options.report)
+    return 128 + signals[0] if status and signals else status
 
 
 def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
@@ -254,10 +255,14 @@ halting = threading.Event()
 
 
 @contextlib.contextmanager
-def graceful_stop() -> Iterator[None]:
-    """Let the first Ctrl-C finish the calls in flight, and the second one stop at once."""
+def graceful_stop() -> Iterator[list[int]]:
+    """Let the first Ctrl-C finish the calls in flight, and the second one stop at once. Yield the
+    list of the signals that came.
+    """
+    received: list[int] = []
 
-    def stop(*_: object) -> None:
+    def stop(number: int, _: object) -> None:
+        received.append(number)
         if halting.is_set():
             raise KeyboardInterrupt
         if stopping.is_set():
@@ -268,12 +273,11 @@ def graceful_stop() -> Iterator[None]:
         with contextlib.suppress(RuntimeError):  # it came while another line was printed
             print(f"\nstopping: {advice}", file=sys.stderr)
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, stop) for number in signals]
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield received
     finally:
-        for number, handler in zip(signals, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
         stopping.clear()
         halting.clear()

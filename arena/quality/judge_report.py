@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import aligned
 from arena.base.yaml_file import read_yaml
-from arena.bench.answer_style import ATTRIBUTES
+from arena.bench.answer_style import FEATURES
 from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
 from arena.quality import judge_measures
@@ -161,13 +161,15 @@ MEASURES = (
     Measure("first_place", "first place wins", "%", 50.0),
     Measure("flips", "order flips the winner", "%", None),
     *(
-        Measure(name, f"{'length' if name == 'token_len' else 'markdown'} bias: {name}", "", 0.0)
-        for name in ATTRIBUTES.values()
+        Measure(name, f"{feature} bias: {name}", "", 0.0)
+        for feature, names in FEATURES.items()
+        for name in names.values()
     ),
     Measure("kin_difference", "kin difference", "points", None),
     Measure("self_preference", "self-preference", "points", 0.0),
 )
 
+STYLE_BIAS = ", ".join(f"{feature} bias" for feature in FEATURES)
 MEANINGS = {
     "labels": "Of the games with a verdict. A&gt;&gt;B: the first answer is much better, A&gt;B: "
     "better, A=B: a tie.",
@@ -175,7 +177,7 @@ MEANINGS = {
     "of a battle have a verdict. Without bias 50 %, the dotted line.",
     "order flips the winner": "Of the battles with two verdicts, those whose games name different "
     "winners. A tie beside a win counts. A judge who tosses a coin flips half of them.",
-    "length bias, markdown bias": "The change of the log-odds of a win by one standard "
+    STYLE_BIAS: "The change of the log-odds of a win by one standard "
     "deviation more of it, at equal strength of the models. This is bias only as far as style has "
     "no merit of its own. Without bias 0, the dotted line.",
     "kin difference": "Points of win rate that the judge gives models of its own family more than "
@@ -235,7 +237,7 @@ def note_lines(report: Report) -> Iterator[str]:
     few = f"no intervals: there are fewer than {FEW} questions{of}"
     yield few if report.questions < FEW else f"in brackets 95 % intervals over {draws}"
     method = "show_result.py --style-control --one-board --method bradley-terry"
-    yield f"length and markdown bias: style coefficients of {method}"
+    yield f"{' and '.join(FEATURES)} bias: style coefficients of {method}"
     if report.assumed:
         baselines = ", ".join(name or "not known" for name in report.assumed)
         yield f"the baseline of judgments that name none: {baselines}. --baseline names another"
@@ -255,7 +257,7 @@ def note_lines(report: Report) -> Iterator[str]:
             name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
             reasons.setdefault(reason, {})[name] = None
         if judge.style_left_out:
-            yield f"{judge.judge}: length bias, markdown bias: {judge.style_left_out}"
+            yield f"{judge.judge}: {STYLE_BIAS}: {judge.style_left_out}"
         for reason, names in reasons.items():
             yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
         for reason, number in judge.left_out.items():

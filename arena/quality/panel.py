@@ -280,7 +280,7 @@ class _JudgeFiles:
 def style_features(bench: Bench, panel: Panel) -> np.ndarray:
     """Style differences baseline minus model (F, N) of the battles, NaN where not known.
 
-    F: tokens, headers, lists and bold text. Of counts a and b it is (a - b) / (a + b + 1).
+    F: the attributes in ATTRIBUTES. Of counts a and b it is (a - b) / (a + b + 1).
     """
     styles = [styles_of_model(bench, model) if model else {} for model in panel.models]
     values = np.array([attribute_values(s, panel.questions, ATTRIBUTES) for s in styles])

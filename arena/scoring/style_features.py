@@ -34,7 +34,7 @@ def read_all_styles(bench: Bench, battles: Battles | Grades, attributes: Sequenc
     tokens: dict[str, float] = {}
     for i, model in enumerate(battles.models):
         styles = styles_of_model(bench, model)
-        lengths = [style.tokens for style in styles.values() if style.tokens is not None]
+        lengths = [style["tokens"] for style in styles.values() if "tokens" in style]
         if lengths:
             tokens[model] = sum(lengths) / len(lengths)
         if values is not None:
@@ -58,8 +58,7 @@ def attribute_values(
     names = tuple(attributes)
     values = np.full((len(questions), len(names)), np.nan)
     for column, name in enumerate(names):
-        counts = [getattr(style, name) for style in answers]
-        values[rows, column] = np.array(counts, dtype=float)
+        values[rows, column] = [style.get(name, np.nan) for style in answers]
     return values
 
 

@@ -29,7 +29,7 @@ class TestScript:
             (InputError("data: no such bench"), 2, "error: data: no such bench"),
             (InputError("a\nb\x1b[31m"), 2, "error: a b [31m"),
             (OutputError("x.csv: the disk is full"), 1, "error: x.csv: the disk is full"),
-            (KeyboardInterrupt(), 1, "stopped"),
+            (KeyboardInterrupt(), 130, "stopped"),
         ],
     )
     def test_an_error_is_one_line(

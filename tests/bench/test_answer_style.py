@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from boards import flags
+from conftest import REPO, Workspace
+from judgments import add_judgments, random_answers, random_judgments
 from lines import new_answer, old_answer, write
 
 from arena.bench.answer_style import (
-    Style,
     conv_metadata,
     count_markdown,
     count_tokens,
@@ -185,19 +191,65 @@ class TestStyles:
             new_answer("q4"),
             old_answer("q5", conv_metadata={"token_len": 3}),
         )
+        counted = {"tokens": 12, "headers": 6, "list items": 9, "bold": 7}
         assert read_styles(path) == {
-            "q1": Style(12, 6, 9, 7),
-            "q2": Style(7),
-            "q3": Style(12, 6, 9, 7),
-            "q4": Style(),
-            "q5": Style(3),
+            "q1": counted,
+            "q2": {"tokens": 7},
+            "q3": counted,
+            "q4": {},
+            "q5": {"tokens": 3},
         }
 
     def test_a_text_about_tokens_is_only_a_text(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.jsonl", old_answer("q1", 'is "token_len": 7 right?'))
-        assert read_styles(path) == {"q1": Style()}
+        assert read_styles(path) == {"q1": {}}
 
     def test_the_last_of_several_counts(self, tmp_path: Path) -> None:
         first = old_answer("q1", conv_metadata=COUNTS)
         path = write(tmp_path / "a.jsonl", first, old_answer("q1", conv_metadata={"token_len": 1}))
-        assert read_styles(path) == {"q1": Style(1)}
+        assert read_styles(path) == {"q1": {"tokens": 1}}
+
+
+class TestNewFeature:
+    def test_a_row_and_a_count_make_a_style_feature(self, bench: Workspace) -> None:
+        """The recipe of CONTRIBUTING.md, on a copy of the program."""
+        program = bench.root / "program"
+        shutil.copytree(REPO / "arena", program / "arena")
+        for script in REPO.glob("*.py"):
+            shutil.copy(script, program)
+        source = program / "arena/bench/answer_style.py"
+        text = source.read_text("utf-8")
+        for place, line in (
+            ("FEATURES = {\n", '    "links": {"links": "link_count"},\n'),
+            ("    return {\n", '        "link_count": {"[": text.count("](")},\n'),
+        ):
+            text = text.replace(place, place + line, 1)
+        source.write_text(text, "utf-8")
+
+        def run(script: str, *arguments: object) -> str:
+            done = subprocess.run(
+                [sys.executable, program / script, *map(str, arguments)],
+                cwd=bench.root,
+                capture_output=True,
+                encoding="utf-8",
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        bench.add_questions(20)
+        for seed, model in enumerate(["base", "m1", "m2"]):
+            answers = random_answers(seed, 20)
+            for number, answer in enumerate(answers):
+                content = "[a](b) " * (number % (3 + seed))
+                answer["choices"] = [{"index": 0, "turns": [{"content": content}]}]
+            bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
+            if seed:
+                add_judgments(bench, model, random_judgments(seed, 20))
+        measured = run("add_markdown_info.py", "--dir", bench.data / "model_answer")
+        assert measured.count("20 of 20 answers measured") == 3
+        assert bench.answers("m1")[3]["conv_metadata"]["link_count"] == {"[": 3}
+        run("show_result.py", *flags(), "--control-features", "links", "--json", "board.json")
+        board = json.loads((bench.root / "board.json").read_text("utf-8"))
+        (coefficient,) = board["style_coefficients"].items()
+        assert coefficient[0] == "link_count" and coefficient[1] != 0
+        assert "links bias: link_count" in run("judge_report.py", *flags())

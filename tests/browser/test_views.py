@@ -415,7 +415,7 @@ class TestBoard:
 
 class TestJudges:
     def test_shares_and_agreement_are_told(self, bench: Workspace, library: Library) -> None:
-        add_judgments(bench, [judgment("q1", "A>>B", "A>B")], judge="k")
+        add_judgments(bench, [judgment("q1", "A>>B", "A>B", judge="k")], judge="k")
         page = text_of(judges_screen(library)[0])
         assert re.search(r"same label, % .*j, k \d+ 100\.0 ", page)
         assert "A>>B: A is much better; A>B: A is slightly better; A=B: a tie;" in page

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import show_result
 from conftest import REPO
 
+import show_result
 from arena.base import flags
 from arena.base.errors import InputError
 from arena.bench.paths import Bench

@@ -45,8 +45,8 @@ def board_baselines(bench: Workspace, *flags: str) -> dict[str, str]:
     return baselines
 
 
-def ensemble_baselines(bench: Workspace) -> dict[str, str | None]:
-    bench.run("gen_ensemble_judgment.py", "--judges", "judge", "second", check=0)
+def ensemble_baselines(bench: Workspace, *flags: str) -> dict[str, str | None]:
+    bench.run("gen_ensemble_judgment.py", "--judges", "judge", "second", *flags, check=0)
     records = bench.judgments("ensemble", "tiny")
     categories = {question["question_id"]: question["category"] for question in QUESTIONS}
     return {categories[r["question_id"]]: r.get("baseline") for r in records}
@@ -80,6 +80,9 @@ def test_a_baseline_flag_overrules_the_config(unnamed: Workspace) -> None:
     expected = {"prose": "other", "code": "other"}
     assert board_baselines(unnamed, "--baseline", "other") == expected
     assert browser_baselines(unnamed, "other") == expected
+    assert ensemble_baselines(unnamed, "--baseline", "other") == expected
+    flags = ("--judge-name", "ensemble", "--baseline", "other")
+    assert board_baselines(unnamed, *flags) == expected
 
 
 def test_a_baseline_that_the_bench_lacks_is_never_assumed(unnamed: Workspace) -> None:
@@ -104,3 +107,18 @@ def test_the_config_alone_does_not_name_the_baseline_of_a_bench_without_answers(
     assert "no model 'base', the baseline" in done.stderr and "--baseline" in done.stderr
     assert set(browser_baselines(unnamed).values()) == {""}
     assert board_baselines(unnamed, "--baseline", "base") == {"prose": "base", "code": "base"}
+
+
+def test_a_question_that_the_bench_lacks_has_the_configs_general_baseline(
+    unnamed: Workspace,
+) -> None:
+    unnamed.add_questions([QUESTIONS[1]])
+    unnamed.write_judge_config("judge", "base", categories={"code": {"baseline_model": "other"}})
+    done = unnamed.run("show_result.py", check=2)
+    assert "1 judgments against another baseline, base" in done.stderr
+    records = unnamed.run("gen_ensemble_judgment.py", "--judges", "judge", "second", check=0)
+    baselines = {r["question_id"]: r["baseline"] for r in unnamed.judgments("ensemble", "tiny")}
+    assert baselines == {"q1": "base", "q2": "other"}, records.stderr
+    config = read_judge_config(unnamed.root / "config/judge_config.yaml")
+    library = choose(unnamed.root / "data", unnamed.name, "judge", None, config).library
+    assert {j.question: j.baseline for j in library.judgments("judge")} == baselines

@@ -110,9 +110,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.002)
 
 
-def interrupt(process: subprocess.Popen[str]) -> None:
+def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
     """Send the first Ctrl-C and return when the script says that it has seen it."""
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.stderr is not None
     assert any("stopping" in line for line in iter(process.stderr.readline, ""))
 
@@ -625,7 +625,7 @@ class TestInterruptions:
         interrupt(running)
         api.release()
         stdout, stderr = running.communicate(timeout=30)
-        assert running.returncode == 1
+        assert running.returncode == 130
         assert "tiny: 6 planned, 2 done, 0 cached, 0 failed, 4 not begun" in stdout
         assert "not complete: tiny. Run the same command again" in stdout
         assert "Traceback" not in stderr
@@ -642,7 +642,7 @@ class TestInterruptions:
         api.release()
         stdout, _ = running.communicate(timeout=30)
         assert "failed: 1 (q1): interrupted" in stdout and ", 1 not begun" in stdout
-        assert (running.returncode, api.call_count) == (1, 1)
+        assert (running.returncode, api.call_count) == (130, 1)
         assert turns(bench, "tiny", "q1") == [["kept"]]
         bench.run("gen_answer.py", check=0)
         assert api.call_count == 4 and turns(bench, "tiny", "q1")[0][0] == "kept"
@@ -660,7 +660,7 @@ class TestInterruptions:
             getattr(running, name).close()
         running.send_signal(signal.SIGINT)
         api.release()
-        assert running.wait(30) == 1
+        assert running.wait(30) == 130
         report = json.loads((bench.root / "report.json").read_text())
         assert (report["complete"], report["errors"]) == (False, [])
         assert 2 <= api.call_count == len(texts(bench)) == report["models"][0]["done"] < 400
@@ -673,7 +673,7 @@ class TestInterruptions:
         interrupt(running)
         running.send_signal(signal.SIGINT)
         stdout, stderr = running.communicate(timeout=30)
-        assert running.returncode == 1
+        assert running.returncode == 130
         assert "tiny: 3 planned, 1 done" in stdout
         assert "Traceback" not in stderr
         assert texts(bench) == {"q1": "kept"}
@@ -685,8 +685,19 @@ class TestInterruptions:
         api.wait_until(lambda: api.answered == 1)
         running.send_signal(signal.SIGINT)
         stdout, stderr = running.communicate(timeout=30)
-        assert (running.returncode, api.call_count) == (1, 1)
+        assert (running.returncode, api.call_count) == (130, 1)
         assert "interrupted" in stdout and "Traceback" not in stderr
+
+    def test_a_service_manager_stops_it_like_ctrl_c(self, api: FakeAPI, bench: Workspace) -> None:
+        prepare(bench, api, 2, parallel=1)
+        api.reply(Reply("kept", held=True))
+        running = bench.start("gen_answer.py")
+        api.wait_for_calls(1)
+        interrupt(running, signal.SIGTERM)
+        api.release()
+        stdout, _ = running.communicate(timeout=30)
+        assert (running.returncode, texts(bench)) == (128 + signal.SIGTERM, {"q1": "kept"})
+        assert "tiny: 2 planned, 1 done" in stdout
 
     def test_a_full_disk_stops_the_run_and_the_next_one_completes_it(
         self, api: FakeAPI, bench: Workspace

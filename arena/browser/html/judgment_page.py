@@ -212,10 +212,7 @@ def _side(
     head += f'<span class="name" title="{plain(side.name)}">{plain(side.name)}</span> '
     head += f'<span class="role">{role}</span>'
     head += f' <span class="mark">{mark}</span>' if points > 0 else ""
-    style = side.style
-    numbers = {"token": style.tokens, "header": style.headers, "list item": style.lists}
-    numbers["bold"] = style.bold
-    counts = " · ".join(_number(n, noun) for noun, n in numbers.items() if n is not None)
+    counts = " · ".join(_number(n, noun.removesuffix("s")) for noun, n in side.style.items())
     counts = counts or ("" if side.missing else "tokens and markdown not counted")
     yield f'<section class="side"><h3 class="{role}">{head}</h3><p class="counts">{counts}</p>'
     yield '<div class="answer">'
@@ -231,9 +228,9 @@ def _side(
             yield f'<div class="long">{show(turn)}</div>' + _SWITCH.format(size)
         elif turn.strip():
             yield show(turn)
-        elif style.tokens and not any(map(str.strip, side.turns)):
+        elif (tokens := side.style.get("tokens")) and not any(map(str.strip, side.turns)):
             # Published files may count the tokens of answers whose texts they leave out.
-            counted = _number(style.tokens, "token")
+            counted = _number(tokens, "token")
             yield notice(f"The file has no text of this answer ({counted} counted in it).")
         else:
             yield notice("The answer is empty.")
