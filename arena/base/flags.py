@@ -52,7 +52,7 @@ SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
 def add_selection_flags(add: Callable[..., object]) -> None:
     """Add the other flags that select judgments."""
     add_source_flags(add, "with bench, judge and baseline")
-    add("--one-board", action="store_true", help="fit all battles, or --category's, on one board")
+    add("--one-board", action="store_true", help="fit all selected battles on one board")
     add("--weight", type=positive, default=3, help="battles per `>>` verdict")
     add("--first-game-only", action="store_true", help="skip the games with swapped places")
     missing = "how to treat questions on which a model has no battle"

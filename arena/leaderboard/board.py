@@ -18,7 +18,7 @@ from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Counts, Grades
 from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, interval
 from arena.scoring.cells import OUTCOMES
-from arena.scoring.estimators import GRADES, Estimator
+from arena.scoring.estimators import Estimator
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
@@ -180,7 +180,6 @@ class Board:
 
     selection: Selection
     baseline: str | None
-    estimator: Estimator
     method: Method
     format: Format
     counts: Counts
@@ -196,17 +195,13 @@ class Board:
         cls, data: Battles | Grades, selection: Selection, method: Method, *, elo: bool = False
     ) -> Board:
         """Return a board of battles or grades that has no rows yet."""
-        baseline, estimator = None, GRADES
-        if isinstance(data, Battles):
-            baseline, estimator = data.baseline, selection.estimator
-        else:
+        if isinstance(data, Grades):
             method = replace(method, control=(), resample="question")
         return cls(
             selection=selection,
-            baseline=baseline,
-            estimator=estimator,
+            baseline=None if isinstance(data, Grades) else data.baseline,
             method=method,
-            format=FORMATS[estimator.name, elo],
+            format=FORMATS[selection.estimator.name, elo],
             counts=data.counts,
             questions=data.questions,
         )
@@ -216,10 +211,10 @@ class Board:
         cls, grades: Grades, selection: Selection, method: Method, tokens: Tokens
     ) -> Board:
         """Return the board of mean grades, their intervals by resampled questions."""
-        data = grades.total, grades.number
-        samples = GRADES.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
+        data, estimator = (grades.total, grades.number), selection.estimator
+        samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
         board = cls.empty(grades, selection, method)
-        scores = GRADES.scores(GRADES.fit(*data).ratings, samples)
+        scores = estimator.scores(estimator.fit(*data).ratings, samples)
         return board.with_rows(grades.models, *scores, tokens)
 
     def with_rows(
@@ -237,6 +232,11 @@ class Board:
         ]
         rows.sort(key=lambda row: (-row.score, row.model))
         return replace(self, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
+
+    @property
+    def estimator(self) -> Estimator:
+        """The method of the scores."""
+        return self.selection.estimator
 
     @property
     def name(self) -> str:

@@ -96,7 +96,7 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
 
 
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
-    """Return how scores are made."""
+    """Return the settings of scores."""
     # Intervals of a cluster's few questions reach to the outermost draws.
     rounds = options.rounds or (1000 if by_cluster else 100)
     resample: Resample = options.resample or ("question" if by_cluster else "battle")
@@ -105,9 +105,9 @@ def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
 
 def check_baselines(read: Sequence[Read]) -> None:
     """Raise InputError if the method v2.0 would have several baselines."""
-    for selection, data in read:
+    for selection, _ in read:
         most = selection.estimator.most_baselines
-        if most and len(selection.baselines) > most and not isinstance(data, Grades):
+        if most and len(selection.baselines) > most:
             one = f"the method {selection.estimator.name} knows one baseline"
             advice = "Use --method bradley-terry to fit the battles of all."
             raise InputError(f"{one}, not {', '.join(selection.baselines)}. {advice}")

@@ -31,7 +31,7 @@ def refuse(flags: Mapping[str, object], reason: str) -> None:
 
 @dataclass(frozen=True)
 class BoardOptions:
-    """Which judgments make the boards of a bench, and how they are scored.
+    """The selection of judgments for the boards of a bench, and the method of their scores.
 
     `baselines` overrule those of `config`, without which `usual_baselines` (by category) count.
     `control`: style features of FEATURES. `center` measures them from their mean. None is the

@@ -180,7 +180,6 @@ def board_dict(board: Board) -> dict[str, object]:
     return {
         **board.selection.settings(),
         "baselines": list(board.selection.baselines),
-        "method": board.estimator.name,
         "name": board.name,
         "weights": dict(board.weights),
         "baseline": board.baseline,
