@@ -71,7 +71,7 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
     except UnicodeDecodeError:
         raise ValueError("the text is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(f"{error.msg} (column {error.colno})") from None
 
 
 def is_json(raw: bytes) -> bool:

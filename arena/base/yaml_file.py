@@ -6,12 +6,14 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 import yaml
+from msgspec import inspect
 
 from arena.base.errors import InputError, nearest, one_line, warn
 
@@ -80,8 +82,8 @@ def line_of(path: Path, key: str) -> int | None:
 def mapping(values: object, where: str) -> dict[str, Any]:
     """Return a mapping with text for keys. Raises InputError with its place for anything else."""
     if not isinstance(values, dict):
-        kind = {list: "a list", type(None): "nothing"}.get(type(values), "a single value")
-        raise InputError(f"{where}: expected a mapping of keys to values, got {kind}")
+        got = _kind_of(values)
+        raise InputError(f"{where}: expected a mapping of keys to values, got {got}")
     return {str(key): value for key, value in values.items()}
 
 
@@ -92,17 +94,20 @@ def convert(
     *,
     literal: Collection[str] = (),
     comments: Collection[str] = (),
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> Kind:
     """Return a mapping as a dataclass, its types checked and its `${VAR}`s filled in.
 
     literal: keys with texts that keep their `${VAR}`s.
     comments: keys that are passed over without a warning.
+    given: fields that are no keys of the file, with their values.
 
     A null counts as missing. Raises InputError with `where`, key and value, but never with the
     value of a field without repr, which may be a secret.
     """
     keys = mapping(values, where)
-    types = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    fields_of_kind = dataclasses.fields(kind)  # type: ignore[arg-type]
+    types = {field.name: field for field in fields_of_kind if field.name not in given}
     fields = {key: value for key, value in keys.items() if key in types and value is not None}
     unknown = [key for key in keys if key not in types and key not in comments]
     for name, field in types.items():
@@ -113,38 +118,45 @@ def convert(
             hint = f" (is '{near[0]}' meant for it?)" if near else ""
             raise InputError(f"{where}: the key '{name}' is missing{hint}")
     try:
-        typed = msgspec.convert(fields, kind)
+        typed = msgspec.convert({**fields, **given}, kind)
     except msgspec.ValidationError as error:
-        printable = {name: value for name, value in fields.items() if types[name].repr}
-        raise InputError(f"{where}: {_plain(str(error), printable)}") from None
+        key = re.split(r"\W", str(error).partition("`$.")[2])[0]
+        expected = _words(inspect.type_info(get_type_hints(kind, include_extras=True)[key]))
+        is_shown = types[key].repr and not isinstance(fields[key], dict)
+        got = one_line(repr(fields[key]), 60) if is_shown else _kind_of(fields[key])
+        raise InputError(f"{where}: {key}: expected {expected}, got {got}") from None
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")
     return typed
 
 
-_WORDS = {
-    "int": "a whole number",
-    "int | float": "a number",
-    "float": "a number",
-    "str": "a text",
-    "str | array": "a text or a list",
-    "bool": "true or false",
-    "object": "a mapping",
-    "array": "a list",
-    "null": "nothing",
+_WORDS: dict[type[inspect.Type], str] = {
+    inspect.IntType: "a whole number",
+    inspect.FloatType: "a number",
+    inspect.StrType: "a text",
+    inspect.BoolType: "true or false",
 }
 
 
-def _plain(message: str, printable: dict[str, Any]) -> str:
-    """Return an error of msgspec in plain words: place, expected type, shown value."""
-    problem, _, place = message.partition(" - at `$")
-    keys = [key for key in place.rstrip("`").split(".") if key]
-    value = printable.get(keys[0]) if len(keys) == 1 else None
-    if isinstance(value, (str, int, float)):
-        problem = f"{problem.partition(', got ')[0]}, got {one_line(repr(value), 60)}"
-    problem = re.sub("`(int|float)` (?=[<>])", "a number ", problem.replace(" | null`", "`"))
-    problem = re.sub("`(.*?)`", lambda types: _WORDS.get(types[1], types[1]), problem)
-    return ": ".join([*keys, problem[0].lower() + problem[1:].replace(" 0.0", " 0")])
+def _words(kind: inspect.Type) -> str:
+    """Return the words for the type of a field, with its lower bound or the type of its items."""
+    if isinstance(kind, inspect.UnionType):
+        words = {type(part): _words(part) for part in kind.types}
+        whole = inspect.IntType if inspect.FloatType in words else None
+        return " or ".join(words[part] for part in words if part not in (whole, inspect.NoneType))
+    if isinstance(kind, inspect.VarTupleType):
+        return f"a list of {_words(kind.item_type).removeprefix('a ')}s"
+    if isinstance(kind, (inspect.IntType, inspect.FloatType)):
+        bound = f", {kind.ge} or more" if kind.ge is not None else f" above {kind.gt}"
+        return _WORDS[type(kind)] + bound
+    if isinstance(kind, inspect.DictType) and isinstance(kind.key_type, inspect.StrType):
+        return "a mapping with texts for keys"
+    return _WORDS.get(type(kind), "a mapping")
+
+
+def _kind_of(value: object) -> str:
+    names = {dict: "a mapping", list: "a list", type(None): "nothing"}
+    return names.get(type(value), "a single value")
 
 
 def fill_variables(value: Any, where: str) -> Any:

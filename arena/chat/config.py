@@ -62,8 +62,10 @@ class ModelConfig:
     max_retries: Annotated[int, Meta(ge=0)] = 8
     retry_wait: Number = 1.0
 
-    def settings(self, temperature: float | None, max_tokens: int) -> dict[str, Any]:
-        """Return how this model is asked, as records contain it."""
+    def settings(
+        self, temperature: float | None, max_tokens: int, **others: object
+    ) -> dict[str, Any]:
+        """Return how this model is asked, as records contain it. `others` are those of a script."""
         names = ("model_id", "reasoning_effort", "budget_tokens", "model_path", "end_think_token")
         optional = {name: getattr(self, name) for name in names}
         return {
@@ -71,6 +73,7 @@ class ModelConfig:
             "api_type": self.api_type,
             "temperature": temperature,
             "max_tokens": max_tokens,
+            **others,
             "extra_body": dict(self.extra_body),
             **{name: value for name, value in optional.items() if value is not None},
         }
@@ -102,15 +105,18 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
             convert(item, Endpoint, f"{where}: endpoints[{number}]")
             for number, item in enumerate(endpoints)
         ] or None
-    if values.get("price") is not None:
-        values["price"] = astuple(convert(values["price"], _Price, f"{where}: price"))
-    given = {key: value for key, value in values.items() if value is not None}
+    if (price := values.get("price")) is not None:
+        if not isinstance(price, dict):
+            got = one_line(repr(price), 60)
+            raise InputError(f"{where}: price: expected a mapping of input and output, got {got}")
+        values["price"] = astuple(convert(price, _Price, f"{where}: price"))
     config = convert(
-        {"model_name": name} | given | {"name": name, "where": where},
+        {"model_name": name} | {key: value for key, value in values.items() if value is not None},
         ModelConfig,
         where,
-        literal=("name", "where", "system_prompt", "extra_body"),
-        comments=("output_structured",),  # in v2.0's files
+        literal=("system_prompt", "extra_body"),
+        comments=("name", "output_structured"),  # in v2.0's files
+        given={"name": name, "where": where},
     )
     for header, text in config.extra_headers.items():
         # Headers are often secrets, so errors do not show them.

@@ -128,11 +128,11 @@ class AnswerWork(Work):
 
     def _settings(self, question: Question) -> dict[str, Any]:
         """Return how the answers to a question are made in this run."""
-        return {
-            "question_hash": question_hash(question.turns),
-            **self.model.settings(self.temperature, self.max_tokens),
-            "system_prompt": self.model.system_prompt,
-        }
+        system_prompt = self.model.system_prompt
+        settings = self.model.settings(
+            self.temperature, self.max_tokens, system_prompt=system_prompt
+        )
+        return {"question_hash": question_hash(question.turns), **settings}
 
     def count(self, job: Conversation, reply: Turn) -> None:
         """Count a reply, and note it if it is empty or cut off."""

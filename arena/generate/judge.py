@@ -65,13 +65,14 @@ class Judge:
     def settings_of(self, rules: Rules) -> dict[str, Any]:
         """Return how the judgments of a category are made in this run."""
         config = self.config
-        settings = {
-            **self.model.settings(self.temperature, self.max_tokens),
-            "number_of_judgment_attempts": config.attempts,
-            "regex": list(config.patterns),
-            "unanimous": config.unanimous,
-            "prompt_hash": prompt_hash(rules.system_prompt, rules.prompt_template),
-        }
+        settings = self.model.settings(
+            self.temperature,
+            self.max_tokens,
+            number_of_judgment_attempts=config.attempts,
+            regex=list(config.patterns),
+            unanimous=config.unanimous,
+            prompt_hash=prompt_hash(rules.system_prompt, rules.prompt_template),
+        )
         optional = {
             "pairwise": None if config.pairwise else False,
             "grades": None if config.pairwise else list(self.verdict_rule.grades or ()),

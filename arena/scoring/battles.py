@@ -171,11 +171,11 @@ class _Collector:
         """Filter a judgment by its question, then count or defer it."""
         if self.matching is not None and judgment.question_id not in self.matching:
             if judgment.question_id not in self.categories:
-                self.columns.left_out["judgments of questions that question.jsonl lacks"] += 1
+                self.columns.left_out["judgments of questions that are not in question.jsonl"] += 1
             return
         self.judged_models.add(judgment.model)
         category = self.categories.get(judgment.question_id, "")
-        baseline = judgment.baseline or self.selection.baseline_in(category)
+        baseline = self.selection.baseline_of(judgment.baseline, category)
         if baseline != judgment.model:
             self.baselines[category].add(baseline)
         graded, decided = bool(judgment.grades), has_label(judgment.labels)
@@ -194,7 +194,8 @@ class _Collector:
         if judgment.baseline:
             columns.baselines.add(judgment.baseline)
         # A grade is relative to no baseline, whatever the judge saw beside the answer.
-        reason = selection.unexpected(judgment.judge, None if graded else judgment.baseline)
+        opponent = None if graded or baseline == judgment.model else baseline
+        reason = selection.unexpected(judgment.judge, opponent)
         if reason:
             columns.left_out["judgments {}, {}".format(*reason)] += 1
             self.unexpected.add(reason, path)
@@ -304,7 +305,7 @@ class _Collector:
                     category = self.categories.get(question, "")
                     there = self.baselines[category]
                     winners = (name for name in self.selection.baselines if name in there)
-                    winner = next(winners, self.selection.baseline_in(category))
+                    winner = next(winners, self.selection.baseline_of(None, category))
                     columns.add(winner, model, question, loss)
                     columns.left_out["missing games, counted as losses"] += games
 

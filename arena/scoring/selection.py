@@ -12,7 +12,7 @@ from pathlib import Path
 from arena.base.errors import InputError, nearest
 from arena.bench.config import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
 from arena.bench.paths import Bench, model_names
-from arena.bench.records import Question, baseline_rule, read_questions
+from arena.bench.records import BaselineRule, Question, baseline_rule, read_questions
 from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
 
 Reason = tuple[str, str]
@@ -49,9 +49,10 @@ class Selection:
         names = "', '".join(self.categories)
         return f" for questions of '{names}'" if self.categories else ""
 
-    def baseline_in(self, category: str) -> str:
-        """Return the baseline of a judgment that names none, "" if the selection has none."""
-        return self.default_baselines.get(category, next(iter(self.baselines), ""))
+    def baseline_of(self, baseline: str | None, category: str) -> str:
+        """Return the baseline that a record names, else its category's, "" if there is none."""
+        rule = BaselineRule(self.default_baselines, next(iter(self.baselines), ""))
+        return rule.of(baseline, category) or ""
 
     def settings(self) -> dict[str, object]:
         """Return the settings that a saved battle file must share."""
@@ -88,7 +89,7 @@ class Selection:
         return replace(self, baselines=baselines, planned_baselines=self.baselines)
 
     def unexpected(self, judge: str, baseline: str | None) -> Reason | None:
-        """Return why a judgment is not expected, or None. `baseline` is that of its record."""
+        """Return why a judgment against a baseline, if any, is not expected, or None."""
         if self.mixed == "count":
             return None
         if judge not in self.judges:
@@ -199,6 +200,8 @@ class Plan:
         categories = dict.fromkeys(question.category for question in questions)
         planned = tuple(dict.fromkeys(baselines or self.baselines(categories)))
         defaults = {} if baselines else self._default_baselines(categories)
+        if defaults and not names:  # judgments of questions that the question file lacks
+            defaults |= self._default_baselines([""])
         return replace(
             selection,
             baselines=planned,

@@ -26,19 +26,37 @@ from arena.chat.config import read_model_config
 WRONG: dict[str, tuple[Spoil, list[str]]] = {
     "a text for a number": (
         settings(temperature="hot"),
-        [f"{SETTINGS}: temperature: expected a number, got 'hot'"],
+        [f"{SETTINGS}: temperature: expected a number, 0 or more, got 'hot'"],
     ),
     "a negative number": (
         settings(temperature=-1),
-        ["temperature: expected a number >= 0, got -1"],
+        ["temperature: expected a number, 0 or more, got -1"],
     ),
-    "no number at all": (settings(temperature=float("nan")), ["temperature: expected a number"]),
-    "a fraction for a count": (settings(max_tokens=10.5), ["max_tokens: expected a whole number"]),
-    "a truth value for a count": (settings(num_choices=True), ["num_choices: expected a whole"]),
-    "none of something": (settings(num_choices=0), ["num_choices: expected a number >= 1, got 0"]),
-    "a text for a list": (settings(model_list="tiny"), ["model_list: expected a list, got 'tiny'"]),
-    "numbers for texts": (settings(model_list=[4]), ["model_list[0]: expected a text"]),
-    "a list for a text": (settings(bench_name=["b"]), ["bench_name: expected a text, got a list"]),
+    "no number at all": (
+        settings(temperature=float("nan")),
+        ["temperature: expected a number, 0 or more, got nan"],
+    ),
+    "a fraction for a count": (
+        settings(max_tokens=10.5),
+        ["max_tokens: expected a whole number, 1 or more, got 10.5"],
+    ),
+    "a truth value for a count": (
+        settings(num_choices=True),
+        ["num_choices: expected a whole number, 1 or more, got True"],
+    ),
+    "none of something": (
+        settings(num_choices=0),
+        ["num_choices: expected a whole number, 1 or more, got 0"],
+    ),
+    "a text for a list": (
+        settings(model_list="tiny"),
+        ["model_list: expected a list of texts, got 'tiny'"],
+    ),
+    "numbers for texts": (
+        settings(model_list=[4]),
+        ["model_list: expected a list of texts, got [4]"],
+    ),
+    "a list for a text": (settings(bench_name=["b"]), ["bench_name: expected a text, got ['b']"]),
     "a missing key": (
         without(SETTINGS, "bench_name"),
         [f"{SETTINGS}: the key 'bench_name' is missing"],
@@ -82,10 +100,11 @@ class TestKeys:
         house.write_answer_config(max_token=5)
         house.write_judge_config("tiny", "base", judge_modell="x")
         address = {"api_base": NOWHERE, "api_keys": "x"}
-        house.add_model("tiny", NOWHERE, endpoints=[address], sytem_prompt="x", zzz=1)
+        unknown = {"sytem_prompt": "x", "zzz": 1, "where": "here"}
+        house.add_model("tiny", NOWHERE, endpoints=[address], **unknown)
         read_answer_config(Path(SETTINGS))
         read_judge_config(Path(JUDGE))
-        read_model_config(Path(SERVERS), "tiny")
+        assert read_model_config(Path(SERVERS), "tiny").where == f"{SERVERS}: tiny"
         warnings = capsys.readouterr().err.splitlines()
         for where, key, near in [
             (SETTINGS, "max_token", " (did you mean 'max_tokens'?)"),
@@ -93,9 +112,10 @@ class TestKeys:
             (f"{SERVERS}: tiny: endpoints[0]", "api_keys", " (did you mean 'api_key'?)"),
             (f"{SERVERS}: tiny", "sytem_prompt", " (did you mean 'system_prompt'?)"),
             (f"{SERVERS}: tiny", "zzz", ""),
+            (f"{SERVERS}: tiny", "where", ""),
         ]:
             assert f"warning: {where}: unknown key '{key}' is ignored{near}" in warnings
-        assert len(warnings) == 5
+        assert len(warnings) == 6
 
     def test_those_known_from_users_files_are_passed_over(
         self, house: Workspace, capsys: pytest.CaptureFixture[str]

@@ -146,15 +146,18 @@ class TestJudgeConfig:
             ({"pairwise": "yes please"}, "pairwise: expected true or false"),
             (
                 {"number_of_judgment_attempts": 0},
-                "number_of_judgment_attempts: expected a number >= 1",
+                "number_of_judgment_attempts: expected a whole number, 1 or more",
             ),
             (
                 {"prompt_template": {"a": "b"}},
-                "prompt_template: expected a text or a list, got a mapping",
+                "prompt_template: expected a text or a list of texts, got a mapping",
             ),
             ({"judge_model": None}, "the key 'judge_model' is missing"),
-            ({"ref_model": 4}, "ref_model: expected a text or a list, got"),
-            ({"baseline_model": {"a": "b"}}, "baseline_model: expected a text or a list, got"),
+            ({"ref_model": 4}, "ref_model: expected a text or a list of texts, got"),
+            (
+                {"baseline_model": {"a": "b"}},
+                "baseline_model: expected a text or a list of texts, got",
+            ),
             ({"categories": ["code"]}, "categories: expected a mapping"),
             ({"categories": {"code": "b1"}}, "categories: code: expected a mapping"),
             ({"categories": {"code": {"baseline_model": 4}}}, "categories: code: baseline_model"),

@@ -32,7 +32,7 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
     "an entry in words": (raw(SERVERS, "tiny: openai\n"), [f"{SERVERS}: tiny: expected a mapping"]),
     "one endpoint for a list": (
         entry(endpoints={"api_base": NOWHERE}),
-        [f"{SERVERS}: tiny: endpoints: expected a list, got a mapping"],
+        [f"{SERVERS}: tiny: endpoints: expected a list of mappings, got a mapping"],
     ),
     "an address for an endpoint": (
         entry(endpoints=[NOWHERE]),
@@ -42,8 +42,19 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         entry(endpoints=[{"api_base": NOWHERE, "api_key": 12345}]),
         [f"{SERVERS}: tiny: endpoints[0]: api_key: expected a text"],
     ),
-    "a text for the parallel": (entry(parallel="8"), ["tiny: parallel: expected a whole number"]),
+    "a text for the parallel": (
+        entry(parallel="8"),
+        ["tiny: parallel: expected a whole number, 1 or more, got '8'"],
+    ),
     "a text for a mapping": (entry(extra_body="top_p"), ["tiny: extra_body: expected a mapping"]),
+    "a number for a key of the body": (
+        entry(extra_body={5: 1}),
+        ["extra_body: expected a mapping with texts for keys"],
+    ),
+    "a fraction for a whole number, 0 or more": (
+        entry(max_retries=1.5),
+        ["max_retries: expected a whole number, 0 or more, got 1.5"],
+    ),
     "a header that is no text": (entry(extra_headers={"x-a": 1}), ["tiny: extra_headers", "x-a"]),
     "a variable that is not set": (
         entry(endpoints=[{"api_base": NOWHERE, "api_key": "${NO_SUCH_KEY}"}]),

@@ -97,6 +97,10 @@ class TestOutputDir:
 GOOD = jsonl(ANSWERS[0])
 WRONG_FILES = {
     "a broken line": (GOOD + "{broken}\n" + GOOD, ["a.jsonl:2", "not an answer"]),
+    "two answers on a line": (
+        GOOD + GOOD.strip() + GOOD,
+        [f"a.jsonl:2: not an answer: Extra data (column {len(GOOD)})"],
+    ),
     "an answer without choices": (
         GOOD + jsonl({"question_id": "q7", "tstamp": 1.0}),
         ["a.jsonl:2", "choices"],

@@ -213,10 +213,10 @@ WRONG: dict[str, Case] = {
         (f"{SERVERS}: tiny", "api_key"),
     ),
     "servers: no http": Case(A, entry(endpoints=[{"api_base": "x"}]), ("api_base", "http")),
-    "servers: timeout of 0": Case(A, entry(timeout=0), ("tiny: timeout", "> 0")),
+    "servers: timeout of 0": Case(A, entry(timeout=0), ("tiny: timeout", "above 0, got 0")),
     "servers: price of one": Case(A, entry(price={"input": 1}), ("price", "'output'")),
     "servers: price in words": Case(
-        A, entry(price="cheap"), ("price", "price: expected a mapping")
+        A, entry(price="cheap"), ("price: expected a mapping of input and output, got 'cheap'",)
     ),
     "servers: a header of two lines": Case(
         A, entry(extra_headers={"x-a": "b\r\nx-c: d"}), ("extra_headers", "x-a")

@@ -107,3 +107,18 @@ def test_the_config_alone_does_not_name_the_baseline_of_a_bench_without_answers(
     assert "no model 'base', the baseline" in done.stderr and "--baseline" in done.stderr
     assert set(browser_baselines(unnamed).values()) == {""}
     assert board_baselines(unnamed, "--baseline", "base") == {"prose": "base", "code": "base"}
+
+
+def test_a_question_that_the_bench_lacks_has_the_configs_general_baseline(
+    unnamed: Workspace,
+) -> None:
+    unnamed.add_questions([QUESTIONS[1]])
+    unnamed.write_judge_config("judge", "base", categories={"code": {"baseline_model": "other"}})
+    done = unnamed.run("show_result.py", check=2)
+    assert "1 judgments against another baseline, base" in done.stderr
+    records = unnamed.run("gen_ensemble_judgment.py", "--judges", "judge", "second", check=0)
+    baselines = {r["question_id"]: r["baseline"] for r in unnamed.judgments("ensemble", "tiny")}
+    assert baselines == {"q1": "base", "q2": "other"}, records.stderr
+    config = read_judge_config(unnamed.root / "config/judge_config.yaml")
+    library = choose(unnamed.root / "data", unnamed.name, "judge", None, config).library
+    assert {j.question: j.baseline for j in library.judgments("judge")} == baselines
