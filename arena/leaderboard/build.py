@@ -10,7 +10,7 @@ from arena.bench.config import V2_JUDGE_CONFIG
 from arena.bench.records import Question
 from arena.leaderboard import saved
 from arena.leaderboard.board import Board, Contest, Method, overall_board, why_no_overall
-from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
+from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.bradley_terry import Resample
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
@@ -141,10 +141,6 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     """Return the judgments of all questions by cluster, subcategory or category, without those that
     have no judgment. Raises InputError if no question has one, and for options of boards.
     """
-    refuse(
-        {"--category": options.categories},
-        "without --by this prints a board of each. Leave out one.",
-    )
     options.check(NOT_BY)
     plan = _plan(options, bench_questions(options.bench, needed=True))
     clusters: dict[str, list[Question]] = {}

@@ -149,7 +149,7 @@ class JudgeOptions:
 
 
 def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
-    """Read the verdicts of a bench's judges, and return why others are left out.
+    """Read the verdicts of a bench's judges, and return the reasons for skipped judges.
 
     Raises InputError for unknown names, judgments that `mixed` refuses, and judges without verdict.
     """
