@@ -13,11 +13,11 @@ import numpy as np
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
+from arena.bench.labels import COLUMNS
 from arena.leaderboard.format import FORMATS, Format
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Counts, Grades
 from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, interval
-from arena.scoring.cells import OUTCOMES
 from arena.scoring.estimators import Estimator
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
@@ -258,7 +258,7 @@ class Board:
         """
         import pandas
 
-        columns = ("model", "score", "lower", "upper", "tokens", *OUTCOMES)
+        columns = ("model", "score", "lower", "upper", "tokens", *COLUMNS)
         rows = ((r.model, r.score, *r.bounds, r.tokens, *(r.outcomes or ())) for r in self.rows)
         return pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
 

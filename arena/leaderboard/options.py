@@ -21,12 +21,33 @@ SEVERAL = "this needs a single board. Choose one --category, or fit all with --o
 NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
 NOT_BY = "this does not go with --by. Leave out one of them."
 
+Mixed = Literal["refuse", "leave-out", "count"]
+Seed = Annotated[int, msgspec.Meta(ge=0)]
+
 
 def refuse(flags: Mapping[str, object], reason: str) -> None:
     """Raise InputError that names the first flag with a true value."""
     for flag, value in flags.items():
         if value:
             raise InputError(f"{flag}: {reason}")
+
+
+def check_fields(options: object) -> None:
+    """Give the fields of a frozen dataclass their types. Raises InputError for a wrong value."""
+    for name, kind in get_type_hints(type(options), include_extras=True).items():
+        value = getattr(options, name)
+        if isinstance(value, str) and "tuple" in str(kind):
+            value = (value,)
+        elif isinstance(value, str) and "Path" in str(kind):
+            value = Path(value)
+        try:
+            value = msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            choices = ", ".join(re.findall("'(.*?)'", str(kind)))
+            problem = f"choose one of {choices}" if "enum" in str(error) else error
+            raise InputError(f"{name} = {value!r}: {problem}") from None
+        unique = tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
+        object.__setattr__(options, name, unique)
 
 
 @dataclass(frozen=True)
@@ -50,12 +71,12 @@ class BoardOptions:
     weight: Count = 3
     first_game_only: bool = False
     missing: Literal["ignore", "loss"] = "ignore"
-    mixed: Literal["refuse", "leave-out", "count"] = "refuse"
+    mixed: Mixed = "refuse"
     method: Literal["bradley-terry", "v2.0"] | None = None
     control: tuple[str, ...] = ()
     center: bool = True
     rounds: Count | None = None
-    seed: Annotated[int, msgspec.Meta(ge=0)] = 42
+    seed: Seed = 42
     resample: Resample | None = None
     workers: Count = 2
     elo: bool = False
@@ -65,20 +86,7 @@ class BoardOptions:
 
     def __post_init__(self) -> None:
         """Raise InputError for a value that a field cannot have, and for options without effect."""
-        for name, kind in get_type_hints(BoardOptions, include_extras=True).items():
-            value = getattr(self, name)
-            if isinstance(value, str) and "tuple" in str(kind):
-                value = (value,)
-            elif isinstance(value, str) and "Path" in str(kind):
-                value = Path(value)
-            try:
-                value = msgspec.convert(value, kind)
-            except msgspec.ValidationError as error:
-                choices = ", ".join(re.findall("'(.*?)'", str(kind)))
-                problem = f"choose one of {choices}" if "enum" in str(error) else error
-                raise InputError(f"{name} = {value!r}: {problem}") from None
-            unique = tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
-            object.__setattr__(self, name, unique)
+        check_fields(self)
         for feature in self.control:
             if feature not in FEATURES:
                 hint = nearest(feature, FEATURES) or f". There are {' and '.join(FEATURES)}."

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.scoring.battles import range_text
-from arena.scoring.cells import OUTCOMES
 from arena.scoring.estimators import GRADES
 from arena.scoring.selection import Selection
 
@@ -43,9 +43,9 @@ def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
 
 def stats_lines(board: Board) -> Iterator[str]:
     """Yield a table of each model's games by outcome, and the share of its points."""
-    table: list[Sequence[object]] = [("model", "win rate", "valid games", *OUTCOMES)]
+    table: list[Sequence[object]] = [("model", "win rate", "valid games", *COLUMNS)]
     for row in board.rows:
-        big, small, ties, *_ = outcomes = row.outcomes or (0,) * len(OUTCOMES)
+        big, small, ties, *_ = outcomes = row.outcomes or (0,) * len(COLUMNS)
         games = sum(outcomes)
         rate = f"{100 * (big + small + ties / 2) / games:.1f}" if games else "n/a"
         table.append((row.model, rate, games, *outcomes))
@@ -197,7 +197,7 @@ def board_dict(board: Board) -> dict[str, object]:
         "rows": [
             row_dict(row)
             | {"avg_tokens": row.tokens}
-            | (dict(zip(OUTCOMES, row.outcomes, strict=True)) if row.outcomes else {})
+            | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
             for row in board.rows
         ],
     }
