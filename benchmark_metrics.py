@@ -27,11 +27,11 @@ OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags. Raises InputError for flags that do not go together."""
     parser = flags.script_parser(__doc__)
-    add_measure_flags(parser.add_argument_group("what is measured").add_argument)
-    add = parser.add_argument_group("the bench").add_argument
+    add_measure_flags(parser.add_argument_group("measures").add_argument)
+    add = parser.add_argument_group("bench").add_argument
     flags.add_board_flags(add)
     flags.add_selection_flags(add)
-    flags.add_method_flags(parser.add_argument_group("how scores are made").add_argument)
+    flags.add_method_flags(parser.add_argument_group("scores and intervals").add_argument)
     args, usual = parser.parse_args(argv), vars(parser.parse_args([]))
     changed = [name for name, value in vars(args).items() if value != usual[name]]
     of_bench = [name for name in changed if name not in OWN_FLAGS]

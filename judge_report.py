@@ -30,44 +30,26 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     flags.add_source_flags(add, "that names bench and baseline")
     add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
-    add(
-        "--judge-name",
-        "--judge-names",
-        "-j",
-        nargs="+",
-        default=[],
-        metavar="JUDGE",
-        help="judges to measure (default: all of the bench but ensembles of them)",
+    names = "judges to measure (default: all of the bench but ensembles of them)"
+    judges = ("--judge-name", "--judge-names", "-j")
+    add(*judges, nargs="+", default=[], metavar="JUDGE", help=names)
+    baselines = (
+        "count only judgments against this baseline, the first also for those that name none. "
+        "Repeatable (default: all baselines, and the setting file's for those that name none)"
     )
-    add(
-        "--baseline",
-        action="append",
-        default=[],
-        help="count only judgments against this baseline, the first also for those that name none. "
-        "Repeatable (default: all baselines, and the setting file's for those that name none)",
-    )
-    add(
-        "--category",
-        "-c",
-        nargs="+",
-        default=[],
-        help="measure only questions of these categories or clusters (default: all questions)",
-    )
+    add("--baseline", action="append", default=[], help=baselines)
+    questions = "measure only questions of these categories or clusters (default: all questions)"
+    add("--category", "-c", nargs="+", default=[], help=questions)
     flags.add_mixed_flag(add)
-    add(
-        "--family",
-        type=Path,
-        metavar="FILE",
-        help="YAML file that maps families to the names of their judges and models (default: a "
-        "judge has only the model of its own name)",
+    families = (
+        "YAML file that maps families to the names of their judges and models (default: a judge "
+        "has only the model of its own name)"
     )
+    add("--family", type=Path, metavar="FILE", help=families)
     add("--num-rounds", type=flags.positive, default=200, help="bootstrap rounds")
     flags.add_draw_flags(add)
-    add(
-        "--confusion",
-        action="store_true",
-        help=f"print the labels of each two judges side by side, also of over {FEW_PAIRS} pairs",
-    )
+    labels = f"print the labels of each two judges side by side, also of over {FEW_PAIRS} pairs"
+    add("--confusion", action="store_true", help=labels)
     add("--json", type=Path, metavar="FILE", help="write the report as JSON")
     add("--html", type=Path, metavar="FILE", help="write the report as one HTML page")
     return parser.parse_args(argv)

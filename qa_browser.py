@@ -57,14 +57,16 @@ def user_and_password(text: str) -> tuple[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the browser until Ctrl-C."""
     args = parse(argv)
-    # Gradio reads this when it is imported, which takes seconds that --help need not wait for.
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from arena.browser import defaults, server
+    from arena.browser import defaults
 
     configured = args.setting_file != CONFIG or args.setting_file.exists()
     config = read_judge_config(args.setting_file) if configured else None
     chosen = defaults.choose(args.data_dir, args.bench_name, args.judge_name, args.baseline, config)
-    server.check_address(args.host, args.port)
+    defaults.check_address(args.host, args.port)
+    # Gradio reads this when it is imported, which takes seconds that an error need not wait for.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    from arena.browser import server
+
     page, url, public_url = server.serve(chosen, args.host, args.port, args.share, args.auth)
     for remark in chosen.remarks:
         print(remark)

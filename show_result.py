@@ -27,8 +27,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = flags.script_parser(__doc__)
     flags.add_board_flags(parser.add_argument)
     add_output_flags(parser.add_argument_group("output").add_argument)
-    flags.add_selection_flags(parser.add_argument_group("which judgments count").add_argument)
-    flags.add_method_flags(parser.add_argument_group("how scores are made").add_argument)
+    flags.add_selection_flags(parser.add_argument_group("judgments").add_argument)
+    flags.add_method_flags(parser.add_argument_group("scores and intervals").add_argument)
     args = parser.parse_args(argv)
     outputs = ("json", "markdown", "html", "plot", "style_coefficients")
     flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
@@ -36,12 +36,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def add_output_flags(add: Callable[..., object]) -> None:
-    """Add the flags of what is printed and written."""
+    """Add the flags of the printed text and the files."""
     add(
         "--by",
         choices=("cluster", "category", "subcategory"),
-        help="print, write and draw scores by cluster or category instead of boards. "
-        "subcategory is the v2.0 name of cluster (default: no)",
+        help="show scores by cluster (subcategory in v2.0) or category instead of boards",
     )
     add(
         "--compare",
@@ -52,21 +51,14 @@ def add_output_flags(add: Callable[..., object]) -> None:
     for flag, text in (
         ("--show-elo", "show Elo ratings (baseline = 1000) instead of win rates"),
         ("--full-stats", "print each model's games by outcome as well"),
-        ("--save-battles", f"save the battles even if they are over {flags.MANY_BATTLES:,}"),
+        ("--save-battles", "save the battles even if they are over 1,000,000"),
         ("--output", f"write a CSV file to {FOLDER}"),
     ):
         add(flag, action="store_true", help=f"{text} (default: False)")
-    for form in ("json", "markdown", "html"):
-        add(
-            f"--{form}",
-            nargs="?",
-            type=Path,
-            const=True,
-            metavar="FILE",
-            help=f"write the board as {form.upper()} to FILE, or to {FOLDER}. Each of several "
-            "boards has its own file (default: no)",
-        )
-    add("--plot", type=Path, metavar="FILE", help="draw it to FILE.png or FILE.svg (default: no)")
+    for form in ("JSON", "Markdown", "HTML"):
+        text = f"write {form} to FILE, or to {FOLDER} (default: no)"
+        add(f"--{form.lower()}", nargs="?", type=Path, const=True, metavar="FILE", help=text)
+    add("--plot", type=Path, metavar="FILE", help="draw the scores to FILE.png or FILE.svg")
 
 
 @script

@@ -54,3 +54,16 @@ def test_tests_mirror_the_package() -> None:
             stem = path.stem.removeprefix("test_")
             there = [other.stem for other in folder.rglob("*") if other.suffix != ".pyc"]
             assert stem in there, path.relative_to(REPO)
+
+
+THROUGH_COMMANDS = {
+    *("board_page", "formulas", "judgment_page", "index", "server"),  # the page in Chromium
+    *("answers", "judgments"),  # gen_answer.py and gen_judgment.py
+    *("estimators", "panel", "ratings", "report", "judge_html"),  # the reports
+}
+
+
+def test_a_module_has_a_test_file_unless_its_command_line_tests_it() -> None:
+    tests = {path.stem.removeprefix("test_") for path in REPO.glob("tests/*/test_*.py")}
+    modules = {path.stem for path in MODULES if path.stem != "__init__"}
+    assert modules - tests == THROUGH_COMMANDS

@@ -38,22 +38,21 @@ def add_board_flags(add: Callable[..., object]) -> None:
     add("--baseline", action="append", help=baselines)
     add("--style-control", action="store_true", help="keep length and markdown out of the scores")
     categories = (
-        "print a board for each of these categories or clusters, and an overall board of mean "
-        "scores, weighted by questions (default: one board of all questions, or one for each "
-        "category if questions are in the v2.0 format or the categories have different baselines)"
+        "print a board for each of these categories or clusters (default: one board, or in v2.0 "
+        "benches one for each category)"
     )
     add("--category", "-c", nargs="+", default=[], help=categories)
 
 
+# The names that the leaderboard gives the results of its last run.
 SAVED_BATTLES = "arena_hard_battles.jsonl"
 SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
-MANY_BATTLES = 1_000_000  # show_result.py saves more only if asked to
 
 
 def add_selection_flags(add: Callable[..., object]) -> None:
     """Add the other flags that select judgments."""
     add_source_flags(add, "with bench, judge and baseline")
-    add("--one-board", action="store_true", help="fit all battles, or --category's, on one board")
+    add("--one-board", action="store_true", help="fit all selected battles on one board")
     add("--weight", type=positive, default=3, help="battles per `>>` verdict")
     add("--first-game-only", action="store_true", help="skip the games with swapped places")
     missing = "how to treat questions on which a model has no battle"
@@ -132,8 +131,8 @@ def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "bench": args.bench_name,
         "judges": args.judge_name,
         "baselines": args.baseline,
-        "categories": tuple(dict.fromkeys(args.category)),
-        "control": tuple(sorted(set(control))),
+        "categories": args.category,
+        "control": control,
         "center": args.style_center == "mean",
         "rounds": args.num_rounds,
         "battle_file": _saved_file(args.load_battles, args.data_dir),

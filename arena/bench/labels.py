@@ -23,6 +23,16 @@ _DIGITS = re.compile(r"\s*-?\d{1,9}(\.\d+)?\s*", re.ASCII)
 NO_VERDICT, GRADE = "no verdict", "grade"
 OUTCOMES = {2: "strong win", 1: "win", 0: "tie", -1: "loss", -2: "strong loss"}
 """The words for the worth of a game to the model, from the best to the worst."""
+COLUMNS = ("big wins", "small wins", "ties", "small losses", "big losses")
+"""The numbers of OUTCOMES as columns of published boards and of files."""
+
+BETTER = ("a tie", "slightly better", "much better")
+"""The words for the size of a worth."""
+WORDS = {
+    label: f"{'A' if points > 0 else 'B'} is {BETTER[abs(points)]}" if points else BETTER[0]
+    for label, points in WORTH.items()
+}
+LEGEND = ", ".join(f"{label}: {words}" for label, words in WORDS.items()) + "."
 
 Label = str | float | None
 Labels = Sequence[Label]

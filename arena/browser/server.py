@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import io
 import re
-import socket
 
 import gradio as gr
 from starlette.datastructures import MutableHeaders
@@ -15,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from arena.base.errors import InputError, warn
+from arena.base.errors import warn
 from arena.browser.defaults import Chosen
 from arena.browser.page import STYLE, THEME, Page
 from arena.leaderboard.output.html import palette
@@ -45,17 +44,6 @@ def serve(
             css_paths=[STYLE],
         )
     return page, url, public_url or None
-
-
-def check_address(host: str, port: int | None) -> None:
-    """Raise InputError for an address that cannot be served at, before anything is loaded."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
-        socket.create_server(address[:2], family=family).close()
-    except OSError as error:
-        where = f"{host}, port {port}" if port else host
-        reason = str(error.strerror).split(" (while", 1)[0]
-        raise InputError(f"cannot serve at {where}: {reason}") from None
 
 
 def report_public_url(url: str | None, *, password: bool) -> None:

@@ -42,7 +42,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class VerdictRule:
-    """How a verdict is read from a reply of the judge.
+    """The way to read a verdict from a reply of the judge.
 
     patterns: regular expressions with one group, the verdict.
     unanimous: all matches of the only pattern must agree (`regex_pattern`). Otherwise the last
@@ -57,7 +57,7 @@ class VerdictRule:
     grades: tuple[float, float] | None = None
 
     def read(self, reply: str, cut_off: bool = False) -> Verdict:
-        """Return the verdict of one reply; `cut_off` if it ended at max_tokens."""
+        """Return the verdict of one reply. `cut_off`: it ended at max_tokens."""
         matches: Sequence[object] = ()
         if self.field is not None:
             with contextlib.suppress(ValueError, RecursionError):
@@ -103,16 +103,18 @@ class VerdictRule:
         return None
 
 
-GRADES = (1.0, 10.0)  # the lowest and the highest grade by default
+GRADE_RANGE = (1.0, 10.0)  # the lowest and the highest grade by default
 
 
 def grades_of_schema(schema: Mapping[str, Any], field: str) -> tuple[float, float]:
-    """Return the lowest and highest value that a JSON schema allows a field, else GRADES."""
+    """Return the lowest and highest value that a JSON schema allows a field, else GRADE_RANGE."""
     rule = schema.get("properties", {}).get(field)
     rule = rule if isinstance(rule, dict) else {}
     allowed = [grade for value in rule.get("enum") or [] if (grade := grade_of(value)) is not None]
     if allowed:
         return min(allowed), max(allowed)
     limits = grade_of(rule.get("minimum")), grade_of(rule.get("maximum"))
-    low, high = (g if limit is None else limit for g, limit in zip(GRADES, limits, strict=True))
+    low, high = (
+        g if limit is None else limit for g, limit in zip(GRADE_RANGE, limits, strict=True)
+    )
     return low, high

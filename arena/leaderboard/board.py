@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.base.flags import CONTROLS
 from arena.bench.answer_style import FEATURES
+from arena.bench.labels import COLUMNS
 from arena.leaderboard.format import FORMATS, Format
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Counts, Grades
 from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, interval
-from arena.scoring.cells import OUTCOMES
-from arena.scoring.estimators import GRADES, Estimator
+from arena.scoring.estimators import Estimator
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
@@ -27,12 +26,13 @@ from arena.scoring.style_features import read_all_styles, with_features
 if TYPE_CHECKING:
     import pandas
 
+PUBLISHED_CONTROL = {"length", "markdown"}  # the style control of published boards
 Tokens = Mapping[str, float]  # the mean answer length by model, of models with counted answers
 
 
 @dataclass(frozen=True)
 class Method:
-    """How scores are made of battles: the style controlled for, and the bootstrap."""
+    """The settings of scores: the style features controlled for, and the bootstrap."""
 
     control: tuple[str, ...] = ()
     center: bool = True
@@ -50,7 +50,7 @@ class Method:
     @property
     def mode(self) -> str:
         """The name of the style control, as part of file names."""
-        if set(self.control) == set(CONTROLS["style_control"]):
+        if set(self.control) == PUBLISHED_CONTROL:
             return "style_control"
         return "_".join([*sorted(self.control), "control"]) if self.control else "plain"
 
@@ -83,10 +83,11 @@ class Contest:
     def of(cls, battles: Battles, selection: Selection, method: Method) -> Contest:
         """Measure the style of answers. Raises InputError if attributes are missing."""
         estimator, bench = selection.estimator, selection.bench
-        styles = read_all_styles(bench, battles, estimator.measured(method.attributes))
+        measured = estimator.measured(method.attributes)
+        styles = read_all_styles(bench, battles, measured)
         if method.control and (features := estimator.features):
-            count = len(method.attributes)
-            cells = with_features(battles, bench, styles, lambda a, b: features(a, b)[:, -count:])
+            wanted = [measured.index(attribute) for attribute in method.attributes]
+            cells = with_features(battles, bench, styles, lambda a, b: features(a, b)[:, wanted])
             battles = replace(battles, cells=cells)
         return cls(battles, selection, method, styles.tokens)
 
@@ -179,7 +180,6 @@ class Board:
 
     selection: Selection
     baseline: str | None
-    estimator: Estimator
     method: Method
     format: Format
     counts: Counts
@@ -195,23 +195,27 @@ class Board:
         cls, data: Battles | Grades, selection: Selection, method: Method, *, elo: bool = False
     ) -> Board:
         """Return a board of battles or grades that has no rows yet."""
-        baseline, estimator = None, GRADES
-        if isinstance(data, Battles):
-            baseline, estimator = data.baseline, selection.estimator
-        else:
+        if isinstance(data, Grades):
             method = replace(method, control=(), resample="question")
-        settings = selection, baseline, estimator, method, FORMATS[estimator.name, elo]
-        return cls(*settings, data.counts, data.questions)
+        return cls(
+            selection=selection,
+            baseline=None if isinstance(data, Grades) else data.baseline,
+            method=method,
+            format=FORMATS[selection.estimator.name, elo],
+            counts=data.counts,
+            questions=data.questions,
+        )
 
     @classmethod
     def of_grades(
         cls, grades: Grades, selection: Selection, method: Method, tokens: Tokens
     ) -> Board:
         """Return the board of mean grades, their intervals by resampled questions."""
-        data = grades.total, grades.number
-        samples = GRADES.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
+        data, estimator = (grades.total, grades.number), selection.estimator
+        samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
         board = cls.empty(grades, selection, method)
-        return board.with_rows(grades.models, GRADES.fit(*data).ratings, samples, tokens)
+        scores = estimator.scores(estimator.fit(*data).ratings, samples)
+        return board.with_rows(grades.models, *scores, tokens)
 
     def with_rows(
         self, models: Sequence[str], scores: np.ndarray, samples: np.ndarray, tokens: Tokens
@@ -228,6 +232,11 @@ class Board:
         ]
         rows.sort(key=lambda row: (-row.score, row.model))
         return replace(self, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
+
+    @property
+    def estimator(self) -> Estimator:
+        """The method of the scores."""
+        return self.selection.estimator
 
     @property
     def name(self) -> str:
@@ -249,7 +258,7 @@ class Board:
         """
         import pandas
 
-        columns = ("model", "score", "lower", "upper", "tokens", *OUTCOMES)
+        columns = ("model", "score", "lower", "upper", "tokens", *COLUMNS)
         rows = ((r.model, r.score, *r.bounds, r.tokens, *(r.outcomes or ())) for r in self.rows)
         return pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
 

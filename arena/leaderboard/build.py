@@ -10,7 +10,7 @@ from arena.bench.config import V2_JUDGE_CONFIG
 from arena.bench.records import Question
 from arena.leaderboard import saved
 from arena.leaderboard.board import Board, Contest, Method, overall_board, why_no_overall
-from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
+from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.bradley_terry import Resample
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
@@ -96,7 +96,7 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
 
 
 def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
-    """Return how scores are made."""
+    """Return the settings of scores."""
     # Intervals of a cluster's few questions reach to the outermost draws.
     rounds = options.rounds or (1000 if by_cluster else 100)
     resample: Resample = options.resample or ("question" if by_cluster else "battle")
@@ -105,9 +105,9 @@ def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
 
 def check_baselines(read: Sequence[Read]) -> None:
     """Raise InputError if the method v2.0 would have several baselines."""
-    for selection, data in read:
+    for selection, _ in read:
         most = selection.estimator.most_baselines
-        if most and len(selection.baselines) > most and not isinstance(data, Grades):
+        if most and len(selection.baselines) > most:
             one = f"the method {selection.estimator.name} knows one baseline"
             advice = "Use --method bradley-terry to fit the battles of all."
             raise InputError(f"{one}, not {', '.join(selection.baselines)}. {advice}")
@@ -141,10 +141,6 @@ def read_clusters(options: BoardOptions, by: str) -> list[Group]:
     """Return the judgments of all questions by cluster, subcategory or category, without those that
     have no judgment. Raises InputError if no question has one, and for options of boards.
     """
-    refuse(
-        {"--category": options.categories},
-        "without --by this prints a board of each. Leave out one.",
-    )
     options.check(NOT_BY)
     plan = _plan(options, bench_questions(options.bench, needed=True))
     clusters: dict[str, list[Question]] = {}

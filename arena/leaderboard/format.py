@@ -12,7 +12,7 @@ from arena.scoring.solver import ANCHOR_RATING
 
 @dataclass(frozen=True)
 class Format:
-    """How the scores of a board are written and drawn.
+    """The written and drawn form of a board's scores.
 
     `scale`: win rate, elo or grade. `score`, `interval`, `axis`: write a score, the offsets of its
     interval, and the label of an axis from the baseline. `data`, `verdict`: words for the counts.

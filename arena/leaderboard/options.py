@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
 
 from arena.base.errors import InputError, nearest
+from arena.base.yaml_file import Count
 from arena.bench.answer_style import FEATURES
 from arena.bench.config import JudgeConfig, read_judge_config
 from arena.bench.paths import Bench
@@ -17,6 +21,9 @@ SEVERAL = "this needs a single board. Choose one --category, or fit all with --o
 NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
 NOT_BY = "this does not go with --by. Leave out one of them."
 
+Mixed = Literal["refuse", "leave-out", "count"]
+Seed = Annotated[int, msgspec.Meta(ge=0)]
+
 
 def refuse(flags: Mapping[str, object], reason: str) -> None:
     """Raise InputError that names the first flag with a true value."""
@@ -25,46 +32,67 @@ def refuse(flags: Mapping[str, object], reason: str) -> None:
             raise InputError(f"{flag}: {reason}")
 
 
+def check_fields(options: object) -> None:
+    """Give the fields of a frozen dataclass their types. Raises InputError for a wrong value."""
+    for name, kind in get_type_hints(type(options), include_extras=True).items():
+        value = getattr(options, name)
+        if isinstance(value, str) and "tuple" in str(kind):
+            value = (value,)
+        elif isinstance(value, str) and "Path" in str(kind):
+            value = Path(value)
+        try:
+            value = msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            choices = ", ".join(re.findall("'(.*?)'", str(kind)))
+            problem = f"choose one of {choices}" if "enum" in str(error) else error
+            raise InputError(f"{name} = {value!r}: {problem}") from None
+        unique = tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
+        object.__setattr__(options, name, unique)
+
+
 @dataclass(frozen=True)
 class BoardOptions:
-    """Which judgments make the boards of a bench, and how they are scored.
+    """The selection of judgments for the boards of a bench, and the method of their scores.
 
     `baselines` overrule those of `config`, without which `usual_baselines` (by category) count.
     `control`: style features of FEATURES. `center` measures them from their mean. None is the
     default of `method` (by the format of questions), `rounds` and `resample` (by kind of board).
     `battle_file`, `bootstrap_file`: results of an earlier run. `style_file`: coefficients to use if
-    the file exists.
+    the file exists. Names can be a list or a single text, and files can be texts.
     """
 
     bench: Bench
-    judges: tuple[str, ...]
+    judges: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     baselines: tuple[str, ...] = ()
     config: JudgeConfig | None = None
     usual_baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
     one_board: bool = False
-    weight: int = 3
+    weight: Count = 3
     first_game_only: bool = False
     missing: Literal["ignore", "loss"] = "ignore"
-    mixed: Literal["refuse", "leave-out", "count"] = "refuse"
+    mixed: Mixed = "refuse"
     method: Literal["bradley-terry", "v2.0"] | None = None
     control: tuple[str, ...] = ()
     center: bool = True
-    rounds: int | None = None
-    seed: int = 42
+    rounds: Count | None = None
+    seed: Seed = 42
     resample: Resample | None = None
-    workers: int = 1
+    workers: Count = 2
     elo: bool = False
     battle_file: Path | None = None
     bootstrap_file: Path | None = None
     style_file: Path | None = None
 
     def __post_init__(self) -> None:
-        """Raise InputError for an unknown feature, and for its options without style control."""
+        """Raise InputError for a value that a field cannot have, and for options without effect."""
+        check_fields(self)
         for feature in self.control:
             if feature not in FEATURES:
                 hint = nearest(feature, FEATURES) or f". There are {' and '.join(FEATURES)}."
-                raise InputError(f"--control-features: no style feature '{feature}'{hint}")
+                raise InputError(f"style control: no feature '{feature}'{hint}")
+        # The fit's columns, names of files and saved settings do not depend on the user's order.
+        object.__setattr__(self, "control", tuple(sorted(self.control)))
         if not self.control and (self.style_file or not self.center):
             raise InputError("--style-coefficients and --style-center need --style-control")
 
@@ -80,7 +108,11 @@ class BoardOptions:
                 "--first-game-only": self.first_game_only,
                 "--missing loss": self.missing == "loss",
             },
-            NOT_BY: {"--load-battles": self.battle_file, "--one-board": self.one_board},
+            NOT_BY: {
+                "--category": self.categories,
+                "--load-battles": self.battle_file,
+                "--one-board": self.one_board,
+            },
         }
         of_one_board = {
             "--load-bootstrap": self.bootstrap_file,
@@ -107,10 +139,11 @@ def board_options(
         config = read_judge_config(Path(setting_file))
         bench = bench or config.bench_name
         judges = judges or config.judge_model
-    names = _names(judges), _names(baselines or ())
     config = None if baselines else config
-    return BoardOptions(Bench(Path(data_dir), bench), *names, config=config, **options)
-
-
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
+    return BoardOptions(
+        Bench(Path(data_dir), bench),
+        judges,  # type: ignore[arg-type]  # becomes a tuple
+        baselines or (),  # type: ignore[arg-type]
+        config=config,
+        **options,
+    )

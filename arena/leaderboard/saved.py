@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 
 from arena.base.errors import InputError, OutputError, warn
-from arena.base.flags import SAVED_BATTLES, SAVED_BOOTSTRAP
 from arena.base.jsonl import decode_lines, dump_line, read_bytes, write_lines
 from arena.bench.records import Question
 from arena.leaderboard.board import Contest, Scored
@@ -23,6 +22,7 @@ from arena.scoring.estimators import BRADLEY_TERRY
 from arena.scoring.selection import Selection, matching_questions
 from arena.scoring.solver import ANCHOR_RATING, FixedStyle
 
+SAVED_BATTLES, SAVED_BOOTSTRAP = "arena_hard_battles.jsonl", "bootstrapping_results.jsonl"
 SETTINGS = ".settings.json"  # the suffix of the side files
 INFINITE = 1e300  # in the place of infinity, which JSON does not have
 STYLE = ("coefficients", "mean", "scale")  # the arrays of a style file

@@ -1,4 +1,4 @@
-"""How good is the benchmark, and how good is the judge?
+"""Measures of benchmarks and of judges.
 
 It makes no calls and knows nothing of the page.
 """

@@ -144,7 +144,7 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
             "rounds": method.rounds,
             "seed": method.seed,
         }
-        name = selection.bench.name + f": {board.name or '(none)'}" * several
+        name = selection.bench.name + (f": {board.name or '(none)'}" if several else "")
         left_out = {**board.counts.models_left_out, **unplaced}
         benchmarks.append(Benchmark(name, ratings, left_out, origin))
         if file := options.save_bootstrap:
@@ -180,7 +180,7 @@ WORDS = {
 
 
 def report_lines(report: MetricsReport, *, hint: bool = False) -> Iterator[str]:
-    """Yield a table of measures by benchmark, the notes below it, and the models that are left out.
+    """Yield a table of measures by benchmark, the notes below it, and the skipped models.
 
     `hint`: name the flag for all their names if they are many.
     """
@@ -192,27 +192,31 @@ def report_lines(report: MetricsReport, *, hint: bool = False) -> Iterator[str]:
     yield from aligned(rows)
     yield ""
     yield from (one_line(line, 2000) for line in _note_lines(report))
-    left_out: list[tuple[str, Sequence[str]]] = []
+    skipped: list[tuple[str, Sequence[str]]] = []
     # Benchmarks that share the models that only the reference has share a line.
     names_of: dict[tuple[str, ...], list[str]] = {}
     for benchmark in report.benchmarks:
         name, reasons = one_line(benchmark.name), benchmark.left_out
         for reason in sorted(set(reasons.values())):
             models = sorted(model for model in reasons if reasons[model] == reason)
-            left_out.append((f"{name}, {one_line(reason)}", models))
+            skipped.append((f"{name}, {one_line(reason)}", models))
         names_of.setdefault(report.only_in_reference(benchmark), []).append(name)
     for models_there, names in names_of.items():
-        left_out.append((f"{report.options.reference}, not in {', '.join(names)}", models_there))
-    yield from (f"left out of {place}: {listed(models)}" for place, models in left_out if models)
-    if hint and any(len(models) > MANY_NAMES for _, models in left_out):
+        skipped.append((f"{report.options.reference}, not in {', '.join(names)}", models_there))
+    yield from (
+        f"skipped models of {place}: {listed(models)}" for place, models in skipped if models
+    )
+    if hint and any(len(models) > MANY_NAMES for _, models in skipped):
         yield "Use --json FILE for all names."
 
 
 def _note_lines(report: MetricsReport) -> Iterator[str]:
     benchmarks, options = report.benchmarks, report.options
     few = [b.name for b in benchmarks if len(b.ratings.models) < FEWEST]
-    draws = f", in brackets 95 % over {ROUNDS:,} draws of the models"
-    yield f"intervals of scores at {options.confidence:g} %{draws * (len(few) < len(benchmarks))}"
+    draws = ""
+    if len(few) < len(benchmarks):
+        draws = f", in brackets 95 % over {ROUNDS:,} draws of the models"
+    yield f"intervals of scores at {options.confidence:g} %{draws}"
     if few:
         yield f"no interval over the models of {', '.join(few)}: there are fewer than {FEWEST}"
     if options.agreement == "paper":

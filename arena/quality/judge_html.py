@@ -39,7 +39,7 @@ def report_html(report: Report) -> str:
     if report.pairs:
         tables = [pair_table(report.pairs), *map(_confusion_table, report.pairs)]
         body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
-    terms = (f"<dt>{name}</dt><dd>{meaning}</dd>" for name, meaning in MEANINGS.items())
+    terms = (f"<dt>{name}</dt><dd>{escape(meaning)}</dd>" for name, meaning in MEANINGS.items())
     body += f"<h2>What the measures are</h2><dl>{''.join(terms)}</dl>"
     return html_page(f"Judges of {report.bench}", subtitle, body, notes)
 

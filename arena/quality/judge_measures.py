@@ -119,7 +119,7 @@ def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
 
 
 def first_place(panel: Panel, judge: int, times: np.ndarray) -> Counted:
-    """How often A wins, in percent of the games that A or B wins."""
+    """The percentage of games won by A among those that A or B wins."""
     # A judgment with one verdict would count a side in one place only, so that the models' strength
     # would look like a preference for a place.
     twice = panel.decided[judge].all(axis=1)
@@ -170,7 +170,7 @@ def style_bias(
     if len(skipped):
         model, baseline, question = panel.names(skipped[0])
         note = (
-            f"{len(skipped):,} of {decided.sum():,} battles are left out, because an answer or its "
+            f"{len(skipped):,} of {decided.sum():,} battles are skipped, because an answer or its "
             f"style attributes are missing, e.g. {model} against {baseline} on {question}"
         )
     # Only models with a used battle: the strength of others is undefined, and the fit would fail.
@@ -206,8 +206,8 @@ LEAST_REST = 3  # models whose line shows what a judge's strictness, noise and b
 def kinship(
     panel: Panel, judge: int, family: Mapping[str, str], times: np.ndarray
 ) -> tuple[Counted, Counted]:
-    """How much more a judge gives the models of its family than other judges do, and how much of
-    that is self-preference.
+    """The advantage that a judge gives the models of its family over what other judges give them,
+    and the part of it that is self-preference.
 
     In points of win rate (a tie is half a win), over the games that it and a judge of another
     family decided, with the mean of the others' verdicts. The second is the mean residual of kin

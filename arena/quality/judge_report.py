@@ -13,7 +13,7 @@ from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import aligned
 from arena.base.yaml_file import read_yaml
 from arena.bench.answer_style import FEATURES
-from arena.bench.labels import LABELS
+from arena.bench.labels import LABELS, LEGEND
 from arena.bench.paths import judge_names, model_names
 from arena.quality import judge_measures
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
@@ -43,7 +43,7 @@ class JudgeReport(Verdicts):
 
 @dataclass(frozen=True)
 class Report:
-    """The judges of a bench, each two of them, and the judges that are left out, with reasons.
+    """The judges of a bench, each two of them, and the skipped judges with reasons.
 
     `categories`: the measured ones, none are all. `not_compared`: pairs that share verdicts.
     `assumed`: the baselines of judgments that name none, "" for an unknown one.
@@ -171,8 +171,7 @@ MEASURES = (
 
 STYLE_BIAS = ", ".join(f"{feature} bias" for feature in FEATURES)
 MEANINGS = {
-    "labels": "Of the games with a verdict. A&gt;&gt;B: the first answer is much better, A&gt;B: "
-    "better, A=B: a tie.",
+    "labels": f"Of the games with a verdict. A is the answer that the judge saw first. {LEGEND}",
     "first place wins": "Of the games that the first or the second answer wins, if both games "
     "of a battle have a verdict. Without bias 50 %, the dotted line.",
     "order flips the winner": "Of the battles with two verdicts, those whose games name different "
@@ -261,10 +260,10 @@ def note_lines(report: Report) -> Iterator[str]:
         for reason, names in reasons.items():
             yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
         for reason, number in judge.left_out.items():
-            yield f"left out of {judge.judge}: {number:,} {reason}"
+            yield f"skipped for {judge.judge}: {number:,} {reason}"
     for pair in report.pairs:
         if pair.why:
             measures = "kappa" if pair.games else "same label, kappa"
             yield f"n/a for {pair.first}, {pair.second}: {measures}: {pair.why}"
     for name, reason in report.left_out.items():
-        yield f"left out, {name}: {reason}"
+        yield f"skipped judge {name}: {reason}"

@@ -16,12 +16,14 @@ import numpy as np
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
+from arena.base.yaml_file import Count
 from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
 from arena.bench.provenance import SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, Question, baseline_rule, read_judgments
+from arena.leaderboard.options import Mixed, Seed, check_fields
 from arena.scoring.bradley_terry import style_differences
 from arena.scoring.selection import (
     Selection,
@@ -119,9 +121,10 @@ class JudgeOptions:
 
     `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
-    none are all questions. `mixed`: "refuse", "leave-out" or "count" judgments of another judge or
-    baseline. `family_file`: YAML of families and the names of their judges and models. Without it
-    each name is a family of its own. `rounds` of the bootstrap over questions.
+    none are all questions. `mixed`: what happens to judgments of another judge or baseline.
+    `family_file`: YAML of families and the names of their judges and models. Without it each name
+    is a family of its own. `rounds` of the bootstrap over questions. Names can be a list or a
+    single text, and the file can be a text.
     """
 
     bench: Bench
@@ -129,11 +132,15 @@ class JudgeOptions:
     baselines: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     config: JudgeConfig | None = None
-    mixed: str = "refuse"
+    mixed: Mixed = "refuse"
     family_file: Path | None = None
-    rounds: int = 200
-    seed: int = 42
-    workers: int = 2
+    rounds: Count = 200
+    seed: Seed = 42
+    workers: Count = 2
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a value that a field cannot have."""
+        check_fields(self)
 
     def selection(self, judge: str) -> Selection:
         """The judgments of one judge, as for a board of all questions."""
@@ -149,7 +156,7 @@ class JudgeOptions:
 
 
 def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
-    """Read the verdicts of a bench's judges, and return why others are left out.
+    """Read the verdicts of a bench's judges, and return the reasons for skipped judges.
 
     Raises InputError for unknown names, judgments that `mixed` refuses, and judges without verdict.
     """

@@ -32,6 +32,7 @@ from arena.scoring.cells import (
     has_label,
     sorted_names,
 )
+from arena.scoring.estimators import GRADES
 from arena.scoring.selection import (
     Selection,
     UnexpectedJudgments,
@@ -194,7 +195,8 @@ class _Collector:
         if judgment.baseline:
             columns.baselines.add(judgment.baseline)
         # A grade is relative to no baseline, whatever the judge saw beside the answer.
-        reason = selection.unexpected(judgment.judge, None if graded else baseline)
+        opponent = None if graded or baseline == judgment.model else baseline
+        reason = selection.unexpected(judgment.judge, opponent)
         if reason:
             columns.left_out["judgments {}, {}".format(*reason)] += 1
             self.unexpected.add(reason, path)
@@ -228,7 +230,9 @@ class _Collector:
             check_baselines_exist(self.selection if fell_back else planned, self.seen.baselines)
         for judgment, baseline, path in self.deferred:
             self._count(judgment, baseline, path, graded=graded)
-        return self.selection, self._make_grades() if graded else self._make_battles()
+        if graded:
+            return replace(self.selection, estimator=GRADES), self._make_grades()
+        return self.selection, self._make_battles()
 
     def _make_grades(self) -> Grades:
         columns, selection = self.columns, self.selection

@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from arena.bench.labels import Label, worth
-
-OUTCOMES = ("big wins", "small wins", "ties", "small losses", "big losses")
+from arena.bench.labels import OUTCOMES, Label, worth
 
 
 class CellCounts(NamedTuple):

@@ -8,22 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from arena.scoring import arena_v2, bradley_terry, grades
-from arena.scoring.bradley_terry import Fit, Resample
+from arena.scoring.bradley_terry import Fit
 
 Difference = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """How battles or grades become scores.
+    """A way from battles or grades to scores.
 
     `fit`, `bootstrap`: ratings (M,) of the data, and (rounds, M) of resampled data. `scores`: both
     as scores, `(fitted, samples, anchor, controlled=, elo=)`. `level`: the share of the rounds in
-    an interval. `resampling`: what the bootstrap can draw. `most_baselines`: None for any number.
-    `features`: style differences (C, F) of two answers' attributes, each (C, F), None without
-    style control. `divisors`: further attributes that the features need. `penalty`:
-    the ridge on style coefficients. `whole_judgments`: a judgment with an undecided game is left
-    out whole. `averages_rounds`: a score is an average over the rounds.
+    an interval. `most_baselines`: None for any number. `features`: style differences (C, F) of two
+    answers' attributes, each (C, F), None without style control. `divisors`: further attributes
+    that the features need. `penalty`: the ridge on style coefficients. `whole_judgments`: a
+    judgment with an undecided game is skipped. `averages_rounds`: scores average the rounds.
     """
 
     name: str
@@ -31,7 +30,6 @@ class Estimator:
     bootstrap: Callable[..., np.ndarray]
     scores: Callable[..., tuple[np.ndarray, np.ndarray]]
     level: float = 0.95
-    resampling: tuple[Resample, ...] = ("battle", "question")
     most_baselines: int | None = None
     features: Difference | None = None
     divisors: tuple[str, ...] = ()
@@ -72,12 +70,5 @@ V2 = Estimator(
     whole_judgments=True,
     averages_rounds=True,
 )
-GRADES = Estimator(
-    "grade",
-    grades.fit,
-    grades.bootstrap,
-    grades.scores,
-    resampling=("question",),
-    most_baselines=0,
-)
+GRADES = Estimator("grade", grades.fit, grades.bootstrap, grades.scores)
 OF_BATTLES = {estimator.name: estimator for estimator in (BRADLEY_TERRY, V2)}

@@ -17,9 +17,7 @@ def fit(total: np.ndarray, number: np.ndarray) -> Fit:
     return Fit(total.sum(axis=1) / number.sum(axis=1), none, none, none)
 
 
-def scores(
-    means: np.ndarray, samples: np.ndarray, *_: object, **__: object
-) -> tuple[np.ndarray, np.ndarray]:
+def scores(means: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Scores (M,) and those of the rounds (rounds, M): mean grades as they are."""
     return means, samples
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pytest
 
-from arena.bench.labels import grade_of, normal_label, winners, worth
+from arena.bench.labels import LEGEND, grade_of, normal_label, winners, worth
+from arena.browser.html.board_page import judges_html
+from arena.quality.judge_html import report_html
+from arena.quality.judge_measures import judge_numbers
+from arena.quality.judge_report import Report
 
 
 class TestLabels:
@@ -87,3 +93,13 @@ class TestGrades:
 def test_the_winner_of_a_label_depends_on_the_game() -> None:
     assert winners(("A>B", "A>B")) == (-1, 1)
     assert winners(("A=B", 7)) == (0, None)
+
+
+def test_browser_and_judge_report_explain_labels_in_the_same_words() -> None:
+    assert LEGEND == (
+        "A>>B: A is much better, A>B: A is slightly better, A=B: a tie, B>A: B is slightly better, "
+        "B>>A: B is much better."
+    )
+    legend = escape(LEGEND)
+    assert legend in judges_html({"j": judge_numbers({"j": {}})[0]["j"]}, {}, {})
+    assert legend in report_html(Report("b", (), 0, 0, 0, (), (), (), {}, ()))

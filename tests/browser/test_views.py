@@ -418,7 +418,7 @@ class TestJudges:
         add_judgments(bench, [judgment("q1", "A>>B", "A>B", judge="k")], judge="k")
         page = text_of(judges_screen(library)[0])
         assert re.search(r"same label, % .*j, k \d+ 100\.0 ", page)
-        assert "A>>B: A is much better; A>B: A is slightly better; A=B: a tie;" in page
+        assert "A>>B: A is much better, A>B: A is slightly better, A=B: a tie," in page
 
     def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
         bench.add_questions(2)

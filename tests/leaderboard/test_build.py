@@ -113,11 +113,11 @@ class TestGeneration2:
         lost = draw(1)[0] | {"uid": "q77"}
         add_judgments(modern, "m1", [*draw(1), lost])
         out = show(modern).out
-        assert out.count("left out: 1 judgments of questions that are not in question.jsonl") == 2
+        assert out.count("skipped: 1 judgments of questions that are not in question.jsonl") == 2
 
     def test_a_model_without_a_judgment_of_the_category_is_named(self, modern: Workspace) -> None:
         summary = show(modern).out.split("\n\n")[1].splitlines()
-        assert "left out: poet: no judgment of these questions" in summary
+        assert "skipped: poet: no judgment of these questions" in summary
 
     def test_a_judgment_against_the_baseline_of_another_category_is_a_mix(
         self, modern: Workspace
@@ -129,7 +129,7 @@ class TestGeneration2:
         line = error(modern)
         assert f"1 judgments against another baseline, {BASELINES[WRITING]}" in line
         out = show(modern, "--mixed", "leave-out").out
-        assert out.count("left out: 1 judgments against another baseline") == 1
+        assert out.count("skipped: 1 judgments against another baseline") == 1
 
     def test_baselines_can_be_named_for_all(self, modern: Workspace) -> None:
         named = ["--baseline", "m1", "--mixed", "leave-out"]
@@ -254,14 +254,14 @@ class TestGeneration1:
             + line("n", "50.0")
             + "\n6 judgments, 12 weighted battles, 0 games without verdict\n"
             "questions judged: 3 of 3 for each model\n"
-            "left out: m: no judgment of these questions\n"
+            "skipped: m: no judgment of these questions\n"
             "\n##### Overall #####\n"
             + line("o", "100.0")
             + line("base", "50.0")
             + line("n", "50.0")
             + "\nthe mean of the scores by category, weighted by their questions: coding 6, "
             "writing 3\n"
-            "left out: m: not on the board of writing\n"
+            "skipped: m: not on the board of writing\n"
         )
 
     def test_missing_judgments_of_each_category_are_lost(self, bench: Workspace) -> None:
@@ -333,7 +333,7 @@ class TestBaselinesOfV2:
         add_judgments(modern, "gpt-4-0314", own)
         chosen = [*self.named(modern), "-c", HARD]
         shown = show(modern, *chosen)
-        assert "left out: 2 judgments of the baseline against itself" in shown.summary
+        assert "skipped: 2 judgments of the baseline against itself" in shown.summary
         assert "gpt-4-0314" not in models(shown.board)
         add_judgments(modern, "new", own)
         modern.add_answers("gpt-4-0314", {"q1": "?"})
@@ -646,7 +646,7 @@ class TestOverall:
         add_judgments(modern, "coder", draw(6)[: SIZES[HARD]])
         out = show(modern, "--json").out
         assert "##### Overall #####\nno model is on every board\n" in out
-        assert "left out: coder: not on the board of creative_writing" in out
+        assert "skipped: coder: not on the board of creative_writing" in out
         assert out.count("written: ") == 2
 
 

@@ -86,6 +86,7 @@ class TestOutput:
             for _, model, _ in rows
         }
         data = json.loads((clustered.root / "by.json").read_text())
+        assert list(data)[:6] == ["bench", "judges", "by", "mode", "method", "scale"]
         assert data["models"] == sorted(means, key=lambda model: -means[model])
 
     def test_the_files(self, clustered: Workspace) -> None:

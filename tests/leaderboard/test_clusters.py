@@ -409,15 +409,12 @@ class TestWrongInput:
             "--show-elo",
             "--full-stats",
             "--compare m1 m2",
+            "--category coding",
         ],
     )
     def test_flags_of_a_board_are_refused(self, clustered: Workspace, more: str) -> None:
         line = error(clustered, *flags(), "--by", "cluster", *more.split())
         assert "this does not go with --by. Leave out" in line and more.split()[0][:7] in line
-
-    def test_categories_are_named_without_it(self, clustered: Workspace) -> None:
-        line = error(clustered, *flags(), "--by", "cluster", "--category", "coding")
-        assert line == "error: --category: without --by this prints a board of each. Leave out one."
 
     def test_a_bench_without_clusters(self, bench: Workspace) -> None:
         bench.add_questions(questions(["", ""]))

@@ -25,7 +25,7 @@ from judgments import (
 NUMBER = r"([+-]\d+\.\d)"
 COMPARISON = re.compile(
     rf"(?P<pair>.*): {NUMBER} points of win rate\n"
-    rf"95% interval, questions resampled: \({NUMBER}, {NUMBER}\); "
+    rf"95% interval, questions resampled: \({NUMBER}, {NUMBER}\), "
     r"permutation test over (\d+) questions: p = (\d\.\d{4})\n"
     r"With this many questions a difference of (\d+\.\d) would be found"
 )

@@ -1,13 +1,20 @@
-"""The options of boards, and which of them exclude each other."""
+"""The options of boards, their checks, and which of them exclude each other."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import REPO
 
+import show_result
+from arena.base import flags
 from arena.base.errors import InputError
+from arena.bench.paths import Bench
+from arena.leaderboard.build import build_board
 from arena.leaderboard.options import (
     NOT_BY,
     NOT_OF_GRADES,
@@ -33,6 +40,70 @@ class TestDefaults:
 
     def test_names_given_twice_count_once(self) -> None:
         assert board_options("bench", ["a", "b", "a"], "base").judges == ("a", "b")
+
+    def test_are_those_of_the_flags(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(REPO)
+        arguments = flags.board_arguments(show_result.parse([]))
+        assert board_options(**arguments) == board_options()
+
+    def test_a_board_needs_no_argparse(self) -> None:
+        code = "import sys, arena.leaderboard.build; sys.exit('arena.base.flags' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], cwd=REPO).returncode == 0
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("field", "value", "problem"),
+        [
+            ("method", "v2", "choose one of bradley-terry, v2.0"),
+            ("resample", "questions", "choose one of battle, question"),
+            ("missing", "losses", "choose one of ignore, loss"),
+            ("mixed", "leave_out", "choose one of refuse, leave-out, count"),
+            ("rounds", 0, "Expected `int` >= 1"),
+            ("seed", 1.5, "Expected `int`, got `float`"),
+            ("weight", 0, "Expected `int` >= 1"),
+            ("workers", -1, "Expected `int` >= 1"),
+            ("seed", -1, "Expected `int` >= 0"),
+            ("center", "mean", "Expected `bool`, got `str`"),
+            ("judges", (), "Expected `array` of length >= 1"),
+        ],
+    )
+    def test_a_wrong_one_is_named(self, field: str, value: object, problem: str) -> None:
+        fields: dict[str, Any] = {"judges": "judge", field: value}
+        with pytest.raises(InputError) as error:
+            BoardOptions(Bench(Path("data"), "bench"), **fields)
+        assert str(error.value) == f"{field} = {value!r}: {problem}"
+
+    def test_a_text_stands_for_a_tuple_of_one_or_a_path(self) -> None:
+        made = options(categories="coding", control="length", battle_file="saved.jsonl")
+        assert (made.categories, made.control) == (("coding",), ("length",))
+        assert made.battle_file == Path("saved.jsonl")
+
+    @pytest.mark.parametrize("method", ["v2.0", "bradley-terry"])
+    def test_the_order_of_style_features_changes_nothing(self, method: str) -> None:
+        orders = [("length", "markdown"), ("markdown", "length"), ["markdown", "length", "length"]]
+        boards = [
+            build_board(
+                board_options(
+                    "demo-v0.1",
+                    "smollm2-judge",
+                    "smollm2-base",
+                    data_dir=REPO / "data",
+                    method=method,
+                    control=control,
+                    rounds=5,
+                )
+            )
+            for control in orders
+        ]
+        assert [board.mode for board in boards] == ["style_control"] * 3
+        assert boards[0] == boards[1] == boards[2]
+        if method == "v2.0":
+            found = {name: round(value, 3) for name, value in boards[1].coefficients.items()}
+            expected = {"token_len": 0.197, "header_count": 0.0, "list_count": -0.112}
+            assert found == {**expected, "bold_count": 0.012}
+        single = options(control=["length", "length"])
+        assert single.control == ("length",)
 
 
 class TestExclusions:

@@ -150,6 +150,9 @@ class TestJson:
             "seed": 3,
         }
         assert expected.items() <= board.items()
+        place = list(board).index("baseline")
+        keys = ["baseline", "mode", "style_center", "scale", "level", "rounds", "resample", "seed"]
+        assert list(board)[place : place + 8] == keys
 
     def test_it_holds_what_the_board_rests_on(self, small: Workspace) -> None:
         bad = [judgment("q1", "B>A", None), judgment("q2", "B>A", "A>B", baseline="old")]

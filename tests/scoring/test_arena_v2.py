@@ -405,7 +405,7 @@ class TestText:
             "\n"
             "7 judgments, 20 weighted battles, 1 games without verdict\n"
             "questions judged: 2 for each model\n"
-            "left out: 1 judgments with an undecided game\n" + DEPENDENT + "\n"
+            "skipped: 1 judgments with an undecided game\n" + DEPENDENT + "\n"
         )
 
     def test_as_pandas_prints_it(self, bench: Workspace) -> None:
@@ -425,8 +425,8 @@ class TestText:
         add_judgments(bench, "tiny", [judgment("q1", "A>B", "A>B")])
         add_judgments(bench, "half", [judgment("q1", "A>B", None), judgment("q2", "A>B")])
         summary = show(bench, *V2).summary
-        assert "left out: 2 judgments with an undecided game" in summary
-        assert "left out: half: no judgment without an undecided game" in summary
+        assert "skipped: 2 judgments with an undecided game" in summary
+        assert "skipped: half: no judgment without an undecided game" in summary
 
     def test_a_question_counts_as_judged_where_it_has_battles(self, bench: Workspace) -> None:
         """`half` lost one game of q3, of the judgment that is left out, and won all others."""
@@ -438,7 +438,7 @@ class TestText:
         assert "questions judged of 3: half 2, whole 3\n" + DIFFERENT in done
         done = bench.run("show_result.py", *V2, "--missing", "loss", check=0).stdout
         assert "questions judged of 3: half 2, whole 3\n" in done and "warning" not in done
-        assert "left out: 2 missing games, counted as losses\n" in done
+        assert "skipped: 2 missing games, counted as losses\n" in done
         score = float(done[done.index("half") :].split()[1])
         assert score == pytest.approx(100 * 4 / 6, abs=6)
 

@@ -72,7 +72,7 @@ class TestSeveralJudges:
         for model in ("base", "tiny", "new"):
             bench.add_answers(model, {"q1": "text"})
         shown = show(bench, *flags()[:2], "--baseline", "base", "-j", "one", "two")
-        assert "left out: new: not judged by one, two" in shown.summary
+        assert "skipped: new: not judged by one, two" in shown.summary
 
 
 class TestJudgeSettings:
@@ -235,7 +235,7 @@ class TestMissing:
 
     def test_lost_games_are_counted_and_said(self, bench: Workspace) -> None:
         shown = show(bench, *flags(), "--missing", "loss", "--full-stats")
-        assert "left out: 4 missing games, counted as losses" in shown.summary
+        assert "skipped: 4 missing games, counted as losses" in shown.summary
         (line,) = re.findall(r"(?m)^tiny .*\d$", shown.out.split("\n\n")[1])
         assert line.split("|")[1:] == [
             f" {value:>12}{'' if i == 6 else ' '}"

@@ -59,8 +59,8 @@ class TestText:
         assert lines == [
             "6 judgments, 2 grades, 4 games without a grade",
             "questions judged: 2 of 4 for each model",
-            "left out: mute: no grade",
-            "left out: new: not judged by judge",
+            "skipped: mute: no grade",
+            "skipped: new: not judged by judge",
         ]
 
     def test_different_questions_bring_a_warning_without_a_flag(self, bench: Workspace) -> None:
@@ -127,7 +127,8 @@ class TestRanges:
         add_grades(bench, "other", [4, 6])
         lines = show(bench, "--json", "b.json").summary
         assert "grades from 1 to 10" in lines
-        assert json.loads((bench.root / "b.json").read_text())["grade_ranges"] == [[1, 10]]
+        board = json.loads((bench.root / "b.json").read_text())
+        assert (board["grade_ranges"], board["method"]) == ([[1, 10]], "grade")
 
     def test_judges_with_different_ones_are_not_pooled(self, bench: Workspace) -> None:
         add_grades(bench, "tiny", [4, 5], **self.FIVE)

@@ -217,15 +217,15 @@ class TestMixed:
         shown = show(bench, *flags(), "--mixed", "leave-out")
         assert shown.scores == {"base": "50.0", "tiny": "0.0"}
         assert shown.summary[0].startswith("2 judgments, 4 weighted battles")
-        assert f"left out: 2 judgments {why}" in shown.summary
-        assert "left out: new: no judgment against the baseline" in shown.summary
+        assert f"skipped: 2 judgments {why}" in shown.summary
+        assert "skipped: new: no judgment against the baseline" in shown.summary
 
     def test_count_counts_another_judges(self, bench: Workspace) -> None:
         self.mix(bench, judge="gpt-4")
         shown = show(bench, *flags(), "--mixed", "count")
         assert shown.scores == {"base": "50.0", "tiny": "33.3"}
         assert shown.summary[0].startswith("3 judgments, 6 weighted battles")
-        assert "left out" not in shown.out
+        assert "skipped" not in shown.out
 
     def test_count_puts_other_baselines_into_the_one_fit(self, bench: Workspace) -> None:
         records = [judgment("q1", "B>A", "A>B"), judgment("q2", "B>A", "B>A")]

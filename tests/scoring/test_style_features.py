@@ -217,7 +217,7 @@ class TestFlags:
         error = show(small, *flags(), *line.split(), check=2).err
         assert (
             "error: argument" in error
-            or "no style feature 'headers'" in error
+            or "no feature 'headers'" in error
             or "not allowed with --style-control" in error
         )
 

@@ -101,7 +101,7 @@ class TestOneBench:
             "Kendall correlation    1.000 (1.000, 1.000)\n"
             "\n"
             "intervals of scores at 95 %, in brackets 95 % over 1,000 draws of the models\n"
-            "left out of ref.csv, not in tiny: g\n"
+            "skipped models of ref.csv, not in tiny: g\n"
         )
 
     def test_over_a_few_models_there_is_no_interval(self, bench: Workspace, run: Run) -> None:
@@ -214,7 +214,9 @@ class TestOneBench:
         models = [column(shown.out, f"test-v1: {name}")["models"] for name in names]
         assert models == ["4", "5", "4"]
         assert "Use --common for the same" in shown.out
-        assert "left out of test-v1: Overall, not on the board of hard_prompt: poet" in shown.out
+        assert (
+            "skipped models of test-v1: Overall, not on the board of hard_prompt: poet" in shown.out
+        )
         assert {path.name for path in modern.root.glob("b_*")} == {f"b_{n}.jsonl" for n in names}
 
     def test_grades_can_be_measured(self, bench: Workspace, run: Run) -> None:
@@ -289,7 +291,7 @@ class TestReferences:
         bench.write("ref.csv", (bench.root / path).read_text() + others)
         out = run(*BENCH, "--reference", path).out
         assert notes(out)[2:] == [
-            f"left out of {path}, not in test-v1: 201 models, e.g. a000, a001, a002",
+            f"skipped models of {path}, not in test-v1: 201 models, e.g. a000, a001, a002",
             "Use --json FILE for all names.",
         ]
         (found,) = measured(bench, run, *BENCH, "--reference", path)
@@ -308,8 +310,8 @@ class TestReferences:
         shown = run(*BENCH, "--reference", path)
         assert column(shown.out)["models"] == "2"
         assert notes(shown.out)[2:] == [
-            f"left out of test-v1, not in {path}: base, m2, m4",
-            f"left out of {path}, not in test-v1: x",
+            f"skipped models of test-v1, not in {path}: base, m2, m4",
+            f"skipped models of {path}, not in test-v1: x",
         ]
 
     def test_names_can_differ(self, bench: Workspace, run: Run) -> None:
@@ -399,8 +401,8 @@ class TestBootstrapResults:
         common = run(*files, "--common").out
         assert [column(common, name)["models"] for name in "xy"] == ["2", "2"]
         assert notes(common)[2:] == [
-            "left out of x, not in all benchmarks: a",
-            "left out of y, not in all benchmarks: d, e",
+            "skipped models of x, not in all benchmarks: a",
+            "skipped models of y, not in all benchmarks: d, e",
         ]
 
     def test_what_is_not_common_is_not_missing(self, bench: Workspace, run: Run) -> None:
@@ -410,14 +412,14 @@ class TestBootstrapResults:
         bench.write("ref.csv", HEAD + "a,1,0,2\nb,2,1,3\nc,3,2,4\nd,4,3,5\n")
         files = ["--bootstrap", "x.jsonl", "--bootstrap", "y.jsonl", "--reference", "ref.csv"]
         out = run(*files, "--common").out
-        assert [line for line in notes(out) if line.startswith("left out")] == [
-            "left out of x, not in all benchmarks: a",
-            "left out of ref.csv, not in x: d",
-            "left out of ref.csv, not in y: a, d",
+        assert [line for line in notes(out) if line.startswith("skipped")] == [
+            "skipped models of x, not in all benchmarks: a",
+            "skipped models of ref.csv, not in x: d",
+            "skipped models of ref.csv, not in y: a, d",
         ]
         bench.write("z.jsonl", (bench.root / "y.jsonl").read_text())
         out = run(*files[2:], "--bootstrap", "z.jsonl").out
-        assert notes(out)[-1] == "left out of ref.csv, not in y, z: a, d"
+        assert notes(out)[-1] == "skipped models of ref.csv, not in y, z: a, d"
 
     def test_many_stand_in_blocks(self, bench: Workspace, run: Run) -> None:
         files = []

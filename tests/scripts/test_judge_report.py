@@ -188,10 +188,11 @@ class TestARandomBench:
         add_judgments(bench, "both", "m0", {"q1": [{"score": 7.5}], "q2": [{"score": "A>B"}]})
         add_judgments(bench, "joined", "m0", {"q1": [{"score": "A>B"}]}, rule="mean")
         out = run_main("judge_report.py", "--bench-name", "test-v1").out
-        assert "left out, graded: has grades of single answers, no verdicts on two\n" in out
-        assert "left out of both: 1 judgments of single answers, graded\n" in out
+        assert "skipped judge graded: has grades of single answers, no verdicts on two\n" in out
+        assert "skipped for both: 1 judgments of single answers, graded\n" in out
         assert (
-            "left out, joined: an ensemble of other judges. Measure it with --judge-name\n" in out
+            "skipped judge joined: an ensemble of other judges. Measure it with --judge-name\n"
+            in out
         )
         alone = run_main("judge_report.py", "--bench-name", "test-v1", "--judge-name", "joined").out
         assert "joined" in alone.splitlines()[0]
@@ -212,7 +213,7 @@ class TestARandomBench:
         path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
         out = run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json").out
         (line,) = (line for line in out.splitlines() if line.startswith("j1: length bias, markd"))
-        assert re.search(r"1 of \d\d battles are left out", line)
+        assert re.search(r"1 of \d\d battles are skipped", line)
         assert line.endswith(f"e.g. m0 against {BASELINE} on q1")
         style = json.loads((bench.root / "r.json").read_text())["judges"][1]["style"]
         for judge in range(3):

@@ -80,10 +80,10 @@ class TestLines:
             "8 judgments, 21 weighted battles, 3 games without verdict",
             f"questions judged: {LONG_NAME} 2, champion 2, loser 2, tiny 1",
             DIFFERENT,
-            "left out: 1 judgments against another baseline, other",
-            "left out: 1 judgments of the baseline against itself",
-            "left out: undecided: no game with a verdict",
-            "left out: unjudged: not judged by judge",
+            "skipped: 1 judgments against another baseline, other",
+            "skipped: 1 judgments of the baseline against itself",
+            "skipped: undecided: no game with a verdict",
+            "skipped: unjudged: not judged by judge",
             DEPENDENT,
         ]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from arena.browser.html.judgment_page import MEANINGS, notice
+from arena.bench.labels import LEGEND
+from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import clean, plain
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.html import board_table, html_row, html_table
@@ -17,14 +18,12 @@ def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
     """Return a board as a table whose rows open their models, with the lines below it."""
     name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
     score = board.format.axis(board.baseline)
-    thrice = board.estimator.name == "bradley-terry"
-    notes = [
-        f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
-        f"distances from it.{' A much better answer counts three times.' * thrice} "
-        "Tokens: the mean length of the answers.",
-        *([_COEFFICIENTS] if board.coefficients else ()),
-        *lines,
-    ]
+    about = f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
+    about += "distances from it. "
+    if board.estimator.name == "bradley-terry":
+        about += "A much better answer counts three times. "
+    about += "Tokens: the mean length of the answers."
+    notes = [about, *([_COEFFICIENTS] if board.coefficients else ()), *lines]
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
     table = board_table(board, browsed=True)
     return clean(f'<div class="board">{name}{table}<div class="below">{below}</div></div>')
@@ -64,7 +63,7 @@ def judges_html(
 
 
 _HOW_JUDGES = (
-    "; ".join(f"{label}: {words}" for label, words in MEANINGS.items()) + ".",
+    LEGEND,
     "Shares of labels are of the games with a verdict. A is the answer that the judge saw first. "
     "First place wins: the share of A among the games that A or B wins, over judgments with two "
     "verdicts, in which each side was A once. 50 % is no preference for a place.",

@@ -11,7 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from urllib.parse import urlencode
 
-from arena.bench.labels import GRADE, NO_VERDICT, WORTH, Label, normal_label, outcomes
+from arena.bench.labels import (
+    BETTER,
+    GRADE,
+    NO_VERDICT,
+    OUTCOMES,
+    WORDS,
+    Label,
+    normal_label,
+    outcomes,
+)
 from arena.bench.records import Question
 from arena.browser.html.markdown import clean, in_one_line, plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
@@ -19,12 +28,6 @@ from arena.browser.judgment_view import Game, JudgmentView, Side
 
 Show = Callable[[str], str]
 Questions = Mapping[str, Question]
-
-BETTER = ("a tie", "slightly better", "much better")  # by the size of a worth
-MEANINGS = {
-    label: f"{'A' if points > 0 else 'B'} is {BETTER[abs(points)]}" if points else BETTER[0]
-    for label, points in WORTH.items()
-}
 
 
 def notice(*sentences: str) -> str:
@@ -161,7 +164,7 @@ def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
         number += f'{swapped}{shown}<span class="unseen"> → </span>' if game.played else ""
         places = f'<span class="places" title="{sides}">{number}</span>'
         if game.label is not None:
-            meaning = MEANINGS.get(normal_label(game.label) or "", "an unknown label")
+            meaning = WORDS.get(normal_label(game.label) or "", "an unknown label")
             label = f' <code title="{meaning}">{plain(str(game.label))}</code>'
     if not game.played:
         words = "was not played" if entry.pairwise else "was not graded"
@@ -280,8 +283,8 @@ def _sign(outcome: str) -> str:
 _LEGEND = (
     '<p class="legend" title="Outcomes of game 1 and of game 2 for the model: much better, '
     'slightly better, a tie, slightly worse, much worse, no verdict">'
-    f"{_sign('strong win')}{_sign('win')} won {_sign('tie')} tie "
-    f"{_sign('loss')}{_sign('strong loss')} lost {_sign(NO_VERDICT)} none</p>"
+    f"{_sign(OUTCOMES[2])}{_sign(OUTCOMES[1])} won {_sign(OUTCOMES[0])} tie "
+    f"{_sign(OUTCOMES[-1])}{_sign(OUTCOMES[-2])} lost {_sign(NO_VERDICT)} none</p>"
 )
 
 

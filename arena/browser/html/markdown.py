@@ -1,4 +1,4 @@
-"""What models wrote, as HTML that runs and loads nothing: Markdown, code, LaTeX, any script.
+"""The texts of models as HTML that runs and loads nothing: Markdown, code, LaTeX, any script.
 
 A tag in the text stays text. LaTeX is left between private delimiters for the page's KaTeX.
 """

@@ -118,6 +118,7 @@ def table_dict(table: ClusterTable) -> dict[str, object]:
         "bench": first.selection.bench.name,
         "judges": list(first.selection.judges),
         "by": table.by,
+        "mode": first.mode,
         "method": first.estimator.name,
         **text.method_dict(first),
         "models": list(table.models),

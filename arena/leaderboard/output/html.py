@@ -120,19 +120,24 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
         f"{board.estimator.level:.0%} CI": "the interval, as distances from the score",
         "average #tokens": "the mean length of the answers",
     }
-    heads = ['<th class="rank"></th>'] * browsed
+    heads = ['<th class="rank"></th>'] if browsed else []
     for name, hint in hints.items():
-        kind, order = "name" * (name == "model"), ' aria-sort="descending"' * (name == "score")
+        kind = "name" if name == "model" else ""
+        order = ' aria-sort="descending"' if name == "score" else ""
         shown = name if browsed else f"<button>{name}</button>"
         heads.append(f'<th scope="col" class="{kind}" title="{escape(hint)}"{order}>{shown}</th>')
     heads.append(f'<th class="plot"><span class="axis">{ticks}</span></th>')
-    heads += ['<th class="games" title="all games with a verdict">games: won … lost</th>'] * games
-    ranked = enumerate(board.rows, start=1)
-    rows = (_board_row(row, board, (low, high), browsed * rank, games) for rank, row in ranked)
+    if games:
+        heads.append('<th class="games" title="all games with a verdict">games: won … lost</th>')
+    ranks = range(1, len(board.rows) + 1) if browsed else [None] * len(board.rows)
+    ranked = zip(ranks, board.rows, strict=True)
+    rows = (_board_row(row, board, (low, high), rank, games) for rank, row in ranked)
     return html_table(heads, rows)
 
 
-def _board_row(row: Row, board: Board, scale: tuple[float, float], rank: int, games: bool) -> str:
+def _board_row(
+    row: Row, board: Board, scale: tuple[float, float], rank: int | None, games: bool
+) -> str:
     """Return the row of a model, which opens the model if it has a rank."""
     name = shown = escape(row.model)
     attributes = ""
@@ -144,7 +149,7 @@ def _board_row(row: Row, board: Board, scale: tuple[float, float], rank: int, ga
     score, interval, tokens = row_texts(row, board)
     places = row.bounds[0], row.score, row.bounds[1]
     plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")
-    cells = [f'<td class="rank">{rank}</td>'] * bool(rank)
+    cells = [f'<td class="rank">{rank}</td>'] if rank else []
     cells += [
         f'<td class="name" data-key="{name}">{shown}</td>',
         f'<td data-key="{_key(row.score)}">{score}</td>',

@@ -11,7 +11,6 @@ from typing import Any
 from tqdm import tqdm
 
 from arena.base.errors import one_line
-from arena.base.flags import MANY_BATTLES
 from arena.base.jsonl import write_lines
 from arena.leaderboard import build, saved
 from arena.leaderboard.board import Board, why_no_overall
@@ -40,13 +39,14 @@ MAKERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "plot": cluster_report.heat_map,
     },
 }
+MANY_BATTLES = 1_000_000  # over which battles are saved only if the user wants it
 MANY_CLUSTERS = 40  # over which a table on a terminal is hard to read
 
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What is printed and written beside the scores. `files`: the files by suffix, None for the
-    usual name in leaderboard/. `save_battles`: even if they are many.
+    """The additions to a printed board, and its files by suffix: None for the usual name in
+    leaderboard/. `save_battles`: even if they are many.
     """
 
     full_stats: bool = False

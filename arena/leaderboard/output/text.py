@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.scoring.battles import range_text
-from arena.scoring.cells import OUTCOMES
 from arena.scoring.estimators import GRADES
 from arena.scoring.selection import Selection
 
@@ -43,9 +43,9 @@ def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
 
 def stats_lines(board: Board) -> Iterator[str]:
     """Yield a table of each model's games by outcome, and the share of its points."""
-    table: list[Sequence[object]] = [("model", "win rate", "valid games", *OUTCOMES)]
+    table: list[Sequence[object]] = [("model", "win rate", "valid games", *COLUMNS)]
     for row in board.rows:
-        big, small, ties, *_ = outcomes = row.outcomes or (0,) * len(OUTCOMES)
+        big, small, ties, *_ = outcomes = row.outcomes or (0,) * len(COLUMNS)
         games = sum(outcomes)
         rate = f"{100 * (big + small + ties / 2) / games:.1f}" if games else "n/a"
         table.append((row.model, rate, games, *outcomes))
@@ -83,11 +83,11 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
         yield f"warning: {reason}, so their scores do not compare fairly. {board.format.missing}"
     if not board.weights:
         for reason, number in sorted(counts.left_out.items()):
-            yield f"left out: {number:,} {reason}"
+            yield f"skipped: {number:,} {reason}"
     if counts.ranges:
         yield f"grades {' and '.join(map(range_text, counts.ranges))}"
     for model, reason in sorted(counts.models_left_out.items()):
-        yield f"left out: {model}: {reason}"
+        yield f"skipped: {model}: {reason}"
     if board.method.resample == "battle":
         yield dependent
 
@@ -97,7 +97,7 @@ def comparison_lines(result: Comparison) -> Iterator[str]:
     yield f"{result.first} - {result.second}: {result.difference:+.1f} points of win rate"
     interval = f"({result.lower:+.1f}, {result.upper:+.1f})"
     test = f"permutation test over {result.questions} questions: p = {result.p_value:.4f}"
-    yield f"95% interval, questions resampled: {interval}; {test}"
+    yield f"95% interval, questions resampled: {interval}, {test}"
     power = "would be found in 80 of 100 tests at the 5 % level."
     yield f"With this many questions a difference of {result.detectable:.1f} {power}"
 
@@ -158,9 +158,8 @@ def json_text(data: object) -> str:
 
 
 def method_dict(board: Board) -> dict[str, object]:
-    """Return how scores and intervals were made."""
+    """Return the settings of scores and intervals that all files share."""
     return {
-        "mode": board.mode,
         "scale": board.format.scale,
         "level": board.estimator.level,
         "rounds": board.method.rounds,
@@ -184,6 +183,7 @@ def board_dict(board: Board) -> dict[str, object]:
         "name": board.name,
         "weights": dict(board.weights),
         "baseline": board.baseline,
+        "mode": board.mode,
         "style_center": "mean" if board.method.center else "none",
         **method_dict(board),
         "style_coefficients": dict(board.coefficients),
@@ -197,7 +197,7 @@ def board_dict(board: Board) -> dict[str, object]:
         "rows": [
             row_dict(row)
             | {"avg_tokens": row.tokens}
-            | (dict(zip(OUTCOMES, row.outcomes, strict=True)) if row.outcomes else {})
+            | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
             for row in board.rows
         ],
     }
@@ -236,4 +236,4 @@ def titles(board: Board) -> tuple[str, str]:
     note = f", method {board.format.note}" if board.format.note else ""
     rounds = f"{method.rounds:,} bootstrap rounds over {method.resample}s"
     title = f"Leaderboard of {selection.bench.name}{of}"
-    return title, f"{judges}{against}; {mode}{note}; {rounds}"
+    return title, f"{judges}{against}, {mode}{note}, {rounds}"
