@@ -82,7 +82,7 @@ def line_of(path: Path, key: str) -> int | None:
 def mapping(values: object, where: str) -> dict[str, Any]:
     """Return a mapping with text for keys. Raises InputError with its place for anything else."""
     if not isinstance(values, dict):
-        got = _kind_of(values)
+        got = _shown(values, whole=False)
         raise InputError(f"{where}: expected a mapping of keys to values, got {got}")
     return {str(key): value for key, value in values.items()}
 
@@ -122,8 +122,7 @@ def convert(
     except msgspec.ValidationError as error:
         key = re.split(r"\W", str(error).partition("`$.")[2])[0]
         expected = _words(inspect.type_info(get_type_hints(kind, include_extras=True)[key]))
-        is_shown = types[key].repr and not isinstance(fields[key], dict)
-        got = one_line(repr(fields[key]), 60) if is_shown else _kind_of(fields[key])
+        got = _shown(fields[key], whole=types[key].repr)
         raise InputError(f"{where}: {key}: expected {expected}, got {got}") from None
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")
@@ -154,7 +153,10 @@ def _words(kind: inspect.Type) -> str:
     return _WORDS.get(type(kind), "a mapping")
 
 
-def _kind_of(value: object) -> str:
+def _shown(value: object, *, whole: bool) -> str:
+    """Return a value for an error, but only the kind of a mapping or a secret."""
+    if whole and not isinstance(value, dict):
+        return one_line(repr(value), 60)
     names = {dict: "a mapping", list: "a list", type(None): "nothing"}
     return names.get(type(value), "a single value")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import threading
 import time
@@ -41,7 +40,8 @@ def chat_completion(
     failed several times in a row for a permanent cause, or has only ever called requests bad.
     """
     request = Request(model, messages, temperature, max_tokens, response_format)
-    endpoints = _Endpoints.of(model.where, model.endpoints)
+    fresh = _Endpoints([_EndpointState(endpoint) for endpoint in model.endpoints])
+    endpoints = _endpoints.setdefault((model.where, model.endpoints), fresh)
     attempts = empty_replies = moves = 0
     while not stopping.is_set():
         reply = _attempt(request, endpoints, meter)
@@ -122,12 +122,6 @@ class _Endpoints:
     turn: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @classmethod
-    @functools.cache
-    def of(cls, where: str, endpoints: tuple[Endpoint, ...]) -> _Endpoints:
-        """Find the endpoints of the model at `where`, the same for all its calls and threads."""
-        return cls([_EndpointState(endpoint) for endpoint in endpoints])
-
     def next(self) -> _EndpointState:
         """Choose the endpoint of a call: the next one that works, else the first one to be back.
 
@@ -170,3 +164,7 @@ class _Endpoints:
                 state.is_well = False
                 state.pause = min(max(1.0, 2.0 * state.pause), MAX_WAIT)
                 state.down_until = time.monotonic() + state.pause
+
+
+# By the place of a model's entry and its endpoints: all calls and threads of a model share them.
+_endpoints: dict[tuple[str, tuple[Endpoint, ...]], _Endpoints] = {}

@@ -106,7 +106,7 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
             notes.append(f"{model}: {len(unshared)} questions skipped, not judged by all")
     if not records:
         folder, names = ensemble.bench.folder / "model_judgment", ", ".join(ensemble.judges)
-        raise InputError(f"{folder}: no question was judged by all of {names}; {notes[0]}")
+        raise InputError(f"{folder}: no question was judged by all of {names}. {notes[0]}")
     return records, notes
 
 

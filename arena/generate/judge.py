@@ -185,10 +185,11 @@ class CaseFinder:
         path = named_path(folder, model, "model name", ".jsonl")
         if path not in self._answers:
             if not path.exists():
-                problem = f"no answers of the model '{model}'; run gen_answer.py first"
+                hint = nearest(model, model_names(folder))
+                problem = f"no answers of the model '{model}'{hint}. Run gen_answer.py first."
                 if reference:
-                    problem = f"no reference answers of '{model}', which ref_model names"
-                raise InputError(f"{path}: {problem}{nearest(model, model_names(folder))}")
+                    problem = f"no reference answers of '{model}', which ref_model names{hint}"
+                raise InputError(f"{path}: {problem}")
             self._answers[path] = read_answers(path)
         answer = self._answers[path].get(question.id)
         return answer if answer and len(answer.choices[0]) >= len(question.turns) else None

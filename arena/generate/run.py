@@ -133,9 +133,7 @@ class Outcome:
 
 @summary.unfailing_output()
 def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
-    """Make all missing records, print the summary and return the exit status. Each reply is in its
-    file before its thread goes on. unit: "answer" or "game".
-    """
+    """Make all missing records and return the exit status. unit: "answer" or "game"."""
     summary.check_report_path(options.report)
     if options.dry_run:
         for work in works:

@@ -53,7 +53,7 @@ class RunSummary:
         cost = "" if self.meter.price is None else f", at most ${dollars:,.2f}"
         return (
             f"{self.name}: {calls:,} calls to make, {prompt_tokens:,} prompt tokens, at most "
-            f"{max_output:,} output tokens{cost}; {self.cached:,} cached, {self.stale:,} stale"
+            f"{max_output:,} output tokens{cost}, {self.cached:,} cached, {self.stale:,} stale"
         )
 
     def lines(self) -> Iterator[str]:
@@ -62,7 +62,7 @@ class RunSummary:
         counts += f"{self.failures} failed"
         if self.not_begun:
             counts += f", {self.not_begun} not begun"
-        counts += f"; {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
+        counts += f", {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
         if (cost := self.meter.cost) is not None:
             counts += f", ${cost:,.4f}"
         if unreported := self.meter.unreported_cost:

@@ -44,7 +44,7 @@ class TestReport:
             "cost_usd": pytest.approx(0.006),
             "untold_cost_usd": 0,
         }
-        assert "4 failed; 3,000 tokens in, 1,500 out, $0.0060" in done.out
+        assert "4 failed, 3,000 tokens in, 1,500 out, $0.0060" in done.out
         assert "failed: 4 (q5, q6, q7): context too long: HTTP 400" in done.out
         assert "answers cut off at max_tokens: 3 (q2, q3, q4)" in done.out
 

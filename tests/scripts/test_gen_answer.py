@@ -207,9 +207,9 @@ class TestAnswers:
 
     def test_the_summary_counts_answers_and_tokens(self, answered: Story) -> None:
         (done,) = answered.runs
-        assert "bare: 6 planned, 6 done, 0 cached, 0 failed; 0 tokens in, 0 out" in done.stdout
+        assert "bare: 6 planned, 6 done, 0 cached, 0 failed, 0 tokens in, 0 out" in done.stdout
         tokens = f"{21 + 7 * 7} tokens in, {34 + 7 * 3} out"
-        assert f"full: 6 planned, 6 done, 0 cached, 0 failed; {tokens}" in done.stdout
+        assert f"full: 6 planned, 6 done, 0 cached, 0 failed, {tokens}" in done.stdout
 
     def test_text_in_any_script_survives(self, answered: Story) -> None:
         assert SCRIPTS.items() <= texts(answered.bench, "scripts").items()
@@ -378,7 +378,7 @@ class TestChoices:
 
     def test_failed_ones_are_counted_one_by_one(self, chosen: Story) -> None:
         (done,) = chosen.runs
-        assert "failing: 6 planned, 4 done, 0 cached, 2 failed;" in done.stdout
+        assert "failing: 6 planned, 4 done, 0 cached, 2 failed," in done.stdout
         assert turns(chosen.bench, "failing", "q2") == [["1 to uno"]]
 
     def test_the_progress_bar_ends_at_its_end(self, chosen: Story) -> None:

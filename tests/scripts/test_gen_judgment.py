@@ -757,7 +757,7 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "a model without answers": (
         {"model_list": ["tiny", "tinny"]},
         [],
-        ["no answers of the model 'tinny'", "did you mean 'tiny'"],
+        ["no answers of the model 'tinny' (did you mean 'tiny'?). Run gen_answer.py first."],
     ),
     "no model but the baseline": ({"model_list": ["base"]}, [], ["any model but the baseline"]),
     "a judge that is in no entry": (

@@ -74,7 +74,7 @@ class TestHopelessModels:
         prepare(bench, api, 20)
         api.reply("fine")
         api.answer_with(Reply.error(400, "a bad question"))
-        assert "20 planned, 1 done, 0 cached, 19 failed;" in run("answers").out
+        assert "20 planned, 1 done, 0 cached, 19 failed," in run("answers").out
 
     @pytest.mark.usefixtures("models")
     def test_many_at_a_time_cost_no_more_than_those_in_flight(self, api: FakeAPI, run: Run) -> None:
@@ -95,7 +95,7 @@ class TestHopelessModels:
         api.reply(*[Reply.no_such_model(), Reply.no_such_model(), "fine"] * 3)
         done = run("answers")
         assert api.call_count == 9
-        assert "tiny: 9 planned, 3 done, 0 cached, 6 failed;" in done.out
+        assert "tiny: 9 planned, 3 done, 0 cached, 6 failed," in done.out
 
 
 class TestSeveralEndpoints:
@@ -333,7 +333,7 @@ class TestDryRun:
         cost = (prompt_tokens + 3 * 256) / 1000
         assert done.out == (
             f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens, "
-            f"at most ${cost:.2f}; 1 cached, 0 stale\n"
+            f"at most ${cost:.2f}, 1 cached, 0 stale\n"
         )
         assert (api.call_count, tree(bench.root)) == (0, before)
 
@@ -345,7 +345,7 @@ class TestDryRun:
         done = run("judgments", "--dry-run")
         assert done.status == 0
         assert done.out.startswith("tiny: 4 calls to make, ")
-        assert "at most 2,048 output tokens; 0 cached, 0 stale" in done.out
+        assert "at most 2,048 output tokens, 0 cached, 0 stale" in done.out
         assert (api.call_count, tree(bench.root)) == (0, before)
 
     def test_it_counts_what_is_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
