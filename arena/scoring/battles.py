@@ -172,7 +172,7 @@ class _Collector:
         """Filter a judgment by its question, then count or defer it."""
         if self.matching is not None and judgment.question_id not in self.matching:
             if judgment.question_id not in self.categories:
-                self.columns.left_out["judgments of questions that are not in question.jsonl"] += 1
+                self.columns.left_out["judgments of questions that question.jsonl lacks"] += 1
             return
         self.judged_models.add(judgment.model)
         category = self.categories.get(judgment.question_id, "")

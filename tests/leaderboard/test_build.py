@@ -113,7 +113,7 @@ class TestGeneration2:
         lost = draw(1)[0] | {"uid": "q77"}
         add_judgments(modern, "m1", [*draw(1), lost])
         out = show(modern).out
-        assert out.count("skipped: 1 judgments of questions that are not in question.jsonl") == 2
+        assert out.count("skipped: 1 judgments of questions that question.jsonl lacks") == 2
 
     def test_a_model_without_a_judgment_of_the_category_is_named(self, modern: Workspace) -> None:
         summary = show(modern).out.split("\n\n")[1].splitlines()
