@@ -18,7 +18,7 @@ from arena.chat.protocols import AnthropicProtocol, OpenAIProtocol, Protocol
 
 @dataclass(frozen=True)
 class ApiType:
-    """How to reach one kind of provider.
+    """The way to reach one kind of provider.
 
     `base_url`: its public address, None if the SDK or the entry knows it. `key_variable`: the
     environment variable of its key, None if the SDK finds other credentials. `sdk_class`: of the

@@ -57,7 +57,7 @@ class Judge:
 
     @functools.cached_property
     def verdict_rule(self) -> VerdictRule:
-        """How the verdict is read from a reply."""
+        """The rule by which a verdict is read from a reply."""
         config, field = self.config, self.config.verdict_field
         grades = None if config.pairwise else grades_of_schema(config.schema, field or "")
         return VerdictRule(config.patterns, config.unanimous, field, grades)
