@@ -21,7 +21,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +72,10 @@ JUDGE_PROMPT = (
 
 def close_clients() -> None:
     """Close the connections of calls in this process, so that no warning of an open one comes."""
-    for client in chain(*clients._clients.values()):
+    for client in clients._clients.values():
         client.close()
     clients._clients.clear()
+    clients._connect.clear()
 
 
 def clean_environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +22,8 @@ from arena.chat.providers import api_type_of
 # longer than the request, so the threads share several clients.
 CLIENTS = 16
 
-_clients: dict[tuple[object, ...], list[Any]] = {}
+_connect: dict[tuple[object, ...], Callable[[], Any]] = {}
+_clients: dict[tuple[object, ...], Any] = {}
 _lock = threading.Lock()
 
 
@@ -28,15 +31,18 @@ def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Find the client of an endpoint for this thread, or make it. All models share it."""
     settings = (model.model_path, model.context, model.timeout, model.project_id, model.regions)
     key = (model.api_type, endpoint, *settings)
-    if key not in _clients:
+    place = (*key, threading.get_native_id() % CLIENTS)
+    if place not in _clients:
         # Without the lock every thread of a run would begin with clients of its own.
         with _lock:
-            if key not in _clients:
+            if key not in _connect:
                 sdk = importlib.import_module(api_type_of(model).protocol.sdk)
                 sdk_class = getattr(sdk, api_type_of(model).sdk_class)
                 seconds, access = endpoint.timeout or model.timeout, access_of(model, endpoint)
-                _clients[key] = [connect(sdk_class, seconds, access) for _ in range(CLIENTS)]
-    return _clients[key][threading.get_native_id() % CLIENTS]
+                _connect[key] = functools.partial(connect, sdk_class, seconds, access)
+            if place not in _clients:
+                _clients[place] = _connect[key]()
+    return _clients[place]
 
 
 def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool = True) -> None:
@@ -128,7 +134,7 @@ def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     aws = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
     variables = (api_type_of(model).key_variable or "", *aws)
     keys = [endpoint.api_key or "", *(os.environ.get(name, "") for name in variables)]
-    google = [getattr(clients[0], "credentials", None) for clients in [*_clients.values()]]
+    google = [getattr(client, "credentials", None) for client in [*_clients.values()]]
     tokens = [token for c in google if isinstance(token := getattr(c, "token", None), str)]
     headers = list(model.extra_headers.values())
     words = [word for value in headers for word in re.split(r"[\s,;=\"]+", value)]
