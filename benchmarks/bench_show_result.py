@@ -39,6 +39,7 @@ import numpy as np
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO))
 
+from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.paths import Bench
 from arena.scoring.battles import Battles, read_selections
 from arena.scoring.bradley_terry import fit, style_differences
@@ -268,7 +269,7 @@ def read_cells(bench: Path) -> tuple[Cells, int]:
     folder = Bench(bench.parent, bench.name)
     ((_, battles),) = read_selections([Selection(folder, (JUDGE,), (model_name(0),))], [])
     assert isinstance(battles, Battles)
-    styles = read_all_styles(folder, battles, ("tokens", "headers", "lists", "bold"))
+    styles = read_all_styles(folder, battles, tuple(ATTRIBUTES))
     return with_features(battles, folder, styles, style_differences), battles.anchor
 
 
