@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -12,7 +13,6 @@ from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
-import yaml
 from msgspec import inspect
 
 from arena.base.errors import InputError, nearest, one_line, warn
@@ -29,28 +29,36 @@ Number = (
 variable_values: set[str] = set()
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A loader that notes repeated keys, which YAML readers drop silently."""
+@functools.cache
+def _loader() -> Any:
+    import yaml  # boards of given judges and baselines need no config file
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.deep_construct = True  # refuses an alias that refers to itself
-        self.repeated: list[tuple[int, str]] = []
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """A loader that notes repeated keys, which YAML readers drop silently."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: set[tuple[str, str]] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in seen:
-                    self.repeated.append((key.start_mark.line + 1, key.value))
-                seen.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            self.deep_construct = True  # refuses an alias that refers to itself
+            self.repeated: list[tuple[int, str]] = []
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[tuple[str, str]] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if (key.tag, key.value) in seen:
+                        self.repeated.append((key.start_mark.line + 1, key.value))
+                    seen.add((key.tag, key.value))
+            return super().construct_mapping(node, deep)
+
+    return Loader
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
     """Return the top mapping of a YAML file, or raise InputError. Warns of repeated keys."""
+    import yaml
+
     try:
-        loader = _Loader(path.read_bytes().decode("utf-8-sig"))
+        loader = _loader()(path.read_bytes().decode("utf-8-sig"))
         values = loader.get_single_data()
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error.strerror}") from None
@@ -70,6 +78,8 @@ def read_yaml(path: Path) -> dict[Any, Any]:
 
 def line_of(path: Path, key: str) -> int | None:
     """Return the line of a top key of a YAML file, None if the file or the key is not there."""
+    import yaml
+
     try:
         root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
     except (OSError, ValueError, yaml.YAMLError):

@@ -104,16 +104,16 @@ def _battle_lines(scored: Scored) -> Iterator[bytes]:
     battles, cells = scored.battles, scored.battles.cells
     # Names are written once, not for each of a million battles.
     models, questions = (
-        [json.dumps(name, ensure_ascii=False) for name in names]
+        [json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass") for name in names]
         for names in (battles.models, battles.questions)
     )
     columns = (cells.question.tolist(), cells.a.tolist(), cells.b.tolist())
     for question, a, b, counts in zip(*columns, cells.counts.T.tolist(), strict=True):
-        start = f'{{"question_id": {questions[question]}, "model_a": {models[a]}, '
+        names = (questions[question], models[a], models[b])
+        start = b'{"question_id": %b, "model_a": %b, "model_b": %b, "winner": "' % names
         for winner, count in zip(WINNERS, counts, strict=True):
             if count:
-                line = f'{start}"model_b": {models[b]}, "winner": "{winner}"}}\n'
-                yield line.encode("utf-8", "surrogatepass") * count
+                yield (start + winner.encode() + b'"}\n') * count
 
 
 def load_battles(

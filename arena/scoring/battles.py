@@ -176,7 +176,7 @@ class _Collector:
             return
         self.judged_models.add(judgment.model)
         category = self.categories.get(judgment.question_id, "")
-        baseline = self.selection.baseline_of(judgment.baseline, category)
+        baseline = self.selection.baseline_rule.of(judgment.baseline, category) or ""
         if baseline != judgment.model:
             self.baselines[category].add(baseline)
         graded, decided = bool(judgment.grades), has_label(judgment.labels)
@@ -308,7 +308,7 @@ class _Collector:
                     category = self.categories.get(question, "")
                     there = self.baselines[category]
                     winners = (name for name in self.selection.baselines if name in there)
-                    winner = next(winners, self.selection.baseline_of(None, category))
+                    winner = next(winners, self.selection.baseline_rule.of(None, category) or "")
                     columns.add(winner, model, question, loss)
                     columns.left_out["missing games, counted as losses"] += games
 

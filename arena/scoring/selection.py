@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,10 +50,10 @@ class Selection:
         names = "', '".join(self.categories)
         return f" for questions of '{names}'" if self.categories else ""
 
-    def baseline_of(self, baseline: str | None, category: str) -> str:
-        """Return the baseline that a record names, else its category's, "" if there is none."""
-        rule = BaselineRule(self.default_baselines, next(iter(self.baselines), ""))
-        return rule.of(baseline, category) or ""
+    @functools.cached_property
+    def baseline_rule(self) -> BaselineRule:
+        """The baseline of judgments that name none, "" if there is none."""
+        return BaselineRule(self.default_baselines, next(iter(self.baselines), ""))
 
     def settings(self) -> dict[str, object]:
         """Return the settings that a saved battle file must share."""

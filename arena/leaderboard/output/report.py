@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from arena.base.errors import one_line
 from arena.base.jsonl import write_lines
 from arena.leaderboard import build, saved
@@ -127,6 +125,8 @@ def _lines(
 
 def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> Iterator[str]:
     """Yield the text of the scores by cluster, then a line for each file when it is written."""
+    from tqdm import tqdm
+
     if report.plot:
         plot.check_plot(report.plot)
     refuse(report.of_one_board(), NOT_BY)
