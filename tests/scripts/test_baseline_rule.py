@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boards import show
 from conftest import Workspace
 from judgments import WON, judgment
 
@@ -39,7 +40,7 @@ def board_baselines(bench: Workspace, *flags: str) -> dict[str, str]:
     baselines = {}
     for category in ("prose", "code"):
         file = bench.root / "board.json"
-        bench.run("show_result.py", "--category", category, "--json", file, *flags, check=0)
+        show(bench, "--category", category, "--json", file, *flags)
         models = {row["model"] for row in json.loads(file.read_text("utf-8"))["rows"]}
         (baselines[category],) = models - {"tiny"}
     return baselines
@@ -88,8 +89,8 @@ def test_a_baseline_flag_overrules_the_config(unnamed: Workspace) -> None:
 def test_a_baseline_that_the_bench_lacks_is_never_assumed(unnamed: Workspace) -> None:
     """The board asks for --baseline, the browser offers the models with answers."""
     unnamed.write_judge_config("judge", "gpt-4-0314")
-    done = unnamed.run("show_result.py", check=2)
-    assert "gpt-4-0314" in done.stderr and "--baseline" in done.stderr
+    done = show(unnamed, check=2)
+    assert "gpt-4-0314" in done.err and "--baseline" in done.err
     assert set(ensemble_baselines(unnamed).values()) <= {None}
     assert set(browser_baselines(unnamed).values()) == {""}
     config = read_judge_config(unnamed.root / "config/judge_config.yaml")
@@ -103,8 +104,8 @@ def test_the_config_alone_does_not_name_the_baseline_of_a_bench_without_answers(
 ) -> None:
     shutil.rmtree(unnamed.data / "model_answer")
     unnamed.write_judge_config("judge", "base")
-    done = unnamed.run("show_result.py", check=2)
-    assert "no model 'base', the baseline" in done.stderr and "--baseline" in done.stderr
+    done = show(unnamed, check=2)
+    assert "no model 'base', the baseline" in done.err and "--baseline" in done.err
     assert set(browser_baselines(unnamed).values()) == {""}
     assert board_baselines(unnamed, "--baseline", "base") == {"prose": "base", "code": "base"}
 
@@ -114,8 +115,8 @@ def test_a_question_that_the_bench_lacks_has_the_configs_general_baseline(
 ) -> None:
     unnamed.add_questions([QUESTIONS[1]])
     unnamed.write_judge_config("judge", "base", categories={"code": {"baseline_model": "other"}})
-    done = unnamed.run("show_result.py", check=2)
-    assert "1 judgments against another baseline, base" in done.stderr
+    done = show(unnamed, check=2)
+    assert "1 judgments against another baseline, base" in done.err
     records = unnamed.run("gen_ensemble_judgment.py", "--judges", "judge", "second", check=0)
     baselines = {r["question_id"]: r["baseline"] for r in unnamed.judgments("ensemble", "tiny")}
     assert baselines == {"q1": "base", "q2": "other"}, records.stderr
