@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -210,21 +211,29 @@ class TestSecrets:
         "extra_body": {"auth": ["token ${IN_BODY}"]},
     }
 
-    def run(self, api: FakeAPI, bench: Workspace, **entry: Any) -> str:
-        """Run with that entry, and return all that can be read of it."""
+    @pytest.fixture
+    def output(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[], str]:
+        """Runs with that entry, and returns all that can be read of it."""
         bench.add_questions(1)
-        given = json.loads(json.dumps(self.ENTRY | entry).replace("ADDRESS", api.url))
-        bench.add_model("tiny", "", **given)
+        entry = json.loads(json.dumps(self.ENTRY).replace("ADDRESS", api.url))
+        bench.add_model("tiny", "", **entry, max_retries=0)
         bench.write_answer_config()
-        flags = ("--report", "report.json")
-        done = bench.run("gen_answer.py", *flags, env=self.VARIABLES, check=1)
-        report = json.loads((bench.root / "report.json").read_text())
-        return f"{done.stdout}{done.stderr}{report}"
+        for name, value in self.VARIABLES.items():
+            monkeypatch.setenv(name, value)
+
+        def run() -> str:
+            done = run_main("gen_answer.py", "--report", "report.json", check=1)
+            report = json.loads((bench.root / "report.json").read_text())
+            return f"{done.out}{done.err}{report}"
+
+        return run
 
     @pytest.mark.parametrize("part", ["headers", "body", "path", "target"])
     @pytest.mark.parametrize("status", [400, 200])
     def test_what_a_server_repeats_is_blotted_out(
-        self, api: FakeAPI, bench: Workspace, status: int, part: str
+        self, api: FakeAPI, output: Callable[[], str], status: int, part: str
     ) -> None:
         def reply(call: Call) -> Reply:
             seen = {
@@ -237,16 +246,16 @@ class TestSecrets:
             return Reply(status=status, raw=json.dumps(body).encode())
 
         api.answer_with(reply)
-        said = self.run(api, bench, max_retries=0)
+        said = output()
         assert "***" in said and "sk" not in said
 
     @pytest.mark.parametrize("before", [290 - 60, 200 - 5, 0])
     def test_none_is_cut_before_it_is_blotted_out(
-        self, api: FakeAPI, bench: Workspace, before: int
+        self, api: FakeAPI, output: Callable[[], str], before: int
     ) -> None:
         page = "x" * before + self.VARIABLES["IN_HEADER"]
         api.answer_with(Reply(raw=page.encode(), content_type="text/html"))
-        said = self.run(api, bench, max_retries=0)
+        said = output()
         assert "malformed reply" in said and "sk" not in said
 
 
