@@ -216,15 +216,14 @@ def answer_places(path: Path) -> dict[str, Place]:
 # Search
 
 
-_ASCII = bytes(32 if chr(code).isspace() else ord(chr(code).lower()) for code in range(128)).ljust(
-    256
-)
+_ASCII = "".join(" " if char.isspace() else char.lower() for char in map(chr, range(128)))
+_FOLDED_ASCII = _ASCII.encode().ljust(256)
 
 
 def folded(text: str) -> bytes:
     """Return a text as it is searched: without case, NUL, and other ways to write the same."""
     if text.isascii():  # most texts are, and this takes a third of the time
-        raw = text.encode("ascii").translate(_ASCII, b"\0")
+        raw = text.encode("ascii").translate(_FOLDED_ASCII, b"\0")
         while b"  " in raw:
             raw = raw.replace(b"  ", b" ")
         return raw.strip()

@@ -20,10 +20,6 @@ from judgments import (
 )
 
 
-def odds_score(odds: float) -> str:
-    return f"{100 * odds / (1 + odds):.1f}"
-
-
 class TestSeveralJudges:
     """The first sees 4 points of 4 battles (one by far), the second 1/2 of 2."""
 
