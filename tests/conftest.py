@@ -49,6 +49,7 @@ from judgments import (
 from arena.chat import clients
 
 if TYPE_CHECKING:
+    from browser_site import Servers
     from playwright.sync_api import Browser, BrowserContext, Page
 
 # The same examples in each run, however slow the machine is.
@@ -359,6 +360,15 @@ def clustered(bench: Workspace) -> Workspace:
     return bench
 
 
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    from browser_site import Servers
+
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    yield servers
+    servers.close()
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     from browser_site import CHROMIUM, FLAGS
@@ -377,8 +387,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """One for all pages: they share what is cached."""
+    """One for all pages: they share what is cached, and a process, which an open page keeps."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.new_page()
     yield context
     context.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from arena.bench.labels import Labels, is_grade
+from arena.bench.labels import Labels, grades_of
 from arena.browser.library import Filters, Library, until_changed
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import fallback_note, read_boards, score_boards
@@ -89,8 +89,8 @@ def judge_statistics(library: Library) -> JudgeStatistics:
         labels[judge] = {
             (entry.model, entry.baseline, entry.question): entry.labels
             for entry in entries
-            if entry.model != entry.baseline and not any(map(is_grade, entry.labels))
+            if entry.model != entry.baseline and not grades_of(entry.labels)
         }
-        scores = (label for entry in entries for label in entry.labels)
-        grades[judge] = sorted(float(s) for s in scores if isinstance(s, (int, float)))
+        graded = (entry.labels for entry in entries if not entry.pairwise)
+        grades[judge] = sorted(grade for of_entry in graded for grade in grades_of(of_entry))
     return *judge_numbers(labels), grades

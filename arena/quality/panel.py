@@ -6,6 +6,7 @@ A battle is a model against a baseline on a question. Its row is the same for ev
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -98,21 +99,34 @@ class Panel:
 
 def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     """Put the judges' labels side by side, given by judge and battle, in the order of the names."""
-    battles = sorted(set().union(*labels.values()))
+    battles = list(dict.fromkeys(itertools.chain.from_iterable(labels.values())))
     row = {battle: number for number, battle in enumerate(battles)}
     worths = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
     for of_judge, by_battle in zip(worths, labels.values(), strict=True):
-        for battle, games in by_battle.items():
-            for game, label in enumerate(games[:2]):
-                points = worth(label, game)
-                of_judge[row[battle], game] = UNDECIDED if points is None else points
+        if by_battle:
+            of_judge[[row[battle] for battle in by_battle]] = [*map(_worths, by_battle.values())]
     models, baselines, questions = np.array(battles, dtype=str).reshape(-1, 3).T
     names, numbers = np.unique([models, baselines], return_inverse=True)
     model, baseline = numbers.reshape(2, -1)
     ids, question = np.unique(questions, return_inverse=True)
+    order = np.lexsort((question, baseline, model))
     return Panel(
-        tuple(labels), tuple(names.tolist()), tuple(ids.tolist()), model, baseline, question, worths
+        tuple(labels),
+        tuple(names.tolist()),
+        tuple(ids.tolist()),
+        model[order],
+        baseline[order],
+        question[order],
+        worths[:, order],
     )
+
+
+@functools.lru_cache(1024)
+def _worths(labels: Labels) -> tuple[int, int]:
+    """Return the worth of both games by their labels."""
+    both = [UNDECIDED if points is None else points for points in map(worth, labels, (0, 1))]
+    first, second = [*both, NOT_JUDGED, NOT_JUDGED][:2]
+    return first, second
 
 
 @dataclass(frozen=True)
