@@ -28,6 +28,7 @@ import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
+from fork_server import ForkedPopen, can_fork
 from judgments import (
     BASELINES,
     HARD,
@@ -214,13 +215,13 @@ class Workspace:
         check: int | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a script of the repository to its end; `check` is the exit status it must have."""
-        done = subprocess.run(
-            self._command(script, args),
-            **self._surroundings(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=RUN_TIMEOUT,
-        )
+        with self._process(script, args, env or {}) as process:
+            try:
+                out, err = process.communicate(timeout=RUN_TIMEOUT)
+            except BaseException:
+                process.kill()
+                raise
+        done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
         if check is not None and done.returncode != check:
             pytest.fail(
                 f"{script} exited with {done.returncode}, not {check}\n"
@@ -232,24 +233,25 @@ class Workspace:
         self, script: str, *args: object, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
         """Start a script in the background, to be signalled; it is killed at the test's end."""
-        process = subprocess.Popen(
-            self._command(script, args),
-            **self._surroundings(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        process = self._process(script, args, env or {})
         self.processes.append(process)
         return process
 
-    def _command(self, script: str, args: Sequence[object]) -> list[str]:
-        return [sys.executable, str(REPO / script), *map(str, args)]
-
-    def _surroundings(self, env: Mapping[str, str] | None) -> dict[str, Any]:
-        environment = (
-            clean_environment(os.environ) | {"PYTHONIOENCODING": "utf-8"} | dict(env or {})
+    def _process(
+        self, script: str, args: Sequence[object], env: Mapping[str, str]
+    ) -> subprocess.Popen[str]:
+        command = [sys.executable, str(REPO / script), *map(str, args)]
+        popen = ForkedPopen if can_fork(script, env) else subprocess.Popen
+        return popen(
+            command,
+            cwd=self.root,
+            env=clean_environment(os.environ) | {"PYTHONIOENCODING": "utf-8"} | dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
-        return {"cwd": self.root, "env": environment, "text": True, "encoding": "utf-8"}
 
     def close(self) -> None:
         for process in self.processes:
