@@ -42,6 +42,7 @@ PACKAGES = {
     "benchmark_metrics.py": BOARD,
     "judge_report.py": BOARD,
     "small_disk.py": CHAT,
+    "qa_browser.py": (),
 }
 
 
