@@ -94,11 +94,11 @@ def is_call(request: Request) -> bool:
 class Servers:
     """One process that serves benches until it is closed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **env: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(REPO / "tests" / "browser_server.py")],
             cwd=folder,
-            env=clean_environment(os.environ) | {"PYTHONPATH": str(REPO)},
+            env=clean_environment(os.environ) | {"PYTHONPATH": str(REPO)} | env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -106,18 +106,17 @@ class Servers:
             encoding="utf-8",
         )
 
-    def serve(self, workspace: Workspace) -> str:
+    def serve(self, workspace: Workspace, *flags: str) -> str:
         """The address of a browser of the data in a folder, with its settings if it has some."""
-        flags = ["--data-dir", str(workspace.root / "data")]
+        flags += ("--data-dir", str(workspace.root / "data"))
         settings = workspace.root / "config" / "judge_config.yaml"
         if settings.exists():
-            flags += ["--setting-file", str(settings)]
+            flags += ("--setting-file", str(settings))
         assert self._process.stdin
-        assert self._process.stdout
         self._process.stdin.write(json.dumps(flags) + "\n")
         self._process.stdin.flush()
         said = ""
-        for line in self._process.stdout:
+        while line := self.line():
             said += line
             address = re.search(r"http://\S+", line)
             if address:
@@ -125,6 +124,11 @@ class Servers:
             if line.startswith("ended"):
                 break
         pytest.fail(said)
+
+    def line(self) -> str:
+        """The next line that a browser says."""
+        assert self._process.stdout
+        return self._process.stdout.readline()
 
     def close(self) -> None:
         self._process.kill()
