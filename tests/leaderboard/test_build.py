@@ -272,9 +272,9 @@ class TestGeneration1:
 
 
 class TestBaselinesOfV2:
-    """Published data of v2.0 shown with our judge config, which is that of v0.1."""
+    """Published data of v2.0 shown with our judge config of v0.1."""
 
-    OURS = REPO / "config/judge_config.yaml"
+    OURS = REPO / "config/arena-hard-v0.1/judge_config.yaml"
     THEIRS = REPO / "config/v2.0/judge_config.yaml"
 
     @pytest.fixture(autouse=True)
