@@ -68,7 +68,7 @@ def _attempt(request: Request, endpoints: _Endpoints, meter: Meter | None) -> Re
     """Make one call, and let the meter and the endpoint know how it ended."""
     state, protocol = None, api_type_of(request.model).protocol
     reply: Reply = CompletionError("internal error")
-    claim = meter.claim(request.messages, request.max_tokens) if meter else 0.0
+    claim = meter.claim(request.messages, request.max_tokens) if meter else 0
     try:
         state = endpoints.next()
         try:
