@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
 from arena.chat.config import Endpoint, ModelConfig, place_of
@@ -51,8 +52,14 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     for transport in filter(None, transports):
         transport._pool._network_backend = deadline
     http_client.event_hooks = {"request": [deadline.begin], "response": [_limit_size]}
-    client = sdk_class(**access, max_retries=0, timeout=timeout, http_client=http_client)
-    if access.get("base_url") or access.get("azure_endpoint"):
+    options = dict(access)
+    key = "azure_endpoint" if access.get("azure_endpoint") else "base_url"
+    if own_address := access.get(key):
+        # The SDKs would add the path of a call to the query.
+        options[key], _, query = own_address.partition("?")
+        options["default_query"] = dict(parse_qsl(query))
+    client = sdk_class(**options, max_retries=0, timeout=timeout, http_client=http_client)
+    if own_address:
         # The SDKs send OPENAI_CUSTOM_HEADERS, ANTHROPIC_CUSTOM_HEADERS, OPENAI_ORG_ID and
         # OPENAI_PROJECT_ID to every address. They may contain keys for the provider's own.
         vars(client).update(organization=None, project=None, _custom_headers={})

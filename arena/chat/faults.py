@@ -60,13 +60,14 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
     sdk = importlib.import_module(sdk_name)
     if isinstance(error, sdk.APIStatusError):
         return _status_error(error, secrets)
+    if any(isinstance(fault, ReplyTooLarge) for fault in (error, error.__cause__)):
+        message = str(error.__cause__ or error)
+        return CompletionError("reply too large", message, charged=True, of_prompt=True)
     if isinstance(error, sdk.APIConnectionError):
         return _connection_error(error, secrets)
     message = redact(str(error)[:LONGEST_MESSAGE], secrets)
     if isinstance(error, BrokenReply):
         return CompletionError("server error", message, charged=True)
-    if isinstance(error, ReplyTooLarge):
-        return CompletionError("reply too large", message, charged=True, of_prompt=True)
     if isinstance(error, (sdk.APIError, *UNREADABLE)):
         return CompletionError("malformed reply", message, charged=True, of_prompt=True)
     if type(error).__module__.startswith(CREDENTIAL_PACKAGES):
@@ -246,12 +247,12 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """
     text = re.sub(r"(://[^/?#\s:@]*):[^/?#\s]+@", r"\1:***@", text)
     spellings: set[str] = set()
-    for secret in secrets:
-        if len(secret) >= 8:
+    for written in secrets:
+        for secret in {written, unquote(written)} if len(written) >= 8 else ():
             in_urls = {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
             in_json = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
             spellings |= in_urls | in_json
-            spellings |= {secret, unquote(secret), html.escape(secret), repr(secret)[1:-1]}
+            spellings |= {secret, html.escape(secret), repr(secret)[1:-1]}
     # The longest first: one that begins with another would be given away by its rest.
     for spelling in sorted(spellings, key=len, reverse=True):
         text = text.replace(spelling, "***")
