@@ -187,7 +187,9 @@ class TestProcess:
         with Ear() as ear:
             proxy = f"http://127.0.0.1:{ear.port}"
             env = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "http_proxy": proxy}
-            _, url, _ = serve(**env, https_proxy=proxy)
+            # Of a proxy by SOCKS, Gradio would miss a package.
+            socks = {"ALL_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
+            _, url, _ = serve(**env, https_proxy=proxy, **socks)
             assert get(url)[0] == 200
             assert ear.heard == []
             process, url, _ = serve("--share", **env, https_proxy=proxy)
