@@ -38,12 +38,11 @@ def direct_connections(share: bool) -> Iterator[None]:
     A public link may need them, so with `share` only the own server is exempt. Raises InputError
     for a proxy that needs a missing package.
     """
-    before = dict(os.environ)
-    for name in [name for name in before if name.lower().endswith("_proxy")]:
-        if not share:
-            del os.environ[name]
-    exempt = [before.get("no_proxy") or before.get("NO_PROXY"), "127.0.0.1,localhost,::1"]
-    os.environ["no_proxy"] = ",".join(filter(None, exempt))
+    hidden = {name: os.environ[name] for name in os.environ if name.lower().endswith("_proxy")}
+    exempt = hidden.get("no_proxy") or hidden.get("NO_PROXY")
+    for name in hidden if not share else ():
+        del os.environ[name]
+    os.environ["no_proxy"] = ",".join(filter(None, [exempt, "127.0.0.1,localhost,::1"]))
     try:
         yield
     except ImportError as error:
@@ -51,5 +50,5 @@ def direct_connections(share: bool) -> Iterator[None]:
             raise
         raise InputError("ALL_PROXY: a SOCKS proxy needs: pip install socksio") from None
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        os.environ.pop("no_proxy")
+        os.environ.update(hidden)
