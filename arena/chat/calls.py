@@ -13,6 +13,7 @@ from arena.chat.budget import Meter, stopping
 from arena.chat.clients import client_of, secrets_of
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import CompletionError, classify
+from arena.chat.parameters import complete
 from arena.chat.protocols import Completion, Message, Reply, Request
 from arena.chat.providers import api_type_of
 
@@ -66,17 +67,18 @@ def chat_completion(
 
 def _attempt(request: Request, endpoints: _Endpoints, meter: Meter | None) -> Reply:
     """Make one call, and let the meter and the endpoint know how it ended."""
-    state, protocol = None, api_type_of(request.model).protocol
+    state = None
     reply: Reply = CompletionError("internal error")
     claim = meter.claim(request.messages, request.max_tokens) if meter else 0.0
     try:
         state = endpoints.next()
         try:
-            reply = protocol.complete(client_of(request.model, state.endpoint), request)
+            reply = complete(client_of(request.model, state.endpoint), request, state.endpoint)
         except CompletionError as error:
             reply = error
         except Exception as error:
-            reply = classify(error, protocol.sdk, secrets_of(request.model, state.endpoint))
+            sdk = api_type_of(request.model).protocol.sdk
+            reply = classify(error, sdk, secrets_of(request.model, state.endpoint))
         return reply
     finally:
         # After a KeyboardInterrupt too: a notebook goes on, and its budget must not stay claimed.

@@ -60,7 +60,8 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
             installed = False
         if not installed:
             raise InputError(f"{where}: api_type '{model.api_type}' needs: pip install '{package}'")
-    fill_variables(model.extra_body, f"{where}: extra_body")
+    if fill_variables(model.extra_body, f"{where}: extra_body").get("stream"):
+        raise InputError(f"{where}: extra_body: stream: replies are read whole. Set it to false.")
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
         advice = f"api_type '{model.api_type}' may know reasoning_effort."

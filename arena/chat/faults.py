@@ -36,7 +36,11 @@ class CompletionError(Exception):
 
 
 class BrokenReply(Exception):
-    """A reply that ends in the middle, and says that this is the server's fault."""
+    """A reply with HTTP 200 that tells of an error, in its place or after half of the text."""
+
+    def __init__(self, body: object) -> None:
+        super().__init__(f"an error in the reply: {json.dumps(body, ensure_ascii=False)}")
+        self.body = body
 
 
 # What the SDKs and the reading of a reply raise for a reply of an unexpected form.
@@ -63,7 +67,7 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
         unsent = isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout))
         return CompletionError(cause, message, charged=not unsent)
     if isinstance(error, BrokenReply):
-        return CompletionError("server error", message, charged=True)
+        return CompletionError(_cause_in_reply(error.body), message, charged=True)
     if isinstance(error, (sdk.APIError, *UNREADABLE)):
         return CompletionError("malformed reply", message, charged=True)
     if type(error).__module__.startswith(CREDENTIAL_PACKAGES):
@@ -100,10 +104,6 @@ CAUSES_IN_WORDS = {
 # A gateway's statuses for a server that it has asked, and that may do the paid work all the same.
 LATE = (408, 504, 524)
 
-REASONING_REMEDY = (
-    "a reasoning model needs api_type openai_thinking, or reasoning_effort in its entry"
-)
-
 
 def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     """Find the cause of an HTTP status: by the provider's words, else by the status."""
@@ -116,14 +116,32 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
         "unsupported_value",
     ):
         cause = "unsupported parameter"
-    for name, words in CAUSES_IN_WORDS.items():
-        if re.match(words, message.lower(), re.DOTALL):
-            cause = name
-            break
-    if cause == "unsupported parameter" and re.search("max_tokens|temperature", text):
-        message = f"{REASONING_REMEDY}: {message}"
+    cause = cause_in_words(status, text) or cause
     wait = _retry_after(error.response.headers.get("retry-after", ""))
     return CompletionError(cause, message, retry_after=wait, charged=status in LATE)
+
+
+def cause_in_words(status: int, text: str) -> str | None:
+    """Find the cause of a failure in the words of a provider, None if they say no more than the
+    status.
+    """
+    message = f"http {status} {text}".lower()
+    causes = CAUSES_IN_WORDS.items()
+    return next((cause for cause, words in causes if re.match(words, message, re.DOTALL)), None)
+
+
+def _cause_in_reply(body: object) -> str:
+    """Find the cause of an error that came with HTTP 200: by its words, else by its code."""
+    text = json.dumps(body, ensure_ascii=False)
+    code = re.search(r'"(?:code|status|status_code)": "?([45]\d\d)\b', text)
+    status = int(code[1]) if code else 400
+    if cause := cause_in_words(status, text):
+        return cause
+    if re.search("rate.?limit|too many requests", text, re.IGNORECASE):
+        return "rate limit"
+    if "invalid_request" in text:
+        return "bad request"
+    return CAUSES.get(status, "server error") if code else "server error"
 
 
 def _retry_after(value: str) -> float:

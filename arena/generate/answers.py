@@ -20,7 +20,8 @@ from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
-from arena.chat.protocols import Message
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, Message, has_lone_think_end
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.run import Job, Record, RunOptions, Work
 
@@ -140,6 +141,10 @@ class AnswerWork(Work):
             self.summary.remarks["empty answers"].append(job.id)
         if remark := CUT.get(reply.get("finish_reason", "")):
             self.summary.remarks[remark].append(job.id)
+        if has_lone_think_end(reply["content"]) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in reply.get("not_sent", ()):
+            self.summary.remarks[remark_on(name)].append(job.id)
         choice = _by_index(self.records[job.question.id]["choices"])[job.choice]
         self.summary.done += len(choice["turns"]) >= len(job.question.turns)
 

@@ -19,7 +19,8 @@ from arena.bench.provenance import messages_hash, stale_reason
 from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
-from arena.chat.protocols import Completion
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, Completion, has_lone_think_end
 from arena.generate.judge import Case, CaseFinder, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
 from arena.generate.verdict import CUT_OFF, NO_LABEL, Verdict
@@ -184,6 +185,7 @@ class JudgmentWork(Work):
             "score": verdict.label,
             "cause": verdict.cause,
             "finish_reason": replies[-1].finish_reason,
+            "not_sent": replies[-1].not_sent,
             "input_tokens": sum(completion.input_tokens or 0 for completion in replies),
             "output_tokens": sum(completion.output_tokens or 0 for completion in replies),
             "prompt_hash": messages_hash(messages),
@@ -191,7 +193,7 @@ class JudgmentWork(Work):
             "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
             "settings": None if record.get("settings") == settings else settings,
         }
-        optional = ("cause", "finish_reason", "replies", "settings")
+        optional = ("cause", "finish_reason", "not_sent", "replies", "settings")
         games[job.number] = {k: v for k, v in game.items() if v is not None or k not in optional}
         self.records[case.key] = record | {"games": games, "tstamp": time.time()}
         return self.records[case.key]
@@ -201,10 +203,15 @@ class JudgmentWork(Work):
         if reply.verdict.cause == UNFINISHED:
             return
         self.summary.done += 1
+        last = reply.replies[-1]
+        if has_lone_think_end(last.text) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in last.not_sent or ():
+            self.summary.remarks[remark_on(name)].append(job.id)
         if reply.verdict.label is None:
             remark = f"games without verdict, {reply.verdict.cause}"
             self.summary.remarks[remark].append(job.id)
-        elif reply.replies[-1].finish_reason == "length":
+        elif last.finish_reason == "length":
             self.summary.remarks["verdicts in replies cut off at max_tokens"].append(job.id)
 
 
