@@ -140,10 +140,10 @@ NAMES = {
     "temperature": r"temperature",
     "max_tokens": r"max(imum)?[_ ]?(output[_ ]?)?tokens",
     "max_completion_tokens": r"max[_ ]?completion[_ ]?tokens",
-    "reasoning_effort": r"reasoning[_. ]?effort|(output_config\.)?effort"
+    "reasoning_effort": r"reasoning[_. ]?effort|(output_config\.)?effort|output_config(?!\.)"
     r"|thinking[_ ]?(level|budget|config)|budget",
     "response_format": r"response_?(format|schema|mime_?type)|json_?schema|output_?format"
-    r"|output_config\.format|structured outputs?",
+    r"|output_config(\.format|(?!\.))|structured outputs?",
     "budget_tokens": r"thinking[\w.]*|budget_?tokens",
     "thinking": r"thinking[\w.]*",
     "stream": r"stream",
@@ -153,7 +153,7 @@ NAMES = {
 UNKNOWN = (
     r"(n't|not|no longer) (\w+ )?(support|permit|allow|accept|recogni|a valid|available|implement)"
     r"|unsupported|deprecated|unrecogni[sz]ed|unknown|unexpected|extraneous|extra inputs"
-    r"|extra_forbidden|cannot find"
+    r"|extra_forbidden|cannot find|unavailable"
 )
 # Words that refuse it or its value.
 REFUSED = (
@@ -167,11 +167,13 @@ REFUSED = (
 
 # The most tokens that an error allows, as in "at most 16384", "300000 > 128000" or "[1, 8192]".
 LIMIT = (
-    r"(?:at most|up to|(?:less|lower|smaller) than(?: or equal to)?|no more than|not exceed|<=?"
-    r"|>|maximum(?: \w+){0,4}(?: is| of)?|limit(?: is| of|ed to)|(?:between|from) 1 (?:and|to)"
-    r"|1 \(inclusive\) to|\[1,)"
+    r"(?:at most|up to|(?:less|lower|smaller) than(?: or equal to)?|no more than|not exceed|<=?|>"
+    r"|not (?:be )?(?:greater|more|higher|larger) than|maximum(?: [a-z]+){0,4}(?: is| of)?"
+    r"|limit(?: is| of|ed to)|(?:between|from) 1 (?:and|to)|1 \(inclusive\) to|\[1,)"
     r"[\s`'\":]*(\d[\d,]*)(?!\d|\.\d)(\s*\(exclusive\))?"
 )
+# Words for a budget to think that is of a wrong size.
+SIZES = r"greater than|less than|at least|minimum|at most"
 # Words for a limit of prompt and output together, or of another kind.
 OTHER_LENGTHS = (
     r"prompt|input[_ ](length|tokens?)|\binputs\b|messages|context[_ ](length|limit|size)|total|\+"
@@ -210,22 +212,25 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
     # Of two that do not go together, the temperature is the lesser loss.
     for mention in sorted(mentions, key=lambda m: (m.nearness, m.name != "temperature")):
         is_field, is_far = mention.nearness == FIELD, mention.nearness == FAR
-        may_be_echo = not is_field and mention.spelling in prompt
+        # A server error may have other words, as of the temperature of a GPU.
+        may_be_echo = not is_field and (mention.spelling in prompt or status >= 500)
         if may_be_echo and (is_far or not mention.is_ours):
             continue
         refusal = _Refusal(mention.name, not (may_be_echo or is_far), mention.is_ours)
         is_limit = mention.is_ours and mention.name in OTHER_LIMIT
         if is_limit and (limit := _limit_in(mention.words, request.max_tokens)) is not None:
-            return replace(refusal, limit=limit)
+            return replace(refusal, is_certain=not may_be_echo, limit=limit)
         is_unknown = re.search(UNKNOWN, mention.clause) is not None
         if fault.cause in OTHER_CAUSES and not (is_field and is_unknown):
             continue
         if is_limit:
             other = re.search(NAMES[OTHER_LIMIT[mention.name]], mention.words)
-            may_rename = not api_type_of(request.model).is_claude and not is_far
-            if may_rename and (is_unknown or other):
+            has_other_name = not api_type_of(request.model).is_claude
+            if has_other_name and ((is_unknown and not is_far) or other):
                 return refusal
-        elif not is_far or (mention.name in ("temperature", "reasoning_effort") and status < 500):
+        elif mention.name == "budget_tokens" and re.search(SIZES, mention.clause):
+            continue
+        elif not is_far or mention.name in ("temperature", "reasoning_effort"):
             return refusal
     return None
 
@@ -246,8 +251,11 @@ def _mentions(place: str, words: str, request: Request) -> Iterator[_Mention]:
     # An error of pydantic repeats the whole request.
     words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
     clauses = re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words)
+    effort = re.escape((request.model.reasoning_effort or "").lower())
     for name, is_ours in _sent(request).items():
         names = NAMES.get(name, re.escape(name.lower()))
+        if name == "reasoning_effort" and effort:
+            names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
         if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
             names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
         if place and re.fullmatch(rf"(.*\.)?({NAMES.get(name, re.escape(name.lower()))})", place):
