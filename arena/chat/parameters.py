@@ -131,7 +131,8 @@ def _with(refusals: Refusals, refusal: _Refusal, fault: CompletionError) -> Refu
     elif OTHER_LIMIT.get(name) in refusals.names:
         remedy = "the model refuses max_tokens and max_completion_tokens"
     if remedy is not None:
-        raise replace(fault, cause="unsupported parameter", message=f"{remedy}. {fault.message}")
+        message = f"{remedy}. {fault.message}"
+        raise CompletionError("unsupported parameter", message)
     return replace(refusals, names=refusals.names | {name})
 
 
