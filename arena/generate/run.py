@@ -33,6 +33,8 @@ class RunOptions:
     stale: "keep" or "redo" records made with other settings, None to stop there.
     report: the file for a summary in JSON.
     retry_invalid: play games without a verdict again.
+    quiet: show no progress.
+    next_command: what a user runs after this.
     """
 
     bench: Bench
@@ -42,6 +44,8 @@ class RunOptions:
     dry_run: bool = False
     report: Path | None = None
     retry_invalid: bool = False
+    quiet: bool = False
+    next_command: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,8 +152,9 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
             files[work].check_writable()
         signals = stack.enter_context(graceful_stop())
         try:
-            with summary.progress_bar(summaries, unit) as update:
+            with summary.Progress(summaries, unit, quiet=options.quiet) as progress:
                 for outcome in run(jobs):
+                    progress.update()
                     if outcome is None:
                         for file in files.values():
                             file.sync()
@@ -160,7 +165,6 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
                     else:
                         files[work].append(work.record(job, outcome.reply))
                         work.count(job, outcome.reply)
-                    update()
         except OutputError as error:
             stopping.set()
             errors.append(str(error))
@@ -169,7 +173,9 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
                 file.close()
             except (InputError, OutputError) as error:
                 errors.append(str(error))
-    status = summary.conclude(summaries, errors, options.report)
+    paths = [work.path for work in works if work.summary.done]
+    ending = summary.Ending(options.report, paths, options.next_command)
+    status = summary.conclude(summaries, errors, ending)
     return 128 + signals[0] if status and signals else status
 
 
