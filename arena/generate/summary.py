@@ -144,7 +144,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         self.start = self.checked = self.shown = time.monotonic()
         self.reported: set[tuple[str, ...]] = set()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Leave the last state on the screen."""
         self.update(now=self.on_terminal)
         for _, bar in self.bars:
