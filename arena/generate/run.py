@@ -108,8 +108,8 @@ class Work(ABC):
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[Any]) -> str:
-        """Return the line of a dry run."""
+    def estimate(self, jobs: Sequence[Any]) -> summary.Estimate:
+        """Return what the jobs would take."""
 
     @abstractmethod
     def replies(self, job: Any) -> Iterator[Any]:
@@ -140,8 +140,7 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     """Make all missing records and return the exit status. unit: "answer" or "game"."""
     summary.check_report_path(options.report)
     if options.dry_run:
-        for work in works:
-            print(work.estimate(work.plan()))
+        summary.print_estimates([(work.summary, work.estimate(work.plan())) for work in works])
         return 0
     errors: list[str] = []
     summaries = [work.summary for work in works]

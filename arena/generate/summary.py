@@ -23,6 +23,39 @@ from arena.chat.faults import CompletionError
 NOT_BEGUN = ("interrupted", "cost limit")  # causes of jobs whose next call was not made
 
 
+USUAL_OUTPUT = 700  # tokens of a reply: what models of published boards answer on average
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would take for one model, in calls and tokens.
+
+    prompt_tokens: of all first prompts, in cl100k_base. input, output: those to be expected.
+    measured: the number of earlier replies in the file that they are based on.
+    """
+
+    calls: int
+    prompt_tokens: int
+    max_input: int
+    max_output: int
+    input: int
+    output: int
+    measured: int
+
+
+def print_estimates(plans: Sequence[tuple[RunSummary, Estimate]]) -> None:
+    """Print the lines of a dry run, and the total of several models."""
+    for summary, plan in plans:
+        for line in summary.estimate_lines(plan):
+            print(line)
+    if len(plans) > 1:
+        calls = sum(plan.calls for _, plan in plans)
+        expected = sum(s.meter.cost_of(plan.input, plan.output) for s, plan in plans)
+        most = sum(s.meter.cost_of(plan.max_input, plan.max_output) for s, plan in plans)
+        cost = f", ${expected:,.2f} expected, at most ${most:,.2f}" if most else ""
+        print(f"total: {calls:,} calls{cost}")
+
+
 @dataclass
 class RunSummary:
     """The counts of a run for one model, in answers or games.
@@ -62,14 +95,24 @@ class RunSummary:
         self.failed[error.cause].append(job_id)
         self.messages[error.cause] = str(error)
 
-    def estimate(self, calls: int, prompt_tokens: int, max_input: int, max_output: int) -> str:
-        """Return the line of a dry run. prompt_tokens: of all first prompts, in cl100k_base."""
-        dollars = self.meter.cost_of(max_input, max_output)
-        cost = "" if self.meter.price is None else f", at most ${dollars:,.2f}"
-        return (
-            f"{self.name}: {calls:,} calls to make, {prompt_tokens:,} prompt tokens, at most "
-            f"{max_output:,} output tokens{cost}, {self.cached:,} cached, {self.stale:,} stale"
+    def estimate_lines(self, plan: Estimate) -> Iterator[str]:
+        """Yield the lines of a dry run: the most that it can take, then what to expect."""
+        cost_of, price = self.meter.cost_of, self.meter.price
+        most = f", at most ${cost_of(plan.max_input, plan.max_output):,.2f}" if price else ""
+        yield (
+            f"{self.name}: {plan.calls:,} calls to make, {plan.prompt_tokens:,} prompt tokens, at "
+            f"most {plan.max_output:,} output tokens{most}, {self.cached:,} cached, "
+            f"{self.stale:,} stale"
         )
+        if plan.calls:
+            a_call = f"{plan.output / plan.calls:,.0f} a call"
+            basis = f"{a_call} in {plan.measured:,} earlier replies"
+            basis = basis if plan.measured else f"{a_call} assumed, without earlier replies"
+            cost = ". For the cost, add price: {input: , output: } to the model's entry"
+            if price:
+                cost = f", ${cost_of(plan.input, plan.output):,.2f}"
+            yield f"  expected: {plan.output:,} output tokens ({basis}){cost}"
+        yield from self._remark_lines()
 
     def lines(self) -> Iterator[str]:
         """Yield a line of counts, then one for each cause of failure and each remark."""
@@ -86,6 +129,10 @@ class RunSummary:
         yield counts
         for cause, ids in sorted(self.failed.items()):
             yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
+        yield from self._remark_lines()
+
+    def _remark_lines(self) -> Iterator[str]:
+        """Yield a line for each remark, with its number and examples."""
         for remark, ids in sorted(self.remarks.items()):
             yield f"  {remark}: {_counted(ids)}"
 
@@ -111,6 +158,15 @@ class RunSummary:
                 "retries": self.meter.activity.retries,
             },
         }
+
+
+def mean_output(token_counts: Sequence[object], most: int) -> tuple[int, int]:
+    """Return the mean of the earlier replies' tokens that are known, else USUAL_OUTPUT, but at most
+    `most`, and the number of these replies.
+    """
+    counts = [count for count in token_counts if isinstance(count, int) and count > 0]
+    mean = round(sum(counts) / len(counts)) if counts else USUAL_OUTPUT
+    return min(mean, most), len(counts)
 
 
 def _group(ids: Sequence[str]) -> dict[str, Any]:
