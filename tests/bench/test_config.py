@@ -20,7 +20,7 @@ from config_files import (
     SERVERS,
     SETTINGS,
 )
-from conftest import REPO, Workspace
+from conftest import REPO, RunMain, Workspace
 from fake_api import FakeAPI
 
 from arena.base.errors import InputError
@@ -174,7 +174,9 @@ class TestJudgeConfig:
 
 
 class TestKnownFiles:
-    def test_a_set_of_v0_1_runs_unchanged(self, api: FakeAPI, bench: Workspace) -> None:
+    def test_a_set_of_v0_1_runs_unchanged(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
         bench.name = "arena-hard-v0.1"
         bench.add_questions(["hello", "bye"])
         bench.add_answers("gpt-4-0314", {"q1": "hi", "q2": "so long"})
@@ -183,14 +185,15 @@ class TestKnownFiles:
         bench.write(JUDGE, OLD_JUDGE)
         api.answer_with(lambda call: "[[A>B]]" if "<|User Prompt|>" in call.prompt else "ok")
         for script in ("gen_answer.py", "gen_judgment.py"):
-            done = bench.run(script, check=0)
-            assert "warning" not in done.stderr
+            assert "warning" not in run_main(script).err
         assert len(bench.answers("yi-34b-chat")) == 2
         games = [j["games"] for j in bench.judgments("yi-34b-chat", "yi-34b-chat")]
         assert [[game["score"] for game in pair] for pair in games] == [["A>B", "A>B"]] * 2
         assert {call.model for call in api.calls} == {"01-ai/Yi-34B-Chat"}
 
-    def test_a_set_of_v2_0_runs_unchanged(self, api: FakeAPI, bench: Workspace) -> None:
+    def test_a_set_of_v2_0_runs_unchanged(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
         bench.name = "arena-hard-v2.0"
         categories = {"u1": "hard_prompt", "u2": "creative_writing"}
         bench.add_questions(
@@ -211,8 +214,7 @@ class TestKnownFiles:
         bench.write(JUDGE, NEW_JUDGE)
         api.answer_with(lambda call: "so [b>a]" if call.model == "gpt-4.1" else "ok")
         for script in ("gen_answer.py", "gen_judgment.py"):
-            done = bench.run(script, check=0)
-            assert "warning" not in done.stderr
+            assert "warning" not in run_main(script).err
         asked = {call.model: call for call in api.calls}
         assert asked.keys() == {"my-model", "org/mine", "gpt-4.1"}
         assert asked["org/mine"].system == "Be helpful."

