@@ -141,7 +141,7 @@ class Meter:
             self.unreported += unreported
             self.activity.in_flight -= 1
             self.activity.fault = None if isinstance(reply, Completion) else reply
-            self.activity.address = address
+            self.activity.address = address or self.activity.address
         self.budget.settle(most, cost + unreported)
 
     @contextlib.contextmanager
