@@ -41,7 +41,8 @@ PACKAGES = {
     "show_result.py": BOARD,
     "benchmark_metrics.py": BOARD,
     "judge_report.py": BOARD,
-    "small_disk.py": CHAT,
+    "gen_answer_after.py": CHAT,
+    "qa_browser.py": (),
 }
 
 

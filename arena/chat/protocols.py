@@ -178,8 +178,12 @@ def _finish_reason(value: object, error: object = None) -> str | None:
 def _token_count(reply: Mapping[str, Any], name: str) -> int | None:
     """Read a number of tokens, None if the API gives none that makes sense."""
     usage = reply.get("usage")
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and value >= 0 else None
+    return sensible_count(usage.get(name)) if isinstance(usage, dict) else None
+
+
+def sensible_count(value: object) -> int | None:
+    """Return a number of tokens of one call, None for one that no call can have."""
+    return value if type(value) is int and 0 <= value < 10**9 else None
 
 
 # Anthropic's words for what OpenAI calls the finish reason.

@@ -19,8 +19,11 @@ from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
 
 from arena.base.errors import InputError
+from arena.chat import calls
 from arena.chat.clients import check_model
 from arena.chat.config import Endpoint, ModelConfig
+from arena.chat.faults import CompletionError
+from arena.chat.protocols import Completion
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 
@@ -408,6 +411,15 @@ class TestRetries:
 
     def test_the_next_endpoint_is_tried_where_one_is_down(self, faulty: Story) -> None:
         assert sum(faulty.asked("two").values()) == len(QUESTIONS)
+
+
+def test_thousands_of_retries_are_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait after the 1,025th was no float any more."""
+    replies = iter([*[CompletionError("rate limit") for _ in range(2000)], Completion("fine")])
+    monkeypatch.setattr(calls, "_attempt", lambda *_: next(replies))
+    model = ModelConfig("tiny", "api.yaml: tiny", "tiny", retry_wait=1e-9, max_retries=2000)
+    monkeypatch.setattr(calls, "MAX_WAIT", 0.0)
+    assert calls.chat_completion(model, [], temperature=0, max_tokens=9).text == "fine"
 
 
 @pytest.mark.parametrize("model", ["open", "claude"])

@@ -20,6 +20,7 @@ import pytest
 import tiktoken
 from conftest import REPO, Workspace
 from fake_api import Call, FakeAPI, Reply
+from runs import gen_answer_after
 
 from arena.bench.answer_style import conv_metadata
 from arena.bench.provenance import question_hash
@@ -579,16 +580,8 @@ class TestKeys:
         assert "sk-secret" not in done.stderr
 
 
-def small_disk(bench: Workspace) -> str:
-    """A script that is gen_answer.py where no file can be longer than 3,000 bytes."""
-    script = bench.write(
-        "small_disk.py",
-        "import resource, runpy, sys\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-        f"sys.path.insert(0, {str(REPO)!r})\n"
-        f"runpy.run_path({str(REPO / 'gen_answer.py')!r}, run_name='__main__')\n",
-    )
-    return str(script)
+# No file can be longer than 3,000 bytes.
+SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
 
 
 class TestInterruptions:
@@ -710,7 +703,7 @@ class TestInterruptions:
     ) -> None:
         prepare(bench, api, 6, parallel=1)
         api.answer_with(lambda call: "x" * 500)
-        done = bench.run(small_disk(bench), check=1)
+        done = bench.run(gen_answer_after(bench, SMALL_DISK), check=1)
         assert "tiny.jsonl" in done.stderr and "cannot write" in done.stderr
         assert "Traceback" not in done.stderr
         kept = (bench.data / "model_answer" / "tiny.jsonl").read_bytes().count(b"\n")
@@ -725,7 +718,7 @@ class TestInterruptions:
     ) -> None:
         prepare(bench, api, 1)
         api.answer_with("x" * 5000)
-        done = bench.run(small_disk(bench), "--report", "report.json", check=1)
+        done = bench.run(gen_answer_after(bench, SMALL_DISK), "--report", "report.json", check=1)
         path = "data/test-v1/model_answer/tiny.jsonl"
         assert f"error: {path}: cannot write: " in done.stderr
         assert "tiny: 1 planned, 0 done" in done.stdout and "not complete: tiny" in done.stdout
