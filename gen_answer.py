@@ -17,7 +17,7 @@ from dataclasses import replace
 from arena.base.errors import InputError, script
 from arena.base.flags import add_run_flags, next_command, script_parser
 from arena.bench.paths import Bench
-from arena.bench.records import read_questions
+from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.answers import AnswerWork, check_formats
 from arena.generate.run import RunOptions, complete
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         advice = "Name a model there or with --model."
         raise InputError(f"{args.setting_file}: model_list is empty. {advice}")
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
-    questions = read_questions(bench)[: args.limit]
+    questions = draw_evenly(read_questions(bench), args.limit)
     check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
     named = [flag for name in args.model or () for flag in ("--model", name)]

@@ -17,7 +17,7 @@ from dataclasses import replace
 from arena.base.errors import InputError, script
 from arena.base.flags import add_run_flags, next_command, script_parser
 from arena.bench.paths import Bench
-from arena.bench.records import read_questions
+from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.judge import Judge
 from arena.generate.judgments import judgment_works
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
     check_model(model, judge.max_tokens, key=not args.dry_run)
-    questions = read_questions(bench)[: args.limit]
+    questions = draw_evenly(read_questions(bench), args.limit)
     judge.check(questions)
     named = ["--judge-name", args.judge_model] if args.judge_model else []
     if str(args.setting_file) != CONFIG:

@@ -188,7 +188,11 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add("--model", action="append", help="model to run. Repeatable (default: the setting file's)")
     parallel = "parallel calls to each model (default: the endpoint file's)"
     add("--parallel", type=positive, help=parallel)
-    add("--limit", type=positive, metavar="N", help="use only the first N questions (default: all)")
+    limit = (
+        "use only N questions, as many of each category and cluster as of the others. Those of a "
+        "smaller N are among them (default: all)"
+    )
+    add("--limit", type=positive, metavar="N", help=limit)
     stale = "how to treat records made with other settings (default: stop and list them)"
     add("--stale", choices=("keep", "redo"), help=stale)
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
