@@ -224,5 +224,5 @@ def _secrets_in_address(address: str) -> Iterator[str]:
         yield from re.split("[:&=]", text)
     for user in re.findall(r"(?<=://)[^/?#]+(?=@)", address):
         yield base64.b64encode(unquote(user).encode("utf-8", "replace")).decode()
-    path = re.sub(r"^\w+://[^/?#]*", "", address).partition("?")[0]
+    path = re.sub(r"^(\w+://)?[^/?#]*", "", address).partition("?")[0]
     yield from filter(LOOKS_LIKE_A_KEY.search, path.split("/"))

@@ -23,6 +23,7 @@ from arena.chat.parameters import remark_on
 from arena.chat.protocols import LONE_THINK_END, Completion, has_lone_think_end
 from arena.generate.judge import Case, CaseFinder, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
+from arena.generate.summary import Estimate, mean_output
 from arena.generate.verdict import CUT_OFF, NO_LABEL, Verdict
 
 
@@ -133,14 +134,18 @@ class JudgmentWork(Work):
         games = self.records.get(case.key, {}).get("games") or []
         return (games + [None, None])[: len(self.games)]
 
-    def estimate(self, jobs: Sequence[Game]) -> str:
-        """Return the line of a dry run. At most, each game takes all attempts."""
+    def estimate(self, jobs: Sequence[Game]) -> Estimate:
+        """Return what the games would take: usually one attempt, at most all of them."""
         prompts = (self.judge.messages(job.case, job.number) for job in jobs)
         texts = [message["content"] for messages in prompts for message in messages]
         tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
         max_output = len(jobs) * attempts * self.judge.max_tokens
         max_input = attempts * tokens + (attempts - 1) * max_output
-        return self.summary.estimate(len(jobs), tokens, max_input, max_output)
+        games = (game for record in self.records.values() for game in record["games"] if game)
+        counts = [game.get("output_tokens") for game in games]
+        mean, measured = mean_output(counts, attempts * self.judge.max_tokens)
+        output = len(jobs) * mean
+        return Estimate(len(jobs), tokens, max_input, max_output, tokens, output, measured)
 
     def replies(self, job: Game) -> Iterator[Decision]:
         """Ask the judge, and ask it to go on until it gives a verdict; yield after each reply."""
