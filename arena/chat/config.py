@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, replace
@@ -126,7 +127,31 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         if not (re.fullmatch(r"[\w-]+", str(header), re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
             raise InputError(f"{place}: not valid as a header. Use ASCII only.")
     headers = {str(header): text for header, text in config.extra_headers.items()}
-    return replace(config, extra_headers=headers)
+    body = _as_json(dict(config.extra_body), f"{where}: extra_body")
+    return replace(config, extra_headers=headers, extra_body=body)
+
+
+def _as_json(value: Any, where: str) -> Any:
+    """Return a value of YAML as it will be read again from JSON, where all keys are texts.
+
+    Otherwise records would differ from the settings that they were made with. Raises InputError
+    for a value that JSON cannot hold. It may be a secret, so the error does not show it.
+    """
+    if isinstance(value, dict):
+        texts = [key if isinstance(key, str) else json.dumps(key, default=str) for key in value]
+        if len(set(texts)) < len(texts):
+            raise InputError(f"{where}: two keys are the same text in JSON")
+        items = zip(texts, value.values(), strict=True)
+        return {key: _as_json(item, f"{where}.{key}") for key, item in items}
+    if isinstance(value, list):
+        return [_as_json(item, f"{where}[{number}]") for number, item in enumerate(value)]
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        advice = "Put it in quotes if it is meant as a text."
+        kind = type(value).__name__
+        raise InputError(f"{where}: JSON has no such value ({kind}). {advice}") from None
+    return value
 
 
 def place_of(model: ModelConfig) -> str:

@@ -15,7 +15,7 @@ from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import model_names
-from arena.bench.provenance import messages_hash, stale_reason
+from arena.bench.provenance import ANSWERS_CHANGED, messages_hash, stale_reason
 from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
@@ -88,7 +88,7 @@ class JudgmentWork(Work):
         return {key(record): record for record in newest(self.path, judgments, key)}
 
     def stale_reason(self, key: tuple[str, str | None]) -> str | None:
-        """Return the setting that differs, or say that the prompt of a game has changed."""
+        """Return the setting that differs, or that the prompt of a game has changed."""
         if key not in self.cases:
             return None
         case, games = self.cases[key], self._games(self.cases[key])
@@ -98,7 +98,7 @@ class JudgmentWork(Work):
         for number in self.games:
             made = (games[number] or {}).get("prompt_hash")
             if made is not None and made != messages_hash(self.judge.messages(case, number)):
-                return f"question or answers of {case.question.id} are not those that were judged"
+                return ANSWERS_CHANGED
         return None
 
     def missing(self) -> tuple[int, list[Game]]:

@@ -13,12 +13,14 @@ from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
 from arena.bench.paths import Bench
+from arena.bench.provenance import stale_problem
 from arena.bench.records import KeyLine, Question, record_id
 from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
@@ -75,17 +77,19 @@ class Work(ABC):
         stale = {key: reason for key in self.records if (reason := self.stale_reason(key))}
         # A dry run only counts.
         policy = self.options.stale or ("keep" if self.options.dry_run else None)
+        ids = defaultdict[str, list[str]](list)
         for key, reason in stale.items():
-            if policy is None:
-                raise InputError(
-                    f"{self.path}: {len(stale)} records were made with other settings ({reason}). "
-                    "Accept them with --stale keep, or make them again with --stale redo."
-                )
+            ids[reason].append(record_id(self.records[key]))
             if policy == "redo":
                 del self.records[key]
-            else:
-                remark = self.summary.remarks["kept, made with other settings"]
-                remark.append(record_id(self.records[key]))
+        if stale and policy is None:
+            raise InputError(
+                f"{self.path}: {stale_problem(ids)}. Accept the records with --stale keep, make "
+                f"them again with --stale redo, or give {self.model.name} a second entry in the "
+                "endpoint file to keep both."
+            )
+        if stale and policy == "keep":
+            self.summary.remarks["kept, made with other settings"] += chain(*ids.values())
         total, jobs = self.missing()
         self.summary.stale = len(stale)
         self.summary.planned, self.summary.cached = len(jobs), total - len(jobs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,19 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
     "a number for a key of the body": (
         entry(extra_body={5: 1}),
         ["extra_body: expected a mapping with texts for keys"],
+    ),
+    "a date in the body": (
+        entry(extra_body={"since": [{"day": date(2024, 2, 1)}]}),
+        ["extra_body.since[0].day: JSON has no such value (date). Put it in quotes"],
+    ),
+    "NaN in the body": (
+        entry(extra_body={"bias": {5: float("nan")}}),
+        ["extra_body.bias.5: JSON has no such value (float)"],
+    ),
+    "bytes in the body": (entry(extra_body={"b": b"secret"}), ["extra_body.b: JSON has no such"]),
+    "a key twice in the JSON of the body": (
+        entry(extra_body={"bias": {5: 1, "5": 2}}),
+        ["extra_body.bias: two keys are the same text in JSON"],
     ),
     "a fraction for a whole number, 0 or more": (
         entry(max_retries=1.5),

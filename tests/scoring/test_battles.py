@@ -91,9 +91,9 @@ class TestJudgeSettings:
         )
         done = bench.run("show_result.py", *flags(), check=2)
         assert done.stdout == "" and done.stderr == (
-            f"error: {self.ONE} and {self.TWO}: judge judge used different settings "
-            '(prompt_hash: "a" and "b"). Run gen_judgment.py --stale redo to make them equal, or '
-            "accept them with --mixed count.\n"
+            f"error: {self.ONE} and {self.TWO}: judge judge used different judge "
+            "prompts. Run gen_judgment.py --stale redo to make them equal, or accept them with "
+            "--mixed count.\n"
         )
 
     def test_one_file_that_disagrees_with_itself_is_named_once(self, bench: Workspace) -> None:
