@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +57,7 @@ class ModelConfig:
     model_path: str | None = None
     context: Count = 4096
     extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    extra_headers: Mapping[Any, Any] = field(default_factory=dict, repr=False)
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     price: tuple[Number, Number] | None = None
     end_think_token: str | None = None
     timeout: Seconds = 600.0
@@ -122,13 +123,10 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     for header, text in config.extra_headers.items():
         # Headers are often secrets, so errors do not show them.
         place = f"{where}: extra_headers: {one_line(header, 60)}"
-        if not isinstance(text, str):
-            raise InputError(f"{place}: expected a text")
-        if not (re.fullmatch(r"[\w-]+", str(header), re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
+        if not (re.fullmatch(r"[\w-]+", header, re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
             raise InputError(f"{place}: not valid as a header. Use ASCII only.")
-    headers = {str(header): text for header, text in config.extra_headers.items()}
     body = _as_json(dict(config.extra_body), f"{where}: extra_body")
-    return replace(config, extra_headers=headers, extra_body=body)
+    return replace(config, extra_body=body)
 
 
 def _as_json(value: Any, where: str) -> Any:
@@ -146,12 +144,12 @@ def _as_json(value: Any, where: str) -> Any:
     if isinstance(value, list):
         return [_as_json(item, f"{where}[{number}]") for number, item in enumerate(value)]
     try:
-        json.dumps(value, allow_nan=False)
+        return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):
         advice = "Put it in quotes if it is meant as a text."
-        kind = type(value).__name__
+        kinds = {date: "a date", float: repr(value)}
+        kind = next((kinds[k] for k in kinds if isinstance(value, k)), type(value).__name__)
         raise InputError(f"{where}: JSON has no such value ({kind}). {advice}") from None
-    return value
 
 
 def place_of(model: ModelConfig) -> str:

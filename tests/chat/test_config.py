@@ -40,25 +40,21 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         [f"{SERVERS}: tiny: endpoints[0]: expected a mapping"],
     ),
     "a number for a key": (
-        entry(endpoints=[{"api_base": NOWHERE, "api_key": 12345}]),
-        [f"{SERVERS}: tiny: endpoints[0]: api_key: expected a text"],
+        raw(SERVERS, "tiny: {endpoints: [{api_key: 0123456}]}\n"),
+        [f"{SERVERS}: tiny: endpoints[0]: api_key: expected a text, but YAML reads this as"],
     ),
     "a text for the parallel": (
         entry(parallel="8"),
         ["tiny: parallel: expected a whole number, 1 or more, got '8'"],
     ),
     "a text for a mapping": (entry(extra_body="top_p"), ["tiny: extra_body: expected a mapping"]),
-    "a number for a key of the body": (
-        entry(extra_body={5: 1}),
-        ["extra_body: expected a mapping with texts for keys"],
-    ),
     "a date in the body": (
         entry(extra_body={"since": [{"day": date(2024, 2, 1)}]}),
-        ["extra_body.since[0].day: JSON has no such value (date). Put it in quotes"],
+        ["extra_body.since[0].day: JSON has no such value (a date). Put it in quotes"],
     ),
     "NaN in the body": (
         entry(extra_body={"bias": {5: float("nan")}}),
-        ["extra_body.bias.5: JSON has no such value (float)"],
+        ["extra_body.bias.5: JSON has no such value (nan)"],
     ),
     "bytes in the body": (entry(extra_body={"b": b"secret"}), ["extra_body.b: JSON has no such"]),
     "a key twice in the JSON of the body": (
@@ -69,7 +65,10 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         entry(max_retries=1.5),
         ["max_retries: expected a whole number, 0 or more, got 1.5"],
     ),
-    "a header that is no text": (entry(extra_headers={"x-a": 1}), ["tiny: extra_headers", "x-a"]),
+    "a header that is no text": (
+        entry(extra_headers={"x-a": True}),
+        ["tiny: extra_headers", "x-a"],
+    ),
     "a variable that is not set": (
         entry(endpoints=[{"api_base": NOWHERE, "api_key": "${NO_SUCH_KEY}"}]),
         [f"{SERVERS}: tiny: endpoints[0]", "api_key", "NO_SUCH_KEY is not set"],
@@ -90,7 +89,7 @@ def test_one_line_names_file_and_key(
 
 class TestSecrets:
     def test_the_value_of_a_key_is_not_shown(self, house: Workspace) -> None:
-        house.add_model("tiny", NOWHERE, endpoints=[{"api_base": NOWHERE, "api_key": 1234567890}])
+        house.add_model("tiny", NOWHERE, endpoints=[{"api_base": NOWHERE, "api_key": [1234567890]}])
         with pytest.raises(InputError) as caught:
             read_model_config(Path(SERVERS), "tiny")
         assert "api_key" in str(caught.value) and "1234567890" not in str(caught.value)
@@ -98,8 +97,7 @@ class TestSecrets:
     @pytest.mark.parametrize(
         ("fields", "place"),
         [
-            ({"extra_headers": {"x-key": 1234567890}}, "extra_headers: x-key: expected a text"),
-            ({"extra_headers": {"x-key": ["1234567890"]}}, "x-key: expected a text"),
+            ({"extra_headers": {"x-key": ["1234567890"]}}, "extra_headers.x-key: expected a text"),
             ({"extra_headers": "x-key: 1234567890"}, "extra_headers: expected a mapping"),
             ({"extra_body": "key=1234567890"}, "extra_body: expected a mapping"),
             ({"endpoints": "http://me:1234567890@host"}, "endpoints: expected a list"),
