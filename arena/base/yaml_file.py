@@ -103,18 +103,23 @@ def _loader() -> Any:
             seen: set[tuple[str, str]] = set()
             for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode):
+                    if key.tag in _NO_TEXT:
+                        self.check_key(key)
                     if (key.tag, key.value) in seen:
                         self.repeated.append((key.start_mark.line + 1, key.value))
                     seen.add((key.tag, key.value))
-                    if key.tag in _NO_TEXT:
-                        self.check_key(key)
             return super().construct_mapping(node, deep)
 
         def check_key(self, key: Any) -> None:
-            """Make a number or a date for a key the text that it is written as."""
+            """Make a number or a date for a key the text that it is written as.
+
+            In records, which are JSON, all keys are texts: a number would never equal them.
+            """
             value = self.construct_object(key)
+            self.constructed_objects.pop(key, None)
             if not isinstance(value, _Noted) or not value.is_text:
-                problem = f"the key {key.value or 'null'} is read as {_yaml(value)}. {QUOTES}"
+                reading = "not as a text" if _yaml(value) == key.value else f"as {_yaml(value)}"
+                problem = f"the key {key.value or 'null'} is read {reading}. {QUOTES}"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             key.tag = "tag:yaml.org,2002:str"
 

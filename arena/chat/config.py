@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, replace
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -128,31 +126,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         place = f"{where}: extra_headers: {one_line(header, 60)}"
         if not (re.fullmatch(r"[\w-]+", header, re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
             raise InputError(f"{place}: not valid as a header. Use ASCII only.")
-    body = _as_json(dict(config.extra_body), f"{where}: extra_body")
-    return _with_successor(replace(config, extra_body=body))
-
-
-def _as_json(value: Any, where: str) -> Any:
-    """Return a value of YAML as it will be read again from JSON, where all keys are texts.
-
-    Otherwise records would differ from the settings that they were made with. Raises InputError
-    for a value that JSON cannot hold. It may be a secret, so the error does not show it.
-    """
-    if isinstance(value, dict):
-        texts = [key if isinstance(key, str) else json.dumps(key, default=str) for key in value]
-        if len(set(texts)) < len(texts):
-            raise InputError(f"{where}: two keys are the same text in JSON")
-        items = zip(texts, value.values(), strict=True)
-        return {key: _as_json(item, f"{where}.{key}") for key, item in items}
-    if isinstance(value, list):
-        return [_as_json(item, f"{where}[{number}]") for number, item in enumerate(value)]
-    try:
-        return json.loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError):
-        advice = "Put it in quotes if it is meant as a text."
-        kinds = {date: "a date", float: repr(value)}
-        kind = next((kinds[k] for k in kinds if isinstance(value, k)), type(value).__name__)
-        raise InputError(f"{where}: JSON has no such value ({kind}). {advice}") from None
+    return _with_successor(config)
 
 
 # Names that DeepSeek has ended, and whether the successor thinks as they did.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +48,6 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         ["tiny: parallel: expected a whole number, 1 or more, got '8'"],
     ),
     "a text for a mapping": (entry(extra_body="top_p"), ["tiny: extra_body: expected a mapping"]),
-    "a date in the body": (
-        entry(extra_body={"since": [{"day": date(2024, 2, 1)}]}),
-        ["extra_body.since[0].day: JSON has no such value (a date). Put it in quotes"],
-    ),
-    "NaN in the body": (
-        entry(extra_body={"bias": {5: float("nan")}}),
-        ["extra_body.bias.5: JSON has no such value (nan)"],
-    ),
-    "bytes in the body": (entry(extra_body={"b": b"secret"}), ["extra_body.b: JSON has no such"]),
-    "a key twice in the JSON of the body": (
-        entry(extra_body={"bias": {5: 1, "5": 2}}),
-        ["extra_body.bias: two keys are the same text in JSON"],
-    ),
     "a fraction for a whole number, 0 or more": (
         entry(max_retries=1.5),
         ["max_retries: expected a whole number, 0 or more, got 1.5"],
@@ -134,9 +120,9 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         raw(SERVERS, "tiny:\n  extra_body: {stop: !!set {a, b}}\n"),
         ["extra_body.stop: JSON has no such value: set. Write a text in quotes, or a list."],
     ),
-    "a date for a key in the body": (
-        raw(SERVERS, "tiny:\n  extra_body: {a: {2026-01-02: 1}}\n"),
-        ["extra_body.a: a key: JSON has no such value: 2026-01-02."],
+    "a truth value for a key in the body": (
+        raw(SERVERS, "tiny:\n  extra_body: {a: {yes: 1}}\n"),
+        [f"{SERVERS}:2: the key yes is read as true. Put it in quotes."],
     ),
     "a variable of the body that is not set": (
         entry(extra_body={"a": ["${NO_SUCH_KEY}"]}),
