@@ -92,7 +92,10 @@ def marker_pattern(template: tuple[str, ...]) -> re.Pattern[str]:
         for text in map(str.strip, _PLACEHOLDER.sub("\n", line).split("\n")):
             signs = re.findall(r"\0|\w+|[^\w\s]", text)
             words = [sign for sign in signs if sign[0].isalnum()]
-            marker = r"\s*".join(r"\w{0,16}" if s == "\0" else re.escape(s) for s in signs)
+            parts = [r"\w{0,16}" if sign == "\0" else re.escape(sign) for sign in signs]
+            for place in (i for i, sign in enumerate(signs[1:]) if sign == "\0"):
+                parts[place] += "" if signs[place][0].isalnum() else "?"  # an imitation may lack it
+            marker = r"\s*".join(parts)
             if len("".join(words)) < 2:
                 continue
             if not {signs[0], signs[-1]} & {*words, "\0", ":"}:

@@ -12,7 +12,7 @@ Span = tuple[int, int]
 
 # Marks whose direction is plain, or that take whole lines. They may enclose paragraphs.
 _OF_TEXT = re.compile(
-    r"^[ \t]*(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t]*(?P=fence)|\Z)"
+    r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*[\w+#.-]*[ \t]*\n.*?^[ \t]*(?P=fence)"
     r"|^[ \t]*>[^\n]*"
     r"|<(?P<tag>q|quote|blockquote|code|pre)\b[^<>\n]*>.*?</(?P=tag)>"
     r"|“[^“”]*”|„[^„“”]*[“”]|‟[^”]*”|«[^«»]*»|»[^«»]*«|‹[^‹›]*›|›[^‹›]*‹"
@@ -31,6 +31,7 @@ _OF_PARAGRAPH = re.compile(
     r"|(?<!\w)[‘‚](?=\S).{0,4000}?[’‘](?!\w)",
     re.DOTALL,
 )
+_COLON = re.compile(r"[:：]\W*$")
 _PARAGRAPHS = re.compile(r"\n[ \t>]*\n")
 _BETWEEN_WORDS = re.compile(r"[^\w<>=]+|_")
 
@@ -60,24 +61,41 @@ class Quoting:
         """Whether the label at a place is quoted. `planted`: an answer has the same label.
         `cut_off`: the reply has no end, so that its verdict may be missing.
         """
-        before, after = self._line_around(span)
-        words = re.findall(r"\w[^\s]*", before)
-        alone = len(words) <= FEW_WORDS and not re.search(r"\w", after)
         if self._in_marks(span):
-            # Some judges write their own verdict in backticks or quotation marks.
-            own = alone and (not words or re.search(r"[:：]\W*$", before) is not None)
-            return planted or not own
+            return True
         if not planted:
             return False
-        if alone and before + self.reply[span[0] : span[1]] + after == self.reply.strip():
-            return False  # the reply is a verdict and nothing else
-        return not alone or cut_off or self._repeats(span)
+        before, _, alone = self._line_of(span)
+        if not alone or cut_off:
+            return True
+        # An answer may have the words in which the judge gives its verdict: "My verdict is". The
+        # first or the last line of the reply is the judge's, if it repeats no more than these.
+        beyond_line = len(_squeezed(before)) + 2 if self.is_at_edge(span) else 0
+        return self._repeats(span, max(beyond_line, LEAST_SHARED))
 
-    def _line_around(self, span: Span) -> tuple[str, str]:
+    def is_own_in_marks(self, span: Span, planted: bool) -> bool:
+        """Whether a label in marks may be the verdict, which some judges write in backticks."""
+        before, line, alone = self._line_of(span)
+        verdict = alone and (not re.search(r"\w", before) or _COLON.search(before) is not None)
+        return verdict and (not planted or line == self.reply.strip())
+
+    def is_at_edge(self, span: Span) -> bool:
+        """Whether the first or the last line of the reply is a verdict, the label at a place."""
+        _, line, alone = self._line_of(span)
+        text = self.reply.strip()
+        return alone and (text.startswith(line) or text.endswith(line))
+
+    def _line_of(self, span: Span) -> tuple[str, str, bool]:
+        """Return the text before a label in its line, the line, and whether no more is in it than
+        a label with a few words before it.
+        """
         start = self.reply.rfind("\n", 0, span[0]) + 1
         end = self.reply.find("\n", span[1])
-        line_end = len(self.reply) if end < 0 else end
-        return self.reply[start : span[0]].lstrip(), self.reply[span[1] : line_end].rstrip()
+        before = self.reply[start : span[0]].lstrip()
+        after = self.reply[span[1] : None if end < 0 else end].rstrip()
+        few = len(re.findall(r"\w\S*", before)) <= FEW_WORDS
+        alone = few and not re.search(r"\w", after)
+        return before, before + self.reply[span[0] : span[1]] + after, alone
 
     def _in_marks(self, span: Span) -> bool:
         """Whether quotation marks, backticks, a code block or a block quote enclose a place."""
@@ -97,8 +115,8 @@ class Quoting:
             return []
         return [match.span() for match in _OF_TEXT.finditer(self.reply)]
 
-    def _repeats(self, span: Span) -> bool:
-        """Whether an answer has the label with the same words before or after it."""
+    def _repeats(self, span: Span, least: int) -> bool:
+        """Whether an answer has the label with the same characters before or after it."""
         start, end = span
         label = _squeezed(self.reply[start:end])
         before = _squeezed(self.reply[max(0, start - REACH) : start])[::-1]
@@ -108,7 +126,9 @@ class Quoting:
             while at >= 0:
                 beyond = at + len(label)
                 shared = _shared(before, answer[max(0, at - REACH) : at][::-1])
-                if shared + _shared(after, answer[beyond : beyond + REACH]) >= LEAST_SHARED:
+                if shared + _shared(after, answer[beyond : beyond + REACH]) >= max(
+                    least, LEAST_SHARED
+                ):
                     return True
                 at = answer.find(label, beyond)
         return False

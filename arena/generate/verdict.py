@@ -128,17 +128,17 @@ class VerdictRule:
         quoting = Quoting(text, answers if planted else ())
         some_quoted = False
         for pattern in self.patterns:
-            left = []
-            for span, value in matches(pattern, text):
-                verdict = self._verdict(value)
-                if verdict is None:
-                    continue
-                if quoting.covers(span, verdict in planted, cut_off):
-                    some_quoted = True
-                else:
-                    left.append(value)
+            found = [(span, value, self._verdict(value)) for span, value in matches(pattern, text)]
+            found = [match for match in found if match[2] is not None]
+            left = [m for m in found if not quoting.covers(m[0], m[2] in planted, cut_off)]
+            some_quoted |= len(left) < len(found)
+            # Beside a verdict that no answer has, a label of an answer is quoted from there.
+            own = [match for match in left if match[2] not in planted]
+            if any(quoting.is_at_edge(span) for span, *_ in own):
+                left = own
+            left = left or [m for m in found if quoting.is_own_in_marks(m[0], m[2] in planted)]
             if left:
-                return left, some_quoted or bool(planted)
+                return [value for _, value, _ in left], some_quoted or bool(planted)
         return [], some_quoted
 
     def _as_read(self, text: str) -> str:
