@@ -7,9 +7,10 @@ The files of both formats, v0.1 and v2.0, are read into the same records. A v0.1
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -120,6 +121,25 @@ def read_questions(bench: Bench) -> list[Question]:
     if not lines:
         raise InputError(f"{path}: no questions")
     return [line.question() for line in lines]
+
+
+def draw_evenly(questions: Sequence[Question], limit: int | None) -> list[Question]:
+    """Return some questions in their order: as many of each category as of the others, and within
+    it of each cluster. A smaller draw is a part of a larger one, so that a run can grow.
+    """
+    clusters: dict[str, dict[str, list[Question]]] = {}
+    for question in questions:
+        category = clusters.setdefault(question.category, {})
+        category.setdefault(question.cluster, []).append(question)
+    turns = _in_turn(_in_turn(category.values()) for category in clusters.values())
+    ids = {question.id for question in turns[:limit]}
+    return [question for question in questions if question.id in ids]
+
+
+def _in_turn(lists: Iterable[list[Question]]) -> list[Question]:
+    """Return the first of each list, then the second of each, and so on."""
+    rounds = itertools.zip_longest(*lists)
+    return [question for each in rounds for question in each if question is not None]
 
 
 # Answers

@@ -20,9 +20,11 @@ from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
-from arena.chat.protocols import Message
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, Message, has_lone_think_end
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.run import Job, Record, RunOptions, Work
+from arena.generate.summary import Estimate, mean_output
 
 Turn = dict[str, Any]  # a reply as answer files in the v0.1 format have it
 
@@ -76,17 +78,23 @@ class AnswerWork(Work):
                     conversations.append(Conversation(self, question.id, question, index, turns[:]))
         return len(self.questions) * len(self.choices), conversations
 
-    def estimate(self, jobs: Sequence[Conversation]) -> str:
-        """Return the line of a dry run. Earlier replies are counted at their longest."""
+    def estimate(self, jobs: Sequence[Conversation]) -> Estimate:
+        """Return what the conversations would take. Later turns repeat the earlier replies."""
         calls, texts, repeated = 0, [], 0
         for job in jobs:
             turns = job.question.turns
             for number in range(len(job.turns), len(turns)):
                 calls += 1
                 texts += [self.model.system_prompt or "", *turns[: number + 1]]
-                repeated += number * self.max_tokens
-        tokens = sum(count_tokens(texts))
-        return self.summary.estimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
+                repeated += number
+        tokens, most = sum(count_tokens(texts)), self.max_tokens
+        choices = (choice for record in self.records.values() for choice in record["choices"])
+        counts = [turn.get("output_tokens") for choice in choices for turn in choice["turns"]]
+        mean, measured = mean_output(counts, most)
+        max_input, expected_input = (tokens + repeated * reply for reply in (most, mean))
+        return Estimate(
+            calls, tokens, max_input, calls * most, expected_input, calls * mean, measured
+        )
 
     def replies(self, job: Conversation) -> Iterator[Turn]:
         """Ask the missing turns one after the other, and yield each reply."""
@@ -140,6 +148,10 @@ class AnswerWork(Work):
             self.summary.remarks["empty answers"].append(job.id)
         if remark := CUT.get(reply.get("finish_reason", "")):
             self.summary.remarks[remark].append(job.id)
+        if has_lone_think_end(reply["content"]) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in reply.get("not_sent", ()):
+            self.summary.remarks[remark_on(name)].append(job.id)
         choice = _by_index(self.records[job.question.id]["choices"])[job.choice]
         self.summary.done += len(choice["turns"]) >= len(job.question.turns)
 

@@ -19,9 +19,11 @@ from arena.bench.provenance import messages_hash, stale_reason
 from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
-from arena.chat.protocols import Completion
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, Completion, has_lone_think_end
 from arena.generate.judge import LABELLED, Case, CaseFinder, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
+from arena.generate.summary import Estimate, mean_output
 from arena.generate.verdict import CUT_OFF, NO_LABEL, QUOTED, Verdict
 
 
@@ -192,14 +194,18 @@ class JudgmentWork(Work):
         games = self.records.get(case.key, {}).get("games") or []
         return (games + [None, None])[: len(self.games)]
 
-    def estimate(self, jobs: Sequence[Game]) -> str:
-        """Return the line of a dry run. At most, each game takes all attempts."""
+    def estimate(self, jobs: Sequence[Game]) -> Estimate:
+        """Return what the games would take: usually one attempt, at most all of them."""
         prompts = (self.judge.messages(job.case, job.number) for job in jobs)
         texts = [message["content"] for messages in prompts for message in messages]
         tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
         max_output = len(jobs) * attempts * self.judge.max_tokens
         max_input = attempts * tokens + (attempts - 1) * max_output
-        return self.summary.estimate(len(jobs), tokens, max_input, max_output)
+        games = (game for record in self.records.values() for game in record["games"] if game)
+        counts = [game.get("output_tokens") for game in games]
+        mean, measured = mean_output(counts, attempts * self.judge.max_tokens)
+        output = len(jobs) * mean
+        return Estimate(len(jobs), tokens, max_input, max_output, tokens, output, measured)
 
     def replies(self, job: Game) -> Iterator[Decision]:
         """Ask the judge, and ask it to go on until it gives a verdict; yield after each reply."""
@@ -253,6 +259,7 @@ class JudgmentWork(Work):
             "score": verdict.label,
             "cause": verdict.cause,
             "finish_reason": replies[-1].finish_reason,
+            "not_sent": replies[-1].not_sent,
             "input_tokens": sum(completion.input_tokens or 0 for completion in replies),
             "output_tokens": sum(completion.output_tokens or 0 for completion in replies),
             "prompt_hash": messages_hash(messages),
@@ -260,7 +267,7 @@ class JudgmentWork(Work):
             "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
             "settings": None if record.get("settings") == settings else settings,
         }
-        optional = ("cause", "finish_reason", "replies", "settings")
+        optional = ("cause", "finish_reason", "not_sent", "replies", "settings")
         games[job.number] = {k: v for k, v in game.items() if v is not None or k not in optional}
         # Boards name planted answers by it, without reading any answer.
         planted = {"planted": list(found)} if (found := self.planted.get(case.key)) else {}
@@ -273,11 +280,16 @@ class JudgmentWork(Work):
         if reply.verdict.cause == UNFINISHED:
             return
         self.summary.done += 1
-        self.outlook.count(reply.verdict, reply.replies[-1].text)
+        last = reply.replies[-1]
+        self.outlook.count(reply.verdict, last.text)
+        if has_lone_think_end(last.text) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in last.not_sent or ():
+            self.summary.remarks[remark_on(name)].append(job.id)
         if reply.verdict.label is None:
             remark = f"games without verdict, {reply.verdict.cause}"
             self.summary.remarks[remark].append(job.id)
-        elif reply.replies[-1].finish_reason == "length":
+        elif last.finish_reason == "length":
             self.summary.remarks["verdicts in replies cut off at max_tokens"].append(job.id)
 
     def hopeless(self, ended: bool) -> str | None:

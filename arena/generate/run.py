@@ -33,6 +33,8 @@ class RunOptions:
     stale: "keep" or "redo" records made with other settings, None to stop there.
     report: the file for a summary in JSON.
     retry_invalid: play games without a verdict again.
+    quiet: show no progress.
+    next_command: what a user runs after this.
     """
 
     bench: Bench
@@ -42,6 +44,8 @@ class RunOptions:
     dry_run: bool = False
     report: Path | None = None
     retry_invalid: bool = False
+    quiet: bool = False
+    next_command: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,8 @@ class Work(ABC):
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[Any]) -> str:
-        """Return the line of a dry run."""
+    def estimate(self, jobs: Sequence[Any]) -> summary.Estimate:
+        """Return what the jobs would take."""
 
     @abstractmethod
     def replies(self, job: Any) -> Iterator[Any]:
@@ -140,8 +144,7 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     """Make all missing records and return the exit status. unit: "answer" or "game"."""
     summary.check_report_path(options.report)
     if options.dry_run:
-        for work in works:
-            print(work.estimate(work.plan()))
+        summary.print_estimates([(work.summary, work.estimate(work.plan())) for work in works])
         return 0
     errors: list[str] = []
     summaries = [work.summary for work in works]
@@ -152,8 +155,9 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
             files[work].check_writable()
         signals = stack.enter_context(graceful_stop())
         try:
-            with summary.progress_bar(summaries, unit) as update:
+            with summary.Progress(summaries, unit, quiet=options.quiet) as progress:
                 for outcome in run(jobs):
+                    progress.update()
                     if outcome is None:
                         for file in files.values():
                             file.sync()
@@ -167,7 +171,6 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
                         if not errors and (reason := work.hopeless(ended=False)):
                             stopping.set()
                             errors.append(reason)
-                    update()
         except OutputError as error:
             stopping.set()
             errors.append(str(error))
@@ -178,7 +181,9 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
                 file.close()
             except (InputError, OutputError) as error:
                 errors.append(str(error))
-    status = summary.conclude(summaries, errors, options.report)
+    paths = [work.path for work in works if work.summary.done]
+    ending = summary.Ending(options.report, paths, options.next_command)
+    status = summary.conclude(summaries, errors, ending)
     return 128 + signals[0] if status and signals else status
 
 

@@ -89,8 +89,8 @@ class TestJudgeSettings:
             one={"temperature": 0, "prompt_hash": "a"},
             two={"temperature": 0, "prompt_hash": "b"},
         )
-        done = bench.run("show_result.py", *flags(), check=2)
-        assert done.stdout == "" and done.stderr == (
+        done = show(bench, *flags(), check=2)
+        assert done.out == "" and done.err == (
             f"error: {self.ONE} and {self.TWO}: judge judge used different settings "
             '(prompt_hash: "a" and "b"). Run gen_judgment.py --stale redo to make them equal, or '
             "accept them with --mixed count.\n"
