@@ -274,6 +274,8 @@ def _words(kind: inspect.Type) -> str:
     if isinstance(kind, (inspect.IntType, inspect.FloatType)):
         bound = f", {kind.ge} or more" if kind.ge is not None else f" above {kind.gt}"
         return _WORDS[type(kind)] + bound
+    if isinstance(kind, inspect.LiteralType):
+        return " or ".join(map(repr, kind.values))
     if isinstance(kind, inspect.DictType) and isinstance(kind.key_type, inspect.StrType):
         return "a mapping with texts for keys"
     return _WORDS.get(type(kind), "a mapping")

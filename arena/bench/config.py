@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arena.base.errors import InputError, nearest
 from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
@@ -56,6 +56,7 @@ class _PlainKeys:
     model_list: tuple[str, ...] = ()
     reference: bool = False
     pairwise: bool = True
+    verdict_rule: Literal["unquoted"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

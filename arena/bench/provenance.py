@@ -32,7 +32,7 @@ def messages_hash(messages: Sequence[Mapping[str, str]]) -> str:
 # runs without them: both are compared as null.
 OPTIONAL_SETTINGS = (
     *("model_id", "reasoning_effort", "budget_tokens"),
-    *("pairwise", "ref_model", "response_format", "verdict_field"),
+    *("pairwise", "ref_model", "response_format", "verdict_field", "verdict_rule"),
 )
 
 

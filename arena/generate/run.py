@@ -127,6 +127,10 @@ class Work(ABC):
     def count(self, job: Any, reply: Any) -> None:
         """Count a reply whose record is in the file."""
 
+    def hopeless(self, ended: bool) -> str | None:
+        """Return why the run must stop, or why its results are of no use at its end, or None."""
+        return None
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -168,9 +172,14 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
                     else:
                         files[work].append(work.record(job, outcome.reply))
                         work.count(job, outcome.reply)
+                        if not errors and (reason := work.hopeless(ended=False)):
+                            stopping.set()
+                            errors.append(reason)
         except OutputError as error:
             stopping.set()
             errors.append(str(error))
+        reasons = (work.hopeless(ended=True) for work in works if not errors)
+        errors += list(dict.fromkeys(filter(None, reasons)))
         for file in files.values():
             try:
                 file.close()
