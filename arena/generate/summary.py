@@ -239,8 +239,9 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
             elapsed = f"{datetime.timedelta(seconds=round(time_now - self.start))}"
             for summary in self.summaries:
                 ended = summary.done + summary.failures
-                counts = f"{ended} of {summary.planned} {self.unit}s, {state_of([summary])}"
-                print(f"{elapsed} {summary.name}: {counts}", file=sys.stderr)
+                if ended < summary.planned:
+                    counts = f"{ended} of {summary.planned} {self.unit}s, {state_of([summary])}"
+                    print(f"{elapsed} {summary.name}: {counts}", file=sys.stderr)
 
     def _report_fault(self, summary: RunSummary, time_now: float) -> None:
         """Print the fault that the calls of a model wait for, once for each cause and address."""

@@ -163,7 +163,8 @@ class TestProgress:
         self, clock: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "stderr", Screen(terminal=False))
-        with Progress([self.waiting()], "answer") as progress:
+        ended = RunSummary("ended", Meter(None, Budget()), planned=2, done=2)
+        with Progress([self.waiting(), ended], "answer") as progress:
             for clock[0] in (1000.5, 1001.0, 1002.0, 1030.0, 1031.0, 1060.5):
                 progress.update()
         said = sys.stderr.getvalue()  # type: ignore[attr-defined]
