@@ -644,7 +644,7 @@ class TestOverall:
         add_judgments(modern, "coder", draw(6)[: SIZES[HARD]])
         out = show(modern, "--json").out
         assert "##### Overall #####\nno model is on every board\n" in out
-        assert "skipped: coder: not on the board of creative_writing" in out
+        assert "skipped: coder, o3-mini-2025-01-31: not on the board of creative_writing" in out
         assert out.count("written: ") == 2
 
 

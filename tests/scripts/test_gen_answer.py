@@ -383,9 +383,6 @@ class TestChoices:
         assert "failing: 6 planned, 4 done, 0 cached, 2 failed," in done.stdout
         assert turns(chosen.bench, "failing", "q2") == [["1 to uno"]]
 
-    def test_the_progress_bar_ends_at_its_end(self, chosen: Story) -> None:
-        assert "100%" in chosen.runs[0].stderr
-
 
 class TestFlags:
     def test_they_choose_files_bench_models_and_questions(
@@ -640,7 +637,7 @@ class TestInterruptions:
         interrupt(running)
         api.release()
         stdout, _ = running.communicate(timeout=30)
-        assert "failed: 1 (q1): interrupted" in stdout and ", 1 not begun" in stdout
+        assert "0 failed, 2 not begun (interrupted)" in stdout
         assert (running.returncode, api.call_count) == (130, 1)
         assert turns(bench, "tiny", "q1") == [["kept"]]
         bench.run("gen_answer.py", check=0)

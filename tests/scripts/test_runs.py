@@ -455,6 +455,8 @@ class TestDryRun:
         assert done.out == (
             f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens, "
             f"at most ${cost:.2f}, 1 cached, 0 stale\n"
+            "  expected: 768 output tokens (256 a call assumed, without earlier replies), "
+            f"${cost:.2f}\n"
         )
         assert (api.call_count, tree(bench.root)) == (0, before)
 
