@@ -66,13 +66,14 @@ def _known_of(model: ModelConfig, endpoint: Endpoint) -> Refusals:
     return known if known is not None and known.model == model else Refusals(model)
 
 
-def _learn(endpoint: Endpoint, refusals: Refusals) -> None:
-    """Remember refusals beside those that other threads have learned meanwhile."""
+def _learn(endpoint: Endpoint, refusals: Refusals) -> Refusals:
+    """Remember refusals, and return them with those that other threads have learned meanwhile."""
     with _lock:
         known = _known_of(refusals.model, endpoint)
         limit = min((n for n in (known.limit, refusals.limit) if n is not None), default=None)
         new = replace(refusals, names=refusals.names | known.names, limit=limit)
         _known[refusals.model.where, endpoint] = new
+        return new
 
 
 def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
@@ -92,8 +93,7 @@ def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
                 raise fault from None
             refusals = _with(refusals, refusal, fault)
             if refusal.is_certain:
-                learned = refusals
-                _learn(endpoint, learned)
+                refusals = learned = _learn(endpoint, refusals)
             continue
         if refusals is not learned:
             _learn(endpoint, refusals)
