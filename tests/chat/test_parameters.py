@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -188,6 +189,24 @@ class TestTemperature:
         else:
             assert bodies(api)[0]["anthropic_version"] == version
             assert bodies(api)[1]["anthropic_version"] > "2026"
+
+    def test_each_endpoint_is_asked_as_it_likes(self, api: FakeAPI, bench: Workspace) -> None:
+        with FakeAPI() as other:
+            api.answer_with(refusing({"temperature": TEMPERATURE["openai"]}))
+            other.answer_with("fine")
+            endpoints = [{"api_base": server.v1, "api_key": "k"} for server in (api, other)]
+            model = model_of(bench, endpoints=endpoints)
+            made = [ask(model).not_sent for _ in range(6)]
+            assert made.count(("temperature",)) == made.count(None) == 3
+            assert [("temperature" in body) for body in bodies(other)] == [True] * 3
+            assert [("temperature" in body) for body in bodies(api)] == [True] + [False] * 3
+
+    def test_an_endless_error_is_read_in_time(self, api: FakeAPI, bench: Workspace) -> None:
+        words = "temperature is not supported, " + "only " * 400_000 + "9" * 10_000
+        api.answer_with(refusing({"temperature": json_error(400, {"error": words})}))
+        started = time.process_time()
+        assert ask(model_of(bench, **endpoint_of(api, {}))).not_sent == ("temperature",)
+        assert time.process_time() - started < 2
 
 
 UNSUPPORTED = "Unsupported parameter: '{}' is not supported with this model. Use '{}' instead."
