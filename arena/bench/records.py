@@ -214,6 +214,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     settings: the judge's settings in each game as JSON, empty if the file gives none.
     grades: the grades among the labels, as numbers.
     rule, members: of an ensemble, the latter if the record names them.
+    planted: the sides, "model" or "baseline", whose answer has a label or imitates the prompt.
     """
 
     question_id: str
@@ -226,6 +227,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     grades: tuple[float, ...] = ()
     rule: str | None = None
     members: tuple[str, ...] = ()
+    planted: tuple[str, ...] = ()
 
 
 NOT_PLAYED = "not played"  # the cause of a game that is null in the file
@@ -243,6 +245,7 @@ class JudgmentLine(KeyLine, gc=False):
 
     rule: str | None = None
     judges: Any = None
+    planted: Any = None
     games: list[_Game | None] = msgspec.field(default_factory=list)
     settings: msgspec.Raw = msgspec.Raw()
 
@@ -252,6 +255,11 @@ class JudgmentLine(KeyLine, gc=False):
         scores = (g.scores for g in self.games if g is not None and isinstance(g.scores, dict))
         names = dict.fromkeys([*judges, *(judge for game in scores for judge in game)])
         return tuple(name for name in names if isinstance(name, str))
+
+    def planted_sides(self) -> tuple[str, ...]:
+        """Return the sides whose answer has something planted."""
+        sides = self.planted if isinstance(self.planted, list) else []
+        return tuple(side for side in ("model", "baseline") if side in sides)
 
     def judgment(self, model: str, judge: str) -> Judgment:
         """Return the judgment. A line without a model or judge gets the given one."""
@@ -274,6 +282,7 @@ class JudgmentLine(KeyLine, gc=False):
             grades=grades_of(tuple(labels)),
             rule=self.rule,
             members=self.members() if is_ensemble else (),
+            planted=self.planted_sides() if self.planted else (),
         )
 
 

@@ -13,7 +13,13 @@ from shortuuid import uuid
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
-from arena.bench.answer_style import ENCODINGS, conv_metadata, count_tokens, get_encoding
+from arena.bench.answer_style import (
+    ENCODINGS,
+    conv_metadata,
+    count_tokens,
+    get_encoding,
+    without_surrogates,
+)
 from arena.bench.config import AnswerConfig
 from arena.bench.formats import answer_in_format_of, answer_in_v01
 from arena.bench.provenance import question_hash, stale_reason
@@ -131,7 +137,11 @@ class AnswerWork(Work):
         record["choices"] = [choices[index] for index in sorted(choices)]
         record["tstamp"] = time.time()
         text = record["choices"][0]["turns"][0]["content"]
-        record["conv_metadata"] = conv_metadata([text], job.question.format)[0]
+        record.pop("conv_metadata", None)
+        try:
+            record["conv_metadata"] = conv_metadata([text], job.question.format)[0]
+        except Exception:  # it is paid for, so it is stored whatever it contains
+            self.summary.remarks["answers stored, but not measured"].append(job.id)
         return answer_in_format_of(job.question, record)
 
     def _settings(self, question: Question) -> dict[str, Any]:
@@ -175,8 +185,8 @@ def _token_counter(model: ModelConfig) -> Callable[[str], int]:
         name = tiktoken.encoding_name_for_model(name)
     try:
         if name in tiktoken.list_encoding_names():
-            encoding = get_encoding(name)
-            return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
+            get_encoding(name)
+            return lambda text: count_tokens([text], name)[0] + 100
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(name)
@@ -184,7 +194,7 @@ def _token_counter(model: ModelConfig) -> Callable[[str], int]:
         raise InputError(f"{where} needs: pip install transformers") from None
     except (InputError, OSError, ValueError) as error:
         raise InputError(f"{where}: {error}") from None
-    return lambda text: len(tokenizer(text)["input_ids"]) + 300
+    return lambda text: len(tokenizer(without_surrogates(text))["input_ids"]) + 300
 
 
 def check_formats(questions: Sequence[Question], config: AnswerConfig, path: Path) -> None:
