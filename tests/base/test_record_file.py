@@ -125,11 +125,8 @@ class TestRecordFile:
     def test_a_file_that_takes_nothing_is_named(self, file_path: Path, tmp_path: Path) -> None:
         file_path.parent.mkdir(parents=True)
         file_path.symlink_to(tmp_path / "store" / "tiny.jsonl")
-        with RecordFile(file_path, KeyLine) as file:
-            with pytest.raises(InputError, match=r"tiny\.jsonl: cannot write here: No such file"):
-                file.check_writable()
-            with pytest.raises(OutputError, match=r"tiny\.jsonl: cannot write: No such file"):
-                file.append(old_answer("q1"))
+        with pytest.raises(InputError, match=r"tiny\.jsonl: cannot write here: No such file"):
+            RecordFile(file_path, KeyLine)
 
     def test_the_check_leaves_things_as_they_are(self, file_path: Path, tmp_path: Path) -> None:
         with RecordFile(file_path, KeyLine) as file:
@@ -150,7 +147,7 @@ class TestRecordFile:
         before, opened = file_path.read_bytes(), Path.open
 
         def no_room(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
-            if mode == "ab":
+            if mode == "a+b":
                 raise OSError(errno.ENOSPC, "No space left on device")
             return opened(path, mode, *args, **more)
 
