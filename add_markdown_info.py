@@ -10,13 +10,15 @@ way.
 
 from __future__ import annotations
 
+from arena.base.errors import InputError, script
+
+# isort: split
 import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError, script
 from arena.base.flags import script_parser
 from arena.base.jsonl import dump_line, write_lines
 from arena.base.record_file import locked

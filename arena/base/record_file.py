@@ -100,6 +100,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
     def _close_file(self) -> None:
         if self._file is not None:
             self._file.close()
+        self._file, self._dirty = None, False
 
     def _state_of_file(self) -> State:
         stat = os.fstat(self._file.fileno())
