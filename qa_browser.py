@@ -2,7 +2,7 @@
 
     python qa_browser.py
     python qa_browser.py --bench-name demo-v0.1 --judge-name smollm2-judge --port 8000
-    python qa_browser.py --share --auth reader:secret
+    python qa_browser.py --share --auth @password.txt
 
 Without flags, the bench and the judge are those of config/judge_config.yaml, or else the first that
 have data.
@@ -42,16 +42,23 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--auth",
         type=user_and_password,
         metavar="USER:PASSWORD",
-        help="require this user and password (default: no login)",
+        default=os.environ.get("QA_BROWSER_AUTH"),
+        help="require this user and password. @FILE reads them from a file, so that `ps` does not "
+        "show them (default: those in QA_BROWSER_AUTH, else no login)",
     )
     return parser.parse_args(argv)
 
 
 def user_and_password(text: str) -> tuple[str, str]:
-    """Return the parts of `user:password`."""
+    """Return the parts of `user:password`, or of the first line of `@file`."""
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8").partition("\n")[0].strip()
+        except (OSError, ValueError) as error:
+            raise argparse.ArgumentTypeError(f"cannot read the file: {error}") from None
     user, colon, password = text.partition(":")
     if not (user and colon and password):
-        raise argparse.ArgumentTypeError("expected user:password")
+        raise argparse.ArgumentTypeError("expected user:password, or @FILE with such a line")
     return user, password
 
 
@@ -59,22 +66,22 @@ def user_and_password(text: str) -> tuple[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the browser until Ctrl-C."""
     args = parse(argv)
-    from arena.browser import defaults
+    from arena.browser import address, defaults
 
     configured = args.setting_file != CONFIG or args.setting_file.exists()
     config = read_judge_config(args.setting_file) if configured else None
     chosen = defaults.choose(args.data_dir, args.bench_name, args.judge_name, args.baseline, config)
-    defaults.check_address(args.host, args.port)
+    address.check_address(args.host, args.port)
     # Gradio reads this when it is imported, which takes seconds that an error need not wait for.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from arena.browser import server
+    with address.direct_connections(args.share):
+        from arena.browser import server
 
-    page, url, public_url = server.serve(chosen, args.host, args.port, args.share, args.auth)
+        page, url, public_url = server.serve(chosen, args.host, args.port, args.share, args.auth)
     for remark in chosen.remarks:
         print(remark)
     print(f"{chosen.library.bench.folder} at {url} (Ctrl-C ends)", flush=True)
-    if args.share:
-        server.report_public_url(public_url, password=bool(args.auth))
+    server.report_access(args.host, args.share, public_url, password=bool(args.auth))
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     page.close(verbose=False)

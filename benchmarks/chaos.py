@@ -31,6 +31,7 @@ REPO = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPO), str(REPO / "tests")]
 
 from fake_api import Call, FakeAPI, Reply
+from fork_server import ForkedPopen, can_fork
 
 ANSWERING, JUDGING = "gen_answer.py", "gen_judgment.py"
 BASELINE, JUDGE, MODELS = "base", "judge", ("m1", "m2", "m3")
@@ -200,7 +201,8 @@ class Run:
         """Run a script, to its end or to a kill after at most so many calls; its exit status."""
         before, first = (self.recorded(), self.unfinished()), len(self.chaos.asked)
         self.starts += 1
-        with subprocess.Popen(
+        popen = ForkedPopen if can_fork(script, {}) else subprocess.Popen
+        with popen(
             [sys.executable, str(REPO / script)],
             cwd=self.root,
             env=os.environ | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import random
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Workspace
+from conftest import REPO, Workspace, clean_environment
 from playwright.sync_api import Page, Request, expect
 
 from arena.bench.paths import Bench
@@ -22,6 +27,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bi
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    # All pages in one process, which keeps the scripts it has read.
+    *("--renderer-process-limit=1", "--disable-site-isolation-trials"),
 ]
 
 
@@ -84,19 +91,48 @@ def is_call(request: Request) -> bool:
     return "/queue/join" in request.url
 
 
-def running(workspace: Workspace, *flags: str) -> Iterator[str]:
-    """The address of a browser of the data in a folder, while a test module runs."""
-    process = workspace.start("qa_browser.py", *flags)
-    assert process.stdout
-    said = ""
-    for line in process.stdout:
-        said += line
-        address = re.search(r"http://\S+", line)
-        if address:
-            yield address[0]
-            workspace.close()
-            return
-    pytest.fail(said + (process.stderr.read() if process.stderr else ""))
+class Servers:
+    """One process that serves benches until it is closed."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(REPO / "tests" / "browser_server.py")],
+            cwd=folder,
+            env=clean_environment(os.environ) | {"PYTHONPATH": str(REPO)} | env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def serve(self, workspace: Workspace, *flags: str) -> str:
+        """The address of a browser of the data in a folder, with its settings if it has some."""
+        flags += ("--data-dir", str(workspace.root / "data"))
+        settings = workspace.root / "config" / "judge_config.yaml"
+        if settings.exists():
+            flags += ("--setting-file", str(settings))
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(flags) + "\n")
+        self._process.stdin.flush()
+        said = ""
+        while line := self.line():
+            said += line
+            address = re.search(r"http://\S+", line)
+            if address:
+                return address[0]
+            if line.startswith("ended"):
+                break
+        pytest.fail(said)
+
+    def line(self) -> str:
+        """The next line that a browser says."""
+        assert self._process.stdout
+        return self._process.stdout.readline()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
 
 
 Record = dict[str, Any]

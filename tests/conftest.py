@@ -28,6 +28,7 @@ import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
+from fork_server import ForkedPopen, can_fork
 from judgments import (
     BASELINES,
     HARD,
@@ -48,6 +49,7 @@ from judgments import (
 from arena.chat import clients
 
 if TYPE_CHECKING:
+    from browser_site import Servers
     from playwright.sync_api import Browser, BrowserContext, Page
 
 # The same examples in each run, however slow the machine is.
@@ -213,13 +215,13 @@ class Workspace:
         check: int | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a script of the repository to its end; `check` is the exit status it must have."""
-        done = subprocess.run(
-            self._command(script, args),
-            **self._surroundings(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=RUN_TIMEOUT,
-        )
+        with self._process(script, args, env or {}) as process:
+            try:
+                out, err = process.communicate(timeout=RUN_TIMEOUT)
+            except BaseException:
+                process.kill()
+                raise
+        done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
         if check is not None and done.returncode != check:
             pytest.fail(
                 f"{script} exited with {done.returncode}, not {check}\n"
@@ -231,24 +233,25 @@ class Workspace:
         self, script: str, *args: object, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
         """Start a script in the background, to be signalled; it is killed at the test's end."""
-        process = subprocess.Popen(
-            self._command(script, args),
-            **self._surroundings(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        process = self._process(script, args, env or {})
         self.processes.append(process)
         return process
 
-    def _command(self, script: str, args: Sequence[object]) -> list[str]:
-        return [sys.executable, str(REPO / script), *map(str, args)]
-
-    def _surroundings(self, env: Mapping[str, str] | None) -> dict[str, Any]:
-        environment = (
-            clean_environment(os.environ) | {"PYTHONIOENCODING": "utf-8"} | dict(env or {})
+    def _process(
+        self, script: str, args: Sequence[object], env: Mapping[str, str]
+    ) -> subprocess.Popen[str]:
+        command = [sys.executable, str(REPO / script), *map(str, args)]
+        popen = ForkedPopen if can_fork(script, env) else subprocess.Popen
+        return popen(
+            command,
+            cwd=self.root,
+            env=clean_environment(os.environ) | {"PYTHONIOENCODING": "utf-8"} | dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
-        return {"cwd": self.root, "env": environment, "text": True, "encoding": "utf-8"}
 
     def close(self) -> None:
         for process in self.processes:
@@ -357,6 +360,15 @@ def clustered(bench: Workspace) -> Workspace:
     return bench
 
 
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    from browser_site import Servers
+
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    yield servers
+    servers.close()
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     from browser_site import CHROMIUM, FLAGS
@@ -375,8 +387,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """One for all pages: they share what is cached."""
+    """One for all pages: they share what is cached, and a process, which an open page keeps."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.new_page()
     yield context
     context.close()
 

@@ -1,4 +1,8 @@
-"""Records that tests judge and score: labels, judgments, answers with a style, whole benches."""
+"""Records that tests judge and score: labels, judgments, answers with a style, whole benches.
+
+conftest.py imports this before `arena`, which makes numpy compute in one thread if it is imported
+later. So this imports it only if it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from conftest import Workspace
 
 # By label: what the game counts for A and for B, at weight 3.
@@ -74,6 +77,8 @@ def add_lengths(bench: Workspace, model: str, *tokens: int) -> None:
 
 def random_bench(bench: Workspace, judges: int = 3, models: int = 5, questions: int = 12) -> None:
     """Judges with labels of all kinds and games without verdict, and answers with their styles."""
+    import numpy as np
+
     rng = np.random.default_rng(1)
     bench.add_questions(questions)
     ids = [f"q{number}" for number in range(1, questions + 1)]

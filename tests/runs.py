@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from conftest import Workspace
+from conftest import REPO, Workspace
 from fake_api import FakeAPI
 
 SCRIPTS = {"answers": "gen_answer", "judgments": "gen_judgment"}  # by the records that they make
@@ -27,6 +27,18 @@ def prepare_judging(bench: Workspace, api: FakeAPI, **config: Any) -> None:
         bench.add_answers(model, {f"q{i}": f"{model} on q{i}" for i in (1, 2)})
     bench.write_judge_config("judge", "base", **config)
     api.answer_with("[[A>B]]")
+
+
+def gen_answer_after(bench: Workspace, line: str) -> str:
+    """A script that is gen_answer.py after a line of Python."""
+    script = bench.write(
+        "gen_answer_after.py",
+        f"{line}\n"
+        "import runpy, sys\n"
+        f"sys.path.insert(0, {str(REPO)!r})\n"
+        f"runpy.run_path({str(REPO / 'gen_answer.py')!r}, run_name='__main__')\n",
+    )
+    return str(script)
 
 
 def tree(root: Path) -> dict[str, bytes | None]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
+import numpy  # noqa: ICN001, F401 (with its BLAS)
 import pytest
 from conftest import REPO
+from threadpoolctl import threadpool_info
 
 MODULES = sorted(REPO.glob("arena/**/*.py"))
 SCRIPTS = sorted(REPO.glob("*.py"))
@@ -57,8 +60,8 @@ def test_tests_mirror_the_package() -> None:
 
 
 THROUGH_COMMANDS = {
-    *("board_page", "formulas", "judgment_page", "index", "server"),  # the page in Chromium
-    *("answers", "judgments"),  # gen_answer.py and gen_judgment.py
+    *("board_page", "formulas", "judgment_page", "index", "address"),  # the page in Chromium
+    "judgments",  # gen_judgment.py
     *("estimators", "panel", "ratings", "report", "judge_html"),  # the reports
 }
 
@@ -67,3 +70,10 @@ def test_a_module_has_a_test_file_unless_its_command_line_tests_it() -> None:
     tests = {path.stem.removeprefix("test_") for path in REPO.glob("tests/*/test_*.py")}
     modules = {path.stem for path in MODULES if path.stem != "__init__"}
     assert modules - tests == THROUGH_COMMANDS
+
+
+def test_tests_compute_in_as_many_threads_as_the_scripts() -> None:
+    """They do if numpy is loaded after `arena`; else their threads wait for each other."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    allowed = int(os.environ["OPENBLAS_NUM_THREADS"])
+    assert pools and all(pool["num_threads"] <= allowed for pool in pools)

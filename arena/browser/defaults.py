@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,14 +88,3 @@ def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputE
     names = sorted(names)
     there = nearest(name, names) or f". {kind.capitalize()} here: {', '.join(names) or 'none'}"
     return InputError(problem + there)
-
-
-def check_address(host: str, port: int | None) -> None:
-    """Raise InputError for an address that cannot be served at."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
-        socket.create_server(address[:2], family=family).close()
-    except OSError as error:
-        where = f"{host}, port {port}" if port else host
-        reason = str(error.strerror).split(" (while", 1)[0]
-        raise InputError(f"cannot serve at {where}: {reason}") from None

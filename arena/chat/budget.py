@@ -2,52 +2,75 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from arena.base.errors import InputError
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
-from arena.chat.protocols import Completion, Message, Reply
+from arena.chat.protocols import Completion, Message, Reply, sensible_count
 
 # Set by Ctrl-C: no new call starts, and calls that wait for money or for a retry give up.
 stopping = threading.Event()
 
+# Money is counted in whole nano-dollars. The sum of floats that were set aside and given back did
+# not return to 0, and calls waited for it for ever.
+NANO = 10**9
+
 
 @dataclass
 class Budget:
-    """The most that a run may cost in USD, shared by all its threads.
+    """The most that a run may cost in nano-dollars, shared by all its threads.
 
     Each call claims the most it can cost before it is made: checking the sum afterwards would let
     a hundred calls in flight overrun the limit together.
     """
 
-    limit: float | None = None
-    spent: float = 0.0
-    claimed: float = 0.0
+    limit: int | None = None
+    spent: int = 0
+    claimed: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def claim(self, most: float) -> None:
+    def claim(self, most: int) -> None:
         """Set money aside, and wait while calls in flight hold it. Raises CompletionError if it is
         spent, or if the run is stopped meanwhile.
         """
         with self.changed:
             while self.limit is not None and self.spent + self.claimed + most > self.limit:
-                if self.claimed <= 0.0 and not stopping.is_set():
-                    message = f"the next call could pass --max-cost {self.limit:g}"
+                if self.claimed == 0 and not stopping.is_set():
+                    message = f"the next call could pass --max-cost {self.limit / NANO:g}"
                     raise CompletionError("cost limit", message, final=True)
                 self.changed.wait(0.2)  # nobody notifies on Ctrl-C
                 if stopping.is_set():
                     raise CompletionError("interrupted")
             self.claimed += most
 
-    def release(self, most: float, cost: float) -> None:
+    def settle(self, most: int, cost: int) -> None:
         """Give back the money set aside for a call, and count its cost."""
         with self.changed:
-            self.claimed = max(self.claimed - most, 0.0)
+            self.claimed -= most
             self.spent += cost
-            self.changed.notify_all()
+            if self.limit is not None:
+                self.changed.notify_all()
+
+
+@dataclass
+class Activity:
+    """The calls of a model at this moment, for the display of its progress.
+
+    waiting: calls between two tries. retries: tries after the first one of a call, so far.
+    fault, address: of the newest try if it failed, without user, password and query.
+    next_try: the `time.monotonic()` at which the first waiting call tries again, 0 if none waits.
+    """
+
+    in_flight: int = 0
+    waiting: int = 0
+    retries: int = 0
+    fault: CompletionError | None = None
+    address: str = ""
+    next_try: float = 0.0
 
 
 @dataclass
@@ -55,46 +78,89 @@ class Meter:
     """The tokens and the cost of a model's calls, which count against the budget of the run.
 
     price: USD per million tokens of input and of output.
-    unreported_cost: the most that calls may have cost beyond the tokens counted, in USD.
+    unreported: the most that calls may have cost beyond the tokens counted, in nano-dollars.
     """
 
     price: tuple[float, float] | None
     budget: Budget
     input_tokens: int = 0
     output_tokens: int = 0
-    unreported_cost: float = 0.0
+    unreported: int = 0
+    activity: Activity = field(default_factory=Activity)
+    next_tries: list[float] = field(default_factory=list, repr=False)
 
     def cost_of(self, input_tokens: int, output_tokens: int) -> float:
         """Return the cost in USD, 0 without a price."""
-        price = self.price or (0.0, 0.0)
-        return (price[0] * input_tokens + price[1] * output_tokens) / 1e6
+        return self._nanos(input_tokens, output_tokens) / NANO
+
+    def _nanos(self, input_tokens: int, output_tokens: int) -> int:
+        """Return the cost in nano-dollars, rounded up: a token may cost a fraction of one."""
+        if self.price is None:
+            return 0
+        # A dollar per million tokens is 1,000 nano-dollars a token. Six more digits of the price
+        # count, so that its products are whole numbers.
+        input_price, output_price = (round(price * 10**9) for price in self.price)
+        return -(-(input_price * input_tokens + output_price * output_tokens) // 10**6)
 
     @property
     def cost(self) -> float | None:
         """The cost of all calls in USD, None without a price."""
-        return self.price and self.cost_of(self.input_tokens, self.output_tokens)
+        return None if self.price is None else self.cost_of(self.input_tokens, self.output_tokens)
 
-    def claim(self, messages: Sequence[Message], max_tokens: int) -> float:
+    @property
+    def unreported_cost(self) -> float:
+        """The most that calls may have cost beyond the tokens counted, in USD."""
+        return self.unreported / NANO
+
+    def claim(self, messages: Sequence[Message], max_tokens: int) -> int:
         """Set aside and return the most a call can cost, as a token has at least one byte."""
-        size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
-        most = self.cost_of(size, max_tokens)
+        most = 0
+        if self.price is not None:
+            size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
+            most = self._nanos(size, max_tokens)
         self.budget.claim(most)
+        with self.budget.changed:
+            self.activity.in_flight += 1
         return most
 
-    def record(self, most: float, reply: Reply) -> None:
-        """Count the tokens and the cost of a call; without reported usage it counts at its most."""
+    def record(self, most: int, reply: Reply, address: str = "") -> None:
+        """Count the tokens and the cost of a call to an address. Without usage that makes sense it
+        counts at its most.
+        """
+        usage: tuple[int | None, int | None] = (0, 0)
         if isinstance(reply, Completion):
-            usage = reply.input_tokens, reply.output_tokens
-        else:
-            usage = (None, None) if reply.charged else (0, 0)
+            usage = sensible_count(reply.input_tokens), sensible_count(reply.output_tokens)
+        elif reply.charged:
+            usage = (None, None)
         input_tokens, output_tokens = (count or 0 for count in usage)
-        cost = self.cost_of(input_tokens, output_tokens)
-        unreported = max(most - cost, 0.0) if None in usage else 0.0
+        cost = self._nanos(input_tokens, output_tokens)
+        unreported = max(most - cost, 0) if None in usage else 0
         with self.budget.changed:
             self.input_tokens += input_tokens
             self.output_tokens += output_tokens
-            self.unreported_cost += unreported
-        self.budget.release(most, cost + unreported)
+            self.unreported += unreported
+            self.activity.in_flight -= 1
+            self.activity.fault = None if isinstance(reply, Completion) else reply
+            self.activity.address = address or self.activity.address
+        self.budget.settle(most, cost + unreported)
+
+    @contextlib.contextmanager
+    def retry(self, next_try: float) -> Iterator[None]:
+        """Count a call as waiting for its next try, at a `time.monotonic()`."""
+        with self.budget.changed:
+            self.next_tries.append(next_try)
+            self._count_waiting()
+        try:
+            yield
+        finally:
+            with self.budget.changed:
+                self.next_tries.remove(next_try)
+                self.activity.retries += 1
+                self._count_waiting()
+
+    def _count_waiting(self) -> None:
+        self.activity.waiting = len(self.next_tries)
+        self.activity.next_try = min(self.next_tries, default=0.0)
 
 
 def budget_of(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:
@@ -102,4 +168,4 @@ def budget_of(models: Sequence[ModelConfig], max_cost: float | None) -> Budget:
     for model in models:
         if max_cost is not None and model.price is None:
             raise InputError(f"{model.where}: --max-cost needs price: {{input: , output: }}")
-    return Budget(max_cost)
+    return Budget(None if max_cost is None else int(max_cost * NANO))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import importlib.util
+import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from arena.base.errors import InputError, one_line, warn
 from arena.base.yaml_file import fill_variables, variable_values
 from arena.chat.config import Endpoint, ModelConfig, place_of
 from arena.chat.connections import connect, gguf_path
-from arena.chat.faults import redact
+from arena.chat.faults import redact, shown_address
 from arena.chat.providers import api_type_of
 
 # A client looks through all its connections for each request. With hundreds of them that takes
@@ -29,12 +33,11 @@ _lock = threading.Lock()
 
 def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Find the client of an endpoint for this thread, or make it. All models share it."""
-    settings = (model.model_path, model.context, model.timeout, model.project_id, model.regions)
-    key = (model.api_type, endpoint, *settings)
-    place = (*key, threading.get_native_id() % CLIENTS)
+    place = _place(model, endpoint)
     if place not in _clients:
         # Without the lock every thread of a run would begin with clients of its own.
         with _lock:
+            key = place[:-1]
             if key not in _connect:
                 sdk = importlib.import_module(api_type_of(model).protocol.sdk)
                 sdk_class = getattr(sdk, api_type_of(model).sdk_class)
@@ -43,6 +46,19 @@ def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
             if place not in _clients:
                 _clients[place] = _connect[key]()
     return _clients[place]
+
+
+def _place(model: ModelConfig, endpoint: Endpoint) -> tuple[object, ...]:
+    """Return the key of a client: the settings that it depends on, and the share of threads."""
+    settings = (model.model_path, model.context, model.timeout, model.project_id, model.regions)
+    return (model.api_type, endpoint, *settings, threading.get_native_id() % CLIENTS)
+
+
+def shown_base(model: ModelConfig, endpoint: Endpoint) -> str:
+    """Return the address of an endpoint as messages show it, "" if its client was never made."""
+    client = _clients.get(_place(model, endpoint))
+    base = endpoint.api_base or "" if client is None else str(client.base_url)
+    return shown_address(base, secrets_of(model, endpoint)).rstrip("/") if base else ""
 
 
 def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool = True) -> None:
@@ -60,7 +76,11 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
             installed = False
         if not installed:
             raise InputError(f"{where}: api_type '{model.api_type}' needs: pip install '{package}'")
-    fill_variables(model.extra_body, f"{where}: extra_body")
+    body = f"{where}: extra_body"
+    extra_body = fill_variables(model.extra_body, body)
+    _check_json(extra_body, body)
+    if extra_body.get("stream"):
+        raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
         advice = f"api_type '{model.api_type}' may know reasoning_effort."
@@ -80,6 +100,27 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
             address_of(model, endpoint)
 
 
+def _check_json(value: object, where: str) -> None:
+    """Raise InputError for a value that a request cannot contain."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_json(key, f"{where}: a key")
+            _check_json(item, f"{where}.{one_line(key, 60)}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _check_json(item, f"{where}[{number}]")
+    else:
+        try:
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{where}: contains half a character (a surrogate)") from None
+        except (ValueError, TypeError):
+            # Only of these is it sure that they are no secrets.
+            shown = f"{value}" if isinstance(value, (float, date)) else type(value).__name__
+            advice = "Write a text in quotes, or a list."
+            raise InputError(f"{where}: JSON has no such value: {shown}. {advice}") from None
+
+
 def access_of(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
     """Find the arguments of an endpoint's client: address, and key or credentials."""
     address, key = address_of(model, endpoint), api_key(model, endpoint)
@@ -95,7 +136,7 @@ def address_of(model: ModelConfig, endpoint: Endpoint) -> str | None:
     if model.api_type == "llamacpp":  # it starts a server of its own
         return None
     if base and base.startswith(("http://", "https://")):
-        return base
+        return _base_of_calls(base, model, endpoint)
     where = f"{model.where}: endpoints[{model.endpoints.index(endpoint)}]"
     if base:
         address = one_line(redact(base, secrets_of(model, endpoint)), 80)
@@ -108,6 +149,23 @@ def address_of(model: ModelConfig, endpoint: Endpoint) -> str | None:
     if model.api_type == "azure":
         raise InputError(f"{where}: api_type 'azure' needs an api_base")
     return api_type.base_url
+
+
+def _base_of_calls(base: str, model: ModelConfig, endpoint: Endpoint) -> str:
+    """Return an address if calls can go below it. InputError for the address of the calls."""
+    path, call = urlsplit(base).path, r"/(chat/completions|completions|responses)/?$"
+    if api_type_of(model).is_claude:
+        call = r"(/v1)?/messages/?$"
+    elif model.api_type == "azure":
+        call = rf"(/openai(/deployments/[^/]+|/v1)?)?{call}"
+    if match := re.search(call, path):
+        secrets = secrets_of(model, endpoint)
+        shown = shown_address(base, secrets)
+        better = shown_address(base.replace(path, path[: match.start()]), secrets)
+        where = f"{model.where}: endpoints[{model.endpoints.index(endpoint)}]"
+        reason = "ends in the path of a call, which each call adds"
+        raise InputError(f"{where}: api_base: '{shown}' {reason}. Use {better}")
+    return base
 
 
 def api_key(model: ModelConfig, endpoint: Endpoint) -> str | None:
@@ -129,15 +187,42 @@ def api_key(model: ModelConfig, endpoint: Endpoint) -> str | None:
     return key
 
 
+# Variables of the environment with keys, and with headers that the SDKs send to providers.
+SECRET_VARIABLES = (
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"),
+    *("OPENAI_ORG_ID", "OPENAI_PROJECT_ID"),
+)
+HEADER_VARIABLES = ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS")
+ADDRESS_VARIABLES = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")
+
+
 def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
-    """List what no message may show: keys, headers, passwords in addresses, values of `${VAR}`s."""
-    aws = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK")
-    variables = (api_type_of(model).key_variable or "", *aws)
+    """List what no message may show: keys, headers, passwords and keys in addresses, values of
+    `${VAR}`s.
+    """
+    variables = (api_type_of(model).key_variable or "", *SECRET_VARIABLES)
     keys = [endpoint.api_key or "", *(os.environ.get(name, "") for name in variables)]
     google = [getattr(client, "credentials", None) for client in [*_clients.values()]]
     tokens = [token for c in google if isinstance(token := getattr(c, "token", None), str)]
-    headers = list(model.extra_headers.values())
+    headers = [*model.extra_headers.values()]
+    for name in HEADER_VARIABLES:
+        headers += [line.partition(":")[2] for line in os.environ.get(name, "").split("\n")]
     words = [word for value in headers for word in re.split(r"[\s,;=\"]+", value)]
-    user_or_query = re.findall(r"(?<=://)[^/?#]+(?=@)|(?<=\?)[^#]+", endpoint.api_base or "")
-    parts = [part for text in user_or_query for part in re.split("[:&=]", text)]
-    return [*(key.strip() for key in keys + tokens), *headers, *words, *parts, *variable_values]
+    addresses = [endpoint.api_base, *(os.environ.get(name) for name in ADDRESS_VARIABLES)]
+    parts = [part for address in addresses if address for part in _secrets_in_address(address)]
+    keys = [key.strip() for key in keys + tokens + headers]
+    return [*keys, *words, *parts, *variable_values]
+
+
+# A part of a path that is a key, rather than a word such as "inference" or "compatible-mode".
+LOOKS_LIKE_A_KEY = re.compile(r"\d|[A-Z]|key|token|secret|pass|auth|cred|^sk-|.{24}")
+
+
+def _secrets_in_address(address: str) -> Iterator[str]:
+    """Yield user and password, keys in the path, and the values of the query."""
+    for text in re.findall(r"(?<=://)[^/?#]+(?=@)|(?<=\?)[^#]+", address):
+        yield from re.split("[:&=]", text)
+    for user in re.findall(r"(?<=://)[^/?#]+(?=@)", address):
+        yield base64.b64encode(unquote(user).encode("utf-8", "replace")).decode()
+    path = re.sub(r"^(\w+://)?[^/?#]*", "", address).partition("?")[0]
+    yield from filter(LOOKS_LIKE_A_KEY.search, path.split("/"))

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from arena.base.errors import InputError, nearest, one_line
+from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.yaml_file import Count, Number, convert, line_of, mapping, read_yaml
 
 Seconds = Annotated[float, Meta(gt=0, lt=1e18)]
@@ -33,6 +33,7 @@ class ModelConfig:
     name, where: the key of the entry, and the file with that key.
     extra_body: keeps its `${VAR}`s, since records contain it. They are filled in for each request.
     price: USD per million input tokens and per million output tokens.
+    startup_timeout: the seconds for which a server that never answered may be out of reach.
     """
 
     name: str
@@ -55,12 +56,13 @@ class ModelConfig:
     model_path: str | None = None
     context: Count = 4096
     extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    extra_headers: Mapping[Any, Any] = field(default_factory=dict, repr=False)
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     price: tuple[Number, Number] | None = None
     end_think_token: str | None = None
     timeout: Seconds = 600.0
     max_retries: Annotated[int, Meta(ge=0)] = 8
     retry_wait: Number = 1.0
+    startup_timeout: Number = 60.0
 
     def settings(
         self, temperature: float | None, max_tokens: int, **others: object
@@ -100,6 +102,7 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     for spelling, key in OTHER_SPELLINGS.items():
         other = values.pop(spelling, None)
         values[key] = other if values.get(key) is None else values[key]
+    _refuse_misplaced(values, where)
     if isinstance(endpoints := values.get("endpoints"), list):
         values["endpoints"] = [
             convert(item, Endpoint, f"{where}: endpoints[{number}]")
@@ -121,12 +124,63 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     for header, text in config.extra_headers.items():
         # Headers are often secrets, so errors do not show them.
         place = f"{where}: extra_headers: {one_line(header, 60)}"
-        if not isinstance(text, str):
-            raise InputError(f"{place}: expected a text")
-        if not (re.fullmatch(r"[\w-]+", str(header), re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
+        if not (re.fullmatch(r"[\w-]+", header, re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
             raise InputError(f"{place}: not valid as a header. Use ASCII only.")
-    headers = {str(header): text for header, text in config.extra_headers.items()}
-    return replace(config, extra_headers=headers)
+    return _with_successor(config)
+
+
+# Names that DeepSeek has ended, and whether the successor thinks as they did.
+ENDED_NAMES = {"deepseek-chat": "disabled", "deepseek-reasoner": "enabled"}
+
+
+def _with_successor(config: ModelConfig) -> ModelConfig:
+    """Replace a model name that DeepSeek has ended by the one to which it led, and say so. Records
+    contain the new name, so that answers of the old model are not continued unnoticed.
+    """
+    thinking = ENDED_NAMES.get(config.model_name)
+    if thinking is None or config.api_type not in ("deepseek", "deepseek_reasoner"):
+        return config
+    if config.api_type == "deepseek_reasoner":
+        thinking = "enabled"
+    new, state = "deepseek-v4-flash", {"enabled": "with", "disabled": "without"}[thinking]
+    warn(
+        f"{config.where}: DeepSeek ended '{config.model_name}' on 2026-07-24. This run asks "
+        f"{new} {state} thinking. Set model_name to choose another model."
+    )
+    extra_body = {"thinking": {"type": thinking}} | dict(config.extra_body)
+    return replace(config, model_name=new, extra_body=extra_body)
+
+
+# Other programs' names for keys of an endpoint. Without its address a model would be asked at the
+# provider's own, with the prompts and the key of the environment.
+ALIASES = {
+    **dict.fromkeys(("base_url", "api_url", "url", "address", "host"), "api_base"),
+    **dict.fromkeys(("endpoint", "azure_endpoint", "openai_api_base", "server"), "api_base"),
+    **dict.fromkeys(("key", "token", "apikey", "api_token", "openai_api_key"), "api_key"),
+    **dict.fromkeys(("openai_api_version",), "api_version"),
+}
+ENDPOINT_KEYS = ("api_base", "api_key", "api_version")
+
+
+def _refuse_misplaced(values: Mapping[str, Any], where: str) -> None:
+    """Raise InputError for keys of an endpoint in the entry, and for keys of the entry in one."""
+    names = {name.lower(): name for name, value in values.items() if value is not None}
+    for name, written in names.items():
+        key = ALIASES.get(name, name)
+        if key in ENDPOINT_KEYS:
+            advice = f"Write it in the list of endpoints: 'endpoints: [{{{key}: ...}}]'"
+            raise InputError(f"{where}: {written}: belongs to an endpoint. {advice}")
+    endpoints = values.get("endpoints")
+    for number, endpoint in enumerate(endpoints if isinstance(endpoints, list) else []):
+        place = f"{where}: endpoints[{number}]"
+        for name in endpoint if isinstance(endpoint, dict) else ():
+            key = ALIASES.get(str(name).lower(), str(name).lower())
+            if endpoint[name] is None or str(name) in Endpoint.__dataclass_fields__:
+                continue
+            if key in ENDPOINT_KEYS:
+                raise InputError(f"{place}: {name}: unknown key. Write {key}")
+            if key in ModelConfig.__dataclass_fields__ and key not in ("name", "where"):
+                raise InputError(f"{place}: {name}: belongs to the entry, one level up")
 
 
 def place_of(model: ModelConfig) -> str:

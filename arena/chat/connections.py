@@ -11,18 +11,27 @@ import importlib.util
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
 from arena.chat.config import Endpoint, ModelConfig, place_of
-from arena.chat.faults import CompletionError
+from arena.chat.faults import CompletionError, ReplyTooLarge
+
+# No text of a model is as large. A megabyte of compressed zeros is a gigabyte in memory.
+LARGEST_REPLY = 64 * 2**20
+# Of an error only the beginning is shown.
+LARGEST_ERROR = 2**20
+
+# A proxy of the environment has other servers under these names.
+UNPROXIED = ("all://localhost", "all://127.0.0.1", "all://0.0.0.0", "all://[::1]")
 
 
 def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
-    """Make a client that leaves retries to us, and limits the time of a reply, not the number of
-    connections.
+    """Make a client that leaves retries to us, and limits the time and the size of a reply, not
+    the number of connections.
     """
     import httpcore2
     import httpx2
@@ -30,15 +39,48 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     limits = httpx2.Limits(max_connections=None)
     timeout = httpx2.Timeout(seconds, connect=min(seconds, 10.0))
     http_client = httpx2.Client(
-        limits=limits, timeout=timeout, verify=_ssl_context(), follow_redirects=True
+        limits=limits,
+        timeout=timeout,
+        verify=_ssl_context(),
+        # A redirect would take prompts, and keys in headers, to an address that nobody chose.
+        follow_redirects=False,
+        mounts=dict.fromkeys(UNPROXIED),
     )
     deadline = _Deadline(seconds, httpcore2.SyncBackend())
     # The transports accept no backend, so this sets a private field of theirs.
     transports: list[Any] = [http_client._transport, *http_client._mounts.values()]
     for transport in filter(None, transports):
         transport._pool._network_backend = deadline
-    http_client.event_hooks = {"request": [deadline.begin]}
-    return sdk_class(**access, max_retries=0, timeout=timeout, http_client=http_client)
+    http_client.event_hooks = {"request": [deadline.begin], "response": [_limit_size]}
+    options = dict(access)
+    key = "azure_endpoint" if access.get("azure_endpoint") else "base_url"
+    if own_address := access.get(key):
+        # The SDKs would add the path of a call to the query.
+        options[key], _, query = own_address.partition("?")
+        options["default_query"] = dict(parse_qsl(query))
+    client = sdk_class(**options, max_retries=0, timeout=timeout, http_client=http_client)
+    if own_address:
+        # The SDKs send OPENAI_CUSTOM_HEADERS, ANTHROPIC_CUSTOM_HEADERS, OPENAI_ORG_ID and
+        # OPENAI_PROJECT_ID to every address. They may contain keys for the provider's own.
+        vars(client).update(organization=None, project=None, _custom_headers={})
+    return client
+
+
+def _limit_size(response: Any) -> None:
+    """Limit what is read of a reply."""
+    iter_bytes, is_error = response.iter_bytes, not response.is_success
+
+    def limited(chunk_size: int | None = None) -> Iterator[bytes]:
+        size = 0
+        for chunk in iter_bytes(chunk_size):
+            size += len(chunk)
+            if size > LARGEST_REPLY:
+                raise ReplyTooLarge(f"more than {LARGEST_REPLY >> 20} MB")
+            yield chunk
+            if is_error and size > LARGEST_ERROR:
+                return
+
+    response.iter_bytes = limited
 
 
 @functools.cache
@@ -62,9 +104,7 @@ class _Deadline:
         self.thread = threading.local()
 
     def begin(self, request: Any) -> None:
-        # A redirected request keeps its deadline.
-        end = request.extensions.setdefault("deadline", time.monotonic() + self.seconds)
-        self.thread.deadline = end
+        self.thread.deadline = time.monotonic() + self.seconds
 
     def remaining(self) -> float:
         import httpcore2

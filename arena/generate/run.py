@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import random
 import signal
 import sys
 import threading
@@ -13,14 +11,16 @@ from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, OutputError, warn
 from arena.base.jsonl import warn_of_repeats
-from arena.base.limits import open_file_limit
+from arena.base.limits import one_core, open_file_limit
 from arena.base.record_file import RecordFile
 from arena.bench.paths import Bench
+from arena.bench.provenance import stale_problem
 from arena.bench.records import KeyLine, Question
 from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
@@ -35,6 +35,8 @@ class RunOptions:
     stale: "keep" or "redo" records made with other settings, None to stop there.
     report: the file for a summary in JSON.
     retry_invalid: play games without a verdict again.
+    quiet: show no progress.
+    next_command: what a user runs after this.
     """
 
     bench: Bench
@@ -44,6 +46,8 @@ class RunOptions:
     dry_run: bool = False
     report: Path | None = None
     retry_invalid: bool = False
+    quiet: bool = False
+    next_command: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,18 +89,19 @@ class Work(ABC):
             if reason is not None:
                 stale[key] = reason
         warn_of_repeats(self.path, repeated)
+        ids = defaultdict[str, list[str]](list)
         for key, reason in stale.items():
-            if policy is None:
-                raise InputError(
-                    f"{self.path}: {len(stale)} records were made with other settings ({reason}). "
-                    "Accept them with --stale keep, or make them again with --stale redo."
-                )
+            ids[reason].append(key if isinstance(key, str) else key[0])
             if policy == "redo":
                 del self.records[key]
-            else:
-                self.summary.remarks["kept, made with other settings"].append(
-                    key if isinstance(key, str) else key[0]
-                )
+        if stale and policy is None:
+            raise InputError(
+                f"{self.path}: {stale_problem(ids)}. Accept the records with --stale keep, make "
+                f"them again with --stale redo, or give {self.model.name} a second entry in the "
+                "endpoint file to keep both."
+            )
+        if stale and policy == "keep":
+            self.summary.remarks["kept, made with other settings"] += chain(*ids.values())
         total, jobs = self.missing()
         self.summary.stale = len(stale)
         self.summary.planned, self.summary.cached = len(jobs), total - len(jobs)
@@ -113,8 +118,8 @@ class Work(ABC):
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[Any]) -> str:
-        """Return the line of a dry run."""
+    def estimate(self, jobs: Sequence[Any]) -> summary.Estimate:
+        """Return what the jobs would take."""
 
     @abstractmethod
     def replies(self, job: Any) -> Iterator[Any]:
@@ -127,6 +132,10 @@ class Work(ABC):
     @abstractmethod
     def count(self, job: Any, reply: Any) -> None:
         """Count a reply whose record is in the file."""
+
+    def hopeless(self, ended: bool) -> str | None:
+        """Return why the run must stop, or why its results are of no use at its end, or None."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -145,8 +154,7 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     """Make all missing records and return the exit status. unit: "answer" or "game"."""
     summary.check_report_path(options.report)
     if options.dry_run:
-        for work in works:
-            print(work.estimate(work.plan()))
+        summary.print_estimates([(work.summary, work.estimate(work.plan())) for work in works])
         return 0
     errors: list[str] = []
     summaries = [work.summary for work in works]
@@ -157,21 +165,28 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
         for work in dict.fromkeys(job.work for job in jobs):
             files[work].check_writable()
         signals = stack.enter_context(graceful_stop())
-        with summary.progress_bar(summaries, unit) as update:
+        with summary.Progress(summaries, unit, quiet=options.quiet) as progress:
             for outcome in run(jobs, connections):
+                progress.update()
                 try:
                     _take(outcome, files)
                 except OutputError as error:
                     # No job begins any more, but calls in flight may still be stored.
                     stopping.set()
                     errors.append(str(error))
-                update()
+                if outcome and not errors and (problem := outcome.job.work.hopeless(ended=False)):
+                    stopping.set()
+                    errors.append(problem)
+        problems = (work.hopeless(ended=True) for work in works if not errors)
+        errors += list(dict.fromkeys(filter(None, problems)))
         for file in files.values():
             try:
                 file.close()
             except (InputError, OutputError) as error:
                 errors.append(str(error))
-    status = summary.conclude(summaries, errors, options.report)
+    paths = [work.path for work in works if work.summary.done]
+    ending = summary.Ending(options.report, paths, options.next_command)
+    status = summary.conclude(summaries, errors, ending)
     return 128 + signals[0] if status and signals else status
 
 
@@ -231,7 +246,7 @@ def run(jobs: Sequence[Job], connections: int | None = None) -> Iterator[Outcome
     running = 0
     # A model that computes in this process needs all cores.
     in_process = any(job.work.model.api_type == "llamacpp" for job in jobs)
-    with contextlib.nullcontext() if in_process else _one_core():
+    with contextlib.nullcontext() if in_process else one_core():
         running = _start(list(lanes.values()), outcomes, connections)
         while running and not (halting.is_set() and outcomes.empty()):
             try:
@@ -304,23 +319,6 @@ def _do_jobs(lane: deque[Job], outcomes: queue.SimpleQueue[Outcome | None]) -> N
             lane.clear()
         deliver(Outcome(job, error=error))
     outcomes.put(None)
-
-
-@contextlib.contextmanager
-def _one_core() -> Iterator[None]:
-    """Keep this thread, and those it starts, on one core."""
-    # Only one thread can hold Python's lock, and handing it from core to core is slow. Without
-    # this, `make bench` on two cores took 1.5-2.0 ms of CPU a call and not 1.2-1.3, and did 550
-    # calls a second and not 720.
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {random.choice(sorted(before))})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 # Set by a second Ctrl-C: replies that are here are still written, calls in flight are given up.

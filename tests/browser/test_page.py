@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser_site import Site, is_call, question, running
+from browser_site import Servers, Site, is_call, question
 from conftest import REPO, Workspace
 from playwright.sync_api import (
     Browser,
@@ -88,28 +87,28 @@ def make_bench(bench: Workspace) -> None:
 
 
 @pytest.fixture(scope="module")
-def our_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def our_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
     workspace = Workspace(tmp_path_factory.mktemp("ours"))
     make_bench(workspace)
-    yield from running(workspace)
+    return servers.serve(workspace)
 
 
 @pytest.fixture(scope="module")
-def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def demo_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
     workspace = Workspace(tmp_path_factory.mktemp("demo"))
     shutil.copytree(REPO / "config", workspace.root / "config")
     shutil.copytree(REPO / "data" / "demo-v0.1", workspace.root / "data" / "demo-v0.1")
-    yield from running(workspace)
+    return servers.serve(workspace)
 
 
 @pytest.fixture(scope="module")
-def reference_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def reference_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
     if not REFERENCE.is_dir():
         pytest.skip("no reference data")
     workspace = Workspace(tmp_path_factory.mktemp("reference"))
     copied = workspace.root / "data" / REFERENCE.name
     shutil.copytree(REFERENCE, copied, copy_function=shutil.copyfile)
-    yield from running(workspace)
+    return servers.serve(workspace)
 
 
 @pytest.fixture

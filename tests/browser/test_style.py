@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser_site import Site, question, running
+from browser_site import Servers, Site, question
 from conftest import Workspace
 from playwright.sync_api import Page, expect
 
@@ -23,7 +22,7 @@ def judgment(number: int, model: str, *labels: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
     workspace = Workspace(tmp_path_factory.mktemp("looks"))
     workspace.add_questions(
         [question(1, "Why? " * 300, "a"), question(2, "1", "b"), question(3, "c", "c")]
@@ -36,7 +35,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for model, labels in ((NAME, ("A>>B", "B>A")), ("m", ("B>A", "A=B"))):
         records = [judgment(i, model, *labels) for i in (1, 2, 3)]
         workspace.write(folder / f"{model}.jsonl", records)
-    yield from running(workspace)
+    return servers.serve(workspace)
 
 
 @pytest.fixture

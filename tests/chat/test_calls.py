@@ -19,8 +19,11 @@ from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
 
 from arena.base.errors import InputError
+from arena.chat import calls
 from arena.chat.clients import check_model
 from arena.chat.config import Endpoint, ModelConfig
+from arena.chat.faults import CompletionError
+from arena.chat.protocols import Completion
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
 
@@ -129,6 +132,7 @@ class TestOpenAI:
             "max_tokens": 99,
             "top_p": 0.5,
             "guided": {"a": 1},
+            "stream": False,
         }
 
     def test_reply(self, wired: Story) -> None:
@@ -169,6 +173,7 @@ class TestAnthropic:
             "temperature": 0.3,
             "max_tokens": 64000,
             "top_k": 5,
+            "stream": False,
         }
 
     def test_without_a_system_prompt_none_is_sent(self, wired: Story) -> None:
@@ -408,6 +413,15 @@ class TestRetries:
 
     def test_the_next_endpoint_is_tried_where_one_is_down(self, faulty: Story) -> None:
         assert sum(faulty.asked("two").values()) == len(QUESTIONS)
+
+
+def test_thousands_of_retries_are_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait after the 1,025th was no float any more."""
+    replies = iter([*[CompletionError("rate limit") for _ in range(2000)], Completion("fine")])
+    monkeypatch.setattr(calls, "_attempt", lambda *_: next(replies))
+    model = ModelConfig("tiny", "api.yaml: tiny", "tiny", retry_wait=1e-9, max_retries=2000)
+    monkeypatch.setattr(calls, "MAX_WAIT", 0.0)
+    assert calls.chat_completion(model, [], temperature=0, max_tokens=9).text == "fine"
 
 
 @pytest.mark.parametrize("model", ["open", "claude"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Callable
@@ -116,9 +117,9 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
         ["tiny: budget_tokens: expected a whole number, 1 or more, got 'many'"],
     ),
     "an effort that is no text": (
-        {"reasoning_effort": 5},
+        {"reasoning_effort": False},
         {},
-        ["tiny: reasoning_effort: expected a text, got 5"],
+        ["tiny: reasoning_effort: expected a text, got false. Put it in quotes."],
     ),
 }
 
@@ -206,7 +207,9 @@ class TestSecrets:
         "SHORTER": "sk-in-a",
     }
     ENTRY = {
-        "endpoints": [{"api_base": "ADDRESS/${IN_PATH}/v1", "api_key": "sk-of-the-entry"}],
+        "endpoints": [
+            {"api_base": "ADDRESS/${IN_PATH}/sk-literal-1/v1", "api_key": "sk-of-the-entry"}
+        ],
         "extra_headers": {"authorization": "Bearer ${IN_HEADER}", "x-keys": "a, sk-literal=="},
         "extra_body": {"auth": ["token ${IN_BODY}"]},
     }
@@ -249,6 +252,21 @@ class TestSecrets:
         said = output()
         assert "***" in said and "sk" not in said
 
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            Reply(raw=b'{"detail": "Not Found"}', status=404),
+            Reply(status=302, headers={"location": "/login?next=sk-literal-1"}),
+            Reply(reset=True),
+            Reply.html(status=502),
+        ],
+    )
+    def test_an_address_is_shown_without_them(
+        self, api: FakeAPI, output: Callable[[], str], reply: Reply
+    ) -> None:
+        api.answer_with(reply)
+        assert "sk" not in output()
+
     @pytest.mark.parametrize("before", [290 - 60, 200 - 5, 0])
     def test_none_is_cut_before_it_is_blotted_out(
         self, api: FakeAPI, output: Callable[[], str], before: int
@@ -264,6 +282,19 @@ def test_an_address_shows_neither_password_nor_query() -> None:
     model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "openai", (endpoint,))
     hidden = redact(f"cannot reach {endpoint.api_base}", secrets_of(model, endpoint))
     assert hidden == "cannot reach https://me:***@host/v1?key=***&a=b#x"
+
+
+def test_nor_do_other_spellings_of_it() -> None:
+    endpoint = Endpoint("https://me:p4ss%26word@host/gateway/Abc-123456/v1?k=a%20b%20c%20d%20e")
+    model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "openai", (endpoint,))
+    basic = base64.b64encode(b"me:p4ss&word").decode()
+    said = f"p4ss&word p4ss&amp;word {basic} /gateway/Abc-123456/v1 'a b c d e'"
+    hidden = redact(said, secrets_of(model, endpoint))
+    assert hidden == "*** *** *** /gateway/***/v1 '***'"
+
+
+def test_a_short_password_in_an_address_is_hidden() -> None:
+    assert redact("no route to http://me:pw@host/v1", []) == "no route to http://me:***@host/v1"
 
 
 def test_a_local_model_has_no_key_that_a_message_could_hold() -> None:

@@ -21,6 +21,7 @@ from config_files import (
 from conftest import Workspace
 
 from arena.base.errors import InputError
+from arena.chat.clients import check_model
 from arena.chat.config import read_model_config
 
 WRONG: dict[str, tuple[Spoil, list[str]]] = {
@@ -39,26 +40,89 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         [f"{SERVERS}: tiny: endpoints[0]: expected a mapping"],
     ),
     "a number for a key": (
-        entry(endpoints=[{"api_base": NOWHERE, "api_key": 12345}]),
-        [f"{SERVERS}: tiny: endpoints[0]: api_key: expected a text"],
+        raw(SERVERS, "tiny: {endpoints: [{api_key: 0123456}]}\n"),
+        [f"{SERVERS}: tiny: endpoints[0]: api_key: expected a text, but YAML reads this as"],
     ),
     "a text for the parallel": (
         entry(parallel="8"),
         ["tiny: parallel: expected a whole number, 1 or more, got '8'"],
     ),
     "a text for a mapping": (entry(extra_body="top_p"), ["tiny: extra_body: expected a mapping"]),
-    "a number for a key of the body": (
-        entry(extra_body={5: 1}),
-        ["extra_body: expected a mapping with texts for keys"],
-    ),
     "a fraction for a whole number, 0 or more": (
         entry(max_retries=1.5),
         ["max_retries: expected a whole number, 0 or more, got 1.5"],
     ),
-    "a header that is no text": (entry(extra_headers={"x-a": 1}), ["tiny: extra_headers", "x-a"]),
+    "a header that is no text": (
+        entry(extra_headers={"x-a": True}),
+        ["tiny: extra_headers", "x-a"],
+    ),
     "a variable that is not set": (
         entry(endpoints=[{"api_base": NOWHERE, "api_key": "${NO_SUCH_KEY}"}]),
         [f"{SERVERS}: tiny: endpoints[0]", "api_key", "NO_SUCH_KEY is not set"],
+    ),
+    "an address in the entry": (
+        raw(SERVERS, f"tiny:\n  api_base: {NOWHERE}\n  api_key: EMPTY\n"),
+        [f"{SERVERS}: tiny: api_base: belongs to an endpoint", "'endpoints: [{api_base: ...}]'"],
+    ),
+    "an address beside endpoints": (
+        raw(SERVERS, "tiny:\n  api_base: http://a/v1\n  endpoints: [{api_base: http://b/v1}]\n"),
+        ["tiny: api_base: belongs to an en"],
+    ),
+    "a key in the entry": (entry(api_key="k"), ["tiny: api_key: belongs to an endpoint"]),
+    "a version in the entry": (entry(api_version="1"), ["tiny: api_version: belongs to an end"]),
+    "another name of an address": (
+        entry(base_url=NOWHERE),
+        ["tiny: base_url: belongs to an endpoint", "[{api_base: ...}]"],
+    ),
+    "another name of an address in an endpoint": (
+        entry(endpoints=[{"base_url": NOWHERE}]),
+        ["tiny: endpoints[0]: base_url: unknown key. Write api_base"],
+    ),
+    "a setting of the entry in an endpoint": (
+        entry(endpoints=[{"api_base": NOWHERE, "extra_headers": {"x": "y"}}]),
+        ["tiny: endpoints[0]: extra_headers: belongs to the entry, one level up"],
+    ),
+    "the path of a call in an address": (
+        entry(endpoints=[{"api_base": f"{NOWHERE}/chat/completions"}]),
+        [
+            f"endpoints[0]: api_base: '{NOWHERE}/chat/completions' ends in the path",
+            f"Use {NOWHERE}",
+        ],
+    ),
+    "the path of a call to Claude": (
+        entry(api_type="anthropic", endpoints=[{"api_base": f"{NOWHERE}/messages/"}]),
+        [f"'{NOWHERE}/messages/' ends in the path of a call", f"Use {NOWHERE[:-3]}"],
+    ),
+    "the path of a call to Azure": (
+        entry(
+            api_type="azure",
+            endpoints=[{"api_base": "https://r.x/openai/deployments/m/chat/completions?v=1"}],
+        ),
+        ["'https://r.x/openai/deployments/m/chat/completions' ends in the path", "Use https://r.x"],
+    ),
+    "a date in the body": (
+        raw(SERVERS, "tiny:\n  extra_body: {a: [{day: 2026-01-02}]}\n"),
+        [f"{SERVERS}: tiny: extra_body.a[0].day: JSON has no such value: 2026-01-02. Write a text"],
+    ),
+    "an infinity in the body": (
+        raw(SERVERS, "tiny:\n  extra_body: {top_p: .inf}\n"),
+        [f"{SERVERS}: tiny: extra_body.top_p: JSON has no such value: inf."],
+    ),
+    "no number in the body": (
+        raw(SERVERS, "tiny:\n  extra_body: {a: {b: .nan}}\n"),
+        ["extra_body.a.b: JSON has no such value: nan."],
+    ),
+    "bytes in the body": (
+        raw(SERVERS, "tiny:\n  extra_body: {a: !!binary aGVsbG8=}\n"),
+        ["extra_body.a: JSON has no such value: bytes."],
+    ),
+    "a set in the body": (
+        raw(SERVERS, "tiny:\n  extra_body: {stop: !!set {a, b}}\n"),
+        ["extra_body.stop: JSON has no such value: set. Write a text in quotes, or a list."],
+    ),
+    "a truth value for a key in the body": (
+        raw(SERVERS, "tiny:\n  extra_body: {a: {yes: 1}}\n"),
+        [f"{SERVERS}:2: the key yes is read as true. Put it in quotes."],
     ),
     "a variable of the body that is not set": (
         entry(extra_body={"a": ["${NO_SUCH_KEY}"]}),
@@ -76,7 +140,7 @@ def test_one_line_names_file_and_key(
 
 class TestSecrets:
     def test_the_value_of_a_key_is_not_shown(self, house: Workspace) -> None:
-        house.add_model("tiny", NOWHERE, endpoints=[{"api_base": NOWHERE, "api_key": 1234567890}])
+        house.add_model("tiny", NOWHERE, endpoints=[{"api_base": NOWHERE, "api_key": [1234567890]}])
         with pytest.raises(InputError) as caught:
             read_model_config(Path(SERVERS), "tiny")
         assert "api_key" in str(caught.value) and "1234567890" not in str(caught.value)
@@ -84,8 +148,7 @@ class TestSecrets:
     @pytest.mark.parametrize(
         ("fields", "place"),
         [
-            ({"extra_headers": {"x-key": 1234567890}}, "extra_headers: x-key: expected a text"),
-            ({"extra_headers": {"x-key": ["1234567890"]}}, "x-key: expected a text"),
+            ({"extra_headers": {"x-key": ["1234567890"]}}, "extra_headers.x-key: expected a text"),
             ({"extra_headers": "x-key: 1234567890"}, "extra_headers: expected a mapping"),
             ({"extra_body": "key=1234567890"}, "extra_body: expected a mapping"),
             ({"endpoints": "http://me:1234567890@host"}, "endpoints: expected a list"),
@@ -121,6 +184,31 @@ class TestEntries:
         assert model.endpoints[0].api_base == "http://h1:80/v1"
         assert model.endpoints[0].api_key == "k1"
         assert model.extra_headers == {"x-key": "k1!"}
+
+    def test_a_variable_in_the_value_of_a_variable_stays_as_it_is(
+        self, house: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("OUTER", "before-${INNER}")
+        monkeypatch.setenv("INNER", "inner-secret")
+        address = {"api_base": NOWHERE, "api_key": "${OUTER}"}
+        house.add_model(
+            "tiny", "", endpoints=[address], extra_headers={"x": "${OUTER}"}, extra_body={"a": "b"}
+        )
+        model = read_model_config(Path(SERVERS), "tiny")
+        assert model.endpoints[0].api_key == "before-${INNER}"
+        assert model.extra_headers == {"x": "before-${INNER}"}
+
+    def test_half_a_character_is_refused_in_the_body(
+        self, house: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LATIN", "\udcff")  # a byte that is not UTF-8
+        house.add_model("tiny", NOWHERE, extra_body={"a": "${LATIN}"})
+        with pytest.raises(InputError, match=r"extra_body\.a: contains half a character"):
+            check_model(read_model_config(Path(SERVERS), "tiny"))
+
+    def test_keys_of_the_body_may_be_numbers(self, house: Workspace) -> None:
+        house.add_model("tiny", NOWHERE, extra_body={"logit_bias": {50256: -100, 1.5: None}})
+        check_model(read_model_config(Path(SERVERS), "tiny"))
 
     def test_an_entry_may_be_empty_but_for_one_key(self, house: Workspace) -> None:
         house.write(SERVERS, "tiny:\n  endpoints: null\n")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 
 import pytest
 from conftest import Workspace
 from fake_api import FakeAPI, Reply
 from one_call import ask, model_of
 
-from arena.chat.config import Endpoint
 from arena.chat.faults import CompletionError, redact
+
+FILTERED, TOO_LONG, BAD = "content filter", "context too long", "bad request"
 
 
 class TestFaults:
@@ -23,15 +24,76 @@ class TestFaults:
             (400, "Your credit balance is too low to access the Anthropic API.", "quota"),
             (403, "Your credit balance is too low to access the Anthropic API.", "quota"),
             (400, "the key of the API is a text", "bad request"),
+            (403, "Your team has used all available credits.", "quota"),  # xAI
+            (403, "The caller may not do this.", "authentication"),
+            # Prompts that a provider refuses
+            (403, "x/y requires moderation on Z. Your input was flagged for 'hate'.", FILTERED),
+            (403, "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_B", FILTERED),
+            (400, "Content Exists Risk", FILTERED),  # DeepSeek
+            (400, "Input data may contain inappropriate content.", FILTERED),  # DashScope
+            (400, "invalid_prompt: limited access to this content for safety reasons", FILTERED),
+            (400, "The response triggered Azure OpenAI's content management policy.", FILTERED),
+            (400, "ResponsibleAIPolicyViolation", FILTERED),
+            (400, "Your request was rejected as a result of our safety system.", FILTERED),
+            (400, "系统检测到输入或生成内容可能包含不安全或敏感内容", FILTERED),  # Zhipu
+            (400, "The request was rejected because it was considered high risk", FILTERED),  # Kimi
+            (422, "input new_sensitive (1026)", FILTERED),  # MiniMax
+            (400, "Request blocked by the safety filter: PROHIBITED_CONTENT", FILTERED),  # Gemini
+            # Prompts that are too long
+            (422, "`inputs` tokens + `max_new_tokens` must be <= 99. Given: 100", TOO_LONG),  # TGI
+            (422, "`inputs` must have less than 1024 tokens. Given: 1040", TOO_LONG),
+            (400, "The input token count (9) exceeds the maximum number of tokens", TOO_LONG),
+            (400, "This model's maximum prompt length is 8 but the request has 9", TOO_LONG),  # xAI
+            (400, "input length and `max_tokens` exceed context limit: 9 + 9 > 8", TOO_LONG),
+            (400, "Input is too long for requested model.", TOO_LONG),  # Bedrock
+            (400, "Input tokens exceed the configured limit of 272000 tokens.", TOO_LONG),  # OpenAI
+            (400, "Your input exceeds the context window of this model.", TOO_LONG),
+            (400, "Range of input length should be [1, 30720]", TOO_LONG),  # DashScope
+            (400, "Your request exceeded model token limit: 8192", TOO_LONG),  # Kimi
+            (
+                400,
+                "Prompt contains 40000 tokens, too large for model with 32768",
+                TOO_LONG,
+            ),  # Mistral
+            (400, "too many tokens: size limit exceeded by 5 tokens.", TOO_LONG),  # Cohere
+            (
+                400,
+                "The decoder prompt (length 9) is longer than the maximum model length",
+                TOO_LONG,
+            ),
+            (
+                400,
+                "The input (9 tokens) is longer than the model's context length",
+                TOO_LONG,
+            ),  # SGLang
+            (400, "the request exceeds the available context size. try increasing it", TOO_LONG),
+            (400, "Requested tokens (9000) exceed context window of 8192", TOO_LONG),
+            (500, "the request exceeds the available context size", TOO_LONG),  # old llama.cpp
+            (400, "Prompt exceeds max length", TOO_LONG),  # Zhipu
+            (
+                400,
+                "max_tokens is too large: 99999. It supports at most 16384 completion tokens",
+                BAD,
+            ),
+            (400, "max_tokens must be <= 4096", BAD),
+            (400, "temperature must be below 2", BAD),
+            # Models and addresses that do not exist
+            (404, "model 'x' not found, try pulling it first", "no such model"),  # Ollama
+            (404, "The API deployment for this resource does not exist.", "no such model"),  # Azure
+            (404, "No endpoints found for x/y.", "no such model"),  # OpenRouter
+            (400, "x/y is not a valid model ID", "no such model"),
+            (404, "File Not Found", "wrong address"),  # llama.cpp
+            (404, "Invalid URL (POST /v1/models/chat)", "wrong address"),
+            (405, "Method Not Allowed", "wrong address"),
         ],
     )
     @pytest.mark.parametrize("api_type", ["openai", "anthropic"])
-    def test_a_bad_key_and_an_empty_purse_are_known_by_their_words(
+    def test_causes_are_known_by_the_words_of_providers(
         self, api: FakeAPI, bench: Workspace, api_type: str, status: int, message: str, cause: str
     ) -> None:
         api.answer_with(Reply.error(status, message))
         base = api.v1 if api_type == "openai" else api.url
-        with pytest.raises(CompletionError, match=f"^{cause}: HTTP {status} ") as caught:
+        with pytest.raises(CompletionError, match=f"^{cause}: HTTP {status}") as caught:
             ask(model_of(bench, api_type=api_type, endpoints=[{"api_base": base}]))
         assert caught.value.cause == cause
 
@@ -46,37 +108,84 @@ class TestFaults:
             ask(model_of(bench, endpoints=endpoints))
         assert "test-key" not in str(e.value) and e.value.charged
 
-    @pytest.mark.parametrize("number", [1, 3])
-    @pytest.mark.parametrize("api_type", ["openai", "azure"])
-    @pytest.mark.parametrize(
-        ("code", "message"),
-        [
-            ("unsupported_parameter", "'max_tokens' is not supported; use max_completion_tokens"),
-            ("unsupported_value", "'temperature' does not support 0.25 with this model."),
-        ],
-    )
-    def test_a_parameter_that_is_refused_is_answered_with_the_remedy(
-        self, api: FakeAPI, bench: Workspace, api_type: str, code: str, message: str, number: int
-    ) -> None:
-        """Three such calls in a row end the run of the model."""
-        api.answer_with(Reply.error(400, message, code))
-        model = model_of(bench, api_type=api_type, endpoints=[{"api_base": api.v1}])
-        model = replace(model, endpoints=(Endpoint(api.v1, "test-key"),))
-        for _ in range(number):
-            with pytest.raises(CompletionError) as caught:
-                ask(model)
-        error = str(caught.value)
-        assert error.startswith("unsupported parameter: a reasoning model needs api_type openai_th")
-        assert message in error
-        assert caught.value.final is (number == 3)
-
-    def test_another_one_that_is_refused_is_named(self, api: FakeAPI, bench: Workspace) -> None:
-        message = "Unsupported parameter: 'reasoning_effort' is not supported with this model."
+    def test_a_parameter_that_nobody_sent_is_named(self, api: FakeAPI, bench: Workspace) -> None:
+        message = "Unsupported parameter: 'seed' is not supported with this model."
         api.answer_with(Reply.error(400, message, "unsupported_parameter"))
         with pytest.raises(CompletionError) as caught:
-            ask(model_of(bench, endpoints=[{"api_base": api.v1}], reasoning_effort="low"))
+            ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
         assert str(caught.value).startswith("unsupported parameter: HTTP 400 ")
         assert message in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("error", "cause"),
+        [
+            ({"message": "slow down", "code": 429}, "rate limit"),
+            ({"message": "Rate limit reached"}, "rate limit"),
+            ({"message": "maximum context length is 8", "code": 400}, "context too long"),
+            ({"message": "This model's maximum context length is 8 tokens."}, "context too long"),
+            ({"message": "No credits", "code": "402"}, "quota"),
+            ({"message": "Incorrect API key provided"}, "authentication"),
+            ({"message": "broken", "type": "invalid_request_error"}, "bad request"),
+            ({"message": "upstream is gone", "code": 502}, "server error"),
+            ("upstream is gone", "server error"),
+        ],
+    )
+    @pytest.mark.parametrize("place", ["top", "choice", "anthropic"])
+    def test_an_error_with_status_200_has_its_cause_in_it(
+        self, api: FakeAPI, bench: Workspace, place: str, error: object, cause: str
+    ) -> None:
+        body: dict[str, object] = {"error": error}
+        if place == "choice":
+            # The words of the half answer are not those of the error.
+            text = "The context length is too long, said the rate limit."
+            body = {"choices": [{"message": {"content": text}, "error": error}]}
+        api.answer_with(Reply(raw=json.dumps(body).encode()))
+        api_type = "anthropic" if place == "anthropic" else "openai"
+        base = api.url if place == "anthropic" else api.v1
+        with pytest.raises(CompletionError) as caught:
+            ask(model_of(bench, api_type=api_type, endpoints=[{"api_base": base}]))
+        assert caught.value.cause == cause
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("api_type", "path", "called", "advice"),
+        [
+            ("openai", "", "/chat/completions", "Does api_base end in /v1?"),
+            ("openai", "/x/v1", "/x/v1/chat/completions", "Is api_base right, with this /v1"),
+            ("anthropic", "/v1", "/v1/v1/messages", "For this api_type it should not."),
+        ],
+    )
+    def test_a_wrong_one_is_shown_with_a_question(
+        self, api: FakeAPI, bench: Workspace, api_type: str, path: str, called: str, advice: str
+    ) -> None:
+        api.answer_with(Reply(raw=b'{"detail": "Not Found"}', status=404))
+        address = f"http://me:s3cr3t@127.0.0.1:{api.port}{path}?key=hidden-1"
+        with pytest.raises(CompletionError, match="^wrong address: HTTP 404 at ") as caught:
+            ask(model_of(bench, api_type=api_type, endpoints=[{"api_base": address}]))
+        assert f"{api.url}{called}. " in str(caught.value) and advice in str(caught.value)
+        assert "s3cr3t" not in str(caught.value) and "hidden-1" not in str(caught.value)
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("api_type", ["openai", "anthropic"])
+    def test_a_redirect_is_not_followed(
+        self, api: FakeAPI, bench: Workspace, api_type: str, status: int
+    ) -> None:
+        with FakeAPI() as other:
+            target = f"{other.v1.replace('://', '://me:s3cr3t@')}/elsewhere?key=hidden-1"
+            api.answer_with(Reply("an answer", status=status, headers={"location": target}))
+            model = model_of(
+                bench,
+                api_type=api_type,
+                endpoints=[{"api_base": api.v1}],
+                extra_headers={"x-key": "sk-in-a-header"},
+            )
+            with pytest.raises(CompletionError, match=f"^redirected: HTTP {status} ") as caught:
+                ask(model)
+            assert other.call_count == 0
+            assert f"from {api.v1}/" in str(caught.value)
+            assert f" to {other.v1}/elsewhere." in str(caught.value)
+        assert "s3cr3t" not in str(caught.value) and "hidden-1" not in str(caught.value)
 
 
 def test_a_longer_one_is_not_given_away_by_a_part_of_it() -> None:

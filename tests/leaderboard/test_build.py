@@ -239,7 +239,7 @@ class TestGeneration1:
             "compare fairly. Judge the missing questions, or count them as lost with "
             "--missing loss.\n"
         )
-        assert bench.run("show_result.py", *chosen, check=0).stdout == (
+        assert show(bench, *chosen).out == (
             "##### Category: coding #####\n"
             + line("m", "100.0")
             + line("o", "100.0")
@@ -272,9 +272,9 @@ class TestGeneration1:
 
 
 class TestBaselinesOfV2:
-    """Published data of v2.0 shown with our judge config, which is that of v0.1."""
+    """Published data of v2.0 shown with our judge config of v0.1."""
 
-    OURS = REPO / "config/judge_config.yaml"
+    OURS = REPO / "config/arena-hard-v0.1/judge_config.yaml"
     THEIRS = REPO / "config/v2.0/judge_config.yaml"
 
     @pytest.fixture(autouse=True)
@@ -286,16 +286,14 @@ class TestBaselinesOfV2:
         return ["--bench-name", bench.name, "--judge-names", "judge"]
 
     def test_they_are_taken_where_the_configs_has_no_judgment(self, modern: Workspace) -> None:
-        done = modern.run("show_result.py", *self.named(modern), check=0)
-        assert done.stderr == (
+        done = show(modern, *self.named(modern))
+        assert done.err == (
             f"warning: config/judge_config.yaml: no judgment on questions of {HARD}, {WRITING} is "
             f"against its baseline. Using those of --setting-file {self.THEIRS}\n"
         )
-        told = modern.run(
-            "show_result.py", *self.named(modern), "--setting-file", self.THEIRS, check=0
-        )
-        assert (told.stdout, told.stderr) == (done.stdout, "")
-        assert list(boards(done.stdout)) == [HARD, WRITING, "Overall"]
+        told = show(modern, *self.named(modern), "--setting-file", self.THEIRS)
+        assert (told.out, told.err) == (done.out, "")
+        assert list(boards(done.out)) == [HARD, WRITING, "Overall"]
 
     def test_files_tell_them(self, modern: Workspace) -> None:
         data = files(modern, *self.named(modern))
@@ -450,13 +448,13 @@ class TestBothGenerations:
 
     def test_each_category_has_its_method_and_baseline(self, modern: Workspace) -> None:
         only_modern = boards(self.without_old(modern))
-        done = modern.run("show_result.py", check=0)
-        found = boards(done.stdout)
+        done = show(modern)
+        found = boards(done.out)
         assert list(found) == [HARD, WRITING, self.OLD]
         assert found[HARD] == only_modern[HARD] and found[WRITING] == only_modern[WRITING]
         old = {line.split(" |")[0].strip(): line.split("score:")[1][:6] for line in found[self.OLD]}
         assert old == {"m1": " 83.3 ", "m2": " 83.3 ", "gpt-4-0314": " 50.0 "}
-        assert done.stderr == ""
+        assert done.err == ""
 
     @staticmethod
     def without_old(bench: Workspace) -> str:
@@ -633,7 +631,7 @@ class TestOverall:
     def test_of_boards_that_share_questions_there_is_none(self, modern: Workspace) -> None:
         """A subcategory and its category would count its questions twice."""
         chosen = ["-c", f"{HARD} 1", WRITING, HARD]
-        out = modern.run("show_result.py", *chosen, check=0).stdout
+        out = show(modern, *chosen).out
         assert list(boards(out)) == chosen[1:]
         last = f"\n\nno overall board: {HARD} 1 and {HARD} share 6 questions\n"
         assert out.endswith(last) and out.count("no overall board") == 1
@@ -646,7 +644,7 @@ class TestOverall:
         add_judgments(modern, "coder", draw(6)[: SIZES[HARD]])
         out = show(modern, "--json").out
         assert "##### Overall #####\nno model is on every board\n" in out
-        assert "skipped: coder: not on the board of creative_writing" in out
+        assert "skipped: coder, o3-mini-2025-01-31: not on the board of creative_writing" in out
         assert out.count("written: ") == 2
 
 

@@ -344,7 +344,7 @@ class TestGaps:
         add_judgments(bench, "good", [judgment(f"q{i}", *WON) for i in (1, 2, 3, 4)])
         add_judgments(bench, "solo", [judgment(f"q{i}", *LOST) for i in (1, 2, 3)])
         add_judgments(bench, "late", [judgment(f"q{i}", *WON) for i in (1, 2)])
-        assert bench.run("show_result.py", *flags(), "--by", "cluster", check=0).stdout == (
+        assert show(bench, *flags(), "--by", "cluster").out == (
             "           a                b                c\n"
             "questions  2                2                1\n"
             "good       100.0 –          100.0 –          n/a\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -163,6 +164,12 @@ def test_grades_are_kept_apart_from_labels(bench: Workspace) -> None:
 # Simulated judges
 
 
+@functools.cache
+def drawn(questions: int, seed: int) -> np.ndarray:
+    """How often each question of a panel is drawn in 200 rounds."""
+    return draw_questions(panel_of(np.zeros((1, questions, 1, 2)), ("j",)), 200, seed)
+
+
 def battles_as_questions(panel: Panel) -> Panel:
     """The same, as if no two battles were on one question."""
     questions = tuple(f"q{i:05}" for i in range(len(panel.model)))
@@ -181,7 +188,7 @@ def test_a_preference_for_the_first_place_is_found() -> None:
     shares, flipped, missed = [], [], []
     for seed in SEEDS:
         panel = placed(seed)
-        times = draw_questions(panel, 200, seed)
+        times = drawn(QUESTIONS, seed)
         shares.append(first_place(panel, 0, times).estimate)
         flipped.append(flips(panel, 0, times).estimate)
         alone = battles_as_questions(panel)
@@ -203,7 +210,7 @@ def test_a_preference_for_length_is_found_and_none_for_markdown() -> None:
         logit = strength - bias * features[0][:, :, None]
         wins = chances(rng, 1, taste=np.full(8, 0.8))[0] < 1 / (1 + np.exp(-logit))
         panel = panel_of(decide(wins)[None], ("j",))
-        times = draw_questions(panel, 100, seed)
+        times = drawn(QUESTIONS, seed)[:100]
         style, _ = style_bias(panel, 0, features.reshape(len(ATTRIBUTES), -1), times, 1)
         for name, counted in style.items():
             found[name].append(counted.estimate)
@@ -265,7 +272,7 @@ def of_kin(seed: int, kin: Sequence[int], habits: Sequence[Habit], preference: f
         wins[0] = habit(rng, wins[0])
     panel = panel_of(decide(wins), ("j0", "j1", "j2"))
     family = dict.fromkeys(("j0", *(f"m{i}" for i in kin)), "a")
-    return kinship(panel, 0, family, draw_questions(panel, 200, seed))
+    return kinship(panel, 0, family, drawn(QUESTIONS, seed))
 
 
 class TestSimulatedJudges:
@@ -306,7 +313,7 @@ class TestSimulatedJudges:
             noisy = rng.random((2, *shape)) < share_of_question(rng, 0.3, QUESTIONS)
             labels = np.where(noisy, rng.integers(0, 5, noisy.shape), np.minimum(truth, 4))
             panel = panel_of((2 - labels) * PLACE_A, ("j0", "j1"))
-            pair = pair_report(panel, 0, 1, draw_questions(panel, 200, seed))
+            pair = pair_report(panel, 0, 1, drawn(QUESTIONS, seed))
             plain.append(pair.kappa)
             weighted.append(pair.weighted)
         said = [(1 - noise) * np.eye(5) + noise / 5 for noise in (0.0, 0.6)]

@@ -132,7 +132,7 @@ class TestStyleControl:
         rates = bt.win_rates(samples, 0)
         model, features, result = rows_of(cells)
         draw = np.random.default_rng(5)
-        picks = draw.integers(len(model), size=(400, len(model)))
+        picks = draw.integers(len(model), size=(300, len(model)))
         drawn = np.array([oracle(model[p], features[p], result[p], 3)[0] for p in picks])
         for column in (1, 2):
             noise = drawn[:, column].std()
@@ -396,7 +396,7 @@ class TestText:
             add_judgments(bench, model, [judgment("q1", *labels), judgment("q2", *labels)])
         cut = bench.judgments("judge", "champion")
         add_judgments(bench, "champion", [*cut, judgment("q3", "A>B", None)])
-        assert bench.run("show_result.py", *V2, check=0).stdout == (
+        assert show(bench, *V2).out == (
             "                      Model  Scores (%)         CI (%)\n"
             "0                  champion       100.0  (-0.0 / +0.0)\n"
             "1  a-model-with-a-long-name        50.0  (-0.0 / +0.0)\n"
@@ -434,9 +434,9 @@ class TestText:
         won = [judgment(f"q{i}", "B>A", "A>B") for i in (1, 2)]
         add_judgments(bench, "half", [*won, judgment("q3", "A>B", None)])
         add_judgments(bench, "whole", [*won, judgment("q3", "B>A", "A>B")])
-        done = bench.run("show_result.py", *V2, check=0).stdout
+        done = show(bench, *V2).out
         assert "questions judged of 3: half 2, whole 3\n" + DIFFERENT in done
-        done = bench.run("show_result.py", *V2, "--missing", "loss", check=0).stdout
+        done = show(bench, *V2, "--missing", "loss").out
         assert "questions judged of 3: half 2, whole 3\n" in done and "warning" not in done
         assert "skipped: 2 missing games, counted as losses\n" in done
         score = float(done[done.index("half") :].split()[1])

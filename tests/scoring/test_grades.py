@@ -38,7 +38,7 @@ class TestText:
         add_grades(bench, "org/other", [9, 9.0, "9"])
         add_grades(bench, "worst", [1, 1, 1])
         add_lengths(bench, "tiny", 10, 11)
-        assert bench.run("show_result.py", check=0).stdout == (
+        assert show(bench).out == (
             "org/other                      | score: 9.00  | 95% CI: (0.00, 0.00) "
             "| average #tokens: n/a\n"
             "tiny                           | score: 7.00  | 95% CI: (0.00, 0.00) "

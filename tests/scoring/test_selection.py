@@ -172,16 +172,16 @@ class TestMixed:
 
     def test_another_judges_are_refused(self, bench: Workspace) -> None:
         self.mix(bench, judge="gpt-4")
-        done = bench.run("show_result.py", *flags(), check=2)
-        assert done.stdout == "" and done.stderr == (
+        done = show(bench, *flags(), check=2)
+        assert done.out == "" and done.err == (
             f"error: {self.FILE}: 1 judgments by another judge, gpt-4. Skip them with "
             "--mixed leave-out, or include them with --mixed count.\n"
         )
 
     def test_those_against_another_baseline_are_refused(self, bench: Workspace) -> None:
         self.mix(bench, baseline="other")
-        done = bench.run("show_result.py", *flags(), check=2)
-        assert done.stdout == "" and done.stderr == (
+        done = show(bench, *flags(), check=2)
+        assert done.out == "" and done.err == (
             f"error: {self.FILE}: 1 judgments against another baseline, other. Accept them "
             "with --baseline=base --baseline=other, skip them with --mixed leave-out, or include "
             "them with --mixed count.\n"

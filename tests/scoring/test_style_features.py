@@ -306,25 +306,23 @@ class TestCenter:
     RIVALS: Mapping[str, float] = TWIN | {"verbose-1": 3.0, "verbose-2": 3.5, "verbose-3": 4.0}
     NOISE = 3 * 100 * np.sqrt(0.25 / 1600)
 
-    @pytest.fixture
-    def twin_alone(self, bench: Workspace) -> dict[str, float]:
-        simulate(bench, self.TWIN, questions=800, seed=1)
-        return {
-            center: exact_scores(bench, *flags(), "-f", "length", f"--style-center={center}")[
-                "twin"
-            ]
-            for center in ("mean", "none")
-        }
+    @pytest.fixture(scope="class")
+    @classmethod
+    def twin_alone(cls, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+        return cls.twin(Workspace(tmp_path_factory.mktemp("alone")), cls.TWIN)
 
-    @pytest.fixture
-    def twin_beside_rivals(
-        self, bench: Workspace, twin_alone: dict[str, float]
-    ) -> dict[str, float]:
-        simulate(bench, self.RIVALS, questions=800, seed=1)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def twin_beside_rivals(cls, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+        return cls.twin(Workspace(tmp_path_factory.mktemp("beside")), cls.RIVALS)
+
+    @staticmethod
+    def twin(bench: Workspace, models: Mapping[str, float]) -> dict[str, float]:
+        """The score of `twin` by the way to centre."""
+        simulate(bench, models, questions=800, seed=1)
+        chosen = [*flags(), "-f", "length", "--num-rounds", "1"]
         return {
-            center: exact_scores(bench, *flags(), "-f", "length", f"--style-center={center}")[
-                "twin"
-            ]
+            center: exact_scores(bench, *chosen, f"--style-center={center}")["twin"]
             for center in ("mean", "none")
         }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPO, Workspace
+from conftest import REPO, RunMain, Workspace
 
 import add_markdown_info
 from arena.base.errors import InputError
@@ -41,13 +41,15 @@ def jsonl(*items: object) -> str:
 
 
 class TestInPlace:
-    def test_what_lacks_is_added_and_the_rest_is_kept(self, bench: Workspace) -> None:
+    def test_what_lacks_is_added_and_the_rest_is_kept(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
         blank_and_mark = "\ufeff" + jsonl(*ANSWERS).replace("\n", "\n\n")
         path = bench.write("answers/tiny.jsonl", blank_and_mark.rstrip("\n"))
         path.chmod(0o640)
         bench.write("answers/org/other.jsonl", jsonl(ANSWERS[1]))
         before = (bench.root / "answers/org/other.jsonl").read_bytes()
-        done = bench.run("add_markdown_info.py", "--dir", "answers", check=0)
+        done = run_main("add_markdown_info.py", "--dir", "answers")
 
         found = bench.read_jsonl("answers/tiny.jsonl")
         metadata = [record.pop("conv_metadata") for record in found]
@@ -62,31 +64,31 @@ class TestInPlace:
         assert "한국어".encode() in path.read_bytes()
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
         assert (bench.root / "answers/org/other.jsonl").read_bytes() == before
-        assert "answers/tiny.jsonl: 3 of 4 answers measured, 1 kept" in done.stdout
-        assert "answers/org/other.jsonl: 0 of 1 answers measured, 1 kept" in done.stdout
+        assert "answers/tiny.jsonl: 3 of 4 answers measured, 1 kept" in done.out
+        assert "answers/org/other.jsonl: 0 of 1 answers measured, 1 kept" in done.out
         files = {p.name for p in (bench.root / "answers").rglob("*") if p.is_file()}
         assert files == {"tiny.jsonl", "other.jsonl"}
 
         once = path.read_bytes()
-        bench.run("add_markdown_info.py", "--dir", "answers", check=0)
+        run_main("add_markdown_info.py", "--dir", "answers")
         assert path.read_bytes() == once
 
-    def test_recompute_measures_all_again(self, bench: Workspace) -> None:
+    def test_recompute_measures_all_again(self, bench: Workspace, run_main: RunMain) -> None:
         path = bench.write("answers/tiny.jsonl", jsonl(*ANSWERS[1:3]))
         path.write_text(path.read_text() + '{"question_id": "torn', encoding="utf-8")
-        done = bench.run("add_markdown_info.py", "--dir", "answers", "--recompute", check=0)
+        done = run_main("add_markdown_info.py", "--dir", "answers", "--recompute")
         assert [a["conv_metadata"] for a in bench.read_jsonl(path)] == [OWN, OWN]
-        assert "2 of 2 answers measured, 0 kept" in done.stdout
-        assert "tiny.jsonl" in done.stderr and "incomplete last line" in done.stderr
+        assert "2 of 2 answers measured, 0 kept" in done.out
+        assert "tiny.jsonl" in done.err and "incomplete last line" in done.err
 
 
 class TestOutputDir:
-    def test_the_source_stays_as_it_is(self, bench: Workspace) -> None:
+    def test_the_source_stays_as_it_is(self, bench: Workspace, run_main: RunMain) -> None:
         for name in ("a", "org/b"):
             bench.write(f"old/{name}.jsonl", jsonl(ANSWERS[0]))
         bench.write("old/c.jsonl", jsonl(ANSWERS[1]))
         before = {p: p.read_bytes() for p in (bench.root / "old").rglob("*.jsonl")}
-        bench.run("add_markdown_info.py", "--dir", "old", "--output-dir", "new/answers", check=0)
+        run_main("add_markdown_info.py", "--dir", "old", "--output-dir", "new/answers")
         assert {p: p.read_bytes() for p in (bench.root / "old").rglob("*") if p.is_file()} == before
         added = ANSWERS[0] | {"conv_metadata": conv_metadata(["# 한국어 <|endoftext|>"])[0]}
         assert bench.read_jsonl("new/answers/a.jsonl") == [added]
@@ -126,33 +128,41 @@ WRONG_FILES = {
 
 class TestWrongInput:
     @pytest.mark.parametrize("case", WRONG_FILES)
-    def test_a_wrong_file_is_named_and_stays_as_it_is(self, bench: Workspace, case: str) -> None:
+    def test_a_wrong_file_is_named_and_stays_as_it_is(
+        self, bench: Workspace, run_main: RunMain, case: str
+    ) -> None:
         content, words = WRONG_FILES[case]
         path = bench.write("answers/a.jsonl", content)
-        done = bench.run("add_markdown_info.py", "--dir", "answers", check=2)
-        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-        assert [word for word in words if word not in done.stderr] == []
+        done = run_main("add_markdown_info.py", "--dir", "answers", check=2)
+        assert done.err.startswith("error: ") and done.err.count("\n") == 1
+        assert [word for word in words if word not in done.err] == []
         assert path.read_text() == content
 
     @pytest.mark.parametrize("folder", ["no-such-folder", "empty", "file.jsonl"])
-    def test_a_folder_without_answers_is_named(self, bench: Workspace, folder: str) -> None:
+    def test_a_folder_without_answers_is_named(
+        self, bench: Workspace, run_main: RunMain, folder: str
+    ) -> None:
         bench.write("empty/readme.txt", "nothing here")
         bench.write("file.jsonl", GOOD)
-        done = bench.run("add_markdown_info.py", "--dir", folder, check=2)
-        assert done.stderr.startswith(f"error: {folder}: ") and done.stderr.count("\n") == 1
+        done = run_main("add_markdown_info.py", "--dir", folder, check=2)
+        assert done.err.startswith(f"error: {folder}: ") and done.err.count("\n") == 1
 
-    def test_an_output_folder_that_is_a_file_is_named(self, bench: Workspace) -> None:
+    def test_an_output_folder_that_is_a_file_is_named(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
         bench.write("answers/a.jsonl", GOOD)
         bench.write("taken", "a file")
         flags = ("--dir", "answers", "--output-dir", "taken")
-        done = bench.run("add_markdown_info.py", *flags, check=2)
-        assert done.stderr.startswith("error: taken") and done.stderr.count("\n") == 1
+        done = run_main("add_markdown_info.py", *flags, check=2)
+        assert done.err.startswith("error: taken") and done.err.count("\n") == 1
 
-    def test_a_file_that_another_run_is_writing_is_left_alone(self, bench: Workspace) -> None:
+    def test_a_file_that_another_run_is_writing_is_left_alone(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
         path = bench.write("answers/a.jsonl", GOOD)
         with RecordFile(path, KeyLine):
-            done = bench.run("add_markdown_info.py", "--dir", "answers", check=2)
-        assert done.stderr.count("\n") == 1 and "another run is writing this file" in done.stderr
+            done = run_main("add_markdown_info.py", "--dir", "answers", check=2)
+        assert done.err.count("\n") == 1 and "another run is writing this file" in done.err
         assert path.read_text() == GOOD
 
     def test_a_file_is_locked_before_it_is_read(
@@ -177,14 +187,16 @@ class TestWrongInput:
 
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no published answers in {REFERENCE}")
-def test_published_answers_are_measured_as_they_were(bench: Workspace, tmp_path: Path) -> None:
+def test_published_answers_are_measured_as_they_were(
+    bench: Workspace, run_main: RunMain, tmp_path: Path
+) -> None:
     published: dict[str, list[Any]] = {}
     for model in REFERENCE_MODELS:
         lines = (REFERENCE / f"{model}.jsonl").read_text(encoding="utf-8").split("\n")
         published[model] = [json.loads(line) for line in lines if line]
         bare = [{k: v for k, v in r.items() if k != "conv_metadata"} for r in published[model]]
         bench.write(f"answers/{model}.jsonl", bare)
-    bench.run("add_markdown_info.py", "--dir", "answers", check=0)
+    run_main("add_markdown_info.py", "--dir", "answers")
     assert sum(map(len, published.values())) == 1500
     for model, records in published.items():
         assert bench.read_jsonl(f"answers/{model}.jsonl") == records

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from boards import show
-from conftest import Workspace
+from conftest import RunMain, Workspace
 from judgments import WON, judgment
 
 from arena.bench.config import read_judge_config
@@ -46,8 +46,8 @@ def board_baselines(bench: Workspace, *flags: str) -> dict[str, str]:
     return baselines
 
 
-def ensemble_baselines(bench: Workspace, *flags: str) -> dict[str, str | None]:
-    bench.run("gen_ensemble_judgment.py", "--judges", "judge", "second", *flags, check=0)
+def ensemble_baselines(bench: Workspace, run_main: RunMain, *flags: str) -> dict[str, str | None]:
+    run_main("gen_ensemble_judgment.py", "--judges", "judge", "second", *flags)
     records = bench.judgments("ensemble", "tiny")
     categories = {question["question_id"]: question["category"] for question in QUESTIONS}
     return {categories[r["question_id"]]: r.get("baseline") for r in records}
@@ -68,30 +68,32 @@ def browser_baselines(bench: Workspace, baseline: str | None = None) -> dict[str
     ],
 )
 def test_the_configs_baseline_of_the_category_counts_everywhere(
-    unnamed: Workspace, fields: dict[str, Any], expected: dict[str, str]
+    unnamed: Workspace, run_main: RunMain, fields: dict[str, Any], expected: dict[str, str]
 ) -> None:
     unnamed.write_judge_config("judge", "base", **fields)
     assert board_baselines(unnamed) == expected
     assert browser_baselines(unnamed) == expected
-    assert ensemble_baselines(unnamed) == expected
+    assert ensemble_baselines(unnamed, run_main) == expected
 
 
-def test_a_baseline_flag_overrules_the_config(unnamed: Workspace) -> None:
+def test_a_baseline_flag_overrules_the_config(unnamed: Workspace, run_main: RunMain) -> None:
     unnamed.write_judge_config("judge", "base")
     expected = {"prose": "other", "code": "other"}
     assert board_baselines(unnamed, "--baseline", "other") == expected
     assert browser_baselines(unnamed, "other") == expected
-    assert ensemble_baselines(unnamed, "--baseline", "other") == expected
+    assert ensemble_baselines(unnamed, run_main, "--baseline", "other") == expected
     flags = ("--judge-name", "ensemble", "--baseline", "other")
     assert board_baselines(unnamed, *flags) == expected
 
 
-def test_a_baseline_that_the_bench_lacks_is_never_assumed(unnamed: Workspace) -> None:
+def test_a_baseline_that_the_bench_lacks_is_never_assumed(
+    unnamed: Workspace, run_main: RunMain
+) -> None:
     """The board asks for --baseline, the browser offers the models with answers."""
     unnamed.write_judge_config("judge", "gpt-4-0314")
     done = show(unnamed, check=2)
     assert "gpt-4-0314" in done.err and "--baseline" in done.err
-    assert set(ensemble_baselines(unnamed).values()) <= {None}
+    assert set(ensemble_baselines(unnamed, run_main).values()) <= {None}
     assert set(browser_baselines(unnamed).values()) == {""}
     config = read_judge_config(unnamed.root / "config/judge_config.yaml")
     library = choose(unnamed.root / "data", unnamed.name, "judge", None, config).library
@@ -112,14 +114,15 @@ def test_the_config_alone_does_not_name_the_baseline_of_a_bench_without_answers(
 
 def test_a_question_that_the_bench_lacks_has_the_configs_general_baseline(
     unnamed: Workspace,
+    run_main: RunMain,
 ) -> None:
     unnamed.add_questions([QUESTIONS[1]])
     unnamed.write_judge_config("judge", "base", categories={"code": {"baseline_model": "other"}})
     done = show(unnamed, check=2)
     assert "1 judgments against another baseline, base" in done.err
-    records = unnamed.run("gen_ensemble_judgment.py", "--judges", "judge", "second", check=0)
+    done = run_main("gen_ensemble_judgment.py", "--judges", "judge", "second")
     baselines = {r["question_id"]: r["baseline"] for r in unnamed.judgments("ensemble", "tiny")}
-    assert baselines == {"q1": "base", "q2": "other"}, records.stderr
+    assert baselines == {"q1": "base", "q2": "other"}, done.err
     config = read_judge_config(unnamed.root / "config/judge_config.yaml")
     library = choose(unnamed.root / "data", unnamed.name, "judge", None, config).library
     assert {j.question: j.baseline for j in library.judgments("judge")} == baselines

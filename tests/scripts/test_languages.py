@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Workspace
+from conftest import REPO, Workspace
 from fake_api import Call, FakeAPI
 
 TEXTS = {
@@ -22,6 +22,16 @@ LOCALES: dict[str, tuple[dict[str, str], str]] = {
     "C, file names too": (C_LOCALE, "한국어-모델/модель-نموذج"),
     "C without Python's UTF-8 mode": (C_LOCALE | {"PYTHONUTF8": "0"}, "model"),
 }
+
+# The scripts one after the other; a process for each would import their packages each time.
+PIPELINE = """
+import sys
+from add_markdown_info import main as measure
+from gen_answer import main as answer
+from gen_judgment import main as judge
+
+sys.exit(answer([]) or judge([]) or measure(["--dir", sys.argv[1]]))
+"""
 
 
 def set_up(bench: Workspace, api: FakeAPI, model: str) -> None:
@@ -56,10 +66,11 @@ def test_text_stays_what_it_is_on_the_wire_and_readable_in_the_files(
 ) -> None:
     env, model = LOCALES[locale]
     set_up(bench, api, model)
-    for script in ("gen_answer.py", "gen_judgment.py"):
-        done = bench.run(script, env=env, check=0)
-        assert f"{model}: " in done.stdout and "warning" not in done.stderr
-    done = bench.run("add_markdown_info.py", "--dir", bench.data / "model_answer", env=env, check=0)
+    bench.write("pipeline.py", PIPELINE)
+    answers, path = bench.data / "model_answer", {"PYTHONPATH": str(REPO)}
+    done = bench.run(str(bench.root / "pipeline.py"), answers, env=env | path, check=0)
+    assert all(f"{model}: {n} planned, {n} done" in done.stdout for n in (3, 6))
+    assert "warning" not in done.stderr
     assert f"{model}.jsonl: 0 of 3 answers measured, 3 kept" in done.stdout
     assert "base.jsonl: 3 of 3 answers measured" in done.stdout
 

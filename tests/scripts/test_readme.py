@@ -1,20 +1,23 @@
-"""The README's commands, run in their order in a copy of the repository, and its literal output."""
+"""The README's commands, run in their order beside a copy of its data, and its literal output."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import REPO, clean_environment
+from conftest import REPO, Done, close_clients
 from fake_api import Call, FakeAPI, Reply
 
 README = (REPO / "README.md").read_text(encoding="utf-8")
@@ -35,25 +38,48 @@ def commands_of(page: Path) -> list[str]:
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: what commands read of the repository, which they must not write into."""
     folder = tmp_path / "clone"
-    folder.mkdir()
-    for script in REPO.glob("*.py"):
-        shutil.copy(script, folder)
-    shutil.copytree(REPO / "arena", folder / "arena")
     shutil.copytree(REPO / "config", folder / "config")
     shutil.copytree(REPO / "data" / "demo-v0.1", folder / "data" / "demo-v0.1")
+    monkeypatch.chdir(folder)
     return folder
 
 
-def run(clone: Path, command: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the README to its end; a server is called, and ended with Ctrl-C."""
-    words = shlex.split(command)
-    assert words[0] == "python"
+RunCommand = Callable[[str], Done]
+
+
+@pytest.fixture
+def run(
+    clone: Path,
+    api: FakeAPI,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[RunCommand]:
+    """Runs a command of a page: a script in this process, a server in one of its own."""
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    monkeypatch.setenv("OPENAI_BASE_URL", api.v1)
+
+    def run(command: str) -> Done:
+        python, script, *flags = shlex.split(command)
+        assert python == "python"
+        if script == "qa_browser.py":
+            return served(script, flags)
+        assert (REPO / script).is_file(), command
+        capsys.readouterr()
+        main = importlib.import_module(script.removesuffix(".py")).main
+        return Done(main(flags), *capsys.readouterr())
+
+    yield run
+    close_clients()
+
+
+def served(script: str, flags: Sequence[str]) -> Done:
+    """Start a server, get its page, and end it with Ctrl-C."""
     process = subprocess.Popen(
-        [sys.executable, *words[1:]],
-        cwd=clone,
-        env=clean_environment(os.environ) | {"PYTHONUTF8": "1"} | env,
+        [sys.executable, str(REPO / script), *flags],
+        env=os.environ | {"PYTHONUTF8": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -61,11 +87,11 @@ def run(clone: Path, command: str, **env: str) -> subprocess.CompletedProcess[st
     )
     with process:
         try:
-            said = called(process) if "qa_browser.py" in words else ""
+            said = called(process)
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()
-    return subprocess.CompletedProcess(words, process.returncode, said + out, err)
+    return Done(process.returncode, said + out, err)
 
 
 def called(process: subprocess.Popen[str]) -> str:
@@ -84,7 +110,8 @@ def called(process: subprocess.Popen[str]) -> str:
 
 
 def judge_or_answer(call: Call) -> str:
-    return "My verdict: [[B>A]]" if call.model == "gpt-4o-mini" else "**An answer.**"
+    is_judge = "system" in {message["role"] for message in call.messages}
+    return "My verdict: [[B>A]]" if is_judge else "**An answer.**"
 
 
 def add_checkpoint(clone: Path, api: FakeAPI) -> None:
@@ -106,7 +133,7 @@ def write_files(clone: Path, page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_each_python_command_of_a_page_works_in_the_order_of_the_page(
-    clone: Path, api: FakeAPI, page: Path
+    clone: Path, api: FakeAPI, run: RunCommand, page: Path
 ) -> None:
     """If a command's output stands below it, it is what the command prints."""
     api.answer_with(judge_or_answer)
@@ -120,16 +147,14 @@ def test_each_python_command_of_a_page_works_in_the_order_of_the_page(
     )
     for command in commands_of(page):
         if command.startswith("python "):
-            done = run(clone, command, OPENAI_API_KEY="test-key", OPENAI_BASE_URL=api.v1)
-            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-            assert "warning" not in done.stderr, f"{command}\n{done.stderr}"
-            assert done.stdout == shown.get(command, done.stdout), command
+            done = run(command)
+            assert done.status == 0, f"{command}\n{done}"
+            assert "warning" not in done.err, f"{command}\n{done}"
+            assert done.out == shown.get(command, done.out), command
     for code in blocks("python", text_of(page)):
-        env = clean_environment(os.environ) | {"OPENAI_API_KEY": "test-key"}
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=clone, env=env, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{code}\n{done.stderr}"
+        path = clone / "example.py"
+        path.write_text(code, encoding="utf-8")
+        runpy.run_path(str(path), run_name="__main__")
 
 
 def test_the_pages_show_the_output_of_five_commands() -> None:
@@ -178,7 +203,7 @@ def test_the_literal_records_in_the_docs_are_json_with_the_fields_that_are_writt
     assert judgment.keys() == first(path).keys()
 
 
-def test_so_are_those_of_v2_0(clone: Path, api: FakeAPI) -> None:
+def test_so_are_those_of_v2_0(clone: Path, api: FakeAPI, run: RunCommand) -> None:
     question, answer, judgment = (json.loads(block) for block in blocks("json", FORMATS)[3:])
     add_checkpoint(clone, api)
     data = clone / "data" / "v2"
@@ -192,8 +217,8 @@ def test_so_are_those_of_v2_0(clone: Path, api: FakeAPI) -> None:
         "python gen_judgment.py --setting-file config/v2.0/judge_config.yaml --bench-name v2 "
         "--model my-checkpoint --judge-model gpt-4o-mini",
     ):
-        done = run(clone, command, OPENAI_API_KEY="test-key", OPENAI_BASE_URL=api.v1)
-        assert done.returncode == 0, done.stderr
+        done = run(command)
+        assert done.status == 0, done
     answered = json.loads((data / "model_answer" / "my-checkpoint.jsonl").read_text("utf-8"))
     path = data / "model_judgment" / "gpt-4o-mini" / "my-checkpoint.jsonl"
     judged = json.loads(path.read_text("utf-8"))

@@ -52,6 +52,32 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A fifth of the questions, for what any number of them shows."""
+    workspace = Workspace(tmp_path_factory.mktemp("part"), BENCH)
+    lines = (REFERENCE / "question.jsonl").read_text(encoding="utf-8").splitlines()
+    chosen = {json.loads(line)["question_id"] for line in lines[:100]}
+    for path in REFERENCE.rglob("*.jsonl"):
+        with path.open(encoding="utf-8") as file:
+            kept = [line for line in file if json.loads(line)["question_id"] in chosen]
+        workspace.write(workspace.data / path.relative_to(REFERENCE), "".join(kept))
+    return workspace
+
+
+Board = tuple[Shown, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def boards(published: Workspace) -> Mapping[str, Board]:
+    """By mode: what a run prints and its JSON."""
+    found = {}
+    for mode, more in MODES.items():
+        shown = show(published, *CHOSEN, *more, "--num-rounds", "10", "--json", "board.json")
+        found[mode] = shown, json.loads((published.root / "board.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
 def expected() -> Mapping[str, Any]:
     data: Mapping[str, Any] = json.loads((REFERENCE / "expected_scores.json").read_text())
     return data
@@ -69,12 +95,11 @@ def from_boundary(score: float) -> float:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_printed_digit_is_the_originals(
-    published: Workspace, expected: Mapping[str, Any], mode: str
+    boards: Mapping[str, Board], expected: Mapping[str, Any], mode: str
 ) -> None:
     """But for a last digit where the value lies at a boundary: the original rounds twice."""
     of = expected[mode]["scores"]
-    shown = show(published, *CHOSEN, *MODES[mode], "--num-rounds", "10", "--json", "board.json")
-    board = json.loads((published.root / "board.json").read_text())
+    shown, board = boards[mode]
     exact = {row["model"]: row["score"] for row in board["rows"]}
     assert tokens(shown) == {model: str(values["avg_tokens"]) for model, values in of.items()}
     for model, printed in shown.scores.items():
@@ -88,21 +113,19 @@ def test_every_printed_digit_is_the_originals(
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if "control" in mode])
 def test_the_style_coefficients_are_the_originals(
-    published: Workspace, expected: Mapping[str, Any], mode: str
+    boards: Mapping[str, Board], expected: Mapping[str, Any], mode: str
 ) -> None:
-    show(published, *CHOSEN, *MODES[mode], "--num-rounds", "1", "--json", "board.json")
-    board = json.loads((published.root / "board.json").read_text())
+    _, board = boards[mode]
     ours = {FEATURES[name]: value for name, value in board["style_coefficients"].items()}
     assert ours == pytest.approx(expected[mode]["style_coefficients"], abs=0.001)
 
 
 def test_the_models_are_ranked_as_the_original_does(
-    published: Workspace, expected: Mapping[str, Any]
+    boards: Mapping[str, Board], expected: Mapping[str, Any]
 ) -> None:
     for mode in ("plain", "style_control"):
         scores = expected[mode]["scores"]
-        shown = show(published, *CHOSEN, *MODES[mode], "--num-rounds", "1")
-        ranked = [scores[model]["score"] for model in shown.scores]
+        ranked = [scores[model]["score"] for model in boards[mode][0].scores]
         assert ranked == sorted(ranked, reverse=True)
 
 
@@ -128,8 +151,8 @@ def test_the_intervals_are_near_those_of_300_rounds(
     assert offsets["claude-3.7-sonnet"] == (0, 0)
 
 
-def test_the_summary_counts_what_is_there(published: Workspace) -> None:
-    shown = show(published, *CHOSEN)
+def test_the_summary_counts_what_is_there(boards: Mapping[str, Board]) -> None:
+    shown, _ = boards["plain"]
     assert shown.summary[0] == ("8,000 judgments, 31,086 weighted battles, 0 games without verdict")
     assert "questions judged: 500 of 500 for each model" in shown.summary
     assert shown.err == ""
@@ -138,31 +161,27 @@ def test_the_summary_counts_what_is_there(published: Workspace) -> None:
 @pytest.mark.parametrize(
     "more", [[], ["--resample", "question"], ["--style-control"], ["-f", "markdown", "--show-elo"]]
 )
-def test_neither_workers_nor_a_second_run_change_a_digit(
-    published: Workspace, more: list[str]
-) -> None:
-    runs = [show(published, *CHOSEN, *more, "--workers", n) for n in (1, 2, 2)]
+def test_neither_workers_nor_a_second_run_change_a_digit(part: Workspace, more: list[str]) -> None:
+    runs = [show(part, *CHOSEN, *more, "--workers", n) for n in (1, 2, 2)]
     assert runs[0] == runs[1] == runs[2]
 
 
 def test_nor_does_the_order_in_which_files_are_listed(
-    published: Workspace, monkeypatch: pytest.MonkeyPatch
+    part: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = show(published, *CHOSEN, "--style-control")
+    before = show(part, *CHOSEN, "--style-control")
     listing = Path.rglob
     monkeypatch.setattr(
         Path, "rglob", lambda path, pattern: reversed(sorted(listing(path, pattern)))
     )
-    assert show(published, *CHOSEN, "--style-control") == before
+    assert show(part, *CHOSEN, "--style-control") == before
 
 
 @pytest.mark.parametrize("more", [[], ["--style-control"]])
-def test_saved_battles_and_rounds_give_the_same_board(
-    published: Workspace, more: list[str]
-) -> None:
-    first = show(published, *CHOSEN, *more)
-    assert show(published, *CHOSEN, *more, "--load-battles") == first
-    assert show(published, *CHOSEN, *more, "--load-battles", "--load-bootstrap") == first
+def test_saved_battles_and_rounds_give_the_same_board(part: Workspace, more: list[str]) -> None:
+    first = show(part, *CHOSEN, *more)
+    assert show(part, *CHOSEN, *more, "--load-battles") == first
+    assert show(part, *CHOSEN, *more, "--load-battles", "--load-bootstrap") == first
 
 
 def test_a_process_of_its_own_prints_the_same(published: Workspace) -> None:

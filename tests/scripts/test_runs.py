@@ -10,11 +10,13 @@ import fcntl
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -72,9 +74,106 @@ class TestHopelessModels:
         prepare(bench, api, 20)
         api.answer_with(Reply.error(400, "tiny is not a model for chats"))
         done = run("answers")
-        assert (done.status, api.call_count) == (1, 5)
+        assert (done.status, api.call_count) == (1, 6), "five questions and the test request"
         assert "tiny: 20 planned, 0 done, 0 cached, 5 failed, 15 not begun" in done.out
         assert "failed: 5 (q1, q2, q3): bad request: HTTP 400" in done.out
+        assert f"(a short test request to {api.v1} failed, too)" in done.out
+
+    REFUSALS = {
+        "a prompt in unknown words": Reply.error(400, "we would rather not"),
+        "a prompt that is forbidden": Reply.error(403, "not this one"),
+        "a prompt that is filtered": Reply.error(400, "Content Exists Risk"),
+        "a prompt that is too long": Reply.error(400, "prompt is too long"),
+        "a prompt that breaks the reply": Reply.broken_json(),
+    }
+
+    @pytest.mark.parametrize("parallel", [1, 8])
+    @pytest.mark.parametrize("case", REFUSALS)
+    def test_prompts_that_are_refused_first_do_not_stop_the_others(
+        self, api: FakeAPI, bench: Workspace, run: Run, case: str, parallel: int
+    ) -> None:
+        prepare(bench, api, 40, parallel=parallel, max_retries=0)
+        bad = {f"Question {number}?" for number in range(1, 31)}
+        api.answer_with(lambda call: self.REFUSALS[case] if call.prompt in bad else "fine")
+        done = run("answers")
+        assert "tiny: 40 planned, 10 done, 0 cached, 30 failed," in done.out
+        assert api.call_count <= 40 + 4, "a test request after 5, 10, 20 refusals in a row at most"
+
+    @pytest.mark.parametrize("parallel", [1, 8, 64])
+    @pytest.mark.parametrize("case", REFUSALS)
+    def test_one_that_refuses_everything_is_left_after_a_few(
+        self, api: FakeAPI, bench: Workspace, run: Run, case: str, parallel: int
+    ) -> None:
+        prepare(bench, api, 200, parallel=parallel)
+        api.answer_with(self.REFUSALS[case])
+        done = run("answers")
+        assert done.status == 1 and api.call_count <= 6 + parallel
+        assert "not begun" in done.out
+
+    def test_one_whose_key_is_withdrawn_is_left_though_it_has_answered(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 40)
+        api.reply("fine", "fine")
+        api.answer_with(Reply.error(403, "no access"))
+        done = run("answers")
+        assert api.call_count == 2 + 5 + 1
+        assert "tiny: 40 planned, 2 done, 0 cached, 5 failed, 33 not begun" in done.out
+        assert "authentication: HTTP 403" in done.out
+
+    def test_the_test_request_is_one_like_the_others(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        price = {"input": 1, "output": 1}
+        prepare(bench, api, 20, system_prompt="Be brief.", extra_body={"top_k": 5}, price=price)
+        api.answer_with(Reply.error(400, "no"))
+        run("answers", "--max-cost", 1)
+        *questions, test = api.calls
+        assert test.body is not None and questions[0].body is not None
+        assert test.messages == [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Say yes."},
+        ]
+        assert test.body | {"messages": []} == questions[0].body | {"messages": []}
+
+    @pytest.mark.parametrize("parallel", [1, 8, 64])
+    def test_a_server_that_is_not_up_is_left_together(
+        self, api: FakeAPI, bench: Workspace, run: Run, parallel: int
+    ) -> None:
+        waits = {"retry_wait": 30, "max_retries": 8, "startup_timeout": 0.4}
+        prepare(bench, api, 200, parallel=parallel, **waits)
+        api.close()
+        began = time.monotonic()
+        done = run("answers")
+        assert 0.4 <= time.monotonic() - began < 5
+        failed = int(re.findall(r"(\d+) failed", done.out)[0])
+        assert 1 <= failed <= parallel and f"{200 - failed} not begun" in done.out
+        assert f": unreachable: no reply from {api.v1} for " in done.out
+        assert "Is the server up, and api_base right? For a longer wait, set startup" in done.out
+
+    def test_one_that_comes_up_in_time_is_asked(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 4, retry_wait=0.3, max_retries=8, startup_timeout=20, parallel=2)
+        api.close()
+        timer = threading.Timer(0.2, api.start)
+        timer.start()
+        assert run("answers").status == 0
+        timer.join()
+
+    def test_one_that_has_answered_is_waited_for(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 6, startup_timeout=0, max_retries=8)
+        api.reply("fine", *[Reply(reset=True)] * 8)
+        assert run("answers").status == 0
+
+    def test_one_behind_a_gateway_is_not_up_either(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 9, startup_timeout=0.1, retry_wait=0.05, max_retries=99)
+        api.answer_with(Reply.html(status=502))
+        assert ": unreachable: no reply from" in run("answers").out
 
     def test_one_that_took_a_request_may_refuse_all_others(
         self, api: FakeAPI, bench: Workspace, run: Run
@@ -451,6 +550,28 @@ def test_more_calls_at_a_time_than_open_files_are_fewer_calls(
     assert api.max_in_flight <= 62
 
 
+def test_a_limit_draws_the_same_questions_of_all_categories_for_answers_and_judgments(
+    api: FakeAPI, bench: Workspace, run: Run
+) -> None:
+    prepare_judging(bench, api)
+    categories = ["prose"] * 6 + ["code"] * 3
+    questions = [
+        {"question_id": f"q{n}", "category": category, "turns": [{"content": "Hi"}]}
+        for n, category in enumerate(categories)
+    ]
+    bench.add_questions(questions)
+    bench.add_answers("base", {question["question_id"]: "Hi" for question in questions})
+    bench.add_model("tiny", api.v1, **FAST)
+    bench.write_answer_config(model_list=["tiny"])
+    (bench.data / "model_answer" / "tiny.jsonl").unlink()
+    for limit, expected in ((2, {"q0", "q6"}), (5, {"q0", "q1", "q2", "q6", "q7"})):
+        for makes in ("answers", "judgments"):
+            assert run(makes, "--limit", limit).status == 0
+        assert {record["question_id"] for record in bench.answers("tiny")} == expected
+        judged = bench.judgments("judge", "tiny")
+        assert {record["question_id"] for record in judged} == expected
+
+
 class TestDryRun:
     def test_it_says_what_answers_would_cost(
         self, api: FakeAPI, bench: Workspace, run: Run
@@ -465,6 +586,8 @@ class TestDryRun:
         assert done.out == (
             f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens, "
             f"at most ${cost:.2f}, 1 cached, 0 stale\n"
+            "  expected: 768 output tokens (256 a call assumed, without earlier replies), "
+            f"${cost:.2f}\n"
         )
         assert (api.call_count, tree(bench.root)) == (0, before)
 

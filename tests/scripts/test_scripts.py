@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
-from conftest import REPO, Workspace
+from conftest import REPO, Done, Workspace
 
 SCRIPTS = (
     "gen_answer",
@@ -28,6 +30,22 @@ HEAVY = (
 _ENTRY = re.compile(r"^  (-\S.*?)(?:  +|\n +)(\S.*(?:\n {6,}\S.*)*)", re.MULTILINE)
 
 
+Help = Callable[[str], Done]
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Help:
+    """What each script prints for --help."""
+    bench = Workspace(tmp_path_factory.mktemp("bench"))
+
+    @functools.cache
+    def printed(script: str) -> Done:
+        done = bench.run(f"{script}.py", "--help", check=0, env={"COLUMNS": "100"})
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return printed
+
+
 def flags_of(text: str) -> dict[str, str]:
     """The help text of each flag, from what --help prints."""
     options = text[text.index("\noptions:\n") :]
@@ -37,12 +55,12 @@ def flags_of(text: str) -> dict[str, str]:
 @pytest.mark.parametrize("script", SCRIPTS)
 class TestEveryScript:
     def test_its_help_explains_each_flag_and_shows_its_default(
-        self, bench: Workspace, script: str
+        self, printed: Help, script: str
     ) -> None:
-        done = bench.run(f"{script}.py", "--help", check=0, env={"COLUMNS": "100"})
-        assert done.stderr == ""
-        usage = done.stdout.split("\n\n")[0]
-        flags = flags_of(done.stdout)
+        done = printed(script)
+        assert done.err == ""
+        usage = done.out.split("\n\n")[0]
+        flags = flags_of(done.out)
         names = set(re.findall(r"--[a-z][a-z-]*", usage))
         assert names == {flag for flag in names if any(flag in entry for entry in flags)}
         assert len(names) >= 3
@@ -52,11 +70,11 @@ class TestEveryScript:
             if "--help" not in entry and not any(flag in entry for flag in required):
                 assert "(default: " in words, entry
 
-    def test_its_help_shows_commands_to_run(self, bench: Workspace, script: str) -> None:
-        done = bench.run(f"{script}.py", "--help", check=0)
-        examples = re.findall(rf"^    python {script}\.py.*$", done.stdout, re.MULTILINE)
+    def test_its_help_shows_commands_to_run(self, printed: Help, script: str) -> None:
+        done = printed(script)
+        examples = re.findall(rf"^    python {script}\.py.*$", done.out, re.MULTILINE)
         assert len(examples) >= 2
-        known = set(re.findall(r"--[a-z][a-z-]*", done.stdout[done.stdout.index("options:") :]))
+        known = set(re.findall(r"--[a-z][a-z-]*", done.out[done.out.index("options:") :]))
         assert set(re.findall(r"--[a-z][a-z-]*", " ".join(examples))) <= known
 
     def test_starting_it_imports_nothing_that_costs_time(self, script: str) -> None:

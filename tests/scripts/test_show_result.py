@@ -1,4 +1,4 @@
-"""show_result.py as a user runs it: the lines of the board, the flags, and published scores."""
+"""show_result.py: the lines of the board, the flags, and published scores."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import re
 
 import pytest
-from boards import DEPENDENT, DIFFERENT, board_lines, flags, scores
+from boards import DEPENDENT, DIFFERENT, error, flags, scores, show
 from conftest import Workspace
 from judgments import add_judgments, add_lengths, judgment
 
-SCRIPT = "show_result.py"
+from arena.base.table import shown_width
 
 LONG_NAME = "a-model-whose-name-is-longer-than-thirty-characters"
 
@@ -31,7 +31,7 @@ class TestLines:
         add_lengths(bench, "base", 7)
 
     def test_the_board_has_the_format_that_users_know(self, bench: Workspace) -> None:
-        assert bench.run(SCRIPT, *flags(), check=0).stdout == (
+        assert show(bench, *flags()).out == (
             "champion                       | score: 100.0 | 95% CI:  (0.0, 0.0)  "
             "| average #tokens: 10\n"
             "a-model-whose-name-is-longer-than-thirty-characters "
@@ -51,8 +51,8 @@ class TestLines:
             (bench.data / f"model_judgment/judge/{model}.jsonl").unlink()
         add_judgments(bench, "better", [judgment("q1", "B>>A", "A>>B"), judgment("q2", "A>B")])
         add_judgments(bench, "worse", [judgment("q1", "A>>B", "B>>A"), judgment("q2", "B>A")])
-        done = bench.run(SCRIPT, *flags(), "--show-elo", check=0)
-        better, equal, base, worse = board_lines(done.stdout)
+        shown = show(bench, *flags(), "--show-elo")
+        better, equal, base, worse = shown.board
         number = r"(-?\d+|-?inf)"
         for line, name, score in [(better, "better", "1311 "), (worse, "worse", " 688 ")]:
             assert re.fullmatch(
@@ -75,8 +75,8 @@ class TestLines:
         )
         add_judgments(bench, "undecided", [judgment("q1", None, None)])
         add_lengths(bench, "unjudged", 5)
-        done = bench.run(SCRIPT, *flags(), "--mixed", "leave-out", check=0)
-        assert done.stdout.split("\n\n")[1].splitlines() == [
+        shown = show(bench, *flags(), "--mixed", "leave-out")
+        assert shown.summary == [
             "8 judgments, 21 weighted battles, 3 games without verdict",
             f"questions judged: {LONG_NAME} 2, champion 2, loser 2, tiny 1",
             DIFFERENT,
@@ -87,8 +87,22 @@ class TestLines:
             DEPENDENT,
         ]
 
+    def test_what_holds_for_many_models_is_one_line(self, bench: Workspace) -> None:
+        for model in range(12):
+            add_lengths(bench, f"new-{model:02}", 5)
+            add_judgments(bench, f"part-{model:02}", [judgment("q1", "A>B", baseline=f"b{model}")])
+            if model:
+                add_judgments(bench, f"one-{model:02}", [judgment("q1", "A>B", "A=B")])
+        summary = show(bench, *flags(), "--mixed", "leave-out").summary
+        assert "questions judged: 1 to 2, the fewest one-01 1, one-02 1, one-03 1" in summary
+        assert [line for line in summary if line.startswith("skipped")] == [
+            "skipped: 12 judgments against another baseline, 12 names, e.g. b0, b1, b10",
+            "skipped: 12 models, e.g. new-00, new-01, new-02: not judged by judge",
+            "skipped: 12 models, e.g. part-00, part-01, part-02: no judgment against the baseline",
+        ]
+
     def test_the_same_data_gives_the_same_output(self, bench: Workspace) -> None:
-        """A second time, with another order of lines, and with files made in another order."""
+        """In another process, with another order of lines, and with files made in another order."""
         labels = ["A>B", "B>A", "B>>A", "A=B", "B>A", "A>>B", "B>A"]
         records = {
             model: [judgment(f"q{i}", label, "A>B") for i, label in enumerate(labels[start:])]
@@ -96,12 +110,63 @@ class TestLines:
         }
         for model in records:
             add_judgments(bench, model, records[model])
-        first, second = (bench.run(SCRIPT, *flags(), check=0).stdout for _ in range(2))
+        first = show(bench, *flags()).out
+        assert bench.run("show_result.py", *flags(), check=0).stdout == first
         for model in reversed(records):
             (bench.data / f"model_judgment/judge/{model}.jsonl").unlink()
             add_judgments(bench, model, records[model][::-1])
-        assert first == second == bench.run(SCRIPT, *flags(), check=0).stdout
+        assert show(bench, *flags()).out == first
         assert "(0.0, 0.0)" not in next(line for line in first.splitlines() if "m1" in line)
+
+
+CHECKPOINT = "my-lab/llama-3.1-8b-instruct-dpo-step-0{}000"
+CHINESE = "很长的中文检查点名称" * 4 + "第{}步"
+
+
+class TestTerminal:
+    @pytest.fixture(autouse=True)
+    def checkpoints(self, bench: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        labels = {CHECKPOINT: ("B>A", "A>B"), CHINESE: ("A>>B", "A=B"), "m{}": ("B>A", "A=B")}
+        for name, pair in labels.items():
+            for step in (1, 2):
+                records = [judgment(f"q{i}", *pair) for i in range(step, step + 3)]
+                add_judgments(bench, name.format(step), records)
+        monkeypatch.setenv("COLUMNS", "80")
+
+    @pytest.mark.parametrize(
+        "more", ["", "--method v2.0", "--full-stats", "--by category", "--show-elo"]
+    )
+    def test_no_line_wraps_and_the_columns_stay_aligned(self, bench: Workspace, more: str) -> None:
+        questions = [{"question_id": f"q{i}", "category": "c", "prompt": "?"} for i in range(1, 6)]
+        bench.write(bench.data / "question.jsonl", questions)
+        for model in range(9):
+            add_lengths(bench, f"unjudged-{model}", 5)
+        out = show(bench, *flags(), *more.split(), terminal=True).out
+        # Below the board, a name may be wider than the terminal.
+        assert all(shown_width(line) <= 80 or CHINESE[:9] in line for line in out.splitlines())
+        assert max(map(shown_width, out.split("\n\n")[0].splitlines())) <= 80
+        assert "-step-01000 " in out and "-step-02000 " in out and "第1步 " in out
+        rows = out.split("\n\n")[more == "--full-stats"].splitlines()
+        # A column of the screen is blank in all rows, right of the names.
+        screens = [re.sub(r"[^\x00-\u2fff]", "xx", row) for row in rows if row]
+        columns = zip(*screens, strict=False)
+        assert any(i > 36 and set(column) == {" "} for i, column in enumerate(columns))
+
+    def test_usual_names_on_a_wide_terminal_have_the_usual_lines(
+        self, bench: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "130")
+        for step in (1, 2):
+            for name in (CHECKPOINT, CHINESE):
+                (bench.data / f"model_judgment/judge/{name.format(step)}.jsonl").unlink()
+        for more in ((), ("--method", "v2.0")):
+            usual = show(bench, *flags(), *more).board
+            assert show(bench, *flags(), *more, terminal=True).board == usual
+
+    def test_a_pipe_gets_whole_names_in_the_original_lines(self, bench: Workspace) -> None:
+        lines = show(bench, *flags()).board
+        for name in (CHECKPOINT.format(1), CHINESE.format(2), "m1"):
+            assert any(line.startswith(f"{name: <30} | score: ") for line in lines)
 
 
 class TestFlags:
@@ -123,11 +188,11 @@ class TestFlags:
     def test_what_a_flag_does_to_the_score(
         self, bench: Workspace, more: list[str], score: str
     ) -> None:
-        assert scores(bench.run(SCRIPT, *flags(), *more, check=0).stdout)["tiny"] == score
+        assert show(bench, *flags(), *more).scores["tiny"] == score
 
     def test_rounds_and_seed_change_intervals_only(self, bench: Workspace) -> None:
         outputs = [
-            bench.run(SCRIPT, *flags(), *more.split(), check=0).stdout
+            show(bench, *flags(), *more.split()).out
             for more in ("--seed 42 --num-rounds 100", "--seed 7 --num-rounds 9", "")
         ]
         assert outputs[0] == outputs[2] != outputs[1]
@@ -135,23 +200,23 @@ class TestFlags:
 
     def test_the_defaults_are_those_of_the_judge_config(self, bench: Workspace) -> None:
         """Bench, judge and baseline; each can be overruled alone."""
-        by_flags = bench.run(SCRIPT, *flags(), check=0).stdout
+        by_flags = show(bench, *flags()).out
         bench.write_judge_config("judge", "base")
-        assert bench.run(SCRIPT, check=0).stdout == by_flags
+        assert show(bench).out == by_flags
 
         bench.write_judge_config("no-judge", "base")
-        assert bench.run(SCRIPT, "--judge-name", "judge", check=0).stdout == by_flags
+        assert show(bench, "--judge-name", "judge").out == by_flags
         (bench.root / "config").rename(bench.root / "settings")
         (bench.root / "data").rename(bench.root / "elsewhere")
         places = "--setting-file settings/judge_config.yaml --data-dir elsewhere"
-        done = bench.run(SCRIPT, *places.split(), "--judge-name", "judge", check=0)
-        assert done.stdout == by_flags
+        shown = show(bench, *places.split(), "--judge-name", "judge")
+        assert shown.out == by_flags
 
     def test_a_config_with_only_bench_judge_and_baseline_is_enough(self, bench: Workspace) -> None:
         """v2.0's config holds no prompts: they were in the program."""
         config = {"bench_name": "test-v1", "judge_model": "judge", "baseline_model": "base"}
         bench.write("config/judge_config.yaml", config)
-        assert scores(bench.run(SCRIPT, check=0).stdout) == {"tiny": "75.0", "base": "50.0"}
+        assert show(bench).scores == {"tiny": "75.0", "base": "50.0"}
 
 
 class TestErrors:
@@ -161,43 +226,37 @@ class TestErrors:
         for model in ("base", "tiny"):
             add_lengths(bench, model, 5)
 
-    def error(self, bench: Workspace, *arguments: str) -> str:
-        done = bench.run(SCRIPT, *arguments, check=2)
-        (line,) = done.stderr.splitlines()
-        assert line.startswith("error: ") and done.stdout == ""
-        return line
-
     def test_an_unknown_judge(self, bench: Workspace) -> None:
-        line = self.error(bench, *flags(judge="jugde"))
+        line = error(bench, *flags(judge="jugde"))
         assert "'judge'" in line and "Judges here: judge" in line
 
     def test_an_unknown_baseline(self, bench: Workspace) -> None:
-        line = self.error(bench, *flags(baseline="bsae"))
+        line = error(bench, *flags(baseline="bsae"))
         assert "'bsae'" in line and "did you mean 'base'" in line
 
     def test_an_unknown_baseline_of_judgments_that_name_none(self, bench: Workspace) -> None:
         """Else a misspelt name would stand on the board with a score of 50."""
         record = {"question_id": "q1", "games": [{"score": "B>A"}, {"score": "B>A"}]}
         bench.write(bench.data / "model_judgment/judge/tiny.jsonl", [record])
-        line = self.error(bench, *flags(baseline="bsae"))
+        line = error(bench, *flags(baseline="bsae"))
         assert "'bsae'" in line and "'base'" in line
 
     def test_no_setting_file(self, bench: Workspace) -> None:
-        assert "config/judge_config.yaml" in self.error(bench)
+        assert "config/judge_config.yaml" in error(bench)
 
     def test_a_bench_without_judgments(self, bench: Workspace) -> None:
         bench.name = "new-bench"
         bench.add_questions(1)
-        line = self.error(bench, *flags(bench="new-bench"))
+        line = error(bench, *flags(bench="new-bench"))
         assert "data/new-bench/model_judgment/judge: no judgments" in line
 
     def test_a_bench_that_is_not_there(self, bench: Workspace) -> None:
-        line = self.error(bench, *flags(bench="test-v2"))
+        line = error(bench, *flags(bench="test-v2"))
         assert "data/test-v2" in line and "test-v1" in line
 
     def test_a_broken_judgment(self, bench: Workspace) -> None:
         bench.write(bench.data / "model_judgment/judge/tiny.jsonl", '{"question_id": "q1"\n{}\n')
-        assert "judge/tiny.jsonl:1: not a judgment" in self.error(bench, *flags())
+        assert "judge/tiny.jsonl:1: not a judgment" in error(bench, *flags())
 
 
 class TestFilesAsOutput:
@@ -216,14 +275,13 @@ class TestFilesAsOutput:
     def test_one_file_for_two_flags_is_refused(
         self, bench: Workspace, more: str, words: str
     ) -> None:
-        done = bench.run("show_result.py", *flags(), *more.split(), check=2)
-        assert done.stderr == f"error: {words}. Use another file.\n"
+        assert error(bench, *flags(), *more.split()) == f"error: {words}. Use another file."
 
     def test_a_pipe_can_take_several(self, bench: Workspace) -> None:
         add_judgments(bench, "m1", [judgment("q1", "A>B", "B>A"), judgment("q2", "A=B", "B>A")])
         os.mkfifo(bench.root / "pipe")
         reader = os.open(bench.root / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-        bench.run("show_result.py", *flags(), "--json", "pipe", "--html", "pipe", check=0)
+        show(bench, *flags(), "--json", "pipe", "--html", "pipe")
         text = os.read(reader, 1 << 16).decode()
         os.close(reader)
         assert text.startswith("{") and text.endswith("</html>\n")

@@ -1,0 +1,148 @@
+"""The web server of the page: who may read it, and what a visit leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPO
+
+import qa_browser
+from arena.browser import server
+from arena.browser.address import served_names
+from arena.browser.server import PageGuard, report_access
+
+PROBE = """
+import http.client, json, pathlib, sys
+from arena.bench.paths import Bench
+from arena.browser import server
+from arena.browser.defaults import Chosen
+from arena.browser.library import Library
+
+server.SESSIONS = 2
+chosen = Chosen(Library(Bench(pathlib.Path(sys.argv[1]), "demo-v0.1")), "smollm2-judge", "", "")
+page, url, _ = server.serve(chosen, "127.0.0.1", None, False, None)
+port = int(url.rstrip("/").rpartition(":")[2])
+
+def ask(path, body=None, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("POST" if body else "GET", path, body and json.dumps(body), headers)
+    reply = connection.getresponse()
+    return reply.status, reply.read()
+
+hosts = {host: ask("/config", Host=host.replace("PORT", str(port)))[0] for host in sys.argv[2:]}
+load = next(d for d in page.config["dependencies"] if "load" in [t[1] for t in d["targets"]])
+for number in range(4):
+    body = {"data": [], "fn_index": load["id"], "session_hash": f"visit{number}"}
+    ask("/gradio_api/queue/join", body, **{"Content-Type": "application/json"})
+    ask(f"/gradio_api/queue/data?session_hash=visit{number}")
+print(json.dumps([hosts, len(page.state_holder.session_data)]))
+"""
+
+
+def test_its_own_hosts_alone_are_answered_and_visits_do_not_pile_up() -> None:
+    good = ("127.0.0.1:PORT", "localhost:PORT", "LOCALHOST", "[::1]:PORT")
+    foreign = ("evil.example:PORT", "127.0.0.1.evil.example", "10.1.2.3:PORT")
+    command = [sys.executable, "-c", PROBE, str(REPO / "data"), *good, *foreign]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=60)
+    hosts, sessions = json.loads(done.stdout)
+    assert hosts == dict.fromkeys(good, 200) | dict.fromkeys(foreign, 421)
+    assert sessions == 2
+
+
+@pytest.mark.parametrize(
+    ("started_for", "asked_for", "answer"),
+    [
+        ("0.0.0.0", "192.168.7.7:7860", 200),
+        ("0.0.0.0", "[fe80::1]:7860", 200),
+        ("0.0.0.0", "localhost", 200),
+        ("0.0.0.0", "evil.example", 421),
+        ("::", "10.0.0.1", 200),
+        ("Bench.Lab", "bench.lab:80", 200),
+        ("10.0.0.1", "10.0.0.2", 421),
+    ],
+)
+def test_a_page_for_all_addresses_has_no_foreign_name(
+    started_for: str, asked_for: str, answer: int
+) -> None:
+    guard = PageGuard(reply_with(200), served_names(started_for), shared=False)
+    assert statuses(guard, "/", asked_for) == [answer]
+
+
+def test_a_public_link_is_one_of_its_names() -> None:
+    shared, local = (PageGuard(reply_with(200), served_names("::1"), s) for s in (True, False))
+    assert statuses(shared, "/", "0123abcd.gradio.live") == [200]
+    assert statuses(local, "/", "0123abcd.gradio.live") == [421]
+
+
+def test_wrong_passwords_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[tuple[float, bool]] = []
+    guards = {code: PageGuard(reply_with(code), served_names("::1"), False) for code in (400, 200)}
+
+    async def wait(seconds: float) -> None:
+        waits.append((seconds, guards[400].refusing.locked()))
+
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    assert statuses(guards[200], "/login", "localhost", "POST") == [200]
+    assert waits == []
+    assert statuses(guards[400], "/login", "localhost", "POST") == [400]
+    assert waits == [(server.GUESS_SECONDS, True)]
+
+
+def reply_with(code: int) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": code, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+def statuses(guard: PageGuard, path: str, host: str, method: str = "GET") -> list[int]:
+    """The statuses that one request gets."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        **{"type": "http", "method": method, "path": path, "query_string": b"", "scheme": "http"},
+        "server": ("127.0.0.1", 7860),
+        "headers": [(b"host", host.encode())],
+    }
+    asyncio.run(guard(scope, None, send))  # type: ignore[arg-type]
+    return [message["status"] for message in sent if message["type"] == "http.response.start"]
+
+
+def test_a_password_comes_from_a_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("reader:se:cret\nmore\n", encoding="utf-8")
+    assert qa_browser.parse(["--auth", f"@{file}"]).auth == ("reader", "se:cret")
+    monkeypatch.setenv("QA_BROWSER_AUTH", "reader:hidden")
+    assert qa_browser.parse([]).auth == ("reader", "hidden")
+    assert qa_browser.parse(["--auth", "other:open"]).auth == ("other", "open")
+    monkeypatch.setenv("QA_BROWSER_AUTH", "hidden-word")
+    with pytest.raises(SystemExit):
+        qa_browser.parse([])
+    with pytest.raises(SystemExit):
+        qa_browser.parse(["--auth", f"@{tmp_path / 'none'}"])
+    said = capsys.readouterr().err
+    assert "expected user:password" in said
+    assert "cannot read the file" in said
+    assert "hidden-word" not in said
+
+
+def test_readers_of_other_machines_are_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    report_access("127.0.0.1", False, None, password=False)
+    report_access("0.0.0.0", False, None, password=True)
+    assert capsys.readouterr().err == ""
+    report_access("0.0.0.0", False, None, password=False)
+    assert capsys.readouterr().err == (
+        "warning: anyone who reaches 0.0.0.0 can read the bench. Require a password with --auth.\n"
+    )
