@@ -235,7 +235,7 @@ def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
         item_kind = values[0] if values else inspect.AnyType()
         pairs = value.items()
         return {k: _item(item, item_kind, f"{where}.{k}", whole=whole) for k, item in pairs}
-    if not isinstance(value, _Noted) or isinstance(kind, inspect.AnyType):
+    if not isinstance(value, _Noted):
         return value
     if not wants_text:
         bases = {_Int: int, _Float: float}

@@ -151,10 +151,10 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
     general: dict[str, Any] = {} if needs_baselines else {"baseline_model": ()}
     general |= {key: values[key] for key in _RULES if values.get(key) is not None}
     overrides = {"baseline_model": list(baselines) or None}
-    categories = {}
-    for name in v2_categories | keys.categories:
+    categories, own_categories = {}, values.get("categories") or {}
+    for name in v2_categories | own_categories:
         where = f"{path}: categories: {name}"
-        special = mapping(keys.categories.get(name, {}), where)
+        special = mapping(own_categories.get(name, {}), where)
         layers = (v2_prompt, v2_categories.get(name, {}), general, special, overrides)
         categories[str(name)] = _rules(layers, where)
     default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN

@@ -15,7 +15,7 @@ from typing import Any
 
 from arena.chat.clients import secrets_of
 from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.faults import BrokenReply, CompletionError, classify
+from arena.chat.faults import LONGEST_MESSAGE, BrokenReply, CompletionError, classify
 from arena.chat.protocols import OTHER_LIMIT, Completion, Request
 from arena.chat.providers import api_type_of
 
@@ -66,13 +66,14 @@ def _known_of(model: ModelConfig, endpoint: Endpoint) -> Refusals:
     return known if known is not None and known.model == model else Refusals(model)
 
 
-def _learn(endpoint: Endpoint, refusals: Refusals) -> None:
-    """Remember refusals beside those that other threads have learned meanwhile."""
+def _learn(endpoint: Endpoint, refusals: Refusals) -> Refusals:
+    """Remember refusals, and return them with those that other threads have learned meanwhile."""
     with _lock:
         known = _known_of(refusals.model, endpoint)
         limit = min((n for n in (known.limit, refusals.limit) if n is not None), default=None)
         new = replace(refusals, names=refusals.names | known.names, limit=limit)
         _known[refusals.model.where, endpoint] = new
+        return new
 
 
 def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
@@ -92,8 +93,7 @@ def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
                 raise fault from None
             refusals = _with(refusals, refusal, fault)
             if refusal.is_certain:
-                learned = refusals
-                _learn(endpoint, learned)
+                refusals = learned = _learn(endpoint, refusals)
             continue
         if refusals is not learned:
             _learn(endpoint, refusals)
@@ -171,7 +171,7 @@ LIMIT = (
     r"(?:at most|up to|(?:less|lower|smaller) than(?: or equal to)?|no more than|not exceed|<=?|>"
     r"|not (?:be )?(?:greater|more|higher|larger) than|maximum(?: [a-z]+){0,4}(?: is| of)?"
     r"|limit(?: is| of|ed to)|(?:between|from) 1 (?:and|to)|1 \(inclusive\) to|\[1,)"
-    r"[\s`'\":]*(\d[\d,]*)(?!\d|\.\d)(\s*\(exclusive\))?"
+    r"[\s`'\":]*(\d[\d,]{0,12})(?!\d|\.\d)(\s*\(exclusive\))?"
 )
 # Words for a budget to think that is of a wrong size.
 SIZES = r"greater than|less than|at least|minimum|at most"
@@ -295,9 +295,11 @@ def _error_body(error: Exception) -> tuple[int | None, Any]:
     if response is None or not hasattr(error, "status_code"):
         return None, None
     try:
-        return response.status_code, json.loads(response.content)
+        if len(response.content) <= LONGEST_MESSAGE:
+            return response.status_code, json.loads(response.content)
     except (ValueError, RecursionError):
-        return response.status_code, response.text
+        pass
+    return response.status_code, response.text[:LONGEST_MESSAGE]
 
 
 PLACES = ("param", "parameter", "field", "loc")

@@ -171,8 +171,8 @@ class TestProgress:
         assert said.splitlines() == [
             "tiny: waiting: connection: [Errno 111] Connection refused at "
             "http://localhost:8000/v1, 8 calls, next try in 4 s",
-            "0:00:30 tiny: 0 of 40 answers, 0 in flight, 8 waiting, 16 retries, 0 failed",
-            "0:01:00 tiny: 0 of 40 answers, 0 in flight, 8 waiting, 16 retries, 0 failed",
+            "0:00:30 tiny: 0 of 40 answers, 8 waiting, 16 retries",
+            "0:01:00 tiny: 0 of 40 answers, 8 waiting, 16 retries",
         ]
         assert "\r" not in said
 
