@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags, script_parser
+from arena.base.flags import add_name, add_names, add_run_flags, script_parser
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
@@ -31,9 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__)
     add = parser.add_argument
     add_run_flags(add, "config/judge_config.yaml")
-    add("--judge-model", help="the judge (default: the setting file's)")
-    baseline = "baseline. Repeatable (default: the setting file's)"
-    add("--baseline", action="append", help=baseline)
+    add_name(add, "judge", "the judge (default: the setting file's)")
+    add_names(add, "baseline", "baselines (default: the setting file's)")
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
     args = parser.parse_args(argv)
     config = read_judge_config(args.setting_file, args.baseline or ())
@@ -41,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         problem = "--baseline needs baseline: true, to show the baseline's answers"
         raise InputError(f"{config.path}: {problem}")
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
-    model = read_model_config(args.endpoint_file, args.judge_model or config.judge_model)
+    model = read_model_config(args.endpoint_file, args.judge_name or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
