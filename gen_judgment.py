@@ -10,12 +10,14 @@ every model with answers is judged.
 
 from __future__ import annotations
 
+from arena.base.errors import InputError, script
+
+# isort: split
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arena.base.errors import InputError, script
-from arena.base.flags import add_name, add_names, add_run_flags, script_parser
+from arena.base.flags import add_name, add_names, add_run_flags, next_command, script_parser
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
@@ -24,13 +26,15 @@ from arena.generate.judgments import judgment_works
 from arena.generate.run import RunOptions, complete
 from utils import check_model, read_judge_config, read_model_config
 
+CONFIG = "config/judge_config.yaml"
+
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
     parser = script_parser(__doc__)
     add = parser.add_argument
-    add_run_flags(add, "config/judge_config.yaml")
+    add_run_flags(add, CONFIG)
     add_name(add, "judge", "the judge (default: the setting file's)")
     add_names(add, "baseline", "baselines (default: the setting file's)")
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
@@ -47,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = draw_evenly(read_questions(bench), args.limit)
     judge.check(questions)
+    named = ["--judge-name", args.judge_name] if args.judge_name else []
+    if str(args.setting_file) != CONFIG:
+        named += ["--setting-file", str(args.setting_file)]
     options = RunOptions(
         bench,
         questions,
@@ -55,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         dry_run=args.dry_run,
         report=args.report,
         retry_invalid=args.retry_invalid,
+        quiet=args.quiet,
+        next_command=next_command("show_result.py", args, *named),
     )
     names = args.model or config.model_list
     works = judgment_works(judge, names, args.baseline or (), options)

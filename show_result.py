@@ -11,13 +11,15 @@ graded single answers, the board shows their mean grades.
 
 from __future__ import annotations
 
+from arena.base.errors import InputError, script
+
+# isort: split
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arena.base import flags
-from arena.base.errors import InputError, script
 
 FORMS = ("csv", "json", "markdown", "html")
 FOLDER = "leaderboard/, named by bench, judge and mode"

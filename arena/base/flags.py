@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import math
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,14 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     cost = "stop before the run costs more. Needs prices in the endpoint file"
     add("--max-cost", type=dollars, metavar="USD", help=cost)
     add("--report", type=Path, metavar="FILE", help="write the summary as JSON")
+    add("--quiet", action="store_true", help="show no progress")
+
+
+def next_command(script: str, args: argparse.Namespace, *flags: str) -> str:
+    """Return the command line of another script on the same bench, with more flags."""
+    shared = ["--data-dir", str(args.data_dir)] if str(args.data_dir) != "data" else []
+    shared += ["--bench-name", args.bench_name] if args.bench_name else []
+    return shlex.join(["python", script, *shared, *flags])
 
 
 def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> Callable[..., Any]:

@@ -77,7 +77,10 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
         if not installed:
             raise InputError(f"{where}: api_type '{model.api_type}' needs: pip install '{package}'")
     body = f"{where}: extra_body"
-    _check_json(fill_variables(model.extra_body, body), body)
+    extra_body = fill_variables(model.extra_body, body)
+    _check_json(extra_body, body)
+    if extra_body.get("stream"):
+        raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
         advice = f"api_type '{model.api_type}' may know reasoning_effort."
@@ -221,5 +224,5 @@ def _secrets_in_address(address: str) -> Iterator[str]:
         yield from re.split("[:&=]", text)
     for user in re.findall(r"(?<=://)[^/?#]+(?=@)", address):
         yield base64.b64encode(unquote(user).encode("utf-8", "replace")).decode()
-    path = re.sub(r"^\w+://[^/?#]*", "", address).partition("?")[0]
+    path = re.sub(r"^(\w+://)?[^/?#]*", "", address).partition("?")[0]
     yield from filter(LOOKS_LIKE_A_KEY.search, path.split("/"))

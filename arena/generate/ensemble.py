@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -94,7 +94,8 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
         if missing := [judge for judge in ensemble.judges if model not in models[judge]]:
             skipped.append((model, f"not judged by {', '.join(missing)}"))
             continue
-        labels = {judge: read_labels(ensemble, judge, model) for judge in ensemble.judges}
+        planted = defaultdict[Key, set[str]](set)
+        labels = {j: read_labels(ensemble, j, model, planted) for j in ensemble.judges}
         shared = set.intersection(*map(set, labels.values()))
         if not shared:
             skipped.append((model, "no question judged by all"))
@@ -102,7 +103,9 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
         records[model] = []
         for key in sorted(shared):
             labels_of_key = {judge: labels[judge][key] for judge in labels}
-            records[model].append(ensemble_record(ensemble, key, labels_of_key))
+            record = ensemble_record(ensemble, key, labels_of_key)
+            sides = {"planted": sorted(planted[key], reverse=True)} if planted[key] else {}
+            records[model].append(record | sides)
         if unshared := {question_id for question_id, *_ in set().union(*labels.values()) - shared}:
             notes.append(f"{model}: {len(unshared)} questions skipped, not judged by all")
     reasons = grouped(skipped).items()
@@ -113,8 +116,12 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
     return records, notes
 
 
-def read_labels(ensemble: Ensemble, judge: str, model: str) -> dict[Key, Labels]:
-    """Return a judge's labels of a model; InputError for grades or another judge's judgments."""
+def read_labels(
+    ensemble: Ensemble, judge: str, model: str, planted: Mapping[Key, set[str]]
+) -> dict[Key, Labels]:
+    """Return a judge's labels of a model, and add the sides whose answer has something planted.
+    Raises InputError for grades or another judge's judgments.
+    """
     path = ensemble.bench.judgment_file(judge, model)
     labels: dict[Key, Labels] = {}
     for judgment in read_judgments(path, model, judge):
@@ -127,6 +134,8 @@ def read_labels(ensemble: Ensemble, judge: str, model: str) -> dict[Key, Labels]
         baseline = ensemble.baselines.of(judgment.baseline, category) or ""
         key = judgment.question_id, baseline, judgment.model
         labels[key] = tuple(map(normal_label, judgment.labels))
+        if judgment.planted:
+            planted[key].update(judgment.planted)
     return labels
 
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import msgspec
 
-from arena.base.errors import InputError
-from arena.base.jsonl import newest
+from arena.base.errors import InputError, one_line, warn
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import model_names
-from arena.bench.provenance import messages_hash, stale_reason
+from arena.bench.provenance import ANSWERS_CHANGED, messages_hash, stale_reason
 from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
-from arena.chat.protocols import Completion
-from arena.generate.judge import Case, CaseFinder, Judge
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, Completion, has_lone_think_end
+from arena.generate.judge import LABELLED, Case, CaseFinder, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
-from arena.generate.verdict import CUT_OFF, NO_LABEL, Verdict
+from arena.generate.summary import Estimate, mean_output
+from arena.generate.verdict import CUT_OFF, NO_LABEL, QUOTED, Verdict
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,58 @@ class Decision:
     verdict: Verdict
 
 
+# What a judge may mend if it is asked to go on.
+ASK_AGAIN = (NO_LABEL, CUT_OFF, QUOTED)
 UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts left
 
 # A request to go on that fails for one of these can never succeed, so the game ends undecided.
 UNANSWERABLE = ("context too long", "bad request", "content filter")
+
+
+FIRST_GAMES = 20  # without a verdict, after which a run is hopeless
+
+
+@dataclass
+class Outlook:
+    """The games of a run with all its models: those that are finished, those of earlier runs among
+    them, those with a verdict, and the last of this run without one.
+    """
+
+    games: int = 0
+    cached: int = 0
+    decided: int = 0
+    undecided: tuple[Verdict, str] | None = None
+
+    def count(self, verdict: Verdict, reply: str) -> None:
+        """Count a game of this run that is finished, with the last reply of the judge."""
+        self.games += 1
+        self.decided += verdict.label is not None
+        if verdict.label is None:
+            self.undecided = verdict, reply
+
+    def problem(self, judge: Judge, ended: bool) -> str | None:
+        """Return what is wrong if no game has a verdict, or at the end if over half have none."""
+        lost, played = self.games - self.decided, self.games - self.cached
+        if played >= FIRST_GAMES and played == lost:
+            problem = f"none of the first {played} games has a verdict."
+        elif ended and 2 * lost > self.games:
+            problem = f"{lost} of {self.games} games have no verdict."
+        else:
+            return None
+        advice = (
+            "Judge them again with --stale redo after a change of the settings, else with "
+            "--retry-invalid."
+        )
+        if self.undecided is None:
+            return f"{problem} {advice}"
+        verdict, reply = self.undecided
+        sought = f"the field '{judge.config.verdict_field}'"
+        if judge.config.verdict_field is None:
+            sought = f"the pattern {' or '.join(judge.config.patterns)}"
+        return (
+            f"{problem} The last reply ends with '{one_line(reply.strip()[-150:])}', where "
+            f"{judge.config.path} looks for {sought}: {verdict.cause}. {advice}"
+        )
 
 
 @dataclass(frozen=True)
@@ -52,7 +100,13 @@ class JudgmentWork(Work):
     """The judgments of one model; `records` are found by question and baseline."""
 
     def __init__(
-        self, judge: Judge, name: str, cases: list[Case], rule: BaselineRule, options: RunOptions
+        self,
+        judge: Judge,
+        name: str,
+        cases: list[Case],
+        rule: BaselineRule,
+        options: RunOptions,
+        outlook: Outlook,
     ) -> None:
         path = options.bench.judgment_file(judge.model.name, name)
         super().__init__(judge.model, name, path, options)
@@ -60,19 +114,16 @@ class JudgmentWork(Work):
         self.games = range(2 if judge.config.pairwise else 1)  # a single answer is graded once
         self.cases = {case.key: case for case in cases}
         self.rule = rule
+        self._slim_records: dict[tuple[tuple[object, object], ...], Record] = {}
+        self.outlook = outlook
+        self.planted = {case.key: found for case in cases if (found := judge.planted(case))}
 
-    def read(self) -> dict[tuple[str, str | None], Record]:
-        """Return the records of the model; InputError for those of another judge or kind."""
+    def read(self) -> Iterator[tuple[tuple[str, str | None], str | None, Record]]:
+        """Yield (question, baseline), changed setting and record, of the model alone. Raises
+        InputError for records of another judge or kind.
+        """
         judge, pairwise = self.judge.model.name, self.judge.config.pairwise
         categories = {case.question.id: case.question.category for case in self.cases.values()}
-
-        def key(record: Mapping[str, Any]) -> tuple[str, str | None]:
-            question_id, baseline = record_id(record), record.get("baseline")
-            if question_id in categories:
-                baseline = self.rule.of(baseline, categories[question_id])
-            return question_id, baseline
-
-        judgments = []
         for record in read_objects(self.path, JudgmentLine, "a judgment"):
             if (other := record.get("judge") or judge) != judge:
                 raise InputError(f"{self.path}: contains judgments of another judge, '{other}'")
@@ -83,22 +134,42 @@ class JudgmentWork(Work):
                     f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
                     "with another name, in the endpoint file."
                 )
-            if record.get("model", self.summary.name) == self.summary.name:
-                judgments.append(record)
-        return {key(record): record for record in newest(self.path, judgments, key)}
+            if record.get("model", self.summary.name) != self.summary.name:
+                continue
+            question_id, baseline = record_id(record), record.get("baseline")
+            if question_id in categories:
+                baseline = self.rule.of(baseline, categories[question_id])
+            case = self.cases.get((question_id, baseline))
+            reason = self._stale_reason(case, record) if case else None
+            yield (question_id, baseline), reason, self._slim(record)
 
-    def stale_reason(self, key: tuple[str, str | None]) -> str | None:
-        """Return the setting that differs, or say that the prompt of a game has changed."""
-        if key not in self.cases:
-            return None
-        case, games = self.cases[key], self._games(self.cases[key])
+    def _slim(self, record: Record) -> Record:
+        """Return just the verdicts of a record whose games are all played."""
+        games = record.get("games") or []
+        is_complete = len(games) >= len(self.games) and all(map(self._is_played, games))
+        # Whole records of a large run would fill the memory. A dry run counts their tokens.
+        if not is_complete or self.options.dry_run:
+            return record
+        verdicts = tuple((game.get("score"), game.get("cause")) for game in games)
+        slim = {"games": [{"score": score, "cause": cause} for score, cause in verdicts]}
+        return self._slim_records.setdefault(verdicts, slim)
+
+    def _is_played(self, game: Record | None) -> bool:
+        """Whether this run does not play a game of an earlier run."""
+        if game is None or game.get("cause") == UNFINISHED:
+            return False
+        return game.get("score") is not None or not self.options.retry_invalid
+
+    def _stale_reason(self, case: Case, record: Record) -> str | None:
+        """Return the setting that differs, or that the prompt of a game has changed."""
+        games = self._games(record)
         settings = self.judge.settings_of(case.rules)
-        if reason := stale_reason(self.records[key], filter(None, games), settings):
+        if reason := stale_reason(record, filter(None, games), settings):
             return reason
         for number in self.games:
             made = (games[number] or {}).get("prompt_hash")
             if made is not None and made != messages_hash(self.judge.messages(case, number)):
-                return f"question or answers of {case.question.id} are not those that were judged"
+                return ANSWERS_CHANGED
         return None
 
     def missing(self) -> tuple[int, list[Game]]:
@@ -107,15 +178,17 @@ class JudgmentWork(Work):
         attempts = self.judge.config.attempts
         several = len({case.baseline for case in self.cases.values()}) > 1
         for case in self.cases.values():
-            games = self._games(case)
+            games = self._games(self.records.get(case.key, {}))
             against = f" against {case.baseline}" if several else ""
             for number in self.games:
                 game, name = games[number], f"{case.question.id} game {number + 1}{against}"
                 replies: list[Completion] = []
-                if game is not None and game.get("cause") != UNFINISHED:
-                    if game.get("score") is not None or not self.options.retry_invalid:
-                        continue
-                elif game is not None:
+                if game is not None and self._is_played(game):
+                    self.outlook.games += 1
+                    self.outlook.cached += 1
+                    self.outlook.decided += game.get("score") is not None
+                    continue
+                if game is not None and game.get("cause") == UNFINISHED:
                     # Earlier replies count only if the prompt is the same.
                     prompt = messages_hash(self.judge.messages(case, number))
                     earlier = game.get("replies") if game.get("prompt_hash") == prompt else []
@@ -127,19 +200,23 @@ class JudgmentWork(Work):
                 missing.append(Game(self, name, case, number, replies[: attempts - 1]))
         return len(self.cases) * len(self.games), missing
 
-    def _games(self, case: Case) -> list[Record | None]:
-        """Return the games of a case in the file, None for a missing one."""
-        games = self.records.get(case.key, {}).get("games") or []
+    def _games(self, record: Record) -> list[Record | None]:
+        """Return the games of a record, None for a missing one."""
+        games = record.get("games") or []
         return (games + [None, None])[: len(self.games)]
 
-    def estimate(self, jobs: Sequence[Game]) -> str:
-        """Return the line of a dry run. At most, each game takes all attempts."""
+    def estimate(self, jobs: Sequence[Game]) -> Estimate:
+        """Return what the games would take: usually one attempt, at most all of them."""
         prompts = (self.judge.messages(job.case, job.number) for job in jobs)
         texts = [message["content"] for messages in prompts for message in messages]
         tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
         max_output = len(jobs) * attempts * self.judge.max_tokens
         max_input = attempts * tokens + (attempts - 1) * max_output
-        return self.summary.estimate(len(jobs), tokens, max_input, max_output)
+        games = (game for record in self.records.values() for game in record["games"] if game)
+        counts = [game.get("output_tokens") for game in games]
+        mean, measured = mean_output(counts, attempts * self.judge.max_tokens)
+        output = len(jobs) * mean
+        return Estimate(len(jobs), tokens, max_input, max_output, tokens, output, measured)
 
     def replies(self, job: Game) -> Iterator[Decision]:
         """Ask the judge, and ask it to go on until it gives a verdict; yield after each reply."""
@@ -164,15 +241,24 @@ class JudgmentWork(Work):
                 yield Decision(replies, Verdict(None, error.cause))
                 return
             replies = [*replies, reply]
-            verdict = judge.verdict_rule.read(reply.text, cut_off=reply.finish_reason == "length")
-            if verdict.cause not in (NO_LABEL, CUT_OFF) or attempt == judge.config.attempts:
+            cut_off = reply.finish_reason == "length"
+            verdict = judge.verdict_rule.read(reply.text, cut_off, self._quotable(job.case))
+            if verdict.cause not in ASK_AGAIN or attempt == judge.config.attempts:
                 yield Decision(replies, verdict)
                 return
             yield Decision(replies, Verdict(None, UNFINISHED))
 
+    def _quotable(self, case: Case) -> Sequence[str]:
+        """Return the texts from which the judge may quote a label, none if none has one."""
+        rule, kinds = self.judge.verdict_rule, self.planted.get(case.key, {}).values()
+        if not rule.unquoted:
+            return ()
+        labelled = any(LABELLED in found for found in kinds)
+        return case.texts if labelled or rule.found_in(case.question.turns) else ()
+
     def record(self, job: Game, reply: Decision) -> Record:
         """Return the record of a question with a game in it."""
-        case, games = job.case, self._games(job.case)
+        case, games = job.case, self._games(self.records.get(job.case.key, {}))
         settings = self.judge.settings_of(case.rules)
         names = (self.summary.name, self.model.name, case.baseline)
         new = new_judgment(case.question, *names) | {"games": games, "settings": settings}
@@ -184,6 +270,7 @@ class JudgmentWork(Work):
             "score": verdict.label,
             "cause": verdict.cause,
             "finish_reason": replies[-1].finish_reason,
+            "not_sent": replies[-1].not_sent,
             "input_tokens": sum(completion.input_tokens or 0 for completion in replies),
             "output_tokens": sum(completion.output_tokens or 0 for completion in replies),
             "prompt_hash": messages_hash(messages),
@@ -191,9 +278,12 @@ class JudgmentWork(Work):
             "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
             "settings": None if record.get("settings") == settings else settings,
         }
-        optional = ("cause", "finish_reason", "replies", "settings")
+        optional = ("cause", "finish_reason", "not_sent", "replies", "settings")
         games[job.number] = {k: v for k, v in game.items() if v is not None or k not in optional}
-        self.records[case.key] = record | {"games": games, "tstamp": time.time()}
+        # Boards name planted answers by it, without reading any answer.
+        planted = {"planted": list(found)} if (found := self.planted.get(case.key)) else {}
+        record.pop("planted", None)
+        self.records[case.key] = record | planted | {"games": games, "tstamp": time.time()}
         return self.records[case.key]
 
     def count(self, job: Game, reply: Decision) -> None:
@@ -201,11 +291,21 @@ class JudgmentWork(Work):
         if reply.verdict.cause == UNFINISHED:
             return
         self.summary.done += 1
+        last = reply.replies[-1]
+        self.outlook.count(reply.verdict, last.text)
+        if has_lone_think_end(last.text) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in last.not_sent or ():
+            self.summary.remarks[remark_on(name)].append(job.id)
         if reply.verdict.label is None:
             remark = f"games without verdict, {reply.verdict.cause}"
             self.summary.remarks[remark].append(job.id)
-        elif reply.replies[-1].finish_reason == "length":
+        elif last.finish_reason == "length":
             self.summary.remarks["verdicts in replies cut off at max_tokens"].append(job.id)
+
+    def hopeless(self, ended: bool) -> str | None:
+        """Return what is wrong if the judge of all models gives no verdicts."""
+        return self.outlook.problem(self.judge, ended)
 
 
 def judgment_works(
@@ -228,10 +328,39 @@ def judgment_works(
             problem = f"no answers of any model but the baseline '{baselines[0]}'"
             raise InputError(f"{bench.answers}: {problem}")
     rule = baseline_rule(bench, config if config.baseline else None, given_baselines)
-    works = []
+    works, outlook = [], Outlook()
     for name in models:
         cases, skipped = finder.cases_of(name)
-        work = JudgmentWork(judge, name, cases, rule, options)
+        work = JudgmentWork(judge, name, cases, rule, options, outlook)
         work.summary.remarks.update(skipped)
         works.append(work)
+    note_planted(works)
     return works
+
+
+def note_planted(works: Sequence[JudgmentWork]) -> None:
+    """Warn of the answers of each model that may sway the judge, and note them for the summary."""
+    counts: dict[str, dict[str, dict[str, None]]] = {}
+    answered: dict[str, set[str]] = {}
+    for work in works:
+        for case in work.cases.values():
+            for side, name in (("model", work.summary.name), ("baseline", case.baseline)):
+                if name is None:
+                    continue
+                answered.setdefault(name, set()).add(case.question.id)
+                for kind in work.planted.get(case.key, {}).get(side, ()):
+                    ids = counts.setdefault(name, {}).setdefault(kind, {})
+                    ids[case.question.id] = None
+        for kind, ids in counts.get(work.summary.name, {}).items():
+            work.summary.remarks[f"answers that {kind}"] = list(ids)
+    for name, kinds in counts.items():
+        for kind, ids in kinds.items():
+            some = ", ".join(list(ids)[:3]) + (", ..." if len(ids) > 3 else "")
+            warn(f"{len(ids)} of {len(answered[name])} answers of {name} {kind}: {some}")
+    if works and any(LABELLED in kinds for kinds in counts.values()):
+        config = works[0].judge.config
+        if config.verdict_rule is None and not config.verdict_field:
+            warn(
+                f"{config.path}: a judge that quotes such a label may be misread. Use "
+                "verdict_rule: unquoted, unless the scores must compare with published ones."
+            )

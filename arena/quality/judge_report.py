@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from arena.base.yaml_file import read_yaml
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import LABELS, LEGEND
 from arena.bench.paths import judge_names, model_names
+from arena.leaderboard.output.text import planted_line
 from arena.quality import judge_measures
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.measures import json_text
@@ -46,7 +47,8 @@ class Report:
     """The judges of a bench, each two of them, and the skipped judges with reasons.
 
     `categories`: the measured ones, none are all. `not_compared`: pairs that share verdicts.
-    `assumed`: the baselines of judgments that name none, "" for an unknown one.
+    `assumed`: the baselines of judgments that name none, "" for an unknown one. `planted`: by
+    model, the questions on which its answer has a label or imitates the prompt, and of how many.
     """
 
     bench: str
@@ -59,6 +61,7 @@ class Report:
     not_compared: tuple[tuple[str, str], ...]
     left_out: Mapping[str, str]
     assumed: tuple[str, ...]
+    planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
         """The measures as a table: a row for each judge and measure, NaN if undefined."""
@@ -114,6 +117,10 @@ def judge_report(options: JudgeOptions) -> Report:
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if pairs[i, j]),
         left_out=left_out,
         assumed=panel.assumed,
+        planted={
+            model: (tuple(sorted(ids)), panel.questions_of(model))
+            for model, ids in sorted(panel.planted.items())
+        },
     )
 
 
@@ -250,6 +257,8 @@ def note_lines(report: Report) -> Iterator[str]:
     if report.assumed:
         baselines = ", ".join(name or "not known" for name in report.assumed)
         yield f"the baseline of judgments that name none: {baselines}. --baseline names another"
+    for model, (ids, answers) in report.planted.items():
+        yield planted_line(model, ids, answers)
     families = (
         (judge.judge, ", ".join(judge.own))
         for judge in report.judges

@@ -43,6 +43,7 @@ def test_the_example_of_the_docstring_runs_as_a_users_script(
         "messages": [{"role": "user", "content": "Hello"}],
         "temperature": 0,
         "max_tokens": 100,
+        "stream": False,
     }
 
 

@@ -27,8 +27,8 @@ from arena.base.table import (
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
-from arena.scoring.battles import range_text
 from arena.scoring.estimators import GRADES
+from arena.scoring.grades import range_text
 from arena.scoring.selection import Selection
 
 
@@ -122,6 +122,7 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
     if not counts.same_questions:
         reason = "the models were judged on different questions"
         yield f"warning: {reason}, so their scores do not compare fairly. {board.format.missing}"
+    yield from doubt_lines(board)
     if not board.weights:
         yield from _skipped_judgments(counts.left_out)
     if counts.ranges:
@@ -130,6 +131,38 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
         yield f"skipped: {listed(models, many=FEW_NAMES)}: {reason}"
     if board.method.resample == "battle":
         yield dependent
+
+
+# Points between two models' shares of undecided games over which a board says so. If the lost games
+# of a model at 50 % were all wins or all losses, 5 points would move its score by 2.5, as much as
+# half an interval over 500 questions.
+UNEQUAL = 5.0
+SEVERAL_LOST = 3  # games, since one or two can be chance in a small bench
+
+
+def doubt_lines(board: Board) -> Iterator[str]:
+    """Yield the reasons to doubt scores: unequal shares of undecided games, planted answers."""
+    doubts, models = board.counts.doubts, {row.model for row in board.rows}
+    shares = {m: 100 * lost / of for m, (lost, of) in doubts.undecided.items() if m in models}
+    limit = min(shares.values(), default=0.0) + UNEQUAL
+    high = sorted((m for m in shares if shares[m] > limit), key=lambda m: (-shares[m], m))
+    if any(doubts.undecided[model][0] >= SEVERAL_LOST for model in high):
+        form = "{} {:,} of {:,} ({:.1f} %)"
+        texts = (form.format(model, *doubts.undecided[model], shares[model]) for model in high)
+        others = max(share for share in shares.values() if share <= limit)
+        yield (
+            f"warning: games without {board.format.verdict}: {', '.join(texts)}, all others at "
+            f"most {others:.1f} %. They count for nobody, so the scores may not compare fairly."
+        )
+    for model, (ids, answers) in doubts.planted.items():
+        yield planted_line(model, ids, answers)
+
+
+def planted_line(model: str, ids: Sequence[str], answers: int) -> str:
+    """Return a note on answers of a model that may sway the judge, or the reading of its reply."""
+    some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+    what = "contain a label or imitate the judge's prompt"
+    return f"warning: {len(ids):,} of {answers:,} answers of {model} {what}: {some}"
 
 
 def _skipped_judgments(left_out: Mapping[str, int]) -> Iterator[str]:
@@ -240,6 +273,8 @@ def board_dict(board: Board) -> dict[str, object]:
         "judgments": counts.judgments,
         "weighted_battles": counts.battles,
         "games_without_verdict": counts.games_without_verdict,
+        "undecided_games": {model: lost for model, (lost, _) in counts.doubts.undecided.items()},
+        "planted": {model: list(ids) for model, (ids, _) in counts.doubts.planted.items()},
         "grade_ranges": counts.ranges,
         "left_out": dict(counts.left_out),
         "models_left_out": dict(counts.models_left_out),
