@@ -15,7 +15,7 @@ from typing import Any
 
 from arena.chat.clients import secrets_of
 from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.faults import BrokenReply, CompletionError, classify
+from arena.chat.faults import LONGEST_MESSAGE, BrokenReply, CompletionError, classify
 from arena.chat.protocols import OTHER_LIMIT, Completion, Request
 from arena.chat.providers import api_type_of
 
@@ -66,13 +66,14 @@ def _known_of(model: ModelConfig, endpoint: Endpoint) -> Refusals:
     return known if known is not None and known.model == model else Refusals(model)
 
 
-def _learn(endpoint: Endpoint, refusals: Refusals) -> None:
-    """Remember refusals beside those that other threads have learned meanwhile."""
+def _learn(endpoint: Endpoint, refusals: Refusals) -> Refusals:
+    """Remember refusals, and return them with those that other threads have learned meanwhile."""
     with _lock:
         known = _known_of(refusals.model, endpoint)
         limit = min((n for n in (known.limit, refusals.limit) if n is not None), default=None)
         new = replace(refusals, names=refusals.names | known.names, limit=limit)
         _known[refusals.model.where, endpoint] = new
+        return new
 
 
 def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
@@ -92,8 +93,7 @@ def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
                 raise fault from None
             refusals = _with(refusals, refusal, fault)
             if refusal.is_certain:
-                learned = refusals
-                _learn(endpoint, learned)
+                refusals = learned = _learn(endpoint, refusals)
             continue
         if refusals is not learned:
             _learn(endpoint, refusals)
@@ -171,14 +171,14 @@ LIMIT = (
     r"(?:at most|up to|(?:less|lower|smaller) than(?: or equal to)?|no more than|not exceed|<=?|>"
     r"|not (?:be )?(?:greater|more|higher|larger) than|maximum(?: [a-z]+){0,4}(?: is| of)?"
     r"|limit(?: is| of|ed to)|(?:between|from) 1 (?:and|to)|1 \(inclusive\) to|\[1,)"
-    r"[\s`'\":]*(\d[\d,]*)(?!\d|\.\d)(\s*\(exclusive\))?"
+    r"[\s`'\":]*(\d[\d,]{0,12})(?!\d|\.\d)(\s*\(exclusive\))?"
 )
 # Words for a budget to think that is of a wrong size.
 SIZES = r"greater than|less than|at least|minimum|at most"
 # Words for a limit of prompt and output together, or of another kind.
 OTHER_LENGTHS = (
     r"prompt|input[_ ](length|tokens?)|\binputs\b|messages|context[_ ](length|limit|size)|total|\+"
-    r"|stream"
+    r"|stream|remaining|sequence|\broom\b"
 )
 
 # Statuses, and causes known by words, of other faults than a parameter.
@@ -248,26 +248,35 @@ def _limit_in(words: str, asked: int) -> int | None:
 
 
 def _mentions(place: str, words: str, request: Request) -> Iterator[_Mention]:
-    """Yield the parameters of a request that a part of an error names."""
-    # An error of pydantic repeats the whole request.
-    words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
-    clauses = re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words)
-    effort = re.escape((request.model.reasoning_effort or "").lower())
-    for name, is_ours in _sent(request).items():
-        names = NAMES.get(name, re.escape(name.lower()))
-        if name == "reasoning_effort" and effort:
-            names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
-        if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
-            names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+    """Yield the parameters of a request that a part of an error names, in the error's order."""
+    sent = _sent(request)
+    for name, is_ours in sent.items():
         if place and re.fullmatch(rf"(.*\.)?({NAMES.get(name, re.escape(name.lower()))})", place):
             yield _Mention(name, is_ours, FIELD, place, words, words)
-            continue
-        for clause in clauses:
-            refusing = [match.span() for match in re.finditer(REFUSED, clause)]
-            for match in re.finditer(rf"(?<![\w-])({names})(?![\w-])", clause):
-                gaps = [max(a - match.end(), match.start() - b) for a, b in refusing]
-                nearness = NEAR if gaps and min(gaps) <= 80 else FAR
-                yield _Mention(name, is_ours, nearness, match[0], clause, words)
+    # An error of pydantic repeats the whole request.
+    words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
+    for clause in re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words):
+        refusing = [match.span() for match in re.finditer(REFUSED, clause)]
+        found = [
+            (match.span(), name, match[0])
+            for name, is_ours in sent.items()
+            for match in re.finditer(_spelling(name, is_ours, request), clause)
+        ]
+        for (start, end), name, spelling in sorted(found):
+            gaps = [max(a - end, start - b) for a, b in refusing]
+            nearness = NEAR if gaps and min(gaps) <= 80 else FAR
+            yield _Mention(name, sent[name], nearness, spelling, clause, words)
+
+
+def _spelling(name: str, is_ours: bool, request: Request) -> str:
+    """Return a pattern for a parameter in the words of an error."""
+    names = NAMES.get(name, re.escape(name.lower()))
+    if name == "reasoning_effort" and request.model.reasoning_effort:
+        effort = re.escape(request.model.reasoning_effort.lower())
+        names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
+    if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
+        names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+    return rf"(?<![\w-])({names})(?![\w-])"
 
 
 def _sent(request: Request) -> dict[str, bool]:
@@ -295,9 +304,11 @@ def _error_body(error: Exception) -> tuple[int | None, Any]:
     if response is None or not hasattr(error, "status_code"):
         return None, None
     try:
-        return response.status_code, json.loads(response.content)
+        if len(response.content) <= LONGEST_MESSAGE:
+            return response.status_code, json.loads(response.content)
     except (ValueError, RecursionError):
-        return response.status_code, response.text
+        pass
+    return response.status_code, response.text[:LONGEST_MESSAGE]
 
 
 PLACES = ("param", "parameter", "field", "loc")

@@ -33,7 +33,7 @@ class ApiType:
     sdk_class: str = "OpenAI"
     access: Callable[[ModelConfig, Endpoint], dict[str, Any]] = connections.key_access
     is_server: bool = False
-    needs: Mapping[str, str] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=lambda: {"openai": "openai>=3.54,<4"})
 
     @property
     def is_claude(self) -> bool:

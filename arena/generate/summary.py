@@ -212,13 +212,13 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
 
         return tqdm(
             total=sum(summary.planned for summary in group),
-            desc=one_line(group[0].name, 30) if len(group) == 1 else "",
+            desc=one_line(group[0].name, 20) if len(group) == 1 else "",
             unit=self.unit,
             position=position,
             file=sys.stderr,
             dynamic_ncols=True,
             disable=self.quiet or not self.on_terminal,
-            bar_format="{desc} {n_fmt}/{total_fmt} |{bar:12}| {elapsed}<{remaining}, {postfix}",
+            bar_format="{desc} {n_fmt}/{total_fmt} |{bar:8}| {elapsed}<{remaining}{postfix}",
         )
 
     def update(self, *, now: bool = False) -> None:
@@ -239,8 +239,10 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
             elapsed = f"{datetime.timedelta(seconds=round(time_now - self.start))}"
             for summary in self.summaries:
                 ended = summary.done + summary.failures
-                counts = f"{ended} of {summary.planned} {self.unit}s, {state_of([summary])}"
-                print(f"{elapsed} {summary.name}: {counts}", file=sys.stderr)
+                if ended < summary.planned:
+                    state = state_of([summary]) or "waiting to begin"
+                    counts = f"{ended} of {summary.planned} {self.unit}s, {state}"
+                    print(f"{elapsed} {summary.name}: {counts}", file=sys.stderr)
 
     def _report_fault(self, summary: RunSummary, time_now: float) -> None:
         """Print the fault that the calls of a model wait for, once for each cause and address."""
@@ -261,7 +263,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
 
 
 def state_of(group: Sequence[RunSummary]) -> str:
-    """Return the calls of some models in flight and waiting, and the failed jobs, in words."""
+    """Return the calls of some models in flight and waiting, and their failed jobs, in words."""
     calls = [summary.meter.activity for summary in group]
     counts = {
         "in flight": sum(activity.in_flight for activity in calls),
@@ -270,8 +272,7 @@ def state_of(group: Sequence[RunSummary]) -> str:
         "failed": sum(summary.failures for summary in group),
         "cached": sum(summary.cached for summary in group),
     }
-    always = ("in flight", "failed")
-    return ", ".join(f"{n} {name}" for name, n in counts.items() if n or name in always)
+    return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
 
 
 class _UnfailingStream:

@@ -162,16 +162,16 @@ class TestJudgeConfig:
                 "prompt_template: expected a text or a list of texts, got a mapping",
             ),
             ({"judge_model": None}, "the key 'judge_model' is missing"),
-            ({"ref_model": 4}, "ref_model: expected a text or a list of texts, got"),
+            ({"ref_model": True}, "ref_model: expected a text or a list of texts, got"),
             (
                 {"baseline_model": {"a": "b"}},
                 "baseline_model: expected a text or a list of texts, got",
             ),
             ({"categories": ["code"]}, "categories: expected a mapping"),
             ({"categories": {"code": "b1"}}, "categories: code: expected a mapping"),
-            ({"categories": {"code": {"baseline_model": 4}}}, "categories: code: baseline_model"),
+            ({"categories": {"code": {"baseline_model": {}}}}, "categories: code: baseline_model"),
             ({"response_format": {"type": "json_object"}}, "response_format: expected a text"),
-            ({"verdict_field": 1}, "verdict_field: expected a text"),
+            ({"verdict_field": True}, "verdict_field: expected a text"),
         ],
     )
     def test_one_line_names_file_and_key(

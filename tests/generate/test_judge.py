@@ -119,7 +119,7 @@ class TestCategories:
             prompt_template=PAIR,
             categories={"story": {"system_prompt": "Read to the end."}},
         )
-        one_line(run_main(SCRIPT, check=2), "1 records were made with other settings (prompt_hash")
+        one_line(run_main(SCRIPT, check=2), "prompt has changed since 1 question was judged (q2)")
         run_main(SCRIPT, "--stale", "redo")
         assert {call.system for call in api.calls[6:]} == {"Read to the end."}
         assert api.call_count == 6 + 2

@@ -163,15 +163,16 @@ class TestProgress:
         self, clock: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "stderr", Screen(terminal=False))
-        with Progress([self.waiting()], "answer") as progress:
+        ended = RunSummary("ended", Meter(None, Budget()), planned=2, done=2)
+        with Progress([self.waiting(), ended], "answer") as progress:
             for clock[0] in (1000.5, 1001.0, 1002.0, 1030.0, 1031.0, 1060.5):
                 progress.update()
         said = sys.stderr.getvalue()  # type: ignore[attr-defined]
         assert said.splitlines() == [
             "tiny: waiting: connection: [Errno 111] Connection refused at "
             "http://localhost:8000/v1, 8 calls, next try in 4 s",
-            "0:00:30 tiny: 0 of 40 answers, 0 in flight, 8 waiting, 16 retries, 0 failed",
-            "0:01:00 tiny: 0 of 40 answers, 0 in flight, 8 waiting, 16 retries, 0 failed",
+            "0:00:30 tiny: 0 of 40 answers, 8 waiting, 16 retries",
+            "0:01:00 tiny: 0 of 40 answers, 8 waiting, 16 retries",
         ]
         assert "\r" not in said
 

@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 import tiktoken
-from conftest import REPO, Workspace
+from conftest import NO_REFERENCE, REFERENCE, Workspace
 from fake_api import Call, FakeAPI, Reply
 from runs import gen_answer_after
 
 from arena.bench.answer_style import conv_metadata
 from arena.bench.provenance import question_hash
 
-REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
+PUBLISHED = REFERENCE / "model_answer"
 REFERENCE_MODELS = ("claude-3.7-sonnet", "gpt-4o-mini", "nova-micro-v1")
 
 NO_MARKDOWN = {
@@ -845,12 +845,12 @@ def first_text(record: Any) -> str:
     return str(record["choices"][0]["turns"][0]["content"])
 
 
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no published answers in {REFERENCE}")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason=NO_REFERENCE)
 def test_published_answers_are_measured_as_they_were(api: FakeAPI, bench: Workspace) -> None:
     """All of them are measured, and the first of each model asked for and stored as well."""
     published: dict[tuple[str | None, str], Any] = {}
     for model in REFERENCE_MODELS:
-        lines = (REFERENCE / f"{model}.jsonl").read_text(encoding="utf-8").split("\n")
+        lines = (PUBLISHED / f"{model}.jsonl").read_text(encoding="utf-8").split("\n")
         for line in filter(None, lines):
             record = json.loads(line)
             published[model, record["question_id"]] = record
