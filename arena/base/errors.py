@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
+from arena.base import interrupt
+
+# isort: split
+import contextlib
 import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +21,10 @@ class InputError(Exception):
 
 class OutputError(Exception):
     """A file that cannot be written. Its message is one line: the file and the reason."""
+
+
+class FailedCheck(Exception):
+    """A result that does not pass a check of the user's. Its message is one line."""
 
 
 def warn(message: str) -> None:
@@ -32,6 +39,19 @@ def one_line(text: object, limit: int = 300) -> str:
     return folded if len(folded) <= limit else folded[: limit - 3] + "..."
 
 
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt between the imports and the exit of a script."""
+    if signal.getsignal(signal.SIGINT) is not interrupt.stop:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt.stop)
+
+
 def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
     """Wrap the `main` of a script: an InputError becomes one line on stderr and exit status 2."""
 
@@ -42,13 +62,14 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         try:
-            return main(argv)
-        except (InputError, OutputError) as error:
+            with _interruptible():
+                return main(argv)
+        except (InputError, OutputError, FailedCheck) as error:
             print(f"error: {one_line(error, 2000)}", file=sys.stderr)
             return 2 if isinstance(error, InputError) else 1
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
-            return 128 + signal.SIGINT
+            return interrupt.STATUS
         except BrokenPipeError:
             # Python flushes stdout at exit, which would fail again with a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,6 +83,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
     Known names with commas between them are a list in one name.
     """
+    import difflib
+
     names = list(names)
     parts = [part.strip() for part in name.split(",")]
     if len(parts) > 1 and not set(parts).isdisjoint(names):
@@ -93,7 +116,7 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
     """Print one line for a missing package or for Ctrl-C, and the traceback of all else."""
     if isinstance(error, KeyboardInterrupt):
         print("stopped", file=sys.stderr)
-        raise SystemExit(128 + signal.SIGINT)
+        raise SystemExit(interrupt.STATUS)
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     package = (name or "arena").partition(".")[0]
     if package in ("arena", "utils"):

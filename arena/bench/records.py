@@ -10,7 +10,7 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -48,7 +48,7 @@ class IdLine(msgspec.Struct):
         return str(self.written_id)
 
 
-class KeyLine(IdLine):
+class KeyLine(IdLine, gc=False):
     """The fields that identify a record within its file."""
 
     model: str | None = None
@@ -68,16 +68,19 @@ def record_id(record: Mapping[str, Any]) -> str:
     return str(question_id if question_id is not None else record["uid"])
 
 
-def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> list[dict[str, Any]]:
-    """Return the whole records of a file. Raises InputError for a line of another kind."""
-    return [json.loads(raw) for _, raw, _ in decode_lines(path, kind, what)]
+def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> Iterator[dict[str, Any]]:
+    """Yield the whole records of a file. Raises InputError for a line of another kind."""
+    for _, raw, _ in decode_lines(path, kind, what):
+        try:
+            yield msgspec.json.decode(raw)  # twice as fast as Python's
+        except (ValueError, RecursionError):
+            yield json.loads(raw)
 
 
 # Questions
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, gc=False):
     """A prompt of one or more user turns. Its answers and judgments are written in its format.
 
     number: the id if it is a number in the file of questions.
@@ -97,18 +100,18 @@ class Question:
         return self.id if self.number is None else self.number
 
 
-class _Text(msgspec.Struct):
+class _Text(msgspec.Struct, gc=False):
     content: str
 
 
-class _Turn(_Text):
+class _Turn(_Text, gc=False):
     role: str | None = None
 
 
 Name = str | int | float | None
 
 
-class QuestionLine(IdLine):
+class QuestionLine(IdLine, gc=False):
     """A line of question.jsonl in either format."""
 
     category: Name = None
@@ -190,9 +193,10 @@ class Answer:
         return len(self.choices[0]) >= turns and ERROR_TEXT not in self.choices[0]
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     turns: list[_Text]
     index: int | None = None
+    settings: msgspec.Raw = msgspec.Raw()
 
 
 class _Reply(msgspec.Struct):
@@ -204,11 +208,12 @@ class _Message(msgspec.Struct):
     content: str | _Reply
 
 
-class AnswerLine(IdLine):
+class AnswerLine(IdLine, gc=False):
     """A line of an answer file in either format."""
 
     choices: list[_Choice] | None = None
     messages: list[_Message] | None = None
+    settings: msgspec.Raw = msgspec.Raw()
     conv_metadata: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
 

@@ -143,14 +143,14 @@ def _with_successor(config: ModelConfig) -> ModelConfig:
     thinking = ENDED_NAMES.get(config.model_name)
     if thinking is None or config.api_type not in ("deepseek", "deepseek_reasoner"):
         return config
-    if config.api_type == "deepseek_reasoner":
-        thinking = "enabled"
+    extra_body = {"thinking": {"type": thinking}} | dict(config.extra_body)
+    if config.api_type == "deepseek_reasoner":  # whose requests turn it on
+        thinking, extra_body = "enabled", dict(config.extra_body)
     new, state = "deepseek-v4-flash", {"enabled": "with", "disabled": "without"}[thinking]
     warn(
         f"{config.where}: DeepSeek ended '{config.model_name}' on 2026-07-24. This run asks "
         f"{new} {state} thinking. Set model_name to choose another model."
     )
-    extra_body = {"thinking": {"type": thinking}} | dict(config.extra_body)
     return replace(config, model_name=new, extra_body=extra_body)
 
 

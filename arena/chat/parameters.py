@@ -15,7 +15,7 @@ from typing import Any
 
 from arena.chat.clients import secrets_of
 from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.faults import BrokenReply, CompletionError, classify
+from arena.chat.faults import LONGEST_MESSAGE, BrokenReply, CompletionError, classify
 from arena.chat.protocols import OTHER_LIMIT, Completion, Request
 from arena.chat.providers import api_type_of
 
@@ -66,13 +66,14 @@ def _known_of(model: ModelConfig, endpoint: Endpoint) -> Refusals:
     return known if known is not None and known.model == model else Refusals(model)
 
 
-def _learn(endpoint: Endpoint, refusals: Refusals) -> None:
-    """Remember refusals beside those that other threads have learned meanwhile."""
+def _learn(endpoint: Endpoint, refusals: Refusals) -> Refusals:
+    """Remember refusals, and return them with those that other threads have learned meanwhile."""
     with _lock:
         known = _known_of(refusals.model, endpoint)
         limit = min((n for n in (known.limit, refusals.limit) if n is not None), default=None)
         new = replace(refusals, names=refusals.names | known.names, limit=limit)
         _known[refusals.model.where, endpoint] = new
+        return new
 
 
 def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
@@ -92,8 +93,7 @@ def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
                 raise fault from None
             refusals = _with(refusals, refusal, fault)
             if refusal.is_certain:
-                learned = refusals
-                _learn(endpoint, learned)
+                refusals = learned = _learn(endpoint, refusals)
             continue
         if refusals is not learned:
             _learn(endpoint, refusals)
@@ -122,7 +122,7 @@ def _with(refusals: Refusals, refusal: _Refusal, fault: CompletionError) -> Refu
         remedy = f"the model refuses {name}. Remove it from extra_body in its entry"
     elif name == "response_format":
         remedy = "the model refuses response_format. Remove that setting or choose another judge"
-    elif name == "thinking" and api_type_of(model).is_claude:
+    elif name in NEEDED[api_type_of(model).is_claude]:
         remedy = "the model refuses adaptive thinking. Set budget_tokens in its entry"
         if model.budget_tokens is not None:
             remedy = "the model refuses to think. Remove budget_tokens from its entry"
@@ -131,8 +131,7 @@ def _with(refusals: Refusals, refusal: _Refusal, fault: CompletionError) -> Refu
     elif OTHER_LIMIT.get(name) in refusals.names:
         remedy = "the model refuses max_tokens and max_completion_tokens"
     if remedy is not None:
-        message = f"{remedy}. {fault.message}"
-        raise CompletionError("unsupported parameter", message)
+        raise CompletionError("unsupported parameter", f"{remedy}. {fault.message}")
     return replace(refusals, names=refusals.names | {name})
 
 
@@ -154,13 +153,13 @@ NAMES = {
 UNKNOWN = (
     r"(n't|not|no longer) (\w+ )?(support|permit|allow|accept|recogni|a valid|available|implement)"
     r"|unsupported|deprecated|unrecogni[sz]ed|unknown|unexpected|extraneous|extra inputs"
-    r"|extra_forbidden|cannot find|unavailable"
+    r"|extra_forbidden|cannot find|unavailable|obsolete|removed|disabled|forbidden|rejected|refused"
+    r"|(n't|not) (\w+ )?be (set|used|specified|combined|changed)"
 )
 # Words that refuse it or its value.
 REFUSED = (
     rf"{UNKNOWN}|(n't|not|never) (\w+ )?(valid|enabled|compatible|expected|configurable|one of)"
-    r"|(n't|not|can) (\w+ )?be (set|used|specified|combined|changed|both)|obsolete|removed|disabled"
-    r"|forbidden|prohibited|rejected|refused|incompatible|invalid(?!_)|illegal|cannot|no support"
+    r"|prohibited|incompatible|invalid(?!_)|illegal|cannot|no support|(not|can) (\w+ )?be both"
     r"|(must|should|may|can|needs to|has to) (not |only )?(be|equal)\b|fixed (at|to)"
     r"|only .{0,40}(support|allow|accept|permit|valid|works)|only (with|when|if|for)\b"
     r"|does not match any of|out of range"
@@ -171,19 +170,23 @@ LIMIT = (
     r"(?:at most|up to|(?:less|lower|smaller) than(?: or equal to)?|no more than|not exceed|<=?|>"
     r"|not (?:be )?(?:greater|more|higher|larger) than|maximum(?: [a-z]+){0,4}(?: is| of)?"
     r"|limit(?: is| of|ed to)|(?:between|from) 1 (?:and|to)|1 \(inclusive\) to|\[1,)"
-    r"[\s`'\":]*(\d[\d,]*)(?!\d|\.\d)(\s*\(exclusive\))?"
+    r"[\s`'\":]*(\d[\d,]{0,12})(?!\d|\.\d)(\s*\(exclusive\))?"
 )
 # Words for a budget to think that is of a wrong size.
 SIZES = r"greater than|less than|at least|minimum|at most"
 # Words for a limit of prompt and output together, or of another kind.
 OTHER_LENGTHS = (
     r"prompt|input[_ ](length|tokens?)|\binputs\b|messages|context[_ ](length|limit|size)|total|\+"
-    r"|stream"
+    r"|stream|remaining|sequence|\broom\b"
 )
 
 # Statuses, and causes known by words, of other faults than a parameter.
 OTHER_STATUSES = (401, 402, 403, 408, 413, 429)
 OTHER_CAUSES = ("content filter", "context too long", "quota", "authentication", "rate limit")
+
+# Parameters that are not left out, as the replies would not be those that the user wants: of
+# OpenAI's protocol, of Claude's.
+NEEDED = (("response_format",), ("response_format", "thinking"))
 
 FIELD, NEAR, FAR = range(3)
 
@@ -210,12 +213,14 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
         return None
     mentions = [m for place, words in _parts(body) for m in _mentions(place, words, request)]
     prompt = " ".join(message["content"] for message in request.messages).lower()
+    is_claude = api_type_of(request.model).is_claude
     # Of two that do not go together, the temperature is the lesser loss.
     for mention in sorted(mentions, key=lambda m: (m.nearness, m.name != "temperature")):
         is_field, is_far = mention.nearness == FIELD, mention.nearness == FAR
         # A server error may have other words, as of the temperature of a GPU.
         may_be_echo = not is_field and (mention.spelling in prompt or status >= 500)
-        if may_be_echo and (is_far or not mention.is_ours):
+        is_needed = not mention.is_ours or mention.name in NEEDED[is_claude]
+        if may_be_echo and (is_far or is_needed):
             continue
         refusal = _Refusal(mention.name, not (may_be_echo or is_far), mention.is_ours)
         is_limit = mention.is_ours and mention.name in OTHER_LIMIT
@@ -226,11 +231,12 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
             continue
         if is_limit:
             other = re.search(NAMES[OTHER_LIMIT[mention.name]], mention.words)
-            has_other_name = not api_type_of(request.model).is_claude
-            if has_other_name and ((is_unknown and not is_far) or other):
+            if not is_claude and ((is_unknown and not is_far) or other):
                 return refusal
         elif mention.name == "budget_tokens" and re.search(SIZES, mention.clause):
             continue
+        elif mention.name == "stream" and (may_be_echo or not is_unknown):
+            continue  # the word of any broken connection
         elif not is_far or mention.name in ("temperature", "reasoning_effort"):
             return refusal
     return None
@@ -248,26 +254,35 @@ def _limit_in(words: str, asked: int) -> int | None:
 
 
 def _mentions(place: str, words: str, request: Request) -> Iterator[_Mention]:
-    """Yield the parameters of a request that a part of an error names."""
-    # An error of pydantic repeats the whole request.
-    words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
-    clauses = re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words)
-    effort = re.escape((request.model.reasoning_effort or "").lower())
-    for name, is_ours in _sent(request).items():
-        names = NAMES.get(name, re.escape(name.lower()))
-        if name == "reasoning_effort" and effort:
-            names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
-        if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
-            names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+    """Yield the parameters of a request that a part of an error names, in the error's order."""
+    sent = _sent(request)
+    for name, is_ours in sent.items():
         if place and re.fullmatch(rf"(.*\.)?({NAMES.get(name, re.escape(name.lower()))})", place):
             yield _Mention(name, is_ours, FIELD, place, words, words)
-            continue
-        for clause in clauses:
-            refusing = [match.span() for match in re.finditer(REFUSED, clause)]
-            for match in re.finditer(rf"(?<![\w-])({names})(?![\w-])", clause):
-                gaps = [max(a - match.end(), match.start() - b) for a, b in refusing]
-                nearness = NEAR if gaps and min(gaps) <= 80 else FAR
-                yield _Mention(name, is_ours, nearness, match[0], clause, words)
+    # An error of pydantic repeats the whole request.
+    words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
+    for clause in re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words):
+        refusing = [match.span() for match in re.finditer(REFUSED, clause)]
+        found = [
+            (match.span(), name, match[0])
+            for name, is_ours in sent.items()
+            for match in re.finditer(_spelling(name, is_ours, request), clause)
+        ]
+        for (start, end), name, spelling in sorted(found):
+            gaps = [max(a - end, start - b) for a, b in refusing]
+            nearness = NEAR if gaps and min(gaps) <= 80 else FAR
+            yield _Mention(name, sent[name], nearness, spelling, clause, words)
+
+
+def _spelling(name: str, is_ours: bool, request: Request) -> str:
+    """Return a pattern for a parameter in the words of an error."""
+    names = NAMES.get(name, re.escape(name.lower()))
+    if name == "reasoning_effort" and request.model.reasoning_effort:
+        effort = re.escape(request.model.reasoning_effort.lower())
+        names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
+    if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
+        names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+    return rf"(?<![\w-])({names})(?![\w-])"
 
 
 def _sent(request: Request) -> dict[str, bool]:
@@ -295,9 +310,11 @@ def _error_body(error: Exception) -> tuple[int | None, Any]:
     if response is None or not hasattr(error, "status_code"):
         return None, None
     try:
-        return response.status_code, json.loads(response.content)
+        if len(response.content) <= LONGEST_MESSAGE:
+            return response.status_code, json.loads(response.content)
     except (ValueError, RecursionError):
-        return response.status_code, response.text
+        pass
+    return response.status_code, response.text[:LONGEST_MESSAGE]
 
 
 PLACES = ("param", "parameter", "field", "loc")

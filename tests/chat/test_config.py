@@ -19,6 +19,7 @@ from config_files import (
     settings,
 )
 from conftest import Workspace
+from one_call import model_of
 
 from arena.base.errors import InputError
 from arena.chat.clients import check_model
@@ -260,4 +261,38 @@ class TestPublishedFiles:
             "cohere",
             "openai",
         ]
+        assert capsys.readouterr().err == ""
+
+
+class TestEndedNames:
+    @pytest.mark.parametrize(
+        ("api_type", "name", "thinking"),
+        [
+            ("deepseek", "deepseek-chat", "without"),
+            ("deepseek", "deepseek-reasoner", "with"),
+            ("deepseek_reasoner", "deepseek-reasoner", "with"),
+            ("deepseek_reasoner", "deepseek-chat", "with"),
+        ],
+    )
+    def test_a_run_says_whom_it_asks_and_records_do_too(
+        self,
+        bench: Workspace,
+        capsys: pytest.CaptureFixture[str],
+        api_type: str,
+        name: str,
+        thinking: str,
+    ) -> None:
+        """So answers of the ended model are not continued by another one unnoticed."""
+        model = model_of(bench, api_type=api_type, model_name=name)
+        assert model.settings(None, 9)["model_name"] == "deepseek-v4-flash"
+        line = f"ended '{name}' on 2026-07-24. This run asks deepseek-v4-flash {thinking} thinking."
+        assert line in capsys.readouterr().err
+
+    def test_the_models_of_today_and_other_servers_are_asked_as_named(
+        self, bench: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        entries = [("deepseek", "deepseek-v4-pro"), ("vllm", "deepseek-chat")]
+        models = [model_of(bench, api_type=kind, model_name=name) for kind, name in entries]
+        assert [model.model_name for model in models] == [name for _, name in entries]
+        assert [model.extra_body for model in models] == [{}, {}]
         assert capsys.readouterr().err == ""

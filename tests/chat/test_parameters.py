@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -155,15 +156,15 @@ class TestTemperature:
         assert all(body["reasoning_effort"] == "low" for body in bodies(api))
 
     @pytest.mark.parametrize(
-        ("api_type", "version"),
-        [("anthropic", None), ("bedrock", "bedrock-2023-05-31"), ("vertex", "vertex-2023-10-16")],
-    )
-    @pytest.mark.parametrize(
-        "message",
+        ("api_type", "version", "message"),
         [
-            "`temperature` is deprecated for this model.",
-            "temperature: Extra inputs are not permitted",
-            "Malformed input request: #: extraneous key [temperature] is not permitted",
+            ("anthropic", None, "`temperature` is deprecated for this model."),
+            ("vertex", "vertex-2023-10-16", "temperature: Extra inputs are not permitted"),
+            (
+                "bedrock",
+                "bedrock-2023-05-31",
+                "Malformed input request: #: extraneous key [temperature] is not permitted",
+            ),
         ],
     )
     def test_claude_speaks_the_newer_version_without_it(
@@ -189,21 +190,47 @@ class TestTemperature:
             assert bodies(api)[0]["anthropic_version"] == version
             assert bodies(api)[1]["anthropic_version"] > "2026"
 
+    def test_each_endpoint_is_asked_as_it_likes(self, api: FakeAPI, bench: Workspace) -> None:
+        with FakeAPI() as other:
+            api.answer_with(refusing({"temperature": TEMPERATURE["openai"]}))
+            other.answer_with("fine")
+            endpoints = [{"api_base": server.v1, "api_key": "k"} for server in (api, other)]
+            model = model_of(bench, endpoints=endpoints)
+            made = [ask(model).not_sent for _ in range(6)]
+            assert made.count(("temperature",)) == made.count(None) == 3
+            assert [("temperature" in body) for body in bodies(other)] == [True] * 3
+            assert [("temperature" in body) for body in bodies(api)] == [True] + [False] * 3
+
+    def test_an_endless_error_is_read_in_time(self, api: FakeAPI, bench: Workspace) -> None:
+        words = "temperature is not supported, " + "only " * 400_000 + "9" * 10_000
+        api.answer_with(refusing({"temperature": json_error(400, {"error": words})}))
+        started = time.process_time()
+        assert ask(model_of(bench, **endpoint_of(api, {}))).not_sent == ("temperature",)
+        assert time.process_time() - started < 2
+
 
 UNSUPPORTED = "Unsupported parameter: '{}' is not supported with this model. Use '{}' instead."
 LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 class TestLimit:
-    @pytest.mark.parametrize("api_type", ["openai", "azure", "openrouter", "vllm", "gemini"])
+    @pytest.mark.parametrize(
+        ("api_type", "code"),
+        [
+            ("openai", "unsupported_parameter"),
+            ("azure", None),
+            ("openrouter", None),
+            ("vllm", "400"),
+        ],
+    )
     @pytest.mark.parametrize("old", LIMITS)
-    @pytest.mark.parametrize("code", ["unsupported_parameter", None])
     def test_it_is_sent_under_its_other_name(
         self, api: FakeAPI, bench: Workspace, api_type: str, old: str, code: str | None
     ) -> None:
         new = LIMITS[1 - LIMITS.index(old)]
         message = UNSUPPORTED.format(old, new)
-        api.answer_with(refusing({old: openai(message, code and old, code)}))
+        param = old if api_type == "openai" else None
+        api.answer_with(refusing({old: openai(message, param, code)}))
         entry: dict[str, Any] = {"api_type": api_type}
         if old == "max_completion_tokens":
             entry["max_completion_tokens"] = 99
@@ -258,6 +285,7 @@ class TestLimit:
             "`inputs` tokens + `max_new_tokens` must be <= 4096",
             "prompt tokens and max_tokens: at most 4096",
             "requests with max_tokens > 4096 must have stream=true",
+            "max_tokens exceeds the maximum remaining tokens of 4096",
         ],
     )
     def test_the_room_for_prompt_and_answer_is_no_such_limit(self, words: str) -> None:
@@ -365,6 +393,13 @@ class TestWhatMustBeSent:
         with pytest.raises(CompletionError, match="^unsupported parameter: the model refuses resp"):
             ask(model, None, response_format=SCHEMA)
         assert len(api.calls) == 1
+
+    def test_what_does_not_go_with_thinking(self, api: FakeAPI, bench: Workspace) -> None:
+        """The error names two parameters, and the first is the one that it refuses."""
+        api.answer_with(claude("`top_k` cannot be set when thinking is enabled."))
+        entry = {"api_type": "anthropic", "budget_tokens": 50, "extra_body": {"top_k": 5}}
+        with pytest.raises(CompletionError, match="the model refuses top_k. Remove it"):
+            ask(model_of(bench, **endpoint_of(api, entry), **entry))
 
 
 FILTERED = openai("Your prompt was flagged: 'why is temperature not supported in space'")
