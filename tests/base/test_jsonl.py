@@ -16,7 +16,6 @@ from lines import SURROGATE, old_answer, write
 
 from arena.base.errors import InputError, OutputError
 from arena.base.jsonl import decode, decode_lines, dump_line, read_lines, write_lines
-from arena.base.record_file import RecordFile
 from arena.bench.records import IdLine
 
 
@@ -127,14 +126,12 @@ class TestStreams:
 
 def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
     path = tmp_path / "question.jsonl"
-    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9")
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
     for read in (read_lines, lambda *args: list(decode_lines(*args))):
-        with pytest.raises(
-            InputError, match=r"jsonl: is only a pointer of Git LFS.* git lfs pull$"
-        ):
+        with pytest.raises(InputError, match=r"is only a pointer of Git LFS.* git lfs pull$"):
             read(path, dict, "a question")
     with pytest.raises(InputError, match="pointer of Git LFS"):
         RecordFile(path, dict)
-    assert path.read_text().endswith("size 9")
+    assert path.read_text().endswith("size 9\n")
     with pytest.raises(ValueError, match="the file is only a pointer of Git LFS"):
         decode(path.read_bytes().splitlines()[0], msgspec.json.Decoder(dict))
