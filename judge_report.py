@@ -18,6 +18,7 @@ from pathlib import Path
 from arena.base import flags
 from arena.base.errors import script
 from arena.base.jsonl import write_lines
+from arena.base.table import folded
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     report = judge_report.judge_report(options)
     confusion = args.confusion or len(report.pairs) <= FEW_PAIRS
-    print("\n".join(judge_report.report_lines(report, confusion=confusion)))
+    print(folded("\n".join(judge_report.report_lines(report, confusion=confusion))))
     forms = (args.json, judge_report.Report.to_json), (args.html, judge_html.report_html)
     for path, form in forms:
         if path:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from arena.base import flags
 from arena.base.errors import script
+from arena.base.table import folded
 
 FOLDER = "leaderboard/, named by bench, judge and mode"
 
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     by = args.by
     for text in report_clusters(options, by, report) if by else report_boards(options, report):
-        print(text)
+        print(folded(text))
     return 0
 
 

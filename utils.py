@@ -3,7 +3,7 @@
     from pathlib import Path
     from utils import chat_completion, read_model_config
 
-    model = read_model_config(Path("config/api_config.yaml"), "gpt-4o-mini")
+    model = read_model_config(Path("config/api_config.yaml"), "gpt-6-luna")
     messages = [{"role": "user", "content": "Hello"}]
     reply = chat_completion(model, messages, temperature=0, max_tokens=100)
     print(reply.text)

@@ -81,12 +81,19 @@ class Shown:
         return line.split("95% CI:")[1].split("|")[0].strip()
 
 
-def show(bench: Workspace, *arguments: object, check: int = 0) -> Shown:
+class Terminal(io.StringIO):
+    """A terminal, as wide as COLUMNS says."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def show(bench: Workspace, *arguments: object, check: int = 0, terminal: bool = False) -> Shown:
     """Run the command line of show_result.py in the bench's folder, for speed in this process.
 
     `check` is the exit status it must have; one other than 0 comes with one line on stderr.
     """
-    out, err, folder = io.StringIO(), io.StringIO(), Path.cwd()
+    out, err, folder = Terminal() if terminal else io.StringIO(), io.StringIO(), Path.cwd()
     os.chdir(bench.root)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

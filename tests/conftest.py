@@ -19,6 +19,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,11 +66,27 @@ hypothesis.settings.load_profile("same")
 REPO = Path(__file__).resolve().parent.parent
 RUN_TIMEOUT = 60
 
+# Published data that is no part of the project.
+REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1"
+NO_REFERENCE = f"no published data in {REFERENCE}, see docs/development.md"
+NO_CHROMIUM = "no Chromium, run apt-get install chromium fonts-noto-cjk"
+
 JUDGE_PROMPT = (
     "<|User Prompt|>\n{question_1}\n\n"
     "<|The Start of Assistant A's Answer|>\n{answer_1}\n<|The End of Assistant A's Answer|>\n\n"
     "<|The Start of Assistant B's Answer|>\n{answer_2}\n<|The End of Assistant B's Answer|>"
 )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in one line, the last, which tests were skipped and what they need."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+    if reporter and reasons:
+        parts = [f"{count} ({reason})" for reason, count in reasons.items()]
+        reporter.ensure_newline()
+        reporter.write_line(f"skipped tests: {', '.join(parts)}")
 
 
 def close_clients() -> None:
@@ -375,10 +392,9 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     if not Path(CHROMIUM).exists():
-        missing = f"{CHROMIUM} is not there; apt-get install chromium fonts-noto-cjk"
         if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+            pytest.fail(NO_CHROMIUM)
+        pytest.skip(NO_CHROMIUM)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

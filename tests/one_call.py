@@ -28,10 +28,16 @@ AWS_KEYS = {
 }
 
 
-OPENAI_BODY = {"model": "org/m", "messages": MESSAGES, "temperature": 0.25, "max_tokens": 99}
+OPENAI_BODY = {
+    "model": "org/m",
+    "messages": MESSAGES,
+    "temperature": 0.25,
+    "max_tokens": 99,
+    "stream": False,
+}
 
 
-CLAUDE_BODY = {"system": "Be brief.", "messages": MESSAGES[1:], "max_tokens": 99}
+CLAUDE_BODY = {"system": "Be brief.", "messages": MESSAGES[1:], "max_tokens": 99, "stream": False}
 
 
 GOOGLE = {"model_name": "claude-x", "project_id": "my-project", "regions": "us-east5"}

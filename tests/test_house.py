@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy  # noqa: ICN001, F401 (with its BLAS)
 import pytest
-from conftest import REPO
+from conftest import NO_CHROMIUM, REPO, pytest_unconfigure
 from threadpoolctl import threadpool_info
 
 MODULES = sorted(REPO.glob("arena/**/*.py"))
@@ -61,7 +63,7 @@ def test_tests_mirror_the_package() -> None:
 
 THROUGH_COMMANDS = {
     *("board_page", "formulas", "judgment_page", "index", "address"),  # the page in Chromium
-    *("answers", "judgments"),  # gen_answer.py and gen_judgment.py
+    "judgments",  # gen_judgment.py
     *("estimators", "panel", "ratings", "report", "judge_html"),  # the reports
 }
 
@@ -77,3 +79,19 @@ def test_tests_compute_in_as_many_threads_as_the_scripts() -> None:
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     allowed = int(os.environ["OPENBLAS_NUM_THREADS"])
     assert pools and all(pool["num_threads"] <= allowed for pool in pools)
+
+
+def test_a_run_of_the_tests_ends_with_a_line_on_those_that_were_skipped() -> None:
+    lines: list[str] = []
+    reasons = [NO_CHROMIUM, "only root makes devices", NO_CHROMIUM]
+    reporter = SimpleNamespace(
+        stats={"skipped": [SimpleNamespace(longrepr=("f", 1, f"Skipped: {r}")) for r in reasons]},
+        ensure_newline=lambda: None,
+        write_line=lines.append,
+    )
+    plugins = SimpleNamespace(get_plugin=lambda name: reporter)
+    pytest_unconfigure(cast(pytest.Config, SimpleNamespace(pluginmanager=plugins)))
+    assert lines == [
+        "skipped tests: 2 (no Chromium, run apt-get install chromium fonts-noto-cjk), "
+        "1 (only root makes devices)"
+    ]

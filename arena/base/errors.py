@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
 
 
 class InputError(Exception):
@@ -59,3 +61,49 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """Return ` (did you mean '...'?)` with the most similar known name, or nothing."""
     match = difflib.get_close_matches(name, sorted(names), n=1)
     return f" (did you mean '{match[0]}'?)" if match else ""
+
+
+# The imports of a script, which come before its `main`. Pythons of any age and without packages
+# run this.
+
+OLDEST_PYTHON = (3, 10)
+REPO = Path(__file__).resolve().parents[2]
+
+
+def explain_imports() -> None:
+    """Let one of our scripts end with one line if its Python is too old or has not all packages."""
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    if main is None or Path(main).resolve().parent != REPO:
+        return
+    if sys.version_info < OLDEST_PYTHON:
+        needed, version = (".".join(map(str, v)) for v in (OLDEST_PYTHON, sys.version_info[:3]))
+        install = f"Install a newer one and run: make demo PYTHON=python{needed}"
+        _end_imports(f"this is Python {version}, and {needed} or newer is needed", install)
+    sys.excepthook = _explain
+
+
+def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print one line for a missing package or for Ctrl-C, and the traceback of all else."""
+    if isinstance(error, KeyboardInterrupt):
+        print("stopped", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGINT)
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    package = (name or "arena").partition(".")[0]
+    if package in ("arena", "utils"):
+        sys.__excepthook__(kind, error, trace)
+        return
+    install = f"pip install -r {os.path.relpath(REPO / 'requirements.txt')}"
+    if sys.prefix == sys.base_prefix:  # no virtual environment
+        install = f"make demo && source .venv/bin/activate, or {install}"
+    _end_imports(f"{package} is not installed", f"Run: {install}")
+
+
+def _end_imports(problem: str, remedy: str) -> None:
+    """Print what stopped the imports of a script, and the remedy, and exit with status 2."""
+    activate = REPO / ".venv" / "bin" / "activate"
+    if activate.exists() and Path(sys.prefix).resolve() != activate.parents[1]:
+        remedy = f"Run: source {os.path.relpath(activate)}"
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(sys.modules["__main__"].__doc__)
+    print(f"error: {problem}. {remedy}", file=sys.stderr)
+    raise SystemExit(2)

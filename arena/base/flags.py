@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -187,13 +188,25 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add("--model", action="append", help="model to run. Repeatable (default: the setting file's)")
     parallel = "parallel calls to each model (default: the endpoint file's)"
     add("--parallel", type=positive, help=parallel)
-    add("--limit", type=positive, metavar="N", help="use only the first N questions (default: all)")
+    limit = (
+        "use only N questions, as many of each category and cluster as of the others. Those of a "
+        "smaller N are among them (default: all)"
+    )
+    add("--limit", type=positive, metavar="N", help=limit)
     stale = "how to treat records made with other settings (default: stop and list them)"
     add("--stale", choices=("keep", "redo"), help=stale)
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
     cost = "stop before the run costs more. Needs prices in the endpoint file"
     add("--max-cost", type=dollars, metavar="USD", help=cost)
     add("--report", type=Path, metavar="FILE", help="write the summary as JSON")
+    add("--quiet", action="store_true", help="show no progress")
+
+
+def next_command(script: str, args: argparse.Namespace, *flags: str) -> str:
+    """Return the command line of another script on the same bench, with more flags."""
+    shared = ["--data-dir", str(args.data_dir)] if str(args.data_dir) != "data" else []
+    shared += ["--bench-name", args.bench_name] if args.bench_name else []
+    return shlex.join(["python", script, *shared, *flags])
 
 
 def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> Callable[..., Any]:

@@ -2,28 +2,113 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from arena.base.errors import one_line
 
-WIDTH = 120
+WIDTH = 120  # of tables that go into a file or a pipe
+LEAST = 8  # columns that a name keeps, however narrow the terminal is
+ELLIPSIS = "…"
+
+
+def terminal_width() -> int | None:
+    """Return the number of columns of the terminal, None if standard output is not one."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size().columns if is_terminal else None
+
+
+def folded(text: str) -> str:
+    """Return a text whose lines are broken between words where the terminal would break them."""
+    width = terminal_width()
+    if not width:
+        return text
+    lines = []
+    for line in text.split("\n"):
+        while shown_width(line) > width:
+            fitting = (i for i in _spaces(line, width) if shown_width(line[:i]) <= width)
+            # A word that is wider, as the path of a file, stays in one piece.
+            end = next(fitting, line.find(" ", len(line) - len(line.lstrip())))
+            if end < 0:
+                break
+            lines.append(line[:end])
+            line = f"  {line[end + 1 :]}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _spaces(line: str, width: int) -> Iterator[int]:
+    """Yield the places of the spaces between words, from the last one that a width may have."""
+    first = len(line) - len(line.lstrip())
+    return (i for i in range(min(len(line) - 1, width), first, -1) if line[i] == " ")
+
+
+def shortened(texts: Sequence[str], width: int) -> list[str]:
+    """Return texts cut to a width: in the middle, or where different texts stay different."""
+    if all(shown_width(text) <= width for text in texts):
+        return list(texts)
+    room = max(width, LEAST) - 1
+    cuts = [[_cut(text, room, place) for text in texts] for place in (0.5, 0.25, 0.75, 0, 1)]
+    return max(cuts, key=lambda cut: len(set(cut)))  # the first of several equally good ones
+
+
+def _cut(text: str, room: int, place: float) -> str:
+    """Return a text cut to a room and an ellipsis, which stands at a share of the room."""
+    if shown_width(text) <= room + 1:
+        return text
+    start, end = len(text), 0
+    while shown_width(text[:start]) > place * room:
+        start -= 1
+    while shown_width(text[end:]) > room - shown_width(text[:start]):
+        end += 1
+    return text[:start] + ELLIPSIS + text[end:]
+
+
+def padded(text: str, width: int, align: str = "<") -> str:
+    """Return a text filled with spaces to a shown width, as a format with `align` would."""
+    return f"{text:{align}{width - shown_width(text) + len(text)}}"
+
+
+def fitted(rows: Iterable[Sequence[str]], width: int, aligns: str, names: int = 0) -> Iterator[str]:
+    """Yield the lines of a table of a width, if need be with shorter texts in the column `names`.
+
+    `aligns`: `<`, `>` or `^` for each column.
+    """
+    columns = [[one_line(cell) for cell in column] for column in zip(*rows, strict=True)]
+    others = (column for i, column in enumerate(columns) if i != names)
+    room = width - sum(2 + max(map(shown_width, column)) for column in others)
+    columns[names] = shortened(columns[names], room)
+    for column, align in zip(columns, aligns, strict=True):
+        widest = max(map(shown_width, column))
+        column[:] = (padded(cell, widest, align) for cell in column)
+    yield from ("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table whose first column names its rows.
 
-    Columns beyond the width of the terminal follow in further blocks, after an empty line.
+    Columns beyond the width of the terminal, or beyond WIDTH, follow in further blocks, after an
+    empty line. A terminal gets shorter texts if a column does not fit beside the names.
     """
-    columns = []
-    for cells in zip(*([one_line(cell) for cell in row] for row in rows), strict=True):
+    lines = [[one_line(cell) for cell in row] for row in rows]
+    terminal = terminal_width()
+    if terminal and _width(lines) > terminal:
+        names = shortened([name for name, *_ in lines], terminal // 2)
+        room = terminal - 2 - max(map(shown_width, names))
+        pairs = zip(names, lines, strict=True)
+        lines = [[name, *shortened(line[1:], room)] for name, line in pairs]
+    limit, columns = terminal or WIDTH, []
+    for cells in zip(*lines, strict=True):
         width = max(map(shown_width, cells))
-        columns.append([cell + " " * (width - shown_width(cell)) for cell in cells])
+        columns.append([padded(cell, width) for cell in cells])
     names, *columns = columns
     blocks, width = [[names]], shown_width(names[0])
     for column in columns:
         extra = 2 + shown_width(column[0])
-        if width + extra > WIDTH and len(blocks[-1]) > 1:
+        if width + extra > limit and len(blocks[-1]) > 1:
             blocks.append([names])
             width = shown_width(names[0])
         blocks[-1].append(column)
@@ -33,6 +118,11 @@ def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
             yield ""
         for row in zip(*block, strict=True):
             yield "  ".join(row).rstrip()
+
+
+def _width(lines: Iterable[Sequence[str]]) -> int:
+    """Return the number of columns of a table."""
+    return sum(2 + max(map(shown_width, cells)) for cells in zip(*lines, strict=True)) - 2
 
 
 def shown_width(text: str) -> int:
@@ -52,9 +142,21 @@ def shown_width(text: str) -> int:
 MANY_NAMES = 10  # a list of more gives their number and the first three
 
 
-def listed(names: Collection[str], what: str = "models") -> str:
+def listed(names: Collection[str], what: str = "models", many: int = MANY_NAMES) -> str:
     """Return names in a line, or the number of many and the first three."""
-    if len(names) <= MANY_NAMES:
+    if len(names) <= many:
         return ", ".join(map(one_line, names))
     first = map(one_line, list(names)[:3])
     return f"{len(names):,} {what}, e.g. {', '.join(first)}"
+
+
+FEW_NAMES = 5  # a note below a table names no more
+Shared = TypeVar("Shared", bound=Hashable)
+
+
+def grouped(items: Iterable[tuple[str, Shared]]) -> dict[Shared, list[str]]:
+    """Return the names that share a text by the text, so that a note for each becomes one note."""
+    names_of: dict[Shared, list[str]] = {}
+    for name, text in items:
+        names_of.setdefault(text, []).append(name)
+    return names_of

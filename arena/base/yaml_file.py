@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import json
 import os
 import re
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -29,6 +31,58 @@ Number = (
 variable_values: set[str] = set()
 
 
+QUOTES = "Put it in quotes."
+_NO_TEXT = {f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null", "timestamp")}
+
+
+class _Noted:
+    """A number or a date that notes how the file writes it, for the fields that want a text."""
+
+    written: str
+
+    @property
+    def is_text(self) -> bool:
+        """Whether nobody can mean another text: 4 and 2024-02-01, but not 0123, 4.10 or 1e3."""
+        return _yaml(self) == self.written
+
+
+class _Int(_Noted, int):
+    pass
+
+
+class _Float(_Noted, float):
+    pass
+
+
+class _Date(_Noted, date):
+    pass
+
+
+class _Time(_Noted, datetime):
+    pass
+
+
+def _noted(value: Any, written: str) -> Any:
+    """Return a value of a file with the text that it is written as, if it is a number or date."""
+    if type(value) in (int, float):
+        noted: Any = _Int(value) if type(value) is int else _Float(value)
+    elif type(value) is date:
+        noted = _Date(value.year, value.month, value.day)
+    elif type(value) is datetime:
+        noted = _Time.fromisoformat(value.isoformat())
+    else:
+        return value
+    noted.written = written
+    return noted
+
+
+def _yaml(value: object) -> str:
+    """Return a single value as YAML writes it."""
+    if isinstance(value, (bool, type(None))):
+        return json.dumps(value)
+    return value.isoformat() if isinstance(value, date) else repr(value)
+
+
 @functools.cache
 def _loader() -> Any:
     import yaml  # boards of given judges and baselines need no config file
@@ -41,14 +95,33 @@ def _loader() -> Any:
             self.deep_construct = True  # refuses an alias that refers to itself
             self.repeated: list[tuple[int, str]] = []
 
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            value = super().construct_object(node, deep)
+            return _noted(value, node.value) if isinstance(node, yaml.ScalarNode) else value
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen: set[tuple[str, str]] = set()
             for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode):
+                    if key.tag in _NO_TEXT:
+                        self.check_key(key)
                     if (key.tag, key.value) in seen:
                         self.repeated.append((key.start_mark.line + 1, key.value))
                     seen.add((key.tag, key.value))
             return super().construct_mapping(node, deep)
+
+        def check_key(self, key: Any) -> None:
+            """Make a number or a date for a key the text that it is written as.
+
+            In records, which are JSON, all keys are texts: a number would never equal them.
+            """
+            value = self.construct_object(key)
+            self.constructed_objects.pop(key, None)
+            if not isinstance(value, _Noted) or not value.is_text:
+                reading = "not as a text" if _yaml(value) == key.value else f"as {_yaml(value)}"
+                problem = f"the key {key.value or 'null'} is read {reading}. {QUOTES}"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            key.tag = "tag:yaml.org,2002:str"
 
     return Loader
 
@@ -69,7 +142,8 @@ def read_yaml(path: Path) -> dict[Any, Any]:
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         if "recursive" in str(problem):
             raise InputError(f"{place}: a YAML alias refers to itself") from None
-        raise InputError(f"{place}: not YAML: {problem or error}") from None
+        fault = problem if str(problem).endswith(QUOTES) else f"not YAML: {problem or error}"
+        raise InputError(f"{place}: {fault}") from None
     for line, key in sorted(loader.repeated):
         warn(f"{path}:{line}: the key '{key}' is repeated, and its last value counts")
     mapping(values, str(path))
@@ -127,16 +201,58 @@ def convert(
             near = difflib.get_close_matches(name, unknown, n=1)
             hint = f" (is '{near[0]}' meant for it?)" if near else ""
             raise InputError(f"{where}: the key '{name}' is missing{hint}")
+    hints = get_type_hints(kind, include_extras=True)
+    for name, value in fields.items():
+        known = inspect.type_info(hints[name])
+        fields[name] = _plain(value, known, f"{where}: {name}", whole=types[name].repr)
     try:
         typed = msgspec.convert({**fields, **given}, kind)
     except msgspec.ValidationError as error:
         key = re.split(r"\W", str(error).partition("`$.")[2])[0]
-        expected = _words(inspect.type_info(get_type_hints(kind, include_extras=True)[key]))
+        expected = _words(inspect.type_info(hints[key]))
         got = _shown(fields[key], whole=types[key].repr)
-        raise InputError(f"{where}: {key}: expected {expected}, got {got}") from None
+        advice = f". {QUOTES}" if "a text" in expected and isinstance(fields[key], bool) else ""
+        raise InputError(f"{where}: {key}: expected {expected}, got {got}{advice}") from None
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")
     return typed
+
+
+def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
+    """Return a value for a field. A number or a date is a text as it stands if a text is wanted.
+
+    Raises InputError for another item of a list or mapping of texts, with its place.
+    """
+    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    wants_text = any(isinstance(k, inspect.StrType) for k in kinds)
+    if isinstance(value, list):
+        items = [k.item_type for k in kinds if isinstance(k, inspect.VarTupleType)]
+        item_kind = items[0] if items else inspect.AnyType()
+        numbered = enumerate(value)
+        return [_item(item, item_kind, f"{where}[{i}]", whole=whole) for i, item in numbered]
+    if isinstance(value, dict):
+        values = [k.value_type for k in kinds if isinstance(k, inspect.DictType)]
+        item_kind = values[0] if values else inspect.AnyType()
+        pairs = value.items()
+        return {k: _item(item, item_kind, f"{where}.{k}", whole=whole) for k, item in pairs}
+    if not isinstance(value, _Noted):
+        return value
+    if not wants_text:
+        bases = {_Int: int, _Float: float}
+        return bases[type(value)](value) if type(value) in bases else value
+    if not value.is_text:
+        shown = f"{value.written} as {_yaml(value)}" if whole else "this as another number or date"
+        raise InputError(f"{where}: expected a text, but YAML reads {shown}. {QUOTES}")
+    return value.written
+
+
+def _item(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
+    """Return an item of a list or mapping for a field. Raises InputError if it is no text."""
+    value = _plain(value, kind, where, whole=whole)
+    if isinstance(kind, inspect.StrType) and not isinstance(value, str):
+        advice = "" if isinstance(value, (dict, list)) else f". {QUOTES}"
+        raise InputError(f"{where}: expected a text, got {_shown(value, whole=whole)}{advice}")
+    return value
 
 
 _WORDS: dict[type[inspect.Type], str] = {
@@ -158,6 +274,8 @@ def _words(kind: inspect.Type) -> str:
     if isinstance(kind, (inspect.IntType, inspect.FloatType)):
         bound = f", {kind.ge} or more" if kind.ge is not None else f" above {kind.gt}"
         return _WORDS[type(kind)] + bound
+    if isinstance(kind, inspect.LiteralType):
+        return " or ".join(map(repr, kind.values))
     if isinstance(kind, inspect.DictType) and isinstance(kind.key_type, inspect.StrType):
         return "a mapping with texts for keys"
     return _WORDS.get(type(kind), "a mapping")
@@ -165,9 +283,11 @@ def _words(kind: inspect.Type) -> str:
 
 def _shown(value: object, *, whole: bool) -> str:
     """Return a value for an error, but only the kind of a mapping or a secret."""
-    if whole and not isinstance(value, dict):
-        return one_line(repr(value), 60)
     names = {dict: "a mapping", list: "a list", type(None): "nothing"}
+    if isinstance(value, (bool, date)) and whole:
+        return _yaml(value)
+    if whole and type(value) not in (dict, type(None)):
+        return one_line(repr(value), 60)
     return names.get(type(value), "a single value")
 
 

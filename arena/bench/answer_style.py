@@ -7,7 +7,7 @@ import functools
 import importlib.util
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import msgspec
 
 from arena.base.errors import InputError
 from arena.base.jsonl import read_lines
+from arena.bench.code_blocks import without_code
 from arena.bench.records import Finite, Format, IdLine
 
 # The style features, each with the counted attributes of answers that it controls for: a noun, and
@@ -48,22 +49,47 @@ def get_encoding(name: str = "cl100k_base") -> Any:
         raise InputError(f"cannot load the vocabulary of '{name}'{advice}") from None
 
 
+# Tokenizers refuse, panic on, or crawl through a million characters, so a long text is measured in
+# parts. After a letter or digit, each of them begins a new piece at a space or such a mark, so
+# that the parts have as many tokens as the whole. Only a text without either is cut anywhere.
+_LONGEST_PART = 10_000
+_CUT = re.compile(r"(?<=[^\W_])(?=[\s,.:;()!?。、，：；！？])")
+
+
 def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
     """Return the number of tokens of each text. Special tokens count as text."""
-    batches = get_encoding(encoding).encode_batch(
-        list(texts), num_threads=os.cpu_count() or 1, disallowed_special=()
+    tokenizer = get_encoding(encoding)
+    if len(texts) == 1:  # threads take longer to start than to count the tokens of one answer
+        return [sum(len(tokenizer.encode(p, disallowed_special=())) for p in _parts(texts[0]))]
+    parts = [list(_parts(text)) for text in texts]
+    tokens = iter(
+        tokenizer.encode_batch(
+            [part for text in parts for part in text],
+            num_threads=os.cpu_count() or 1,
+            disallowed_special=(),
+        )
     )
-    return [len(tokens) for tokens in batches]
+    return [sum(len(next(tokens)) for _ in text) for text in parts]
 
 
-_CODE = re.compile(r"```([^`]*)```")
+def without_surrogates(text: str) -> str:
+    """Return the text with U+FFFD for lone surrogates, which tokenizers refuse."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def without_code(text: str) -> str:
-    """Return the text without its fenced code, and without the same text anywhere else."""
-    for block in _CODE.findall(text):
-        text = text.replace(block, "")
-    return text
+def _parts(text: str) -> Iterator[str]:
+    """Yield the parts of a text that tokenizers can take."""
+    text = without_surrogates(text)
+    start = 0
+    while len(text) - start > _LONGEST_PART:
+        end = start + _LONGEST_PART
+        cut = _CUT.search(text, start + _LONGEST_PART // 2, end)
+        stop = cut.start() if cut else end
+        yield text[start:stop]
+        start = stop
+    yield text[start:]
 
 
 # The published rules begin with ^\s*, which also takes the empty lines before an item. These count

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arena.base.errors import InputError, nearest
 from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
@@ -56,6 +56,7 @@ class _PlainKeys:
     model_list: tuple[str, ...] = ()
     reference: bool = False
     pairwise: bool = True
+    verdict_rule: Literal["unquoted"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,10 +151,10 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
     general: dict[str, Any] = {} if needs_baselines else {"baseline_model": ()}
     general |= {key: values[key] for key in _RULES if values.get(key) is not None}
     overrides = {"baseline_model": list(baselines) or None}
-    categories = {}
-    for name in v2_categories | keys.categories:
+    categories, own_categories = {}, values.get("categories") or {}
+    for name in v2_categories | own_categories:
         where = f"{path}: categories: {name}"
-        special = mapping(keys.categories.get(name, {}), where)
+        special = mapping(own_categories.get(name, {}), where)
         layers = (v2_prompt, v2_categories.get(name, {}), general, special, overrides)
         categories[str(name)] = _rules(layers, where)
     default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
@@ -197,7 +198,7 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     if name is None:
         return None
     try:
-        inner = json.loads(Path(name).read_bytes())
+        inner = json.loads(Path(name).read_bytes(), parse_constant=_no_number)
     except OSError as error:
         raise InputError(f"{path}: response_format: {name}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -213,6 +214,10 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     content = {"name": inner.get("name", "verdict"), "schema": schema}
     strict = {"strict": inner["strict"]} if "strict" in inner else {}
     return {"type": "json_schema", "json_schema": content | strict}
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _check(config: JudgeConfig) -> None:

@@ -32,7 +32,7 @@ def messages_hash(messages: Sequence[Mapping[str, str]]) -> str:
 # runs without them: both are compared as null.
 OPTIONAL_SETTINGS = (
     *("model_id", "reasoning_effort", "budget_tokens"),
-    *("pairwise", "ref_model", "response_format", "verdict_field"),
+    *("pairwise", "ref_model", "response_format", "verdict_field", "verdict_rule"),
 )
 
 
@@ -40,7 +40,27 @@ def differing_setting(first: Mapping[str, Any], second: Mapping[str, Any]) -> st
     """Return the first setting that differs, of OPTIONAL_SETTINGS and those that both have."""
     shared = (key for key in second if key in first)
     keys = (*shared, *OPTIONAL_SETTINGS)
-    return next((key for key in keys if first.get(key) != second.get(key)), None)
+    return next((key for key in keys if not _same(first.get(key), second.get(key))), None)
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two values are equal in JSON: true is not 1, but 1 is 1.0, and keys are texts."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        a, b = ({_key(key): value for key, value in m.items()} for m in (first, second))
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
+        return len(first) == len(second) and all(map(_same, first, second))
+    return bool(first == second) and isinstance(first, bool) == isinstance(second, bool)
+
+
+def _key(key: object) -> str:
+    return key if isinstance(key, str) else json.dumps(key)
+
+
+QUESTION_CHANGED = "the text of the question has changed"
+PROMPT_CHANGED = "the judge prompt has changed"
+ANSWERS_CHANGED = "the question or its answers have changed since they were judged"
+_HASHES = {"question_hash": QUESTION_CHANGED, "prompt_hash": PROMPT_CHANGED}
 
 
 def stale_reason(
@@ -54,10 +74,37 @@ def stale_reason(
     for part in parts:
         earlier = part.get("settings", record.get("settings"))
         key = differing_setting(earlier, settings) if isinstance(earlier, Mapping) else None
+        if key in _HASHES:
+            return _HASHES[key]
         if key is not None:
             was, now = (one_line(repr(values.get(key)), 60) for values in (earlier, settings))
             return f"{key} was {was}, now {now}"
     return None
+
+
+def stale_problem(reasons: Mapping[str, Sequence[str]]) -> str:
+    """Return what is wrong with stale records. reasons: the question ids by `stale_reason`."""
+    problems, settings = [], []
+    for reason, ids in reasons.items():
+        count = f"{len(ids)} question{'s' * (len(ids) > 1)}"
+        examples = ", ".join(ids[:3]) + ", ..." * (len(ids) > 3)
+        if reason == QUESTION_CHANGED:
+            problems.append(f"the text of {count} has changed ({examples})")
+        elif reason == PROMPT_CHANGED:
+            was = "was" if len(ids) == 1 else "were"
+            problems.append(f"{reason} since {count} {was} judged ({examples})")
+        elif reason == ANSWERS_CHANGED:
+            problems.append(
+                f"{count} or the answers have changed since they were judged ({examples})"
+            )
+        else:
+            settings.append((reason, len(ids)))
+    if settings:
+        number = sum(count for _, count in settings)
+        records = "1 record was" if number == 1 else f"{number} records were"
+        others = " and other changes" if len(settings) > 1 else ""
+        problems.insert(0, f"{records} made with other settings ({settings[0][0]}{others})")
+    return "; ".join(problems)
 
 
 def decoded_settings(text: bytes) -> dict[str, object]:
@@ -86,11 +133,14 @@ class SettingsCheck:
             optional = dict.fromkeys(OPTIONAL_SETTINGS) if settings else {}
             for key, value in {**optional, **settings}.items():
                 first_value, first_path = self.values.setdefault(key, (value, path))
-                if value != first_value:
+                if not _same(value, first_value):
                     files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
                     values = " and ".join(one_line(json.dumps(v), 60) for v in (first_value, value))
+                    what = (
+                        "judge prompts" if key == "prompt_hash" else f"settings ({key}: {values})"
+                    )
                     raise InputError(
-                        f"{files}: judge {judge} used different settings ({key}: {values}). Run "
+                        f"{files}: judge {judge} used different {what}. Run "
                         "gen_judgment.py --stale redo to make them equal, or accept them with "
                         "--mixed count."
                     )

@@ -7,9 +7,10 @@ The files of both formats, v0.1 and v2.0, are read into the same records. A v0.1
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -122,6 +123,25 @@ def read_questions(bench: Bench) -> list[Question]:
     return [line.question() for line in lines]
 
 
+def draw_evenly(questions: Sequence[Question], limit: int | None) -> list[Question]:
+    """Return some questions in their order: as many of each category as of the others, and within
+    it of each cluster. A smaller draw is a part of a larger one, so that a run can grow.
+    """
+    clusters: dict[str, dict[str, list[Question]]] = {}
+    for question in questions:
+        category = clusters.setdefault(question.category, {})
+        category.setdefault(question.cluster, []).append(question)
+    turns = _in_turn(_in_turn(category.values()) for category in clusters.values())
+    ids = {question.id for question in turns[:limit]}
+    return [question for question in questions if question.id in ids]
+
+
+def _in_turn(lists: Iterable[list[Question]]) -> list[Question]:
+    """Return the first of each list, then the second of each, and so on."""
+    rounds = itertools.zip_longest(*lists)
+    return [question for each in rounds for question in each if question is not None]
+
+
 # Answers
 
 
@@ -194,6 +214,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     settings: the judge's settings in each game as JSON, empty if the file gives none.
     grades: the grades among the labels, as numbers.
     rule, members: of an ensemble, the latter if the record names them.
+    planted: the sides, "model" or "baseline", whose answer has a label or imitates the prompt.
     """
 
     question_id: str
@@ -206,6 +227,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     grades: tuple[float, ...] = ()
     rule: str | None = None
     members: tuple[str, ...] = ()
+    planted: tuple[str, ...] = ()
 
 
 NOT_PLAYED = "not played"  # the cause of a game that is null in the file
@@ -223,6 +245,7 @@ class JudgmentLine(KeyLine, gc=False):
 
     rule: str | None = None
     judges: Any = None
+    planted: Any = None
     games: list[_Game | None] = msgspec.field(default_factory=list)
     settings: msgspec.Raw = msgspec.Raw()
 
@@ -232,6 +255,11 @@ class JudgmentLine(KeyLine, gc=False):
         scores = (g.scores for g in self.games if g is not None and isinstance(g.scores, dict))
         names = dict.fromkeys([*judges, *(judge for game in scores for judge in game)])
         return tuple(name for name in names if isinstance(name, str))
+
+    def planted_sides(self) -> tuple[str, ...]:
+        """Return the sides whose answer has something planted."""
+        sides = self.planted if isinstance(self.planted, list) else []
+        return tuple(side for side in ("model", "baseline") if side in sides)
 
     def judgment(self, model: str, judge: str) -> Judgment:
         """Return the judgment. A line without a model or judge gets the given one."""
@@ -254,6 +282,7 @@ class JudgmentLine(KeyLine, gc=False):
             grades=grades_of(tuple(labels)),
             rule=self.rule,
             members=self.members() if is_ensemble else (),
+            planted=self.planted_sides() if self.planted else (),
         )
 
 

@@ -16,6 +16,7 @@ from arena.chat.budget import Meter, stopping
 from arena.chat.clients import client_of, secrets_of, shown_base
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import CompletionError, classify
+from arena.chat.parameters import complete
 from arena.chat.protocols import Completion, Message, Reply, Request
 from arena.chat.providers import api_type_of
 
@@ -85,18 +86,19 @@ def _attempt(
     chosen: _EndpointState | None = None,
 ) -> Reply:
     """Make one call, and let the meter and the endpoint know how it ended."""
-    state, protocol = chosen, api_type_of(request.model).protocol
+    state = chosen
     reply: Reply = CompletionError("internal error")
     claim = meter.claim(request.messages, request.max_tokens) if meter else 0
     try:
         try:
             state = endpoints.begin(chosen)
-            reply = protocol.complete(client_of(request.model, state.endpoint), request)
+            reply = complete(client_of(request.model, state.endpoint), request, state.endpoint)
         except CompletionError as error:
             reply = error
         except Exception as error:
             assert state is not None
-            reply = classify(error, protocol.sdk, secrets_of(request.model, state.endpoint))
+            sdk = api_type_of(request.model).protocol.sdk
+            reply = classify(error, sdk, secrets_of(request.model, state.endpoint))
         return reply
     finally:
         # After a KeyboardInterrupt too: a notebook goes on, and its budget must not stay claimed.

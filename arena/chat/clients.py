@@ -77,7 +77,10 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
         if not installed:
             raise InputError(f"{where}: api_type '{model.api_type}' needs: pip install '{package}'")
     body = f"{where}: extra_body"
-    _check_json(fill_variables(model.extra_body, body), body)
+    extra_body = fill_variables(model.extra_body, body)
+    _check_json(extra_body, body)
+    if extra_body.get("stream"):
+        raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
         advice = f"api_type '{model.api_type}' may know reasoning_effort."
@@ -225,8 +228,3 @@ LOOKS_LIKE_A_KEY = re.compile(r"\d|[A-Z]|key|token|secret|pass|auth|cred|^sk-|.{
 
 def _secrets_in_address(address: str) -> Iterator[str]:
     """Yield user and password, keys in the path, and the values of the query."""
-    form = r"(?:\w+:/+)?(?:([^/?#]*)@)?[^/?#]*([^?#]*)(?:\?([^#]*))?"
-    user, path, query = re.findall(form, address)[0]
-    yield from re.split("[:&=]", f"{user}&{query}")
-    yield base64.b64encode(unquote(user).encode("utf-8", "replace")).decode()
-    yield from filter(LOOKS_LIKE_A_KEY.search, path.split("/"))

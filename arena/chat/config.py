@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from arena.base.errors import InputError, nearest, one_line
+from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.yaml_file import Count, Number, convert, line_of, mapping, read_yaml
 
 Seconds = Annotated[float, Meta(gt=0, lt=1e18)]
@@ -56,7 +56,7 @@ class ModelConfig:
     model_path: str | None = None
     context: Count = 4096
     extra_body: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    extra_headers: Mapping[Any, Any] = field(default_factory=dict, repr=False)
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     price: tuple[Number, Number] | None = None
     end_think_token: str | None = None
     timeout: Seconds = 600.0
@@ -124,12 +124,31 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     for header, text in config.extra_headers.items():
         # Headers are often secrets, so errors do not show them.
         place = f"{where}: extra_headers: {one_line(header, 60)}"
-        if not isinstance(text, str):
-            raise InputError(f"{place}: expected a text")
-        if not (re.fullmatch(r"[\w-]+", str(header), re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
+        if not (re.fullmatch(r"[\w-]+", header, re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
             raise InputError(f"{place}: not valid as a header. Use ASCII only.")
-    headers = {str(header): text for header, text in config.extra_headers.items()}
-    return replace(config, extra_headers=headers)
+    return _with_successor(config)
+
+
+# Names that DeepSeek has ended, and whether the successor thinks as they did.
+ENDED_NAMES = {"deepseek-chat": "disabled", "deepseek-reasoner": "enabled"}
+
+
+def _with_successor(config: ModelConfig) -> ModelConfig:
+    """Replace a model name that DeepSeek has ended by the one to which it led, and say so. Records
+    contain the new name, so that answers of the old model are not continued unnoticed.
+    """
+    thinking = ENDED_NAMES.get(config.model_name)
+    if thinking is None or config.api_type not in ("deepseek", "deepseek_reasoner"):
+        return config
+    extra_body = {"thinking": {"type": thinking}} | dict(config.extra_body)
+    if config.api_type == "deepseek_reasoner":  # whose requests turn it on
+        thinking, extra_body = "enabled", dict(config.extra_body)
+    new, state = "deepseek-v4-flash", {"enabled": "with", "disabled": "without"}[thinking]
+    warn(
+        f"{config.where}: DeepSeek ended '{config.model_name}' on 2026-07-24. This run asks "
+        f"{new} {state} thinking. Set model_name to choose another model."
+    )
+    return replace(config, model_name=new, extra_body=extra_body)
 
 
 # Other programs' names for keys of an endpoint. Without its address a model would be asked at the

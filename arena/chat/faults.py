@@ -38,7 +38,11 @@ class CompletionError(Exception):
 
 
 class BrokenReply(Exception):
-    """A reply that ends in the middle, and says that this is the server's fault."""
+    """A reply with HTTP 200 that tells of an error, in its place or after half of the text."""
+
+    def __init__(self, body: object) -> None:
+        super().__init__(f"an error in the reply: {json.dumps(body, ensure_ascii=False)}")
+        self.body = body
 
 
 class ReplyTooLarge(Exception):
@@ -67,7 +71,8 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
         return _connection_error(error, secrets)
     message = redact(str(error)[:LONGEST_MESSAGE], secrets)
     if isinstance(error, BrokenReply):
-        return CompletionError("server error", message, charged=True)
+        cause = _cause_in_reply(error.body)
+        return CompletionError(cause, message, charged=True, of_prompt=cause in PROMPT_CAUSES)
     if isinstance(error, (sdk.APIError, *UNREADABLE)):
         return CompletionError("malformed reply", message, charged=True, of_prompt=True)
     if type(error).__module__.startswith(CREDENTIAL_PACKAGES):
@@ -159,10 +164,6 @@ CAUSES_IN_WORDS = (
 # A gateway's statuses for a server that it has asked, and that may do the paid work all the same.
 LATE = (408, 504, 524)
 
-REASONING_REMEDY = (
-    "a reasoning model needs api_type openai_thinking, or reasoning_effort in its entry"
-)
-
 
 def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     """Find the cause of an HTTP status: by the provider's words, else by the status."""
@@ -183,8 +184,6 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
             "unsupported_value",
         ):
             cause = "unsupported parameter"
-            if re.search("max_tokens|temperature", text):
-                message = f"{REASONING_REMEDY}: {message}"
     if cause == "wrong address":
         message = f"HTTP {status} at {shown_address(url, secrets)}. {_address_advice(url)} {text}"
     return CompletionError(
@@ -225,6 +224,20 @@ def shown_address(url: str, secrets: Iterable[str]) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return one_line(f"{parts.scheme}://{host}{redact(parts.path, secrets)}", 120)
+
+
+def _cause_in_reply(body: object) -> str:
+    """Find the cause of an error that came with HTTP 200: by its words, else by its code."""
+    text = json.dumps(body, ensure_ascii=False)
+    code = re.search(r'"(?:code|status|status_code)": "?([45]\d\d)\b', text)
+    status = int(code[1]) if code else 400
+    if cause := cause_in_words(status, text):
+        return cause
+    if re.search("rate.?limit|too many requests", text, re.IGNORECASE):
+        return "rate limit"
+    if "invalid_request" in text:
+        return "bad request"
+    return CAUSES.get(status, "server error") if code else "server error"
 
 
 def _retry_after(value: str) -> float:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,24 +22,33 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Request:
-    """One call of a model. `response_format`: a JSON schema of the reply in OpenAI's form."""
+    """One call of a model.
+
+    response_format: a JSON schema of the reply in OpenAI's form.
+    refused: the parameters that the model is known to refuse, see arena/chat/parameters.py.
+    """
 
     model: ModelConfig
     messages: Sequence[Message]
     temperature: float | None
     max_tokens: int
     response_format: Mapping[str, Any] | None = None
+    refused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Completion:
-    """A model's reply. Token counts are the API's own, None if it gives none."""
+    """A model's reply. Token counts are the API's own, None if it gives none.
+
+    not_sent: the parameters that were asked for and not sent, since the model refuses them.
+    """
 
     text: str
     reasoning: str | None = None
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    not_sent: tuple[str, ...] | None = None
 
 
 Reply = Completion | CompletionError
@@ -71,9 +82,14 @@ class Protocol(ABC):
             # Published answers contain lone surrogates, which UTF-8 cannot encode.
             text = message["content"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             messages.append(message | {"content": text})
-        fields = self.fields(replace(request, messages=messages)).items()
+        # Some servers stream unless told not to.
+        fields = self.fields(replace(request, messages=messages)) | {"stream": False}
         extra_body = fill_variables(model.extra_body, f"{model.where}: extra_body")
-        return {**{name: value for name, value in fields if value is not None}, **extra_body}
+        refused = request.refused
+        return {
+            **{k: v for k, v in fields.items() if v is not None and k not in refused},
+            **extra_body,
+        }
 
     def headers(self, request: Request) -> dict[str, str]:
         """Build the headers that a request has beside those of the SDK and the entry."""
@@ -88,19 +104,26 @@ class Protocol(ABC):
         response = client.post(
             self.path, cast_to=httpx2.Response, body=self.body(request), options=options
         )
-        kind = response.headers.get("content-type", "application/json")
-        if "json" not in kind:
-            raise ValueError(f"the reply is {kind}, not JSON: {response.text}")
-        return self.read(json.loads(response.content), request.model)
+        try:
+            reply = json.loads(response.content)
+        except ValueError as error:
+            kind = response.headers.get("content-type", "application/json")
+            if "json" in kind:
+                raise
+            raise ValueError(f"the reply is {kind}, not JSON: {response.text}") from error
+        return self.read(reply, request.model)
 
 
 @dataclass(frozen=True)
 class OpenAIProtocol(Protocol):
-    """OpenAI's chat completions, which most providers speak. `effort_is_strict`: a model that
-    reasons refuses `max_tokens` and the temperature of other models.
+    """OpenAI's chat completions, which most providers speak.
+
+    effort_is_strict: a model that reasons refuses `max_tokens` and the temperature of other models.
+    more_fields: those of one provider.
     """
 
     effort_is_strict: bool = False
+    more_fields: Mapping[str, Any] = field(default_factory=dict)
     default_temperature = 0.0
     sdk = "openai"
     path = "/chat/completions"
@@ -113,6 +136,8 @@ class OpenAIProtocol(Protocol):
         )
         if model.max_completion_tokens is not None or (reasons and self.effort_is_strict):
             limit_key = "max_completion_tokens"
+        if limit_key in request.refused:
+            limit_key = OTHER_LIMIT[limit_key]
         return {
             "model": model.model_name,
             "messages": list(request.messages),
@@ -120,59 +145,149 @@ class OpenAIProtocol(Protocol):
             limit_key: request.max_tokens,
             "reasoning_effort": model.reasoning_effort,
             "response_format": request.response_format,
+            **self.more_fields,
         }
 
     def read(self, reply: Any, model: ModelConfig) -> Completion:
-        """Read a reply's JSON. Its content is a text, or a list of parts (Mistral)."""
+        """Read a reply's JSON. Its content is a text, or a list of parts."""
         choices = reply.get("choices") if isinstance(reply, dict) else None
+        _check_error(reply, is_reply=bool(choices))
         if not choices or not isinstance(choices[0].get("message"), dict):
             raise ValueError(f"no choices in the reply: {reply!r}")
-        message = choices[0]["message"]
-        content, thinking = message.get("content"), ""
-        if content is not None and not isinstance(content, str):
-            thoughts = [part["thinking"] for part in content if part["type"] == "thinking"]
-            thinking = "".join(piece["text"] for thought in thoughts for piece in thought)
-            content = "".join(part["text"] for part in content if part["type"] == "text")
-        thought, text = split_thought(content or "", model.end_think_token)
+        choice, message = choices[0], choices[0]["message"]
+        _check_error(choice, is_reply=True)
+        text, thinking = _split_parts(message.get("content"))
+        # Of DeepSeek, of OpenRouter and newer vLLM, of Ollama.
+        for name in ("reasoning_content", "reasoning", "thinking"):
+            thinking = _text_or_none(message.get(name)) or thinking
+        finish_reason = _finish_reason(choice.get("finish_reason"))
+        cut_off = finish_reason == "length" and not thinking
+        thought, text = split_thought(text, model.end_think_token, cut_off=cut_off)
+        refusal = _text_or_none(message.get("refusal"))
+        if refusal and not text.strip():
+            text, finish_reason = refusal, "content_filter"
         return Completion(
             text=text,
-            reasoning=_text_or_none(message.get("reasoning_content"))
-            or _text_or_none(message.get("reasoning"))  # OpenRouter's name, and newer vLLM's
-            or thinking
-            or thought,
-            finish_reason=_finish_reason(choices[0].get("finish_reason"), choices[0].get("error")),
+            reasoning=thinking or thought,
+            finish_reason=finish_reason,
             input_tokens=_token_count(reply, "prompt_tokens"),
             output_tokens=_token_count(reply, "completion_tokens"),
         )
 
 
-def split_thought(text: str, end: str | None) -> tuple[str | None, str]:
+# The two names of the limit of output in OpenAI's protocol.
+OTHER_LIMIT = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+}
+
+# The types of the parts of a content, and the keys of their texts.
+TEXT_PARTS = ("text", "output_text", "refusal")
+THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
+
+
+def _split_parts(content: object) -> tuple[str, str]:
+    """Split a message's content into its text and its reasoning. Parts of other types are none."""
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    if not isinstance(content, list):
+        raise TypeError(f"the content is neither a text nor a list: {content!r}")
+    texts, thoughts = [], []
+    for part in content:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        kind = part.get("type", "text")
+        if kind in THOUGHT_PARTS:
+            thoughts.append(_text_of(part, kind))
+        elif kind in TEXT_PARTS:
+            texts.append(_text_of(part, kind))
+    return "".join(texts), "".join(thoughts)
+
+
+def _text_of(part: Mapping[str, Any], kind: str) -> str:
+    """Read the text of a part, under the key `text` or its type. A thought may have parts, too."""
+    value = part.get("text")
+    for key in (kind, "content", "summary"):
+        value = part.get(key) if value is None else value
+    if isinstance(value, list) and kind in THOUGHT_PARTS:
+        text, thought = _split_parts(value)
+        return text + thought
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"a part of the content has no text: {part!r}")
+    return value or ""
+
+
+def split_thought(text: str, end: str | None, *, cut_off: bool = False) -> tuple[str | None, str]:
     """Split a reply into the reasoning that it begins with, up to the token `end`, and the rest.
 
     Some servers omit the `<think>`. That is recognized only if the model's entry sets the token,
-    since an answer about such models may mention `</think>`.
+    since an answer about such models may mention `</think>`. Then a reply that is `cut_off` before
+    the token is all reasoning: the labels in it are no verdict.
     """
     opened = text.lstrip().startswith("<think>")
     thought, end_token, rest = text.partition(end or "</think>")
-    if not opened and (end is None or not end_token or "<think>" in thought):
+    unfinished = cut_off and end is not None and not end_token
+    if not opened and not unfinished and (end is None or not end_token or "<think>" in thought):
         return None, text
     return thought.strip().removeprefix("<think>").strip() or None, rest.lstrip()
+
+
+LONE_THINK_END = (
+    "replies with </think> in the text. If it ends the reasoning, set end_think_token in the entry"
+)
+
+
+def has_lone_think_end(text: str) -> bool:
+    """Whether a text has a `</think>` without a `<think>` before it, so that it may begin with
+    reasoning that nobody split off.
+    """
+    before, end, _ = text.partition("</think>")
+    return bool(end) and "<think>" not in before
 
 
 def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-# Finish reasons that stand for a fault: of OpenRouter, of vLLM and SGLang, of DeepSeek. Without
-# them half a reply would be stored as the model's answer.
-BROKEN = ("error", "abort", "insufficient_system_resource")
+# Why a reply ended, in OpenAI's words, and as the APIs and servers behind gateways say it: those
+# of Anthropic, Gemini, Cohere, Mistral, Bedrock, TGI and vLLM. Faults come last. Without them half
+# a reply would be stored as the model's answer.
+FINISH_REASONS = {
+    "stop": r"stop|eos|eos_token|stop_sequence|end_turn|end_of_turn|completed?|finished",
+    "length": r".*(length|max\w*tokens?|token_limit|context_window|error_limit).*|limit",
+    "content_filter": r".*(filter|safety|prohibited|blocklist|recitation|spii|refus|guardrail"
+    r"|toxic|sensitive|moderation).*",
+    "error": r".*(error|abort|cancel|timeout|malformed|overload|insufficient_system_resource).*",
+}
 
 
-def _finish_reason(value: object, error: object = None) -> str | None:
-    """Read why a reply ended. Raises BrokenReply, with the server's error, if that is a fault."""
-    if value in BROKEN:
-        raise BrokenReply(f"finish reason '{value}' {error or ''}")
-    return _text_or_none(value)
+@functools.cache
+def _normal_reason(value: str) -> str:
+    """Translate a finish reason into OpenAI's words. An unknown one stays as it is."""
+    word = re.sub(r"[\s-]+", "_", value.strip().lower()).removeprefix("finish_reason_")
+    matches = (name for name, words in FINISH_REASONS.items() if re.fullmatch(words, word))
+    return next(matches, value)
+
+
+def _finish_reason(value: object) -> str | None:
+    """Read why a reply ended. Raises BrokenReply if that is a fault."""
+    if not isinstance(value, str):
+        return None
+    reason = _normal_reason(value)
+    if reason == "error":
+        raise BrokenReply({"finish_reason": value})
+    return reason
+
+
+def _check_error(reply: object, *, is_reply: bool) -> None:
+    """Raise BrokenReply if the JSON, which came with HTTP 200, tells of an error."""
+    if not isinstance(reply, dict):
+        return
+    if is_reply and reply.get("error"):
+        raise BrokenReply({"error": reply["error"]})  # without the text, whose words tell nothing
+    if not is_reply and any(map(reply.get, ("error", "errors", "detail", "message", "base_resp"))):
+        raise BrokenReply(reply)
 
 
 def _token_count(reply: Mapping[str, Any], name: str) -> int | None:
@@ -184,15 +299,6 @@ def _token_count(reply: Mapping[str, Any], name: str) -> int | None:
 def sensible_count(value: object) -> int | None:
     """Return a number of tokens of one call, None for one that no call can have."""
     return value if type(value) is int and 0 <= value < 10**9 else None
-
-
-# Anthropic's words for what OpenAI calls the finish reason.
-STOP_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "refusal": "content_filter",
-}
 
 
 @dataclass(frozen=True)
@@ -210,12 +316,16 @@ class AnthropicProtocol(Protocol):
 
     def fields(self, request: Request) -> dict[str, Any]:
         """Build the fields of a request. System messages become its `system` field."""
-        model = request.model
+        model, refused, old_version = request.model, request.refused, self.old_version
+        if request.temperature is None or "temperature" in refused:
+            old_version = {}
         thinking: dict[str, Any] | None = {"type": "adaptive"} if self.thinks else None
         if model.budget_tokens is not None:
             thinking = {"type": "enabled", "budget_tokens": model.budget_tokens}
+            if "budget_tokens" in refused:
+                thinking = {"type": "adaptive"}
         output: dict[str, Any] = {}
-        if model.reasoning_effort is not None:
+        if model.reasoning_effort is not None and "reasoning_effort" not in refused:
             output["effort"] = model.reasoning_effort
         if request.response_format is not None:
             schema = request.response_format["json_schema"]["schema"]
@@ -229,25 +339,28 @@ class AnthropicProtocol(Protocol):
             "system": system or None,
             "thinking": thinking,
             "output_config": output or None,
-            **(self.old_version if request.temperature is not None else {}),
+            **old_version,
         }
 
     def headers(self, request: Request) -> dict[str, str]:
         """Ask for the version of the protocol that knows a temperature, if one is sent."""
-        is_old = request.temperature is not None and not self.old_version
-        return {"anthropic-version": "2023-06-01"} if is_old else {}
+        sends_one = request.temperature is not None and "temperature" not in request.refused
+        return {"anthropic-version": "2023-06-01"} if sends_one and not self.old_version else {}
 
     def read(self, reply: Any, model: ModelConfig) -> Completion:
-        """Read a reply's JSON, a list of blocks."""
+        """Read a reply's JSON, a list of blocks. Those of other types, as of hidden reasoning, have
+        nothing to read.
+        """
         blocks = reply.get("content") if isinstance(reply, dict) else None
+        _check_error(reply, is_reply=isinstance(blocks, list))
         if not isinstance(blocks, list):
             raise ValueError(f"no content in the reply: {reply!r}")
-        thoughts = [block["thinking"] for block in blocks if block["type"] == "thinking"]
-        stop = _finish_reason(reply.get("stop_reason"))
+        texts = [block.get("text") or "" for block in blocks if block.get("type") == "text"]
+        thoughts = [block.get("thinking") for block in blocks if block.get("type") == "thinking"]
         return Completion(
-            text="".join(block["text"] for block in blocks if block["type"] == "text"),
-            reasoning="\n".join(thoughts) or None,
-            finish_reason=STOP_REASONS.get(stop or "", stop),
+            text="".join(texts),
+            reasoning="\n".join(filter(None, thoughts)) or None,
+            finish_reason=_finish_reason(reply.get("stop_reason")),
             input_tokens=_token_count(reply, "input_tokens"),
             output_tokens=_token_count(reply, "output_tokens"),
         )

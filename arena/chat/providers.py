@@ -33,7 +33,7 @@ class ApiType:
     sdk_class: str = "OpenAI"
     access: Callable[[ModelConfig, Endpoint], dict[str, Any]] = connections.key_access
     is_server: bool = False
-    needs: Mapping[str, str] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=lambda: {"openai": "openai>=3.54,<4"})
 
     @property
     def is_claude(self) -> bool:
@@ -133,7 +133,10 @@ API_TYPES: dict[str, ApiType] = {
     "mistral": ApiType("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
     "cohere": ApiType("https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
     "deepseek": _DEEPSEEK,
-    "deepseek_reasoner": replace(_DEEPSEEK, protocol=OpenAIProtocol(thinks=True)),
+    "deepseek_reasoner": replace(
+        _DEEPSEEK,
+        protocol=OpenAIProtocol(thinks=True, more_fields={"thinking": {"type": "enabled"}}),
+    ),
     "xai": ApiType("https://api.x.ai/v1", "XAI_API_KEY"),
     "openrouter": ApiType("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
     "together": ApiType("https://api.together.xyz/v1", "TOGETHER_API_KEY"),

@@ -13,16 +13,24 @@ from shortuuid import uuid
 
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
-from arena.bench.answer_style import ENCODINGS, conv_metadata, count_tokens, get_encoding
+from arena.bench.answer_style import (
+    ENCODINGS,
+    conv_metadata,
+    count_tokens,
+    get_encoding,
+    without_surrogates,
+)
 from arena.bench.config import AnswerConfig
 from arena.bench.formats import answer_in_format_of, answer_in_v01
 from arena.bench.provenance import question_hash, stale_reason
 from arena.bench.records import AnswerLine, Question, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
-from arena.chat.protocols import Message
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, Message, has_lone_think_end
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.run import Job, Record, RunOptions, Work
+from arena.generate.summary import Estimate, mean_output
 
 Turn = dict[str, Any]  # a reply as answer files in the v0.1 format have it
 
@@ -76,17 +84,23 @@ class AnswerWork(Work):
                     conversations.append(Conversation(self, question.id, question, index, turns[:]))
         return len(self.questions) * len(self.choices), conversations
 
-    def estimate(self, jobs: Sequence[Conversation]) -> str:
-        """Return the line of a dry run. Earlier replies are counted at their longest."""
+    def estimate(self, jobs: Sequence[Conversation]) -> Estimate:
+        """Return what the conversations would take. Later turns repeat the earlier replies."""
         calls, texts, repeated = 0, [], 0
         for job in jobs:
             turns = job.question.turns
             for number in range(len(job.turns), len(turns)):
                 calls += 1
                 texts += [self.model.system_prompt or "", *turns[: number + 1]]
-                repeated += number * self.max_tokens
-        tokens = sum(count_tokens(texts))
-        return self.summary.estimate(calls, tokens, tokens + repeated, calls * self.max_tokens)
+                repeated += number
+        tokens, most = sum(count_tokens(texts)), self.max_tokens
+        choices = (choice for record in self.records.values() for choice in record["choices"])
+        counts = [turn.get("output_tokens") for choice in choices for turn in choice["turns"]]
+        mean, measured = mean_output(counts, most)
+        max_input, expected_input = (tokens + repeated * reply for reply in (most, mean))
+        return Estimate(
+            calls, tokens, max_input, calls * most, expected_input, calls * mean, measured
+        )
 
     def replies(self, job: Conversation) -> Iterator[Turn]:
         """Ask the missing turns one after the other, and yield each reply."""
@@ -123,7 +137,11 @@ class AnswerWork(Work):
         record["choices"] = [choices[index] for index in sorted(choices)]
         record["tstamp"] = time.time()
         text = record["choices"][0]["turns"][0]["content"]
-        record["conv_metadata"] = conv_metadata([text], job.question.format)[0]
+        record.pop("conv_metadata", None)
+        try:
+            record["conv_metadata"] = conv_metadata([text], job.question.format)[0]
+        except Exception:  # it is paid for, so it is stored whatever it contains
+            self.summary.remarks["answers stored, but not measured"].append(job.id)
         return answer_in_format_of(job.question, record)
 
     def _settings(self, question: Question) -> dict[str, Any]:
@@ -140,6 +158,10 @@ class AnswerWork(Work):
             self.summary.remarks["empty answers"].append(job.id)
         if remark := CUT.get(reply.get("finish_reason", "")):
             self.summary.remarks[remark].append(job.id)
+        if has_lone_think_end(reply["content"]) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in reply.get("not_sent", ()):
+            self.summary.remarks[remark_on(name)].append(job.id)
         choice = _by_index(self.records[job.question.id]["choices"])[job.choice]
         self.summary.done += len(choice["turns"]) >= len(job.question.turns)
 
@@ -163,8 +185,8 @@ def _token_counter(model: ModelConfig) -> Callable[[str], int]:
         name = tiktoken.encoding_name_for_model(name)
     try:
         if name in tiktoken.list_encoding_names():
-            encoding = get_encoding(name)
-            return lambda text: len(encoding.encode(text, disallowed_special=())) + 100
+            get_encoding(name)
+            return lambda text: count_tokens([text], name)[0] + 100
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(name)
@@ -172,7 +194,7 @@ def _token_counter(model: ModelConfig) -> Callable[[str], int]:
         raise InputError(f"{where} needs: pip install transformers") from None
     except (InputError, OSError, ValueError) as error:
         raise InputError(f"{where}: {error}") from None
-    return lambda text: len(tokenizer(text)["input_ids"]) + 300
+    return lambda text: len(tokenizer(without_surrogates(text))["input_ids"]) + 300
 
 
 def check_formats(questions: Sequence[Question], config: AnswerConfig, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -14,6 +14,7 @@ from typing import Any
 from arena.base.errors import InputError
 from arena.base.jsonl import decode_lines, dump_line, write_lines
 from arena.base.record_file import locked
+from arena.base.table import FEW_NAMES, grouped, listed
 from arena.bench.formats import new_judgment
 from arena.bench.labels import WORTH, label_of_worth, normal_label
 from arena.bench.paths import Bench, judge_names, judged_models, model_names
@@ -88,30 +89,39 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
     """
     models = {judge: judged_models(ensemble.bench, judge) for judge in ensemble.judges}
     records: dict[str, list[Record]] = {}
-    notes = []
+    skipped, notes = list[tuple[str, str]](), []
     for model in sorted(set().union(*models.values())):
         if missing := [judge for judge in ensemble.judges if model not in models[judge]]:
-            notes.append(f"{model}: skipped, not judged by {', '.join(missing)}")
+            skipped.append((model, f"not judged by {', '.join(missing)}"))
             continue
-        labels = {judge: read_labels(ensemble, judge, model) for judge in ensemble.judges}
+        planted = defaultdict[Key, set[str]](set)
+        labels = {j: read_labels(ensemble, j, model, planted) for j in ensemble.judges}
         shared = set.intersection(*map(set, labels.values()))
         if not shared:
-            notes.append(f"{model}: skipped, no question judged by all")
+            skipped.append((model, "no question judged by all"))
             continue
         records[model] = []
         for key in sorted(shared):
             labels_of_key = {judge: labels[judge][key] for judge in labels}
-            records[model].append(ensemble_record(ensemble, key, labels_of_key))
+            record = ensemble_record(ensemble, key, labels_of_key)
+            sides = {"planted": sorted(planted[key], reverse=True)} if planted[key] else {}
+            records[model].append(record | sides)
         if unshared := {question_id for question_id, *_ in set().union(*labels.values()) - shared}:
             notes.append(f"{model}: {len(unshared)} questions skipped, not judged by all")
+    reasons = grouped(skipped).items()
+    notes[:0] = [f"{listed(names, many=FEW_NAMES)}: skipped, {reason}" for reason, names in reasons]
     if not records:
         folder, names = ensemble.bench.folder / "model_judgment", ", ".join(ensemble.judges)
         raise InputError(f"{folder}: no question was judged by all of {names}. {notes[0]}")
     return records, notes
 
 
-def read_labels(ensemble: Ensemble, judge: str, model: str) -> dict[Key, Labels]:
-    """Return a judge's labels of a model; InputError for grades or another judge's judgments."""
+def read_labels(
+    ensemble: Ensemble, judge: str, model: str, planted: Mapping[Key, set[str]]
+) -> dict[Key, Labels]:
+    """Return a judge's labels of a model, and add the sides whose answer has something planted.
+    Raises InputError for grades or another judge's judgments.
+    """
     path = ensemble.bench.judgment_file(judge, model)
     labels: dict[Key, Labels] = {}
     for judgment in read_judgments(path, model, judge):
@@ -124,6 +134,8 @@ def read_labels(ensemble: Ensemble, judge: str, model: str) -> dict[Key, Labels]
         baseline = ensemble.baselines.of(judgment.baseline, category) or ""
         key = judgment.question_id, baseline, judgment.model
         labels[key] = tuple(map(normal_label, judgment.labels))
+        if judgment.planted:
+            planted[key].update(judgment.planted)
     return labels
 
 

@@ -11,13 +11,20 @@ from typing import Any
 
 from arena.base.errors import InputError, nearest, warn
 from arena.bench.config import JudgeConfig, Rules
+from arena.bench.labels import LABELS, normal_label
 from arena.bench.paths import Bench, model_names, named_path
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
 from arena.chat.config import ModelConfig
 from arena.chat.protocols import Message
 from arena.chat.providers import max_tokens_of, temperature_of
-from arena.generate.prompt import judge_messages, placeholder_values, template_problem
+from arena.generate.prompt import (
+    fence,
+    judge_messages,
+    marker_pattern,
+    placeholder_values,
+    template_problem,
+)
 from arena.generate.verdict import VerdictRule, grades_of_schema
 
 
@@ -36,6 +43,17 @@ class Case:
     def key(self) -> tuple[str, str | None]:
         """The key of the judgment among those of its model: question and baseline."""
         return self.question.id, self.baseline
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts that the judge sees and may quote."""
+        answers = [self.answer, self.baseline_answer, *self.references]
+        turns = (turn for answer in answers if answer for turn in answer.choices[0])
+        return [*self.question.turns, *turns]
+
+
+# What an answer may have planted to sway the judge, or the reading of its reply.
+LABELLED, IMITATING = "contain a label", "imitate the markers of the judge's prompt"
 
 
 @dataclass(frozen=True)
@@ -60,7 +78,8 @@ class Judge:
         """The rule by which a verdict is read from a reply."""
         config, field = self.config, self.config.verdict_field
         grades = None if config.pairwise else grades_of_schema(config.schema, field or "")
-        return VerdictRule(config.patterns, config.unanimous, field, grades)
+        unquoted = config.verdict_rule == "unquoted"
+        return VerdictRule(config.patterns, config.unanimous, field, grades, unquoted)
 
     def settings_of(self, rules: Rules) -> dict[str, Any]:
         """Return how the judgments of a category are made in this run."""
@@ -79,6 +98,7 @@ class Judge:
             "ref_model": list(config.ref_models) if config.reference else None,
             "response_format": config.response_format,
             "verdict_field": config.verdict_field,
+            "verdict_rule": config.verdict_rule,
         }
         return settings | {name: value for name, value in optional.items() if value is not None}
 
@@ -96,27 +116,61 @@ class Judge:
         references = [reference.choices[0] for reference in case.references]
         values = placeholder_values(case.question.turns, dict(named), references)
         values["aspects"] = case.question.aspects
+        values["FENCE"] = fence(case.question.turns, answers, number)
         return judge_messages(case.rules.system_prompt, case.rules.prompt_template, values)
+
+    def planted(self, case: Case) -> dict[str, list[str]]:
+        """Return what the answers of a case have planted, by its side, "model" or "baseline"."""
+        template, found = case.rules.prompt_template, {}
+        for side, answer in (("model", case.answer), ("baseline", case.baseline_answer)):
+            turns = answer.choices[0] if answer else ()
+            if kinds := sorted(set().union(*(self._planted(turn, template) for turn in turns))):
+                found[side] = kinds
+        return found
+
+    def _planted(self, text: str, template: tuple[str, ...]) -> set[str]:
+        key = text, template
+        if key not in self._kinds:  # the baseline's answers come again with each model
+            kinds = {
+                LABELLED: bool(self.verdict_rule.found_in([text])),
+                IMITATING: marker_pattern(template).search(text) is not None,
+            }
+            self._kinds[key] = {kind for kind, is_there in kinds.items() if is_there}
+        return self._kinds[key]
+
+    @functools.cached_property
+    def _kinds(self) -> dict[tuple[str, tuple[str, ...]], set[str]]:
+        return {}
+
+    @property
+    def _problem(self) -> str | None:
+        """The first setting that contradicts another."""
+        config, name = self.config, self.config.verdict_field
+        verdict = config.schema.get("properties", {}).get(name, {})
+        kind, choices = verdict.get("type"), verdict.get("enum")
+        if config.pairwise and not config.baseline:
+            return "pairwise needs baseline: true. To grade single answers, set pairwise: false."
+        if config.reference and not config.ref_models:
+            return "reference is true, but ref_model names no model."
+        of_field = f"response_format: the field '{name}'"
+        if config.pairwise and kind in ("integer", "number", "boolean"):
+            return f"{of_field} is {kind}, but the verdict is a label"
+        if config.pairwise and choices and not any(map(normal_label, choices)):
+            return f"{of_field} can have no label: '{choices[0]}' is none of {', '.join(LABELS)}"
+        return self.verdict_rule.problem
 
     def check(self, questions: Sequence[Question]) -> None:
         """Raise InputError for settings that contradict each other or do not fit a question."""
-        config, name = self.config, self.config.verdict_field
-        kind = config.schema.get("properties", {}).get(name, {}).get("type")
-        problem = self.verdict_rule.problem
-        if config.pairwise and not config.baseline:
-            problem = "pairwise needs baseline: true. To grade single answers, set pairwise: false."
-        elif config.reference and not config.ref_models:
-            problem = "reference is true, but ref_model names no model."
-        elif config.pairwise and kind in ("integer", "number", "boolean"):
-            problem = f"response_format: the field '{name}' is {kind}, but the verdict is a label"
-        if problem:
+        config = self.config
+        if problem := self._problem:
             raise InputError(f"{config.path}: {problem}")
         references = len(config.ref_models) if config.reference else 0
         without_aspects = []
         for question in questions:
             template, turns = config.rules_of(question.category).prompt_template, question.turns
             answers = dict.fromkeys(self.answer_names, turns)
-            names = {*placeholder_values(turns, answers, [turns] * references), "aspects"}
+            values = placeholder_values(turns, answers, [turns] * references)
+            names = {*values, "aspects", "FENCE"}
             if problem := template_problem(template, names, len(turns)):
                 place = f"{config.path}: prompt_template"
                 raise InputError(f"{place}: {problem} (question {question.id})")

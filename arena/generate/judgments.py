@@ -9,20 +9,22 @@ from typing import Any
 
 import msgspec
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import newest
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import model_names
-from arena.bench.provenance import messages_hash, stale_reason
+from arena.bench.provenance import ANSWERS_CHANGED, messages_hash, stale_reason
 from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule, read_objects, record_id
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
-from arena.chat.protocols import Completion
-from arena.generate.judge import Case, CaseFinder, Judge
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, Completion, has_lone_think_end
+from arena.generate.judge import LABELLED, Case, CaseFinder, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
-from arena.generate.verdict import CUT_OFF, NO_LABEL, Verdict
+from arena.generate.summary import Estimate, mean_output
+from arena.generate.verdict import CUT_OFF, NO_LABEL, QUOTED, Verdict
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,58 @@ class Decision:
     verdict: Verdict
 
 
+# What a judge may mend if it is asked to go on.
+ASK_AGAIN = (NO_LABEL, CUT_OFF, QUOTED)
 UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts left
 
 # A request to go on that fails for one of these can never succeed, so the game ends undecided.
 UNANSWERABLE = ("context too long", "bad request", "content filter")
+
+
+FIRST_GAMES = 20  # without a verdict, after which a run is hopeless
+
+
+@dataclass
+class Outlook:
+    """The games of a run with all its models: those that are finished, those of earlier runs among
+    them, those with a verdict, and the last of this run without one.
+    """
+
+    games: int = 0
+    cached: int = 0
+    decided: int = 0
+    undecided: tuple[Verdict, str] | None = None
+
+    def count(self, verdict: Verdict, reply: str) -> None:
+        """Count a game of this run that is finished, with the last reply of the judge."""
+        self.games += 1
+        self.decided += verdict.label is not None
+        if verdict.label is None:
+            self.undecided = verdict, reply
+
+    def problem(self, judge: Judge, ended: bool) -> str | None:
+        """Return what is wrong if no game has a verdict, or at the end if over half have none."""
+        lost, played = self.games - self.decided, self.games - self.cached
+        if played >= FIRST_GAMES and played == lost:
+            problem = f"none of the first {played} games has a verdict."
+        elif ended and 2 * lost > self.games:
+            problem = f"{lost} of {self.games} games have no verdict."
+        else:
+            return None
+        advice = (
+            "Judge them again with --stale redo after a change of the settings, else with "
+            "--retry-invalid."
+        )
+        if self.undecided is None:
+            return f"{problem} {advice}"
+        verdict, reply = self.undecided
+        sought = f"the field '{judge.config.verdict_field}'"
+        if judge.config.verdict_field is None:
+            sought = f"the pattern {' or '.join(judge.config.patterns)}"
+        return (
+            f"{problem} The last reply ends with '{one_line(reply.strip()[-150:])}', where "
+            f"{judge.config.path} looks for {sought}: {verdict.cause}. {advice}"
+        )
 
 
 @dataclass(frozen=True)
@@ -52,7 +102,13 @@ class JudgmentWork(Work):
     """The judgments of one model; `records` are found by question and baseline."""
 
     def __init__(
-        self, judge: Judge, name: str, cases: list[Case], rule: BaselineRule, options: RunOptions
+        self,
+        judge: Judge,
+        name: str,
+        cases: list[Case],
+        rule: BaselineRule,
+        options: RunOptions,
+        outlook: Outlook,
     ) -> None:
         path = options.bench.judgment_file(judge.model.name, name)
         super().__init__(judge.model, name, path, options)
@@ -60,6 +116,8 @@ class JudgmentWork(Work):
         self.games = range(2 if judge.config.pairwise else 1)  # a single answer is graded once
         self.cases = {case.key: case for case in cases}
         self.rule = rule
+        self.outlook = outlook
+        self.planted = {case.key: found for case in cases if (found := judge.planted(case))}
 
     def read(self) -> dict[tuple[str, str | None], Record]:
         """Return the records of the model; InputError for those of another judge or kind."""
@@ -88,7 +146,7 @@ class JudgmentWork(Work):
         return {key(record): record for record in newest(self.path, judgments, key)}
 
     def stale_reason(self, key: tuple[str, str | None]) -> str | None:
-        """Return the setting that differs, or say that the prompt of a game has changed."""
+        """Return the setting that differs, or that the prompt of a game has changed."""
         if key not in self.cases:
             return None
         case, games = self.cases[key], self._games(self.cases[key])
@@ -98,7 +156,7 @@ class JudgmentWork(Work):
         for number in self.games:
             made = (games[number] or {}).get("prompt_hash")
             if made is not None and made != messages_hash(self.judge.messages(case, number)):
-                return f"question or answers of {case.question.id} are not those that were judged"
+                return ANSWERS_CHANGED
         return None
 
     def missing(self) -> tuple[int, list[Game]]:
@@ -113,7 +171,11 @@ class JudgmentWork(Work):
                 game, name = games[number], f"{case.question.id} game {number + 1}{against}"
                 replies: list[Completion] = []
                 if game is not None and game.get("cause") != UNFINISHED:
-                    if game.get("score") is not None or not self.options.retry_invalid:
+                    decided = game.get("score") is not None
+                    if decided or not self.options.retry_invalid:
+                        self.outlook.games += 1
+                        self.outlook.cached += 1
+                        self.outlook.decided += decided
                         continue
                 elif game is not None:
                     # Earlier replies count only if the prompt is the same.
@@ -132,14 +194,18 @@ class JudgmentWork(Work):
         games = self.records.get(case.key, {}).get("games") or []
         return (games + [None, None])[: len(self.games)]
 
-    def estimate(self, jobs: Sequence[Game]) -> str:
-        """Return the line of a dry run. At most, each game takes all attempts."""
+    def estimate(self, jobs: Sequence[Game]) -> Estimate:
+        """Return what the games would take: usually one attempt, at most all of them."""
         prompts = (self.judge.messages(job.case, job.number) for job in jobs)
         texts = [message["content"] for messages in prompts for message in messages]
         tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
         max_output = len(jobs) * attempts * self.judge.max_tokens
         max_input = attempts * tokens + (attempts - 1) * max_output
-        return self.summary.estimate(len(jobs), tokens, max_input, max_output)
+        games = (game for record in self.records.values() for game in record["games"] if game)
+        counts = [game.get("output_tokens") for game in games]
+        mean, measured = mean_output(counts, attempts * self.judge.max_tokens)
+        output = len(jobs) * mean
+        return Estimate(len(jobs), tokens, max_input, max_output, tokens, output, measured)
 
     def replies(self, job: Game) -> Iterator[Decision]:
         """Ask the judge, and ask it to go on until it gives a verdict; yield after each reply."""
@@ -164,11 +230,20 @@ class JudgmentWork(Work):
                 yield Decision(replies, Verdict(None, error.cause))
                 return
             replies = [*replies, reply]
-            verdict = judge.verdict_rule.read(reply.text, cut_off=reply.finish_reason == "length")
-            if verdict.cause not in (NO_LABEL, CUT_OFF) or attempt == judge.config.attempts:
+            cut_off = reply.finish_reason == "length"
+            verdict = judge.verdict_rule.read(reply.text, cut_off, self._quotable(job.case))
+            if verdict.cause not in ASK_AGAIN or attempt == judge.config.attempts:
                 yield Decision(replies, verdict)
                 return
             yield Decision(replies, Verdict(None, UNFINISHED))
+
+    def _quotable(self, case: Case) -> Sequence[str]:
+        """Return the texts from which the judge may quote a label, none if none has one."""
+        rule, kinds = self.judge.verdict_rule, self.planted.get(case.key, {}).values()
+        if not rule.unquoted:
+            return ()
+        labelled = any(LABELLED in found for found in kinds)
+        return case.texts if labelled or rule.found_in(case.question.turns) else ()
 
     def record(self, job: Game, reply: Decision) -> Record:
         """Return the record of a question with a game in it."""
@@ -184,6 +259,7 @@ class JudgmentWork(Work):
             "score": verdict.label,
             "cause": verdict.cause,
             "finish_reason": replies[-1].finish_reason,
+            "not_sent": replies[-1].not_sent,
             "input_tokens": sum(completion.input_tokens or 0 for completion in replies),
             "output_tokens": sum(completion.output_tokens or 0 for completion in replies),
             "prompt_hash": messages_hash(messages),
@@ -191,9 +267,12 @@ class JudgmentWork(Work):
             "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
             "settings": None if record.get("settings") == settings else settings,
         }
-        optional = ("cause", "finish_reason", "replies", "settings")
+        optional = ("cause", "finish_reason", "not_sent", "replies", "settings")
         games[job.number] = {k: v for k, v in game.items() if v is not None or k not in optional}
-        self.records[case.key] = record | {"games": games, "tstamp": time.time()}
+        # Boards name planted answers by it, without reading any answer.
+        planted = {"planted": list(found)} if (found := self.planted.get(case.key)) else {}
+        record.pop("planted", None)
+        self.records[case.key] = record | planted | {"games": games, "tstamp": time.time()}
         return self.records[case.key]
 
     def count(self, job: Game, reply: Decision) -> None:
@@ -201,11 +280,21 @@ class JudgmentWork(Work):
         if reply.verdict.cause == UNFINISHED:
             return
         self.summary.done += 1
+        last = reply.replies[-1]
+        self.outlook.count(reply.verdict, last.text)
+        if has_lone_think_end(last.text) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in last.not_sent or ():
+            self.summary.remarks[remark_on(name)].append(job.id)
         if reply.verdict.label is None:
             remark = f"games without verdict, {reply.verdict.cause}"
             self.summary.remarks[remark].append(job.id)
-        elif reply.replies[-1].finish_reason == "length":
+        elif last.finish_reason == "length":
             self.summary.remarks["verdicts in replies cut off at max_tokens"].append(job.id)
+
+    def hopeless(self, ended: bool) -> str | None:
+        """Return what is wrong if the judge of all models gives no verdicts."""
+        return self.outlook.problem(self.judge, ended)
 
 
 def judgment_works(
@@ -228,10 +317,39 @@ def judgment_works(
             problem = f"no answers of any model but the baseline '{baselines[0]}'"
             raise InputError(f"{bench.answers}: {problem}")
     rule = baseline_rule(bench, config if config.baseline else None, given_baselines)
-    works = []
+    works, outlook = [], Outlook()
     for name in models:
         cases, skipped = finder.cases_of(name)
-        work = JudgmentWork(judge, name, cases, rule, options)
+        work = JudgmentWork(judge, name, cases, rule, options, outlook)
         work.summary.remarks.update(skipped)
         works.append(work)
+    note_planted(works)
     return works
+
+
+def note_planted(works: Sequence[JudgmentWork]) -> None:
+    """Warn of the answers of each model that may sway the judge, and note them for the summary."""
+    counts: dict[str, dict[str, dict[str, None]]] = {}
+    answered: dict[str, set[str]] = {}
+    for work in works:
+        for case in work.cases.values():
+            for side, name in (("model", work.summary.name), ("baseline", case.baseline)):
+                if name is None:
+                    continue
+                answered.setdefault(name, set()).add(case.question.id)
+                for kind in work.planted.get(case.key, {}).get(side, ()):
+                    ids = counts.setdefault(name, {}).setdefault(kind, {})
+                    ids[case.question.id] = None
+        for kind, ids in counts.get(work.summary.name, {}).items():
+            work.summary.remarks[f"answers that {kind}"] = list(ids)
+    for name, kinds in counts.items():
+        for kind, ids in kinds.items():
+            some = ", ".join(list(ids)[:3]) + (", ..." if len(ids) > 3 else "")
+            warn(f"{len(ids)} of {len(answered[name])} answers of {name} {kind}: {some}")
+    if works and any(LABELLED in kinds for kinds in counts.values()):
+        config = works[0].judge.config
+        if config.verdict_rule is None and not config.verdict_field:
+            warn(
+                f"{config.path}: a judge that quotes such a label may be misread. Use "
+                "verdict_rule: unquoted, unless the scores must compare with published ones."
+            )

@@ -13,12 +13,14 @@ from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, OutputError
 from arena.base.record_file import RecordFile
 from arena.bench.paths import Bench
+from arena.bench.provenance import stale_problem
 from arena.bench.records import KeyLine, Question, record_id
 from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
@@ -33,6 +35,8 @@ class RunOptions:
     stale: "keep" or "redo" records made with other settings, None to stop there.
     report: the file for a summary in JSON.
     retry_invalid: play games without a verdict again.
+    quiet: show no progress.
+    next_command: what a user runs after this.
     """
 
     bench: Bench
@@ -42,6 +46,8 @@ class RunOptions:
     dry_run: bool = False
     report: Path | None = None
     retry_invalid: bool = False
+    quiet: bool = False
+    next_command: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,17 +81,19 @@ class Work(ABC):
         stale = {key: reason for key in self.records if (reason := self.stale_reason(key))}
         # A dry run only counts.
         policy = self.options.stale or ("keep" if self.options.dry_run else None)
+        ids = defaultdict[str, list[str]](list)
         for key, reason in stale.items():
-            if policy is None:
-                raise InputError(
-                    f"{self.path}: {len(stale)} records were made with other settings ({reason}). "
-                    "Accept them with --stale keep, or make them again with --stale redo."
-                )
+            ids[reason].append(record_id(self.records[key]))
             if policy == "redo":
                 del self.records[key]
-            else:
-                remark = self.summary.remarks["kept, made with other settings"]
-                remark.append(record_id(self.records[key]))
+        if stale and policy is None:
+            raise InputError(
+                f"{self.path}: {stale_problem(ids)}. Accept the records with --stale keep, make "
+                f"them again with --stale redo, or give {self.model.name} a second entry in the "
+                "endpoint file to keep both."
+            )
+        if stale and policy == "keep":
+            self.summary.remarks["kept, made with other settings"] += chain(*ids.values())
         total, jobs = self.missing()
         self.summary.stale = len(stale)
         self.summary.planned, self.summary.cached = len(jobs), total - len(jobs)
@@ -104,8 +112,8 @@ class Work(ABC):
         """Return the number of all replies wanted, and a job for each that is missing."""
 
     @abstractmethod
-    def estimate(self, jobs: Sequence[Any]) -> str:
-        """Return the line of a dry run."""
+    def estimate(self, jobs: Sequence[Any]) -> summary.Estimate:
+        """Return what the jobs would take."""
 
     @abstractmethod
     def replies(self, job: Any) -> Iterator[Any]:
@@ -118,6 +126,10 @@ class Work(ABC):
     @abstractmethod
     def count(self, job: Any, reply: Any) -> None:
         """Count a reply whose record is in the file."""
+
+    def hopeless(self, ended: bool) -> str | None:
+        """Return why the run must stop, or why its results are of no use at its end, or None."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -136,8 +148,7 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     """Make all missing records and return the exit status. unit: "answer" or "game"."""
     summary.check_report_path(options.report)
     if options.dry_run:
-        for work in works:
-            print(work.estimate(work.plan()))
+        summary.print_estimates([(work.summary, work.estimate(work.plan())) for work in works])
         return 0
     errors: list[str] = []
     summaries = [work.summary for work in works]
@@ -148,8 +159,9 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
             files[work].check_writable()
         signals = stack.enter_context(graceful_stop())
         try:
-            with summary.progress_bar(summaries, unit) as update:
+            with summary.Progress(summaries, unit, quiet=options.quiet) as progress:
                 for outcome in run(jobs):
+                    progress.update()
                     if outcome is None:
                         for file in files.values():
                             file.sync()
@@ -160,16 +172,22 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
                     else:
                         files[work].append(work.record(job, outcome.reply))
                         work.count(job, outcome.reply)
-                    update()
+                        if not errors and (reason := work.hopeless(ended=False)):
+                            stopping.set()
+                            errors.append(reason)
         except OutputError as error:
             stopping.set()
             errors.append(str(error))
+        reasons = (work.hopeless(ended=True) for work in works if not errors)
+        errors += list(dict.fromkeys(filter(None, reasons)))
         for file in files.values():
             try:
                 file.close()
             except (InputError, OutputError) as error:
                 errors.append(str(error))
-    status = summary.conclude(summaries, errors, options.report)
+    paths = [work.path for work in works if work.summary.done]
+    ending = summary.Ending(options.report, paths, options.next_command)
+    status = summary.conclude(summaries, errors, ending)
     return 128 + signals[0] if status and signals else status
 
 

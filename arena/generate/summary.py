@@ -1,13 +1,16 @@
-"""The summary of a run: counts by cause, tokens and cost, the progress bar, the report."""
+"""The summary of a run: counts by cause, tokens and cost, the progress, the report."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
+import shutil
 import sys
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -17,10 +20,48 @@ from arena.base.jsonl import write_lines
 from arena.chat.budget import Meter
 from arena.chat.faults import CompletionError
 
+NOT_BEGUN = ("interrupted", "cost limit")  # causes of jobs whose next call was not made
+
+
+USUAL_OUTPUT = 700  # tokens of a reply: what models of published boards answer on average
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would take for one model, in calls and tokens.
+
+    prompt_tokens: of all first prompts, in cl100k_base. input, output: those to be expected.
+    measured: the number of earlier replies in the file that they are based on.
+    """
+
+    calls: int
+    prompt_tokens: int
+    max_input: int
+    max_output: int
+    input: int
+    output: int
+    measured: int
+
+
+def print_estimates(plans: Sequence[tuple[RunSummary, Estimate]]) -> None:
+    """Print the lines of a dry run, and the total of several models."""
+    for summary, plan in plans:
+        for line in summary.estimate_lines(plan):
+            print(line)
+    if len(plans) > 1:
+        calls = sum(plan.calls for _, plan in plans)
+        expected = sum(s.meter.cost_of(plan.input, plan.output) for s, plan in plans)
+        most = sum(s.meter.cost_of(plan.max_input, plan.max_output) for s, plan in plans)
+        cost = f", ${expected:,.2f} expected, at most ${most:,.2f}" if most else ""
+        print(f"total: {calls:,} calls{cost}")
+
 
 @dataclass
 class RunSummary:
-    """The counts of a run for one model, in answers or games."""
+    """The counts of a run for one model, in answers or games.
+
+    halted: why jobs were not begun, "" if it is not known.
+    """
 
     name: str
     meter: Meter
@@ -28,6 +69,7 @@ class RunSummary:
     cached: int = 0
     stale: int = 0
     done: int = 0
+    halted: str = ""
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     messages: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -43,25 +85,41 @@ class RunSummary:
         return self.planned - self.done - self.failures
 
     def fail(self, error: CompletionError, job_id: str) -> None:
-        """Count a failed job by its cause, of which the last message is reported."""
+        """Count a failed job by its cause, of which the last message is reported.
+
+        A job whose next call was not made, after Ctrl-C or at the cost limit, is not begun.
+        """
+        if error.cause in NOT_BEGUN:
+            self.halted = str(error)
+            return
         self.failed[error.cause].append(job_id)
         self.messages[error.cause] = str(error)
 
-    def estimate(self, calls: int, prompt_tokens: int, max_input: int, max_output: int) -> str:
-        """Return the line of a dry run. prompt_tokens: of all first prompts, in cl100k_base."""
-        dollars = self.meter.cost_of(max_input, max_output)
-        cost = "" if self.meter.price is None else f", at most ${dollars:,.2f}"
-        return (
-            f"{self.name}: {calls:,} calls to make, {prompt_tokens:,} prompt tokens, at most "
-            f"{max_output:,} output tokens{cost}, {self.cached:,} cached, {self.stale:,} stale"
+    def estimate_lines(self, plan: Estimate) -> Iterator[str]:
+        """Yield the lines of a dry run: the most that it can take, then what to expect."""
+        cost_of, price = self.meter.cost_of, self.meter.price
+        most = f", at most ${cost_of(plan.max_input, plan.max_output):,.2f}" if price else ""
+        yield (
+            f"{self.name}: {plan.calls:,} calls to make, {plan.prompt_tokens:,} prompt tokens, at "
+            f"most {plan.max_output:,} output tokens{most}, {self.cached:,} cached, "
+            f"{self.stale:,} stale"
         )
+        if plan.calls:
+            a_call = f"{plan.output / plan.calls:,.0f} a call"
+            basis = f"{a_call} in {plan.measured:,} earlier replies"
+            basis = basis if plan.measured else f"{a_call} assumed, without earlier replies"
+            cost = ". For the cost, add price: {input: , output: } to the model's entry"
+            if price:
+                cost = f", ${cost_of(plan.input, plan.output):,.2f}"
+            yield f"  expected: {plan.output:,} output tokens ({basis}){cost}"
+        yield from self._remark_lines()
 
     def lines(self) -> Iterator[str]:
         """Yield a line of counts, then one for each cause of failure and each remark."""
         counts = f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
         counts += f"{self.failures} failed"
         if self.not_begun:
-            counts += f", {self.not_begun} not begun"
+            counts += f", {self.not_begun} not begun" + (f" ({self.halted})" if self.halted else "")
         counts += f", {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
         if (cost := self.meter.cost) is not None:
             counts += f", ${cost:,.4f}"
@@ -71,6 +129,10 @@ class RunSummary:
         yield counts
         for cause, ids in sorted(self.failed.items()):
             yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
+        yield from self._remark_lines()
+
+    def _remark_lines(self) -> Iterator[str]:
+        """Yield a line for each remark, with its number and examples."""
         for remark, ids in sorted(self.remarks.items()):
             yield f"  {remark}: {_counted(ids)}"
 
@@ -90,7 +152,21 @@ class RunSummary:
             "output_tokens": self.meter.output_tokens,
             "cost_usd": self.meter.cost,
             "untold_cost_usd": self.meter.unreported_cost,
+            "calls": {
+                "in_flight": self.meter.activity.in_flight,
+                "waiting": self.meter.activity.waiting,
+                "retries": self.meter.activity.retries,
+            },
         }
+
+
+def mean_output(token_counts: Sequence[object], most: int) -> tuple[int, int]:
+    """Return the mean of the earlier replies' tokens that are known, else USUAL_OUTPUT, but at most
+    `most`, and the number of these replies.
+    """
+    counts = [count for count in token_counts if isinstance(count, int) and count > 0]
+    mean = round(sum(counts) / len(counts)) if counts else USUAL_OUTPUT
+    return min(mean, most), len(counts)
 
 
 def _group(ids: Sequence[str]) -> dict[str, Any]:
@@ -103,26 +179,100 @@ def _counted(ids: Sequence[str]) -> str:
     return f"{len(ids)} ({examples})"
 
 
-@contextlib.contextmanager
-def progress_bar(summaries: Sequence[RunSummary], unit: str) -> Iterator[Callable[[], None]]:
-    """Show a progress bar, and yield the function that updates its counts."""
-    from tqdm import tqdm
+TICK = 1.0  # seconds between two looks of a terminal
+LOG_TICK = 30.0  # and of a log
 
-    total = sum(summary.planned for summary in summaries)
-    interval = 0.2 if sys.stderr.isatty() else 30.0
-    with tqdm(total=total, unit=unit, mininterval=interval, file=sys.stderr) as bar:
 
-        def update() -> None:
-            done = sum(summary.done for summary in summaries)
-            cached = sum(summary.cached for summary in summaries)
-            failed = sum(summary.failures for summary in summaries)
-            bar.set_postfix_str(f"done {done}, failed {failed}, cached {cached}", refresh=False)
-            bar.update(done + failed - bar.n)
+class Progress(contextlib.AbstractContextManager["Progress"]):
+    """The progress of a run on stderr: a line for each model if the terminal has room, else one.
 
-        try:
-            yield update
-        finally:
-            update()
+    The first failure of each kind is printed at once. A log gets whole lines, now and then.
+    """
+
+    def __init__(self, summaries: Sequence[RunSummary], unit: str, *, quiet: bool = False) -> None:
+        self.unit, self.quiet = unit, quiet
+        self.on_terminal = sys.stderr.isatty()
+        self.summaries = [summary for summary in summaries if summary.planned]
+        rows = shutil.get_terminal_size().lines - 4
+        one_line_each = 1 < len(self.summaries) <= rows
+        groups = [[s] for s in self.summaries] if one_line_each else [self.summaries]
+        self.bars = [(group, self._bar(group, i)) for i, group in enumerate(groups) if any(groups)]
+        self.start = self.checked = self.shown = time.monotonic()
+        self.reported: set[tuple[str, ...]] = set()
+
+    def __exit__(self, *exception: object) -> None:
+        """Leave the last state on the screen."""
+        self.update(now=self.on_terminal)
+        for _, bar in self.bars:
+            bar.close()
+
+    def _bar(self, group: Sequence[RunSummary], position: int) -> Any:
+        """Make the line of some models. A log has none: it would be full of carriage returns."""
+        from tqdm import tqdm
+
+        return tqdm(
+            total=sum(summary.planned for summary in group),
+            desc=one_line(group[0].name, 20) if len(group) == 1 else "",
+            unit=self.unit,
+            position=position,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            disable=self.quiet or not self.on_terminal,
+            bar_format="{desc} {n_fmt}/{total_fmt} |{bar:8}| {elapsed}<{remaining}{postfix}",
+        )
+
+    def update(self, *, now: bool = False) -> None:
+        """Show where the run is, at most once a second. Call it also while nothing happens."""
+        time_now = time.monotonic()
+        if self.quiet or not (now or time_now - self.checked >= TICK):
+            return
+        self.checked = time_now
+        for summary in self.summaries:
+            self._report_fault(summary, time_now)
+        if self.on_terminal:
+            for summaries, bar in self.bars:
+                bar.set_postfix_str(state_of(summaries), refresh=False)
+                bar.n = sum(summary.done + summary.failures for summary in summaries)
+                bar.refresh()
+        elif time_now - self.shown >= LOG_TICK:
+            self.shown = time_now
+            elapsed = f"{datetime.timedelta(seconds=round(time_now - self.start))}"
+            for summary in self.summaries:
+                ended = summary.done + summary.failures
+                if ended < summary.planned:
+                    state = state_of([summary]) or "waiting to begin"
+                    counts = f"{ended} of {summary.planned} {self.unit}s, {state}"
+                    print(f"{elapsed} {summary.name}: {counts}", file=sys.stderr)
+
+    def _report_fault(self, summary: RunSummary, time_now: float) -> None:
+        """Print the fault that the calls of a model wait for, once for each cause and address."""
+        activity, fault = summary.meter.activity, summary.meter.activity.fault
+        if fault is None or not activity.waiting:
+            return
+        kind = (summary.name, fault.cause, activity.address)
+        if kind in self.reported:
+            return
+        self.reported.add(kind)
+        calls = f"{activity.waiting} call" + "s" * (activity.waiting > 1)
+        wait = f"{calls}, next try in {max(activity.next_try - time_now, 0):.0f} s"
+        line = f"{summary.name}: waiting: {one_line(fault, 160)} at {activity.address}, {wait}"
+        if self.on_terminal:
+            self.bars[0][1].write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr)
+
+
+def state_of(group: Sequence[RunSummary]) -> str:
+    """Return the calls of some models in flight and waiting, and their failed jobs, in words."""
+    calls = [summary.meter.activity for summary in group]
+    counts = {
+        "in flight": sum(activity.in_flight for activity in calls),
+        "waiting": sum(activity.waiting for activity in calls),
+        "retries": sum(activity.retries for activity in calls),
+        "failed": sum(summary.failures for summary in group),
+        "cached": sum(summary.cached for summary in group),
+    }
+    return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
 
 
 class _UnfailingStream:
@@ -160,27 +310,45 @@ def check_report_path(path: Path | None) -> None:
         raise InputError(f"{path}: --report: cannot write a file here")
 
 
-def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], report: Path | None) -> int:
+@dataclass(frozen=True)
+class Ending:
+    """What the end of a run says beside its counts: the files it wrote to, and what comes next."""
+
+    report: Path | None
+    files: Sequence[Path]
+    next_command: str
+
+
+def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: Ending) -> int:
     """Write the report, print the summaries and the errors that ended the run, and return the exit
     status: 1 if there are errors or missing results.
     """
     incomplete = [summary.name for summary in summaries if summary.done < summary.planned]
     errors = list(dict.fromkeys(errors))
-    if report is not None:
+    if ending.report is not None:
         data = {
             "complete": not (incomplete or errors),
             "errors": errors,
             "models": [summary.as_dict() for summary in summaries],
         }
+        text = json.dumps(data, ensure_ascii=False, indent=2)
         try:
-            write_lines(report, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
+            write_lines(ending.report, [text.encode() + b"\n"])
         except OutputError as error:
             errors.append(str(error))
     for summary in summaries:
         for line in summary.lines():
             print(line)
+    folders = defaultdict[Path, list[str]](list)
+    for path in ending.files:
+        folders[path.parent].append(path.name)
+    for folder, names in folders.items():
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        print(f"written to {folder}: {', '.join(names[:5])}{more}")
     if incomplete:
         print(f"not complete: {', '.join(incomplete)}. Run the same command again to continue.")
+    elif not errors:
+        print(f"next: {ending.next_command}")
     for message in errors:
         print(f"error: {one_line(message, 2000)}", file=sys.stderr)
     return 1 if incomplete or errors else 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.base.errors import InputError, one_line
-from arena.base.table import MANY_NAMES, aligned, listed
+from arena.base.table import FEW_NAMES, MANY_NAMES, aligned, grouped, listed
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
@@ -221,15 +221,18 @@ def _note_lines(report: MetricsReport) -> Iterator[str]:
         yield f"no interval over the models of {', '.join(few)}: there are fewer than {FEWEST}"
     if options.agreement == "paper":
         yield "agreement in points of 1, 0 and -1 over all pairs"
+    missing = list[tuple[str, str]]()
     for benchmark, measures in zip(benchmarks, report.measures, strict=True):
         for name, measure in measures.items():
             label, reason = WORDS[name]
             label, undefined = label.removesuffix(", %"), measure.undefined_draws
             if math.isnan(measure.value):
-                yield f"n/a for {benchmark.name}: {label}: {reason}"
+                missing.append((benchmark.name, f"{label}: {reason}"))
             elif undefined:
                 draws = f"{undefined:,} of {ROUNDS:,} draws of the models do not define it"
                 yield f"{benchmark.name}: {label}: {draws}"
+    for note, names in grouped(missing).items():
+        yield f"n/a for {listed(names, 'benchmarks', FEW_NAMES)}: {note}"
     if any(benchmark.origin.get("resample") == "battle" for benchmark in benchmarks):
         yield DEPENDENT
     if len({benchmark.ratings.models for benchmark in benchmarks}) > 1:

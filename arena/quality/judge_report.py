@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.base.errors import InputError, nearest, one_line, warn
-from arena.base.table import aligned
+from arena.base.table import FEW_NAMES, aligned, grouped, listed, shortened, terminal_width
 from arena.base.yaml_file import read_yaml
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import LABELS, LEGEND
 from arena.bench.paths import judge_names, model_names
+from arena.leaderboard.output.text import planted_line
 from arena.quality import judge_measures
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.measures import json_text
@@ -46,7 +47,8 @@ class Report:
     """The judges of a bench, each two of them, and the skipped judges with reasons.
 
     `categories`: the measured ones, none are all. `not_compared`: pairs that share verdicts.
-    `assumed`: the baselines of judgments that name none, "" for an unknown one.
+    `assumed`: the baselines of judgments that name none, "" for an unknown one. `planted`: by
+    model, the questions on which its answer has a label or imitates the prompt, and of how many.
     """
 
     bench: str
@@ -59,6 +61,7 @@ class Report:
     not_compared: tuple[tuple[str, str], ...]
     left_out: Mapping[str, str]
     assumed: tuple[str, ...]
+    planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
         """The measures as a table: a row for each judge and measure, NaN if undefined."""
@@ -114,6 +117,10 @@ def judge_report(options: JudgeOptions) -> Report:
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if pairs[i, j]),
         left_out=left_out,
         assumed=panel.assumed,
+        planted={
+            model: (tuple(sorted(ids)), panel.questions_of(model))
+            for model, ids in sorted(panel.planted.items())
+        },
     )
 
 
@@ -205,12 +212,14 @@ def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
         *([measure.label, *map(measure.text, judges)] for measure in MEASURES),
     ]
     yield from aligned(rows)
+    names = short_names(report)
     if report.pairs:
         yield ""
-        yield from aligned([PAIR_HEADS, *map(pair_row, report.pairs)])
+        rows = [[f"{names[p.first]}, {names[p.second]}", *pair_row(p)[1:]] for p in report.pairs]
+        yield from aligned([PAIR_HEADS, *rows])
     for pair in report.pairs if confusion else ():
         yield ""
-        rows = [[f"{pair.first} \\ {pair.second}", *LABELS]]
+        rows = [[f"{names[pair.first]} \\ {names[pair.second]}", *LABELS]]
         for label, counts in zip(LABELS, pair.confusion, strict=True):
             rows.append([label, *(f"{count:,}" for count in counts)])
         yield from aligned(rows)
@@ -218,6 +227,14 @@ def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
     yield from note_lines(report)
     if not confusion:
         yield f"labels of {len(report.pairs)} pairs side by side: --confusion, --json or --html"
+
+
+def short_names(report: Report) -> dict[str, str]:
+    """Return the names of the judges, two of which fit half of a terminal."""
+    names = [one_line(judge.judge) for judge in report.judges]
+    terminal = terminal_width()
+    shown = shortened(names, (terminal // 2 - len(" \\ ")) // 2) if terminal else names
+    return dict(zip((judge.judge for judge in report.judges), shown, strict=True))
 
 
 PAIR_HEADS = ["judges", "games", "same label, %", "kappa", "weighted kappa"]
@@ -240,30 +257,54 @@ def note_lines(report: Report) -> Iterator[str]:
     if report.assumed:
         baselines = ", ".join(name or "not known" for name in report.assumed)
         yield f"the baseline of judgments that name none: {baselines}. --baseline names another"
-    for judge in report.judges:
-        if judge.own and not math.isnan(judge.kin_difference.estimate.value):
-            yield f"of the family of {judge.judge}: {', '.join(judge.own)}"
+    for model, (ids, answers) in report.planted.items():
+        yield planted_line(model, ids, answers)
+    families = (
+        (judge.judge, ", ".join(judge.own))
+        for judge in report.judges
+        if judge.own and not math.isnan(judge.kin_difference.estimate.value)
+    )
+    for own, judges in grouped(families).items():
+        yield f"of the family of {_judges(judges)}: {own}"
     for judge in report.judges:
         if judge.made_of is not None:
             members = ", ".join(judge.made_of) or "judges that it does not name"
             yield f"{judge.judge} is an ensemble of {members}, so kin is not measured against it"
-    for first, second in report.not_compared:
-        yield f"not compared, of the same verdicts: {first}, {second}"
+    for first, others in grouped((two[1], two[0]) for two in report.not_compared).items():
+        yield f"not compared, of the same verdicts: {first}, {_judges(others)}"
+    yield from _missing_lines(report)
+    for reason, names in grouped(report.left_out.items()).items():
+        yield f"skipped judge{'s' if len(names) > 1 else ''} {_judges(names)}: {reason}"
+
+
+def _judges(names: Sequence[str], what: str = "judges") -> str:
+    return listed(names, what, FEW_NAMES)
+
+
+def _missing_lines(report: Report) -> Iterator[str]:
+    """Yield the notes on undefined measures and skipped judgments, each for all its judges."""
+    undefined, skipped = list[tuple[str, str]](), list[tuple[str, str]]()
     for judge in report.judges:
         reasons: dict[str, dict[str, None]] = {}
         for measure in (measure for measure in MEASURES if measure.of(judge).why):
             reason = measure.of(judge).why
             name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
             reasons.setdefault(reason, {})[name] = None
-        if judge.style_left_out:
-            yield f"{judge.judge}: {STYLE_BIAS}: {judge.style_left_out}"
-        for reason, names in reasons.items():
-            yield f"n/a for {judge.judge}: {', '.join(names)}: {reason}"
-        for reason, number in judge.left_out.items():
-            yield f"skipped for {judge.judge}: {number:,} {reason}"
-    for pair in report.pairs:
-        if pair.why:
-            measures = "kappa" if pair.games else "same label, kappa"
-            yield f"n/a for {pair.first}, {pair.second}: {measures}: {pair.why}"
-    for name, reason in report.left_out.items():
-        yield f"skipped judge {name}: {reason}"
+        undefined += [(judge.judge, f"{', '.join(reasons[why])}: {why}") for why in reasons]
+        skipped += [(judge.judge, reason) for reason in judge.left_out]
+    style = ((judge.judge, judge.style_left_out) for judge in report.judges)
+    for note, judges in grouped(item for item in style if item[1]).items():
+        yield f"{_judges(judges)}: {STYLE_BIAS}: {note}"
+    for note, judges in grouped(undefined).items():
+        yield f"n/a for {_judges(judges)}: {note}"
+    for reason, judges in grouped(skipped).items():
+        number = sum(judge.left_out.get(reason, 0) for judge in report.judges)
+        yield f"skipped for {_judges(judges)}: {number:,} {reason}"
+    pairs = (
+        (f"{p.first}, {p.second}", f"{'kappa' if p.games else 'same label, kappa'}: {p.why}")
+        for p in report.pairs
+        if p.why
+    )
+    for note, names in grouped(pairs).items():
+        shown = "; ".join(names) if len(names) <= FEW_NAMES else _judges(names, "pairs")
+        yield f"n/a for {shown}: {note}"

@@ -55,6 +55,7 @@ class Panel:
     worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. By judge: `causes` of games
     without a verdict, `left_out` (skipped) judgments, and `made_of`, the judges of an ensemble, as
     far as it names them. `assumed`: the baselines of judgments that name none, "" if unknown.
+    `planted`: by model, the questions on which its answer has something planted.
     """
 
     judges: tuple[str, ...]
@@ -68,6 +69,7 @@ class Panel:
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
+    planted: Mapping[str, set[str]] = field(default_factory=dict)
 
     @property
     def decided(self) -> np.ndarray:
@@ -78,6 +80,12 @@ class Panel:
         """The names of model, baseline and question of a battle."""
         model, baseline = self.models[self.model[battle]], self.models[self.baseline[battle]]
         return model, baseline, self.questions[self.question[battle]]
+
+    def questions_of(self, model: str) -> int:
+        """The number of questions on which a model was judged, or was the baseline."""
+        index = self.models.index(model)
+        played = (self.model == index) | (self.baseline == index)
+        return len(np.unique(self.question[played]))
 
     def codes(self, judge: int) -> np.ndarray:
         """The index in LABELS of each game's label (N, 2), without meaning if not decided."""
@@ -200,7 +208,18 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
         left_out={judge.name: dict(judge.left_out) for judge in judges},
         made_of={judge.name: m for judge in judges if (m := judge.members) is not None},
         assumed=tuple(sorted({b for judge in judges for b in judge.baselines(named=False)})),
+        planted=_planted(judges),
     ), left_out
+
+
+def _planted(judges: Sequence[_JudgeFiles]) -> dict[str, set[str]]:
+    """Return the questions on which an answer of a model has something planted."""
+    planted = defaultdict[str, set[str]](set)
+    for judge in judges:
+        for (model, baseline, question), judgment in judge.judgments.items():
+            for side in judgment.planted:
+                planted[model if side == "model" else baseline].add(question)
+    return dict(planted)
 
 
 @dataclass

@@ -6,7 +6,6 @@ single answer gives grades.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import shlex
@@ -19,20 +18,21 @@ from pathlib import Path
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.bench.labels import grade_of
 from arena.bench.paths import judged_models, model_names
-from arena.bench.provenance import SettingsCheck, decoded_settings
+from arena.bench.provenance import SettingsCheck
 from arena.bench.records import Judgment, Question, read_judgments
 from arena.scoring.cells import (
     CellColumns,
     CellCounts,
     Cells,
+    Doubts,
     GradeColumns,
     counts_of,
     has_label,
     sorted_names,
 )
 from arena.scoring.estimators import GRADES
+from arena.scoring.grades import range_of_grades, range_text
 from arena.scoring.selection import (
     Selection,
     UnexpectedJudgments,
@@ -46,7 +46,7 @@ class Counts:
     """The origin of battles or grades, for the lines under a board.
 
     `battles` are weighted. On a board of grades they are the grades. `questions` is None if the
-    bench has no question file. `ranges`: lowest and highest grade that the records allow.
+    bench has no question file. `ranges`: the lowest and highest grade that the records allow.
     """
 
     judgments: int
@@ -58,6 +58,7 @@ class Counts:
     questions: int | None
     same_questions: bool
     ranges: tuple[tuple[float, float], ...] = ()
+    doubts: Doubts = Doubts()
 
 
 @dataclass(frozen=True)
@@ -205,9 +206,11 @@ class _Collector:
             source = (judgment.judge, self.categories.get(judgment.question_id, ""))
             games = judgment.settings[: 1 if selection.first_game_only else None]
             self.settings[source].check(games, judgment.judge, path)
+        for side in judgment.planted:
+            columns.planted[{"model": judgment.model}.get(side, baseline)].add(judgment.question_id)
         if graded:
             columns.judgments += 1
-            for span in filter(None, map(_range_of_grades, judgment.settings)):
+            for span in filter(None, map(range_of_grades, judgment.settings)):
                 self.ranges.setdefault(span, path)
             number = max(len(judgment.labels), 1)
             self.grades.add(judgment.model, judgment.question_id, judgment.grades, number)
@@ -256,6 +259,7 @@ class _Collector:
             questions=self._number_of_questions(),
             same_questions=bool(((number > 0) == (number > 0)[:1]).all()),
             ranges=tuple(sorted(self.ranges)),
+            doubts=self.grades.doubts(columns.planted),
         )
         return Grades(models, questions, total, number, counts)
 
@@ -275,7 +279,9 @@ class _Collector:
                 "the baseline with score 50. Name another with --baseline."
             )
         compared = list(columns.models)
-        judged, _ = columns.coverage()  # before losses are added, which nobody judged
+        # Before losses are added, which nobody judged.
+        judged, _ = columns.coverage()
+        doubts = columns.doubts(1 if selection.first_game_only else 2)
         if selection.missing == "loss":
             self._add_losses()
         battles = battles_of(columns, selection, self._number_of_questions())
@@ -289,6 +295,7 @@ class _Collector:
             battles.counts,
             models_left_out=self._missing_models(battles.models, reasons),
             judged={model: judged.get(model, 0) for model in battles.counts.judged},
+            doubts=doubts,
         )
         return replace(battles, counts=counts)
 
@@ -327,20 +334,6 @@ class _Collector:
         }
         last = {model: reason for reason, names in stages.items() for model in names}
         return {model: reason for model, reason in last.items() if model not in models}
-
-
-@functools.lru_cache(maxsize=64)
-def _range_of_grades(settings: bytes) -> tuple[float, float] | None:
-    """Return the lowest and the highest grade in the settings of a game."""
-    values = decoded_settings(settings).get("grades")
-    grades = [grade_of(value) for value in values] if isinstance(values, list) else []
-    lowest, highest = grades if len(grades) == 2 else (None, None)
-    return None if lowest is None or highest is None else (lowest, highest)
-
-
-def range_text(span: tuple[float, float]) -> str:
-    """Return a range of grades in words."""
-    return f"from {span[0]:g} to {span[1]:g}"
 
 
 def _no_data(columns: CellColumns, selection: Selection, problem: str = "") -> str:

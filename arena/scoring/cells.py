@@ -62,6 +62,22 @@ def counts_of(
     return CellCounts(tuple(counts), tuple(outcomes), undecided)
 
 
+@dataclass(frozen=True)
+class Doubts:
+    """The reasons to doubt scores, by model.
+
+    `undecided`: games without a verdict, and all games. `planted`: the questions on which the
+    answer has a label or imitates the judge's prompt, and the number of questions.
+    """
+
+    undecided: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
+
+
+Planted = Mapping[str, set[str]]
+"""By model, the questions on which its answer has something planted."""
+
+
 @dataclass
 class CellColumns:
     """Cells while they are read, column by column: compact, whatever their number.
@@ -78,6 +94,7 @@ class CellColumns:
     kind: array[int] = field(default_factory=_column)
     left_out: Counter[str] = field(default_factory=Counter)
     baselines: set[str] = field(default_factory=set)
+    planted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     judgments: int = 0
 
     def add(self, a: str, b: str, question: str, counts: CellCounts) -> None:
@@ -102,6 +119,22 @@ class CellColumns:
         """Return which cells (C,) have a battle."""
         return np.asarray(self.counts().any(axis=0))
 
+    def doubts(self, games: int) -> Doubts:
+        """Return the reasons to doubt scores. `games`: those of a judgment."""
+        undecided = np.array([kind.undecided for kind in self.kinds])[self.kind]
+        sums = np.bincount(self.b, undecided, len(self.models)).astype(int).tolist()
+        judgments = np.bincount(self.b, minlength=len(self.models)).tolist()
+        pairs = {
+            m: (n, games * j) for m, n, j in zip(self.models, sums, judgments, strict=True) if j
+        }
+        questions = {name: set[int]() for name in self.planted}
+        names = list(self.models) if questions else []
+        for a, b, question in zip(self.a, self.b, self.question, strict=True) if names else ():
+            for name in (names[a], names[b]):
+                if name in questions:
+                    questions[name].add(question)
+        return Doubts(pairs, _numbered(self.planted, {m: len(q) for m, q in questions.items()}))
+
     def outcomes(self) -> dict[str, tuple[int, ...]]:
         """Return each model's games by OUTCOMES. A win of one model is a loss of the other."""
         games = np.array([kind.outcomes for kind in self.kinds])
@@ -121,6 +154,12 @@ class CellColumns:
         any_judged = on.any(axis=1)
         same = bool((on[any_judged] == on.any(axis=0)).all())
         return {model: number for model, number in numbers if number}, same
+
+
+def _numbered(
+    planted: Planted, answers: Mapping[str, int]
+) -> dict[str, tuple[tuple[str, ...], int]]:
+    return {name: (tuple(sorted(ids)), answers[name]) for name, ids in sorted(planted.items())}
 
 
 def sorted_names(
@@ -145,7 +184,7 @@ class GradeColumns:
     model: list[str] = field(default_factory=list)
     question: list[str] = field(default_factory=list)
     grade: array[float] = field(default_factory=lambda: array("d"))
-    missing: int = 0
+    undecided: dict[str, tuple[int, int]] = field(default_factory=dict)  # as in Doubts
 
     def add(self, model: str, question: str, grades: Sequence[float], games: int) -> None:
         """Add the grades of one answer, and count the games that gave none."""
@@ -153,7 +192,18 @@ class GradeColumns:
             self.model.append(model)
             self.question.append(question)
             self.grade.append(grade)
-        self.missing += games - len(grades)
+        lost, number = self.undecided.get(model, (0, 0))
+        self.undecided[model] = (lost + games - len(grades), number + games)
+
+    @property
+    def missing(self) -> int:
+        """The number of games without a grade."""
+        return sum(lost for lost, _ in self.undecided.values())
+
+    def doubts(self, planted: Planted) -> Doubts:
+        """Return the reasons to doubt mean grades."""
+        numbers = {model: games for model, (_, games) in self.undecided.items()}
+        return Doubts(self.undecided, _numbered(planted, numbers))
 
     def tables(self) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray, np.ndarray]:
         """Return the sorted models and questions, and sum and number of grades (M, Q)."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 
+from arena.bench.labels import grade_of
+from arena.bench.provenance import decoded_settings
 from arena.scoring.bradley_terry import Fit
 
 CHUNK_NUMBERS = 1 << 22  # of drawn questions at once: 32 MB
@@ -40,3 +43,17 @@ def bootstrap(
         with np.errstate(invalid="ignore"):
             part[:] = (times @ total.T) / (times @ number.T)
     return samples
+
+
+@functools.lru_cache(maxsize=64)
+def range_of_grades(settings: bytes) -> tuple[float, float] | None:
+    """Return the lowest and the highest grade in the settings of a game."""
+    values = decoded_settings(settings).get("grades")
+    grades = [grade_of(value) for value in values] if isinstance(values, list) else []
+    lowest, highest = grades if len(grades) == 2 else (None, None)
+    return None if lowest is None or highest is None else (lowest, highest)
+
+
+def range_text(span: tuple[float, float]) -> str:
+    """Return a range of grades in words."""
+    return f"from {span[0]:g} to {span[1]:g}"

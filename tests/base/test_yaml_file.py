@@ -42,7 +42,7 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
     ),
     "a truth value for a count": (
         settings(num_choices=True),
-        ["num_choices: expected a whole number, 1 or more, got True"],
+        ["num_choices: expected a whole number, 1 or more, got true"],
     ),
     "none of something": (
         settings(num_choices=0),
@@ -52,9 +52,42 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         settings(model_list="tiny"),
         ["model_list: expected a list of texts, got 'tiny'"],
     ),
-    "numbers for texts": (
-        settings(model_list=[4]),
-        ["model_list: expected a list of texts, got [4]"],
+    "a text for a list of texts": (
+        settings(model_list="a"),
+        ["model_list: expected a list of texts, got 'a'"],
+    ),
+    "an octal number for a text": (
+        raw(SETTINGS, "bench_name: b\nmodel_list: [a, 0123]\n"),
+        ["model_list[1]: expected a text, but YAML reads 0123 as 83. Put it in quotes."],
+    ),
+    "a number for a text that would lose its zero": (
+        raw(SETTINGS, "bench_name: 4.10\n"),
+        ["bench_name: expected a text, but YAML reads 4.10 as 4.1. Put it in quotes."],
+    ),
+    "a power of ten for a text": (
+        raw(SETTINGS, "bench_name: b\nmodel_list:\n  - 1.0e+3\n"),
+        ["model_list[0]: expected a text, but YAML reads 1.0e+3 as 1000.0. Put it in quotes."],
+    ),
+    "minutes for a text": (raw(SETTINGS, "bench_name: 1:30\n"), ["YAML reads 1:30 as 90."]),
+    "a truth value for a text": (
+        raw(SETTINGS, "bench_name: yes\n"),
+        ["bench_name: expected a text, got true. Put it in quotes."],
+    ),
+    "a truth value for one of the texts": (
+        raw(SETTINGS, "bench_name: b\nmodel_list: [off]\n"),
+        ["model_list[0]: expected a text, got false. Put it in quotes."],
+    ),
+    "nothing for one of the texts": (
+        raw(SETTINGS, "bench_name: b\nmodel_list: [a, null]\n"),
+        ["model_list[1]: expected a text, got nothing. Put it in quotes."],
+    ),
+    "an octal number for a key": (
+        raw(SERVERS, "tiny: {}\n007: {}\n"),
+        [f"{SERVERS}:2: the key 007 is read as 7. Put it in quotes."],
+    ),
+    "a truth value for a key": (
+        raw(SERVERS, "tiny: {}\nNo: {}\n"),
+        [f"{SERVERS}:2: the key No is read as false. Put it in quotes."],
     ),
     "a list for a text": (settings(bench_name=["b"]), ["bench_name: expected a text, got ['b']"]),
     "a missing key": (
@@ -142,6 +175,26 @@ class TestKeys:
 
 
 class TestValues:
+    def test_numbers_and_dates_are_texts_as_they_stand(self, house: Workspace) -> None:
+        house.write(SETTINGS, "bench_name: 2024\nmodel_list: [4, 4.1, -1, 2024-02-01, 1e3]\n")
+        config = read_answer_config(Path(SETTINGS))
+        assert config.bench_name == "2024"
+        assert config.model_list == ("4", "4.1", "-1", "2024-02-01", "1e3")
+        address = "{api_base: 'http://a/v1', api_key: 12345678, api_version: 2024-02-01}"
+        more = "extra_headers: {x-version: 2024-02-01, x-n: 5}, temperature: 0.5, parallel: 3"
+        body = "extra_body: {logit_bias: {50256: -100}, top_p: 0.9}"
+        house.write(SERVERS, f"2024-05-13: {{endpoints: [{address}], {more}, {body}}}\n")
+        model = read_model_config(Path(SERVERS), "2024-05-13")
+        assert model.model_name == "2024-05-13"
+        assert (model.endpoints[0].api_key, model.endpoints[0].api_version) == (
+            "12345678",
+            "2024-02-01",
+        )
+        assert model.extra_headers == {"x-version": "2024-02-01", "x-n": "5"}
+        assert (model.temperature, model.parallel) == (0.5, 3)
+        assert model.extra_body == {"logit_bias": {"50256": -100}, "top_p": 0.9}
+        assert {type(v) for v in (model.temperature, model.extra_body["top_p"])} == {float}
+
     def test_a_byte_order_mark_and_windows_lines_do_no_harm(self, house: Workspace) -> None:
         text = "bench_name: 한국어\nmodel_list: [tiny]\n"
         house.write(SETTINGS, b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())

@@ -21,9 +21,10 @@ from arena.bench.answer_style import (
     conv_metadata,
     count_markdown,
     count_tokens,
+    get_encoding,
     read_styles,
-    without_code,
 )
+from arena.bench.code_blocks import without_code
 
 
 def counts(text: str) -> dict[str, int]:
@@ -100,6 +101,8 @@ PIECES = [
 ]
 RUN = 200_000
 HARD_TEXTS = ["\n" * RUN, " " * RUN, "\n " * RUN, "1" * RUN, "`" * RUN, "*" * RUN, "_" * RUN]
+# bpe-openai takes no million characters, and no 200,000 tokens.
+ENDLESS = [" " * 1_000_000, "a " * 250_000, "\ud800a" * 100_000, "\0" * 250_000, "🦙" * 70_000]
 
 
 def published_lists(text: str) -> dict[str, int]:
@@ -131,10 +134,6 @@ class TestRules:
             "list_count": {"ordered": 0, "unordered": 0},
             "bold_count": {"**": 0, "__": 0},
         }
-
-    def test_of_code_only_the_fences_stay(self) -> None:
-        assert without_code("a ```b``` c") == "a `````` c"
-        assert without_code("x = 1\n```x = 1\n```y") == "``````y"
 
     def test_windows_lines_are_lines(self) -> None:
         assert counts("# a\r\n1. b\r\n- **c**\r\n") == {
@@ -168,6 +167,26 @@ class TestRules:
 
     def test_a_lone_surrogate_is_measured(self) -> None:
         assert conv_metadata(["# half \ud83d"])[0]["header_count"]["h1"] == 1
+
+    @pytest.mark.parametrize("encoding", ["cl100k_base", "o200k_base"])
+    def test_a_long_text_has_as_many_tokens_as_its_tokenizer_says(self, encoding: str) -> None:
+        draw = random.Random(5)
+        letters = [
+            "ab 1,.'/\n\t_-",
+            "क्षत्रिय ा,. ",
+            "中文。，a1 \n",
+            "éÉ\u0301 A'sS'T \r\n\x1c\x85\u3000",
+        ]
+        texts = ["".join(draw.choices(some, k=30_000)) for some in letters]
+        whole = [len(get_encoding(encoding).encode(t, disallowed_special=())) for t in texts]
+        assert count_tokens(texts, encoding) == whole
+
+    @pytest.mark.parametrize("text", ENDLESS, ids=lambda text: ascii(text[:3]))
+    def test_no_text_is_refused(self, text: str) -> None:
+        for encoding, part in (("o200k_base", text), ("cl100k_base", text[:100_000])):
+            began = time.process_time()
+            assert 0 < count_tokens([part], encoding)[0] <= 4 * len(part)
+            assert time.process_time() - began < 5
 
 
 HEADERS = {"h1": 1, "h2": 2, "h3": 0, "h4": 0, "h5": 0, "h6": 3}

@@ -25,7 +25,8 @@ from fake_api import FakeAPI
 
 from arena.base.errors import InputError
 from arena.bench.config import JudgeConfig, Rules, read_answer_config, read_judge_config
-from arena.chat.config import read_model_config
+from arena.chat.config import Endpoint, read_model_config
+from arena.chat.providers import max_tokens_of
 
 GRADING = {"pairwise": False, "baseline": None}
 
@@ -153,16 +154,16 @@ class TestJudgeConfig:
                 "prompt_template: expected a text or a list of texts, got a mapping",
             ),
             ({"judge_model": None}, "the key 'judge_model' is missing"),
-            ({"ref_model": 4}, "ref_model: expected a text or a list of texts, got"),
+            ({"ref_model": True}, "ref_model: expected a text or a list of texts, got"),
             (
                 {"baseline_model": {"a": "b"}},
                 "baseline_model: expected a text or a list of texts, got",
             ),
             ({"categories": ["code"]}, "categories: expected a mapping"),
             ({"categories": {"code": "b1"}}, "categories: code: expected a mapping"),
-            ({"categories": {"code": {"baseline_model": 4}}}, "categories: code: baseline_model"),
+            ({"categories": {"code": {"baseline_model": {}}}}, "categories: code: baseline_model"),
             ({"response_format": {"type": "json_object"}}, "response_format: expected a text"),
-            ({"verdict_field": 1}, "verdict_field: expected a text"),
+            ({"verdict_field": True}, "verdict_field: expected a text"),
         ],
     )
     def test_one_line_names_file_and_key(
@@ -229,7 +230,7 @@ class TestKnownFiles:
             ]
             assert [game["score"] for j in judgments for game in j["games"]] == ["B>A"] * 4
 
-    @pytest.mark.parametrize("folder", [".", "demo", "v2.0"])
+    @pytest.mark.parametrize("folder", [".", "demo", "arena-hard-v0.1", "v2.0"])
     def test_those_that_are_shipped_are_right(
         self,
         folder: str,
@@ -252,10 +253,9 @@ class TestKnownFiles:
             if path.name in others:
                 continue
             judge = read_judge_config(path)
-            rules = judge.categories.values() if judge.categories else [judge.rules]
-            baselines = {name for rule in rules for name in rule.baselines}
-            assert {*judge.model_list, judge.judge_model, *baselines} <= set(known)
             assert answers.bench_name == judge.bench_name
+            if folder in (".", "demo"):
+                assert {judge.judge_model, *judge.rules.baselines} <= set(known)
         assert capsys.readouterr().err == ""
 
     def test_those_of_v2_tell_the_published_baselines(
@@ -266,3 +266,33 @@ class TestKnownFiles:
         assert answers.bench_name == judge.bench_name == "arena-hard-v2.0"
         assert {name: rules.baselines for name, rules in judge.categories.items()} == V2_BASELINES
         assert capsys.readouterr().err == ""
+
+    def test_models_that_reason_have_room_and_prices(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", "key")
+        servers = REPO / "config" / "api_config.yaml"
+        reason = 0
+        for name in yaml.safe_load(servers.read_text(encoding="utf-8")):
+            model = read_model_config(servers, name)
+            thinking = model.extra_body.get("thinking") == {"type": "enabled"}
+            reasons = thinking or model.api_type.endswith("_thinking") or "gemini" in name
+            reason += reasons
+            if reasons:
+                assert max_tokens_of(model, model.max_tokens) == 16000, name
+            if model.endpoints == (Endpoint(),) and model.api_type != "llamacpp":
+                assert model.price, name
+        assert reason == 8
+
+    def test_the_default_and_its_preset_know_the_published_baseline(self) -> None:
+        """Judgments of v0.1 name none, so the board of the published ones depends on it."""
+        ours, preset = (
+            read_judge_config(REPO / "config" / folder / "judge_config.yaml")
+            for folder in (".", "arena-hard-v0.1")
+        )
+        for config in (ours, preset):
+            assert config.bench_name == "arena-hard-v0.1"
+            assert config.rules_of("arena-hard-v0.1").baselines == ("gpt-4-0314",)
+        assert (preset.judge_model, preset.patterns) == (
+            "gpt-4-1106-preview",
+            (r"\[\[([AB<>=]+)\]\]",),
+        )
+        assert ours.rules_of("my-bench").baselines == ("deepseek-v4-flash",)

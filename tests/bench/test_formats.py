@@ -203,7 +203,7 @@ class TestAnswers:
         run_main("gen_answer.py")
         bench.write_answer_config(temperature=1)
         done = run_main("gen_answer.py", check=2)
-        assert "tiny.jsonl: 1 records were made with other settings (temperature was" in done.err
+        assert "tiny.jsonl: 1 record was made with other settings (temperature was" in done.err
         run_main("gen_answer.py", "--stale", stale)
         assert texts(bench) == {"u1": ["old" if stale == "keep" else "new"]}
 

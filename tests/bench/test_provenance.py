@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from conftest import RunMain, Workspace
 from fake_api import FakeAPI
 from runs import FAST, contents, prepare, prepare_judging, tree
 
-from arena.bench.provenance import prompt_hash
+from arena.bench.provenance import differing_setting, prompt_hash
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (1, 1.0, True),
+        (1, True, False),
+        ({"a": [1, {"b": 0}]}, {"a": [1.0, {"b": False}]}, False),
+        ({50256: -100}, {"50256": -100}, True),
+        ((1, 2), [1, 2], True),
+        ([1], [1, 2], False),
+        ({"a": None}, {}, False),
+    ],
+)
+def test_values_are_compared_as_json(first: object, second: object, same: bool) -> None:
+    assert (differing_setting({"a": first}, {"a": second}) is None) == same
 
 
 class TestPromptHash:
@@ -63,7 +80,40 @@ class TestAnswersMadeWithOtherSettings:
         assert line.startswith("error: data/test-v1/model_answer/tiny.jsonl: 2 records were made")
         assert OTHER_SETTINGS[case][2] in line
         assert "--stale keep" in line and "--stale redo" in line
+        assert "or give tiny a second entry in the endpoint file to keep both" in line
         assert tree(bench.root) == before
+
+    def test_a_new_text_of_a_question_is_named(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain, path: Path
+    ) -> None:
+        bench.add_questions(["Question 1?", "Quite another?", "Question 3?"])
+        (line,) = run_main("gen_answer.py", check=2).err.splitlines()
+        assert line == (
+            "error: data/test-v1/model_answer/tiny.jsonl: the text of 1 question has changed (q2). "
+            "Accept the records with --stale keep, make them again with --stale redo, or give tiny "
+            "a second entry in the endpoint file to keep both."
+        )
+        bench.write_answer_config(temperature=0.7)
+        assert "now 0.7); the text of 1 question" in run_main("gen_answer.py", check=2).err
+        run_main("gen_answer.py", "--stale", "redo")
+        assert api.call_count == 2 + 3
+
+    BODIES: ClassVar = [
+        {"logit_bias": {50256: -100}},
+        {"a": {1.5: [{-3: None}]}, "top_p": 1},
+        {"stop": ["a", "b"], "n": {"x": [1, {"y": 2}]}},
+    ]
+
+    @pytest.mark.parametrize("body", BODIES, ids=str)
+    def test_settings_are_compared_as_json(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain, body: dict[str, Any]
+    ) -> None:
+        prepare(bench, api, 2, extra_body=body)
+        for flags in ((), (), ("--stale", "redo")):
+            run_main("gen_answer.py", *flags)
+            assert api.call_count == 2
+        sent = json.loads(json.dumps(body))
+        assert sent.items() <= (api.calls[0].body or {}).items()
 
     @pytest.mark.usefixtures("path")
     def test_keep_takes_them_as_they_are(
@@ -138,7 +188,7 @@ class TestOldJudgments:
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         bench.add_answers("tiny", {"q1": "tiny on q1", "q2": "another answer"})
-        words = "1 records were made with other settings (question or answers of q2"
+        words = "1 question or the answers have changed since they were judged (q2)"
         self.refused(run_main, api, bench, words)
         run_main("gen_judgment.py", "--stale", "redo")
         assert api.call_count == 4 + 2
@@ -148,7 +198,7 @@ class TestOldJudgments:
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         bench.write_judge_config("judge", "base", system_prompt="Judge well.")
-        words = "2 records were made with other settings (prompt_hash was"
+        words = "the judge prompt has changed since 2 questions were judged (q1, q2)"
         self.refused(run_main, api, bench, words)
         done = run_main("gen_judgment.py", "--stale", "keep")
         assert (done.status, api.call_count) == (0, 4)

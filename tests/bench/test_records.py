@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lines import SURROGATE, dump, new_answer, old_answer, write
 
 from arena.base.errors import InputError
@@ -20,6 +23,7 @@ from arena.bench.records import (
     Judgment,
     Question,
     baseline_rule,
+    draw_evenly,
     read_answers,
     read_judgments,
     read_questions,
@@ -59,6 +63,48 @@ class TestQuestions:
     def test_a_bench_is_below_the_data_folder(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(InputError, match="bench name"):
             read_questions(Bench(tmp_path, name))
+
+
+def question(number: int, category: str, cluster: str = "") -> Question:
+    return Question(f"q{number}", category, cluster, ("Hi",), "", "v0.1")
+
+
+class TestDrawEvenly:
+    def counts(self, questions: Sequence[Question], limit: int) -> Counter[str]:
+        return Counter(q.category for q in draw_evenly(questions, limit))
+
+    def test_categories_in_blocks_have_equal_shares_until_one_is_used_up(self) -> None:
+        questions = [question(n, "hard" if n < 50 else "prose") for n in range(60)]
+        assert self.counts(questions, 10) == {"hard": 5, "prose": 5}
+        assert self.counts(questions, 11) == {"hard": 6, "prose": 5}
+        assert self.counts(questions, 40) == {"hard": 30, "prose": 10}
+
+    def test_clusters_of_a_category_are_drawn_in_turn(self) -> None:
+        questions = [question(n, "all", f"cluster {n // 2}") for n in range(500)]
+        assert len({q.cluster for q in draw_evenly(questions, 250)}) == 250
+        drawn = draw_evenly([question(n, "ab"[n < 30], f"{n // 10}") for n in range(40)], 6)
+        assert Counter((q.category, q.cluster) for q in drawn) == {
+            **{("b", cluster): 1 for cluster in "012"},
+            ("a", "3"): 3,
+        }
+
+    def test_without_names_it_is_the_first_questions(self) -> None:
+        questions = [question(n, "") for n in range(9)]
+        assert draw_evenly(questions, 4) == questions[:4]
+        assert draw_evenly(questions, None) == draw_evenly(questions, 99) == questions
+
+    @given(
+        st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), max_size=30),
+        st.integers(1, 30),
+    )
+    def test_a_smaller_draw_is_part_of_a_larger_one_and_keeps_the_order(
+        self, names: list[tuple[str, str]], limit: int
+    ) -> None:
+        questions = [question(n, *pair) for n, pair in enumerate(names)]
+        smaller, larger = draw_evenly(questions, limit), draw_evenly(questions, limit + 1)
+        assert len(smaller) == min(limit, len(questions))
+        assert set(smaller) <= set(larger)
+        assert larger == [q for q in questions if q in larger]
 
 
 class TestAnswers:

@@ -106,7 +106,7 @@ class TestWhatIsOpened:
             "Showing test-v1, judged by j: there is no data of arena-hard-v0.1 yet.",
         )
         assert choose(data, bench.name, None, None, config).remarks == (
-            "Showing the judgments of j: there are none by gpt-4-1106-preview yet.",
+            "Showing the judgments of j: there are none by gpt-6-luna yet.",
         )
         assert choose(data, bench.name, "j", None, config).remarks == ()
         bench.write(

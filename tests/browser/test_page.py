@@ -13,15 +13,13 @@ from typing import Any
 
 import pytest
 from browser_site import Servers, Site, is_call, question
-from conftest import REPO, Workspace
+from conftest import NO_REFERENCE, REFERENCE, REPO, Workspace
 from playwright.sync_api import (
     Browser,
     Page,
     Route,
     expect,
 )
-
-REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1"
 
 EVIL = "http://evil.example"
 HOSTILE = f"""<script>window.stolen = "script"</script> <img src=x onerror="window.stolen = 'img'">
@@ -104,7 +102,7 @@ def demo_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def reference_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
     if not REFERENCE.is_dir():
-        pytest.skip("no reference data")
+        pytest.skip(NO_REFERENCE)
     workspace = Workspace(tmp_path_factory.mktemp("reference"))
     copied = workspace.root / "data" / REFERENCE.name
     shutil.copytree(REFERENCE, copied, copy_function=shutil.copyfile)

@@ -75,7 +75,7 @@ class TestMoney:
         api.answer_with(self.CUT_SHORT[fault])
         done = run("answers", "--max-cost", 0.6, "--report", "report.json")
         assert (done.status, api.call_count) == (1, 2)
-        assert "failed: 1 (q1): cost limit: the next call could pass --max-cost 0.6" in done.out
+        assert "not begun (cost limit: the next call could pass --max-cost 0.6)" in done.out
         assert (
             ", $0.0000, plus up to $0.5120 for calls that failed midway or reported no" in done.out
         )
@@ -139,7 +139,7 @@ class TestMoney:
             pass
         api.release()
         out, _ = process.communicate(timeout=20)
-        assert "2 planned, 1 done, 0 cached, 1 failed" in out
+        assert "2 planned, 1 done, 0 cached, 0 failed, 1 not begun (interrupted)" in out
         assert "interrupted" in out and "cost limit" not in out
         assert api.call_count == 1
 

@@ -133,6 +133,7 @@ class TestOpenAI:
             "max_tokens": 99,
             "top_p": 0.5,
             "guided": {"a": 1},
+            "stream": False,
         }
 
     def test_reply(self, wired: Story) -> None:
@@ -173,6 +174,7 @@ class TestAnthropic:
             "temperature": 0.3,
             "max_tokens": 64000,
             "top_k": 5,
+            "stream": False,
         }
 
     def test_without_a_system_prompt_none_is_sent(self, wired: Story) -> None:

@@ -118,9 +118,9 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
         ["tiny: budget_tokens: expected a whole number, 1 or more, got 'many'"],
     ),
     "an effort that is no text": (
-        {"reasoning_effort": 5},
+        {"reasoning_effort": False},
         {},
-        ["tiny: reasoning_effort: expected a text, got 5"],
+        ["tiny: reasoning_effort: expected a text, got false. Put it in quotes."],
     ),
 }
 

@@ -19,6 +19,7 @@ from config_files import (
     settings,
 )
 from conftest import Workspace
+from one_call import model_of
 
 from arena.base.errors import InputError
 from arena.chat.clients import check_model
@@ -40,23 +41,22 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         [f"{SERVERS}: tiny: endpoints[0]: expected a mapping"],
     ),
     "a number for a key": (
-        entry(endpoints=[{"api_base": NOWHERE, "api_key": 12345}]),
-        [f"{SERVERS}: tiny: endpoints[0]: api_key: expected a text"],
+        raw(SERVERS, "tiny: {endpoints: [{api_key: 0123456}]}\n"),
+        [f"{SERVERS}: tiny: endpoints[0]: api_key: expected a text, but YAML reads this as"],
     ),
     "a text for the parallel": (
         entry(parallel="8"),
         ["tiny: parallel: expected a whole number, 1 or more, got '8'"],
     ),
     "a text for a mapping": (entry(extra_body="top_p"), ["tiny: extra_body: expected a mapping"]),
-    "a number for a key of the body": (
-        entry(extra_body={5: 1}),
-        ["extra_body: expected a mapping with texts for keys"],
-    ),
     "a fraction for a whole number, 0 or more": (
         entry(max_retries=1.5),
         ["max_retries: expected a whole number, 0 or more, got 1.5"],
     ),
-    "a header that is no text": (entry(extra_headers={"x-a": 1}), ["tiny: extra_headers", "x-a"]),
+    "a header that is no text": (
+        entry(extra_headers={"x-a": True}),
+        ["tiny: extra_headers", "x-a"],
+    ),
     "a variable that is not set": (
         entry(endpoints=[{"api_base": NOWHERE, "api_key": "${NO_SUCH_KEY}"}]),
         [f"{SERVERS}: tiny: endpoints[0]", "api_key", "NO_SUCH_KEY is not set"],
@@ -121,9 +121,9 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         raw(SERVERS, "tiny:\n  extra_body: {stop: !!set {a, b}}\n"),
         ["extra_body.stop: JSON has no such value: set. Write a text in quotes, or a list."],
     ),
-    "a date for a key in the body": (
-        raw(SERVERS, "tiny:\n  extra_body: {a: {2026-01-02: 1}}\n"),
-        ["extra_body.a: a key: JSON has no such value: 2026-01-02."],
+    "a truth value for a key in the body": (
+        raw(SERVERS, "tiny:\n  extra_body: {a: {yes: 1}}\n"),
+        [f"{SERVERS}:2: the key yes is read as true. Put it in quotes."],
     ),
     "a variable of the body that is not set": (
         entry(extra_body={"a": ["${NO_SUCH_KEY}"]}),
@@ -141,7 +141,7 @@ def test_one_line_names_file_and_key(
 
 class TestSecrets:
     def test_the_value_of_a_key_is_not_shown(self, house: Workspace) -> None:
-        house.add_model("tiny", NOWHERE, endpoints=[{"api_base": NOWHERE, "api_key": 1234567890}])
+        house.add_model("tiny", NOWHERE, endpoints=[{"api_base": NOWHERE, "api_key": [1234567890]}])
         with pytest.raises(InputError) as caught:
             read_model_config(Path(SERVERS), "tiny")
         assert "api_key" in str(caught.value) and "1234567890" not in str(caught.value)
@@ -149,8 +149,7 @@ class TestSecrets:
     @pytest.mark.parametrize(
         ("fields", "place"),
         [
-            ({"extra_headers": {"x-key": 1234567890}}, "extra_headers: x-key: expected a text"),
-            ({"extra_headers": {"x-key": ["1234567890"]}}, "x-key: expected a text"),
+            ({"extra_headers": {"x-key": ["1234567890"]}}, "extra_headers.x-key: expected a text"),
             ({"extra_headers": "x-key: 1234567890"}, "extra_headers: expected a mapping"),
             ({"extra_body": "key=1234567890"}, "extra_body: expected a mapping"),
             ({"endpoints": "http://me:1234567890@host"}, "endpoints: expected a list"),
@@ -262,4 +261,38 @@ class TestPublishedFiles:
             "cohere",
             "openai",
         ]
+        assert capsys.readouterr().err == ""
+
+
+class TestEndedNames:
+    @pytest.mark.parametrize(
+        ("api_type", "name", "thinking"),
+        [
+            ("deepseek", "deepseek-chat", "without"),
+            ("deepseek", "deepseek-reasoner", "with"),
+            ("deepseek_reasoner", "deepseek-reasoner", "with"),
+            ("deepseek_reasoner", "deepseek-chat", "with"),
+        ],
+    )
+    def test_a_run_says_whom_it_asks_and_records_do_too(
+        self,
+        bench: Workspace,
+        capsys: pytest.CaptureFixture[str],
+        api_type: str,
+        name: str,
+        thinking: str,
+    ) -> None:
+        """So answers of the ended model are not continued by another one unnoticed."""
+        model = model_of(bench, api_type=api_type, model_name=name)
+        assert model.settings(None, 9)["model_name"] == "deepseek-v4-flash"
+        line = f"ended '{name}' on 2026-07-24. This run asks deepseek-v4-flash {thinking} thinking."
+        assert line in capsys.readouterr().err
+
+    def test_the_models_of_today_and_other_servers_are_asked_as_named(
+        self, bench: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        entries = [("deepseek", "deepseek-v4-pro"), ("vllm", "deepseek-chat")]
+        models = [model_of(bench, api_type=kind, model_name=name) for kind, name in entries]
+        assert [model.model_name for model in models] == [name for _, name in entries]
+        assert [model.extra_body for model in models] == [{}, {}]
         assert capsys.readouterr().err == ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 
 import pytest
 from conftest import Workspace
 from fake_api import FakeAPI, Reply
 from one_call import ask, model_of
 
-from arena.chat.config import Endpoint
 from arena.chat.faults import CompletionError, redact
 
 FILTERED, TOO_LONG, BAD = "content filter", "context too long", "bad request"
@@ -109,37 +108,43 @@ class TestFaults:
             ask(model_of(bench, endpoints=endpoints))
         assert "test-key" not in str(e.value) and e.value.charged
 
-    @pytest.mark.parametrize("number", [1, 3])
-    @pytest.mark.parametrize("api_type", ["openai", "azure"])
-    @pytest.mark.parametrize(
-        ("code", "message"),
-        [
-            ("unsupported_parameter", "'max_tokens' is not supported; use max_completion_tokens"),
-            ("unsupported_value", "'temperature' does not support 0.25 with this model."),
-        ],
-    )
-    def test_a_parameter_that_is_refused_is_answered_with_the_remedy(
-        self, api: FakeAPI, bench: Workspace, api_type: str, code: str, message: str, number: int
-    ) -> None:
-        """Three such calls in a row end the run of the model."""
-        api.answer_with(Reply.error(400, message, code))
-        model = model_of(bench, api_type=api_type, endpoints=[{"api_base": api.v1}])
-        model = replace(model, endpoints=(Endpoint(api.v1, "test-key"),))
-        for _ in range(number):
-            with pytest.raises(CompletionError) as caught:
-                ask(model)
-        error = str(caught.value)
-        assert error.startswith("unsupported parameter: a reasoning model needs api_type openai_th")
-        assert message in error
-        assert caught.value.final is (number == 3)
-
-    def test_another_one_that_is_refused_is_named(self, api: FakeAPI, bench: Workspace) -> None:
-        message = "Unsupported parameter: 'reasoning_effort' is not supported with this model."
+    def test_a_parameter_that_nobody_sent_is_named(self, api: FakeAPI, bench: Workspace) -> None:
+        message = "Unsupported parameter: 'seed' is not supported with this model."
         api.answer_with(Reply.error(400, message, "unsupported_parameter"))
         with pytest.raises(CompletionError) as caught:
-            ask(model_of(bench, endpoints=[{"api_base": api.v1}], reasoning_effort="low"))
+            ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
         assert str(caught.value).startswith("unsupported parameter: HTTP 400 ")
         assert message in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("error", "cause"),
+        [
+            ({"message": "slow down", "code": 429}, "rate limit"),
+            ({"message": "Rate limit reached"}, "rate limit"),
+            ({"message": "maximum context length is 8", "code": 400}, "context too long"),
+            ({"message": "This model's maximum context length is 8 tokens."}, "context too long"),
+            ({"message": "No credits", "code": "402"}, "quota"),
+            ({"message": "Incorrect API key provided"}, "authentication"),
+            ({"message": "broken", "type": "invalid_request_error"}, "bad request"),
+            ({"message": "upstream is gone", "code": 502}, "server error"),
+            ("upstream is gone", "server error"),
+        ],
+    )
+    @pytest.mark.parametrize("place", ["top", "choice", "anthropic"])
+    def test_an_error_with_status_200_has_its_cause_in_it(
+        self, api: FakeAPI, bench: Workspace, place: str, error: object, cause: str
+    ) -> None:
+        body: dict[str, object] = {"error": error}
+        if place == "choice":
+            # The words of the half answer are not those of the error.
+            text = "The context length is too long, said the rate limit."
+            body = {"choices": [{"message": {"content": text}, "error": error}]}
+        api.answer_with(Reply(raw=json.dumps(body).encode()))
+        api_type = "anthropic" if place == "anthropic" else "openai"
+        base = api.url if place == "anthropic" else api.v1
+        with pytest.raises(CompletionError) as caught:
+            ask(model_of(bench, api_type=api_type, endpoints=[{"api_base": base}]))
+        assert caught.value.cause == cause
 
 
 class TestAddresses:

@@ -18,6 +18,9 @@ from one_call import (
     sent,
 )
 
+from arena.base.errors import InputError
+from arena.chat.clients import check_model
+from arena.chat.faults import BrokenReply, CompletionError
 from arena.chat.protocols import Completion, Request, split_thought
 from arena.chat.providers import API_TYPES
 
@@ -72,7 +75,24 @@ REASONING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "deepseek's": (
         {"api_type": "deepseek_reasoner", "temperature": 0.7},
-        {"max_tokens": 99, "temperature": NOTHING, "reasoning_effort": NOTHING},
+        {
+            "max_tokens": 99,
+            "temperature": NOTHING,
+            "reasoning_effort": NOTHING,
+            "thinking": {"type": "enabled"},
+        },
+    ),
+    "deepseek's old name with thinking": (
+        {"api_type": "deepseek_reasoner", "model_name": "deepseek-reasoner"},
+        {"model": "deepseek-v4-flash", "thinking": {"type": "enabled"}, "temperature": NOTHING},
+    ),
+    "deepseek's old name without": (
+        {"api_type": "deepseek", "model_name": "deepseek-chat"},
+        {"model": "deepseek-v4-flash", "thinking": {"type": "disabled"}, "temperature": 0.25},
+    ),
+    "that name on another server": (
+        {"api_type": "vllm", "model_name": "deepseek-chat"},
+        {"model": "deepseek-chat", "thinking": NOTHING},
     ),
     "claude, as it sees fit": (
         {"api_type": "anthropic_thinking", "temperature": 0.7, "reasoning_effort": "max"},
@@ -132,6 +152,10 @@ class TestReasoningRequests:
         assert line.startswith("warning: ") and "budget_tokens is for Claude" in line
 
 
+def parts(*content: object) -> Reply:
+    return Reply(changes={"choices": [{"message": {"content": content}}]})
+
+
 REPLIES: dict[str, tuple[dict[str, Any], Reply, tuple[str, str | None]]] = {
     "deepseek's name for it": (
         {"api_type": "openai"},
@@ -173,6 +197,38 @@ REPLIES: dict[str, tuple[dict[str, Any], Reply, tuple[str, str | None]]] = {
         Reply("hm [/THINK] hi"),
         ("hi", "hm"),
     ),
+    "in parts of other names": (
+        {"api_type": "openai"},
+        parts(
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "h"}]},
+            {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "m"}]},
+            {"type": "thinking", "thinking": None},
+            {"type": "output_text", "text": "h", "annotations": []},
+            {"type": "text", "text": None},
+            {"type": "tool_reference", "text": "something else"},
+            "i",
+        ),
+        ("hi", "hm"),
+    ),
+    "of Ollama": (
+        {"api_type": "openai"},
+        Reply(changes={"choices": [{"message": {"content": "hi", "thinking": "hm"}}]}),
+        ("hi", "hm"),
+    ),
+    "unknown blocks": (
+        {"api_type": "anthropic"},
+        Reply(
+            changes={
+                "content": [
+                    {"type": "thinking", "thinking": None},
+                    {"type": "fallback", "model": "another"},
+                    {"type": "text", "text": None},
+                    {"type": "text", "text": "hi"},
+                ]
+            }
+        ),
+        ("hi", None),
+    ),
     "thinking blocks": (
         {"api_type": "anthropic_thinking"},
         Reply(
@@ -200,6 +256,91 @@ class TestReasoningReplies:
         base = api.v1 if not API_TYPES[entry["api_type"]].is_claude else api.url
         made = ask(model_of(bench, endpoints=[{"api_base": base}], **entry))
         assert (made.text, made.reasoning) == expected
+
+
+class TestEnds:
+    @pytest.mark.parametrize(
+        ("word", "expected"),
+        [
+            *[(word, "stop") for word in ("stop", "STOP", "eos", "eos_token", "stop_sequence")],
+            *[(word, "stop") for word in ("end_turn", "COMPLETE", "FINISH_REASON_STOP")],
+            *[(word, "length") for word in ("length", "max_tokens", "MAX_TOKENS", "model_length")],
+            *[(word, "length") for word in ("max_output_tokens", "length_limit", "ERROR_LIMIT")],
+            ("model_context_window_exceeded", "length"),
+            *[
+                (word, "content_filter")
+                for word in ("content_filter", "SAFETY", "content_filtered")
+            ],
+            *[(word, "content_filter") for word in ("SAFETY", "content_filtered", "refusal")],
+            *[(word, "content_filter") for word in ("PROHIBITED_CONTENT", "RECITATION")],
+            *[(word, "content_filter") for word in ("guardrail_intervened", "content_filter: X")],
+            ("tool_calls", "tool_calls"),
+            ("a new word", "a new word"),
+            (None, None),
+            (5, None),
+        ],
+    )
+    @pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+    def test_they_are_read_in_the_words_of_any_api(
+        self, bench: Workspace, protocol: str, word: object, expected: str | None
+    ) -> None:
+        choices = [{"message": {"content": "hi"}, "finish_reason": word}]
+        blocks = [{"type": "text", "text": "hi"}]
+        reply = {"choices": choices, "content": blocks, "stop_reason": word}
+        read = API_TYPES[protocol].protocol.read(reply, model_of(bench))
+        assert (read.text, read.finish_reason) == ("hi", expected)
+
+    @pytest.mark.parametrize(
+        "word", ["error", "abort", "network_error", "MALFORMED_RESPONSE", "USER_CANCEL", "timeout"]
+    )
+    def test_a_fault_is_no_end(self, bench: Workspace, word: str) -> None:
+        reply = {"choices": [{"message": {"content": "half"}, "finish_reason": word}]}
+        with pytest.raises(BrokenReply, match=word):
+            API_TYPES["openai"].protocol.read(reply, model_of(bench))
+
+    def test_a_refusal_is_an_answer(self, api: FakeAPI, bench: Workspace) -> None:
+        message = {"role": "assistant", "content": None, "refusal": "I will not."}
+        api.answer_with(Reply(changes={"choices": [{"message": message, "finish_reason": "stop"}]}))
+        made = ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
+        assert (made.text, made.finish_reason) == ("I will not.", "content_filter")
+        assert len(api.calls) == 1
+
+    @pytest.mark.parametrize(
+        ("reply", "expected"),
+        [
+            (Reply.cut_off("hm [[B>>A]] so"), ("", "hm [[B>>A]] so")),
+            (Reply.cut_off("hm</think>so"), ("so", "hm")),
+            (Reply("no thought"), ("no thought", None)),
+            (Reply("the answer", "hm", "length"), ("the answer", "hm")),
+        ],
+    )
+    def test_a_thought_without_an_end_is_no_answer(
+        self, api: FakeAPI, bench: Workspace, reply: Reply, expected: tuple[str, str | None]
+    ) -> None:
+        """Unless the server has split off the reasoning, or the reply is whole."""
+        api.answer_with(reply)
+        endpoints = [{"api_base": api.v1}]
+        made = ask(model_of(bench, endpoints=endpoints, end_think_token="</think>"))
+        assert (made.text, made.reasoning) == expected
+
+
+class TestForms:
+    @pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "text/html", "x/y", ""])
+    def test_json_is_read_whatever_it_is_called(
+        self, api: FakeAPI, bench: Workspace, kind: str
+    ) -> None:
+        api.answer_with(Reply("hi", content_type=kind))
+        assert ask(model_of(bench, endpoints=[{"api_base": api.v1}])).text == "hi"
+
+    def test_a_stream_is_named(self, api: FakeAPI, bench: Workspace) -> None:
+        events = b'data: {"choices": []}\n\ndata: [DONE]\n\n'
+        api.answer_with(Reply(raw=events, content_type="text/event-stream"))
+        with pytest.raises(CompletionError, match="the reply is text/event-stream, not JSON"):
+            ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
+
+    def test_streams_cannot_be_asked_for(self, bench: Workspace) -> None:
+        with pytest.raises(InputError, match="extra_body: stream: replies are read whole"):
+            check_model(model_of(bench, extra_body={"stream": True}), key=False)
 
 
 class TestResponseFormat:

@@ -28,7 +28,12 @@ from arena.chat.clients import client_of
 from arena.chat.protocols import Completion
 from arena.chat.providers import API_TYPES
 
-THINKING_BODY = {"model": "org/m", "messages": MESSAGES, "max_completion_tokens": 99}
+THINKING_BODY = {
+    "model": "org/m",
+    "messages": MESSAGES,
+    "max_completion_tokens": 99,
+    "stream": False,
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def public(name: str) -> Wire:
     body = dict(OPENAI_BODY)
     if name == "deepseek_reasoner":
         del body["temperature"]
+        body["thinking"] = {"type": "enabled"}
     return Wire(
         path=urlsplit(url).path.rstrip("/") + "/chat/completions",
         headers={"authorization": f"Bearer key-of-{name}"},
@@ -93,9 +99,12 @@ VERTEX_PATH = (
 )
 
 
+WHOLE_CLAUDE_BODY = {key: value for key, value in CLAUDE_BODY.items() if key != "stream"}
+
+
 BEDROCK = Wire(
     path="/model/us.anthropic.claude-x-v1:0/invoke",
-    body=CLAUDE_BODY | {"anthropic_version": "2026-10-21"},
+    body=WHOLE_CLAUDE_BODY | {"anthropic_version": "2026-10-21"},
     headers={"authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"},
     environment=AWS_KEYS,
     entry={"model_id": "us.anthropic.claude-x-v1:0", "endpoints": [{"api_base": "{url}"}]},

@@ -119,7 +119,7 @@ class TestCategories:
             prompt_template=PAIR,
             categories={"story": {"system_prompt": "Read to the end."}},
         )
-        one_line(run_main(SCRIPT, check=2), "1 records were made with other settings (prompt_hash")
+        one_line(run_main(SCRIPT, check=2), "prompt has changed since 1 question was judged (q2)")
         run_main(SCRIPT, "--stale", "redo")
         assert {call.system for call in api.calls[6:]} == {"Read to the end."}
         assert api.call_count == 6 + 2
@@ -353,7 +353,7 @@ class TestGrades:
     ) -> None:
         set_up(bench, api, models=("tiny",), number_of_judgment_attempts=1, **GRADED)
         api.answer_with(reply)
-        done = run_main(SCRIPT)
+        done = run_main(SCRIPT, check=int(cause is not None))
         (game,) = bench.judgments("judge", "tiny")[0]["games"]
         assert (game["score"], game.get("cause")) == (score, cause)
         assert type(game["score"]) is type(score)
@@ -389,7 +389,7 @@ class TestGrades:
     ) -> None:
         set_up(bench, api, models=("tiny",), **GRADED)
         api.answer_with(Reply.cut_off("Let me see"))
-        done = run_main(SCRIPT)
+        done = run_main(SCRIPT, check=1)
         assert "games without verdict, cut off at max_tokens: 1" in done.out
 
     def test_only_those_without_one_are_played_again(
@@ -566,7 +566,7 @@ class TestBrainFork:
         score: int | None,
     ) -> None:
         api.answer_with(reply)
-        run_main(SCRIPT, "--limit", 1)
+        run_main(SCRIPT, "--limit", 1, check=int(score is None))
         (game,) = bench.judgments("judge", "tiny")[0]["games"]
         assert (game["score"], game.get("cause")) == (score, None if score else "no label")
 
@@ -647,7 +647,7 @@ class TestLabelsInJson:
         set_up(bench, api, response_format="schema.json", verdict_field="label")
         bench.write("schema.json", self.SCHEMA)
         api.answer_with(json.dumps({"label": label}))
-        done = run_main(SCRIPT)
+        done = run_main(SCRIPT, check=1)
         assert "games without verdict, no label: 2" in done.out
         assert api.calls[1].prompt == CONTINUE_JSON
 
@@ -932,7 +932,7 @@ class TestThoughts:
     ) -> None:
         set_up(bench, api, number_of_judgment_attempts=1)
         api.answer_with(Reply("<think>\nMaybe [[A>>B]]? But A", finish_reason="length"))
-        run_main(SCRIPT)
+        run_main(SCRIPT, check=1)
         game = bench.judgments("judge", "tiny")[0]["games"][0]
         assert (game["score"], game["judgment"], game["cause"]) == (
             None,
@@ -946,7 +946,7 @@ class TestThoughts:
     ) -> None:
         set_up(bench, api)
         api.answer_with("[[A>B]]? No.</think>[[B>A]]")
-        run_main(SCRIPT)
+        run_main(SCRIPT, check=1)
         assert judged(bench) == {("q1", "base"): [None, None]}
         bench.add_model("judge", api.v1, end_think_token="</think>", **FAST)
         run_main(SCRIPT, "--retry-invalid")

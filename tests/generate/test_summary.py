@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 from conftest import Run, Workspace
 from fake_api import Call, FakeAPI, Reply
 from runs import prepare, prepare_judging, tree
+
+from arena.chat.budget import Activity, Budget, Meter
+from arena.chat.faults import CompletionError
+from arena.generate import summary
+from arena.generate.summary import Progress, RunSummary
 
 
 class TestReport:
@@ -43,6 +52,7 @@ class TestReport:
             "output_tokens": 1500,
             "cost_usd": pytest.approx(0.006),
             "untold_cost_usd": 0,
+            "calls": {"in_flight": 0, "waiting": 0, "retries": 0},
         }
         assert "4 failed, 3,000 tokens in, 1,500 out, $0.0060" in done.out
         assert "failed: 4 (q5, q6, q7): context too long: HTTP 400" in done.out
@@ -119,3 +129,139 @@ class TestReport:
         (line,) = done.err.splitlines()
         assert line == f"error: {path}: --report: cannot write a file here"
         assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
+
+
+class Screen(io.StringIO):
+    """A stderr that is a terminal, or a log."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+class TestProgress:
+    """What a run shows, second by second, on a clock of the test's own."""
+
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+        now = [1000.0]
+        monkeypatch.setattr(summary.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(summary.shutil, "get_terminal_size", lambda: os.terminal_size((80, 9)))
+        yield now
+
+    def waiting(self, name: str = "tiny", planned: int = 40) -> RunSummary:
+        """A model whose eight calls all wait for a server that is not up."""
+        run = RunSummary(name, Meter(None, Budget()), planned=planned)
+        fault = CompletionError("connection", "[Errno 111] Connection refused")
+        run.meter.activity = Activity(0, 8, 16, fault, "http://localhost:8000/v1", 1005.0)
+        return run
+
+    def test_a_log_names_cause_and_address_at_once_and_then_tells_now_and_then(
+        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", Screen(terminal=False))
+        ended = RunSummary("ended", Meter(None, Budget()), planned=2, done=2)
+        with Progress([self.waiting(), ended], "answer") as progress:
+            for clock[0] in (1000.5, 1001.0, 1002.0, 1030.0, 1031.0, 1060.5):
+                progress.update()
+        said = sys.stderr.getvalue()  # type: ignore[attr-defined]
+        assert said.splitlines() == [
+            "tiny: waiting: connection: [Errno 111] Connection refused at "
+            "http://localhost:8000/v1, 8 calls, next try in 4 s",
+            "0:00:30 tiny: 0 of 40 answers, 8 waiting, 16 retries",
+            "0:01:00 tiny: 0 of 40 answers, 8 waiting, 16 retries",
+        ]
+        assert "\r" not in said
+
+    def test_a_terminal_ticks_each_second_with_a_line_for_each_model(
+        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", Screen(terminal=True))
+        quick = RunSummary("quick", Meter(None, Budget()), planned=4, done=4)
+        with Progress([self.waiting("slow"), quick], "answer") as progress:
+            clock[0] = 1001.0
+            progress.update()
+            before = sys.stderr.getvalue()  # type: ignore[attr-defined]
+            clock[0] = 1002.0
+            progress.update()
+            said = sys.stderr.getvalue()[len(before) :]  # type: ignore[attr-defined]
+        assert "slow: waiting: connection" in before
+        for text in ("slow", "0/40", "8 waiting, 16 retries", "quick", "4/4"):
+            assert text in said
+
+    def test_many_models_share_a_line(
+        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", Screen(terminal=True))
+        with Progress([self.waiting(f"m{i}") for i in range(9)], "answer") as progress:
+            clock[0] = 1001.0
+            progress.update()
+        assert "0/360" in sys.stderr.getvalue()  # type: ignore[attr-defined]
+
+    def test_quiet_shows_nothing(self, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+        for terminal in (True, False):
+            monkeypatch.setattr(sys, "stderr", Screen(terminal))
+            with Progress([self.waiting()], "answer", quiet=True) as progress:
+                clock[0] += 100.0
+                progress.update()
+            assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
+
+
+class TestEnd:
+    def test_it_says_what_was_written_where_and_what_comes_next(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 2)
+        lines = run("answers", "--model", "tiny", "--quiet").out.splitlines()
+        assert lines[-2:] == [
+            "written to data/test-v1/model_answer: tiny.jsonl",
+            "next: python gen_judgment.py --model tiny",
+        ]
+
+    def test_after_judgments_the_board_is_next(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare_judging(bench, api)
+        done = run("judgments", "--judge-model", "judge", "--data-dir", bench.root / "data")
+        assert done.out.splitlines()[-1] == (
+            f"next: python show_result.py --data-dir {bench.root / 'data'} --judge-name judge"
+        )
+
+    def test_calls_that_a_cost_limit_stops_are_not_begun(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 4, price={"input": 0, "output": 1000})
+        bench.write_answer_config(max_tokens=1000)
+        api.answer_with(Reply("long", completion_tokens=1000))
+        done = run("answers", "--max-cost", 2, "--report", "report.json")
+        assert "tiny: 4 planned, 2 done, 0 cached, 0 failed, 2 not begun (cost limit: " in done.out
+        (model,) = json.loads((bench.root / "report.json").read_text())["models"]
+        assert (model["not_begun"], model["failed"]) == (2, {})
+        assert model["calls"] == {"in_flight": 0, "waiting": 0, "retries": 0}
+
+
+class TestDryRun:
+    def test_it_expects_what_earlier_replies_took(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 4, price={"input": 0, "output": 1000})
+        first = run("answers", "--dry-run").out
+        assert "  expected: 1,024 output tokens (256 a call assumed, without earlier" in first
+        api.answer_with(Reply("short", completion_tokens=100))
+        run("answers", "--limit", 2)
+        out = run("answers", "--dry-run").out
+        assert "  expected: 200 output tokens (100 a call in 2 earlier replies), $0.20\n" in out
+
+    def test_it_names_the_total_of_models_and_what_is_left_out(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare_judging(bench, api)
+        bench.add_questions(3)
+        bench.add_answers("more", {"q1": "m"})
+        out = run("judgments", "--dry-run", "--model", "tiny", "--model", "more").out
+        assert "For the cost, add price: {input: , output: } to the model's entry\n" in out
+        assert "  questions skipped, not answered in full by the model: 1 (q3)\n" in out
+        assert out.endswith("total: 6 calls\n")

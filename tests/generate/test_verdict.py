@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from arena.bench.config import GRADE_PATTERN, LABEL_PATTERN
 from arena.bench.labels import LABELS
 from arena.generate.verdict import (
     AMBIGUOUS,
     CUT_OFF,
     NO_LABEL,
+    TOO_SLOW,
     Verdict,
     VerdictRule,
     grades_of_schema,
+    matches,
 )
 
 DOUBLE = r"\[\[([AB<>=]+)\]\]"
@@ -111,3 +116,64 @@ class TestGrades:
         assert rule.read("My verdict is", cut_off=True) == Verdict(None, CUT_OFF)
         assert rule.read("[[A>B]] since", cut_off=True) == Verdict("A>B")
         assert rule.read("[[A>B]] or [[B>A]]", cut_off=True) == Verdict(None, AMBIGUOUS)
+
+
+class TestPatternsThatCanFindNoLabel:
+    @pytest.mark.parametrize(
+        "pattern",
+        [
+            *(
+                DOUBLE,
+                SINGLE,
+                LOCAL_FORK,
+                "(A>B)",
+                "Verdict: (.*)",
+                r"verdict\W+(?P<label>a>b|b>a)",
+            ),
+            *(
+                r"(?i)winner: \**([ab]\s*[<>=]+\s*[ab])",
+                r"\[([^][()]+)\]",
+                r"(?x) ( [AB] [<>=]+ [AB] )",
+            ),
+            *("((?=A)A>B)", r"<v>((?:A|B)(?:>{1,2}|=)(?:A|B))</v>", r"([AB]>[AB](?=\]\]))"),
+        ],
+    )
+    def test_labels_in_any_surroundings_are_found(self, pattern: str) -> None:
+        assert VerdictRule((pattern,)).problem is None
+
+    @pytest.mark.parametrize(
+        ("pattern", "example"),
+        [
+            (r"\[\[([ABC])\]\]", "'A'"),
+            (r"(\w+)\.$", "'A'"),
+            ("(?P<winner>A|B|tie)", "'A'"),
+            (r"Winner: (Assistant [AB])", "'Assistant A'"),
+            (r"((?:x+)+$)", None),
+        ],
+    )
+    def test_what_is_found_instead_is_shown(self, pattern: str, example: str | None) -> None:
+        problem = VerdictRule((pattern,)).problem
+        assert problem and f"{pattern} can find no label (A>>B, A>B," in problem
+        assert problem.endswith(f" It finds {example}, which is no label" if example else "B>>A)")
+
+    def test_grades_must_be_in_their_range(self) -> None:
+        assert VerdictRule((r"(\d)/5",), grades=(1, 5)).problem is None
+        problem = VerdictRule((r"(\d)/5",), grades=(10, 100)).problem
+        assert problem == r"(\d)/5 can find no grade (10 to 100). It finds '1', which is no grade"
+
+
+class TestPatternsThatTakeForEver:
+    REPLY = "It is so " * 400 + "[[A>B]] but"
+
+    def test_the_search_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("arena.generate.verdict.PATIENCE", 0.05)
+        rule = VerdictRule((r"(?:[\w\s]+)+\[\[([AB<>=]+)\]\]$",))
+        assert rule.read(self.REPLY) == Verdict(None, TOO_SLOW)
+        assert rule.read("It is [[A>B]]") == Verdict("A>B")
+        # In answers such a pattern is tried once.
+        assert rule.found_in([self.REPLY] * 1000) == {"A>B"}
+
+    def test_published_patterns_agree_with_those_of_re(self) -> None:
+        text = "[[A>B]] [[a<b] [B=A] [[[A]]] [[AB]]]\n[[A>>B]]x[[ B>A ]]"
+        for pattern in (DOUBLE, SINGLE, LOCAL_FORK, LABEL_PATTERN, GRADE_PATTERN):
+            assert [value for _, value in matches(pattern, text)] == re.findall(pattern, text)

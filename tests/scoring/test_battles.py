@@ -91,9 +91,9 @@ class TestJudgeSettings:
         )
         done = show(bench, *flags(), check=2)
         assert done.out == "" and done.err == (
-            f"error: {self.ONE} and {self.TWO}: judge judge used different settings "
-            '(prompt_hash: "a" and "b"). Run gen_judgment.py --stale redo to make them equal, or '
-            "accept them with --mixed count.\n"
+            f"error: {self.ONE} and {self.TWO}: judge judge used different judge "
+            "prompts. Run gen_judgment.py --stale redo to make them equal, or accept them with "
+            "--mixed count.\n"
         )
 
     def test_one_file_that_disagrees_with_itself_is_named_once(self, bench: Workspace) -> None:
@@ -166,7 +166,7 @@ class TestJudgeSettings:
         bench.add_questions(questions)
         assert show(bench, *flags()).scores["two"] == "100.0"
         bench.add_questions([question | {"category": "coding"} for question in questions])
-        assert "prompt_hash" in error(bench, *flags())
+        assert "different judge prompts" in error(bench, *flags())
 
     def test_each_judge_has_its_own(self, bench: Workspace) -> None:
         for judge, name in (("judge", "gpt-4"), ("other", "gpt-5")):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPO, RunMain, Workspace
+from conftest import NO_REFERENCE, REFERENCE, RunMain, Workspace
 
 import add_markdown_info
 from arena.base.errors import InputError
@@ -16,7 +16,7 @@ from arena.base.record_file import RecordFile
 from arena.bench.answer_style import conv_metadata
 from arena.bench.records import Format, KeyLine
 
-REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1" / "model_answer"
+PUBLISHED = REFERENCE / "model_answer"
 REFERENCE_MODELS = ("claude-3.7-sonnet", "gpt-4o-mini", "nova-micro-v1")
 
 
@@ -186,13 +186,13 @@ class TestWrongInput:
         assert "--dir" in bench.run("add_markdown_info.py", check=2).stderr
 
 
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"no published answers in {REFERENCE}")
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason=NO_REFERENCE)
 def test_published_answers_are_measured_as_they_were(
     bench: Workspace, run_main: RunMain, tmp_path: Path
 ) -> None:
     published: dict[str, list[Any]] = {}
     for model in REFERENCE_MODELS:
-        lines = (REFERENCE / f"{model}.jsonl").read_text(encoding="utf-8").split("\n")
+        lines = (PUBLISHED / f"{model}.jsonl").read_text(encoding="utf-8").split("\n")
         published[model] = [json.loads(line) for line in lines if line]
         bare = [{k: v for k, v in r.items() if k != "conv_metadata"} for r in published[model]]
         bench.write(f"answers/{model}.jsonl", bare)

@@ -198,7 +198,14 @@ WRONG: dict[str, Case] = {
     "settings: infinite": Case(J, judging(temperature=float("inf")), ("temperature", "inf")),
     "settings: negative": Case(A, answering(num_choices=-1), ("num_choices", "-1")),
     "settings: enormous": Case(A, answering(temperature=10**400), ("temperature",)),
-    "settings: a number for a name": Case(A, answering(bench_name=1), ("bench_name", "got 1")),
+    "settings: a number for a name": Case(
+        A, answering(bench_name=True), ("bench_name", "got true")
+    ),
+    "settings: a mapping for a pattern": Case(
+        J,
+        judging(regex_pattern=None, regex_patterns=[{"name": "all", "pattern": "(a)"}]),
+        (f"{JUDGING}: regex_patterns[0]: expected a text, got a mapping",),
+    ),
     "settings: an empty bench": Case(A, answering(bench_name=""), ("bench name",)),
     "settings: a bench outside": Case(J, judging(bench_name="../x"), ("'../x'",)),
     "settings: a bench at the root": Case(S, judging(bench_name="/etc"), ("'/etc'",)),

@@ -15,6 +15,7 @@ from conftest import JUDGE_PROMPT, Workspace, close_clients
 from fake_api import FakeAPI, Reply
 
 import gen_judgment
+from arena.generate import verdict
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -301,7 +302,7 @@ class TestAttempts:
     ) -> None:
         set_up(bench, api, number_of_judgment_attempts=attempts)
         api.answer_with("I cannot say.")
-        done = run()
+        done = run(check=1)
         assert api.call_count == 2 * attempts
         assert [(game["score"], game["cause"]) for game in games(bench)] == [
             (None, "no label"),
@@ -309,12 +310,56 @@ class TestAttempts:
         ]
         assert "games without verdict, no label: 2" in done.stdout
 
+    def test_a_judge_without_any_verdict_is_stopped_after_20_games(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        set_up(bench, api, models=("m1", "m2", "m3"), questions=8)
+        api.answer_with("Both have their merits. " * 20 + "I prefer B.")
+        done = run("--parallel", 1, "--report", "report.json", check=1)
+        assert api.call_count == 40
+        (line,) = (line for line in done.stderr.splitlines() if line.startswith("error: "))
+        assert "none of the first 20 games has a verdict." in line
+        assert r"merits. I prefer B.', where config/judge_config.yaml looks for the" in line
+        assert r"the pattern \[\[([AB<>=]+)\]\]: no label. Judge them again with" in line
+        report = json.loads((bench.root / "report.json").read_text())
+        assert (report["complete"], len(report["errors"])) == (False, 1)
+
+    def test_one_verdict_among_20_games_lets_a_run_go_on_but_over_half_without_are_an_error(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        set_up(bench, api, questions=15, number_of_judgment_attempts=1)
+        api.reply("[[A>B]]")
+        api.answer_with("Both are fine.")
+        done = run("--report", "report.json", check=1)
+        assert api.call_count == 30
+        assert "error: 29 of 30 games have no verdict. The last reply ends with" in done.stderr
+        assert json.loads((bench.root / "report.json").read_text())["complete"] is False
+        assert "29 of 30 games have no verdict. Judge them" in run(check=1).stderr
+
+        api.answer_with("[[A>B]]")
+        run("--retry-invalid", "--report", "report.json")
+        assert json.loads((bench.root / "report.json").read_text())["complete"] is True
+
+    def test_a_pattern_that_searches_for_ever_leaves_a_game_undecided(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(verdict, "PATIENCE", 0.05)
+        set_up(bench, api, regex_pattern=r"(?:[\w\s]+)+\[\[([AB<>=]+)\]\]$")
+        api.reply("It is so " * 400 + "[[A>B]] but")
+        api.answer_with("It is [[A>B]]")
+        run("--parallel", 1)
+        assert [(game["score"], game.get("cause")) for game in games(bench)] == [
+            (None, "pattern too slow"),
+            ("A>B", None),
+        ]
+        assert api.call_count == 2
+
     def test_contradicting_labels_are_not_asked_about_again(
         self, api: FakeAPI, bench: Workspace, run: Run
     ) -> None:
         set_up(bench, api)
         api.answer_with("[[A>B]] or [[B>A]]")
-        done = run()
+        done = run(check=1)
         assert api.call_count == 2
         assert [(game["score"], game["cause"]) for game in games(bench)] == [
             (None, "ambiguous"),
@@ -360,7 +405,7 @@ class TestAttempts:
         """It is asked again, but never shown an empty message, which providers refuse."""
         set_up(bench, api, judge={"retry_wait": 0.01})
         api.answer_with("")
-        run()
+        run(check=1)
         assert scores(bench) == [None, None]
         contents = [message["content"] for call in api.calls for message in call.messages]
         assert all(contents)
@@ -461,11 +506,11 @@ class TestFailures:
         run("--parallel", 1, check=1)
         api.answer_with("I cannot say.")
         asked = api.call_count
-        done = run()
+        done = run(check=1)
         assert api.call_count == asked + 2
         assert "games without verdict, no label: 2" in done.stdout
         assert [game["judgment"] for game in games(bench)] == ["Hm.\nI cannot say."] * 2
-        assert "tiny: 0 planned, 0 done, 2 cached" in run().stdout
+        assert "tiny: 0 planned, 0 done, 2 cached" in run(check=1).stdout
 
     def test_an_unfinished_game_with_another_prompt_is_begun_anew(
         self, api: FakeAPI, bench: Workspace, run: Run
@@ -559,7 +604,7 @@ class TestFailures:
         assert any("stopping" in line for line in iter(running.stderr.readline, ""))
         api.release()
         stdout, _ = running.communicate(timeout=30)
-        assert "failed: 1 (q1 game 1): interrupted" in stdout
+        assert "0 failed, 2 not begun (interrupted)" in stdout
         assert (running.returncode, api.call_count) == (130, 1)
         api.answer_with("[[A>B]]")
         run()
@@ -662,7 +707,7 @@ class TestWhatIsJudged:
         assert [r["question_id"] for r in bench.judgments("judge", "tiny")] == ["q1", "q4"]
         assert [r["question_id"] for r in bench.judgments("judge", "full")] == ["q1", "q3", "q4"]
         left_out = "  questions skipped, not answered in full by"
-        assert [line.split(" planned")[0] for line in done.stdout.splitlines()] == [
+        assert [line.split(" planned")[0] for line in done.stdout.splitlines()[:-2]] == [
             "full: 6",
             f"{left_out} the baseline base: 1 (q2)",
             "tiny: 4",
@@ -790,6 +835,31 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
         {"regex_pattern": r"\[\[A>B\]\]"},
         [],
         ["judge_config.yaml: regex_pattern", "one group"],
+    ),
+    "a pattern of other labels": (
+        {"regex_pattern": r"\[\[([ABC])\]\]"},
+        [],
+        [r"\[\[([ABC])\]\] can find no label (A>>B, A>B, A=B, B>A, B>>A). It finds 'A', which is"],
+    ),
+    "a second pattern of other labels": (
+        {"regex_pattern": None, "regex_patterns": [r"\[\[([AB<>=]+)\]\]", "verdict: (A|B|TIE)"]},
+        [],
+        ["verdict: (A|B|TIE) can find no label", "It finds 'A'"],
+    ),
+    "small letters, which regex_patterns never sees": (
+        {"regex_pattern": None, "regex_patterns": [r"\[\[([ab<>=]+)\]\]"]},
+        [],
+        [r"\[\[([ab<>=]+)\]\] can find no label"],
+    ),
+    "a pattern of letters where grades are wanted": (
+        {"regex_pattern": r"\[\[([A-Z])\]\]", "pairwise": False, "prompt_template": "{answer}"},
+        [],
+        ["can find no grade (1 to 10). It finds 'A', which is no grade"],
+    ),
+    "a rule that is not known": (
+        {"verdict_rule": "last"},
+        [],
+        ["judge_config.yaml: verdict_rule: expected", "'unquoted'"],
     ),
     "pairs without a baseline": (
         {"baseline": False},

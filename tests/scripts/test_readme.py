@@ -110,7 +110,8 @@ def called(process: subprocess.Popen[str]) -> str:
 
 
 def judge_or_answer(call: Call) -> str:
-    return "My verdict: [[B>A]]" if call.model == "gpt-4o-mini" else "**An answer.**"
+    is_judge = "system" in {message["role"] for message in call.messages}
+    return "My verdict: [[B>A]]" if is_judge else "**An answer.**"
 
 
 def add_checkpoint(clone: Path, api: FakeAPI) -> None:

@@ -115,13 +115,13 @@ class TestScripts:
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         bench.add_questions(20)
-        bench.add_model("tiny", api.v1, parallel=1)
+        bench.add_model("tiny", api.v1, parallel=1, extra_body={"seed": 5})
         bench.write_answer_config()
-        message = "Unsupported parameter: 'max_tokens' is not supported with this model."
+        message = "Unsupported parameter: 'seed' is not supported with this model."
         api.answer_with(Reply.error(400, message, "unsupported_parameter"))
         out = run_main("gen_answer.py", check=1).out
         assert api.call_count == 3 and "17 not begun" in out
-        assert "unsupported parameter: a reasoning model needs api_type openai_thinking" in out
+        assert "unsupported parameter: the model refuses seed. Remove it from extra_body" in out
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,13 @@ from typing import Any
 
 import pytest
 from boards import Shown, flags, show
-from conftest import REPO, Workspace
+from conftest import NO_REFERENCE, REFERENCE, Workspace
 
 BENCH = "ko-arena-hard-v0.1"
-REFERENCE = REPO.parent / "shared" / "reference" / BENCH
 CHOSEN = flags("ensemble", "claude-3.7-sonnet", BENCH)
 
 pytestmark = pytest.mark.skipif(
-    not (REFERENCE / "expected_scores.json").is_file(), reason=f"no reference data at {REFERENCE}"
+    not (REFERENCE / "expected_scores.json").is_file(), reason=NO_REFERENCE
 )
 
 MODES = {

@@ -419,6 +419,28 @@ class TestSickDisks:
         assert run("answers", "--limit", 1).status == 0, "nothing is to be written"
 
 
+def test_a_limit_draws_the_same_questions_of_all_categories_for_answers_and_judgments(
+    api: FakeAPI, bench: Workspace, run: Run
+) -> None:
+    prepare_judging(bench, api)
+    categories = ["prose"] * 6 + ["code"] * 3
+    questions = [
+        {"question_id": f"q{n}", "category": category, "turns": [{"content": "Hi"}]}
+        for n, category in enumerate(categories)
+    ]
+    bench.add_questions(questions)
+    bench.add_answers("base", {question["question_id"]: "Hi" for question in questions})
+    bench.add_model("tiny", api.v1, **FAST)
+    bench.write_answer_config(model_list=["tiny"])
+    (bench.data / "model_answer" / "tiny.jsonl").unlink()
+    for limit, expected in ((2, {"q0", "q6"}), (5, {"q0", "q1", "q2", "q6", "q7"})):
+        for makes in ("answers", "judgments"):
+            assert run(makes, "--limit", limit).status == 0
+        assert {record["question_id"] for record in bench.answers("tiny")} == expected
+        judged = bench.judgments("judge", "tiny")
+        assert {record["question_id"] for record in judged} == expected
+
+
 class TestDryRun:
     def test_it_says_what_answers_would_cost(
         self, api: FakeAPI, bench: Workspace, run: Run
@@ -433,6 +455,8 @@ class TestDryRun:
         assert done.out == (
             f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens, "
             f"at most ${cost:.2f}, 1 cached, 0 stale\n"
+            "  expected: 768 output tokens (256 a call assumed, without earlier replies), "
+            f"${cost:.2f}\n"
         )
         assert (api.call_count, tree(bench.root)) == (0, before)
 

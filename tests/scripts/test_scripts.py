@@ -95,3 +95,42 @@ class TestEveryScript:
         done = bench.run(f"{script}.py", "--no-such-flag", check=2)
         assert "Traceback" not in done.stderr
         assert "--no-such-flag" in done.stderr or "required" in done.stderr
+
+    def test_without_its_packages_it_says_what_to_run(self, bench: Workspace, script: str) -> None:
+        command = [sys.executable, "-S", REPO / f"{script}.py", "--help"]  # -S: none is found
+        done = subprocess.run(command, cwd=bench.root, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert f"python {script}.py" in done.stdout, "the help, as far as it is known"
+        assert re.fullmatch(r"error: \w+ is not installed\. Run: .+\n", done.stderr)
+        assert "requirements.txt" in done.stderr or "activate" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "line"),
+    [
+        (
+            "sys.version_info = (3, 8, 18, 'final', 0)",
+            2,
+            r"error: this is Python 3\.8\.18, and 3\.10 or newer is needed\. .*(demo|source) .*",
+        ),
+        (
+            "def find_spec(*names):\n    if 'msgspec' in names: raise KeyboardInterrupt\n"
+            "sys.meta_path.insert(0, type('Finder', (), {'find_spec': find_spec}))",
+            130,
+            "stopped",
+        ),
+    ],
+    ids=["too old a Python", "Ctrl-C"],
+)
+def test_imports_that_stop_end_with_a_line(before: str, status: int, line: str) -> None:
+    script = REPO / "show_result.py"
+    code = f"import runpy, sys\n{before}\nrunpy.run_path({str(script)!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert re.fullmatch(f"{line}\n", done.stderr)
+
+
+def test_other_programs_keep_their_own_errors() -> None:
+    code = "import arena, sys\nassert sys.excepthook is sys.__excepthook__\nimport no_such_module"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True)
+    assert done.stderr.endswith("ModuleNotFoundError: No module named 'no_such_module'\n")

@@ -10,6 +10,8 @@ from boards import DEPENDENT, DIFFERENT, error, flags, scores, show
 from conftest import Workspace
 from judgments import add_judgments, add_lengths, judgment
 
+from arena.base.table import shown_width
+
 LONG_NAME = "a-model-whose-name-is-longer-than-thirty-characters"
 
 
@@ -85,6 +87,20 @@ class TestLines:
             DEPENDENT,
         ]
 
+    def test_what_holds_for_many_models_is_one_line(self, bench: Workspace) -> None:
+        for model in range(12):
+            add_lengths(bench, f"new-{model:02}", 5)
+            add_judgments(bench, f"part-{model:02}", [judgment("q1", "A>B", baseline=f"b{model}")])
+            if model:
+                add_judgments(bench, f"one-{model:02}", [judgment("q1", "A>B", "A=B")])
+        summary = show(bench, *flags(), "--mixed", "leave-out").summary
+        assert "questions judged: 1 to 2, the fewest one-01 1, one-02 1, one-03 1" in summary
+        assert [line for line in summary if line.startswith("skipped")] == [
+            "skipped: 12 judgments against another baseline, 12 names, e.g. b0, b1, b10",
+            "skipped: 12 models, e.g. new-00, new-01, new-02: not judged by judge",
+            "skipped: 12 models, e.g. part-00, part-01, part-02: no judgment against the baseline",
+        ]
+
     def test_the_same_data_gives_the_same_output(self, bench: Workspace) -> None:
         """In another process, with another order of lines, and with files made in another order."""
         labels = ["A>B", "B>A", "B>>A", "A=B", "B>A", "A>>B", "B>A"]
@@ -101,6 +117,56 @@ class TestLines:
             add_judgments(bench, model, records[model][::-1])
         assert show(bench, *flags()).out == first
         assert "(0.0, 0.0)" not in next(line for line in first.splitlines() if "m1" in line)
+
+
+CHECKPOINT = "my-lab/llama-3.1-8b-instruct-dpo-step-0{}000"
+CHINESE = "很长的中文检查点名称" * 4 + "第{}步"
+
+
+class TestTerminal:
+    @pytest.fixture(autouse=True)
+    def checkpoints(self, bench: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        labels = {CHECKPOINT: ("B>A", "A>B"), CHINESE: ("A>>B", "A=B"), "m{}": ("B>A", "A=B")}
+        for name, pair in labels.items():
+            for step in (1, 2):
+                records = [judgment(f"q{i}", *pair) for i in range(step, step + 3)]
+                add_judgments(bench, name.format(step), records)
+        monkeypatch.setenv("COLUMNS", "80")
+
+    @pytest.mark.parametrize(
+        "more", ["", "--method v2.0", "--full-stats", "--by category", "--show-elo"]
+    )
+    def test_no_line_wraps_and_the_columns_stay_aligned(self, bench: Workspace, more: str) -> None:
+        questions = [{"question_id": f"q{i}", "category": "c", "prompt": "?"} for i in range(1, 6)]
+        bench.write(bench.data / "question.jsonl", questions)
+        for model in range(9):
+            add_lengths(bench, f"unjudged-{model}", 5)
+        out = show(bench, *flags(), *more.split(), terminal=True).out
+        # Below the board, a name may be wider than the terminal.
+        assert all(shown_width(line) <= 80 or CHINESE[:9] in line for line in out.splitlines())
+        assert max(map(shown_width, out.split("\n\n")[0].splitlines())) <= 80
+        assert "-step-01000 " in out and "-step-02000 " in out and "第1步 " in out
+        rows = out.split("\n\n")[more == "--full-stats"].splitlines()
+        # A column of the screen is blank in all rows, right of the names.
+        screens = [re.sub(r"[^\x00-\u2fff]", "xx", row) for row in rows if row]
+        columns = zip(*screens, strict=False)
+        assert any(i > 36 and set(column) == {" "} for i, column in enumerate(columns))
+
+    def test_usual_names_on_a_wide_terminal_have_the_usual_lines(
+        self, bench: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "130")
+        for step in (1, 2):
+            for name in (CHECKPOINT, CHINESE):
+                (bench.data / f"model_judgment/judge/{name.format(step)}.jsonl").unlink()
+        for more in ((), ("--method", "v2.0")):
+            usual = show(bench, *flags(), *more).board
+            assert show(bench, *flags(), *more, terminal=True).board == usual
+
+    def test_a_pipe_gets_whole_names_in_the_original_lines(self, bench: Workspace) -> None:
+        lines = show(bench, *flags()).board
+        for name in (CHECKPOINT.format(1), CHINESE.format(2), "m1"):
+            assert any(line.startswith(f"{name: <30} | score: ") for line in lines)
 
 
 class TestFlags:

@@ -34,15 +34,16 @@ def test_the_example_of_the_docstring_runs_as_a_users_script(
 ) -> None:
     blocks = re.findall(r"(?:^    .*\n|^\n)+", utils.__doc__ or "", re.MULTILINE)
     example = textwrap.dedent(next(block for block in blocks if "import" in block))
-    bench.add_model("gpt-4o-mini", api.v1)
+    bench.add_model("gpt-6-luna", api.v1)
     done = run_as_users_script(bench, example)
     assert (done.returncode, done.stdout, done.stderr) == (0, "answer to: Hello\n", "")
     (call,) = api.calls
     assert call.body == {
-        "model": "gpt-4o-mini",
+        "model": "gpt-6-luna",
         "messages": [{"role": "user", "content": "Hello"}],
         "temperature": 0,
         "max_tokens": 100,
+        "stream": False,
     }
 
 

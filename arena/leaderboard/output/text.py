@@ -8,27 +8,56 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from arena.base.errors import one_line
+from arena.base.table import (
+    FEW_NAMES,
+    MANY_NAMES,
+    aligned,
+    fitted,
+    grouped,
+    listed,
+    padded,
+    shown_width,
+    terminal_width,
+)
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
-from arena.scoring.battles import range_text
 from arena.scoring.estimators import GRADES
+from arena.scoring.grades import range_text
 from arena.scoring.selection import Selection
 
 
 def board_lines(board: Board) -> Iterator[str]:
-    """Yield the lines of a board as v0.1 prints them, or as the table of v2.0."""
+    """Yield the lines of a board as v0.1 prints them, or as the table of v2.0.
+
+    On a terminal that is too narrow for them, a table has shorter names and heads.
+    """
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
+    terminal, level = terminal_width(), f"{board.estimator.level:.0%} CI"
     if not board.format.table_heads:
-        for model, score, interval, tokens in texts:
-            bounds = f"{board.estimator.level:.0%} CI: {interval: ^12}"
-            yield f"{model: <30} | score: {score: ^5} | {bounds} | average #tokens: {tokens}"
+        names = [model for model, *_ in texts]
+        if terminal:
+            names = [one_line(name) for name in names]
+            names = [padded(name, max(map(shown_width, names))) for name in names]
+        lines = [
+            f"{name: <30} | score: {score: ^5} | {level}: {interval: ^12} "
+            f"| average #tokens: {tokens}"
+            for name, (_, score, interval, tokens) in zip(names, texts, strict=True)
+        ]
+        if terminal and any(shown_width(line) > terminal for line in lines):
+            heads = ("model", "score", level, "#tokens")
+            lines = list(fitted([heads, *texts], terminal, "<>^>"))
+        yield from lines
         return
     # The v2.0 program prints a pandas frame: numbered rows, columns to the right.
     table = [("", *board.format.table_heads), *((str(n), *row[:3]) for n, row in enumerate(texts))]
+    if terminal:
+        yield from fitted(table, terminal, "<>>>", names=1)
+        return
     first, *widths = (max(map(len, column)) for column in zip(*table, strict=True))
     for number, *cells in table:
         columns = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
@@ -49,8 +78,14 @@ def stats_lines(board: Board) -> Iterator[str]:
         games = sum(outcomes)
         rate = f"{100 * (big + small + ties / 2) / games:.1f}" if games else "n/a"
         table.append((row.model, rate, games, *outcomes))
-    for model, *values in table:
-        yield " | ".join([f"{model: <30}", *(f"{value: >12}" for value in values)])
+    lines = [
+        " | ".join([f"{model: <30}", *(f"{value: >12}" for value in values)])
+        for model, *values in table
+    ]
+    terminal = terminal_width()
+    if terminal and max(map(shown_width, lines)) > min(terminal, len(lines[0])):
+        lines = list(aligned([str(cell) for cell in line] for line in table))
+    yield from lines
 
 
 # Battles of one question share its answers, so resampling them alone hides that part of the noise.
@@ -77,19 +112,65 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
     if counts.same_questions and len(set(counts.judged.values())) == 1:
         yield f"questions judged: {judged[0][1]:,}{of} for each model"
     elif judged:
-        yield f"questions judged{of}: {', '.join(f'{model} {n:,}' for model, n in judged)}"
+        least, spread = judged, ""
+        if len(judged) > MANY_NAMES:
+            least = sorted(judged, key=lambda item: item[1])[:3]
+            spread = f"{least[0][1]:,} to {max(counts.judged.values()):,}, the fewest "
+        names = ", ".join(f"{model} {n:,}" for model, n in least)
+        yield f"questions judged{of}: {spread}{names}"
     if not counts.same_questions:
         reason = "the models were judged on different questions"
         yield f"warning: {reason}, so their scores do not compare fairly. {board.format.missing}"
+    yield from doubt_lines(board)
     if not board.weights:
-        for reason, number in sorted(counts.left_out.items()):
-            yield f"skipped: {number:,} {reason}"
+        yield from _skipped_judgments(counts.left_out)
     if counts.ranges:
         yield f"grades {' and '.join(map(range_text, counts.ranges))}"
-    for model, reason in sorted(counts.models_left_out.items()):
-        yield f"skipped: {model}: {reason}"
+    for reason, models in grouped(sorted(counts.models_left_out.items())).items():
+        yield f"skipped: {listed(models, many=FEW_NAMES)}: {reason}"
     if board.method.resample == "battle":
         yield dependent
+
+
+# Points between two models' shares of undecided games over which a board says so. If the lost games
+# of a model at 50 % were all wins or all losses, 5 points would move its score by 2.5, as much as
+# half an interval over 500 questions.
+UNEQUAL = 5.0
+SEVERAL_LOST = 3  # games, since one or two can be chance in a small bench
+
+
+def doubt_lines(board: Board) -> Iterator[str]:
+    """Yield the reasons to doubt scores: unequal shares of undecided games, planted answers."""
+    doubts, models = board.counts.doubts, {row.model for row in board.rows}
+    shares = {m: 100 * lost / of for m, (lost, of) in doubts.undecided.items() if m in models}
+    limit = min(shares.values(), default=0.0) + UNEQUAL
+    high = sorted((m for m in shares if shares[m] > limit), key=lambda m: (-shares[m], m))
+    if any(doubts.undecided[model][0] >= SEVERAL_LOST for model in high):
+        form = "{} {:,} of {:,} ({:.1f} %)"
+        texts = (form.format(model, *doubts.undecided[model], shares[model]) for model in high)
+        others = max(share for share in shares.values() if share <= limit)
+        yield (
+            f"warning: games without {board.format.verdict}: {', '.join(texts)}, all others at "
+            f"most {others:.1f} %. They count for nobody, so the scores may not compare fairly."
+        )
+    for model, (ids, answers) in doubts.planted.items():
+        yield planted_line(model, ids, answers)
+
+
+def planted_line(model: str, ids: Sequence[str], answers: int) -> str:
+    """Return a note on answers of a model that may sway the judge, or the reading of its reply."""
+    some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+    what = "contain a label or imitate the judge's prompt"
+    return f"warning: {len(ids):,} of {answers:,} answers of {model} {what}: {some}"
+
+
+def _skipped_judgments(left_out: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line for each kind of reason, which may be of several judges or baselines."""
+    for kind, reasons in grouped((r, r.partition(", ")[0]) for r in sorted(left_out)).items():
+        number = sum(left_out[reason] for reason in reasons)
+        names = [reason.partition(", ")[2] for reason in reasons if reason != kind]
+        shown = ", " + listed(names, "names", FEW_NAMES) if names else ""
+        yield f"skipped: {number:,} {kind}{shown}"
 
 
 def comparison_lines(result: Comparison) -> Iterator[str]:
@@ -190,6 +271,8 @@ def board_dict(board: Board) -> dict[str, object]:
         "judgments": counts.judgments,
         "weighted_battles": counts.battles,
         "games_without_verdict": counts.games_without_verdict,
+        "undecided_games": {model: lost for model, (lost, _) in counts.doubts.undecided.items()},
+        "planted": {model: list(ids) for model, (ids, _) in counts.doubts.planted.items()},
         "grade_ranges": counts.ranges,
         "left_out": dict(counts.left_out),
         "models_left_out": dict(counts.models_left_out),

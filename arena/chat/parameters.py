@@ -1,0 +1,332 @@
+"""The parameters that a model refuses, learned from its refusals and then left out or renamed.
+
+Today's models refuse yesterday's settings: a temperature of 0, `max_tokens`, a budget to think. A
+refusal is learned once for a model's entry and endpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from arena.chat.clients import secrets_of
+from arena.chat.config import Endpoint, ModelConfig
+from arena.chat.faults import LONGEST_MESSAGE, BrokenReply, CompletionError, classify
+from arena.chat.protocols import OTHER_LIMIT, Completion, Request
+from arena.chat.providers import api_type_of
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """The parameters that a model refuses at an endpoint, and its limit of output tokens."""
+
+    model: ModelConfig
+    names: frozenset[str] = frozenset()
+    limit: int | None = None
+
+    def applied(self, request: Request) -> Request:
+        """Return the request as the model takes it."""
+        if not self.names and self.limit is None:
+            return request
+        most = min(request.max_tokens, self.limit or request.max_tokens)
+        return replace(request, max_tokens=most, refused=self.names)
+
+    def not_sent(self, request: Request) -> tuple[str, ...] | None:
+        """List what a request asks for and the model is not sent. A renamed limit is no loss."""
+        wanted = {
+            "temperature": request.temperature,
+            "reasoning_effort": request.model.reasoning_effort,
+            "budget_tokens": request.model.budget_tokens,
+            "thinking": True,
+        }
+        names = [name for name in wanted if name in self.names and wanted[name] is not None]
+        if self.limit is not None and request.max_tokens > self.limit:
+            names.append(f"max_tokens above {self.limit}")
+        return tuple(names) or None
+
+
+def remark_on(name: str) -> str:
+    """Say for a summary that a parameter was not sent."""
+    instead = ", with adaptive thinking instead" if name == "budget_tokens" else ""
+    return f"sent without {name}{instead}"
+
+
+# By the place of a model's entry and an endpoint.
+_known: dict[tuple[str, Endpoint], Refusals] = {}
+_lock = threading.Lock()
+
+
+def _known_of(model: ModelConfig, endpoint: Endpoint) -> Refusals:
+    known = _known.get((model.where, endpoint))
+    # A notebook may change the entry, and with it what the model takes.
+    return known if known is not None and known.model == model else Refusals(model)
+
+
+def _learn(endpoint: Endpoint, refusals: Refusals) -> Refusals:
+    """Remember refusals, and return them with those that other threads have learned meanwhile."""
+    with _lock:
+        known = _known_of(refusals.model, endpoint)
+        limit = min((n for n in (known.limit, refusals.limit) if n is not None), default=None)
+        new = replace(refusals, names=refusals.names | known.names, limit=limit)
+        _known[refusals.model.where, endpoint] = new
+        return new
+
+
+def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
+    """Send a request without what the model is known to refuse, and at once again if it refuses
+    more. Raises CompletionError.
+    """
+    model, protocol = request.model, api_type_of(request.model).protocol
+    refusals = learned = _known_of(model, endpoint)
+    while True:
+        adapted = refusals.applied(request)
+        try:
+            completion = protocol.complete(client, adapted)
+        except Exception as error:
+            fault = classify(error, protocol.sdk, secrets_of(model, endpoint))
+            refusal = _refusal_of(error, fault, adapted)
+            if refusal is None:
+                raise fault from None
+            refusals = _with(refusals, refusal, fault)
+            if refusal.is_certain:
+                refusals = learned = _learn(endpoint, refusals)
+            continue
+        if refusals is not learned:
+            _learn(endpoint, refusals)
+        not_sent = refusals.not_sent(request)
+        return replace(completion, not_sent=not_sent) if not_sent else completion
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """A parameter that an error refuses, and the limit of tokens that it allows.
+
+    `is_certain`: the name is the error's own, not an echo of the prompt. If not, it is remembered
+    only after the model has answered without it. `is_ours`: it does not come from extra_body.
+    """
+
+    name: str
+    is_certain: bool
+    is_ours: bool
+    limit: int | None = None
+
+
+def _with(refusals: Refusals, refusal: _Refusal, fault: CompletionError) -> Refusals:
+    """Add a refusal to the known ones. Raises CompletionError for what no call can do without."""
+    name, model, remedy = refusal.name, refusals.model, None
+    if not refusal.is_ours:
+        remedy = f"the model refuses {name}. Remove it from extra_body in its entry"
+    elif name == "response_format":
+        remedy = "the model refuses response_format. Remove that setting or choose another judge"
+    elif name == "thinking" and api_type_of(model).is_claude:
+        remedy = "the model refuses adaptive thinking. Set budget_tokens in its entry"
+        if model.budget_tokens is not None:
+            remedy = "the model refuses to think. Remove budget_tokens from its entry"
+    elif refusal.limit is not None:
+        return replace(refusals, limit=refusal.limit)
+    elif OTHER_LIMIT.get(name) in refusals.names:
+        remedy = "the model refuses max_tokens and max_completion_tokens"
+    if remedy is not None:
+        message = f"{remedy}. {fault.message}"
+        raise CompletionError("unsupported parameter", message)
+    return replace(refusals, names=refusals.names | {name})
+
+
+# How errors name a parameter. Some name the field of another protocol that a gateway made of it.
+NAMES = {
+    "temperature": r"temperature",
+    "max_tokens": r"max(imum)?[_ ]?(output[_ ]?)?tokens",
+    "max_completion_tokens": r"max[_ ]?completion[_ ]?tokens",
+    "reasoning_effort": r"reasoning[_. ]?effort|(output_config\.)?effort|output_config(?!\.)"
+    r"|thinking[_ ]?(level|budget|config)|budget",
+    "response_format": r"response_?(format|schema|mime_?type)|json_?schema|output_?format"
+    r"|output_config(\.format|(?!\.))|structured outputs?",
+    "budget_tokens": r"thinking[\w.]*|budget_?tokens",
+    "thinking": r"thinking[\w.]*",
+    "stream": r"stream",
+}
+
+# Words that refuse a parameter, whatever its value.
+UNKNOWN = (
+    r"(n't|not|no longer) (\w+ )?(support|permit|allow|accept|recogni|a valid|available|implement)"
+    r"|unsupported|deprecated|unrecogni[sz]ed|unknown|unexpected|extraneous|extra inputs"
+    r"|extra_forbidden|cannot find|unavailable"
+)
+# Words that refuse it or its value.
+REFUSED = (
+    rf"{UNKNOWN}|(n't|not|never) (\w+ )?(valid|enabled|compatible|expected|configurable|one of)"
+    r"|(n't|not|can) (\w+ )?be (set|used|specified|combined|changed|both)|obsolete|removed|disabled"
+    r"|forbidden|prohibited|rejected|refused|incompatible|invalid(?!_)|illegal|cannot|no support"
+    r"|(must|should|may|can|needs to|has to) (not |only )?(be|equal)\b|fixed (at|to)"
+    r"|only .{0,40}(support|allow|accept|permit|valid|works)|only (with|when|if|for)\b"
+    r"|does not match any of|out of range"
+)
+
+# The most tokens that an error allows, as in "at most 16384", "300000 > 128000" or "[1, 8192]".
+LIMIT = (
+    r"(?:at most|up to|(?:less|lower|smaller) than(?: or equal to)?|no more than|not exceed|<=?|>"
+    r"|not (?:be )?(?:greater|more|higher|larger) than|maximum(?: [a-z]+){0,4}(?: is| of)?"
+    r"|limit(?: is| of|ed to)|(?:between|from) 1 (?:and|to)|1 \(inclusive\) to|\[1,)"
+    r"[\s`'\":]*(\d[\d,]{0,12})(?!\d|\.\d)(\s*\(exclusive\))?"
+)
+# Words for a budget to think that is of a wrong size.
+SIZES = r"greater than|less than|at least|minimum|at most"
+# Words for a limit of prompt and output together, or of another kind.
+OTHER_LENGTHS = (
+    r"prompt|input[_ ](length|tokens?)|\binputs\b|messages|context[_ ](length|limit|size)|total|\+"
+    r"|stream"
+)
+
+# Statuses, and causes known by words, of other faults than a parameter.
+OTHER_STATUSES = (401, 402, 403, 408, 413, 429)
+OTHER_CAUSES = ("content filter", "context too long", "quota", "authentication", "rate limit")
+
+FIELD, NEAR, FAR = range(3)
+
+
+@dataclass(frozen=True)
+class _Mention:
+    """A parameter that an error names: in a FIELD of its own, NEAR a word that refuses, or FAR.
+
+    `words`: of the error, of which the `clause` has the name in this `spelling`.
+    """
+
+    name: str
+    is_ours: bool
+    nearness: int
+    spelling: str
+    clause: str
+    words: str
+
+
+def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _Refusal | None:
+    """Find the parameter that an error refuses, None if it tells of another fault."""
+    status, body = _error_body(error)
+    if status is None or status in OTHER_STATUSES:
+        return None
+    mentions = [m for place, words in _parts(body) for m in _mentions(place, words, request)]
+    prompt = " ".join(message["content"] for message in request.messages).lower()
+    # Of two that do not go together, the temperature is the lesser loss.
+    for mention in sorted(mentions, key=lambda m: (m.nearness, m.name != "temperature")):
+        is_field, is_far = mention.nearness == FIELD, mention.nearness == FAR
+        # A server error may have other words, as of the temperature of a GPU.
+        may_be_echo = not is_field and (mention.spelling in prompt or status >= 500)
+        if may_be_echo and (is_far or not mention.is_ours):
+            continue
+        refusal = _Refusal(mention.name, not (may_be_echo or is_far), mention.is_ours)
+        is_limit = mention.is_ours and mention.name in OTHER_LIMIT
+        if is_limit and (limit := _limit_in(mention.words, request.max_tokens)) is not None:
+            return replace(refusal, is_certain=not may_be_echo, limit=limit)
+        is_unknown = re.search(UNKNOWN, mention.clause) is not None
+        if fault.cause in OTHER_CAUSES and not (is_field and is_unknown):
+            continue
+        if is_limit:
+            other = re.search(NAMES[OTHER_LIMIT[mention.name]], mention.words)
+            has_other_name = not api_type_of(request.model).is_claude
+            if has_other_name and ((is_unknown and not is_far) or other):
+                return refusal
+        elif mention.name == "budget_tokens" and re.search(SIZES, mention.clause):
+            continue
+        elif not is_far or mention.name in ("temperature", "reasoning_effort"):
+            return refusal
+    return None
+
+
+def _limit_in(words: str, asked: int) -> int | None:
+    """Find the most output tokens that an error allows, if that is less than was asked for."""
+    if re.search(OTHER_LENGTHS, words):
+        return None
+    for match in re.finditer(LIMIT, words):
+        limit = int(match[1].replace(",", "")) - (match[2] is not None)
+        if 1 < limit < asked:
+            return limit
+    return None
+
+
+def _mentions(place: str, words: str, request: Request) -> Iterator[_Mention]:
+    """Yield the parameters of a request that a part of an error names."""
+    # An error of pydantic repeats the whole request.
+    words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
+    clauses = re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words)
+    effort = re.escape((request.model.reasoning_effort or "").lower())
+    for name, is_ours in _sent(request).items():
+        names = NAMES.get(name, re.escape(name.lower()))
+        if name == "reasoning_effort" and effort:
+            names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
+        if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
+            names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+        if place and re.fullmatch(rf"(.*\.)?({NAMES.get(name, re.escape(name.lower()))})", place):
+            yield _Mention(name, is_ours, FIELD, place, words, words)
+            continue
+        for clause in clauses:
+            refusing = [match.span() for match in re.finditer(REFUSED, clause)]
+            for match in re.finditer(rf"(?<![\w-])({names})(?![\w-])", clause):
+                gaps = [max(a - match.end(), match.start() - b) for a, b in refusing]
+                nearness = NEAR if gaps and min(gaps) <= 80 else FAR
+                yield _Mention(name, is_ours, nearness, match[0], clause, words)
+
+
+def _sent(request: Request) -> dict[str, bool]:
+    """Return the parameters of a request, and whether they are ours or the entry's extra_body's."""
+    protocol, extra_body = api_type_of(request.model).protocol, request.model.extra_body
+    sent = {}
+    for key, value in protocol.body(request).items():
+        if key in extra_body:
+            sent[key] = False
+        elif key == "thinking":
+            sent["budget_tokens" if "budget_tokens" in value else key] = True
+        elif key == "output_config":
+            sent |= dict.fromkeys(["reasoning_effort"] * ("effort" in value), True)
+            sent |= dict.fromkeys(["response_format"] * ("format" in value), True)
+        elif key in NAMES:
+            sent[key] = True
+    return sent
+
+
+def _error_body(error: Exception) -> tuple[int | None, Any]:
+    """Return the status and the JSON of an error that a server sent, None if it sent none."""
+    if isinstance(error, BrokenReply):
+        return 400, error.body
+    response = getattr(error, "response", None)
+    if response is None or not hasattr(error, "status_code"):
+        return None, None
+    try:
+        if len(response.content) <= LONGEST_MESSAGE:
+            return response.status_code, json.loads(response.content)
+    except (ValueError, RecursionError):
+        pass
+    return response.status_code, response.text[:LONGEST_MESSAGE]
+
+
+PLACES = ("param", "parameter", "field", "loc")
+ECHOES = (*PLACES, "input", "ctx", "url")
+
+
+def _parts(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the parts of an error in lower case: the field that each is about, and its words.
+
+    Gateways send the error of another server as JSON in a text.
+    """
+    if isinstance(value, str):
+        yield "", value.lower()
+        start, end = value.find("{"), value.rfind("}")
+        if 0 <= start < end:
+            try:
+                yield from _parts(json.loads(value[start : end + 1]))
+            except (ValueError, RecursionError):
+                return
+    elif isinstance(value, list):
+        for item in value:
+            yield from _parts(item)
+    elif isinstance(value, dict):
+        place = next((value[key] for key in PLACES if value.get(key)), "")
+        place = ".".join(map(str, place)) if isinstance(place, list) else str(place)
+        texts = [v for k, v in value.items() if k not in ECHOES and isinstance(v, str)]
+        yield place.lower(), "\n".join(texts).lower()
+        for key, item in value.items():
+            if key not in ECHOES and (isinstance(item, (dict, list)) or "{" in str(item)):
+                yield from _parts(item)

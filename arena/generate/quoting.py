@@ -1,0 +1,149 @@
+"""The quotations in a judge's reply: labels in marks, and passages that repeat an answer."""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+
+Span = tuple[int, int]
+
+# Marks whose direction is plain, or that take whole lines. They may enclose paragraphs.
+_OF_TEXT = re.compile(
+    r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*[\w+#.-]*[ \t]*\n.*?^[ \t]*(?P=fence)"
+    r"|^[ \t]*>[^\n]*"
+    r"|<(?P<tag>q|quote|blockquote|code|pre)\b[^<>\n]*>.*?</(?P=tag)>"
+    r"|“[^“”]*”|„[^„“”]*[“”]|‟[^”]*”|«[^«»]*»|»[^«»]*«|‹[^‹›]*›|›[^‹›]*‹"
+    r"|「[^」]*」|『[^』]*』|﹁[^﹂]*﹂|﹃[^﹄]*﹄|《[^》]*》|〈[^〉]*〉|〝[^〞〟]*[〞〟]|＂[^＂]*＂",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
+# Few replies have such marks, and to look for one sign is ten times faster.
+_MAY_BE_MARKED = re.compile(r"[`~<“„‟«»‹›「『﹁﹃《〈〝＂]")
+_QUOTED_LINE = re.compile(r"\n[ \t]*>")
+# Marks that open and close alike. They end with their paragraph, since one may be missing.
+_OF_PARAGRAPH = re.compile(
+    r"(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"
+    r"|``.+?''"
+    r'|(?<![\w"])"(?=\S).{0,4000}?(?<=\S)"(?!\w)'
+    r"|(?<![\w'])'(?=\S).{0,4000}?(?<=\S)'(?!\w)"
+    r"|(?<!\w)[‘‚](?=\S).{0,4000}?[’‘](?!\w)",
+    re.DOTALL,
+)
+_COLON = re.compile(r"[:：]\W*$")
+_PARAGRAPHS = re.compile(r"\n[ \t>]*\n")
+_BETWEEN_WORDS = re.compile(r"[^\w<>=]+|_")
+
+FEW_WORDS = 6  # before a verdict on a line of its own, as in "My final verdict is: "
+REACH = 200  # characters beside a label that are compared with an answer
+LEAST_SHARED = 6  # letters beside a label that an answer has too, so that it is repeated
+
+
+def plain_spelling(text: str) -> str:
+    """Return a text as a judge may copy it: without escapes, invisible and full-width signs."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    if "&" in text:
+        text = html.unescape(text)
+    return text.replace("\\", "")
+
+
+class Quoting:
+    """A reply of the judge, and the texts that it may quote."""
+
+    def __init__(self, reply: str, answers: Sequence[str]) -> None:
+        self.reply = reply
+        self.answers = answers
+
+    def covers(self, span: Span, planted: bool, cut_off: bool) -> bool:
+        """Whether the label at a place is quoted. `planted`: an answer has the same label.
+        `cut_off`: the reply has no end, so that its verdict may be missing.
+        """
+        if self._in_marks(span):
+            return True
+        if not planted:
+            return False
+        before, _, alone = self._line_of(span)
+        if not alone or cut_off:
+            return True
+        # An answer may have the words in which the judge gives its verdict: "My verdict is". The
+        # first or the last line of the reply is the judge's, if it repeats no more than these.
+        beyond_line = len(_squeezed(before)) + 2 if self.is_at_edge(span) else 0
+        return self._repeats(span, max(beyond_line, LEAST_SHARED))
+
+    def is_own_in_marks(self, span: Span, planted: bool) -> bool:
+        """Whether a label in marks may be the verdict, which some judges write in backticks."""
+        before, line, alone = self._line_of(span)
+        verdict = alone and (not re.search(r"\w", before) or _COLON.search(before) is not None)
+        return verdict and (not planted or line == self.reply.strip())
+
+    def is_at_edge(self, span: Span) -> bool:
+        """Whether the first or the last line of the reply is a verdict, the label at a place."""
+        _, line, alone = self._line_of(span)
+        text = self.reply.strip()
+        return alone and (text.startswith(line) or text.endswith(line))
+
+    def _line_of(self, span: Span) -> tuple[str, str, bool]:
+        """Return the text before a label in its line, the line, and whether no more is in it than
+        a label with a few words before it.
+        """
+        start = self.reply.rfind("\n", 0, span[0]) + 1
+        end = self.reply.find("\n", span[1])
+        before = self.reply[start : span[0]].lstrip()
+        after = self.reply[span[1] : None if end < 0 else end].rstrip()
+        few = len(re.findall(r"\w\S*", before)) <= FEW_WORDS
+        alone = few and not re.search(r"\w", after)
+        return before, before + self.reply[span[0] : span[1]] + after, alone
+
+    def _in_marks(self, span: Span) -> bool:
+        """Whether quotation marks, backticks, a code block or a block quote enclose a place."""
+        start, end = span
+        if any(first <= start and end <= last for first, last in self._marks):
+            return True
+        breaks = [0, *(match.end() for match in _PARAGRAPHS.finditer(self.reply))]
+        begin = max(at for at in breaks if at <= start)
+        stop = next((at for at in breaks if at >= end and at > begin), len(self.reply))
+        marks = (match.span() for match in _OF_PARAGRAPH.finditer(self.reply, begin, stop))
+        return any(first <= start and end <= last for first, last in marks)
+
+    @functools.cached_property
+    def _marks(self) -> list[Span]:
+        lines = "\n" + self.reply
+        if not (_MAY_BE_MARKED.search(lines) or _QUOTED_LINE.search(lines)):
+            return []
+        return [match.span() for match in _OF_TEXT.finditer(self.reply)]
+
+    def _repeats(self, span: Span, least: int) -> bool:
+        """Whether an answer has the label with the same characters before or after it."""
+        start, end = span
+        label = _squeezed(self.reply[start:end])
+        before = _squeezed(self.reply[max(0, start - REACH) : start])[::-1]
+        after = _squeezed(self.reply[end : end + REACH])
+        for answer in self._squeezed_answers:
+            at = answer.find(label)
+            while at >= 0:
+                beyond = at + len(label)
+                shared = _shared(before, answer[max(0, at - REACH) : at][::-1])
+                if shared + _shared(after, answer[beyond : beyond + REACH]) >= max(
+                    least, LEAST_SHARED
+                ):
+                    return True
+                at = answer.find(label, beyond)
+        return False
+
+    @functools.cached_property
+    def _squeezed_answers(self) -> list[str]:
+        return [_squeezed(plain_spelling(answer)) for answer in self.answers]
+
+
+def _squeezed(text: str) -> str:
+    """Return only the letters, digits and signs of labels in a text, in small letters."""
+    return _BETWEEN_WORDS.sub("", text.casefold())
+
+
+def _shared(first: str, second: str) -> int:
+    """Return the number of equal characters with which both texts begin."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
