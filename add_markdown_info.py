@@ -10,12 +10,15 @@ way.
 
 from __future__ import annotations
 
+from arena.base.errors import InputError, script
+
+# isort: split
 import sys
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError, script
 from arena.base.flags import script_parser
 from arena.base.jsonl import dump_line, write_lines
 from arena.base.record_file import locked
@@ -69,11 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not names:
         raise InputError(f"{args.dir}: no answer files (*.jsonl) in this folder")
     for name in names:  # all files are checked before the first is rewritten
-        read_objects(args.dir / f"{name}.jsonl", AnswerLine, "an answer")
+        deque(read_objects(args.dir / f"{name}.jsonl", AnswerLine, "an answer"), maxlen=0)
     for name in names:
         source, target = args.dir / f"{name}.jsonl", output / f"{name}.jsonl"
         with locked(target):
-            answers = read_objects(source, AnswerLine, "an answer")
+            answers = list(read_objects(source, AnswerLine, "an answer"))
             measured = add_style(answers, source, args.recompute)
             if measured or target != source:
                 write_lines(target, map(dump_line, answers))

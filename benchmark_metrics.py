@@ -11,6 +11,9 @@ are skipped and listed.
 
 from __future__ import annotations
 
+from arena.base.errors import InputError, script
+
+# isort: split
 import argparse
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from arena.base import flags
-from arena.base.errors import InputError, script
 from arena.base.jsonl import write_lines
 from arena.base.table import folded
 

@@ -10,10 +10,12 @@ ensemble`. Without flags, the bench is the judge config's and all its judges tak
 
 from __future__ import annotations
 
+from arena.base.errors import script
+
+# isort: split
 import sys
 from collections.abc import Sequence
 
-from arena.base.errors import script
 from arena.base.flags import add_source_flags, script_parser
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule

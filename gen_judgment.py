@@ -10,11 +10,13 @@ every model with answers is judged.
 
 from __future__ import annotations
 
+from arena.base.errors import InputError, script
+
+# isort: split
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arena.base.errors import InputError, script
 from arena.base.flags import add_run_flags, next_command, script_parser
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions

@@ -10,13 +10,15 @@ questions. Kinship and agreement need several judges.
 
 from __future__ import annotations
 
+from arena.base.errors import script
+
+# isort: split
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base import flags
-from arena.base.errors import script
 from arena.base.jsonl import write_lines
 from arena.base.table import folded
 from arena.bench.config import read_judge_config

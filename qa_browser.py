@@ -10,6 +10,9 @@ have data.
 
 from __future__ import annotations
 
+from arena.base.errors import script
+
+# isort: split
 import argparse
 import contextlib
 import os
@@ -18,7 +21,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.base.errors import script
 from arena.base.flags import add_source_flags, port, script_parser
 from arena.bench.config import read_judge_config
 

@@ -11,13 +11,15 @@ graded single answers, the board shows their mean grades.
 
 from __future__ import annotations
 
+from arena.base.errors import script
+
+# isort: split
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arena.base import flags
-from arena.base.errors import script
 from arena.base.table import folded
 
 FOLDER = "leaderboard/, named by bench, judge and mode"

@@ -58,7 +58,7 @@ RETRIED: dict[str, Callable[[], Reply]] = {
     "HTML 502": lambda: Reply.html(status=502),
     "broken JSON": Reply.broken_json,
     "null choices": Reply.null_choices,
-    "wrong content type": lambda: Reply("an error as text", content_type="text/plain"),
+    "text, no JSON": lambda: Reply(raw=b"an error as text", content_type="text/plain"),
     "empty text": lambda: Reply(""),
 }
 # Strange replies that are replies all the same.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
+from arena.base import interrupt
+
+# isort: split
+import contextlib
 import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -32,6 +35,19 @@ def one_line(text: object, limit: int = 300) -> str:
     return folded if len(folded) <= limit else folded[: limit - 3] + "..."
 
 
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt between the imports and the exit of a script."""
+    if signal.getsignal(signal.SIGINT) is not interrupt.stop:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt.stop)
+
+
 def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
     """Wrap the `main` of a script: an InputError becomes one line on stderr and exit status 2."""
 
@@ -42,13 +58,14 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         try:
-            return main(argv)
+            with _interruptible():
+                return main(argv)
         except (InputError, OutputError) as error:
             print(f"error: {one_line(error, 2000)}", file=sys.stderr)
             return 2 if isinstance(error, InputError) else 1
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
-            return 128 + signal.SIGINT
+            return interrupt.STATUS
         except BrokenPipeError:
             # Python flushes stdout at exit, which would fail again with a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,6 +76,8 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return ` (did you mean '...'?)` with the most similar known name, or nothing."""
+    import difflib
+
     match = difflib.get_close_matches(name, sorted(names), n=1)
     return f" (did you mean '{match[0]}'?)" if match else ""
 
@@ -86,7 +105,7 @@ def _explain(kind: type[BaseException], error: BaseException, trace: TracebackTy
     """Print one line for a missing package or for Ctrl-C, and the traceback of all else."""
     if isinstance(error, KeyboardInterrupt):
         print("stopped", file=sys.stderr)
-        raise SystemExit(128 + signal.SIGINT)
+        raise SystemExit(interrupt.STATUS)
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     package = (name or "arena").partition(".")[0]
     if package in ("arena", "utils"):

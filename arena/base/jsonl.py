@@ -33,19 +33,38 @@ def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int,
     Blank lines are skipped, and so is an incomplete last line, with a warning. Raises InputError
     with file and line for any other line that is not an object of this kind.
     """
-    lines = read_bytes(path, what).split(b"\n")
-    decoder = msgspec.json.Decoder(kind)
-    for number, raw in enumerate(lines, start=1):
-        if not raw or raw.isspace():
-            continue
-        try:
-            yield number, raw, decode(raw, decoder)
-        except ValueError as error:
-            if number == len(lines) and not is_json(raw):
-                cause = "an earlier run was killed while writing"
-                warn(f"{path}: ignoring an incomplete last line ({cause})")
-                return
-            raise InputError(f"{path}:{number}: not {what}: {error}") from None
+    for number, _, raw, line in located_lines(path, kind, what):
+        yield number, raw, line
+
+
+def located_lines(
+    path: Path, kind: type[Line], what: str
+) -> Iterator[tuple[int, int, bytes, Line]]:
+    """Yield the same as `decode_lines`, with the offset of the line in second place."""
+    decoder, end = msgspec.json.Decoder(kind), 0
+    try:
+        # Line by line: the answers of a large run take more memory than they should.
+        with path.open("rb", buffering=1 << 20) as file:
+            for number, raw in enumerate(file, start=1):
+                offset, end = end, end + len(raw)
+                try:
+                    line = decoder.decode(raw)
+                except (ValueError, RecursionError):
+                    if number == 1 and raw.startswith(codecs.BOM_UTF8):
+                        offset, raw = len(codecs.BOM_UTF8), raw.removeprefix(codecs.BOM_UTF8)
+                    if not raw or raw.isspace():
+                        continue
+                    try:
+                        line = decode(raw, decoder)
+                    except ValueError as error:
+                        if not raw.endswith(b"\n") and not is_json(raw):
+                            cause = "an earlier run was killed while writing"
+                            warn(f"{path}: ignoring an incomplete last line ({cause})")
+                            return
+                        raise InputError(f"{path}:{number}: not {what}: {error}") from None
+                yield number, offset, raw.removesuffix(b"\n"), line
+    except OSError as error:
+        raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
 
 
 def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
@@ -96,9 +115,14 @@ def read_lines(path: Path, kind: type[Line], what: str) -> list[Line]:
 def newest(path: Path, records: list[Record], key: Callable[[Record], Hashable]) -> list[Record]:
     """Return the last record of each key, with a warning if a key is repeated."""
     by_key = {key(record): record for record in records}
-    if len(by_key) < len(records):
-        warn(f"{path}: {len(records) - len(by_key)} repeated ids. The last record of each counts.")
+    warn_of_repeats(path, len(records) - len(by_key))
     return list(by_key.values())
+
+
+def warn_of_repeats(path: Path, repeated: int) -> None:
+    """Warn if ids of a file are repeated."""
+    if repeated:
+        warn(f"{path}: {repeated} repeated ids. The last record of each counts.")
 
 
 def dump_line(record: Mapping[str, Any]) -> bytes:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from arena.base.errors import InputError, one_line
 
 
@@ -73,6 +75,8 @@ def stale_reason(
     """
     for part in parts:
         earlier = part.get("settings", record.get("settings"))
+        if earlier == settings:  # nearly always, and quicker than one by one
+            continue
         key = differing_setting(earlier, settings) if isinstance(earlier, Mapping) else None
         if key in _HASHES:
             return _HASHES[key]
@@ -110,9 +114,12 @@ def stale_problem(reasons: Mapping[str, Sequence[str]]) -> str:
 def decoded_settings(text: bytes) -> dict[str, object]:
     """Return the settings of a game from their JSON, empty if there are none."""
     try:
-        settings = json.loads(text)
+        settings = msgspec.json.decode(text)
     except (ValueError, RecursionError):
-        return {}
+        try:
+            settings = json.loads(text)
+        except (ValueError, RecursionError):
+            return {}
     return settings if isinstance(settings, dict) else {}
 
 

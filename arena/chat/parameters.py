@@ -178,7 +178,7 @@ SIZES = r"greater than|less than|at least|minimum|at most"
 # Words for a limit of prompt and output together, or of another kind.
 OTHER_LENGTHS = (
     r"prompt|input[_ ](length|tokens?)|\binputs\b|messages|context[_ ](length|limit|size)|total|\+"
-    r"|stream"
+    r"|stream|remaining|sequence|\broom\b"
 )
 
 # Statuses, and causes known by words, of other faults than a parameter.
@@ -248,26 +248,35 @@ def _limit_in(words: str, asked: int) -> int | None:
 
 
 def _mentions(place: str, words: str, request: Request) -> Iterator[_Mention]:
-    """Yield the parameters of a request that a part of an error names."""
-    # An error of pydantic repeats the whole request.
-    words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
-    clauses = re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words)
-    effort = re.escape((request.model.reasoning_effort or "").lower())
-    for name, is_ours in _sent(request).items():
-        names = NAMES.get(name, re.escape(name.lower()))
-        if name == "reasoning_effort" and effort:
-            names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
-        if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
-            names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+    """Yield the parameters of a request that a part of an error names, in the error's order."""
+    sent = _sent(request)
+    for name, is_ours in sent.items():
         if place and re.fullmatch(rf"(.*\.)?({NAMES.get(name, re.escape(name.lower()))})", place):
             yield _Mention(name, is_ours, FIELD, place, words, words)
-            continue
-        for clause in clauses:
-            refusing = [match.span() for match in re.finditer(REFUSED, clause)]
-            for match in re.finditer(rf"(?<![\w-])({names})(?![\w-])", clause):
-                gaps = [max(a - match.end(), match.start() - b) for a, b in refusing]
-                nearness = NEAR if gaps and min(gaps) <= 80 else FAR
-                yield _Mention(name, is_ours, nearness, match[0], clause, words)
+    # An error of pydantic repeats the whole request.
+    words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
+    for clause in re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words):
+        refusing = [match.span() for match in re.finditer(REFUSED, clause)]
+        found = [
+            (match.span(), name, match[0])
+            for name, is_ours in sent.items()
+            for match in re.finditer(_spelling(name, is_ours, request), clause)
+        ]
+        for (start, end), name, spelling in sorted(found):
+            gaps = [max(a - end, start - b) for a, b in refusing]
+            nearness = NEAR if gaps and min(gaps) <= 80 else FAR
+            yield _Mention(name, sent[name], nearness, spelling, clause, words)
+
+
+def _spelling(name: str, is_ours: bool, request: Request) -> str:
+    """Return a pattern for a parameter in the words of an error."""
+    names = NAMES.get(name, re.escape(name.lower()))
+    if name == "reasoning_effort" and request.model.reasoning_effort:
+        effort = re.escape(request.model.reasoning_effort.lower())
+        names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
+    if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
+        names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+    return rf"(?<![\w-])({names})(?![\w-])"
 
 
 def _sent(request: Request) -> dict[str, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from shortuuid import uuid
 
 from arena.base.errors import InputError
-from arena.base.jsonl import newest
+from arena.base.jsonl import decode_lines
 from arena.bench.answer_style import (
     ENCODINGS,
     conv_metadata,
@@ -22,8 +23,8 @@ from arena.bench.answer_style import (
 )
 from arena.bench.config import AnswerConfig
 from arena.bench.formats import answer_in_format_of, answer_in_v01
-from arena.bench.provenance import question_hash, stale_reason
-from arena.bench.records import AnswerLine, Question, read_objects, record_id
+from arena.bench.provenance import decoded_settings, question_hash, stale_reason
+from arena.bench.records import AnswerLine, Question
 from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
 from arena.chat.parameters import remark_on
@@ -38,6 +39,9 @@ CUT = {
     "length": "answers cut off at max_tokens",
     "content_filter": "answers withheld or cut by a content filter",
 }
+
+
+COMPLETE: Record = {}  # stands for a record that needs no reply and is not stale
 
 
 @dataclass(frozen=True)
@@ -58,26 +62,46 @@ class AnswerWork(Work):
         self.choices = range(config.num_choices)
         self.temperature = temperature_of(model, model.temperature, config.temperature)
         self.max_tokens = max_tokens_of(model, model.max_tokens, config.max_tokens)
+        self.settings = model.settings(
+            self.temperature, self.max_tokens, system_prompt=model.system_prompt
+        )
         self._count_tokens = _token_counter(model) if model.tokenizer else None
 
-    def read(self) -> dict[str, Record]:
-        """Return the records of the file by question id."""
-        records = newest(self.path, read_objects(self.path, AnswerLine, "an answer"), record_id)
-        return {record_id(record): answer_in_v01(record) for record in records}
+    def read(self) -> Iterator[tuple[str, str | None, Record]]:
+        """Yield question id, changed setting and record in the v0.1 format."""
+        for _, raw, line in decode_lines(self.path, AnswerLine, "an answer"):
+            question = self.questions.get(line.id)
+            is_complete = question is None or self._is_complete(line, question)
+            # Whole records of a large run would fill the memory. A dry run counts their tokens.
+            if is_complete and not self.options.dry_run:
+                yield line.id, None, COMPLETE
+                continue
+            record = answer_in_v01(json.loads(raw))
+            choices = _by_index(record["choices"])
+            wanted = [choices[index] for index in self.choices if index in choices]
+            settings = self._settings(question) if question else {}
+            yield line.id, stale_reason(record, wanted, settings) if question else None, record
 
-    def stale_reason(self, key: str) -> str | None:
-        """Return the setting that differs in a choice that this run would make."""
-        if key not in self.questions:
-            return None
-        choices = _by_index(self.records[key]["choices"])
-        wanted = [choices[index] for index in self.choices if index in choices]
-        return stale_reason(self.records[key], wanted, self._settings(self.questions[key]))
+    def _is_complete(self, line: AnswerLine, question: Question) -> bool:
+        """Whether a line has all turns and the settings of this run. False needs a closer look."""
+        turns: dict[int, int] = {}
+        for place, choice in enumerate(line.choices or ()):
+            if bytes(choice.settings):
+                return False
+            turns[place if choice.index is None else choice.index] = len(choice.turns)
+        if any(turns.get(index, 0) < len(question.turns) for index in self.choices):
+            return False
+        settings = bytes(line.settings)
+        return not settings or decoded_settings(settings) == self._settings(question)
 
     def missing(self) -> tuple[int, list[Conversation]]:
         """Return the number of conversations, and those that lack a turn."""
         conversations = []
         for question in self.questions.values():
-            choices = _by_index(self.records.get(question.id, {}).get("choices", []))
+            record = self.records.get(question.id, {})
+            if record is COMPLETE:
+                continue
+            choices = _by_index(record.get("choices", []))
             for index in self.choices:
                 turns = choices.get(index, {}).get("turns", [])
                 if len(turns) < len(question.turns):
@@ -146,11 +170,7 @@ class AnswerWork(Work):
 
     def _settings(self, question: Question) -> dict[str, Any]:
         """Return how the answers to a question are made in this run."""
-        system_prompt = self.model.system_prompt
-        settings = self.model.settings(
-            self.temperature, self.max_tokens, system_prompt=system_prompt
-        )
-        return {"question_hash": question_hash(question.turns), **settings}
+        return {"question_hash": question_hash(question.turns), **self.settings}
 
     def count(self, job: Conversation, reply: Turn) -> None:
         """Count a reply, and note it if it is empty or cut off."""

@@ -6,7 +6,6 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, nearest, warn
@@ -188,7 +187,7 @@ class CaseFinder:
     judge: Judge
     bench: Bench
     questions: Sequence[Question]
-    _answers: dict[Path, dict[str, Answer]] = field(default_factory=dict)
+    _answers: dict[tuple[str, bool], dict[str, Answer]] = field(default_factory=dict)
 
     def check_baselines(self, baselines: Sequence[str]) -> None:
         """Raise InputError for a baseline that answered no question."""
@@ -235,15 +234,16 @@ class CaseFinder:
 
     def _answer(self, model: str, question: Question, reference: bool = False) -> Answer | None:
         """Return a model's answer if it has all turns; InputError if the model has no file."""
-        folder = self.bench.references if reference else self.bench.answers
-        path = named_path(folder, model, "model name", ".jsonl")
-        if path not in self._answers:
+        key = model, reference
+        if key not in self._answers:
+            folder = self.bench.references if reference else self.bench.answers
+            path = named_path(folder, model, "model name", ".jsonl")
             if not path.exists():
                 hint = nearest(model, model_names(folder))
                 problem = f"no answers of the model '{model}'{hint}. Run gen_answer.py first."
                 if reference:
                     problem = f"no reference answers of '{model}', which ref_model names{hint}"
                 raise InputError(f"{path}: {problem}")
-            self._answers[path] = read_answers(path)
-        answer = self._answers[path].get(question.id)
+            self._answers[key] = read_answers(path)
+        answer = self._answers[key].get(question.id)
         return answer if answer and len(answer.choices[0]) >= len(question.turns) else None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import msgspec
 
 from arena.base.errors import InputError, one_line, warn
-from arena.base.jsonl import newest
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
@@ -116,21 +114,16 @@ class JudgmentWork(Work):
         self.games = range(2 if judge.config.pairwise else 1)  # a single answer is graded once
         self.cases = {case.key: case for case in cases}
         self.rule = rule
+        self._slim_records: dict[tuple[tuple[object, object], ...], Record] = {}
         self.outlook = outlook
         self.planted = {case.key: found for case in cases if (found := judge.planted(case))}
 
-    def read(self) -> dict[tuple[str, str | None], Record]:
-        """Return the records of the model; InputError for those of another judge or kind."""
+    def read(self) -> Iterator[tuple[tuple[str, str | None], str | None, Record]]:
+        """Yield (question, baseline), changed setting and record, of the model alone. Raises
+        InputError for records of another judge or kind.
+        """
         judge, pairwise = self.judge.model.name, self.judge.config.pairwise
         categories = {case.question.id: case.question.category for case in self.cases.values()}
-
-        def key(record: Mapping[str, Any]) -> tuple[str, str | None]:
-            question_id, baseline = record_id(record), record.get("baseline")
-            if question_id in categories:
-                baseline = self.rule.of(baseline, categories[question_id])
-            return question_id, baseline
-
-        judgments = []
         for record in read_objects(self.path, JudgmentLine, "a judgment"):
             if (other := record.get("judge") or judge) != judge:
                 raise InputError(f"{self.path}: contains judgments of another judge, '{other}'")
@@ -141,17 +134,37 @@ class JudgmentWork(Work):
                     f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
                     "with another name, in the endpoint file."
                 )
-            if record.get("model", self.summary.name) == self.summary.name:
-                judgments.append(record)
-        return {key(record): record for record in newest(self.path, judgments, key)}
+            if record.get("model", self.summary.name) != self.summary.name:
+                continue
+            question_id, baseline = record_id(record), record.get("baseline")
+            if question_id in categories:
+                baseline = self.rule.of(baseline, categories[question_id])
+            case = self.cases.get((question_id, baseline))
+            reason = self._stale_reason(case, record) if case else None
+            yield (question_id, baseline), reason, self._slim(record)
 
-    def stale_reason(self, key: tuple[str, str | None]) -> str | None:
+    def _slim(self, record: Record) -> Record:
+        """Return just the verdicts of a record whose games are all played."""
+        games = record.get("games") or []
+        is_complete = len(games) >= len(self.games) and all(map(self._is_played, games))
+        # Whole records of a large run would fill the memory. A dry run counts their tokens.
+        if not is_complete or self.options.dry_run:
+            return record
+        verdicts = tuple((game.get("score"), game.get("cause")) for game in games)
+        slim = {"games": [{"score": score, "cause": cause} for score, cause in verdicts]}
+        return self._slim_records.setdefault(verdicts, slim)
+
+    def _is_played(self, game: Record | None) -> bool:
+        """Whether this run does not play a game of an earlier run."""
+        if game is None or game.get("cause") == UNFINISHED:
+            return False
+        return game.get("score") is not None or not self.options.retry_invalid
+
+    def _stale_reason(self, case: Case, record: Record) -> str | None:
         """Return the setting that differs, or that the prompt of a game has changed."""
-        if key not in self.cases:
-            return None
-        case, games = self.cases[key], self._games(self.cases[key])
+        games = self._games(record)
         settings = self.judge.settings_of(case.rules)
-        if reason := stale_reason(self.records[key], filter(None, games), settings):
+        if reason := stale_reason(record, filter(None, games), settings):
             return reason
         for number in self.games:
             made = (games[number] or {}).get("prompt_hash")
@@ -165,19 +178,17 @@ class JudgmentWork(Work):
         attempts = self.judge.config.attempts
         several = len({case.baseline for case in self.cases.values()}) > 1
         for case in self.cases.values():
-            games = self._games(case)
+            games = self._games(self.records.get(case.key, {}))
             against = f" against {case.baseline}" if several else ""
             for number in self.games:
                 game, name = games[number], f"{case.question.id} game {number + 1}{against}"
                 replies: list[Completion] = []
-                if game is not None and game.get("cause") != UNFINISHED:
-                    decided = game.get("score") is not None
-                    if decided or not self.options.retry_invalid:
-                        self.outlook.games += 1
-                        self.outlook.cached += 1
-                        self.outlook.decided += decided
-                        continue
-                elif game is not None:
+                if game is not None and self._is_played(game):
+                    self.outlook.games += 1
+                    self.outlook.cached += 1
+                    self.outlook.decided += game.get("score") is not None
+                    continue
+                if game is not None and game.get("cause") == UNFINISHED:
                     # Earlier replies count only if the prompt is the same.
                     prompt = messages_hash(self.judge.messages(case, number))
                     earlier = game.get("replies") if game.get("prompt_hash") == prompt else []
@@ -189,9 +200,9 @@ class JudgmentWork(Work):
                 missing.append(Game(self, name, case, number, replies[: attempts - 1]))
         return len(self.cases) * len(self.games), missing
 
-    def _games(self, case: Case) -> list[Record | None]:
-        """Return the games of a case in the file, None for a missing one."""
-        games = self.records.get(case.key, {}).get("games") or []
+    def _games(self, record: Record) -> list[Record | None]:
+        """Return the games of a record, None for a missing one."""
+        games = record.get("games") or []
         return (games + [None, None])[: len(self.games)]
 
     def estimate(self, jobs: Sequence[Game]) -> Estimate:
@@ -247,7 +258,7 @@ class JudgmentWork(Work):
 
     def record(self, job: Game, reply: Decision) -> Record:
         """Return the record of a question with a game in it."""
-        case, games = job.case, self._games(job.case)
+        case, games = job.case, self._games(self.records.get(job.case.key, {}))
         settings = self.judge.settings_of(case.rules)
         names = (self.summary.name, self.model.name, case.baseline)
         new = new_judgment(case.question, *names) | {"games": games, "settings": settings}

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import random
 import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError, OutputError
+from arena.base.errors import InputError, OutputError, warn
+from arena.base.jsonl import warn_of_repeats
+from arena.base.limits import one_core, open_file_limit
 from arena.base.record_file import RecordFile
 from arena.bench.paths import Bench
 from arena.bench.provenance import stale_problem
-from arena.bench.records import KeyLine, Question, record_id
+from arena.bench.records import KeyLine, Question
 from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
@@ -77,13 +77,21 @@ class Work(ABC):
         """Read the file and return a job for each missing reply. Raises InputError if records were
         made with other settings and no flag says what to do.
         """
-        self.records = self.read() if self.path.exists() else {}
-        stale = {key: reason for key in self.records if (reason := self.stale_reason(key))}
+        stale: dict[Any, str] = {}
         # A dry run only counts.
         policy = self.options.stale or ("keep" if self.options.dry_run else None)
+        repeated = 0
+        for key, reason, record in self.read() if self.path.exists() else ():
+            if key in self.records:
+                repeated += 1
+                stale.pop(key, None)
+            self.records[key] = record
+            if reason is not None:
+                stale[key] = reason
+        warn_of_repeats(self.path, repeated)
         ids = defaultdict[str, list[str]](list)
         for key, reason in stale.items():
-            ids[reason].append(record_id(self.records[key]))
+            ids[reason].append(key if isinstance(key, str) else key[0])
             if policy == "redo":
                 del self.records[key]
         if stale and policy is None:
@@ -100,12 +108,10 @@ class Work(ABC):
         return jobs
 
     @abstractmethod
-    def read(self) -> dict[Any, Record]:
-        """Return the records of the file by their keys."""
-
-    @abstractmethod
-    def stale_reason(self, key: Any) -> str | None:
-        """Return the difference between a record and what this run would make, None if none."""
+    def read(self) -> Iterator[tuple[Any, str | None, Record]]:
+        """Yield the records of the file with their keys, and the setting that has changed since a
+        record was made. Of a record that no reply is added to, only what `missing` needs.
+        """
 
     @abstractmethod
     def missing(self) -> tuple[int, list[Any]]:
@@ -152,34 +158,27 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
         return 0
     errors: list[str] = []
     summaries = [work.summary for work in works]
+    connections = _connections(works)
     with contextlib.ExitStack() as stack:
         files = {work: stack.enter_context(RecordFile(work.path, KeyLine)) for work in works}
         jobs: list[Job] = [job for work in works for job in work.plan()]
         for work in dict.fromkeys(job.work for job in jobs):
             files[work].check_writable()
         signals = stack.enter_context(graceful_stop())
-        try:
-            with summary.Progress(summaries, unit, quiet=options.quiet) as progress:
-                for outcome in run(jobs):
-                    progress.update()
-                    if outcome is None:
-                        for file in files.values():
-                            file.sync()
-                        continue
-                    job, work = outcome.job, outcome.job.work
-                    if outcome.error is not None:
-                        work.summary.fail(outcome.error, job.id)
-                    else:
-                        files[work].append(work.record(job, outcome.reply))
-                        work.count(job, outcome.reply)
-                        if not errors and (reason := work.hopeless(ended=False)):
-                            stopping.set()
-                            errors.append(reason)
-        except OutputError as error:
-            stopping.set()
-            errors.append(str(error))
-        reasons = (work.hopeless(ended=True) for work in works if not errors)
-        errors += list(dict.fromkeys(filter(None, reasons)))
+        with summary.Progress(summaries, unit, quiet=options.quiet) as progress:
+            for outcome in run(jobs, connections):
+                progress.update()
+                try:
+                    _take(outcome, files)
+                except OutputError as error:
+                    # No job begins any more, but calls in flight may still be stored.
+                    stopping.set()
+                    errors.append(str(error))
+                if outcome and not errors and (problem := outcome.job.work.hopeless(ended=False)):
+                    stopping.set()
+                    errors.append(problem)
+        problems = (work.hopeless(ended=True) for work in works if not errors)
+        errors += list(dict.fromkeys(filter(None, problems)))
         for file in files.values():
             try:
                 file.close()
@@ -191,12 +190,54 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     return 128 + signals[0] if status and signals else status
 
 
-def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
+def _take(outcome: Outcome | None, files: Mapping[Work, RecordFile]) -> None:
+    """Store and count a reply, or count an error. Without either there is time to sync files."""
+    if outcome is None:
+        for file in files.values():
+            file.sync()
+        return
+    job, work = outcome.job, outcome.job.work
+    if outcome.error is not None:
+        work.summary.fail(outcome.error, job.id)
+    else:
+        files[work].append(work.record(job, outcome.reply))
+        work.count(job, outcome.reply)
+
+
+FILES_OF_A_WORK = 2  # its file and its lock
+OTHER_FILES = 64  # of the program, its libraries and the terminal
+
+
+def _connections(works: Sequence[Work]) -> int:
+    """Return how many connections the limit on open files allows, after raising it if need be.
+    Raises InputError if there is not one for each model.
+    """
+    models = {work.model.name: work.model for work in works}.values()
+    files = FILES_OF_A_WORK * len(works) + OTHER_FILES
+    limit = open_file_limit(
+        files + sum(model.parallel * _files_of_a_call(model) for model in models)
+    )
+    if limit < files + sum(map(_files_of_a_call, models)):
+        raise InputError(
+            f"{len(works)} models need more than the {limit} open files that this system allows. "
+            "Name fewer with --model, or raise the limit: ulimit -n 4096"
+        )
+    return limit - files
+
+
+def _files_of_a_call(model: ModelConfig) -> int:
+    """Return the open files of a call: a connection to each endpoint, both ends if it is here."""
+    return 2 if model.api_type == "llamacpp" else len(model.endpoints)
+
+
+def run(jobs: Sequence[Job], connections: int | None = None) -> Iterator[Outcome | None]:
     """Run all jobs and yield outcomes as they come, and None now and then while idle.
 
     Each model has its own threads. They only ask: the caller writes, and no thread goes on before
     its last outcome is dealt with, so that a kill costs at most one call of each. After `stopping`
     is set no job begins, and calls in flight are waited for, unless `halting` is set too.
+
+    connections: the most that all threads together may have open.
     """
     lanes = defaultdict[str, deque[Job]](deque)
     for job in jobs:
@@ -205,11 +246,8 @@ def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
     running = 0
     # A model that computes in this process needs all cores.
     in_process = any(job.work.model.api_type == "llamacpp" for job in jobs)
-    with contextlib.nullcontext() if in_process else _one_core():
-        for lane in lanes.values():
-            for _ in range(min(lane[0].work.model.parallel, len(lane))):
-                threading.Thread(target=_do_jobs, args=(lane, outcomes), daemon=True).start()
-                running += 1
+    with contextlib.nullcontext() if in_process else one_core():
+        running = _start(list(lanes.values()), outcomes, connections)
         while running and not (halting.is_set() and outcomes.empty()):
             try:
                 outcome = outcomes.get(timeout=0.2)
@@ -221,6 +259,40 @@ def run(jobs: Sequence[Job]) -> Iterator[Outcome | None]:
             else:
                 yield outcome
                 outcome.written.put(None)
+
+
+def _start(
+    lanes: Sequence[deque[Job]],
+    outcomes: queue.SimpleQueue[Outcome | None],
+    connections: int | None,
+) -> int:
+    """Start the threads, one for each model before the second of any, and return their number."""
+    models = [lane[0].work.model for lane in lanes]
+    wanted = [min(model.parallel, len(lane)) for model, lane in zip(models, lanes, strict=True)]
+    running = 0
+    for number in range(max(wanted, default=0)):
+        for model, lane, threads in zip(models, lanes, wanted, strict=True):
+            if number >= threads:
+                continue
+            if connections is not None:
+                connections -= _files_of_a_call(model)
+                if connections < 0:
+                    _warn_of_limit(running, sum(wanted), "open files", "-n")
+                    return running
+            try:
+                threading.Thread(target=_do_jobs, args=(lane, outcomes), daemon=True).start()
+            except RuntimeError:
+                if not running:
+                    raise InputError("the system allows this program no threads") from None
+                _warn_of_limit(running, sum(wanted), "threads", "-u")
+                return running
+            running += 1
+    return running
+
+
+def _warn_of_limit(allowed: int, wanted: int, resource: str, flag: str) -> None:
+    calls = f"parallel is lowered to {allowed} calls at a time in all, not {wanted}"
+    warn(f"{calls}: the system limits {resource} (ulimit {flag})")
 
 
 def _do_jobs(lane: deque[Job], outcomes: queue.SimpleQueue[Outcome | None]) -> None:
@@ -249,23 +321,6 @@ def _do_jobs(lane: deque[Job], outcomes: queue.SimpleQueue[Outcome | None]) -> N
     outcomes.put(None)
 
 
-@contextlib.contextmanager
-def _one_core() -> Iterator[None]:
-    """Keep this thread, and those it starts, on one core."""
-    # Only one thread can hold Python's lock, and handing it from core to core is slow. Without
-    # this, `make bench` on two cores took 1.5-2.0 ms of CPU a call and not 1.2-1.3, and did 550
-    # calls a second and not 720.
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {random.choice(sorted(before))})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 # Set by a second Ctrl-C: replies that are here are still written, calls in flight are given up.
 halting = threading.Event()
 
@@ -276,20 +331,25 @@ def graceful_stop() -> Iterator[list[int]]:
     list of the signals that came.
     """
     received: list[int] = []
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
 
     def stop(number: int, _: object) -> None:
         received.append(number)
-        if halting.is_set():
-            raise KeyboardInterrupt
-        if stopping.is_set():
+        if len(received) == 1:
+            stopping.set()
+            advice = "waiting for the calls in flight (Ctrl-C again stops at once)"
+            with contextlib.suppress(RuntimeError):  # it came while another line was printed
+                print(f"\nstopping: {advice}", file=sys.stderr)
+        elif number == signal.SIGINT or hangup not in received:
+            # A terminal that closes may send more than one signal, and nobody wants to halt.
+            if halting.is_set():
+                raise KeyboardInterrupt
             halting.set()
-            return
-        stopping.set()
-        advice = "waiting for the calls in flight (Ctrl-C again stops at once)"
-        with contextlib.suppress(RuntimeError):  # it came while another line was printed
-            print(f"\nstopping: {advice}", file=sys.stderr)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hangup and signal.getsignal(hangup) != signal.SIG_IGN:  # ignored under nohup
+        numbers.append(hangup)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield received
     finally:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +129,8 @@ class TestRecordFile:
     def test_a_file_that_takes_nothing_is_named(self, file_path: Path, tmp_path: Path) -> None:
         file_path.parent.mkdir(parents=True)
         file_path.symlink_to(tmp_path / "store" / "tiny.jsonl")
-        with RecordFile(file_path, KeyLine) as file:
-            with pytest.raises(InputError, match=r"tiny\.jsonl: cannot write here: No such file"):
-                file.check_writable()
-            with pytest.raises(OutputError, match=r"tiny\.jsonl: cannot write: No such file"):
-                file.append(old_answer("q1"))
+        with pytest.raises(InputError, match=r"tiny\.jsonl: cannot write here: No such file"):
+            RecordFile(file_path, KeyLine)
 
     def test_the_check_leaves_things_as_they_are(self, file_path: Path, tmp_path: Path) -> None:
         with RecordFile(file_path, KeyLine) as file:
@@ -150,7 +151,7 @@ class TestRecordFile:
         before, opened = file_path.read_bytes(), Path.open
 
         def no_room(path: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
-            if mode == "ab":
+            if mode == "a+b":
                 raise OSError(errno.ENOSPC, "No space left on device")
             return opened(path, mode, *args, **more)
 
@@ -169,3 +170,207 @@ class TestRecordFile:
             file.append(old_answer("q1"))
         assert raw_lines(file_path) == [{"note": "written by hand"}, old_answer("q1")]
         RecordFile(file_path, KeyLine).close(compact=False)
+
+
+@pytest.fixture
+def there(file_path: Path) -> Path:
+    """The file with a record of an earlier run."""
+    return write(file_path, old_answer("q1"))
+
+
+def lost_files(path: Path) -> list[Path]:
+    return sorted(path.parent.glob("*.lost"))
+
+
+class TestOtherPrograms:
+    """They change the file while it is open, between two records of this run."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda path: path.unlink(),
+            lambda path: path.rename(path.with_name("elsewhere.txt")),
+            lambda path: shutil.rmtree(path.parent),
+            lambda path: shutil.rmtree(path.parent.parent),
+            lambda path: path.parent.rename(path.parent.with_name("elsewhere")),
+        ],
+        ids=["rm", "mv", "rm -r", "rm -r of all", "mv of the folder"],
+    )
+    def test_a_file_that_is_gone_is_written_again(
+        self, there: Path, capsys: pytest.CaptureFixture[str], change: Any
+    ) -> None:
+        file = RecordFile(there, KeyLine)
+        file.append(old_answer("q3"))
+        change(there)
+        file.append(old_answer("q2"))
+        assert len(raw_lines(there)) == 3
+        with pytest.raises(OutputError, match=r"tiny\.jsonl: another program changed this file"):
+            file.close()
+        assert [r["question_id"] for r in raw_lines(there)] == ["q1", "q2", "q3"]
+        assert capsys.readouterr().err.count("another program changed this file") == 1
+
+    @pytest.mark.parametrize("size", [0, 20, -1, -20], ids=[": >", "mid", "newline", "last"])
+    def test_what_was_cut_off_is_added_again(self, file_path: Path, size: int) -> None:
+        file = RecordFile(file_path, KeyLine)
+        for number in (4, 2, 3):
+            file.append(old_answer(f"q{number}"))
+        os.truncate(file_path, size if size >= 0 else file_path.stat().st_size + size)
+        file.append(old_answer("q1"))
+        with pytest.raises(OutputError, match="Lost records are written there again"):
+            file.close()
+        assert [r["question_id"] for r in raw_lines(file_path)] == ["q1", "q2", "q3", "q4"]
+
+    def test_so_is_what_an_older_copy_of_the_file_lacks(self, there: Path, tmp_path: Path) -> None:
+        copy = Path(shutil.copy(there, tmp_path / "copy"))
+        file = RecordFile(there, KeyLine)
+        file.append(old_answer("q2"))
+        os.replace(copy, there)
+        with pytest.raises(OutputError, match="Lost records are written there again"):
+            file.close()
+        assert [r["question_id"] for r in raw_lines(there)] == ["q1", "q2"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda path: path.write_bytes(path.read_bytes() + dump(old_answer("q7")) + b"\n"),
+            lambda path: write(path, old_answer("q1", "edited")),
+            lambda path: os.replace(write(path.with_name("new"), old_answer("q7")), path),
+            lambda path: (path.unlink(), path.mkdir()),
+        ],
+        ids=["append", "edit", "replace", "a folder"],
+    )
+    def test_what_others_wrote_stays_and_lost_records_go_beside_it(
+        self, there: Path, change: Any
+    ) -> None:
+        file = RecordFile(there, KeyLine)
+        file.append(old_answer("q2"))
+        change(there)
+        left = there.read_bytes() if there.is_file() else None
+        for number in (3, 2, 4):
+            with pytest.raises(OutputError, match="another program wrote to this file"):
+                file.append(old_answer(f"q{number}", "newest"))
+        with pytest.raises(OutputError, match=r"Lost records are in .*\.lost\. Append it"):
+            file.close()
+        assert (there.read_bytes() if there.is_file() else None) == left
+        (beside,) = lost_files(there)
+        newest = {
+            r["question_id"]: r["choices"][0]["turns"][0]["content"] for r in raw_lines(beside)
+        }
+        assert newest == {"q2": "newest", "q3": "newest", "q4": "newest"}
+
+    def test_if_nothing_is_lost_there_is_no_file_beside_it(self, there: Path) -> None:
+        file = RecordFile(there, KeyLine)
+        file.append(old_answer("q2"))
+        with there.open("ab") as other:
+            other.write(dump(old_answer("q3")) + b"\n")
+        with pytest.raises(OutputError, match="wrote to this file .* Nothing of this run is lost"):
+            file.close()
+        assert [r["question_id"] for r in raw_lines(there)] == ["q1", "q2", "q3"]
+        assert lost_files(there) == []
+
+    def test_a_file_that_appears_where_none_was_is_not_ours(self, file_path: Path) -> None:
+        file = RecordFile(file_path, KeyLine)
+        write(file_path, old_answer("q9"))
+        with pytest.raises(OutputError, match="another program wrote to this file"):
+            file.append(old_answer("q1"))
+        with pytest.raises(OutputError):
+            file.close()
+        assert raw_lines(file_path) == [old_answer("q9")]
+        assert raw_lines(*lost_files(file_path)) == [old_answer("q1")]
+
+    def test_a_change_of_the_same_size_is_found_at_the_end(self, there: Path) -> None:
+        file = RecordFile(there, KeyLine)
+        file.append(old_answer("q2", "mine"))
+        there.write_bytes(there.read_bytes().replace(b"mine", b"ours"))
+        with pytest.raises(OutputError, match="another program wrote to this file"):
+            file.close()
+        assert raw_lines(*lost_files(there)) == [old_answer("q2", "mine")]
+
+    def test_a_new_order_is_no_loss_of_the_newest(self, file_path: Path) -> None:
+        file = RecordFile(file_path, KeyLine)
+        for text in ("older", "newer"):
+            file.append(old_answer("q1", text))
+        file_path.write_bytes(b"".join(file_path.read_bytes().splitlines(True)[::-1]))
+        with pytest.raises(OutputError, match="Lost records are written there again"):
+            file.close()
+        assert raw_lines(file_path)[-1] == old_answer("q1", "newer")
+
+    def test_a_folder_that_cannot_be_made_again_loses_nothing(
+        self, there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        file = RecordFile(there, KeyLine)
+        shutil.rmtree(there.parent)
+        there.parent.write_text("a file in place of the folder")
+        with pytest.raises(OutputError, match=r"Lost records are in .*\.lost"):
+            file.append(old_answer("q2"))
+        with pytest.raises(OutputError):
+            file.close()
+        assert raw_lines(*tmp_path.glob("*.lost")) == [old_answer("q2")]
+
+    def test_a_record_that_had_no_room_is_written_at_the_end(
+        self, file_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = RecordFile(file_path, KeyLine)
+        file.append(old_answer("q1"))
+        with monkeypatch.context() as patch:
+            patch.setattr(file, "_file", Full(file._file))
+            with pytest.raises(OutputError, match="the disk is full"):
+                file.append(old_answer("q2"))
+        file.append(old_answer("q3"))
+        file.close()
+        assert sorted(r["question_id"] for r in raw_lines(file_path)) == ["q1", "q2", "q3"]
+
+
+class Full:
+    """A file that takes half of a line."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def write(self, data: bytes) -> int:
+        return int(self.file.write(data[: len(data) // 2]))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+class TestNames:
+    """A file is locked under all its names."""
+
+    @pytest.mark.parametrize("kind", ["link", "folder", "hard link"])
+    def test_another_name_has_the_same_lock(self, there: Path, tmp_path: Path, kind: str) -> None:
+        other = tmp_path / "other" / "tiny.jsonl"
+        if kind == "folder":
+            other.parent.symlink_to(there.parent)
+        else:
+            other.parent.mkdir()
+            (other.symlink_to if kind == "link" else other.hardlink_to)(there)
+        for first, second in ((there, other), (other, there)):
+            refused = pytest.raises(InputError, match=r"tiny\.jsonl: another run is writing this")
+            with RecordFile(first, KeyLine), refused:
+                RecordFile(second, KeyLine)
+        assert [path.name for path in there.parent.iterdir()] == ["tiny.jsonl"]
+
+    def test_a_removed_lock_lets_nobody_in_once_the_file_is_there(self, file_path: Path) -> None:
+        with RecordFile(file_path, KeyLine) as file:
+            file.append(old_answer("q1"))
+            file_path.with_name(".tiny.jsonl.lock").unlink()
+            with pytest.raises(InputError, match="another run is writing this file"):
+                RecordFile(file_path, KeyLine)
+        assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
+
+    def test_of_two_without_locks_the_second_stops(self, there: Path) -> None:
+        first = RecordFile(there, KeyLine)
+        there.with_name(".tiny.jsonl.lock").unlink()
+        fcntl.flock(first._file, fcntl.LOCK_UN)
+        second = RecordFile(there, KeyLine)
+        first.append(old_answer("q2"))
+        with pytest.raises(OutputError, match="another program wrote"):
+            second.append(old_answer("q3"))
+        first.append(old_answer("q4"))
+        first.close()
+        with pytest.raises(OutputError, match="another program wrote"):
+            second.close()
+        assert [r["question_id"] for r in raw_lines(there)] == ["q1", "q2", "q4"]
+        assert raw_lines(*lost_files(there)) == [old_answer("q3")]

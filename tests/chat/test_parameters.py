@@ -285,6 +285,7 @@ class TestLimit:
             "`inputs` tokens + `max_new_tokens` must be <= 4096",
             "prompt tokens and max_tokens: at most 4096",
             "requests with max_tokens > 4096 must have stream=true",
+            "max_tokens exceeds the maximum remaining tokens of 4096",
         ],
     )
     def test_the_room_for_prompt_and_answer_is_no_such_limit(self, words: str) -> None:
@@ -392,6 +393,13 @@ class TestWhatMustBeSent:
         with pytest.raises(CompletionError, match="^unsupported parameter: the model refuses resp"):
             ask(model, None, response_format=SCHEMA)
         assert len(api.calls) == 1
+
+    def test_what_does_not_go_with_thinking(self, api: FakeAPI, bench: Workspace) -> None:
+        """The error names two parameters, and the first is the one that it refuses."""
+        api.answer_with(claude("`top_k` cannot be set when thinking is enabled."))
+        entry = {"api_type": "anthropic", "budget_tokens": 50, "extra_body": {"top_k": 5}}
+        with pytest.raises(CompletionError, match="the model refuses top_k. Remove it"):
+            ask(model_of(bench, **endpoint_of(api, entry), **entry))
 
 
 FILTERED = openai("Your prompt was flagged: 'why is temperature not supported in space'")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from arena.base.errors import InputError
+from arena.chat.budget import stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
-from arena.generate.run import Job, Outcome, run
+from arena.generate.run import Job, Outcome, graceful_stop, halting, run
 
 Replies = Mapping[str, list[Any]]
 
@@ -88,3 +92,90 @@ def test_calls_share_one_core_unless_a_model_computes_here(
     outcomes(here)
     assert here.cores == (cores or {len(before)})
     assert os.sched_getaffinity(0) == before
+
+
+def asked_at_once(names: tuple[str, ...], connections: int | None = None) -> int:
+    """The calls that were under way at one time, of models with three calls at a time each."""
+    under_way: set[int] = set()
+
+    class Slow(Work):
+        def replies(self, job: Job) -> Iterator[Any]:
+            under_way.add(threading.get_ident())
+            yield from super().replies(job)
+
+    works: list[Any] = [
+        Slow(ModelConfig(name, "here", name, parallel=3), {str(i): ["a"] for i in range(9)})
+        for name in names
+    ]
+    jobs = [Job(work, job_id) for work in works for job_id in work._replies]
+    assert len([o for o in run(jobs, connections) if o]) == len(jobs)
+    return len(under_way)
+
+
+@pytest.mark.parametrize(("connections", "calls"), [(None, 6), (6, 6), (4, 4), (2, 2)])
+def test_no_more_calls_are_made_at_once_than_connections_fit(
+    connections: int | None, calls: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asked_at_once(("tiny", "small"), connections) <= calls
+    warning = f"warning: parallel is lowered to {calls} calls at a time in all, not 6: the system"
+    assert (warning in capsys.readouterr().err) == (calls < 6)
+
+
+def threads_of(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = threading.Thread.start, []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == number:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+
+
+def test_threads_that_do_not_start_leave_the_work_to_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    threads_of(2, monkeypatch)
+    assert asked_at_once(("tiny", "small")) <= 2
+    assert "lowered to 2 calls at a time in all, not 6: the system limits threads" in (
+        capsys.readouterr().err
+    )
+
+
+def test_without_any_thread_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads_of(0, monkeypatch)
+    with pytest.raises(InputError, match="the system allows this program no threads"):
+        asked_at_once(("tiny",))
+
+
+class TestSignals:
+    @pytest.mark.parametrize(
+        ("signals", "halted"),
+        [
+            ((signal.SIGHUP,), False),
+            ((signal.SIGHUP, signal.SIGHUP, signal.SIGTERM), False),  # of a terminal that closes
+            ((signal.SIGTERM, signal.SIGHUP), False),
+            ((signal.SIGHUP, signal.SIGINT), True),
+            ((signal.SIGINT, signal.SIGINT), True),
+            ((signal.SIGTERM, signal.SIGTERM), True),
+        ],
+    )
+    def test_the_first_stops_and_the_second_of_a_user_halts(
+        self, signals: tuple[signal.Signals, ...], halted: bool
+    ) -> None:
+        before = signal.getsignal(signal.SIGHUP)
+        with graceful_stop() as received:
+            for number in signals:
+                signal.raise_signal(number)
+            assert (stopping.is_set(), halting.is_set(), received) == (True, halted, [*signals])
+        assert not stopping.is_set() and signal.getsignal(signal.SIGHUP) == before
+
+    def test_what_nohup_ignores_stays_ignored(self) -> None:
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            with graceful_stop() as received:
+                signal.raise_signal(signal.SIGHUP)
+                assert not stopping.is_set() and received == []
+        finally:
+            signal.signal(signal.SIGHUP, before)

@@ -6,20 +6,28 @@ The scripts run in the test's own process, against a chat API on the loopback.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import pty
 import re
+import shutil
 import signal
+import subprocess
+import sys
+import termios
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run, Workspace
-from fake_api import FakeAPI, Reply
+from conftest import REPO, Run, Workspace
+from fake_api import Call, FakeAPI, Reply
+from lines import raw_lines
 from runs import FAST, SCRIPTS, prepare, prepare_judging, tree
 
 from arena.base import record_file
@@ -417,6 +425,129 @@ class TestSickDisks:
         assert done.err == f"error: {path}: cannot write here: Permission denied\n"
         assert (done.status, api.call_count, tree(bench.root)) == (2, 0, before)
         assert run("answers", "--limit", 1).status == 0, "nothing is to be written"
+
+
+def at_call(number: int, act: Callable[[], object]) -> Callable[[Call], str]:
+    """Answers that do something once, when some call arrives."""
+    arrived: list[Call] = []
+
+    def answer(call: Call) -> str:
+        arrived.append(call)
+        if len(arrived) == number:
+            act()
+        return "[[A>B]]"
+
+    return answer
+
+
+class TestFilesUnderARun:
+    """What other programs do to a file that a run writes."""
+
+    @pytest.mark.parametrize("makes", SCRIPTS)
+    def test_a_deleted_folder_loses_nothing(
+        self, api: FakeAPI, bench: Workspace, run: Run, makes: str
+    ) -> None:
+        prepare_judging(bench, api)
+        bench.add_questions(6)
+        for model in ("base", "tiny"):
+            bench.add_answers(model, {f"q{i}": f"{model} on q{i}" for i in range(1, 7)})
+        bench.write_answer_config(model_list=["judge"])
+        folder = "model_answer" if makes == "answers" else "model_judgment"
+        api.answer_with(at_call(4, lambda: shutil.rmtree(bench.data / folder)))
+        done = run(makes, "--report", "report.json")
+        path = bench.data / folder / ("judge.jsonl" if makes == "answers" else "judge/tiny.jsonl")
+        assert len(raw_lines(path)) == 6
+        name = path.relative_to(bench.root)
+        error = f"error: {name}: another program changed this file during the run. "
+        assert done.status == 1 and done.err.splitlines()[-1].startswith(error)
+        assert json.loads((bench.root / "report.json").read_text())["complete"] is False
+        calls = api.call_count
+        if makes == "judgments":  # the answers are still there
+            assert run(makes).status == 0 and api.call_count == calls
+
+    def test_a_file_that_others_write_to_ends_the_run_and_keeps_what_was_paid(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 20)
+        bench.add_answers("tiny", {"q1": "there", "q2": "there"})
+        path = bench.data / "model_answer" / "tiny.jsonl"
+        edited = path.read_bytes().replace(b"there", b"THERE")
+        api.answer_with(at_call(5, lambda: path.write_bytes(edited)))
+        done = run("answers")
+        assert done.status == 1 and api.call_count == 5
+        assert path.read_bytes() == edited
+        (beside,) = path.parent.glob("tiny.jsonl.*.lost")
+        assert [r["question_id"] for r in raw_lines(beside)] == ["q3", "q4", "q5", "q6", "q7"]
+        assert f"Lost records are in {beside.relative_to(bench.root)}. Append it" in done.err
+        assert "18 planned, 4 done" in done.out
+
+    def test_other_models_keep_their_calls_in_flight(
+        self, api: FakeAPI, bench: Workspace, run: Run
+    ) -> None:
+        prepare(bench, api, 6)
+        bench.add_model("other", api.v1, **FAST | {"parallel": 1})
+        bench.write_answer_config()
+        path = bench.data / "model_answer" / "tiny.jsonl"
+        late: list[Call] = []
+
+        def answer(call: Call) -> Reply:
+            if call.model == "tiny":
+                bench.write(path, "{}\n")
+            else:
+                late.append(call)
+            return Reply("fine", delay=0.0 if call.model == "tiny" else 0.3)
+
+        api.answer_with(answer)
+        assert run("answers").status == 1
+        assert len(bench.answers("other")) == len(late)
+
+
+class TestSignals:
+    @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+    def test_calls_in_flight_are_stored(
+        self, api: FakeAPI, bench: Workspace, run: Run, number: int
+    ) -> None:
+        prepare(bench, api, 20, parallel=3)
+        stop = at_call(3, lambda: os.kill(os.getpid(), number))
+        api.answer_with(lambda call: Reply(stop(call), delay=0.2))
+        assert run("answers").status == 128 + number
+        assert len(bench.answers("tiny")) == api.call_count == 3
+
+    def test_a_terminal_that_closes_loses_nothing(self, api: FakeAPI, bench: Workspace) -> None:
+        prepare(bench, api, 20, parallel=3)
+        ours, theirs = pty.openpty()
+        api.hold()
+        process = subprocess.Popen(
+            [sys.executable, str(REPO / "gen_answer.py")],
+            cwd=bench.root,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)),
+        )
+        os.close(theirs)
+        try:
+            api.wait_for_calls(3)
+            os.close(ours)
+            time.sleep(0.3)  # until the signal has come
+            api.release()
+            assert process.wait(30) == 128 + signal.SIGHUP
+        finally:
+            process.kill()
+        assert len(bench.answers("tiny")) == api.call_count == 3
+
+
+def test_more_calls_at_a_time_than_open_files_are_fewer_calls(
+    api: FakeAPI, bench: Workspace
+) -> None:
+    prepare(bench, api, 150, parallel=150)
+    api.answer_with(Reply("fine", delay=0.3))
+    limited = f"ulimit -n 128; exec {sys.executable} {REPO / 'gen_answer.py'}"
+    done = subprocess.run(["bash", "-c", limited], cwd=bench.root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (len(bench.answers("tiny")), api.call_count) == (150, 150)
+    assert "parallel is lowered to 62 calls at a time in all, not 150" in done.stderr
+    assert api.max_in_flight <= 62
 
 
 def test_a_limit_draws_the_same_questions_of_all_categories_for_answers_and_judgments(
