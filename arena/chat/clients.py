@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import importlib.util
 import json
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from arena.base.errors import InputError, one_line, warn
 from arena.base.yaml_file import fill_variables, variable_values
@@ -228,3 +227,8 @@ LOOKS_LIKE_A_KEY = re.compile(r"\d|[A-Z]|key|token|secret|pass|auth|cred|^sk-|.{
 
 def _secrets_in_address(address: str) -> Iterator[str]:
     """Yield user and password, keys in the path, and the values of the query."""
+    form = r"(?:\w+:/+)?(?:([^/?#]*)@)?[^/?#]*([^?#]*)(?:\?([^#]*))?"
+    user, path, query = re.findall(form, address)[0]
+    yield from re.split("[:&=]", f"{user}&{query}")
+    yield base64.b64encode(unquote(user).encode("utf-8", "replace")).decode()
+    yield from filter(LOOKS_LIKE_A_KEY.search, path.split("/"))
