@@ -22,7 +22,6 @@ from typing import Any
 
 from arena.base import flags
 from arena.base.jsonl import write_lines
-from arena.base.table import folded
 
 OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap", "json", "seed")
 
@@ -56,7 +55,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def add_measure_flags(add: Callable[..., object]) -> None:
     """Add the flags of the reference and of files."""
     file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
-    files = file | {"action": "append", "default": []}
+    files = file | {"action": "extend", "nargs": "+", "default": []}
     add(
         "--reference",
         **files,
@@ -82,7 +81,7 @@ def add_measure_flags(add: Callable[..., object]) -> None:
         "--bootstrap",
         **files,
         help="measure these bootstrap results, one JSON line a model, in place of a bench, or "
-        "beside --bench-name. Repeatable (default: none)",
+        "beside --bench-name (default: none)",
     )
     add("--common", action="store_true", help="measure only models that all benchmarks have")
     add(
@@ -90,7 +89,7 @@ def add_measure_flags(add: Callable[..., object]) -> None:
         **file,
         help="save scores and rounds for --bootstrap, a file for each of several boards",
     )
-    add("--json", **file, help="write the report as JSON")
+    add("--json", **file, help="write the report as JSON. With - print it and nothing else")
 
 
 @script
@@ -113,12 +112,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         save_bootstrap=args.save_bootstrap,
     )
     report = benchmark_report.benchmark_report(options)
-    print(folded("\n".join(benchmark_report.report_lines(report, hint=not args.json))))
+    say = flags.text_printer(args, ("json", "save_bootstrap"))
+    say("\n".join(benchmark_report.report_lines(report, hint=not args.json)))
     for path in report.saved:
-        print(f"written: {path}")
+        say(f"written: {path}")
     if args.json:
         write_lines(args.json, [report.to_json().encode("utf-8", "surrogatepass")])
-        print(f"written: {args.json}")
+        say(f"written: {args.json}")
     return 0
 
 

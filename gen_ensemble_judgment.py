@@ -1,7 +1,7 @@
 """Combines the verdicts of several judges into those of one more judge, the ensemble.
 
     python gen_ensemble_judgment.py
-    python gen_ensemble_judgment.py --bench-name demo-v0.1 --judges J1 J2 J3 --rule median
+    python gen_ensemble_judgment.py --bench-name demo-v0.1 --judge-name J1 J2 J3 --rule median
 
 The labels of a game become one label, by the rule, and no model is asked. Judgments go to
 `data/<bench_name>/model_judgment/ensemble/<model>.jsonl`, for `show_result.py --judge-name
@@ -16,7 +16,7 @@ from arena.base.errors import script
 import sys
 from collections.abc import Sequence
 
-from arena.base.flags import add_source_flags, script_parser
+from arena.base.flags import add_name, add_names, add_source_flags, script_parser
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule
 from arena.generate.ensemble import RULES, Ensemble, find_judges, join, report, write
@@ -29,17 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__)
     add = parser.add_argument
     add_source_flags(add, "that names the bench")
-    add("--bench-name", help="bench (default: the setting file's)")
-    add(
-        "--judges",
-        nargs="+",
-        metavar="JUDGE",
-        help="judges, two or more (default: all in model_judgment/ except ensembles)",
-    )
+    add_name(add, "bench", "bench (default: the setting file's)")
+    judge_help = "judges, two or more (default: all in model_judgment/ except ensembles)"
+    add_names(add, "judge", judge_help)
     add("--name", default="ensemble", help="name of the new judge")
     add("--rule", choices=list(RULES), default="mean", help="how to combine labels")
-    baseline = "baseline of judgments that name none (default: the setting file's)"
-    add("--baseline", help=baseline)
+    add_name(add, "baseline", "baseline of judgments that name none (default: the setting file's)")
     add("--overwrite", action="store_true", help="replace judgments that this script did not write")
     args = parser.parse_args(argv)
     bench_name, config = args.bench_name, None
@@ -47,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = read_judge_config(args.setting_file)
         bench_name = bench_name or config.bench_name
     bench = Bench(args.data_dir, bench_name)
-    judges = tuple(args.judges or find_judges(bench, args.name))
+    judges = tuple(args.judge_name or find_judges(bench, args.name))
     baselines = baseline_rule(bench, config, [args.baseline] if args.baseline else [])
     ensemble = Ensemble(bench, args.name, judges, args.rule, baselines)
     records, notes = join(ensemble)

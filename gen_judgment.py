@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arena.base.flags import add_run_flags, next_command, script_parser
+from arena.base.flags import add_name, add_names, add_run_flags, next_command, script_parser
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
@@ -35,9 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__)
     add = parser.add_argument
     add_run_flags(add, CONFIG)
-    add("--judge-model", help="the judge (default: the setting file's)")
-    baseline = "baseline. Repeatable (default: the setting file's)"
-    add("--baseline", action="append", help=baseline)
+    add_name(add, "judge", "the judge (default: the setting file's)")
+    add_names(add, "baseline", "baselines (default: the setting file's)")
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
     args = parser.parse_args(argv)
     config = read_judge_config(args.setting_file, args.baseline or ())
@@ -45,14 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         problem = "--baseline needs baseline: true, to show the baseline's answers"
         raise InputError(f"{config.path}: {problem}")
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
-    model = read_model_config(args.endpoint_file, args.judge_model or config.judge_model)
+    model = read_model_config(args.endpoint_file, args.judge_name or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
     check_model(model, judge.max_tokens, key=not args.dry_run)
     questions = draw_evenly(read_questions(bench), args.limit)
     judge.check(questions)
-    named = ["--judge-name", args.judge_model] if args.judge_model else []
+    named = ["--judge-name", args.judge_name] if args.judge_name else []
     if str(args.setting_file) != CONFIG:
         named += ["--setting-file", str(args.setting_file)]
     options = RunOptions(

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from arena.base import flags
 from arena.base.jsonl import write_lines
-from arena.base.table import folded
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 
@@ -32,17 +31,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = flags.script_parser(__doc__)
     add = parser.add_argument
     flags.add_source_flags(add, "that names bench and baseline")
-    add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
-    names = "judges to measure (default: all of the bench but ensembles of them)"
-    judges = ("--judge-name", "--judge-names", "-j")
-    add(*judges, nargs="+", default=[], metavar="JUDGE", help=names)
+    flags.add_name(add, "bench", "bench (default: the setting file's)")
+    judges = "judges to measure (default: all of the bench but ensembles of them)"
+    flags.add_names(add, "judge", judges, [])
     baselines = (
-        "count only judgments against this baseline, the first also for those that name none. "
-        "Repeatable (default: all baselines, and the setting file's for those that name none)"
+        "count only judgments against these baselines, the first also for those that name none "
+        "(default: all baselines, and the setting file's for those that name none)"
     )
-    add("--baseline", action="append", default=[], help=baselines)
+    flags.add_names(add, "baseline", baselines, [])
     questions = "measure only questions of these categories or clusters (default: all questions)"
-    add("--category", "-c", nargs="+", default=[], help=questions)
+    flags.add_categories(add, questions)
     flags.add_mixed_flag(add)
     families = (
         "YAML file that maps families to the names of their judges and models (default: a judge "
@@ -53,9 +51,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     flags.add_draw_flags(add)
     labels = f"print the labels of each two judges side by side, also of over {FEW_PAIRS} pairs"
     add("--confusion", action="store_true", help=labels)
-    add("--json", type=Path, metavar="FILE", help="write the report as JSON")
-    add("--html", type=Path, metavar="FILE", help="write the report as one HTML page")
-    return parser.parse_args(argv)
+    for form, what in (("--json", "JSON"), ("--html", "one HTML page")):
+        text = f"write the report as {what}. With - print it and nothing else"
+        add(form, type=Path, metavar="FILE", help=text)
+    args = parser.parse_args(argv)
+    flags.check_outputs(args, ("json", "html"), ("setting_file", "family"))
+    return args
 
 
 @script
@@ -81,12 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     report = judge_report.judge_report(options)
     confusion = args.confusion or len(report.pairs) <= FEW_PAIRS
-    print(folded("\n".join(judge_report.report_lines(report, confusion=confusion))))
+    say = flags.text_printer(args, ("json", "html"))
+    say("\n".join(judge_report.report_lines(report, confusion=confusion)))
     forms = (args.json, judge_report.Report.to_json), (args.html, judge_html.report_html)
     for path, form in forms:
         if path:
             write_lines(path, [form(report).encode("utf-8", "surrogatepass")])
-            print(f"written: {path}")
+            say(f"written: {path}")
     return 0
 
 

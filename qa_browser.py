@@ -21,7 +21,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.base.flags import add_source_flags, port, script_parser
+from arena.base.flags import add_name, add_source_flags, port, script_parser
 from arena.bench.config import read_judge_config
 
 CONFIG = Path("config/judge_config.yaml")
@@ -32,9 +32,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = script_parser(__doc__)
     add = parser.add_argument
     add_source_flags(add, "that names bench, judge and baseline")
-    add("--bench-name", "-b", help="bench (default: the setting file's, else one with data)")
-    add("--judge-name", "-j", help="judge shown first (default: the setting file's)")
-    add("--baseline", help="baseline of judgments that name none (default: the setting file's)")
+    add_name(add, "bench", "bench (default: the setting file's, else one with data)")
+    add_name(add, "judge", "judge shown first (default: the setting file's)")
+    add_name(add, "baseline", "baseline of judgments that name none (default: the setting file's)")
     add("--host", default="127.0.0.1", help="address to serve at")
     add("--port", type=port, help="port to serve at (default: the first free one from 7860 on)")
     add("--share", action="store_true", help="make a public link as well")

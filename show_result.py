@@ -11,7 +11,7 @@ graded single answers, the board shows their mean grades.
 
 from __future__ import annotations
 
-from arena.base.errors import script
+from arena.base.errors import InputError, script
 
 # isort: split
 import argparse
@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arena.base import flags
-from arena.base.table import folded
 
+FORMS = ("csv", "json", "markdown", "html")
 FOLDER = "leaderboard/, named by bench, judge and mode"
 
 
@@ -33,7 +33,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     flags.add_selection_flags(parser.add_argument_group("judgments").add_argument)
     flags.add_method_flags(parser.add_argument_group("scores and intervals").add_argument)
     args = parser.parse_args(argv)
-    outputs = ("json", "markdown", "html", "plot", "style_coefficients")
+    if args.output and args.csv:
+        raise InputError("--csv: not allowed with --output. Leave out one of them.")
+    outputs = (*FORMS, "plot", "style_coefficients")
     flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
     return args
 
@@ -55,12 +57,21 @@ def add_output_flags(add: Callable[..., object]) -> None:
         ("--show-elo", "show Elo ratings (baseline = 1000) instead of win rates"),
         ("--full-stats", "print each model's games by outcome as well"),
         ("--save-battles", "save the battles even if they are over 1,000,000"),
-        ("--output", f"write a CSV file to {FOLDER}"),
+        ("--output", f"write CSV to {FOLDER}"),
     ):
         add(flag, action="store_true", help=f"{text} (default: False)")
-    for form in ("JSON", "Markdown", "HTML"):
-        text = f"write {form} to FILE, or to {FOLDER} (default: no)"
+    for form in ("CSV", "JSON", "Markdown", "HTML"):
+        text = f"write {form} to FILE, or to {FOLDER}. With - print it and nothing else"
         add(f"--{form.lower()}", nargs="?", type=Path, const=True, metavar="FILE", help=text)
+    add(
+        "--fail-under",
+        action="extend",
+        nargs="+",
+        type=flags.floor,
+        default=[],
+        metavar="MODEL=SCORE",
+        help="end with exit status 1 if the model's score is lower (default: no check)",
+    )
     add("--plot", type=Path, metavar="FILE", help="draw the scores to FILE.png or FILE.svg")
 
 
@@ -72,17 +83,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters
 
     options = board_options(**flags.board_arguments(args), elo=args.show_elo)
-    files = {"csv": args.output, "json": args.json, "md": args.markdown, "html": args.html}
+    files = {
+        "csv": args.csv or args.output,
+        "json": args.json,
+        "md": args.markdown,
+        "html": args.html,
+    }
     report = ReportOptions(
         full_stats=args.full_stats,
         compare=args.compare,
         files={suffix: None if path is True else path for suffix, path in files.items() if path},
         plot=args.plot,
         save_battles=args.save_battles,
+        fail_under=tuple(args.fail_under),
     )
+    say = flags.text_printer(args, (*FORMS, "style_coefficients"))
     by = args.by
     for text in report_clusters(options, by, report) if by else report_boards(options, report):
-        print(folded(text))
+        say(text)
     return 0
 
 

@@ -23,6 +23,10 @@ class OutputError(Exception):
     """A file that cannot be written. Its message is one line: the file and the reason."""
 
 
+class FailedCheck(Exception):
+    """A result that does not pass a check of the user's. Its message is one line."""
+
+
 def warn(message: str) -> None:
     """Print a warning line on stderr."""
     print(f"warning: {one_line(message, 2000)}", file=sys.stderr)
@@ -74,7 +78,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] 
     try:
         with _interruptible():
             return main(argv)
-    except (InputError, OutputError) as error:
+    except (InputError, OutputError, FailedCheck) as error:
         print(f"error: {one_line(error, 2000)}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import shlex
@@ -11,15 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError
-from arena.base.jsonl import is_stream
+from arena.base.jsonl import STDOUT, is_stream
+from arena.base.table import folded
 
 
 def script_parser(description: str | None) -> argparse.ArgumentParser:
     """Return a parser whose help shows the description as it is, and the default of each flag."""
-    return argparse.ArgumentParser(description=description, formatter_class=_Help)
+    return argparse.ArgumentParser(description=description, epilog=STATUSES, formatter_class=_Help)
+
+
+STATUSES = (
+    "exit status: 0 all is done, 1 something failed or is missing, 2 wrong input, 130 stopped with "
+    "Ctrl-C"
+)
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """Return a flag's name with its letter and its value. Aliases stay out of the help."""
+        if not action.option_strings:
+            return super()._format_action_invocation(action)
+        first, *others = sorted(action.option_strings, key=lambda name: not name.startswith("--"))
+        names = ", ".join([first, *(name for name in others if not name.startswith("--"))])
+        value = "" if action.nargs == 0 else f" {self._format_args(action, action.dest.upper())}"
+        return names + value
+
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""
         if "(default: " in text or action.required or action.default is argparse.SUPPRESS:
@@ -27,22 +44,77 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return f"{text} (default: {'no' if action.default is None else '%(default)s'})"
 
 
+# The names of benches, models and judges
+
+
+class _One(argparse.Action):
+    """A flag for one name. argparse would drop all but the last of several without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Set the name. Raises ArgumentError if the flag has named another one."""
+        earlier = getattr(namespace, self.dest)
+        if earlier not in (None, value):
+            raise argparse.ArgumentError(self, f"expected one name, got '{earlier}' and '{value}'")
+        setattr(namespace, self.dest, value)
+
+
+NAMES = {
+    "bench": ("--bench-name", "-b", "--bench", "--benchmark"),
+    "judge": ("--judge-name", "-j", "--judge", "--judge-names", "--judges", "--judge-model"),
+    "model": ("--model",),
+    "baseline": ("--baseline",),
+}  # one spelling for all scripts, and the aliases of the earlier ones
+
+
+def add_name(add: Callable[..., object], what: str, text: str) -> None:
+    """Add the flag for one bench, judge or baseline, with its help text."""
+    # Of several benches the last counts, as for most flags, but judges and baselines are lists in
+    # other scripts.
+    action = "store" if what == "bench" else _One
+    add(*NAMES[what], action=action, metavar=what.upper(), help=text)
+
+
+def add_names(
+    add: Callable[..., object], what: str, text: str, default: list[str] | None = None
+) -> None:
+    """Add the flag for several judges, models or baselines: after one flag or one flag each."""
+    add(
+        *NAMES[what],
+        action="extend",
+        nargs="+",
+        default=default,
+        metavar=what.upper(),
+        help=text,
+    )
+
+
 # The flags of boards: show_result.py and benchmark_metrics.py
 
 
 def add_board_flags(add: Callable[..., object]) -> None:
     """Add the flags of a board that most people need."""
-    add("--bench-name", "--benchmark", "-b", help="bench (default: the setting file's)")
-    judges = "judge. Battles of several judges are pooled (default: the setting file's)"
-    add("--judge-name", "--judge-names", "-j", nargs="+", metavar="JUDGE", help=judges)
-    baselines = "baseline. Repeatable, the first scores 50 (default: the setting file's)"
-    add("--baseline", action="append", help=baselines)
+    add_name(add, "bench", "bench (default: the setting file's)")
+    judges = "judges, whose battles are pooled (default: the setting file's)"
+    add_names(add, "judge", judges)
+    baselines = "baselines, of which the first scores 50 (default: the setting file's)"
+    add_names(add, "baseline", baselines)
     add("--style-control", action="store_true", help="keep length and markdown out of the scores")
     categories = (
         "print a board for each of these categories or clusters (default: one board, or in v2.0 "
         "benches one for each category)"
     )
-    add("--category", "-c", nargs="+", default=[], help=categories)
+    add_categories(add, categories)
+
+
+def add_categories(add: Callable[..., object], text: str) -> None:
+    """Add the flag for several categories or clusters."""
+    add("--category", "-c", action="extend", nargs="+", default=[], metavar="CATEGORY", help=text)
 
 
 # The names that the leaderboard gives the results of its last run.
@@ -90,7 +162,7 @@ def add_method_flags(add: Callable[..., object]) -> None:
         only = f"control only for {feature} of the answers"
         add(f"--{feature}-control-only", action="store_true", help=only)
     features = "control for these features of the answers: length, markdown (default: none)"
-    add("--control-features", "-f", nargs="+", metavar="FEATURE", help=features)
+    add("--control-features", "-f", action="extend", nargs="+", metavar="FEATURE", help=features)
     center = "zero point of style features: their mean, as on published boards, or equal style"
     add("--style-center", choices=("mean", "none"), default="mean", help=center)
     coefficients = "use the style coefficients of this JSON file, or write the fit's to a new one"
@@ -148,10 +220,18 @@ def _saved_file(path: Path | None, data_dir: Path) -> Path | None:
     return data_dir / path if path and is_default and not path.exists() else path
 
 
+def text_printer(args: argparse.Namespace, outputs: Sequence[str]) -> Callable[[str], object]:
+    """Return the function that prints the text of a report, folded to fit the terminal. It prints
+    nothing if one of the outputs is `-`, so that standard output is this file and nothing else.
+    """
+    silent = any(getattr(args, name) == STDOUT for name in outputs)
+    return (lambda text: None) if silent else (lambda text: print(folded(text)))
+
+
 def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequence[str]) -> None:
     """Raise InputError if a flag writes a file that another flag writes or reads.
 
-    Pipes and devices can take several outputs.
+    Pipes and devices can take several outputs, but `-` takes one.
     """
 
     def paths(flag: str) -> list[Path]:
@@ -161,7 +241,7 @@ def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequ
 
     users = {os.path.realpath(path): (flag, "reads it") for flag in inputs for path in paths(flag)}
     for flag in outputs:
-        for path in (path for path in paths(flag) if not is_stream(path)):
+        for path in (path for path in paths(flag) if path == STDOUT or not is_stream(path)):
             if other := users.get(os.path.realpath(path)):
                 names = [f"--{name.replace('_', '-')}" for name in (flag, other[0])]
                 raise InputError(f"{names[0]} {path}: {names[1]} {other[1]}. Use another file.")
@@ -184,8 +264,8 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add_source_flags(add, "with the settings", setting_file)
     endpoints = "config/api_config.yaml"
     add("--endpoint-file", type=Path, default=endpoints, help="YAML file of the models' endpoints")
-    add("--bench-name", help="bench in the data folder (default: the setting file's)")
-    add("--model", action="append", help="model to run. Repeatable (default: the setting file's)")
+    add_name(add, "bench", "bench in the data folder (default: the setting file's)")
+    add_names(add, "model", "models to run (default: the setting file's)")
     parallel = "parallel calls to each model (default: the endpoint file's)"
     add("--parallel", type=positive, help=parallel)
     limit = (
@@ -222,6 +302,15 @@ def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> 
         raise argparse.ArgumentTypeError(f"expected {what}, got '{text}'")
 
     return number
+
+
+def floor(text: str) -> tuple[str, float]:
+    """Return the parts of MODEL=SCORE, as a type of flags."""
+    model, equals, score = text.rpartition("=")
+    with contextlib.suppress(ValueError):
+        if model and equals and math.isfinite(float(score)):
+            return model, float(score)
+    raise argparse.ArgumentTypeError(f"expected MODEL=SCORE, as in my-model=50, got '{text}'")
 
 
 positive = _number(int, 1, 1_000_001, "a whole number, 1 or more")

@@ -133,11 +133,17 @@ def dump_line(record: Mapping[str, Any]) -> bytes:
         return json.dumps(record).encode() + b"\n"
 
 
+STDOUT = Path("-")  # of flags that name a file
+
+
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Replace a file by these lines at once, so that readers see the old file or the new one.
 
     A pipe or a device is written to instead. Raises OutputError if the system refuses.
     """
+    if path == STDOUT:
+        sys.stdout.write(b"".join(lines).decode("utf-8", "surrogatepass"))
+        return
     if is_stream(path):
         sys.stdout.flush()
         # Standard output is not opened anew: if it is a file, that would overwrite its start.
@@ -173,7 +179,7 @@ def writing(path: Path) -> Iterator[None]:
 def is_stream(path: Path) -> bool:
     """Whether a path leads to a pipe or a device, or to standard output by its name."""
     is_device = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
-    return is_device or _is_stdout(path)
+    return path == STDOUT or is_device or _is_stdout(path)
 
 
 def _is_stdout(path: Path) -> bool:

@@ -51,7 +51,7 @@ class Ensemble:
             raise InputError(f"{folder}: an ensemble needs two judges or more, got: {names}")
         for judge, count in Counter(self.judges).items():
             if count > 1:
-                raise InputError(f"--judges: '{judge}' is named {count} times")
+                raise InputError(f"--judge-name: '{judge}' is named {count} times")
             if f"{judge}/".startswith(f"{self.name}/") or self.name.startswith(f"{judge}/"):
                 raise InputError(f"--name {self.name}: shares its folder with the judge '{judge}'")
 

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from arena.base.errors import InputError
-from arena.base.flags import check_outputs, dollars, percentage, positive, script_parser, seed
+from arena.base.flags import (
+    NAMES,
+    add_name,
+    add_names,
+    check_outputs,
+    dollars,
+    percentage,
+    positive,
+    script_parser,
+    seed,
+)
 
 
 class TestNumbers:
@@ -73,6 +83,7 @@ class TestOutputs:
             ({"json": "a", "html": "./a"}, "--html a: --json writes it too. Use another file."),
             ({"json": "a", "setting_file": "a"}, "--json a: --setting-file reads it."),
             ({"html": "b", "files": ["a", "b"]}, "--html b: --files reads it."),
+            ({"json": "-", "html": "-"}, "--html -: --json writes it too."),
         ],
     )
     def test_a_file_of_two_flags_is_refused(self, flags: dict[str, object], words: str) -> None:
@@ -102,3 +113,38 @@ class TestOutputs:
         values = {name: paths(value) for name, value in flags.items()}
         args = argparse.Namespace(**empty | values)
         check_outputs(args, ("json", "html"), ("setting_file", "files"))
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("what", "spelling"),
+        [
+            *(("judge", name) for name in ("--judge-name", "-j", "--judge-names", "--judges")),
+            *(("judge", name) for name in ("--judge-model", "--judge")),
+            ("baseline", "--base"),
+            ("model", "--mod"),
+        ],
+    )
+    def test_lists_are_given_by_spaces_and_by_repetition(self, what: str, spelling: str) -> None:
+        parser = script_parser("")
+        add_names(parser.add_argument, what, "names")
+        args = parser.parse_args([spelling, "a", "b", NAMES[what][0], "c"])
+        assert list(vars(args).values()) == [["a", "b", "c"]]
+        assert list(vars(parser.parse_args([])).values()) == [None]
+
+    @pytest.mark.parametrize("what", ["judge", "baseline"])
+    def test_a_second_name_for_one_is_refused(
+        self, what: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        parser = script_parser("")
+        add_name(parser.add_argument, what, "the one")
+        flag = NAMES[what][0]
+        assert list(vars(parser.parse_args([flag, "a", flag, "a"])).values()) == ["a"]
+        with pytest.raises(SystemExit):
+            parser.parse_args([flag, "a", flag, "b"])
+        assert "expected one name, got 'a' and 'b'" in capsys.readouterr().err
+
+    def test_help_shows_one_spelling_and_the_letter(self) -> None:
+        parser = script_parser("")
+        add_names(parser.add_argument, "judge", "names of judges")
+        assert "--judge-name, -j JUDGE [JUDGE ...]\n" in parser.format_help()

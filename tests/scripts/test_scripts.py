@@ -70,6 +70,13 @@ class TestEveryScript:
             if "--help" not in entry and not any(flag in entry for flag in required):
                 assert "(default: " in words, entry
 
+    def test_its_help_ends_with_the_exit_statuses(self, printed: Help, script: str) -> None:
+        words = " ".join(printed(script).out.split("\n\n")[-1].split())
+        assert words == (
+            "exit status: 0 all is done, 1 something failed or is missing, 2 wrong input, 130 "
+            "stopped with Ctrl-C"
+        )
+
     def test_its_help_shows_commands_to_run(self, printed: Help, script: str) -> None:
         done = printed(script)
         examples = re.findall(rf"^    python {script}\.py.*$", done.out, re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 
@@ -285,3 +286,94 @@ class TestFilesAsOutput:
         text = os.read(reader, 1 << 16).decode()
         os.close(reader)
         assert text.startswith("{") and text.endswith("</html>\n")
+
+
+class TestStandardOutput:
+    @pytest.fixture(autouse=True)
+    def one_model(self, bench: Workspace) -> None:
+        add_judgments(bench, "tiny", [judgment("q1", "B>>A", "A>B"), judgment("q2", "A=B", "B>A")])
+
+    @pytest.mark.parametrize("form", ["json", "csv", "markdown", "html"])
+    def test_a_form_on_it_is_alone_and_the_same_as_in_a_file(
+        self, bench: Workspace, form: str
+    ) -> None:
+        show(bench, *flags(), f"--{form}", "file")
+        out = show(bench, *flags(), f"--{form}", "-").out
+        assert out == (bench.root / "file").read_text("utf-8")
+        assert not (bench.root / "-").exists()
+
+    def test_it_takes_one_form(self, bench: Workspace) -> None:
+        line = error(bench, *flags(), "--json", "-", "--csv", "-")
+        assert line == "error: --json -: --csv writes it too. Use another file."
+
+    def test_other_files_are_still_written(self, bench: Workspace) -> None:
+        out = show(bench, *flags(), "--json", "-", "--csv", "board.csv", "--full-stats").out
+        assert json.loads(out)["rows"][0]["model"] == "tiny"
+        assert (bench.root / "board.csv").read_text().startswith("model,score,")
+
+    def test_several_boards_are_one_list(self, modern: Workspace) -> None:
+        (modern.data / "model_judgment/judge/tiny.jsonl").unlink()
+        boards = json.loads(show(modern, "--json", "-").out)
+        assert [board["name"] for board in boards][-1] == "Overall" and len(boards) == 3
+        assert show(modern, "--markdown", "-").out.count("\n| model | score |") == 3
+        for form in ("csv", "html"):
+            assert f"--{form} -: this needs a single board" in error(modern, f"--{form}", "-")
+
+    def test_csv_has_two_flags_for_its_file(self, bench: Workspace) -> None:
+        assert "--csv: not allowed with --output" in error(bench, *flags(), "--csv", "--output")
+        out = show(bench, *flags(), "--csv").out
+        assert "written: leaderboard/arena_hard_leaderboard_" in out
+
+
+class TestFailUnder:
+    @pytest.fixture(autouse=True)
+    def one_model(self, bench: Workspace) -> None:
+        """`tiny` scores 75.00."""
+        add_judgments(bench, "tiny", [judgment("q1", "B>>A", "A>B"), judgment("q2", "A=B", "B>A")])
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            (["tiny=75"], ""),
+            (["tiny=75.01"], "tiny has 75.00, less than 75.01"),
+            (["base=50", "tiny=80"], "tiny has 75.00, less than 80"),
+            (["base=51", "--fail-under", "tiny=8e1"], "base has 50.00, less than 51, tiny has"),
+        ],
+    )
+    def test_a_score_below_it_is_said_and_gives_status_1(
+        self, bench: Workspace, more: list[str], words: str
+    ) -> None:
+        shown = show(bench, *flags(), "--fail-under", *more, check=1 if words else 0)
+        assert shown.scores["tiny"] == "75.0" and words in shown.err
+        assert len(shown.err.splitlines()) == bool(words)
+
+    def test_a_name_may_have_an_equals_sign(self, bench: Workspace) -> None:
+        add_judgments(bench, "lr=2", [judgment("q1", "A>B", "B>A")])
+        assert (
+            "lr=2 has 0.00, less than 10"
+            in show(bench, *flags(), "--fail-under", "lr=2=10", check=1).err
+        )
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            (["tinyy=50"], "--fail-under: no model 'tinyy' on the board (did you mean 'tiny'?)"),
+            (["zzz=50"], "--fail-under: no model 'zzz' on the board. It has base, tiny."),
+            (["tiny=50", "--by", "cluster"], "--fail-under: this does not go with --by"),
+        ],
+    )
+    def test_what_cannot_be_checked_is_wrong_input(
+        self, bench: Workspace, more: list[str], words: str
+    ) -> None:
+        assert words in error(bench, *flags(), "--fail-under", *more)
+
+    @pytest.mark.parametrize("value", ["tiny", "tiny=", "=50", "tiny=nan", "tiny=high"])
+    def test_another_form_is_wrong_input(self, bench: Workspace, value: str) -> None:
+        err = show(bench, *flags(), "--fail-under", value, check=2).err
+        assert f"expected MODEL=SCORE, as in my-model=50, got '{value}'" in err
+
+    def test_of_several_boards_the_overall_one_counts(self, modern: Workspace) -> None:
+        (modern.data / "model_judgment/judge/tiny.jsonl").unlink()
+        score = show(modern).out.split("##### Overall")[1].split("m1 ")[1].split()[0]
+        show(modern, "--fail-under", f"m1={float(score) - 0.1}")
+        show(modern, "--fail-under", f"m1={float(score) + 0.1}", check=1)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import one_line
-from arena.base.jsonl import write_lines
+from arena.base.errors import FailedCheck, InputError, nearest, one_line
+from arena.base.jsonl import STDOUT, write_lines
+from arena.base.table import listed
 from arena.leaderboard import build, saved
 from arena.leaderboard.board import Board, why_no_overall
 from arena.leaderboard.clusters import ClusterTable, score_clusters
@@ -44,7 +45,7 @@ MANY_CLUSTERS = 40  # over which a table on a terminal is hard to read
 @dataclass(frozen=True)
 class ReportOptions:
     """The additions to a printed board, and its files by suffix: None for the usual name in
-    leaderboard/. `save_battles`: even if they are many.
+    leaderboard/. `save_battles`: even if they are many. `fail_under`: models and lowest scores.
     """
 
     full_stats: bool = False
@@ -52,6 +53,7 @@ class ReportOptions:
     files: Mapping[str, Path | None] = field(default_factory=dict)
     plot: Path | None = None
     save_battles: bool = False
+    fail_under: tuple[tuple[str, float], ...] = ()
 
     def of_one_board(self) -> dict[str, object]:
         """Return the flags that only a board of battles can have."""
@@ -61,14 +63,25 @@ class ReportOptions:
             "--compare": self.compare,
         }
 
+    def check_stdout(self) -> None:
+        """Raise InputError for a form of which several in one file make no file."""
+        forms = {f"--{form} -": self.files.get(form) == STDOUT for form in ("csv", "html")}
+        refuse(forms, SEVERAL)
+
     def of_board(self, board: Board) -> ReportOptions:
         """Return the options of one of several boards: each has files of its own."""
-        files = {form: path and text.file_of(path, board) for form, path in self.files.items()}
+        files = {
+            form: path and text.file_of(path, board)
+            for form, path in self.files.items()
+            if (form, path) != ("json", STDOUT)  # which is written for all boards together
+        }
         return replace(self, files=files, plot=self.plot and text.file_of(self.plot, board))
 
 
 def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]:
-    """Yield the text of all boards, then a line for each file when it is written."""
+    """Yield the text of all boards, then a line for each file when it is written. At the end raises
+    FailedCheck for a score that is lower than `fail_under` allows.
+    """
     if report.plot:
         plot.check_plot(report.plot)
     read = build.read_boards(options)
@@ -82,7 +95,9 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
             reason = "a battle file has no games. Leave out --load-battles."
             refuse({"--full-stats": report.full_stats}, reason)
     boards = build.score_boards(read, options)
-    several = len(boards) > 1
+    several, failures = len(boards) > 1, _failures(boards, report.fail_under)
+    if several:
+        report.check_stdout()
     if not several and (scored := boards[0].scored):
         few = scored.battles.counts.battles <= MANY_BATTLES
         battles = not options.battle_file and (few or report.save_battles)
@@ -98,6 +113,30 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
             if options.style_file and board.scored and not board.scored.style:
                 saved.save_style(board.scored, options.style_file)
                 yield f"written: {options.style_file}"
+    if several and report.files.get("json") == STDOUT:
+        together = text.json_text([text.board_dict(board) for board in boards if board.rows])
+        write_lines(STDOUT, [together.encode("utf-8", "surrogatepass")])
+    if failures:
+        raise FailedCheck(f"--fail-under: {', '.join(failures)}")
+
+
+def _failures(boards: Sequence[Board], floors: Sequence[tuple[str, float]]) -> list[str]:
+    """Return a few words on each score below its floor: that of the overall board, or of the only
+    one. Raises InputError if there is neither, and for a model that is not on it.
+    """
+    board = boards[-1]
+    if len(boards) > 1 and not board.weights:
+        refuse({"--fail-under": floors}, SEVERAL)
+    failures = []
+    for model, floor in floors:
+        if (row := board.row(model)) is None:
+            names = sorted(row.model for row in board.rows)
+            hint = nearest(model, names) or f". It has {listed(names)}."
+            raise InputError(f"--fail-under: no model '{model}' on the board{hint}")
+        # As written, so that a score that reads 50.00 is not below 50.
+        if not round(row.score, 2) >= floor:
+            failures.append(f"{model} has {row.score:.2f}, less than {floor:g}")
+    return failures
 
 
 def _lines(
@@ -129,7 +168,7 @@ def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> It
 
     if report.plot:
         plot.check_plot(report.plot)
-    refuse(report.of_one_board(), NOT_BY)
+    refuse({**report.of_one_board(), "--fail-under": report.fail_under}, NOT_BY)
     groups = build.read_clusters(options, by)
     method = build.method_of(options, by_cluster=True)
     total = sum(len(group.clusters) for group in groups)

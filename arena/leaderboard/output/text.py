@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from arena.base.errors import one_line
+from arena.base.jsonl import STDOUT
 from arena.base.table import (
     FEW_NAMES,
     MANY_NAMES,
@@ -210,7 +211,8 @@ def file_stem(board: Board) -> str:
 
 def file_of(path: Path, board: Board) -> Path:
     """Return the file of one of several boards, from the file that the user named for them."""
-    return path.with_stem(f"{path.stem}_{board.name.replace('/', '-').replace(' ', '_')}")
+    name = board.name.replace("/", "-").replace(" ", "_")
+    return path if path == STDOUT else path.with_stem(f"{path.stem}_{name}")
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
