@@ -139,7 +139,7 @@ V2_JUDGE_CONFIG = OUR_JUDGE_CONFIG.parent / "v2.0" / "judge_config.yaml"
 def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
     """Return the settings of gen_judgment.py. The given baselines overrule those of the file.
 
-    A missing prompt is that of our own config, missing baselines are those of Arena-Hard v2.0.
+    A missing prompt or pattern is that of our own config, missing baselines are those of v2.0.
     """
     values = read_yaml(path)
     keys = convert(values, _JudgeKeys, str(path), literal=_LITERAL, comments=COMMENT_KEYS)
@@ -159,8 +159,12 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
         layers = (v2_prompt, v2_categories.get(name, {}), general, special, overrides)
         categories[str(name)] = _rules(layers, where)
     default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
+    plain = {key.name: getattr(keys, key.name) for key in fields(_PlainKeys)}
+    in_json = keys.response_format or keys.verdict_field
+    if not (keys.regex_pattern or keys.regex_patterns or in_json):
+        plain["verdict_rule"] = "unquoted"  # the pattern is ours, and so is its rule
     config = JudgeConfig(
-        **{key.name: getattr(keys, key.name) for key in fields(_PlainKeys)},
+        **plain,
         path=str(path),
         patterns=keys.regex_patterns or (keys.regex_pattern or default,),
         unanimous=keys.regex_patterns is None,

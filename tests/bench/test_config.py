@@ -134,6 +134,14 @@ class TestJudgeConfig:
         assert config.rules == Rules(("base",), text, (text,))
         assert config.patterns == (r"([AB]${x})",)
 
+    def test_a_config_without_a_pattern_has_ours_with_its_rule(self, house: Workspace) -> None:
+        """Configs of v0.1 and v2.0 have patterns, and keep the official rule."""
+        assert self.config(house).verdict_rule is None
+        patterns = {"regex_pattern": None, "regex_patterns": ["(A>B)"]}
+        assert self.config(house, **patterns).verdict_rule is None
+        assert self.config(house, regex_pattern=None).verdict_rule == "unquoted"
+        assert self.config(house, verdict_rule="unquoted").verdict_rule == "unquoted"
+
     def test_v2_0_has_several_patterns(self, house: Workspace) -> None:
         config = self.config(house, regex_pattern=None, regex_patterns=["(a)", "(b)"])
         assert (config.patterns, config.unanimous) == (("(a)", "(b)"), False)

@@ -211,7 +211,7 @@ def test_so_are_those_of_v2_0(clone: Path, api: FakeAPI, run: RunCommand) -> Non
     (data / "question.jsonl").write_text(json.dumps(question) + "\n", encoding="utf-8")
     baseline = data / "model_answer" / f"{judgment['baseline']}.jsonl"
     baseline.write_text(json.dumps(answer) + "\n", encoding="utf-8")
-    api.answer_with(Reply("[[B>A]]", reasoning="hm"))
+    api.answer_with(lambda call: Reply(judge_or_answer(call), reasoning="hm"))
     for command in (
         "python gen_answer.py --bench-name v2 --model my-checkpoint",
         "python gen_judgment.py --setting-file config/v2.0/judge_config.yaml --bench-name v2 "
