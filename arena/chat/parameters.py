@@ -122,7 +122,7 @@ def _with(refusals: Refusals, refusal: _Refusal, fault: CompletionError) -> Refu
         remedy = f"the model refuses {name}. Remove it from extra_body in its entry"
     elif name == "response_format":
         remedy = "the model refuses response_format. Remove that setting or choose another judge"
-    elif name == "thinking" and api_type_of(model).is_claude:
+    elif name in NEEDED[api_type_of(model).is_claude]:
         remedy = "the model refuses adaptive thinking. Set budget_tokens in its entry"
         if model.budget_tokens is not None:
             remedy = "the model refuses to think. Remove budget_tokens from its entry"
@@ -131,8 +131,7 @@ def _with(refusals: Refusals, refusal: _Refusal, fault: CompletionError) -> Refu
     elif OTHER_LIMIT.get(name) in refusals.names:
         remedy = "the model refuses max_tokens and max_completion_tokens"
     if remedy is not None:
-        message = f"{remedy}. {fault.message}"
-        raise CompletionError("unsupported parameter", message)
+        raise CompletionError("unsupported parameter", f"{remedy}. {fault.message}")
     return replace(refusals, names=refusals.names | {name})
 
 
@@ -154,13 +153,13 @@ NAMES = {
 UNKNOWN = (
     r"(n't|not|no longer) (\w+ )?(support|permit|allow|accept|recogni|a valid|available|implement)"
     r"|unsupported|deprecated|unrecogni[sz]ed|unknown|unexpected|extraneous|extra inputs"
-    r"|extra_forbidden|cannot find|unavailable"
+    r"|extra_forbidden|cannot find|unavailable|obsolete|removed|disabled|forbidden|rejected|refused"
+    r"|(n't|not) (\w+ )?be (set|used|specified|combined|changed)"
 )
 # Words that refuse it or its value.
 REFUSED = (
     rf"{UNKNOWN}|(n't|not|never) (\w+ )?(valid|enabled|compatible|expected|configurable|one of)"
-    r"|(n't|not|can) (\w+ )?be (set|used|specified|combined|changed|both)|obsolete|removed|disabled"
-    r"|forbidden|prohibited|rejected|refused|incompatible|invalid(?!_)|illegal|cannot|no support"
+    r"|prohibited|incompatible|invalid(?!_)|illegal|cannot|no support|(not|can) (\w+ )?be both"
     r"|(must|should|may|can|needs to|has to) (not |only )?(be|equal)\b|fixed (at|to)"
     r"|only .{0,40}(support|allow|accept|permit|valid|works)|only (with|when|if|for)\b"
     r"|does not match any of|out of range"
@@ -184,6 +183,10 @@ OTHER_LENGTHS = (
 # Statuses, and causes known by words, of other faults than a parameter.
 OTHER_STATUSES = (401, 402, 403, 408, 413, 429)
 OTHER_CAUSES = ("content filter", "context too long", "quota", "authentication", "rate limit")
+
+# Parameters that are not left out, as the replies would not be those that the user wants: of
+# OpenAI's protocol, of Claude's.
+NEEDED = (("response_format",), ("response_format", "thinking"))
 
 FIELD, NEAR, FAR = range(3)
 
@@ -210,12 +213,14 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
         return None
     mentions = [m for place, words in _parts(body) for m in _mentions(place, words, request)]
     prompt = " ".join(message["content"] for message in request.messages).lower()
+    is_claude = api_type_of(request.model).is_claude
     # Of two that do not go together, the temperature is the lesser loss.
     for mention in sorted(mentions, key=lambda m: (m.nearness, m.name != "temperature")):
         is_field, is_far = mention.nearness == FIELD, mention.nearness == FAR
         # A server error may have other words, as of the temperature of a GPU.
         may_be_echo = not is_field and (mention.spelling in prompt or status >= 500)
-        if may_be_echo and (is_far or not mention.is_ours):
+        is_needed = not mention.is_ours or mention.name in NEEDED[is_claude]
+        if may_be_echo and (is_far or is_needed):
             continue
         refusal = _Refusal(mention.name, not (may_be_echo or is_far), mention.is_ours)
         is_limit = mention.is_ours and mention.name in OTHER_LIMIT
@@ -226,11 +231,12 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
             continue
         if is_limit:
             other = re.search(NAMES[OTHER_LIMIT[mention.name]], mention.words)
-            has_other_name = not api_type_of(request.model).is_claude
-            if has_other_name and ((is_unknown and not is_far) or other):
+            if not is_claude and ((is_unknown and not is_far) or other):
                 return refusal
         elif mention.name == "budget_tokens" and re.search(SIZES, mention.clause):
             continue
+        elif mention.name == "stream" and (may_be_echo or not is_unknown):
+            continue  # the word of any broken connection
         elif not is_far or mention.name in ("temperature", "reasoning_effort"):
             return refusal
     return None

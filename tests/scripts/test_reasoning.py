@@ -111,6 +111,44 @@ class TestScripts:
         err = run_main("gen_answer.py", "--model", "tagged", check=2).err
         assert "reasoning_effort was 'high', now None" in err
 
+    def test_a_label_in_an_unfinished_thought_is_no_verdict(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(["hello"])
+        for model in ("base", "m1"):
+            bench.add_answers(model, {"q1": "x"})
+        bench.add_model("judge", api.v1, end_think_token="</think>")
+        bench.write_judge_config("judge", "base", number_of_judgment_attempts=1)
+        api.answer_with(Reply.cut_off("So [[B>>A]]? No, it is [[A>"))
+        out = run_main("gen_judgment.py", check=1).out
+        assert "  games without verdict, cut off at max_tokens: 2 (q1 game" in out
+        (record,) = bench.judgments("judge", "m1")
+        for game in record["games"]:
+            assert (game["score"], game["judgment"]) == (None, "")
+            assert game["reasoning"].startswith("So [[B>>A]]?")
+
+    def test_reasoning_that_nobody_split_off_is_hinted_at(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        bench.add_questions(["hello", "what is <think>?"])
+        bench.add_answers("base", {"q1": "x", "q2": "x"})
+        bench.add_model("m1", api.v1)
+        bench.add_model("judge", api.v1)
+        bench.write_answer_config(model_list=["m1"])
+        bench.write_judge_config("judge", "base", model_list=["m1"])
+
+        def reply(call: Call) -> str:
+            if call.model == "judge":
+                return "[[B>A]]? No.\n</think>\n\n[[A>B]]"
+            return "hm</think>hi" if call.prompt == "hello" else "It begins <think>...</think>"
+
+        api.answer_with(reply)
+        hint = "replies with </think> in the text. If it ends the reasoning, set end_think_token"
+        assert f"  {hint} in the entry: 1 (q1)" in run_main("gen_answer.py").out
+        assert f"  {hint} in the entry: 4 (q" in run_main("gen_judgment.py", check=1).out
+        bench.add_model("m1", api.v1, end_think_token="</think>")
+        assert hint not in run_main("gen_answer.py", "--stale", "redo").out
+
     def test_a_model_that_refuses_a_parameter_is_given_up_after_a_few_calls(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
