@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arena.base import interrupt
+from arena.base import interrupt, output
 
 # isort: split
 import contextlib
@@ -57,25 +57,33 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def wrapped(argv: Sequence[str] | None = None) -> int:
-        for stream in (sys.stdout, sys.stderr):
-            # Names of models may be in any language, and a terminal of any encoding.
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         try:
-            with _interruptible():
-                return main(argv)
-        except (InputError, OutputError, FailedCheck) as error:
-            print(f"error: {one_line(error, 2000)}", file=sys.stderr)
-            return 2 if isinstance(error, InputError) else 1
-        except KeyboardInterrupt:
-            print("stopped", file=sys.stderr)
-            return interrupt.STATUS
+            with output.checked_output():
+                return _status_of(main, argv)
+        except output.StreamError as error:
+            print(f"error: {error}", file=sys.stderr)
         except BrokenPipeError:
-            # Python flushes stdout at exit, which would fail again with a traceback.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+            pass
+        return 1
 
     return wrapped
+
+
+def _status_of(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None) -> int:
+    """Run a script and print its error. Return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names of models may be in any language, and a terminal of any encoding.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        with _interruptible():
+            return main(argv)
+    except (InputError, OutputError, FailedCheck) as error:
+        print(f"error: {one_line(error, 2000)}", file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return interrupt.STATUS
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -84,6 +84,12 @@ def model_names(folder: Path) -> list[str]:
     )
 
 
+def benches(data_dir: Path) -> list[Bench]:
+    """Return the benches in a data folder, sorted by name."""
+    names = sorted(path.name for path in data_dir.glob("[!.]*/") if path.is_dir())
+    return [Bench(data_dir, name) for name in names if name.isprintable() and "\\" not in name]
+
+
 def known_benches(data_dir: Path) -> str:
     """Return a sentence with the benches in a data folder, for a message."""
     folder = data_dir.resolve()
@@ -92,8 +98,7 @@ def known_benches(data_dir: Path) -> str:
     if (folder / "question.jsonl").exists():
         flags = f"--data-dir {os.path.dirname(data_dir) or '..'} --bench-name {folder.name}"
         return f"{data_dir} is itself a bench. Use {flags}"
-    folders = (path for path in data_dir.glob("*/") if path.is_dir())
-    return f"Benches here: {', '.join(sorted(path.name for path in folders)) or 'none'}"
+    return f"Benches here: {', '.join(bench.name for bench in benches(data_dir)) or 'none'}"
 
 
 class _JudgeLine(msgspec.Struct):

@@ -18,6 +18,7 @@ from typing import Any
 from arena.base.errors import InputError, OutputError, warn
 from arena.base.jsonl import warn_of_repeats
 from arena.base.limits import one_core, open_file_limit
+from arena.base.output import unfailing_output
 from arena.base.record_file import RecordFile
 from arena.bench.paths import Bench
 from arena.bench.provenance import stale_problem
@@ -149,7 +150,7 @@ class Outcome:
     written: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
 
 
-@summary.unfailing_output()
+@unfailing_output()
 def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     """Make all missing records and return the exit status. unit: "answer" or "game"."""
     summary.check_report_path(options.report)

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 from arena.base.errors import InputError, OutputError, one_line
 from arena.base.jsonl import write_lines
@@ -273,32 +273,6 @@ def state_of(group: Sequence[RunSummary]) -> str:
         "cached": sum(summary.cached for summary in group),
     }
     return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-
-
-class _UnfailingStream:
-    """A stream that drops text it cannot write: to a pipe without a reader, to a full disk."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-        return len(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-@contextlib.contextmanager
-def unfailing_output() -> Iterator[None]:
-    """Keep a run alive if stdout or stderr breaks, as in `gen_answer.py | head`."""
-    out, err = (cast(TextIO, _UnfailingStream(stream)) for stream in (sys.stdout, sys.stderr))
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        yield
 
 
 def check_report_path(path: Path | None) -> None:

@@ -1,0 +1,98 @@
+"""Standard output and error that are closed, full or read by nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO, cast
+
+
+class StreamError(OSError):
+    """Standard output takes no text. Its message is one line."""
+
+
+class _Stream:
+    """A stream that leads nowhere after its first error of writing. `strict` raises that one."""
+
+    def __init__(self, stream: TextIO, strict: bool) -> None:
+        self._stream = stream
+        self._strict = strict
+        self.error: OSError | None = None
+
+    def write(self, text: str) -> int:
+        with self._noted():
+            self._stream.write(text)
+            if not self._strict:
+                self._stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        with self._noted():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # Python flushes it again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            reason = "it is closed" if error.errno == errno.EBADF else error.strerror
+            is_pipe = isinstance(error, BrokenPipeError)
+            self.error = error if is_pipe else StreamError(f"cannot write to stdout: {reason}")
+            if self._strict:
+                raise self.error from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def checked_output() -> Iterator[None]:
+    """Ignore what stderr does not take, and raise StreamError for stdout, or BrokenPipeError if its
+    reader has enough, like `head`.
+    """
+    _open_closed_streams()
+    out = _Stream(sys.stdout, strict=True)
+    err = _Stream(sys.stderr, strict=False)
+    with (
+        contextlib.redirect_stdout(cast(TextIO, out)),
+        contextlib.redirect_stderr(cast(TextIO, err)),
+    ):
+        try:
+            yield
+            out.flush()
+        except SystemExit:  # argparse ignores errors of printing the help
+            out.flush()
+            if out.error is not None:
+                raise out.error from None
+            raise
+
+
+@contextlib.contextmanager
+def unfailing_output() -> Iterator[None]:
+    """Keep a run alive if stdout or stderr breaks, as in `gen_answer.py | head`."""
+    out, err = (cast(TextIO, _Stream(s, strict=False)) for s in (sys.stdout, sys.stderr))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield
+
+
+def _open_closed_streams() -> None:
+    """Give descriptors to standard streams that are closed, as in `show_result.py >&-`.
+
+    Else the next file that is opened would get the number of standard output, and all that a
+    library prints there. Writing to it fails, so that nobody takes a lost board for a success.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is taken.
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
