@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from arena.base.errors import InputError, nearest
+from arena.base.errors import InputError, nearest, warn
 from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
+from arena.bench.paths import Bench, benches, judge_names, model_names
 
 # Keys of published setting files that our scripts do not need.
 COMMENT_KEYS = (
@@ -242,3 +243,30 @@ def _check(config: JudgeConfig) -> None:
             f"{config.path}: verdict_field: the schema of response_format has no property "
             f"'{config.verdict_field}'{nearest(str(config.verdict_field), properties)}"
         )
+
+
+def source_to_read(
+    config: JudgeConfig, data_dir: Path, bench_name: str | None = None, *, any_judge: bool = False
+) -> tuple[Bench, str]:
+    """Return the bench and the judge of a command that does not name both. They are the config's,
+    but instead of one without data the only one with judgments, with a warning.
+
+    So a bare command works in a checkout with other data than the config names. `any_judge`: the
+    command does not need the config's judge.
+    """
+    bench, judge = Bench(data_dir, bench_name or config.bench_name), config.judge_model
+    warning = ""
+    if not (bench_name or bench.questions.exists() or model_names(bench.folder)):
+        judged = [other for other in benches(data_dir) if judge_names(other)]
+        if len(judged) == 1:
+            none, bench = f"{bench.folder} has no data", judged[0]
+            warning = f"{none}. Using {bench.name}, the only bench with judgments"
+    if not (any_judge or model_names(bench.judgments(judge))):
+        judges = judge_names(bench)
+        if len(judges) == 1:
+            none = f"{bench.folder} has no judgments of {judge}. Using the only ones there"
+            judge = judges[0]
+            warning = f"{warning or none}, of {judge}"
+    if warning:
+        warn(f"{config.path}: {warning}")
+    return bench, judge

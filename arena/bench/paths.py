@@ -84,10 +84,15 @@ def model_names(folder: Path) -> list[str]:
     )
 
 
+def benches(data_dir: Path) -> list[Bench]:
+    """Return the benches in a data folder, sorted by name."""
+    names = sorted(path.name for path in data_dir.glob("[!.]*/") if path.is_dir())
+    return [Bench(data_dir, name) for name in names if name.isprintable() and "\\" not in name]
+
+
 def known_benches(data_dir: Path) -> str:
     """Return the names of the benches in a data folder, for a message."""
-    folders = (path for path in data_dir.glob("*/") if path.is_dir())
-    return ", ".join(sorted(path.name for path in folders)) or "none"
+    return ", ".join(bench.name for bench in benches(data_dir)) or "none"
 
 
 class _JudgeLine(msgspec.Struct):
