@@ -410,9 +410,7 @@ MANY = {
 }
 
 
-ASKED = "FLAG: temperature is not supported? max_tokens is not supported, use max_completion_tokens"
-    "FLAG: why is temperature not supported? max_tokens is not supported, use max_completion_tokens"
-)
+ASKED = "FLAG: is temperature not supported? max_tokens is not supported, use max_completion_tokens"
 
 
 class TestPrompts:
