@@ -119,14 +119,18 @@ class VerdictRule:
                 return [data.get(self.field)], False
             return [], False
         text = self._as_read(reply)
-        if not self.unquoted:
-            for pattern in self.patterns:
-                if values := [value for _, value in matches(pattern, text)]:
-                    return values if self.unanimous else values[-1:], False
-            return [], False
-        planted = self.found_in(answers)
+        if self.unquoted:
+            return self._unquoted_values(text, cut_off, answers)
+        for pattern in self.patterns:
+            if values := [value for _, value in matches(pattern, text)]:
+                return values if self.unanimous else values[-1:], False
+        return [], False
+
+    def _unquoted_values(
+        self, text: str, cut_off: bool, answers: Sequence[str]
+    ) -> tuple[list[str], bool]:
+        planted, some_quoted = self.found_in(answers), False
         quoting = Quoting(text, answers if planted else ())
-        some_quoted = False
         for pattern in self.patterns:
             found = [(span, value, self._verdict(value)) for span, value in matches(pattern, text)]
             found = [match for match in found if match[2] is not None]
