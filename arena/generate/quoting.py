@@ -76,8 +76,10 @@ class Quoting:
     def is_own_in_marks(self, span: Span, planted: bool) -> bool:
         """Whether a label in marks may be the verdict, which some judges write in backticks."""
         before, line, alone = self._line_of(span)
-        verdict = alone and (not re.search(r"\w", before) or _COLON.search(before) is not None)
-        return verdict and (not planted or line == self.reply.strip())
+        introduced = not re.search(r"\w", before) or _COLON.search(before) is not None
+        if planted:
+            return alone and introduced and line == self.reply.strip()
+        return alone and (introduced or line in self._edges)
 
     def is_at_edge(self, span: Span) -> bool:
         """Whether the first or the last line of the reply is a verdict, the label at a place."""
