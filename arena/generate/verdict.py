@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.bench.labels import LABELS, grade_of, normal_label
-from arena.generate.quoting import Quoting, plain_spelling
+from arena.generate.quoting import MANY, Quoting, plain_spelling
 
 # Why a reply has no verdict.
 NO_LABEL = "no label"
@@ -134,6 +134,8 @@ class VerdictRule:
         for pattern in self.patterns:
             found = [(span, value, self._verdict(value)) for span, value in matches(pattern, text)]
             found = [match for match in found if match[2] is not None]
+            if len(found) > 2 * MANY:
+                found = found[:MANY] + found[-MANY:]
             left = [m for m in found if not quoting.covers(m[0], m[2] in planted, cut_off)]
             some_quoted |= len(left) < len(found)
             # Beside a verdict that no answer has, a label of an answer is quoted from there.

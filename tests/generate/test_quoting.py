@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from arena.bench.labels import LABELS
@@ -163,3 +165,12 @@ def test_labels_are_found_in_answers_in_any_spelling(text: str) -> None:
 
 def test_code_and_comparisons_in_answers_are_no_labels() -> None:
     assert RULE.found_in(["if a>b: x[a>b] = y[[0, 1]]", "A > B > C", "[A>B]", "[[C]]"]) == set()
+
+
+@pytest.mark.parametrize(
+    "reply", ["[[A=B]] x\n" * 2000, "[[A=B]] " * 2000, "`" * 30_000, " 'a" * 3000, "“" * 30_000]
+)
+def test_no_reply_takes_long(reply: str) -> None:
+    start = time.process_time()
+    read(f"{reply} [[A=B]]", "[[A=B]] x\n" * 2000, WITHOUT)
+    assert time.process_time() - start < 1
