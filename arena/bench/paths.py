@@ -123,8 +123,8 @@ def judge_names(bench: Bench) -> list[str]:
 def check_bench(bench: Bench) -> None:
     """Raise InputError for a bench without a folder."""
     if not bench.folder.is_dir():
-        names = known_benches(bench.data_dir)
-        raise InputError(f"{bench.folder}: no such bench. Benches here: {names}")
+        here = f"Benches here: {known_benches(bench.data_dir)}. Choose with --bench-name."
+        raise InputError(f"{bench.folder}: no such bench. {here}")
 
 
 def judged_models(bench: Bench, judge: str) -> list[str]:
@@ -135,5 +135,6 @@ def judged_models(bench: Bench, judge: str) -> list[str]:
     if not names:
         judges = judge_names(bench)
         here = f"Judges here: {', '.join(judges) or 'none'}"
+        here += ". Choose with --judge-name." if judges else ". Run gen_judgment.py first."
         raise InputError(f"{folder}: no judgments{nearest(judge, judges)}. {here}")
     return names

@@ -119,7 +119,10 @@ def read_questions(bench: Bench) -> list[Question]:
     """Return the questions of a bench in the order of the file. Raises InputError for none."""
     path = bench.questions
     if not path.exists():
-        raise InputError(f"{path}: no such file. Benches here: {known_benches(bench.data_dir)}")
+        benches = known_benches(bench.data_dir)
+        raise InputError(
+            f"{path}: no such file. Benches here: {benches}. Choose with --bench-name."
+        )
     lines = newest(path, read_lines(path, QuestionLine, "a question"), lambda line: line.id)
     if not lines:
         raise InputError(f"{path}: no questions")
