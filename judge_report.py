@@ -20,7 +20,7 @@ from pathlib import Path
 
 from arena.base import flags
 from arena.base.jsonl import write_lines
-from arena.bench.config import read_judge_config
+from arena.bench.config import read_judge_config, source_to_read
 from arena.bench.paths import Bench
 
 FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
@@ -68,8 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = None
     if not args.bench_name or (not args.baseline and args.setting_file.exists()):
         config = read_judge_config(args.setting_file)
+    bench = Bench(args.data_dir, args.bench_name or "")
+    if config and not args.bench_name:
+        bench, _ = source_to_read(config, args.data_dir, any_judge=True)
     options = panel.JudgeOptions(
-        bench=Bench(args.data_dir, args.bench_name or (config.bench_name if config else "")),
+        bench=bench,
         judges=tuple(args.judge_name),
         baselines=tuple(args.baseline),
         categories=tuple(dict.fromkeys(args.category)),

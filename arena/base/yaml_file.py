@@ -133,6 +133,12 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     try:
         loader = _loader()(path.read_bytes().decode("utf-8-sig"))
         values = loader.get_single_data()
+    except FileNotFoundError as error:
+        place = f"{path}: cannot read: {error.strerror}"
+        if path.is_absolute() or path.is_symlink():
+            raise InputError(place) from None
+        advice = "Run the script in the folder with config/ and data/, or write another path."
+        raise InputError(f"{place} in {Path.cwd()}. {advice}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error.strerror}") from None
     except UnicodeDecodeError as error:

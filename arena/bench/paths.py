@@ -84,10 +84,21 @@ def model_names(folder: Path) -> list[str]:
     )
 
 
+def benches(data_dir: Path) -> list[Bench]:
+    """Return the benches in a data folder, sorted by name."""
+    names = sorted(path.name for path in data_dir.glob("[!.]*/") if path.is_dir())
+    return [Bench(data_dir, name) for name in names if name.isprintable() and "\\" not in name]
+
+
 def known_benches(data_dir: Path) -> str:
-    """Return the names of the benches in a data folder, for a message."""
-    folders = (path for path in data_dir.glob("*/") if path.is_dir())
-    return ", ".join(sorted(path.name for path in folders)) or "none"
+    """Return a sentence with the benches in a data folder, for a message."""
+    folder = data_dir.resolve()
+    if not folder.is_dir():
+        return f"The data folder {data_dir} does not exist in {Path.cwd()}. Set --data-dir."
+    if (folder / "question.jsonl").exists():
+        flags = f"--data-dir {os.path.dirname(data_dir) or '..'} --bench-name {folder.name}"
+        return f"{data_dir} is itself a bench. Use {flags}"
+    return f"Benches here: {', '.join(bench.name for bench in benches(data_dir)) or 'none'}"
 
 
 class _JudgeLine(msgspec.Struct):
@@ -118,8 +129,7 @@ def judge_names(bench: Bench) -> list[str]:
 def check_bench(bench: Bench) -> None:
     """Raise InputError for a bench without a folder."""
     if not bench.folder.is_dir():
-        names = known_benches(bench.data_dir)
-        raise InputError(f"{bench.folder}: no such bench. Benches here: {names}")
+        raise InputError(f"{bench.folder}: no such bench. {known_benches(bench.data_dir)}")
 
 
 def judged_models(bench: Bench, judge: str) -> list[str]:

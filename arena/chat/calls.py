@@ -47,8 +47,7 @@ def chat_completion(
     answer any request: see `_EndpointState`.
     """
     request = Request(model, messages, temperature, max_tokens, response_format)
-    fresh = _Endpoints([_EndpointState(endpoint) for endpoint in model.endpoints])
-    endpoints = _endpoints.setdefault((model.where, model.endpoints), fresh)
+    endpoints = _endpoints_of(model)
     attempts = empty_replies = moves = 0
     while endpoints.may_call():
         reply = _attempt(request, endpoints, meter)
@@ -112,6 +111,18 @@ def _attempt(
             meter.record(claim, reply, address)
 
 
+def _endpoints_of(model: ModelConfig) -> _Endpoints:
+    """Find the endpoints of a model with their health, which is forgotten after a while."""
+    key = (model.where, model.endpoints)
+    endpoints = _endpoints.get(key)
+    if endpoints is None or time.monotonic() - endpoints.over_since > FORGOTTEN_AFTER:
+        fresh = _Endpoints([_EndpointState(endpoint) for endpoint in model.endpoints])
+        if endpoints is not None:
+            _endpoints.pop(key, None)
+        endpoints = _endpoints.setdefault(key, fresh)
+    return endpoints
+
+
 def _test_messages(messages: Sequence[Message]) -> list[Message]:
     """Return a conversation like another one, with a prompt that any model answers."""
     system = [message for message in messages if message["role"] == "system"]
@@ -119,6 +130,8 @@ def _test_messages(messages: Sequence[Message]) -> list[Message]:
 
 
 HOPELESS_TRIES = 3
+# In a notebook a server may be started after the first try, or a key be set.
+FORGOTTEN_AFTER = 5.0
 REFUSALS = 5
 
 
@@ -198,7 +211,8 @@ class _EndpointState:
 class _Endpoints:
     """The endpoints of a model, which share its calls. One that is down is skipped for a while.
 
-    `open`: cleared while a test request decides for all calls. `over`: set once all are broken.
+    `open`: cleared while a test request decides for all calls. `over`: set once all are broken,
+    since the `time.monotonic()` of `over_since`.
     """
 
     states: list[_EndpointState]
@@ -206,6 +220,7 @@ class _Endpoints:
     lock: threading.Lock = field(default_factory=threading.Lock)
     open: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
+    over_since: float = math.inf
 
     def __post_init__(self) -> None:
         self.open.set()
@@ -266,7 +281,8 @@ class _Endpoints:
                 state.down_until = time.monotonic() + state.pause
 
     def _note_if_over(self) -> None:
-        if all(state.is_broken for state in self.states):
+        if all(state.is_broken for state in self.states) and not self.over.is_set():
+            self.over_since = time.monotonic()
             self.over.set()
 
     def final_error(self) -> CompletionError:

@@ -153,18 +153,26 @@ def address_of(model: ModelConfig, endpoint: Endpoint) -> str | None:
 
 def _base_of_calls(base: str, model: ModelConfig, endpoint: Endpoint) -> str:
     """Return an address if calls can go below it. InputError for the address of the calls."""
-    path, call = urlsplit(base).path, r"/(chat/completions|completions|responses)/?$"
+    where = f"{model.where}: endpoints[{model.endpoints.index(endpoint)}]: api_base"
+    secrets = secrets_of(model, endpoint)
+    try:
+        url = urlsplit(base)
+        is_wrong = not url.hostname or url.port == 0 or " " in url.netloc
+        is_wrong = is_wrong or not base.isprintable()
+    except ValueError:
+        is_wrong = True
+    if is_wrong:
+        raise InputError(f"{where}: '{one_line(redact(base, secrets), 80)}' is not an address")
+    path, call = url.path, r"/(chat/completions|completions|responses)/?$"
     if api_type_of(model).is_claude:
         call = r"(/v1)?/messages/?$"
     elif model.api_type == "azure":
         call = rf"(/openai(/deployments/[^/]+|/v1)?)?{call}"
     if match := re.search(call, path):
-        secrets = secrets_of(model, endpoint)
         shown = shown_address(base, secrets)
         better = shown_address(base.replace(path, path[: match.start()]), secrets)
-        where = f"{model.where}: endpoints[{model.endpoints.index(endpoint)}]"
         reason = "ends in the path of a call, which each call adds"
-        raise InputError(f"{where}: api_base: '{shown}' {reason}. Use {better}")
+        raise InputError(f"{where}: '{shown}' {reason}. Use {better}")
     return base
 
 
@@ -220,9 +228,8 @@ LOOKS_LIKE_A_KEY = re.compile(r"\d|[A-Z]|key|token|secret|pass|auth|cred|^sk-|.{
 
 def _secrets_in_address(address: str) -> Iterator[str]:
     """Yield user and password, keys in the path, and the values of the query."""
-    for text in re.findall(r"(?<=://)[^/?#]+(?=@)|(?<=\?)[^#]+", address):
-        yield from re.split("[:&=]", text)
-    for user in re.findall(r"(?<=://)[^/?#]+(?=@)", address):
-        yield base64.b64encode(unquote(user).encode("utf-8", "replace")).decode()
-    path = re.sub(r"^(\w+://)?[^/?#]*", "", address).partition("?")[0]
+    form = r"(?:\w+:/+)?(?:([^/?#]*)@)?[^/?#]*([^?#]*)(?:\?([^#]*))?"
+    user, path, query = re.findall(form, address)[0]
+    yield from re.split("[:&=]", f"{user}&{query}")
+    yield base64.b64encode(unquote(user).encode("utf-8", "replace")).decode()
     yield from filter(LOOKS_LIKE_A_KEY.search, path.split("/"))

@@ -103,6 +103,9 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         other = values.pop(spelling, None)
         values[key] = other if values.get(key) is None else values[key]
     _refuse_misplaced(values, where)
+    if values.get("output_structured"):
+        advice = "Ask for JSON with extra_body: {response_format: ...}"
+        raise InputError(f"{where}: output_structured: true is not supported. {advice}")
     if isinstance(endpoints := values.get("endpoints"), list):
         values["endpoints"] = [
             convert(item, Endpoint, f"{where}: endpoints[{number}]")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from arena.base.errors import InputError
 from arena.chat.config import Endpoint, ModelConfig, place_of
@@ -26,7 +26,7 @@ LARGEST_REPLY = 64 * 2**20
 LARGEST_ERROR = 2**20
 
 # A proxy of the environment has other servers under these names.
-UNPROXIED = ("all://localhost", "all://127.0.0.1", "all://0.0.0.0", "all://[::1]")
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
 
 
 def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
@@ -36,6 +36,13 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     import httpcore2
     import httpx2
 
+    options = dict(access)
+    key = "azure_endpoint" if access.get("azure_endpoint") else "base_url"
+    if own_address := access.get(key):
+        # The SDKs would add the path of a call to the query.
+        options[key], _, query = own_address.partition("?")
+        options["default_query"] = dict(parse_qsl(query))
+    is_local = urlsplit(own_address or "").hostname in LOCAL_HOSTS
     limits = httpx2.Limits(max_connections=None)
     timeout = httpx2.Timeout(seconds, connect=min(seconds, 10.0))
     http_client = httpx2.Client(
@@ -44,7 +51,7 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
         verify=_ssl_context(),
         # A redirect would take prompts, and keys in headers, to an address that nobody chose.
         follow_redirects=False,
-        mounts=dict.fromkeys(UNPROXIED),
+        trust_env=not is_local,  # which is about proxies
     )
     deadline = _Deadline(seconds, httpcore2.SyncBackend())
     # The transports accept no backend, so this sets a private field of theirs.
@@ -52,12 +59,6 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     for transport in filter(None, transports):
         transport._pool._network_backend = deadline
     http_client.event_hooks = {"request": [deadline.begin], "response": [_limit_size]}
-    options = dict(access)
-    key = "azure_endpoint" if access.get("azure_endpoint") else "base_url"
-    if own_address := access.get(key):
-        # The SDKs would add the path of a call to the query.
-        options[key], _, query = own_address.partition("?")
-        options["default_query"] = dict(parse_qsl(query))
     client = sdk_class(**options, max_retries=0, timeout=timeout, http_client=http_client)
     if own_address:
         # The SDKs send OPENAI_CUSTOM_HEADERS, ANTHROPIC_CUSTOM_HEADERS, OPENAI_ORG_ID and

@@ -157,6 +157,8 @@ CAUSES_IN_WORDS = (
         (400,),
         r"model_not_found|(no such|unknown|invalid|not a valid) model",
     ),
+    # OpenAI's models that reason, if no token is left for the answer.
+    ("cut off at max_tokens", (400,), r"(max_\w*tokens|output limit) .{0,40}(was|were) reached"),
     # An address that does not exist may be repeated, with /models/ in its path.
     ("no such model", (404,), r"(?<![/\w])(models?\b|model_|deployment)|no endpoints"),
 )
@@ -196,7 +198,7 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
 
 
 # Of 403s too: it stands for a key that may not do this, and for a prompt that nobody may send.
-PROMPT_CAUSES = ("bad request", "context too long", "content filter")
+PROMPT_CAUSES = ("bad request", "context too long", "content filter", "cut off at max_tokens")
 
 
 def cause_in_words(status: int, text: str) -> str | None:

@@ -38,7 +38,7 @@ ASK_AGAIN = (NO_LABEL, CUT_OFF, QUOTED)
 UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts left
 
 # A request to go on that fails for one of these can never succeed, so the game ends undecided.
-UNANSWERABLE = ("context too long", "bad request", "content filter")
+UNANSWERABLE = ("context too long", "bad request", "content filter", CUT_OFF)
 
 
 FIRST_GAMES = 20  # without a verdict, after which a run is hopeless

@@ -82,20 +82,28 @@ class Quoting:
     def is_at_edge(self, span: Span) -> bool:
         """Whether the first or the last line of the reply is a verdict, the label at a place."""
         _, line, alone = self._line_of(span)
+        return alone and line in self._edges
+
+    @functools.cached_property
+    def _edges(self) -> tuple[str, str]:
         text = self.reply.strip()
-        return alone and (text.startswith(line) or text.endswith(line))
+        return text.partition("\n")[0].rstrip(), text.rpartition("\n")[2].lstrip()
 
     def _line_of(self, span: Span) -> tuple[str, str, bool]:
-        """Return the text before a label in its line, the line, and whether no more is in it than
-        a label with a few words before it.
+        """Return the text before a label in its line, the line, and whether it gives a verdict: the
+        label after a few words, or before all others.
         """
         start = self.reply.rfind("\n", 0, span[0]) + 1
         end = self.reply.find("\n", span[1])
         before = self.reply[start : span[0]].lstrip()
         after = self.reply[span[1] : None if end < 0 else end].rstrip()
-        few = len(re.findall(r"\w\S*", before)) <= FEW_WORDS
-        alone = few and not re.search(r"\w", after)
-        return before, before + self.reply[span[0] : span[1]] + after, alone
+        line = before + self.reply[span[0] : span[1]] + after
+        words = len(re.findall(r"\w\S*", before))
+        if not re.search(r"\w", after):
+            most = FEW_WORDS if _COLON.search(before) is None else 2 * FEW_WORDS
+            return before, line, words <= most
+        # Some judges give the verdict first, and in the same line the reason.
+        return before, line, words == 0 and line in self._edges
 
     def _in_marks(self, span: Span) -> bool:
         """Whether quotation marks, backticks, a code block or a block quote enclose a place."""

@@ -13,7 +13,7 @@ import msgspec
 from arena.base.errors import InputError, nearest
 from arena.base.yaml_file import Count
 from arena.bench.answer_style import FEATURES
-from arena.bench.config import JudgeConfig, read_judge_config
+from arena.bench.config import JudgeConfig, read_judge_config, source_to_read
 from arena.bench.paths import Bench
 from arena.scoring.bradley_terry import Resample
 
@@ -132,16 +132,17 @@ def board_options(
     **options: Any,
 ) -> BoardOptions:
     """Return options whose bench, judges and baselines are the setting file's if not given, which
-    is read only then. `options`: further fields of BoardOptions.
+    is read only then. If its bench or judge has no data, the only one with data is used, with a
+    warning. `options`: further fields of BoardOptions.
     """
-    config = None
+    config, source = None, Bench(Path(data_dir), bench or "")
     if not (bench and judges and baselines):
         config = read_judge_config(Path(setting_file))
-        bench = bench or config.bench_name
-        judges = judges or config.judge_model
+        source, judge = source_to_read(config, Path(data_dir), bench, any_judge=bool(judges))
+        judges = judges or judge
     config = None if baselines else config
     return BoardOptions(
-        Bench(Path(data_dir), bench),
+        source,
         judges,  # type: ignore[arg-type]  # becomes a tuple
         baselines or (),  # type: ignore[arg-type]
         config=config,

@@ -214,11 +214,13 @@ class Plan:
 
     def baselines(self, categories: Iterable[str]) -> tuple[str, ...]:
         """Return the baselines of some categories, none for grades."""
-        names = list(categories) or [""]
+        names = list(categories)
         if self.config is None:
-            return tuple(dict.fromkeys(b for name in names for b in self.usual.get(name, ())))
+            baselines = (b for name in names or [""] for b in self.usual.get(name, ()))
+            return tuple(dict.fromkeys(baselines))
         with contextlib.suppress(InputError):
-            return self.config.baselines_of(names)
+            # Without questions no category is known. In v0.1 it is the name of the bench.
+            return self.config.baselines_of(names or [self.selection.bench.name])
         return ()
 
     def categories(self) -> list[str]:

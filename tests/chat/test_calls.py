@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import Workspace
 from fake_api import Call, FakeAPI, Reply
+from one_call import ask, model_of
 
 from arena.base.errors import InputError
 from arena.chat import calls
@@ -422,6 +423,21 @@ def test_thousands_of_retries_are_possible(monkeypatch: pytest.MonkeyPatch) -> N
     model = ModelConfig("tiny", "api.yaml: tiny", "tiny", retry_wait=1e-9, max_retries=2000)
     monkeypatch.setattr(calls, "MAX_WAIT", 0.0)
     assert calls.chat_completion(model, [], temperature=0, max_tokens=9).text == "fine"
+
+
+def test_a_verdict_on_a_server_is_forgotten(
+    api: FakeAPI, bench: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a notebook a server may be started after the first try."""
+    model = model_of(bench, endpoints=[{"api_base": api.v1}])
+    api.answer_with(Reply.auth())
+    for _ in range(4):
+        with pytest.raises(CompletionError, match="^authentication"):
+            ask(model)
+    assert api.call_count == 3
+    api.answer_with("fine")
+    monkeypatch.setattr(calls, "FORGOTTEN_AFTER", -1.0)
+    assert ask(model).text == "fine"
 
 
 @pytest.mark.parametrize("model", ["open", "claude"])

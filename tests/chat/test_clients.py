@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -190,10 +191,22 @@ class TestWhatCannotWork:
             check_model(model_of(bench, api_type=api_type), key=False)
 
 
-def test_a_wrong_address_is_shown_without_them() -> None:
-    endpoint = Endpoint("htp://me:p4ssw0rd-1@host")
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("htp://me:p4ssw0rd-1@host", "'htp://me:***@host' does not begin with http"),
+        ("me:p4ssw0rd-1@host:80/v1", "'me:***@host:80/v1' does not begin with http"),
+        ("host:8000/sk-12345/v1?k=hidden-1", "'host:8000/***/v1?k=***' does not begin with http"),
+        ("http://[::1/p4ssw0rd-1", "'http://[::1/***' is not an address"),
+        ("http://host:80800/v1", "'http://host:80800/v1' is not an address"),
+        ("http:///v1", "'http:///v1' is not an address"),
+        ("http://host/v1\n", "'http://host/v1' is not an address"),
+    ],
+)
+def test_a_wrong_address_is_shown_without_them(address: str, said: str) -> None:
+    endpoint = Endpoint(address)
     model = ModelConfig("tiny", "api_config.yaml: tiny", "tiny", "openai", (endpoint,))
-    with pytest.raises(InputError, match=r"'htp://me:\*\*\*@host' does not begin with http"):
+    with pytest.raises(InputError, match="endpoints.0.: api_base: " + re.escape(said)):
         check_model(model)
 
 

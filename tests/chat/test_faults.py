@@ -46,6 +46,11 @@ class TestFaults:
             (400, "This model's maximum prompt length is 8 but the request has 9", TOO_LONG),  # xAI
             (400, "input length and `max_tokens` exceed context limit: 9 + 9 > 8", TOO_LONG),
             (400, "Input is too long for requested model.", TOO_LONG),  # Bedrock
+            (
+                400,
+                "Could not finish, because max_tokens or model output limit was reached.",
+                "cut off at max_tokens",
+            ),
             (400, "Input tokens exceed the configured limit of 272000 tokens.", TOO_LONG),  # OpenAI
             (400, "Your input exceeds the context window of this model.", TOO_LONG),
             (400, "Range of input length should be [1, 30720]", TOO_LONG),  # DashScope

@@ -94,6 +94,23 @@ class TestRepeatedPassages:
         assert read(reply, LABEL_ONLY, cut_off=True) == Verdict(None, QUOTED)
         assert read(OWN, LABEL_ONLY, cut_off=True) == Verdict("B>A")
 
+    @pytest.mark.parametrize(
+        "verdict",
+        [
+            "[[A=B]]",
+            "**[[A=B]]**",
+            "## Final verdict: [[A=B]].",
+            "All in all, and from what I have seen, it is: [[A=B]]",
+            "[[A=B]] since both know the place.",
+            "판정: [[A=B]]",
+        ],
+    )
+    def test_a_verdict_that_is_also_the_label_of_an_answer_counts(self, verdict: str) -> None:
+        quotation = "Assistant A ends with [[A=B]] without a doubt, which is no argument."
+        assert read(f"{verdict}\n\n{quotation}", PLANTED, WITHOUT) == Verdict("A=B")
+        assert read(f"{quotation}\n\n{verdict}", PLANTED, WITHOUT) == Verdict("A=B")
+        assert read(quotation, PLANTED, WITHOUT) == Verdict(None, QUOTED)
+
     @pytest.mark.parametrize("label", LABELS)
     def test_the_label_of_an_answer_can_be_the_verdict(self, label: str) -> None:
         """The judge's words are those of the answer, since both have them from the prompt."""

@@ -238,8 +238,8 @@ WRONG: dict[str, Case] = {
     "questions: turns of text": Case(
         J, holds(QUESTIONS, '{"question_id": "q1", "turns": ["a"]}\n'), (f"{QUESTIONS}:1", "turns")
     ),
-    "questions: a number for an id": Case(
-        A, holds(QUESTIONS, '{"question_id": 1, "prompt": "a"}\n'), (f"{QUESTIONS}:1", "int")
+    "questions: a fraction for an id": Case(
+        A, holds(QUESTIONS, '{"question_id": 1.5, "prompt": "a"}\n'), (f"{QUESTIONS}:1", "float")
     ),
     "questions: one JSON list": Case(A, holds(QUESTIONS, "[\n{}\n]\n"), (f"{QUESTIONS}:1",)),
     "questions: CSV": Case(A, holds(QUESTIONS, "id,text\n1,a\n"), (f"{QUESTIONS}:1",)),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from boards import show
-from conftest import RunMain, Workspace
+from conftest import REPO, RunMain, Workspace
 from judgments import WON, judgment
 
 from arena.bench.config import read_judge_config
@@ -20,6 +20,8 @@ QUESTIONS = [
     {"question_id": "q1", "category": "prose", "turns": [{"content": "Write."}]},
     {"question_id": "q2", "category": "code", "turns": [{"content": "Count."}]},
 ]
+
+QUESTIONS_V0_1 = [question | {"category": "arena-hard-v0.1"} for question in QUESTIONS]
 
 
 @pytest.fixture
@@ -126,3 +128,22 @@ def test_a_question_that_the_bench_lacks_has_the_configs_general_baseline(
     config = read_judge_config(unnamed.root / "config/judge_config.yaml")
     library = choose(unnamed.root / "data", unnamed.name, "judge", None, config).library
     assert {j.question: j.baseline for j in library.judgments("judge")} == baselines
+
+
+@pytest.mark.parametrize("questions", [True, False])
+def test_published_judgments_of_v0_1_show_with_the_default_config(
+    bench: Workspace, questions: bool
+) -> None:
+    """They name no baseline, and some come without the questions."""
+    bench.name = "arena-hard-v0.1"
+    if questions:
+        bench.add_questions(QUESTIONS_V0_1)
+    for model in ("gpt-4-0314", "tiny"):
+        bench.add_answers(model, {"q1": "One.", "q2": "Two."})
+    bench.write(
+        bench.data / "model_judgment/gpt-4-1106-preview/tiny.jsonl",
+        [{"model": "tiny"} | judgment(q, *WON) for q in ("q1", "q2")],
+    )
+    shutil.copytree(REPO / "config", bench.root / "config")
+    shown = show(bench, "--judge-name", "gpt-4-1106-preview")
+    assert shown.scores["gpt-4-0314"] == "50.0" and float(shown.scores["tiny"]) > 90

@@ -8,7 +8,7 @@ import re
 
 import pytest
 from boards import DEPENDENT, DIFFERENT, error, flags, scores, show
-from conftest import Workspace
+from conftest import RunMain, Workspace
 from judgments import add_judgments, add_lengths, judgment
 
 from arena.base.table import shown_width
@@ -377,3 +377,48 @@ class TestFailUnder:
         score = show(modern).out.split("##### Overall")[1].split("m1 ")[1].split()[0]
         show(modern, "--fail-under", f"m1={float(score) - 0.1}")
         show(modern, "--fail-under", f"m1={float(score) + 0.1}", check=1)
+
+
+class TestWithoutNames:
+    """A bare command in a folder whose config names another bench or judge."""
+
+    @pytest.fixture(autouse=True)
+    def one_model(self, bench: Workspace) -> None:
+        add_judgments(bench, "tiny", [judgment("q1", "B>>A", "A>B"), judgment("q2", "A=B", "B>A")])
+        bench.write_judge_config("gpt", "base")
+
+    def test_the_only_judge_with_judgments_is_used(self, bench: Workspace) -> None:
+        shown = show(bench)
+        assert shown.out == show(bench, *flags()).out
+        assert shown.err == (
+            "warning: config/judge_config.yaml: data/test-v1 has no judgments of gpt. Using the "
+            "only ones there, of judge\n"
+        )
+        show(bench, "--load-battles")
+        assert "Judges here: judge" in error(bench, "--judge-name", "gpt")
+
+    def test_the_only_bench_with_judgments_is_used_if_there_is_no_data(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        (bench.data.parent / ".hidden").mkdir()
+        (bench.data.parent / "empty").mkdir()
+        bench.write_judge_config("gpt", "base", bench_name="other")
+        shown = show(bench, "--json", "-")
+        assert json.loads(shown.out)["bench"] == "test-v1"
+        assert shown.err == (
+            "warning: config/judge_config.yaml: data/other has no data. Using test-v1, the only "
+            "bench with judgments, of judge\n"
+        )
+        for script in ("judge_report.py", "benchmark_metrics.py"):
+            assert "Using test-v1, the only bench" in run_main(script).err
+        assert "no such bench" in error(bench, "--bench-name", "other")
+        # A bench that waits for its judge is no reason to show another one.
+        bench.write("data/other/question.jsonl", [{"question_id": "q1", "prompt": "?"}])
+        assert "data/other/model_judgment/gpt: no judgments" in error(bench)
+
+    def test_of_several_none_is_chosen(self, bench: Workspace) -> None:
+        add_judgments(bench, "tiny", [judgment("q1", "A>B")], judge="second")
+        assert "Judges here: judge, second" in error(bench)
+        bench.write_judge_config("judge", "base", bench_name="other")
+        bench.write("data/third/model_judgment/judge/m.jsonl", [judgment("q1", "A>B")])
+        assert "Benches here: test-v1, third" in error(bench)
