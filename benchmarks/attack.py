@@ -646,7 +646,7 @@ def rebinding(place: Place) -> str:
         except OSError:
             hold(process.poll() is None and time.monotonic() - began < TIMEOUT, "it does not start")
             time.sleep(0.2)
-    hosts = ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "")
+    hosts = ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example")
     answers = {host: status(host) for host in hosts}
     process.terminate()
     hold(own == 200, f"its own host gets {own}")
@@ -691,7 +691,7 @@ def mixed_ensemble(place: Place) -> str:
 @attack("D18", "names of models that are formulas, in CSV")
 def formulas(place: Place) -> str:
     place.prepare_judging()
-    names = ["=1+1", "+1", "-1", "@SUM(A1)"]
+    names = ["=1+1", "+1+cmd", "-1+1", "@SUM(A1)"]
     for name in names:
         judged(place, name)
     file = place.root / "board.csv"
