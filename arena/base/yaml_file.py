@@ -218,6 +218,8 @@ def convert(
         expected = _words(inspect.type_info(hints[key]))
         got = _shown(fields[key], whole=types[key].repr)
         advice = f". {QUOTES}" if "a text" in expected and isinstance(fields[key], bool) else ""
+        if "number" in expected and re.fullmatch(r"'[\d.]+'", got):
+            advice = ". Remove the quotes."
         raise InputError(f"{where}: {key}: expected {expected}, got {got}{advice}") from None
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")

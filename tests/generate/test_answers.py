@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import RunMain, Workspace
-from fake_api import FakeAPI
+from fake_api import FakeAPI, Reply
 
 from arena.generate import answers
 
@@ -154,3 +154,25 @@ def test_more_choices_than_are_judged_are_told_before_the_first_call(
     done = run_main("gen_answer", "--dry-run")
     assert "num_choices is 3, but only the first choice of an answer is judged" in done.err
     assert "tiny: 9 calls to make" in done.out
+
+
+def test_prompts_that_do_not_fit_are_not_to_be_asked_again(
+    tiny: Workspace, api: FakeAPI, run_main: RunMain
+) -> None:
+    api.answer_with(lambda call: Reply.context_too_long() if call.prompt == "Half?" else "Fine.")
+    out = run_main("gen_answer", check=1).out
+    assert "not complete: tiny. The prompts and max_tokens do not fit into the model's" in out
+    assert "Lower max_tokens, or set tokenizer" in out and "again" not in out
+    api.answer_with("Fine.")
+    assert "not complete" not in run_main("gen_answer").out
+
+
+def test_a_dry_run_says_which_questions_the_baseline_did_not_answer(
+    tiny: Workspace, run_main: RunMain
+) -> None:
+    tiny.add_answers("tiny", {f"q{i}": "a" for i in (1, 2, 3)})
+    tiny.add_answers("base", {"q2": "b"})
+    tiny.write_judge_config("tiny", "base", model_list=["tiny"])
+    out = run_main("gen_judgment", "--dry-run").out
+    assert "tiny: 2 calls to make" in out
+    assert "questions skipped, not answered in full by the baseline base: 2 (q1, q3)" in out
