@@ -14,6 +14,7 @@ import contextlib
 import csv
 import gzip
 import http.client
+import io
 import json
 import os
 import pty
@@ -324,7 +325,7 @@ for name, change in UNKNOWN_LINES.items():
 @attack("A2", "a second writer after the lock was removed")
 def removed_lock(place: Place) -> str:
     place.prepare(200)
-    place.api.answer_with(Reply("fine", delay=0.02))
+    place.api.answer_with(Reply("fine", delay=0.2))
     first = place.start("gen_answer.py")
     place.api.wait_for_calls(10)
     for path in place.answers.parent.glob(".*.lock"):
@@ -524,7 +525,11 @@ def strange_settings(place: Place) -> str:
 
 @attack("A7", "1.5 MB of gzip that unpack to over a gigabyte")
 def gzip_bomb(place: Place) -> str:
-    bomb = gzip.compress(bytes(2**20) * 1400, 9)
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb") as file:
+        for _ in range(1400):
+            file.write(bytes(2**20))
+    bomb = packed.getvalue()
     place.prepare(2, max_retries=0, parallel=1)
     place.api.answer_with(Reply(raw=bomb, headers={"content-encoding": "gzip"}))
     done = place.measure("gen_answer.py").check(1)
@@ -550,11 +555,12 @@ for kind in ("symbolic link", "folder", "hard link"):
         else:
             name.parent.mkdir()
             (name.hardlink_to if kind == "hard link" else name.symlink_to)(place.answers)
-        place.api.answer_with(Reply("fine", delay=0.05))
+        place.api.hold()
         first = place.start("gen_answer.py")
-        place.api.wait_for_calls(3)
+        place.api.wait_for_calls(4)
         second = place.run("gen_answer.py", "--bench-name", "other").check(2)
         hold("another run is writing this file" in second.output, second.output)
+        place.api.release()
         place.end(first).check(0)
         return "refused before its first call"
 
@@ -564,8 +570,7 @@ def resume(place: Place) -> str:
     count, text = 200_000, "the quick brown fox jumps over the lazy dog " * 12
     place.prepare(count)
     metadata = {"token_len": 120, "header_count": {f"h{n}": 0 for n in range(1, 7)}}
-    with place.root.joinpath(place.answers).parent.joinpath("x").parent as folder:
-        folder.mkdir(parents=True)
+    place.answers.parent.mkdir(parents=True)
     with place.answers.open("w") as file:
         for number in range(count):
             turn = {"content": text, "finish_reason": "stop"}
