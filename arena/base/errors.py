@@ -91,9 +91,16 @@ def _status_of(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] 
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return ` (did you mean '...'?)` with the most similar known name, or nothing."""
+    """Return ` (did you mean '...'?)` with the most similar known name, or nothing.
+
+    Known names with commas between them are a list in one name.
+    """
     import difflib
 
+    names = list(names)
+    parts = [part.strip() for part in name.split(",")]
+    if len(parts) > 1 and not set(parts).isdisjoint(names):
+        return f" (are these {len(parts)} names? Give them one by one, without commas)"
     match = difflib.get_close_matches(name, sorted(names), n=1)
     return f" (did you mean '{match[0]}'?)" if match else ""
 

@@ -9,16 +9,26 @@ import os
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, nearest
 from arena.base.jsonl import STDOUT, is_stream
 from arena.base.table import folded
 
 
 def script_parser(description: str | None) -> argparse.ArgumentParser:
     """Return a parser whose help shows the description as it is, and the default of each flag."""
-    return argparse.ArgumentParser(description=description, epilog=STATUSES, formatter_class=_Help)
+    return _Parser(description=description, epilog=STATUSES, formatter_class=_Help)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with the message, and with the flag that is meant by an unknown one."""
+        what, _, words = message.partition("unrecognized arguments: ")
+        if not what and words.startswith("-"):
+            flag = words.split()[0].partition("=")[0]
+            message += nearest(flag, self._option_string_actions)
+        super().error(message)
 
 
 STATUSES = (

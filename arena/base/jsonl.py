@@ -19,12 +19,19 @@ Line = TypeVar("Line")
 Record = TypeVar("Record")
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/"
+LFS_PROBLEM = "is only a pointer of Git LFS, not the file itself. Run: git lfs pull"
+
+
 def read_bytes(path: Path, what: str) -> bytes:
     """Return the content of a file. Raises InputError if it is missing, a folder or unreadable."""
     try:
-        return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
+    if data.startswith(LFS_POINTER):
+        raise InputError(f"{path}: {LFS_PROBLEM}")
+    return data
 
 
 def decode_lines(path: Path, kind: type[Line], what: str) -> Iterator[tuple[int, bytes, Line]]:
@@ -76,7 +83,8 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        pass
+        if raw.startswith(LFS_POINTER):
+            raise ValueError(f"the file {LFS_PROBLEM}") from None
 
     def raw_settings(values: dict[str, Any]) -> dict[str, Any]:
         if "settings" in values:

@@ -133,6 +133,12 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     try:
         loader = _loader()(path.read_bytes().decode("utf-8-sig"))
         values = loader.get_single_data()
+    except FileNotFoundError as error:
+        place = f"{path}: cannot read: {error.strerror}"
+        if path.is_absolute() or path.is_symlink():
+            raise InputError(place) from None
+        advice = "Run the script in the folder with config/ and data/, or write another path."
+        raise InputError(f"{place} in {Path.cwd()}. {advice}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -212,6 +218,8 @@ def convert(
         expected = _words(inspect.type_info(hints[key]))
         got = _shown(fields[key], whole=types[key].repr)
         advice = f". {QUOTES}" if "a text" in expected and isinstance(fields[key], bool) else ""
+        if "number" in expected and re.fullmatch(r"'[\d.]+'", got):
+            advice = ". Remove the quotes."
         raise InputError(f"{where}: {key}: expected {expected}, got {got}{advice}") from None
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")

@@ -14,11 +14,15 @@ from arena.base.errors import InputError, nearest, warn
 from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
 from arena.bench.paths import Bench, benches, judge_names, model_names
 
-# Keys of published setting files that our scripts do not need.
-COMMENT_KEYS = (
-    *("name", "question_file", "output_structured", "project_id", "regions", "local_engine"),
-    *("model_id", "reasoning_effort", "budget_tokens"),
+# Keys of published setting files that change nothing, or that `_check_ignored` looks at.
+COMMENT_KEYS = ("name", "question_file", "output_structured")
+# Keys that users' setting files have, but that only an entry of the endpoint file can set.
+ENTRY_KEYS = (
+    *("project_id", "regions", "local_engine", "model_id", "model_path", "reasoning_effort"),
+    *("budget_tokens", "max_completion_tokens", "tokenizer", "parallel", "extra_body"),
+    *("end_think_token", "endpoints", "api_type", "api_base", "api_key", "timeout", "price"),
 )
+_IGNORED = (*COMMENT_KEYS, *ENTRY_KEYS)
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,29 @@ class AnswerConfig:
 
 def read_answer_config(path: Path) -> AnswerConfig:
     """Return the settings of gen_answer.py."""
-    return convert(read_yaml(path), AnswerConfig, str(path), comments=COMMENT_KEYS)
+    values = read_yaml(path)
+    _check_ignored(values, ("system_prompt", *ENTRY_KEYS), str(path))
+    return convert(values, AnswerConfig, str(path), comments=("system_prompt", *_IGNORED))
+
+
+def _check_ignored(values: Mapping[str, Any], entry_keys: Iterable[str], where: str) -> None:
+    """Raise InputError for a key that means something, but that our scripts do not obey. Warns of
+    keys that belong elsewhere.
+    """
+    bench, file = values.get("bench_name"), values.get("question_file")
+    names = ("question.jsonl", f"{bench}/question.jsonl", f"data/{bench}/question.jsonl")
+    if file not in (None, *names):
+        raise InputError(
+            f"{where}: question_file: a bench has its questions in question.jsonl. Copy "
+            f"'{file}' to data/NAME/question.jsonl, and write 'bench_name: NAME'."
+        )
+    if values.get("output_structured"):
+        advice = "For verdicts in JSON use response_format and verdict_field."
+        raise InputError(f"{where}: output_structured: true is not supported. {advice}")
+    for key in entry_keys:
+        if values.get(key) is not None:
+            advice = "Write it in the model's entry in the endpoint file."
+            warn(f"{where}: the key '{key}' has no effect here. {advice}")
 
 
 @dataclass(frozen=True)
@@ -142,7 +168,8 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
     A missing prompt or pattern is that of our own config, missing baselines are those of v2.0.
     """
     values = read_yaml(path)
-    keys = convert(values, _JudgeKeys, str(path), literal=_LITERAL, comments=COMMENT_KEYS)
+    _check_ignored(values, ENTRY_KEYS, str(path))
+    keys = convert(values, _JudgeKeys, str(path), literal=_LITERAL, comments=_IGNORED)
     baseline = keys.pairwise if keys.baseline is None else keys.baseline
     needs_baselines = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
     # Prompts and baselines were constants of the program of v2.0, so its users' files lack them.

@@ -52,8 +52,8 @@ def new_judgment(
     """Return the record of a judgment without its games, in the format of its question."""
     names = {"judge": judge, "model": model} | ({"baseline": baseline} if baseline else {})
     if question.format == "v2.0":
-        return {"uid": question.id, "category": question.category, **names}
-    return {"question_id": question.id, **names}
+        return {"uid": question.written_id, "category": question.category, **names}
+    return {"question_id": question.written_id, **names}
 
 
 def new_game(

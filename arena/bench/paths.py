@@ -91,8 +91,15 @@ def benches(data_dir: Path) -> list[Bench]:
 
 
 def known_benches(data_dir: Path) -> str:
-    """Return the names of the benches in a data folder, for a message."""
-    return ", ".join(bench.name for bench in benches(data_dir)) or "none"
+    """Return a sentence with the benches in a data folder, for a message."""
+    folder = data_dir.resolve()
+    if not folder.is_dir():
+        return f"The data folder {data_dir} does not exist in {Path.cwd()}. Set --data-dir."
+    if (folder / "question.jsonl").exists():
+        flags = f"--data-dir {os.path.dirname(data_dir) or '..'} --bench-name {folder.name}"
+        return f"{data_dir} is itself a bench. Use {flags}"
+    names = ", ".join(bench.name for bench in benches(data_dir))
+    return f"Benches here: {names}. Choose with --bench-name." if names else "Benches here: none"
 
 
 class _JudgeLine(msgspec.Struct):
@@ -123,8 +130,7 @@ def judge_names(bench: Bench) -> list[str]:
 def check_bench(bench: Bench) -> None:
     """Raise InputError for a bench without a folder."""
     if not bench.folder.is_dir():
-        names = known_benches(bench.data_dir)
-        raise InputError(f"{bench.folder}: no such bench. Benches here: {names}")
+        raise InputError(f"{bench.folder}: no such bench. {known_benches(bench.data_dir)}")
 
 
 def judged_models(bench: Bench, judge: str) -> list[str]:
@@ -135,5 +141,6 @@ def judged_models(bench: Bench, judge: str) -> list[str]:
     if not names:
         judges = judge_names(bench)
         here = f"Judges here: {', '.join(judges) or 'none'}"
+        here += ". Choose with --judge-name." if judges else ". Run gen_judgment.py first."
         raise InputError(f"{folder}: no judgments{nearest(judge, judges)}. {here}")
     return names

@@ -30,17 +30,22 @@ Finite = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # refuses NaN, which e
 class IdLine(msgspec.Struct):
     """The fields that identify a line of any file."""
 
-    question_id: str | None = None
-    uid: str | None = None
+    question_id: str | int | None = None
+    uid: str | int | None = None
 
     def __post_init__(self) -> None:
         if self.question_id is None and self.uid is None:
             raise ValueError("no question_id (or uid)")
 
     @property
+    def written_id(self) -> str | int:
+        """The question's id in either format, a number if the file has one."""
+        return self.question_id if self.question_id is not None else self.uid or 0
+
+    @property
     def id(self) -> str:
-        """The question's id in either format."""
-        return self.question_id if self.question_id is not None else str(self.uid)
+        """The question's id as a text: the number 721 and the text "721" are the same id."""
+        return str(self.written_id)
 
 
 class KeyLine(IdLine, gc=False):
@@ -76,7 +81,10 @@ def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> Iterator[
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
-    """A prompt of one or more user turns. Its answers and judgments are written in its format."""
+    """A prompt of one or more user turns. Its answers and judgments are written in its format.
+
+    number: the id if it is a number in the file of questions.
+    """
 
     id: str
     category: str
@@ -84,19 +92,32 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     turns: tuple[str, ...]
     aspects: str = ""
     format: Format = "v0.1"
+    number: int | None = None
+
+    @property
+    def written_id(self) -> str | int:
+        """The id as the file of questions has it, for new records."""
+        return self.id if self.number is None else self.number
 
 
 class _Text(msgspec.Struct, gc=False):
     content: str
 
 
+class _Turn(_Text, gc=False):
+    role: str | None = None
+
+
+Name = str | int | float | None
+
+
 class QuestionLine(IdLine, gc=False):
     """A line of question.jsonl in either format."""
 
-    category: str | None = None
-    cluster: str | None = None
-    subcategory: str | None = None
-    turns: list[_Text] | None = None
+    category: Name = None
+    cluster: Name = None
+    subcategory: Name = None
+    turns: list[_Turn] | None = None
     prompt: str | None = None
     aspects: str | list[Any] | None = None
 
@@ -104,6 +125,12 @@ class QuestionLine(IdLine, gc=False):
         super().__post_init__()
         if not self.turns and self.prompt is None:
             raise ValueError("no turns (or prompt)")
+        for number, turn in enumerate(self.turns or []):
+            if turn.role not in (None, "user"):
+                advice = (
+                    "All turns are asked as the user's. Write a system prompt in the model's entry"
+                )
+                raise ValueError(f"turns[{number}] has the role '{turn.role}'. {advice}")
 
     def question(self) -> Question:
         """Return the question of the line."""
@@ -112,14 +139,16 @@ class QuestionLine(IdLine, gc=False):
         names = [self.aspects] if isinstance(self.aspects, str) else self.aspects or []
         aspects = ", ".join(map(str, names))
         form: Format = "v0.1" if self.question_id is not None else "v2.0"
-        return Question(self.id, self.category or "", cluster or "", tuple(turns), aspects, form)
+        category, cluster = ("" if name is None else str(name) for name in (self.category, cluster))
+        number = self.written_id if isinstance(self.written_id, int) else None
+        return Question(self.id, category, cluster, tuple(turns), aspects, form, number)
 
 
 def read_questions(bench: Bench) -> list[Question]:
     """Return the questions of a bench in the order of the file. Raises InputError for none."""
     path = bench.questions
     if not path.exists():
-        raise InputError(f"{path}: no such file. Benches here: {known_benches(bench.data_dir)}")
+        raise InputError(f"{path}: no such file. {known_benches(bench.data_dir)}")
     lines = newest(path, read_lines(path, QuestionLine, "a question"), lambda line: line.id)
     if not lines:
         raise InputError(f"{path}: no questions")
@@ -147,6 +176,8 @@ def _in_turn(lists: Iterable[list[Question]]) -> list[Question]:
 
 # Answers
 
+ERROR_TEXT = "$ERROR$"  # the program of v0.1 stored it in place of an answer if a call failed
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -156,6 +187,10 @@ class Answer:
     """
 
     choices: tuple[tuple[str, ...], ...]
+
+    def is_complete(self, turns: int) -> bool:
+        """Whether choice 0 answers so many turns, without a failed call among them."""
+        return len(self.choices[0]) >= turns and ERROR_TEXT not in self.choices[0]
 
 
 class _Choice(msgspec.Struct, gc=False):

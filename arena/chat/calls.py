@@ -194,11 +194,11 @@ class _EndpointState:
             self.patience *= 2
         elif self.silent_since is not None:
             seconds = time.monotonic() - self.silent_since
-            message = (
-                f"no reply from {self.address} for {seconds:.0f} s, only: {one_line(tested, 120)}. "
-                "Is the server up, and api_base right? For a longer wait, set startup_timeout."
-            )
-            self.verdict = CompletionError("unreachable", message)
+            silence = f"no answer from {self.address} for {seconds:.0f} s"
+            advice = "Is the server up, and api_base right? For a longer wait, set startup_timeout."
+            message = f"{silence}, only: {one_line(tested, 120)}. {advice}"
+            cause = "unreachable" if tested.cause == "connection" else tested.cause
+            self.verdict = CompletionError(cause, message)
         elif tested.of_prompt or tested.cause in PERMANENT:
             remark = f"(a short test request to {self.address} failed, too)"
             message = f"{one_line(failed.message, 180)} {remark}"

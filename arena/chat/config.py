@@ -96,13 +96,18 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     """Return the entry of a model in the endpoint file; InputError if it is not there or wrong."""
     entries = mapping(read_yaml(path), str(path))
     if name not in entries:
-        raise InputError(f"{path}: no entry for the model '{name}'{nearest(name, entries)}")
+        # The judges of published boards have none any more.
+        advice = nearest(name, entries) or f". Add one, or use one of {', '.join(entries)}."
+        raise InputError(f"{path}: no entry for the model '{name}'{advice}")
     where = f"{path}: {name}"
     values = mapping(entries[name], where)
     for spelling, key in OTHER_SPELLINGS.items():
         other = values.pop(spelling, None)
         values[key] = other if values.get(key) is None else values[key]
     _refuse_misplaced(values, where)
+    if values.get("output_structured"):
+        advice = "Ask for JSON with extra_body: {response_format: ...}"
+        raise InputError(f"{where}: output_structured: true is not supported. {advice}")
     if isinstance(endpoints := values.get("endpoints"), list):
         values["endpoints"] = [
             convert(item, Endpoint, f"{where}: endpoints[{number}]")

@@ -22,6 +22,9 @@ from arena.chat.faults import CompletionError, ReplyTooLarge
 
 # No text of a model is as large. A megabyte of compressed zeros is a gigabyte in memory.
 LARGEST_REPLY = 64 * 2**20
+# Some threads at a time may read on: with hundreds of calls, such replies would fill the memory.
+LARGE_REPLY = 4 * 2**20
+_large_replies = threading.BoundedSemaphore(4)
 # Of an error only the beginning is shown.
 LARGEST_ERROR = 2**20
 
@@ -72,14 +75,20 @@ def _limit_size(response: Any) -> None:
     iter_bytes, is_error = response.iter_bytes, not response.is_success
 
     def limited(chunk_size: int | None = None) -> Iterator[bytes]:
-        size = 0
-        for chunk in iter_bytes(chunk_size):
-            size += len(chunk)
-            if size > LARGEST_REPLY:
-                raise ReplyTooLarge(f"more than {LARGEST_REPLY >> 20} MB")
-            yield chunk
-            if is_error and size > LARGEST_ERROR:
-                return
+        size, is_large = 0, False
+        try:
+            for chunk in iter_bytes(chunk_size):
+                size += len(chunk)
+                if size > LARGE_REPLY and not is_large:
+                    is_large = _large_replies.acquire()
+                if size > LARGEST_REPLY:
+                    raise ReplyTooLarge(f"more than {LARGEST_REPLY >> 20} MB")
+                yield chunk
+                if is_error and size > LARGEST_ERROR:
+                    return
+        finally:
+            if is_large:
+                _large_replies.release()
 
     response.iter_bytes = limited
 

@@ -237,6 +237,8 @@ def _cause_in_reply(body: object) -> str:
         return cause
     if re.search("rate.?limit|too many requests", text, re.IGNORECASE):
         return "rate limit"
+    if re.search("unauthori[sz]ed", text, re.IGNORECASE):
+        return "authentication"
     if "invalid_request" in text:
         return "bad request"
     return CAUSES.get(status, "server error") if code else "server error"

@@ -35,6 +35,12 @@ class Refusals:
         most = min(request.max_tokens, self.limit or request.max_tokens)
         return replace(request, max_tokens=most, refused=self.names)
 
+    def with_one(self, name: str, limit: int | None) -> Refusals:
+        """Return these refusals and one more: of a parameter, or of more tokens than a limit."""
+        if limit is not None:
+            return replace(self, limit=limit)
+        return replace(self, names=self.names | {name})
+
     def not_sent(self, request: Request) -> tuple[str, ...] | None:
         """List what a request asks for and the model is not sent. A renamed limit is no loss."""
         wanted = {
@@ -82,6 +88,7 @@ def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
     """
     model, protocol = request.model, api_type_of(request.model).protocol
     refusals = learned = _known_of(model, endpoint)
+    in_doubt = False
     while True:
         adapted = refusals.applied(request)
         try:
@@ -89,9 +96,16 @@ def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
         except Exception as error:
             fault = classify(error, protocol.sdk, secrets_of(model, endpoint))
             refusal = _refusal_of(error, fault, adapted)
-            if refusal is None:
+            remedy = refusal and _remedy(refusals, refusal)
+            # What may be an echo of the prompt gets one try: it is the error of a prompt if the
+            # model refuses that, too.
+            if refusal is None or (not refusal.is_certain and (in_doubt or remedy)):
                 raise fault from None
-            refusals = _with(refusals, refusal, fault)
+            if remedy:
+                message = f"{remedy}. {fault.message}"
+                raise CompletionError("unsupported parameter", message) from None
+            refusals = refusals.with_one(refusal.name, refusal.limit)
+            in_doubt = not refusal.is_certain
             if refusal.is_certain:
                 refusals = learned = _learn(endpoint, refusals)
             continue
@@ -115,24 +129,20 @@ class _Refusal:
     limit: int | None = None
 
 
-def _with(refusals: Refusals, refusal: _Refusal, fault: CompletionError) -> Refusals:
-    """Add a refusal to the known ones. Raises CompletionError for what no call can do without."""
-    name, model, remedy = refusal.name, refusals.model, None
+def _remedy(refusals: Refusals, refusal: _Refusal) -> str | None:
+    """Say what the user can do about a parameter that no call can do without, None for others."""
+    name, model = refusal.name, refusals.model
     if not refusal.is_ours:
-        remedy = f"the model refuses {name}. Remove it from extra_body in its entry"
-    elif name == "response_format":
-        remedy = "the model refuses response_format. Remove that setting or choose another judge"
-    elif name in NEEDED[api_type_of(model).is_claude]:
-        remedy = "the model refuses adaptive thinking. Set budget_tokens in its entry"
+        return f"the model refuses {name}. Remove it from extra_body in its entry"
+    if name == "response_format":
+        return "the model refuses response_format. Remove that setting or choose another judge"
+    if name in NEEDED[api_type_of(model).is_claude]:
         if model.budget_tokens is not None:
-            remedy = "the model refuses to think. Remove budget_tokens from its entry"
-    elif refusal.limit is not None:
-        return replace(refusals, limit=refusal.limit)
-    elif OTHER_LIMIT.get(name) in refusals.names:
-        remedy = "the model refuses max_tokens and max_completion_tokens"
-    if remedy is not None:
-        raise CompletionError("unsupported parameter", f"{remedy}. {fault.message}")
-    return replace(refusals, names=refusals.names | {name})
+            return "the model refuses to think. Remove budget_tokens from its entry"
+        return "the model refuses adaptive thinking. Set budget_tokens in its entry"
+    if refusal.limit is None and OTHER_LIMIT.get(name) in refusals.names:
+        return "the model refuses max_tokens and max_completion_tokens"
+    return None
 
 
 # How errors name a parameter. Some name the field of another protocol that a gateway made of it.
@@ -211,7 +221,12 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
     status, body = _error_body(error)
     if status is None or status in OTHER_STATUSES:
         return None
-    mentions = [m for place, words in _parts(body) for m in _mentions(place, words, request)]
+    mentions = [
+        mention
+        for place, words in _parts(body)
+        if not re.search(r"\b(messages|prompt|content)\b", place)
+        for mention in _mentions(place, words, request)
+    ]
     prompt = " ".join(message["content"] for message in request.messages).lower()
     is_claude = api_type_of(request.model).is_claude
     # Of two that do not go together, the temperature is the lesser loss.

@@ -82,14 +82,13 @@ class Protocol(ABC):
             # Published answers contain lone surrogates, which UTF-8 cannot encode.
             text = message["content"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             messages.append(message | {"content": text})
-        # Some servers stream unless told not to.
-        fields = self.fields(replace(request, messages=messages)) | {"stream": False}
-        extra_body = fill_variables(model.extra_body, f"{model.where}: extra_body")
-        refused = request.refused
-        return {
-            **{k: v for k, v in fields.items() if v is not None and k not in refused},
-            **extra_body,
-        }
+        fields = self.fields(replace(request, messages=messages))
+        body = {name: value for name, value in fields.items() if value is not None}
+        body["stream"] = False  # some servers stream unless told not to
+        for name in request.refused:
+            body.pop(name, None)
+        body.update(fill_variables(model.extra_body, f"{model.where}: extra_body"))
+        return body
 
     def headers(self, request: Request) -> dict[str, str]:
         """Build the headers that a request has beside those of the SDK and the entry."""
@@ -152,10 +151,10 @@ class OpenAIProtocol(Protocol):
         """Read a reply's JSON. Its content is a text, or a list of parts."""
         choices = reply.get("choices") if isinstance(reply, dict) else None
         _check_error(reply, is_reply=bool(choices))
+        _check_error(choices and choices[0], is_reply=True)
         if not choices or not isinstance(choices[0].get("message"), dict):
             raise ValueError(f"no choices in the reply: {reply!r}")
         choice, message = choices[0], choices[0]["message"]
-        _check_error(choice, is_reply=True)
         text, thinking = _split_parts(message.get("content"))
         # Of DeepSeek, of OpenRouter and newer vLLM, of Ollama.
         for name in ("reasoning_content", "reasoning", "thinking"):
@@ -163,7 +162,7 @@ class OpenAIProtocol(Protocol):
         finish_reason = _finish_reason(choice.get("finish_reason"))
         cut_off = finish_reason == "length" and not thinking
         thought, text = split_thought(text, model.end_think_token, cut_off=cut_off)
-        refusal = _text_or_none(message.get("refusal"))
+        refusal = _text_or_none(message.get("refusal")) or _refusal_in(message.get("content"))
         if refusal and not text.strip():
             text, finish_reason = refusal, "content_filter"
         return Completion(
@@ -182,7 +181,7 @@ OTHER_LIMIT = {
 }
 
 # The types of the parts of a content, and the keys of their texts.
-TEXT_PARTS = ("text", "output_text", "refusal")
+TEXT_PARTS = ("text", "output_text")
 THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
 
 
@@ -203,6 +202,13 @@ def _split_parts(content: object) -> tuple[str, str]:
         elif kind in TEXT_PARTS:
             texts.append(_text_of(part, kind))
     return "".join(texts), "".join(thoughts)
+
+
+def _refusal_in(content: object) -> str:
+    """Read the parts of a message's content that refuse to answer."""
+    parts = content if isinstance(content, list) else []
+    refusals = [p for p in parts if isinstance(p, dict) and p.get("type") == "refusal"]
+    return "".join(_text_of(part, "refusal") for part in refusals)
 
 
 def _text_of(part: Mapping[str, Any], kind: str) -> str:

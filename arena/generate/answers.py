@@ -12,7 +12,7 @@ from typing import Any
 
 from shortuuid import uuid
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, warn
 from arena.base.jsonl import decode_lines
 from arena.bench.answer_style import (
     ENCODINGS,
@@ -24,7 +24,7 @@ from arena.bench.answer_style import (
 from arena.bench.config import AnswerConfig
 from arena.bench.formats import answer_in_format_of, answer_in_v01
 from arena.bench.provenance import decoded_settings, question_hash, stale_reason
-from arena.bench.records import AnswerLine, Question
+from arena.bench.records import ERROR_TEXT, AnswerLine, Question
 from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
 from arena.chat.parameters import remark_on
@@ -76,7 +76,7 @@ class AnswerWork(Work):
             if is_complete and not self.options.dry_run:
                 yield line.id, None, COMPLETE
                 continue
-            record = answer_in_v01(json.loads(raw))
+            record = _without_failed_calls(answer_in_v01(json.loads(raw)))
             choices = _by_index(record["choices"])
             wanted = [choices[index] for index in self.choices if index in choices]
             settings = self._settings(question) if question else {}
@@ -87,6 +87,8 @@ class AnswerWork(Work):
         turns: dict[int, int] = {}
         for place, choice in enumerate(line.choices or ()):
             if bytes(choice.settings):
+                return False
+            if any(turn.content == ERROR_TEXT for turn in choice.turns):
                 return False
             turns[place if choice.index is None else choice.index] = len(choice.turns)
         if any(turns.get(index, 0) < len(question.turns) for index in self.choices):
@@ -150,7 +152,8 @@ class AnswerWork(Work):
     def record(self, job: Conversation, reply: Turn) -> Record:
         """Return the record of the question with the reply in it."""
         settings = self._settings(job.question)
-        names = {"question_id": job.question.id, "answer_id": uuid(), "model_id": self.model.name}
+        question_id = job.question.written_id
+        names = {"question_id": question_id, "answer_id": uuid(), "model_id": self.model.name}
         new = names | {"choices": [], "settings": settings}
         record = self.records.setdefault(job.question.id, new)
         choices = _by_index(record["choices"])
@@ -186,6 +189,18 @@ class AnswerWork(Work):
         self.summary.done += len(choice["turns"]) >= len(job.question.turns)
 
 
+def _without_failed_calls(record: Record) -> Record:
+    """Return the record of an answer without the turns from a failed call on."""
+    if not any(turn["content"] == ERROR_TEXT for c in record["choices"] for turn in c["turns"]):
+        return record
+    choices = []
+    for choice in record["choices"]:
+        texts = [turn["content"] for turn in choice["turns"]]
+        end = texts.index(ERROR_TEXT) if ERROR_TEXT in texts else len(texts)
+        choices.append(choice | {"turns": choice["turns"][:end]})
+    return record | {"choices": choices}
+
+
 def _by_index(choices: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     """Return the choices of an answer by their index, which is their position by default."""
     places = (i if c.get("index") is None else c["index"] for i, c in enumerate(choices))
@@ -218,7 +233,9 @@ def _token_counter(model: ModelConfig) -> Callable[[str], int]:
 
 
 def check_formats(questions: Sequence[Question], config: AnswerConfig, path: Path) -> None:
-    """Raise InputError if answers could not be counted or stored, before they are paid for."""
+    """Raise InputError if answers could not be counted or stored, before they are paid for. Warns
+    of choices that no judge will see.
+    """
     for form in {question.format for question in questions}:
         get_encoding(ENCODINGS[form])
         if form == "v2.0" and config.num_choices > 1:
@@ -226,3 +243,8 @@ def check_formats(questions: Sequence[Question], config: AnswerConfig, path: Pat
                 f"{path}: num_choices is {config.num_choices}, but an answer in the "
                 "v2.0 format (its question has a uid) has one choice. Set it to 1."
             )
+    if config.num_choices > 1:
+        warn(
+            f"{path}: num_choices is {config.num_choices}, but only the first choice of an answer "
+            "is judged. Set it to 1 if you don't use the others."
+        )

@@ -246,4 +246,4 @@ class CaseFinder:
                 raise InputError(f"{path}: {problem}")
             self._answers[key] = read_answers(path)
         answer = self._answers[key].get(question.id)
-        return answer if answer and len(answer.choices[0]) >= len(question.turns) else None
+        return answer if answer and answer.is_complete(len(question.turns)) else None

@@ -293,6 +293,23 @@ class Ending:
     next_command: str
 
 
+TOO_LONG = (
+    "The prompts and max_tokens do not fit into the model's context. Lower max_tokens, or set "
+    "tokenizer in the model's entry, with which gen_answer.py shortens it for long prompts."
+)
+
+
+def _advice(summaries: Sequence[RunSummary]) -> dict[str, list[str]]:
+    """Return the models that are not complete by what to do about them."""
+    advice = defaultdict[str, list[str]](list)
+    for summary in summaries:
+        if summary.done < summary.planned:
+            only_too_long = not summary.not_begun and set(summary.failed) == {"context too long"}
+            again = "Run the same command again to continue."
+            advice[TOO_LONG if only_too_long else again].append(summary.name)
+    return advice
+
+
 def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: Ending) -> int:
     """Write the report, print the summaries and the errors that ended the run, and return the exit
     status: 1 if there are errors or missing results.
@@ -319,9 +336,9 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: End
     for folder, names in folders.items():
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         print(f"written to {folder}: {', '.join(names[:5])}{more}")
-    if incomplete:
-        print(f"not complete: {', '.join(incomplete)}. Run the same command again to continue.")
-    elif not errors:
+    for advice, names in _advice(summaries).items():
+        print(f"not complete: {', '.join(names)}. {advice}")
+    if not incomplete and not errors:
         print(f"next: {ending.next_command}")
     for message in errors:
         print(f"error: {one_line(message, 2000)}", file=sys.stderr)

@@ -32,7 +32,7 @@ WINNERS = ("model_a", "tie", "model_b")
 class BattleLine(msgspec.Struct):
     """A line of a saved battle file: one weighted battle."""
 
-    question_id: str
+    question_id: str | int
     model_a: str
     model_b: str
     winner: str
@@ -132,7 +132,7 @@ def load_battles(
         winner = "tie" if line.winner.startswith("tie") else line.winner
         if winner not in WINNERS:
             raise InputError(f"{path}:{number}: '{winner}' is none of {', '.join(WINNERS)}")
-        cells[line.question_id, line.model_a, line.model_b][WINNERS.index(winner)] += 1
+        cells[str(line.question_id), line.model_a, line.model_b][WINNERS.index(winner)] += 1
     if not cells:
         raise InputError(f"{path}: no battle in the file")
     matching = matching_questions(selection, questions)

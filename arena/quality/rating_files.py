@@ -264,6 +264,9 @@ def read_bootstrap(path: Path, level: float) -> Ratings:
     rating, lower, upper = np.array(numbers, dtype=float).T
     most = len(fullest.results or ())
     for line in lines.values():
+        # A baseline has the same score in each round: the notebook of v0.1 writes it once.
+        if line.results and line.results == [line.lower] == [line.upper]:
+            line.results *= most
         fault, number = "", len(line.results or ())
         if not most and line.lower is None:
             fault = "has neither results nor two ends."

@@ -353,6 +353,8 @@ def _no_data(columns: CellColumns, selection: Selection, problem: str = "") -> s
     if selection.categories and others:  # other boards may need the baselines that are named
         others = [*selection.baselines, *others]
     hint = f". Use {shlex.join(f'--baseline={name}' for name in others)}" if others else ""
+    if not others and any("by another judge" in reason for reason in reasons):
+        hint = ". If the folder was renamed, include them with --mixed count."
     return f"{folder}: {', '.join([problem, *reasons])}{hint}"
 
 

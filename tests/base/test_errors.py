@@ -69,3 +69,6 @@ def test_the_nearest_name_is_offered_if_there_is_a_similar_one() -> None:
     assert nearest("max_token", ["max_tokens", "temperature"]) == " (did you mean 'max_tokens'?)"
     assert nearest("zzz", ["max_tokens", "temperature"]) == ""
     assert nearest("a", []) == ""
+    names = " (are these 2 names? Give them one by one, without commas)"
+    assert nearest("a,b", ["b", "c"]) == nearest("b, c", ["b", "c"]) == names
+    assert nearest("a,b", ["a,b", "c"]) == " (did you mean 'a,b'?)"

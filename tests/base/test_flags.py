@@ -76,6 +76,27 @@ def test_the_help_shows_the_text_as_it_is_and_each_default() -> None:
     assert lines["--model"].endswith("the model (default: all)")
 
 
+@pytest.mark.parametrize(
+    ("flag", "hint"),
+    [
+        ("--modle", " (did you mean '--model'?)"),
+        ("--data_dir=x", " (did you mean '--data-dir'?)"),
+        ("--zzz", ""),
+    ],
+)
+def test_the_flag_that_is_meant_is_offered(
+    capsys: pytest.CaptureFixture[str], flag: str, hint: str
+) -> None:
+    parser = script_parser("Does it.")
+    parser.add_argument("--model")
+    parser.add_argument("--data-dir")
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args([flag, "x"])
+    assert end.value.code == 2
+    words = f"error: unrecognized arguments: {flag} x{hint}\n"
+    assert capsys.readouterr().err.endswith(words)
+
+
 class TestOutputs:
     @pytest.mark.parametrize(
         ("flags", "words"),

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from lines import SURROGATE, old_answer, write
 
-from arena.base.errors import OutputError
-from arena.base.jsonl import dump_line, write_lines
+from arena.base.errors import InputError, OutputError
+from arena.base.jsonl import decode, decode_lines, dump_line, read_lines, write_lines
 from arena.bench.records import IdLine
 
 
@@ -122,3 +122,13 @@ class TestStreams:
         with pytest.raises(OutputError, match="cannot write: Broken pipe"):
             write_lines(Path(f"/dev/fd/{writer}"), [b"x" * (1 << 20)])
         os.close(writer)
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "question.jsonl"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    for read in (read_lines, lambda *args: list(decode_lines(*args))):
+        with pytest.raises(InputError, match=r"is only a pointer of Git LFS.* git lfs pull$"):
+            read(path, dict, "a question")
+    with pytest.raises(ValueError, match="the file is only a pointer of Git LFS"):
+        decode(path.read_bytes().splitlines()[0], msgspec.json.Decoder(dict))

@@ -153,7 +153,7 @@ class TestKeys:
     def test_those_known_from_users_files_are_passed_over(
         self, house: Workspace, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        known = {"name": "mine", "question_file": "q.jsonl", "output_structured": False}
+        known = {"name": "mine", "question_file": "question.jsonl", "output_structured": False}
         house.write_answer_config(**known)
         house.write_judge_config("tiny", "base", **known)
         house.add_model("tiny", NOWHERE, project_id="p", regions="us", local_engine=True)

@@ -39,6 +39,58 @@ V2_BASELINES = {
 }
 
 
+class TestKeysWithoutEffect:
+    @pytest.mark.parametrize("file", ["question.jsonl", "test-v1/question.jsonl", None])
+    def test_the_file_of_questions_may_be_named(
+        self, house: Workspace, capsys: pytest.CaptureFixture[str], file: str | None
+    ) -> None:
+        house.write_answer_config(
+            question_file=file, output_structured=False, reasoning_effort=None
+        )
+        house.write_judge_config("tiny", "base", question_file=file)
+        read_answer_config(Path(SETTINGS))
+        read_judge_config(Path(JUDGE))
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize(
+        ("keys", "words"),
+        [
+            ({"question_file": "question_ru.jsonl"}, "Copy 'question_ru.jsonl' to data/NAME/"),
+            ({"question_file": "other/question.jsonl"}, "question_file: a bench has its questions"),
+            ({"output_structured": True}, "use response_format and verdict_field"),
+        ],
+    )
+    def test_one_that_means_something_is_refused(
+        self, house: Workspace, keys: dict[str, Any], words: str
+    ) -> None:
+        house.write_answer_config(**keys)
+        house.write_judge_config("tiny", "base", **keys)
+        with pytest.raises(InputError, match=words):
+            read_answer_config(Path(SETTINGS))
+        with pytest.raises(InputError, match=words):
+            read_judge_config(Path(JUDGE))
+
+    def test_one_of_an_entry_is_told(
+        self, house: Workspace, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        house.write_answer_config(reasoning_effort="high", parallel=9, system_prompt="Be brief.")
+        house.write_judge_config("tiny", "base", budget_tokens=9)
+        read_answer_config(Path(SETTINGS))
+        read_judge_config(Path(JUDGE))
+        advice = "has no effect here. Write it in the model's entry in the endpoint file."
+        assert capsys.readouterr().err.splitlines() == [
+            f"warning: {SETTINGS}: the key 'system_prompt' {advice}",
+            f"warning: {SETTINGS}: the key 'reasoning_effort' {advice}",
+            f"warning: {SETTINGS}: the key 'parallel' {advice}",
+            f"warning: {JUDGE}: the key 'budget_tokens' {advice}",
+        ]
+
+    def test_an_entry_cannot_ask_for_structured_output(self, house: Workspace) -> None:
+        house.add_model("tiny", "http://a/v1", output_structured=True)
+        with pytest.raises(InputError, match="tiny: output_structured: true is not supported"):
+            read_model_config(Path(SERVERS), "tiny")
+
+
 class TestJudgeConfig:
     def config(self, house: Workspace, *without: str, **fields: Any) -> JudgeConfig:
         path = house.root / JUDGE

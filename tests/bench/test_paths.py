@@ -14,6 +14,7 @@ from arena.bench.paths import Bench, judge_names, model_names, named_path
 from arena.bench.records import (
     KeyLine,
     read_answers,
+    read_questions,
 )
 
 
@@ -88,3 +89,11 @@ def accepted(folder: Path, name: str) -> bool:
     except InputError:
         return False
     return True
+
+
+def test_the_folder_of_a_bench_is_not_the_data_folder(tmp_path: Path) -> None:
+    write(tmp_path / "b" / "question.jsonl", {"uid": "q", "prompt": "hi"})
+    with pytest.raises(InputError, match=r"itself a bench. Use --data-dir \S+ --bench-name b$"):
+        read_questions(Bench(tmp_path / "b", "b"))
+    with pytest.raises(InputError, match="The data folder .*/nowhere does not exist"):
+        read_questions(Bench(tmp_path / "nowhere", "b"))

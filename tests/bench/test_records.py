@@ -49,6 +49,23 @@ class TestQuestions:
             Question("q4", "c", "d", ("hi",), aspects="tone, facts", format="v2.0"),
         ]
 
+    def test_numbers_are_ids_and_names_too(self, tmp_path: Path) -> None:
+        old = {"question_id": 721, "category": 3, "cluster": 0, "prompt": "hi"}
+        new = {"uid": 0, "category": 1.5, "subcategory": 2024, "prompt": "hi"}
+        questions = read_questions(bench_with(tmp_path, old, new))
+        assert questions == [
+            Question("721", "3", "0", ("hi",), number=721),
+            Question("0", "1.5", "2024", ("hi",), format="v2.0", number=0),
+        ]
+        assert [question.written_id for question in questions] == [721, 0]
+
+    @pytest.mark.parametrize("role", ["system", "assistant"])
+    def test_turns_of_others_are_refused(self, tmp_path: Path, role: str) -> None:
+        turns = [{"content": "hi", "role": "user"}, {"content": "ho", "role": role}]
+        bench = bench_with(tmp_path, {"question_id": "q", "turns": turns})
+        with pytest.raises(InputError, match=rf"jsonl:1: .*turns\[1\] has the role '{role}'"):
+            read_questions(bench)
+
     def test_they_keep_the_order_of_the_file(self, tmp_path: Path) -> None:
         ids = ["q10", "q2", "z", "a"]
         bench = bench_with(tmp_path, *({"uid": key, "prompt": "hi"} for key in ids))
@@ -56,7 +73,7 @@ class TestQuestions:
 
     def test_where_there_are_none_the_benches_are_named(self, tmp_path: Path) -> None:
         bench_with(tmp_path, {"uid": "q", "prompt": "hi"})
-        with pytest.raises(InputError, match=r"other/question.jsonl: no such file.*: b$"):
+        with pytest.raises(InputError, match=r"no such file.*: b\. Choose with --bench-name"):
             read_questions(Bench(tmp_path, "other"))
 
     @pytest.mark.parametrize("name", ["..", "../b", "/etc", "a//b", "", ".hidden", "a\\b"])
@@ -310,7 +327,7 @@ WRONG_LINES = {
     "broken": b'{"question_id": "q2", "choices": [}',
     "no object": b"[1, 2]",
     "no id": b'{"choices": [{"turns": [{"content": "x"}]}], "turns": [{"content": "x"}]}',
-    "a number for the id": b'{"question_id": 7}',
+    "a fraction for the id": b'{"question_id": 7.5}',
     "not UTF-8": b'{"question_id": "caf\xe9"}',
     "bottomless": b'{"question_id": "q2", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
 }

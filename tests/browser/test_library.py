@@ -319,3 +319,12 @@ class TestFiles:
         boards(library, Filters(judge="j"))
         judge_statistics(library)
         assert before == sorted((path, path.stat().st_mtime_ns) for path in bench.root.rglob("*"))
+
+
+def test_numbers_as_ids_are_found(bench: Workspace) -> None:
+    numbers = (721, 9)
+    bench.add_questions([{"question_id": i, "cluster": i, "prompt": f"{i}?"} for i in numbers])
+    add_judgments(bench, [judgment("q", "A>B", "B>A") | {"question_id": i} for i in (9, 721)])
+    library = Library(Bench(bench.root / "data", bench.name))
+    assert listed(library) == ["721", "9"]
+    assert listed(library, category="9") == ["9"]

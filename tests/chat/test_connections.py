@@ -114,8 +114,9 @@ class TestLargeReplies:
     def test_no_more_than_64_mb_are_read(
         self, api: FakeAPI, bench: Workspace, api_type: str
     ) -> None:
-        api.answer_with(Reply(raw=BOMB, headers={"content-encoding": "gzip"}))
         model = model_of(bench, api_type=api_type, endpoints=[{"api_base": api.url}])
+        api.reply("fine", Reply(raw=BOMB, headers={"content-encoding": "gzip"}))
+        ask(model)  # tracing the imports would take half a minute
         tracemalloc.start()
         try:
             with pytest.raises(CompletionError, match="^reply too large: more than 64 MB$") as e:
@@ -124,6 +125,33 @@ class TestLargeReplies:
         finally:
             tracemalloc.stop()
         assert e.value.charged, "it may have been paid for"
+
+    def test_few_are_in_memory_at_a_time(
+        self, api: FakeAPI, bench: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connections, "LARGEST_REPLY", 16 * 2**20)
+        monkeypatch.setattr(connections, "LARGE_REPLY", 2**20)
+        model = model_of(bench, endpoints=[{"api_base": api.v1}])
+        api.answer_with(Reply(raw=BOMB, headers={"content-encoding": "gzip"}))
+        causes: list[str] = []
+
+        def call() -> None:
+            with pytest.raises(CompletionError) as caught:
+                ask(model)
+            causes.append(caught.value.cause)
+
+        call()
+        threads = [threading.Thread(target=call) for _ in range(12)]
+        tracemalloc.start()
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert tracemalloc.get_traced_memory()[1] < 6 * 16 * 2**20
+        finally:
+            tracemalloc.stop()
+        assert set(causes) == {"reply too large"}
 
     def test_one_is_not_asked_for_again(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
@@ -137,11 +165,13 @@ class TestLargeReplies:
         assert api.call_count == 2
 
     def test_of_an_error_only_the_beginning_is_read(self, api: FakeAPI, bench: Workspace) -> None:
-        api.answer_with(Reply(raw=BOMB, status=400, headers={"content-encoding": "gzip"}))
+        model = model_of(bench, endpoints=[{"api_base": api.v1}])
+        api.reply("fine", Reply(raw=BOMB, status=400, headers={"content-encoding": "gzip"}))
+        ask(model)
         tracemalloc.start()
         try:
             with pytest.raises(CompletionError, match="^bad request: HTTP 400 "):
-                ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
+                ask(model)
             assert tracemalloc.get_traced_memory()[1] < 20e6
         finally:
             tracemalloc.stop()

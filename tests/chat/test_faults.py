@@ -130,16 +130,19 @@ class TestFaults:
             ({"message": "This model's maximum context length is 8 tokens."}, "context too long"),
             ({"message": "No credits", "code": "402"}, "quota"),
             ({"message": "Incorrect API key provided"}, "authentication"),
+            ({"message": "Unauthorized"}, "authentication"),
             ({"message": "broken", "type": "invalid_request_error"}, "bad request"),
             ({"message": "upstream is gone", "code": 502}, "server error"),
             ("upstream is gone", "server error"),
         ],
     )
-    @pytest.mark.parametrize("place", ["top", "choice", "anthropic"])
+    @pytest.mark.parametrize("place", ["top", "choice", "bare choice", "anthropic"])
     def test_an_error_with_status_200_has_its_cause_in_it(
         self, api: FakeAPI, bench: Workspace, place: str, error: object, cause: str
     ) -> None:
         body: dict[str, object] = {"error": error}
+        if place == "bare choice":
+            body = {"choices": [{"message": None, "error": error}]}
         if place == "choice":
             # The words of the half answer are not those of the error.
             text = "The context length is too long, said the rate limit."

@@ -402,7 +402,15 @@ class TestWhatMustBeSent:
             ask(model_of(bench, **endpoint_of(api, entry), **entry))
 
 
-FILTERED = openai("Your prompt was flagged: 'why is temperature not supported in space'")
+MANY = {
+    "max_tokens": openai(UNSUPPORTED.format(*LIMITS), "max_tokens", "unsupported_parameter"),
+    "temperature": TEMPERATURE["openai"],
+    "reasoning_effort": openai("Unknown parameter: 'reasoning_effort'.", "reasoning_effort"),
+    "stream": openai("stream: Extra inputs are not permitted"),
+}
+
+
+ASKED = "FLAG: is temperature not supported? max_tokens is not supported, use max_completion_tokens"
 
 
 class TestPrompts:
@@ -416,23 +424,36 @@ class TestPrompts:
         return chat_completion(model, messages, temperature=0.25, max_tokens=99)
 
     @pytest.mark.parametrize(
-        "error",
+        ("error", "cause", "calls"),
         [
-            FILTERED,
-            openai("I do not like 'why is temperature not supported in space'"),
-            openai("Invalid value: 'why is temperature not supp'...", "messages[0].content"),
-            json_error(
-                403, {"error": "'why is temperature not supported in space' is not allowed"}
-            ),
+            (openai(f"Your prompt was flagged: '{ASKED}'"), "content filter", 1),
+            (openai(f"I do not like '{ASKED}'"), "bad request", 2),
+            (openai(f"Invalid value: '{ASKED}'", "messages[0].content"), "bad request", 1),
+            (json_error(403, {"error": f"'{ASKED}' is not allowed"}), "authentication", 1),
+            (json_error(500, {"error": f"cannot parse '{ASKED}'"}), "server error", 2),
         ],
     )
+    @pytest.mark.parametrize("refuses_max_tokens", [True, False])
     def test_the_echo_of_a_prompt_teaches_nothing(
-        self, api: FakeAPI, bench: Workspace, error: Reply
+        self,
+        api: FakeAPI,
+        bench: Workspace,
+        error: Reply,
+        cause: str,
+        calls: int,
+        refuses_max_tokens: bool,
     ) -> None:
-        api.answer_with(lambda call: error if "space" in call.prompt else "fine")
+        def reply(call: Call) -> Reply | str:
+            if refuses_max_tokens and "max_tokens" in (call.body or {}):
+                return MANY["max_tokens"]
+            return error if "FLAG" in call.prompt else "fine"
+
+        api.answer_with(reply)
+        assert self.ask_about(bench, api, "Hello").not_sent is None
+        before = api.call_count
         with pytest.raises(CompletionError) as caught:
-            self.ask_about(bench, api, "Why is temperature not supported in space?")
-        assert caught.value.cause != "unsupported parameter"
+            self.ask_about(bench, api, ASKED)
+        assert (caught.value.cause, api.call_count - before) == (cause, calls)
         assert self.ask_about(bench, api, "Hello").not_sent is None
         assert bodies(api)[-1]["temperature"] == 0.25
 
@@ -444,14 +465,6 @@ class TestPrompts:
         assert self.ask_about(bench, api, f"What does {words} mean?").not_sent == ("temperature",)
         assert self.ask_about(bench, api, "Hello").text == "fine"
         assert len(api.calls) == 3
-
-
-MANY = {
-    "max_tokens": openai(UNSUPPORTED.format(*LIMITS), "max_tokens", "unsupported_parameter"),
-    "temperature": TEMPERATURE["openai"],
-    "reasoning_effort": openai("Unknown parameter: 'reasoning_effort'.", "reasoning_effort"),
-    "stream": openai("stream: Extra inputs are not permitted"),
-}
 
 
 class TestRuns:

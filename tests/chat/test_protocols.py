@@ -298,8 +298,16 @@ class TestEnds:
         with pytest.raises(BrokenReply, match=word):
             API_TYPES["openai"].protocol.read(reply, model_of(bench))
 
-    def test_a_refusal_is_an_answer(self, api: FakeAPI, bench: Workspace) -> None:
-        message = {"role": "assistant", "content": None, "refusal": "I will not."}
+    @pytest.mark.parametrize(
+        "message",
+        [
+            {"role": "assistant", "content": None, "refusal": "I will not."},
+            {"content": [{"type": "refusal", "refusal": "I will not."}]},
+        ],
+    )
+    def test_a_refusal_is_an_answer(
+        self, api: FakeAPI, bench: Workspace, message: dict[str, object]
+    ) -> None:
         api.answer_with(Reply(changes={"choices": [{"message": message, "finish_reason": "stop"}]}))
         made = ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
         assert (made.text, made.finish_reason) == ("I will not.", "content_filter")

@@ -62,6 +62,18 @@ def results(model: str, *rounds: float | None, **fields: Any) -> dict[str, Any]:
     return {"model": model, "score": rounds[0], "results": rounds} | fields
 
 
+def test_a_baseline_of_one_result_has_it_in_every_round(bench: Workspace, run: Run) -> None:
+    """As in the bootstrap file of the notebook of Arena-Hard v0.1."""
+    lines = [
+        results("m1", 40.0, 38.0, 42.0, score=40.1, lower=37.5, upper=42.6),
+        results("base", 50, lower=50, upper=50),
+        results("m2", 60.0, 58.0, 62.0, lower=57.5, upper=62.5),
+    ]
+    bench.write("x.jsonl", lines)
+    out = run("--bootstrap", "x.jsonl").out
+    assert "models           3\n" in out and "separability, %  100.0" in out
+
+
 class TestOneBench:
     def test_the_scores_are_those_of_the_leaderboard(
         self, bench: Workspace, run: Run, run_main: RunMain
@@ -582,7 +594,7 @@ class TestWrongInput:
             ("n.json", "[]", "n.json: expected a mapping of keys to values, got a list"),
             ("n.yaml", "m1: [", "n.yaml:"),
             ("n.yaml", "m1: 3", "n.yaml: m1: expected a text, got 3"),
-            ("n.yaml", "5: m1", "n.yaml: 5: expected a text, got 5. Put it in quotes."),
+            ("n.yaml", "007: m1", "n.yaml:1: the key 007 is read as 7. Put it in quotes."),
             ("n.yaml", "m1:", "n.yaml: m1: expected a text, got nothing"),
             ("n.JSON", '{"m1": null}', "n.JSON: m1: expected a text, got nothing"),
             ("n.yaml", "m11: m1", "no benchmark has the model 'm11' (did you mean 'm1'?)"),

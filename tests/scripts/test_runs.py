@@ -87,8 +87,9 @@ class TestHopelessModels:
         "a prompt that breaks the reply": Reply.broken_json(),
     }
 
-    @pytest.mark.parametrize("parallel", [1, 8])
-    @pytest.mark.parametrize("case", REFUSALS)
+    @pytest.mark.parametrize(
+        ("case", "parallel"), [*((case, 8) for case in REFUSALS), ("a prompt in unknown words", 1)]
+    )
     def test_prompts_that_are_refused_first_do_not_stop_the_others(
         self, api: FakeAPI, bench: Workspace, run: Run, case: str, parallel: int
     ) -> None:
@@ -99,8 +100,10 @@ class TestHopelessModels:
         assert "tiny: 40 planned, 10 done, 0 cached, 30 failed," in done.out
         assert api.call_count <= 40 + 4, "a test request after 5, 10, 20 refusals in a row at most"
 
-    @pytest.mark.parametrize("parallel", [1, 8, 64])
-    @pytest.mark.parametrize("case", REFUSALS)
+    @pytest.mark.parametrize(
+        ("case", "parallel"),
+        [*((case, 8) for case in REFUSALS), *(("a prompt that is forbidden", n) for n in (1, 64))],
+    )
     def test_one_that_refuses_everything_is_left_after_a_few(
         self, api: FakeAPI, bench: Workspace, run: Run, case: str, parallel: int
     ) -> None:
@@ -148,7 +151,7 @@ class TestHopelessModels:
         assert 0.4 <= time.monotonic() - began < 5
         failed = int(re.findall(r"(\d+) failed", done.out)[0])
         assert 1 <= failed <= parallel and f"{200 - failed} not begun" in done.out
-        assert f": unreachable: no reply from {api.v1} for " in done.out
+        assert f": unreachable: no answer from {api.v1} for " in done.out
         assert "Is the server up, and api_base right? For a longer wait, set startup" in done.out
 
     def test_one_that_comes_up_in_time_is_asked(
@@ -173,7 +176,7 @@ class TestHopelessModels:
     ) -> None:
         prepare(bench, api, 9, startup_timeout=0.1, retry_wait=0.05, max_retries=99)
         api.answer_with(Reply.html(status=502))
-        assert ": unreachable: no reply from" in run("answers").out
+        assert ": server error: no answer from" in run("answers").out
 
     def test_one_that_took_a_request_may_refuse_all_others(
         self, api: FakeAPI, bench: Workspace, run: Run
