@@ -98,7 +98,8 @@ def known_benches(data_dir: Path) -> str:
     if (folder / "question.jsonl").exists():
         flags = f"--data-dir {os.path.dirname(data_dir) or '..'} --bench-name {folder.name}"
         return f"{data_dir} is itself a bench. Use {flags}"
-    return f"Benches here: {', '.join(bench.name for bench in benches(data_dir)) or 'none'}"
+    names = ", ".join(bench.name for bench in benches(data_dir))
+    return f"Benches here: {names}. Choose with --bench-name." if names else "Benches here: none"
 
 
 class _JudgeLine(msgspec.Struct):
@@ -140,5 +141,6 @@ def judged_models(bench: Bench, judge: str) -> list[str]:
     if not names:
         judges = judge_names(bench)
         here = f"Judges here: {', '.join(judges) or 'none'}"
+        here += ". Choose with --judge-name." if judges else ". Run gen_judgment.py first."
         raise InputError(f"{folder}: no judgments{nearest(judge, judges)}. {here}")
     return names

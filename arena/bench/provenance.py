@@ -146,8 +146,10 @@ class SettingsCheck:
                     what = (
                         "judge prompts" if key == "prompt_hash" else f"settings ({key}: {values})"
                     )
+                    command = "gen_judgment.py --stale redo"
+                    if key in ("rule", "judges"):
+                        command = "gen_ensemble_judgment.py"
                     raise InputError(
-                        f"{files}: judge {judge} used different {what}. Run "
-                        "gen_judgment.py --stale redo to make them equal, or accept them with "
-                        "--mixed count."
+                        f"{files}: judge {judge} used different {what}. Run {command} to make them "
+                        "equal, or accept them with --mixed count."
                     )

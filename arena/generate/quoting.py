@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import html
 import re
@@ -14,7 +15,7 @@ Span = tuple[int, int]
 _OF_TEXT = re.compile(
     r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*[\w+#.-]*[ \t]*\n.*?^[ \t]*(?P=fence)"
     r"|^[ \t]*>[^\n]*"
-    r"|<(?P<tag>q|quote|blockquote|code|pre)\b[^<>\n]*>.*?</(?P=tag)>"
+    r"|<(?P<tag>q|quote|blockquote|code|pre)\b[^<>\n]*>.{0,9000}?</(?P=tag)>"
     r"|“[^“”]*”|„[^„“”]*[“”]|‟[^”]*”|«[^«»]*»|»[^«»]*«|‹[^‹›]*›|›[^‹›]*‹"
     r"|「[^」]*」|『[^』]*』|﹁[^﹂]*﹂|﹃[^﹄]*﹄|《[^》]*》|〈[^〉]*〉|〝[^〞〟]*[〞〟]|＂[^＂]*＂",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
@@ -25,10 +26,10 @@ _QUOTED_LINE = re.compile(r"\n[ \t]*>")
 # Marks that open and close alike. They end with their paragraph, since one may be missing.
 _OF_PARAGRAPH = re.compile(
     r"(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"
-    r"|``.+?''"
-    r'|(?<![\w"])"(?=\S).{0,4000}?(?<=\S)"(?!\w)'
-    r"|(?<![\w'])'(?=\S).{0,4000}?(?<=\S)'(?!\w)"
-    r"|(?<!\w)[‘‚](?=\S).{0,4000}?[’‘](?!\w)",
+    r"|``[^`]+?''"
+    r'|(?<![\w"])"(?=\S).{0,1000}?(?<=\S)"(?!\w)'
+    r"|(?<![\w'])'(?=\S).{0,1000}?(?<=\S)'(?!\w)"
+    r"|(?<!\w)[‘‚](?=\S).{0,1000}?[’‘](?!\w)",
     re.DOTALL,
 )
 _COLON = re.compile(r"[:：]\W*$")
@@ -37,6 +38,7 @@ _BETWEEN_WORDS = re.compile(r"[^\w<>=]+|_")
 
 FEW_WORDS = 6  # before a verdict on a line of its own, as in "My final verdict is: "
 REACH = 200  # characters beside a label that are compared with an answer
+MANY = 100  # labels in one text, of which more are not looked at
 LEAST_SHARED = 6  # letters beside a label that an answer has too, so that it is repeated
 
 
@@ -56,6 +58,7 @@ class Quoting:
     def __init__(self, reply: str, answers: Sequence[str]) -> None:
         self.reply = reply
         self.answers = answers
+        self._in_paragraph: dict[int, list[Span]] = {}
 
     def covers(self, span: Span, planted: bool, cut_off: bool) -> bool:
         """Whether the label at a place is quoted. `planted`: an answer has the same label.
@@ -76,8 +79,10 @@ class Quoting:
     def is_own_in_marks(self, span: Span, planted: bool) -> bool:
         """Whether a label in marks may be the verdict, which some judges write in backticks."""
         before, line, alone = self._line_of(span)
-        verdict = alone and (not re.search(r"\w", before) or _COLON.search(before) is not None)
-        return verdict and (not planted or line == self.reply.strip())
+        introduced = not re.search(r"\w", before) or _COLON.search(before) is not None
+        if planted:
+            return alone and introduced and line == self.reply.strip()
+        return alone and (introduced or line in self._edges)
 
     def is_at_edge(self, span: Span) -> bool:
         """Whether the first or the last line of the reply is a verdict, the label at a place."""
@@ -110,11 +115,21 @@ class Quoting:
         start, end = span
         if any(first <= start and end <= last for first, last in self._marks):
             return True
-        breaks = [0, *(match.end() for match in _PARAGRAPHS.finditer(self.reply))]
-        begin = max(at for at in breaks if at <= start)
-        stop = next((at for at in breaks if at >= end and at > begin), len(self.reply))
-        marks = (match.span() for match in _OF_PARAGRAPH.finditer(self.reply, begin, stop))
-        return any(first <= start and end <= last for first, last in marks)
+        number = bisect.bisect_right(self._paragraphs, start)
+        return any(first <= start and end <= last for first, last in self._marks_of(number))
+
+    @functools.cached_property
+    def _paragraphs(self) -> list[int]:
+        """The ends of the paragraphs."""
+        ends = (match.end() for match in _PARAGRAPHS.finditer(self.reply))
+        return [*ends, len(self.reply)]
+
+    def _marks_of(self, paragraph: int) -> list[Span]:
+        if paragraph not in self._in_paragraph:
+            begin = self._paragraphs[paragraph - 1] if paragraph else 0
+            found = _OF_PARAGRAPH.finditer(self.reply, begin, self._paragraphs[paragraph])
+            self._in_paragraph[paragraph] = [match.span() for match in found]
+        return self._in_paragraph[paragraph]
 
     @functools.cached_property
     def _marks(self) -> list[Span]:
@@ -130,15 +145,15 @@ class Quoting:
         before = _squeezed(self.reply[max(0, start - REACH) : start])[::-1]
         after = _squeezed(self.reply[end : end + REACH])
         for answer in self._squeezed_answers:
-            at = answer.find(label)
-            while at >= 0:
+            at, number = answer.find(label), 0
+            while at >= 0 and number < MANY:
                 beyond = at + len(label)
                 shared = _shared(before, answer[max(0, at - REACH) : at][::-1])
                 if shared + _shared(after, answer[beyond : beyond + REACH]) >= max(
                     least, LEAST_SHARED
                 ):
                     return True
-                at = answer.find(label, beyond)
+                at, number = answer.find(label, beyond), number + 1
         return False
 
     @functools.cached_property

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.bench.labels import LABELS, grade_of, normal_label
-from arena.generate.quoting import Quoting, plain_spelling
+from arena.generate.quoting import MANY, Quoting, plain_spelling
 
 # Why a reply has no verdict.
 NO_LABEL = "no label"
@@ -119,17 +119,23 @@ class VerdictRule:
                 return [data.get(self.field)], False
             return [], False
         text = self._as_read(reply)
-        if not self.unquoted:
-            for pattern in self.patterns:
-                if values := [value for _, value in matches(pattern, text)]:
-                    return values if self.unanimous else values[-1:], False
-            return [], False
-        planted = self.found_in(answers)
+        if self.unquoted:
+            return self._unquoted_values(text, cut_off, answers)
+        for pattern in self.patterns:
+            if values := [value for _, value in matches(pattern, text)]:
+                return values if self.unanimous else values[-1:], False
+        return [], False
+
+    def _unquoted_values(
+        self, text: str, cut_off: bool, answers: Sequence[str]
+    ) -> tuple[list[str], bool]:
+        planted, some_quoted = self.found_in(answers), False
         quoting = Quoting(text, answers if planted else ())
-        some_quoted = False
         for pattern in self.patterns:
             found = [(span, value, self._verdict(value)) for span, value in matches(pattern, text)]
             found = [match for match in found if match[2] is not None]
+            if len(found) > 2 * MANY:
+                found = found[:MANY] + found[-MANY:]
             left = [m for m in found if not quoting.covers(m[0], m[2] in planted, cut_off)]
             some_quoted |= len(left) < len(found)
             # Beside a verdict that no answer has, a label of an answer is quoted from there.

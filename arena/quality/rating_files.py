@@ -179,7 +179,9 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     # Without strict an open quote would swallow the rest of the file as one cell.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     # Spreadsheets end rows with empty cells, or omit those: rows may have any length.
-    rows = filter(any, ([cell.strip() for cell in row] for row in reader))
+    # Our boards put an apostrophe before names that a spreadsheet would compute.
+    texts = ([re.sub("^'(?=[=+@-])", "", cell.strip()) for cell in row] for row in reader)
+    rows = filter(any, texts)
     try:
         names = [cell.lower() for cell in next(rows, [])]
         for name in chain(*_COLUMNS.values()):

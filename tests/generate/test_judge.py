@@ -651,6 +651,24 @@ class TestLabelsInJson:
         assert "games without verdict, no label: 2" in done.out
         assert api.calls[1].prompt == CONTINUE_JSON
 
+    def test_a_schema_whose_choices_are_no_labels_is_refused(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        set_up(bench, api, response_format="schema.json")
+        schema = {"type": "object", "properties": {"verdict": {"enum": ["A", "B", "tie"]}}}
+        bench.write("schema.json", schema)
+        one_line(run_main(SCRIPT, check=2), "'verdict' can have no label: 'A' is none of A>>B,")
+        schema["properties"]["verdict"]["enum"] += ["[[A>B]]"]
+        bench.write("schema.json", schema)
+        run_main(SCRIPT, "--dry-run")
+        assert api.call_count == 0
+
+    def test_the_rule_for_quotations_has_no_use_there(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        set_up(bench, api, verdict_field="label", verdict_rule="unquoted")
+        one_line(run_main(SCRIPT, check=2), "verdict_rule has no use for a JSON reply")
+
     def test_a_field_can_be_read_without_a_schema(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:

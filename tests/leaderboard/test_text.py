@@ -18,6 +18,8 @@ from judgments import (
     random_judgments,
 )
 
+from arena.quality.rating_files import read_reference
+
 
 class TestCsv:
     def rows(self, bench: Workspace, *arguments: object) -> list[dict[str, str]]:
@@ -61,6 +63,15 @@ class TestCsv:
         by_name = {row["model"]: row for row in self.rows(small, *flags(), "--show-elo")}
         assert (by_name["best"]["score"], by_name["worst"]["score"]) == ("inf", "-inf")
         assert by_name["base"]["score"] == "1000.00"
+
+    def test_a_name_like_a_formula_is_a_text(self, small: Workspace) -> None:
+        for model in ("=1+1", "@SUM(A1)", "-2+3"):
+            add_judgments(small, model, random_judgments(5, QUESTIONS))
+        names = {row["model"] for row in self.rows(small, *flags())}
+        assert {"'=1+1", "'@SUM(A1)", "'-2+3", "base"} <= names
+        (path,) = written(small, *flags(), "--output")
+        ratings = read_reference(small.root / path, 0.95)
+        assert {"=1+1", "@SUM(A1)", "-2+3", "base"} <= set(ratings.models)
 
 
 class TestFileNames:

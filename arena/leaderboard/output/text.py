@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
 import io
@@ -219,9 +220,19 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
     """Return rows, the first with the heads, and a column of today's date as CSV."""
     text = io.StringIO()
     today = datetime.date.today().isoformat()
-    dated = ((*row, today if number else "date") for number, row in enumerate(rows))
+    dated = ((*map(_inert, row), today if number else "date") for number, row in enumerate(rows))
     csv.writer(text, lineterminator="\n").writerows(dated)
     return text.getvalue()
+
+
+def _inert(cell: object) -> object:
+    """Return a cell that no spreadsheet computes, though the name of a model may be a formula."""
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@")):
+        return cell
+    with contextlib.suppress(ValueError):
+        float(cell)
+        return cell
+    return f"'{cell}"
 
 
 def board_csv(board: Board) -> str:
