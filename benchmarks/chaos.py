@@ -214,7 +214,10 @@ class Run:
             if most_calls:
                 self._kill(process, first, most_calls)
             output = process.communicate()[0]
-        self._check_run(*before, first, killed=process.returncode == -signal.SIGKILL)
+        self._check_run(before[0], first)
+        if process.returncode == -signal.SIGKILL:
+            self._check_kill(before[1], first)
+            self._tear(self.judgment_files if script == JUDGING else self.answer_files)
         if "Traceback" in output or process.returncode not in (0, 1, -signal.SIGKILL):
             self.problems.append(f"{script}: exit status {process.returncode}: {output[-2000:]}")
         return process.returncode
@@ -234,22 +237,23 @@ class Run:
             process.wait()
             self.kills += 1
 
-    def _check_run(self, before: set[Job], begun: Counter[Job], first: int, killed: bool) -> None:
-        """Check that a run asked for nothing that was there, and lost no more than it could."""
+    def _check_run(self, before: set[Job], first: int) -> None:
+        """Check that a run kept what was there, and asked for nothing of it."""
         after = self.recorded()
         asked = {job for job, _ in self.chaos.asked[first:]}
         if before - after:
             self.problems.append(f"records that were there are gone: {sorted(before - after)[:3]}")
         if asked & before:
             self.problems.append(f"asked again though recorded: {sorted(asked & before)[:3]}")
-        if killed:
-            lost = asked - after
-            answered = Counter(job for job, kind in self.chaos.asked[first:] if kind not in RETRIED)
-            kept = self.unfinished() - begun
-            self.lost.append(sum(max(answered[job], 1) - kept[job] for job in lost))
-            if len(lost) > self.workers:
-                self.problems.append(f"a kill lost {len(lost)} of {self.workers} calls in flight")
-            self._tear(self.judgment_files if any(job[2] for job in asked) else self.answer_files)
+
+    def _check_kill(self, begun: Counter[Job], first: int) -> None:
+        """Check that a killed run lost no more than its calls in flight."""
+        lost = {job for job, _ in self.chaos.asked[first:]} - self.recorded()
+        answered = Counter(job for job, kind in self.chaos.asked[first:] if kind not in RETRIED)
+        kept = self.unfinished() - begun
+        self.lost.append(sum(max(answered[job], 1) - kept[job] for job in lost))
+        if len(lost) > self.workers:
+            self.problems.append(f"a kill lost {len(lost)} of {self.workers} calls in flight")
 
     def _tear(self, paths: Sequence[Path]) -> None:
         """Leave a torn line in one of these files, now and then, as a power failure would."""

@@ -96,7 +96,9 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     """Return the entry of a model in the endpoint file; InputError if it is not there or wrong."""
     entries = mapping(read_yaml(path), str(path))
     if name not in entries:
-        raise InputError(f"{path}: no entry for the model '{name}'{nearest(name, entries)}")
+        # The judges of published boards have none any more.
+        advice = nearest(name, entries) or f". Add one, or use one of {', '.join(entries)}."
+        raise InputError(f"{path}: no entry for the model '{name}'{advice}")
     where = f"{path}: {name}"
     values = mapping(entries[name], where)
     for spelling, key in OTHER_SPELLINGS.items():

@@ -20,7 +20,8 @@ import numpy as np
 
 from arena.base.errors import InputError, one_line
 from arena.base.jsonl import decode_lines, dump_line, is_stream, read_bytes, write_lines
-from arena.base.yaml_file import mapping, read_yaml
+from arena.base.yaml_file import mapping, read_yaml, text_of
+from arena.leaderboard.output.text import FORMULA
 from arena.quality.ratings import LEVEL, Ratings, of_ends, of_samples
 
 LARGEST = 1e15  # what is larger is a mistake, and its differences lose their digits
@@ -179,7 +180,7 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     # Without strict an open quote would swallow the rest of the file as one cell.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     # Spreadsheets end rows with empty cells, or omit those: rows may have any length.
-    rows = filter(any, ([cell.strip() for cell in row] for row in reader))
+    rows = filter(any, ([_cell(cell) for cell in row] for row in reader))
     try:
         names = [cell.lower() for cell in next(rows, [])]
         for name in chain(*_COLUMNS.values()):
@@ -197,6 +198,12 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
 
 
+def _cell(text: str) -> str:
+    """Return a cell without the apostrophe before what a spreadsheet would run as a formula."""
+    text = text.strip()
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+
+
 def _shown(value: Any) -> str:
     return "nothing" if value in (None, "") else one_line(repr(value), 60)
 
@@ -207,12 +214,7 @@ def read_names(path: Path) -> dict[str, str]:
         names = mapping(_parsed(read_bytes(path, "names of models"), str(path)), str(path))
     else:
         names = read_yaml(path)
-    texts = [(key, text) for key, name in names.items() for text in (key, name)]
-    for key, text in texts:
-        if not isinstance(text, str):
-            got = _shown(text)
-            raise InputError(f"{path}: {key}: expected a text, got {got}. Put it in quotes.")
-    return names
+    return {str(key): text_of(name, f"{path}: {key}") for key, name in names.items()}
 
 
 # Bootstrap results

@@ -30,6 +30,10 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         settings(model_list=["tny"]),
         [SERVERS, "'tny'", "did you mean 'tiny'"],
     ),
+    "a model that was withdrawn": (
+        settings(model_list=["gpt-4-1106-preview"]),
+        [SERVERS, "'gpt-4-1106-preview'. Add one, or use one of tiny."],
+    ),
     "an empty entry": (raw(SERVERS, "tiny:\n"), [f"{SERVERS}: tiny: expected a mapping"]),
     "an entry in words": (raw(SERVERS, "tiny: openai\n"), [f"{SERVERS}: tiny: expected a mapping"]),
     "one endpoint for a list": (

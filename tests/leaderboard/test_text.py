@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from boards import board_json, flags, show, written
-from conftest import Workspace
+from conftest import RunMain, Workspace
 from judgments import (
     QUESTIONS,
     TIED,
@@ -18,12 +18,33 @@ from judgments import (
     random_judgments,
 )
 
+from arena.leaderboard.output.text import csv_text, harmless
+from arena.quality.rating_files import read_reference
+
 
 class TestCsv:
     def rows(self, bench: Workspace, *arguments: object) -> list[dict[str, str]]:
         (path,) = written(bench, *arguments, "--output")
         with (bench.root / path).open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
+
+    @pytest.mark.parametrize("name", ["=SUM(A1)", "+1+2", "-2+3", "@SUM(A1)", "＝1", "a=b"])
+    def test_a_name_is_no_formula(self, bench: Workspace, run_main: RunMain, name: str) -> None:
+        add_judgments(bench, name, [judgment("q1", *TIED)])
+        rows = self.rows(bench, *flags())
+        assert {row["model"] for row in rows} == {"base", name if name == "a=b" else f"'{name}"}
+        assert {row["score"] for row in rows} == {"50.00"}
+        # As a reference the file names the model.
+        show(bench, *flags(), "--csv", "reference.csv")
+        out = run_main("benchmark_metrics.py", *flags(), "--reference", "reference.csv").out
+        assert "skipped" not in out
+
+    def test_a_number_stays_a_number(self) -> None:
+        numbers = ("-0.50", "+3", -1, 2.5, "-inf", "")
+        assert tuple(map(harmless, numbers)) == numbers
+        for start in ("\t", "\r", "\n", "－", "+1+", "-"):
+            assert harmless(f"{start}=1") == f"'{start}=1"
+        assert csv_text([("name",), ("=1",)]).splitlines()[1].startswith("'=1,")
 
     def test_it_has_the_columns_that_users_know(self, small: Workspace) -> None:
         rows = self.rows(small, *flags())
@@ -61,6 +82,15 @@ class TestCsv:
         by_name = {row["model"]: row for row in self.rows(small, *flags(), "--show-elo")}
         assert (by_name["best"]["score"], by_name["worst"]["score"]) == ("inf", "-inf")
         assert by_name["base"]["score"] == "1000.00"
+
+    def test_a_name_like_a_formula_is_a_text(self, small: Workspace) -> None:
+        for model in ("=1+1", "@SUM(A1)", "-2+3"):
+            add_judgments(small, model, random_judgments(5, QUESTIONS))
+        names = {row["model"] for row in self.rows(small, *flags())}
+        assert {"'=1+1", "'@SUM(A1)", "'-2+3", "base"} <= names
+        (path,) = written(small, *flags(), "--output")
+        ratings = read_reference(small.root / path, 0.95)
+        assert {"=1+1", "@SUM(A1)", "-2+3", "base"} <= set(ratings.models)
 
 
 class TestFileNames:

@@ -411,13 +411,14 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         A,
         nothing,
         "--bench-name test-v2",
-        "data/test-v2/question.jsonl: no such file. Benches here: test-v1",
+        "data/test-v2/question.jsonl: no such file. Benches here: test-v1. Choose with "
+        "--bench-name.",
     ),
     "the same for a board of it": (
         S,
         nothing,
         "--bench-name test-v2",
-        "data/test-v2: no such bench. Benches here: test-v1",
+        "data/test-v2: no such bench. Benches here: test-v1. Choose with --bench-name.",
     ),
     "models with a comma": (
         A,
@@ -464,7 +465,7 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         nothing,
         "--judge-name judg",
         "data/test-v1/model_judgment/judg: no judgments (did you mean 'judge'?). Judges "
-        "here: judge",
+        "here: judge. Choose with --judge-name.",
     ),
     "a misspelt baseline": (
         J,
@@ -491,7 +492,7 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         M,
         nothing,
         "--dir data/test-v1/answers",
-        "data/test-v1/answers: no answer files (*.jsonl) in this folder",
+        "data/test-v1/answers: no such folder",
     ),
     "a folder without answers": (
         M,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -477,3 +478,25 @@ class TestTheBoard:
             add_judgments(two_judges, model, plain, judge="ensemble")
         assert "rule" not in json.dumps(two_judges.judgments("ensemble", "tiny"))
         assert show(two_judges) == board
+
+    @pytest.mark.parametrize(
+        ("flag", "values", "what", "shown"),
+        [
+            ("--rule", ("mean", "median"), "rules", "mean and median"),
+            ("--judges", (("J1", "J2"), ("J1", "J3")), "judges", r"J1 \+ J2 and J1 \+ J3"),
+        ],
+    )
+    def test_files_of_two_ensembles_under_one_name_make_no_board(
+        self, two_judges: Workspace, main: Main, flag: str, values: Any, what: str, shown: str
+    ) -> None:
+        for model, judge in itertools.product(("tiny", "small"), ("J1", "J2", "J3")):
+            add_judgments(two_judges, model, [judgment("q1", "A>B", "B>A")], judge=judge)
+        first, second = ([value] if isinstance(value, str) else value for value in values)
+        main(flag, *first)
+        kept = two_judges.judgments("ensemble", "small")
+        main(flag, *second)
+        two_judges.write(two_judges.data / "model_judgment/ensemble/small.jsonl", kept)
+        board = ("--judge-name", "ensemble", "--bench-name", two_judges.name)
+        done = two_judges.run("show_result.py", *board, "--baseline", "base", check=2)
+        assert re.search(rf"small\.jsonl and .*tiny\.jsonl: .* {what} \({shown}\)", done.stderr)
+        assert "Run gen_ensemble_judgment.py to make them again" in done.stderr
