@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass
 import msgspec
 
 from arena.base.errors import InputError, one_line, warn
+from arena.base.jsonl import STDOUT
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
@@ -322,7 +324,8 @@ def judgment_works(
     models = list(dict.fromkeys(names)) or model_names(bench.answers)
     if len(baselines) == 1:
         if names and baselines[0] in models:
-            print(f"{baselines[0]}: is the baseline and is not judged against itself")
+            out = sys.stderr if options.report == STDOUT else sys.stdout
+            print(f"{baselines[0]}: is the baseline and is not judged against itself", file=out)
         models = [name for name in models if name != baselines[0]]
         if not models:
             problem = f"no answers of any model but the baseline '{baselines[0]}'"
