@@ -70,7 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = args.output_dir or args.dir
     names = model_names(args.dir) if args.dir.is_dir() else []
     if not names:
-        raise InputError(f"{args.dir}: no answer files (*.jsonl) in this folder")
+        problem = (
+            "no answer files (*.jsonl) in this folder" if args.dir.is_dir() else "no such folder"
+        )
+        raise InputError(f"{args.dir}: {problem}")
     for name in names:  # all files are checked before the first is rewritten
         deque(read_objects(args.dir / f"{name}.jsonl", AnswerLine, "an answer"), maxlen=0)
     for name in names:

@@ -50,6 +50,9 @@ DEPENDENT = (
 )
 
 
+FEW = "Only {} questions: a score can be {} points off by chance. Judge 30 or more."
+
+
 DIFFERENT = (
     "warning: the models were judged on different questions, so their scores do not compare "
     "fairly. Judge the missing questions, or count them as lost with --missing loss."

@@ -59,9 +59,13 @@ def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
     def wrapped(argv: Sequence[str] | None = None) -> int:
         try:
             with output.checked_output():
-                return _status_of(main, argv)
+                status = _status_of(main, argv)
+                if status:
+                    output.repeat_lost_error()
+                return status
         except output.StreamError as error:
-            print(f"error: {error}", file=sys.stderr)
+            with output.unfailing_output():
+                print(f"error: {error}", file=sys.stderr)
         except BrokenPipeError:
             pass
         return 1

@@ -14,6 +14,9 @@ class StreamError(OSError):
     """Standard output takes no text. Its message is one line."""
 
 
+LONGEST_LINE = 5_000
+
+
 class _Stream:
     """A stream that leads nowhere after its first error of writing. `strict` raises that one."""
 
@@ -21,8 +24,11 @@ class _Stream:
         self._stream = stream
         self._strict = strict
         self.error: OSError | None = None
+        self.lost = ""
 
     def write(self, text: str) -> int:
+        # The end of what the stream has lost, or of what it is about to lose.
+        self.lost = (self.lost + text)[-LONGEST_LINE:] if self.error else text
         with self._noted():
             self._stream.write(text)
             if not self._strict:
@@ -65,11 +71,21 @@ def checked_output() -> Iterator[None]:
         try:
             yield
             out.flush()
-        except SystemExit:  # argparse ignores errors of printing the help
+        except SystemExit as stop:  # argparse ignores errors of printing the help
+            if stop.code:
+                repeat_lost_error()
             out.flush()
             if out.error is not None:
                 raise out.error from None
             raise
+
+
+def repeat_lost_error() -> None:
+    """Print the last line that stderr did not take on stdout, for a script that ends with it."""
+    err = sys.stderr
+    if isinstance(err, _Stream) and err.error and (lines := err.lost.splitlines()):
+        with contextlib.suppress(OSError):  # which stdout may refuse, too
+            os.write(1, f"{lines[-1]}\n".encode(errors="backslashreplace"))
 
 
 @contextlib.contextmanager
@@ -84,14 +100,15 @@ def _open_closed_streams() -> None:
     """Give descriptors to standard streams that are closed, as in `show_result.py >&-`.
 
     Else the next file that is opened would get the number of standard output, and all that a
-    library prints there. Writing to it fails, so that nobody takes a lost board for a success.
+    library prints there. Writing to it fails, so that nobody takes a lost board for a success, and
+    a lost error is known.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
             # The lowest free number is taken.
-            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+            os.open(os.devnull, os.O_RDONLY)
     if sys.stdout is None:
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import functools
@@ -80,7 +81,9 @@ def _yaml(value: object) -> str:
     """Return a single value as YAML writes it."""
     if isinstance(value, (bool, type(None))):
         return json.dumps(value)
-    return value.isoformat() if isinstance(value, date) else repr(value)
+    with contextlib.suppress(ValueError):  # Python writes no integer of more than 4,300 digits
+        return value.isoformat() if isinstance(value, date) else repr(value)
+    return "a huge number"
 
 
 @functools.cache
@@ -249,7 +252,11 @@ def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
         bases = {_Int: int, _Float: float}
         return bases[type(value)](value) if type(value) in bases else value
     if not value.is_text:
-        shown = f"{value.written} as {_yaml(value)}" if whole else "this as another number or date"
+        shown = (
+            f"{one_line(value.written, 60)} as {_yaml(value)}"
+            if whole
+            else "this as another number or date"
+        )
         raise InputError(f"{where}: expected a text, but YAML reads {shown}. {QUOTES}")
     return value.written
 
@@ -295,7 +302,7 @@ def _shown(value: object, *, whole: bool) -> str:
     if isinstance(value, (bool, date)) and whole:
         return _yaml(value)
     if whole and type(value) not in (dict, type(None)):
-        return one_line(repr(value), 60)
+        return one_line(_yaml(value), 60)
     return names.get(type(value), "a single value")
 
 

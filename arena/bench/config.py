@@ -47,9 +47,11 @@ def _check_ignored(values: Mapping[str, Any], entry_keys: Iterable[str], where: 
     """Raise InputError for a key that means something, but that our scripts do not obey. Warns of
     keys that belong elsewhere.
     """
-    bench, file = values.get("bench_name"), values.get("question_file")
-    names = ("question.jsonl", f"{bench}/question.jsonl", f"data/{bench}/question.jsonl")
-    if file not in (None, *names):
+    file = values.get("question_file")
+    # The bench's name may be anything here, also a number that Python cannot write.
+    if file not in (None, "question.jsonl") and file not in (
+        f"{folder}{values.get('bench_name')}/question.jsonl" for folder in ("", "data/")
+    ):
         raise InputError(
             f"{where}: question_file: a bench has its questions in question.jsonl. Copy "
             f"'{file}' to data/NAME/question.jsonl, and write 'bench_name: NAME'."

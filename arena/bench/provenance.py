@@ -146,10 +146,35 @@ class SettingsCheck:
                     what = (
                         "judge prompts" if key == "prompt_hash" else f"settings ({key}: {values})"
                     )
-                    command = "gen_judgment.py --stale redo"
-                    if key in ("rule", "judges"):
-                        command = "gen_ensemble_judgment.py"
                     raise InputError(
-                        f"{files}: judge {judge} used different {what}. Run {command} to make them "
-                        "equal, or accept them with --mixed count."
+                        f"{files}: judge {judge} used different {what}. Run "
+                        "gen_judgment.py --stale redo to make them equal, or accept them with "
+                        "--mixed count."
                     )
+
+
+@dataclass
+class EnsembleCheck:
+    """A check that judgments of one name are all of one ensemble, or all of no ensemble."""
+
+    first: tuple[str | None, tuple[str, ...], Path] | None = None
+
+    def check(self, rule: str | None, members: tuple[str, ...], name: str, path: Path) -> None:
+        """Raise InputError if a judgment has another rule or other judges than the first one."""
+        if self.first is None:
+            self.first = rule, members, path
+        if (rule, members) == self.first[:2]:
+            return
+        first_rule, first_members, first_path = self.first
+        judges = (" + ".join(map(one_line, sorted(names))) for names in (first_members, members))
+        what, values = "judges", [text or "no judges named" for text in judges]
+        if values[0] == values[1]:
+            what, values = "rules", [one_line(r or "no rule named") for r in (first_rule, rule)]
+        if values[0] == values[1]:  # the same judges in another order
+            return
+        files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
+        raise InputError(
+            f"{files}: the judgments of {name} were combined by different {what} "
+            f"({' and '.join(values)}). Run gen_ensemble_judgment.py to make them again, or accept "
+            "them with --mixed count."
+        )

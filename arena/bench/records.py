@@ -311,10 +311,6 @@ class JudgmentLine(KeyLine, gc=False):
             causes.append(game.cause if game else NOT_PLAYED)
             settings.append(bytes(game.settings) or shared if game else b"")
             is_ensemble = is_ensemble or bool(game and game.scores is not None)
-        members = self.members() if is_ensemble else ()
-        if members:  # its settings are the rule and the judges
-            made_by = {"rule": self.rule, "judges": sorted(members)}
-            settings = [json.dumps(made_by).encode() for _ in labels]
         return Judgment(
             question_id=self.id,
             model=self.model or model,
@@ -325,7 +321,7 @@ class JudgmentLine(KeyLine, gc=False):
             settings=tuple(settings),
             grades=grades_of(tuple(labels)),
             rule=self.rule,
-            members=members,
+            members=self.members() if is_ensemble else (),
             planted=self.planted_sides() if self.planted else (),
         )
 

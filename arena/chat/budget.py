@@ -88,6 +88,13 @@ class Meter:
     unreported: int = 0
     activity: Activity = field(default_factory=Activity)
     next_tries: list[float] = field(default_factory=list, repr=False)
+    rates: tuple[int, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # A dollar per million tokens is 1,000 nano-dollars a token. Six more digits of the price
+        # count, so that its products are whole numbers.
+        price = self.price or (0, 0)
+        self.rates = round(price[0] * 10**9), round(price[1] * 10**9)
 
     def cost_of(self, input_tokens: int, output_tokens: int) -> float:
         """Return the cost in USD, 0 without a price."""
@@ -95,11 +102,7 @@ class Meter:
 
     def _nanos(self, input_tokens: int, output_tokens: int) -> int:
         """Return the cost in nano-dollars, rounded up: a token may cost a fraction of one."""
-        if self.price is None:
-            return 0
-        # A dollar per million tokens is 1,000 nano-dollars a token. Six more digits of the price
-        # count, so that its products are whole numbers.
-        input_price, output_price = (round(price * 10**9) for price in self.price)
+        input_price, output_price = self.rates
         return -(-(input_price * input_tokens + output_price * output_tokens) // 10**6)
 
     @property

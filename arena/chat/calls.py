@@ -228,7 +228,7 @@ class _Endpoints:
     def may_call(self) -> bool:
         """Wait while a test request decides whether any call can succeed. False if stopped."""
         while not stopping.is_set():
-            if self.open.wait(0.2):
+            if self.open.is_set() or self.open.wait(0.2):
                 return True
         return False
 

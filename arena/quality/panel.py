@@ -22,7 +22,7 @@ from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
-from arena.bench.provenance import SettingsCheck
+from arena.bench.provenance import EnsembleCheck, SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, Question, baseline_rule, read_judgments
 from arena.leaderboard.options import Mixed, Seed, check_fields
 from arena.scoring.bradley_terry import style_differences
@@ -238,7 +238,7 @@ class _JudgeFiles:
         bench, count_all = options.bench, options.mixed == "count"
         ids = matching_questions(selection, questions)
         categories = {question.id: question.category for question in questions}
-        checks = defaultdict[str, SettingsCheck](SettingsCheck)
+        checks, ensemble = defaultdict[str, SettingsCheck](SettingsCheck), EnsembleCheck()
 
         def key(judgment: Judgment) -> tuple[Battle, str]:
             category = categories.get(judgment.question_id, "")
@@ -265,6 +265,7 @@ class _JudgeFiles:
                     if not count_all:
                         category = categories.get(judgment.question_id, "")
                         checks[category].check(judgment.settings, self.name, path)
+                        ensemble.check(judgment.rule, judgment.members, self.name, path)
         return self
 
     def baselines(self, *, named: bool) -> set[str]:

@@ -21,6 +21,7 @@ import numpy as np
 from arena.base.errors import InputError, one_line
 from arena.base.jsonl import decode_lines, dump_line, is_stream, read_bytes, write_lines
 from arena.base.yaml_file import mapping, read_yaml
+from arena.leaderboard.output.text import FORMULA
 from arena.quality.ratings import LEVEL, Ratings, of_ends, of_samples
 
 LARGEST = 1e15  # what is larger is a mistake, and its differences lose their digits
@@ -179,9 +180,7 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     # Without strict an open quote would swallow the rest of the file as one cell.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     # Spreadsheets end rows with empty cells, or omit those: rows may have any length.
-    # Our boards put an apostrophe before names that a spreadsheet would compute.
-    texts = ([re.sub("^'(?=[=+@-])", "", cell.strip()) for cell in row] for row in reader)
-    rows = filter(any, texts)
+    rows = filter(any, ([_cell(cell) for cell in row] for row in reader))
     try:
         names = [cell.lower() for cell in next(rows, [])]
         for name in chain(*_COLUMNS.values()):
@@ -197,6 +196,12 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             yield reader.line_num, dict(zip_longest(names, cells[: len(names)], fillvalue=""))
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
+
+
+def _cell(text: str) -> str:
+    """Return a cell without the apostrophe before what a spreadsheet would run as a formula."""
+    text = text.strip()
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
 def _shown(value: Any) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 
 from arena.base.errors import InputError
 from arena.bench.paths import judged_models, model_names
-from arena.bench.provenance import SettingsCheck
+from arena.bench.provenance import EnsembleCheck, SettingsCheck
 from arena.bench.records import Judgment, Question, read_judgments
 from arena.scoring.cells import (
     CellColumns,
@@ -163,6 +163,7 @@ class _Collector:
         self.grades = GradeColumns()
         self.unexpected = UnexpectedJudgments()
         self.settings: defaultdict[tuple[str, str], SettingsCheck] = defaultdict(SettingsCheck)
+        self.ensembles: defaultdict[str, EnsembleCheck] = defaultdict(EnsembleCheck)
         self.ranges: dict[tuple[float, float], Path] = {}
         self.models_with_files: set[str] = set()
         self.judged_models: set[str] = set()
@@ -206,6 +207,8 @@ class _Collector:
             source = (judgment.judge, self.categories.get(judgment.question_id, ""))
             games = judgment.settings[: 1 if selection.first_game_only else None]
             self.settings[source].check(games, judgment.judge, path)
+            ensemble = self.ensembles[judgment.judge]
+            ensemble.check(judgment.rule, judgment.members, judgment.judge, path)
         for side in judgment.planted:
             columns.planted[{"model": judgment.model}.get(side, baseline)].add(judgment.question_id)
         if graded:

@@ -62,6 +62,16 @@ def test_a_board_into_a_closed_output_is_no_success() -> None:
 
 
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
-@pytest.mark.parametrize(("word", "status", "out"), [("board", 0, "board\n"), ("wrong", 2, "")])
-def test_lost_messages_change_nothing(stderr: str, word: str, status: int, out: str) -> None:
+@pytest.mark.parametrize(
+    ("word", "status", "out"),
+    [("board", 0, "board\n"), ("wrong", 2, "error: wrong\n")],
+)
+def test_of_lost_messages_the_error_goes_to_stdout(
+    stderr: str, word: str, status: int, out: str
+) -> None:
     assert run(word, stderr) == (status, out, "")
+
+
+@pytest.mark.parametrize(("word", "status"), [("board", 1), ("wrong", 2)])
+def test_with_both_closed_the_status_is_left(word: str, status: int) -> None:
+    assert run(word, "<&- >&- 2>&-") == (status, "", "")

@@ -69,6 +69,14 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         ["model_list[0]: expected a text, but YAML reads 1.0e+3 as 1000.0. Put it in quotes."],
     ),
     "minutes for a text": (raw(SETTINGS, "bench_name: 1:30\n"), ["YAML reads 1:30 as 90."]),
+    "a huge number for a text": (
+        raw(SETTINGS, f"bench_name: 0x{'f' * 5000}\n"),
+        ["bench_name: expected a text, but YAML reads 0xfff", "as a huge number. Put it in"],
+    ),
+    "a huge number for a small one": (
+        raw(SETTINGS, f"bench_name: b\ntemperature: 0x{'f' * 5000}\n"),
+        ["temperature: expected a number, 0 or more, got a huge number"],
+    ),
     "a truth value for a text": (
         raw(SETTINGS, "bench_name: yes\n"),
         ["bench_name: expected a text, got true. Put it in quotes."],

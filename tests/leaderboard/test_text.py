@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from boards import board_json, flags, show, written
-from conftest import Workspace
+from conftest import RunMain, Workspace
 from judgments import (
     QUESTIONS,
     TIED,
@@ -18,6 +18,7 @@ from judgments import (
     random_judgments,
 )
 
+from arena.leaderboard.output.text import csv_text, harmless
 from arena.quality.rating_files import read_reference
 
 
@@ -26,6 +27,24 @@ class TestCsv:
         (path,) = written(bench, *arguments, "--output")
         with (bench.root / path).open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
+
+    @pytest.mark.parametrize("name", ["=SUM(A1)", "+1+2", "-2+3", "@SUM(A1)", "＝1", "a=b"])
+    def test_a_name_is_no_formula(self, bench: Workspace, run_main: RunMain, name: str) -> None:
+        add_judgments(bench, name, [judgment("q1", *TIED)])
+        rows = self.rows(bench, *flags())
+        assert {row["model"] for row in rows} == {"base", name if name == "a=b" else f"'{name}"}
+        assert {row["score"] for row in rows} == {"50.00"}
+        # As a reference the file names the model.
+        show(bench, *flags(), "--csv", "reference.csv")
+        out = run_main("benchmark_metrics.py", *flags(), "--reference", "reference.csv").out
+        assert "skipped" not in out
+
+    def test_a_number_stays_a_number(self) -> None:
+        numbers = ("-0.50", "+3", -1, 2.5, "-inf", "")
+        assert tuple(map(harmless, numbers)) == numbers
+        for start in ("\t", "\r", "\n", "－", "+1+", "-"):
+            assert harmless(f"{start}=1") == f"'{start}=1"
+        assert csv_text([("name",), ("=1",)]).splitlines()[1].startswith("'=1,")
 
     def test_it_has_the_columns_that_users_know(self, small: Workspace) -> None:
         rows = self.rows(small, *flags())

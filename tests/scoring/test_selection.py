@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from boards import error, flags, show, strengths
-from conftest import Workspace
+from conftest import RunMain, Workspace
 from judgments import (
     LOST,
     POINTS,
@@ -282,3 +283,53 @@ class TestMixed:
         assert show(bench, *mixed, "--load-battles").scores == saved.scores
         line = error(bench, *flags(), "--load-battles")
         assert "made with mixed = leave-out, not refuse" in line
+
+
+class TestEnsembles:
+    """Two models, of which the second was combined in another way."""
+
+    JUDGES, RULE = {"judges": ["j2", "j1"]}, {"rule": "mean"}
+    ROOT = "data/test-v1/model_judgment/judge"
+
+    @pytest.fixture
+    def mix(self, bench: Workspace) -> Callable[..., None]:
+        def mix(first: dict[str, Any], second: dict[str, Any], model: str = "tiny") -> None:
+            add_judgments(bench, "large", [judgment("q1", *WON) | first])
+            add_judgments(bench, model, [judgment("q1", *LOST) | second])
+
+        return mix
+
+    @pytest.mark.parametrize(
+        ("second", "words"),
+        [
+            (JUDGES | {"rule": "median"}, "rules (mean and median)"),
+            (RULE | {"judges": ["j1", "j3"]}, "judges (j1 + j2 and j1 + j3)"),
+            (RULE, "judges (j1 + j2 and no judges named)"),
+            (JUDGES, "rules (mean and no rule named)"),
+            ({}, "judges (j1 + j2 and no judges named)"),
+        ],
+    )
+    def test_a_mix_is_refused(
+        self, bench: Workspace, run_main: RunMain, mix: Any, second: dict[str, Any], words: str
+    ) -> None:
+        mix(self.JUDGES | self.RULE, second)
+        line = (
+            f"error: {self.ROOT}/large.jsonl and {self.ROOT}/tiny.jsonl: the judgments of judge "
+            f"were combined by different {words}. Run gen_ensemble_judgment.py to make them again, "
+            "or accept them with --mixed count.\n"
+        )
+        assert show(bench, *flags(), check=2).err == line
+        assert show(bench, *flags(), "--mixed", "leave-out", check=2).err == line
+        assert run_main("judge_report.py", *flags(), check=2).err == line
+        shown = show(bench, *flags(), "--mixed", "count").scores
+        assert shown == {"large": "100.0", "base": "50.0", "tiny": "0.0"}
+
+    def test_the_order_of_the_judges_makes_no_mix(self, bench: Workspace, mix: Any) -> None:
+        mix(self.RULE | self.JUDGES, self.RULE | {"judges": ["j1", "j2"]})
+        show(bench, *flags())
+
+    def test_two_ensembles_can_be_pooled_by_name(self, bench: Workspace, mix: Any) -> None:
+        mix(self.RULE | self.JUDGES, self.RULE | self.JUDGES)
+        other = {"rule": "median", "judges": ["j1", "j2"], "judge": "other"}
+        add_judgments(bench, "tiny", [judgment("q1", *LOST) | other], judge="other")
+        show(bench, *flags(), "--judge-name", "other")

@@ -492,7 +492,7 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         M,
         nothing,
         "--dir data/test-v1/answers",
-        "data/test-v1/answers: no answer files (*.jsonl) in this folder",
+        "data/test-v1/answers: no such folder",
     ),
     "a folder without answers": (
         M,

@@ -480,14 +480,14 @@ class TestTheBoard:
         assert show(two_judges) == board
 
     @pytest.mark.parametrize(
-        ("flag", "values", "shown"),
+        ("flag", "values", "what", "shown"),
         [
-            ("--rule", ("mean", "median"), r'rule: "mean" and "median"'),
-            ("--judges", (("J1", "J2"), ("J1", "J3")), r'judges: \["J1", "J[23]"\] and .*'),
+            ("--rule", ("mean", "median"), "rules", "mean and median"),
+            ("--judges", (("J1", "J2"), ("J1", "J3")), "judges", r"J1 \+ J2 and J1 \+ J3"),
         ],
     )
     def test_files_of_two_ensembles_under_one_name_make_no_board(
-        self, two_judges: Workspace, main: Main, flag: str, values: Any, shown: str
+        self, two_judges: Workspace, main: Main, flag: str, values: Any, what: str, shown: str
     ) -> None:
         for model, judge in itertools.product(("tiny", "small"), ("J1", "J2", "J3")):
             add_judgments(two_judges, model, [judgment("q1", "A>B", "B>A")], judge=judge)
@@ -498,5 +498,5 @@ class TestTheBoard:
         two_judges.write(two_judges.data / "model_judgment/ensemble/small.jsonl", kept)
         board = ("--judge-name", "ensemble", "--bench-name", two_judges.name)
         done = two_judges.run("show_result.py", *board, "--baseline", "base", check=2)
-        assert re.search(rf"small\.jsonl and .*tiny\.jsonl: .* \({shown}\)", done.stderr)
-        assert "Run gen_ensemble_judgment.py to make them equal" in done.stderr
+        assert re.search(rf"small\.jsonl and .*tiny\.jsonl: .* {what} \({shown}\)", done.stderr)
+        assert "Run gen_ensemble_judgment.py to make them again" in done.stderr
