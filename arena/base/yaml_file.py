@@ -261,6 +261,12 @@ def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
     return value.written
 
 
+def text_of(value: Any, where: str) -> str:
+    """Return a value of a YAML or JSON file as a text. Raises InputError for another one."""
+    text: str = _item(value, inspect.StrType(), where, whole=True)
+    return text
+
+
 def _item(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
     """Return an item of a list or mapping for a field. Raises InputError if it is no text."""
     value = _plain(value, kind, where, whole=whole)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import FEW_NAMES, aligned, grouped, listed, shortened, terminal_width
-from arena.base.yaml_file import read_yaml
+from arena.base.yaml_file import read_yaml, text_of
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import LABELS, LEGEND
 from arena.bench.paths import judge_names, model_names
@@ -128,10 +128,11 @@ def read_families(path: Path) -> dict[str, str]:
     """Return the family of each judge and model in a YAML file of families and their members."""
     families = dict[str, str]()
     for family, names in read_yaml(path).items():
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        if not isinstance(names, list):
             value = one_line(repr(names), 60)
             raise InputError(f"{path}: {family}: expected a list of texts, got {value}")
-        for name in names:
+        for number, item in enumerate(names):
+            name = text_of(item, f"{path}: {family}[{number}]")
             if families.setdefault(name, str(family)) != str(family):
                 both = f"{families[name]} and {family}"
                 raise InputError(f"{path}: '{name}' is of two families, {both}. Keep one.")

@@ -20,7 +20,7 @@ import numpy as np
 
 from arena.base.errors import InputError, one_line
 from arena.base.jsonl import decode_lines, dump_line, is_stream, read_bytes, write_lines
-from arena.base.yaml_file import mapping, read_yaml
+from arena.base.yaml_file import mapping, read_yaml, text_of
 from arena.leaderboard.output.text import FORMULA
 from arena.quality.ratings import LEVEL, Ratings, of_ends, of_samples
 
@@ -214,12 +214,7 @@ def read_names(path: Path) -> dict[str, str]:
         names = mapping(_parsed(read_bytes(path, "names of models"), str(path)), str(path))
     else:
         names = read_yaml(path)
-    texts = [(key, text) for key, name in names.items() for text in (key, name)]
-    for key, text in texts:
-        if not isinstance(text, str):
-            got = _shown(text)
-            raise InputError(f"{path}: {key}: expected a text, got {got}. Put it in quotes.")
-    return names
+    return {str(key): text_of(name, f"{path}: {key}") for key, name in names.items()}
 
 
 # Bootstrap results

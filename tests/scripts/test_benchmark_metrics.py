@@ -593,7 +593,11 @@ class TestWrongInput:
             ("n.json", '{"m1": ', "n.json: not JSON: "),
             ("n.json", "[]", "n.json: expected a mapping of keys to values, got a list"),
             ("n.yaml", "m1: [", "n.yaml:"),
-            ("n.yaml", "m1: 3", "n.yaml: m1: expected a text, got 3"),
+            (
+                "n.yaml",
+                "m1: 3.10",
+                "n.yaml: m1: expected a text, but YAML reads 3.10 as 3.1. Put it in",
+            ),
             ("n.yaml", "007: m1", "n.yaml:1: the key 007 is read as 7. Put it in quotes."),
             ("n.yaml", "m1:", "n.yaml: m1: expected a text, got nothing"),
             ("n.JSON", '{"m1": null}', "n.JSON: m1: expected a text, got nothing"),

@@ -582,6 +582,10 @@ class TestWrongInput:
             (("--family", "missing.yaml"), "missing.yaml"),
             (("--family", "twice.yaml"), "'m0' is of two families, a and b"),
             (("--family", "text.yaml"), "a: expected a list of texts, got 'm0'"),
+            (
+                ("--family", "yes.yaml"),
+                "yes.yaml: a[1]: expected a text, got true. Put it in quotes",
+            ),
             (("--baseline", "nobody"), "60 judgments against another baseline, base"),
         ],
     )
@@ -593,6 +597,7 @@ class TestWrongInput:
             add_judgments(bench, "graded", "m0", {"q1": [{"score": 7}]})
         bench.write("twice.yaml", {"a": ["m0"], "b": ["m0"]})
         bench.write("text.yaml", {"a": "m0"})
+        bench.write("yes.yaml", {"a": [4, True]})
         done = run_main("judge_report.py", "--bench-name", "test-v1", *flags, check=2)
         assert done.out == ""
         assert done.err.startswith("error: ") and done.err.count("\n") == 1
