@@ -32,8 +32,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 STATUSES = (
-    "exit status: 0 all is done, 1 something failed or is missing, 2 wrong input, 130 stopped with "
-    "Ctrl-C"
+    "exit status: 0 all is done, 1 something failed or is missing, 2 wrong input,\n"
+    "             130 stopped with Ctrl-C"
 )
 
 
