@@ -337,6 +337,25 @@ def removed_lock(place: Place) -> str:
     return "refused before its first call"
 
 
+@attack("A2", "two writers where locks don't work")
+def no_locks(place: Place) -> str:
+    place.prepare(120)
+    place.root.joinpath("sitecustomize.py").write_text(
+        "import fcntl\nfcntl.flock = lambda *_: None\n"
+    )
+    place.api.answer_with(Reply("fine", delay=0.1))
+    runs = [place.start("gen_answer.py", shell="export PYTHONPATH=$PWD") for _ in range(2)]
+    ends = [place.end(run).check(0, 1) for run in runs]
+    statuses = sorted(done.status for done in ends)
+    hold(statuses != [0, 0], "both exit 0")
+    hold(any("another program wrote to this file" in done.output for done in ends), ends)
+    lost = place.answered() - all_stored(place)
+    hold(not lost, f"{len(lost)} paid replies are nowhere")
+    calls = place.api.call_count
+    hold(calls < 200, f"{calls} calls for 120 questions")
+    return f"exit {statuses}, all replies at the path or beside it, {calls} calls for 120 questions"
+
+
 # A3: money
 
 
@@ -719,7 +738,12 @@ def lost_output(place: Place) -> str:
         lines = process.communicate(timeout=TIMEOUT)[1]
         hold(process.returncode == 1 and word in lines, f"{process.returncode}: {lines}")
         hold("Traceback" not in lines, lines)
-    return "one line each, exit 1"
+    for shell in ("exec >/dev/full", "exec >&-", "exec 2>/dev/full", "exec >&- 2>&-"):
+        shutil.rmtree(place.bench)
+        place.prepare(3)
+        place.run("gen_answer.py", shell=shell).check(0)
+        hold(len(place.stored()) == 3, f"{shell}: {len(place.stored())} of 3 stored")
+    return "one line each, exit 1, and a run stores all"
 
 
 def try_attack(what: str, function: Attack) -> bool:

@@ -32,8 +32,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 STATUSES = (
-    "exit status: 0 all is done, 1 something failed or is missing, 2 wrong input, 130 stopped with "
-    "Ctrl-C"
+    "exit status: 0 all is done, 1 something failed or is missing, 2 wrong input,\n"
+    "             130 stopped with Ctrl-C"
 )
 
 
@@ -288,7 +288,12 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
     cost = "stop before the run costs more. Needs prices in the endpoint file"
     add("--max-cost", type=dollars, metavar="USD", help=cost)
-    add("--report", type=Path, metavar="FILE", help="write the summary as JSON")
+    add(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write the summary as JSON. With - print it alone",
+    )
     add("--quiet", action="store_true", help="show no progress")
 
 

@@ -303,6 +303,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         if self._appended and self._state_of_path() != self._state:
             self._restore()
             raise OutputError(str(self._change))
+        self._close_file()  # Windows replaces no open file
 
 
 def _hash(line: bytes) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, OutputError, one_line
-from arena.base.jsonl import write_lines
+from arena.base.jsonl import STDOUT, write_lines
 from arena.chat.budget import Meter
 from arena.chat.faults import CompletionError
 
@@ -327,19 +327,20 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: End
             write_lines(ending.report, [text.encode() + b"\n"])
         except OutputError as error:
             errors.append(str(error))
+    out = sys.stderr if ending.report == STDOUT else sys.stdout
     for summary in summaries:
         for line in summary.lines():
-            print(line)
+            print(line, file=out)
     folders = defaultdict[Path, list[str]](list)
     for path in ending.files:
         folders[path.parent].append(path.name)
     for folder, names in folders.items():
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        print(f"written to {folder}: {', '.join(names[:5])}{more}")
+        print(f"written to {folder}: {', '.join(names[:5])}{more}", file=out)
     for advice, names in _advice(summaries).items():
-        print(f"not complete: {', '.join(names)}. {advice}")
+        print(f"not complete: {', '.join(names)}. {advice}", file=out)
     if not incomplete and not errors:
-        print(f"next: {ending.next_command}")
+        print(f"next: {ending.next_command}", file=out)
     for message in errors:
         print(f"error: {one_line(message, 2000)}", file=sys.stderr)
     return 1 if incomplete or errors else 0

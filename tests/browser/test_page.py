@@ -143,7 +143,7 @@ class TestDemo:
         expect(page.locator("#title")).to_contain_text("no data of arena-hard-v0.1 yet")
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page.locator(".board tbody tr")).to_have_count(4)
-        expect(page.locator(".board tbody tr").first).to_contain_text("58.3")
+        expect(page.locator(".board tbody tr").first).to_contain_text("59.1")
         expect(page.locator(".board svg .interval")).to_have_count(4)
         page.get_by_role("tab", name="Judges").click()
         expect(page.locator(".judges tbody tr").first).to_contain_text("smollm2-judge")

@@ -628,3 +628,14 @@ class TestDryRun:
         assert (done.status, done.err) == (0, "")
         assert "tiny: 2 calls to make" in done.out and "2 cached, 1 stale" in done.out
         assert (api.call_count, tree(bench.root)) == (2, before)
+
+
+@pytest.mark.parametrize("makes", ["answers", "judgments"])
+def test_a_report_on_standard_output_is_alone_there(
+    api: FakeAPI, bench: Workspace, run: Run, makes: str
+) -> None:
+    (prepare if makes == "answers" else prepare_judging)(bench, api)
+    api.answer_with("[[A>B]]")
+    done = run(makes, "--report", "-")
+    assert json.loads(done.out)["complete"] and "written to" in done.err
+    assert not (bench.root / "-").exists()
