@@ -64,15 +64,23 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
     """Find the cause of an exception of an SDK or of the reading of a reply, an internal error if
     it is none of these. Messages may repeat what was sent, so `secrets` are redacted.
     """
-    sdk = importlib.import_module(sdk_name)
+    import httpx2
+
+    sdk, reason, text = importlib.import_module(sdk_name), error.__cause__, str(error)
     if isinstance(error, sdk.APIStatusError):
         return _status_error(error, secrets)
-    if any(isinstance(fault, ReplyTooLarge) for fault in (error, error.__cause__)):
-        message = str(error.__cause__ or error)
-        return CompletionError("reply too large", message, charged=True, of_prompt=True)
+    for fault in (error, reason):
+        if isinstance(fault, ReplyTooLarge):
+            return CompletionError("reply too large", str(fault), charged=True, of_prompt=True)
     if isinstance(error, sdk.APIConnectionError):
-        return _connection_error(error, secrets)
-    message = redact(str(error)[:LONGEST_MESSAGE], secrets)
+        text = re.sub(r"^\[Errno -?\d+\] ", "", str(reason or "")) or text
+    message = redact(text[:LONGEST_MESSAGE], secrets)
+    if isinstance(reason, httpx2.ConnectTimeout):
+        return CompletionError("connection", f"no connection in time: {message}")
+    is_compression_broken = isinstance(reason, httpx2.DecodingError)
+    if isinstance(error, sdk.APIConnectionError) and not is_compression_broken:
+        cause = "timeout" if isinstance(reason, httpx2.TimeoutException) else "connection"
+        return CompletionError(cause, message, charged=not isinstance(reason, httpx2.ConnectError))
     if isinstance(error, BrokenReply):
         text = json.dumps(error.body, ensure_ascii=False)
         code = re.search(r'"(?:code|status|status_code)": "?([45]\d\d)\b', text)
@@ -101,21 +109,6 @@ def status_and_body(error: Exception) -> tuple[int | None, Any]:
     except (ValueError, RecursionError):
         pass
     return response.status_code, response.text[:LONGEST_MESSAGE]
-
-
-def _connection_error(error: Any, secrets: Sequence[str]) -> CompletionError:
-    """Find the cause of a call without a reply, or with one whose compression is broken."""
-    import httpx2
-
-    reason = error.__cause__
-    text = re.sub(r"^\[Errno -?\d+\] ", "", str(reason or "")) or str(error)
-    message = redact(text[:LONGEST_MESSAGE], secrets)
-    if isinstance(reason, httpx2.DecodingError):
-        return CompletionError("malformed reply", message, charged=True, of_prompt=True)
-    if isinstance(reason, httpx2.ConnectTimeout):
-        return CompletionError("connection", f"no connection in time: {message}")
-    cause = "timeout" if isinstance(reason, httpx2.TimeoutException) else "connection"
-    return CompletionError(cause, message, charged=not isinstance(reason, httpx2.ConnectError))
 
 
 # Of others below 500 "bad request", from there on "server error".

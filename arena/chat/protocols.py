@@ -180,38 +180,36 @@ OTHER_LIMIT = {
     "max_completion_tokens": "max_tokens",
 }
 
-# The types of the parts of a content with a text, a thought or a refusal.
-TEXT_PARTS = ("text", "output_text")
-THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
-PART_TYPES = (TEXT_PARTS, THOUGHT_PARTS, ("refusal",))
+# The parts of a content by their types.
+PARTS = {
+    **dict.fromkeys(("text", "output_text"), "text"),
+    **dict.fromkeys(("thinking", "reasoning", "reasoning_text", "summary_text"), "thought"),
+    "refusal": "refusal",
+}
 
 
 def _split_parts(content: object) -> tuple[str, str, str]:
-    """Split a message's content into its text, its reasoning and its refusal to answer. Parts of
-    other types are none.
+    """Split a message's content into its text, its reasoning and its refusal to answer.
+
+    The text of a part is under the key `text` or its type. A thought may have parts, too.
     """
     if content is None or isinstance(content, str):
         return content or "", "", ""
     if not isinstance(content, list):
         raise TypeError(f"the content is neither a text nor a list: {content!r}")
-    parts = [{"text": part} if isinstance(part, str) else part for part in content]
-    text, thought, refusal = (
-        "".join(_text_of(p, kind) for p in parts if (kind := p.get("type", "text")) in kinds)
-        for kinds in PART_TYPES
-    )
-    return text, thought, refusal
-
-
-def _text_of(part: Mapping[str, Any], kind: str) -> str:
-    """Read the text of a part, under the key `text` or its type. A thought may have parts, too."""
-    value = part.get("text")
-    for key in (kind, "content", "summary"):
-        value = part.get(key) if value is None else value
-    if isinstance(value, list) and kind in THOUGHT_PARTS:
-        return "".join(_split_parts(value)[:2])
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"a part of the content has no text: {part!r}")
-    return value or ""
+    texts = {"text": "", "thought": "", "refusal": ""}
+    for part in content:
+        fields = {"text": part} if isinstance(part, str) else part
+        kind = PARTS.get(fields.get("type", "text"))
+        keys = ("text", fields.get("type"), "content", "summary")
+        value = next((fields[key] for key in keys if fields.get(key) is not None), "")
+        if kind == "thought" and isinstance(value, list):
+            value = "".join(_split_parts(value)[:2])
+        if kind and not isinstance(value, str):
+            raise TypeError(f"a part of the content has no text: {part!r}")
+        if kind:
+            texts[kind] += value
+    return texts["text"], texts["thought"], texts["refusal"]
 
 
 def split_thought(text: str, end: str | None, *, cut_off: bool = False) -> tuple[str | None, str]:
