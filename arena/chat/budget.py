@@ -35,25 +35,16 @@ class Budget:
 
     def claim(self, most: int) -> None:
         """Set money aside, and wait while calls in flight hold it. Raises CompletionError if it is
-        spent, or if the run is stopped meanwhile.
+        spent, or if the run is stopped meanwhile. Its caller holds `changed`.
         """
-        with self.changed:
-            while self.limit is not None and self.spent + self.claimed + most > self.limit:
-                if self.claimed == 0 and not stopping.is_set():
-                    message = f"the next call could pass --max-cost {self.limit / NANO:g}"
-                    raise CompletionError("cost limit", message, final=True)
-                self.changed.wait(0.2)  # nobody notifies on Ctrl-C
-                if stopping.is_set():
-                    raise CompletionError("interrupted")
-            self.claimed += most
-
-    def settle(self, most: int, cost: int) -> None:
-        """Give back the money set aside for a call, and count its cost."""
-        with self.changed:
-            self.claimed -= most
-            self.spent += cost
-            if self.limit is not None:
-                self.changed.notify_all()
+        while self.limit is not None and self.spent + self.claimed + most > self.limit:
+            if self.claimed == 0 and not stopping.is_set():
+                message = f"the next call could pass --max-cost {self.limit / NANO:g}"
+                raise CompletionError("cost limit", message, final=True)
+            self.changed.wait(0.2)  # nobody notifies on Ctrl-C
+            if stopping.is_set():
+                raise CompletionError("interrupted")
+        self.claimed += most
 
 
 @dataclass
@@ -121,8 +112,8 @@ class Meter:
         if self.price is not None:
             size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
             most = self._nanos(size, max_tokens)
-        self.budget.claim(most)
         with self.budget.changed:
+            self.budget.claim(most)
             self.activity.in_flight += 1
         return most
 
@@ -135,17 +126,22 @@ class Meter:
             usage = sensible_count(reply.input_tokens), sensible_count(reply.output_tokens)
         elif reply.charged:
             usage = (None, None)
-        input_tokens, output_tokens = (count or 0 for count in usage)
+        input_tokens, output_tokens = usage[0] or 0, usage[1] or 0
         cost = self._nanos(input_tokens, output_tokens)
         unreported = max(most - cost, 0) if None in usage else 0
-        with self.budget.changed:
+        budget, activity = self.budget, self.activity
+        with budget.changed:
             self.input_tokens += input_tokens
             self.output_tokens += output_tokens
             self.unreported += unreported
-            self.activity.in_flight -= 1
-            self.activity.fault = None if isinstance(reply, Completion) else reply
-            self.activity.address = address or self.activity.address
-        self.budget.settle(most, cost + unreported)
+            activity.in_flight -= 1
+            activity.fault = None if isinstance(reply, Completion) else reply
+            activity.address = address or activity.address
+            # The money that was set aside is given back.
+            budget.claimed -= most
+            budget.spent += cost + unreported
+            if budget.limit is not None:
+                budget.changed.notify_all()
 
     @contextlib.contextmanager
     def retry(self, next_try: float) -> Iterator[None]:

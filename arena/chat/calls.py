@@ -7,18 +7,17 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from arena.base.errors import one_line
 from arena.chat.budget import Meter, stopping
-from arena.chat.clients import client_of, secrets_of, shown_base
+from arena.chat.clients import shown_base
 from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.faults import CompletionError, classify
+from arena.chat.faults import CompletionError
 from arena.chat.parameters import complete
 from arena.chat.protocols import Completion, Message, Reply, Request
-from arena.chat.providers import api_type_of
 
 MAX_WAIT = 60.0
 EMPTY_TRIES = 3
@@ -52,30 +51,22 @@ def chat_completion(
     while endpoints.may_call():
         reply = _attempt(request, endpoints, meter)
         if isinstance(reply, Completion):
-            explained = reply.finish_reason in ("length", "content_filter")
             empty_replies += 1
+            explained = reply.finish_reason in ("length", "content_filter")
             if reply.text.strip() or explained or empty_replies == EMPTY_TRIES:
                 return reply
             reply = CompletionError("empty reply")
         elif suspect := endpoints.suspect(model.startup_timeout):
-            test = replace(request, messages=_test_messages(messages))
-            with endpoints.testing(suspect) as conclude:
-                conclude(reply, _attempt(test, endpoints, meter, suspect))
-        if endpoints.over.is_set():
-            raise endpoints.final_error()
+            _test(suspect, reply, request, endpoints, meter)
+        if error := endpoints.final_error():
+            raise error
         attempts += 1
         if reply.cause in PERMANENT and moves < len(model.endpoints) - 1:
             moves += 1
-            continue
-        if reply.cause not in PASSING or attempts > model.max_retries:
+        elif reply.cause in PASSING and attempts <= model.max_retries:
+            endpoints.wait(model, attempts, reply, meter)
+        else:
             raise reply
-        # The jitter keeps calls that a server has put off together from coming back together.
-        # 2.0 ** 1024 is no float.
-        backoff = min(model.retry_wait * 2.0 ** min(attempts - 1, 64), MAX_WAIT)
-        wait = min(reply.retry_after, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
-        wait = min(wait, endpoints.seconds_left(model.startup_timeout))
-        with meter.retry(time.monotonic() + wait) if meter else contextlib.nullcontext():
-            endpoints.wait(wait)
     raise CompletionError("interrupted")
 
 
@@ -86,47 +77,54 @@ def _attempt(
     chosen: _EndpointState | None = None,
 ) -> Reply:
     """Make one call, and let the meter and the endpoint know how it ended."""
-    state = chosen
+    state, address = None, ""
     reply: Reply = CompletionError("internal error")
     claim = meter.claim(request.messages, request.max_tokens) if meter else 0
     try:
-        try:
-            state = endpoints.begin(chosen)
-            reply = complete(client_of(request.model, state.endpoint), request, state.endpoint)
-        except CompletionError as error:
-            reply = error
-        except Exception as error:
-            assert state is not None
-            sdk = api_type_of(request.model).protocol.sdk
-            reply = classify(error, sdk, secrets_of(request.model, state.endpoint))
-        return reply
+        state = endpoints.begin(chosen)
+        reply = complete(request, state.endpoint)
+    except CompletionError as error:
+        reply = error
     finally:
         # After a KeyboardInterrupt too: a notebook goes on, and its budget must not stay claimed.
-        address = ""
-        if state and isinstance(reply, CompletionError):
-            address = shown_base(request.model, state.endpoint)
         if state:
+            if isinstance(reply, CompletionError):
+                address = shown_base(request.model, state.endpoint)
             endpoints.record(state, reply, address)
         if meter:
             meter.record(claim, reply, address)
+    return reply
+
+
+def _test(
+    state: _EndpointState,
+    failed: CompletionError,
+    request: Request,
+    endpoints: _Endpoints,
+    meter: Meter | None,
+) -> None:
+    """Decide by a prompt that any model answers whether an endpoint works, while calls wait."""
+    system = [message for message in request.messages if message["role"] == "system"]
+    prompt = {"role": "user", "content": "Say yes."}
+    try:
+        test = replace(request, messages=[*system, prompt])
+        endpoints.conclude(state, failed, _attempt(test, endpoints, meter, state))
+    finally:
+        state.is_tested = False
+        endpoints.open.set()
 
 
 def _endpoints_of(model: ModelConfig) -> _Endpoints:
     """Find the endpoints of a model with their health, which is forgotten after a while."""
     key = (model.where, model.endpoints)
-    endpoints = _endpoints.get(key)
-    if endpoints is None or time.monotonic() - endpoints.over_since > FORGOTTEN_AFTER:
+    known = _endpoints.get(key)
+    if known is None or time.monotonic() - known.over_since > FORGOTTEN_AFTER:
         fresh = _Endpoints([_EndpointState(endpoint) for endpoint in model.endpoints])
-        if endpoints is not None:
-            _endpoints.pop(key, None)
-        endpoints = _endpoints.setdefault(key, fresh)
-    return endpoints
-
-
-def _test_messages(messages: Sequence[Message]) -> list[Message]:
-    """Return a conversation like another one, with a prompt that any model answers."""
-    system = [message for message in messages if message["role"] == "system"]
-    return [*system, {"role": "user", "content": "Say yes."}]
+        with _lock:
+            if _endpoints.get(key) is known:
+                _endpoints[key] = fresh
+            known = _endpoints[key]
+    return known
 
 
 HOPELESS_TRIES = 3
@@ -145,13 +143,12 @@ class _EndpointState:
     request decides: the first questions of a bench may be those that a provider refuses. One
     decides, too, if nothing could be reached since `silent_since`. `verdict`: what it decided.
 
-    `is_well`: it has answered since it was last down. `pause`: the seconds up to `down_until`.
+    `pause`: the seconds up to `down_until`, 0 if it has answered since it was last down.
     """
 
     endpoint: Endpoint
     in_flight: int = 0
     has_answered: bool = False
-    is_well: bool = False
     hopeless: int = 0
     refusals: int = 0
     patience: int = REFUSALS
@@ -162,6 +159,11 @@ class _EndpointState:
     address: str = ""
     pause: float = 0.0
     down_until: float = 0.0
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it has answered since it was last down."""
+        return self.has_answered and self.pause == 0
 
     @property
     def is_broken(self) -> bool:
@@ -211,15 +213,14 @@ class _EndpointState:
 class _Endpoints:
     """The endpoints of a model, which share its calls. One that is down is skipped for a while.
 
-    `open`: cleared while a test request decides for all calls. `over`: set once all are broken,
-    since the `time.monotonic()` of `over_since`.
+    `open`: cleared while a test request decides for all calls. `over_since`: the
+    `time.monotonic()` at which the last one broke.
     """
 
     states: list[_EndpointState]
     turn: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     open: threading.Event = field(default_factory=threading.Event)
-    over: threading.Event = field(default_factory=threading.Event)
     over_since: float = math.inf
 
     def __post_init__(self) -> None:
@@ -232,12 +233,24 @@ class _Endpoints:
                 return True
         return False
 
-    def wait(self, seconds: float) -> None:
-        """Wait, but no longer than calls have a chance."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not stopping.is_set():
-            if self.over.wait(min(left, 0.2)):  # nobody notifies on Ctrl-C
-                return
+    def wait(
+        self, model: ModelConfig, attempts: int, failed: CompletionError, meter: Meter | None
+    ) -> None:
+        """Wait for the next try, but no longer than calls have a chance, and for the test of
+        endpoints that nobody has reached yet.
+        """
+        # The jitter keeps calls that a server has put off together from coming back together.
+        # 2.0 ** 1024 is no float.
+        backoff = min(model.retry_wait * 2.0 ** min(attempts - 1, 64), MAX_WAIT)
+        now = time.monotonic()
+        end = now + min(failed.retry_after, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
+        silent = [s.silent_since for s in self.states if s.silent_since is not None]
+        if len(silent) == len(self.states):
+            end = min(end, max(min(silent) + model.startup_timeout, now + 0.25))
+        with meter.retry(end) if meter else contextlib.nullcontext():
+            while (left := end - time.monotonic()) > 0 and self.over_since == math.inf:
+                if stopping.wait(min(left, 0.2)):
+                    return
 
     def begin(self, chosen: _EndpointState | None = None) -> _EndpointState:
         """Choose the endpoint of a call: the next one that works, else the first one to be back.
@@ -245,59 +258,54 @@ class _Endpoints:
         Raises the permanent error if all are broken.
         """
         with self.lock:
-            chosen = chosen or self._next()
-            chosen.in_flight += 1
-            return chosen
+            usable = [chosen] if chosen else [s for s in self.states if not s.is_broken]
+            if not usable:
+                raise self.final_error() or CompletionError("internal error")
+            state = usable[0]
+            if len(usable) > 1:
+                # An endpoint that has not proved well gets one call at a time while another is
+                # well: if it hangs, no more than that one waits for its timeout.
+                now, one_is_well = time.monotonic(), any(s.is_well for s in usable)
+                free = [s for s in usable if s.is_well or s.in_flight == 0 or not one_is_well]
+                up = [s for s in free if s.down_until <= now]
+                self.turn += 1
+                first_back = min(usable, key=lambda s: s.down_until)
+                state = up[self.turn % len(up)] if up else first_back
+            state.in_flight += 1
+            return state
 
-    def _next(self) -> _EndpointState:
-        usable = [state for state in self.states if not state.is_broken]
-        if not usable:
-            raise self.final_error()
-        self.turn += 1
-        now = time.monotonic()
-        # An endpoint that has not proved well gets one call at a time while another is well:
-        # if it hangs, no more than that one waits for its timeout.
-        one_is_well = any(state.is_well for state in usable)
-        free = [s for s in usable if s.is_well or s.in_flight == 0 or not one_is_well]
-        up = [state for state in free if state.down_until <= now]
-        first_back = min(usable, key=lambda state: state.down_until)
-        return up[self.turn % len(up)] if up else first_back
-
-    def record(self, state: _EndpointState, reply: Reply, address: str = "") -> None:
+    def record(self, state: _EndpointState, reply: Reply, address: str) -> None:
         """Take note of how a call to an endpoint ended."""
         with self.lock:
             state.in_flight -= 1
             if isinstance(reply, Completion):
-                state.has_answered = state.is_well = True
+                state.has_answered, state.silent_since = True, None
                 state.hopeless = state.refusals = 0
-                state.pause, state.down_until, state.silent_since = 0.0, 0.0, None
+                state.pause = state.down_until = 0.0
                 return
             state.address = address
             state.fail(reply)
             self._note_if_over()
             if reply.cause in ("timeout", "connection", "server error") and len(self.states) > 1:
-                state.is_well = False
                 state.pause = min(max(1.0, 2.0 * state.pause), MAX_WAIT)
                 state.down_until = time.monotonic() + state.pause
 
-    def _note_if_over(self) -> None:
-        if all(state.is_broken for state in self.states) and not self.over.is_set():
-            self.over_since = time.monotonic()
-            self.over.set()
+    def conclude(self, state: _EndpointState, failed: CompletionError, tested: Reply) -> None:
+        """Take note of the reply to a test request, after a call that failed."""
+        with self.lock:
+            state.conclude(failed, tested)
+            self._note_if_over()
 
-    def final_error(self) -> CompletionError:
+    def _note_if_over(self) -> None:
+        if self.over_since == math.inf and all(state.is_broken for state in self.states):
+            self.over_since = time.monotonic()
+
+    def final_error(self) -> CompletionError | None:
         """Return the error of all calls once every endpoint is broken."""
         error = self.states[0].verdict or self.states[0].error
-        assert error is not None
+        if error is None or self.over_since == math.inf:
+            return None
         return replace(error, final=True, charged=False)
-
-    def seconds_left(self, startup_timeout: float) -> float:
-        """Return the time up to the test of an endpoint that nobody has reached yet."""
-        with self.lock:
-            times = [s.silent_since for s in self.states if s.silent_since is not None]
-            if len(times) < len(self.states):
-                return math.inf
-            return max(min(times) + startup_timeout - time.monotonic(), 0.25)
 
     def suspect(self, startup_timeout: float) -> _EndpointState | None:
         """Return an endpoint that may not answer any call, if it is to be tested now."""
@@ -316,23 +324,7 @@ class _Endpoints:
                     return state
             return None
 
-    @contextlib.contextmanager
-    def testing(self, state: _EndpointState) -> Iterator[Callable[[CompletionError, Reply], None]]:
-        """Test an endpoint in the block, while calls wait for the decision. Yield the function that
-        takes the failed call and the reply to the test.
-        """
-
-        def conclude(failed: CompletionError, tested: Reply) -> None:
-            with self.lock:
-                state.conclude(failed, tested)
-                self._note_if_over()
-
-        try:
-            yield conclude
-        finally:
-            state.is_tested = False
-            self.open.set()
-
 
 # By the place of a model's entry and its endpoints: all calls and threads of a model share them.
 _endpoints: dict[tuple[str, tuple[Endpoint, ...]], _Endpoints] = {}
+_lock = threading.Lock()

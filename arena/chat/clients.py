@@ -34,7 +34,8 @@ _lock = threading.Lock()
 def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
     """Find the client of an endpoint for this thread, or make it. All models share it."""
     place = _place(model, endpoint)
-    if place not in _clients:
+    client = _clients.get(place)
+    if client is None:
         # Without the lock every thread of a run would begin with clients of its own.
         with _lock:
             key = place[:-1]
@@ -45,7 +46,8 @@ def client_of(model: ModelConfig, endpoint: Endpoint) -> Any:
                 _connect[key] = functools.partial(connect, sdk_class, seconds, access)
             if place not in _clients:
                 _clients[place] = _connect[key]()
-    return _clients[place]
+            client = _clients[place]
+    return client
 
 
 def _place(model: ModelConfig, endpoint: Endpoint) -> tuple[object, ...]:

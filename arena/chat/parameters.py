@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from arena.chat.clients import secrets_of
+from arena.chat.clients import client_of, secrets_of
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import LONGEST_MESSAGE, BrokenReply, CompletionError, classify
 from arena.chat.protocols import OTHER_LIMIT, Completion, Request
@@ -82,7 +82,7 @@ def _learn(endpoint: Endpoint, refusals: Refusals) -> Refusals:
         return new
 
 
-def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
+def complete(request: Request, endpoint: Endpoint) -> Completion:
     """Send a request without what the model is known to refuse, and at once again if it refuses
     more. Raises CompletionError.
     """
@@ -92,7 +92,9 @@ def complete(client: Any, request: Request, endpoint: Endpoint) -> Completion:
     while True:
         adapted = refusals.applied(request)
         try:
-            completion = protocol.complete(client, adapted)
+            completion = protocol.complete(client_of(model, endpoint), adapted)
+        except CompletionError:
+            raise
         except Exception as error:
             fault = classify(error, protocol.sdk, secrets_of(model, endpoint))
             refusal = _refusal_of(error, fault, adapted)

@@ -164,15 +164,17 @@ class Judge:
         if problem := self._problem:
             raise InputError(f"{config.path}: {problem}")
         references = len(config.ref_models) if config.reference else 0
-        without_aspects = []
+        without_aspects, checked = [], set()
         for question in questions:
             template, turns = config.rules_of(question.category).prompt_template, question.turns
-            answers = dict.fromkeys(self.answer_names, turns)
-            values = placeholder_values(turns, answers, [turns] * references)
-            names = {*values, "aspects", "FENCE"}
-            if problem := template_problem(template, names, len(turns)):
-                place = f"{config.path}: prompt_template"
-                raise InputError(f"{place}: {problem} (question {question.id})")
+            if (template, len(turns)) not in checked:
+                checked.add((template, len(turns)))
+                answers = dict.fromkeys(self.answer_names, turns)
+                values = placeholder_values(turns, answers, [turns] * references)
+                names = {*values, "aspects", "FENCE"}
+                if problem := template_problem(template, names, len(turns)):
+                    place = f"{config.path}: prompt_template"
+                    raise InputError(f"{place}: {problem} (question {question.id})")
             if not question.aspects and any("{aspects}" in text for text in template):
                 without_aspects.append(question.id)
         if without_aspects:

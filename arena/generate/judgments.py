@@ -116,6 +116,7 @@ class JudgmentWork(Work):
         self.games = range(2 if judge.config.pairwise else 1)  # a single answer is graded once
         self.cases = {case.key: case for case in cases}
         self.rule = rule
+        self._settings: dict[str, Record] = {}  # by category
         self._slim_records: dict[tuple[tuple[object, object], ...], Record] = {}
         self.outlook = outlook
         self.planted = {case.key: found for case in cases if (found := judge.planted(case))}
@@ -162,10 +163,17 @@ class JudgmentWork(Work):
             return False
         return game.get("score") is not None or not self.options.retry_invalid
 
+    def _settings_of(self, case: Case) -> Record:
+        """Return how the judgments of a case are made in this run."""
+        category = case.question.category
+        if category not in self._settings:
+            self._settings[category] = self.judge.settings_of(case.rules)
+        return self._settings[category]
+
     def _stale_reason(self, case: Case, record: Record) -> str | None:
         """Return the setting that differs, or that the prompt of a game has changed."""
         games = self._games(record)
-        settings = self.judge.settings_of(case.rules)
+        settings = self._settings_of(case)
         if reason := stale_reason(record, filter(None, games), settings):
             return reason
         for number in self.games:
@@ -261,7 +269,7 @@ class JudgmentWork(Work):
     def record(self, job: Game, reply: Decision) -> Record:
         """Return the record of a question with a game in it."""
         case, games = job.case, self._games(self.records.get(job.case.key, {}))
-        settings = self.judge.settings_of(case.rules)
+        settings = self._settings_of(case)
         names = (self.summary.name, self.model.name, case.baseline)
         new = new_judgment(case.question, *names) | {"games": games, "settings": settings}
         record = self.records.get(case.key, new)

@@ -23,13 +23,13 @@ OURS = {"verdict_rule": "unquoted", "prompt_template": [FENCED]}
 def test_a_judge_that_quotes_gives_the_scores_of_answers_without_labels(
     quote: str, tmp_path: Any
 ) -> None:
-    measured = measure(tmp_path, quote, "unquoted", questions=6)
+    measured = measure(tmp_path, quote, "unquoted", questions=4)
     assert set(measured.scores) == set(PLANTS)
     assert measured.moved <= 1 and measured.undecided == 0
     for model in PLANTS:
         kind = "imitate the markers of the judge's prompt" if model == "fake-end" else "contain a"
         for text, what in ((measured.warnings, kind), (measured.notes, "contain a label or imit")):
-            assert (f"6 of 6 answers of {model} {what}" in text) == (model != "plain")
+            assert (f"4 of 4 answers of {model} {what}" in text) == (model != "plain")
 
 
 def test_the_official_rule_is_as_it_was(tmp_path: Any) -> None:
