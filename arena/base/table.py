@@ -29,21 +29,17 @@ def folded(text: str) -> str:
     lines = []
     for line in text.split("\n"):
         while shown_width(line) > width:
-            fitting = (i for i in _spaces(line, width) if shown_width(line[:i]) <= width)
+            first = len(line) - len(line.lstrip())
+            places = (i for i in range(min(len(line) - 1, width), first, -1) if line[i] == " ")
+            fitting = (i for i in places if shown_width(line[:i]) <= width)
             # A word that is wider, as the path of a file, stays in one piece.
-            end = next(fitting, line.find(" ", len(line) - len(line.lstrip())))
+            end = next(fitting, line.find(" ", first))
             if end < 0:
                 break
             lines.append(line[:end])
             line = f"  {line[end + 1 :]}"
         lines.append(line)
     return "\n".join(lines)
-
-
-def _spaces(line: str, width: int) -> Iterator[int]:
-    """Yield the places of the spaces between words, from the last one that a width may have."""
-    first = len(line) - len(line.lstrip())
-    return (i for i in range(min(len(line) - 1, width), first, -1) if line[i] == " ")
 
 
 def shortened(texts: Sequence[str], width: int) -> list[str]:
@@ -95,7 +91,8 @@ def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """
     lines = [[one_line(cell) for cell in row] for row in rows]
     terminal = terminal_width()
-    if terminal and _width(lines) > terminal:
+    widths = [max(map(shown_width, cells)) for cells in zip(*lines, strict=True)]
+    if terminal and sum(widths) + 2 * (len(widths) - 1) > terminal:
         names = shortened([name for name, *_ in lines], terminal // 2)
         room = terminal - 2 - max(map(shown_width, names))
         pairs = zip(names, lines, strict=True)
@@ -118,11 +115,6 @@ def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
             yield ""
         for row in zip(*block, strict=True):
             yield "  ".join(row).rstrip()
-
-
-def _width(lines: Iterable[Sequence[str]]) -> int:
-    """Return the number of columns of a table."""
-    return sum(2 + max(map(shown_width, cells)) for cells in zip(*lines, strict=True)) - 2
 
 
 def shown_width(text: str) -> int:

@@ -46,35 +46,20 @@ class _Noted:
         """Whether nobody can mean another text: 4 and 2024-02-01, but not 0123, 4.10 or 1e3."""
         return _yaml(self) == self.written
 
-
-class _Int(_Noted, int):
-    pass
-
-
-class _Float(_Noted, float):
-    pass
-
-
-class _Date(_Noted, date):
-    pass
+    @staticmethod
+    def of(value: Any, written: str) -> Any:
+        """Return a value of a file with its text, if it is a number or a date."""
+        if (kind := _NOTED.get(type(value))) is None:
+            return value
+        is_date = isinstance(value, date)
+        noted = kind.fromisoformat(value.isoformat()) if is_date else kind(value)
+        noted.written = written
+        return noted
 
 
-class _Time(_Noted, datetime):
-    pass
-
-
-def _noted(value: Any, written: str) -> Any:
-    """Return a value of a file with the text that it is written as, if it is a number or date."""
-    if type(value) in (int, float):
-        noted: Any = _Int(value) if type(value) is int else _Float(value)
-    elif type(value) is date:
-        noted = _Date(value.year, value.month, value.day)
-    elif type(value) is datetime:
-        noted = _Time.fromisoformat(value.isoformat())
-    else:
-        return value
-    noted.written = written
-    return noted
+_NOTED: dict[type, Any] = {
+    kind: type(kind.__name__, (_Noted, kind), {}) for kind in (int, float, date, datetime)
+}
 
 
 def _yaml(value: object) -> str:
@@ -100,7 +85,7 @@ def _loader() -> Any:
 
         def construct_object(self, node: Any, deep: bool = False) -> Any:
             value = super().construct_object(node, deep)
-            return _noted(value, node.value) if isinstance(node, yaml.ScalarNode) else value
+            return _Noted.of(value, node.value) if isinstance(node, yaml.ScalarNode) else value
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen: set[tuple[str, str]] = set()
@@ -136,14 +121,12 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     try:
         loader = _loader()(path.read_bytes().decode("utf-8-sig"))
         values = loader.get_single_data()
-    except FileNotFoundError as error:
-        place = f"{path}: cannot read: {error.strerror}"
-        if path.is_absolute() or path.is_symlink():
-            raise InputError(place) from None
-        advice = "Run the script in the folder with config/ and data/, or write another path."
-        raise InputError(f"{place} in {Path.cwd()}. {advice}") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot read: {error.strerror}") from None
+        advice = ""
+        if isinstance(error, FileNotFoundError) and not (path.is_absolute() or path.is_symlink()):
+            advice = "Run the script in the folder with config/ and data/, or write another path."
+            advice = f" in {Path.cwd()}. {advice}"
+        raise InputError(f"{path}: cannot read: {error.strerror}{advice}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -164,7 +147,7 @@ def line_of(path: Path, key: str) -> int | None:
     import yaml
 
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=_loader())
     except (OSError, ValueError, yaml.YAMLError):
         return None
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
@@ -199,81 +182,72 @@ def convert(
     value of a field without repr, which may be a secret.
     """
     keys = mapping(values, where)
-    fields_of_kind = dataclasses.fields(kind)  # type: ignore[arg-type]
-    types = {field.name: field for field in fields_of_kind if field.name not in given}
+    types = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    types = {name: field for name, field in types.items() if name not in given}
     fields = {key: value for key, value in keys.items() if key in types and value is not None}
     unknown = [key for key in keys if key not in types and key not in comments]
     for name, field in types.items():
-        if name in fields and name not in literal:
-            fields[name] = fill_variables(fields[name], f"{where}: {name}")
-        elif name not in fields and dataclasses.MISSING is field.default is field.default_factory:
+        if name not in fields and dataclasses.MISSING is field.default is field.default_factory:
             near = difflib.get_close_matches(name, unknown, n=1)
             hint = f" (is '{near[0]}' meant for it?)" if near else ""
             raise InputError(f"{where}: the key '{name}' is missing{hint}")
     hints = get_type_hints(kind, include_extras=True)
     for name, value in fields.items():
-        known = inspect.type_info(hints[name])
-        fields[name] = _plain(value, known, f"{where}: {name}", whole=types[name].repr)
-    try:
-        typed = msgspec.convert({**fields, **given}, kind)
-    except msgspec.ValidationError as error:
-        key = re.split(r"\W", str(error).partition("`$.")[2])[0]
-        expected = _words(inspect.type_info(hints[key]))
-        got = _shown(fields[key], whole=types[key].repr)
-        advice = f". {QUOTES}" if "a text" in expected and isinstance(fields[key], bool) else ""
-        if "number" in expected and re.fullmatch(r"'[\d.]+'", got):
-            advice = ". Remove the quotes."
-        raise InputError(f"{where}: {key}: expected {expected}, got {got}{advice}") from None
+        place = f"{where}: {name}"
+        filled = value if name in literal else fill_variables(value, place)
+        fields[name] = _checked(filled, hints[name], place, whole=types[name].repr)
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")
-    return typed
+    return kind(**fields, **given)
+
+
+def _checked(value: Any, hint: Any, where: str, *, whole: bool) -> Any:
+    """Return a value as one of a type. Raises InputError with `where`, the type and the value."""
+    kind = inspect.type_info(hint)
+    value = _plain(value, kind, where, whole=whole)
+    try:
+        return msgspec.convert(value, hint)
+    except msgspec.ValidationError:
+        expected, got = _words(kind), _shown(value, whole=whole)
+        advice = f". {QUOTES}" if "a text" in expected and isinstance(value, bool) else ""
+        if "number" in expected and re.fullmatch(r"'[\d.]+'", got):
+            advice = ". Remove the quotes."
+        raise InputError(f"{where}: expected {expected}, got {got}{advice}") from None
 
 
 def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
     """Return a value for a field. A number or a date is a text as it stands if a text is wanted.
 
-    Raises InputError for another item of a list or mapping of texts, with its place.
+    Raises InputError with the place of what is no text but has to be one.
     """
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    wants_text = any(isinstance(k, inspect.StrType) for k in kinds)
+    if isinstance(value, _Noted):
+        if not any(isinstance(k, inspect.StrType) for k in kinds):
+            if isinstance(value, (int, float)):
+                return int(value) if isinstance(value, int) else float(value)
+            return value
+        if value.is_text:
+            return value.written
+        shown = f"{one_line(value.written, 60)} as {_yaml(value)}"
+        shown = shown if whole else "this as another number or date"
+        raise InputError(f"{where}: expected a text, but YAML reads {shown}. {QUOTES}")
+    if isinstance(kind, inspect.StrType) and not isinstance(value, str):
+        advice = "" if isinstance(value, (dict, list)) else f". {QUOTES}"
+        raise InputError(f"{where}: expected a text, got {_shown(value, whole=whole)}{advice}")
     if isinstance(value, list):
         items = [k.item_type for k in kinds if isinstance(k, inspect.VarTupleType)]
-        item_kind = items[0] if items else inspect.AnyType()
-        numbered = enumerate(value)
-        return [_item(item, item_kind, f"{where}[{i}]", whole=whole) for i, item in numbered]
+        item = [*items, inspect.AnyType()][0]
+        return [_plain(v, item, f"{where}[{i}]", whole=whole) for i, v in enumerate(value)]
     if isinstance(value, dict):
-        values = [k.value_type for k in kinds if isinstance(k, inspect.DictType)]
-        item_kind = values[0] if values else inspect.AnyType()
-        pairs = value.items()
-        return {k: _item(item, item_kind, f"{where}.{k}", whole=whole) for k, item in pairs}
-    if not isinstance(value, _Noted):
-        return value
-    if not wants_text:
-        bases = {_Int: int, _Float: float}
-        return bases[type(value)](value) if type(value) in bases else value
-    if not value.is_text:
-        shown = (
-            f"{one_line(value.written, 60)} as {_yaml(value)}"
-            if whole
-            else "this as another number or date"
-        )
-        raise InputError(f"{where}: expected a text, but YAML reads {shown}. {QUOTES}")
-    return value.written
+        items = [k.value_type for k in kinds if isinstance(k, inspect.DictType)]
+        item = [*items, inspect.AnyType()][0]
+        return {k: _plain(v, item, f"{where}.{k}", whole=whole) for k, v in value.items()}
+    return value
 
 
 def text_of(value: Any, where: str) -> str:
     """Return a value of a YAML or JSON file as a text. Raises InputError for another one."""
-    text: str = _item(value, inspect.StrType(), where, whole=True)
-    return text
-
-
-def _item(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
-    """Return an item of a list or mapping for a field. Raises InputError if it is no text."""
-    value = _plain(value, kind, where, whole=whole)
-    if isinstance(kind, inspect.StrType) and not isinstance(value, str):
-        advice = "" if isinstance(value, (dict, list)) else f". {QUOTES}"
-        raise InputError(f"{where}: expected a text, got {_shown(value, whole=whole)}{advice}")
-    return value
+    return str(_checked(value, str, where, whole=True))
 
 
 _WORDS: dict[type[inspect.Type], str] = {
@@ -305,8 +279,6 @@ def _words(kind: inspect.Type) -> str:
 def _shown(value: object, *, whole: bool) -> str:
     """Return a value for an error, but only the kind of a mapping or a secret."""
     names = {dict: "a mapping", list: "a list", type(None): "nothing"}
-    if isinstance(value, (bool, date)) and whole:
-        return _yaml(value)
     if whole and type(value) not in (dict, type(None)):
         return one_line(_yaml(value), 60)
     return names.get(type(value), "a single value")

@@ -14,7 +14,7 @@ from arena.base.errors import InputError, nearest, warn
 from arena.base.yaml_file import Count, Number, convert, mapping, read_yaml
 from arena.bench.paths import Bench, benches, judge_names, model_names
 
-# Keys of published setting files that change nothing, or that `_check_ignored` looks at.
+# Keys of published setting files that change nothing, or that `_read_settings` looks at.
 COMMENT_KEYS = ("name", "question_file", "output_structured")
 # Keys that users' setting files have, but that only an entry of the endpoint file can set.
 ENTRY_KEYS = (
@@ -38,31 +38,33 @@ class AnswerConfig:
 
 def read_answer_config(path: Path) -> AnswerConfig:
     """Return the settings of gen_answer.py."""
-    values = read_yaml(path)
-    _check_ignored(values, ("system_prompt", *ENTRY_KEYS), str(path))
+    values = _read_settings(path, "system_prompt")
     return convert(values, AnswerConfig, str(path), comments=("system_prompt", *_IGNORED))
 
 
-def _check_ignored(values: Mapping[str, Any], entry_keys: Iterable[str], where: str) -> None:
-    """Raise InputError for a key that means something, but that our scripts do not obey. Warns of
-    keys that belong elsewhere.
+def _read_settings(path: Path, *others: str) -> dict[Any, Any]:
+    """Return the keys of a setting file. Warns of ENTRY_KEYS and others of the models' entries.
+
+    Raises InputError for a key that means something, but that our scripts do not obey.
     """
+    values = read_yaml(path)
     file = values.get("question_file")
     # The bench's name may be anything here, also a number that Python cannot write.
     if file not in (None, "question.jsonl") and file not in (
         f"{folder}{values.get('bench_name')}/question.jsonl" for folder in ("", "data/")
     ):
         raise InputError(
-            f"{where}: question_file: a bench has its questions in question.jsonl. Copy "
+            f"{path}: question_file: a bench has its questions in question.jsonl. Copy "
             f"'{file}' to data/NAME/question.jsonl, and write 'bench_name: NAME'."
         )
     if values.get("output_structured"):
         advice = "For verdicts in JSON use response_format and verdict_field."
-        raise InputError(f"{where}: output_structured: true is not supported. {advice}")
-    for key in entry_keys:
+        raise InputError(f"{path}: output_structured: true is not supported. {advice}")
+    for key in (*others, *ENTRY_KEYS):
         if values.get(key) is not None:
             advice = "Write it in the model's entry in the endpoint file."
-            warn(f"{where}: the key '{key}' has no effect here. {advice}")
+            warn(f"{path}: the key '{key}' has no effect here. {advice}")
+    return values
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,25 @@ class JudgeConfig(_PlainKeys):
     baseline: bool
     response_format: Mapping[str, Any] | None
     verdict_field: str | None
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a wrong pattern, and for a verdict that the schema does not have."""
+        for pattern in self.patterns:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", FutureWarning)
+                    groups = re.compile(pattern).groups
+                problem = f"expected one group, the label, got {groups}" if groups != 1 else ""
+            except re.error as error:
+                problem = f"not a regular expression: {error}"
+            if problem:
+                raise InputError(f"{self.path}: regex_pattern: {problem}")
+        properties = self.schema.get("properties", {})
+        if self.response_format and self.verdict_field not in properties:
+            raise InputError(
+                f"{self.path}: verdict_field: the schema of response_format has no property "
+                f"'{self.verdict_field}'{nearest(str(self.verdict_field), properties)}"
+            )
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -169,8 +190,7 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
 
     A missing prompt or pattern is that of our own config, missing baselines are those of v2.0.
     """
-    values = read_yaml(path)
-    _check_ignored(values, ENTRY_KEYS, str(path))
+    values = _read_settings(path)
     keys = convert(values, _JudgeKeys, str(path), literal=_LITERAL, comments=_IGNORED)
     baseline = keys.pairwise if keys.baseline is None else keys.baseline
     needs_baselines = baseline and values.keys().isdisjoint({"baseline_model", "categories"})
@@ -192,7 +212,7 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
     in_json = keys.response_format or keys.verdict_field
     if not (keys.regex_pattern or keys.regex_patterns or in_json):
         plain["verdict_rule"] = "unquoted"  # the pattern is ours, and so is its rule
-    config = JudgeConfig(
+    return JudgeConfig(
         **plain,
         path=str(path),
         patterns=keys.regex_patterns or (keys.regex_pattern or default,),
@@ -205,8 +225,6 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
         response_format=_response_format(keys.response_format, path),
         verdict_field=keys.verdict_field or ("verdict" if keys.response_format else None),
     )
-    _check(config)
-    return config
 
 
 def _rules(layers: Iterable[Mapping[str, Any]], where: str) -> Rules:
@@ -229,10 +247,14 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
 
     The file may have that form or the one of the responses API, or be the schema alone.
     """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number of JSON")
+
     if name is None:
         return None
     try:
-        inner = json.loads(Path(name).read_bytes(), parse_constant=_no_number)
+        inner = json.loads(Path(name).read_bytes(), parse_constant=refuse)
     except OSError as error:
         raise InputError(f"{path}: response_format: {name}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -248,30 +270,6 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     content = {"name": inner.get("name", "verdict"), "schema": schema}
     strict = {"strict": inner["strict"]} if "strict" in inner else {}
     return {"type": "json_schema", "json_schema": content | strict}
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-def _check(config: JudgeConfig) -> None:
-    """Raise InputError for a wrong pattern, and for a verdict that the schema does not have."""
-    for pattern in config.patterns:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)
-                groups = re.compile(pattern).groups
-            problem = f"expected one group, the label, got {groups}" if groups != 1 else ""
-        except re.error as error:
-            problem = f"not a regular expression: {error}"
-        if problem:
-            raise InputError(f"{config.path}: regex_pattern: {problem}")
-    properties = config.schema.get("properties", {})
-    if config.response_format and config.verdict_field not in properties:
-        raise InputError(
-            f"{config.path}: verdict_field: the schema of response_format has no property "
-            f"'{config.verdict_field}'{nearest(str(config.verdict_field), properties)}"
-        )
 
 
 def source_to_read(

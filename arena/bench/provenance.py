@@ -48,15 +48,14 @@ def differing_setting(first: Mapping[str, Any], second: Mapping[str, Any]) -> st
 def _same(first: Any, second: Any) -> bool:
     """Whether two values are equal in JSON: true is not 1, but 1 is 1.0, and keys are texts."""
     if isinstance(first, Mapping) and isinstance(second, Mapping):
-        a, b = ({_key(key): value for key, value in m.items()} for m in (first, second))
+        a, b = (
+            {key if isinstance(key, str) else json.dumps(key): value for key, value in m.items()}
+            for m in (first, second)
+        )
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
     if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
         return len(first) == len(second) and all(map(_same, first, second))
     return bool(first == second) and isinstance(first, bool) == isinstance(second, bool)
-
-
-def _key(key: object) -> str:
-    return key if isinstance(key, str) else json.dumps(key)
 
 
 QUESTION_CHANGED = "the text of the question has changed"
@@ -161,16 +160,14 @@ class EnsembleCheck:
 
     def check(self, rule: str | None, members: tuple[str, ...], name: str, path: Path) -> None:
         """Raise InputError if a judgment has another rule or other judges than the first one."""
-        if self.first is None:
-            self.first = rule, members, path
-        if (rule, members) == self.first[:2]:
-            return
+        self.first = self.first or (rule, members, path)
         first_rule, first_members, first_path = self.first
-        judges = (" + ".join(map(one_line, sorted(names))) for names in (first_members, members))
-        what, values = "judges", [text or "no judges named" for text in judges]
-        if values[0] == values[1]:
+        if sorted(members) != sorted(first_members):
+            both = (sorted(names) or ["no judges named"] for names in (first_members, members))
+            what, values = "judges", [" + ".join(map(one_line, names)) for names in both]
+        elif rule != first_rule:
             what, values = "rules", [one_line(r or "no rule named") for r in (first_rule, rule)]
-        if values[0] == values[1]:  # the same judges in another order
+        else:
             return
         files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
         raise InputError(

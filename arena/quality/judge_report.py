@@ -117,10 +117,7 @@ def judge_report(options: JudgeOptions) -> Report:
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if pairs[i, j]),
         left_out=left_out,
         assumed=panel.assumed,
-        planted={
-            model: (tuple(sorted(ids)), panel.questions_of(model))
-            for model, ids in sorted(panel.planted.items())
-        },
+        planted=panel.planted,
     )
 
 

@@ -55,7 +55,7 @@ class Panel:
     worth to the model (bench/labels.py), UNDECIDED, or NOT_JUDGED. By judge: `causes` of games
     without a verdict, `left_out` (skipped) judgments, and `made_of`, the judges of an ensemble, as
     far as it names them. `assumed`: the baselines of judgments that name none, "" if unknown.
-    `planted`: by model, the questions on which its answer has something planted.
+    `planted`: by model, the questions on which its answer has something planted, and of how many.
     """
 
     judges: tuple[str, ...]
@@ -69,7 +69,7 @@ class Panel:
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
-    planted: Mapping[str, set[str]] = field(default_factory=dict)
+    planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
     @property
     def decided(self) -> np.ndarray:
@@ -80,12 +80,6 @@ class Panel:
         """The names of model, baseline and question of a battle."""
         model, baseline = self.models[self.model[battle]], self.models[self.baseline[battle]]
         return model, baseline, self.questions[self.question[battle]]
-
-    def questions_of(self, model: str) -> int:
-        """The number of questions on which a model was judged, or was the baseline."""
-        index = self.models.index(model)
-        played = (self.model == index) | (self.baseline == index)
-        return len(np.unique(self.question[played]))
 
     def codes(self, judge: int) -> np.ndarray:
         """The index in LABELS of each game's label (N, 2), without meaning if not decided."""
@@ -212,14 +206,16 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
     ), left_out
 
 
-def _planted(judges: Sequence[_JudgeFiles]) -> dict[str, set[str]]:
-    """Return the questions on which an answer of a model has something planted."""
-    planted = defaultdict[str, set[str]](set)
+def _planted(judges: Sequence[_JudgeFiles]) -> dict[str, tuple[tuple[str, ...], int]]:
+    """Return the questions on which an answer of a model has something planted, and of how many."""
+    planted, played = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
     for judge in judges:
         for (model, baseline, question), judgment in judge.judgments.items():
-            for side in judgment.planted:
-                planted[model if side == "model" else baseline].add(question)
-    return dict(planted)
+            for side, name in (("model", model), ("baseline", baseline)):
+                played[name].add(question)
+                if side in judgment.planted:
+                    planted[name].add(question)
+    return {name: (tuple(sorted(planted[name])), len(played[name])) for name in sorted(planted)}
 
 
 @dataclass

@@ -180,7 +180,10 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     # Without strict an open quote would swallow the rest of the file as one cell.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     # Spreadsheets end rows with empty cells, or omit those: rows may have any length.
-    rows = filter(any, ([_cell(cell) for cell in row] for row in reader))
+    stripped = ([cell.strip() for cell in row] for row in reader)
+    # Our own tables put an apostrophe before what a spreadsheet would run as a formula.
+    quoted = tuple(f"'{start}" for start in FORMULA)
+    rows = filter(any, ([c[c.startswith(quoted) :] for c in row] for row in stripped))
     try:
         names = [cell.lower() for cell in next(rows, [])]
         for name in chain(*_COLUMNS.values()):
@@ -196,12 +199,6 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             yield reader.line_num, dict(zip_longest(names, cells[: len(names)], fillvalue=""))
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
-
-
-def _cell(text: str) -> str:
-    """Return a cell without the apostrophe before what a spreadsheet would run as a formula."""
-    text = text.strip()
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
 def _shown(value: Any) -> str:

@@ -74,10 +74,6 @@ class Doubts:
     planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
 
-Planted = Mapping[str, set[str]]
-"""By model, the questions on which its answer has something planted."""
-
-
 @dataclass
 class CellColumns:
     """Cells while they are read, column by column: compact, whatever their number.
@@ -127,13 +123,12 @@ class CellColumns:
         pairs = {
             m: (n, games * j) for m, n, j in zip(self.models, sums, judgments, strict=True) if j
         }
-        questions = {name: set[int]() for name in self.planted}
-        names = list(self.models) if questions else []
-        for a, b, question in zip(self.a, self.b, self.question, strict=True) if names else ():
-            for name in (names[a], names[b]):
-                if name in questions:
-                    questions[name].add(question)
-        return Doubts(pairs, _numbered(self.planted, {m: len(q) for m, q in questions.items()}))
+        a, b, question = map(np.array, (self.a, self.b, self.question))
+        answers = {}
+        for name in self.planted:
+            index = self.models.get(name, -1)
+            answers[name] = len(np.unique(question[(a == index) | (b == index)]))
+        return Doubts(pairs, _numbered(self.planted, answers))
 
     def outcomes(self) -> dict[str, tuple[int, ...]]:
         """Return each model's games by OUTCOMES. A win of one model is a loss of the other."""
@@ -157,7 +152,7 @@ class CellColumns:
 
 
 def _numbered(
-    planted: Planted, answers: Mapping[str, int]
+    planted: Mapping[str, set[str]], answers: Mapping[str, int]
 ) -> dict[str, tuple[tuple[str, ...], int]]:
     return {name: (tuple(sorted(ids)), answers[name]) for name, ids in sorted(planted.items())}
 
@@ -200,7 +195,7 @@ class GradeColumns:
         """The number of games without a grade."""
         return sum(lost for lost, _ in self.undecided.values())
 
-    def doubts(self, planted: Planted) -> Doubts:
+    def doubts(self, planted: Mapping[str, set[str]]) -> Doubts:
         """Return the reasons to doubt mean grades."""
         numbers = {model: games for model, (_, games) in self.undecided.items()}
         return Doubts(self.undecided, _numbered(planted, numbers))

@@ -269,7 +269,7 @@ class TestRefused:
         assert show(bench).summary[0] == "2 judgments, 1 grades, 1 games without a grade"
 
     def test_other_fields_stay_texts(self, bench: Workspace) -> None:
-        for field in ("model", "judge", "baseline", "question_id"):
+        for field in ("model", "judge", "baseline"):
             add_judgments(bench, "tiny", [graded("q1", 7) | {field: 5}])
             line = error(bench)
             assert "tiny.jsonl:1: not a judgment" in line and field in line
