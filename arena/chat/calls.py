@@ -46,7 +46,7 @@ def chat_completion(
     answer any request: see `_EndpointState`.
     """
     request = Request(model, messages, temperature, max_tokens, response_format)
-    endpoints = _endpoints_of(model)
+    endpoints = _Endpoints.of(model)
     attempts = empty_replies = moves = 0
     while endpoints.may_call():
         reply = _attempt(request, endpoints, meter)
@@ -112,19 +112,6 @@ def _test(
     finally:
         state.is_tested = False
         endpoints.open.set()
-
-
-def _endpoints_of(model: ModelConfig) -> _Endpoints:
-    """Find the endpoints of a model with their health, which is forgotten after a while."""
-    key = (model.where, model.endpoints)
-    known = _endpoints.get(key)
-    if known is None or time.monotonic() - known.over_since > FORGOTTEN_AFTER:
-        fresh = _Endpoints([_EndpointState(endpoint) for endpoint in model.endpoints])
-        with _lock:
-            if _endpoints.get(key) is known:
-                _endpoints[key] = fresh
-            known = _endpoints[key]
-    return known
 
 
 HOPELESS_TRIES = 3
@@ -225,6 +212,19 @@ class _Endpoints:
 
     def __post_init__(self) -> None:
         self.open.set()
+
+    @classmethod
+    def of(cls, model: ModelConfig) -> _Endpoints:
+        """Find the endpoints of a model with their health, which is forgotten after a while."""
+        key = (model.where, model.endpoints)
+        known = _endpoints.get(key)
+        if known is None or time.monotonic() - known.over_since > FORGOTTEN_AFTER:
+            fresh = cls([_EndpointState(endpoint) for endpoint in model.endpoints])
+            with _lock:
+                if _endpoints.get(key) is known:
+                    _endpoints[key] = fresh
+                known = _endpoints[key]
+        return known
 
     def may_call(self) -> bool:
         """Wait while a test request decides whether any call can succeed. False if stopped."""

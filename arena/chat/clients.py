@@ -9,7 +9,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -206,6 +206,10 @@ HEADER_VARIABLES = ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS")
 ADDRESS_VARIABLES = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")
 
 
+# A part of a path that is a key, rather than a word such as "inference" or "compatible-mode".
+LOOKS_LIKE_A_KEY = re.compile(r"\d|[A-Z]|key|token|secret|pass|auth|cred|^sk-|.{24}")
+
+
 def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     """List what no message may show: keys, headers, passwords and keys in addresses, values of
     `${VAR}`s.
@@ -218,20 +222,12 @@ def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     for name in HEADER_VARIABLES:
         headers += [line.partition(":")[2] for line in os.environ.get(name, "").split("\n")]
     words = [word for value in headers for word in re.split(r"[\s,;=\"]+", value)]
-    addresses = [endpoint.api_base, *(os.environ.get(name) for name in ADDRESS_VARIABLES)]
-    parts = [part for address in addresses if address for part in _secrets_in_address(address)]
+    parts = []
+    for address in [endpoint.api_base, *(os.environ.get(name) for name in ADDRESS_VARIABLES)]:
+        form = r"(?:\w+:/+)?(?:([^/?#]*)@)?[^/?#]*([^?#]*)(?:\?([^#]*))?"
+        user, path, query = re.findall(form, address or "")[0]
+        parts += re.split("[:&=]", f"{user}&{query}")
+        parts.append(base64.b64encode(unquote(user).encode("utf-8", "replace")).decode())
+        parts += filter(LOOKS_LIKE_A_KEY.search, path.split("/"))
     keys = [key.strip() for key in keys + tokens + headers]
     return [*keys, *words, *parts, *variable_values]
-
-
-# A part of a path that is a key, rather than a word such as "inference" or "compatible-mode".
-LOOKS_LIKE_A_KEY = re.compile(r"\d|[A-Z]|key|token|secret|pass|auth|cred|^sk-|.{24}")
-
-
-def _secrets_in_address(address: str) -> Iterator[str]:
-    """Yield user and password, keys in the path, and the values of the query."""
-    form = r"(?:\w+:/+)?(?:([^/?#]*)@)?[^/?#]*([^?#]*)(?:\?([^#]*))?"
-    user, path, query = re.findall(form, address)[0]
-    yield from re.split("[:&=]", f"{user}&{query}")
-    yield base64.b64encode(unquote(user).encode("utf-8", "replace")).decode()
-    yield from filter(LOOKS_LIKE_A_KEY.search, path.split("/"))

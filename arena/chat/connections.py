@@ -32,6 +32,10 @@ LARGEST_ERROR = 2**20
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
 
 
+# Making the SSL context of all clients takes longer than making a client.
+_ssl_context = functools.cache(lambda: importlib.import_module("httpx2").create_ssl_context())
+
+
 def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     """Make a client that leaves retries to us, and limits the time and the size of a reply, not
     the number of connections.
@@ -91,14 +95,6 @@ def _limit_size(response: Any) -> None:
                 _large_replies.release()
 
     response.iter_bytes = limited
-
-
-@functools.cache
-def _ssl_context() -> Any:
-    """Make the SSL context of all clients, which takes longer than making a client."""
-    import httpx2
-
-    return httpx2.create_ssl_context()
 
 
 class _Deadline:

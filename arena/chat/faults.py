@@ -49,6 +49,9 @@ class ReplyTooLarge(Exception):
     """A reply that is larger than any text of a model."""
 
 
+# A server may send megabytes of an error, and looking for secrets and causes takes time.
+LONGEST_MESSAGE = 20_000
+
 # What the SDKs and the reading of a reply raise for a reply of an unexpected form.
 UNREADABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError, RecursionError)
 
@@ -61,17 +64,28 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
     """Find the cause of an exception of an SDK or of the reading of a reply, an internal error if
     it is none of these. Messages may repeat what was sent, so `secrets` are redacted.
     """
-    sdk = importlib.import_module(sdk_name)
+    import httpx2
+
+    sdk, reason, text = importlib.import_module(sdk_name), error.__cause__, str(error)
     if isinstance(error, sdk.APIStatusError):
         return _status_error(error, secrets)
-    if any(isinstance(fault, ReplyTooLarge) for fault in (error, error.__cause__)):
-        message = str(error.__cause__ or error)
-        return CompletionError("reply too large", message, charged=True, of_prompt=True)
+    for fault in (error, reason):
+        if isinstance(fault, ReplyTooLarge):
+            return CompletionError("reply too large", str(fault), charged=True, of_prompt=True)
     if isinstance(error, sdk.APIConnectionError):
-        return _connection_error(error, secrets)
-    message = redact(str(error)[:LONGEST_MESSAGE], secrets)
+        text = re.sub(r"^\[Errno -?\d+\] ", "", str(reason or "")) or text
+    message = redact(text[:LONGEST_MESSAGE], secrets)
+    if isinstance(reason, httpx2.ConnectTimeout):
+        return CompletionError("connection", f"no connection in time: {message}")
+    is_compression_broken = isinstance(reason, httpx2.DecodingError)
+    if isinstance(error, sdk.APIConnectionError) and not is_compression_broken:
+        cause = "timeout" if isinstance(reason, httpx2.TimeoutException) else "connection"
+        return CompletionError(cause, message, charged=not isinstance(reason, httpx2.ConnectError))
     if isinstance(error, BrokenReply):
-        cause = _cause_in_reply(error.body)
+        text = json.dumps(error.body, ensure_ascii=False)
+        code = re.search(r'"(?:code|status|status_code)": "?([45]\d\d)\b', text)
+        status = int(code[1]) if code else 0
+        cause = cause_of(text, status or 400, 200, status)
         return CompletionError(cause, message, charged=True, of_prompt=cause in PROMPT_CAUSES)
     if isinstance(error, (sdk.APIError, *UNREADABLE)):
         return CompletionError("malformed reply", message, charged=True, of_prompt=True)
@@ -82,36 +96,25 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
     return CompletionError("internal error", redact(repr(error), secrets), of_prompt=True)
 
 
-# A server may send megabytes of an error, and looking for secrets and causes takes time.
-LONGEST_MESSAGE = 20_000
+def status_and_body(error: Exception) -> tuple[int | None, Any]:
+    """Return the status and the JSON of an error that a server sent, None if it sent none."""
+    if isinstance(error, BrokenReply):
+        return 400, error.body
+    response = getattr(error, "response", None)
+    if response is None or not hasattr(error, "status_code"):
+        return None, None
+    try:
+        if len(response.content) <= LONGEST_MESSAGE:
+            return response.status_code, json.loads(response.content)
+    except (ValueError, RecursionError):
+        pass
+    return response.status_code, response.text[:LONGEST_MESSAGE]
 
 
-def _connection_error(error: Any, secrets: Sequence[str]) -> CompletionError:
-    """Find the cause of a call without a reply, or with one whose compression is broken."""
-    import httpx2
-
-    reason = error.__cause__
-    text = re.sub(r"^\[Errno -?\d+\] ", "", str(reason or "")) or str(error)
-    message = redact(text[:LONGEST_MESSAGE], secrets)
-    if isinstance(reason, httpx2.DecodingError):
-        return CompletionError("malformed reply", message, charged=True, of_prompt=True)
-    if isinstance(reason, httpx2.ConnectTimeout):
-        return CompletionError("connection", f"no connection in time: {message}")
-    cause = "timeout" if isinstance(reason, httpx2.TimeoutException) else "connection"
-    return CompletionError(cause, message, charged=not isinstance(reason, httpx2.ConnectError))
-
-
+# Of others below 500 "bad request", from there on "server error".
 CAUSES = {
-    400: "bad request",
-    401: "authentication",
-    402: "quota",
-    403: "authentication",
-    404: "wrong address",
-    405: "wrong address",
-    408: "timeout",
-    409: "server error",
-    413: "context too long",
-    422: "bad request",
+    **{401: "authentication", 402: "quota", 403: "authentication", 404: "wrong address"},
+    **{405: "wrong address", 408: "timeout", 409: "server error", 413: "context too long"},
     429: "rate limit",
 }
 
@@ -120,17 +123,17 @@ CAUSES = {
 CAUSES_IN_WORDS = (
     (
         "quota",
-        (400, 403, 429),
+        {400, 403, 429},
         r"insufficient_quota|spend(ing)?[_ ]limit|credit balance|available credits|arrearage",
     ),
     (
         "authentication",
-        (400, 403),
+        {400, 403},
         r"api key (not valid|expired)|api_key_invalid|(incorrect|invalid) api key|invalid_api_key",
     ),
     (
         "context too long",
-        (400, 422, 500),
+        {400, 422, 500},
         r"(context|prompt|input|sequence|model)[_ -]?(length|len|size|limit|window)\b.{0,60}"
         r"(exceed|limit|long|maximum|should be|is \d)|context_length_exceeded"
         r"|(exceed|long|larg|maximum|available).{0,60}"
@@ -144,24 +147,32 @@ CAUSES_IN_WORDS = (
     ),
     (
         "content filter",
-        (400, 403, 422, 451),
-        r"content[_ ]?(filter|policy|management|moderation|exists risk|violat)|moderation|flagged"
+        {400, 403, 422, 451},
+        r"content[_ ]?(filter|policy|management|exists risk|violat)|moderation|flagged"
         r"|(violat|against|breach).{0,60}(polic|guideline|terms)|usage (guideline|polic)"
         r"|acceptable use|safety[_ ](check|system|violation|polic|filter|setting|reason)"
         r"|data_?inspection|inappropriate|invalid_prompt|responsibleai|prohibited[_ ]content"
         r"|(sensitive|harmful|unsafe|unethical|illegal) (content|words|information)|new_sensitive"
         r"|high[_ ]risk|guardrail|blocked.{0,40}(safety|polic|filter|content)|敏感|违规",
     ),
-    (
-        "no such model",
-        (400,),
-        r"model_not_found|(no such|unknown|invalid|not a valid) model",
-    ),
+    ("no such model", {400}, r"model_not_found|(no such|unknown|invalid|not a valid) model"),
     # OpenAI's models that reason, if no token is left for the answer.
-    ("cut off at max_tokens", (400,), r"(max_\w*tokens|output limit) .{0,40}(was|were) reached"),
+    ("cut off at max_tokens", {400}, r"(max_\w*tokens|output limit) .{0,40}(was|were) reached"),
     # An address that does not exist may be repeated, with /models/ in its path.
-    ("no such model", (404,), r"(?<![/\w])(models?\b|model_|deployment)|no endpoints"),
+    ("no such model", {404}, r"(?<![/\w])(models?\b|model_|deployment)|no endpoints"),
+    ("unsupported parameter", {400}, r'"code": "unsupported_(parameter|value)"'),
+    # Of errors in replies, which may have no code.
+    ("rate limit", {200}, r"rate.?limit|too many requests"),
+    ("authentication", {200}, r"unauthori[sz]ed"),
+    ("bad request", {200}, r"invalid_request"),
 )
+
+# By the path of a call to a wrong address.
+ADDRESS_ADVICE = {
+    "/v1/v1/": "Does api_base end in /v1? For this api_type it should not.",
+    r"/v\d\w*/": "Is api_base right, with this /v1 at its end?",
+    "": "Does api_base end in /v1?",
+}
 
 # A gateway's statuses for a server that it has asked, and that may do the paid work all the same.
 LATE = (408, 504, 524)
@@ -178,16 +189,11 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
         there = shown_address(urljoin(url, error.response.headers.get("location", "")), secrets)
         advice = "Set api_base to an address that answers. Keys and prompts follow no redirect."
         return CompletionError("redirected", f"HTTP {status} from {here} to {there}. {advice}")
-    cause = cause_in_words(status, text)
-    if cause is None:
-        cause = CAUSES.get(status, "server error" if status >= 500 else "bad request")
-        if status == 400 and getattr(error, "code", "") in (
-            "unsupported_parameter",
-            "unsupported_value",
-        ):
-            cause = "unsupported parameter"
+    cause = cause_of(text, status)
     if cause == "wrong address":
-        message = f"HTTP {status} at {shown_address(url, secrets)}. {_address_advice(url)} {text}"
+        path = urlsplit(url).path
+        advice = next(words for part, words in ADDRESS_ADVICE.items() if re.search(part, path))
+        message = f"HTTP {status} at {shown_address(url, secrets)}. {advice} {text}"
     return CompletionError(
         cause,
         message,
@@ -201,24 +207,12 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
 PROMPT_CAUSES = ("bad request", "context too long", "content filter", "cut off at max_tokens")
 
 
-def cause_in_words(status: int, text: str) -> str | None:
-    """Find the cause of a failure in the words of a provider, None if they say no more than the
-    status.
-    """
-    for cause, statuses, words in CAUSES_IN_WORDS:
-        if status in statuses and re.search(words, text, re.IGNORECASE):
+def cause_of(text: str, *statuses: int) -> str:
+    """Find the cause of a failure by the words of a provider, else by the last of the statuses."""
+    for cause, of_statuses, words in CAUSES_IN_WORDS:
+        if of_statuses & {*statuses} and re.search(words, text, re.IGNORECASE):
             return cause
-    return None
-
-
-def _address_advice(url: str) -> str:
-    """Return the question that a wrong address raises."""
-    path = urlsplit(url).path
-    if "/v1/v1/" in path:
-        return "Does api_base end in /v1? For this api_type it should not."
-    if re.search(r"/v\d\w*/", path):
-        return "Is api_base right, with this /v1 at its end?"
-    return "Does api_base end in /v1?"
+    return CAUSES.get(statuses[-1], "bad request" if 400 <= statuses[-1] < 500 else "server error")
 
 
 def shown_address(url: str, secrets: Iterable[str]) -> str:
@@ -226,22 +220,6 @@ def shown_address(url: str, secrets: Iterable[str]) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return one_line(f"{parts.scheme}://{host}{redact(parts.path, secrets)}", 120)
-
-
-def _cause_in_reply(body: object) -> str:
-    """Find the cause of an error that came with HTTP 200: by its words, else by its code."""
-    text = json.dumps(body, ensure_ascii=False)
-    code = re.search(r'"(?:code|status|status_code)": "?([45]\d\d)\b', text)
-    status = int(code[1]) if code else 400
-    if cause := cause_in_words(status, text):
-        return cause
-    if re.search("rate.?limit|too many requests", text, re.IGNORECASE):
-        return "rate limit"
-    if re.search("unauthori[sz]ed", text, re.IGNORECASE):
-        return "authentication"
-    if "invalid_request" in text:
-        return "bad request"
-    return CAUSES.get(status, "server error") if code else "server error"
 
 
 def _retry_after(value: str) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 
 from arena.chat.clients import client_of, secrets_of
 from arena.chat.config import Endpoint, ModelConfig
-from arena.chat.faults import LONGEST_MESSAGE, BrokenReply, CompletionError, classify
+from arena.chat.faults import CompletionError, classify, status_and_body
 from arena.chat.protocols import OTHER_LIMIT, Completion, Request
 from arena.chat.providers import api_type_of
 
@@ -35,12 +35,6 @@ class Refusals:
         most = min(request.max_tokens, self.limit or request.max_tokens)
         return replace(request, max_tokens=most, refused=self.names)
 
-    def with_one(self, name: str, limit: int | None) -> Refusals:
-        """Return these refusals and one more: of a parameter, or of more tokens than a limit."""
-        if limit is not None:
-            return replace(self, limit=limit)
-        return replace(self, names=self.names | {name})
-
     def not_sent(self, request: Request) -> tuple[str, ...] | None:
         """List what a request asks for and the model is not sent. A renamed limit is no loss."""
         wanted = {
@@ -53,6 +47,21 @@ class Refusals:
         if self.limit is not None and request.max_tokens > self.limit:
             names.append(f"max_tokens above {self.limit}")
         return tuple(names) or None
+
+    def remedy(self, refusal: _Refusal) -> str | None:
+        """Say what the user can do about a parameter that no call can do without, else None."""
+        name, model = refusal.name, self.model
+        if not refusal.is_ours:
+            return f"the model refuses {name}. Remove it from extra_body in its entry"
+        if name == "response_format":
+            return "the model refuses response_format. Remove that setting or choose another judge"
+        if name in NEEDED[api_type_of(model).is_claude]:
+            if model.budget_tokens is not None:
+                return "the model refuses to think. Remove budget_tokens from its entry"
+            return "the model refuses adaptive thinking. Set budget_tokens in its entry"
+        if refusal.limit is None and OTHER_LIMIT.get(name) in self.names:
+            return "the model refuses max_tokens and max_completion_tokens"
+        return None
 
 
 def remark_on(name: str) -> str:
@@ -98,7 +107,7 @@ def complete(request: Request, endpoint: Endpoint) -> Completion:
         except Exception as error:
             fault = classify(error, protocol.sdk, secrets_of(model, endpoint))
             refusal = _refusal_of(error, fault, adapted)
-            remedy = refusal and _remedy(refusals, refusal)
+            remedy = refusal and refusals.remedy(refusal)
             # What may be an echo of the prompt gets one try: it is the error of a prompt if the
             # model refuses that, too.
             if refusal is None or (not refusal.is_certain and (in_doubt or remedy)):
@@ -106,7 +115,10 @@ def complete(request: Request, endpoint: Endpoint) -> Completion:
             if remedy:
                 message = f"{remedy}. {fault.message}"
                 raise CompletionError("unsupported parameter", message) from None
-            refusals = refusals.with_one(refusal.name, refusal.limit)
+            if refusal.limit is not None:
+                refusals = replace(refusals, limit=refusal.limit)
+            else:
+                refusals = replace(refusals, names=refusals.names | {refusal.name})
             in_doubt = not refusal.is_certain
             if refusal.is_certain:
                 refusals = learned = _learn(endpoint, refusals)
@@ -115,36 +127,6 @@ def complete(request: Request, endpoint: Endpoint) -> Completion:
             _learn(endpoint, refusals)
         not_sent = refusals.not_sent(request)
         return replace(completion, not_sent=not_sent) if not_sent else completion
-
-
-@dataclass(frozen=True)
-class _Refusal:
-    """A parameter that an error refuses, and the limit of tokens that it allows.
-
-    `is_certain`: the name is the error's own, not an echo of the prompt. If not, it is remembered
-    only after the model has answered without it. `is_ours`: it does not come from extra_body.
-    """
-
-    name: str
-    is_certain: bool
-    is_ours: bool
-    limit: int | None = None
-
-
-def _remedy(refusals: Refusals, refusal: _Refusal) -> str | None:
-    """Say what the user can do about a parameter that no call can do without, None for others."""
-    name, model = refusal.name, refusals.model
-    if not refusal.is_ours:
-        return f"the model refuses {name}. Remove it from extra_body in its entry"
-    if name == "response_format":
-        return "the model refuses response_format. Remove that setting or choose another judge"
-    if name in NEEDED[api_type_of(model).is_claude]:
-        if model.budget_tokens is not None:
-            return "the model refuses to think. Remove budget_tokens from its entry"
-        return "the model refuses adaptive thinking. Set budget_tokens in its entry"
-    if refusal.limit is None and OTHER_LIMIT.get(name) in refusals.names:
-        return "the model refuses max_tokens and max_completion_tokens"
-    return None
 
 
 # How errors name a parameter. Some name the field of another protocol that a gateway made of it.
@@ -204,10 +186,13 @@ FIELD, NEAR, FAR = range(3)
 
 
 @dataclass(frozen=True)
-class _Mention:
+class _Refusal:
     """A parameter that an error names: in a FIELD of its own, NEAR a word that refuses, or FAR.
 
-    `words`: of the error, of which the `clause` has the name in this `spelling`.
+    `is_ours`: it does not come from extra_body. `words`: of the error, of which the `clause` has
+    the name in this `spelling`. `limit`: the tokens that it allows. `is_certain`: the name is the
+    error's own, not an echo of the prompt. If not, the refusal is remembered only after the model
+    has answered without the parameter.
     """
 
     name: str
@@ -216,11 +201,13 @@ class _Mention:
     spelling: str
     clause: str
     words: str
+    is_certain: bool = False
+    limit: int | None = None
 
 
 def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _Refusal | None:
     """Find the parameter that an error refuses, None if it tells of another fault."""
-    status, body = _error_body(error)
+    status, body = status_and_body(error)
     if status is None or status in OTHER_STATUSES:
         return None
     mentions = [
@@ -233,33 +220,33 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
     is_claude = api_type_of(request.model).is_claude
     # Of two that do not go together, the temperature is the lesser loss.
     for mention in sorted(mentions, key=lambda m: (m.nearness, m.name != "temperature")):
+        name, clause = mention.name, mention.clause
         is_field, is_far = mention.nearness == FIELD, mention.nearness == FAR
         # A server error may have other words, as of the temperature of a GPU.
         may_be_echo = not is_field and (mention.spelling in prompt or status >= 500)
-        is_needed = not mention.is_ours or mention.name in NEEDED[is_claude]
-        if may_be_echo and (is_far or is_needed):
+        if may_be_echo and (is_far or not mention.is_ours or name in NEEDED[is_claude]):
             continue
-        refusal = _Refusal(mention.name, not (may_be_echo or is_far), mention.is_ours)
-        is_limit = mention.is_ours and mention.name in OTHER_LIMIT
-        if is_limit and (limit := _limit_in(mention.words, request.max_tokens)) is not None:
-            return replace(refusal, is_certain=not may_be_echo, limit=limit)
-        is_unknown = re.search(UNKNOWN, mention.clause) is not None
+        is_limit = mention.is_ours and name in OTHER_LIMIT
+        if is_limit and (limit := limit_in(mention.words, request.max_tokens)) is not None:
+            return replace(mention, is_certain=not may_be_echo, limit=limit)
+        refusal = replace(mention, is_certain=not (may_be_echo or is_far))
+        is_unknown = re.search(UNKNOWN, clause) is not None
         if fault.cause in OTHER_CAUSES and not (is_field and is_unknown):
             continue
         if is_limit:
-            other = re.search(NAMES[OTHER_LIMIT[mention.name]], mention.words)
+            other = re.search(NAMES[OTHER_LIMIT[name]], mention.words)
             if not is_claude and ((is_unknown and not is_far) or other):
                 return refusal
-        elif mention.name == "budget_tokens" and re.search(SIZES, mention.clause):
+        elif name == "budget_tokens" and re.search(SIZES, clause):
             continue
-        elif mention.name == "stream" and (may_be_echo or not is_unknown):
+        elif name == "stream" and (may_be_echo or not is_unknown):
             continue  # the word of any broken connection
-        elif not is_far or mention.name in ("temperature", "reasoning_effort"):
+        elif not is_far or name in ("temperature", "reasoning_effort"):
             return refusal
     return None
 
 
-def _limit_in(words: str, asked: int) -> int | None:
+def limit_in(words: str, asked: int) -> int | None:
     """Find the most output tokens that an error allows, if that is less than was asked for."""
     if re.search(OTHER_LENGTHS, words):
         return None
@@ -270,36 +257,31 @@ def _limit_in(words: str, asked: int) -> int | None:
     return None
 
 
-def _mentions(place: str, words: str, request: Request) -> Iterator[_Mention]:
+def _mentions(place: str, words: str, request: Request) -> Iterator[_Refusal]:
     """Yield the parameters of a request that a part of an error names, in the error's order."""
-    sent = _sent(request)
+    sent, patterns, effort = _sent(request), {}, request.model.reasoning_effort
     for name, is_ours in sent.items():
-        if place and re.fullmatch(rf"(.*\.)?({NAMES.get(name, re.escape(name.lower()))})", place):
-            yield _Mention(name, is_ours, FIELD, place, words, words)
+        names = NAMES.get(name, re.escape(name.lower()))
+        if place and re.fullmatch(rf"(.*\.)?({names})", place):
+            yield _Refusal(name, is_ours, FIELD, place, words, words)
+        if name == "reasoning_effort" and effort:
+            names += rf"|(?<=['\"`]){re.escape(effort.lower())}(?=['\"`])"  # "Invalid value: 'low'"
+        if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
+            names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+        patterns[name] = rf"(?<![\w-])({names})(?![\w-])"
     # An error of pydantic repeats the whole request.
     words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
     for clause in re.split(r"(?<=[\w)'\"`\]])[.;!?]\s+|\n", words):
         refusing = [match.span() for match in re.finditer(REFUSED, clause)]
         found = [
             (match.span(), name, match[0])
-            for name, is_ours in sent.items()
-            for match in re.finditer(_spelling(name, is_ours, request), clause)
+            for name, pattern in patterns.items()
+            for match in re.finditer(pattern, clause)
         ]
         for (start, end), name, spelling in sorted(found):
-            gaps = [max(a - end, start - b) for a, b in refusing]
-            nearness = NEAR if gaps and min(gaps) <= 80 else FAR
-            yield _Mention(name, sent[name], nearness, spelling, clause, words)
-
-
-def _spelling(name: str, is_ours: bool, request: Request) -> str:
-    """Return a pattern for a parameter in the words of an error."""
-    names = NAMES.get(name, re.escape(name.lower()))
-    if name == "reasoning_effort" and request.model.reasoning_effort:
-        effort = re.escape(request.model.reasoning_effort.lower())
-        names += rf"|(?<=['\"`]){effort}(?=['\"`])"  # "Invalid value: 'minimal'"
-    if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
-        names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
-    return rf"(?<![\w-])({names})(?![\w-])"
+            is_near = any(max(a - end, start - b) <= 80 for a, b in refusing)
+            nearness = NEAR if is_near else FAR
+            yield _Refusal(name, sent[name], nearness, spelling, clause, words)
 
 
 def _sent(request: Request) -> dict[str, bool]:
@@ -312,26 +294,11 @@ def _sent(request: Request) -> dict[str, bool]:
         elif key == "thinking":
             sent["budget_tokens" if "budget_tokens" in value else key] = True
         elif key == "output_config":
-            sent |= dict.fromkeys(["reasoning_effort"] * ("effort" in value), True)
-            sent |= dict.fromkeys(["response_format"] * ("format" in value), True)
+            parts = {"effort": "reasoning_effort", "format": "response_format"}
+            sent |= {name: True for part, name in parts.items() if part in value}
         elif key in NAMES:
             sent[key] = True
     return sent
-
-
-def _error_body(error: Exception) -> tuple[int | None, Any]:
-    """Return the status and the JSON of an error that a server sent, None if it sent none."""
-    if isinstance(error, BrokenReply):
-        return 400, error.body
-    response = getattr(error, "response", None)
-    if response is None or not hasattr(error, "status_code"):
-        return None, None
-    try:
-        if len(response.content) <= LONGEST_MESSAGE:
-            return response.status_code, json.loads(response.content)
-    except (ValueError, RecursionError):
-        pass
-    return response.status_code, response.text[:LONGEST_MESSAGE]
 
 
 PLACES = ("param", "parameter", "field", "loc")

@@ -155,16 +155,16 @@ class OpenAIProtocol(Protocol):
         if not choices or not isinstance(choices[0].get("message"), dict):
             raise ValueError(f"no choices in the reply: {reply!r}")
         choice, message = choices[0], choices[0]["message"]
-        text, thinking = _split_parts(message.get("content"))
+        text, thinking, refusal = _split_parts(message.get("content"))
         # Of DeepSeek, of OpenRouter and newer vLLM, of Ollama.
         for name in ("reasoning_content", "reasoning", "thinking"):
             thinking = _text_or_none(message.get(name)) or thinking
-        finish_reason = _finish_reason(choice.get("finish_reason"))
+        finish_reason = _finish_reason(_text_or_none(choice.get("finish_reason")))
         cut_off = finish_reason == "length" and not thinking
         thought, text = split_thought(text, model.end_think_token, cut_off=cut_off)
-        refusal = _text_or_none(message.get("refusal")) or _refusal_in(message.get("content"))
-        if refusal and not text.strip():
-            text, finish_reason = refusal, "content_filter"
+        if not text.strip():
+            refusal = _text_or_none(message.get("refusal")) or refusal
+            text, finish_reason = refusal or text, "content_filter" if refusal else finish_reason
         return Completion(
             text=text,
             reasoning=thinking or thought,
@@ -180,48 +180,36 @@ OTHER_LIMIT = {
     "max_completion_tokens": "max_tokens",
 }
 
-# The types of the parts of a content, and the keys of their texts.
-TEXT_PARTS = ("text", "output_text")
-THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
+# The parts of a content by their types.
+PARTS = {
+    **dict.fromkeys(("text", "output_text"), "text"),
+    **dict.fromkeys(("thinking", "reasoning", "reasoning_text", "summary_text"), "thought"),
+    "refusal": "refusal",
+}
 
 
-def _split_parts(content: object) -> tuple[str, str]:
-    """Split a message's content into its text and its reasoning. Parts of other types are none."""
+def _split_parts(content: object) -> tuple[str, str, str]:
+    """Split a message's content into its text, its reasoning and its refusal to answer.
+
+    The text of a part is under the key `text` or its type. A thought may have parts, too.
+    """
     if content is None or isinstance(content, str):
-        return content or "", ""
+        return content or "", "", ""
     if not isinstance(content, list):
         raise TypeError(f"the content is neither a text nor a list: {content!r}")
-    texts, thoughts = [], []
+    texts = {"text": "", "thought": "", "refusal": ""}
     for part in content:
-        if isinstance(part, str):
-            texts.append(part)
-            continue
-        kind = part.get("type", "text")
-        if kind in THOUGHT_PARTS:
-            thoughts.append(_text_of(part, kind))
-        elif kind in TEXT_PARTS:
-            texts.append(_text_of(part, kind))
-    return "".join(texts), "".join(thoughts)
-
-
-def _refusal_in(content: object) -> str:
-    """Read the parts of a message's content that refuse to answer."""
-    parts = content if isinstance(content, list) else []
-    refusals = [p for p in parts if isinstance(p, dict) and p.get("type") == "refusal"]
-    return "".join(_text_of(part, "refusal") for part in refusals)
-
-
-def _text_of(part: Mapping[str, Any], kind: str) -> str:
-    """Read the text of a part, under the key `text` or its type. A thought may have parts, too."""
-    value = part.get("text")
-    for key in (kind, "content", "summary"):
-        value = part.get(key) if value is None else value
-    if isinstance(value, list) and kind in THOUGHT_PARTS:
-        text, thought = _split_parts(value)
-        return text + thought
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"a part of the content has no text: {part!r}")
-    return value or ""
+        fields = {"text": part} if isinstance(part, str) else part
+        kind = PARTS.get(fields.get("type", "text"))
+        keys = ("text", fields.get("type"), "content", "summary")
+        value = next((fields[key] for key in keys if fields.get(key) is not None), "")
+        if kind == "thought" and isinstance(value, list):
+            value = "".join(_split_parts(value)[:2])
+        if kind and not isinstance(value, str):
+            raise TypeError(f"a part of the content has no text: {part!r}")
+        if kind:
+            texts[kind] += value
+    return texts["text"], texts["thought"], texts["refusal"]
 
 
 def split_thought(text: str, end: str | None, *, cut_off: bool = False) -> tuple[str | None, str]:
@@ -269,18 +257,13 @@ FINISH_REASONS = {
 
 
 @functools.cache
-def _normal_reason(value: str) -> str:
-    """Translate a finish reason into OpenAI's words. An unknown one stays as it is."""
+def _finish_reason(value: str | None) -> str | None:
+    """Translate why a reply ended into OpenAI's words, if known. Raises BrokenReply for a fault."""
+    if value is None:
+        return None
     word = re.sub(r"[\s-]+", "_", value.strip().lower()).removeprefix("finish_reason_")
     matches = (name for name, words in FINISH_REASONS.items() if re.fullmatch(words, word))
-    return next(matches, value)
-
-
-def _finish_reason(value: object) -> str | None:
-    """Read why a reply ended. Raises BrokenReply if that is a fault."""
-    if not isinstance(value, str):
-        return None
-    reason = _normal_reason(value)
+    reason = next(matches, value)
     if reason == "error":
         raise BrokenReply({"finish_reason": value})
     return reason
@@ -366,7 +349,7 @@ class AnthropicProtocol(Protocol):
         return Completion(
             text="".join(texts),
             reasoning="\n".join(filter(None, thoughts)) or None,
-            finish_reason=_finish_reason(reply.get("stop_reason")),
+            finish_reason=_finish_reason(_text_or_none(reply.get("stop_reason"))),
             input_tokens=_token_count(reply, "input_tokens"),
             output_tokens=_token_count(reply, "output_tokens"),
         )

@@ -15,7 +15,7 @@ from one_call import AWS_KEYS, GOOGLE, MESSAGES, ask, model_of
 
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
-from arena.chat.parameters import _limit_in
+from arena.chat.parameters import limit_in
 from arena.chat.providers import API_TYPES
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "v", "schema": {"type": "object"}}}
@@ -289,7 +289,7 @@ class TestLimit:
         ],
     )
     def test_the_room_for_prompt_and_answer_is_no_such_limit(self, words: str) -> None:
-        assert _limit_in(words, 9000) is None
+        assert limit_in(words, 9000) is None
 
 
 class TestThinking:
