@@ -101,10 +101,18 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
         raise ValueError(f"{error.msg} (column {error.colno})") from None
 
 
+def loads(raw: bytes) -> Any:
+    """Return the value of JSON as Python's reader does, but mostly in half of the time."""
+    try:
+        return msgspec.json.decode(raw)
+    except (ValueError, RecursionError):
+        return json.loads(raw)
+
+
 def is_json(raw: bytes) -> bool:
     """Whether a line is complete JSON."""
     with contextlib.suppress(ValueError, RecursionError):
-        json.loads(raw)
+        loads(raw)
         return True
     return False
 

@@ -94,7 +94,7 @@ OTHER_SPELLINGS = {"model": "model_name", "sys_prompt": "system_prompt"}  # in v
 
 def read_model_config(path: Path, name: str) -> ModelConfig:
     """Return the entry of a model in the endpoint file; InputError if it is not there or wrong."""
-    entries = mapping(read_yaml(path), str(path))
+    entries = read_yaml(path)
     if name not in entries:
         # The judges of published boards have none any more.
         advice = nearest(name, entries) or f". Add one, or use one of {', '.join(entries)}."

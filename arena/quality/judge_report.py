@@ -130,7 +130,7 @@ def read_families(path: Path) -> dict[str, str]:
             raise InputError(f"{path}: {family}: expected a list of texts, got {value}")
         for number, item in enumerate(names):
             name = text_of(item, f"{path}: {family}[{number}]")
-            if families.setdefault(name, str(family)) != str(family):
+            if families.setdefault(name, family) != family:
                 both = f"{families[name]} and {family}"
                 raise InputError(f"{path}: '{name}' is of two families, {both}. Keep one.")
     return families
