@@ -83,6 +83,8 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
     _check_json(extra_body, body)
     if extra_body.get("stream"):
         raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
+    if extra_body.get("n", 1) not in (None, 1, "1"):
+        raise InputError(f"{body}: n: only the first choice is read. Set it to 1.")
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
         advice = f"api_type '{model.api_type}' may know reasoning_effort."

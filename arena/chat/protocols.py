@@ -152,14 +152,16 @@ class OpenAIProtocol(Protocol):
         choices = reply.get("choices") if isinstance(reply, dict) else None
         _check_error(reply, is_reply=bool(choices))
         _check_error(choices and choices[0], is_reply=True)
-        if not choices or not isinstance(choices[0].get("message"), dict):
+        choice = choices[0] if choices else {}
+        finish_reason = _finish_reason(_text_or_none(choice.get("finish_reason")))
+        # Gemini withholds the whole message.
+        message = choice.get("message") or ({} if finish_reason == "content_filter" else None)
+        if not isinstance(message, dict):
             raise ValueError(f"no choices in the reply: {reply!r}")
-        choice, message = choices[0], choices[0]["message"]
         text, thinking, refusal = _split_parts(message.get("content"))
         # Of DeepSeek, of OpenRouter and newer vLLM, of Ollama.
         for name in ("reasoning_content", "reasoning", "thinking"):
             thinking = _text_or_none(message.get(name)) or thinking
-        finish_reason = _finish_reason(_text_or_none(choice.get("finish_reason")))
         cut_off = finish_reason == "length" and not thinking
         thought, text = split_thought(text, model.end_think_token, cut_off=cut_off)
         if not text.strip():
@@ -269,14 +271,21 @@ def _finish_reason(value: str | None) -> str | None:
     return reason
 
 
+# Fields of an error in place of a reply, and those of a prompt that Gemini refuses.
+ERROR_FIELDS = (
+    *("error", "errors", "detail", "message", "base_resp"),
+    *("promptFeedback", "prompt_feedback", "blockReason", "block_reason"),
+)
+
+
 def _check_error(reply: object, *, is_reply: bool) -> None:
     """Raise BrokenReply if the JSON, which came with HTTP 200, tells of an error."""
     if not isinstance(reply, dict):
         return
     if is_reply and reply.get("error"):
         raise BrokenReply({"error": reply["error"]})  # without the text, whose words tell nothing
-    if not is_reply and any(map(reply.get, ("error", "errors", "detail", "message", "base_resp"))):
-        raise BrokenReply(reply)
+    if not is_reply and any(map(reply.get, ERROR_FIELDS)):
+        raise BrokenReply(reply, has_begun=False)
 
 
 def _token_count(reply: Mapping[str, Any], name: str) -> int | None:
