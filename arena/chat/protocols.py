@@ -177,10 +177,7 @@ class OpenAIProtocol(Protocol):
 
 
 # The two names of the limit of output in OpenAI's protocol.
-OTHER_LIMIT = {
-    "max_tokens": "max_completion_tokens",
-    "max_completion_tokens": "max_tokens",
-}
+OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 # The parts of a content by their types.
 PARTS = {
@@ -317,11 +314,11 @@ class AnthropicProtocol(Protocol):
         model, refused, old_version = request.model, request.refused, self.old_version
         if request.temperature is None or "temperature" in refused:
             old_version = {}
-        thinking: dict[str, Any] | None = {"type": "adaptive"} if self.thinks else None
-        if model.budget_tokens is not None:
+        thinking: dict[str, Any] | None = None
+        if model.budget_tokens is not None and "budget_tokens" not in refused:
             thinking = {"type": "enabled", "budget_tokens": model.budget_tokens}
-            if "budget_tokens" in refused:
-                thinking = {"type": "adaptive"}
+        elif self.thinks or model.budget_tokens is not None:
+            thinking = {"type": "adaptive"}
         output: dict[str, Any] = {}
         if model.reasoning_effort is not None and "reasoning_effort" not in refused:
             output["effort"] = model.reasoning_effort
