@@ -176,6 +176,9 @@ ADDRESS_ADVICE = {
     "": "Does api_base end in /v1?",
 }
 
+# How errors name the limit of output.
+OUTPUT_LIMIT = r"(?i)max[\w ]{0,24}tokens|(output|completion|new)[_ ]tokens"
+
 # A gateway's statuses for a server that it has asked, and that may do the paid work all the same.
 LATE = (408, 504, 524)
 
@@ -196,6 +199,9 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
         path = urlsplit(url).path
         advice = next(words for part, words in ADDRESS_ADVICE.items() if re.search(part, path))
         message = f"HTTP {status} at {shown_address(url, secrets)}. {advice} {text}"
+    if cause in ("bad request", "unsupported parameter") and re.search(OUTPUT_LIMIT, text):
+        advice = "If max_tokens is too high, lower it in the model's entry."
+        message = f"HTTP {status}. {advice} {text}"
     return CompletionError(
         cause,
         message,
