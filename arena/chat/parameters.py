@@ -123,10 +123,11 @@ def complete(request: Request, endpoint: Endpoint) -> Completion:
             if refusal.is_certain:
                 refusals = learned = _learn(endpoint, refusals)
             continue
+        if adapted is request:
+            return completion
         if refusals is not learned:
             _learn(endpoint, refusals)
-        not_sent = refusals.not_sent(request)
-        return replace(completion, not_sent=not_sent) if not_sent else completion
+        return replace(completion, not_sent=refusals.not_sent(request))
 
 
 # How errors name a parameter. Some name the field of another protocol that a gateway made of it.

@@ -128,6 +128,8 @@ class RunSummary:
             calls = "calls that failed midway or reported no usage"
             counts += f", plus up to ${unreported:,.4f} for {calls}"
         yield counts
+        if excess := self.meter.excess:
+            yield f"  {excess}"
         for cause, ids in sorted(self.failed.items()):
             yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
         yield from self._remark_lines()

@@ -9,7 +9,7 @@ from spoiled_house import FLAGS, GOOD_JUDGMENT, JUDGMENTS, MAINS, Done, Run
 
 
 @pytest.fixture
-def full_house(bench: Workspace, api: FakeAPI) -> Workspace:
+def house(bench: Workspace, api: FakeAPI) -> Workspace:
     """A bench in which every script has something to do, and an API that would answer."""
     bench.add_questions(3)
     for model in ("base", "tiny"):
@@ -24,11 +24,11 @@ def full_house(bench: Workspace, api: FakeAPI) -> Workspace:
 
 
 @pytest.fixture
-def run_spoiled(
-    full_house: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def run_here(
+    house: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
-    """Runs a script in the full_house, in this process."""
-    monkeypatch.chdir(full_house.root)
+    """Runs a script in the house, in this process. The `run` of tests/conftest.py runs others."""
+    monkeypatch.chdir(house.root)
 
     def run(script: str, flags: tuple[str, ...]) -> Done:
         capsys.readouterr()

@@ -222,42 +222,42 @@ def test_the_table_is_long_enough() -> None:
 
 @pytest.mark.parametrize("case", list(WRONG))
 def test_one_line_says_what_is_wrong_and_nothing_is_done(
-    full_house: Workspace, api: FakeAPI, run_spoiled: Run, case: str
+    house: Workspace, api: FakeAPI, run_here: Run, case: str
 ) -> None:
     wrong = WRONG[case]
-    wrong.spoil(full_house)
+    wrong.spoil(house)
     if wrong.script == M:
-        (full_house.data / "model_answer" / "base.jsonl").unlink()
-    before = tree(full_house.root)
-    done = run_spoiled(wrong.script, wrong.flags)
+        (house.data / "model_answer" / "base.jsonl").unlink()
+    before = tree(house.root)
+    done = run_here(wrong.script, wrong.flags)
     lines = done.err.splitlines()
     assert [line[:7] for line in lines if not line.startswith("warning: ")] == ["error: "], done
     assert [word for word in wrong.words if word not in lines[-1]] == [], lines[-1]
     assert len(lines[-1]) < 600
     assert (done.status, api.call_count) == (2, 0)
-    assert tree(full_house.root) == before
+    assert tree(house.root) == before
 
 
 @pytest.mark.parametrize(
     "case", ["settings: a tab", "questions: Latin-1", "judgments: none", "answers: null"]
 )
-def test_real_processes_end_the_same_way(full_house: Workspace, api: FakeAPI, case: str) -> None:
+def test_real_processes_end_the_same_way(house: Workspace, api: FakeAPI, case: str) -> None:
     wrong = WRONG[case]
-    wrong.spoil(full_house)
-    before = tree(full_house.root)
-    done = full_house.run(f"{wrong.script}.py", *FLAGS.get(wrong.script, ()), *wrong.flags, check=2)
+    wrong.spoil(house)
+    before = tree(house.root)
+    done = house.run(f"{wrong.script}.py", *FLAGS.get(wrong.script, ()), *wrong.flags, check=2)
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in done.stderr
-    assert (api.call_count, tree(full_house.root)) == (0, before)
+    assert (api.call_count, tree(house.root)) == (0, before)
 
 
 def test_one_bad_file_of_several_leaves_the_others_as_they_were(
-    full_house: Workspace, run_spoiled: Run
+    house: Workspace, run_here: Run
 ) -> None:
-    full_house.write(ANSWERS, "null\n" + GOOD_ANSWER)
-    before = tree(full_house.root)
-    assert run_spoiled(M, ()).status == 2
-    assert tree(full_house.root) == before
+    house.write(ANSWERS, "null\n" + GOOD_ANSWER)
+    before = tree(house.root)
+    assert run_here(M, ()).status == 2
+    assert tree(house.root) == before
 
 
 # What must not stop a run
@@ -343,25 +343,23 @@ TOLERATED: dict[str, Case] = {
 
 @pytest.mark.parametrize("case", TOLERATED)
 def test_what_real_files_hold_is_tolerated_and_named(
-    full_house: Workspace, run_spoiled: Run, case: str
+    house: Workspace, run_here: Run, case: str
 ) -> None:
     tolerated = TOLERATED[case]
-    tolerated.spoil(full_house)
-    done = run_spoiled(tolerated.script, tolerated.flags)
+    tolerated.spoil(house)
+    done = run_here(tolerated.script, tolerated.flags)
     output = done.err + done.out
     assert done.status == 0, output
     assert [word for word in tolerated.words if word not in output] == [], output
 
 
 @pytest.mark.parametrize("name", ["org/model", "my model v2", "llama 🦙", "a[b]*?"])
-def test_a_name_is_the_same_in_every_stage(
-    full_house: Workspace, run_spoiled: Run, name: str
-) -> None:
-    named(name)(full_house)
-    assert run_spoiled(A, ()).status == 0
-    full_house.write_judge_config("judge", "base", model_list=[name])
-    assert run_spoiled(J, ()).status == 0
-    assert name in run_spoiled(S, ()).out
-    assert run_spoiled(M, ()).status == 0
-    outside = {path.name for path in full_house.root.iterdir()} - {"config", "data"}
+def test_a_name_is_the_same_in_every_stage(house: Workspace, run_here: Run, name: str) -> None:
+    named(name)(house)
+    assert run_here(A, ()).status == 0
+    house.write_judge_config("judge", "base", model_list=[name])
+    assert run_here(J, ()).status == 0
+    assert name in run_here(S, ()).out
+    assert run_here(M, ()).status == 0
+    outside = {path.name for path in house.root.iterdir()} - {"config", "data"}
     assert outside == set()

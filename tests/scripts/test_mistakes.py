@@ -43,18 +43,18 @@ def asking(turn: str) -> Spoil:
     return holds(QUESTIONS, f'{{"question_id": "q1", "turns": [{turn}]}}\n')
 
 
-def renamed_judge(full_house: Workspace) -> None:
-    folder = full_house.data / "model_judgment"
+def renamed_judge(house: Workspace) -> None:
+    folder = house.data / "model_judgment"
     (folder / "judge").rename(folder / "old")
 
 
-def no_config(full_house: Workspace) -> None:
-    (full_house.root / "config").rename(full_house.root / "configuration")
+def no_config(house: Workspace) -> None:
+    (house.root / "config").rename(house.root / "configuration")
 
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
 
-# Mistakes that users make, and the literal answer to each. HERE is the folder of the full_house.
+# Mistakes that users make, and the literal answer to each. HERE is the folder of the house.
 MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
     # Folders and names
     "in another folder": (
@@ -445,12 +445,12 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
 
 @pytest.mark.parametrize("mistake", list(MISTAKES))
 def test_a_mistake_has_its_literal_answer(
-    full_house: Workspace, api: FakeAPI, run_spoiled: Run, mistake: str
+    house: Workspace, api: FakeAPI, run_here: Run, mistake: str
 ) -> None:
     script, spoil, flags, answer = MISTAKES[mistake]
-    spoil(full_house)
-    done = run_spoiled(script, tuple(flags.split()))
-    *others, line = done.err.replace(str(full_house.root), "HERE").splitlines()
+    spoil(house)
+    done = run_here(script, tuple(flags.split()))
+    *others, line = done.err.replace(str(house.root), "HERE").splitlines()
     assert line.partition("error: ")[2] == answer
     assert [other for other in others if other.startswith("error: ")] == []
     assert (done.status, api.call_count) == (2, 0)
