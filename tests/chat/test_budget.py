@@ -161,8 +161,8 @@ class TestMoney:
             pass
         api.release()
         out, _ = process.communicate(timeout=20)
-        assert "2 planned, 1 done, 0 cached, 0 failed, 1 not begun (interrupted)" in out
-        assert "interrupted" in out and "cost limit" not in out
+        assert "2 planned, 1 done, 0 cached, 0 failed, 1 not begun (stopped)" in out
+        assert "stopped" in out and "cost limit" not in out
         assert api.call_count == 1
 
     def test_a_call_that_was_refused_costs_nothing(
