@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from arena.bench.labels import WORTH, normal_label
+
 Span = tuple[int, int]
 
 # Marks whose direction is plain, or that take whole lines. They may enclose paragraphs.
@@ -34,26 +36,30 @@ _OF_PARAGRAPH = re.compile(
 )
 _SINGLE = "'‘‚"  # such a mark may be an apostrophe: the '90s, the users' needs
 _COLON = re.compile(r"[:：]\W*$")
-# Words directly before a label by which a judge gives its verdict.
+# Words directly before a label by which a judge gives its verdict, as in "My final verdict is",
+# "so I choose" and "Assistant A is slightly better".
+_OUTCOME = r"(?:(?:assistant\s+)?[AB]\s+(?:is\s+(?:\w+\s+)?better|wins)|(?:(?:it\s+is\s+)?a\s+)?tie)\b"
 _VERDICT = re.compile(
-    r"(?:(?:\b(?P<my>my|our)\s+|\bthe\s+)?(?:\b(?:own|final|overall)\s+)*"
+    r"(?:(?:(?:\b(?P<my>my|our)\s+|\bthe\s+)?(?:\b(?:own|final|overall)\s+)*"
     r"\b(?:verdict|decision|conclusion|judge?ment|choice|rating|grade|score)\b"
-    r"(?:\s+(?:is|must\s+be|would\s+be|remains))?"
+    r"(?:\s+(?:is|would\s+be|remains))?"
     r"|(?P<I>\b(?:I|we)\s+(?:(?:would|will|must|therefore|thus|hence|finally)\s+)*"
-    r"(?:choose|conclude|decide|pick|select|judge|rate|vote|go)\b"
-    r"(?:\s+(?:that|for|on|with|it|is|as)\b)*)"
-    r"|\b(?:so|therefore|thus|hence|overall)\b"
-    r"|(?:최종|最终|最終)?\s*(?:판정|결론|判定|結論|结论)|\b(?:Urteil|Fazit|veredicto)\b)\W*$",
+    r"(?:choose|conclude|decide|pick|select|judge|rate|vote|go|say)\b"
+    r"(?:\s+(?:for|on|with|it|is|as)\b)*))"
+    rf"(?:\W*(?:\bthat\s+)?(?:\b{_OUTCOME}|\b(?:assistant\s+)?[AB]\b))?"
+    rf"|\b{_OUTCOME}|\b(?:so|therefore|thus|hence|overall)\b"
+    r"|(?:(?:최종|最终|最終)\s*)?(?:판정|결론|判定|結論|结论)|\b(?:Urteil|Fazit|veredicto)\b)\W*$",
     re.IGNORECASE,
 )
+_WINNER = re.compile(r"\b([AB])\s+(?:is|wins)\b", re.IGNORECASE)
 _SENTENCES = re.compile(r"[.!?]\s+")
 _CLAUSES = re.compile(r"[,;]|\b(?:so|and|but|thus|hence|therefore)\b", re.IGNORECASE)
-_REASON = re.compile(r"\W*(?:$|(?:because|since|as|for)\b)", re.IGNORECASE)
+_REASON = re.compile(r"\W*(?:$|(?:because|since)\b)", re.IGNORECASE)
 # Words about the text of an answer, and about what somebody else says.
 _OF_ANSWERS = re.compile(r"\b(?:assistant|answer|response|label|line|text)", re.IGNORECASE)
 _OF_OTHERS = re.compile(
     r"\b(?:sa(?:ys?|id)|claim|writ|wrote|tell|told|add|end|conta|quot|plant|beg|ask|want|demand"
-    r"|repeat|read|as\s+if|your|not\b|never)|n['’]t\b",
+    r"|repeat|read|if\b|why|your|not\b|never)|n['’]t\b",
     re.IGNORECASE,
 )
 _PARAGRAPHS = re.compile(r"\n[ \t>]*\n")
@@ -95,9 +101,12 @@ class Quoting:
         after = line[len(before) + span[1] - span[0] :]
         if not _REASON.match(_SENTENCES.split(after)[0] if re.search(r"\w", before) else after):
             return False
-        earlier = self.reply[: span[0] - len(before)].rstrip().rpartition("\n")[2]
+        earlier = self.reply[: span[0] - len(before)].rstrip().rpartition("\n")[2][-REACH:]
         words = before if re.search(r"\w", before) else earlier
         if (given := _verdict_words(words)) is not None:
+            winner = _WINNER.search(given)
+            if winner and winner[1].upper() != _winner_of(self.reply[slice(*span)]):
+                return False
             # An answer may have these words too. A reply of this line alone repeats nothing.
             at_place = given == words or line in self._edges
             return at_place and (
@@ -200,11 +209,17 @@ class Quoting:
         return [_squeezed(plain_spelling(answer)) for answer in self.answers]
 
 
+def _winner_of(label: str) -> str | None:
+    """Return the place that a label prefers, None for a tie or a grade."""
+    worth = WORTH.get(normal_label(label) or "", 0)
+    return "A" if worth > 0 else "B" if worth < 0 else None
+
+
 def _verdict_words(text: str) -> str | None:
     """Return the words at the end of a text by which a judge gives its verdict, if they are its
     own: all of the text, or "so I choose", but not "Assistant A says: my verdict is".
     """
-    sentence = _SENTENCES.split(text)[-1]
+    sentence = _SENTENCES.split(text[-REACH:])[-1]
     match = _VERDICT.search(sentence)
     if match is None:
         return None
