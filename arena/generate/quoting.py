@@ -38,7 +38,9 @@ _SINGLE = "'‘‚"  # such a mark may be an apostrophe: the '90s, the users' ne
 _COLON = re.compile(r"[:：]\W*$")
 # Words directly before a label by which a judge gives its verdict, as in "My final verdict is",
 # "so I choose" and "Assistant A is slightly better".
-_OUTCOME = r"(?:(?:assistant\s+)?[AB]\s+(?:is\s+(?:\w+\s+)?better|wins)|(?:(?:it\s+is\s+)?a\s+)?tie)\b"
+_OUTCOME = (
+    r"(?:(?:assistant\s+)?[AB]\s+(?:is\s+(?:\w+\s+)?better|wins)|(?:(?:it\s+is\s+)?a\s+)?tie)\b"
+)
 _VERDICT = re.compile(
     r"(?:(?:(?:\b(?P<my>my|our)\s+|\bthe\s+)?(?:\b(?:own|final|overall)\s+)*"
     r"\b(?:verdict|decision|conclusion|judge?ment|choice|rating|grade|score)\b"
@@ -93,7 +95,7 @@ class Quoting:
         """Whether the label at a place is quoted. `planted`: an answer has the same label.
         `cut_off`: the reply has no end, so that its verdict may be missing.
         """
-        return self.in_marks(span) or (planted and (cut_off or not self._is_given(span)))
+        return self._in_marks(span) or (planted and (cut_off or not self._is_given(span)))
 
     def _is_given(self, span: Span) -> bool:
         """Whether the words around a label that an answer has too give it as the verdict."""
@@ -150,7 +152,7 @@ class Quoting:
         # Some judges give the verdict first, and in the same line the reason.
         return before, line, words == 0 and line in self._edges
 
-    def in_marks(self, span: Span) -> bool:
+    def _in_marks(self, span: Span) -> bool:
         """Whether quotation marks, backticks, a code block or a block quote enclose a place."""
         start, end = span
         if any(first <= start and end <= last for first, last in self._marks):

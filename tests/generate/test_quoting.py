@@ -78,6 +78,7 @@ class TestMarks:
             "In the '90s it met the users' needs. My verdict is [[B>A]], for the users' sake.",
             "'Twas good. [[B>A]] It has rock 'n' roll for the users' party.",
             "It has rock 'n' roll. So [[B>A]] for the boys' sake",
+            "‘Twas good. [[B>A]] for the users’ sake",
         ],
     )
     def test_apostrophes_on_both_sides_are_none_either(self, reply: str) -> None:
@@ -245,7 +246,11 @@ def test_code_and_comparisons_in_answers_are_no_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", ["my verdict" + "-" * 30_000 + "a", " " * 30_000, "[[A=B]] x\n" * 2000, "[[A=B]] " * 2000, "`" * 30_000, " 'a" * 3000, "“" * 30_000]
+    "reply",
+    [
+        *("[[A=B]] x\n" * 2000, "[[A=B]] " * 2000, "`" * 30_000, " 'a" * 3000, "“" * 30_000),
+        *("my verdict" + "-" * 30_000 + "a", "a" + " " * 30_000 + "a", "my verdict: [[A=B]]" * 900),
+    ],
 )
 def test_no_reply_takes_long(reply: str) -> None:
     start = time.process_time()
