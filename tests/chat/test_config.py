@@ -34,6 +34,14 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         settings(model_list=["gpt-4-1106-preview"]),
         [SERVERS, "'gpt-4-1106-preview'. Add one, or use one of tiny."],
     ),
+    "another file for the endpoint file": (
+        raw(SERVERS, "bench_name: test-v1\ntemperature: 0\nmodel_list: [tiny]\n"),
+        [f"{SERVERS}: no endpoint file: it has no entry for any model"],
+    ),
+    "a key that is no model": (
+        raw(SERVERS, "temperature: 0\nsmol: {api_type: openai}\n"),
+        ["the model 'tiny'. Add one, or use one of smol."],
+    ),
     "an empty entry": (raw(SERVERS, "tiny:\n"), [f"{SERVERS}: tiny: expected a mapping"]),
     "an entry in words": (raw(SERVERS, "tiny: openai\n"), [f"{SERVERS}: tiny: expected a mapping"]),
     "one endpoint for a list": (
