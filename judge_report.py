@@ -40,7 +40,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     flags.add_names(add, "baseline", baselines, [])
     questions = "measure only questions of these categories or clusters (default: all questions)"
-    flags.add_categories(add, questions)
+    flags.add_names(add, "category", questions, [])
     flags.add_mixed_flag(add)
     families = (
         "YAML file that maps families to the names of their judges and models (default: a judge "

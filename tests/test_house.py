@@ -63,7 +63,6 @@ def test_tests_mirror_the_package() -> None:
 
 THROUGH_COMMANDS = {
     *("board_page", "formulas", "judgment_page", "index", "address"),  # the page in Chromium
-    "judgments",  # gen_judgment.py
     *("estimators", "panel", "ratings", "report", "judge_html"),  # the reports
 }
 

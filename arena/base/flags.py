@@ -79,6 +79,7 @@ NAMES = {
     "judge": ("--judge-name", "-j", "--judge", "--judge-names", "--judges", "--judge-model"),
     "model": ("--model",),
     "baseline": ("--baseline",),
+    "category": ("--category", "-c"),
 }  # one spelling for all scripts, and the aliases of the earlier ones
 
 
@@ -93,15 +94,9 @@ def add_name(add: Callable[..., object], what: str, text: str) -> None:
 def add_names(
     add: Callable[..., object], what: str, text: str, default: list[str] | None = None
 ) -> None:
-    """Add the flag for several judges, models or baselines: after one flag or one flag each."""
-    add(
-        *NAMES[what],
-        action="extend",
-        nargs="+",
-        default=default,
-        metavar=what.upper(),
-        help=text,
-    )
+    """Add the flag for several names of a kind: after one flag or one flag each."""
+    kind = {"action": "extend", "nargs": "+", "default": default}
+    add(*NAMES[what], **kind, metavar=what.upper(), help=text)
 
 
 # The flags of boards: show_result.py and benchmark_metrics.py
@@ -119,12 +114,7 @@ def add_board_flags(add: Callable[..., object]) -> None:
         "print a board for each of these categories or clusters (default: one board, or in v2.0 "
         "benches one for each category)"
     )
-    add_categories(add, categories)
-
-
-def add_categories(add: Callable[..., object], text: str) -> None:
-    """Add the flag for several categories or clusters."""
-    add("--category", "-c", action="extend", nargs="+", default=[], metavar="CATEGORY", help=text)
+    add_names(add, "category", categories, [])
 
 
 # The names that the leaderboard gives the results of its last run.

@@ -54,21 +54,18 @@ def located_lines(
         with path.open("rb", buffering=1 << 20) as file:
             for number, raw in enumerate(file, start=1):
                 offset, end = end, end + len(raw)
+                if number == 1 and raw.startswith(codecs.BOM_UTF8):
+                    offset, raw = len(codecs.BOM_UTF8), raw.removeprefix(codecs.BOM_UTF8)
+                if not raw or raw.isspace():
+                    continue
                 try:
-                    line = decoder.decode(raw)
-                except (ValueError, RecursionError):
-                    if number == 1 and raw.startswith(codecs.BOM_UTF8):
-                        offset, raw = len(codecs.BOM_UTF8), raw.removeprefix(codecs.BOM_UTF8)
-                    if not raw or raw.isspace():
-                        continue
-                    try:
-                        line = decode(raw, decoder)
-                    except ValueError as error:
-                        if not raw.endswith(b"\n") and not is_json(raw):
-                            cause = "an earlier run was killed while writing"
-                            warn(f"{path}: ignoring an incomplete last line ({cause})")
-                            return
-                        raise InputError(f"{path}:{number}: not {what}: {error}") from None
+                    line = decode(raw, decoder)
+                except ValueError as error:
+                    if not raw.endswith(b"\n") and not is_json(raw):
+                        cause = "an earlier run was killed while writing"
+                        warn(f"{path}: ignoring an incomplete last line ({cause})")
+                        return
+                    raise InputError(f"{path}:{number}: not {what}: {error}") from None
                 yield number, offset, raw.removesuffix(b"\n"), line
     except OSError as error:
         raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
@@ -101,10 +98,18 @@ def decode(raw: bytes, decoder: msgspec.json.Decoder[Line]) -> Line:
         raise ValueError(f"{error.msg} (column {error.colno})") from None
 
 
+def loads(raw: bytes) -> Any:
+    """Return the value of JSON as Python's reader does, but mostly in half of the time."""
+    try:
+        return msgspec.json.decode(raw)
+    except (ValueError, RecursionError):
+        return json.loads(raw)
+
+
 def is_json(raw: bytes) -> bool:
     """Whether a line is complete JSON."""
     with contextlib.suppress(ValueError, RecursionError):
-        json.loads(raw)
+        loads(raw)
         return True
     return False
 

@@ -114,7 +114,7 @@ def _loader() -> Any:
     return Loader
 
 
-def read_yaml(path: Path) -> dict[Any, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
     """Return the top mapping of a YAML file, or raise InputError. Warns of repeated keys."""
     import yaml
 
@@ -138,8 +138,7 @@ def read_yaml(path: Path) -> dict[Any, Any]:
         raise InputError(f"{place}: {fault}") from None
     for line, key in sorted(loader.repeated):
         warn(f"{path}:{line}: the key '{key}' is repeated, and its last value counts")
-    mapping(values, str(path))
-    return dict(values)
+    return mapping(values, str(path))
 
 
 def line_of(path: Path, key: str) -> int | None:

@@ -42,7 +42,7 @@ def read_answer_config(path: Path) -> AnswerConfig:
     return convert(values, AnswerConfig, str(path), comments=("system_prompt", *_IGNORED))
 
 
-def _read_settings(path: Path, *others: str) -> dict[Any, Any]:
+def _read_settings(path: Path, *others: str) -> dict[str, Any]:
     """Return the keys of a setting file. Warns of ENTRY_KEYS and others of the models' entries.
 
     Raises InputError for a key that means something, but that our scripts do not obey.
@@ -175,7 +175,7 @@ class _JudgeKeys(_PlainKeys, _RuleKeys):
     baseline: bool | None = None
     response_format: str | None = None
     verdict_field: str | None = None
-    categories: dict[Any, Any] = field(default_factory=dict)
+    categories: dict[str, Any] = field(default_factory=dict)
 
 
 LABEL_PATTERN = r"\[\[([AB<>=]+)\]\]"
@@ -206,7 +206,7 @@ def read_judge_config(path: Path, baselines: Sequence[str] = ()) -> JudgeConfig:
         where = f"{path}: categories: {name}"
         special = mapping(own_categories.get(name, {}), where)
         layers = (v2_prompt, v2_categories.get(name, {}), general, special, overrides)
-        categories[str(name)] = _rules(layers, where)
+        categories[name] = _rules(layers, where)
     default = LABEL_PATTERN if keys.pairwise else GRADE_PATTERN
     plain = {key.name: getattr(keys, key.name) for key in fields(_PlainKeys)}
     in_json = keys.response_format or keys.verdict_field

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from arena.base.errors import InputError, one_line
+from arena.base.jsonl import loads
 
 
 def question_hash(turns: Sequence[str]) -> str:
@@ -62,6 +61,11 @@ QUESTION_CHANGED = "the text of the question has changed"
 PROMPT_CHANGED = "the judge prompt has changed"
 ANSWERS_CHANGED = "the question or its answers have changed since they were judged"
 _HASHES = {"question_hash": QUESTION_CHANGED, "prompt_hash": PROMPT_CHANGED}
+_CHANGES = {
+    QUESTION_CHANGED: "the text of {count} has changed",
+    PROMPT_CHANGED: "the judge prompt has changed since {count} {was} judged",
+    ANSWERS_CHANGED: "{count} or the answers have changed since they were judged",
+}
 
 
 def stale_reason(
@@ -89,17 +93,11 @@ def stale_problem(reasons: Mapping[str, Sequence[str]]) -> str:
     """Return what is wrong with stale records. reasons: the question ids by `stale_reason`."""
     problems, settings = [], []
     for reason, ids in reasons.items():
-        count = f"{len(ids)} question{'s' * (len(ids) > 1)}"
-        examples = ", ".join(ids[:3]) + ", ..." * (len(ids) > 3)
-        if reason == QUESTION_CHANGED:
-            problems.append(f"the text of {count} has changed ({examples})")
-        elif reason == PROMPT_CHANGED:
+        if reason in _CHANGES:
+            count = f"{len(ids)} question{'s' * (len(ids) > 1)}"
+            examples = ", ".join(ids[:3]) + ", ..." * (len(ids) > 3)
             was = "was" if len(ids) == 1 else "were"
-            problems.append(f"{reason} since {count} {was} judged ({examples})")
-        elif reason == ANSWERS_CHANGED:
-            problems.append(
-                f"{count} or the answers have changed since they were judged ({examples})"
-            )
+            problems.append(f"{_CHANGES[reason].format(count=count, was=was)} ({examples})")
         else:
             settings.append((reason, len(ids)))
     if settings:
@@ -113,12 +111,9 @@ def stale_problem(reasons: Mapping[str, Sequence[str]]) -> str:
 def decoded_settings(text: bytes) -> dict[str, object]:
     """Return the settings of a game from their JSON, empty if there are none."""
     try:
-        settings = msgspec.json.decode(text)
+        settings = loads(text)
     except (ValueError, RecursionError):
-        try:
-            settings = json.loads(text)
-        except (ValueError, RecursionError):
-            return {}
+        return {}
     return settings if isinstance(settings, dict) else {}
 
 

@@ -70,6 +70,7 @@ class Meter:
 
     price: USD per million tokens of input and of output.
     unreported: the most that calls may have cost beyond the tokens counted, in nano-dollars.
+    overrun: the cost of the dearest call that cost more than it had claimed.
     """
 
     price: tuple[float, float] | None
@@ -77,6 +78,7 @@ class Meter:
     input_tokens: int = 0
     output_tokens: int = 0
     unreported: int = 0
+    overrun: int = 0
     activity: Activity = field(default_factory=Activity)
     next_tries: list[float] = field(default_factory=list, repr=False)
     rates: tuple[int, int] = field(init=False, repr=False)
@@ -106,6 +108,15 @@ class Meter:
         """The most that calls may have cost beyond the tokens counted, in USD."""
         return self.unreported / NANO
 
+    @property
+    def excess(self) -> str:
+        """A sentence about a run that cost more than its limit by calls of this model, else ""."""
+        spent, limit = self.budget.spent, self.budget.limit
+        if not self.overrun or limit is None or spent <= limit:
+            return ""
+        over = f"${spent / NANO:,.2f} is over --max-cost {limit / NANO:g}"
+        return f"the provider counted more tokens than max_tokens allows: {over}"
+
     def claim(self, messages: Sequence[Message], max_tokens: int) -> int:
         """Set aside and return the most a call can cost, as a token has at least one byte."""
         most = 0
@@ -113,6 +124,9 @@ class Meter:
             size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
             most = self._nanos(size, max_tokens)
         with self.budget.changed:
+            # Some providers count more than max_tokens. Calls that claim too little would pass
+            # the limit together.
+            most = max(most, self.overrun)
             self.budget.claim(most)
             self.activity.in_flight += 1
         return most
@@ -134,6 +148,8 @@ class Meter:
             self.input_tokens += input_tokens
             self.output_tokens += output_tokens
             self.unreported += unreported
+            if cost > most:
+                self.overrun = max(self.overrun, cost)
             activity.in_flight -= 1
             activity.fault = None if isinstance(reply, Completion) else reply
             activity.address = address or activity.address

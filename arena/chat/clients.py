@@ -83,6 +83,8 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
     _check_json(extra_body, body)
     if extra_body.get("stream"):
         raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
+    if extra_body.get("n", 1) not in (None, 1, "1"):
+        raise InputError(f"{body}: n: only the first choice is read. Set it to 1.")
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
         advice = f"api_type '{model.api_type}' may know reasoning_effort."
@@ -159,13 +161,12 @@ def _base_of_calls(base: str, model: ModelConfig, endpoint: Endpoint) -> str:
     secrets = secrets_of(model, endpoint)
     try:
         url = urlsplit(base)
-        is_wrong = not url.hostname or url.port == 0 or " " in url.netloc
-        is_wrong = is_wrong or not base.isprintable()
+        is_right = url.hostname and url.port != 0 and " " not in url.netloc and base.isprintable()
     except ValueError:
-        is_wrong = True
-    if is_wrong:
+        is_right = False
+    if not is_right:
         raise InputError(f"{where}: '{one_line(redact(base, secrets), 80)}' is not an address")
-    path, call = url.path, r"/(chat/completions|completions|responses)/?$"
+    path, call = url.path, r"/((chat/)?completions|responses)/?$"
     if api_type_of(model).is_claude:
         call = r"(/v1)?/messages/?$"
     elif model.api_type == "azure":
@@ -204,8 +205,6 @@ SECRET_VARIABLES = (
 )
 HEADER_VARIABLES = ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS")
 ADDRESS_VARIABLES = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")
-
-
 # A part of a path that is a key, rather than a word such as "inference" or "compatible-mode".
 LOOKS_LIKE_A_KEY = re.compile(r"\d|[A-Z]|key|token|secret|pass|auth|cred|^sk-|.{24}")
 

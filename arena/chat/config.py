@@ -94,7 +94,7 @@ OTHER_SPELLINGS = {"model": "model_name", "sys_prompt": "system_prompt"}  # in v
 
 def read_model_config(path: Path, name: str) -> ModelConfig:
     """Return the entry of a model in the endpoint file; InputError if it is not there or wrong."""
-    entries = mapping(read_yaml(path), str(path))
+    entries = read_yaml(path)
     if name not in entries:
         models = [key for key, entry in entries.items() if isinstance(entry, dict)]
         if not models:
@@ -145,13 +145,14 @@ def _with_successor(config: ModelConfig) -> ModelConfig:
     """Replace a model name that DeepSeek has ended by the one to which it led, and say so. Records
     contain the new name, so that answers of the old model are not continued unnoticed.
     """
-    thinking = ENDED_NAMES.get(config.model_name)
+    thinking, extra_body = ENDED_NAMES.get(config.model_name), dict(config.extra_body)
     if thinking is None or config.api_type not in ("deepseek", "deepseek_reasoner"):
         return config
-    extra_body = {"thinking": {"type": thinking}} | dict(config.extra_body)
     if config.api_type == "deepseek_reasoner":  # whose requests turn it on
-        thinking, extra_body = "enabled", dict(config.extra_body)
-    new, state = "deepseek-v4-flash", {"enabled": "with", "disabled": "without"}[thinking]
+        thinking = "enabled"
+    else:
+        extra_body = {"thinking": {"type": thinking}} | extra_body
+    new, state = "deepseek-v4-flash", "with" if thinking == "enabled" else "without"
     warn(
         f"{config.where}: DeepSeek ended '{config.model_name}' on 2026-07-24. This run asks "
         f"{new} {state} thinking. Set model_name to choose another model."
@@ -172,12 +173,11 @@ ENDPOINT_KEYS = ("api_base", "api_key", "api_version")
 
 def _refuse_misplaced(values: Mapping[str, Any], where: str) -> None:
     """Raise InputError for keys of an endpoint in the entry, and for keys of the entry in one."""
-    names = {name.lower(): name for name, value in values.items() if value is not None}
-    for name, written in names.items():
-        key = ALIASES.get(name, name)
-        if key in ENDPOINT_KEYS:
+    for name, value in values.items():
+        key = ALIASES.get(name.lower(), name.lower())
+        if key in ENDPOINT_KEYS and value is not None:
             advice = f"Write it in the list of endpoints: 'endpoints: [{{{key}: ...}}]'"
-            raise InputError(f"{where}: {written}: belongs to an endpoint. {advice}")
+            raise InputError(f"{where}: {name}: belongs to an endpoint. {advice}")
     endpoints = values.get("endpoints")
     for number, endpoint in enumerate(endpoints if isinstance(endpoints, list) else []):
         place = f"{where}: endpoints[{number}]"

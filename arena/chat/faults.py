@@ -38,11 +38,11 @@ class CompletionError(Exception):
 
 
 class BrokenReply(Exception):
-    """A reply with HTTP 200 that tells of an error, in its place or after half of the text."""
+    """A reply with HTTP 200 that tells of an error, after half of the text if it `has_begun`."""
 
-    def __init__(self, body: object) -> None:
+    def __init__(self, body: object, *, has_begun: bool = True) -> None:
         super().__init__(f"an error in the reply: {json.dumps(body, ensure_ascii=False)}")
-        self.body = body
+        self.body, self.has_begun = body, has_begun
 
 
 class ReplyTooLarge(Exception):
@@ -86,7 +86,8 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
         code = re.search(r'"(?:code|status|status_code)": "?([45]\d\d)\b', text)
         status = int(code[1]) if code else 0
         cause = cause_of(text, status or 400, 200, status)
-        return CompletionError(cause, message, charged=True, of_prompt=cause in PROMPT_CAUSES)
+        charged = error.has_begun or cause != "content filter"
+        return CompletionError(cause, message, charged=charged, of_prompt=cause in PROMPT_CAUSES)
     if isinstance(error, (sdk.APIError, *UNREADABLE)):
         return CompletionError("malformed reply", message, charged=True, of_prompt=True)
     if type(error).__module__.startswith(CREDENTIAL_PACKAGES):
@@ -165,6 +166,7 @@ CAUSES_IN_WORDS = (
     ("rate limit", {200}, r"rate.?limit|too many requests"),
     ("authentication", {200}, r"unauthori[sz]ed"),
     ("bad request", {200}, r"invalid_request"),
+    ("content filter", {200}, r'"block_?reason": "(?!block_reason_unspecified)'),
 )
 
 # By the path of a call to a wrong address.
@@ -173,6 +175,9 @@ ADDRESS_ADVICE = {
     r"/v\d\w*/": "Is api_base right, with this /v1 at its end?",
     "": "Does api_base end in /v1?",
 }
+
+# How errors name the limit of output.
+OUTPUT_LIMIT = r"(?i)max[\w ]{0,24}tokens|(output|completion|new)[_ ]tokens"
 
 # A gateway's statuses for a server that it has asked, and that may do the paid work all the same.
 LATE = (408, 504, 524)
@@ -194,6 +199,9 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
         path = urlsplit(url).path
         advice = next(words for part, words in ADDRESS_ADVICE.items() if re.search(part, path))
         message = f"HTTP {status} at {shown_address(url, secrets)}. {advice} {text}"
+    if cause in ("bad request", "unsupported parameter") and re.search(OUTPUT_LIMIT, text):
+        advice = "If max_tokens is too high, lower it in the model's entry."
+        message = f"HTTP {status}. {advice} {text}"
     return CompletionError(
         cause,
         message,

@@ -60,7 +60,8 @@ class Refusals:
                 return "the model refuses to think. Remove budget_tokens from its entry"
             return "the model refuses adaptive thinking. Set budget_tokens in its entry"
         if refusal.limit is None and OTHER_LIMIT.get(name) in self.names:
-            return "the model refuses max_tokens and max_completion_tokens"
+            advice = "If it is too high, lower max_tokens in its entry"
+            return f"the model refuses max_tokens and max_completion_tokens. {advice}"
         return None
 
 
@@ -123,10 +124,11 @@ def complete(request: Request, endpoint: Endpoint) -> Completion:
             if refusal.is_certain:
                 refusals = learned = _learn(endpoint, refusals)
             continue
+        if adapted is request:
+            return completion
         if refusals is not learned:
             _learn(endpoint, refusals)
-        not_sent = refusals.not_sent(request)
-        return replace(completion, not_sent=not_sent) if not_sent else completion
+        return replace(completion, not_sent=refusals.not_sent(request))
 
 
 # How errors name a parameter. Some name the field of another protocol that a gateway made of it.
@@ -231,11 +233,14 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
             return replace(mention, is_certain=not may_be_echo, limit=limit)
         refusal = replace(mention, is_certain=not (may_be_echo or is_far))
         is_unknown = re.search(UNKNOWN, clause) is not None
+        if is_limit and (limit := _number_below(mention, request.max_tokens, is_unknown)):
+            return replace(mention, limit=limit)
         if fault.cause in OTHER_CAUSES and not (is_field and is_unknown):
             continue
         if is_limit:
             other = re.search(NAMES[OTHER_LIMIT[name]], mention.words)
-            if not is_claude and ((is_unknown and not is_far) or other):
+            is_named = not mention.spelling[0].isdigit()
+            if is_named and not is_claude and ((is_unknown and not is_far) or other):
                 return refusal
         elif name == "budget_tokens" and re.search(SIZES, clause):
             continue
@@ -257,6 +262,27 @@ def limit_in(words: str, asked: int) -> int | None:
     return None
 
 
+def _number_below(mention: _Refusal, asked: int, is_unknown: bool) -> int | None:
+    """Guess the most output tokens that an error allows, by the numbers beside the one asked for.
+
+    An unknown parameter has no limit: the number beside its name alone may be a year. The largest
+    is the safest: if it is too large, the model refuses again.
+    """
+    named_alone = not re.search(_digits(asked), mention.clause)
+    other_kinds = rf"{OTHER_LENGTHS}|context|budget|per (minute|hour|day)|temperature|rate limit"
+    if (is_unknown and named_alone) or re.search(other_kinds, mention.words):
+        return None
+    numbers = re.findall(r"(?<![\w./#-])\d[\d,]{0,12}(?![\w/-]|\.\d)", mention.clause)
+    limits = [int(number.replace(",", "")) for number in numbers]
+    # 400 and 422 are the statuses of such errors.
+    return max((n for n in limits if 16 <= n < asked and n not in (400, 422)), default=None)
+
+
+def _digits(number: int) -> str:
+    """Return a pattern of a number, with or without commas."""
+    return f"{number:,}".replace(",", ",?") + r"(?!\d|[,.]\d)"
+
+
 def _mentions(place: str, words: str, request: Request) -> Iterator[_Refusal]:
     """Yield the parameters of a request that a part of an error names, in the error's order."""
     sent, patterns, effort = _sent(request), {}, request.model.reasoning_effort
@@ -268,6 +294,8 @@ def _mentions(place: str, words: str, request: Request) -> Iterator[_Refusal]:
             names += rf"|(?<=['\"`]){re.escape(effort.lower())}(?=['\"`])"  # "Invalid value: 'low'"
         if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
             names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
+        if is_ours and name in OTHER_LIMIT:
+            names += rf"|{_digits(request.max_tokens)}"  # "you asked for 4096 output tokens"
         patterns[name] = rf"(?<![\w-])({names})(?![\w-])"
     # An error of pydantic repeats the whole request.
     words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
@@ -277,6 +305,7 @@ def _mentions(place: str, words: str, request: Request) -> Iterator[_Refusal]:
             (match.span(), name, match[0])
             for name, pattern in patterns.items()
             for match in re.finditer(pattern, clause)
+            if "token" in clause or not match[0][0].isdigit()
         ]
         for (start, end), name, spelling in sorted(found):
             is_near = any(max(a - end, start - b) <= 80 for a, b in refusing)

@@ -152,14 +152,16 @@ class OpenAIProtocol(Protocol):
         choices = reply.get("choices") if isinstance(reply, dict) else None
         _check_error(reply, is_reply=bool(choices))
         _check_error(choices and choices[0], is_reply=True)
-        if not choices or not isinstance(choices[0].get("message"), dict):
+        choice = choices[0] if choices else {}
+        finish_reason = _finish_reason(_text_or_none(choice.get("finish_reason")))
+        # Gemini withholds the whole message.
+        message = choice.get("message") or ({} if finish_reason == "content_filter" else None)
+        if not isinstance(message, dict):
             raise ValueError(f"no choices in the reply: {reply!r}")
-        choice, message = choices[0], choices[0]["message"]
         text, thinking, refusal = _split_parts(message.get("content"))
         # Of DeepSeek, of OpenRouter and newer vLLM, of Ollama.
         for name in ("reasoning_content", "reasoning", "thinking"):
             thinking = _text_or_none(message.get(name)) or thinking
-        finish_reason = _finish_reason(_text_or_none(choice.get("finish_reason")))
         cut_off = finish_reason == "length" and not thinking
         thought, text = split_thought(text, model.end_think_token, cut_off=cut_off)
         if not text.strip():
@@ -175,10 +177,7 @@ class OpenAIProtocol(Protocol):
 
 
 # The two names of the limit of output in OpenAI's protocol.
-OTHER_LIMIT = {
-    "max_tokens": "max_completion_tokens",
-    "max_completion_tokens": "max_tokens",
-}
+OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 # The parts of a content by their types.
 PARTS = {
@@ -269,14 +268,21 @@ def _finish_reason(value: str | None) -> str | None:
     return reason
 
 
+# Fields of an error in place of a reply, and those of a prompt that Gemini refuses.
+ERROR_FIELDS = (
+    *("error", "errors", "detail", "message", "base_resp"),
+    *("promptFeedback", "prompt_feedback", "blockReason", "block_reason"),
+)
+
+
 def _check_error(reply: object, *, is_reply: bool) -> None:
     """Raise BrokenReply if the JSON, which came with HTTP 200, tells of an error."""
     if not isinstance(reply, dict):
         return
     if is_reply and reply.get("error"):
         raise BrokenReply({"error": reply["error"]})  # without the text, whose words tell nothing
-    if not is_reply and any(map(reply.get, ("error", "errors", "detail", "message", "base_resp"))):
-        raise BrokenReply(reply)
+    if not is_reply and any(map(reply.get, ERROR_FIELDS)):
+        raise BrokenReply(reply, has_begun=False)
 
 
 def _token_count(reply: Mapping[str, Any], name: str) -> int | None:
@@ -308,11 +314,11 @@ class AnthropicProtocol(Protocol):
         model, refused, old_version = request.model, request.refused, self.old_version
         if request.temperature is None or "temperature" in refused:
             old_version = {}
-        thinking: dict[str, Any] | None = {"type": "adaptive"} if self.thinks else None
-        if model.budget_tokens is not None:
+        thinking: dict[str, Any] | None = None
+        if model.budget_tokens is not None and "budget_tokens" not in refused:
             thinking = {"type": "enabled", "budget_tokens": model.budget_tokens}
-            if "budget_tokens" in refused:
-                thinking = {"type": "adaptive"}
+        elif self.thinks or model.budget_tokens is not None:
+            thinking = {"type": "adaptive"}
         output: dict[str, Any] = {}
         if model.reasoning_effort is not None and "reasoning_effort" not in refused:
             output["effort"] = model.reasoning_effort

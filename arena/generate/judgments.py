@@ -48,29 +48,33 @@ FIRST_GAMES = 20  # without a verdict, after which a run is hopeless
 
 @dataclass
 class Outlook:
-    """The games of a run with all its models: those that are finished, those of earlier runs among
-    them, those with a verdict, and the last of this run without one.
+    """The finished games of a run with all its models: those of earlier runs, those of this run,
+    how many of each have a verdict, and the last of this run without one.
     """
 
-    games: int = 0
     cached: int = 0
+    cached_decided: int = 0
+    played: int = 0
     decided: int = 0
-    undecided: tuple[Verdict, str] | None = None
+    undecided: tuple[Verdict, Completion] | None = None
 
-    def count(self, verdict: Verdict, reply: str) -> None:
+    def count(self, verdict: Verdict, reply: Completion) -> None:
         """Count a game of this run that is finished, with the last reply of the judge."""
-        self.games += 1
+        self.played += 1
         self.decided += verdict.label is not None
         if verdict.label is None:
             self.undecided = verdict, reply
 
     def problem(self, judge: Judge, ended: bool) -> str | None:
         """Return what is wrong if no game has a verdict, or at the end if over half have none."""
-        lost, played = self.games - self.decided, self.games - self.cached
-        if played >= FIRST_GAMES and played == lost:
-            problem = f"none of the first {played} games has a verdict."
-        elif ended and 2 * lost > self.games:
-            problem = f"{lost} of {self.games} games have no verdict."
+        games = self.cached + self.played
+        lost = games - self.cached_decided - self.decided
+        # Games of earlier runs count only if none has a verdict. Else the endpoint is another one.
+        first = self.played if self.cached_decided else games
+        if self.played and not self.decided and first >= FIRST_GAMES:
+            problem = f"none of the first {first} games has a verdict."
+        elif ended and 2 * lost > games:
+            problem = f"{lost} of {games} games have no verdict."
         else:
             return None
         advice = (
@@ -79,14 +83,26 @@ class Outlook:
         )
         if self.undecided is None:
             return f"{problem} {advice}"
-        verdict, reply = self.undecided
-        sought = f"the field '{judge.config.verdict_field}'"
-        if judge.config.verdict_field is None:
-            sought = f"the pattern {' or '.join(judge.config.patterns)}"
-        return (
-            f"{problem} The last reply ends with '{one_line(reply.strip()[-150:])}', where "
-            f"{judge.config.path} looks for {sought}: {verdict.cause}. {advice}"
-        )
+        return f"{problem} {_without_verdict(judge, *self.undecided)} {advice}"
+
+
+def _without_verdict(judge: Judge, verdict: Verdict, reply: Completion) -> str:
+    """Return the end of a reply without a verdict, and what it lacks."""
+    config, text, what = judge.config, reply.text.strip(), "reply"
+    cause = verdict.cause
+    sought = f"the pattern {' or '.join(config.patterns)}"
+    if config.verdict_field is not None:
+        sought = f"the field '{config.verdict_field}'"
+    elif cause == QUOTED:
+        sought = "a label that is not quoted (verdict_rule: unquoted)"
+    if cause == CUT_OFF:
+        cause = f"{CUT_OFF}. Raise max_completion_tokens of {judge.model.name}"
+        if not text and reply.reasoning:
+            text, what = reply.reasoning.strip(), "reasoning"
+    return (
+        f"The last {what} ends with '{one_line(text[-150:])}', where {config.path} looks for "
+        f"{sought}: {cause}."
+    )
 
 
 @dataclass(frozen=True)
@@ -194,9 +210,8 @@ class JudgmentWork(Work):
                 game, name = games[number], f"{case.question.id} game {number + 1}{against}"
                 replies: list[Completion] = []
                 if game is not None and self._is_played(game):
-                    self.outlook.games += 1
                     self.outlook.cached += 1
-                    self.outlook.decided += game.get("score") is not None
+                    self.outlook.cached_decided += game.get("score") is not None
                     continue
                 if game is not None and game.get("cause") == UNFINISHED:
                     # Earlier replies count only if the prompt is the same.
@@ -302,7 +317,7 @@ class JudgmentWork(Work):
             return
         self.summary.done += 1
         last = reply.replies[-1]
-        self.outlook.count(reply.verdict, last.text)
+        self.outlook.count(reply.verdict, last)
         if has_lone_think_end(last.text) and self.model.end_think_token is None:
             self.summary.remarks[LONE_THINK_END].append(job.id)
         for name in last.not_sent or ():

@@ -18,6 +18,7 @@ from typing import Any
 from arena.base.errors import InputError, OutputError, one_line
 from arena.base.jsonl import STDOUT, write_lines
 from arena.chat.budget import Meter
+from arena.chat.calls import PASSING
 from arena.chat.faults import CompletionError
 
 NOT_BEGUN = ("interrupted", "cost limit")  # causes of jobs whose next call was not made
@@ -90,7 +91,7 @@ class RunSummary:
         A job whose next call was not made, after Ctrl-C or at the cost limit, is not begun.
         """
         if error.cause in NOT_BEGUN:
-            self.halted = str(error)
+            self.halted = "stopped" if error.cause == "interrupted" else str(error)
             return
         self.failed[error.cause].append(job_id)
         self.messages[error.cause] = str(error)
@@ -127,6 +128,8 @@ class RunSummary:
             calls = "calls that failed midway or reported no usage"
             counts += f", plus up to ${unreported:,.4f} for {calls}"
         yield counts
+        if excess := self.meter.excess:
+            yield f"  {excess}"
         for cause, ids in sorted(self.failed.items()):
             yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
         yield from self._remark_lines()
@@ -299,15 +302,16 @@ TOO_LONG = (
 )
 
 
-def _advice(summaries: Sequence[RunSummary]) -> dict[str, list[str]]:
-    """Return the models that are not complete by what to do about them."""
-    advice = defaultdict[str, list[str]](list)
-    for summary in summaries:
-        if summary.done < summary.planned:
-            only_too_long = not summary.not_begun and set(summary.failed) == {"context too long"}
-            again = "Run the same command again to continue."
-            advice[TOO_LONG if only_too_long else again].append(summary.name)
-    return advice
+def _advice(summary: RunSummary) -> str:
+    """Return what to do about a model that is not complete."""
+    causes = set(summary.failed)
+    if summary.halted.startswith("cost limit"):
+        return "Raise --max-cost, then run the same command again."
+    if causes == {"context too long"} and not summary.not_begun:
+        return TOO_LONG
+    if causes and causes.isdisjoint(PASSING):
+        return "Mend the causes above, then run the same command again."
+    return "Run the same command again to continue."
 
 
 def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: Ending) -> int:
@@ -337,8 +341,13 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: End
     for folder, names in folders.items():
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         print(f"written to {folder}: {', '.join(names[:5])}{more}", file=out)
-    for advice, names in _advice(summaries).items():
-        print(f"not complete: {', '.join(names)}. {advice}", file=out)
+    models = defaultdict[str, list[str]](list)
+    for summary in summaries:
+        if summary.done < summary.planned:
+            # An error that ended the run has its own remedy.
+            models["" if errors else f" {_advice(summary)}"].append(summary.name)
+    for advice, names in models.items():
+        print(f"not complete: {', '.join(names)}.{advice}", file=out)
     if not incomplete and not errors:
         print(f"next: {ending.next_command}", file=out)
     for message in errors:

@@ -193,15 +193,12 @@ def report_lines(report: MetricsReport, *, hint: bool = False) -> Iterator[str]:
     yield ""
     yield from (one_line(line, 2000) for line in _note_lines(report))
     skipped: list[tuple[str, Sequence[str]]] = []
-    # Benchmarks that share the models that only the reference has share a line.
-    names_of: dict[tuple[str, ...], list[str]] = {}
     for benchmark in report.benchmarks:
-        name, reasons = one_line(benchmark.name), benchmark.left_out
-        for reason in sorted(set(reasons.values())):
-            models = sorted(model for model in reasons if reasons[model] == reason)
-            skipped.append((f"{name}, {one_line(reason)}", models))
-        names_of.setdefault(report.only_in_reference(benchmark), []).append(name)
-    for models_there, names in names_of.items():
+        for reason, models in sorted(grouped(benchmark.left_out.items()).items()):
+            skipped.append((f"{one_line(benchmark.name)}, {one_line(reason)}", sorted(models)))
+    # Benchmarks that share the models that only the reference has share a line.
+    only = ((one_line(b.name), report.only_in_reference(b)) for b in report.benchmarks)
+    for models_there, names in grouped(only).items():
         skipped.append((f"{report.options.reference}, not in {', '.join(names)}", models_there))
     yield from (
         f"skipped models of {place}: {listed(models)}" for place, models in skipped if models

@@ -130,7 +130,7 @@ def read_families(path: Path) -> dict[str, str]:
             raise InputError(f"{path}: {family}: expected a list of texts, got {value}")
         for number, item in enumerate(names):
             name = text_of(item, f"{path}: {family}[{number}]")
-            if families.setdefault(name, str(family)) != str(family):
+            if families.setdefault(name, family) != family:
                 both = f"{families[name]} and {family}"
                 raise InputError(f"{path}: '{name}' is of two families, {both}. Keep one.")
     return families
@@ -283,12 +283,10 @@ def _missing_lines(report: Report) -> Iterator[str]:
     """Yield the notes on undefined measures and skipped judgments, each for all its judges."""
     undefined, skipped = list[tuple[str, str]](), list[tuple[str, str]]()
     for judge in report.judges:
-        reasons: dict[str, dict[str, None]] = {}
-        for measure in (measure for measure in MEASURES if measure.of(judge).why):
-            reason = measure.of(judge).why
-            name = measure.name if reason == NO_SPREAD else measure.name.split(":")[0]
-            reasons.setdefault(reason, {})[name] = None
-        undefined += [(judge.judge, f"{', '.join(reasons[why])}: {why}") for why in reasons]
+        reasons = ((m.name, m.of(judge).why) for m in MEASURES)
+        unknown = ((x if why == NO_SPREAD else x.split(":")[0], why) for x, why in reasons if why)
+        for why, missing in grouped(unknown).items():
+            undefined.append((judge.judge, f"{', '.join(dict.fromkeys(missing))}: {why}"))
         skipped += [(judge.judge, reason) for reason in judge.left_out]
     style = ((judge.judge, judge.style_left_out) for judge in report.judges)
     for note, judges in grouped(item for item in style if item[1]).items():

@@ -211,7 +211,7 @@ def read_names(path: Path) -> dict[str, str]:
         names = mapping(_parsed(read_bytes(path, "names of models"), str(path)), str(path))
     else:
         names = read_yaml(path)
-    return {str(key): text_of(name, f"{path}: {key}") for key, name in names.items()}
+    return {key: text_of(name, f"{path}: {key}") for key, name in names.items()}
 
 
 # Bootstrap results

@@ -50,6 +50,28 @@ class TestMoney:
         assert done.status == 0
         assert "tiny: 3 planned, 3 done" in done.out and ", $0.0090" in done.out
 
+    @pytest.mark.parametrize(("limit", "most"), [(0.05, 2), (1.6, 5)])
+    def test_a_provider_may_count_more_than_max_tokens(
+        self, api: FakeAPI, bench: Workspace, run: Run, limit: float, most: int
+    ) -> None:
+        """A call of $0.30 claims $0.02 at first, so that two in parallel may pass the limit."""
+        prepare(bench, api, 20, price={"input": 1, "output": 80}, parallel=2)
+        api.answer_with(Reply("long", prompt_tokens=60_000, completion_tokens=3_000))
+        done = run("answers", "--max-cost", limit)
+        assert done.status == 1 and 1 <= api.call_count <= most
+        spent = 0.3 * api.call_count
+        over = "the provider counted more tokens than max_tokens allows: "
+        over += f"${spent:.2f} is over --max-cost {limit:g}"
+        assert (over in done.out) == (spent > limit)
+
+    def test_the_dearest_call_is_what_later_ones_claim(self) -> None:
+        model = replace(ModelConfig("m", "api.yaml: m", "m"), price=(1, 2))
+        meter = Meter(model.price, budget_of([model], 1))
+        claim = meter.claim([], 4096)
+        meter.record(claim, Completion("fine", input_tokens=100_000, output_tokens=100_000))
+        assert [meter.claim([], 4096) for _ in range(2)] == [NANO * 3 // 10] * 2
+        assert meter.budget.claimed == NANO * 6 // 10 and not meter.excess
+
     def test_a_judge_has_a_budget_too(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
         prepare_judging(bench, api)
         bench.add_model("judge", api.v1, **FAST | {"parallel": 1, "price": self.PRICE})
@@ -139,8 +161,8 @@ class TestMoney:
             pass
         api.release()
         out, _ = process.communicate(timeout=20)
-        assert "2 planned, 1 done, 0 cached, 0 failed, 1 not begun (interrupted)" in out
-        assert "interrupted" in out and "cost limit" not in out
+        assert "2 planned, 1 done, 0 cached, 0 failed, 1 not begun (stopped)" in out
+        assert "stopped" in out and "cost limit" not in out
         assert api.call_count == 1
 
     def test_a_call_that_was_refused_costs_nothing(

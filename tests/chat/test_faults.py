@@ -7,8 +7,9 @@ import json
 import pytest
 from conftest import Workspace
 from fake_api import FakeAPI, Reply
-from one_call import ask, model_of
+from one_call import MESSAGES, ask, model_of
 
+from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError, redact
 
 FILTERED, TOO_LONG, BAD = "content filter", "context too long", "bad request"
@@ -153,6 +154,34 @@ class TestFaults:
         with pytest.raises(CompletionError) as caught:
             ask(model_of(bench, api_type=api_type, endpoints=[{"api_base": base}]))
         assert caught.value.cause == cause
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"promptFeedback": {"blockReason": "OTHER"}, "choices": []},
+            {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "choices": None},
+            {"prompt_feedback": {"block_reason": "BLOCKLIST"}, "usage": {"prompt_tokens": 9}},
+            {"blockReason": "IMAGE_SAFETY"},
+            {"error": {"code": 403, "message": "Your input was flagged"}},
+        ],
+    )
+    def test_a_refused_prompt_with_status_200_is_neither_paid_nor_sent_again(
+        self, api: FakeAPI, bench: Workspace, body: object
+    ) -> None:
+        api.answer_with(Reply(raw=json.dumps(body).encode()))
+        model = model_of(bench, endpoints=[{"api_base": api.v1}])
+        with pytest.raises(CompletionError, match=f"^{FILTERED}: ") as caught:
+            chat_completion(model, MESSAGES, temperature=0, max_tokens=9)
+        assert (api.call_count, caught.value.charged, caught.value.of_prompt) == (1, False, True)
+
+    @pytest.mark.parametrize("message", [{}, {"message": None}, {"message": {"content": None}}])
+    def test_a_message_that_is_withheld_is_an_empty_answer(
+        self, api: FakeAPI, bench: Workspace, message: dict[str, object]
+    ) -> None:
+        choice = {"finish_reason": "content_filter: PROHIBITED_CONTENT", **message}
+        api.answer_with(Reply(changes={"choices": [choice]}))
+        made = ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
+        assert (made.text, made.finish_reason, api.call_count) == ("", "content_filter", 1)
 
 
 class TestAddresses:

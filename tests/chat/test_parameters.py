@@ -263,6 +263,12 @@ class TestLimit:
             "supported range is from 1 (inclusive) to 4097 (exclusive).",
             "The maximum tokens you requested exceeds the model limit of 4096. Try again with a "
             "maximum tokens value that is lower than 4096.",
+            "Requested 9000 output tokens but this model allows 4096",
+            "max_tokens (9000) is above the model's ceiling of 4,096",
+            "You asked for 9,000 tokens. This model can write 4096 tokens, 9000 tokens is too many",
+            "HTTP 400: max_tokens=9000 not supported, m-2000 gives 4096",
+            "max_completion_tokens 9000 is over the cap (4096)",
+            "This model's ceiling for max_tokens is 4096; lower it",
         ],
     )
     @pytest.mark.parametrize("api_type", ["openai", "anthropic"])
@@ -290,6 +296,39 @@ class TestLimit:
     )
     def test_the_room_for_prompt_and_answer_is_no_such_limit(self, words: str) -> None:
         assert limit_in(words, 9000) is None
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "max_tokens is too high for this model",
+            "9000 output tokens are too many for m-1000",
+            "max_tokens: more than the two thousand tokens of this model",
+        ],
+    )
+    def test_without_a_number_the_message_says_what_to_lower(
+        self, api: FakeAPI, bench: Workspace, message: str
+    ) -> None:
+        api.answer_with(openai(message))
+        advice = "^bad request: HTTP 400. If max_tokens is too high, lower it in the model's entry"
+        with pytest.raises(CompletionError, match=advice) as caught:
+            ask(model_of(bench, **endpoint_of(api, {})), None, 9000)
+        assert message in str(caught.value) and api.call_count == 1
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "Unsupported parameter: 'max_tokens' is not supported since 2024",
+            "image of 9000 x 4096 is too large",
+            "9000 tokens are over the 4096 tokens per minute of your plan",
+            "max_tokens 9000 does not fit into the context of 4096",
+        ],
+    )
+    def test_other_numbers_are_no_limit(self, api: FakeAPI, bench: Workspace, message: str) -> None:
+        api.answer_with(openai(message))
+        with pytest.raises(CompletionError):
+            ask(model_of(bench, **endpoint_of(api, {})), None, 9000)
+        values = [value for body in bodies(api) for k, value in body.items() if "tokens" in k]
+        assert set(values) == {9000}
 
 
 class TestThinking:

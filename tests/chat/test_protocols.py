@@ -350,6 +350,14 @@ class TestForms:
         with pytest.raises(InputError, match="extra_body: stream: replies are read whole"):
             check_model(model_of(bench, extra_body={"stream": True}), key=False)
 
+    @pytest.mark.parametrize("n", [2, "8", 0, 1.5, [1]])
+    def test_nor_can_choices_that_nobody_reads(self, bench: Workspace, n: object) -> None:
+        with pytest.raises(InputError, match="extra_body: n: only the first choice is read. Set"):
+            check_model(model_of(bench, extra_body={"n": n}), key=False)
+
+    def test_one_choice_can(self, api: FakeAPI, bench: Workspace) -> None:
+        assert ask(model_of(bench, endpoints=[{"api_base": api.v1}], extra_body={"n": 1})).text
+
 
 class TestResponseFormat:
     FORMAT = {"type": "json_schema", "json_schema": {"name": "v", "schema": SCHEMA, "strict": True}}

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from conftest import Run, Workspace
@@ -265,3 +266,20 @@ class TestDryRun:
         assert "For the cost, add price: {input: , output: } to the model's entry\n" in out
         assert "  questions skipped, not answered in full by the model: 1 (q3)\n" in out
         assert out.endswith("total: 6 calls\n")
+
+
+class TestAdvice:
+    @pytest.mark.parametrize(
+        ("reply", "flags", "advice"),
+        [
+            (Reply.server_error(500), (), "Run the same command again to continue."),
+            (Reply.auth(), (), "Mend the causes above, then run the same command again."),
+            ("fine", ("--max-cost", 0), "Raise --max-cost, then run the same command again."),
+        ],
+    )
+    def test_it_fits_the_cause(
+        self, api: FakeAPI, bench: Workspace, run: Run, reply: Any, flags: Any, advice: str
+    ) -> None:
+        prepare(bench, api, 1, price={"input": 1, "output": 1})
+        api.answer_with(reply)
+        assert run("answers", *flags).out.endswith(f"not complete: tiny. {advice}\n")

@@ -770,7 +770,7 @@ class TestNotebook:
         monkeypatch.chdir(REPO)
         names: dict[str, Any] = {}
         exec(code, names)
-        assert list(names["board"].to_frame()["model"])[-1] == "smollm2-base"
+        assert list(names["board"].to_frame()["model"])[-1] == "smollm2-terse"
 
     def test_a_frame_has_the_numbers_of_the_json_file(
         self, bench: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,10 +24,10 @@ def house(bench: Workspace, api: FakeAPI) -> Workspace:
 
 
 @pytest.fixture
-def run(
+def run_here(
     house: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
-    """Runs a script in the house, in this process."""
+    """Runs a script in the house, in this process. The `run` of tests/conftest.py runs others."""
     monkeypatch.chdir(house.root)
 
     def run(script: str, flags: tuple[str, ...]) -> Done:

@@ -222,14 +222,14 @@ def test_the_table_is_long_enough() -> None:
 
 @pytest.mark.parametrize("case", list(WRONG))
 def test_one_line_says_what_is_wrong_and_nothing_is_done(
-    house: Workspace, api: FakeAPI, run: Run, case: str
+    house: Workspace, api: FakeAPI, run_here: Run, case: str
 ) -> None:
     wrong = WRONG[case]
     wrong.spoil(house)
     if wrong.script == M:
         (house.data / "model_answer" / "base.jsonl").unlink()
     before = tree(house.root)
-    done = run(wrong.script, wrong.flags)
+    done = run_here(wrong.script, wrong.flags)
     lines = done.err.splitlines()
     assert [line[:7] for line in lines if not line.startswith("warning: ")] == ["error: "], done
     assert [word for word in wrong.words if word not in lines[-1]] == [], lines[-1]
@@ -251,10 +251,12 @@ def test_real_processes_end_the_same_way(house: Workspace, api: FakeAPI, case: s
     assert (api.call_count, tree(house.root)) == (0, before)
 
 
-def test_one_bad_file_of_several_leaves_the_others_as_they_were(house: Workspace, run: Run) -> None:
+def test_one_bad_file_of_several_leaves_the_others_as_they_were(
+    house: Workspace, run_here: Run
+) -> None:
     house.write(ANSWERS, "null\n" + GOOD_ANSWER)
     before = tree(house.root)
-    assert run(M, ()).status == 2
+    assert run_here(M, ()).status == 2
     assert tree(house.root) == before
 
 
@@ -340,22 +342,24 @@ TOLERATED: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("case", TOLERATED)
-def test_what_real_files_hold_is_tolerated_and_named(house: Workspace, run: Run, case: str) -> None:
+def test_what_real_files_hold_is_tolerated_and_named(
+    house: Workspace, run_here: Run, case: str
+) -> None:
     tolerated = TOLERATED[case]
     tolerated.spoil(house)
-    done = run(tolerated.script, tolerated.flags)
+    done = run_here(tolerated.script, tolerated.flags)
     output = done.err + done.out
     assert done.status == 0, output
     assert [word for word in tolerated.words if word not in output] == [], output
 
 
 @pytest.mark.parametrize("name", ["org/model", "my model v2", "llama 🦙", "a[b]*?"])
-def test_a_name_is_the_same_in_every_stage(house: Workspace, run: Run, name: str) -> None:
+def test_a_name_is_the_same_in_every_stage(house: Workspace, run_here: Run, name: str) -> None:
     named(name)(house)
-    assert run(A, ()).status == 0
+    assert run_here(A, ()).status == 0
     house.write_judge_config("judge", "base", model_list=[name])
-    assert run(J, ()).status == 0
-    assert name in run(S, ()).out
-    assert run(M, ()).status == 0
+    assert run_here(J, ()).status == 0
+    assert name in run_here(S, ()).out
+    assert run_here(M, ()).status == 0
     outside = {path.name for path in house.root.iterdir()} - {"config", "data"}
     assert outside == set()

@@ -637,7 +637,7 @@ class TestInterruptions:
         interrupt(running)
         api.release()
         stdout, _ = running.communicate(timeout=30)
-        assert "0 failed, 2 not begun (interrupted)" in stdout
+        assert "0 failed, 2 not begun (stopped)" in stdout
         assert (running.returncode, api.call_count) == (130, 1)
         assert turns(bench, "tiny", "q1") == [["kept"]]
         bench.run("gen_answer.py", check=0)
@@ -682,7 +682,7 @@ class TestInterruptions:
         running.send_signal(signal.SIGINT)
         stdout, stderr = running.communicate(timeout=30)
         assert (running.returncode, api.call_count) == (130, 1)
-        assert "interrupted" in stdout and "Traceback" not in stderr
+        assert "stopped" in stdout and "Traceback" not in stderr
 
     def test_a_service_manager_stops_it_like_ctrl_c(self, api: FakeAPI, bench: Workspace) -> None:
         prepare(bench, api, 2, parallel=1)

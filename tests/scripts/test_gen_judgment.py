@@ -604,7 +604,7 @@ class TestFailures:
         assert any("stopping" in line for line in iter(running.stderr.readline, ""))
         api.release()
         stdout, _ = running.communicate(timeout=30)
-        assert "0 failed, 2 not begun (interrupted)" in stdout
+        assert "0 failed, 2 not begun (stopped)" in stdout
         assert (running.returncode, api.call_count) == (130, 1)
         api.answer_with("[[A>B]]")
         run()

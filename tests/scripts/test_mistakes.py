@@ -445,11 +445,11 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
 
 @pytest.mark.parametrize("mistake", list(MISTAKES))
 def test_a_mistake_has_its_literal_answer(
-    house: Workspace, api: FakeAPI, run: Run, mistake: str
+    house: Workspace, api: FakeAPI, run_here: Run, mistake: str
 ) -> None:
     script, spoil, flags, answer = MISTAKES[mistake]
     spoil(house)
-    done = run(script, tuple(flags.split()))
+    done = run_here(script, tuple(flags.split()))
     *others, line = done.err.replace(str(house.root), "HERE").splitlines()
     assert line.partition("error: ")[2] == answer
     assert [other for other in others if other.startswith("error: ")] == []

@@ -67,7 +67,7 @@ class TestHopelessModels:
             assert f"{name}: 20 planned, 0 done, 0 cached, 3 failed, 17 not begun" in done.out
             assert f"failed: 3 (q1, q2, q3): {cause}" in done.out
             assert not (bench.data / "model_answer" / f"{name}.jsonl").exists()
-        assert "not complete: bad-key, no-model, no-money. Run the same" in done.out
+        assert "not complete: bad-key, no-model, no-money. Mend the causes" in done.out
 
     def test_so_do_those_that_never_took_a_request(
         self, api: FakeAPI, bench: Workspace, run: Run
