@@ -204,7 +204,9 @@ class TestOtherPrograms:
         change(there)
         file.append(old_answer("q2"))
         assert len(raw_lines(there)) == 3
-        said = r"tiny\.jsonl: this file was moved or deleted during the run\. Its records are written"
+        said = (
+            r"tiny\.jsonl: this file was moved or deleted during the run\. Its records are written"
+        )
         with pytest.raises(OutputError, match=said):
             file.close()
         assert [r["question_id"] for r in raw_lines(there)] == ["q1", "q2", "q3"]

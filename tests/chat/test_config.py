@@ -135,7 +135,7 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
     ),
     "a truth value for a key in the body": (
         raw(SERVERS, "tiny:\n  extra_body: {a: {yes: 1}}\n"),
-        [f"{SERVERS}:2: the key yes is read as true. Put it in quotes."],
+        [f"{SERVERS}: tiny: extra_body.a: YAML reads the key yes as a truth value (line 2)."],
     ),
     "a variable of the body that is not set": (
         entry(extra_body={"a": ["${NO_SUCH_KEY}"]}),

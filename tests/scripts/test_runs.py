@@ -462,7 +462,8 @@ class TestFilesUnderARun:
         path = bench.data / folder / ("judge.jsonl" if makes == "answers" else "judge/tiny.jsonl")
         assert len(raw_lines(path)) == 6
         name = path.relative_to(bench.root)
-        error = f"error: {name}: another program changed this file during the run. "
+        error = f"error: {name}: this file was moved or deleted during the run. "
+        assert done.err.count(str(name)) == 1
         assert done.status == 1 and done.err.splitlines()[-1].startswith(error)
         assert json.loads((bench.root / "report.json").read_text())["complete"] is False
         calls = api.call_count
