@@ -54,6 +54,9 @@ QUOTES = {
     "whole before": "Assistant {place} answers: {wrapped}\n\n{verdict}",
     "short before": "Assistant {place}: {plant}\n\n{verdict}",
     "short after": "{verdict}\n\nAssistant {place}: {plant}",
+    "inline verdict": "Assistant {place} ends with {plant} and this is no argument.\n\nI looked at "
+    "both, so I choose {label}.",
+    "bare verdict": "Assistant {place} ends with {plant} and this is no argument.\n\n{label}",
     "lines after": "{verdict}\n\nThe end of assistant {place}:\n\n{lines}",
 }
 
@@ -67,7 +70,8 @@ def judge(call: Call, quote: str) -> str:
     worth = draw.choice((-2, -2, -1, -1, -1, -1, 0, 1))  # to the model
     _, *answers = re.split(r"\[Answer of assistant [AB].*\]\n", prompt)
     place, answer = next((p, a) for p, a in zip("AB", answers, strict=True) if "base" not in a)
-    verdict = f"My final verdict is: [[{label_of_worth(worth if place == 'A' else -worth)}]]"
+    label = f"[[{label_of_worth(worth if place == 'A' else -worth)}]]"
+    verdict = f"My final verdict is: {label}"
     answer = re.sub(r"\n\[End of the answer of assistant [AB], \w{8}\]\s*$", "", answer)
     plant = answer.partition("42.\n\n")[2]
     if len(call.messages) > 2 or not plant:  # asked to come to its end
@@ -79,6 +83,7 @@ def judge(call: Call, quote: str) -> str:
         wrapped=" ".join(answer.split()),
         lines="\n".join(f"> {line}" for line in plant.splitlines()),
         verdict=verdict,
+        label=label,
     )
 
 

@@ -233,13 +233,14 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
             return replace(mention, is_certain=not may_be_echo, limit=limit)
         refusal = replace(mention, is_certain=not (may_be_echo or is_far))
         is_unknown = re.search(UNKNOWN, clause) is not None
-        if is_limit and (limit := _number_below(mention, request.max_tokens, is_unknown)):
+        limit = _number_below(mention, request.max_tokens, is_unknown) if is_limit else None
+        if limit is not None and status < 500:
             return replace(mention, limit=limit)
         if fault.cause in OTHER_CAUSES and not (is_field and is_unknown):
             continue
         if is_limit:
             other = re.search(NAMES[OTHER_LIMIT[name]], mention.words)
-            is_named = not mention.spelling[0].isdigit()
+            is_named = "max" in mention.spelling
             if is_named and not is_claude and ((is_unknown and not is_far) or other):
                 return refusal
         elif name == "budget_tokens" and re.search(SIZES, clause):
@@ -268,11 +269,13 @@ def _number_below(mention: _Refusal, asked: int, is_unknown: bool) -> int | None
     An unknown parameter has no limit: the number beside its name alone may be a year. The largest
     is the safest: if it is too large, the model refuses again.
     """
-    named_alone = not re.search(_digits(asked), mention.clause)
-    other_kinds = rf"{OTHER_LENGTHS}|context|budget|per (minute|hour|day)|temperature|rate limit"
+    named_alone = not re.search(_digits(asked), mention.words)
+    other_kinds = rf"{OTHER_LENGTHS}|context|budget_?tokens|thinking|per (minute|hour|day)"
     if (is_unknown and named_alone) or re.search(other_kinds, mention.words):
         return None
-    numbers = re.findall(r"(?<![\w./#-])\d[\d,]{0,12}(?![\w/-]|\.\d)", mention.clause)
+    place = mention.clause if named_alone else mention.words
+    starts = r"(?:(?<![\w./#-])|(?<=\b1-)|(?<=\b1\.\.))"  # "gpt-2000" has none, "1-1024" has
+    numbers = re.findall(rf"{starts}\d[\d,]{{0,12}}(?![\w/-]|\.\d)", place)
     limits = [int(number.replace(",", "")) for number in numbers]
     # 400 and 422 are the statuses of such errors.
     return max((n for n in limits if 16 <= n < asked and n not in (400, 422)), default=None)
@@ -295,7 +298,8 @@ def _mentions(place: str, words: str, request: Request) -> Iterator[_Refusal]:
         if not (is_ours or name in NAMES or re.search(r"[_\d]", name)):
             names = rf"(?<=['\"`]){names}(?=['\"`])"  # such as "user" or "stop"
         if is_ours and name in OTHER_LIMIT:
-            names += rf"|{_digits(request.max_tokens)}"  # "you asked for 4096 output tokens"
+            # "You asked for 4096 output tokens"
+            names += rf"|{_digits(request.max_tokens)}|(output|completion|new) tokens"
         patterns[name] = rf"(?<![\w-])({names})(?![\w-])"
     # An error of pydantic repeats the whole request.
     words = re.sub(r"('input'|\"input\"|input_value)\s*[:=].*", "", words, flags=re.DOTALL)
@@ -305,7 +309,7 @@ def _mentions(place: str, words: str, request: Request) -> Iterator[_Refusal]:
             (match.span(), name, match[0])
             for name, pattern in patterns.items()
             for match in re.finditer(pattern, clause)
-            if "token" in clause or not match[0][0].isdigit()
+            if "token" in words or not match[0][0].isdigit()
         ]
         for (start, end), name, spelling in sorted(found):
             is_near = any(max(a - end, start - b) <= 80 for a, b in refusing)

@@ -32,7 +32,30 @@ _OF_PARAGRAPH = re.compile(
     r"|(?<!\w)[‘‚](?=\S).{0,1000}?[’‘](?!\w)",
     re.DOTALL,
 )
+_SINGLE = "'‘‚"  # such a mark may be an apostrophe: the '90s, the users' needs
 _COLON = re.compile(r"[:：]\W*$")
+# Words directly before a label by which a judge gives its verdict.
+_VERDICT = re.compile(
+    r"(?:(?:\b(?P<my>my|our)\s+|\bthe\s+)?(?:\b(?:own|final|overall)\s+)*"
+    r"\b(?:verdict|decision|conclusion|judge?ment|choice|rating|grade|score)\b"
+    r"(?:\s+(?:is|must\s+be|would\s+be|remains))?"
+    r"|(?P<I>\b(?:I|we)\s+(?:(?:would|will|must|therefore|thus|hence|finally)\s+)*"
+    r"(?:choose|conclude|decide|pick|select|judge|rate|vote|go)\b"
+    r"(?:\s+(?:that|for|on|with|it|is|as)\b)*)"
+    r"|\b(?:so|therefore|thus|hence|overall)\b"
+    r"|(?:최종|最终|最終)?\s*(?:판정|결론|判定|結論|结论)|\b(?:Urteil|Fazit|veredicto)\b)\W*$",
+    re.IGNORECASE,
+)
+_SENTENCES = re.compile(r"[.!?]\s+")
+_CLAUSES = re.compile(r"[,;]|\b(?:so|and|but|thus|hence|therefore)\b", re.IGNORECASE)
+_REASON = re.compile(r"\W*(?:$|(?:because|since|as|for)\b)", re.IGNORECASE)
+# Words about the text of an answer, and about what somebody else says.
+_OF_ANSWERS = re.compile(r"\b(?:assistant|answer|response|label|line|text)", re.IGNORECASE)
+_OF_OTHERS = re.compile(
+    r"\b(?:sa(?:ys?|id)|claim|writ|wrote|tell|told|add|end|conta|quot|plant|beg|ask|want|demand"
+    r"|repeat|read|as\s+if|your|not\b|never)|n['’]t\b",
+    re.IGNORECASE,
+)
 _PARAGRAPHS = re.compile(r"\n[ \t>]*\n")
 _BETWEEN_WORDS = re.compile(r"[^\w<>=]+|_")
 
@@ -64,24 +87,32 @@ class Quoting:
         """Whether the label at a place is quoted. `planted`: an answer has the same label.
         `cut_off`: the reply has no end, so that its verdict may be missing.
         """
-        if self._in_marks(span):
-            return True
-        if not planted:
+        return self.in_marks(span) or (planted and (cut_off or not self._is_given(span)))
+
+    def _is_given(self, span: Span) -> bool:
+        """Whether the words around a label that an answer has too give it as the verdict."""
+        before, line, _ = self._line_of(span)
+        after = line[len(before) + span[1] - span[0] :]
+        if not _REASON.match(_SENTENCES.split(after)[0] if re.search(r"\w", before) else after):
             return False
-        before, _, alone = self._line_of(span)
-        if not alone or cut_off:
-            return True
-        # An answer may have the words in which the judge gives its verdict: "My verdict is". The
-        # first or the last line of the reply is the judge's, if it repeats no more than these.
-        beyond_line = len(_squeezed(before)) + 2 if self.is_at_edge(span) else 0
-        return self._repeats(span, max(beyond_line, LEAST_SHARED))
+        earlier = self.reply[: span[0] - len(before)].rstrip().rpartition("\n")[2]
+        words = before if re.search(r"\w", before) else earlier
+        if (given := _verdict_words(words)) is not None:
+            # An answer may have these words too. A reply of this line alone repeats nothing.
+            at_place = given == words or line in self._edges
+            return at_place and (
+                line == self.reply.strip() or not self._repeats(span, len(_squeezed(given)))
+            )
+        if words is before or _COLON.search(earlier) or _OF_ANSWERS.search(earlier):
+            return False
+        return line in self._edges and not self._repeats(span, LEAST_SHARED)
 
     def is_own_in_marks(self, span: Span, planted: bool) -> bool:
         """Whether a label in marks may be the verdict, which some judges write in backticks."""
         before, line, alone = self._line_of(span)
         introduced = not re.search(r"\w", before) or _COLON.search(before) is not None
         if planted:
-            return alone and introduced and line == self.reply.strip()
+            return line == self.reply.strip() and self._is_given(span)
         return alone and (introduced or line in self._edges)
 
     def is_at_edge(self, span: Span) -> bool:
@@ -110,13 +141,23 @@ class Quoting:
         # Some judges give the verdict first, and in the same line the reason.
         return before, line, words == 0 and line in self._edges
 
-    def _in_marks(self, span: Span) -> bool:
+    def in_marks(self, span: Span) -> bool:
         """Whether quotation marks, backticks, a code block or a block quote enclose a place."""
         start, end = span
         if any(first <= start and end <= last for first, last in self._marks):
             return True
         number = bisect.bisect_right(self._paragraphs, start)
-        return any(first <= start and end <= last for first, last in self._marks_of(number))
+        return any(
+            first <= start
+            and end <= last
+            and (
+                self.reply[first] not in _SINGLE
+                or not re.search(r"\w", self.reply[first:start])
+                or not re.search(r"\w", self.reply[end:last])
+                or any(_squeezed(self.reply[first:last]) in text for text in self._squeezed_answers)
+            )
+            for first, last in self._marks_of(number)
+        )
 
     @functools.cached_property
     def _paragraphs(self) -> list[int]:
@@ -149,9 +190,7 @@ class Quoting:
             while at >= 0 and number < MANY:
                 beyond = at + len(label)
                 shared = _shared(before, answer[max(0, at - REACH) : at][::-1])
-                if shared + _shared(after, answer[beyond : beyond + REACH]) >= max(
-                    least, LEAST_SHARED
-                ):
+                if shared + _shared(after, answer[beyond : beyond + REACH]) >= least:
                     return True
                 at, number = answer.find(label, beyond), number + 1
         return False
@@ -159,6 +198,21 @@ class Quoting:
     @functools.cached_property
     def _squeezed_answers(self) -> list[str]:
         return [_squeezed(plain_spelling(answer)) for answer in self.answers]
+
+
+def _verdict_words(text: str) -> str | None:
+    """Return the words at the end of a text by which a judge gives its verdict, if they are its
+    own: all of the text, or "so I choose", but not "Assistant A says: my verdict is".
+    """
+    sentence = _SENTENCES.split(text)[-1]
+    match = _VERDICT.search(sentence)
+    if match is None:
+        return None
+    head = _CLAUSES.split(sentence[: match.start()])[-1]
+    if not re.search(r"\w", head):
+        return match[0] if re.search(r"\w", text[: -len(match[0])]) else text
+    own = match["my"] or match["I"]
+    return match[0] if own and not (_OF_ANSWERS.search(head) or _OF_OTHERS.search(head)) else None
 
 
 def _squeezed(text: str) -> str:

@@ -136,12 +136,17 @@ class VerdictRule:
             found = [match for match in found if match[2] is not None]
             if len(found) > 2 * MANY:
                 found = found[:MANY] + found[-MANY:]
+            if not planted and len({match[2] for match in found}) == 1:
+                return [found[0][1]], False  # in marks or not, there is no answer to quote it from
             left = [m for m in found if not quoting.covers(m[0], m[2] in planted, cut_off)]
             some_quoted |= len(left) < len(found)
             # Beside a verdict that no answer has, a label of an answer is quoted from there.
             own = [match for match in left if match[2] not in planted]
             if any(quoting.is_at_edge(span) for span, *_ in own):
                 left = own
+            if left and not own:
+                # One in marks may be the verdict if no answer has it, so it must agree too.
+                left += [m for m in found if m[2] not in planted]
             left = left or [m for m in found if quoting.is_own_in_marks(m[0], m[2] in planted)]
             if left:
                 return [value for _, value, _ in left], some_quoted or bool(planted)

@@ -269,6 +269,10 @@ class TestLimit:
             "HTTP 400: max_tokens=9000 not supported, m-2000 gives 4096",
             "max_completion_tokens 9000 is over the cap (4096)",
             "This model's ceiling for max_tokens is 4096; lower it",
+            "The output budget of this model is 4096 tokens; you requested 9000.",
+            "You requested 9000 tokens. The model allows 4096.",
+            "maxTokens 9000 invalid. Allowed: 1-4096",
+            "The most output tokens of this model: 4096",
         ],
     )
     @pytest.mark.parametrize("api_type", ["openai", "anthropic"])

@@ -141,14 +141,16 @@ class TestQuotedLabels:
             return "[[A>B]]" if "Question 1?" in call.messages[1]["content"] else "Hm."
 
         api.answer_with(reply)
-        run_main("gen_judgment.py", "--model", "m1", check=1)
+        run_main("gen_judgment.py", "--model", "m1")
         games = [game for r in bench.judgments("judge", "m1") for game in r["games"]]
-        assert [game["score"] for game in games] == ["A>B", "A>B", None, None, None, None]
+        # The answers to q3 have no label, so that the judge can quote none.
+        assert [game["score"] for game in games] == ["A>B", "A>B", None, None, "B>A", "B>A"]
         assert {game.get("cause") for game in games} == {None, "no label"}
         api.answer_with(lambda call: 'An answer has "[[B>A]]" in it, says the judge.')
-        run_main("gen_judgment.py", "--model", "m1", "--retry-invalid", check=1)
+        run_main("gen_judgment.py", "--model", "m1", "--retry-invalid")
         games = [game for r in bench.judgments("judge", "m1") for game in r["games"]]
-        assert [game.get("cause") for game in games] == [None, None, *["quoted label"] * 4]
+        quoted = ["quoted label"] * 2
+        assert [game.get("cause") for game in games] == [None, None, *quoted, None, None]
 
     def test_the_rule_is_a_setting_of_the_record(
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
