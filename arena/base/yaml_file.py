@@ -75,7 +75,9 @@ class _WrongKey(str):
     line: int
 
 
-_ANOTHER_NUMBER = re.compile(r"[-+]?0[0-7_]+|.*:.*")  # 010 is read as 8, and 12:30 as 750
+_ANOTHER_NUMBER = re.compile(
+    r"[-+]?(0[0-7_]+|[\d_.:]*:[\d_.:]*)"
+)  # 010 is read as 8, and 12:30 as 750
 _SECRETS_FROM = 13  # characters: shorter values may be shown
 
 
@@ -288,11 +290,7 @@ def _refuse_unclear(value: object, where: str, *, whole: bool) -> None:
     if isinstance(value, _Exponent):
         written, number = str(value), repr(float(value))
         reading, better = "a text", number if "." in number else number.replace("e", ".0e")
-    elif (
-        isinstance(value, _Noted)
-        and not isinstance(value, date)
-        and _ANOTHER_NUMBER.fullmatch(value.written)
-    ):
+    elif isinstance(value, _Noted) and _ANOTHER_NUMBER.fullmatch(value.written):
         written, reading, better = value.written, _yaml(value), _yaml(value)
     else:
         return

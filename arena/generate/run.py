@@ -294,7 +294,8 @@ def _start(
 
 
 def _warn_of_limit(allowed: int, wanted: int, resource: str, flag: str) -> None:
-    calls = f"parallel is lowered to {allowed} calls at a time in all, not {wanted}"
+    calls = "1 call" if allowed == 1 else f"{allowed} calls"
+    calls = f"parallel is lowered to {calls} at a time in all, not {wanted}"
     warn(f"{calls}: the system limits {resource} (ulimit {flag})")
 
 

@@ -229,10 +229,8 @@ class TestValues:
 
     def test_a_wrong_key_or_value_stops_only_the_entry_that_has_it(self, house: Workspace) -> None:
         more = "0: 1, '1e3': '1e-3', 1e4: 1.0e-3, 12: '010', x: [0, 0x10, 1_000]"
-        servers = (
-            f"tiny: {{extra_body: {{{more}}}}}\nw8: {{true: 3}}\nw9: {{extra_body: {{a: 010}}}}\n"
-        )
-        house.write(SERVERS, servers)
+        wrong = "w8: {true: 3}\nw9: {extra_body: {a: 010}}\n"
+        house.write(SERVERS, f"tiny: {{extra_body: {{{more}}}}}\n{wrong}")
         body = read_model_config(Path(SERVERS), "tiny").extra_body
         assert {type(key) for key in body} == {type(body["1e3"])} == {str}
         assert body == {"0": 1, "1e3": "1e-3", "1e4": 0.001, "12": "010", "x": [0, 16, 1000]}
