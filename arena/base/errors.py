@@ -90,18 +90,17 @@ def _status_of(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] 
         return interrupt.STATUS
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ` (did you mean '...'?)` with the most similar known name, or nothing.
 
-    Known names with commas between them are a list in one name.
+    A name with commas is a list of names, unless a known one like it has commas too.
     """
     import difflib
 
-    names = list(names)
-    parts = [part.strip() for part in name.split(",")]
-    if len(parts) > 1 and not set(parts).isdisjoint(names):
+    match = difflib.get_close_matches(name, sorted(names), n=1, cutoff=cutoff)
+    parts = [part for part in name.split(",") if part.strip()]
+    if len(parts) > 1 and not any("," in known for known in match):
         return f" (are these {len(parts)} names? Give them one by one, without commas)"
-    match = difflib.get_close_matches(name, sorted(names), n=1)
     return f" (did you mean '{match[0]}'?)" if match else ""
 
 
@@ -114,8 +113,7 @@ REPO = Path(__file__).resolve().parents[2]
 
 def explain_imports() -> None:
     """Let one of our scripts end with one line if its Python is too old or has not all packages."""
-    main = getattr(sys.modules["__main__"], "__file__", None)
-    if main is None or Path(main).resolve().parent != REPO:
+    if not interrupt.is_script():
         return
     if sys.version_info < OLDEST_PYTHON:
         needed, version = (".".join(map(str, v)) for v in (OLDEST_PYTHON, sys.version_info[:3]))
@@ -125,10 +123,7 @@ def explain_imports() -> None:
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print one line for a missing package or for Ctrl-C, and the traceback of all else."""
-    if isinstance(error, KeyboardInterrupt):
-        print("stopped", file=sys.stderr)
-        raise SystemExit(interrupt.STATUS)
+    """Print one line for a missing package, and the traceback of all else."""
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     package = (name or "arena").partition(".")[0]
     if package in ("arena", "utils"):

@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
         what, _, words = message.partition("unrecognized arguments: ")
         if not what and words.startswith("-"):
             flag = words.split()[0].partition("=")[0]
-            message += nearest(flag, self._option_string_actions)
+            message += nearest(flag, self._option_string_actions, cutoff=0.7)
         super().error(message)
 
 

@@ -22,15 +22,16 @@ def stop(*_: object) -> None:
         os._exit(STATUS)
 
 
-def is_script(path: str) -> bool:
+def is_script() -> bool:
     """Whether the main program is a script beside `arena`, and no notebook or user's own."""
-    return os.path.dirname(os.path.abspath(path)) == os.path.abspath(f"{__file__}/../../..")
+    program = getattr(sys.modules["__main__"], "__file__", None)
+    repo = os.path.realpath(f"{os.path.dirname(__file__)}/../..")
+    return program is not None and os.path.dirname(os.path.realpath(program)) == repo
 
 
 def watch() -> None:
     """Stop at Ctrl-C from now on, if a script of ours is starting."""
-    program = getattr(sys.modules["__main__"], "__file__", None) or ""
-    if is_script(program) and _signal.getsignal(SIGINT) is _signal.default_int_handler:
+    if is_script() and _signal.getsignal(SIGINT) is _signal.default_int_handler:
         _signal.signal(SIGINT, stop)
 
 

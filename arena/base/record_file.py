@@ -21,6 +21,7 @@ from arena.base.errors import InputError, OutputError, warn
 from arena.base.jsonl import dump_line, is_json, located_lines, write_lines, writing
 
 SYNC_SECONDS = 1.0
+CHANGED = "another program changed this file"
 IN_USE = "another run is writing this file. Wait for it or stop it."
 
 State = tuple[int, int, int]  # device, inode and size of a file
@@ -167,10 +168,14 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             raise self._refusal
         device, inode, size = self._state or self._state_of_file()
         data = b"".join(lines)
-        # An unbuffered write to a full disk may take a part of the line without an error.
-        if self._file.write(data) < len(data):
-            self._file.truncate(size)  # the next line must not join half a line
-            raise OSError(errno.ENOSPC, "the disk is full")
+        # An unbuffered write may take a part of the line without an error. The next one says why.
+        if (taken := self._file.write(data)) < len(data):
+            try:
+                if taken + self._file.write(data[taken:]) < len(data):
+                    raise OSError(errno.ENOSPC, "the disk is full")
+            except OSError:
+                self._file.truncate(size)  # the next line must not join half a line
+                raise
         self._state = device, inode, size + len(data)
         if self._known is not None:
             self._known.update(map(_hash, lines))
@@ -189,7 +194,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
 
         Raises OutputError in the latter case, with the records in a file beside it.
         """
-        is_changed = self._state_of_path() != self._state
+        before, state = self._state, self._state_of_path()
         there: set[int] = set()
         try:
             self._reopen()
@@ -208,8 +213,10 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             raise OutputError(str(self._change))
         self._repair("another program cut it off")
         self._write(lines)
-        if is_changed:
-            self._note("changed this file", "Lost records are written there again.")
+        if state is None:
+            self._note("this file was moved or deleted", "Its records are written there again.")
+        elif state != before:
+            self._note(CHANGED, "Lost records are written there again.")
 
     def _reopen(self) -> None:
         """Open the file that is at the path now; write it again if there is none."""
@@ -245,14 +252,17 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             else:
                 raise OSError(errno.EIO, "no place for lost records")
         self._beside = (self._beside or set()) | set(map(_hash, lines))
-        self._note("wrote to this file", remedy)
+        self._note("another program wrote to this file", remedy)
 
     def _note(self, event: str, remedy: str) -> None:
-        """Say once what another program did, and where the records of this run are now."""
-        message = f"{self.path}: another program {event} during the run. {remedy}"
+        """Note for the error of `close` what happened, and where the records of this run are now.
+        Only an earlier event is told here: the error has room for the newest.
+        """
+        message = f"{self.path}: {event} during the run. {remedy}"
         if message != self._change:
+            if self._change is not None:
+                warn(self._change)
             self._change = message
-            warn(message)
 
     def close(self, compact: bool = True) -> None:
         """Sync and compact the file and give up the lock. A second call does nothing.
@@ -289,7 +299,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             self._write_beside(lost)
         elif lost:
             self._write(lost)
-            self._note("changed this file", "Lost records are written there again.")
+            self._note(CHANGED, "Lost records are written there again.")
         else:
             write_lines(self.path, self._newest(places))
 

@@ -62,6 +62,25 @@ _NOTED: dict[type, Any] = {
 }
 
 
+class _Exponent(str):
+    """A text without quotes that JSON and many people take for a number: 1e-3."""
+
+    NUMBER = re.compile(r"[-+]?\d[\d.]*[eE][-+]?\d+")
+
+
+class _WrongKey(str):
+    """A key as the file writes it, which YAML reads as something else than a text."""
+
+    reading: str
+    line: int
+
+
+_ANOTHER_NUMBER = re.compile(
+    r"[-+]?(0[0-7_]+|[\d_.:]*:[\d_.:]*)"
+)  # 010 is read as 8, and 12:30 as 750
+_SECRETS_FROM = 13  # characters: shorter values may be shown
+
+
 def _yaml(value: object) -> str:
     """Return a single value as YAML writes it."""
     if isinstance(value, (bool, type(None))):
@@ -82,9 +101,17 @@ def _loader() -> Any:
             super().__init__(text)
             self.deep_construct = True  # refuses an alias that refers to itself
             self.repeated: list[tuple[int, str]] = []
+            self.wrong_keys: dict[Any, str] = {}
 
         def construct_object(self, node: Any, deep: bool = False) -> Any:
             value = super().construct_object(node, deep)
+            if node in self.wrong_keys:
+                key = _WrongKey(node.value or "null")
+                key.reading, key.line = self.wrong_keys[node], node.start_mark.line + 1
+                return key
+            if isinstance(value, str):
+                is_plain = not node.style and _Exponent.NUMBER.fullmatch(value)
+                return _Exponent(value) if is_plain else value
             return _Noted.of(value, node.value) if isinstance(node, yaml.ScalarNode) else value
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
@@ -96,19 +123,20 @@ def _loader() -> Any:
                     if (key.tag, key.value) in seen:
                         self.repeated.append((key.start_mark.line + 1, key.value))
                     seen.add((key.tag, key.value))
+                    key.style = "'"  # a key in digits stays the text that it is
             return super().construct_mapping(node, deep)
 
         def check_key(self, key: Any) -> None:
-            """Make a number or a date for a key the text that it is written as.
+            """Make a number or a date for a key the text that it is written as, or note it as wrong
+            for the one who reads this mapping.
 
             In records, which are JSON, all keys are texts: a number would never equal them.
             """
             value = self.construct_object(key)
             self.constructed_objects.pop(key, None)
             if not isinstance(value, _Noted) or not value.is_text:
-                reading = "not as a text" if _yaml(value) == key.value else f"as {_yaml(value)}"
-                problem = f"the key {key.value or 'null'} is read {reading}. {QUOTES}"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                words = {bool: "a truth value", type(None): "nothing"}
+                self.wrong_keys[key] = words.get(type(value)) or _yaml(value)
             key.tag = "tag:yaml.org,2002:str"
 
     return Loader
@@ -134,8 +162,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         if "recursive" in str(problem):
             raise InputError(f"{place}: a YAML alias refers to itself") from None
-        fault = problem if str(problem).endswith(QUOTES) else f"not YAML: {problem or error}"
-        raise InputError(f"{place}: {fault}") from None
+        raise InputError(f"{place}: not YAML: {problem or error}") from None
     for line, key in sorted(loader.repeated):
         warn(f"{path}:{line}: the key '{key}' is repeated, and its last value counts")
     return mapping(values, str(path))
@@ -159,7 +186,16 @@ def mapping(values: object, where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         got = _shown(values, whole=False)
         raise InputError(f"{where}: expected a mapping of keys to values, got {got}")
+    _check_keys(values, where)
     return {str(key): value for key, value in values.items()}
+
+
+def _check_keys(values: Mapping[Any, Any], where: str) -> None:
+    """Raise InputError for a key that YAML reads as no text."""
+    for key in values:
+        if isinstance(key, _WrongKey):
+            reading = f"YAML reads the key {key} as {key.reading} (line {key.line})"
+            raise InputError(f"{where}: {reading}. {QUOTES}")
 
 
 def convert(
@@ -220,6 +256,10 @@ def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
     Raises InputError with the place of what is no text but has to be one.
     """
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    if isinstance(kind, inspect.AnyType):
+        _refuse_unclear(value, where, whole=whole)
+    if isinstance(value, _Exponent):
+        return str(value)
     if isinstance(value, _Noted):
         if not any(isinstance(k, inspect.StrType) for k in kinds):
             if isinstance(value, (int, float)):
@@ -238,10 +278,27 @@ def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
         item = [*items, inspect.AnyType()][0]
         return [_plain(v, item, f"{where}[{i}]", whole=whole) for i, v in enumerate(value)]
     if isinstance(value, dict):
+        _check_keys(value, where)
         items = [k.value_type for k in kinds if isinstance(k, inspect.DictType)]
         item = [*items, inspect.AnyType()][0]
         return {k: _plain(v, item, f"{where}.{k}", whole=whole) for k, v in value.items()}
     return value
+
+
+def _refuse_unclear(value: object, where: str, *, whole: bool) -> None:
+    """Raise InputError for a value of any type that YAML reads as another one than many mean."""
+    if isinstance(value, _Exponent):
+        written, number = str(value), repr(float(value))
+        reading, better = "a text", number if "." in number else number.replace("e", ".0e")
+    elif isinstance(value, _Noted) and _ANOTHER_NUMBER.fullmatch(value.written):
+        written, reading, better = value.written, _yaml(value), _yaml(value)
+    else:
+        return
+    if not whole and len(written) >= _SECRETS_FROM:
+        written, better = "this", ""
+        reading = reading if reading == "a text" else "another number"
+    advice = f"Put it in quotes, or write {better}." if better else QUOTES
+    raise InputError(f"{where}: YAML reads {written} as {reading}. {advice}")
 
 
 def text_of(value: Any, where: str) -> str:

@@ -96,8 +96,11 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
     """Return the entry of a model in the endpoint file; InputError if it is not there or wrong."""
     entries = read_yaml(path)
     if name not in entries:
+        models = [key for key, entry in entries.items() if isinstance(entry, dict)]
+        if not models:
+            raise InputError(f"{path}: no endpoint file: it has no entry for any model")
         # The judges of published boards have none any more.
-        advice = nearest(name, entries) or f". Add one, or use one of {', '.join(entries)}."
+        advice = nearest(name, models) or f". Add one, or use one of {', '.join(models)}."
         raise InputError(f"{path}: no entry for the model '{name}'{advice}")
     where = f"{path}: {name}"
     values = mapping(entries[name], where)

@@ -206,7 +206,7 @@ def _take(outcome: Outcome | None, files: Mapping[Work, RecordFile]) -> None:
 
 
 FILES_OF_A_WORK = 2  # its file and its lock
-OTHER_FILES = 64  # of the program, its libraries and the terminal
+OTHER_FILES = 24  # at most 7 were seen, of the program, its libraries and the terminal
 
 
 def _connections(works: Sequence[Work]) -> int:
@@ -218,10 +218,12 @@ def _connections(works: Sequence[Work]) -> int:
     limit = open_file_limit(
         files + sum(model.parallel * _files_of_a_call(model) for model in models)
     )
-    if limit < files + sum(map(_files_of_a_call, models)):
+    needed = files + sum(map(_files_of_a_call, models))
+    if limit < needed:
+        fewer = "Name fewer models with --model, or raise" if len(works) > 1 else "Raise"
         raise InputError(
-            f"{len(works)} models need more than the {limit} open files that this system allows. "
-            "Name fewer with --model, or raise the limit: ulimit -n 4096"
+            f"this run needs {needed} open files, and the hard limit of this system is {limit}. "
+            f"{fewer} it (ulimit -Hn shows it)."
         )
     return limit - files
 
@@ -292,7 +294,8 @@ def _start(
 
 
 def _warn_of_limit(allowed: int, wanted: int, resource: str, flag: str) -> None:
-    calls = f"parallel is lowered to {allowed} calls at a time in all, not {wanted}"
+    calls = "1 call" if allowed == 1 else f"{allowed} calls"
+    calls = f"parallel is lowered to {calls} at a time in all, not {wanted}"
     warn(f"{calls}: the system limits {resource} (ulimit {flag})")
 
 

@@ -71,4 +71,6 @@ def test_the_nearest_name_is_offered_if_there_is_a_similar_one() -> None:
     assert nearest("a", []) == ""
     names = " (are these 2 names? Give them one by one, without commas)"
     assert nearest("a,b", ["b", "c"]) == nearest("b, c", ["b", "c"]) == names
-    assert nearest("a,b", ["a,b", "c"]) == " (did you mean 'a,b'?)"
+    assert nearest("x,y", ["b", "c"]) == names
+    assert nearest("b,", ["b", "c"]) == " (did you mean 'b'?)"
+    assert nearest("Maps, and Charts", ["Maps, Charts", "c"]) == " (did you mean 'Maps, Charts'?)"

@@ -81,6 +81,8 @@ def test_the_help_shows_the_text_as_it_is_and_each_default() -> None:
     [
         ("--modle", " (did you mean '--model'?)"),
         ("--data_dir=x", " (did you mean '--data-dir'?)"),
+        ("--modal", " (did you mean '--model'?)"),
+        ("--methdo", ""),
         ("--zzz", ""),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,16 +19,22 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize(("folder", "status"), [(".", 130), ("of_a_user", -signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [("slow.py", 130), ("bin/link.py", 130), ("bin/of_a_user.py", -signal.SIGINT)],
+)
 def test_a_script_beside_the_package_stops_without_a_traceback(
-    tmp_path: Path, folder: str, status: int
+    tmp_path: Path, program: str, status: int
 ) -> None:
-    (tmp_path / "arena").symlink_to(REPO / "arena")
-    program = tmp_path / folder / "slow.py"
-    program.parent.mkdir(exist_ok=True)
-    program.write_text(SLOW)
+    (tmp_path / "arena").mkdir()
+    shutil.copy(REPO / "arena" / "__init__.py", tmp_path / "arena")
+    shutil.copytree(REPO / "arena" / "base", tmp_path / "arena" / "base")
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "link.py").symlink_to(tmp_path / "slow.py")
+    (tmp_path / "bin" / "of_a_user.py").write_text(SLOW)
     with subprocess.Popen(
-        [sys.executable, program],
+        [sys.executable, tmp_path / program],
         env={"PYTHONPATH": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -38,6 +45,13 @@ def test_a_script_beside_the_package_stops_without_a_traceback(
         _, errors = process.communicate()
     assert process.returncode == status
     assert (errors == "stopped\n") == (status == 130)
+
+
+def test_a_program_without_a_file_is_the_users() -> None:
+    code = "import arena, signal\nassert signal.getsignal(2) is signal.default_int_handler"
+    command = [sys.executable, "-c", code]
+    env = {"PYTHONPATH": str(REPO)}
+    assert subprocess.run(command, cwd=REPO / "docs", env=env).returncode == 0
 
 
 def test_scripts_import_it_before_anything_else() -> None:

@@ -204,10 +204,26 @@ class TestOtherPrograms:
         change(there)
         file.append(old_answer("q2"))
         assert len(raw_lines(there)) == 3
-        with pytest.raises(OutputError, match=r"tiny\.jsonl: another program changed this file"):
+        said = (
+            r"tiny\.jsonl: this file was moved or deleted during the run\. Its records are written"
+        )
+        with pytest.raises(OutputError, match=said):
             file.close()
         assert [r["question_id"] for r in raw_lines(there)] == ["q1", "q2", "q3"]
-        assert capsys.readouterr().err.count("another program changed this file") == 1
+        assert capsys.readouterr().err == "", "the error says it"
+
+    def test_each_of_two_events_is_told_once(
+        self, there: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = RecordFile(there, KeyLine)
+        for number, change in enumerate((there.unlink, lambda: os.truncate(there, 0))):
+            file.append(old_answer(f"q{number}"))
+            change()
+            file.append(old_answer(f"q{number}", "again"))
+        with pytest.raises(OutputError, match="another program changed this file during"):
+            file.close()
+        (warning,) = capsys.readouterr().err.splitlines()
+        assert "this file was moved or deleted during the run" in warning
 
     @pytest.mark.parametrize("size", [0, 20, -1, -20], ids=[": >", "mid", "newline", "last"])
     def test_what_was_cut_off_is_added_again(self, file_path: Path, size: int) -> None:
@@ -315,20 +331,25 @@ class TestOtherPrograms:
         file.append(old_answer("q1"))
         with monkeypatch.context() as patch:
             patch.setattr(file, "_file", Full(file._file))
-            with pytest.raises(OutputError, match="the disk is full"):
+            with pytest.raises(OutputError, match="cannot write: File too large"):
                 file.append(old_answer("q2"))
+        assert raw_lines(file_path) == [old_answer("q1")]
         file.append(old_answer("q3"))
         file.close()
         assert sorted(r["question_id"] for r in raw_lines(file_path)) == ["q1", "q2", "q3"]
 
 
 class Full:
-    """A file that takes half of a line."""
+    """A file that takes half of a line, and then nothing more."""
 
     def __init__(self, file: Any) -> None:
         self.file = file
+        self.written = 0
 
     def write(self, data: bytes) -> int:
+        self.written += 1
+        if self.written > 1:
+            raise OSError(errno.EFBIG, "File too large")
         return int(self.file.write(data[: len(data) // 2]))
 
     def __getattr__(self, name: str) -> Any:

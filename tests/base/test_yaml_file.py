@@ -19,6 +19,7 @@ from config_files import (
 )
 from conftest import Workspace
 
+from arena.base.errors import InputError
 from arena.base.yaml_file import read_yaml
 from arena.bench.config import read_answer_config, read_judge_config
 from arena.chat.config import read_model_config
@@ -91,11 +92,34 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
     ),
     "an octal number for a key": (
         raw(SERVERS, "tiny: {}\n007: {}\n"),
-        [f"{SERVERS}:2: the key 007 is read as 7. Put it in quotes."],
+        [f"{SERVERS}: YAML reads the key 007 as 7 (line 2). Put it in quotes."],
     ),
+    "a truth value for a key of an entry": (
+        raw(SERVERS, "tiny: {\n  true: 3}\n"),
+        [f"{SERVERS}: tiny: YAML reads the key true as a truth value (line 2). Put it in quotes."],
+    ),
+    "a truth value for a key of the extra body": (
+        raw(SERVERS, "tiny: {extra_body: {a: [{off: 3}]}}\n"),
+        [f"{SERVERS}: tiny: extra_body.a[0]: YAML reads the key off as a truth value (line 1)."],
+    ),
+    **{
+        f"{value} in the extra body": (
+            raw(SERVERS, f"tiny: {{extra_body: {{a: {{b: [1, {value}]}}}}}}\n"),
+            [f"{SERVERS}: tiny: extra_body.a.b[1]: YAML reads {words}"],
+        )
+        for value, words in {
+            "1e-3": "1e-3 as a text. Put it in quotes, or write 0.001.",
+            "1E-9": "1E-9 as a text. Put it in quotes, or write 1.0e-09.",
+            "-2.5e3": "-2.5e3 as a text. Put it in quotes, or write -2500.0.",
+            "010": "010 as 8. Put it in quotes, or write 8.",
+            "12:30:00": "12:30:00 as 45000. Put it in quotes, or write 45000.",
+            "1:30.5": "1:30.5 as 90.5. Put it in quotes, or write 90.5.",
+            "01234567012345670": "this as another number. Put it in quotes.",
+        }.items()
+    },
     "a truth value for a key": (
         raw(SERVERS, "tiny: {}\nNo: {}\n"),
-        [f"{SERVERS}:2: the key No is read as false. Put it in quotes."],
+        [f"{SERVERS}: YAML reads the key No as a truth value (line 2). Put it in quotes."],
     ),
     "a list for a text": (settings(bench_name=["b"]), ["bench_name: expected a text, got ['b']"]),
     "a missing key": (
@@ -202,6 +226,17 @@ class TestValues:
         assert (model.temperature, model.parallel) == (0.5, 3)
         assert model.extra_body == {"logit_bias": {"50256": -100}, "top_p": 0.9}
         assert {type(v) for v in (model.temperature, model.extra_body["top_p"])} == {float}
+
+    def test_a_wrong_key_or_value_stops_only_the_entry_that_has_it(self, house: Workspace) -> None:
+        more = "0: 1, '1e3': '1e-3', 1e4: 1.0e-3, 12: '010', x: [0, 0x10, 1_000]"
+        wrong = "w8: {true: 3}\nw9: {extra_body: {a: 010}}\n"
+        house.write(SERVERS, f"tiny: {{extra_body: {{{more}}}}}\n{wrong}")
+        body = read_model_config(Path(SERVERS), "tiny").extra_body
+        assert {type(key) for key in body} == {type(body["1e3"])} == {str}
+        assert body == {"0": 1, "1e3": "1e-3", "1e4": 0.001, "12": "010", "x": [0, 16, 1000]}
+        for name in ("w8", "w9"):
+            with pytest.raises(InputError, match=f"{name}: .*YAML reads"):
+                read_model_config(Path(SERVERS), name)
 
     def test_a_byte_order_mark_and_windows_lines_do_no_harm(self, house: Workspace) -> None:
         text = "bench_name: 한국어\nmodel_list: [tiny]\n"

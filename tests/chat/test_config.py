@@ -34,6 +34,14 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         settings(model_list=["gpt-4-1106-preview"]),
         [SERVERS, "'gpt-4-1106-preview'. Add one, or use one of tiny."],
     ),
+    "another file for the endpoint file": (
+        raw(SERVERS, "bench_name: test-v1\ntemperature: 0\nmodel_list: [tiny]\n"),
+        [f"{SERVERS}: no endpoint file: it has no entry for any model"],
+    ),
+    "a key that is no model": (
+        raw(SERVERS, "temperature: 0\nsmol: {api_type: openai}\n"),
+        ["the model 'tiny'. Add one, or use one of smol."],
+    ),
     "an empty entry": (raw(SERVERS, "tiny:\n"), [f"{SERVERS}: tiny: expected a mapping"]),
     "an entry in words": (raw(SERVERS, "tiny: openai\n"), [f"{SERVERS}: tiny: expected a mapping"]),
     "one endpoint for a list": (
@@ -127,7 +135,7 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
     ),
     "a truth value for a key in the body": (
         raw(SERVERS, "tiny:\n  extra_body: {a: {yes: 1}}\n"),
-        [f"{SERVERS}:2: the key yes is read as true. Put it in quotes."],
+        [f"{SERVERS}: tiny: extra_body.a: YAML reads the key yes as a truth value (line 2)."],
     ),
     "a variable of the body that is not set": (
         entry(extra_body={"a": ["${NO_SUCH_KEY}"]}),

@@ -598,7 +598,11 @@ class TestWrongInput:
                 "m1: 3.10",
                 "n.yaml: m1: expected a text, but YAML reads 3.10 as 3.1. Put it in",
             ),
-            ("n.yaml", "007: m1", "n.yaml:1: the key 007 is read as 7. Put it in quotes."),
+            (
+                "n.yaml",
+                "007: m1",
+                "n.yaml: YAML reads the key 007 as 7 (line 1). Put it in quotes.",
+            ),
             ("n.yaml", "m1:", "n.yaml: m1: expected a text, got nothing"),
             ("n.JSON", '{"m1": null}', "n.JSON: m1: expected a text, got nothing"),
             ("n.yaml", "m11: m1", "no benchmark has the model 'm11' (did you mean 'm1'?)"),

@@ -380,7 +380,8 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         A,
         holds(SERVERS, "no: {}\n"),
         "",
-        "config/api_config.yaml:1: the key no is read as false. Put it in quotes.",
+        "config/api_config.yaml: YAML reads the key no as a truth value (line 1). Put it in "
+        "quotes.",
     ),
     # Data
     "questions in Git LFS": (

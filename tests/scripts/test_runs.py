@@ -32,6 +32,7 @@ from runs import FAST, SCRIPTS, prepare, prepare_judging, tree
 
 from arena.base import record_file
 from arena.chat import calls as utils
+from arena.generate import run as generate_run
 
 
 def endpoint(api: FakeAPI, key: str = "test-key", **fields: Any) -> dict[str, Any]:
@@ -461,7 +462,8 @@ class TestFilesUnderARun:
         path = bench.data / folder / ("judge.jsonl" if makes == "answers" else "judge/tiny.jsonl")
         assert len(raw_lines(path)) == 6
         name = path.relative_to(bench.root)
-        error = f"error: {name}: another program changed this file during the run. "
+        error = f"error: {name}: this file was moved or deleted during the run. "
+        assert done.err.count(str(name)) == 1
         assert done.status == 1 and done.err.splitlines()[-1].startswith(error)
         assert json.loads((bench.root / "report.json").read_text())["complete"] is False
         calls = api.call_count
@@ -545,12 +547,26 @@ def test_more_calls_at_a_time_than_open_files_are_fewer_calls(
 ) -> None:
     prepare(bench, api, 150, parallel=150)
     api.answer_with(Reply("fine", delay=0.3))
-    limited = f"ulimit -n 128; exec {sys.executable} {REPO / 'gen_answer.py'}"
+    limited = f"ulimit -n 40; exec {sys.executable} {REPO / 'gen_answer.py'}"
     done = subprocess.run(["bash", "-c", limited], cwd=bench.root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (len(bench.answers("tiny")), api.call_count) == (150, 150)
-    assert "parallel is lowered to 62 calls at a time in all, not 150" in done.stderr
-    assert api.max_in_flight <= 62
+    assert "parallel is lowered to 14 calls at a time in all, not 150" in done.stderr
+    assert api.max_in_flight <= 14
+
+
+@pytest.mark.parametrize("names", [["tiny"], ["tiny", "small"]])
+def test_too_few_open_files_for_one_call_of_each_model_are_an_error_with_the_number(
+    api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    prepare(bench, api, 1)
+    bench.add_model("small", api.v1)
+    monkeypatch.setattr(generate_run, "open_file_limit", lambda needed: 20)
+    done = run("answers", "--model", *names)
+    needed = {1: 27, 2: 30}[len(names)]
+    error = f"error: this run needs {needed} open files, and the hard limit of this system is 20. "
+    assert (done.status, api.call_count) == (2, 0) and done.err.startswith(error)
+    assert ("--model" in done.err) == (len(names) == 2)
 
 
 def test_a_limit_draws_the_same_questions_of_all_categories_for_answers_and_judgments(

@@ -121,7 +121,8 @@ class TestEveryScript:
             r"error: this is Python 3\.8\.18, and 3\.10 or newer is needed\. .*(demo|source) .*",
         ),
         (
-            "def find_spec(*names):\n    if 'msgspec' in names: raise KeyboardInterrupt\n"
+            "import signal\ndef find_spec(*names):\n"
+            "    if 'msgspec' in names: signal.raise_signal(signal.SIGINT)\n"
             "sys.meta_path.insert(0, type('Finder', (), {'find_spec': find_spec}))",
             130,
             "stopped",
