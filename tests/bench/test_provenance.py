@@ -101,7 +101,7 @@ class TestAnswersMadeWithOtherSettings:
     BODIES: ClassVar = [
         {"logit_bias": {50256: -100}},
         {"a": {1.5: [{-3: None}]}, "top_p": 1},
-        {"stop": ["a", "b"], "n": {"x": [1, {"y": 2}]}},
+        {"stop": ["a", "b"], "guide": {"x": [1, {"y": 2}]}},
     ]
 
     @pytest.mark.parametrize("body", BODIES, ids=str)
