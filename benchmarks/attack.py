@@ -306,7 +306,8 @@ for name, change in KNOWN_LINES.items():
     @attack("A2", f"{name} under a run")
     def lost_lines(place: Place, change: Callable[[Place], object] = change) -> str:
         done = change_file(place, change)
-        hold("another program changed this file" in done.output, done.output)
+        events = ("another program changed this file", "this file was moved or deleted")
+        hold(any(event in done.output for event in events), done.output)
         hold(len(place.stored()) == 40, f"{len(place.stored())} of 40 are at the path")
         return "said so, exit 1, all 40 at the path"
 
