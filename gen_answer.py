@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arena.base.flags import add_run_flags, next_command, script_parser
+from arena.base.flags import add_run_flags, next_command, run_arguments, script_parser
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
@@ -47,10 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         bench,
         questions,
         budget,
-        stale=args.stale,
-        dry_run=args.dry_run,
-        report=args.report,
-        quiet=args.quiet,
+        **run_arguments(args),
         next_command=next_command("gen_judgment.py", args, *named),
     )
     if args.parallel:

@@ -17,7 +17,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arena.base.flags import add_name, add_names, add_run_flags, next_command, script_parser
+from arena.base.flags import (
+    add_name,
+    add_names,
+    add_run_flags,
+    next_command,
+    run_arguments,
+    script_parser,
+)
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
@@ -58,11 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         bench,
         questions,
         budget,
-        stale=args.stale,
-        dry_run=args.dry_run,
-        report=args.report,
+        **run_arguments(args),
         retry_invalid=args.retry_invalid,
-        quiet=args.quiet,
         next_command=next_command("show_result.py", args, *named),
     )
     names = args.model or config.model_list

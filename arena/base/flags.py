@@ -287,6 +287,11 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add("--quiet", action="store_true", help="show no progress")
 
 
+def run_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the flags of a run that are its options as they are."""
+    return {name: getattr(args, name) for name in ("stale", "dry_run", "report", "quiet")}
+
+
 def next_command(script: str, args: argparse.Namespace, *flags: str) -> str:
     """Return the command line of another script on the same bench, with more flags."""
     shared = ["--data-dir", str(args.data_dir)] if str(args.data_dir) != "data" else []

@@ -81,9 +81,14 @@ class RunSummary:
         return sum(map(len, self.failed.values()))
 
     @property
+    def ended(self) -> int:
+        """The number of jobs that are done or have failed."""
+        return self.done + self.failures
+
+    @property
     def not_begun(self) -> int:
-        """The number of jobs that neither ended nor failed."""
-        return self.planned - self.done - self.failures
+        """The number of jobs that have not ended."""
+        return self.planned - self.ended
 
     def fail(self, error: CompletionError, job_id: str) -> None:
         """Count a failed job by its cause, of which the last message is reported.
@@ -235,16 +240,15 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         if self.on_terminal:
             for summaries, bar in self.bars:
                 bar.set_postfix_str(state_of(summaries), refresh=False)
-                bar.n = sum(summary.done + summary.failures for summary in summaries)
+                bar.n = sum(summary.ended for summary in summaries)
                 bar.refresh()
         elif time_now - self.shown >= LOG_TICK:
             self.shown = time_now
             elapsed = f"{datetime.timedelta(seconds=round(time_now - self.start))}"
             for summary in self.summaries:
-                ended = summary.done + summary.failures
-                if ended < summary.planned:
+                if summary.not_begun:
                     state = state_of([summary]) or "waiting to begin"
-                    counts = f"{ended} of {summary.planned} {self.unit}s, {state}"
+                    counts = f"{summary.ended} of {summary.planned} {self.unit}s, {state}"
                     print(f"{elapsed} {summary.name}: {counts}", file=sys.stderr)
 
     def _report_fault(self, summary: RunSummary, time_now: float) -> None:
@@ -318,7 +322,7 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: End
     """Write the report, print the summaries and the errors that ended the run, and return the exit
     status: 1 if there are errors or missing results.
     """
-    incomplete = [summary.name for summary in summaries if summary.done < summary.planned]
+    incomplete = [summary for summary in summaries if summary.done < summary.planned]
     errors = list(dict.fromkeys(errors))
     if ending.report is not None:
         data = {
@@ -342,10 +346,9 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: End
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         print(f"written to {folder}: {', '.join(names[:5])}{more}", file=out)
     models = defaultdict[str, list[str]](list)
-    for summary in summaries:
-        if summary.done < summary.planned:
-            # An error that ended the run has its own remedy.
-            models["" if errors else f" {_advice(summary)}"].append(summary.name)
+    for summary in incomplete:
+        # An error that ended the run has its own remedy.
+        models["" if errors else f" {_advice(summary)}"].append(summary.name)
     for advice, names in models.items():
         print(f"not complete: {', '.join(names)}.{advice}", file=out)
     if not incomplete and not errors:
