@@ -92,18 +92,22 @@ class _Price:
 OTHER_SPELLINGS = {"model": "model_name", "sys_prompt": "system_prompt"}  # in v2.0's files
 
 
+def _entry_of(path: Path, name: str) -> dict[str, Any]:
+    """Return the keys of a model's entry in the endpoint file; InputError if it is not there."""
+    entries = read_yaml(path)
+    if name in entries:
+        return mapping(entries[name], f"{path}: {name}")
+    models = [key for key, entry in entries.items() if isinstance(entry, dict)]
+    if not models:
+        raise InputError(f"{path}: no endpoint file: it has no entry for any model")
+    # The judges of published boards have none any more.
+    advice = nearest(name, models) or f". Add one, or use one of {', '.join(models)}."
+    raise InputError(f"{path}: no entry for the model '{name}'{advice}")
+
+
 def read_model_config(path: Path, name: str) -> ModelConfig:
     """Return the entry of a model in the endpoint file; InputError if it is not there or wrong."""
-    entries = read_yaml(path)
-    if name not in entries:
-        models = [key for key, entry in entries.items() if isinstance(entry, dict)]
-        if not models:
-            raise InputError(f"{path}: no endpoint file: it has no entry for any model")
-        # The judges of published boards have none any more.
-        advice = nearest(name, models) or f". Add one, or use one of {', '.join(models)}."
-        raise InputError(f"{path}: no entry for the model '{name}'{advice}")
-    where = f"{path}: {name}"
-    values = mapping(entries[name], where)
+    where, values = f"{path}: {name}", _entry_of(path, name)
     for spelling, key in OTHER_SPELLINGS.items():
         other = values.pop(spelling, None)
         values[key] = other if values.get(key) is None else values[key]
