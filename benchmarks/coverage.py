@@ -42,6 +42,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from arena.base.flags import positive
 from arena.scoring import bradley_terry as bt
 from arena.scoring import cells
+from arena.scoring.uncertainty.intervals import percentiles
 
 BASELINE, MODELS = 0, 10
 STRENGTHS = np.array([0.0, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
@@ -105,7 +106,7 @@ def intervals(simulation: Simulation, number: int) -> np.ndarray:
         bt.bootstrap(cells, BASELINE, rounds=simulation.rounds, seed=number, resample=resample)
         for resample in RESAMPLES
     )
-    return np.array([bt.interval(bt.win_rates(ratings, BASELINE)) for ratings in samples])
+    return np.array([percentiles(bt.win_rates(ratings, BASELINE)) for ratings in samples])
 
 
 def report(simulation: Simulation, datasets: int) -> bool:

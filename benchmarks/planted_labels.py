@@ -35,7 +35,7 @@ from arena.bench.labels import label_of_worth
 from arena.bench.paths import Bench
 from arena.leaderboard.build import build_board
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.text import summary_lines
+from arena.leaderboard.output.notes import summary_lines
 
 PLANTS = {
     "plain": "",

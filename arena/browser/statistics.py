@@ -10,7 +10,7 @@ from arena.browser.library import Filters, Library, until_changed
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import fallback_note, read_boards, score_boards
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.text import TOO_NARROW, summary_lines
+from arena.leaderboard.output.notes import TOO_NARROW, summary_lines
 from arena.quality.judge_measures import PairReport, Verdicts, judge_numbers
 from arena.scoring.selection import Plan, Selection
 

@@ -17,11 +17,12 @@ from arena.bench.labels import COLUMNS
 from arena.leaderboard.format import FORMATS, Format
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Counts, Grades
-from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, interval
+from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample
 from arena.scoring.estimators import Estimator
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
+from arena.scoring.uncertainty.intervals import percentiles
 
 if TYPE_CHECKING:
     import pandas
@@ -222,7 +223,7 @@ class Board:
     ) -> Board:
         """Return the board with the rows of scores (M,) and samples (rounds, M), best first."""
         outcomes = self.scored.battles.outcomes if self.scored else None
-        ends = interval(samples, self.estimator.level)
+        ends = percentiles(samples, self.estimator.level)
         with np.errstate(invalid="ignore"):
             # The offset of an end that is the same infinity as the score is 0, not NaN.
             lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()

@@ -21,13 +21,12 @@ import numpy as np
 from arena.leaderboard.board import Board, Contest, Method, Row, UnconnectedError
 from arena.leaderboard.build import Group
 from arena.scoring.battles import Battles, Grades
-from arena.scoring.bradley_terry import interval
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
+from arena.scoring.uncertainty.intervals import FEW, percentiles, student
 
 LEAST = 2  # questions judged of a model for a score
-FEW = 5  # for an interval
 NO_WIDTH = 1e-6  # of an interval whose draws are all alike: a score that was always the same
 
 
@@ -177,7 +176,7 @@ def _rows(board: Board) -> tuple[Row, ...]:
         elif questions >= FEW and row.model not in alike:
             of_questions = board.method.resample == "question"
             share = expanded(level, questions) if of_questions else level
-            lower, upper = interval(board.samples[row.model][:, None], share)[:, 0].tolist()
+            lower, upper = percentiles(board.samples[row.model][:, None], share)[:, 0].tolist()
             if upper - lower > NO_WIDTH:
                 ends = lower, upper
         if questions >= LEAST:
@@ -191,17 +190,3 @@ def expanded(level: float, questions: int) -> float:
     """
     t = student(level, questions - 1)
     return 2 * NormalDist().cdf(math.sqrt(questions / (questions - 1)) * t) - 1
-
-
-def student(level: float, freedom: int) -> float:
-    """Return the upper end of the central interval of Student's t, by its expansion about the
-    normal's (Abramowitz and Stegun 26.7.5): within 0.001 from 4 degrees of freedom on, at 95 %.
-    """
-    x = NormalDist().inv_cdf(0.5 + level / 2)
-    terms = (
-        (x**3 + x) / 4,
-        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
-        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
-        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
-    )
-    return x + sum(term / float(freedom**power) for power, term in enumerate(terms, start=1))

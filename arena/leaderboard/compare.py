@@ -11,6 +11,7 @@ from arena.leaderboard.board import Scored
 from arena.scoring import bradley_terry, solver
 from arena.scoring.cells import Cells
 from arena.scoring.solver import FixedStyle
+from arena.scoring.uncertainty.intervals import percentiles
 
 PERMUTATIONS = 2000
 
@@ -44,7 +45,7 @@ def compare(scored: Scored, first: str, second: str) -> Comparison:
     pair = (names.index(first), names.index(second))
     method = replace(method, rounds=max(method.rounds, 1000), resample="question")
     differences = _differences(replace(scored, method=method).bootstrap(), battles.anchor, pair)
-    lower, upper = bradley_terry.interval(differences[:, None], level=0.95)[:, 0].tolist()
+    lower, upper = percentiles(differences[:, None], level=0.95)[:, 0].tolist()
     rates, _ = scored.scores(elo=False)
     p_value, questions = _permutation_test(scored, pair)
     return Comparison(

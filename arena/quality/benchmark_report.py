@@ -15,7 +15,8 @@ from arena.base.table import FEW_NAMES, MANY_NAMES, aligned, grouped, listed
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.text import DEPENDENT, file_of
+from arena.leaderboard.output.notes import DEPENDENT
+from arena.leaderboard.output.text import file_of
 from arena.quality import rating_files
 from arena.quality.measures import FEWEST, ROUNDS, Form, OverModels, estimate, json_text, statistics
 from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, check_names, of_samples

@@ -21,6 +21,7 @@ from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Battle, Panel, p
 from arena.quality.ratings import LEVEL
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
+from arena.scoring.uncertainty.intervals import percentiles
 
 FEW = 5  # questions for an interval: percentiles of fewer are those of a handful of draws
 
@@ -334,5 +335,5 @@ def _estimates(values: np.ndarray, samples: np.ndarray, times: np.ndarray) -> li
     rounds, questions = times.shape
     ends = np.full((2, len(values)), np.nan)
     if rounds and questions >= FEW:
-        ends = bradley_terry.interval(samples, LEVEL)
+        ends = percentiles(samples, LEVEL)
     return [Estimate(*row) for row in np.vstack([values, ends]).T.tolist()]

@@ -15,7 +15,7 @@ from arena.base.yaml_file import read_yaml, text_of
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import LABELS, LEGEND
 from arena.bench.paths import judge_names, model_names
-from arena.leaderboard.output.text import planted_line
+from arena.leaderboard.output.notes import planted_line
 from arena.quality import judge_measures
 from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.measures import json_text

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from arena.quality.ratings import LEVEL, Ratings
-from arena.scoring.bradley_terry import interval
+from arena.scoring.uncertainty.intervals import percentiles
 
 Form = Literal["notebook", "paper"]
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -65,7 +65,7 @@ def estimate(statistic: Statistic, models: int, seed: int) -> OverModels:
     rng = np.random.default_rng(seed)
     times = rng.multinomial(models, np.full(models, 1 / models), ROUNDS).astype(float)
     values = statistic(times)
-    lower, upper = interval(values[:, None], LEVEL)[:, 0].tolist()
+    lower, upper = percentiles(values[:, None], LEVEL)[:, 0].tolist()
     return OverModels(value, lower, upper, int(np.isnan(values).sum()))
 
 

@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 
 from arena.base.errors import InputError, nearest
-from arena.scoring.bradley_terry import interval
+from arena.scoring.uncertainty.intervals import percentiles
 
 LEVEL = 0.95  # of the intervals of measures, and of those in files
 
@@ -46,7 +46,7 @@ def of_samples(
     placed = ~np.isnan(samples).all(axis=0)
     names = tuple(name for name, is_placed in zip(models, placed, strict=True) if is_placed)
     rounds = samples[:, placed]
-    lower, upper = interval(rounds, level)
+    lower, upper = percentiles(rounds, level)
     mean, variance = np.nanmean(rounds, axis=0), np.nanvar(rounds, axis=0)
     return Ratings(names, rating[placed], lower, upper, mean, variance)
 

@@ -259,19 +259,3 @@ def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
     """
     logits = (ratings - ratings[..., [anchor]]) / ELO_PER_LOGIT
     return np.asarray(50.0 + 50.0 * np.tanh(logits / 2.0))
-
-
-def interval(samples: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Lower and upper bounds (2, M) of the central interval of samples (rounds, M).
-
-    Percentiles are linear between order statistics, over the rounds that are not NaN. A model
-    without such a round has NaN bounds.
-    """
-    ordered = np.sort(samples, axis=0)
-    last = np.maximum((~np.isnan(ordered)).sum(axis=0) - 1, 0)
-    position = last * np.array([[0.5 - level / 2], [0.5 + level / 2]])
-    low, high = np.floor(position).astype(int), np.ceil(position).astype(int)
-    below, above = (np.take_along_axis(ordered, index, axis=0) for index in (low, high))
-    with np.errstate(invalid="ignore"):
-        between = below + (position - low) * (above - below)
-    return np.where(np.isfinite(below), between, below)

@@ -35,9 +35,9 @@ from arena.leaderboard.board import Board, Contest, Method, overall_board
 from arena.leaderboard.build import build_board, build_boards
 from arena.leaderboard.options import board_options
 from arena.scoring.battles import Battles, read_selections
-from arena.scoring.bradley_terry import interval
 from arena.scoring.estimators import OF_BATTLES, Estimator
 from arena.scoring.selection import Selection, bench_questions
+from arena.scoring.uncertainty.intervals import percentiles
 
 
 def boards(out: str) -> dict[str, list[str]]:
@@ -610,7 +610,7 @@ class TestOverall:
         whole = overall_board(parts)
         for row in whole.rows:
             drawn = (12 * parts[0].samples[row.model] + 6 * parts[1].samples[row.model]) / 18
-            low, high = interval(drawn[:, None], whole.estimator.level)[:, 0]
+            low, high = percentiles(drawn[:, None], whole.estimator.level)[:, 0]
             ends = [row.score + row.lower, row.score + row.upper]
             assert ends == pytest.approx([low, high])
 

@@ -25,7 +25,7 @@ from judgments import (
 from scipy.stats import t as student_t
 
 from arena.leaderboard.clusters import FEW, expanded, student
-from arena.scoring.bradley_terry import interval
+from arena.scoring.uncertainty.intervals import percentiles
 
 
 class TestScores:
@@ -155,7 +155,7 @@ class TestScores:
 
 
 def ratios(samples: np.ndarray, level: float) -> np.ndarray:
-    return interval(samples[:, None], level)[:, 0]
+    return percentiles(samples[:, None], level)[:, 0]
 
 
 class TestIntervals:

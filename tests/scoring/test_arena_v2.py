@@ -20,6 +20,7 @@ from arena.scoring import bradley_terry as bt
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
+from arena.scoring.uncertainty.intervals import percentiles
 
 PERCENTILES = (5, 95)
 
@@ -329,7 +330,7 @@ class TestOnRecords:
         model, _, result = raw_rows(judged, judges, weight, slice(0, 1))
         fit = scored(judged, judges, weight, rounds=4000)
         rates = bt.win_rates(fit.fit.ratings, 0)
-        for index, row in enumerate(bt.interval(bt.win_rates(fit.samples, 0), 0.9).T[1:], 1):
+        for index, row in enumerate(percentiles(bt.win_rates(fit.samples, 0), 0.9).T[1:], 1):
             own = result[model == index]
             assert rates[index] == pytest.approx(100 * own.mean(), abs=1e-9)
             draws = np.random.default_rng(1).choice(own, (4000, len(own)))
@@ -515,7 +516,7 @@ class TestFlags:
                 resample=resample[0],
                 rounds=400,
             )
-            low, high = bt.interval(bt.win_rates(found.samples, 0), 0.9)
+            low, high = percentiles(bt.win_rates(found.samples, 0), 0.9)
             return float((high - low)[1:].mean())
 
         assert width("question") > 1.2 * width("battle")

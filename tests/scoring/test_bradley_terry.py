@@ -17,6 +17,7 @@ from arena.scoring import solver
 from arena.scoring.bradley_terry import DisconnectedError
 from arena.scoring.cells import Cells
 from arena.scoring.solver import FixedStyle
+from arena.scoring.uncertainty.intervals import percentiles
 
 ELO_PER_LOG10 = 400.0
 PROPERTY = settings(max_examples=40)
@@ -412,7 +413,7 @@ def test_a_model_missing_from_a_resample_is_nan_there(features, resample):
     chance = (1 - 3 / 63) ** 63 if resample == "battle" else (1 - 1 / 20) ** 20
     assert np.isnan(samples[:, 2]).mean() == pytest.approx(chance, abs=0.04)
     assert not np.isnan(samples[:, :2]).any()
-    assert np.isfinite(bt.interval(bt.win_rates(samples, 0))).all()
+    assert np.isfinite(percentiles(bt.win_rates(samples, 0))).all()
 
 
 def test_disconnected_models_are_nan_in_every_round():
@@ -427,7 +428,7 @@ def test_a_resample_without_the_only_win_is_minus_infinity():
     samples = bt.bootstrap(cells, 0, rounds=1000, seed=0, resample="battle")
     assert np.isneginf(samples[:, 1]).mean() == pytest.approx(np.exp(-1), abs=0.06)
     assert np.isfinite(samples[:, 2]).all()
-    assert bt.interval(bt.win_rates(samples, 0))[0, 1] == 0
+    assert percentiles(bt.win_rates(samples, 0))[0, 1] == 0
 
 
 def test_a_fixed_style_is_used_in_every_round():
@@ -455,22 +456,3 @@ def test_win_rates_are_percent_against_the_anchor():
     expected = [50, 1000 / 11, 100 / 11, 100, 0, np.nan, 100, 0]
     assert bt.win_rates(ratings, 0) == pytest.approx(expected, nan_ok=True)
     assert bt.win_rates(np.array([ratings, ratings]), 0)[1] == pytest.approx(expected, nan_ok=True)
-
-
-@PROPERTY
-@given(SEEDS, st.integers(1, 60), st.sampled_from([0.9, 0.95]))
-def test_an_interval_is_made_of_percentiles_of_the_rounds_that_count(seed, rounds, level):
-    rng = np.random.default_rng(seed)
-    samples = np.where(rng.random((rounds, 3)) < 0.2, np.nan, rng.normal(size=(rounds, 3)))
-    samples[0] = 0.5
-    tails = 50 * (1 - level), 50 * (1 + level)
-    expected = np.nanpercentile(samples, tails, axis=0)
-    assert bt.interval(samples, level) == pytest.approx(expected)
-
-
-def test_an_interval_of_nothing_is_nan_and_of_infinities_infinite():
-    samples = np.array([[np.nan, np.inf, -np.inf, 1.0], [np.nan, np.inf, 3.0, np.inf]])
-    lower, upper = bt.interval(samples, 0.5)
-    assert lower.tolist()[1:] == [np.inf, -np.inf, np.inf]
-    assert upper.tolist()[1:] == [np.inf, -np.inf, np.inf]
-    assert np.isnan([lower[0], upper[0]]).all()

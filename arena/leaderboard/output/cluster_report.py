@@ -13,12 +13,13 @@ import numpy as np
 from arena.base.errors import one_line
 from arena.base.table import aligned, listed, shown_width
 from arena.leaderboard.board import Board, Row
-from arena.leaderboard.clusters import FEW, LEAST, ClusterTable
+from arena.leaderboard.clusters import LEAST, ClusterTable
 from arena.leaderboard.format import FORMATS
-from arena.leaderboard.output import text
+from arena.leaderboard.output import notes, text
 from arena.leaderboard.output.html import heat, html_page, html_row, html_table
 from arena.leaderboard.output.plot import new_plot
 from arena.scoring.estimators import BRADLEY_TERRY
+from arena.scoring.uncertainty.intervals import FEW
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,8 +66,8 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
             level = f"{100 * whole.estimator.level:.0f} % intervals"
             shown = listed([one_line(name) or "(none)" for name in group.clusters], "clusters")
             yield f"{against}method {whole.estimator.name}, {level}: {shown}"
-        dependent = f"{text.TOO_NARROW} Leave out --resample battle to avoid this."
-        yield from text.summary_lines(whole, dependent)
+        dependent = f"{notes.TOO_NARROW} Leave out --resample battle to avoid this."
+        yield from notes.summary_lines(whole, dependent)
     if first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline, fixed"
     if any(len(board.rows) < len(table.models) for board in table.boards):

@@ -16,7 +16,7 @@ from arena.leaderboard.board import Board, why_no_overall
 from arena.leaderboard.clusters import ClusterTable, score_clusters
 from arena.leaderboard.compare import compare
 from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
-from arena.leaderboard.output import cluster_report, html, plot, text
+from arena.leaderboard.output import cluster_report, html, notes, plot, text
 from arena.scoring.battles import Grades
 
 # The functions that make the parts of files.
@@ -155,7 +155,7 @@ def _lines(
         yield ""
         yield from text.comparison_lines(compare(scored, *report.compare))
     yield ""
-    yield from text.summary_lines(board)
+    yield from notes.summary_lines(board)
     if len({other.estimator.name for other in boards}) > 1:
         yield f"method: {board.estimator.name}"
     if scored and scored.style:

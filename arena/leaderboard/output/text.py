@@ -9,18 +9,14 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from arena.base.errors import one_line
 from arena.base.jsonl import STDOUT
 from arena.base.table import (
-    FEW_NAMES,
-    MANY_NAMES,
     aligned,
     fitted,
-    grouped,
-    listed,
     padded,
     shown_width,
     terminal_width,
@@ -28,8 +24,8 @@ from arena.base.table import (
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
+from arena.leaderboard.output.notes import summary_lines
 from arena.scoring.estimators import GRADES
-from arena.scoring.grades import range_text
 from arena.scoring.selection import Selection
 
 
@@ -88,109 +84,6 @@ def stats_lines(board: Board) -> Iterator[str]:
     if terminal and max(map(shown_width, lines)) > min(terminal, len(lines[0])):
         lines = list(aligned([str(cell) for cell in line] for line in table))
     yield from lines
-
-
-# Battles of one question share its answers, so resampling them alone hides that part of the noise.
-TOO_NARROW = (
-    "The intervals treat the games of a question as independent, which makes them too narrow."
-)
-DEPENDENT = f"{TOO_NARROW} Use --resample question to avoid this."
-
-
-def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
-    """Yield the notes below a board. `dependent`: the one on intervals by resampled battles."""
-    counts, judged = board.counts, sorted(board.counts.judged.items())
-    if board.weights:
-        parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
-        yield f"the mean of the scores by category, weighted by their questions: {parts}"
-    else:
-        games = f"{counts.games_without_verdict:,} games without {board.format.verdict}"
-        yield f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, {games}"
-    if board.coefficients:
-        # + 0.0 writes a rounded -0.0 without its sign.
-        values = (f"{name} {round(c, 3) + 0.0:.3f}" for name, c in board.coefficients.items())
-        yield f"style coefficients: {', '.join(values)}"
-    of = "" if counts.questions is None else f" of {counts.questions:,}"
-    if counts.same_questions and len(set(counts.judged.values())) == 1:
-        yield f"questions judged: {judged[0][1]:,}{of} for each model"
-    elif judged:
-        least, spread = judged, ""
-        if len(judged) > MANY_NAMES:
-            least = sorted(judged, key=lambda item: item[1])[:3]
-            spread = f"{least[0][1]:,} to {max(counts.judged.values()):,}, the fewest "
-        names = ", ".join(f"{model} {n:,}" for model, n in least)
-        yield f"questions judged{of}: {spread}{names}"
-    if not counts.same_questions:
-        reason = "the models were judged on different questions"
-        yield f"warning: {reason}, so their scores do not compare fairly. {board.format.missing}"
-    yield from _few_questions(board)
-    yield from doubt_lines(board)
-    if not board.weights:
-        yield from _skipped_judgments(counts.left_out)
-    if counts.ranges:
-        yield f"grades {' and '.join(map(range_text, counts.ranges))}"
-    for reason, models in grouped(sorted(counts.models_left_out.items())).items():
-        yield f"skipped: {listed(models, many=FEW_NAMES)}: {reason}"
-    if board.method.resample == "battle":
-        yield dependent
-
-
-# Points between two models' shares of undecided games over which a board says so. If the lost games
-# of a model at 50 % were all wins or all losses, 5 points would move its score by 2.5, as much as
-# half an interval over 500 questions.
-UNEQUAL = 5.0
-SEVERAL_LOST = 3  # games, since one or two can be chance in a small bench
-
-
-def doubt_lines(board: Board) -> Iterator[str]:
-    """Yield the reasons to doubt scores: unequal shares of undecided games, planted answers."""
-    doubts, models = board.counts.doubts, {row.model for row in board.rows}
-    shares = {m: 100 * lost / of for m, (lost, of) in doubts.undecided.items() if m in models}
-    limit = min(shares.values(), default=0.0) + UNEQUAL
-    high = sorted((m for m in shares if shares[m] > limit), key=lambda m: (-shares[m], m))
-    if any(doubts.undecided[model][0] >= SEVERAL_LOST for model in high):
-        form = "{} {:,} of {:,} ({:.1f} %)"
-        texts = (form.format(model, *doubts.undecided[model], shares[model]) for model in high)
-        others = max(share for share in shares.values() if share <= limit)
-        yield (
-            f"warning: games without {board.format.verdict}: {', '.join(texts)}, all others at "
-            f"most {others:.1f} %. They count for nobody, so the scores may not compare fairly."
-        )
-    for model, (ids, answers) in doubts.planted.items():
-        yield planted_line(model, ids, answers)
-
-
-def planted_line(model: str, ids: Sequence[str], answers: int) -> str:
-    """Return a note on answers of a model that may sway the judge, or the reading of its reply."""
-    some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
-    what = "contain a label or imitate the judge's prompt"
-    return f"warning: {len(ids):,} of {answers:,} answers of {model} {what}: {some}"
-
-
-# In 95 of 100 cases, a score of n questions is at most 82 / sqrt(n) points off by chance: for a
-# model near 50 % the outcomes of questions have a standard deviation of about 42 points, in
-# published data and in our demo. Of 30 questions that is 15 points, from good models to bad ones.
-ENOUGH_QUESTIONS = 30
-
-
-def _few_questions(board: Board) -> Iterator[str]:
-    """Yield a note if the scores are of very few questions."""
-    number = max([*board.counts.judged.values(), sum(board.weights.values())])
-    if number < ENOUGH_QUESTIONS:
-        off = min(82 / math.sqrt(max(number, 1)), 50)
-        is_rate = board.format.scale == "win rate"
-        why = f"a score can be {off:.0f} points off by chance" if is_rate else "too few to rank by"
-        questions = f"{number} question{'' if number == 1 else 's'}"
-        yield f"Only {questions}: {why}. Judge {ENOUGH_QUESTIONS} or more."
-
-
-def _skipped_judgments(left_out: Mapping[str, int]) -> Iterator[str]:
-    """Yield a line for each kind of reason, which may be of several judges or baselines."""
-    for kind, reasons in grouped((r, r.partition(", ")[0]) for r in sorted(left_out)).items():
-        number = sum(left_out[reason] for reason in reasons)
-        names = [reason.partition(", ")[2] for reason in reasons if reason != kind]
-        shown = ", " + listed(names, "names", FEW_NAMES) if names else ""
-        yield f"skipped: {number:,} {kind}{shown}"
 
 
 def comparison_lines(result: Comparison) -> Iterator[str]:
