@@ -225,7 +225,7 @@ class _Collector:
             columns.left_out["judgments of the baseline against itself"] += len(ids)
         elif selection.baselines:
             columns.judgments += len(ids)
-            whole = selection.estimator.whole_judgments
+            whole = selection.whole_judgments
             counts = counts_of(judgment.labels, selection.weight, selection.first_game_only, whole)
             if whole and counts.undecided:
                 columns.left_out["judgments with an undecided game"] += len(ids)
@@ -292,7 +292,7 @@ class _Collector:
         if selection.missing == "loss":
             self._add_losses()
         battles = battles_of(columns, selection, self._number_of_questions())
-        whole = selection.estimator.whole_judgments
+        whole = selection.whole_judgments
         undecided = "no judgment without an undecided game" if whole else "no game with a verdict"
         reasons: dict[str, Iterable[str]] = {
             "no judgment against the baseline": self.judged_models,
@@ -347,7 +347,7 @@ def _no_data(columns: CellColumns, selection: Selection, problem: str = "") -> s
     """Return the message for a selection without battles or grades: the reasons, with counts."""
     folder = selection.bench.judgments(selection.judges[0])
     reasons = [f"{count} {reason}" for reason, count in sorted(columns.left_out.items())]
-    if columns.undecided and not selection.estimator.whole_judgments:
+    if columns.undecided and not selection.whole_judgments:
         reasons.insert(0, f"none of {columns.undecided} games has a verdict")
     if problem:
         return f"{folder}: {', '.join([problem, *reasons])}"
