@@ -117,10 +117,10 @@ def is_json(raw: bytes) -> bool:
 def read_lines(path: Path, kind: type[Line], what: str) -> list[Line]:
     """Return the typed part of each line of a file, at once unless it needs `decode_lines`."""
     decoder = msgspec.json.Decoder(kind)
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        # Neither a loop of Python nor the whole file in memory, which both take longer.
-        with path.open("rb", buffering=1 << 18) as file:
-            return list(map(decoder.decode, file))
+    unusual = contextlib.suppress(OSError, ValueError, RecursionError)
+    # Neither a loop of Python nor the whole file in memory, which both take longer.
+    with unusual, path.open("rb", buffering=1 << 18) as file:
+        return list(map(decoder.decode, file))
     return [line for _, _, line in decode_lines(path, kind, what)]
 
 
