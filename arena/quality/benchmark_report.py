@@ -15,7 +15,7 @@ from arena.base.table import FEW_NAMES, MANY_NAMES, aligned, grouped, listed
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.notes import DEPENDENT
+from arena.leaderboard.output.notes import DEPENDENT, FIRST_GAME
 from arena.leaderboard.output.text import file_of
 from arena.quality import rating_files
 from arena.quality.measures import FEWEST, ROUNDS, Form, OverModels, estimate, json_text, statistics
@@ -233,5 +233,7 @@ def _note_lines(report: MetricsReport) -> Iterator[str]:
         yield f"n/a for {listed(names, 'benchmarks', FEW_NAMES)}: {note}"
     if any(benchmark.origin.get("resample") == "battle" for benchmark in benchmarks):
         yield DEPENDENT
+    if options.boards and options.boards.first_game_only:
+        yield FIRST_GAME
     if len({benchmark.ratings.models for benchmark in benchmarks}) > 1:
         yield "warning: the benchmarks are measured on different models. Use --common for the same"
