@@ -149,7 +149,7 @@ def load_battles(
         if matching is None or question in matching:
             columns.judgments += 1
             baselines[categories.get(question, "")].add(a)
-            columns.add(a, b, question, CellCounts(tuple(counts)))
+            columns.add(a, b, [question], CellCounts(tuple(counts)))
     selection = selection.with_judged_baselines(baselines)
     if (baseline := selection.baselines[0]) not in columns.models:
         models = ", ".join(sorted(columns.models))

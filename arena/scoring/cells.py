@@ -98,12 +98,16 @@ class CellColumns:
     planted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     judgments: int = 0
 
-    def add(self, a: str, b: str, question: str, counts: CellCounts) -> None:
-        """Add a cell of `a` against `b`."""
-        self.a.append(self.models[a])
-        self.b.append(self.models[b])
-        self.question.append(self.questions[question])
-        self.kind.append(self.kinds[counts])
+    def add(self, a: str, b: str, questions: Sequence[str], counts: CellCounts) -> None:
+        """Add a cell of `a` against `b` for each question, with the same counts."""
+        columns = (
+            (self.a, self.models[a]),
+            (self.b, self.models[b]),
+            (self.kind, self.kinds[counts]),
+        )
+        for column, number in columns:
+            column.extend(array("i", [number]) * len(questions))
+        self.question.extend(map(self.questions.__getitem__, questions))
 
     @property
     def undecided(self) -> int:
@@ -190,14 +194,15 @@ class GradeColumns:
     grade: array[float] = field(default_factory=lambda: array("d"))
     undecided: dict[str, tuple[int, int]] = field(default_factory=dict)  # as in Doubts
 
-    def add(self, model: str, question: str, grades: Sequence[float], games: int) -> None:
-        """Add the grades of one answer, and count the games that gave none."""
+    def add(self, model: str, ids: Sequence[str], grades: Sequence[float], games: int) -> None:
+        """Add the same grades of a model's answers, and count the games that gave none."""
         for grade in grades:
-            self.model.append(model)
-            self.question.append(question)
-            self.grade.append(grade)
+            self.model += [model] * len(ids)
+            self.question += ids
+            self.grade.extend([grade] * len(ids))
         lost, number = self.undecided.get(model, (0, 0))
-        self.undecided[model] = (lost + games - len(grades), number + games)
+        missing = (games - len(grades)) * len(ids)
+        self.undecided[model] = (lost + missing, number + games * len(ids))
 
     @property
     def missing(self) -> int:

@@ -119,9 +119,9 @@ class UnexpectedJudgments:
     def __init__(self) -> None:
         self.files: dict[Reason, Counter[Path]] = {}
 
-    def add(self, reason: Reason, path: Path) -> None:
-        """Count a judgment of a file."""
-        self.files.setdefault(reason, Counter())[path] += 1
+    def add(self, reason: Reason, path: Path, number: int = 1) -> None:
+        """Count judgments of a file."""
+        self.files.setdefault(reason, Counter())[path] += number
 
     def check(self, selection: Selection) -> None:
         """Raise InputError that names the files, if the selection refuses mixes."""
