@@ -1,23 +1,21 @@
-"""Measures how often the 95 % intervals of the two resamplings hold the true score, by simulation.
+"""Measures how often default intervals and rank sets hold the truth, as a table in Markdown.
 
-    python benchmarks/coverage.py                        # 400 data sets, about 2 minutes
-    python benchmarks/coverage.py --datasets 40 --rounds 100
+    python benchmarks/coverage.py                              # simulated judgments
+    python benchmarks/coverage.py --bench data/demo-v0.1       # the questions of a bench
+    python benchmarks/coverage.py --bench BENCH --only plain style --sizes 20 100
 
-Nine models play a baseline on 500 questions, two games each, places exchanged. In a game, what
-puts the baseline ahead of model m on question q is
+With --bench, the judged questions of a bench are the population: a board has n of them, drawn with
+replacement, and the truth is the score that the same method gives on all of them. Without, the
+judgments are simulated (see populations.py), and the truth is the score on 100,000 questions.
 
-    strength_0 - strength_m  +  u_q  +  v_qm  +  style  +-  position bias  +  e
+The columns are percentages. `default` is the share of the intervals that hold the truth, `under 10
+points` that of models whose true score is so low, `shown` the share of scores with an interval,
+`as published` the coverage of percentiles of resampled battles. `rank sets` is the share of boards
+whose sets hold all true ranks, `by overlap` the same of the ranks that published intervals suggest.
 
-* u_q ~ N(0, 1), the question's own effect: shared by both games and by all models;
-* v_qm ~ N(0, 1), what suits this model in this question: shared by both games;
-* style: 1.5 times the relative difference in length, (a - b) / (a + b + 1), of the two answers;
-* position bias: what the place A is worth, + in game 1 and - in game 2 (--position-bias);
-* e ~ logistic, scale 1/2: the judge's noise, new in each game.
-
-Within +-0.25 the label is a tie; beyond +-1.5 it is `>>`, which counts as three battles. So neither
-the copies nor the two games of a judgment are independent, nor the models' games on one question.
-The truth is the same estimator's score on 300,000 questions. Exit status 1 if `question` covers
-less than 93 %.
+Exit status 1 if a default misses its target, and the last lines say which. Intervals must hold the
+truth at most 2 points less often than their level says (95 %, v2.0 90 %), and from 20 questions on
+at most 2 points more often. All true ranks must be in their sets on at least 93 % of the boards.
 """
 
 from __future__ import annotations
@@ -25,138 +23,381 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import functools
-import math
-import os
 import sys
-import time
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
-
-for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-
-import numpy as np
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from arena.base.flags import positive
-from arena.scoring import bradley_terry as bt
-from arena.scoring import cells
-from arena.scoring.uncertainty.intervals import percentiles
+from arena.base.errors import InputError
+from arena.bench.paths import Bench
+from arena.leaderboard.board import Board, Contest, Method, overall_board
+from arena.leaderboard.build import Group, method_of
+from arena.leaderboard.clusters import score_clusters
+from arena.leaderboard.compare import compare
+from arena.leaderboard.options import BoardOptions
+from arena.scoring.battles import Grades
+from arena.scoring.estimators import BRADLEY_TERRY, GRADES, OF_BATTLES
+from arena.scoring.selection import Selection
+from benchmarks.populations import (
+    EQUAL,
+    GROUPS,
+    SPREAD,
+    Data,
+    Judged,
+    Key,
+    Population,
+    SimulatedBattles,
+    SimulatedGrades,
+    options_of,
+    read_population,
+    taken,
+)
 
-BASELINE, MODELS = 0, 10
-STRENGTHS = np.array([0.0, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
-VERBOSITY = np.array([0.0, -0.4, 0.5, -0.2, 0.3, 0.0, -0.3, 0.2, -0.5, 0.4])
-LENGTH_EFFECT = 1.5
-TIE, BIG, WEIGHT = 0.25, 1.5, 3
+import numpy as np  # isort: skip  (after arena, which sets the number of threads)
 
-QUESTIONS, TRUE_QUESTIONS = 500, 300_000
-RESAMPLES: tuple[bt.Resample, ...] = ("question", "battle")
-TARGET = 93.0
+SIZES = (5, 12, 20, 40, 100, 500)
+FROM = 20  # questions, from which on an interval must not hold the truth too often either
+SLACK = 2.0  # points from the level
+LOW = 10.0  # points, below which intervals are hardest
+PAIRS = 2  # compared on a board
+
+Ranks = Mapping[Key, tuple[int, int] | None]
+
+
+class Estimate(NamedTuple):
+    """A score or a difference, the ends of its interval, and the best and the worst rank."""
+
+    score: float
+    lower: float
+    upper: float
+    rank: tuple[int, int] | None = None
+
+    def holds(self, truth: float) -> float:
+        """1 if the truth is in the interval, 0 if not, NaN if there is no interval."""
+        held = self.lower - 1e-9 <= truth <= self.upper + 1e-9
+        return np.nan if np.isnan(self.lower + self.upper) else float(held)
+
+
+Estimates = Mapping[Key, Estimate]
+
+
+# What a user sees of judgments
+
+
+def on_boards(judged: Judged, selection: Selection, method: Method) -> Estimates:
+    """The scores of a board, of several categories the overall one."""
+    if len(judged.parts) == 1:
+        board = board_of(judged.data, selection, method)
+    else:
+        categories = (
+            (taken(judged.data, part), replace(selection, categories=(f"category {i}",)))
+            for i, part in enumerate(judged.parts)
+        )
+        board = overall_board([board_of(*category, method) for category in categories])
+    return {
+        (row.model,): Estimate(row.score, *row.bounds, getattr(row, "rank", None))
+        for row in board.rows
+    }
+
+
+def board_of(data: Data, selection: Selection, method: Method) -> Board:
+    if isinstance(data, Grades):
+        return Board.of_grades(data, selection, method, {})
+    return Contest(data, selection, method).score().board()
+
+
+def by_cluster(judged: Judged, selection: Selection, method: Method) -> Estimates:
+    """The scores in each cluster."""
+    names = judged.data.questions
+    clusters = {
+        f"cluster {i}": frozenset(names[question] for question in part)
+        for i, part in enumerate(judged.parts)
+    }
+    table = score_clusters([Group(selection, judged.data, clusters)], "cluster", method)
+    return {
+        (row.model, board.name): Estimate(row.score, *row.bounds)
+        for board in table.boards
+        for row in board.rows
+    }
+
+
+def in_pairs(judged: Judged, selection: Selection, method: Method) -> Estimates:
+    """The differences of some pairs of models, chosen by the seed."""
+    assert not isinstance(judged.data, Grades)
+    scored = Contest(judged.data, selection, method).score()
+    pairs = list(combinations(scored.battles.models, 2))
+    chosen = np.random.default_rng(method.seed).permutation(len(pairs))[:PAIRS]
+    results = (compare(scored, *pairs[i]) for i in chosen)
+    return {(r.first, r.second): Estimate(r.difference, r.lower, r.upper) for r in results}
 
 
 @dataclass(frozen=True)
-class Simulation:
-    """What all data sets share; `style` chooses the estimator that controls for style."""
+class Case:
+    """Boards of a population, by the default method and by that of published boards."""
 
-    style: bool
-    rounds: int
-    seed: int
-    position_bias: float
+    name: str
+    population: Population
+    default: Method
+    published: Method | None = None
+    estimates: Callable[[Judged, Selection, Method], Estimates] = on_boards
+    sizes: tuple[int, ...] = SIZES
+
+    @property
+    def level(self) -> float:
+        """The level of the intervals in percent. That of differences is 95 %."""
+        estimator = self.population.selection.estimator
+        return 95.0 if self.estimates is in_pairs else 100.0 * estimator.level
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """The baseline, whose score is 50 in any case."""
+        return () if self.estimates is in_pairs else self.population.selection.baselines[:1]
+
+    @property
+    def of_win_rates(self) -> bool:
+        return self.estimates is not in_pairs and self.population.selection.estimator is not GRADES
+
+    def truth(self) -> dict[Key, float]:
+        """The scores or differences on all questions."""
+        population, of_pairs = self.population, self.estimates is in_pairs
+        method = replace(self.default, rounds=population.true_rounds)
+        estimates = on_boards if of_pairs else self.estimates
+        found = estimates(population.whole(), population.selection, method)
+        truth = {
+            # Models that are equal by construction differ by noise alone.
+            key: float(np.mean([found[k].score for k in found if population.equal(key, k)]))
+            for key in found
+        }
+        if not of_pairs:
+            return truth
+        return {(*a, *b): truth[a] - truth[b] for a, b in combinations(sorted(truth), 2)}
 
 
-def simulate(simulation: Simulation, questions: int, rng: np.random.Generator) -> cells.Cells:
-    """Return the judgments of all models on new questions: one cell a model and question."""
-    shape = (MODELS - 1, questions)
-    features = style_differences(questions, rng)
-    ahead = STRENGTHS[BASELINE] - STRENGTHS[1:, None] + LENGTH_EFFECT * features[0]
-    ahead = ahead + rng.normal(size=questions) + rng.normal(size=shape)
-    counts = np.zeros((3, *shape), dtype=np.int32)
-    for place in (1.0, -1.0):
-        margin = ahead + place * simulation.position_bias + rng.logistic(0.0, 0.5, shape)
-        row = np.where(np.abs(margin) <= TIE, 1, np.where(margin > 0, 0, 2))
-        battles = np.where(np.abs(margin) > BIG, WEIGHT, 1)
-        counts += np.where(row == np.arange(3)[:, None, None], battles, 0).astype(np.int32)
-    return cells.Cells(
-        models=MODELS,
-        a=np.full(shape, BASELINE).ravel(),
-        b=np.repeat(np.arange(1, MODELS), questions),
-        question=np.tile(np.arange(questions), MODELS - 1),
-        counts=counts.reshape(3, -1),
-        features=features.reshape(len(features), -1) if simulation.style else None,
+# One board
+
+
+class Trial(NamedTuple):
+    """Whether intervals hold each truth (K,), NaN without one, and whether sets hold all ranks.
+
+    By default, and by the method of published boards.
+    """
+
+    default: np.ndarray
+    published: np.ndarray
+    ranks: float
+    overlap: float
+
+
+def try_once(case: Case, questions: int, truth: Mapping[Key, float], number: int) -> Trial:
+    """Draw the judgments of a board, and see which truths its intervals hold."""
+    rng = np.random.default_rng([zlib.crc32(case.name.encode()), questions, number])
+    judged, selection = case.population.draw(questions, rng), case.population.selection
+    default, published = (
+        case.estimates(judged, selection, replace(method, seed=number)) if method else {}
+        for method in (case.default, case.published)
+    )
+    return Trial(
+        held(default, truth),
+        held(published, truth),
+        ranks_held({key: found.rank for key, found in default.items()}, truth),
+        ranks_held(ranks_by_overlap(published), truth) if len(judged.parts) == 1 else np.nan,
     )
 
 
-def style_differences(questions: int, rng: np.random.Generator) -> np.ndarray:
-    """Return (a - b) / (a + b + 1) of tokens, headers, list items and bold runs (4, M - 1, Q)."""
-    shape, verbosity = (MODELS, questions), np.exp(VERBOSITY)[:, None]
-    tokens = 400.0 * verbosity * np.exp(rng.normal(0.0, 0.5, shape))
-    counts = [np.floor(tokens), *(rng.poisson(mean * verbosity, shape) for mean in (1, 4, 3))]
-    return np.stack([(x[:1] - x[1:]) / (x[:1] + x[1:] + 1.0) for x in counts])
+def held(estimates: Estimates, truth: Mapping[Key, float]) -> np.ndarray:
+    none = Estimate(np.nan, np.nan, np.nan)
+    return np.array([estimates.get(key, none).holds(score) for key, score in truth.items()])
 
 
-def scores(cells: cells.Cells) -> np.ndarray:
-    return bt.win_rates(bt.fit(cells, BASELINE).ratings, BASELINE)
+def ranks_held(ranks: Ranks, truth: Mapping[Key, float]) -> float:
+    """1 if all sets hold the model's rank, or all ranks that equal models share. NaN without sets.
+
+    So the sets of equal models fail if they separate any two of them.
+    """
+    sets = [rank for rank in ranks.values() if rank]
+    if not sets or len(sets) < len(ranks):
+        return np.nan
+    scores, (low, high) = np.array([truth[key] for key in ranks]), np.array(sets).T
+    best = 1 + (scores > scores[:, None] + 1e-9).sum(axis=1)
+    worst = (scores >= scores[:, None] - 1e-9).sum(axis=1)
+    return float(((low <= best) & (worst <= high)).all())
 
 
-def intervals(simulation: Simulation, number: int) -> np.ndarray:
-    """Return the ends (resamplings, 2, M) of the intervals of one data set."""
-    cells = simulate(simulation, QUESTIONS, np.random.default_rng([simulation.seed, number]))
-    samples = (
-        bt.bootstrap(cells, BASELINE, rounds=simulation.rounds, seed=number, resample=resample)
-        for resample in RESAMPLES
-    )
-    return np.array([percentiles(bt.win_rates(ratings, BASELINE)) for ratings in samples])
+def ranks_by_overlap(estimates: Estimates) -> Ranks:
+    """The ranks that intervals suggest: a model is behind those with a higher lower end."""
+    low, high = np.array([found[1:3] for found in estimates.values()]).reshape(-1, 2).T
+    best = 1 + (low > high[:, None]).sum(axis=1)
+    worst = len(low) - (high < low[:, None]).sum(axis=1)
+    return dict(zip(estimates, zip(best.tolist(), worst.tolist(), strict=True), strict=True))
 
 
-def report(simulation: Simulation, datasets: int) -> bool:
-    """Simulate, print a line for each resampling, and return whether the target is met."""
-    start = time.perf_counter()
-    rng = np.random.default_rng(simulation.seed)
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
-        work = pool.map(functools.partial(intervals, simulation), range(datasets), chunksize=4)
-        truth = scores(simulate(simulation, TRUE_QUESTIONS, rng))
-        ends = np.array(list(work))[:, :, :, 1:]
-    held = (ends[:, :, 0] <= truth[1:]) & (truth[1:] <= ends[:, :, 1])
-    by_dataset, widths = 100 * held.mean(axis=2), (ends[:, :, 1] - ends[:, :, 0]).mean(axis=(0, 2))
-    estimator = "style control" if simulation.style else "plain"
-    print(f"\n{estimator}: true scores " + ", ".join(f"{score:.1f}" for score in truth[1:]))
-    for i, resample in enumerate(RESAMPLES):
-        error = by_dataset[:, i].std() / math.sqrt(datasets)
-        print(
-            f"  {resample:<10} covers {by_dataset[:, i].mean():5.1f} %  (+- {error:.1f}), "
-            f"mean width {widths[i]:.1f} points"
-        )
-    met = bool(by_dataset[:, 0].mean() >= TARGET)
-    print(f"  target: question >= {TARGET:g} %  {'ok' if met else 'MISSED'}", end="")
-    print(f"    ({time.perf_counter() - start:.0f} s)", flush=True)
-    return met
+# The table
 
 
-def main() -> int:
+class Row(NamedTuple):
+    """Percentages of intervals, and of boards for ranks, NaN if there were none."""
+
+    case: Case
+    questions: int
+    default: float
+    low: float
+    shown: float
+    published: float
+    ranks: float
+    overlap: float
+
+    @classmethod
+    def of(
+        cls, case: Case, questions: int, truth: Mapping[Key, float], trials: Iterable[Trial]
+    ) -> Row:
+        """The percentages of some trials."""
+        default, published, ranks, overlap = map(np.array, zip(*trials, strict=True))
+        uncertain = np.array([key[0] not in case.exact for key in truth])
+        low = uncertain & [case.of_win_rates and score < LOW for score in truth.values()]
+        shown = ~np.isnan(default[:, uncertain & (case.estimates is not in_pairs)])
+        intervals = (default[:, uncertain], default[:, low], shown, published[:, uncertain])
+        return cls(case, questions, *map(percent, (*intervals, ranks, overlap)))
+
+    def misses(self) -> Iterator[str]:
+        """Say which targets are missed."""
+        name, level = f"{self.case.name}, {self.questions} questions", self.case.level
+        for whose, share in (("the", self.default), ("low scores'", self.low)):
+            if share < level - SLACK or (share > level + SLACK and self.questions >= FROM):
+                yield f"{name}: {share:.1f} % of {whose} intervals hold the truth"
+        if self.ranks < 95.0 - SLACK:
+            yield f"{name}: the rank sets of {self.ranks:.1f} % of the boards hold all ranks"
+
+
+def percent(shares: np.ndarray) -> float:
+    """The mean in percent of what is not NaN."""
+    known = shares[~np.isnan(shares)]
+    return 100.0 * float(known.mean()) if known.size else np.nan
+
+
+HEADER = (
+    *("board", "questions", "default", "under 10 points", "shown", "as published"),
+    *("rank sets", "by overlap"),
+)
+WIDTHS = (38, *map(len, HEADER[1:]))
+
+
+def report(rows: Iterable[Row]) -> list[str]:
+    """Print the table, and return the missed targets."""
+    print_line(HEADER)
+    print_line(["-" * WIDTHS[0], *("-" * (width - 1) + ":" for width in WIDTHS[1:])])
+    missed = list[str]()
+    for row in rows:
+        shares = ("–" if np.isnan(share) else f"{share:.1f}" for share in row[2:])
+        print_line([row.case.name, str(row.questions), *shares])
+        missed += row.misses()
+    return missed
+
+
+def print_line(cells: Sequence[str]) -> None:
+    name, *numbers = cells
+    padded = [f"{number:>{width}}" for number, width in zip(numbers, WIDTHS[1:], strict=True)]
+    print(f"| {' | '.join([name.ljust(WIDTHS[0]), *padded])} |", flush=True)
+
+
+# The boards that are measured
+
+STYLE = ("length", "markdown")
+METHODS: Mapping[str, Mapping[str, Any]] = {
+    "plain": {},
+    "style control, centre none": {"control": STYLE, "center": False},
+    "style control, centre mean": {"control": STYLE, "center": True},
+    "v2.0": {"method": "v2.0"},
+    "v2.0, style control": {"method": "v2.0", "control": STYLE, "center": False},
+}
+QUARTERS, FIFTHS = (0.25, 0.25, 0.5), (1.0,) * 5  # of a board's questions
+
+
+def methods_of(options: BoardOptions) -> tuple[Method, Method]:
+    """The default method, and that of published boards."""
+    default = replace(method_of(options), rounds=1000, resample="question", workers=1)
+    return default, replace(default, rounds=100, resample="battle")
+
+
+def cases_of_bench(options: BoardOptions) -> Iterator[Case]:
+    """Cases of the judged questions of a bench."""
+    for name, changes in METHODS.items():
+        changed = replace(options, **changes)
+        population, (default, published) = read_population(changed), methods_of(changed)
+        if isinstance(population.data, Grades):
+            yield Case("grades", population, default)
+            return
+        yield Case(name, population, default, published)
+        if name == "style control, centre mean":
+            continue
+        categories = replace(population, shares=QUARTERS)
+        yield Case(f"overall, {name}", categories, default, published, on_boards, SIZES[1:])
+        clusters = replace(population, shares=FIFTHS)
+        yield Case(f"--by, {name}", clusters, default, published, by_cluster, SIZES[:4])
+        yield Case(f"--compare, {name}", population, default, None, in_pairs)
+
+
+def simulated_cases() -> Iterator[Case]:
+    """Cases of simulated judgments."""
+    bench, judges = Bench(Path(), "simulated"), ("judge",)
+    for kind, models in {"spread": SPREAD, "equal": EQUAL, "3 groups": GROUPS}.items():
+        for name, changes in METHODS.items():
+            options = BoardOptions(bench, judges, **changes)
+            estimator = OF_BATTLES[options.method or BRADLEY_TERRY.name]
+            selection = Selection(bench, judges, models.names[:1], estimator=estimator)
+            population = SimulatedBattles(models, selection, bool(options.control))
+            yield Case(f"{kind}, {name}", population, *methods_of(options), sizes=(20, 100, 500))
+    selection = Selection(bench, judges, (), estimator=GRADES)
+    yield Case("grades", SimulatedGrades(selection), methods_of(BoardOptions(bench, judges))[0])
+
+
+# The program
+
+
+def measured(
+    cases: Iterable[Case],
+    boards: int,
+    sizes: Sequence[int],
+    run: Callable[[Callable[[int], Trial], Iterable[int]], Iterable[Trial]],
+) -> Iterator[Row]:
+    """Draw this many boards of each case for each of its sizes that is among `sizes`."""
+    for case in cases:
+        truth = case.truth()
+        for questions in (size for size in case.sizes if size in sizes):
+            attempt = functools.partial(try_once, case, questions, truth)
+            yield Row.of(case, questions, truth, run(attempt, range(boards)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--datasets", type=positive, default=400, help="simulated data sets (default: %(default)s)")
-    add(
-        "--rounds",
-        type=positive,
-        default=500,
-        help="bootstrap rounds of each (default: %(default)s)",
-    )
-    add("--seed", type=int, default=1, help="seed of the simulation (default: %(default)s)")
-    add("--position-bias", type=float, default=0.2, help="see above (default: %(default)s)")
-    add("--plain-only", action="store_true", help="leave out style control (default: False)")
-    args = parser.parse_args()
-    print(
-        f"{os.cpu_count()} cores, load before: {os.getloadavg()[0]:.1f}; {args.datasets} data sets"
-    )
-    met = [
-        report(Simulation(style, args.rounds, args.seed, args.position_bias), args.datasets)
-        for style in ((False,) if args.plain_only else (False, True))
-    ]
-    return 0 if all(met) else 1
+    add("--bench", type=Path, help="folder of a bench (default: simulated judgments)")
+    add("--judge-name", nargs="+", default=[], help="judges (default: the bench's only one)")
+    add("--baseline", nargs="+", default=[], help="baseline (default: the model without judgments)")
+    add("--only", nargs="+", default=[""], help="boards with one of these texts in their names")
+    add("--sizes", type=int, nargs="+", default=SIZES, help="questions (default: 5 to 500)")
+    add("--boards", type=int, default=200, help="boards of each row (default: %(default)s)")
+    add("--workers", type=int, default=2, help="processes (default: %(default)s)")
+    add("--quick", action="store_true", help="a smoke test: two boards of 5 and 20 questions")
+    args = parser.parse_args(arguments)
+    boards, sizes = (2, (5, 20)) if args.quick else (args.boards, args.sizes)
+    try:
+        options = options_of(args.bench, args.judge_name, args.baseline) if args.bench else None
+        cases = cases_of_bench(options) if options else simulated_cases()
+        chosen = (case for case in cases if any(text in case.name for text in args.only))
+        with concurrent.futures.ProcessPoolExecutor(args.workers) as pool:
+            run = map if args.quick else functools.partial(pool.map, chunksize=10)
+            missed = report(measured(chosen, boards, sizes, run))
+    except InputError as error:
+        parser.error(str(error))
+    print("\n" + ("\n".join(["Missed targets:", *missed]) if missed else "All targets are met."))
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from scipy.stats import norm
 
+from arena.quality.judge_measures import draw_questions
 from arena.quality.measures import Estimate
 from arena.quality.panel import Panel
 
@@ -49,6 +52,12 @@ def chances(
 def share_of_question(rng: np.random.Generator, mean: float, questions: int) -> np.ndarray:
     """Probabilities (Q, 1, 1) with this mean: none on some questions, twice the mean on others."""
     return 2 * mean * rng.integers(0, 2, (questions, 1, 1))
+
+
+@functools.cache
+def drawn(questions: int, seed: int) -> np.ndarray:
+    """How often each question of a panel is drawn in 200 rounds."""
+    return draw_questions(panel_of(np.zeros((1, questions, 1, 2)), ("j",)), 200, seed)
 
 
 def covered(found: list[Estimate], truth: float) -> int:

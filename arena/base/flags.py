@@ -128,6 +128,11 @@ def add_selection_flags(add: Callable[..., object]) -> None:
     add("--one-board", action="store_true", help="fit all selected battles on one board")
     add("--weight", type=positive, default=3, help="battles per `>>` verdict")
     add("--first-game-only", action="store_true", help="skip the games with swapped places")
+    half = (
+        "how to treat judgments with a verdict in one game only, in which a place bias does not "
+        "cancel (default: count, in v2.0 drop)"
+    )
+    add("--half-judged", choices=("count", "drop"), help=half)
     missing = "how to treat questions on which a model has no battle"
     add("--missing", choices=("ignore", "loss"), default="ignore", help=missing)
     add_mixed_flag(add)
@@ -188,7 +193,7 @@ CONTROLS = {
 }
 SAME_NAME = (
     *("data_dir", "setting_file", "one_board", "weight", "first_game_only", "missing", "mixed"),
-    *("method", "seed", "resample", "workers"),
+    *("half_judged", "method", "seed", "resample", "workers"),
 )  # flags that are options of a board as they are
 
 

@@ -10,7 +10,8 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -45,7 +46,7 @@ class IdLine(msgspec.Struct):
     @property
     def id(self) -> str:
         """The question's id as a text: the number 721 and the text "721" are the same id."""
-        return str(self.written_id)
+        return str(self.question_id if self.question_id is not None else self.uid)
 
 
 class KeyLine(IdLine, gc=False):
@@ -300,34 +301,47 @@ class JudgmentLine(KeyLine, gc=False):
 
     def judgment(self, model: str, judge: str) -> Judgment:
         """Return the judgment. A line without a model or judge gets the given one."""
-        shared, is_ensemble = bytes(self.settings), self.judges is not None
-        labels: list[Label] = []
-        causes, settings = [], []
-        for game in self.games:  # in one loop, since a board spends most of its reading here
-            labels.append(game.score if game else None)
-            causes.append(game.cause if game else NOT_PLAYED)
-            settings.append(bytes(game.settings) or shared if game else b"")
-            is_ensemble = is_ensemble or bool(game and game.scores is not None)
+        labels = tuple(game.score if game else None for game in self.games)
+        shared = bytes(self.settings)
         return Judgment(
             question_id=self.id,
             model=self.model or model,
             judge=self.judge or judge,
             baseline=self.baseline,
-            labels=tuple(labels),
-            causes=tuple(causes),
-            settings=tuple(settings),
-            grades=grades_of(tuple(labels)),
+            labels=labels,
+            causes=tuple(game.cause if game else NOT_PLAYED for game in self.games),
+            settings=tuple(bytes(g.settings) or shared if g else b"" for g in self.games),
+            grades=grades_of(labels),
             rule=self.rule,
-            members=self.members() if is_ensemble else (),
-            planted=self.planted_sides() if self.planted else (),
+            members=self.members(),
+            planted=self.planted_sides(),
         )
 
 
 def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     """Return the judgments of a file. A record without a model or judge gets the given one."""
+    return [line.judgment(model, judge) for line in _judgment_lines(path, model, judge)]
+
+
+def read_judgments_by_kind(path: Path, model: str, judge: str) -> list[tuple[Judgment, list[str]]]:
+    """Return the first of the judgments that differ in nothing but their question, with the
+    questions of all, in the order of the file. A file of many judgments has few kinds.
+    """
+    kinds: defaultdict[Hashable, list[JudgmentLine]] = defaultdict(list)
+    for line in _judgment_lines(path, model, judge):
+        names = line.model, line.judge, line.baseline, line.rule, bytes(line.settings)
+        games = [g and (g.score, g.cause, bytes(g.settings)) for g in line.games]
+        rare = [line.judges, line.planted, *[g.scores for g in line.games if g]]
+        kind = (*names, *games, repr(rare) if any(rare) else "")
+        kinds[kind].append(line)
+    return [(same[0].judgment(model, judge), [j.id for j in same]) for same in kinds.values()]
+
+
+def _judgment_lines(path: Path, model: str, judge: str) -> list[JudgmentLine]:
     lines = read_lines(path, JudgmentLine, "a judgment")
-    judgments = [line.judgment(model, judge) for line in lines]
-    return newest(path, judgments, lambda j: (j.question_id, j.model, j.baseline, j.judge))
+    if len({line.id for line in lines}) == len(lines):  # nearly always
+        return lines
+    return newest(path, lines, lambda j: (j.id, j.model or model, j.baseline, j.judge or judge))
 
 
 # Baselines

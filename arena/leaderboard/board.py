@@ -82,7 +82,11 @@ class Contest:
 
     @classmethod
     def of(cls, battles: Battles, selection: Selection, method: Method) -> Contest:
-        """Measure the style of answers. Raises InputError if attributes are missing."""
+        """Measure the style of answers, unless the battles have features. Raises InputError if
+        attributes are missing.
+        """
+        if battles.cells.features is not None:
+            return cls(battles, selection, method)
         estimator, bench = selection.estimator, selection.bench
         measured = estimator.measured(method.attributes)
         styles = read_all_styles(bench, battles, measured)

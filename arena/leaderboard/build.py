@@ -57,6 +57,7 @@ def _plan(options: BoardOptions, questions: Sequence[Question]) -> Plan:
         baselines=(),
         weight=options.weight,
         first_game_only=options.first_game_only,
+        half_judged=options.half_judged,
         missing=options.missing,
         mixed=options.mixed,
     )

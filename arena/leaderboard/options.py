@@ -16,6 +16,7 @@ from arena.bench.answer_style import FEATURES
 from arena.bench.config import JudgeConfig, read_judge_config, source_to_read
 from arena.bench.paths import Bench
 from arena.scoring.bradley_terry import Resample
+from arena.scoring.selection import HalfJudged
 
 SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
 NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
@@ -56,7 +57,8 @@ class BoardOptions:
 
     `baselines` overrule those of `config`, without which `usual_baselines` (by category) count.
     `control`: style features of FEATURES. `center` measures them from their mean. None is the
-    default of `method` (by the format of questions), `rounds` and `resample` (by kind of board).
+    default of `method` (by the format of questions), `half_judged` (by method), `rounds` and
+    `resample` (by kind of board).
     `battle_file`, `bootstrap_file`: results of an earlier run. `style_file`: coefficients to use if
     the file exists. Names can be a list or a single text, and files can be texts.
     """
@@ -70,6 +72,7 @@ class BoardOptions:
     one_board: bool = False
     weight: Count = 3
     first_game_only: bool = False
+    half_judged: HalfJudged | None = None
     missing: Literal["ignore", "loss"] = "ignore"
     mixed: Mixed = "refuse"
     method: Literal["bradley-terry", "v2.0"] | None = None
@@ -106,6 +109,7 @@ class BoardOptions:
                 "--resample battle": self.resample == "battle",
                 "--weight": self.weight != BoardOptions.weight,
                 "--first-game-only": self.first_game_only,
+                "--half-judged": self.half_judged,
                 "--missing loss": self.missing == "loss",
             },
             NOT_BY: {

@@ -18,8 +18,8 @@ from arena.bench.records import Question
 from arena.leaderboard.board import Contest, Scored
 from arena.scoring.battles import Battles, battles_of
 from arena.scoring.cells import CellColumns, CellCounts
-from arena.scoring.estimators import BRADLEY_TERRY
-from arena.scoring.selection import Selection, matching_questions
+from arena.scoring.estimators import BRADLEY_TERRY, V2
+from arena.scoring.selection import HALF_JUDGED, Selection, matching_questions
 from arena.scoring.solver import ANCHOR_RATING, FixedStyle
 
 SAVED_BATTLES, SAVED_BOOTSTRAP = "arena_hard_battles.jsonl", "bootstrapping_results.jsonl"
@@ -81,7 +81,9 @@ def _settings_match(path: Path, settings: Mapping[str, object]) -> bool:
         saved = msgspec.json.decode(read_bytes(side, "settings"), type=dict[str, Any])
     except ValueError:
         raise InputError(f"{side}: not the settings of a saved result. Delete it.") from None
-    _check_alike(path, saved, settings)
+    # Files of earlier versions do not have this key.
+    half_judged = HALF_JUDGED[saved.get("method") == V2.name]
+    _check_alike(path, {"half_judged": half_judged} | saved, settings)
     return True
 
 
@@ -120,12 +122,12 @@ def load_battles(
     path: Path, selection: Selection, questions: Sequence[Question]
 ) -> tuple[Selection, Battles]:
     """Return the battles of an earlier run or of v0.1, and the selection with their baselines."""
-    fields = ("weight", "first_game_only", "missing", "mixed", "estimator")
+    fields = ("weight", "first_game_only", "missing", "mixed", "estimator", "half_judged")
     usual = all(getattr(selection, name) == getattr(Selection, name) for name in fields)
     if not _settings_match(path, selection.settings()) and not usual:
         raise InputError(
             f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
-            "--mixed and --method v2.0 need the judgments. Leave out --load-battles."
+            "--mixed, --half-judged and --method v2.0 need the judgments. Leave out --load-battles."
         )
     cells: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for number, _, line in decode_lines(path, BattleLine, "a battle"):
@@ -147,7 +149,7 @@ def load_battles(
         if matching is None or question in matching:
             columns.judgments += 1
             baselines[categories.get(question, "")].add(a)
-            columns.add(a, b, question, CellCounts(tuple(counts)))
+            columns.add(a, b, [question], CellCounts(tuple(counts)))
     selection = selection.with_judged_baselines(baselines)
     if (baseline := selection.baselines[0]) not in columns.models:
         models = ", ".join(sorted(columns.models))

@@ -17,9 +17,11 @@ from arena.bench.labels import LABELS, LEGEND
 from arena.bench.paths import judge_names, model_names
 from arena.leaderboard.output.notes import planted_line
 from arena.quality import judge_measures
-from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
+from arena.quality.judge_measures import NO_SPREAD, Counted, PairReport, Verdicts
+from arena.quality.kinship import kinship
 from arena.quality.measures import json_text
 from arena.quality.panel import JudgeOptions, read_panel, style_features
+from arena.scoring.uncertainty.intervals import FEW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,9 @@ class JudgeReport(Verdicts):
     family. `made_of`: the judges of an ensemble, none if it does not name them, None for a judge.
     """
 
+    question_variance: Counted
+    place_variance: Counted
+    repeats: Counted
     style: Mapping[str, Counted]
     style_left_out: str
     own: tuple[str, ...]
@@ -46,7 +51,8 @@ class JudgeReport(Verdicts):
 class Report:
     """The judges of a bench, each two of them, and the skipped judges with reasons.
 
-    `categories`: the measured ones, none are all. `not_compared`: pairs that share verdicts.
+    `categories`: the measured ones, none are all. `place`: the place bias of all judges but
+    ensembles in one fit, in points of win rate. `not_compared`: pairs that share verdicts.
     `assumed`: the baselines of judgments that name none, "" for an unknown one. `planted`: by
     model, the questions on which its answer has a label or imitates the prompt, and of how many.
     """
@@ -57,6 +63,7 @@ class Report:
     seed: int
     questions: int
     judges: tuple[JudgeReport, ...]
+    place: Counted
     pairs: tuple[PairReport, ...]
     not_compared: tuple[tuple[str, str], ...]
     left_out: Mapping[str, str]
@@ -93,9 +100,13 @@ def judge_report(options: JudgeOptions) -> Report:
     features, judges = style_features(bench, panel), []
     for judge, name in enumerate(panel.judges):
         style, note = judge_measures.style_bias(panel, judge, features, times, options.workers)
-        difference, preference = judge_measures.kinship(panel, judge, family, times)
+        difference, preference = kinship(panel, judge, family, times)
+        of_question, of_place, repeats = judge_measures.variance(panel, judge, times)
         report = JudgeReport(
             **vars(judge_measures.verdicts(panel, judge, times)),
+            question_variance=of_question,
+            place_variance=of_place,
+            repeats=repeats,
             style=style,
             style_left_out=note,
             own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
@@ -105,6 +116,7 @@ def judge_report(options: JudgeOptions) -> Report:
         )
         judges.append(report)
     pairs = {two: panel.share_verdicts(*two) for two in combinations(range(len(judges)), 2)}
+    own = [judge for judge, name in enumerate(panel.judges) if name not in panel.made_of]
     compared = (pair for pair, shared in pairs.items() if not shared)
     return Report(
         bench=bench.name,
@@ -113,6 +125,7 @@ def judge_report(options: JudgeOptions) -> Report:
         seed=options.seed,
         questions=len(panel.questions),
         judges=tuple(judges),
+        place=judge_measures.place_bias(panel, own, times),
         pairs=tuple(judge_measures.pair_report(panel, *pair, times) for pair in compared),
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if pairs[i, j]),
         left_out=left_out,
@@ -163,8 +176,11 @@ class Measure:
 
 
 MEASURES = (
-    Measure("first_place", "first place wins", "%", 50.0),
+    Measure("place", "place bias", "points", 0.0),
     Measure("flips", "order flips the winner", "%", None),
+    Measure("question_variance", "variance by question", "%", None),
+    Measure("place_variance", "variance by place", "%", None),
+    Measure("repeats", "a question is worth", "repeats", None),
     *(
         Measure(name, f"{feature} bias: {name}", "", 0.0)
         for feature, names in FEATURES.items()
@@ -174,13 +190,21 @@ MEASURES = (
     Measure("self_preference", "self-preference", "points", 0.0),
 )
 
+WORTH = (
+    "a judgment on a further question narrows the intervals of scores at least as much as so many "
+    "repeated judgments"
+)
 STYLE_BIAS = ", ".join(f"{feature} bias" for feature in FEATURES)
 MEANINGS = {
     "labels": f"Of the games with a verdict. A is the answer that the judge saw first. {LEGEND}",
-    "first place wins": "Of the games that the first or the second answer wins, if both games "
-    "of a battle have a verdict. Without bias 50 %, the dotted line.",
+    "place bias": "Points of win rate that the first place adds at an even match: with 10, the "
+    "first of two equal answers wins 60 %. A coefficient beside the strengths of the models, so "
+    "that it does not depend on how much they differ. Without bias 0, the dotted line.",
     "order flips the winner": "Of the battles with two verdicts, those whose games name different "
     "winners. A tie beside a win counts. A judge who tosses a coin flips half of them.",
+    "variance": "Of the points of one game (a tie is half a win) of a model against a baseline. "
+    "The rest is the noise of single games.",
+    "a question is worth": f"Repeats: {WORTH}. A judge that says the same again adds nothing.",
     STYLE_BIAS: "The change of the log-odds of a win by one standard "
     "deviation more of it, at equal strength of the models. This is bias only as far as style has "
     "no merit of its own. Without bias 0, the dotted line.",
@@ -250,6 +274,9 @@ def note_lines(report: Report) -> Iterator[str]:
     draws = f"{report.rounds:,} draws of {report.questions:,} questions{of}"
     few = f"no intervals: there are fewer than {FEW} questions{of}"
     yield few if report.questions < FEW else f"in brackets 95 % intervals over {draws}"
+    if sum(judge.made_of is None for judge in report.judges) > 1 and not report.place.why:
+        yield f"place bias of all judges together, points: {report.place.estimate.text(1)}"
+    yield f"repeats: {WORTH}"
     method = "show_result.py --style-control --one-board --method bradley-terry"
     yield f"{' and '.join(FEATURES)} bias: style coefficients of {method}"
     if report.assumed:

@@ -18,7 +18,7 @@ import numpy as np
 from arena.base.errors import InputError
 from arena.base.jsonl import newest
 from arena.base.yaml_file import Count
-from arena.bench.answer_style import ATTRIBUTES
+from arena.bench.answer_style import ATTRIBUTES, NO_STYLES
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
@@ -150,7 +150,7 @@ class JudgeOptions:
     config: JudgeConfig | None = None
     mixed: Mixed = "refuse"
     family_file: Path | None = None
-    rounds: Count = 200
+    rounds: Count = 1000
     seed: Seed = 42
     workers: Count = 2
 
@@ -319,7 +319,8 @@ def style_features(bench: Bench, panel: Panel) -> np.ndarray:
 
     F: the attributes in ATTRIBUTES. Of counts a and b it is (a - b) / (a + b + 1).
     """
-    styles = [styles_of_model(bench, model) if model else {} for model in panel.models]
-    values = np.array([attribute_values(s, panel.questions, ATTRIBUTES) for s in styles])
+    styles = [styles_of_model(bench, model) if model else NO_STYLES for model in panel.models]
+    names = tuple(ATTRIBUTES)
+    values = np.array([attribute_values(s, panel.questions, names) for s in styles])
     a, b = (values[side, panel.question] for side in (panel.baseline, panel.model))
     return np.ascontiguousarray(style_differences(a, b).T)

@@ -20,7 +20,7 @@ import numpy as np
 from arena.base.errors import InputError
 from arena.bench.paths import judged_models, model_names
 from arena.bench.provenance import EnsembleCheck, SettingsCheck
-from arena.bench.records import Judgment, Question, read_judgments
+from arena.bench.records import Judgment, Question, read_judgments_by_kind
 from arena.scoring.cells import (
     CellColumns,
     CellCounts,
@@ -124,11 +124,11 @@ def read_selections(
             path = bench.judgment_file(judge, model)
             for collector in collectors:
                 collector.models_with_files.add(model)
-            for judgment in read_judgments(path, model, judge):
+            for judgment, ids in read_judgments_by_kind(path, model, judge):
                 if judgment.baseline:
                     seen.baselines.add(judgment.baseline)
                 for collector in collectors:
-                    collector.add(judgment, path)
+                    collector.add(judgment, ids, path)
     if seen.verdicts and seen.grades:
         raise InputError(
             f"{seen.verdicts} has verdicts on two answers, {seen.grades} has grades of single "
@@ -149,6 +149,7 @@ class _Seen:
 
 class _Collector:
     """Filters, checks and counts the judgments of one selection, then makes battles or grades.
+    Those of a file that differ in nothing but their question are checked once.
 
     Judgments without verdict and grade are deferred until all are read, since only the others show
     whether the judge compares or grades. All are deferred if they decide which baselines count.
@@ -168,31 +169,34 @@ class _Collector:
         self.models_with_files: set[str] = set()
         self.judged_models: set[str] = set()
         self.baselines: defaultdict[str, set[str]] = defaultdict(set)  # by category
-        self.deferred: list[tuple[Judgment, str, Path]] = []
+        self.deferred: list[tuple[Judgment, str, list[str], Path]] = []
 
-    def add(self, judgment: Judgment, path: Path) -> None:
-        """Filter a judgment by its question, then count or defer it."""
-        if self.matching is not None and judgment.question_id not in self.matching:
-            if judgment.question_id not in self.categories:
+    def add(self, judgment: Judgment, ids: Sequence[str], path: Path) -> None:
+        """Filter judgments of one kind by their questions, then count or defer them."""
+        by_category: defaultdict[str, list[str]] = defaultdict(list)
+        for question in ids:
+            category = self.categories.get(question)
+            if self.matching is None or question in self.matching:
+                by_category[category or ""].append(question)
+            elif category is None:
                 self.columns.left_out["judgments of questions that question.jsonl lacks"] += 1
-            return
-        self.judged_models.add(judgment.model)
-        category = self.categories.get(judgment.question_id, "")
-        baseline = self.selection.baseline_rule.of(judgment.baseline, category) or ""
-        if baseline != judgment.model:
-            self.baselines[category].add(baseline)
         graded, decided = bool(judgment.grades), has_label(judgment.labels)
-        if graded:
-            self.seen.grades = self.seen.grades or path
-        if decided:
-            self.seen.verdicts = self.seen.verdicts or path
-        if (graded or decided) and not self.selection.fallback_baselines:
-            self._count(judgment, baseline, path, graded=graded)
-        else:
-            self.deferred.append((judgment, baseline, path))
+        for category, questions in by_category.items():
+            self.judged_models.add(judgment.model)
+            baseline = self.selection.baseline_rule.of(judgment.baseline, category) or ""
+            if baseline != judgment.model:
+                self.baselines[category].add(baseline)
+            self.seen.grades = self.seen.grades or (path if graded else None)
+            self.seen.verdicts = self.seen.verdicts or (path if decided else None)
+            if (graded or decided) and not self.selection.fallback_baselines:
+                self._count(judgment, baseline, questions, path, graded=graded)
+            else:
+                self.deferred.append((judgment, baseline, questions, path))
 
-    def _count(self, judgment: Judgment, baseline: str, path: Path, *, graded: bool) -> None:
-        """Check that a judgment belongs to the selection, then add its grades or battles."""
+    def _count(
+        self, judgment: Judgment, baseline: str, ids: list[str], path: Path, *, graded: bool
+    ) -> None:
+        """Check that judgments of a kind and category are selected, then add grades or battles."""
         columns, selection = self.columns, self.selection
         if judgment.baseline:
             columns.baselines.add(judgment.baseline)
@@ -200,32 +204,32 @@ class _Collector:
         opponent = None if graded or baseline == judgment.model else baseline
         reason = selection.unexpected(judgment.judge, opponent)
         if reason:
-            columns.left_out["judgments {}, {}".format(*reason)] += 1
-            self.unexpected.add(reason, path)
+            columns.left_out["judgments {}, {}".format(*reason)] += len(ids)
+            self.unexpected.add(reason, path, len(ids))
             return
         if selection.mixed != "count":
-            source = (judgment.judge, self.categories.get(judgment.question_id, ""))
+            source = (judgment.judge, self.categories.get(ids[0], ""))
             games = judgment.settings[: 1 if selection.first_game_only else None]
             self.settings[source].check(games, judgment.judge, path)
             ensemble = self.ensembles[judgment.judge]
             ensemble.check(judgment.rule, judgment.members, judgment.judge, path)
         for side in judgment.planted:
-            columns.planted[{"model": judgment.model}.get(side, baseline)].add(judgment.question_id)
+            columns.planted[{"model": judgment.model}.get(side, baseline)].update(ids)
         if graded:
-            columns.judgments += 1
+            columns.judgments += len(ids)
             for span in filter(None, map(range_of_grades, judgment.settings)):
                 self.ranges.setdefault(span, path)
             number = max(len(judgment.labels), 1)
-            self.grades.add(judgment.model, judgment.question_id, judgment.grades, number)
+            self.grades.add(judgment.model, ids, judgment.grades, number)
         elif judgment.model == baseline and selection.baselines:
-            columns.left_out["judgments of the baseline against itself"] += 1
+            columns.left_out["judgments of the baseline against itself"] += len(ids)
         elif selection.baselines:
-            columns.judgments += 1
-            whole = selection.estimator.whole_judgments
+            columns.judgments += len(ids)
+            whole = selection.whole_judgments
             counts = counts_of(judgment.labels, selection.weight, selection.first_game_only, whole)
             if whole and counts.undecided:
-                columns.left_out["judgments with an undecided game"] += 1
-            columns.add(baseline, judgment.model, judgment.question_id, counts)
+                columns.left_out["judgments with an undecided game"] += len(ids)
+            columns.add(baseline, judgment.model, ids, counts)
 
     def finish(self) -> tuple[Selection, Battles | Grades]:
         """Return the selection with the baselines that count, and its battles or grades."""
@@ -234,8 +238,8 @@ class _Collector:
             self.selection = planned.with_judged_baselines(self.baselines)
             fell_back = not set(self.selection.baselines) <= set(planned.baselines)
             check_baselines_exist(self.selection if fell_back else planned, self.seen.baselines)
-        for judgment, baseline, path in self.deferred:
-            self._count(judgment, baseline, path, graded=graded)
+        for judgment, baseline, ids, path in self.deferred:
+            self._count(judgment, baseline, ids, path, graded=graded)
         if graded:
             return replace(self.selection, estimator=GRADES), self._make_grades()
         return self.selection, self._make_battles()
@@ -288,7 +292,7 @@ class _Collector:
         if selection.missing == "loss":
             self._add_losses()
         battles = battles_of(columns, selection, self._number_of_questions())
-        whole = selection.estimator.whole_judgments
+        whole = selection.whole_judgments
         undecided = "no judgment without an undecided game" if whole else "no game with a verdict"
         reasons: dict[str, Iterable[str]] = {
             "no judgment against the baseline": self.judged_models,
@@ -319,7 +323,7 @@ class _Collector:
                     there = self.baselines[category]
                     winners = (name for name in self.selection.baselines if name in there)
                     winner = next(winners, self.selection.baseline_rule.of(None, category) or "")
-                    columns.add(winner, model, question, loss)
+                    columns.add(winner, model, [question], loss)
                     columns.left_out["missing games, counted as losses"] += games
 
     def _number_of_questions(self) -> int | None:
@@ -343,7 +347,7 @@ def _no_data(columns: CellColumns, selection: Selection, problem: str = "") -> s
     """Return the message for a selection without battles or grades: the reasons, with counts."""
     folder = selection.bench.judgments(selection.judges[0])
     reasons = [f"{count} {reason}" for reason, count in sorted(columns.left_out.items())]
-    if columns.undecided and not selection.estimator.whole_judgments:
+    if columns.undecided and not selection.whole_judgments:
         reasons.insert(0, f"none of {columns.undecided} games has a verdict")
     if problem:
         return f"{folder}: {', '.join([problem, *reasons])}"

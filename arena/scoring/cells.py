@@ -17,12 +17,13 @@ from arena.bench.labels import OUTCOMES, Label, worth
 
 class CellCounts(NamedTuple):
     """A cell of `a` against `b`: weighted wins of a, ties and wins of b, the outcomes of b's games,
-    and the number of games without a verdict.
+    the number of games without a verdict, and the only game with one (1 or 2), 0 if not just one.
     """
 
     counts: tuple[int, ...]
     outcomes: tuple[int, ...] = (0,) * len(OUTCOMES)
     undecided: int = 0
+    only_game: int = 0
 
 
 def _index() -> defaultdict[Any, int]:
@@ -48,7 +49,7 @@ def counts_of(
 
     `whole`: none if a game is undecided.
     """
-    counts, outcomes, undecided = [0, 0, 0], [0] * len(OUTCOMES), 0
+    counts, outcomes, undecided, last = [0, 0, 0], [0] * len(OUTCOMES), 0, 0
     for game in range(1 if first_game_only else 2):
         points = worth(labels[game], game) if game < len(labels) else None
         if points is None:
@@ -57,20 +58,24 @@ def counts_of(
         row = 1 + (points > 0) - (points < 0)
         counts[row] += weight if abs(points) == 2 else 1
         outcomes[2 - points] += 1
+        last = game + 1
     if whole and undecided:
         return CellCounts((0, 0, 0), undecided=undecided)
-    return CellCounts(tuple(counts), tuple(outcomes), undecided)
+    only = undecided == 1 and not first_game_only
+    return CellCounts(tuple(counts), tuple(outcomes), undecided, last if only else 0)
 
 
 @dataclass(frozen=True)
 class Doubts:
     """The reasons to doubt scores, by model.
 
-    `undecided`: games without a verdict, and all games. `planted`: the questions on which the
-    answer has a label or imitates the judge's prompt, and the number of questions.
+    `undecided`: games without a verdict, and all games. `one_game`: judgments with a verdict in
+    game 1 only and in game 2 only, and all judgments. `planted`: the questions on which the answer
+    has a label or imitates the judge's prompt, and the number of questions.
     """
 
     undecided: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    one_game: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
 
@@ -93,12 +98,16 @@ class CellColumns:
     planted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     judgments: int = 0
 
-    def add(self, a: str, b: str, question: str, counts: CellCounts) -> None:
-        """Add a cell of `a` against `b`."""
-        self.a.append(self.models[a])
-        self.b.append(self.models[b])
-        self.question.append(self.questions[question])
-        self.kind.append(self.kinds[counts])
+    def add(self, a: str, b: str, questions: Sequence[str], counts: CellCounts) -> None:
+        """Add a cell of `a` against `b` for each question, with the same counts."""
+        columns = (
+            (self.a, self.models[a]),
+            (self.b, self.models[b]),
+            (self.kind, self.kinds[counts]),
+        )
+        for column, number in columns:
+            column.extend(array("i", [number]) * len(questions))
+        self.question.extend(map(self.questions.__getitem__, questions))
 
     @property
     def undecided(self) -> int:
@@ -117,18 +126,22 @@ class CellColumns:
 
     def doubts(self, games: int) -> Doubts:
         """Return the reasons to doubt scores. `games`: those of a judgment."""
-        undecided = np.array([kind.undecided for kind in self.kinds])[self.kind]
-        sums = np.bincount(self.b, undecided, len(self.models)).astype(int).tolist()
-        judgments = np.bincount(self.b, minlength=len(self.models)).tolist()
-        pairs = {
-            m: (n, games * j) for m, n, j in zip(self.models, sums, judgments, strict=True) if j
-        }
+        kinds = [(kind.undecided, kind.only_game == 1, kind.only_game == 2) for kind in self.kinds]
+        of_cells = np.array(kinds, dtype=float)[self.kind].T
+        sums = [np.bincount(self.b, row, len(self.models)).astype(int) for row in of_cells]
+        judgments = np.bincount(self.b, minlength=len(self.models))
+        table = zip(self.models, *(row.tolist() for row in (*sums, judgments)), strict=True)
+        undecided, one_game = dict[str, tuple[int, int]](), dict[str, tuple[int, int, int]]()
+        for model, lost, first, second, number in table:
+            if number:
+                undecided[model] = (lost, games * number)
+                one_game[model] = (first, second, number)
         a, b, question = map(np.array, (self.a, self.b, self.question))
         answers = {}
         for name in self.planted:
             index = self.models.get(name, -1)
             answers[name] = len(np.unique(question[(a == index) | (b == index)]))
-        return Doubts(pairs, _numbered(self.planted, answers))
+        return Doubts(undecided, one_game, _numbered(self.planted, answers))
 
     def outcomes(self) -> dict[str, tuple[int, ...]]:
         """Return each model's games by OUTCOMES. A win of one model is a loss of the other."""
@@ -181,14 +194,15 @@ class GradeColumns:
     grade: array[float] = field(default_factory=lambda: array("d"))
     undecided: dict[str, tuple[int, int]] = field(default_factory=dict)  # as in Doubts
 
-    def add(self, model: str, question: str, grades: Sequence[float], games: int) -> None:
-        """Add the grades of one answer, and count the games that gave none."""
+    def add(self, model: str, ids: Sequence[str], grades: Sequence[float], games: int) -> None:
+        """Add the same grades of a model's answers, and count the games that gave none."""
         for grade in grades:
-            self.model.append(model)
-            self.question.append(question)
-            self.grade.append(grade)
+            self.model += [model] * len(ids)
+            self.question += ids
+            self.grade.extend([grade] * len(ids))
         lost, number = self.undecided.get(model, (0, 0))
-        self.undecided[model] = (lost + games - len(grades), number + games)
+        missing = (games - len(grades)) * len(ids)
+        self.undecided[model] = (lost + missing, number + games * len(ids))
 
     @property
     def missing(self) -> int:
@@ -198,7 +212,7 @@ class GradeColumns:
     def doubts(self, planted: Mapping[str, set[str]]) -> Doubts:
         """Return the reasons to doubt mean grades."""
         numbers = {model: games for model, (_, games) in self.undecided.items()}
-        return Doubts(self.undecided, _numbered(planted, numbers))
+        return Doubts(self.undecided, planted=_numbered(planted, numbers))
 
     def tables(self) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray, np.ndarray]:
         """Return the sorted models and questions, and sum and number of grades (M, Q)."""

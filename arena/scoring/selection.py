@@ -9,12 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from arena.base.errors import InputError, nearest
 from arena.bench.config import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
 from arena.bench.paths import Bench, model_names
 from arena.bench.records import BaselineRule, Question, baseline_rule, read_questions
 from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
+
+HalfJudged = Literal["count", "drop"]
+HALF_JUDGED: tuple[HalfJudged, HalfJudged] = ("count", "drop")  # by whether only whole ones count
 
 Reason = tuple[str, str]
 """Why a judgment is not expected, and the judge or baseline that it names."""
@@ -28,6 +32,7 @@ class Selection:
     question, if it is not the first of `baselines`. `fallback_baselines`: the baselines of a
     category in which no judgment names any of `baselines`. `planned_baselines`: the baselines
     before those with judgments were chosen among them. `given`: the user named the baselines.
+    `half_judged`: None is the estimator's treatment of judgments with one undecided game.
     """
 
     bench: Bench
@@ -43,6 +48,13 @@ class Selection:
     fallback_baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     planned_baselines: tuple[str, ...] = ()
     given: bool = True
+    half_judged: HalfJudged | None = None
+
+    @property
+    def whole_judgments(self) -> bool:
+        """Whether a judgment with an undecided game is skipped."""
+        usual = HALF_JUDGED[self.estimator.whole_judgments]
+        return (self.half_judged or usual) == "drop"
 
     @property
     def of_categories(self) -> str:
@@ -68,6 +80,7 @@ class Selection:
             "mixed": self.mixed,
             "method": self.estimator.name,
             "unnamed": dict(self.default_baselines),
+            "half_judged": HALF_JUDGED[self.whole_judgments],
         }
 
     def with_judged_baselines(self, judged: Mapping[str, set[str]]) -> Selection:
@@ -106,9 +119,9 @@ class UnexpectedJudgments:
     def __init__(self) -> None:
         self.files: dict[Reason, Counter[Path]] = {}
 
-    def add(self, reason: Reason, path: Path) -> None:
-        """Count a judgment of a file."""
-        self.files.setdefault(reason, Counter())[path] += 1
+    def add(self, reason: Reason, path: Path, number: int = 1) -> None:
+        """Count judgments of a file."""
+        self.files.setdefault(reason, Counter())[path] += number
 
     def check(self, selection: Selection) -> None:
         """Raise InputError that names the files, if the selection refuses mixes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lines import SURROGATE, dump, new_answer, old_answer, write
+from msgspec.structs import replace
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import read_styles
@@ -26,6 +27,7 @@ from arena.bench.records import (
     draw_evenly,
     read_answers,
     read_judgments,
+    read_judgments_by_kind,
     read_questions,
 )
 
@@ -238,16 +240,76 @@ class TestJudgments:
         assert told == [[own, made, None], [own], [None, None], [None, None]]
 
 
+GAMES = st.one_of(
+    st.none(),
+    st.fixed_dictionaries(
+        {"score": st.sampled_from(["A>B", "B>A", "8", 8, None])},
+        optional={
+            "cause": st.sampled_from(["no label", None]),
+            "scores": st.sampled_from([{"j": "A>B"}, {"k": "A>B"}, [], {}, 0]),
+            "settings": st.sampled_from([{"t": 0}, {"t": 1}, None, "s"]),
+        },
+    ),
+)
+RECORDS = st.fixed_dictionaries(
+    {"question_id": st.sampled_from(["q1", "q2", "q3", "1", 1, 2])},
+    optional={
+        "model": st.sampled_from(["m", "n", None]),
+        "judge": st.sampled_from(["j", "k", None]),
+        "baseline": st.sampled_from(["a", "b", None]),
+        "rule": st.sampled_from(["mean", "majority"]),
+        "judges": st.sampled_from([["j"], ["k"], "j", "['j']", [], None]),
+        "planted": st.sampled_from([["model"], ["baseline"], "model", None]),
+        "settings": st.sampled_from([{"t": 0}, {"t": 1}, None]),
+        "games": st.lists(GAMES, max_size=2),
+    },
+)
+
+
+class TestJudgmentsByKind:
+    @given(st.lists(RECORDS, max_size=12))
+    def test_they_are_the_judgments_one_by_one(
+        self, tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]
+    ) -> None:
+        path = write(tmp_path_factory.mktemp("b") / "m.jsonl", *records)
+        single = read_judgments(path, "m", "j")
+        kinds = read_judgments_by_kind(path, "m", "j")
+        assert all(judgment.question_id == ids[0] for judgment, ids in kinds)
+        pairs = [(replace(judgment, question_id=q), q) for judgment, ids in kinds for q in ids]
+        assert sorted(map(repr, pairs)) == sorted(repr((j, j.question_id)) for j in single)
+        firsts = [single.index(judgment) for judgment, _ in kinds]
+        assert firsts == sorted(firsts)
+
+    def test_a_file_has_few(self, tmp_path: Path) -> None:
+        games = [{"score": "A>B", "judgment": "x"}, {"score": None, "cause": "cut off"}]
+        records = [
+            {
+                "question_id": f"q{i}",
+                "games": games[:: (-1) ** i],
+                "tstamp": i,
+                "settings": {"t": 0},
+            }
+            for i in range(100)
+        ]
+        kinds = read_judgments_by_kind(write(tmp_path / "m.jsonl", *records), "m", "j")
+        assert [ids for _, ids in kinds] == [[f"q{i}" for i in range(n, 100, 2)] for n in (0, 1)]
+
+
 READERS: dict[str, Callable[[Path], Any]] = {
     "answers": read_answers,
     "styles": read_styles,
     "judgments": lambda path: read_judgments(path, "m", "j"),
+    "judgments by kind": lambda path: [
+        replace(judgment, question_id=question)
+        for judgment, ids in read_judgments_by_kind(path, "m", "j")
+        for question in ids
+    ],
     "questions": lambda path: read_questions(Bench(path.parent.parent, path.parent.name)),
 }
 
 
 def ids(found: Any) -> list[str]:
-    if isinstance(found, dict):
+    if isinstance(found, Mapping):
         return list(found)
     return [getattr(item, "id", None) or item.question_id for item in found]
 
@@ -310,6 +372,24 @@ class TestWhatRealFilesHold:
             assert found["q1"].choices[0][0] == SURROGATE
             assert found["q2"].choices[0][0] == "a\u2028b\x85c\x00d"
 
+    @pytest.mark.parametrize("end", ["", "\r\n"])
+    def test_line_ends_of_windows(
+        self,
+        path: Path,
+        read: Callable[[Path], Any],
+        end: str,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        lines = (dump(any_line(f"q{number}")) for number in (1, 2))
+        write(path, b"\r\n".join([*lines, b"", dump(any_line("q3"))]), end=end)
+        assert ids(read(path)) == ["q1", "q2", "q3"]
+        assert capsys.readouterr().err == ""
+
+    def test_numbers_of_any_size(self, path: Path, read: Callable[[Path], Any]) -> None:
+        huge = {"question_id": 10**30, "x": 10**400}
+        write(path, any_line("q1"), any_line("q2") | huge, any_line("q3"))
+        assert ids(read(path)) == ["q1", str(10**30), "q3"]
+
     def test_numbers_that_are_none(self, path: Path, read: Callable[[Path], Any]) -> None:
         line = json.dumps(any_line("q1") | {"tstamp": float("nan"), "x": float("inf")})
         write(path, line)
@@ -350,11 +430,37 @@ WRONG_FIELDS = [
 
 class TestWrongLines:
     @pytest.mark.parametrize("case", WRONG_LINES)
+    @pytest.mark.parametrize("before", [0, 1, 40])
     def test_file_and_line_are_named(
-        self, path: Path, read: Callable[[Path], Any], case: str
+        self, path: Path, read: Callable[[Path], Any], case: str, before: int
     ) -> None:
-        write(path, any_line("q1"), "", WRONG_LINES[case], any_line("q3"))
-        with pytest.raises(InputError, match=r"question\.jsonl:3: not an? (question|answer|judg)"):
+        lines = [any_line(f"q{number}") for number in range(before)]
+        write(path, *lines, "", WRONG_LINES[case], any_line("last"))
+        match = rf"question\.jsonl:{before + 2}: not an? (question|answer|judg)"
+        with pytest.raises(InputError, match=match):
+            read(path)
+
+    @pytest.mark.parametrize("joint", [" ", ",", ""])
+    def test_two_records_on_a_line_are_refused(
+        self, path: Path, read: Callable[[Path], Any], joint: str
+    ) -> None:
+        """As after a write that was cut off, and one that followed it."""
+        two = dump(any_line("q2")) + joint.encode() + dump(any_line("q3"))
+        write(path, any_line("q1"), two, any_line("q4"))
+        with pytest.raises(InputError, match=r"question\.jsonl:2: not an? "):
+            read(path)
+
+    def test_a_record_on_two_lines_is_refused(
+        self, path: Path, read: Callable[[Path], Any]
+    ) -> None:
+        write(path, any_line("q1"), dump(any_line("q2")).replace(b', "', b',\n"', 1))
+        with pytest.raises(InputError, match=r"question\.jsonl:2: not an? "):
+            read(path)
+
+    def test_neither_makes_up_for_the_other(self, path: Path, read: Callable[[Path], Any]) -> None:
+        two = dump(any_line("q2")) + dump(any_line("q3"))
+        write(path, any_line("q1"), two, dump(any_line("q4")).replace(b', "', b',\n"', 1))
+        with pytest.raises(InputError, match=r"question\.jsonl:2: not an? "):
             read(path)
 
     @pytest.mark.parametrize(("reader", "fields"), WRONG_FIELDS)

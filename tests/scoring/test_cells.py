@@ -33,18 +33,18 @@ def test_whole_judgments_have_no_battle_if_a_game_is_undecided() -> None:
 
 def test_a_win_of_one_model_is_a_loss_of_the_other() -> None:
     columns = CellColumns()
-    columns.add("base", "m", "q", counts_of(("A>>B", "A>B"), 3, False, False))
+    columns.add("base", "m", ["q"], counts_of(("A>>B", "A>B"), 3, False, False))
     assert columns.outcomes() == {"base": (1, 0, 0, 1, 0), "m": (0, 1, 0, 0, 1)}
 
 
 def test_coverage_counts_questions_with_a_battle() -> None:
     columns = CellColumns()
     decided, undecided = (counts_of(labels, 3, False, False) for labels in (("A=B",) * 2, (None,)))
-    columns.add("base", "x", "q1", decided)
-    columns.add("base", "y", "q1", decided)
-    columns.add("base", "y", "q2", undecided)
+    columns.add("base", "x", ["q1"], decided)
+    columns.add("base", "y", ["q1"], decided)
+    columns.add("base", "y", ["q2"], undecided)
     assert columns.coverage() == ({"x": 1, "y": 1}, True)
-    columns.add("base", "y", "q3", decided)
+    columns.add("base", "y", ["q3"], decided)
     assert columns.coverage() == ({"x": 1, "y": 2}, False)
     assert columns.undecided == 2
 

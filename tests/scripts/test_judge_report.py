@@ -14,7 +14,7 @@ import pytest
 from conftest import RunMain, Workspace
 from judgments import random_answer, random_bench, random_games
 from simulated_judges import RIVALS, chances, decide, first_placed
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 from arena.bench.labels import LABELS
@@ -46,6 +46,29 @@ def labels_of(bench: Workspace, judge: str) -> dict[tuple[str, str, int], str | 
     }
 
 
+def decided_twice(bench: Workspace, judge: str) -> list[tuple[str, float, float]]:
+    """The models of judgments with two verdicts, and their points as B and as A."""
+    labels = labels_of(bench, judge)
+    pairs = [(m, labels[m, q, 0], labels[m, q, 1]) for m, q, game in labels if game == 0]
+    return [(model, 1 - POINTS[a], POINTS[b]) for model, a, b in pairs if a and b]
+
+
+def place_by_regression(games: Sequence[tuple[str, float, float]]) -> float:
+    """What the first place adds at an even match beside an intercept of each model, whose points
+    as B and as A are given.
+    """
+    models = sorted({model for model, _, _ in games})
+    rows = [
+        [*(float(model == name) for name in models), place]
+        for model, *_ in games
+        for place in (-1.0, 1.0)
+    ]
+    won = np.array([points for _, *both in games for points in both])
+    fit = LogisticRegression(fit_intercept=False, C=1e9, tol=1e-10, max_iter=10_000)
+    fit.fit(rows + rows, np.repeat([1, 0], len(rows)), np.concatenate([won, 1 - won]))
+    return float(100 / (1 + np.exp(-fit.coef_[0, -1])) - 50)
+
+
 def report(run_main: RunMain, *flags: object) -> dict[str, Any]:
     run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json", *flags)
     with open("r.json", encoding="utf-8") as file:
@@ -74,21 +97,26 @@ class TestARandomBench:
             assert (judge["games"], judge["judgments"]) == (len(labels), 60)
             assert (judge["models"], judge["questions"]) == (5, 12)
 
-    def test_the_bias_for_a_place_is_that_of_plain_counting(
+    def test_the_bias_for_a_place_is_that_of_logistic_regression(
         self, bench: Workspace, run_main: RunMain
     ) -> None:
         random_bench(bench)
-        for judge in report(run_main)["judges"]:
-            labels = labels_of(bench, judge["judge"])
-            pairs = [(labels[m, q, 0], labels[m, q, 1]) for m, q, game in labels if game == 0]
-            twice = [(POINTS[a], POINTS[b]) for a, b in pairs if a and b]
-            decided = [one for pair in twice for one in pair if one != 0.5]
-            flipped = [a != 1 - b for a, b in twice]
-            first = judge["first_place"]
-            assert first["number"] == len(decided)
-            assert first["estimate"]["value"] == pytest.approx(100 * np.mean(decided))
-            assert judge["flips"]["number"] == len(twice)
+        found = report(run_main)
+        twice = [decided_twice(bench, judge["judge"]) for judge in found["judges"]]
+        for judge, pairs in zip(found["judges"], twice, strict=True):
+            assert judge["place"]["number"] == 2 * len(pairs)
+            expected = place_by_regression(pairs)
+            assert judge["place"]["estimate"]["value"] == pytest.approx(expected, abs=1e-3)
+            flipped = [second != first for _, second, first in pairs]
+            assert judge["flips"]["number"] == len(pairs)
             assert judge["flips"]["estimate"]["value"] == pytest.approx(100 * np.mean(flipped))
+        expected = place_by_regression([pair for pairs in twice for pair in pairs])
+        place = found["place"]["estimate"]
+        assert place["value"] == pytest.approx(expected, abs=1e-3)
+        out = run_main("judge_report.py", "--bench-name", "test-v1").out
+        ends = ", ".join(f"{place[end]:.1f}" for end in ("lower", "upper"))
+        together = f"place bias of all judges together, points: {place['value']:.1f} ({ends})\n"
+        assert together in out
 
     def test_kappas_are_those_of_scikit_learn(self, bench: Workspace, run_main: RunMain) -> None:
         random_bench(bench)
@@ -268,7 +296,7 @@ class TestPublishedFiles:
         (judge,) = found["judges"]
         assert found["assumed"] == [BASELINE]
         assert (judge["games"], judge["labels"]["A>B"]) == (3, 3)
-        assert (judge["first_place"]["number"], judge["flips"]["number"]) == (2, 1)
+        assert (judge["place"]["number"], judge["flips"]["number"]) == (2, 1)
         assert judge["flips"]["estimate"]["value"] == 100.0
 
     def test_games_without_a_cause_and_unknown_labels_are_told_apart(
@@ -278,7 +306,7 @@ class TestPublishedFiles:
         add_judgments(bench, "j", "m", games)
         (judge,) = report(run_main, "--baseline", BASELINE)["judges"]
         assert judge["causes"] == {"cause unknown": 1, "unknown label": 1, "not played": 1}
-        assert judge["first_place"]["why"] == "no such verdicts"
+        assert judge["place"]["why"] == "no judgment with two verdicts"
 
     def test_of_two_records_the_last_counts_and_others_battles_are_left_out(
         self, bench: Workspace, run_main: RunMain, capsys: pytest.CaptureFixture[str]
@@ -455,7 +483,7 @@ class TestCategoriesWithBaselinesOfTheirOwn:
         assert part["judges"][0]["judgments"] == 36 == whole["judges"][0]["judgments"] / 2
         assert part["judges"][0]["models"] == 3
         out = run_main("judge_report.py", "--bench-name", "test-v1", "--category", "d").out
-        assert "200 draws of 12 questions of d\n" in out
+        assert "1,000 draws of 12 questions of d\n" in out
         flags = ("--bench-name", "test-v1", "--category", "e")
         assert "no category or cluster 'e'" in run_main("judge_report.py", *flags, check=2).err
 
@@ -662,19 +690,21 @@ def test_what_is_planted_in_files_is_found_by_the_command(
     long, _, partial = found["judges"]
     (pair,) = [pair for pair in found["pairs"] if pair["first"] == "long"][:1]
     assert (pair["first"], pair["second"]) == ("long", "noisy")
+    rates = np.where(np.isin(range(len(RIVALS)), (0, 11)), 0.4 + 0.6 * RIVALS, RIVALS)
+    games = [(str(i), 0.7 * rate, 0.3 + 0.7 * rate) for i, rate in enumerate(rates.tolist())]
     planted = [
-        (partial["first_place"]["estimate"], 100 * (0.3 + 0.7 / 2)),
-        (long["first_place"]["estimate"], 50.0),
-        (long["style"]["token_len"]["estimate"], 0.5),
-        (long["style"]["header_count"]["estimate"], 0.0),
-        (long["style"]["bold_count"]["estimate"], 0.0),
-        (partial["self_preference"]["estimate"], 100 * 0.4 * 0.5 * 0.7),
-        (pair["same"], 75.0),
-        (pair["kappa"], 0.5),
+        (partial["place"]["estimate"], place_by_regression(games), 5),
+        (long["place"]["estimate"], 0.0, 5),
+        (long["style"]["token_len"]["estimate"], 0.5, 0.15),
+        (long["style"]["header_count"]["estimate"], 0.0, 0.15),
+        (long["style"]["bold_count"]["estimate"], 0.0, 0.15),
+        (partial["self_preference"]["estimate"], 100 * 0.4 * 0.5 * 0.7, 5),
+        (pair["same"], 75.0, 5),
+        (pair["kappa"], 0.5, 0.15),
     ]
-    for estimate, truth in planted:
+    for estimate, truth, near in planted:
         assert estimate["lower"] <= truth <= estimate["upper"]
-        assert abs(estimate["value"] - truth) < (5 if truth > 1 else 0.15)
-    assert partial["first_place"]["estimate"]["lower"] > 50
+        assert abs(estimate["value"] - truth) < near
+    assert partial["place"]["estimate"]["lower"] > 5
     assert long["style"]["token_len"]["estimate"]["lower"] > 0
     assert partial["self_preference"]["estimate"]["lower"] > 0

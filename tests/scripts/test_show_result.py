@@ -82,6 +82,7 @@ class TestLines:
             f"questions judged: {LONG_NAME} 2, champion 2, loser 2, tiny 1",
             DIFFERENT,
             FEW.format(2, 50),
+            "1 judgments have a verdict in game 1 only, 0 in game 2 only",
             "skipped: 1 judgments against another baseline, other",
             "skipped: 1 judgments of the baseline against itself",
             "skipped: undecided: no game with a verdict",

@@ -56,13 +56,16 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
 
 # Points between two models' shares of undecided games over which a board says so. If the lost games
 # of a model at 50 % were all wins or all losses, 5 points would move its score by 2.5, as much as
-# half an interval over 500 questions.
+# half an interval over 500 questions. If all are of one place, its bias moves the score as well:
+# by 0.6 for a model with 29 % in one place and 78 % in the other.
 UNEQUAL = 5.0
 SEVERAL_LOST = 3  # games, since one or two can be chance in a small bench
 
 
 def doubt_lines(board: Board) -> Iterator[str]:
-    """Yield the reasons to doubt scores: unequal shares of undecided games, planted answers."""
+    """Yield the reasons to doubt scores: lost games, one place more than the other, planted
+    answers.
+    """
     doubts, models = board.counts.doubts, {row.model for row in board.rows}
     shares = {m: 100 * lost / of for m, (lost, of) in doubts.undecided.items() if m in models}
     limit = min(shares.values(), default=0.0) + UNEQUAL
@@ -75,8 +78,41 @@ def doubt_lines(board: Board) -> Iterator[str]:
             f"warning: games without {board.format.verdict}: {', '.join(texts)}, all others at "
             f"most {others:.1f} %. They count for nobody, so the scores may not compare fairly."
         )
+    yield from place_lines(board)
     for model, (ids, answers) in doubts.planted.items():
         yield planted_line(model, ids, answers)
+
+
+FIRST_GAME = (
+    "warning: --first-game-only shows each model in the second place alone, so a place bias does "
+    "not cancel. It moves all scores."
+)
+
+
+def place_lines(board: Board) -> Iterator[str]:
+    """Yield a note on games that a game with swapped places does not balance: their place bias
+    stays in the scores.
+    """
+    if board.selection.first_game_only:
+        yield FIRST_GAME
+    names = {row.model for row in board.rows}
+    models = {m: row for m, row in board.counts.doubts.one_game.items() if m in names}
+    first, second = (sum(row[game] for row in models.values()) for game in (0, 1))
+    if not first and not second:
+        return
+    yield f"{first:,} judgments have a verdict in game 1 only, {second:,} in game 2 only"
+    excess = {m: abs(one - two) for m, (one, two, _) in models.items()}
+    shares = {m: 100 * excess[m] / models[m][2] for m in models}
+    unequal = [m for m in models if shares[m] > UNEQUAL and excess[m] >= SEVERAL_LOST]
+    if unequal:
+        form = "{} {:,} in game 1 only and {:,} in game 2 only, of {:,}"
+        ordered = sorted(unequal, key=lambda m: (-shares[m], m))
+        texts = [form.format(model, *models[model]) for model in ordered]
+        yield (
+            f"warning: judgments with one verdict: {listed(texts, many=FEW_NAMES)}. A place bias "
+            "does not cancel in them. Judge the missing games with --retry-invalid, or skip these "
+            "judgments with --half-judged drop."
+        )
 
 
 def planted_line(model: str, ids: Sequence[str], answers: int) -> str:

@@ -26,7 +26,7 @@ from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.leaderboard.output.notes import summary_lines
 from arena.scoring.estimators import GRADES
-from arena.scoring.selection import Selection
+from arena.scoring.selection import HALF_JUDGED, Selection
 
 
 def board_lines(board: Board) -> Iterator[str]:
@@ -102,6 +102,7 @@ def comparison_lines(result: Comparison) -> Iterator[str]:
 def file_stem(board: Board) -> str:
     """Return a file name of the bench, judges, baseline and mode: all that changes a board."""
     selection, style = board.selection, board.scored.style if board.scored else None
+    whole = selection.whole_judgments
     parts = (
         selection.bench.name,
         "+".join(selection.judges),
@@ -114,6 +115,7 @@ def file_stem(board: Board) -> str:
         "elo" if board.format.scale == "elo" else None,
         "resampled_questions" if board.method.resample == "question" else None,
         "first_game_only" if selection.first_game_only else None,
+        f"half_judged_{HALF_JUDGED[whole]}" if whole != board.estimator.whole_judgments else None,
         f"weight_{selection.weight}" if selection.weight != Selection.weight else None,
         f"missing_{selection.missing}" if selection.missing != Selection.missing else None,
         "+".join(selection.categories) if selection.categories else None,
@@ -199,6 +201,10 @@ def board_dict(board: Board) -> dict[str, object]:
         "weighted_battles": counts.battles,
         "games_without_verdict": counts.games_without_verdict,
         "undecided_games": {model: lost for model, (lost, _) in counts.doubts.undecided.items()},
+        "one_game_only": {
+            model: {"game_1": first, "game_2": second}
+            for model, (first, second, _) in counts.doubts.one_game.items()
+        },
         "planted": {model: list(ids) for model, (ids, _) in counts.doubts.planted.items()},
         "grade_ranges": counts.ranges,
         "left_out": dict(counts.left_out),
