@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -50,7 +51,19 @@ DEPENDENT = (
 )
 
 
-FEW = "Only {} questions: a score can be {} points off by chance. Judge 30 or more."
+def few(questions: int, level: int = 95) -> str:
+    """The note of a board of few questions whose own points do not show their spread."""
+    z = {95: 1.959964, 90: 1.644854}[level]
+    half, found = z * 44 / questions**0.5, (1.959964 + 0.841621) * 44 / questions**0.5
+    number = f"{questions} question" + "s" * (questions > 1)
+    gives = (
+        f"They give {level}% intervals of about ±{half:.1f} points. 80 of 100 tests find two "
+        f"models that differ by {found:.1f} points. "
+    )
+    return (
+        f"Only {number}, too few to rank by. {gives if questions >= 5 else ''}±2 points need "
+        f"{math.ceil((z * 22) ** 2):,} questions, at the usual spread of 44 points."
+    )
 
 
 DIFFERENT = (

@@ -61,17 +61,15 @@ _CUT = re.compile(r"(?<=[^\W_])(?=[\s,.:;()!?。、，：；！？])")
 def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
     """Return the number of tokens of each text. Special tokens count as text."""
     tokenizer = get_encoding(encoding)
-    if len(texts) == 1:  # threads take longer to start than to count the tokens of one answer
-        return [sum(len(tokenizer.encode(p, disallowed_special=())) for p in _parts(texts[0]))]
     parts = [list(_parts(text)) for text in texts]
-    tokens = iter(
-        tokenizer.encode_batch(
-            [part for text in parts for part in text],
-            num_threads=os.cpu_count() or 1,
-            disallowed_special=(),
-        )
-    )
-    return [sum(len(next(tokens)) for _ in text) for text in parts]
+    different = list(dict.fromkeys(part for text in parts for part in text))
+    if len(texts) == 1:  # threads take longer to start than to count the tokens of one answer
+        encoded = (tokenizer.encode(part, disallowed_special=()) for part in different)
+    else:
+        threads = os.cpu_count() or 1
+        encoded = tokenizer.encode_batch(different, num_threads=threads, disallowed_special=())
+    tokens = dict(zip(different, map(len, encoded), strict=True))
+    return [sum(tokens[part] for part in text) for text in parts]
 
 
 def without_surrogates(text: str) -> str:

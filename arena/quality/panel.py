@@ -150,7 +150,7 @@ class JudgeOptions:
     config: JudgeConfig | None = None
     mixed: Mixed = "refuse"
     family_file: Path | None = None
-    rounds: Count = 200
+    rounds: Count = 1000
     seed: Seed = 42
     workers: Count = 2
 

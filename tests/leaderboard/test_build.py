@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import FEW, error, files, flags, saved, show, strengths
+from boards import error, few, files, flags, saved, show, strengths
 from conftest import REPO, Workspace
 from judgments import (
     BASELINES,
@@ -248,20 +248,20 @@ class TestGeneration1:
             + "\n14 judgments, 28 weighted battles, 0 games without verdict\n"
             "questions judged of 6: m 6, n 6, o 2\n"
             + different
-            + f"{FEW.format(6, 33)}\n"
+            + f"{few(6)}\n"
             + "\n##### Category: writing #####\n"
             + line("o", "100.0")
             + line("base", "50.0")
             + line("n", "50.0")
             + "\n6 judgments, 12 weighted battles, 0 games without verdict\n"
-            f"questions judged: 3 of 3 for each model\n{FEW.format(3, 47)}\n"
+            f"questions judged: 3 of 3 for each model\n{few(3)}\n"
             "skipped: m: no judgment of these questions\n"
             "\n##### Overall #####\n"
             + line("o", "100.0")
             + line("base", "50.0")
             + line("n", "50.0")
             + "\nthe mean of the scores by category, weighted by their questions: coding 6, "
-            f"writing 3\n{FEW.format(9, 27)}\n"
+            f"writing 3\n{few(9)}\n"
             "skipped: m: not on the board of writing\n"
         )
 

@@ -48,7 +48,7 @@ class TestText:
             "\n"
             "9 judgments, 9 grades, 0 games without a grade\n"
             "questions judged: 3 for each model\n"
-            "Only 3 questions: too few to rank by. Judge 30 or more.\n"
+            "Only 3 questions, too few to rank by.\n"
         )
 
     def test_what_is_missing_is_told(self, bench: Workspace) -> None:
@@ -60,7 +60,7 @@ class TestText:
         assert lines == [
             "6 judgments, 2 grades, 4 games without a grade",
             "questions judged: 2 of 4 for each model",
-            "Only 2 questions: too few to rank by. Judge 30 or more.",
+            "Only 2 questions, too few to rank by.",
             "skipped: mute: no grade",
             "skipped: new: not judged by judge",
         ]

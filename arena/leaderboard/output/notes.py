@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from arena.base.table import FEW_NAMES, MANY_NAMES, grouped, listed
 from arena.leaderboard.board import Board
+from arena.leaderboard.precision import board_precision
 from arena.scoring.grades import range_text
 
 # Battles of one question share its answers, so resampling them alone hides that part of the noise.
@@ -42,7 +42,8 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
     if not counts.same_questions:
         reason = "the models were judged on different questions"
         yield f"warning: {reason}, so their scores do not compare fairly. {board.format.missing}"
-    yield from _few_questions(board)
+    if (precision := board_precision(board)) and (line := precision.text()):
+        yield line
     yield from doubt_lines(board)
     if not board.weights:
         yield from _skipped_judgments(counts.left_out)
@@ -120,23 +121,6 @@ def planted_line(model: str, ids: Sequence[str], answers: int) -> str:
     some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
     what = "contain a label or imitate the judge's prompt"
     return f"warning: {len(ids):,} of {answers:,} answers of {model} {what}: {some}"
-
-
-# In 95 of 100 cases, a score of n questions is at most 82 / sqrt(n) points off by chance: for a
-# model near 50 % the outcomes of questions have a standard deviation of about 42 points, in
-# published data and in our demo. Of 30 questions that is 15 points, from good models to bad ones.
-ENOUGH_QUESTIONS = 30
-
-
-def _few_questions(board: Board) -> Iterator[str]:
-    """Yield a note if the scores are of very few questions."""
-    number = max([*board.counts.judged.values(), sum(board.weights.values())])
-    if number < ENOUGH_QUESTIONS:
-        off = min(82 / math.sqrt(max(number, 1)), 50)
-        is_rate = board.format.scale == "win rate"
-        why = f"a score can be {off:.0f} points off by chance" if is_rate else "too few to rank by"
-        questions = f"{number} question{'' if number == 1 else 's'}"
-        yield f"Only {questions}: {why}. Judge {ENOUGH_QUESTIONS} or more."
 
 
 def _skipped_judgments(left_out: Mapping[str, int]) -> Iterator[str]:
