@@ -47,7 +47,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "has only the model of its own name)"
     )
     add("--family", type=Path, metavar="FILE", help=families)
-    add("--num-rounds", type=flags.positive, default=200, help="bootstrap rounds")
+    add("--num-rounds", type=flags.positive, default=1000, help="bootstrap rounds")
     flags.add_draw_flags(add)
     labels = f"print the labels of each two judges side by side, also of over {FEW_PAIRS} pairs"
     add("--confusion", action="store_true", help=labels)

@@ -4,8 +4,8 @@
     python qa_browser.py --bench-name demo-v0.1 --judge-name smollm2-judge --port 8000
     python qa_browser.py --share --auth @password.txt
 
-Without flags, the bench and the judge are those of config/judge_config.yaml, or else the first that
-have data.
+Without flags, the bench and the judge are those of config/judge_config.yaml. If that bench has no
+data, the only one with judgments is shown.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = script_parser(__doc__)
     add = parser.add_argument
     add_source_flags(add, "that names bench, judge and baseline")
-    add_name(add, "bench", "bench (default: the setting file's, else one with data)")
+    add_name(add, "bench", "bench (default: the setting file's)")
     add_name(add, "judge", "judge shown first (default: the setting file's)")
     add_name(add, "baseline", "baseline of judgments that name none (default: the setting file's)")
     add("--host", default="127.0.0.1", help="address to serve at")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.stats import norm
 
+from arena.quality.judge_measures import draw_questions
 from arena.quality.measures import Estimate
 from arena.quality.panel import Panel
 
@@ -51,7 +55,13 @@ def share_of_question(rng: np.random.Generator, mean: float, questions: int) -> 
     return 2 * mean * rng.integers(0, 2, (questions, 1, 1))
 
 
-def covered(found: list[Estimate], truth: float) -> int:
+@functools.cache
+def drawn(questions: int, seed: int) -> np.ndarray:
+    """How often each question of a panel is drawn in 200 rounds."""
+    return draw_questions(panel_of(np.zeros((1, questions, 1, 2)), ("j",)), 200, seed)
+
+
+def covered(found: Sequence[Estimate], truth: float) -> int:
     return sum(bool(one.lower <= truth <= one.upper) for one in found)
 
 

@@ -37,7 +37,9 @@ _NO_TEXT = {f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "nu
 
 
 class _Noted:
-    """A number or a date that notes how the file writes it, for the fields that want a text."""
+    """A value that notes how the file writes it: a number, a date, or a truth value that is none
+    of `true` and `false`.
+    """
 
     written: str
 
@@ -48,8 +50,9 @@ class _Noted:
 
     @staticmethod
     def of(value: Any, written: str) -> Any:
-        """Return a value of a file with its text, if it is a number or a date."""
-        if (kind := _NOTED.get(type(value))) is None:
+        """Return a value of a file with its text, if it is a number or a date, or `yes`."""
+        kind = _NOTED.get(type(value))
+        if kind is None or written.lower() in ("true", "false"):
             return value
         is_date = isinstance(value, date)
         noted = kind.fromisoformat(value.isoformat()) if is_date else kind(value)
@@ -57,7 +60,11 @@ class _Noted:
         return noted
 
 
-_NOTED: dict[type, Any] = {
+class _Truth(_Noted, int):
+    """A truth value in a word that many mean as a text: yes, no, on, off."""
+
+
+_NOTED: dict[type, Any] = {bool: _Truth} | {
     kind: type(kind.__name__, (_Noted, kind), {}) for kind in (int, float, date, datetime)
 }
 
@@ -135,7 +142,7 @@ def _loader() -> Any:
             value = self.construct_object(key)
             self.constructed_objects.pop(key, None)
             if not isinstance(value, _Noted) or not value.is_text:
-                words = {bool: "a truth value", type(None): "nothing"}
+                words = {bool: "a truth value", _Truth: "a truth value", type(None): "nothing"}
                 self.wrong_keys[key] = words.get(type(value)) or _yaml(value)
             key.tag = "tag:yaml.org,2002:str"
 
@@ -260,6 +267,8 @@ def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
         _refuse_unclear(value, where, whole=whole)
     if isinstance(value, _Exponent):
         return str(value)
+    if isinstance(value, _Truth):
+        value = bool(value)
     if isinstance(value, _Noted):
         if not any(isinstance(k, inspect.StrType) for k in kinds):
             if isinstance(value, (int, float)):
@@ -292,6 +301,8 @@ def _refuse_unclear(value: object, where: str, *, whole: bool) -> None:
         reading, better = "a text", number if "." in number else number.replace("e", ".0e")
     elif isinstance(value, _Noted) and _ANOTHER_NUMBER.fullmatch(value.written):
         written, reading, better = value.written, _yaml(value), _yaml(value)
+    elif isinstance(value, _Truth):
+        written, reading, better = value.written, _yaml(bool(value)), _yaml(bool(value))
     else:
         return
     if not whole and len(written) >= _SECRETS_FROM:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import math
+import operator
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,17 +61,15 @@ _CUT = re.compile(r"(?<=[^\W_])(?=[\s,.:;()!?。、，：；！？])")
 def count_tokens(texts: Sequence[str], encoding: str = "cl100k_base") -> list[int]:
     """Return the number of tokens of each text. Special tokens count as text."""
     tokenizer = get_encoding(encoding)
-    if len(texts) == 1:  # threads take longer to start than to count the tokens of one answer
-        return [sum(len(tokenizer.encode(p, disallowed_special=())) for p in _parts(texts[0]))]
     parts = [list(_parts(text)) for text in texts]
-    tokens = iter(
-        tokenizer.encode_batch(
-            [part for text in parts for part in text],
-            num_threads=os.cpu_count() or 1,
-            disallowed_special=(),
-        )
-    )
-    return [sum(len(next(tokens)) for _ in text) for text in parts]
+    different = list(dict.fromkeys(part for text in parts for part in text))
+    if len(texts) == 1:  # threads take longer to start than to count the tokens of one answer
+        encoded = (tokenizer.encode(part, disallowed_special=()) for part in different)
+    else:
+        threads = os.cpu_count() or 1
+        encoded = tokenizer.encode_batch(different, num_threads=threads, disallowed_special=())
+    tokens = dict(zip(different, map(len, encoded), strict=True))
+    return [sum(tokens[part] for part in text) for text in parts]
 
 
 def without_surrogates(text: str) -> str:
@@ -134,6 +134,7 @@ else:
     _COUNTS = [(name, dict[str, int] | None, None) for name in _MARKDOWN.values()]
     _FIELDS = [("token_len", Finite | None, None), *_COUNTS]
     _Metadata = msgspec.defstruct("_Metadata", _FIELDS, gc=False)
+_NOT_COUNTED = _Metadata()
 
 
 class _Choice(msgspec.Struct):
@@ -145,22 +146,51 @@ class _StyleLine(IdLine, gc=False):
     metadata: _Metadata | None = None
     choices: list[_Choice] | None = None
 
-    def style(self) -> Style:
+    def counted(self) -> _Metadata:
+        """The attributes of the answer, which an old one has in its first turn."""
         data = self.conv_metadata or self.metadata
         if (data is None or data.token_len is None) and self.choices:
             data = next(iter(self.choices[0].turns), None)
-        if data is None or data.token_len is None:
-            return {}
-        style = {"tokens": int(data.token_len)}
-        for noun, name in _MARKDOWN.items():
-            if (counts := getattr(data, name)) is not None:
-                style[noun] = sum(counts.values())
-        return style
+        return _NOT_COUNTED if data is None or data.token_len is None else data
 
 
-def read_styles(path: Path) -> dict[str, Style]:
-    """Return tokens and markdown counts of the answers of a file by question id.
+class AnswerStyles(Mapping[str, Style]):
+    """The styles of the answers of a file by question id, stored in columns.
+
+    rows: the row of each question. columns: the values of each of ATTRIBUTES, NaN if not counted.
+    """
+
+    def __init__(self, rows: Mapping[str, int], columns: Mapping[str, Sequence[float]]) -> None:
+        self.rows = rows
+        self.columns = columns
+
+    def __getitem__(self, question: str) -> Style:
+        row = self.rows[question]
+        values = {noun: column[row] for noun, column in self.columns.items()}
+        return {noun: int(value) for noun, value in values.items() if not math.isnan(value)}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+NO_STYLES = AnswerStyles({}, {})
+
+
+def read_styles(path: Path) -> AnswerStyles:
+    """Return tokens and markdown counts of the answers of a file.
 
     An old answer without metadata has only tokens, those of its first turn.
     """
-    return {line.id: line.style() for line in read_lines(path, _StyleLine, "an answer")}
+    lines = {line.id: line for line in read_lines(path, _StyleLine, "an answer")}
+    answers = [line.counted() for line in lines.values()]
+    tokens = (answer.token_len for answer in answers)
+    columns = {"tokens": [math.nan if number is None else int(number) for number in tokens]}
+    for noun, name in _MARKDOWN.items():
+        counts = map(operator.attrgetter(name), answers)
+        columns[noun] = [
+            math.nan if by_kind is None else sum(by_kind.values()) for by_kind in counts
+        ]
+    return AnswerStyles({question: row for row, question in enumerate(lines)}, columns)

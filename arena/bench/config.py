@@ -88,6 +88,7 @@ class _PlainKeys:
     reference: bool = False
     pairwise: bool = True
     verdict_rule: Literal["unquoted"] | None = None
+    as_published: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,22 +273,29 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": content | strict}
 
 
+def bench_to_read(bench: Bench) -> Bench:
+    """Return a bench that nobody named on a command line. In place of one without data it is the
+    only one with judgments, so that a bare command works in a checkout with other data.
+    """
+    if bench.questions.exists() or model_names(bench.folder):
+        return bench
+    judged = [other for other in benches(bench.data_dir) if judge_names(other)]
+    return judged[0] if len(judged) == 1 else bench
+
+
 def source_to_read(
     config: JudgeConfig, data_dir: Path, bench_name: str | None = None, *, any_judge: bool = False
 ) -> tuple[Bench, str]:
     """Return the bench and the judge of a command that does not name both. They are the config's,
     but instead of one without data the only one with judgments, with a warning.
 
-    So a bare command works in a checkout with other data than the config names. `any_judge`: the
-    command does not need the config's judge.
+    `any_judge`: the command does not need the config's judge.
     """
-    bench, judge = Bench(data_dir, bench_name or config.bench_name), config.judge_model
-    warning = ""
-    if not (bench_name or bench.questions.exists() or model_names(bench.folder)):
-        judged = [other for other in benches(data_dir) if judge_names(other)]
-        if len(judged) == 1:
-            none, bench = f"{bench.folder} has no data", judged[0]
-            warning = f"{none}. Using {bench.name}, the only bench with judgments"
+    wanted, judge = Bench(data_dir, bench_name or config.bench_name), config.judge_model
+    bench, warning = wanted if bench_name else bench_to_read(wanted), ""
+    if bench != wanted:
+        only = f"Using {bench.name}, the only bench with judgments"
+        warning = f"{wanted.folder} has no data. {only}"
     if not (any_judge or model_names(bench.judgments(judge))):
         judges = judge_names(bench)
         if len(judges) == 1:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.base.errors import InputError, nearest
-from arena.bench.config import JudgeConfig
-from arena.bench.paths import Bench, judge_names, model_names
+from arena.bench.config import JudgeConfig, bench_to_read
+from arena.bench.paths import Bench, benches, judge_names, known_benches, model_names
 from arena.bench.records import baseline_rule
 from arena.browser.library import Library
 
@@ -50,22 +50,25 @@ def choose(
     baseline: str | None,
     config: JudgeConfig | None,
 ) -> Chosen:
-    """Return the given bench and judge, else those of the config, else the first with data.
+    """Return the given bench and judge, else those of the config.
 
-    A given baseline is that of all judgments that name none, whatever the config says. Raises
-    InputError if a given bench, judge or baseline has no data, or if there is no bench at all.
+    In place of a bench of the config without data, it is the one of `bench_to_read`, in place of a
+    judge the first one of the bench. Without a config, it is the only bench. A given baseline is
+    that of all judgments that name none, whatever the config says. Raises InputError if there is no
+    such bench, or if a given judge or baseline has no data.
     """
-    benches = {path.name: Bench(data_dir, path.name) for path in sorted(data_dir.glob("[!.]*/"))}
-    judged = [name for name, bench in benches.items() if judge_names(bench)]
-    names = [name for name, b in benches.items() if b.questions.exists() or name in judged]
-    if bench_name and bench_name not in names:
-        problem = f"{data_dir / bench_name}: no questions and no judgments"
-        raise _missing(problem, bench_name, "benches", names)
+    names = [b.name for b in benches(data_dir) if b.questions.exists() or judge_names(b)]
     if not names:
         advice = "Give its folder with --data-dir."
         raise InputError(f"{data_dir}: no bench with questions or judgments. {advice}")
     wanted_bench = bench_name or (config.bench_name if config else "")
-    bench = benches[wanted_bench if wanted_bench in names else (judged or names)[0]]
+    if not wanted_bench and len(names) > 1:
+        raise InputError(f"{data_dir}: {known_benches(data_dir)}")
+    bench = Bench(data_dir, wanted_bench or names[0])
+    bench = bench if bench_name else bench_to_read(bench)
+    if bench.name not in names:
+        problem = f"{bench.folder}: no questions and no judgments"
+        raise _missing(problem, bench.name, "benches", names)
     judges = judge_names(bench)
     if judge_name and judge_name not in judges:
         problem = f"{bench.judgments(judge_name)}: no judgments"

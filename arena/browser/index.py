@@ -20,7 +20,7 @@ import msgspec
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
 from arena.bench import records
-from arena.bench.answer_style import Style, read_styles
+from arena.bench.answer_style import NO_STYLES, AnswerStyles, read_styles
 from arena.bench.labels import Labels, is_grade, label_of
 from arena.bench.records import BaselineRule, Question
 
@@ -199,13 +199,13 @@ def models_of(path: Path, name: str, entries: FileCache[list[ListedJudgment]]) -
     return frozenset(entry.model for entry in entries[path]) or frozenset([name])
 
 
-def styles_of(path: Path) -> dict[str, Style]:
+def styles_of(path: Path) -> AnswerStyles:
     """Return tokens and markdown counts of the answers of a file by question id."""
     try:
         return read_styles(path)
     except InputError as error:
         warn(str(error))
-        return {}
+        return NO_STYLES
 
 
 def answer_places(path: Path) -> dict[str, Place]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from arena.base.errors import InputError
-from arena.bench.answer_style import Style
+from arena.bench.answer_style import NO_STYLES
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import NO_VERDICT, OUTCOMES, games_disagree, outcomes, tendency
 from arena.bench.paths import Bench, judge_names, model_names
@@ -79,7 +79,7 @@ class Library:
             lambda path: index.models_of(path, self._names[path][1], self._entries),
             frozenset[str](),
         )
-        self.styles = FileCache(index.styles_of, dict[str, Style]())
+        self.styles = FileCache(index.styles_of, NO_STYLES)
         self._answer_texts = FileCache(index.answer_texts, Texts(()))
         self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
         self._questions = FileCache(index.questions_of, Questions({}))

@@ -15,6 +15,9 @@ from arena.chat.protocols import Completion, Message, Reply, sensible_count
 # Set by Ctrl-C: no new call starts, and calls that wait for money or for a retry give up.
 stopping = threading.Event()
 
+# The causes of a call that is not made, as the run ends.
+INTERRUPTED, COST_LIMIT = NOT_MADE = ("interrupted", "cost limit")
+
 # Money is counted in whole nano-dollars. The sum of floats that were set aside and given back did
 # not return to 0, and calls waited for it for ever.
 NANO = 10**9
@@ -40,10 +43,10 @@ class Budget:
         while self.limit is not None and self.spent + self.claimed + most > self.limit:
             if self.claimed == 0 and not stopping.is_set():
                 message = f"the next call could pass --max-cost {self.limit / NANO:g}"
-                raise CompletionError("cost limit", message, final=True)
+                raise CompletionError(COST_LIMIT, message, final=True)
             self.changed.wait(0.2)  # nobody notifies on Ctrl-C
             if stopping.is_set():
-                raise CompletionError("interrupted")
+                raise CompletionError(INTERRUPTED)
         self.claimed += most
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from arena.base.errors import one_line
-from arena.chat.budget import Meter, stopping
+from arena.chat.budget import INTERRUPTED, Meter, stopping
 from arena.chat.clients import shown_base
 from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import CompletionError
@@ -67,7 +67,7 @@ def chat_completion(
             endpoints.wait(model, attempts, reply, meter)
         else:
             raise reply
-    raise CompletionError("interrupted")
+    raise CompletionError(INTERRUPTED)
 
 
 def _attempt(

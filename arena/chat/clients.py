@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from arena.base.errors import InputError, one_line, warn
 from arena.base.yaml_file import fill_variables, variable_values
 from arena.chat.config import Endpoint, ModelConfig, place_of
-from arena.chat.connections import connect, gguf_path
+from arena.chat.connections import SDK_ADDRESSES, connect, gguf_path
 from arena.chat.faults import redact, shown_address
 from arena.chat.providers import api_type_of
 
@@ -98,10 +98,13 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
         gguf_path(model)
         return
     for endpoint in model.endpoints:
+        address = address_of(model, endpoint)
+        variable = SDK_ADDRESSES.get(address or "", "")
+        if not endpoint.api_base and os.environ.get(variable):
+            advice = "For another server, write its address as api_base in the entry's endpoints."
+            warn(f"{where}: {variable} is ignored, calls go to {address}. {advice}")
         if key:
             access_of(model, endpoint)
-        else:
-            address_of(model, endpoint)
 
 
 def _check_json(value: object, where: str) -> None:
@@ -204,7 +207,6 @@ SECRET_VARIABLES = (
     *("OPENAI_ORG_ID", "OPENAI_PROJECT_ID"),
 )
 HEADER_VARIABLES = ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS")
-ADDRESS_VARIABLES = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")
 # A part of a path that is a key, rather than a word such as "inference" or "compatible-mode".
 LOOKS_LIKE_A_KEY = re.compile(r"\d|[A-Z]|key|token|secret|pass|auth|cred|^sk-|.{24}")
 
@@ -221,12 +223,10 @@ def secrets_of(model: ModelConfig, endpoint: Endpoint) -> list[str]:
     for name in HEADER_VARIABLES:
         headers += [line.partition(":")[2] for line in os.environ.get(name, "").split("\n")]
     words = [word for value in headers for word in re.split(r"[\s,;=\"]+", value)]
-    parts = []
-    for address in [endpoint.api_base, *(os.environ.get(name) for name in ADDRESS_VARIABLES)]:
-        form = r"(?:\w+:/+)?(?:([^/?#]*)@)?[^/?#]*([^?#]*)(?:\?([^#]*))?"
-        user, path, query = re.findall(form, address or "")[0]
-        parts += re.split("[:&=]", f"{user}&{query}")
-        parts.append(base64.b64encode(unquote(user).encode("utf-8", "replace")).decode())
-        parts += filter(LOOKS_LIKE_A_KEY.search, path.split("/"))
+    form = r"(?:\w+:/+)?(?:([^/?#]*)@)?[^/?#]*([^?#]*)(?:\?([^#]*))?"
+    user, path, query = re.findall(form, endpoint.api_base or "")[0]
+    parts = re.split("[:&=]", f"{user}&{query}")
+    parts.append(base64.b64encode(unquote(user).encode("utf-8", "replace")).decode())
+    parts += filter(LOOKS_LIKE_A_KEY.search, path.split("/"))
     keys = [key.strip() for key in keys + tokens + headers]
     return [*keys, *words, *parts, *variable_values]

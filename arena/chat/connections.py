@@ -32,6 +32,13 @@ LARGEST_ERROR = 2**20
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
 
 
+# The addresses of the SDKs' makers, and the variables by which an SDK would take another one.
+SDK_ADDRESSES = {
+    "https://api.openai.com/v1": "OPENAI_BASE_URL",
+    "https://api.anthropic.com": "ANTHROPIC_BASE_URL",
+}
+
+
 # Making the SSL context of all clients takes longer than making a client.
 _ssl_context = functools.cache(lambda: importlib.import_module("httpx2").create_ssl_context())
 
@@ -67,7 +74,7 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
         transport._pool._network_backend = deadline
     http_client.event_hooks = {"request": [deadline.begin], "response": [_limit_size]}
     client = sdk_class(**options, max_retries=0, timeout=timeout, http_client=http_client)
-    if own_address:
+    if own_address and own_address not in SDK_ADDRESSES:
         # The SDKs send OPENAI_CUSTOM_HEADERS, ANTHROPIC_CUSTOM_HEADERS, OPENAI_ORG_ID and
         # OPENAI_PROJECT_ID to every address. They may contain keys for the provider's own.
         vars(client).update(organization=None, project=None, _custom_headers={})

@@ -83,7 +83,9 @@ def temperature_of(model: ModelConfig, *settings: float | None) -> float | None:
     return next((value for value in temperatures if value is not None), None)
 
 
-_OPENAI = ApiType(key_variable="OPENAI_API_KEY", protocol=OpenAIProtocol(effort_is_strict=True))
+_OPENAI = ApiType(
+    "https://api.openai.com/v1", "OPENAI_API_KEY", OpenAIProtocol(effort_is_strict=True)
+)
 _AZURE = ApiType(
     key_variable="AZURE_OPENAI_API_KEY",
     protocol=_OPENAI.protocol,
@@ -91,8 +93,9 @@ _AZURE = ApiType(
     access=connections.azure_access,
 )
 _ANTHROPIC = ApiType(
-    key_variable="ANTHROPIC_API_KEY",
-    protocol=AnthropicProtocol(),
+    "https://api.anthropic.com",
+    "ANTHROPIC_API_KEY",
+    AnthropicProtocol(),
     sdk_class="Anthropic",
     needs={"anthropic": "anthropic>=2.12,<3"},
 )

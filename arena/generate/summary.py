@@ -17,12 +17,9 @@ from typing import Any
 
 from arena.base.errors import InputError, OutputError, one_line
 from arena.base.jsonl import STDOUT, write_lines
-from arena.chat.budget import Meter
+from arena.chat.budget import COST_LIMIT, INTERRUPTED, NOT_MADE, Meter
 from arena.chat.calls import PASSING
 from arena.chat.faults import CompletionError
-
-NOT_BEGUN = ("interrupted", "cost limit")  # causes of jobs whose next call was not made
-
 
 USUAL_OUTPUT = 700  # tokens of a reply: what models of published boards answer on average
 
@@ -61,7 +58,7 @@ def print_estimates(plans: Sequence[tuple[RunSummary, Estimate]]) -> None:
 class RunSummary:
     """The counts of a run for one model, in answers or games.
 
-    halted: why jobs were not begun, "" if it is not known.
+    halted: the error by which jobs were not begun, None if no call was refused.
     """
 
     name: str
@@ -70,7 +67,7 @@ class RunSummary:
     cached: int = 0
     stale: int = 0
     done: int = 0
-    halted: str = ""
+    halted: CompletionError | None = None
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     messages: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -95,8 +92,8 @@ class RunSummary:
 
         A job whose next call was not made, after Ctrl-C or at the cost limit, is not begun.
         """
-        if error.cause in NOT_BEGUN:
-            self.halted = "stopped" if error.cause == "interrupted" else str(error)
+        if error.cause in NOT_MADE:
+            self.halted = error
             return
         self.failed[error.cause].append(job_id)
         self.messages[error.cause] = str(error)
@@ -125,7 +122,10 @@ class RunSummary:
         counts = f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
         counts += f"{self.failures} failed"
         if self.not_begun:
-            counts += f", {self.not_begun} not begun" + (f" ({self.halted})" if self.halted else "")
+            counts += f", {self.not_begun} not begun"
+            if self.halted:
+                reason = "stopped" if self.halted.cause == INTERRUPTED else str(self.halted)
+                counts += f" ({reason})"
         counts += f", {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
         if (cost := self.meter.cost) is not None:
             counts += f", ${cost:,.4f}"
@@ -309,7 +309,7 @@ TOO_LONG = (
 def _advice(summary: RunSummary) -> str:
     """Return what to do about a model that is not complete."""
     causes = set(summary.failed)
-    if summary.halted.startswith("cost limit"):
+    if summary.halted and summary.halted.cause == COST_LIMIT:
         return "Raise --max-cost, then run the same command again."
     if causes == {"context too long"} and not summary.not_begun:
         return TOO_LONG

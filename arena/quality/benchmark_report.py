@@ -19,7 +19,15 @@ from arena.leaderboard.output.notes import DEPENDENT, FIRST_GAME
 from arena.leaderboard.output.text import file_of
 from arena.quality import rating_files
 from arena.quality.measures import FEWEST, ROUNDS, Form, OverModels, estimate, json_text, statistics
-from arena.quality.ratings import LEVEL, Benchmark, Ratings, check_common, check_names, of_samples
+from arena.quality.ratings import (
+    LEVEL,
+    Benchmark,
+    Ratings,
+    check_common,
+    check_names,
+    of_ends,
+    of_samples,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,9 +168,16 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
 
 
 def _ratings(board: Board, level: float) -> Ratings:
-    models = [row.model for row in board.rows]
+    """Return the rows as ratings: intervals as on the board, forecasts of the rounds."""
+    models, estimator = [row.model for row in board.rows], board.estimator
     scores = np.array([row.score for row in board.rows])
-    return of_samples(models, scores, np.array([board.samples[m] for m in models]).T, level)
+    samples = np.array([board.samples[model] for model in models]).T
+    of_rounds = of_samples(models, scores, samples, level)
+    if board.method.resample == "battle" and level != estimator.level:
+        return of_rounds  # percentiles, like those of the board at its own level
+    lower, upper = np.array([row.bounds for row in board.rows]).T
+    ratings = of_ends(models, scores, lower, upper, level, estimator.level).of(of_rounds.models)
+    return replace(of_rounds, lower=ratings.lower, upper=ratings.upper)
 
 
 # Text
@@ -171,7 +186,7 @@ ALIKE = "the reference rates all of these models alike"
 EQUAL = "all scores or all ratings are equal"
 # The row of a measure, and why it is undefined if it is.
 WORDS = {
-    "separability": ("separability, %", "there is no pair of models"),
+    "separability": ("separability, %", "there is no pair of models with intervals"),
     "agreement": ("agreement, %", "the reference separates no pair of these models"),
     "brier": ("pair rank Brier score", ALIKE),
     "log_loss": ("pair log loss", ALIKE),

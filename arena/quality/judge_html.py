@@ -23,7 +23,7 @@ def report_html(report: Report) -> str:
         bounds = [abs(x) for e in estimates for x in (e.lower, e.upper) if math.isfinite(x)]
         reach = max(bounds, default=1.0) or 1.0
         # Measures of one unit share a scale.
-        scale = (0.0, 100.0) if measure.unit == "%" else (-reach, reach)
+        scale = {"%": (0.0, 100.0), "repeats": (0.0, reach)}.get(measure.unit, (-reach, reach))
         cells = [escape(measure.label)]
         for judge in report.judges:
             estimate, text = measure.of(judge).estimate, measure.text(judge)
@@ -35,7 +35,7 @@ def report_html(report: Report) -> str:
                 cells[-1] += interval_svg(places, scale, measure.unbiased, text)
         rows.append(html_row(cells, head="row"))
     bias = html_table(["", *(escape(judge.judge) for judge in report.judges)], rows)
-    body += f"<h2>Bias</h2><section>{bias}</section>"
+    body += f"<h2>Bias and variance</h2><section>{bias}</section>"
     if report.pairs:
         tables = [pair_table(report.pairs), *map(_confusion_table, report.pairs)]
         body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
@@ -47,7 +47,7 @@ def report_html(report: Report) -> str:
 def verdict_table(judges: Sequence[Verdicts]) -> str:
     """Return a table of the verdicts of judges, a row each."""
     heads = ["judge", "judgments", "games", *map(escape, LABELS), "", "no verdict"]
-    heads += ["first place wins, %", "order flips the winner, %"]
+    heads += ["place bias, points", "order flips the winner, %"]
     kinds = ("big-a", "a", "tie", "b", "big-b")
     rows = []
     for judge in judges:
@@ -60,7 +60,7 @@ def verdict_table(judges: Sequence[Verdicts]) -> str:
             *(_share(number, judge.decided) for number in labels.values()),
             f"<td>{bar(list(zip(labels, kinds, labels.values(), strict=True)))}</td>",
             f"{_share(judge.games - judge.decided, judge.games)}<small>{causes}</small>",
-            *(measure.estimate.text(1) for measure in (judge.first_place, judge.flips)),
+            *(measure.estimate.text(1) for measure in (judge.place, judge.flips)),
         ]
         rows.append(html_row(cells, head="row"))
     return html_table(heads, rows)

@@ -1,4 +1,4 @@
-"""Judge statistics: verdicts, bias of place and style, kinship and agreement as arrays and numbers.
+"""Judge statistics: verdicts, bias of place and style, variance and agreement as numbers.
 
 Every interval is a percentile bootstrap over questions: sums by question, weighted with how often
 a round draws each. Without rounds no measure has an interval. NaN stands for an undefined measure.
@@ -6,10 +6,9 @@ a round draws each. Without rounds no measure has an interval. NaN stands for an
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -21,9 +20,8 @@ from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Battle, Panel, p
 from arena.quality.ratings import LEVEL
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
-from arena.scoring.uncertainty.intervals import percentiles
-
-FEW = 5  # questions for an interval: percentiles of fewer are those of a handful of draws
+from arena.scoring.uncertainty.components import SUMS, components, question_sums
+from arena.scoring.uncertainty.intervals import FEW, percentiles
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Verdicts:
     labels: Mapping[str, int]
     causes: Mapping[str, int]
     left_out: Mapping[str, int]
-    first_place: Counted
+    place: Counted
     flips: Counted
 
     @property
@@ -111,7 +109,7 @@ def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
         labels=dict(zip(LABELS, counts.tolist(), strict=True)),
         causes=panel.causes.get(name, {}),
         left_out=panel.left_out.get(name, {}),
-        first_place=first_place(panel, judge, times),
+        place=place_bias(panel, [judge], times),
         flips=flips(panel, judge, times),
     )
 
@@ -119,31 +117,101 @@ def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
 # Place
 
 
-def first_place(panel: Panel, judge: int, times: np.ndarray) -> Counted:
-    """The percentage of games won by A among those that A or B wins."""
-    # A judgment with one verdict would count a side in one place only, so that the models' strength
-    # would look like a preference for a place.
-    twice = panel.decided[judge].all(axis=1)
-    worth = panel.worth[judge][twice] * PLACE_A
-    won, games = (worth > 0).sum(axis=1), (worth != 0).sum(axis=1)
-    return _share(panel.question[twice], won, games, times)
+TWICE = "no judgment with two verdicts"
+UNCONNECTED = "no chain of battles between all models"
+
+
+def place_bias(panel: Panel, judges: Sequence[int], times: np.ndarray) -> Counted:
+    """The points of win rate that the first place adds at an even match, for some judges together.
+
+    100 / (1 + e^-p) - 50 of a coefficient p in a Bradley-Terry fit of games, +p if the model has
+    place A and -p if not (Davidson and Beaver 1977). A tie is half a win, `>>` counts once. Other
+    than the share of games won by A it does not depend on how much the models differ.
+    """
+    # Judgments with one verdict are skipped: the lost games may be those on other questions.
+    twice = panel.decided[list(judges)].all(axis=2)
+    judge, battle = np.nonzero(twice)
+    if not len(battle):
+        return Counted(why=TWICE)
+    models = len(panel.models)
+    pairs, pair = np.unique((panel.baseline * models + panel.model)[battle], return_inverse=True)
+    sides, numbers = np.unique(np.divmod(pairs, models), return_inverse=True)
+    won = np.sign(panel.worth[np.array(judges)[judge], battle])
+    # The counts of pair, game and outcome are enough for the fit. Each is a cell of one battle, and
+    # a round takes the cell as often as it draws such battles.
+    kinds = np.arange(6 * len(pairs))
+    kind = 6 * pair[:, None] + 3 * np.arange(2) + 1 + won
+    cell = panel.question[battle][:, None] * len(kinds) + kind
+    sums = np.bincount(cell.ravel(), minlength=times.shape[1] * len(kinds))
+    sums = sums.reshape(times.shape[1], -1).astype(float)
+    a, b = numbers.reshape(2, -1)[:, kinds // 6]
+    counts = np.eye(3, dtype=int)[:, kinds % 3]
+    cells = Cells(len(sides), a, b, kinds, counts, -1.0 * PLACE_A[None, kinds // 3 % 2])
+    anchor = int(np.bincount(a).argmax())
+
+    def fitted(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ratings, place = bradley_terry.reweighted(cells, anchor, drawn, penalty=False)
+        return ratings, 50.0 * np.tanh(place / 2.0)
+
+    # The value is fitted alone, so that no digit of it depends on the rounds.
+    ratings, value = fitted(sums.sum(axis=0, keepdims=True))
+    if np.isnan(ratings).any():
+        return Counted(why=UNCONNECTED)
+    samples = fitted(times @ sums)[1] if len(times) else np.empty((0, 1))
+    (estimate,) = _estimates(value[0], samples, times)
+    return Counted(estimate, won.size)
 
 
 def flips(panel: Panel, judge: int, times: np.ndarray) -> Counted:
     """The percentage of judgments with two verdicts whose winners differ, or only one is a tie."""
     twice = panel.decided[judge].all(axis=1)
     winner = np.sign(panel.worth[judge][twice])
-    flipped = winner[:, 0] != winner[:, 1]
-    return _share(panel.question[twice], flipped, np.ones(len(flipped)), times)
+    question, questions = panel.question[twice], times.shape[1]
+    flipped = np.bincount(question, winner[:, 0] != winner[:, 1], questions)
+    sums = np.stack([flipped, np.bincount(question, minlength=questions)], axis=1)
+    (estimate,) = estimated(lambda of: 100.0 * divided(of[:, :1], of[:, 1:]), sums, times)
+    return Counted(estimate, len(winner), "" if len(winner) else TWICE)
 
 
-def _share(question: np.ndarray, part: np.ndarray, whole: np.ndarray, times: np.ndarray) -> Counted:
-    """A share in percent of sums over judgments, each (n,)."""
-    questions = times.shape[1]
-    sums = np.array([np.bincount(question, values, questions) for values in (part, whole)]).T
-    total = int(whole.sum())
-    (estimate,) = _estimated(lambda of: 100.0 * divided(of[:, :1], of[:, 1:]), sums, times)
-    return Counted(estimate, total, "" if total else "no such verdicts")
+# Variance
+
+
+def variance(panel: Panel, judge: int, times: np.ndarray) -> tuple[Counted, Counted, Counted]:
+    """The shares of question and place in the variance of a game, in percent, and the number of
+    repeated judgments that narrow scores as much as a judgment on a further question.
+
+    In points of games (a tie is half a win), by model and baseline. All that differs between the
+    two games of a judgment but the mean effect of the place counts as noise, which repeats average
+    out. As a judge may repeat itself, a question is worth at least so many repeats.
+    """
+    battle, game = np.nonzero(panel.decided[judge])
+    numbers = panel.baseline * len(panel.models) + panel.model
+    pairs, pair = np.unique(numbers, return_inverse=True)
+    points = (np.sign(panel.worth[judge, battle, game]) + 1) / 2
+    shape = (times.shape[1], len(pairs))
+    sums = question_sums(points, PLACE_A[game], panel.question[battle], pair[battle], shape)
+
+    def measures(sums: np.ndarray) -> np.ndarray:
+        parts = components(sums.reshape(len(sums), SUMS, len(pairs)))
+        shares = (100.0 * divided(part, parts.total) for part in (parts.question, parts.place))
+        repeats = parts.repeats(2)
+        repeats[np.isinf(repeats)] = np.nan
+        return np.stack([*shares, repeats], axis=1)
+
+    estimates = estimated(measures, sums.reshape(len(sums), -1), times)
+    reasons = ["all games have one outcome"] * 2 + ["both games of all judgments agree"]
+    if not panel.decided[judge].all(axis=1).any():
+        reasons = [TWICE] * 3
+    found = []
+    for estimate, why in zip(estimates, reasons, strict=True):
+        if estimate.lower == estimate.upper:  # all rounds at the least possible value
+            estimate = replace(estimate, lower=math.nan, upper=math.nan)
+        undefined = math.isnan(estimate.value)
+        found.append(Counted(why=why) if undefined else Counted(estimate, len(battle)))
+    of_question, of_place, repeats = found
+    # Rounds have no interval for it: near 0 all their squares are above its estimate.
+    value = replace(of_place.estimate, lower=math.nan, upper=math.nan)
+    return of_question, replace(of_place, estimate=value), repeats
 
 
 # Style
@@ -182,8 +250,7 @@ def style_bias(
     try:
         fit = bradley_terry.fit(cells, anchor)
     except bradley_terry.DisconnectedError:
-        reason = "no chain of battles between all models"
-        return dict.fromkeys(ATTRIBUTES.values(), Counted(why=reason)), note
+        return dict.fromkeys(ATTRIBUTES.values(), Counted(why=UNCONNECTED)), note
     _, samples = bradley_terry.reweighted(cells, anchor, times, workers=workers)
     battles, estimates = int(cells.counts.sum()), _estimates(fit.coefficients, samples, times)
     return {
@@ -199,88 +266,6 @@ def outcome_counts(worth: np.ndarray) -> np.ndarray:
     return np.array([(weight * (winners == winner)).sum(axis=1) for winner in (-1, 0, 1)])
 
 
-# Kin
-
-LEAST_REST = 3  # models whose line shows what a judge's strictness, noise and bias for a place do
-
-
-def kinship(
-    panel: Panel, judge: int, family: Mapping[str, str], times: np.ndarray
-) -> tuple[Counted, Counted]:
-    """The advantage that a judge gives the models of its family over what other judges give them,
-    and the part of it that is self-preference.
-
-    In points of win rate (a tie is half a win), over the games that it and a judge of another
-    family decided, with the mean of the others' verdicts. The second is the mean residual of kin
-    from the line on which the judge's win rates of the rest, models of no judge's family, follow
-    the others': strictness, noise and bias for a place all change win rates by a line. `family`:
-    that of each judge and model. A missing name is a family of its own.
-    """
-    families = [family.get(name, name) for name in panel.judges]
-    of_model = np.array([family.get(name, name) for name in panel.models])
-    kin, rest = of_model == families[judge], ~np.isin(of_model, families)
-    others = [other for other in panel.others(judge) if families[other] != families[judge]]
-    # Battles against a baseline of the judge's family say the contrary of those against others.
-    apart = ~kin[panel.baseline]
-    sums = _sums_by_model(panel, judge, others, apart)
-    games = int(sums[:, 2, kin].sum())
-    reasons = (
-        (len(panel.judges) == 1, "one judge only"),
-        (not (kin[panel.model] | ~apart).any(), "no model of its family"),
-        (not others, "no judge of another family"),
-        (not (kin[panel.model] & apart).any(), "the baseline is of its family"),
-        (not games, "no game that a judge of another family decided too"),
-    )
-    for applies, reason in reasons:
-        if applies:
-            return Counted(why=reason), Counted(why=reason)
-    measures = functools.partial(_kin_measures, kin=kin, rest=rest)
-    estimates = _estimated(measures, sums.reshape(len(sums), -1), times)
-    difference, preference = (Counted(estimate, games) for estimate in estimates)
-    if (sums[:, 2, rest].sum(axis=0) > 0).sum() < LEAST_REST:
-        preference = Counted(why=f"fewer than {LEAST_REST} models of no judge's family")
-    elif math.isnan(preference.estimate.value):
-        preference = Counted(why="all models of no judge's family have one win rate")
-    return difference, preference
-
-
-def _sums_by_model(panel: Panel, judge: int, others: list[int], battles: np.ndarray) -> np.ndarray:
-    """By question and model (Q, 3, M): points that a judge gives (1 for a win, 1/2 for a tie), the
-    mean of those that others give, and the games that both decided, of the chosen `battles` (N,).
-    """
-    points, decided = (np.sign(panel.worth) + 1) / 2, panel.decided
-    number = decided[others].sum(axis=0)
-    mean = divided((points * decided)[others].sum(axis=0), number)
-    both = decided[judge] & (number > 0) & battles[:, None]
-    models = len(panel.models)
-    place = panel.question * models + panel.model
-    sums = [
-        np.bincount(place, np.where(both, of_game, 0.0).sum(axis=1), len(panel.questions) * models)
-        for of_game in (points[judge], mean, np.ones(both.shape))
-    ]
-    return np.stack([of_cell.reshape(-1, models) for of_cell in sums], axis=1)
-
-
-def _kin_measures(sums: np.ndarray, kin: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """The difference of kin and the part of it that is preference (R, 2), of sums (R, 3 M).
-
-    The line is that of least squares over the rest, weighted by games. NaN if the others give all
-    models of the rest one win rate.
-    """
-    sums = sums.reshape(len(sums), 3, -1)
-    of_kin, of_rest = sums[:, :, kin].sum(axis=2), sums[:, :, rest].sum(axis=2)
-    mine, theirs = divided(of_kin[:, :2], of_kin[:, 2:]).T
-    middle, their_middle = divided(of_rest[:, :2], of_rest[:, 2:]).T
-    points, their_points, games = sums[:, :, rest].swapaxes(0, 1)
-    apart = np.where(games > 0, divided(their_points, games) - their_middle[:, None], 0.0)
-    spread = (games * apart**2).sum(axis=1)
-    # Equal win rates of thirds differ by rounding, and the slope would be that of the rounding.
-    spread[spread < 1e-12 * of_rest[:, 2]] = 0.0
-    slope = divided((apart * points).sum(axis=1), spread)
-    expected = middle + slope * (theirs - their_middle)
-    return 100.0 * np.stack([mine - theirs, mine - expected], axis=1)
-
-
 # Agreement
 
 
@@ -292,7 +277,7 @@ def pair_report(panel: Panel, first: int, second: int, times: np.ndarray) -> Pai
     row, column = (panel.codes(judge)[both] for judge in (first, second))
     place = question * cells + row * len(LABELS) + column
     sums = np.bincount(place, minlength=times.shape[1] * cells).reshape(times.shape[1], cells)
-    same, kappa, weighted = _estimated(_agreement, sums.astype(float), times)
+    same, kappa, weighted = estimated(_agreement, sums.astype(float), times)
     confusion = tuple(map(tuple, sums.sum(axis=0).reshape(len(LABELS), -1).tolist()))
     games, names = int(both.sum()), (panel.judges[first], panel.judges[second])
     why = ""
@@ -324,7 +309,7 @@ OfSums = Callable[[np.ndarray], np.ndarray]
 """Measures (R, S) from sums over the questions of each round (R, K)."""
 
 
-def _estimated(statistic: OfSums, sums: np.ndarray, times: np.ndarray) -> list[Estimate]:
+def estimated(statistic: OfSums, sums: np.ndarray, times: np.ndarray) -> list[Estimate]:
     """Estimate the measures of a statistic of sums by question (Q, K) over the rounds (R, Q)."""
     value = statistic(sums.sum(axis=0, keepdims=True))[0]
     return _estimates(value, statistic(times @ sums), times)

@@ -9,6 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import FEW_NAMES, aligned, grouped, listed, shortened, terminal_width
 from arena.base.yaml_file import read_yaml, text_of
@@ -17,9 +19,11 @@ from arena.bench.labels import LABELS, LEGEND
 from arena.bench.paths import judge_names, model_names
 from arena.leaderboard.output.notes import planted_line
 from arena.quality import judge_measures
-from arena.quality.judge_measures import FEW, NO_SPREAD, Counted, PairReport, Verdicts
+from arena.quality.judge_measures import NO_SPREAD, Counted, PairReport, Verdicts
+from arena.quality.kinship import kinship
 from arena.quality.measures import json_text
 from arena.quality.panel import JudgeOptions, read_panel, style_features
+from arena.scoring.uncertainty.intervals import FEW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,14 +35,19 @@ class JudgeReport(Verdicts):
 
     `style`: coefficients by attribute, in log-odds for one standard deviation of the difference.
     `style_left_out`: how many battles they skip and why, empty if none. `own`: the models of its
-    family. `made_of`: the judges of an ensemble, none if it does not name them, None for a judge.
+    family. `adjusted`: whether self-preference is adjusted for style. `made_of`: the judges of an
+    ensemble, none if it does not name them, None for a judge.
     """
 
+    question_variance: Counted
+    place_variance: Counted
+    repeats: Counted
     style: Mapping[str, Counted]
     style_left_out: str
     own: tuple[str, ...]
     kin_difference: Counted
     self_preference: Counted
+    adjusted: bool
     made_of: tuple[str, ...] | None = None
 
 
@@ -46,7 +55,8 @@ class JudgeReport(Verdicts):
 class Report:
     """The judges of a bench, each two of them, and the skipped judges with reasons.
 
-    `categories`: the measured ones, none are all. `not_compared`: pairs that share verdicts.
+    `categories`: the measured ones, none are all. `place`: the place bias of all judges but
+    ensembles in one fit, in points of win rate. `not_compared`: pairs that share verdicts.
     `assumed`: the baselines of judgments that name none, "" for an unknown one. `planted`: by
     model, the questions on which its answer has a label or imitates the prompt, and of how many.
     """
@@ -57,6 +67,7 @@ class Report:
     seed: int
     questions: int
     judges: tuple[JudgeReport, ...]
+    place: Counted
     pairs: tuple[PairReport, ...]
     not_compared: tuple[tuple[str, str], ...]
     left_out: Mapping[str, str]
@@ -93,18 +104,26 @@ def judge_report(options: JudgeOptions) -> Report:
     features, judges = style_features(bench, panel), []
     for judge, name in enumerate(panel.judges):
         style, note = judge_measures.style_bias(panel, judge, features, times, options.workers)
-        difference, preference = judge_measures.kinship(panel, judge, family, times)
+        adjusted = not np.isnan(features[:, panel.decided[judge].any(axis=1)]).any()
+        known = features if adjusted else None
+        difference, preference = kinship(panel, judge, family, times, known)
+        of_question, of_place, repeats = judge_measures.variance(panel, judge, times)
         report = JudgeReport(
             **vars(judge_measures.verdicts(panel, judge, times)),
+            question_variance=of_question,
+            place_variance=of_place,
+            repeats=repeats,
             style=style,
             style_left_out=note,
             own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
             kin_difference=difference,
             self_preference=preference,
+            adjusted=adjusted,
             made_of=panel.made_of.get(name),
         )
         judges.append(report)
     pairs = {two: panel.share_verdicts(*two) for two in combinations(range(len(judges)), 2)}
+    own = [judge for judge, name in enumerate(panel.judges) if name not in panel.made_of]
     compared = (pair for pair, shared in pairs.items() if not shared)
     return Report(
         bench=bench.name,
@@ -113,6 +132,7 @@ def judge_report(options: JudgeOptions) -> Report:
         seed=options.seed,
         questions=len(panel.questions),
         judges=tuple(judges),
+        place=judge_measures.place_bias(panel, own, times),
         pairs=tuple(judge_measures.pair_report(panel, *pair, times) for pair in compared),
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if pairs[i, j]),
         left_out=left_out,
@@ -163,8 +183,11 @@ class Measure:
 
 
 MEASURES = (
-    Measure("first_place", "first place wins", "%", 50.0),
+    Measure("place", "place bias", "points", 0.0),
     Measure("flips", "order flips the winner", "%", None),
+    Measure("question_variance", "variance by question", "%", None),
+    Measure("place_variance", "variance by place", "%", None),
+    Measure("repeats", "a question is worth", "repeats", None),
     *(
         Measure(name, f"{feature} bias: {name}", "", 0.0)
         for feature, names in FEATURES.items()
@@ -174,20 +197,29 @@ MEASURES = (
     Measure("self_preference", "self-preference", "points", 0.0),
 )
 
+WORTH = (
+    "a judgment on a further question narrows the intervals of scores at least as much as so many "
+    "repeated judgments"
+)
 STYLE_BIAS = ", ".join(f"{feature} bias" for feature in FEATURES)
 MEANINGS = {
     "labels": f"Of the games with a verdict. A is the answer that the judge saw first. {LEGEND}",
-    "first place wins": "Of the games that the first or the second answer wins, if both games "
-    "of a battle have a verdict. Without bias 50 %, the dotted line.",
+    "place bias": "Points of win rate that the first place adds at an even match: with 10, the "
+    "first of two equal answers wins 60 %. A coefficient beside the strengths of the models, so "
+    "that it does not depend on how much they differ. Without bias 0, the dotted line.",
     "order flips the winner": "Of the battles with two verdicts, those whose games name different "
     "winners. A tie beside a win counts. A judge who tosses a coin flips half of them.",
+    "variance": "Of the points of one game (a tie is half a win) of a model against a baseline. "
+    "The rest is the noise of single games.",
+    "a question is worth": f"Repeats: {WORTH}. A judge that says the same again adds nothing.",
     STYLE_BIAS: "The change of the log-odds of a win by one standard "
     "deviation more of it, at equal strength of the models. This is bias only as far as style has "
     "no merit of its own. Without bias 0, the dotted line.",
     "kin difference": "Points of win rate that the judge gives models of its own family more than "
     "judges of other families do in the same games.",
     "self-preference": "The part of it that is for kin: points above the line on which the judge's "
-    "win rates of the other models follow the other judges'. Without bias 0.",
+    "win rates of the other models follow the other judges', adjusted for the style of answers. "
+    "Without bias 0.",
     "kappa": "Agreement on labels beyond chance, 1 if full. Weighted: with squared distances "
     "between labels.",
 }
@@ -250,6 +282,9 @@ def note_lines(report: Report) -> Iterator[str]:
     draws = f"{report.rounds:,} draws of {report.questions:,} questions{of}"
     few = f"no intervals: there are fewer than {FEW} questions{of}"
     yield few if report.questions < FEW else f"in brackets 95 % intervals over {draws}"
+    if sum(judge.made_of is None for judge in report.judges) > 1 and not report.place.why:
+        yield f"place bias of all judges together, points: {report.place.estimate.text(1)}"
+    yield f"repeats: {WORTH}"
     method = "show_result.py --style-control --one-board --method bradley-terry"
     yield f"{' and '.join(FEATURES)} bias: style coefficients of {method}"
     if report.assumed:
@@ -264,6 +299,10 @@ def note_lines(report: Report) -> Iterator[str]:
     )
     for own, judges in grouped(families).items():
         yield f"of the family of {_judges(judges)}: {own}"
+    preference = (j for j in report.judges if not j.adjusted and not j.self_preference.why)
+    if names := [judge.judge for judge in preference]:
+        reason = "an answer or its style attributes are missing, so style leaks into it"
+        yield f"{_judges(names)}: self-preference is not adjusted for style: {reason}"
     for judge in report.judges:
         if judge.made_of is not None:
             members = ", ".join(judge.made_of) or "judges that it does not name"

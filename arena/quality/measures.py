@@ -47,7 +47,7 @@ def json_text(data: object) -> str:
 
 
 ROUNDS = 1000
-FEWEST = 6  # models for an interval: draws of fewer are often of two or three alone
+FEWEST = 10  # models for an interval: of 6, a quarter of the draws have three models or fewer
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class OverModels(Estimate):
     """A measure with an interval over resampled models, none over fewer than FEWEST."""
 
     undefined_draws: int = 0  # draws without a value, which the interval skips
+
+    def text(self, decimals: int) -> str:
+        """The measure with its interval, `(–)` if it has none."""
+        text = super().text(decimals)
+        return text if math.isnan(self.value) or not math.isnan(self.lower) else f"{text} (–)"
 
 
 def estimate(statistic: Statistic, models: int, seed: int) -> OverModels:
@@ -84,8 +89,15 @@ def statistics(bench: Ratings, reference: Ratings | None, form: Form) -> dict[st
 
 
 def separability(bench: Ratings) -> Statistic:
-    """Percentage of pairs whose intervals do not overlap."""
-    return _mean(100.0 * _separated(bench))
+    """Percentage of pairs whose intervals do not overlap, of pairs that have both."""
+    return _mean(100.0 * _separated(bench), _bounded(bench))
+
+
+def _bounded(*ratings: Ratings) -> np.ndarray:
+    """Which pairs (M, M) have both intervals: a model of few questions has none."""
+    unknown = np.isnan([end for r in ratings for end in (r.lower, r.upper)]).any(axis=0)
+    known = np.asarray(~unknown)
+    return np.asarray(known[:, None] & known)
 
 
 def _separated(ratings: Ratings) -> np.ndarray:
@@ -107,13 +119,15 @@ def agreement(bench: Ratings, reference: Ratings, form: Form) -> Statistic:
     `notebook`: over the pairs that the reference separates, 1 if the benchmark separates them in
     the same order, 1/2 if it does not separate them, 0 if in the other order, separated as in the
     published notebook. `paper`, definition 2 of arXiv 2406.11939: over all pairs, 1 if both
-    separate them in the same order, -1 if in different orders, 0 if either does not.
+    separate them in the same order, -1 if in different orders, 0 if either does not. Pairs
+    without both intervals do not count.
     """
+    known = _bounded(bench, reference)
     if form == "paper":
         ours, theirs = (_sign(r.rating) * _separated(r) for r in (bench, reference))
-        return _mean(100.0 * ours * theirs)
+        return _mean(100.0 * ours * theirs, known)
     ours, theirs = _notebook_order(bench), _notebook_order(reference)
-    return _mean(100.0 * (1 + ours * theirs) / 2, theirs != 0)
+    return _mean(100.0 * (1 + ours * theirs) / 2, known & (theirs != 0))
 
 
 def _notebook_order(ratings: Ratings) -> np.ndarray:

@@ -52,16 +52,21 @@ def of_samples(
 
 
 def of_ends(
-    models: Sequence[str], rating: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: float
+    models: Sequence[str],
+    rating: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    level: float,
+    given: float = LEVEL,
 ) -> Ratings:
-    """Return ratings (M,) with their 95 % intervals, brought to another level as a normal's are.
+    """Return ratings (M,) with intervals at the level `given`, brought to another as a normal's.
 
     The variance of the forecast is that of a normal with an interval of this width.
     """
-    given, target = (NormalDist().inv_cdf(0.5 + part / 2) for part in (LEVEL, level))
-    variance = ((upper - lower) / (2 * given)) ** 2
-    if level != LEVEL:
-        lower, upper = (rating + (end - rating) * target / given for end in (lower, upper))
+    z, target = (NormalDist().inv_cdf(0.5 + part / 2) for part in (given, level))
+    variance = ((upper - lower) / (2 * z)) ** 2
+    if level != given:
+        lower, upper = (rating + (end - rating) * target / z for end in (lower, upper))
     return Ratings(tuple(models), rating, lower, upper, rating, variance)
 
 

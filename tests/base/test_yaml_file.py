@@ -114,6 +114,8 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
             "010": "010 as 8. Put it in quotes, or write 8.",
             "12:30:00": "12:30:00 as 45000. Put it in quotes, or write 45000.",
             "1:30.5": "1:30.5 as 90.5. Put it in quotes, or write 90.5.",
+            "yes": "yes as true. Put it in quotes, or write true.",
+            "Off": "Off as false. Put it in quotes, or write false.",
             "01234567012345670": "this as another number. Put it in quotes.",
         }.items()
     },
@@ -237,6 +239,15 @@ class TestValues:
         for name in ("w8", "w9"):
             with pytest.raises(InputError, match=f"{name}: .*YAML reads"):
                 read_model_config(Path(SERVERS), name)
+
+    def test_truth_values_are_read_in_all_words_where_one_is_meant(self, house: Workspace) -> None:
+        for word, value in {"yes": True, "no": False, "On": True, "TRUE": True}.items():
+            house.write(SERVERS, f"tiny: {{local_engine: {word}, extra_body: {{a: [True]}}}}\n")
+            model = read_model_config(Path(SERVERS), "tiny")
+            assert model.local_engine is value
+            assert model.extra_body["a"][0] is True
+        house.write(SERVERS, "tiny: {extra_body: {a: 'no'}}\n")
+        assert read_model_config(Path(SERVERS), "tiny").extra_body == {"a": "no"}
 
     def test_a_byte_order_mark_and_windows_lines_do_no_harm(self, house: Workspace) -> None:
         text = "bench_name: 한국어\nmodel_list: [tiny]\n"

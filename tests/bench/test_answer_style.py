@@ -17,6 +17,7 @@ from conftest import REPO, Workspace
 from judgments import add_judgments, random_answers, random_judgments
 from lines import new_answer, old_answer, write
 
+from arena.bench import answer_style
 from arena.bench.answer_style import (
     conv_metadata,
     count_markdown,
@@ -187,6 +188,24 @@ class TestRules:
             began = time.process_time()
             assert 0 < count_tokens([part], encoding)[0] <= 4 * len(part)
             assert time.process_time() - began < 5
+
+    @pytest.mark.parametrize("texts", [["-" * 1_000_000], ["-" * 1_000_000, "a"]], ids=len)
+    def test_a_part_that_is_repeated_is_counted_once(
+        self, texts: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counted: list[str] = []
+
+        class Characters:
+            def encode(self, text: str, **_: object) -> str:
+                counted.append(text)
+                return text
+
+            def encode_batch(self, texts: list[str], **_: object) -> list[str]:
+                return [self.encode(text) for text in texts]
+
+        monkeypatch.setattr(answer_style, "get_encoding", lambda _: Characters())
+        assert count_tokens(texts) == [len(text) for text in texts]
+        assert len(counted) == len(texts)
 
 
 HEADERS = {"h1": 1, "h2": 2, "h3": 0, "h4": 0, "h5": 0, "h6": 3}

@@ -69,3 +69,17 @@ def test_many_blocks_take_no_long_time(block: str) -> None:
     rest = without_code(text)
     assert time.process_time() - began < 3
     assert re.fullmatch(r"(as  here: |``````|\n|and then:)*", rest)
+
+
+def test_different_blocks_that_are_all_in_the_text_take_no_long_time() -> None:
+    # The rest of the text is one part: no block can be looked up in a short piece of it.
+    draw = random.Random(5)
+    blocks = ["".join(draw.choices("abcdefgh", k=draw.randrange(3, 9))) for _ in range(5_000)]
+    fences = "".join(f"```{block}```" for block in blocks)
+    text = fences + "".join(draw.choices(blocks, k=LENGTH // 6))
+    began = time.process_time()
+    rest = without_code(text)
+    assert time.process_time() - began < 6
+    short = fences + text[len(fences) :][:20_000]
+    assert without_code(short) == published(short)
+    assert len(rest) > len("``````" * len(blocks))

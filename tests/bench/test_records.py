@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -309,7 +309,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 
 
 def ids(found: Any) -> list[str]:
-    if isinstance(found, dict):
+    if isinstance(found, Mapping):
         return list(found)
     return [getattr(item, "id", None) or item.question_id for item in found]
 

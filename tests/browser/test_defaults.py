@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from browser_site import (
     add_judgments,
@@ -55,14 +57,20 @@ class TestWhatIsOpened:
             choose(data, None, None, "bse", None)
         assert choose(data, None, None, "told", None).library.rule == BaselineRule({}, "told")
 
-    def test_the_first_bench_with_judgments_is_opened_where_the_config_has_no_data(
+    def test_the_only_bench_with_judgments_is_opened_where_the_config_has_no_data(
         self, bench: Workspace, library: Library
     ) -> None:
+        data = bench.root / "data"
+        config = read_judge_config(REPO / "config" / "judge_config.yaml")
         for name in ("z-judged", "a-judged"):
-            path = bench.root / "data" / name / "model_judgment" / "j" / "m.jsonl"
-            bench.write(path, [judgment("q1", "A=B")])
-        opened = choose(bench.root / "data", None, None, None, None)
-        assert opened.library.bench.name == "a-judged"
+            if name == "a-judged":
+                assert choose(data, None, None, None, config).library.bench.name == "z-judged"
+            bench.write(data / name / "model_judgment" / "j" / "m.jsonl", [judgment("q1", "A=B")])
+        names = "a-judged, test-v1, z-judged"
+        with pytest.raises(InputError, match=f"arena-hard-v0.1: no questions .*here: {names}"):
+            choose(data, None, None, None, config)
+        with pytest.raises(InputError, match=f"Benches here: {names}. Choose with --bench-name"):
+            choose(data, None, None, None, None)
 
     def test_a_bench_or_a_judge_without_data_is_an_error_that_names_the_others(
         self, bench: Workspace, library: Library
@@ -109,6 +117,7 @@ class TestWhatIsOpened:
             "Showing the judgments of j: there are none by gpt-6-luna yet.",
         )
         assert choose(data, bench.name, "j", None, config).remarks == ()
+        shutil.rmtree(bench.data)
         bench.write(
             data / "demo-v0.1" / "model_judgment" / "smollm2-judge" / "m.jsonl",
             [judgment("q1", "A=B", "A=B")],

@@ -137,7 +137,7 @@ class TestBoards:
         shown = judge_statistics(library)[0]["j"]
         for name in ("judgments", "games", "labels"):
             assert getattr(shown, name) == expected[name]
-        for name in ("first_place", "flips"):
+        for name in ("place", "flips"):
             value = expected[name]["estimate"]["value"]
             assert getattr(shown, name).estimate.value == value
         assert (shown.judgments, shown.flips.estimate.value) == (2, 50.0)

@@ -222,6 +222,32 @@ class TestEnvironment:
         assert headers["OpenAI-Organization"] == "org-secret"
         assert headers["x-secret"] == "of-openai"
 
+    @pytest.mark.parametrize("name", ["openai", "anthropic"])
+    def test_no_variable_sends_calls_elsewhere_than_to_the_provider(
+        self,
+        api: FakeAPI,
+        bench: Workspace,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        name: str,
+    ) -> None:
+        for variable in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(variable, f"http://127.0.0.1:{api.port}")
+        for variable in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(variable, "")
+        variable = f"{name.upper()}_BASE_URL"
+        monkeypatch.setenv(variable, f"{api.url}/elsewhere")
+        with pytest.raises(CompletionError):  # the fake API is no proxy
+            ask(model_of(bench, api_type=name, endpoints=[{"api_key": "own-key"}]))
+        assert {(call.method, call.headers["host"]) for call in api.calls} == {
+            ("CONNECT", f"api.{name}.com:443")
+        }
+        address = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
+        warning = f"tiny: {variable} is ignored, calls go to {address[name]}. For another server, "
+        assert warning in capsys.readouterr().err
+        ask(model_of(bench, api_type=name, endpoints=[{"api_base": api.url, "api_key": "own-key"}]))
+        assert "ignored" not in capsys.readouterr().err
+
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
     def test_no_proxy_comes_between_us_and_this_machine(
         self, api: FakeAPI, bench: Workspace, monkeypatch: pytest.MonkeyPatch, host: str

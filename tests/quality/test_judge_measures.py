@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,14 +14,11 @@ from simulated_judges import (
     ENOUGH,
     QUESTIONS,
     RATES,
-    RIVALS,
     SEEDS,
     chances,
     covered,
     decide,
-    first_placed,
-    harsh,
-    noisy,
+    drawn,
     panel_of,
     share_of_question,
 )
@@ -39,13 +34,13 @@ from arena.quality.judge_measures import (
     PairReport,
     Verdicts,
     draw_questions,
-    first_place,
     flips,
     judge_numbers,
-    kinship,
     outcome_counts,
     pair_report,
+    place_bias,
     style_bias,
+    variance,
 )
 from arena.quality.measures import Estimate
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Panel
@@ -68,24 +63,28 @@ def test_labels_are_counted_in_one_spelling_and_what_is_none_counts_as_no_verdic
 
 def test_a_judge_who_always_takes_the_first_answer_lets_it_win_and_flips() -> None:
     verdicts = verdicts_of([("A>B", "A>>B")] * 5)
-    assert verdicts.first_place.estimate.value == verdicts.flips.estimate.value == 100.0
+    assert verdicts.place.estimate.value == pytest.approx(50.0, abs=0.01)
+    assert verdicts.flips.estimate.value == 100.0
 
 
 def test_a_judge_who_sees_through_the_swap_has_no_preference() -> None:
     verdicts = verdicts_of([("A>B", "B>A"), ("B>>A", "A>B"), ("A=B", "B=A")])
-    assert verdicts.first_place.estimate.value == 50.0
+    assert verdicts.place.estimate.value == pytest.approx(0.0, abs=1e-6)
     assert verdicts.flips.estimate.value == 0.0
 
 
 def test_a_place_is_preferred_only_where_each_side_had_it_once() -> None:
-    verdicts = verdicts_of([("A>B", None), ("A>B",), ("B>A", "A=B")])
-    assert (verdicts.first_place.estimate.value, verdicts.first_place.number) == (0.0, 1)
-    assert verdicts.flips.number == 1
+    verdicts = verdicts_of([("A>B", None), ("A>B",), ("A>B", "B>A"), ("B>A", "A=B")])
+    # The model wins 1/2 as B and 1/4 as A: odds of 1 and 1/3, whose ratio is e^-2p.
+    truth = 100 / (1 + np.sqrt(3)) - 50
+    assert verdicts.place.estimate.value == pytest.approx(truth, abs=1e-4)
+    assert (verdicts.place.number, verdicts.flips.number) == (4, 2)
 
 
 def test_nothing_judged_has_no_shares() -> None:
     verdicts = verdicts_of([])
-    assert np.isnan([verdicts.first_place.estimate.value, verdicts.flips.estimate.value]).all()
+    assert np.isnan([verdicts.place.estimate.value, verdicts.flips.estimate.value]).all()
+    assert verdicts.place.why == verdicts.flips.why == "no judgment with two verdicts"
 
 
 def agreement(first: Mapping[int, Labels], second: Mapping[int, Labels]) -> PairReport:
@@ -137,7 +136,7 @@ def test_the_browser_says_what_the_report_says(
     for judge, verdicts in zip(report["judges"], judges.values(), strict=True):
         for name in ("models", "questions", "judgments", "games", "labels"):
             assert getattr(verdicts, name) == judge[name]
-        for name in ("first_place", "flips"):
+        for name in ("place", "flips"):
             measure = getattr(verdicts, name)
             assert measure.number == judge[name]["number"]
             assert measure.estimate.value == pytest.approx(judge[name]["estimate"]["value"])
@@ -164,41 +163,115 @@ def test_grades_are_kept_apart_from_labels(bench: Workspace) -> None:
 # Simulated judges
 
 
-@functools.cache
-def drawn(questions: int, seed: int) -> np.ndarray:
-    """How often each question of a panel is drawn in 200 rounds."""
-    return draw_questions(panel_of(np.zeros((1, questions, 1, 2)), ("j",)), 200, seed)
-
-
 def battles_as_questions(panel: Panel) -> Panel:
     """The same, as if no two battles were on one question."""
     questions = tuple(f"q{i:05}" for i in range(len(panel.model)))
     return replace(panel, questions=questions, question=np.arange(len(panel.model)))
 
 
-def placed(seed: int, questions: int = QUESTIONS) -> Panel:
-    """A judge that takes the first place on some questions, in 3 of 10 games."""
+LEAN = np.log(0.7 / 0.3)  # of a judge that lets the first of two equal answers win 70 %
+
+
+def placed(seed: int, questions: int = QUESTIONS, lean: float = LEAN) -> Panel:
+    """A judge that leans to the first place: not at all on half of the questions, twice as much on
+    the others.
+    """
     rng = np.random.default_rng(seed)
-    worth = decide(chances(rng, 1, questions)[0] < RATES[:, None])
-    taken = rng.random(worth.shape) < share_of_question(rng, 0.3, questions)
-    return panel_of(np.where(taken, PLACE_A, worth)[None], ("j",))
+    leans = share_of_question(rng, lean, questions) * PLACE_A
+    rates = 1 / (1 + np.exp(-np.log(RATES / (1 - RATES))[:, None] - leans))
+    return panel_of(decide(chances(rng, 1, questions)[0] < rates)[None], ("j",))
 
 
 def test_a_preference_for_the_first_place_is_found() -> None:
-    shares, flipped, missed = [], [], []
+    biases, flipped, missed = [], [], []
     for seed in SEEDS:
         panel = placed(seed)
         times = drawn(QUESTIONS, seed)
-        shares.append(first_place(panel, 0, times).estimate)
+        biases.append(place_bias(panel, [0], times).estimate)
         flipped.append(flips(panel, 0, times).estimate)
         alone = battles_as_questions(panel)
-        missed.append(first_place(alone, 0, draw_questions(alone, 200, seed)).estimate)
+        missed.append(place_bias(alone, [0], draw_questions(alone, 200, seed)).estimate)
     large = placed(0, 20_000)
-    truth = flips(large, 0, draw_questions(large, 2, 0)).estimate.value
-    assert covered(shares, 100 * (0.3 + 0.7 / 2)) >= ENOUGH
-    assert covered(flipped, truth) >= ENOUGH
-    assert all(one.lower > 50 for one in shares)
-    assert covered(missed, 100 * (0.3 + 0.7 / 2)) < ENOUGH, "questions must matter here"
+    few = draw_questions(large, 2, 0)
+    place, flip = (
+        one.estimate.value for one in (place_bias(large, [0], few), flips(large, 0, few))
+    )
+    assert 15 < place < 20
+    assert covered(biases, place) >= ENOUGH
+    assert covered(flipped, flip) >= ENOUGH
+    assert all(one.lower > 0 for one in biases)
+    assert covered(missed, place) < ENOUGH, "questions must matter here"
+
+
+def test_a_preference_for_a_place_does_not_depend_on_who_is_on_the_board() -> None:
+    """Whereas the share of games won by the first place does."""
+    found, shares = [], []
+    for rates in (np.full(8, 0.5), np.full(8, 0.04), np.array([0.02, 0.5] * 4)):
+        rng = np.random.default_rng(4)
+        logits = np.log(rates / (1 - rates))[:, None] + LEAN * PLACE_A
+        wins = rng.random((3000, 8, 2)) < 1 / (1 + np.exp(-logits))
+        panel = panel_of(decide(wins)[None], ("j",))
+        found.append(place_bias(panel, [0], draw_questions(panel, 0, 0)).estimate.value)
+        shares.append(100 * float((panel.worth[0] * PLACE_A > 0).mean()))
+    assert found == pytest.approx([20, 20, 20], abs=1)
+    assert shares[0] - shares[1] > 14
+
+
+def test_judges_who_lean_to_different_places_do_not_lean_together() -> None:
+    first, second = placed(1, 600), placed(2, 600, -LEAN)
+    both = replace(first, judges=("j", "k"), worth=np.concatenate([first.worth, second.worth]))
+    times = draw_questions(both, 200, 1)
+    alone = [place_bias(both, [judge], times).estimate for judge in (0, 1)]
+    together = place_bias(both, [0, 1], times)
+    assert alone[0].lower > 5 and alone[1].upper < -5
+    assert abs(together.estimate.value) < 2 and together.number == 2 * first.worth.size
+
+
+def test_models_that_no_battles_connect_have_no_bias_for_a_place() -> None:
+    """m0 plays against m1, m2 against the baseline."""
+    panel = panel_of(np.ones((1, 20, 3, 2)), ("j",))
+    rows = panel.model != 1
+    panel = replace(
+        panel,
+        model=panel.model[rows],
+        baseline=np.where(panel.model == 0, 1, panel.baseline)[rows],
+        question=panel.question[rows],
+        worth=panel.worth[:, rows],
+    )
+    found = place_bias(panel, [0], draw_questions(panel, 5, 1))
+    assert found.why == "no chain of battles between all models"
+
+
+def test_what_a_question_is_worth_is_what_it_adds_to_the_variance() -> None:
+    """Of a mean over questions and of one over repeats, both simulated."""
+    repeats, of_question = [], []
+    for seed in SEEDS:
+        panel = placed(seed, lean=0.0)
+        share, place, worth = variance(panel, 0, drawn(QUESTIONS, seed))
+        of_question.append(share.estimate)
+        repeats.append(worth.estimate)
+        assert place.estimate.value < 2 and np.isnan(place.estimate.lower)
+    rng = np.random.default_rng(9)
+    games = chances(rng, 1, 40_000)[0] < RATES[:, None]
+    noise = ((games[..., 0] * 1.0 - games[..., 1]).var(axis=0) / 2).mean()
+    total = games.var(axis=(0, 2)).mean()
+    assert covered(of_question, 100 * (1 - noise / total)) >= ENOUGH
+    # Of the mean of two games: its variance by question, over that of the same question again.
+    assert covered(repeats, float(games.mean(axis=2).var(axis=0).mean() / (noise / 2))) >= ENOUGH
+
+
+def test_where_no_games_differ_repeats_have_no_worth() -> None:
+    rng = np.random.default_rng(1)
+    wins = np.repeat(rng.random((30, 4, 1)) < 0.5, 2, axis=2)
+    for worth, why in (
+        (decide(wins), "both games of all judgments agree"),
+        (np.where([True, False], decide(wins), UNDECIDED), "no judgment with two verdicts"),
+    ):
+        panel = panel_of(worth[None], ("j",))
+        assert variance(panel, 0, draw_questions(panel, 20, 1))[2].why == why
+    flat = panel_of(np.ones((1, 30, 4, 2)), ("j",))
+    shares = variance(flat, 0, draw_questions(flat, 20, 1))
+    assert [one.why for one in shares[:2]] == ["all games have one outcome"] * 2
 
 
 def test_a_preference_for_length_is_found_and_none_for_markdown() -> None:
@@ -241,9 +314,9 @@ def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> No
     x = (features - fit.mean[:, None]) / fit.scale[:, None]
     one_hot = np.log(10) * (np.eye(models)[cells.a] - np.eye(models)[cells.b])
     design = np.hstack([one_hot, x.T])
-    for row, drawn in zip(found, times, strict=True):
-        wins = (2 * counts[0] + counts[1]) * drawn[question]
-        losses = (2 * counts[2] + counts[1]) * drawn[question]
+    for row, of_round in zip(found, times, strict=True):
+        wins = (2 * counts[0] + counts[1]) * of_round[question]
+        losses = (2 * counts[2] + counts[1]) * of_round[question]
         oracle = LogisticRegression(fit_intercept=False, tol=1e-10, max_iter=1000)
         oracle.fit(
             np.vstack([design, design]),
@@ -255,108 +328,33 @@ def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> No
     assert same[0] == pytest.approx(fit.coefficients, abs=1e-6)
 
 
-# What else moves a judge: games (Q, M, 2) that the model wins, changed.
-Habit = Callable[[np.random.Generator, np.ndarray], np.ndarray]
-KIN = {"weak": (0, 1), "strong": (10, 11), "of all kinds": (1, 3, 5, 6, 8, 10)}
+def test_noise_shows_in_the_agreement() -> None:
+    kinds = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
+    plain, weighted = [], []
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        shape = (QUESTIONS, 8, 2)
+        truth = np.searchsorted(np.cumsum(kinds), chances(rng, 1, taste=np.full(8, 0.9))[0])
+        noisy = rng.random((2, *shape)) < share_of_question(rng, 0.3, QUESTIONS)
+        labels = np.where(noisy, rng.integers(0, 5, noisy.shape), np.minimum(truth, 4))
+        panel = panel_of((2 - labels) * PLACE_A, ("j0", "j1"))
+        pair = pair_report(panel, 0, 1, drawn(QUESTIONS, seed))
+        plain.append(pair.kappa)
+        weighted.append(pair.weighted)
+    said = [(1 - noise) * np.eye(5) + noise / 5 for noise in (0.0, 0.6)]
+    joint = sum(one.T @ np.diag(kinds) @ one for one in said) / 2
+    chance = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+    steps = np.subtract.outer(np.arange(5), np.arange(5))
+    for found, weight in ((plain, steps != 0), (weighted, steps**2)):
+        kappa = 1 - float((weight * joint).sum() / (weight * chance).sum())
+        assert covered(found, kappa) >= ENOUGH
 
 
-def of_kin(seed: int, kin: Sequence[int], habits: Sequence[Habit], preference: float) -> Any:
-    """What is found of judge j0, which has such habits and gives its kin all games of some
-    questions.
-    """
-    rng = np.random.default_rng(seed)
-    taste = np.where(np.isin(np.arange(len(RIVALS)), kin), 0.9, 0.0)
-    wins = chances(rng, 3, taste=taste) < RIVALS[:, None]
-    wins[0][:, kin] |= rng.random((QUESTIONS, 1, 1)) < preference
-    for habit in habits:
-        wins[0] = habit(rng, wins[0])
-    panel = panel_of(decide(wins), ("j0", "j1", "j2"))
-    family = dict.fromkeys(("j0", *(f"m{i}" for i in kin)), "a")
-    return kinship(panel, 0, family, drawn(QUESTIONS, seed))
-
-
-class TestSimulatedJudges:
-    @pytest.mark.parametrize("kin", KIN)
-    @pytest.mark.parametrize("habit", [harsh, noisy, first_placed])
-    def test_a_judge_that_is_harsh_or_noisy_or_biased_for_a_place_has_no_preference_for_kin(
-        self, habit: Habit, kin: str
-    ) -> None:
-        found = [of_kin(seed, KIN[kin], [habit], 0.0) for seed in SEEDS]
-        assert covered([preference.estimate for _, preference in found], 0.0) >= ENOUGH
-        changed = {harsh: 0.6, noisy: 0.6, first_placed: 0.7}[habit]
-        lift = 0.0 if habit is harsh else (1 - changed) / 2
-        rate = RIVALS[list(KIN[kin])].mean()
-        truth = 100 * (changed * rate + lift - rate)
-        assert covered([difference.estimate for difference, _ in found], truth) >= ENOUGH
-
-    @pytest.mark.parametrize("kin", KIN)
-    def test_a_preference_for_kin_is_found(self, kin: str) -> None:
-        found = [of_kin(seed, KIN[kin], [], 0.3)[1].estimate for seed in SEEDS]
-        planted = 100 * 0.3 * (1 - RIVALS[list(KIN[kin])].mean())
-        assert covered(found, planted) >= ENOUGH
-        assert np.mean([one.value for one in found]) == pytest.approx(planted, abs=2)
-
-    @pytest.mark.parametrize("kin", KIN)
-    def test_a_preference_for_kin_is_found_under_noise_and_bias_for_a_place(self, kin: str) -> None:
-        habits = [noisy, first_placed]
-        found = [of_kin(seed, KIN[kin], habits, 0.4)[1].estimate for seed in SEEDS]
-        planted = 100 * 0.4 * (1 - RIVALS[list(KIN[kin])].mean()) * 0.6 * 0.7
-        assert covered(found, planted) >= ENOUGH
-
-    def test_noise_shows_in_the_agreement(self) -> None:
-        kinds = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
-        plain, weighted = [], []
-        for seed in SEEDS:
-            rng = np.random.default_rng(seed)
-            shape = (QUESTIONS, 8, 2)
-            truth = np.searchsorted(np.cumsum(kinds), chances(rng, 1, taste=np.full(8, 0.9))[0])
-            noisy = rng.random((2, *shape)) < share_of_question(rng, 0.3, QUESTIONS)
-            labels = np.where(noisy, rng.integers(0, 5, noisy.shape), np.minimum(truth, 4))
-            panel = panel_of((2 - labels) * PLACE_A, ("j0", "j1"))
-            pair = pair_report(panel, 0, 1, drawn(QUESTIONS, seed))
-            plain.append(pair.kappa)
-            weighted.append(pair.weighted)
-        said = [(1 - noise) * np.eye(5) + noise / 5 for noise in (0.0, 0.6)]
-        joint = sum(one.T @ np.diag(kinds) @ one for one in said) / 2
-        chance = np.outer(joint.sum(axis=1), joint.sum(axis=0))
-        steps = np.subtract.outer(np.arange(5), np.arange(5))
-        for found, weight in ((plain, steps != 0), (weighted, steps**2)):
-            kappa = 1 - float((weight * joint).sum() / (weight * chance).sum())
-            assert covered(found, kappa) >= ENOUGH
-
-    def test_what_nobody_decided_has_no_numbers(self) -> None:
-        worth = np.full((2, 4, 3, 2), UNDECIDED)
-        worth[0, :, 0], worth[1, :, 1] = 2, 1
-        worth[1, :, 2] = NOT_JUDGED
-        panel = panel_of(worth, ("j0", "m0"))
-        times = draw_questions(panel, 10, 1)
-        pair = pair_report(panel, 0, 1, times)
-        assert pair.games == 0 and np.isnan(pair.kappa.value)
-        why = kinship(panel, 1, {}, times)[1].why
-        assert why == "no game that a judge of another family decided too"
-
-    def test_a_baseline_of_the_judges_family_leaves_nothing_to_compare(self) -> None:
-        panel = panel_of(np.zeros((2, 4, 3, 2)), ("j0", "j1"))
-        times = draw_questions(panel, 10, 1)
-        family = dict.fromkeys(("j0", "z-base", "m0"), "a")
-        assert kinship(panel, 0, family, times)[1].why == "the baseline is of its family"
-        alike = dict.fromkeys(("j0", "j1", "m0"), "a")
-        assert kinship(panel, 0, alike, times)[1].why == "no judge of another family"
-
-    def test_a_line_needs_three_models_that_are_of_no_judges_family_and_differ(self) -> None:
-        wins = np.random.default_rng(1).random((4, 20, 5, 2)) < 0.5
-        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
-        times = draw_questions(panel, 10, 1)
-        three = {"j0": "a", "m0": "a", "j1": "b", "m1": "b"}
-        difference, preference = kinship(panel, 0, three, times)
-        assert difference.why == preference.why == ""
-        difference, preference = kinship(panel, 0, three | {"m2": "b"}, times)
-        assert difference.why == "" and np.isfinite(difference.estimate.lower)
-        assert preference.why == "fewer than 3 models of no judge's family"
-        for model in range(2, 5):  # thirds that add up to the same but for rounding
-            wins[1:, :, model] = np.roll(np.arange(60).reshape(3, 20, 1) % 7 < 3, model, axis=1)
-        panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
-        difference, preference = kinship(panel, 0, three, times)
-        assert difference.why == ""
-        assert preference.why == "all models of no judge's family have one win rate"
-        assert np.isnan(preference.estimate.value)
+def test_what_nobody_decided_has_no_numbers() -> None:
+    worth = np.full((2, 4, 3, 2), UNDECIDED)
+    worth[0, :, 0], worth[1, :, 1] = 2, 1
+    worth[1, :, 2] = NOT_JUDGED
+    panel = panel_of(worth, ("j0", "m0"))
+    times = draw_questions(panel, 10, 1)
+    pair = pair_report(panel, 0, 1, times)
+    assert pair.games == 0 and np.isnan(pair.kappa.value)

@@ -171,6 +171,19 @@ class TestAgreement:
             assert self.agreement(bench, reference, "paper") == 0
 
 
+def test_a_model_without_an_interval_makes_no_pair() -> None:
+    """That of too few questions, in separability and in both forms of agreement."""
+    bench = rated((1, 0, 2), (4, 3, 5), (4.5, 3, 6), (9, math.nan, math.nan))
+    reference = rated((1, 0, 2), (4, 3, 5), (9, 8, 10), (0, -2, -1))
+    three = [r.of(r.models[:3]) for r in (bench, reference)]
+    assert whole(metrics.separability(bench), 4) == pytest.approx(100 * 2 / 3)
+    for form in ("notebook", "paper"):
+        expected = whole(metrics.agreement(*three, form), 3)
+        assert whole(metrics.agreement(bench, reference, form), 4) == pytest.approx(expected)
+    alone = bench.of((bench.models[0], bench.models[3]))
+    assert math.isnan(whole(metrics.separability(alone), 2))
+
+
 class TestForecasts:
     @pytest.mark.parametrize("seed", range(5))
     def test_are_those_of_a_normal(self, seed: int) -> None:
@@ -256,14 +269,14 @@ class TestResampledModels:
         assert metrics.kendall(x, y)(draw[None])[0] == pytest.approx(tau)
 
     def test_the_interval_is_of_percentiles_of_draws(self) -> None:
-        bench = drawn(1)
-        found = estimate(metrics.separability(bench), 9, seed=3)
-        times = np.random.default_rng(3).multinomial(9, np.full(9, 1 / 9), metrics.ROUNDS)
+        bench = drawn(1, 10)
+        found = estimate(metrics.separability(bench), 10, seed=3)
+        times = np.random.default_rng(3).multinomial(10, np.full(10, 1 / 10), metrics.ROUNDS)
         values = metrics.separability(bench)(times.astype(float))
         assert (found.lower, found.upper) == pytest.approx(
             tuple(np.percentile(values, [2.5, 97.5]))
         )
-        assert found == estimate(metrics.separability(bench), 9, seed=3)
+        assert found == estimate(metrics.separability(bench), 10, seed=3)
         assert found.lower < found.value < found.upper
 
     def test_it_covers_the_truth_about_as_often_as_it_says(self) -> None:
@@ -278,24 +291,25 @@ class TestResampledModels:
             hits += found.lower <= truth <= found.upper
         assert 87 <= hits <= 99
 
-    @pytest.mark.parametrize("models", [2, 3, 5, 6])
+    @pytest.mark.parametrize("models", [2, 3, 9, 10])
     def test_over_a_few_models_there_is_no_interval(self, models: int) -> None:
         bench = rated(*((4 * i, 4 * i - 1, 4 * i + 1) for i in range(models)))
         for name, one in statistics(bench, bench, "notebook").items():
             found = estimate(one, models, seed=1)
             assert not math.isnan(found.value), name
-            assert math.isnan(found.lower) is math.isnan(found.upper) is (models < 6), name
+            assert math.isnan(found.lower) is math.isnan(found.upper) is (models < 10), name
+            assert found.text(1).endswith("(–)") is (models < 10)
 
     def test_draws_that_do_not_define_it_are_passed_over_and_counted(self) -> None:
-        """Of 6 models the reference sets only the first apart: draws without it say nothing, and
+        """Of 10 models the reference sets only the first apart: draws without it say nothing, and
         so do those of it alone.
         """
-        reference = rated((9, 8, 10), *[(1, 0, 2)] * 5)
-        found = estimate(metrics.agreement(drawn(1, 6), reference, "notebook"), 6, seed=1)
-        expected = 1000 * ((5 / 6) ** 6 + (1 / 6) ** 6)
+        reference = rated((9, 8, 10), *[(1, 0, 2)] * 9)
+        found = estimate(metrics.agreement(drawn(1, 10), reference, "notebook"), 10, seed=1)
+        expected = 1000 * ((9 / 10) ** 10 + (1 / 10) ** 10)
         assert found.undefined_draws == pytest.approx(expected, abs=50)
         assert found.lower <= found.value <= found.upper
-        paper = estimate(metrics.agreement(drawn(1, 6), reference, "paper"), 6, seed=1)
+        paper = estimate(metrics.agreement(drawn(1, 10), reference, "paper"), 10, seed=1)
         assert paper.undefined_draws <= 1
 
     def test_what_no_draw_defines_has_no_interval(self) -> None:
@@ -334,6 +348,8 @@ class TestRatings:
         assert found.lower[0] == pytest.approx(10 - norm.ppf(0.9))
         assert found.upper[0] == pytest.approx(10 + 2 * norm.ppf(0.9))
         assert found.variance[0] == pytest.approx(1.5**2)
+        of_v2 = of_ends(["a"], *given, level=0.95, given=0.9)
+        assert of_v2.lower[0] == pytest.approx(10 - norm.ppf(0.975) ** 2 / norm.ppf(0.95))
         same = of_ends(["a"], *given, level=0.95)
         assert (same.lower, same.upper) == (given[1], given[2])
 

@@ -11,7 +11,7 @@ from itertools import chain, combinations
 from typing import Any
 
 import pytest
-from boards import DEPENDENT, flags
+from boards import DEPENDENT, flags, named
 from conftest import REPO, Done, RunMain, Workspace
 from judgments import add_judgments, random_judgments
 from scipy.stats import kendalltau, spearmanr
@@ -90,21 +90,14 @@ class TestOneBench:
         assert values["kendall"] == pytest.approx(kendalltau(*zip(*pairs, strict=True)).statistic)
 
     def test_the_text(self, bench: Workspace, run: Run) -> None:
-        records = [
-            results("a", 10, 9, 11),
-            results("b", 20, 19, 21),
-            results("c", 30, 29, 31),
-            results("d", 40, 39, 41),
-            results("e", 50, 49, 51),
-            results("f", 60, 59, 61),
-        ]
+        scores = dict(zip("abcdefghij", range(10, 110, 10), strict=True))
+        records = [results(name, score, score - 1, score + 1) for name, score in scores.items()]
         bench.write("tiny.jsonl", records)
-        rows = "model,rating,lower,upper\na,1,1,1\nb,2,2,2\nc,3,3,3\nd,4,4,4\ne,5,5,5\n"
-        rows += "f,6,6,6\ng,7,7,7\n"
-        bench.write("ref.csv", rows)
+        rows = "".join(f"{name},{score},{score},{score}\n" for name, score in scores.items())
+        bench.write("ref.csv", HEAD + rows + "k,7,7,7\n")
         assert run("--bootstrap", "tiny.jsonl", "--reference", "ref.csv").out == (
             "                       tiny\n"
-            "models                 6\n"
+            "models                 10\n"
             "separability, %        100.0 (100.0, 100.0)\n"
             "agreement, %           100.0 (100.0, 100.0)\n"
             "pair rank Brier score  0.000 (0.000, 0.000)\n"
@@ -113,25 +106,25 @@ class TestOneBench:
             "Kendall correlation    1.000 (1.000, 1.000)\n"
             "\n"
             "intervals of scores at 95 %, in brackets 95 % over 1,000 draws of the models\n"
-            "skipped models of ref.csv, not in tiny: g\n"
+            "skipped models of ref.csv, not in tiny: k\n"
         )
 
     def test_over_a_few_models_there_is_no_interval(self, bench: Workspace, run: Run) -> None:
         shown = run(*BENCH, "--reference", reference(bench))
-        assert not any("(" in value for value in column(shown.out).values())
+        measures = [value for name, value in column(shown.out).items() if name != "models"]
+        assert all(value.endswith(" (–)") for value in measures)
         assert notes(shown.out)[:2] == [
             "intervals of scores at 95 %",
-            "no interval over the models of test-v1: there are fewer than 6",
+            "no interval over the models of test-v1: there are fewer than 10",
         ]
         (found,) = measured(bench, run, *BENCH)
         assert found["metrics"]["separability"]["lower"] is None
 
     def test_undefined_draws_are_counted(self, bench: Workspace, run: Run) -> None:
-        """The reference sets only one of six models apart."""
-        bench.write("x.jsonl", [results(f"m{i}", i, i + 0.5, i - 0.5) for i in range(6)])
-        bench.write(
-            "ref.csv", HEAD + "m0,9,8,10\n" + "".join(f"m{i},{i},0,6\n" for i in range(1, 6))
-        )
+        """The reference sets only one of ten models apart."""
+        bench.write("x.jsonl", [results(f"m{i}", i, i + 0.5, i - 0.5) for i in range(10)])
+        others = "".join(f"m{i},{i},0,10\n" for i in range(1, 10))
+        bench.write("ref.csv", HEAD + "m0,19,18,20\n" + others)
         out = run("--bootstrap", "x.jsonl", "--reference", "ref.csv").out
         (line,) = (line for line in notes(out) if "draws of the models do" in line)
         assert re.fullmatch(
@@ -176,7 +169,7 @@ class TestOneBench:
     ) -> None:
         bench.add_answers("base", {"q1": "?"})
         bench.write_judge_config("judge", "base")
-        assert run().out == run(*flags()).out
+        assert run().out == run(*named()).out
 
     def test_lower_confidence_separates_more(self, bench: Workspace, run: Run) -> None:
         values = []
@@ -236,7 +229,7 @@ class TestOneBench:
             games = [{"score": 1 + (len(name) * i) % 7} for i in range(12)]
             records = [{"question_id": f"q{i}", "games": [g]} for i, g in enumerate(games)]
             add_judgments(bench, name, records)
-        assert column(run(*flags()).out)["models"] == "4"
+        assert column(run(*named()).out)["models"] == "4"
 
 
 class TestReferences:
@@ -315,7 +308,7 @@ class TestReferences:
         run_main("show_result.py", *BENCH, "--output")
         (board,) = bench.root.glob("leaderboard/*.csv")
         values = column(run(*BENCH, "--reference", board).out)
-        assert values["Spearman correlation"] == "1.000"
+        assert values["Spearman correlation"] == "1.000 (–)"
 
     def test_those_without_a_partner_are_named(self, bench: Workspace, run: Run) -> None:
         path = bench.write("ref.csv", "model,rating,lower,upper\nm3,3,2,4\nx,1,0,2\nm1,1,0,2\n")

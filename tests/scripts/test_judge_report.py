@@ -14,7 +14,7 @@ import pytest
 from conftest import RunMain, Workspace
 from judgments import random_answer, random_bench, random_games
 from simulated_judges import RIVALS, chances, decide, first_placed
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 from arena.bench.labels import LABELS
@@ -46,6 +46,61 @@ def labels_of(bench: Workspace, judge: str) -> dict[tuple[str, str, int], str | 
     }
 
 
+def decided_twice(bench: Workspace, judge: str) -> list[tuple[str, float, float]]:
+    """The models of judgments with two verdicts, and their points as B and as A."""
+    labels = labels_of(bench, judge)
+    pairs = [(m, labels[m, q, 0], labels[m, q, 1]) for m, q, game in labels if game == 0]
+    return [(model, 1 - POINTS[a], POINTS[b]) for model, a, b in pairs if a and b]
+
+
+def place_by_regression(games: Sequence[tuple[str, float, float]]) -> float:
+    """What the first place adds at an even match beside an intercept of each model, whose points
+    as B and as A are given.
+    """
+    models = sorted({model for model, _, _ in games})
+    rows = [
+        [*(float(model == name) for name in models), place]
+        for model, *_ in games
+        for place in (-1.0, 1.0)
+    ]
+    won = np.array([points for _, *both in games for points in both])
+    fit = LogisticRegression(fit_intercept=False, C=1e9, tol=1e-10, max_iter=10_000)
+    fit.fit(rows + rows, np.repeat([1, 0], len(rows)), np.concatenate([won, 1 - won]))
+    return float(100 / (1 + np.exp(-fit.coef_[0, -1])) - 50)
+
+
+def styles_of(bench: Workspace) -> dict[tuple[str, str], np.ndarray]:
+    """Differences of style to the baseline by model and question."""
+    counts = {
+        (path.stem, record["question_id"]): np.array(
+            [
+                float(sum(count.values()) if isinstance(count, dict) else count)
+                for count in record["conv_metadata"].values()
+            ]
+        )
+        for path in (bench.data / "model_answer").glob("*.jsonl")
+        for record in bench.read_jsonl(path)
+    }
+    base = {question: counts[BASELINE, question] for _, question in counts}
+    return {
+        (model, question): (base[question] - own) / (base[question] + own + 1)
+        for (model, question), own in counts.items()
+    }
+
+
+def slopes_within(
+    games: Sequence[tuple[float, float, str, str]], style: dict[tuple[str, str], np.ndarray]
+) -> np.ndarray:
+    """The slopes on style of a judge's points beyond those of others, within models."""
+    models = sorted({model for *_, model, _ in games})
+    rows = [
+        [*style[model, question], *(float(model == name) for name in models)]
+        for *_, model, question in games
+    ]
+    fit = LinearRegression(fit_intercept=False)
+    return np.asarray(fit.fit(rows, [mine - theirs for mine, theirs, *_ in games]).coef_[:4])
+
+
 def report(run_main: RunMain, *flags: object) -> dict[str, Any]:
     run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json", *flags)
     with open("r.json", encoding="utf-8") as file:
@@ -74,21 +129,26 @@ class TestARandomBench:
             assert (judge["games"], judge["judgments"]) == (len(labels), 60)
             assert (judge["models"], judge["questions"]) == (5, 12)
 
-    def test_the_bias_for_a_place_is_that_of_plain_counting(
+    def test_the_bias_for_a_place_is_that_of_logistic_regression(
         self, bench: Workspace, run_main: RunMain
     ) -> None:
         random_bench(bench)
-        for judge in report(run_main)["judges"]:
-            labels = labels_of(bench, judge["judge"])
-            pairs = [(labels[m, q, 0], labels[m, q, 1]) for m, q, game in labels if game == 0]
-            twice = [(POINTS[a], POINTS[b]) for a, b in pairs if a and b]
-            decided = [one for pair in twice for one in pair if one != 0.5]
-            flipped = [a != 1 - b for a, b in twice]
-            first = judge["first_place"]
-            assert first["number"] == len(decided)
-            assert first["estimate"]["value"] == pytest.approx(100 * np.mean(decided))
-            assert judge["flips"]["number"] == len(twice)
+        found = report(run_main)
+        twice = [decided_twice(bench, judge["judge"]) for judge in found["judges"]]
+        for judge, pairs in zip(found["judges"], twice, strict=True):
+            assert judge["place"]["number"] == 2 * len(pairs)
+            expected = place_by_regression(pairs)
+            assert judge["place"]["estimate"]["value"] == pytest.approx(expected, abs=1e-3)
+            flipped = [second != first for _, second, first in pairs]
+            assert judge["flips"]["number"] == len(pairs)
             assert judge["flips"]["estimate"]["value"] == pytest.approx(100 * np.mean(flipped))
+        expected = place_by_regression([pair for pairs in twice for pair in pairs])
+        place = found["place"]["estimate"]
+        assert place["value"] == pytest.approx(expected, abs=1e-3)
+        out = run_main("judge_report.py", "--bench-name", "test-v1").out
+        ends = ", ".join(f"{place[end]:.1f}" for end in ("lower", "upper"))
+        together = f"place bias of all judges together, points: {place['value']:.1f} ({ends})\n"
+        assert together in out
 
     def test_kappas_are_those_of_scikit_learn(self, bench: Workspace, run_main: RunMain) -> None:
         random_bench(bench)
@@ -110,12 +170,16 @@ class TestARandomBench:
             assert pair["kappa"]["value"] == pytest.approx(kappa)
             assert pair["weighted"]["value"] == pytest.approx(weighted)
 
-    def test_self_preference_is_that_of_plain_counting_and_scikit_learns_line(
-        self, bench: Workspace, run_main: RunMain
+    @pytest.mark.parametrize("styled", [True, False])
+    def test_self_preference_is_that_of_plain_counting_and_scikit_learns_lines(
+        self, bench: Workspace, run_main: RunMain, styled: bool
     ) -> None:
         random_bench(bench, models=7)
         families = {"a": ["j0", "m0", "m1"], "b": ["j1", "m2"], "c": ["j2"]}
         bench.write("families.yaml", families)
+        style = styles_of(bench)
+        if not styled:
+            bench.add_answers(BASELINE, {"q1": "text"})
         judges = report(run_main, "--family", "families.yaml")["judges"]
         labels = [labels_of(bench, f"j{number}") for number in range(3)]
 
@@ -123,29 +187,48 @@ class TestARandomBench:
             label = labels[judge][key]
             return None if label is None else abs(POINTS[label] - (key[2] == 0))
 
-        def means(judge: int, models: Sequence[str]) -> tuple[float, float, int]:
+        def games(judge: int, models: Sequence[str]) -> list[tuple[float, float, str, str]]:
+            """Its points and the mean of the others', with model and question."""
             both = []
             for key in labels[judge]:
                 mine = points(judge, key)
                 others = [points(j, key) for j in range(3) if j != judge]
                 theirs = [one for one in others if one is not None]
                 if key[0] in models and mine is not None and theirs:
-                    both.append((mine, float(np.mean(theirs))))
-            return *np.mean(both, axis=0).tolist(), len(both)
+                    both.append((mine, float(np.mean(theirs)), key[0], key[1]))
+            return both
 
         for judge, own in ((0, ("m0", "m1")), (1, ("m2",))):
-            rest = np.array([means(judge, [model]) for model in ("m3", "m4", "m5", "m6")])
-            line = LinearRegression().fit(rest[:, 1:2], rest[:, 0], sample_weight=rest[:, 2])
-            mine, theirs, games = means(judge, own)
+            rest = ("m3", "m4", "m5", "m6")
+            slopes = slopes_within(games(judge, rest), style) if styled else np.zeros(4)
+
+            def means(
+                models: Sequence[str], judge: int = judge, slopes: np.ndarray = slopes
+            ) -> np.ndarray:
+                """Its win rate, that adjusted for style, the others', and the number of games."""
+                rows = [
+                    (mine, mine - slopes @ style[model, question], theirs)
+                    for mine, theirs, model, question in games(judge, models)
+                ]
+                return np.array([*np.mean(rows, axis=0), len(rows)])
+
+            of_rest = np.array([means([model]) for model in rest])
+            line = LinearRegression()
+            line.fit(of_rest[:, 2:3], of_rest[:, 1], sample_weight=of_rest[:, 3])
+            mine, adjusted, theirs, number = means(own)
             difference, found = judges[judge]["kin_difference"], judges[judge]["self_preference"]
-            assert difference["number"] == found["number"] == games
+            assert difference["number"] == found["number"] == number
             assert difference["estimate"]["value"] == pytest.approx(100 * (mine - theirs))
-            expected = 100 * (mine - line.predict([[theirs]])[0])
+            expected = 100 * (adjusted - line.predict([[theirs]])[0])
             assert found["estimate"]["value"] == pytest.approx(expected)
         assert judges[0]["own"] == ["m0", "m1"]
         for name in ("kin_difference", "self_preference"):
             assert judges[2][name]["estimate"]["value"] is None
             assert judges[2][name]["why"] == "no model of its family"
+        flags = ("--bench-name", "test-v1", "--family", "families.yaml")
+        out = run_main("judge_report.py", *flags).out
+        assert ("j0, j1: self-preference is not adjusted for style: an answer" in out) != styled
+        assert [judge["adjusted"] for judge in judges] == [styled] * 3
 
     def test_style_coefficients_are_those_of_the_leaderboard(
         self, bench: Workspace, run_main: RunMain
@@ -268,7 +351,7 @@ class TestPublishedFiles:
         (judge,) = found["judges"]
         assert found["assumed"] == [BASELINE]
         assert (judge["games"], judge["labels"]["A>B"]) == (3, 3)
-        assert (judge["first_place"]["number"], judge["flips"]["number"]) == (2, 1)
+        assert (judge["place"]["number"], judge["flips"]["number"]) == (2, 1)
         assert judge["flips"]["estimate"]["value"] == 100.0
 
     def test_games_without_a_cause_and_unknown_labels_are_told_apart(
@@ -278,7 +361,7 @@ class TestPublishedFiles:
         add_judgments(bench, "j", "m", games)
         (judge,) = report(run_main, "--baseline", BASELINE)["judges"]
         assert judge["causes"] == {"cause unknown": 1, "unknown label": 1, "not played": 1}
-        assert judge["first_place"]["why"] == "no such verdicts"
+        assert judge["place"]["why"] == "no judgment with two verdicts"
 
     def test_of_two_records_the_last_counts_and_others_battles_are_left_out(
         self, bench: Workspace, run_main: RunMain, capsys: pytest.CaptureFixture[str]
@@ -455,7 +538,7 @@ class TestCategoriesWithBaselinesOfTheirOwn:
         assert part["judges"][0]["judgments"] == 36 == whole["judges"][0]["judgments"] / 2
         assert part["judges"][0]["models"] == 3
         out = run_main("judge_report.py", "--bench-name", "test-v1", "--category", "d").out
-        assert "200 draws of 12 questions of d\n" in out
+        assert "1,000 draws of 12 questions of d\n" in out
         flags = ("--bench-name", "test-v1", "--category", "e")
         assert "no category or cluster 'e'" in run_main("judge_report.py", *flags, check=2).err
 
@@ -662,19 +745,21 @@ def test_what_is_planted_in_files_is_found_by_the_command(
     long, _, partial = found["judges"]
     (pair,) = [pair for pair in found["pairs"] if pair["first"] == "long"][:1]
     assert (pair["first"], pair["second"]) == ("long", "noisy")
+    rates = np.where(np.isin(range(len(RIVALS)), (0, 11)), 0.4 + 0.6 * RIVALS, RIVALS)
+    games = [(str(i), 0.7 * rate, 0.3 + 0.7 * rate) for i, rate in enumerate(rates.tolist())]
     planted = [
-        (partial["first_place"]["estimate"], 100 * (0.3 + 0.7 / 2)),
-        (long["first_place"]["estimate"], 50.0),
-        (long["style"]["token_len"]["estimate"], 0.5),
-        (long["style"]["header_count"]["estimate"], 0.0),
-        (long["style"]["bold_count"]["estimate"], 0.0),
-        (partial["self_preference"]["estimate"], 100 * 0.4 * 0.5 * 0.7),
-        (pair["same"], 75.0),
-        (pair["kappa"], 0.5),
+        (partial["place"]["estimate"], place_by_regression(games), 5),
+        (long["place"]["estimate"], 0.0, 5),
+        (long["style"]["token_len"]["estimate"], 0.5, 0.15),
+        (long["style"]["header_count"]["estimate"], 0.0, 0.15),
+        (long["style"]["bold_count"]["estimate"], 0.0, 0.15),
+        (partial["self_preference"]["estimate"], 100 * 0.4 * 0.5 * 0.7, 5),
+        (pair["same"], 75.0, 5),
+        (pair["kappa"], 0.5, 0.15),
     ]
-    for estimate, truth in planted:
+    for estimate, truth, near in planted:
         assert estimate["lower"] <= truth <= estimate["upper"]
-        assert abs(estimate["value"] - truth) < (5 if truth > 1 else 0.15)
-    assert partial["first_place"]["estimate"]["lower"] > 50
+        assert abs(estimate["value"] - truth) < near
+    assert partial["place"]["estimate"]["lower"] > 5
     assert long["style"]["token_len"]["estimate"]["lower"] > 0
     assert partial["self_preference"]["estimate"]["lower"] > 0

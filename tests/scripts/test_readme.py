@@ -14,11 +14,14 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import REPO, Done, close_clients
 from fake_api import Call, FakeAPI, Reply
+
+from arena.chat.providers import API_TYPES
 
 README = (REPO / "README.md").read_text(encoding="utf-8")
 FORMATS = (REPO / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -59,7 +62,8 @@ def run(
 ) -> Iterator[RunCommand]:
     """Runs a command of a page: a script in this process, a server in one of its own."""
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-    monkeypatch.setenv("OPENAI_BASE_URL", api.v1)
+    for name in ("openai", "openai_thinking"):
+        monkeypatch.setitem(API_TYPES, name, replace(API_TYPES[name], base_url=api.v1))
 
     def run(command: str) -> Done:
         python, script, *flags = shlex.split(command)
