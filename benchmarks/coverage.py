@@ -35,11 +35,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Contest, Method
+from arena.leaderboard.board import Board, Contest
 from arena.leaderboard.build import Group, method_of
 from arena.leaderboard.clusters import score_clusters
 from arena.leaderboard.compare import compare
-from arena.leaderboard.options import BoardOptions
+from arena.leaderboard.options import BoardOptions, Method
 from arena.leaderboard.overall import overall_board
 from arena.scoring.battles import Grades
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, OF_BATTLES
@@ -100,16 +100,22 @@ def on_boards(judged: Judged, selection: Selection, method: Method) -> Estimates
             for i, part in enumerate(judged.parts)
         )
         board = overall_board([board_of(*category, method) for category in categories])
-    return {
-        (row.model,): Estimate(row.score, *row.bounds, getattr(row, "rank", None))
-        for row in board.rows
-    }
+    return {(row.model,): Estimate(row.score, *row.bounds, row.rank) for row in board.rows}
 
 
 def board_of(data: Data, selection: Selection, method: Method) -> Board:
     if isinstance(data, Grades):
         return Board.of_grades(data, selection, method, {})
     return Contest(data, selection, method).score().board()
+
+
+def as_published(data: Data, selection: Selection, method: Method) -> Estimates:
+    """The scores of a published board, without the comparison with the default's intervals."""
+    assert not isinstance(data, Grades)
+    scored = Contest(data, selection, method).score()
+    ends, (scores, _) = scored.uncertainty(elo=False).ends, scored.scores(elo=False)
+    names = scored.battles.models
+    return {(name,): Estimate(*found) for name, *found in zip(names, scores, *ends, strict=True)}
 
 
 def by_cluster(judged: Judged, selection: Selection, method: Method) -> Estimates:
@@ -139,7 +145,7 @@ def in_pairs(judged: Judged, selection: Selection, method: Method) -> Estimates:
 
 @dataclass(frozen=True)
 class Case:
-    """Boards of a population, by the default method and by that of published boards."""
+    """Boards of a population by the default method, single ones by that of published boards too."""
 
     name: str
     population: Population
@@ -198,15 +204,15 @@ def try_once(case: Case, questions: int, truth: Mapping[Key, float], number: int
     """Draw the judgments of a board, and see which truths its intervals hold."""
     rng = np.random.default_rng([zlib.crc32(case.name.encode()), questions, number])
     judged, selection = case.population.draw(questions, rng), case.population.selection
-    default, published = (
-        case.estimates(judged, selection, replace(method, seed=number)) if method else {}
-        for method in (case.default, case.published)
-    )
+    default = case.estimates(judged, selection, replace(case.default, seed=number))
+    published: Estimates = {}
+    if case.published:
+        published = as_published(judged.data, selection, replace(case.published, seed=number))
     return Trial(
         held(default, truth),
         held(published, truth),
         ranks_held({key: found.rank for key, found in default.items()}, truth),
-        ranks_held(ranks_by_overlap(published), truth) if len(judged.parts) == 1 else np.nan,
+        ranks_held(ranks_by_overlap(published), truth),
     )
 
 
@@ -310,19 +316,19 @@ def print_line(cells: Sequence[str]) -> None:
 STYLE = ("length", "markdown")
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
-    "style control, centre none": {"control": STYLE, "center": False},
-    "style control, centre mean": {"control": STYLE, "center": True},
+    "style control, centre none": {"control": STYLE, "center": "none"},
+    "style control, centre mean": {"control": STYLE, "center": "mean"},
     "v2.0": {"method": "v2.0"},
-    "v2.0, style control, centre none": {"method": "v2.0", "control": STYLE, "center": False},
-    "v2.0, style control, centre mean": {"method": "v2.0", "control": STYLE, "center": True},
+    "v2.0, style control, centre none": {"method": "v2.0", "control": STYLE, "center": "none"},
+    "v2.0, style control, centre mean": {"method": "v2.0", "control": STYLE, "center": "mean"},
 }
 QUARTERS, FIFTHS = (0.25, 0.25, 0.5), (1.0,) * 5  # of a board's questions
 
 
 def methods_of(options: BoardOptions) -> tuple[Method, Method]:
     """The default method, and that of published boards."""
-    default = replace(method_of(options), rounds=1000, resample="question", workers=1)
-    return default, replace(default, rounds=100, resample="battle")
+    options = replace(options, workers=1)
+    return method_of(options), method_of(replace(options, as_published=True))
 
 
 def cases_of_bench(options: BoardOptions) -> Iterator[Case]:
@@ -336,11 +342,10 @@ def cases_of_bench(options: BoardOptions) -> Iterator[Case]:
         yield Case(name, population, default, published)
         if name.endswith("mean"):
             continue
-        categories = replace(population, shares=QUARTERS)
-        yield Case(f"overall, {name}", categories, default, published, on_boards, SIZES[1:])
-        clusters = replace(population, shares=FIFTHS)
-        yield Case(f"--by, {name}", clusters, default, published, by_cluster, SIZES[:4])
-        yield Case(f"--compare, {name}", population, default, None, in_pairs)
+        categories, clusters = (replace(population, shares=x) for x in (QUARTERS, FIFTHS))
+        yield Case(f"overall, {name}", categories, default, sizes=SIZES[1:])
+        yield Case(f"--by, {name}", clusters, default, estimates=by_cluster, sizes=SIZES[:4])
+        yield Case(f"--compare, {name}", population, default, estimates=in_pairs)
 
 
 def simulated_cases() -> Iterator[Case]:
