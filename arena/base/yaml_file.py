@@ -82,9 +82,8 @@ class _WrongKey(str):
     line: int
 
 
-_ANOTHER_NUMBER = re.compile(
-    r"[-+]?(0[0-7_]+|[\d_.:]*:[\d_.:]*)"
-)  # 010 is read as 8, and 12:30 as 750
+# 010 is read as 8, and 12:30 as 750.
+_ANOTHER_NUMBER = re.compile(r"[-+]?(0[0-7_]+|[\d_.:]*:[\d_.:]*)")
 _SECRETS_FROM = 13  # characters: shorter values may be shown
 
 
@@ -97,56 +96,60 @@ def _yaml(value: object) -> str:
     return "a huge number"
 
 
+class _Notes:
+    """What our loader adds to one of YAML: it notes how the file writes its values, and the keys
+    that are repeated, which loaders drop silently.
+    """
+
+    constructed_objects: dict[Any, Any]
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)  # type: ignore[call-arg]
+        self.deep_construct = True  # refuses an alias that refers to itself
+        self.repeated: list[tuple[int, str]] = []
+        self.wrong_keys: dict[Any, str] = {}
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        value = super().construct_object(node, deep)  # type: ignore[misc]
+        if node in self.wrong_keys:
+            key = _WrongKey(node.value or "null")
+            key.reading, key.line = self.wrong_keys[node], node.start_mark.line + 1
+            return key
+        if isinstance(value, str):
+            is_plain = not node.style and _Exponent.NUMBER.fullmatch(value)
+            return _Exponent(value) if is_plain else value
+        return _Noted.of(value, node.value) if node.id == "scalar" else value
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[tuple[str, str]] = set()
+        for key in (key for key, _ in node.value if key.id == "scalar"):
+            if key.tag in _NO_TEXT:
+                self.check_key(key)
+            if (key.tag, key.value) in seen:
+                self.repeated.append((key.start_mark.line + 1, key.value))
+            seen.add((key.tag, key.value))
+            key.style = "'"  # a key in digits stays the text that it is
+        return super().construct_mapping(node, deep)  # type: ignore[misc]
+
+    def check_key(self, key: Any) -> None:
+        """Make a number or a date for a key the text that it is written as, or note it as wrong for
+        the one who reads this mapping.
+
+        In records, which are JSON, all keys are texts: a number would never equal them.
+        """
+        value = self.construct_object(key)
+        self.constructed_objects.pop(key, None)
+        if not isinstance(value, _Noted) or not value.is_text:
+            words = {bool: "a truth value", _Truth: "a truth value", type(None): "nothing"}
+            self.wrong_keys[key] = words.get(type(value)) or _yaml(value)
+        key.tag = "tag:yaml.org,2002:str"
+
+
 @functools.cache
 def _loader() -> Any:
     import yaml  # boards of given judges and baselines need no config file
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """A loader that notes repeated keys, which YAML readers drop silently."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__(text)
-            self.deep_construct = True  # refuses an alias that refers to itself
-            self.repeated: list[tuple[int, str]] = []
-            self.wrong_keys: dict[Any, str] = {}
-
-        def construct_object(self, node: Any, deep: bool = False) -> Any:
-            value = super().construct_object(node, deep)
-            if node in self.wrong_keys:
-                key = _WrongKey(node.value or "null")
-                key.reading, key.line = self.wrong_keys[node], node.start_mark.line + 1
-                return key
-            if isinstance(value, str):
-                is_plain = not node.style and _Exponent.NUMBER.fullmatch(value)
-                return _Exponent(value) if is_plain else value
-            return _Noted.of(value, node.value) if isinstance(node, yaml.ScalarNode) else value
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen: set[tuple[str, str]] = set()
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.tag in _NO_TEXT:
-                        self.check_key(key)
-                    if (key.tag, key.value) in seen:
-                        self.repeated.append((key.start_mark.line + 1, key.value))
-                    seen.add((key.tag, key.value))
-                    key.style = "'"  # a key in digits stays the text that it is
-            return super().construct_mapping(node, deep)
-
-        def check_key(self, key: Any) -> None:
-            """Make a number or a date for a key the text that it is written as, or note it as wrong
-            for the one who reads this mapping.
-
-            In records, which are JSON, all keys are texts: a number would never equal them.
-            """
-            value = self.construct_object(key)
-            self.constructed_objects.pop(key, None)
-            if not isinstance(value, _Noted) or not value.is_text:
-                words = {bool: "a truth value", _Truth: "a truth value", type(None): "nothing"}
-                self.wrong_keys[key] = words.get(type(value)) or _yaml(value)
-            key.tag = "tag:yaml.org,2002:str"
-
-    return Loader
+    return type("Loader", (_Notes, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
