@@ -2,6 +2,7 @@
 
     python gen_judgment.py
     python gen_judgment.py --setting-file config/judge_config.yaml --model my-checkpoint --limit 20
+    python gen_judgment.py --dry-run --precision 3
 
 Judgments go to `data/<bench_name>/model_judgment/<judge>/<model>.jsonl`. Existing games are kept:
 run the same command again to continue a run, or to retry failed calls. If you name no models,
@@ -22,6 +23,7 @@ from arena.base.flags import (
     add_names,
     add_run_flags,
     next_command,
+    percentage,
     run_arguments,
     script_parser,
 )
@@ -45,7 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_name(add, "judge", "the judge (default: the setting file's)")
     add_names(add, "baseline", "baselines (default: the setting file's)")
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
+    precision = (
+        "with --dry-run, print how many questions give scores within this many points "
+        "(default: 2, for grades half of what the questions give)"
+    )
+    add("--precision", type=percentage, metavar="POINTS", help=precision)
     args = parser.parse_args(argv)
+    if args.precision and not args.dry_run:
+        raise InputError("--precision: needs --dry-run, which prints it")
     config = read_judge_config(args.setting_file, args.baseline or ())
     if args.baseline and not config.baseline:
         problem = "--baseline needs baseline: true, to show the baseline's answers"
@@ -56,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
     check_model(model, judge.max_tokens, key=not args.dry_run)
-    questions = draw_evenly(read_questions(bench), args.limit)
+    all_questions = read_questions(bench)
+    questions = draw_evenly(all_questions, args.limit)
     judge.check(questions)
     named = ["--judge-name", args.judge_name] if args.judge_name else []
     if str(args.setting_file) != CONFIG:
@@ -71,7 +81,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     names = args.model or config.model_list
     works = judgment_works(judge, names, args.baseline or (), options)
-    return complete(works, "game", options)
+    status = complete(works, "game", options)
+    if args.dry_run:
+        from arena.leaderboard.precision import Planned, planned_lines
+
+        planned = Planned(bench, model.name, config, all_questions, questions, args.baseline or ())
+        for line in planned_lines(planned, args.precision):
+            print(line)
+    return status
 
 
 if __name__ == "__main__":

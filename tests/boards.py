@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -29,8 +30,13 @@ def battles_of_selection(selection: Selection) -> Battles:
     return battles
 
 
-def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
+def named(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
     return ["--bench-name", bench, "--judge-name", judge, "--baseline", baseline]
+
+
+def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
+    """A board with the statistics of the original, for tests of anything but the defaults."""
+    return [*named(judge, baseline, bench), "--as-published"]
 
 
 def board_lines(stdout: str) -> list[str]:
@@ -44,13 +50,32 @@ def scores(stdout: str) -> dict[str, str]:
     return {name.strip(): score.split(":")[1].strip() for name, score, *_ in parts}
 
 
+def by_heading(out: str) -> dict[str, list[str]]:
+    """The lines of each board by its heading, without what stands below it."""
+    blocks = [block.splitlines() for block in out.split("\n\n")]
+    headed = (block for block in blocks if block[0].startswith("#####"))
+    return {lines[0].strip("# ").removeprefix("Category: "): lines[1:] for lines in headed}
+
+
 DEPENDENT = (
     "The intervals treat the games of a question as independent, which makes them too narrow. "
     "Use --resample question to avoid this."
 )
 
 
-FEW = "Only {} questions: a score can be {} points off by chance. Judge 30 or more."
+def few(questions: int, level: int = 95) -> str:
+    """The note of a board of few questions whose own points do not show their spread."""
+    z = {95: 1.959964, 90: 1.644854}[level]
+    half, found = z * 44 / questions**0.5, (1.959964 + 0.841621) * 44 / questions**0.5
+    number = f"{questions} question" + "s" * (questions > 1)
+    gives = (
+        f"They give {level}% intervals of about ±{half:.1f} points. 80 of 100 tests find two "
+        f"models that differ by {found:.1f} points. "
+    )
+    return (
+        f"Only {number}, too few to rank by. {gives if questions >= 5 else ''}±2 points need "
+        f"{math.ceil((z * 22) ** 2):,} questions, at the usual spread of 44 points."
+    )
 
 
 DIFFERENT = (

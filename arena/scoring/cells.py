@@ -79,6 +79,28 @@ class Doubts:
     planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Counts:
+    """The origin of battles or grades, for the lines under a board.
+
+    `battles` are weighted. On a board of grades they are the grades. `questions` is None if the
+    bench has no question file. `ranges`: the lowest and highest grade that the records allow.
+    `without_settings`: the judgments without settings, as published ones are.
+    """
+
+    judgments: int
+    battles: int
+    games_without_verdict: int
+    left_out: Mapping[str, int]
+    models_left_out: Mapping[str, str]
+    judged: Mapping[str, int]
+    questions: int | None
+    same_questions: bool
+    ranges: tuple[tuple[float, float], ...] = ()
+    doubts: Doubts = Doubts()
+    without_settings: int = 0
+
+
 @dataclass
 class CellColumns:
     """Cells while they are read, column by column: compact, whatever their number.
@@ -97,6 +119,7 @@ class CellColumns:
     baselines: set[str] = field(default_factory=set)
     planted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     judgments: int = 0
+    without_settings: int = 0  # judgments, as published ones
 
     def add(self, a: str, b: str, questions: Sequence[str], counts: CellCounts) -> None:
         """Add a cell of `a` against `b` for each question, with the same counts."""
@@ -244,3 +267,29 @@ class Cells:
     """(3, C) weighted battles, whole numbers: wins of `a`, ties, wins of `b`."""
     features: np.ndarray | None = None
     """(F, C) raw differences in style, (a - b) / (a + b + 1); None for the plain fit."""
+
+    def judged(self) -> np.ndarray:
+        """Return the number of questions (M,) on which each model has a battle with another."""
+        used = (self.counts.sum(axis=0) > 0) & (self.a != self.b)
+        on = np.zeros((self.models, self.question.max(initial=-1) + 1), dtype=bool)
+        on[self.a[used], self.question[used]] = on[self.b[used], self.question[used]] = True
+        return np.asarray(on.sum(axis=1))
+
+    def star(self, anchor: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the points and the weighted battles (M, Q) of models against the anchor.
+
+        The anchor's own are 0. None if two other models met.
+        """
+        turned = self.b == anchor
+        model, against = np.where(turned, (self.a, self.b), (self.b, self.a))
+        if (against != anchor).any():
+            return None
+        questions = self.question.max(initial=-1) + 1
+        wins = np.where(turned, self.counts[0], self.counts[2])
+        number = np.where(model == anchor, 0, self.counts.sum(axis=0))
+        place = model * questions + self.question
+        points, battles = (
+            np.bincount(place, values, self.models * questions).reshape(self.models, questions)
+            for values in (np.where(model == anchor, 0.0, wins + 0.5 * self.counts[1]), number)
+        )
+        return points, battles

@@ -265,7 +265,7 @@ class TestDryRun:
         out = run("judgments", "--dry-run", "--model", "tiny", "--model", "more").out
         assert "For the cost, add price: {input: , output: } to the model's entry\n" in out
         assert "  questions skipped, not answered in full by the model: 1 (q3)\n" in out
-        assert out.endswith("total: 6 calls\n")
+        assert "\ntotal: 6 calls\n" in out
 
 
 class TestAdvice:

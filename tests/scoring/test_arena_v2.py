@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import DEPENDENT, DIFFERENT, FEW, Shown, battles_of_selection, error, flags, show
+from boards import DEPENDENT, DIFFERENT, Shown, battles_of_selection, error, few, flags, show
 from conftest import Workspace
 from judgments import POINTS, add_judgments, judgment, random_answers
 from random_cells import cells_of, star_cells, turned
@@ -405,7 +405,7 @@ class TestText:
             "3                     loser         0.0  (-0.0 / +0.0)\n"
             "\n"
             "7 judgments, 20 weighted battles, 1 games without verdict\n"
-            f"questions judged: 2 for each model\n{FEW.format(2, 50)}\n"
+            f"questions judged: 2 for each model\n{few(2, 90)}\n"
             "skipped: 1 judgments with an undecided game\n" + DEPENDENT + "\n"
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import error, flags, saved, show
+from boards import error, flags, named, saved, show
 from conftest import Workspace
 from judgments import add_judgments, add_lengths, graded, judgment, random_judgments
 
@@ -48,7 +48,7 @@ class TestText:
             "\n"
             "9 judgments, 9 grades, 0 games without a grade\n"
             "questions judged: 3 for each model\n"
-            "Only 3 questions: too few to rank by. Judge 30 or more.\n"
+            "Only 3 questions, too few to rank by.\n"
         )
 
     def test_what_is_missing_is_told(self, bench: Workspace) -> None:
@@ -60,7 +60,7 @@ class TestText:
         assert lines == [
             "6 judgments, 2 grades, 4 games without a grade",
             "questions judged: 2 of 4 for each model",
-            "Only 2 questions: too few to rank by. Judge 30 or more.",
+            "Only 2 questions, too few to rank by.",
             "skipped: mute: no grade",
             "skipped: new: not judged by judge",
         ]
@@ -93,7 +93,7 @@ class TestScores:
         add_grades(bench, "base", [5, 4])
         expected = {"base": "4.50", "tiny": "3.50"}
         assert show(bench).scores == expected
-        assert show(bench, *flags()).scores == expected
+        assert show(bench, *named()).scores == expected
 
     def test_intervals_resample_questions(self, bench: Workspace) -> None:
         """Of two judges' grades; a question is drawn with all of its grades."""

@@ -25,6 +25,7 @@ from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.leaderboard.output.notes import summary_lines
+from arena.leaderboard.precision import board_precision
 from arena.scoring.estimators import GRADES
 from arena.scoring.selection import HALF_JUDGED, Selection
 
@@ -175,6 +176,8 @@ def method_dict(board: Board) -> dict[str, object]:
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
+        "as_published": board.method.as_published,
+        "times_too_narrow": board.narrowness,
     }
 
 
@@ -197,6 +200,7 @@ def board_dict(board: Board) -> dict[str, object]:
         "style_center": "mean" if board.method.center else "none",
         **method_dict(board),
         "style_coefficients": dict(board.coefficients),
+        "baseline_copy_score": board.copy_score,
         "judgments": counts.judgments,
         "weighted_battles": counts.battles,
         "games_without_verdict": counts.games_without_verdict,
@@ -210,12 +214,26 @@ def board_dict(board: Board) -> dict[str, object]:
         "left_out": dict(counts.left_out),
         "models_left_out": dict(counts.models_left_out),
         "questions_judged": dict(counts.judged),
+        "precision": precision_dict(board),
         "rows": [
             row_dict(row)
             | {"avg_tokens": row.tokens}
             | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
             for row in board.rows
         ],
+    }
+
+
+def precision_dict(board: Board) -> dict[str, object] | None:
+    """Return what the questions of a board give, None if nothing is known of it."""
+    precision = board_precision(board)
+    if precision is None or precision.half_width is None:
+        return None
+    return {
+        "questions": precision.questions,
+        "half_width": precision.half_width,
+        "smallest_difference": precision.smallest_difference,
+        "measured": precision.measured,
     }
 
 
