@@ -54,12 +54,15 @@ class Case(msgspec.Struct, frozen=True, gc=False):
 
 # What an answer may have planted to sway the judge, or the reading of its reply.
 LABELLED, IMITATING = "contain a label", "imitate the markers of the judge's prompt"
-KINDS = {
-    (False, False): (),
-    (True, False): (LABELLED,),
-    (False, True): (IMITATING,),
-    (True, True): (LABELLED, IMITATING),
-}
+
+
+@functools.lru_cache(maxsize=10_000)  # the baseline's answers come again with each model
+def _planted(text: str, rule: VerdictRule, template: tuple[str, ...]) -> set[str]:
+    kinds = {
+        LABELLED: bool(rule.found_in([text])),
+        IMITATING: marker_pattern(template).search(text) is not None,
+    }
+    return {kind for kind, is_there in kinds.items() if is_there}
 
 
 @dataclass(frozen=True)
@@ -127,25 +130,12 @@ class Judge:
 
     def planted(self, case: Case) -> dict[str, list[str]]:
         """Return what the answers of a case have planted, by its side, "model" or "baseline"."""
-        template, found = case.rules.prompt_template, {}
+        rule, template, found = self.verdict_rule, case.rules.prompt_template, {}
         for side, answer in (("model", case.answer), ("baseline", case.baseline_answer)):
             turns = answer.choices[0] if answer else ()
-            if kinds := set().union(*[self._planted(turn, template) for turn in turns]):
-                found[side] = sorted(kinds)
+            if kinds := sorted(set().union(*(_planted(turn, rule, template) for turn in turns))):
+                found[side] = kinds
         return found
-
-    def _planted(self, text: str, template: tuple[str, ...]) -> Sequence[str]:
-        kinds = self._kinds[template].get(text)
-        if kinds is None:  # the baseline's answers come again with each model
-            labelled = bool(self.verdict_rule.found_in([text]))
-            imitating = marker_pattern(template).search(text) is not None
-            kinds = KINDS[labelled, imitating]
-            self._kinds[template][text] = kinds
-        return kinds
-
-    @functools.cached_property
-    def _kinds(self) -> dict[tuple[str, ...], dict[str, Sequence[str]]]:
-        return defaultdict(dict)
 
     def without_verdict(self, verdict: Verdict, reply: Completion) -> str:
         """Return the end of a reply without a verdict, and what it lacks."""
