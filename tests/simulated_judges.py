@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import norm
@@ -60,7 +61,7 @@ def drawn(questions: int, seed: int) -> np.ndarray:
     return draw_questions(panel_of(np.zeros((1, questions, 1, 2)), ("j",)), 200, seed)
 
 
-def covered(found: list[Estimate], truth: float) -> int:
+def covered(found: Sequence[Estimate], truth: float) -> int:
     return sum(bool(one.lower <= truth <= one.upper) for one in found)
 
 

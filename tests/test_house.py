@@ -63,7 +63,7 @@ def test_tests_mirror_the_package() -> None:
 
 THROUGH_COMMANDS = {
     *("board_page", "formulas", "judgment_page", "index", "address"),  # the page in Chromium
-    *("estimators", "panel", "ratings", "report", "judge_html"),  # the reports
+    *("panel", "ratings", "report", "judge_html"),  # the reports
 }
 
 

@@ -188,5 +188,5 @@ def expanded(level: float, questions: int) -> float:
     """Return the share of draws in an interval of n questions that has the truth with a chance of
     `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1 degrees of freedom.
     """
-    t = student(level, questions - 1)
+    t = float(student(level, questions - 1))
     return 2 * NormalDist().cdf(math.sqrt(questions / (questions - 1)) * t) - 1

@@ -9,6 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import FEW_NAMES, aligned, grouped, listed, shortened, terminal_width
 from arena.base.yaml_file import read_yaml, text_of
@@ -33,7 +35,8 @@ class JudgeReport(Verdicts):
 
     `style`: coefficients by attribute, in log-odds for one standard deviation of the difference.
     `style_left_out`: how many battles they skip and why, empty if none. `own`: the models of its
-    family. `made_of`: the judges of an ensemble, none if it does not name them, None for a judge.
+    family. `adjusted`: whether self-preference is adjusted for style. `made_of`: the judges of an
+    ensemble, none if it does not name them, None for a judge.
     """
 
     question_variance: Counted
@@ -44,6 +47,7 @@ class JudgeReport(Verdicts):
     own: tuple[str, ...]
     kin_difference: Counted
     self_preference: Counted
+    adjusted: bool
     made_of: tuple[str, ...] | None = None
 
 
@@ -100,7 +104,9 @@ def judge_report(options: JudgeOptions) -> Report:
     features, judges = style_features(bench, panel), []
     for judge, name in enumerate(panel.judges):
         style, note = judge_measures.style_bias(panel, judge, features, times, options.workers)
-        difference, preference = kinship(panel, judge, family, times)
+        adjusted = not np.isnan(features[:, panel.decided[judge].any(axis=1)]).any()
+        known = features if adjusted else None
+        difference, preference = kinship(panel, judge, family, times, known)
         of_question, of_place, repeats = judge_measures.variance(panel, judge, times)
         report = JudgeReport(
             **vars(judge_measures.verdicts(panel, judge, times)),
@@ -112,6 +118,7 @@ def judge_report(options: JudgeOptions) -> Report:
             own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
             kin_difference=difference,
             self_preference=preference,
+            adjusted=adjusted,
             made_of=panel.made_of.get(name),
         )
         judges.append(report)
@@ -211,7 +218,8 @@ MEANINGS = {
     "kin difference": "Points of win rate that the judge gives models of its own family more than "
     "judges of other families do in the same games.",
     "self-preference": "The part of it that is for kin: points above the line on which the judge's "
-    "win rates of the other models follow the other judges'. Without bias 0.",
+    "win rates of the other models follow the other judges', adjusted for the style of answers. "
+    "Without bias 0.",
     "kappa": "Agreement on labels beyond chance, 1 if full. Weighted: with squared distances "
     "between labels.",
 }
@@ -291,6 +299,10 @@ def note_lines(report: Report) -> Iterator[str]:
     )
     for own, judges in grouped(families).items():
         yield f"of the family of {_judges(judges)}: {own}"
+    preference = (j for j in report.judges if not j.adjusted and not j.self_preference.why)
+    if names := [judge.judge for judge in preference]:
+        reason = "an answer or its style attributes are missing, so style leaks into it"
+        yield f"{_judges(names)}: self-preference is not adjusted for style: {reason}"
     for judge in report.judges:
         if judge.made_of is not None:
             members = ", ".join(judge.made_of) or "judges that it does not name"

@@ -101,7 +101,9 @@ def bootstrap(
     """Ratings (rounds, M) of resampled battles, NaN if a resample does not place a model.
 
     `battle` draws n of the n weighted battles with replacement. `question` draws as many questions
-    as there are, each with all of its battles. Features keep the standardisation of the full data.
+    as there are, each with all of its battles. Plain rounds of it also have ties worth a question
+    a model unless all battles are against the anchor, so that they place every model. Features
+    keep the standardisation of the full data.
     Neither `workers` (threads) nor the order of the cells changes a number.
     """
     design = design_of(cells, style, center, penalty)
@@ -117,6 +119,8 @@ def bootstrap(
             questions = len(design.questions)
             times = rng.multinomial(questions, np.full(questions, 1.0 / questions), size)
             sample = _of_questions(design, times.astype(float))
+            if design.pooled and not design.incidence[:, anchor].all():
+                sample = _with_prior(design, sample, rng)
         return ratings_of(*solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
     sizes = _chunk_sizes(design, rounds)
@@ -169,6 +173,22 @@ def _of_questions(design: Design, times: np.ndarray) -> Sample:
     number, won = design.counts.sum(axis=0), design.counts[0] + 0.5 * design.counts[1]
     pairs = ((number[block.cells] * n, won[block.cells] * n) for block, n in taken)
     return _collected(design, len(times), pairs)
+
+
+def _with_prior(design: Design, sample: Sample, rng: np.random.Generator) -> Sample:
+    """Samples of a plain design with ties between the models of each pair, so that all are placed.
+
+    On average each model has the ties of one question: those of a pair are shared among the
+    opponents of its model that has fewer. Their number varies like a question's, exponentially.
+    """
+    number = design.counts.sum(axis=0)
+    sums = [block.split(np.stack([number, number > 0])[:, block.cells]) for block in design.blocks]
+    battles, cells = np.concatenate([one.sum(axis=2) for one in sums]).T
+    opponents = np.abs(design.incidence).sum(axis=0)
+    fewer = np.minimum(opponents[design.a], opponents[design.b])
+    ties = rng.exponential(battles / cells / fewer, sample.by_pair.shape)
+    by_pair = sample.by_pair + ties
+    return Sample(by_pair, by_pair, sample.points + 0.5 * ties[:, :, None])
 
 
 def _draw_battles(design: Design, rng: np.random.Generator, size: int) -> Sample:

@@ -244,3 +244,29 @@ class Cells:
     """(3, C) weighted battles, whole numbers: wins of `a`, ties, wins of `b`."""
     features: np.ndarray | None = None
     """(F, C) raw differences in style, (a - b) / (a + b + 1); None for the plain fit."""
+
+    def judged(self) -> np.ndarray:
+        """Return the number of questions (M,) on which each model has a battle with another."""
+        used = (self.counts.sum(axis=0) > 0) & (self.a != self.b)
+        on = np.zeros((self.models, self.question.max(initial=-1) + 1), dtype=bool)
+        on[self.a[used], self.question[used]] = on[self.b[used], self.question[used]] = True
+        return np.asarray(on.sum(axis=1))
+
+    def star(self, anchor: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the points and the weighted battles (M, Q) of models against the anchor.
+
+        The anchor's own are 0. None if two other models met.
+        """
+        turned = self.b == anchor
+        model, against = np.where(turned, (self.a, self.b), (self.b, self.a))
+        if (against != anchor).any():
+            return None
+        questions = self.question.max(initial=-1) + 1
+        wins = np.where(turned, self.counts[0], self.counts[2])
+        number = np.where(model == anchor, 0, self.counts.sum(axis=0))
+        place = model * questions + self.question
+        points, battles = (
+            np.bincount(place, values, self.models * questions).reshape(self.models, questions)
+            for values in (np.where(model == anchor, 0.0, wins + 0.5 * self.counts[1]), number)
+        )
+        return points, battles

@@ -8,9 +8,36 @@ from dataclasses import dataclass
 import numpy as np
 
 from arena.scoring import arena_v2, bradley_terry, grades
-from arena.scoring.bradley_terry import Fit
+from arena.scoring.bradley_terry import Fit, Resample, win_rates
+from arena.scoring.cells import Cells
+from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT
+from arena.scoring.uncertainty.intervals import (
+    expanded,
+    logit_sd,
+    logit_t,
+    mean_t,
+    percentiles,
+    student,
+)
+from arena.scoring.uncertainty.strengths import Strengths
 
 Difference = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """The ends (2, M) of the intervals of scores, and the strengths that give ranks.
+
+    The ranks are those of question rounds: from rounds over battles they would be too narrow.
+    """
+
+    ends: np.ndarray
+    strengths: Strengths
+
+    @property
+    def ranks(self) -> np.ndarray:
+        """Best and worst rank (2, M) of each model. All are right with a chance of 95 %."""
+        return self.strengths.ranks
 
 
 @dataclass(frozen=True)
@@ -18,8 +45,8 @@ class Estimator:
     """A way from battles or grades to scores.
 
     `fit`, `bootstrap`: ratings (M,) of the data, and (rounds, M) of resampled data. `scores`: both
-    as scores, `(fitted, samples, anchor, controlled=, elo=)`. `level`: the share of the rounds in
-    an interval. `most_baselines`: None for any number. `features`: style differences (C, F) of two
+    as scores, `(fitted, samples, anchor, controlled=, elo=)`. `level`: the chance of an interval.
+    `most_baselines`: None for any number. `features`: style differences (C, F) of two
     answers' attributes, each (C, F), None without style control. `divisors`: further attributes
     that the features need. `penalty`: the ridge on style coefficients. `whole_judgments`: a
     judgment with an undecided game is skipped. `averages_rounds`: scores average the rounds.
@@ -42,12 +69,88 @@ class Estimator:
         attributes = tuple(attributes)
         return tuple(dict.fromkeys((*self.divisors, *attributes))) if attributes else ()
 
+    def uncertainty(
+        self,
+        cells: Cells,
+        anchor: int,
+        ratings: np.ndarray,
+        samples: np.ndarray,
+        *,
+        resample: Resample,
+        elo: bool = False,
+    ) -> Uncertainty:
+        """Return the intervals and ranks of ratings (M,) of battles, with their rounds (R, M).
+
+        Percentiles of rounds over battles, and of v2.0's. Else intervals on the logit scale: of a
+        plain star in closed form, and from the spread of the rounds. NaN for a model with under FEW
+        questions. The anchor's has no width.
+        """
+        star, questions = cells.star(anchor), cells.judged()
+        rates, rounds = (win_rates(values, anchor) for values in (ratings, samples))
+        if star:
+            strengths = Strengths.of_rates(rates, rounds, questions)
+        else:
+            logits = (samples - samples[:, [anchor]]) / ELO_PER_LOGIT
+            strengths = Strengths.of_rounds(logits, questions)
+        if self._by_percentiles(resample):
+            ends = self._percentiles(samples if elo else rounds, questions, resample)
+            ends[:, anchor] = ANCHOR_RATING if elo else 50.0
+            return Uncertainty(ends, strengths)
+        if star and cells.features is None:
+            ends = logit_t(*star, self.level)
+        else:
+            ends = logit_sd(rates, strengths.values, strengths.errors, questions, self.level)
+        ends[:, anchor] = 50.0
+        return Uncertainty(arena_v2.rating(ends) if elo else ends, strengths)
+
+    def overall_uncertainty(
+        self,
+        scores: np.ndarray,
+        samples: np.ndarray,
+        questions: np.ndarray,
+        *,
+        resample: Resample,
+    ) -> Uncertainty:
+        """Return the intervals and ranks of scores (M,) averaged over boards, as their rounds are.
+
+        `questions` (M,): those of all boards on which each model was judged.
+        """
+        if self.features is None:  # grades
+            strengths = Strengths.of_rounds(samples, questions)
+            half = student(self.level, questions - 1) * strengths.errors
+            return Uncertainty(np.stack([scores - half, scores + half]), strengths)
+        strengths = Strengths.of_rates(scores, samples, questions)
+        if self._by_percentiles(resample):
+            ends = self._percentiles(samples, questions, resample)
+        else:
+            ends = logit_sd(scores, strengths.values, strengths.errors, questions, self.level)
+        return Uncertainty(ends, strengths)
+
+    def _by_percentiles(self, resample: Resample) -> bool:
+        return resample == "battle" or self.averages_rounds
+
+    def _percentiles(
+        self, samples: np.ndarray, questions: np.ndarray, resample: Resample
+    ) -> np.ndarray:
+        """Bounds (2, M) of rounds, expanded for few questions if those were drawn."""
+        level = self.level if resample == "battle" else expanded(self.level, questions)
+        return percentiles(samples, level)
+
     @property
     def bounds(self) -> tuple[str, str]:
         """The names of an interval's ends as columns: rating_q025 and rating_q975 at 95 %."""
         ends = (0.5 - self.level / 2, 0.5 + self.level / 2)
         low, high = (f"rating_q{f'{end:.3f}'[2:].rstrip('0')}" for end in ends)
         return low, high
+
+
+def grade_uncertainty(total: np.ndarray, number: np.ndarray, samples: np.ndarray) -> Uncertainty:
+    """Return the intervals and ranks of mean grades, of sums and numbers (M, Q) with rounds (R, M).
+
+    NaN for a model with under FEW questions.
+    """
+    strengths = Strengths.of_rounds(samples, (number > 0).sum(axis=1))
+    return Uncertainty(mean_t(total, number), strengths)
 
 
 BRADLEY_TERRY = Estimator(

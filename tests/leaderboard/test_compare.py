@@ -177,7 +177,10 @@ class TestCompare:
         add_judgments(bench, "second", even)
         double = comparison(bench, *flags(), "--baseline", "second", *self.PAIR)
         assert single["p"] > 0.1
-        assert double == single
+        # Rounds of several baselines have a prior of ties, so their interval is a little narrower.
+        assert double == single | {
+            key: pytest.approx(single[key], rel=0.05) for key in ("lower", "upper", "detectable")
+        }
 
     def test_an_unknown_model_is_told_the_nearest(self, bench: Workspace) -> None:
         self.draw(bench, 12, 5, edge=0)

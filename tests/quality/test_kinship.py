@@ -24,6 +24,7 @@ from simulated_judges import (
 
 from arena.quality.judge_measures import draw_questions
 from arena.quality.kinship import kinship
+from arena.quality.measures import Estimate
 from arena.quality.panel import UNDECIDED
 
 # What else moves a judge: games (Q, M, 2) that the model wins, changed.
@@ -44,6 +45,25 @@ def of_kin(seed: int, kin: Sequence[int], habits: Sequence[Habit], preference: f
     panel = panel_of(decide(wins), ("j0", "j1", "j2"))
     family = dict.fromkeys(("j0", *(f"m{i}" for i in kin)), "a")
     return kinship(panel, 0, family, drawn(QUESTIONS, seed))
+
+
+def of_long_kin(seed: int, kin: Sequence[int], preference: float) -> tuple[Estimate, Estimate]:
+    """The self-preference of a judge that likes length, and has kin that write longer answers:
+    adjusted for style, and without.
+    """
+    rng = np.random.default_rng(seed)
+    of_kin = np.isin(np.arange(len(RIVALS)), kin)
+    longer = rng.normal(size=(QUESTIONS, len(RIVALS))) + rng.normal(size=(QUESTIONS, 1)) + of_kin
+    logits = np.log(RIVALS / (1 - RIVALS))
+    chance = chances(rng, 3, taste=np.full(len(RIVALS), 0.5))
+    wins = chance < (1 / (1 + np.exp(-logits)))[:, None]
+    wins[0] = chance[0] < 1 / (1 + np.exp(-(logits + 0.5 * longer)))[:, :, None]
+    wins[0][:, kin] |= rng.random((QUESTIONS, 1, 1)) < preference
+    panel = panel_of(decide(wins), ("j0", "j1", "j2"))
+    family = dict.fromkeys(("j0", *(f"m{i}" for i in kin)), "a")
+    styles = (-longer.reshape(1, -1), None)
+    found = [kinship(panel, 0, family, drawn(QUESTIONS, seed), style)[1] for style in styles]
+    return found[0].estimate, found[1].estimate
 
 
 class TestSimulatedJudges:
@@ -73,6 +93,23 @@ class TestSimulatedJudges:
         found = [of_kin(seed, KIN[kin], habits, 0.4)[1].estimate for seed in SEEDS]
         planted = 100 * 0.4 * (1 - RIVALS[list(KIN[kin])].mean()) * 0.6 * 0.7
         assert covered(found, planted) >= ENOUGH
+
+    @pytest.mark.parametrize("kin", KIN)
+    def test_a_judge_that_only_likes_length_has_no_preference_for_kin_that_write_more(
+        self, kin: str
+    ) -> None:
+        """It seems to have one without an adjustment for style."""
+        adjusted, raw = zip(*(of_long_kin(seed, KIN[kin], 0.0) for seed in SEEDS), strict=True)
+        assert covered(adjusted, 0.0) >= ENOUGH
+        assert abs(np.mean([one.value for one in adjusted])) < 2
+        assert covered(raw, 0.0) < ENOUGH / 2
+        assert np.mean([one.value for one in raw]) > 7
+
+    def test_a_preference_for_kin_is_found_beside_one_for_length(self) -> None:
+        kin = KIN["of all kinds"]
+        found = [of_long_kin(seed, kin, 0.4)[0] for seed in SEEDS]
+        assert all(one.lower > 0 for one in found)
+        assert np.mean([one.value for one in found]) == pytest.approx(20, abs=5)
 
     def test_what_nobody_decided_has_no_numbers(self) -> None:
         worth = np.full((2, 4, 3, 2), UNDECIDED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from arena.scoring.cells import CellColumns, counts_of, sorted_names
+from arena.scoring.cells import CellColumns, Cells, counts_of, sorted_names
 
 UNDECIDED = None
 
@@ -54,3 +54,30 @@ def test_names_that_no_column_uses_fall_unless_they_are_kept() -> None:
     names, (column,) = sorted_names(index, [np.array([0, 1, 0])])
     assert (names, column.tolist()) == (("a", "c"), [1, 0, 1])
     assert sorted_names(index, [np.array([0])], keep=["b"])[0] == ("b", "c")
+
+
+def cells_of(*rows):
+    """Cells of (a, b, question, counts)."""
+    a, b, question, counts = zip(*rows, strict=True)
+    return Cells(4, *map(np.array, (a, b, question)), np.array(counts).T)
+
+
+def test_the_points_of_a_star_are_those_of_models_against_the_anchor():
+    """In either order of the two, over several judges, and with none for the anchor itself."""
+    cells = cells_of(
+        (0, 1, 0, (1, 1, 0)),
+        (0, 1, 0, (0, 0, 3)),
+        (2, 0, 2, (2, 1, 0)),
+        (0, 0, 1, (0, 2, 0)),
+        (0, 3, 1, (0, 0, 0)),
+    )
+    points, battles = cells.star(0)
+    assert points.tolist() == [[0, 0, 0], [3.5, 0, 0], [0, 0, 2.5], [0, 0, 0]]
+    assert battles.tolist() == [[0, 0, 0], [5, 0, 0], [0, 0, 3], [0, 0, 0]]
+    assert cells.judged().tolist() == [2, 1, 1, 0]
+
+
+def test_battles_without_the_anchor_make_no_star():
+    cells = cells_of((0, 1, 0, (1, 1, 0)), (1, 2, 0, (1, 1, 0)))
+    assert cells.star(0) is None
+    assert cells.star(1)[0].tolist() == [[1.5], [0], [0.5], [0]]

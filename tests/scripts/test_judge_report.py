@@ -69,6 +69,38 @@ def place_by_regression(games: Sequence[tuple[str, float, float]]) -> float:
     return float(100 / (1 + np.exp(-fit.coef_[0, -1])) - 50)
 
 
+def styles_of(bench: Workspace) -> dict[tuple[str, str], np.ndarray]:
+    """Differences of style to the baseline by model and question."""
+    counts = {
+        (path.stem, record["question_id"]): np.array(
+            [
+                float(sum(count.values()) if isinstance(count, dict) else count)
+                for count in record["conv_metadata"].values()
+            ]
+        )
+        for path in (bench.data / "model_answer").glob("*.jsonl")
+        for record in bench.read_jsonl(path)
+    }
+    base = {question: counts[BASELINE, question] for _, question in counts}
+    return {
+        (model, question): (base[question] - own) / (base[question] + own + 1)
+        for (model, question), own in counts.items()
+    }
+
+
+def slopes_within(
+    games: Sequence[tuple[float, float, str, str]], style: dict[tuple[str, str], np.ndarray]
+) -> np.ndarray:
+    """The slopes on style of a judge's points beyond those of others, within models."""
+    models = sorted({model for *_, model, _ in games})
+    rows = [
+        [*style[model, question], *(float(model == name) for name in models)]
+        for *_, model, question in games
+    ]
+    fit = LinearRegression(fit_intercept=False)
+    return np.asarray(fit.fit(rows, [mine - theirs for mine, theirs, *_ in games]).coef_[:4])
+
+
 def report(run_main: RunMain, *flags: object) -> dict[str, Any]:
     run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json", *flags)
     with open("r.json", encoding="utf-8") as file:
@@ -138,12 +170,16 @@ class TestARandomBench:
             assert pair["kappa"]["value"] == pytest.approx(kappa)
             assert pair["weighted"]["value"] == pytest.approx(weighted)
 
-    def test_self_preference_is_that_of_plain_counting_and_scikit_learns_line(
-        self, bench: Workspace, run_main: RunMain
+    @pytest.mark.parametrize("styled", [True, False])
+    def test_self_preference_is_that_of_plain_counting_and_scikit_learns_lines(
+        self, bench: Workspace, run_main: RunMain, styled: bool
     ) -> None:
         random_bench(bench, models=7)
         families = {"a": ["j0", "m0", "m1"], "b": ["j1", "m2"], "c": ["j2"]}
         bench.write("families.yaml", families)
+        style = styles_of(bench)
+        if not styled:
+            bench.add_answers(BASELINE, {"q1": "text"})
         judges = report(run_main, "--family", "families.yaml")["judges"]
         labels = [labels_of(bench, f"j{number}") for number in range(3)]
 
@@ -151,29 +187,48 @@ class TestARandomBench:
             label = labels[judge][key]
             return None if label is None else abs(POINTS[label] - (key[2] == 0))
 
-        def means(judge: int, models: Sequence[str]) -> tuple[float, float, int]:
+        def games(judge: int, models: Sequence[str]) -> list[tuple[float, float, str, str]]:
+            """Its points and the mean of the others', with model and question."""
             both = []
             for key in labels[judge]:
                 mine = points(judge, key)
                 others = [points(j, key) for j in range(3) if j != judge]
                 theirs = [one for one in others if one is not None]
                 if key[0] in models and mine is not None and theirs:
-                    both.append((mine, float(np.mean(theirs))))
-            return *np.mean(both, axis=0).tolist(), len(both)
+                    both.append((mine, float(np.mean(theirs)), key[0], key[1]))
+            return both
 
         for judge, own in ((0, ("m0", "m1")), (1, ("m2",))):
-            rest = np.array([means(judge, [model]) for model in ("m3", "m4", "m5", "m6")])
-            line = LinearRegression().fit(rest[:, 1:2], rest[:, 0], sample_weight=rest[:, 2])
-            mine, theirs, games = means(judge, own)
+            rest = ("m3", "m4", "m5", "m6")
+            slopes = slopes_within(games(judge, rest), style) if styled else np.zeros(4)
+
+            def means(
+                models: Sequence[str], judge: int = judge, slopes: np.ndarray = slopes
+            ) -> np.ndarray:
+                """Its win rate, that adjusted for style, the others', and the number of games."""
+                rows = [
+                    (mine, mine - slopes @ style[model, question], theirs)
+                    for mine, theirs, model, question in games(judge, models)
+                ]
+                return np.array([*np.mean(rows, axis=0), len(rows)])
+
+            of_rest = np.array([means([model]) for model in rest])
+            line = LinearRegression()
+            line.fit(of_rest[:, 2:3], of_rest[:, 1], sample_weight=of_rest[:, 3])
+            mine, adjusted, theirs, number = means(own)
             difference, found = judges[judge]["kin_difference"], judges[judge]["self_preference"]
-            assert difference["number"] == found["number"] == games
+            assert difference["number"] == found["number"] == number
             assert difference["estimate"]["value"] == pytest.approx(100 * (mine - theirs))
-            expected = 100 * (mine - line.predict([[theirs]])[0])
+            expected = 100 * (adjusted - line.predict([[theirs]])[0])
             assert found["estimate"]["value"] == pytest.approx(expected)
         assert judges[0]["own"] == ["m0", "m1"]
         for name in ("kin_difference", "self_preference"):
             assert judges[2][name]["estimate"]["value"] is None
             assert judges[2][name]["why"] == "no model of its family"
+        flags = ("--bench-name", "test-v1", "--family", "families.yaml")
+        out = run_main("judge_report.py", *flags).out
+        assert ("j0, j1: self-preference is not adjusted for style: an answer" in out) != styled
+        assert [judge["adjusted"] for judge in judges] == [styled] * 3
 
     def test_style_coefficients_are_those_of_the_leaderboard(
         self, bench: Workspace, run_main: RunMain

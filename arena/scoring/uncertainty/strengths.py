@@ -1,0 +1,72 @@
+"""The strengths of models with their question rounds: their standard errors and open ranks."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from arena.scoring.uncertainty.intervals import FEW, spread, student, with_prior
+from arena.scoring.uncertainty.ranks import rank_sets
+
+RANK_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """The strengths (M,) that order models, logits or grades, and those of the rounds (R, M).
+
+    `questions` (M,): those on which each model was judged. `prior` (M,): a part of the standard
+    errors that no round shows.
+    """
+
+    values: np.ndarray
+    samples: np.ndarray
+    questions: np.ndarray
+    prior: np.ndarray
+
+    @classmethod
+    def of_rates(cls, rates: np.ndarray, samples: np.ndarray, questions: np.ndarray) -> Strengths:
+        """Logits of win rates in percent against one baseline, with the prior of `logit_t`.
+
+        The prior question gives an error to a model that won every battle, whose rounds are alike.
+        """
+        logits = with_prior(rates, questions)
+        p = 0.5 + 0.5 * np.tanh(logits / 2.0)
+        prior = (0.5 - p) / ((questions + 1.0) * p * (1.0 - p))
+        return cls(logits, with_prior(samples, questions), questions, prior)
+
+    @classmethod
+    def of_rounds(cls, samples: np.ndarray, questions: np.ndarray) -> Strengths:
+        """The means of finite rounds: grades, or logits of a fit with a prior of its own."""
+        placed = np.isfinite(samples)
+        total = np.where(placed, samples, 0.0).sum(axis=0)
+        return cls(total / np.maximum(placed.sum(axis=0), 1), samples, questions, 0.0 * total)
+
+    @property
+    def errors(self) -> np.ndarray:
+        """The standard errors (M,), NaN for a model with under FEW questions."""
+        return np.asarray(np.hypot(spread(self.samples), self.prior) * self._expansion)
+
+    @functools.cached_property
+    def ranks(self) -> np.ndarray:
+        """Best and worst rank (2, M) of each model. All are right with a chance of 95 %.
+
+        A model with under FEW questions may have any rank. Few questions widen the sets like
+        intervals, by Student's t.
+        """
+        normal = NormalDist().inv_cdf(0.5 + RANK_LEVEL / 2)
+        wider = self._expansion * student(RANK_LEVEL, self.questions - 1) / normal
+        noise = np.random.default_rng(0).normal(size=self.samples.shape) * self.prior
+        errors = (self.samples - self.values + noise) * wider
+        return rank_sets(self.values, self.values + errors, RANK_LEVEL)
+
+    @property
+    def _expansion(self) -> np.ndarray:
+        """Factors (M,) for rounds that draw n of n questions: they have (n - 1) / n of the variance
+        of new questions (Hesterberg 2015, section 5.2).
+        """
+        n = np.where(self.questions >= FEW, self.questions, np.nan)
+        return np.asarray(np.sqrt(n / (n - 1.0)))

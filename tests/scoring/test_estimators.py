@@ -1,0 +1,205 @@
+"""The intervals and ranks of boards: what they are made of, and that they hold the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from arena.scoring import arena_v2
+from arena.scoring.bradley_terry import win_rates
+from arena.scoring.cells import Cells
+from arena.scoring.estimators import BRADLEY_TERRY, GRADES, V2, grade_uncertainty
+from arena.scoring.solver import ELO_PER_LOGIT
+from arena.scoring.uncertainty.intervals import logit_t, percentiles
+
+
+def star(rates, questions, seed=0, style=False):
+    """Model 0 against the others, two battles a question, with these chances of the others."""
+    rng, shape = np.random.default_rng(seed), (len(rates), questions)
+    chance = np.clip(np.array(rates)[:, None] + rng.normal(0, 0.2, questions), 0, 1)
+    chance = np.where(np.isin(np.array(rates)[:, None], (0, 1)), np.array(rates)[:, None], chance)
+    wins = rng.binomial(2, chance).ravel()
+    return Cells(
+        models=len(rates) + 1,
+        a=np.zeros(wins.size, int),
+        b=np.repeat(np.arange(1, len(rates) + 1), questions),
+        question=np.tile(np.arange(questions), len(rates)),
+        counts=np.stack([2 - wins, 0 * wins, wins]),
+        features=rng.normal(size=(1, *shape)).reshape(1, -1) if style else None,
+    )
+
+
+def pairs(models, questions, strengths, seed):
+    """All models against each other on each question."""
+    rng = np.random.default_rng(seed)
+    a, b = np.triu_indices(models, 1)
+    ahead = (strengths[a] - strengths[b])[:, None] + rng.normal(0, 1, (len(a), questions))
+    wins = rng.binomial(2, 1 / (1 + np.exp(-ahead))).ravel()
+    return Cells(
+        models,
+        np.repeat(a, questions),
+        np.repeat(b, questions),
+        np.tile(np.arange(questions), len(a)),
+        np.stack([wins, 0 * wins, 2 - wins]),
+    )
+
+
+def uncertainty(estimator, cells, resample="question", elo=False, rounds=400, anchor=0):
+    ratings = estimator.fit(cells, anchor).ratings
+    samples = estimator.bootstrap(cells, anchor, rounds=rounds, seed=1, resample=resample)
+    return estimator.uncertainty(cells, anchor, ratings, samples, resample=resample, elo=elo)
+
+
+def test_a_plain_star_has_the_closed_form_and_its_baseline_no_width():
+    cells = star([0.3, 0.9, 1.0, 0.0], 30)
+    wins = cells.counts[2].reshape(4, 30).astype(float)
+    ends = uncertainty(BRADLEY_TERRY, cells).ends
+    assert ends[:, 0].tolist() == [50.0, 50.0]
+    assert ends[:, 1:] == pytest.approx(logit_t(wins, np.full((4, 30), 2.0)))
+    assert ends[:, 3].tolist() == [pytest.approx(93, abs=5), 100.0]
+    assert ends[:, 4].tolist() == [0.0, pytest.approx(7, abs=5)]
+
+
+def test_elo_intervals_are_the_ratings_of_the_ends():
+    cells = star([0.3, 0.9, 1.0, 0.0], 30)
+    rates, elo = (uncertainty(BRADLEY_TERRY, cells, elo=elo).ends for elo in (False, True))
+    assert elo == pytest.approx(arena_v2.rating(rates))
+    assert elo[:, 0].tolist() == [1000.0, 1000.0]
+    assert np.isinf([elo[1, 3], elo[0, 4]]).all()
+
+
+@pytest.mark.parametrize("estimator", [BRADLEY_TERRY, V2])
+def test_rounds_over_battles_keep_percentiles(estimator):
+    cells = star([0.3, 0.6], 30)
+    ratings = estimator.fit(cells, 0).ratings
+    samples = estimator.bootstrap(cells, 0, rounds=200, seed=1, resample="battle")
+    both = (
+        estimator.uncertainty(cells, 0, ratings, samples, resample="battle", elo=elo).ends
+        for elo in (False, True)
+    )
+    for ends, values in zip(both, (win_rates(samples, 0), samples), strict=True):
+        assert ends[:, 1:] == pytest.approx(percentiles(values, estimator.level)[:, 1:])
+
+
+def test_v2_percentiles_are_wider_for_few_questions():
+    """By the normal's quantiles, since means of many battles are nearly normal."""
+    cells = star([0.4] * 40, 6, seed=3)
+    samples = V2.bootstrap(cells, 0, rounds=2000, seed=1, resample="question")
+    ratings = V2.fit(cells, 0).ratings
+    ends = V2.uncertainty(cells, 0, ratings, samples, resample="question").ends[:, 1:]
+    plain = percentiles(win_rates(samples, 0)[:, 1:], 0.9)
+    wider = np.diff(ends, axis=0) / np.diff(plain, axis=0)
+    assert np.median(wider) == pytest.approx(np.sqrt(6 / 5) * 2.015 / 1.645, abs=0.1)
+
+
+@pytest.mark.parametrize("estimator", [BRADLEY_TERRY, V2])
+@pytest.mark.parametrize("style", [False, True])
+def test_fewer_than_five_questions_give_no_interval_and_any_rank(estimator, style):
+    both = uncertainty(estimator, star([0.3, 0.7], 4, style=style))
+    assert np.isnan(both.ends[:, 1:]).all()
+    assert both.ends[:, 0].tolist() == [50.0, 50.0]
+    assert both.ranks.tolist() == [[1, 1, 1], [3, 3, 3]]
+
+
+def test_style_control_has_the_spread_of_the_rounds_on_the_logit_scale():
+    cells = star([0.3, 0.7], 500, style=True)
+    ratings = BRADLEY_TERRY.fit(cells, 0).ratings
+    samples = BRADLEY_TERRY.bootstrap(cells, 0, rounds=800, seed=1, resample="question")
+    ends = BRADLEY_TERRY.uncertainty(cells, 0, ratings, samples, resample="question", elo=True).ends
+    half = 1.965 * samples.std(axis=0)
+    assert ends == pytest.approx(np.stack([ratings - half, ratings + half]), abs=1.0)
+
+
+def test_a_model_that_won_all_under_style_control_has_an_honest_interval():
+    """Its rounds are nearly alike, since nothing but the ridge keeps its strength finite."""
+    lower, upper = uncertainty(BRADLEY_TERRY, star([0.5, 1.0], 20, style=True)).ends[:, 2]
+    assert 70 < lower < 95
+    assert upper > 99
+
+
+@pytest.mark.parametrize("anchor", [0, 3])
+def test_a_round_robin_has_finite_rounds_and_a_one_sided_interval_at_100(anchor):
+    cells = pairs(4, 12, np.array([0.0, 0.0, 0.0, 50.0]), seed=1)
+    samples = BRADLEY_TERRY.bootstrap(cells, anchor, rounds=200, seed=1, resample="question")
+    assert np.isfinite(samples).all()
+    both = uncertainty(BRADLEY_TERRY, cells, anchor=anchor)
+    if anchor == 0:
+        assert both.ends[1, 3] == 100.0
+        assert 75 < both.ends[0, 3] < 99
+    else:
+        assert (both.ends[0, :3] == 0.0).all()
+        assert (both.ends[1, :3] < 25).all()
+    assert both.ranks[:, 3].tolist() == [1, 1]
+
+
+def test_intervals_of_a_round_robin_hold_the_truth():
+    truth = np.array([0.0, -1.0, 0.5, 1.0, 2.0])
+    large = BRADLEY_TERRY.fit(pairs(5, 20_000, truth, seed=0), 0).ratings
+    held = []
+    for seed in range(60):
+        lower, upper = uncertainty(
+            BRADLEY_TERRY, pairs(5, 20, truth, 100 + seed), elo=True, rounds=200
+        ).ends
+        held.append(((lower <= large) & (large <= upper))[1:])
+    assert 0.92 <= np.mean(held) <= 0.99
+
+
+def test_the_prior_of_a_round_robin_hardly_moves_its_rounds():
+    cells = pairs(5, 400, np.array([0.0, -1.0, 0.5, 1.0, 2.0]), seed=2)
+    ratings = BRADLEY_TERRY.fit(cells, 0).ratings
+    samples = BRADLEY_TERRY.bootstrap(cells, 0, rounds=300, seed=1, resample="question")
+    bias = (samples.mean(axis=0) - ratings) / ELO_PER_LOGIT
+    assert np.abs(bias).max() < 0.02
+
+
+def test_two_models_that_won_all_are_not_told_apart_by_their_numbers_of_questions():
+    """Nothing but the prior question makes one of them the better."""
+    cells = star([1.0, 1.0, 0.4], 60)
+    keep = (cells.b != 2) | (cells.question < 25)
+    part = Cells(4, cells.a[keep], cells.b[keep], cells.question[keep], cells.counts[:, keep])
+    assert uncertainty(BRADLEY_TERRY, part).ranks.T.tolist() == [[3, 4], [1, 2], [1, 2], [3, 4]]
+
+
+def test_copies_of_a_judge_do_not_narrow_intervals():
+    cells = star([0.3, 0.7, 0.6], 40)
+    twice = Cells(
+        4,
+        *(np.tile(index, 2) for index in (cells.a, cells.b, cells.question)),
+        np.tile(cells.counts, 2),
+    )
+    one, two = (uncertainty(BRADLEY_TERRY, each) for each in (cells, twice))
+    assert two.ends == pytest.approx(one.ends)
+    assert (two.ranks == one.ranks).all()
+
+
+def test_an_overall_board_has_the_spread_of_its_averaged_rounds():
+    rng = np.random.default_rng(0)
+    scores, questions = np.array([50.0, 30.0, 60.0]), np.array([600, 600, 3])
+    samples = scores + rng.normal(0, [0.0, 2.0, 2.0], (3000, 3))
+    for estimator, quantile in ((BRADLEY_TERRY, 1.96), (V2, 1.645), (GRADES, 1.96)):
+        both = estimator.overall_uncertainty(scores, samples, questions, resample="question")
+        assert both.ends[:, 0] == pytest.approx([50.0, 50.0])
+        half = quantile * 2
+        assert both.ends[:, 1] == pytest.approx([30 - half, 30 + half], abs=0.3)
+        assert np.isnan(both.ends[:, 2]).all()
+        assert both.ranks.tolist() == [[1, 2, 1], [2, 3, 3]]
+    battle = BRADLEY_TERRY.overall_uncertainty(scores, samples, questions, resample="battle")
+    assert battle.ends == pytest.approx(percentiles(samples))
+
+
+def test_an_overall_score_of_100_has_a_one_sided_interval():
+    samples = np.full((100, 1), 100.0)
+    both = BRADLEY_TERRY.overall_uncertainty(
+        np.array([100.0]), samples, np.array([40]), resample="question"
+    )
+    assert both.ends[:, 0].tolist() == [pytest.approx(92, abs=4), 100.0]
+
+
+def test_ranks_of_grades_come_from_the_rounds():
+    rng = np.random.default_rng(1)
+    total = np.clip(np.array([[2.0], [6.0], [6.0]]) + rng.normal(size=(3, 50)), 1, 10)
+    number = np.ones_like(total)
+    samples = GRADES.bootstrap(total, number, rounds=300, seed=1)
+    both = grade_uncertainty(total, number, samples)
+    assert both.ranks.tolist() == [[3, 1, 1], [3, 2, 2]]
+    assert both.ends.mean(axis=0) == pytest.approx(total.mean(axis=1))
