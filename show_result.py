@@ -51,7 +51,7 @@ def add_output_flags(add: Callable[..., object]) -> None:
         "--compare",
         nargs="+",
         metavar="MODEL",
-        help="print the differences of two or more models with interval and p-value (default: none)",
+        help="print the differences of two models or more, with p-values (default: none)",
     )
     for flag, text in (
         ("--show-elo", "show Elo ratings (baseline = 1000) instead of win rates"),

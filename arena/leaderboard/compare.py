@@ -14,9 +14,9 @@ from arena.leaderboard.board import Comparison, Scored
 from arena.scoring import bradley_terry
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, SLIGHT_RIDGE
 from arena.scoring.uncertainty import differences
-from arena.scoring.uncertainty.intervals import FEW, logit_t, student
+from arena.scoring.uncertainty.intervals import FEW, logit_t, spread, student
 
-ROUNDS = 1000  # of the bootstrap, at least
+ROUNDS = 1000  # of the bootstrap over questions, if the board has another one
 LARGEST = 30.0  # log-odds, in the place of infinite ones
 NO_SPREAD = 1e-9  # points of win rate
 CHUNK = 100  # rounds that are refitted at once
@@ -44,8 +44,10 @@ def compare_all(scored: Scored, models: Sequence[str]) -> tuple[Comparison, ...]
     if len(models) < 2:
         raise InputError("--compare: one model needs another to compare with. Name two or more.")
     duels = [_Duel.of(scored, pair) for pair in combinations(map(names.index, models), 2)]
-    results = list(_by_points(duels) if _is_plain_star(scored) else _by_rounds(duels))
-    if scored.battles.cells.features is None or scored.style:
+    cells = scored.battles.cells
+    star = cells.star(scored.battles.anchor) if cells.features is None else None
+    results = list(_by_points(duels, *star) if star else _by_rounds(duels))
+    if cells.features is None or scored.style:
         results = _with_permutation_tests(duels, results)
     adjusted = differences.holm(np.array([one.p_value for one in results])).tolist()
     return tuple(replace(one, adjusted=p) for one, p in zip(results, adjusted, strict=True))
@@ -167,11 +169,6 @@ def _fitted(
 # Differences and intervals
 
 
-def _is_plain_star(scored: Scored) -> bool:
-    cells, anchor = scored.battles.cells, scored.battles.anchor
-    return cells.features is None and bool(((cells.a == anchor) | (cells.b == anchor)).all())
-
-
 def _comparison(
     duel: _Duel, difference: float, error: float, ends: tuple[float, float] | None = None
 ) -> Comparison:
@@ -187,11 +184,10 @@ def _comparison(
         return replace(result, reason=f"{number} too few, judge {FEW} or more")
     careful, freedom = differences.cautious(error, questions), questions - 1
     if error > NO_SPREAD:
-        half = student(0.95, freedom) * careful
+        half, power = (float(student(level, freedom)) * careful for level in (0.95, 0.60))
         ends = ends or (max(difference - half, -100.0), min(difference + half, 100.0))
         p_value = differences.student_p(difference / careful, freedom)
-        detectable = half + student(0.60, freedom) * careful
-        result = replace(result, p_value=p_value, detectable=detectable)
+        result = replace(result, p_value=p_value, detectable=half + power)
     if ends is None or ends[1] - ends[0] < NO_SPREAD:
         return replace(result, reason="every question gives the same difference")
     return replace(result, lower=ends[0], upper=ends[1])
@@ -216,23 +212,22 @@ def _with_permutation_tests(
     return tested
 
 
-def _by_points(duels: Sequence[_Duel]) -> Iterator[Comparison]:
-    """Yield the comparisons of a plain star of battles from the points of each question."""
+def _by_points(
+    duels: Sequence[_Duel], points: np.ndarray, battles: np.ndarray
+) -> Iterator[Comparison]:
+    """Yield the comparisons of a plain star from points and battles of each question (M, Q)."""
+    anchor = duels[0].scored.battles.anchor
+    points, battles = points.copy(), battles.copy()
+    points[anchor], battles[anchor] = 0.5, 1.0  # it ties with itself
     for duel in duels:
-        shape = (2, len(duel.questions))
-        points, battles = np.full(shape, 0.5), np.ones(shape)  # the baseline against itself
-        rated = [i for i in (0, 1) if duel.pair[i] != duel.scored.battles.anchor]
-        for i in rated:
-            side = duel.sides[:, i]
-            won = np.where(side > 0, duel.points, duel.battles - duel.points)
-            points[i] = duel.by_question(won * (side != 0))
-            battles[i] = duel.by_question(duel.battles * (side != 0))
-        rates = 100.0 * points.sum(axis=1) / battles.sum(axis=1)
-        error = differences.paired_error(points, battles) if shape[1] > 1 else 0.0
+        won, number = (values[list(duel.pair)][:, duel.questions] for values in (points, battles))
+        rates = 100.0 * won.sum(axis=1) / number.sum(axis=1)
+        error = differences.paired_error(won, number) if len(duel.questions) > 1 else 0.0
         ends = None
-        if len(rated) == 1:
-            low, high = (logit_t(points[rated], battles[rated])[:, 0] - 50.0).tolist()
-            ends = (low, high) if rated == [0] else (-high, -low)
+        if anchor in duel.pair:
+            other = int(duel.pair[0] == anchor)
+            low, high = (logit_t(won, number)[:, other] - 50.0).tolist()
+            ends = (-high, -low) if other else (low, high)
         yield _comparison(duel, float(rates[0] - rates[1]), error, ends)
 
 
@@ -243,7 +238,8 @@ def _by_rounds(duels: Sequence[_Duel]) -> Iterator[Comparison]:
     questions = len(scored.battles.questions)
     rng = np.random.default_rng(method.entropy(scored.selection))
     shares = np.full(questions, 1.0 / questions)
-    times = rng.multinomial(questions, shares, max(method.rounds, ROUNDS)).astype(float)
+    rounds = method.rounds if method.resample == "question" else ROUNDS
+    times = rng.multinomial(questions, shares, rounds).astype(float)
     ratings, coefficients = bradley_terry.reweighted(
         cells,
         scored.battles.anchor,
@@ -259,10 +255,10 @@ def _by_rounds(duels: Sequence[_Duel]) -> Iterator[Comparison]:
     once = np.ones((1, questions))
     for duel in duels:
         (difference,) = _differences(duel, once, fit.ratings[None], fit.coefficients[None], 0.0)
-        rounds = _differences(duel, times, ratings, coefficients, shift)
-        rounds, number = rounds[np.isfinite(rounds)], len(duel.questions)
-        error = rounds.std() * np.sqrt(number / max(number - 1, 1)) if len(rounds) > 1 else 0.0
-        yield _comparison(duel, float(difference), float(error))
+        drawn, number = _differences(duel, times, ratings, coefficients, shift), len(duel.questions)
+        (deviation,) = spread(drawn[:, None])
+        error = float(deviation * np.sqrt(number / max(number - 1, 1)))
+        yield _comparison(duel, float(difference), error)
 
 
 def _shift_of_mean(

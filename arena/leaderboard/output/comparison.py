@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 
 from arena.base.errors import one_line
-from arena.base.table import aligned, shortened, shown_width, terminal_width
+from arena.base.table import fitted, shortened, shown_width, terminal_width
 from arena.leaderboard.board import Comparison
 
 TESTS = {
     "permutation": "permutation test: the two models' judgments are exchanged",
     "bootstrap": "bootstrap over the questions, style coefficients fitted again",
 }
+LEAST_P = 0.0001  # a smaller one is written as such
 HEADS = ("model", "other", "diff", "95% interval", "p", "Holm p", "n")
 
 
@@ -31,7 +33,8 @@ def _pair_lines(result: Comparison) -> Iterator[str]:
     if math.isfinite(result.lower):
         yield f"95% interval: {interval}"
     if math.isfinite(result.p_value):
-        yield f"p = {p_value} ({TESTS[result.test]})"
+        sign = "" if p_value.startswith("<") else "= "
+        yield f"p {sign}{p_value} ({TESTS[result.test]})"
     if math.isfinite(result.detectable):
         found = "would be found in 80 of 100 tests at the 5 % level"
         yield f"With {questions}, a difference of {result.detectable:.1f} {found}."
@@ -59,7 +62,7 @@ def _table_lines(results: Sequence[Comparison]) -> Iterator[str]:
     pairs = [(shown[result.first], shown[result.second]) for result in results]
     rows = [(*pair, *row) for pair, row in zip(pairs, cells, strict=True)]
     yield "differences in points of win rate on the n questions of both"
-    yield from aligned([HEADS, *rows])
+    yield from fitted([HEADS, *rows], terminal or sys.maxsize, "<<>>>>>")
     yield f"p: {TESTS[results[0].test]}"
     yield f"Holm p: adjusted for {len(results):,} pairs. Judge significance by this one."
     reasons = {f"{_missing(result)}: {result.reason}." for result in results if result.reason}
@@ -71,7 +74,9 @@ def _questions(number: int) -> str:
 
 
 def _number(p_value: float) -> str:
-    return f"{p_value:.4f}" if math.isfinite(p_value) else "–"
+    if math.isnan(p_value):
+        return "–"
+    return f"{p_value:.4f}" if p_value >= LEAST_P else f"<{LEAST_P:.4f}"
 
 
 def _interval(result: Comparison) -> str:

@@ -208,6 +208,7 @@ def board_dict(board: Board) -> dict[str, object]:
             | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
             for row in board.rows
         ],
+        "comparisons": [comparison_dict(result) for result in board.comparisons],
     }
 
 

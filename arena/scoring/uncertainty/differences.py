@@ -41,14 +41,14 @@ def exchange_test(leads: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
     `leads` (Q, P): what a question adds to the lead of the first model if both are equally strong.
     To exchange the two models' judgments turns its sign. All exchanges are tried if they are few.
     """
-    leads = leads[(leads != 0.0).any(axis=1)]
     questions, pairs = leads.shape
     # Sums that are equal but for rounding count as equal.
     observed = np.abs(leads.sum(axis=0)) - 1e-9 * np.abs(leads).sum(axis=0)
     draws = max(EXCHANGES, EXCHANGES_A_PAIR * pairs)
-    if 2**questions <= draws:
-        bits = np.arange(2**questions)[:, None] >> np.arange(questions)
-        return np.asarray((np.abs((1.0 - 2.0 * (bits & 1)) @ leads) >= observed).mean(axis=0))
+    moving = leads[(leads != 0.0).any(axis=1)]
+    if 2 ** len(moving) <= draws:
+        bits = np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving))
+        return np.asarray((np.abs((1.0 - 2.0 * (bits & 1)) @ moving) >= observed).mean(axis=0))
     rng, at_least = np.random.default_rng(seed), np.zeros(pairs)
     for start in range(0, draws, CHUNK):
         size = min(CHUNK, draws - start)

@@ -1,0 +1,135 @@
+"""Measures how often --compare finds a difference at 5 % between models that have none.
+
+    python benchmarks/type_one_error.py                      # 1,000 boards of each kind
+    python benchmarks/type_one_error.py --repetitions 100
+
+All models are equal but for the length of their answers, and play a baseline. In a game on a
+question the model wins with the chance
+
+    1 / (1 + exp(strength + 1.5 * (length of baseline - length of model) / (their sum)))
+
+so that boards with style control have no difference to find. Plain boards have answers of one
+length. Half of the randomness of a game belongs to the question and the model, and is shared by
+both games, and a part of it by all models. A verdict counts three times with a chance of 30 %. Some
+games are ties, which leave the mean outcome as it is.
+
+Exit status 1 if a kind of board has more than 8 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import functools
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from arena.base.flags import positive
+from arena.bench.paths import Bench
+from arena.leaderboard.board import Contest, Method
+from arena.leaderboard.compare import compare_all
+from arena.scoring.battles import Battles, Counts
+from arena.scoring.cells import Cells
+from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
+from arena.scoring.selection import Selection
+
+import numpy as np  # isort: skip  (after arena, which sets the number of threads)
+
+STRENGTH, LENGTH_EFFECT, TIES, STRONG, WEIGHT = 0.4, 1.5, 0.2, 0.3, 3
+LARGEST = 8.0  # percent
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of board: its method, and how many times longer the longest answers are."""
+
+    estimator: Estimator
+    models: int
+    apart: float = 1.0
+
+    @property
+    def style(self) -> bool:
+        return self.apart > 1.0
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        method = self.estimator.name + (", style control" if self.style else ", plain")
+        return method, str(self.models), f"{self.apart:g}x"
+
+
+KINDS = [
+    Kind(estimator, *lengths)
+    for estimator in (BRADLEY_TERRY, V2)
+    for lengths in ((2,), (8,), (2, 2.7), (2, 6.0), (8, 1.8), (8, 3.3))
+]
+
+
+def shared_normal(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Standard normal variables (M, Q), of which a part is shared by the models on a question."""
+    own, question = rng.normal(size=shape), rng.normal(size=shape[1])
+    return math.sqrt(0.6) * own + math.sqrt(0.4) * question
+
+
+def uniform(shared: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Uniform variables, of which half is shared by the games of a question (Gaussian copula)."""
+    normal = math.sqrt(0.5) * shared + math.sqrt(0.5) * rng.normal(size=shared.shape)
+    return np.asarray(0.5 * (1.0 + np.vectorize(math.erf)(normal / math.sqrt(2.0))))
+
+
+def simulated(kind: Kind, questions: int, rng: np.random.Generator) -> Contest:
+    """Return a board's battles of models that are equal but for their lengths."""
+    shape = (kind.models, questions)
+    logs = np.linspace(-0.5, 0.5, kind.models) * math.log(kind.apart)
+    tokens = np.floor(400.0 * np.exp(logs[:, None] + rng.normal(0.0, 0.5, shape)))
+    of_baseline = np.floor(400.0 * np.exp(rng.normal(0.0, 0.5, questions)))
+    ahead = (of_baseline - tokens) / (of_baseline + tokens)
+    chance = 1.0 / (1.0 + np.exp(STRENGTH + LENGTH_EFFECT * ahead * kind.style))
+    ties = np.minimum(TIES, 2.0 * np.minimum(chance, 1.0 - chance))
+    winner, weight = shared_normal(shape, rng), shared_normal(shape, rng)
+    counts = np.zeros((3, *shape), dtype=np.int32)
+    for _ in range(2):
+        draw = uniform(winner, rng)
+        outcome = np.where(draw < chance - ties / 2.0, 2, np.where(draw < chance + ties / 2.0, 1, 0))
+        strong = (uniform(weight, rng) < STRONG) & (outcome != 1)
+        counts += (outcome == np.arange(3)[:, None, None]) * np.where(strong, WEIGHT, 1)
+    return contest(kind, counts, np.stack([of_baseline, *tokens]), rng)
+
+
+def contest(kind: Kind, counts: np.ndarray, tokens: np.ndarray, rng: np.random.Generator) -> Contest:
+    """Return the contest of counts (3, M, Q) with answers of these lengths (M + 1, Q)."""
+    models, questions = tokens.shape
+    markdown = (rng.poisson(mean * tokens / 400.0) for mean in (1, 4, 3))
+    attributes = np.stack([tokens, *markdown], axis=-1).astype(float)
+    sides = np.broadcast_arrays(attributes[:1], attributes[1:])
+    a, b = (side.reshape(-1, attributes.shape[-1]) for side in sides)
+    features = kind.estimator.features(a, b).T if kind.style and kind.estimator.features else None
+    cells = Cells(
+        models=models,
+        a=np.zeros(a.shape[0], dtype=int),
+        b=np.repeat(np.arange(1, models), questions),
+        question=np.tile(np.arange(questions), models - 1),
+        counts=counts.reshape(3, -1),
+        features=None if features is None else np.ascontiguousarray(features),
+    )
+    names = tuple(f"m{i}" for i in range(models))
+    number = Counts(
+        judgments=len(cells.a),
+        battles=int(counts.sum()),
+        games_without_verdict=0,
+        left_out={},
+        models_left_out={},
+        judged=dict.fromkeys(names, questions),
+        questions=questions,
+        same_questions=True,
+    )
+    ids = tuple(f"q{i:05}" for i in range(questions))
+    selection = Selection(Bench(Path(), "simulated"), ("judge",), names[:1], estimator=kind.estimator)
+    control = ("length", "markdown") if kind.style else ()
+    return Contest(Battles(names, ids, names[0], cells, None, number), selection, Method(control))
