@@ -1,7 +1,7 @@
 """Prints the leaderboard of a bench: win rates against the baseline, with intervals.
 
     python show_result.py
-    python show_result.py --style-control --num-rounds 1000 --resample question
+    python show_result.py --style-control --as-published
     python show_result.py --by cluster --plot clusters.png
     python show_result.py --bench-name demo-v0.1 --judge-name smollm2-judge --baseline smollm2-base
 

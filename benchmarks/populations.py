@@ -28,8 +28,8 @@ from arena.bench.paths import Bench, judge_names, judged_models, model_names
 from arena.leaderboard.board import Contest
 from arena.leaderboard.build import method_of, read_boards
 from arena.leaderboard.options import BoardOptions
-from arena.scoring.battles import Battles, Counts, Grades
-from arena.scoring.cells import Cells
+from arena.scoring.battles import Battles, Grades
+from arena.scoring.cells import Cells, Counts
 from arena.scoring.estimators import Estimator
 from arena.scoring.selection import Selection
 

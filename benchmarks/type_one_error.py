@@ -10,8 +10,8 @@ question the model wins with the chance
 
 so that boards with style control have no difference to find. Plain boards have answers of one
 length. Half of the randomness of a game belongs to the question and the model, and is shared by
-both games, and a part of it by all models. A verdict counts three times with a chance of 30 %. Some
-games are ties, which leave the mean outcome as it is.
+both games, and a part of it by all models. Some games are ties, which leave the mean outcome as it
+is. A game counts three times with a chance of 30 %, whatever its outcome.
 
 Exit status 1 if a kind of board has more than 8 %.
 """
@@ -22,7 +22,6 @@ import argparse
 import concurrent.futures
 import functools
 import math
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -32,18 +31,19 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from arena.base.flags import positive
-from arena.bench.paths import Bench
 from arena.leaderboard.board import Contest, Method
 from arena.leaderboard.compare import compare_all
-from arena.scoring.battles import Battles, Counts
+from arena.scoring.battles import Battles
 from arena.scoring.cells import Cells
 from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
-from arena.scoring.selection import Selection
+from benchmarks.populations import counts_of, names_of
+from benchmarks.populations import simulated as simulated_selection
 
 import numpy as np  # isort: skip  (after arena, which sets the number of threads)
 
 STRENGTH, LENGTH_EFFECT, TIES, STRONG, WEIGHT = 0.4, 1.5, 0.2, 0.3, 3
 LARGEST = 8.0  # percent
+ROUNDS = 300  # of the bootstrap, instead of 1,000 for speed
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,17 @@ def simulated(kind: Kind, questions: int, rng: np.random.Generator) -> Contest:
     counts = np.zeros((3, *shape), dtype=np.int32)
     for _ in range(2):
         draw = uniform(winner, rng)
-        outcome = np.where(draw < chance - ties / 2.0, 2, np.where(draw < chance + ties / 2.0, 1, 0))
-        strong = (uniform(weight, rng) < STRONG) & (outcome != 1)
-        counts += (outcome == np.arange(3)[:, None, None]) * np.where(strong, WEIGHT, 1)
+        outcome = np.where(
+            draw < chance - ties / 2.0, 2, np.where(draw < chance + ties / 2.0, 1, 0)
+        )
+        battles = np.where(uniform(weight, rng) < STRONG, WEIGHT, 1)
+        counts += (outcome == np.arange(3)[:, None, None]) * battles
     return contest(kind, counts, np.stack([of_baseline, *tokens]), rng)
 
 
-def contest(kind: Kind, counts: np.ndarray, tokens: np.ndarray, rng: np.random.Generator) -> Contest:
+def contest(
+    kind: Kind, counts: np.ndarray, tokens: np.ndarray, rng: np.random.Generator
+) -> Contest:
     """Return the contest of counts (3, M, Q) with answers of these lengths (M + 1, Q)."""
     models, questions = tokens.shape
     markdown = (rng.poisson(mean * tokens / 400.0) for mean in (1, 4, 3))
@@ -118,18 +122,47 @@ def contest(kind: Kind, counts: np.ndarray, tokens: np.ndarray, rng: np.random.G
         counts=counts.reshape(3, -1),
         features=None if features is None else np.ascontiguousarray(features),
     )
-    names = tuple(f"m{i}" for i in range(models))
-    number = Counts(
-        judgments=len(cells.a),
-        battles=int(counts.sum()),
-        games_without_verdict=0,
-        left_out={},
-        models_left_out={},
-        judged=dict.fromkeys(names, questions),
-        questions=questions,
-        same_questions=True,
-    )
-    ids = tuple(f"q{i:05}" for i in range(questions))
-    selection = Selection(Bench(Path(), "simulated"), ("judge",), names[:1], estimator=kind.estimator)
+    names, ids = names_of(models), names_of(questions)
+    data = Battles(names, ids, names[0], cells, None, counts_of(names, questions))
     control = ("length", "markdown") if kind.style else ()
-    return Contest(Battles(names, ids, names[0], cells, None, number), selection, Method(control))
+    method = Method(control, center=False, rounds=ROUNDS)
+    return Contest(data, simulated_selection(kind.estimator, names[:1]), method)
+
+
+def rejected(kind: Kind, questions: int, seed: int) -> float:
+    """Return the share of pairs of models that --compare finds to differ on a board."""
+    board = simulated(kind, questions, np.random.default_rng([seed, kind.models]))
+    models = board.battles.models
+    scored = board.score(samples=np.empty((0, len(models))))
+    return float(np.mean([one.p_value < 0.05 for one in compare_all(scored, models[1:])]))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table, a line a kind of board."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for flag, number, text in (
+        ("--repetitions", 1000, "boards of each kind"),
+        ("--questions", 200, "questions of a board"),
+        ("--processes", 2, "boards at once"),
+    ):
+        parser.add_argument(flag, type=positive, default=number, help=f"{text} (default: {number})")
+    args = parser.parse_args(argv)
+    start, met = time.perf_counter(), True
+    print(f"{args.repetitions:,} boards of {args.questions} questions of each kind\n")
+    print("| method | models | lengths apart | type I error at 5 % |")
+    print("|:--|--:|--:|--:|")
+    with concurrent.futures.ProcessPoolExecutor(args.processes) as pool:
+        for kind in KINDS:
+            work = functools.partial(rejected, kind, args.questions)
+            shares = 100.0 * np.array(list(pool.map(work, range(args.repetitions), chunksize=5)))
+            error, met = shares.std() / math.sqrt(len(shares)), met and shares.mean() <= LARGEST
+            print(f"| {' | '.join(kind.row)} | {shares.mean():.1f} ± {error:.1f} % |", flush=True)
+    print(f"\nat most {LARGEST:g} % each: {'ok' if met else 'MISSED'}", end="")
+    print(f" ({time.perf_counter() - start:.0f} s)")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -30,8 +30,13 @@ def battles_of_selection(selection: Selection) -> Battles:
     return battles
 
 
-def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
+def named(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
     return ["--bench-name", bench, "--judge-name", judge, "--baseline", baseline]
+
+
+def flags(judge: str = "judge", baseline: str = "base", bench: str = "test-v1") -> list[str]:
+    """A board with the statistics of the original, for tests of anything but the defaults."""
+    return [*named(judge, baseline, bench), "--as-published"]
 
 
 def board_lines(stdout: str) -> list[str]:
@@ -43,6 +48,13 @@ def scores(stdout: str) -> dict[str, str]:
     """Model to score, as it is printed."""
     parts = (line.split("|") for line in board_lines(stdout))
     return {name.strip(): score.split(":")[1].strip() for name, score, *_ in parts}
+
+
+def by_heading(out: str) -> dict[str, list[str]]:
+    """The lines of each board by its heading, without what stands below it."""
+    blocks = [block.splitlines() for block in out.split("\n\n")]
+    headed = (block for block in blocks if block[0].startswith("#####"))
+    return {lines[0].strip("# ").removeprefix("Category: "): lines[1:] for lines in headed}
 
 
 DEPENDENT = (

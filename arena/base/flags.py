@@ -42,6 +42,8 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         """Return a flag's name with its letter and its value. Aliases stay out of the help."""
         if not action.option_strings:
             return super()._format_action_invocation(action)
+        if isinstance(action, argparse.BooleanOptionalAction):
+            return ", ".join(action.option_strings)
         first, *others = sorted(action.option_strings, key=lambda name: not name.startswith("--"))
         names = ", ".join([first, *(name for name in others if not name.startswith("--"))])
         value = "" if action.nargs == 0 else f" {self._format_args(action, action.dest.upper())}"
@@ -53,6 +55,8 @@ class _Help(argparse.RawDescriptionHelpFormatter):
             return text
         return f"{text} (default: {'no' if action.default is None else '%(default)s'})"
 
+
+SETTING_FILE = "config/judge_config.yaml"  # of all scripts but gen_answer.py
 
 # The names of benches, models and judges
 
@@ -124,7 +128,7 @@ SAVED_BOOTSTRAP = "bootstrapping_results.jsonl"
 
 def add_selection_flags(add: Callable[..., object]) -> None:
     """Add the other flags that select judgments."""
-    add_source_flags(add, "with bench, judge and baseline")
+    add_source_flags(add, "with bench, judge and baseline", named=True)
     add("--one-board", action="store_true", help="fit all selected battles on one board")
     add("--weight", type=positive, default=3, help="battles per `>>` verdict")
     add("--first-game-only", action="store_true", help="skip the games with swapped places")
@@ -168,17 +172,24 @@ def add_method_flags(add: Callable[..., object]) -> None:
         add(f"--{feature}-control-only", action="store_true", help=only)
     features = "control for these features of the answers: length, markdown (default: none)"
     add("--control-features", "-f", action="extend", nargs="+", metavar="FEATURE", help=features)
-    center = "zero point of style features: their mean, as on published boards, or equal style"
-    add("--style-center", choices=("mean", "none"), default="mean", help=center)
+    published = (
+        "use the statistics of the original: --resample battle, --num-rounds 100, --style-center "
+        "mean and percentile intervals (default: the setting file's as_published, else no)"
+    )
+    add("--as-published", action=argparse.BooleanOptionalAction, help=published)
+    center = (
+        "zero point of style features: their mean, as on published boards, or equal style "
+        "(default: none, or mean if a judgment has no settings, as published ones)"
+    )
+    add("--style-center", choices=("mean", "none"), help=center)
     coefficients = "use the style coefficients of this JSON file, or write the fit's to a new one"
     add("--style-coefficients", type=Path, metavar="FILE", help=coefficients)
-    rounds = "bootstrap rounds (default: 100; with show_result.py --by 1000)"
+    rounds = "bootstrap rounds (default: 1000)"
     add("--num-rounds", type=positive, help=rounds)
     add_draw_flags(add)
     resample = (
         "what the bootstrap draws. Battles of a question are not independent, so only `question` "
-        "gives honest intervals (default: battle, as on published boards; with show_result.py "
-        "--by and for grades: question)"
+        "gives honest intervals and ranks (default: question)"
     )
     add("--resample", choices=("battle", "question"), help=resample)
     saved = "read saved results (without FILE: those of the last run) instead of drawing"
@@ -193,7 +204,7 @@ CONTROLS = {
 }
 SAME_NAME = (
     *("data_dir", "setting_file", "one_board", "weight", "first_game_only", "missing", "mixed"),
-    *("half_judged", "method", "seed", "resample", "workers"),
+    *("half_judged", "method", "seed", "resample", "workers", "as_published"),
 )  # flags that are options of a board as they are
 
 
@@ -211,7 +222,7 @@ def board_arguments(args: argparse.Namespace) -> dict[str, Any]:
         "baselines": args.baseline,
         "categories": args.category,
         "control": control,
-        "center": args.style_center == "mean",
+        "center": args.style_center,
         "rounds": args.num_rounds,
         "battle_file": _saved_file(args.load_battles, args.data_dir),
         "bootstrap_file": _saved_file(args.load_bootstrap, args.data_dir),
@@ -241,6 +252,8 @@ def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequ
 
     def paths(flag: str) -> list[Path]:
         value = getattr(args, flag)
+        if flag == "setting_file" and value is None:
+            value = Path(SETTING_FILE)  # which is read if names are missing
         values = value if isinstance(value, list) else [value]
         return [path for path in values if isinstance(path, Path)]
 
@@ -257,10 +270,18 @@ def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequ
 
 
 def add_source_flags(
-    add: Callable[..., object], what: str, path: str = "config/judge_config.yaml"
+    add: Callable[..., object],
+    what: str,
+    path: str = SETTING_FILE,
+    *,
+    named: bool = False,
 ) -> None:
-    """Add the flags for the data folder and for the setting file, whose help ends with `what`."""
-    add("--setting-file", "--config-file", type=Path, default=path, help=f"YAML file {what}")
+    """Add the flags for the data folder and for the setting file, whose help ends with `what`.
+
+    `named`: the value is None unless the user names a file.
+    """
+    default, text = None if named else path, f"YAML file {what} (default: {path})"
+    add("--setting-file", "--config-file", type=Path, default=default, help=text)
     add("--data-dir", type=Path, default="data", help="data folder")
 
 

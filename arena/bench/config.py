@@ -88,6 +88,7 @@ class _PlainKeys:
     reference: bool = False
     pairwise: bool = True
     verdict_rule: Literal["unquoted"] | None = None
+    as_published: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from arena.browser.library import Filters, Library, until_changed
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import fallback_note, read_boards, score_boards
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.notes import TOO_NARROW, summary_lines
+from arena.leaderboard.output.notes import summary_lines
 from arena.quality.judge_measures import PairReport, Verdicts, judge_numbers
 from arena.scoring.selection import Plan, Selection
 
@@ -32,7 +32,7 @@ def boards(library: Library, filters: Filters, control: tuple[str, ...] = ()) ->
     read = read_boards(options, list(library.questions.values()))
     # Only the overall board has weights. In the page it is the first, not the last.
     results = sorted(score_boards(read, options), key=lambda board: not board.weights)
-    shown = [(board, list(summary_lines(board, TOO_NARROW))) for board in results]
+    shown = [(board, list(summary_lines(board, flags=False))) for board in results]
     note = fallback_note(read)
     shown[0][1].extend([note] if note else [])
     return shown
@@ -49,11 +49,13 @@ def board_baselines(library: Library, judge: str) -> tuple[str, ...]:
 def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
     """Return the options of `show_result.py --mixed leave-out`."""
     # A reader chooses the judge in the page, so other judgments in its files are no error here.
-    whole = BoardOptions(library.bench, (judge,), mixed="leave-out")
+    config = library.config
+    published = bool(config and config.as_published and config.bench_name == library.bench.name)
+    whole = BoardOptions(library.bench, (judge,), mixed="leave-out", as_published=published)
     if baseline:
         return replace(whole, baselines=(baseline,))
     # A config of another bench counts only if its baselines have judgments here.
-    if config := library.config:
+    if config:
         rules = (config.rules, *config.categories.values())
         configured = {baseline for of_rules in rules for baseline in of_rules.baselines}
         of_bench = config.bench_name == library.bench.name

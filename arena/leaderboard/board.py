@@ -1,12 +1,10 @@
-"""Boards of battles or grades: scores with their intervals, and the mean of several boards."""
+"""Boards of battles or grades: scores with their intervals."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +14,12 @@ from arena.bench.answer_style import FEATURES
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.format import FORMATS, Format
 from arena.scoring.arena_v2 import NotAStarError
-from arena.scoring.battles import Battles, Counts, Grades
-from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample
+from arena.scoring.battles import Battles, Grades
+from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, win_rates
+from arena.scoring.cells import Counts
 from arena.scoring.estimators import Estimator
 from arena.scoring.selection import Selection
-from arena.scoring.solver import FixedStyle
+from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
 from arena.scoring.uncertainty.intervals import percentiles
 
@@ -33,14 +32,32 @@ Tokens = Mapping[str, float]  # the mean answer length by model, of models with 
 
 @dataclass(frozen=True)
 class Method:
-    """The settings of scores: the style features controlled for, and the bootstrap."""
+    """The settings of scores: the style features controlled for, and the bootstrap.
+
+    `center`: whether features are measured from their mean, None if the judgments decide.
+    `published`: the judgments that decided it, since they have no settings. `as_published`: the
+    statistics of the original.
+    """
 
     control: tuple[str, ...] = ()
-    center: bool = True
-    rounds: int = 100
+    center: bool | None = None
+    rounds: int = 1000
     seed: int = 42
-    resample: Resample = "battle"
+    resample: Resample = "question"
     workers: int = 1
+    as_published: bool = False
+    published: int = 0
+
+    def centered(self, data: Iterable[Battles | Grades]) -> Method:
+        """Return the method with a choice of `center`. Scores of published data stay as published.
+
+        Published judgments, and they alone, have no settings in their records.
+        """
+        if self.center is not None:
+            return self
+        published = sum(one.counts.without_settings for one in data) if self.control else 0
+        is_mean = not self.control or self.as_published or published > 0
+        return replace(self, center=is_mean, published=0 if self.as_published else published)
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -85,6 +102,7 @@ class Contest:
         """Measure the style of answers, unless the battles have features. Raises InputError if
         attributes are missing.
         """
+        method = method.centered([battles])
         if battles.cells.features is not None:
             return cls(battles, selection, method)
         estimator, bench = selection.estimator, selection.bench
@@ -100,7 +118,8 @@ class Contest:
         """Fit the battles and resample them, unless `samples` of an earlier run are given. Raises
         UnconnectedError, and InputError if the method is not for such battles.
         """
-        battles, estimator, center = self.battles, self.selection.estimator, self.method.center
+        battles, estimator = self.battles, self.selection.estimator
+        center = bool(self.method.center)
         try:
             fit = estimator.fit(battles.cells, battles.anchor, style=self.style, center=center)
         except NotAStarError as error:
@@ -128,7 +147,7 @@ class Contest:
             resample=method.resample,
             workers=method.workers,
             style=self.style,
-            center=method.center,
+            center=bool(method.center),
         )
 
 
@@ -151,10 +170,44 @@ class Scored(Contest):
         ratings, anchor = self.fit.ratings, self.battles.anchor
         return scores(ratings, self.samples, anchor, controlled=controlled, elo=elo)
 
+    def copy_score(self, *, elo: bool) -> float | None:
+        """Return the score of a copy of the baseline, None if style is not measured from its mean.
+
+        Differences are the baseline's style less the model's, 0 for a copy. So it ties if its
+        strength less the baseline's is minus the sum of coefficient * mean / scale.
+        """
+        fit = self.fit
+        if not (self.method.control and self.method.center):
+            return None
+        means = np.divide(fit.mean, fit.scale, out=np.zeros_like(fit.mean), where=fit.scale > 0)
+        rating = ANCHOR_RATING - ELO_PER_LOGIT * float(fit.coefficients @ means)
+        return rating if elo else float(win_rates(np.array([ANCHOR_RATING, rating]), 0)[1])
+
+    def narrowness(self) -> float | None:
+        """Return how many times wider the default's intervals are, by the median over the models.
+        None if they are these, or if no model has intervals of both kinds.
+        """
+        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
+        if self.method.resample == "question" and not self.method.as_published:
+            return None
+        contest = Contest(self.battles, self.selection, method, style=self.style)
+        ends = [one.scores(elo=False)[1] for one in (self, contest.score())]
+        widths = [np.diff(percentiles(one, self.selection.estimator.level), axis=0) for one in ends]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratios = widths[1] / widths[0]
+        ratios = ratios[np.isfinite(ratios)]
+        return float(np.median(ratios)) if len(ratios) else None
+
     def board(self, *, elo: bool = False) -> Board:
         """Return the board of win rates in percent, or of ratings (baseline 1000)."""
         board = Board.empty(self.battles, self.selection, self.method, elo=elo)
-        board = replace(board, coefficients=self.coefficients, scored=self)
+        board = replace(
+            board,
+            coefficients=self.coefficients,
+            scored=self,
+            copy_score=self.copy_score(elo=elo),
+            narrowness=self.narrowness(),
+        )
         return board.with_rows(self.battles.models, *self.scores(elo=elo), self.tokens)
 
 
@@ -206,7 +259,8 @@ class Board:
 
     `weights`: of an overall board, the number of questions by category. `samples`: each model's
     score in each round. `questions`: the judged ones. `scored`: the fit, None without battles.
-    `comparisons`: those of the models that the user compares.
+    `comparisons`: those of the models that the user compares. `copy_score`, `narrowness`: as in
+    Scored.
     """
 
     selection: Selection
@@ -218,6 +272,8 @@ class Board:
     rows: tuple[Row, ...] = ()
     coefficients: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)
+    copy_score: float | None = None
+    narrowness: float | None = None
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
     scored: Scored | None = field(default=None, compare=False, repr=False)
     comparisons: tuple[Comparison, ...] = field(default=(), compare=False, repr=False)
@@ -293,65 +349,3 @@ class Board:
         columns = ("model", "score", "lower", "upper", "tokens", *COLUMNS)
         rows = ((r.model, r.score, *r.bounds, r.tokens, *(r.outcomes or ())) for r in self.rows)
         return pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
-
-
-def why_no_overall(boards: Sequence[Board]) -> str | None:
-    """Return the reason against a mean of some boards, None if there is none."""
-    for one, other in combinations(boards, 2):
-        first, second = (board.name or "(none)" for board in (one, other))
-        if one.estimator.name != other.estimator.name:
-            methods = f"methods {one.estimator.name} and {other.estimator.name}"
-            return f"{first} and {second} have the {methods}. Choose one with --method"
-        if shared := set(one.questions) & set(other.questions):
-            return f"{first} and {second} share {len(shared):,} questions"
-        if one.counts.ranges and other.counts.ranges not in ((), one.counts.ranges):
-            return f"the grades of {first} and {second} have different ranges"
-    return None
-
-
-def overall_board(boards: Sequence[Board]) -> Board:
-    """Return the mean of boards for the models on all of them, weighted by numbers of questions."""
-    selections = [board.selection for board in boards]
-    models = sorted(set.intersection(*(set(board.samples) for board in boards)))
-    missing = {
-        model: f"not on the board of {', '.join(b.name for b in boards if model not in b.samples)}"
-        for model in sorted(set().union(*(board.samples for board in boards)) - set(models))
-    }
-    weights = {board.name: board.counts.questions or 0 for board in boards}
-    shares = np.array(list(weights.values())) / sum(weights.values())
-    rows = [{row.model: row for row in board.rows} for board in boards]
-    scores = np.array([[of_board[model].score for model in models] for of_board in rows])
-    samples = np.array([[board.samples[model] for model in models] for board in boards])
-    board = replace(
-        boards[0],
-        selection=replace(
-            selections[0],
-            baselines=tuple(dict.fromkeys(b for one in selections for b in one.baselines)),
-            categories=tuple(name for one in selections for name in one.categories),
-        ),
-        baseline=None,
-        coefficients={},
-        counts=_summed([board.counts for board in boards], missing),
-        questions=tuple(question for board in boards for question in board.questions),
-        weights=weights,
-        scored=None,
-    )
-    # The draws of different categories are independent, so a round is averaged like the scores.
-    rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
-    tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
-    return board.with_rows(models, shares @ scores, rounds, tokens)
-
-
-def _summed(counts: Sequence[Counts], models_left_out: Mapping[str, str]) -> Counts:
-    """Return the counts of several boards together."""
-    return Counts(
-        judgments=sum(one.judgments for one in counts),
-        battles=sum(one.battles for one in counts),
-        games_without_verdict=sum(one.games_without_verdict for one in counts),
-        left_out=sum((Counter(one.left_out) for one in counts), Counter()),
-        models_left_out=models_left_out,
-        judged={},
-        questions=sum(one.questions or 0 for one in counts),
-        same_questions=True,
-        ranges=tuple(sorted({span for one in counts for span in one.ranges})),
-    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from arena.base.errors import InputError, warn
 from arena.bench.config import V2_JUDGE_CONFIG
 from arena.bench.records import Question
 from arena.leaderboard import saved
-from arena.leaderboard.board import Board, Contest, Method, overall_board, why_no_overall
+from arena.leaderboard.board import Board, Contest, Method
 from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions
+from arena.leaderboard.overall import overall_board, why_no_overall
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.bradley_terry import Resample
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
@@ -80,7 +81,7 @@ def check_read(options: BoardOptions, read: Sequence[Read]) -> None:
 def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
     """Return the board of each selection, and last the overall one if several have one."""
     check_baselines(read)
-    method, boards = method_of(options), []
+    method, boards = method_of(options).centered(data for _, data in read), []
     for selection, data in read:
         if isinstance(data, Grades):
             tokens = read_all_styles(selection.bench, data, ()).tokens
@@ -88,20 +89,29 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
             continue
         contest = Contest.of(data, selection, method)
         if options.style_file and options.style_file.exists():
-            contest = replace(contest, style=saved.load_style(options.style_file, contest))
-        path = options.bootstrap_file
-        samples = saved.load_bootstrap(path, contest) if path else None
+            chosen = options.center is not None
+            contest = saved.with_style(options.style_file, contest, chosen=chosen)
+        samples = None
+        if path := options.bootstrap_file:
+            contest, samples = saved.load_bootstrap(path, contest, options.resample)
         boards.append(contest.score(samples).board(elo=options.elo))
     single = len(boards) == 1 or why_no_overall(boards)
     return boards if single else [*boards, overall_board(boards)]
 
 
-def method_of(options: BoardOptions, *, by_cluster: bool = False) -> Method:
-    """Return the settings of scores."""
-    # Intervals of a cluster's few questions reach to the outermost draws.
-    rounds = options.rounds or (1000 if by_cluster else 100)
-    resample: Resample = options.resample or ("question" if by_cluster else "battle")
-    return Method(options.control, options.center, rounds, options.seed, resample, options.workers)
+def method_of(options: BoardOptions) -> Method:
+    """Return the settings of scores. The judgments decide on the style centre if no option does."""
+    published = options.as_published
+    resample: Resample = options.resample or ("battle" if published else "question")
+    return Method(
+        control=options.control,
+        center=None if options.center is None else options.center == "mean",
+        rounds=options.rounds or (100 if published else 1000),
+        seed=options.seed,
+        resample=resample,
+        workers=options.workers,
+        as_published=published,
+    )
 
 
 def check_baselines(read: Sequence[Read]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
+from statistics import NormalDist, median
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def score_clusters(
     wholes, boards = list[Board](), list[Board]()
     for group in groups:
         whole, data = _whole(group, method)
-        wholes.append(whole)
+        ratios = []
         for name, questions in group.clusters.items():
             selection = replace(group.selection, categories=(name,))
             if isinstance(data, Grades):
@@ -63,8 +63,11 @@ def score_clusters(
             judged = board.counts.judged if board else {}
             counts = replace(whole.counts, judged=judged, questions=len(questions))
             rows = _rows(board) if board else ()
+            if board and board.narrowness:
+                ratios.append(board.narrowness)
             boards.append(replace(board or whole, selection=selection, counts=counts, rows=rows))
             done()
+        wholes.append(replace(whole, narrowness=median(ratios) if ratios else None))
 
     def by_mean(model: str) -> tuple[float, str]:
         scores = [(row.score, b.counts.questions or 0) for b in boards if (row := b.row(model))]

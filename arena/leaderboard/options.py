@@ -20,6 +20,7 @@ from arena.scoring.selection import HalfJudged
 
 SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
 NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
+SETTING_FILE = "config/judge_config.yaml"
 NOT_BY = "this does not go with --by. Leave out one of them."
 
 Mixed = Literal["refuse", "leave-out", "count"]
@@ -56,9 +57,9 @@ class BoardOptions:
     """The selection of judgments for the boards of a bench, and the method of their scores.
 
     `baselines` overrule those of `config`, without which `usual_baselines` (by category) count.
-    `control`: style features of FEATURES. `center` measures them from their mean. None is the
-    default of `method` (by the format of questions), `half_judged` (by method), `rounds` and
-    `resample` (by kind of board).
+    `control`: style features of FEATURES. None is the default of `method` (by the format of
+    questions), `half_judged` (by method), `center` (by the judgments), `rounds` and `resample`.
+    `as_published`: the statistics of the original, which set the defaults of the last three.
     `battle_file`, `bootstrap_file`: results of an earlier run. `style_file`: coefficients to use if
     the file exists. Names can be a list or a single text, and files can be texts.
     """
@@ -77,7 +78,8 @@ class BoardOptions:
     mixed: Mixed = "refuse"
     method: Literal["bradley-terry", "v2.0"] | None = None
     control: tuple[str, ...] = ()
-    center: bool = True
+    as_published: bool = False
+    center: Literal["mean", "none"] | None = None
     rounds: Count | None = None
     seed: Seed = 42
     resample: Resample | None = None
@@ -96,7 +98,7 @@ class BoardOptions:
                 raise InputError(f"style control: no feature '{feature}'{hint}")
         # The fit's columns, names of files and saved settings do not depend on the user's order.
         object.__setattr__(self, "control", tuple(sorted(self.control)))
-        if not self.control and (self.style_file or not self.center):
+        if not self.control and (self.style_file or self.center):
             raise InputError("--style-coefficients and --style-center need --style-control")
 
     def check(self, reason: str) -> None:
@@ -111,6 +113,7 @@ class BoardOptions:
                 "--first-game-only": self.first_game_only,
                 "--half-judged": self.half_judged,
                 "--missing loss": self.missing == "loss",
+                "--as-published": self.as_published,
             },
             NOT_BY: {
                 "--category": self.categories,
@@ -132,16 +135,23 @@ def board_options(
     baselines: str | Sequence[str] | None = None,
     *,
     data_dir: Path | str = "data",
-    setting_file: Path | str = "config/judge_config.yaml",
+    setting_file: Path | str | None = None,
+    as_published: bool | None = None,
     **options: Any,
 ) -> BoardOptions:
-    """Return options whose bench, judges and baselines are the setting file's if not given, which
-    is read only then. If its bench or judge has no data, the only one with data is used, with a
-    warning. `options`: further fields of BoardOptions.
+    """Return options whose bench, judges, baselines and statistics are the setting file's if not
+    given. If its bench or judge has no data, the only one with data is used, with a warning.
+
+    `setting_file`: by default config/judge_config.yaml, but only if bench, judges or baselines are
+    not given. `options`: further fields of BoardOptions.
     """
     config, source = None, Bench(Path(data_dir), bench or "")
-    if not (bench and judges and baselines):
-        config = read_judge_config(Path(setting_file))
+    complete = bench and judges and baselines
+    if setting_file or not complete:
+        config = read_judge_config(Path(setting_file or SETTING_FILE))
+    if as_published is None:
+        as_published = config is not None and config.as_published
+    if config and not complete:
         source, judge = source_to_read(config, Path(data_dir), bench, any_judge=bool(judges))
         judges = judges or judge
     config = None if baselines else config
@@ -150,5 +160,6 @@ def board_options(
         judges,  # type: ignore[arg-type]  # becomes a tuple
         baselines or (),  # type: ignore[arg-type]
         config=config,
+        as_published=as_published,
         **options,
     )

@@ -17,6 +17,7 @@ from arena.base.jsonl import decode_lines, dump_line, read_bytes, write_lines
 from arena.bench.records import Question
 from arena.leaderboard.board import Contest, Scored
 from arena.scoring.battles import Battles, battles_of
+from arena.scoring.bradley_terry import Resample
 from arena.scoring.cells import CellColumns, CellCounts
 from arena.scoring.estimators import BRADLEY_TERRY, V2
 from arena.scoring.selection import HALF_JUDGED, Selection, matching_questions
@@ -27,6 +28,7 @@ SETTINGS = ".settings.json"  # the suffix of the side files
 INFINITE = 1e300  # in the place of infinity, which JSON does not have
 STYLE = ("coefficients", "mean", "scale")  # the arrays of a style file
 WINNERS = ("model_a", "tie", "model_b")
+WITHOUT = "without_settings"  # a count of judgments in the side file of battles
 
 
 class BattleLine(msgspec.Struct):
@@ -40,8 +42,9 @@ class BattleLine(msgspec.Struct):
 
 def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) -> None:
     """Save battles and bootstrap for a later run. Warns if they cannot be written."""
+    of_battles = scored.selection.settings() | {WITHOUT: scored.battles.counts.without_settings}
     results = (
-        (battles, data_dir / SAVED_BATTLES, _battle_lines, scored.selection.settings()),
+        (battles, data_dir / SAVED_BATTLES, _battle_lines, of_battles),
         (bootstrap, data_dir / SAVED_BOOTSTRAP, _bootstrap_lines, _bootstrap_settings(scored)),
     )
     for needed, path, lines, settings in results:
@@ -68,15 +71,15 @@ def _bootstrap_settings(contest: Contest) -> dict[str, object]:
     }
 
 
-def _settings_match(path: Path, settings: Mapping[str, object]) -> bool:
-    """Return whether a saved result has a side file, which v0.1's have not. Raises InputError if it
-    was made with other settings.
+def _checked_settings(path: Path, settings: Mapping[str, object]) -> dict[str, Any]:
+    """Return the settings in the side file of a saved result, empty without one, as v0.1's are.
+    Raises InputError if the result was made with other settings.
     """
     side = path.with_suffix(SETTINGS)
     if not path.is_file():
         raise InputError(f"{path}: no such file. Run without the flag that loads it first.")
     if not side.exists():
-        return False
+        return {}
     try:
         saved = msgspec.json.decode(read_bytes(side, "settings"), type=dict[str, Any])
     except ValueError:
@@ -84,7 +87,7 @@ def _settings_match(path: Path, settings: Mapping[str, object]) -> bool:
     # Files of earlier versions do not have this key.
     half_judged = HALF_JUDGED[saved.get("method") == V2.name]
     _check_alike(path, {"half_judged": half_judged} | saved, settings)
-    return True
+    return saved
 
 
 def _check_alike(path: Path, saved: Mapping[str, object], settings: Mapping[str, object]) -> None:
@@ -124,7 +127,8 @@ def load_battles(
     """Return the battles of an earlier run or of v0.1, and the selection with their baselines."""
     fields = ("weight", "first_game_only", "missing", "mixed", "estimator", "half_judged")
     usual = all(getattr(selection, name) == getattr(Selection, name) for name in fields)
-    if not _settings_match(path, selection.settings()) and not usual:
+    settings = _checked_settings(path, selection.settings())
+    if not (settings or usual):
         raise InputError(
             f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
             "--mixed, --half-judged and --method v2.0 need the judgments. Leave out --load-battles."
@@ -146,7 +150,11 @@ def load_battles(
     columns = CellColumns()
     baselines: defaultdict[str, set[str]] = defaultdict(set)
     for (question, a, b), counts in cells.items():
-        if matching is None or question in matching:
+        if matching is not None and question not in matching:
+            continue
+        if a == b:
+            columns.left_out["judgments of the baseline against itself"] += 1
+        else:
             columns.judgments += 1
             baselines[categories.get(question, "")].add(a)
             columns.add(a, b, [question], CellCounts(tuple(counts)))
@@ -154,6 +162,9 @@ def load_battles(
     if (baseline := selection.baselines[0]) not in columns.models:
         models = ", ".join(sorted(columns.models))
         raise InputError(f"{path}: no battle of the baseline '{baseline}'. It has {models}.")
+    without = settings.get(WITHOUT)
+    # Battles without a side file are published ones.
+    columns.without_settings = without if isinstance(without, int) else columns.judgments
     total = len(questions if matching is None else matching) or None
     return selection, replace(battles_of(columns, selection, total), outcomes=None)
 
@@ -169,9 +180,15 @@ def _bootstrap_lines(scored: Scored) -> Iterator[bytes]:
         yield dump_line(dict(zip(scored.battles.models, ratings, strict=True)))
 
 
-def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:
-    """Return ratings (rounds, M) of a file of an earlier run or of the v0.1 program."""
-    _settings_match(path, _bootstrap_settings(contest))
+def load_bootstrap(
+    path: Path, contest: Contest, resample: Resample | None
+) -> tuple[Contest, np.ndarray]:
+    """Return the contest with the method of saved rounds, and their ratings (rounds, M).
+
+    The file is of an earlier run or of the v0.1 program, which draws battles. `resample`: the
+    user's word for what the rounds of a file without settings drew.
+    """
+    settings = _checked_settings(path, _bootstrap_settings(contest))
     models, anchor = contest.battles.models, contest.battles.anchor
     rounds = []
     for number, _, line in decode_lines(path, dict[str, float | None], "a round of ratings"):
@@ -183,8 +200,11 @@ def load_bootstrap(path: Path, contest: Contest) -> np.ndarray:
         raise InputError(f"{path}: no round in the file")
     ratings = np.array(rounds, dtype=float)
     ratings[np.abs(ratings) >= INFINITE] *= np.inf
+    if not settings:
+        method = replace(contest.method, resample=resample or "battle", rounds=len(rounds))
+        contest = replace(contest, method=method)
     # v0.1 anchors gpt-4-0314 alone, so with another baseline its ratings drift.
-    return np.asarray(ratings - ratings[:, [anchor]] + ANCHOR_RATING)
+    return contest, np.asarray(ratings - ratings[:, [anchor]] + ANCHOR_RATING)
 
 
 # Style coefficients
@@ -205,8 +225,10 @@ def _style_settings(contest: Contest) -> dict[str, object]:
     }
 
 
-def load_style(path: Path, contest: Contest) -> FixedStyle:
-    """Return the style of an earlier fit. Raises InputError if its settings differ."""
+def with_style(path: Path, contest: Contest, *, chosen: bool) -> Contest:
+    """Return a contest at the style of an earlier fit, with its centre unless one was `chosen`.
+    Raises InputError if its settings differ.
+    """
     try:
         data = msgspec.json.decode(read_bytes(path, "style coefficients"), type=dict[str, Any])
         arrays = np.array([data[name] for name in STYLE], dtype=float)
@@ -215,5 +237,8 @@ def load_style(path: Path, contest: Contest) -> FixedStyle:
         raise InputError(f"{path}: not a file of style coefficients") from None
     # Files of the first versions have neither of these keys.
     old = {"method": BRADLEY_TERRY.name, "style_center": "mean" if style.mean.any() else "none"}
+    if not chosen:
+        center = (old | data)["style_center"] == "mean"
+        contest = replace(contest, method=replace(contest.method, center=center, published=0))
     _check_alike(path, old | data, _style_settings(contest))
-    return style
+    return replace(contest, style=style)

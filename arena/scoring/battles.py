@@ -25,7 +25,7 @@ from arena.scoring.cells import (
     CellColumns,
     CellCounts,
     Cells,
-    Doubts,
+    Counts,
     GradeColumns,
     counts_of,
     has_label,
@@ -39,26 +39,6 @@ from arena.scoring.selection import (
     check_baselines_exist,
     matching_questions,
 )
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The origin of battles or grades, for the lines under a board.
-
-    `battles` are weighted. On a board of grades they are the grades. `questions` is None if the
-    bench has no question file. `ranges`: the lowest and highest grade that the records allow.
-    """
-
-    judgments: int
-    battles: int
-    games_without_verdict: int
-    left_out: Mapping[str, int]
-    models_left_out: Mapping[str, str]
-    judged: Mapping[str, int]
-    questions: int | None
-    same_questions: bool
-    ranges: tuple[tuple[float, float], ...] = ()
-    doubts: Doubts = Doubts()
 
 
 @dataclass(frozen=True)
@@ -225,6 +205,7 @@ class _Collector:
             columns.left_out["judgments of the baseline against itself"] += len(ids)
         elif selection.baselines:
             columns.judgments += len(ids)
+            columns.without_settings += 0 if any(judgment.settings) else len(ids)
             whole = selection.whole_judgments
             counts = counts_of(judgment.labels, selection.weight, selection.first_game_only, whole)
             if whole and counts.undecided:
@@ -395,5 +376,6 @@ def battles_of(columns: CellColumns, selection: Selection, questions: int | None
             judged={model: number for model, number in judged.items() if model in models},
             questions=questions,
             same_questions=same_questions,
+            without_settings=columns.without_settings,
         ),
     )

@@ -79,6 +79,28 @@ class Doubts:
     planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Counts:
+    """The origin of battles or grades, for the lines under a board.
+
+    `battles` are weighted. On a board of grades they are the grades. `questions` is None if the
+    bench has no question file. `ranges`: the lowest and highest grade that the records allow.
+    `without_settings`: the judgments without settings, as published ones are.
+    """
+
+    judgments: int
+    battles: int
+    games_without_verdict: int
+    left_out: Mapping[str, int]
+    models_left_out: Mapping[str, str]
+    judged: Mapping[str, int]
+    questions: int | None
+    same_questions: bool
+    ranges: tuple[tuple[float, float], ...] = ()
+    doubts: Doubts = Doubts()
+    without_settings: int = 0
+
+
 @dataclass
 class CellColumns:
     """Cells while they are read, column by column: compact, whatever their number.
@@ -97,6 +119,7 @@ class CellColumns:
     baselines: set[str] = field(default_factory=set)
     planted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     judgments: int = 0
+    without_settings: int = 0  # judgments, as published ones
 
     def add(self, a: str, b: str, questions: Sequence[str], counts: CellCounts) -> None:
         """Add a cell of `a` against `b` for each question, with the same counts."""

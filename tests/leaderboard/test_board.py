@@ -21,7 +21,7 @@ def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) 
     elo = options.pop("elo", False)
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, ("judge",), (options.pop("baseline", "base"),), **options)
-    method = Method(rounds=rounds, seed=seed)
+    method = Method(rounds=rounds, seed=seed, resample="battle")
     contest = Contest.of(battles_of_selection(selection), selection, method)
     return contest.score().board(elo=elo)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import error, few, files, flags, saved, show, strengths
+from boards import by_heading, error, few, files, flags, saved, show, strengths
 from conftest import REPO, Workspace
 from judgments import (
     BASELINES,
@@ -30,21 +30,8 @@ from judgments import (
 )
 
 from arena.base.errors import InputError
-from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Contest, Method, overall_board
 from arena.leaderboard.build import build_board, build_boards
 from arena.leaderboard.options import board_options
-from arena.scoring.battles import Battles, read_selections
-from arena.scoring.estimators import OF_BATTLES, Estimator
-from arena.scoring.selection import Selection, bench_questions
-from arena.scoring.uncertainty.intervals import percentiles
-
-
-def boards(out: str) -> dict[str, list[str]]:
-    """The lines of each board by its heading, without what stands below it."""
-    blocks = [block.splitlines() for block in out.split("\n\n")]
-    headed = (block for block in blocks if block[0].startswith("#####"))
-    return {lines[0].strip("# ").removeprefix("Category: "): lines[1:] for lines in headed}
 
 
 def models(lines: Sequence[str]) -> set[str]:
@@ -59,7 +46,7 @@ def only(bench: Workspace, category: str) -> None:
 
 class TestGeneration2:
     def test_each_category_has_its_board_and_baseline(self, modern: Workspace) -> None:
-        found = boards(show(modern).out)
+        found = by_heading(show(modern).out)
         assert list(found) == [HARD, WRITING, "Overall"]
         both = {"m1", "m2", *BASELINES.values()}
         assert models(found[HARD]) == both
@@ -75,7 +62,7 @@ class TestGeneration2:
         self, modern: Workspace, category: str, more: str
     ) -> None:
         """To the last digit; it stands alone, so it has no heading."""
-        full = boards(show(modern, *more.split()).out)[category]
+        full = by_heading(show(modern, *more.split()).out)[category]
         chosen = show(modern, *more.split(), "--category", category)
         only(modern, category)
         alone = show(modern, *more.split())
@@ -106,7 +93,7 @@ class TestGeneration2:
     ) -> None:
         extra = {"uid": "q99", "category": "math", "subcategory": "x", "prompt": "?"}
         modern.add_questions([*modern_questions(), extra])
-        assert list(boards(show(modern).out)) == [HARD, WRITING, "Overall"]
+        assert list(by_heading(show(modern).out)) == [HARD, WRITING, "Overall"]
         assert "'math'" in error(modern, "--category", HARD, "math")
 
     def test_judgments_of_unknown_questions_are_counted(self, modern: Workspace) -> None:
@@ -135,7 +122,7 @@ class TestGeneration2:
         named = ["--baseline", "m1", "--mixed", "leave-out"]
         records = [record | {"baseline": "m1"} for record in draw(8)]
         add_judgments(modern, "new", records)
-        found = boards(show(modern, *named).out)
+        found = by_heading(show(modern, *named).out)
         assert models(found[HARD]) == models(found[WRITING]) == {"m1", "new"}
 
     def test_rules_of_the_config_by_category(self, modern: Workspace) -> None:
@@ -166,7 +153,7 @@ class TestGeneration2:
         assert "no baseline is named for questions of 'poems'" in line and "--baseline" in line
 
     def test_questions_without_a_category_have_a_board_too(self, modern: Workspace) -> None:
-        full = boards(show(modern).out)
+        full = by_heading(show(modern).out)
         questions = modern_questions()
         for question in questions[: SIZES[HARD]]:
             del question["category"]
@@ -174,7 +161,7 @@ class TestGeneration2:
         rules = {WRITING: {"baseline_model": BASELINES[WRITING]}}
         config = {"bench_name": modern.name, "judge_model": "judge", "categories": rules}
         modern.write("config/judge_config.yaml", config | {"baseline_model": BASELINES[HARD]})
-        found = boards(show(modern).out)
+        found = by_heading(show(modern).out)
         assert models(found.pop("(none)")) == models(full[HARD])
         assert found[WRITING] == full[WRITING]
 
@@ -220,7 +207,7 @@ class TestGeneration1:
     )
     def test_each_that_is_named_has_a_board(self, bench: Workspace, chosen: list[str]) -> None:
         shown = show(bench, *flags(), "--category", *chosen)
-        found = boards(shown.out)
+        found = by_heading(shown.out)
         assert list(found) == [*chosen, "Overall"]
         for name in chosen:
             assert found[name] == show(bench, *flags(), "-c", name).board
@@ -294,7 +281,7 @@ class TestBaselinesOfV2:
         )
         told = show(modern, *self.named(modern), "--setting-file", self.THEIRS)
         assert (told.out, told.err) == (done.out, "")
-        assert list(boards(done.out)) == [HARD, WRITING, "Overall"]
+        assert list(by_heading(done.out)) == [HARD, WRITING, "Overall"]
 
     def test_files_tell_them(self, modern: Workspace) -> None:
         data = files(modern, *self.named(modern))
@@ -309,7 +296,7 @@ class TestBaselinesOfV2:
         line = error(modern, *self.named(modern))
         assert "against another baseline, o3-mini" in line
         done = show(modern, *self.named(modern), "--mixed", "leave-out")
-        assert models(boards(done.out)[HARD]) == {"new", "gpt-4-0314"}
+        assert models(by_heading(done.out)[HARD]) == {"new", "gpt-4-0314"}
         assert f"questions of {WRITING} is" in done.err
 
     def test_other_baselines_are_no_reason(self, modern: Workspace) -> None:
@@ -448,9 +435,9 @@ class TestBothGenerations:
             modern.add_answers(model, {"q1": "?"})
 
     def test_each_category_has_its_method_and_baseline(self, modern: Workspace) -> None:
-        only_modern = boards(self.without_old(modern))
+        only_modern = by_heading(self.without_old(modern))
         done = show(modern)
-        found = boards(done.out)
+        found = by_heading(done.out)
         assert list(found) == [HARD, WRITING, self.OLD]
         assert found[HARD] == only_modern[HARD] and found[WRITING] == only_modern[WRITING]
         old = {line.split(" |")[0].strip(): line.split("score:")[1][:6] for line in found[self.OLD]}
@@ -479,17 +466,17 @@ class TestBothGenerations:
         )
         for method in ("v2.0", "bradley-terry"):
             out = show(modern, "--method", method).out
-            assert list(boards(out))[-1] == "Overall" and "method: " not in out
+            assert list(by_heading(out))[-1] == "Overall" and "method: " not in out
         out = show(modern, "-c", HARD, WRITING).out
-        assert list(boards(out))[-1] == "Overall" and "method: " not in out
+        assert list(by_heading(out))[-1] == "Overall" and "method: " not in out
 
     def test_one_old_question_does_not_flip_the_boards(self, modern: Workspace) -> None:
         """Nor does one among those of a category."""
-        before = boards(self.without_old(modern))
+        before = by_heading(self.without_old(modern))
         questions = modern_questions()
         questions[0]["question_id"] = questions[0].pop("uid")
         modern.add_questions(questions)
-        assert boards(show(modern).out) == before
+        assert by_heading(show(modern).out) == before
 
     def test_in_one_fit_each_verdict_counts_against_its_own_baseline(
         self, modern: Workspace
@@ -575,78 +562,6 @@ class TestOneBoard:
         again = show(modern, "--one-board", "--load-battles", "--load-bootstrap")
         assert again.board == first.board
         assert "or fit all with --one-board" in error(modern, "--load-battles")
-
-
-class TestOverall:
-    def read(self, bench: Workspace, estimator: Estimator, method: Method) -> list[Board]:
-        folder = Bench(bench.root / "data", bench.name)
-        selections = [
-            Selection(folder, ("judge",), (BASELINES[c],), categories=(c,), estimator=estimator)
-            for c in (HARD, WRITING)
-        ]
-        result = []
-        for selection, battles in read_selections(selections, bench_questions(folder, needed=True)):
-            assert isinstance(battles, Battles)
-            result.append(Contest.of(battles, selection, method).score().board())
-        return result
-
-    @pytest.mark.parametrize("name", ["v2.0", "bradley-terry"])
-    def test_it_is_the_mean_weighted_by_questions(self, modern: Workspace, name: str) -> None:
-        data = files(modern, "--method", name)
-        rows = {c: {r["model"]: r for r in board["rows"]} for c, board in data.items()}
-        common = rows[HARD].keys() & rows[WRITING].keys()
-        assert rows["Overall"].keys() == common == {"m1", "m2", *BASELINES.values()}
-        for model in common:
-            expected = (12 * rows[HARD][model]["score"] + 6 * rows[WRITING][model]["score"]) / 18
-            assert rows["Overall"][model]["score"] == pytest.approx(expected)
-        order = [row["score"] for row in data["Overall"]["rows"]]
-        assert order == sorted(order, reverse=True)
-        assert data["Overall"]["weights"] == SIZES
-        assert data["Overall"]["models_left_out"] == {"poet": f"not on the board of {HARD}"}
-
-    @pytest.mark.parametrize("name", ["v2.0", "bradley-terry"])
-    def test_its_interval_is_that_of_the_rounds_means(self, modern: Workspace, name: str) -> None:
-        parts = self.read(modern, OF_BATTLES[name], Method(rounds=300))
-        whole = overall_board(parts)
-        for row in whole.rows:
-            drawn = (12 * parts[0].samples[row.model] + 6 * parts[1].samples[row.model]) / 18
-            low, high = percentiles(drawn[:, None], whole.estimator.level)[:, 0]
-            ends = [row.score + row.lower, row.score + row.upper]
-            assert ends == pytest.approx([low, high])
-
-    @pytest.mark.parametrize("name", ["v2.0", "bradley-terry"])
-    def test_the_draws_of_its_categories_are_independent(self, bench: Workspace, name: str) -> None:
-        """Two categories of the same verdicts: of equal parts, the mean varies half as much."""
-        places = [HARD] * 80 + [WRITING] * 80
-        bench.add_questions(modern_questions(places))
-        labels = [r["games"] for r in draw(1, [HARD] * 80)] * 2
-        records = [r | {"games": g} for r, g in zip(draw(1, places), labels, strict=True)]
-        add_judgments(bench, "m1", records)
-        parts = self.read(bench, OF_BATTLES[name], Method(rounds=2000))
-        first, second = (part.samples["m1"] for part in parts)
-        assert np.corrcoef(first, second)[0, 1] == pytest.approx(0, abs=0.08)
-        assert parts[0].rows[0].score == pytest.approx(parts[1].rows[0].score, abs=0.3)
-        mean = overall_board(parts).samples["m1"]
-        assert mean.std() == pytest.approx(first.std() / np.sqrt(2), rel=0.08)
-
-    def test_of_boards_that_share_questions_there_is_none(self, modern: Workspace) -> None:
-        """A subcategory and its category would count its questions twice."""
-        chosen = ["-c", f"{HARD} 1", WRITING, HARD]
-        out = show(modern, *chosen).out
-        assert list(boards(out)) == chosen[1:]
-        last = f"\n\nno overall board: {HARD} 1 and {HARD} share 6 questions\n"
-        assert out.endswith(last) and out.count("no overall board") == 1
-        assert "Overall" in show(modern, *chosen[:3]).out
-        assert set(files(modern, *chosen)) == set(chosen[1:])
-
-    def test_without_a_common_model_there_is_none(self, modern: Workspace) -> None:
-        for model in ("m1", "m2", *BASELINES.values()):
-            (modern.data / f"model_judgment/judge/{model}.jsonl").unlink()
-        add_judgments(modern, "coder", draw(6)[: SIZES[HARD]])
-        out = show(modern, "--json").out
-        assert "##### Overall #####\nno model is on every board\n" in out
-        assert "skipped: coder, o3-mini-2025-01-31: not on the board of creative_writing" in out
-        assert out.count("written: ") == 2
 
 
 class TestFlags:
@@ -759,7 +674,7 @@ def test_a_whole_bench_of_v2_without_flags(modern: Workspace) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "##### Category: hard_prompt #####"
     assert re.fullmatch(r" +Model  Scores \(%\) +CI \(%\)", lines[1])
-    assert re.fullmatch(r"0 +\S+ +\d+\.\d  \(-\d+\.\d / \+\d+\.\d\)", lines[2])
+    assert re.fullmatch(r"0 +\S+ +\d+\.\d +\(-\d+\.\d / \+\d+\.\d\)", lines[2])
     assert done.stderr == ""
 
 

@@ -12,7 +12,7 @@ import sys
 import termios
 
 import pytest
-from boards import flags, show
+from boards import named, show
 from clusters import by, ends, questions
 from conftest import REPO, Workspace
 from judgments import (
@@ -32,7 +32,7 @@ class TestOutput:
         bench.add_questions(questions(places))
         for seed in (1, 2):
             add_judgments(bench, f"m{seed}", random_judgments(seed, len(places)))
-        *blocks, _ = show(bench, *flags(), "--by", "cluster").out.split("\n\n")
+        *blocks, _ = show(bench, *named(), "--by", "cluster").out.split("\n\n")
         assert len(blocks) > 1
         heads = [head for block in blocks for head in re.split(" {2,}", block.splitlines()[0])[1:]]
         assert heads == list(dict.fromkeys(places))
@@ -47,28 +47,28 @@ class TestOutput:
         bench.add_questions(questions(places))
         add_judgments(bench, "m1", random_judgments(1, len(places)))
         line = "--output writes it as CSV, a line a cluster and model. --html writes a page."
-        assert line in show(bench, *flags(), "--by", "cluster").summary
-        assert line not in show(bench, *flags(), "--by", "cluster", "--output").summary
+        assert line in show(bench, *named(), "--by", "cluster").summary
+        assert line not in show(bench, *named(), "--by", "cluster", "--output").summary
 
     def test_names_are_aligned_as_a_terminal_shows_them(self, bench: Workspace) -> None:
         """A Hangul syllable takes two columns, a combining accent none."""
         bench.add_questions(questions(["코딩"] * 2 + ["e\u0301a"] * 2 + ["x"] * 2))
         add_judgments(bench, "m1", random_judgments(1, 6))
-        head, number, *_ = show(bench, *flags(), "--by", "cluster").out.splitlines()
+        head, number, *_ = show(bench, *named(), "--by", "cluster").out.splitlines()
         assert shown_width(head[: head.index("e")]) == number.index("2", 15)
         assert shown_width(head[: head.index("x")]) == number.rindex("2")
 
     def test_control_characters_stay_out_of_it(self, bench: Workspace) -> None:
         bench.add_questions(questions(["a\nb\x1b[31m"] * 2 + ["c"] * 2))
         add_judgments(bench, "m1", random_judgments(1, 4))
-        out = show(bench, *flags(), "--by", "cluster", "--markdown", "b.md").out
+        out = show(bench, *named(), "--by", "cluster", "--markdown", "b.md").out
         assert "\x1b" not in out and out.splitlines()[0].split() == ["a", "b", "[31m", "c"]
         assert "| a b \\[31m | 2 |" in (bench.root / "b.md").read_text()
 
     def test_a_terminal_shows_how_far_it_is(self, clustered: Workspace) -> None:
         ours, theirs = os.openpty()
         termios.tcsetwinsize(theirs, (24, 80))
-        command = [sys.executable, REPO / "show_result.py", *flags(), "--by", "cluster"]
+        command = [sys.executable, REPO / "show_result.py", *named(), "--by", "cluster"]
         subprocess.run(
             command, cwd=clustered.root, stderr=theirs, stdout=subprocess.DEVNULL, check=True
         )
@@ -78,7 +78,7 @@ class TestOutput:
         os.close(theirs)
 
     def test_models_are_sorted_by_their_mean_over_questions(self, clustered: Workspace) -> None:
-        found = by(clustered, "cluster", *flags())
+        found = by(clustered, "cluster", *named())
         rows = [(n["questions"], m, s[0]) for n in found.values() for m, s in ends(n).items()]
         means = {
             model: sum(n * s for n, m, s in rows if m == model)
@@ -92,7 +92,7 @@ class TestOutput:
     def test_the_files(self, clustered: Workspace) -> None:
         forms = ["--output", "--json", "--markdown", "--html"]
         paths = re.findall(
-            r"written: (.*)", show(clustered, *flags(), "--by", "cluster", *forms).out
+            r"written: (.*)", show(clustered, *named(), "--by", "cluster", *forms).out
         )
         stem = "test-v1_judge_vs_base_plain_resampled_questions_by_cluster"
         assert [re.sub(r"_\d{8}_", "_DATE_", path) for path in paths] == [
@@ -102,7 +102,7 @@ class TestOutput:
         assert not list((clustered.root / "data").glob("*.json*"))
 
     def test_the_csv_has_a_line_a_cluster_and_model(self, clustered: Workspace) -> None:
-        show(clustered, *flags(), "--by", "cluster", "--output")
+        show(clustered, *named(), "--by", "cluster", "--output")
         (path,) = clustered.root.glob("leaderboard/*.csv")
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
         assert list(rows[0]) == [
@@ -115,7 +115,7 @@ class TestOutput:
             "maths": "6",
         }
         assert len(rows) == 3 * 5
-        found = by(clustered, "cluster", *flags())
+        found = by(clustered, "cluster", *named())
         for row in rows:
             expected = ends(found[row["cluster"]]).get(row["model"])
             values = [row[name] for name in ("score", "rating_q025", "rating_q975")]
@@ -128,7 +128,7 @@ class TestOutput:
         bench.add_questions(questions(["<a>", "<a>", "b", "b"]))
         add_judgments(bench, "x&y", [judgment(f"q{i}", *WON) for i in (1, 2)])
         add_judgments(bench, "z", [judgment(f"q{i}", *LOST) for i in (1, 2)])
-        show(bench, *flags(), "--by", "cluster", "--html", "by.html")
+        show(bench, *named(), "--by", "cluster", "--html", "by.html")
         page = (bench.root / "by.html").read_text()
         cells = re.findall(r"<td(?: style=\"background:(#\w+)\"[^>]*)?>(.*?)</td>", page)
         assert [colour for colour, text in cells] == ["#68a691", "", "#f7f7f7", "", "#c48866", ""]
@@ -139,7 +139,7 @@ class TestOutput:
         assert "&lt;a&gt;" in page and "x&amp;y" in page and "http" not in page
 
     def test_the_markdown_has_a_line_a_cluster(self, clustered: Workspace) -> None:
-        show(clustered, *flags(), "--by", "cluster", "--markdown", "by.md")
+        show(clustered, *named(), "--by", "cluster", "--markdown", "by.md")
         lines = (clustered.root / "by.md").read_text().splitlines()
         rows = [line for line in lines if line.startswith("| ")]
         assert len(rows) == 4 and {line.count("|") for line in rows} == {8}
@@ -148,7 +148,7 @@ class TestOutput:
 
     def test_the_heat_map_is_drawn_and_always_the_same(self, clustered: Workspace) -> None:
         for name in ("a.svg", "b.svg", "a.png"):
-            show(clustered, *flags(), "--by", "cluster", "--plot", name)
+            show(clustered, *named(), "--by", "cluster", "--plot", name)
         first, second = ((clustered.root / name).read_bytes() for name in ("a.svg", "b.svg"))
         assert first == second and b"n/a" in first and b"coding (7)" in first
         assert (clustered.root / "a.png").read_bytes().startswith(b"\x89PNG")
@@ -174,12 +174,12 @@ class TestOutput:
         """Hieroglyphs; the fonts that are tried have none."""
         bench.add_questions(questions(["\U00013000\U00013001 x"] * 2))
         add_judgments(bench, "m1", random_judgments(1, 2))
-        shown = show(bench, *flags(), "--by", "cluster", "--plot", f"a.{kind}")
+        shown = show(bench, *named(), "--by", "cluster", "--plot", f"a.{kind}")
         assert shown.err.splitlines() == [
             f"warning: a.{kind}: no installed font has 2 of its characters, such as "
             "'\U00013000'. For Korean, Japanese and Chinese install the package fonts-noto-cjk."
         ]
 
     def test_the_models_of_two_runs_are_the_same(self, clustered: Workspace) -> None:
-        chosen = [*flags(), "--by", "cluster", "--workers"]
+        chosen = [*named(), "--by", "cluster", "--workers"]
         assert show(clustered, *chosen, 1) == show(clustered, *chosen, 3)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import board_json, few, flags, show
+from boards import board_json, few, flags, named, show
 from conftest import RunMain, Workspace
 from fake_api import FakeAPI
 from judgments import LOST, TIED, WON, add_judgments, graded, judgment, random_answers
@@ -127,7 +127,7 @@ class TestBoard:
         for model in ("one", "two"):
             records = [graded(f"q{i}", rng.choice([1, 5, 9])) for i in range(100)]
             add_judgments(bench, model, records)
-        text = line(show(bench, *flags(), "--num-rounds", 400).out)
+        text = line(show(bench, *named(), "--num-rounds", 400).out)
         pattern = r"about ±([\d.]+)\. .* differ by ([\d.]+)\. ±([\d.]+) need (\d+) questions\."
         (texts,) = re.findall(pattern, text)
         half, found, wanted, needed = map(float, texts)

@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from boards import error, flags, saved, show
+from boards import board_json, error, flags, named, saved, show
 from conftest import Workspace
 from judgments import (
     LOST,
@@ -124,6 +124,18 @@ class TestSavedBattles:
         bench.write(saved(bench), text)
         shown = show(bench, *flags(), "--load-battles")
         assert shown.scores == {"tiny": "75.0", "base": "50.0"}
+
+    def test_the_baseline_against_itself_is_left_out_and_counted(self, bench: Workspace) -> None:
+        """v0.1 saves its judgments as battles. They would move the mean of the style features."""
+        rows = [battle_row(f"q{i + 1}", winner) for i, winner in enumerate(["model_b", "tie"])]
+        itself = [row | {"model_b": "base"} for row in rows]
+        bench.write(saved(bench), rows)
+        alone = show(bench, *flags(), "--load-battles")
+        bench.write(saved(bench), rows + itself)
+        shown = show(bench, *flags(), "--load-battles")
+        assert shown.board == alone.board
+        assert "2 judgments, 2 weighted battles, 0 games without verdict" in shown.summary
+        assert "skipped: 2 judgments of the baseline against itself" in shown.summary
 
     def test_a_category_chooses_among_them_too(self, bench: Workspace) -> None:
         """There is no side file that could refuse, so the flag must not be passed over."""
@@ -265,6 +277,16 @@ class TestSavedBootstrap:
         first = show(bench, *flags())
         assert first.interval("best") == first.interval("worst") == "(0.0, 0.0)"
         assert show(bench, *flags(), "--load-bootstrap") == first
+
+    def test_the_rounds_of_v0_1_are_of_battles(self, bench: Workspace) -> None:
+        """It has no settings beside them and draws battles only."""
+        show(bench, *flags())
+        kept = saved(bench, BOOTSTRAP).rename(bench.root / "v0.1.jsonl")
+        shown = show(bench, *named(), "--load-bootstrap", kept)
+        assert shown.board == show(bench, *flags()).board
+        assert "treat the games of a question as independent" in shown.out
+        board = board_json(bench, *named(), "--load-bootstrap", kept)
+        assert (board["resample"], board["rounds"]) == ("battle", 100)
 
     def test_the_rounds_of_v0_1_are_anchored_anew(self, bench: Workspace) -> None:
         """It anchors gpt-4-0314 only; elsewhere even the baseline's rating varies."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import error, flags, saved, show
+from boards import error, flags, named, saved, show
 from conftest import Workspace
 from judgments import add_judgments, add_lengths, graded, judgment, random_judgments
 
@@ -93,7 +93,7 @@ class TestScores:
         add_grades(bench, "base", [5, 4])
         expected = {"base": "4.50", "tiny": "3.50"}
         assert show(bench).scores == expected
-        assert show(bench, *flags()).scores == expected
+        assert show(bench, *named()).scores == expected
 
     def test_intervals_resample_questions(self, bench: Workspace) -> None:
         """Of two judges' grades; a question is drawn with all of its grades."""

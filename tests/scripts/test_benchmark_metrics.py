@@ -11,7 +11,7 @@ from itertools import chain, combinations
 from typing import Any
 
 import pytest
-from boards import DEPENDENT, flags
+from boards import DEPENDENT, flags, named
 from conftest import REPO, Done, RunMain, Workspace
 from judgments import add_judgments, random_judgments
 from scipy.stats import kendalltau, spearmanr
@@ -169,7 +169,7 @@ class TestOneBench:
     ) -> None:
         bench.add_answers("base", {"q1": "?"})
         bench.write_judge_config("judge", "base")
-        assert run().out == run(*flags()).out
+        assert run().out == run(*named()).out
 
     def test_lower_confidence_separates_more(self, bench: Workspace, run: Run) -> None:
         values = []
@@ -229,7 +229,7 @@ class TestOneBench:
             games = [{"score": 1 + (len(name) * i) % 7} for i in range(12)]
             records = [{"question_id": f"q{i}", "games": [g]} for i, g in enumerate(games)]
             add_judgments(bench, name, records)
-        assert column(run(*flags()).out)["models"] == "4"
+        assert column(run(*named()).out)["models"] == "4"
 
 
 class TestReferences:

@@ -7,7 +7,7 @@ import os
 import re
 
 import pytest
-from boards import DEPENDENT, DIFFERENT, error, few, flags, scores, show
+from boards import DEPENDENT, DIFFERENT, error, few, flags, named, scores, show
 from conftest import RunMain, Workspace
 from judgments import add_judgments, add_lengths, judgment
 
@@ -203,7 +203,7 @@ class TestFlags:
 
     def test_the_defaults_are_those_of_the_judge_config(self, bench: Workspace) -> None:
         """Bench, judge and baseline; each can be overruled alone."""
-        by_flags = show(bench, *flags()).out
+        by_flags = show(bench, *named()).out
         bench.write_judge_config("judge", "base")
         assert show(bench).out == by_flags
 
@@ -391,7 +391,7 @@ class TestWithoutNames:
 
     def test_the_only_judge_with_judgments_is_used(self, bench: Workspace) -> None:
         shown = show(bench)
-        assert shown.out == show(bench, *flags()).out
+        assert shown.out == show(bench, *named()).out
         assert shown.err == (
             "warning: config/judge_config.yaml: data/test-v1 has no judgments of gpt. Using the "
             "only ones there, of judge\n"

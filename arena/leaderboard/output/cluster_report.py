@@ -66,8 +66,7 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
             level = f"{100 * whole.estimator.level:.0f} % intervals"
             shown = listed([one_line(name) or "(none)" for name in group.clusters], "clusters")
             yield f"{against}method {whole.estimator.name}, {level}: {shown}"
-        dependent = f"{notes.TOO_NARROW} Leave out --resample battle to avoid this."
-        yield from notes.summary_lines(whole, dependent)
+        yield from notes.summary_lines(whole)
     if first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline, fixed"
     if any(len(board.rows) < len(table.models) for board in table.boards):

@@ -10,14 +10,13 @@ from arena.leaderboard.precision import board_precision
 from arena.scoring.grades import range_text
 
 # Battles of one question share its answers, so resampling them alone hides that part of the noise.
-TOO_NARROW = (
-    "The intervals treat the games of a question as independent, which makes them too narrow."
-)
-DEPENDENT = f"{TOO_NARROW} Use --resample question to avoid this."
+TOO_NARROW = "The intervals treat the games of a question as independent, which makes them"
+HONEST = "Use --resample question to avoid this."
+DEPENDENT = f"{TOO_NARROW} too narrow. {HONEST}"
 
 
-def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
-    """Yield the notes below a board. `dependent`: the one on intervals by resampled battles."""
+def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
+    """Yield the notes below a board. `flags`: name those that help."""
     counts, judged = board.counts, sorted(board.counts.judged.items())
     if board.weights:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
@@ -29,6 +28,7 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
         # + 0.0 writes a rounded -0.0 without its sign.
         values = (f"{name} {round(c, 3) + 0.0:.3f}" for name, c in board.coefficients.items())
         yield f"style coefficients: {', '.join(values)}"
+    yield from _style_centre(board, flags)
     of = "" if counts.questions is None else f" of {counts.questions:,}"
     if counts.same_questions and len(set(counts.judged.values())) == 1:
         yield f"questions judged: {judged[0][1]:,}{of} for each model"
@@ -51,8 +51,28 @@ def summary_lines(board: Board, dependent: str = DEPENDENT) -> Iterator[str]:
         yield f"grades {' and '.join(map(range_text, counts.ranges))}"
     for reason, models in grouped(sorted(counts.models_left_out.items())).items():
         yield f"skipped: {listed(models, many=FEW_NAMES)}: {reason}"
-    if board.method.resample == "battle":
-        yield dependent
+    yield from _narrow_intervals(board, flags)
+
+
+def _style_centre(board: Board, flags: bool) -> Iterator[str]:
+    """Yield a note if style is measured from its mean, which moves the baseline's equals."""
+    if board.copy_score is None:
+        return
+    published, judgments = board.method.published, board.counts.judgments
+    number = "the" if published >= judgments else f"{published:,} of {judgments:,}"
+    why = f", since {number} judgments have no settings, as published ones" if published else ""
+    copy = f"a copy of the baseline would score {board.format.score(board.copy_score)}"
+    advice = " Use --style-center none to measure from equal style." if flags else ""
+    yield f"style is measured from its mean{why}: {copy}.{advice}"
+
+
+def _narrow_intervals(board: Board, flags: bool) -> Iterator[str]:
+    """Yield a note on intervals by resampled battles, which are too narrow on nearly all boards."""
+    if board.method.resample != "battle":
+        return
+    ratio = board.narrowness or 0.0
+    times = f"{ratio:.1f} times too narrow here." if ratio >= 1.05 else "too narrow."
+    yield f"{TOO_NARROW} {times} {HONEST}" if flags else f"{TOO_NARROW} {times}"
 
 
 # Points between two models' shares of undecided games over which a board says so. If the lost games

@@ -12,11 +12,12 @@ from arena.base.errors import FailedCheck, InputError, nearest, one_line
 from arena.base.jsonl import STDOUT, write_lines
 from arena.base.table import listed
 from arena.leaderboard import build, saved
-from arena.leaderboard.board import Board, why_no_overall
+from arena.leaderboard.board import Board
 from arena.leaderboard.clusters import ClusterTable, score_clusters
 from arena.leaderboard.compare import compare_all
 from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
 from arena.leaderboard.output import cluster_report, comparison, html, notes, plot, text
+from arena.leaderboard.overall import why_no_overall
 from arena.scoring.battles import Grades
 
 # The functions that make the parts of files.
@@ -177,7 +178,7 @@ def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> It
         plot.check_plot(report.plot)
     refuse({**report.of_one_board(), "--fail-under": report.fail_under}, NOT_BY)
     groups = build.read_clusters(options, by)
-    method = build.method_of(options, by_cluster=True)
+    method = build.method_of(options).centered(group.data for group in groups)
     total = sum(len(group.clusters) for group in groups)
     with tqdm(total=total, unit="cluster", leave=False, disable=None) as bar:
         table = score_clusters(groups, by, method, bar.update)

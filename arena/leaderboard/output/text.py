@@ -166,6 +166,8 @@ def method_dict(board: Board) -> dict[str, object]:
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
+        "as_published": board.method.as_published,
+        "times_too_narrow": board.narrowness,
     }
 
 
@@ -188,6 +190,7 @@ def board_dict(board: Board) -> dict[str, object]:
         "style_center": "mean" if board.method.center else "none",
         **method_dict(board),
         "style_coefficients": dict(board.coefficients),
+        "baseline_copy_score": board.copy_score,
         "judgments": counts.judgments,
         "weighted_battles": counts.battles,
         "games_without_verdict": counts.games_without_verdict,

@@ -1,0 +1,84 @@
+"""The overall board: the mean of the boards of several categories."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from arena.leaderboard.board import Board
+from arena.scoring.cells import Counts
+
+
+def why_no_overall(boards: Sequence[Board]) -> str | None:
+    """Return the reason against a mean of some boards, None if there is none."""
+    for one, other in combinations(boards, 2):
+        first, second = (board.name or "(none)" for board in (one, other))
+        if one.estimator.name != other.estimator.name:
+            methods = f"methods {one.estimator.name} and {other.estimator.name}"
+            return f"{first} and {second} have the {methods}. Choose one with --method"
+        if shared := set(one.questions) & set(other.questions):
+            return f"{first} and {second} share {len(shared):,} questions"
+        if one.counts.ranges and other.counts.ranges not in ((), one.counts.ranges):
+            return f"the grades of {first} and {second} have different ranges"
+    return None
+
+
+def overall_board(boards: Sequence[Board]) -> Board:
+    """Return the mean of boards for the models on all of them, weighted by numbers of questions."""
+    selections = [board.selection for board in boards]
+    models = sorted(set.intersection(*(set(board.samples) for board in boards)))
+    missing = {
+        model: f"not on the board of {', '.join(b.name for b in boards if model not in b.samples)}"
+        for model in sorted(set().union(*(board.samples for board in boards)) - set(models))
+    }
+    weights = {board.name: board.counts.questions or 0 for board in boards}
+    shares = np.array(list(weights.values())) / sum(weights.values())
+    rows = [{row.model: row for row in board.rows} for board in boards]
+    scores = np.array([[of_board[model].score for model in models] for of_board in rows])
+    samples = np.array([[board.samples[model] for model in models] for board in boards])
+    board = replace(
+        boards[0],
+        selection=replace(
+            selections[0],
+            baselines=tuple(dict.fromkeys(b for one in selections for b in one.baselines)),
+            categories=tuple(name for one in selections for name in one.categories),
+        ),
+        baseline=None,
+        coefficients={},
+        counts=_summed([board.counts for board in boards], missing),
+        questions=tuple(question for board in boards for question in board.questions),
+        weights=weights,
+        copy_score=_mean([board.copy_score for board in boards], shares),
+        narrowness=_mean([board.narrowness for board in boards], shares),
+        scored=None,
+    )
+    # The draws of different categories are independent, so a round is averaged like the scores.
+    rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
+    tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
+    return board.with_rows(models, shares @ scores, rounds, tokens)
+
+
+def _mean(values: Sequence[float | None], shares: np.ndarray) -> float | None:
+    """Return the weighted mean of the boards' values, None if a board has none."""
+    there = [value for value in values if value is not None]
+    return float(shares @ there) if len(there) == len(values) else None
+
+
+def _summed(counts: Sequence[Counts], models_left_out: Mapping[str, str]) -> Counts:
+    """Return the counts of several boards together."""
+    return Counts(
+        judgments=sum(one.judgments for one in counts),
+        battles=sum(one.battles for one in counts),
+        games_without_verdict=sum(one.games_without_verdict for one in counts),
+        left_out=sum((Counter(one.left_out) for one in counts), Counter()),
+        models_left_out=models_left_out,
+        judged={},
+        questions=sum(one.questions or 0 for one in counts),
+        same_questions=True,
+        ranges=tuple(sorted({span for one in counts for span in one.ranges})),
+        without_settings=sum(one.without_settings for one in counts),
+    )
