@@ -29,12 +29,11 @@ def _pair_lines(result: Comparison) -> Iterator[str]:
     questions = _questions(result.questions)
     points = f"{result.difference:+.1f} points of win rate"
     yield f"{result.first} - {result.second}: {points} on the {questions} of both"
-    interval, p_value = _interval(result), _number(result.p_value)
     if math.isfinite(result.lower):
-        yield f"95% interval: {interval}"
+        yield f"95% interval: {_interval(result)}"
     if math.isfinite(result.p_value):
-        sign = "" if p_value.startswith("<") else "= "
-        yield f"p {sign}{p_value} ({TESTS[result.test]})"
+        sign = "=" if result.p_value >= LEAST_P else "<"
+        yield f"p {sign} {max(result.p_value, LEAST_P):.4f} ({TESTS[result.test]})"
     if math.isfinite(result.detectable):
         found = "would be found in 80 of 100 tests at the 5 % level"
         yield f"With {questions}, a difference of {result.detectable:.1f} {found}."
