@@ -13,6 +13,7 @@ from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.format import FORMATS, Format
+from arena.leaderboard.judges import JudgeEffects, Judges, too_few
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, win_rates
@@ -47,6 +48,7 @@ class Method:
     workers: int = 1
     as_published: bool = False
     published: int = 0
+    judge_effects: JudgeEffects = "fixed"
 
     def centered(self, data: Iterable[Battles | Grades]) -> Method:
         """Return the method with a choice of `center`. Scores of published data stay as published.
@@ -208,12 +210,21 @@ class Scored(Contest):
             copy_score=self.copy_score(elo=elo),
             narrowness=self.narrowness(),
         )
-        return board.with_rows(self.battles.models, *self.scores(elo=elo), self.tokens)
+        judges = Judges.of_battles(
+            self.battles,
+            style=self.style,
+            center=bool(self.method.center),
+            penalty=self.selection.estimator.penalty,
+        )
+        return board.with_rows(self.battles.models, *self.scores(elo=elo), self.tokens, judges)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model's score, the offsets of its interval, its mean answer length and its games."""
+    """A model's score, the offsets of its interval, its mean answer length and its games.
+
+    `by_judge`: the lowest and the highest score with one of several judges alone.
+    """
 
     model: str
     score: float
@@ -221,6 +232,7 @@ class Row:
     upper: float
     tokens: float | None
     outcomes: tuple[int, ...] | None
+    by_judge: tuple[float, float] | None = None
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -276,19 +288,36 @@ class Board:
         samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
         board = cls.empty(grades, selection, method)
         scores = estimator.scores(estimator.fit(*data).ratings, samples)
-        return board.with_rows(grades.models, *scores, tokens)
+        return board.with_rows(grades.models, *scores, tokens, Judges.of_grades(grades))
 
     def with_rows(
-        self, models: Sequence[str], scores: np.ndarray, samples: np.ndarray, tokens: Tokens
+        self,
+        models: Sequence[str],
+        scores: np.ndarray,
+        samples: np.ndarray,
+        tokens: Tokens,
+        judges: Judges | None = None,
     ) -> Board:
         """Return the board with the rows of scores (M,) and samples (rounds, M), best first."""
+        rates, level = self.format.scale == "win rate", self.estimator.level
+        ranges = judges.ranges(rates=rates) if judges else {}
         outcomes = self.scored.battles.outcomes if self.scored else None
-        ends = percentiles(samples, self.estimator.level)
+        ends = percentiles(samples, level)
+        if self.method.judge_effects == "random" and not self.weights:
+            if judges is None:
+                raise too_few(1)
+            ends = judges.widened(ends, scores, level, rates=rates)
+            samples = judges.drawn(samples, self.method.seed, level, rates=rates)
         with np.errstate(invalid="ignore"):
             # The offset of an end that is the same infinity as the score is 0, not NaN.
             lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()
         rows = [
-            Row(*row, tokens.get(row[0]), outcomes[row[0]] if outcomes else None)
+            Row(
+                *row,
+                tokens.get(row[0]),
+                outcomes[row[0]] if outcomes else None,
+                ranges.get(row[0]),
+            )
             for row in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
         rows.sort(key=lambda row: (-row.score, row.model))
@@ -315,10 +344,15 @@ class Board:
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a row a model, the best first: model, score, the ends of its interval as lower
-        and upper, the mean answer length as tokens, and its games by outcome if they are known.
+        and upper, the mean answer length as tokens, its games by outcome if they are known, and of
+        several judges by_judge_low and by_judge_high.
         """
         import pandas
 
         columns = ("model", "score", "lower", "upper", "tokens", *COLUMNS)
         rows = ((r.model, r.score, *r.bounds, r.tokens, *(r.outcomes or ())) for r in self.rows)
-        return pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
+        frame = pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
+        if any(row.by_judge for row in self.rows):
+            ends = [row.by_judge or (None, None) for row in self.rows]
+            frame[["by_judge_low", "by_judge_high"]] = pandas.DataFrame(ends, dtype=float)
+        return frame

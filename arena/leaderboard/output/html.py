@@ -11,7 +11,7 @@ from string import Template
 from arena.bench.labels import OUTCOMES
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.output.notes import summary_lines
-from arena.leaderboard.output.text import row_texts, titles
+from arena.leaderboard.output.text import row_texts, spans, titles
 
 # Light and dark. Both have a contrast of 4.5 to 1 with their page.
 COLOURS = {
@@ -120,6 +120,7 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
         "score": board.format.axis(board.baseline),
         f"{board.estimator.level:.0%} CI": "the interval, as distances from the score",
         "average #tokens": "the mean length of the answers",
+        **{span.name: span.hint for span in spans(board)},
     }
     heads = ['<th class="rank"></th>'] if browsed else []
     for name, hint in hints.items():
@@ -156,8 +157,11 @@ def _board_row(
         f'<td data-key="{_key(row.score)}">{score}</td>',
         f'<td class="less" data-key="{_key(row.upper - row.lower)}">{interval}</td>',
         f'<td class="less" data-key="{_key(row.tokens)}">{tokens}</td>',
-        f'<td class="plot">{plot}</td>',
     ]
+    for span in spans(board):
+        middle = sum(span.ends(row) or (math.nan,)) / 2
+        cells.append(f'<td class="less" data-key="{_key(middle)}">{span.cell(row, board)}</td>')
+    cells.append(f'<td class="plot">{plot}</td>')
     if games:
         kinds = [name.replace(" ", "-") for name in OUTCOMES.values()]
         numbers = row.outcomes if row.outcomes and row.model != board.baseline else [0] * len(kinds)

@@ -9,7 +9,9 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from arena.base.errors import one_line
@@ -25,9 +27,48 @@ from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.leaderboard.output.notes import summary_lines
-from arena.leaderboard.precision import board_precision
+from arena.leaderboard.output.precision import board_precision
 from arena.scoring.estimators import GRADES
 from arena.scoring.selection import HALF_JUDGED, Selection
+
+
+@dataclass(frozen=True)
+class Span:
+    """A column of ranges that the original does not have, on the boards that have it.
+
+    `keys`: its ends in files. `ends`: those of a row. `text`: writes a row's range.
+    """
+
+    name: str
+    keys: tuple[str, str]
+    hint: str
+    ends: Callable[[Row], tuple[float, float] | None]
+    text: Callable[[tuple[float, float], Board], str]
+
+    def cell(self, row: Row, board: Board, missing: str = "") -> str:
+        """Return the range of a row as text."""
+        ends = self.ends(row)
+        return self.text(ends, board) if ends else missing
+
+
+def _by_judge(ends: tuple[float, float], board: Board) -> str:
+    return "-".join(f"{end:.{2 if board.format.scale == 'grade' else 0}f}" for end in ends)
+
+
+SPANS = (
+    Span(
+        "by judge",
+        ("by_judge_low", "by_judge_high"),
+        "the lowest and the highest score with one of the judges alone",
+        lambda row: row.by_judge,
+        _by_judge,
+    ),
+)
+
+
+def spans(board: Board) -> list[Span]:
+    """Return the columns of ranges that a row of the board has."""
+    return [span for span in SPANS if any(span.ends(row) for row in board.rows)]
 
 
 def board_lines(board: Board) -> Iterator[str]:
@@ -35,27 +76,41 @@ def board_lines(board: Board) -> Iterator[str]:
 
     On a terminal that is too narrow for them, a table has shorter names and heads.
     """
+    more = spans(board)
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
-    terminal, level = terminal_width(), f"{board.estimator.level:.0%} CI"
-    if not board.format.table_heads:
-        names = [model for model, *_ in texts]
-        if terminal:
-            names = [one_line(name) for name in names]
-            names = [padded(name, max(map(shown_width, names))) for name in names]
-        lines = [
-            f"{name: <30} | score: {score: ^5} | {level}: {interval: ^12} "
-            f"| average #tokens: {tokens}"
-            for name, (_, score, interval, tokens) in zip(names, texts, strict=True)
-        ]
-        if terminal and any(shown_width(line) > terminal for line in lines):
-            heads = ("model", "score", level, "#tokens")
-            lines = list(fitted([heads, *texts], terminal, "<>^>"))
-        yield from lines
+    extra = [[span.cell(row, board) for span in more] for row in board.rows]
+    if board.format.table_heads:
+        heads = (*board.format.table_heads, *(span.name.capitalize() for span in more))
+        rows = zip(texts, extra, strict=True)
+        yield from _numbered_table([heads, *((*text[:3], *some) for text, some in rows)])
         return
-    # The v2.0 program prints a pandas frame: numbered rows, columns to the right.
-    table = [("", *board.format.table_heads), *((str(n), *row[:3]) for n, row in enumerate(texts))]
+    terminal, level = terminal_width(), f"{board.estimator.level:.0%} CI"
+    names = [model for model, *_ in texts]
     if terminal:
-        yield from fitted(table, terminal, "<>>>", names=1)
+        names = [one_line(name) for name in names]
+        names = [padded(name, max(map(shown_width, names))) for name in names]
+    lines = [
+        f"{name: <30} | score: {score: ^5} | {level}: {interval: ^12} | average #tokens: {tokens}"
+        + "".join(f" | {span.name}: {cell}" for span, cell in zip(more, some, strict=True) if cell)
+        for name, (_, score, interval, tokens), some in zip(names, texts, extra, strict=True)
+    ]
+    if terminal and any(shown_width(line) > terminal for line in lines):
+        heads = ("model", "score", level, "#tokens", *(span.name for span in more))
+        rows = zip(texts, extra, strict=True)
+        table = [heads, *((*text, *some) for text, some in rows)]
+        lines = list(fitted(table, terminal, "<>^>" + ">" * len(more)))
+    yield from lines
+
+
+def _numbered_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a table as pandas prints it for the v2.0 program: numbered rows, columns to the right.
+
+    The first of the rows are the heads.
+    """
+    head, *body = rows
+    table = [("", *head), *((str(number), *row) for number, row in enumerate(body))]
+    if terminal := terminal_width():
+        yield from fitted(table, terminal, "<" + ">" * len(head), names=1)
         return
     first, *widths = (max(map(len, column)) for column in zip(*table, strict=True))
     for number, *cells in table:
@@ -114,6 +169,7 @@ def file_stem(board: Board) -> str:
         None if board.method.center else "uncentered",
         "fixed_style" if style else None,
         "elo" if board.format.scale == "elo" else None,
+        "random_judges" if board.method.judge_effects == "random" else None,
         "resampled_questions" if board.method.resample == "question" else None,
         "first_game_only" if selection.first_game_only else None,
         f"half_judged_{HALF_JUDGED[whole]}" if whole != board.estimator.whole_judgments else None,
@@ -130,11 +186,18 @@ def file_of(path: Path, board: Board) -> Path:
     return path if path == STDOUT else path.with_stem(f"{path.stem}_{name}")
 
 
-def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Return rows, the first with the heads, and a column of today's date as CSV."""
+def csv_text(
+    rows: Iterable[Sequence[object]], more: Iterable[Sequence[object]] | None = None
+) -> str:
+    """Return rows, the first with the heads, and a column of today's date as CSV. `more`: the cells
+    of each row after the date.
+    """
     text = io.StringIO()
     today = datetime.date.today().isoformat()
-    dated = ((*row, today if number else "date") for number, row in enumerate(rows))
+    dated = (
+        (*row, today if number else "date", *extra)
+        for number, (row, extra) in enumerate(zip(rows, more or repeat(()), strict=False))
+    )
     csv.writer(text, lineterminator="\n").writerows(map(harmless, row) for row in dated)
     return text.getvalue()
 
@@ -156,11 +219,15 @@ def board_csv(board: Board) -> str:
     """Return the board as CSV with the columns that users' notebooks read."""
     heads = "model", "score", *board.estimator.bounds, "CI", "avg_tokens"
     rows: list[tuple[object, ...]] = [heads]
+    columns = spans(board)
+    more = [[key for span in columns for key in span.keys]]
     for row in board.rows:
         numbers = (f"{value:.2f}" for value in (row.score, *row.bounds))
         offsets = f"({row.lower:.2f}, {row.upper:+.2f})"
         rows.append((row.model, *numbers, offsets, "" if row.tokens is None else int(row.tokens)))
-    return csv_text(rows)
+        ends = (end for span in columns for end in span.ends(row) or ("", ""))
+        more.append([end if isinstance(end, (str, int)) else f"{end:.2f}" for end in ends])
+    return csv_text(rows, more)
 
 
 def json_text(data: object) -> str:
@@ -176,6 +243,7 @@ def method_dict(board: Board) -> dict[str, object]:
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
+        "judge_effects": board.method.judge_effects,
         "as_published": board.method.as_published,
         "times_too_narrow": board.narrowness,
     }
@@ -218,6 +286,11 @@ def board_dict(board: Board) -> dict[str, object]:
         "rows": [
             row_dict(row)
             | {"avg_tokens": row.tokens}
+            | {
+                key: end
+                for span in spans(board)
+                for key, end in zip(span.keys, span.ends(row) or (None, None), strict=True)
+            }
             | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
             for row in board.rows
         ],
@@ -239,9 +312,14 @@ def precision_dict(board: Board) -> dict[str, object] | None:
 
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
+    more = spans(board)
     head = ["model", "score", f"{board.estimator.level:.0%} CI", "average #tokens"]
-    rows = ([in_markdown(row.model), *row_texts(row, board)] for row in board.rows)
-    rule = "|:--|--:|:-:|--:|"
+    head += [span.name for span in more]
+    rows = (
+        [in_markdown(row.model), *row_texts(row, board), *(s.cell(row, board) for s in more)]
+        for row in board.rows
+    )
+    rule = "|:--|--:|:-:|--:|" + "--:|" * len(more)
     return markdown_page(titles(board), [head, *rows], rule, summary_lines(board))
 
 
