@@ -147,11 +147,14 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
         origin = {
             "judges": list(selection.judges),
             "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
+            **selection.rules(),
             "method": board.estimator.name,
             "mode": board.mode,
             "resample": method.resample,
+            "as_published": method.as_published,
             "rounds": method.rounds,
             "seed": method.seed,
+            "judge_effects": method.judge_effects,
         }
         name = selection.bench.name + (f": {board.name or '(none)'}" if several else "")
         left_out = {**board.counts.models_left_out, **unplaced}
@@ -173,7 +176,8 @@ def _ratings(board: Board, level: float) -> Ratings:
     scores = np.array([row.score for row in board.rows])
     samples = np.array([board.samples[model] for model in models]).T
     of_rounds = of_samples(models, scores, samples, level)
-    if board.method.resample == "battle" and level != estimator.level:
+    drawn_battles = board.method.as_published or board.method.resample == "battle"
+    if drawn_battles and level != estimator.level:
         return of_rounds  # percentiles, like those of the board at its own level
     lower, upper = np.array([row.bounds for row in board.rows]).T
     ratings = of_ends(models, scores, lower, upper, level, estimator.level).of(of_rounds.models)
