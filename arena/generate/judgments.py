@@ -20,8 +20,7 @@ from arena.bench.provenance import ANSWERS_CHANGED, messages_hash, stale_reason
 from arena.bench.records import BaselineRule, Finite, KeyLine, baseline_rule
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
-from arena.chat.parameters import remark_on
-from arena.chat.protocols import LONE_THINK_END, Completion, has_lone_think_end
+from arena.chat.protocols import Completion
 from arena.generate.judge import LABELLED, Case, CaseFinder, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
 from arena.generate.summary import Estimate, mean_output
@@ -323,10 +322,7 @@ class JudgmentWork(Work):
         self.summary.done += 1
         last = reply.replies[-1]
         self.outlook.count(reply.verdict, last)
-        if has_lone_think_end(last.text) and self.model.end_think_token is None:
-            self.summary.remarks[LONE_THINK_END].append(job.id)
-        for name in last.not_sent or ():
-            self.summary.remarks[remark_on(name)].append(job.id)
+        self.note_oddities(job, last.text, last.not_sent)
         if reply.verdict.label is None:
             remark = f"games without verdict, {reply.verdict.cause}"
             self.summary.remarks[remark].append(job.id)
