@@ -38,7 +38,7 @@ from arena.bench.paths import Bench
 from arena.leaderboard.board import Board, Contest
 from arena.leaderboard.build import Group, method_of
 from arena.leaderboard.clusters import score_clusters
-from arena.leaderboard.compare import compare
+from arena.leaderboard.compare import compare_all
 from arena.leaderboard.options import BoardOptions, Method
 from arena.leaderboard.overall import overall_board
 from arena.scoring.battles import Grades
@@ -65,7 +65,7 @@ SIZES = (5, 12, 20, 40, 100, 500)
 FROM = 20  # questions, from which on an interval must not hold the truth too often either
 SLACK = 2.0  # points from the level
 LOW = 10.0  # points, below which intervals are hardest
-PAIRS = 2  # compared on a board
+COMPARED = 4  # models of a board, in pairs
 
 Ranks = Mapping[Key, tuple[int, int] | None]
 
@@ -134,18 +134,22 @@ def by_cluster(judged: Judged, selection: Selection, method: Method) -> Estimate
 
 
 def in_pairs(judged: Judged, selection: Selection, method: Method) -> Estimates:
-    """The differences of some pairs of models, chosen by the seed."""
-    assert not isinstance(judged.data, Grades)
-    scored = Contest(judged.data, selection, method).score()
-    pairs = list(combinations(scored.battles.models, 2))
-    chosen = np.random.default_rng(method.seed).permutation(len(pairs))[:PAIRS]
-    results = (compare(scored, *pairs[i]) for i in chosen)
-    return {(r.first, r.second): Estimate(r.difference, r.lower, r.upper) for r in results}
+    """The differences of all pairs of some models, chosen by the seed."""
+    data = judged.data
+    assert not isinstance(data, Grades)
+    # A comparison has rounds of its own.
+    scored = Contest(data, selection, method).score(samples=np.empty((0, len(data.models))))
+    chosen = np.random.default_rng(method.seed).permutation(len(data.models))[:COMPARED]
+    pairs = compare_all(scored, [data.models[i] for i in sorted(chosen)])
+    return {(r.first, r.second): Estimate(r.difference, r.lower, r.upper) for r in pairs}
 
 
 @dataclass(frozen=True)
 class Case:
-    """Boards of a population by the default method, single ones by that of published boards too."""
+    """Boards of a population by the default method, single ones by that of published boards too.
+
+    `share`: of the usual number of boards, less for one that has many estimates.
+    """
 
     name: str
     population: Population
@@ -153,6 +157,7 @@ class Case:
     published: Method | None = None
     estimates: Callable[[Judged, Selection, Method], Estimates] = on_boards
     sizes: tuple[int, ...] = SIZES
+    share: float = 1.0
 
     @property
     def level(self) -> float:
@@ -340,12 +345,29 @@ def cases_of_bench(options: BoardOptions) -> Iterator[Case]:
             yield Case("grades", population, default)
             return
         yield Case(name, population, default, published)
-        if name.endswith("mean"):
-            continue
-        categories, clusters = (replace(population, shares=x) for x in (QUARTERS, FIFTHS))
-        yield Case(f"overall, {name}", categories, default, sizes=SIZES[1:])
-        yield Case(f"--by, {name}", clusters, default, estimates=by_cluster, sizes=SIZES[:4])
-        yield Case(f"--compare, {name}", population, default, estimates=in_pairs)
+        if name in ("plain", "style control, centre none", "v2.0"):
+            yield Case(
+                f"overall, {name}",
+                replace(population, shares=QUARTERS),
+                default,
+                sizes=(12, 40, 100),
+            )
+            yield Case(
+                f"--by, {name}",
+                replace(population, shares=FIFTHS),
+                default,
+                estimates=by_cluster,
+                sizes=(5, 12, 40),
+                share=0.25,
+            )
+            yield Case(
+                f"--compare, {name}",
+                population,
+                default,
+                estimates=in_pairs,
+                sizes=(5, 20, 100, 500),
+                share=0.5,
+            )
 
 
 def simulated_cases() -> Iterator[Case]:
@@ -376,7 +398,7 @@ def measured(
         truth = case.truth()
         for questions in (size for size in case.sizes if size in sizes):
             attempt = functools.partial(try_once, case, questions, truth)
-            yield Row.of(case, questions, truth, run(attempt, range(boards)))
+            yield Row.of(case, questions, truth, run(attempt, range(round(boards * case.share))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -393,7 +415,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--workers", type=int, default=2, help="processes (default: %(default)s)")
     add("--quick", action="store_true", help="a smoke test: two boards of 5 and 20 questions")
     args = parser.parse_args(arguments)
-    boards, sizes = (2, (5, 20)) if args.quick else (args.boards, args.sizes)
+    boards, sizes = (4, (5, 20)) if args.quick else (args.boards, args.sizes)
     try:
         options = options_of(args.bench, args.judge_name, args.baseline) if args.bench else None
         cases = cases_of_bench(options) if options else simulated_cases()
