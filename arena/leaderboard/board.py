@@ -17,16 +17,17 @@ from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, win_rates
 from arena.scoring.cells import Counts
-from arena.scoring.estimators import Estimator
+from arena.scoring.estimators import Estimator, Uncertainty, grade_uncertainty
 from arena.scoring.selection import Selection
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
-from arena.scoring.uncertainty.intervals import percentiles
+from arena.scoring.uncertainty.intervals import FEW
 
 if TYPE_CHECKING:
     import pandas
 
 PUBLISHED_CONTROL = {"length", "markdown"}  # the style control of published boards
+NO_WIDTH = 1e-6  # of an interval whose draws are all alike
 Tokens = Mapping[str, float]  # the mean answer length by model, of models with counted answers
 
 
@@ -47,6 +48,11 @@ class Method:
     workers: int = 1
     as_published: bool = False
     published: int = 0
+
+    @property
+    def honest(self) -> bool:
+        """Whether intervals hold as often as they say, so that ranks belong to them."""
+        return self.resample == "question" and not self.as_published
 
     def centered(self, data: Iterable[Battles | Grades]) -> Method:
         """Return the method with a choice of `center`. Scores of published data stay as published.
@@ -183,37 +189,62 @@ class Scored(Contest):
         rating = ANCHOR_RATING - ELO_PER_LOGIT * float(fit.coefficients @ means)
         return rating if elo else float(win_rates(np.array([ANCHOR_RATING, rating]), 0)[1])
 
-    def narrowness(self) -> float | None:
-        """Return how many times wider the default's intervals are, by the median over the models.
-        None if they are these, or if no model has intervals of both kinds.
+    def uncertainty(self, *, elo: bool) -> Uncertainty:
+        """Return the intervals and ranks of the scores.
+
+        As published, intervals are percentiles of the rounds. Else there are none for a model with
+        under FEW questions, and none of drawn battles if all draws are alike.
         """
-        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
-        if self.method.resample == "question" and not self.method.as_published:
+        battles, method, estimator = self.battles, self.method, self.selection.estimator
+        found = estimator.uncertainty(
+            battles.cells,
+            battles.anchor,
+            self.scores(elo=True)[0],
+            self.samples,
+            resample="battle" if method.as_published else method.resample,
+            elo=elo,
+        )
+        if not method.as_published:
+            ends = found.ends
+            unknown = (battles.cells.judged() < FEW) | (ends[1] - ends[0] < NO_WIDTH)
+            ends[:, unknown & (np.arange(len(unknown)) != battles.anchor)] = np.nan
+        return found
+
+    def narrowness(self, ends: np.ndarray) -> float | None:
+        """Return how many times wider than `ends` (2, M) the default's intervals of win rates are,
+        by the median over the models. None if they are these, or if no model has both.
+        """
+        if self.method.honest:
             return None
+        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
         contest = Contest(self.battles, self.selection, method, style=self.style)
-        ends = [one.scores(elo=False)[1] for one in (self, contest.score())]
-        widths = [np.diff(percentiles(one, self.selection.estimator.level), axis=0) for one in ends]
+        honest = contest.score().uncertainty(elo=False).ends
         with np.errstate(invalid="ignore", divide="ignore"):
-            ratios = widths[1] / widths[0]
+            ratios = (honest[1] - honest[0]) / (ends[1] - ends[0])
         ratios = ratios[np.isfinite(ratios)]
         return float(np.median(ratios)) if len(ratios) else None
 
     def board(self, *, elo: bool = False) -> Board:
         """Return the board of win rates in percent, or of ratings (baseline 1000)."""
+        found = self.uncertainty(elo=elo)
         board = Board.empty(self.battles, self.selection, self.method, elo=elo)
         board = replace(
             board,
             coefficients=self.coefficients,
             scored=self,
             copy_score=self.copy_score(elo=elo),
-            narrowness=self.narrowness(),
+            narrowness=self.narrowness(self.uncertainty(elo=False).ends),
         )
-        return board.with_rows(self.battles.models, *self.scores(elo=elo), self.tokens)
+        return board.with_rows(self.battles.models, *self.scores(elo=elo), found, self.tokens)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model's score, the offsets of its interval, its mean answer length and its games."""
+    """A model's score, the offsets of its interval, its mean answer length and its games.
+
+    `rank`: the best and the worst rank that the data leave open. `by_judge`: the lowest and the
+    highest score of single judges.
+    """
 
     model: str
     score: float
@@ -221,11 +252,24 @@ class Row:
     upper: float
     tokens: float | None
     outcomes: tuple[int, ...] | None
+    rank: tuple[int, int] | None = None
+    by_judge: tuple[float, float] | None = None
 
     @property
     def bounds(self) -> tuple[float, float]:
         """The ends of the interval."""
         return self.score + self.lower, self.score + self.upper
+
+    @property
+    def ranges(self) -> dict[str, float]:
+        """The ends of the other ranges of the row that are known, by their names in files."""
+        ranges = {"rank": self.rank, "by_judge": self.by_judge}
+        pairs = {name: ends for name, ends in ranges.items() if ends}
+        return {
+            f"{name}_{end}": value
+            for name, ends in pairs.items()
+            for end, value in zip(("low", "high"), ends, strict=True)
+        }
 
 
 @dataclass(frozen=True)
@@ -234,7 +278,7 @@ class Board:
 
     `weights`: of an overall board, the number of questions by category. `samples`: each model's
     score in each round. `questions`: the judged ones. `scored`: the fit, None without battles.
-    `copy_score`, `narrowness`: as in Scored.
+    `intervals`: their kind. `copy_score`, `narrowness`: as in Scored.
     """
 
     selection: Selection
@@ -246,6 +290,7 @@ class Board:
     rows: tuple[Row, ...] = ()
     coefficients: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)
+    intervals: str = ""
     copy_score: float | None = None
     narrowness: float | None = None
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
@@ -271,19 +316,24 @@ class Board:
     def of_grades(
         cls, grades: Grades, selection: Selection, method: Method, tokens: Tokens
     ) -> Board:
-        """Return the board of mean grades, their intervals by resampled questions."""
+        """Return the board of mean grades, their ranks by resampled questions."""
         data, estimator = (grades.total, grades.number), selection.estimator
         samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
         board = cls.empty(grades, selection, method)
         scores = estimator.scores(estimator.fit(*data).ratings, samples)
-        return board.with_rows(grades.models, *scores, tokens)
+        return board.with_rows(grades.models, *scores, grade_uncertainty(*data, samples), tokens)
 
     def with_rows(
-        self, models: Sequence[str], scores: np.ndarray, samples: np.ndarray, tokens: Tokens
+        self,
+        models: Sequence[str],
+        scores: np.ndarray,
+        samples: np.ndarray,
+        uncertainty: Uncertainty,
+        tokens: Tokens,
     ) -> Board:
         """Return the board with the rows of scores (M,) and samples (rounds, M), best first."""
         outcomes = self.scored.battles.outcomes if self.scored else None
-        ends = percentiles(samples, self.estimator.level)
+        ends = uncertainty.ends
         with np.errstate(invalid="ignore"):
             # The offset of an end that is the same infinity as the score is 0, not NaN.
             lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()
@@ -291,8 +341,16 @@ class Board:
             Row(*row, tokens.get(row[0]), outcomes[row[0]] if outcomes else None)
             for row in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
+        if self.method.honest and models:
+            ranks = uncertainty.ranks.T.tolist()
+            rows = [replace(row, rank=(a, b)) for row, (a, b) in zip(rows, ranks, strict=True)]
         rows.sort(key=lambda row: (-row.score, row.model))
-        return replace(self, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
+        return replace(
+            self,
+            rows=tuple(rows),
+            samples=dict(zip(models, samples.T, strict=True)),
+            intervals=uncertainty.kind,
+        )
 
     @property
     def estimator(self) -> Estimator:
@@ -315,10 +373,15 @@ class Board:
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a row a model, the best first: model, score, the ends of its interval as lower
-        and upper, the mean answer length as tokens, and its games by outcome if they are known.
+        and upper, the mean answer length as tokens, its games by outcome, the ends of its ranks as
+        rank_low and rank_high, and of the scores by judge. Unknown ones have no columns.
         """
         import pandas
 
-        columns = ("model", "score", "lower", "upper", "tokens", *COLUMNS)
-        rows = ((r.model, r.score, *r.bounds, r.tokens, *(r.outcomes or ())) for r in self.rows)
-        return pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
+        def cells(row: Row) -> dict[str, object]:
+            lower, upper = row.bounds
+            cells = {"model": row.model, "score": row.score, "lower": lower, "upper": upper}
+            games = dict(zip(COLUMNS, row.outcomes or (), strict=False))
+            return {**cells, "tokens": row.tokens, **games, **row.ranges}
+
+        return pandas.DataFrame(map(cells, self.rows))

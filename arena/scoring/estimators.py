@@ -17,22 +17,26 @@ from arena.scoring.uncertainty.intervals import (
     logit_t,
     mean_t,
     percentiles,
+    spread,
     student,
 )
 from arena.scoring.uncertainty.strengths import Strengths
+
+NO_SPREAD = 1e-6  # in points of win rate: the rounding errors of equal rounds
 
 Difference = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """The ends (2, M) of the intervals of scores, and the strengths that give ranks.
+    """The ends (2, M) of the intervals of scores, their `kind`, and the strengths that give ranks.
 
     The ranks are those of question rounds: from rounds over battles they would be too narrow.
     """
 
     ends: np.ndarray
     strengths: Strengths
+    kind: str
 
     @property
     def ranks(self) -> np.ndarray:
@@ -93,15 +97,21 @@ class Estimator:
             logits = (samples - samples[:, [anchor]]) / ELO_PER_LOGIT
             strengths = Strengths.of_rounds(logits, questions)
         if self._by_percentiles(resample):
-            ends = self._percentiles(samples if elo else rounds, questions, resample)
+            ends, kind = self._percentiles(samples if elo else rounds, questions, resample)
+            if star and resample == "question":
+                # Rounds that are all alike show no error, as those of a model that won all battles.
+                alike = spread(rounds) < NO_SPREAD
+                exact = logit_t(*star, self.level)[:, alike]
+                ends[:, alike] = arena_v2.rating(exact) if elo else exact
             ends[:, anchor] = ANCHOR_RATING if elo else 50.0
-            return Uncertainty(ends, strengths)
+            return Uncertainty(ends, strengths, kind)
         if star and cells.features is None:
-            ends = logit_t(*star, self.level)
+            ends, kind = logit_t(*star, self.level), "logit-t"
         else:
             ends = logit_sd(rates, strengths.values, strengths.errors, questions, self.level)
+            kind = "logit-sd"
         ends[:, anchor] = 50.0
-        return Uncertainty(arena_v2.rating(ends) if elo else ends, strengths)
+        return Uncertainty(arena_v2.rating(ends) if elo else ends, strengths, kind)
 
     def overall_uncertainty(
         self,
@@ -118,23 +128,25 @@ class Estimator:
         if self.features is None:  # grades
             strengths = Strengths.of_rounds(samples, questions)
             half = student(self.level, questions - 1) * strengths.errors
-            return Uncertainty(np.stack([scores - half, scores + half]), strengths)
+            return Uncertainty(np.stack([scores - half, scores + half]), strengths, "t")
         strengths = Strengths.of_rates(scores, samples, questions)
         if self._by_percentiles(resample):
-            ends = self._percentiles(samples, questions, resample)
+            ends, kind = self._percentiles(samples, questions, resample)
         else:
             ends = logit_sd(scores, strengths.values, strengths.errors, questions, self.level)
-        return Uncertainty(ends, strengths)
+            kind = "logit-sd"
+        return Uncertainty(ends, strengths, kind)
 
     def _by_percentiles(self, resample: Resample) -> bool:
         return resample == "battle" or self.averages_rounds
 
     def _percentiles(
         self, samples: np.ndarray, questions: np.ndarray, resample: Resample
-    ) -> np.ndarray:
-        """Bounds (2, M) of rounds, expanded for few questions if those were drawn."""
-        level = self.level if resample == "battle" else expanded(self.level, questions)
-        return percentiles(samples, level)
+    ) -> tuple[np.ndarray, str]:
+        """Bounds (2, M) of rounds, expanded for few questions if those were drawn, and the kind."""
+        if resample == "battle":
+            return percentiles(samples, self.level), "percentiles"
+        return percentiles(samples, expanded(self.level, questions)), "expanded percentiles"
 
     @property
     def bounds(self) -> tuple[str, str]:
@@ -150,7 +162,7 @@ def grade_uncertainty(total: np.ndarray, number: np.ndarray, samples: np.ndarray
     NaN for a model with under FEW questions.
     """
     strengths = Strengths.of_rounds(samples, (number > 0).sum(axis=1))
-    return Uncertainty(mean_t(total, number), strengths)
+    return Uncertainty(mean_t(total, number), strengths, "t")
 
 
 BRADLEY_TERRY = Estimator(
