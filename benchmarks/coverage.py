@@ -35,11 +35,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Contest, Method
+from arena.leaderboard.board import Board, Contest
 from arena.leaderboard.build import Group, method_of
 from arena.leaderboard.clusters import score_clusters
 from arena.leaderboard.compare import compare
-from arena.leaderboard.options import BoardOptions
+from arena.leaderboard.options import BoardOptions, Method
 from arena.leaderboard.overall import overall_board
 from arena.scoring.battles import Grades
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, OF_BATTLES

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.bench.answer_style import FEATURES
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.format import FORMATS, Format
+from arena.leaderboard.options import Method
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Grades
-from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, win_rates
+from arena.scoring.bradley_terry import DisconnectedError, Fit, win_rates
 from arena.scoring.cells import Counts
 from arena.scoring.estimators import Estimator, Uncertainty, grade_uncertainty
 from arena.scoring.selection import Selection
@@ -26,63 +26,8 @@ from arena.scoring.uncertainty.intervals import FEW
 if TYPE_CHECKING:
     import pandas
 
-PUBLISHED_CONTROL = {"length", "markdown"}  # the style control of published boards
 NO_WIDTH = 1e-6  # of an interval whose draws are all alike
 Tokens = Mapping[str, float]  # the mean answer length by model, of models with counted answers
-
-
-@dataclass(frozen=True)
-class Method:
-    """The settings of scores: the style features controlled for, and the bootstrap.
-
-    `center`: whether features are measured from their mean, None if the judgments decide.
-    `published`: the judgments that decided it, since they have no settings. `as_published`: the
-    statistics of the original.
-    """
-
-    control: tuple[str, ...] = ()
-    center: bool | None = None
-    rounds: int = 1000
-    seed: int = 42
-    resample: Resample = "question"
-    workers: int = 1
-    as_published: bool = False
-    published: int = 0
-
-    @property
-    def honest(self) -> bool:
-        """Whether intervals hold as often as they say, so that ranks belong to them."""
-        return self.resample == "question" and not self.as_published
-
-    def centered(self, data: Iterable[Battles | Grades]) -> Method:
-        """Return the method with a choice of `center`. Scores of published data stay as published.
-
-        Published judgments, and they alone, have no settings in their records.
-        """
-        if self.center is not None:
-            return self
-        published = sum(one.counts.without_settings for one in data) if self.control else 0
-        is_mean = not self.control or self.as_published or published > 0
-        return replace(self, center=is_mean, published=0 if self.as_published else published)
-
-    @property
-    def attributes(self) -> dict[str, str]:
-        """The attributes of answers that the fit controls for, with their names in files."""
-        features = (FEATURES[feature] for feature in self.control)
-        return {key: name for names in features for key, name in names.items()}
-
-    @property
-    def mode(self) -> str:
-        """The name of the style control, as part of file names."""
-        if set(self.control) == PUBLISHED_CONTROL:
-            return "style_control"
-        return "_".join([*sorted(self.control), "control"]) if self.control else "plain"
-
-    def entropy(self, selection: Selection) -> tuple[int, ...]:
-        """Return the seed of all draws. Boards of different categories draw independently."""
-        stream = ", ".join(selection.categories)
-        digest = hashlib.sha256(stream.encode("utf-8", "surrogatepass")).digest()
-        return (self.seed, int.from_bytes(digest[:8], "big")) if stream else (self.seed,)
 
 
 class UnconnectedError(InputError):
@@ -224,7 +169,7 @@ class Scored(Contest):
         ratios = ratios[np.isfinite(ratios)]
         return float(np.median(ratios)) if len(ratios) else None
 
-    def board(self, *, elo: bool = False) -> Board:
+    def board(self, *, elo: bool = False, ranked: bool = True) -> Board:
         """Return the board of win rates in percent, or of ratings (baseline 1000)."""
         found = self.uncertainty(elo=elo)
         board = Board.empty(self.battles, self.selection, self.method, elo=elo)
@@ -235,7 +180,9 @@ class Scored(Contest):
             copy_score=self.copy_score(elo=elo),
             narrowness=self.narrowness(self.uncertainty(elo=False).ends),
         )
-        return board.with_rows(self.battles.models, *self.scores(elo=elo), found, self.tokens)
+        scores, samples = self.scores(elo=elo)
+        models, tokens = self.battles.models, self.tokens
+        return board.with_rows(models, scores, samples, found, tokens, ranked=ranked)
 
 
 @dataclass(frozen=True)
@@ -314,14 +261,21 @@ class Board:
 
     @classmethod
     def of_grades(
-        cls, grades: Grades, selection: Selection, method: Method, tokens: Tokens
+        cls,
+        grades: Grades,
+        selection: Selection,
+        method: Method,
+        tokens: Tokens,
+        *,
+        ranked: bool = True,
     ) -> Board:
         """Return the board of mean grades, their ranks by resampled questions."""
         data, estimator = (grades.total, grades.number), selection.estimator
         samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
         board = cls.empty(grades, selection, method)
-        scores = estimator.scores(estimator.fit(*data).ratings, samples)
-        return board.with_rows(grades.models, *scores, grade_uncertainty(*data, samples), tokens)
+        scores, samples = estimator.scores(estimator.fit(*data).ratings, samples)
+        found = grade_uncertainty(*data, samples)
+        return board.with_rows(grades.models, scores, samples, found, tokens, ranked=ranked)
 
     def with_rows(
         self,
@@ -330,18 +284,25 @@ class Board:
         samples: np.ndarray,
         uncertainty: Uncertainty,
         tokens: Tokens,
+        *,
+        ranked: bool = True,
     ) -> Board:
-        """Return the board with the rows of scores (M,) and samples (rounds, M), best first."""
+        """Return the board with the rows of scores (M,) and samples (rounds, M), best first.
+
+        Rows have ranks if questions were drawn, unless the caller needs none.
+        """
         outcomes = self.scored.battles.outcomes if self.scored else None
         ends = uncertainty.ends
         with np.errstate(invalid="ignore"):
             # The offset of an end that is the same infinity as the score is 0, not NaN.
-            lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()
+            offsets = np.where(ends == scores, 0.0, ends - scores).tolist()
+        # One NaN for all, so that boards of the same numbers are equal.
+        lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in offsets)
         rows = [
             Row(*row, tokens.get(row[0]), outcomes[row[0]] if outcomes else None)
             for row in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
-        if self.method.honest and models:
+        if ranked and self.method.honest and models:
             ranks = uncertainty.ranks.T.tolist()
             rows = [replace(row, rank=(a, b)) for row, (a, b) in zip(rows, ranks, strict=True)]
         rows.sort(key=lambda row: (-row.score, row.model))

@@ -13,8 +13,9 @@ from statistics import median
 
 import numpy as np
 
-from arena.leaderboard.board import Board, Contest, Method, Row, UnconnectedError
+from arena.leaderboard.board import Board, Contest, Row, UnconnectedError
 from arena.leaderboard.build import Group
+from arena.leaderboard.options import Method
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
@@ -47,7 +48,7 @@ def score_clusters(
     wholes, boards = list[Board](), list[Board]()
     for group in groups:
         whole, data = _whole(group, method)
-        ratios = []
+        ratios, kind = list[float](), ""
         for name, questions in group.clusters.items():
             selection = replace(group.selection, categories=(name,))
             if isinstance(data, Grades):
@@ -57,11 +58,13 @@ def score_clusters(
             judged = board.counts.judged if board else {}
             counts = replace(whole.counts, judged=judged, questions=len(questions))
             rows = _rows(board) if board else ()
-            if board and board.narrowness:
-                ratios.append(board.narrowness)
+            if board:
+                kind = kind or board.intervals
+                ratios += [board.narrowness] if board.narrowness else []
             boards.append(replace(board or whole, selection=selection, counts=counts, rows=rows))
             done()
-        wholes.append(replace(whole, narrowness=median(ratios) if ratios else None))
+        narrowness = median(ratios) if ratios else None
+        wholes.append(replace(whole, intervals=kind, narrowness=narrowness))
 
     def by_mean(model: str) -> tuple[float, str]:
         scores = [(row.score, b.counts.questions or 0) for b in boards if (row := b.row(model))]
@@ -102,7 +105,7 @@ def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
         drawn = len(part.questions) >= FEW or contest.selection.estimator.averages_rounds
         samples = None if drawn else np.full((1, len(part.models)), np.nan)
         try:
-            return replace(contest, battles=part).score(samples).board()
+            return replace(contest, battles=part).score(samples).board(ranked=False)
         except UnconnectedError as error:
             cells, models = part.cells, error.models
             part = _part(part, ~np.isin(cells.a, models) & ~np.isin(cells.b, models))
@@ -150,11 +153,11 @@ def _of_grades(
         number=number[models],
         counts=replace(grades.counts, judged=judged),
     )
-    return Board.of_grades(part, selection, method, {}) if names else None
+    return Board.of_grades(part, selection, method, {}, ranked=False) if names else None
 
 
 def _rows(board: Board) -> tuple[Row, ...]:
-    """Return the rows of models that were judged enough, without ranks among a cluster's models.
+    """Return the rows of models that were judged enough.
 
     As published a board has intervals of any number of questions. Its clusters have not.
     """
@@ -164,5 +167,5 @@ def _rows(board: Board) -> tuple[Row, ...]:
         if questions < FEW and row.model != board.baseline:
             row = replace(row, lower=math.nan, upper=math.nan)
         if questions >= LEAST:
-            rows.append(replace(row, rank=None))
+            rows.append(row)
     return tuple(rows)

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from arena.base.errors import one_line
@@ -24,10 +25,13 @@ from arena.base.table import (
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
+from arena.leaderboard.output.caption import method_cell, titles
 from arena.leaderboard.output.notes import summary_lines
 from arena.leaderboard.precision import board_precision
 from arena.scoring.estimators import GRADES
 from arena.scoring.selection import HALF_JUDGED, Selection
+
+NONE = "–"  # in the place of an interval
 
 
 def board_lines(board: Board) -> Iterator[str]:
@@ -37,6 +41,8 @@ def board_lines(board: Board) -> Iterator[str]:
     """
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
     terminal, level = terminal_width(), f"{board.estimator.level:.0%} CI"
+    ranges = range_columns(board)
+    further = list(zip(*ranges.values(), strict=True)) or [()] * len(texts)
     if not board.format.table_heads:
         names = [model for model, *_ in texts]
         if terminal:
@@ -47,15 +53,22 @@ def board_lines(board: Board) -> Iterator[str]:
             f"| average #tokens: {tokens}"
             for name, (_, score, interval, tokens) in zip(names, texts, strict=True)
         ]
+        for head, cells in ranges.items():
+            widest = max(map(shown_width, lines), default=0)
+            pairs = zip(lines, cells, strict=True)
+            lines = [f"{padded(line, widest)} | {head}: {cell}" for line, cell in pairs]
         if terminal and any(shown_width(line) > terminal for line in lines):
-            heads = ("model", "score", level, "#tokens")
-            lines = list(fitted([heads, *texts], terminal, "<>^>"))
+            heads = ("model", "score", level, "#tokens", *ranges)
+            table = [heads, *((*row, *more) for row, more in zip(texts, further, strict=True))]
+            lines = list(fitted(table, terminal, f"<>^>{'^' * len(ranges)}"))
         yield from lines
         return
     # The v2.0 program prints a pandas frame: numbered rows, columns to the right.
-    table = [("", *board.format.table_heads), *((str(n), *row[:3]) for n, row in enumerate(texts))]
+    table = [("", *board.format.table_heads, *map(str.capitalize, ranges))]
+    for number, (row, more) in enumerate(zip(texts, further, strict=True)):
+        table.append((str(number), *row[:3], *more))
     if terminal:
-        yield from fitted(table, terminal, "<>>>", names=1)
+        yield from fitted(table, terminal, "<" + ">" * (3 + len(ranges)), names=1)
         return
     first, *widths = (max(map(len, column)) for column in zip(*table, strict=True))
     for number, *cells in table:
@@ -66,7 +79,24 @@ def board_lines(board: Board) -> Iterator[str]:
 def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
     """Return a row's score, the offsets of its interval, and its mean number of tokens."""
     tokens = "n/a" if row.tokens is None else str(int(row.tokens))
-    return board.format.score(row.score), board.format.interval(row.lower, row.upper), tokens
+    interval = board.format.interval(row.lower, row.upper)
+    if math.isnan(row.lower) and not board.method.as_published:
+        interval = NONE
+    return board.format.score(row.score), interval, tokens
+
+
+def range_columns(board: Board) -> dict[str, list[str]]:
+    """Return the ranks and the scores by judge as texts by their head, if any row has them."""
+    decimals = 1 if board.format.scale == "grade" else 0
+    by_judge = ("n/a" if r.by_judge is None else _range(r.by_judge, decimals) for r in board.rows)
+    ranks = ("n/a" if row.rank is None else _range(row.rank) for row in board.rows)
+    columns = {"rank": list(ranks), "by judge": list(by_judge)}
+    return {head: cells for head, cells in columns.items() if set(cells) != {"n/a"}}
+
+
+def _range(ends: tuple[float, float], decimals: int = 0) -> str:
+    low, high = (f"{end:.{decimals}f}" for end in ends)
+    return low if low == high else f"{low}-{high}"
 
 
 def stats_lines(board: Board) -> Iterator[str]:
@@ -115,6 +145,7 @@ def file_stem(board: Board) -> str:
         "fixed_style" if style else None,
         "elo" if board.format.scale == "elo" else None,
         "resampled_questions" if board.method.resample == "question" else None,
+        "percentiles" if board.method.as_published and board.method.resample != "battle" else None,
         "first_game_only" if selection.first_game_only else None,
         f"half_judged_{HALF_JUDGED[whole]}" if whole != board.estimator.whole_judgments else None,
         f"weight_{selection.weight}" if selection.weight != Selection.weight else None,
@@ -130,11 +161,14 @@ def file_of(path: Path, board: Board) -> Path:
     return path if path == STDOUT else path.with_stem(f"{path.stem}_{name}")
 
 
-def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Return rows, the first with the heads, and a column of today's date as CSV."""
+def csv_text(rows: Iterable[Sequence[object]], further: Iterable[Sequence[object]] = ()) -> str:
+    """Return rows, the first with the heads, as CSV: a column of today's date and further ones
+    follow.
+    """
     text = io.StringIO()
     today = datetime.date.today().isoformat()
-    dated = ((*row, today if number else "date") for number, row in enumerate(rows))
+    pairs = enumerate(zip_longest(rows, further, fillvalue=()))
+    dated = ((*row, today if number else "date", *more) for number, (row, more) in pairs)
     csv.writer(text, lineterminator="\n").writerows(map(harmless, row) for row in dated)
     return text.getvalue()
 
@@ -153,14 +187,23 @@ def harmless(cell: object) -> object:
 
 
 def board_csv(board: Board) -> str:
-    """Return the board as CSV with the columns that users' notebooks read."""
+    """Return the board as CSV with the columns that users' notebooks read, then ranks and method.
+
+    As published it has the columns of the original alone.
+    """
     heads = "model", "score", *board.estimator.bounds, "CI", "avg_tokens"
     rows: list[tuple[object, ...]] = [heads]
+    names = list(dict.fromkeys(name for row in board.rows for name in row.ranges))
+    further: list[tuple[object, ...]] = [(*names, "method")]
     for row in board.rows:
-        numbers = (f"{value:.2f}" for value in (row.score, *row.bounds))
-        offsets = f"({row.lower:.2f}, {row.upper:+.2f})"
-        rows.append((row.model, *numbers, offsets, "" if row.tokens is None else int(row.tokens)))
-    return csv_text(rows)
+        unknown = math.isnan(row.lower) and not board.method.as_published
+        ends = ("", "") if unknown else tuple(f"{value:.2f}" for value in row.bounds)
+        offsets = "" if unknown else f"({row.lower:.2f}, {row.upper:+.2f})"
+        tokens = "" if row.tokens is None else int(row.tokens)
+        rows.append((row.model, f"{row.score:.2f}", *ends, offsets, tokens))
+        ranges = (row.ranges.get(name, "") for name in names)
+        further.append((*ranges, method_cell(board)))
+    return csv_text(rows, () if board.method.as_published else further)
 
 
 def json_text(data: object) -> str:
@@ -176,6 +219,7 @@ def method_dict(board: Board) -> dict[str, object]:
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
+        "intervals": board.intervals,
         "as_published": board.method.as_published,
         "times_too_narrow": board.narrowness,
     }
@@ -219,6 +263,7 @@ def board_dict(board: Board) -> dict[str, object]:
             row_dict(row)
             | {"avg_tokens": row.tokens}
             | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
+            | row.ranges
             for row in board.rows
         ],
     }
@@ -239,9 +284,14 @@ def precision_dict(board: Board) -> dict[str, object] | None:
 
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
-    head = ["model", "score", f"{board.estimator.level:.0%} CI", "average #tokens"]
-    rows = ([in_markdown(row.model), *row_texts(row, board)] for row in board.rows)
-    rule = "|:--|--:|:-:|--:|"
+    ranges = range_columns(board)
+    head = ["model", "score", f"{board.estimator.level:.0%} CI", "average #tokens", *ranges]
+    further = list(zip(*ranges.values(), strict=True)) or [()] * len(board.rows)
+    rows = (
+        [in_markdown(row.model), *row_texts(row, board), *more]
+        for row, more in zip(board.rows, further, strict=True)
+    )
+    rule = f"|:--|--:|:-:|--:|{':-:|' * len(ranges)}"
     return markdown_page(titles(board), [head, *rows], rule, summary_lines(board))
 
 
@@ -258,16 +308,3 @@ def markdown_page(
 def in_markdown(text: str) -> str:
     """Escape text so that Markdown shows it unchanged."""
     return re.sub(r"[\\`*<|\[]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
-
-
-def titles(board: Board) -> tuple[str, str]:
-    """Return the title of a board, and how it was made, in a line."""
-    selection, method = board.selection, board.method
-    of = f": {board.name}" if board.name else ""
-    judges = f"judged by {', '.join(selection.judges)}"
-    against = f" against {board.baseline}" if board.baseline else ""
-    mode = board.mode.replace("_", " ")
-    note = f", method {board.format.note}" if board.format.note else ""
-    rounds = f"{method.rounds:,} bootstrap rounds over {method.resample}s"
-    title = f"Leaderboard of {selection.bench.name}{of}"
-    return title, f"{judges}{against}, {mode}{note}, {rounds}"
