@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     works = judgment_works(judge, names, args.baseline or (), options)
     status = complete(works, "game", options)
     if args.dry_run:
-        from arena.leaderboard.precision import Planned, planned_lines
+        from arena.leaderboard.output.precision import Planned, planned_lines
 
         planned = Planned(bench, model.name, config, all_questions, questions, args.baseline or ())
         for line in planned_lines(planned, args.precision):

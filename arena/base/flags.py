@@ -137,6 +137,11 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         "cancel (default: count, in v2.0 drop)"
     )
     add("--half-judged", choices=("count", "drop"), help=half)
+    effects = (
+        "whether several judges are all there are, or random ones of many, whose choice widens the "
+        "intervals. It needs four judges"
+    )
+    add("--judge-effects", choices=("fixed", "random"), default="fixed", help=effects)
     missing = "how to treat questions on which a model has no battle"
     add("--missing", choices=("ignore", "loss"), default="ignore", help=missing)
     add_mixed_flag(add)
@@ -204,7 +209,7 @@ CONTROLS = {
 }
 SAME_NAME = (
     *("data_dir", "setting_file", "one_board", "weight", "first_game_only", "missing", "mixed"),
-    *("half_judged", "method", "seed", "resample", "workers", "as_published"),
+    *("half_judged", "judge_effects", "method", "seed", "resample", "workers", "as_published"),
 )  # flags that are options of a board as they are
 
 

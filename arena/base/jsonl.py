@@ -61,6 +61,8 @@ def located_lines(
                 try:
                     line = decode(raw, decoder)
                 except ValueError as error:
+                    if raw.startswith(LFS_POINTER):
+                        raise InputError(f"{path}: {LFS_PROBLEM}") from None
                     if not raw.endswith(b"\n") and not is_json(raw):
                         cause = "an earlier run was killed while writing"
                         warn(f"{path}: ignoring an incomplete last line ({cause})")

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -33,58 +33,36 @@ variable_values: set[str] = set()
 
 
 QUOTES = "Put it in quotes."
+_KEY = "'"  # the style of all keys: one in digits stays the text that it is
 _NO_TEXT = {f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null", "timestamp")}
 
 
-class _Noted:
-    """A value that notes how the file writes it: a number, a date, or a truth value that is none
-    of `true` and `false`.
+@dataclasses.dataclass(frozen=True, repr=False)
+class _Scalar:
+    """A number, a date or a truth value, with the text that stands in the file: a field may want
+    either. Also a text without quotes that JSON and many people take for a number: 1e-3.
     """
 
+    value: Any
     written: str
+    line: int
+
+    def __repr__(self) -> str:
+        return self.written
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
 
     @property
     def is_text(self) -> bool:
         """Whether nobody can mean another text: 4 and 2024-02-01, but not 0123, 4.10 or 1e3."""
-        return _yaml(self) == self.written
-
-    @staticmethod
-    def of(value: Any, written: str) -> Any:
-        """Return a value of a file with its text, if it is a number or a date, or `yes`."""
-        kind = _NOTED.get(type(value))
-        if kind is None or written.lower() in ("true", "false"):
-            return value
-        is_date = isinstance(value, date)
-        noted = kind.fromisoformat(value.isoformat()) if is_date else kind(value)
-        noted.written = written
-        return noted
+        is_noun = isinstance(self.value, (str, bool, type(None)))
+        return not is_noun and _yaml(self.value) == self.written
 
 
-class _Truth(_Noted, int):
-    """A truth value in a word that many mean as a text: yes, no, on, off."""
-
-
-_NOTED: dict[type, Any] = {bool: _Truth} | {
-    kind: type(kind.__name__, (_Noted, kind), {}) for kind in (int, float, date, datetime)
-}
-
-
-class _Exponent(str):
-    """A text without quotes that JSON and many people take for a number: 1e-3."""
-
-    NUMBER = re.compile(r"[-+]?\d[\d.]*[eE][-+]?\d+")
-
-
-class _WrongKey(str):
-    """A key as the file writes it, which YAML reads as something else than a text."""
-
-    reading: str
-    line: int
-
-
-_ANOTHER_NUMBER = re.compile(
-    r"[-+]?(0[0-7_]+|[\d_.:]*:[\d_.:]*)"
-)  # 010 is read as 8, and 12:30 as 750
+_EXPONENT = re.compile(r"[-+]?\d[\d.]*[eE][-+]?\d+")
+# 010 is read as 8, and 12:30 as 750.
+_ANOTHER_NUMBER = re.compile(r"[-+]?(0[0-7_]+|[\d_.:]*:[\d_.:]*)")
 _SECRETS_FROM = 13  # characters: shorter values may be shown
 
 
@@ -97,60 +75,54 @@ def _yaml(value: object) -> str:
     return "a huge number"
 
 
+class _Notes:
+    """What our loader adds to one of YAML: it notes how the file writes its values, and the keys
+    that are repeated, which loaders drop silently.
+    """
+
+    constructed_objects: dict[Any, Any]
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)  # type: ignore[call-arg]
+        self.deep_construct = True  # refuses an alias that refers to itself
+        self.repeated: list[tuple[int, str]] = []
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        value = super().construct_object(node, deep)  # type: ignore[misc]
+        if node.id != "scalar" or (value is None and node.style != _KEY):
+            return value
+        if isinstance(value, str) and (node.style or not _EXPONENT.fullmatch(value)):
+            return value
+        return _Scalar(value, node.value, node.start_mark.line + 1)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[tuple[str, str]] = set()
+        for key in (key for key, _ in node.value if key.id == "scalar"):
+            key.style = _KEY
+            value = self.construct_object(key) if key.tag in _NO_TEXT else None
+            if value is not None and value.is_text:
+                # In records, which are JSON, all keys are texts: a number would never equal them.
+                self.constructed_objects.pop(key)
+                key.tag = "tag:yaml.org,2002:str"
+            if (key.tag, key.value) in seen:
+                self.repeated.append((key.start_mark.line + 1, key.value))
+            seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)  # type: ignore[misc]
+
+
 @functools.cache
 def _loader() -> Any:
     import yaml  # boards of given judges and baselines need no config file
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """A loader that notes repeated keys, which YAML readers drop silently."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__(text)
-            self.deep_construct = True  # refuses an alias that refers to itself
-            self.repeated: list[tuple[int, str]] = []
-            self.wrong_keys: dict[Any, str] = {}
-
-        def construct_object(self, node: Any, deep: bool = False) -> Any:
-            value = super().construct_object(node, deep)
-            if node in self.wrong_keys:
-                key = _WrongKey(node.value or "null")
-                key.reading, key.line = self.wrong_keys[node], node.start_mark.line + 1
-                return key
-            if isinstance(value, str):
-                is_plain = not node.style and _Exponent.NUMBER.fullmatch(value)
-                return _Exponent(value) if is_plain else value
-            return _Noted.of(value, node.value) if isinstance(node, yaml.ScalarNode) else value
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen: set[tuple[str, str]] = set()
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.tag in _NO_TEXT:
-                        self.check_key(key)
-                    if (key.tag, key.value) in seen:
-                        self.repeated.append((key.start_mark.line + 1, key.value))
-                    seen.add((key.tag, key.value))
-                    key.style = "'"  # a key in digits stays the text that it is
-            return super().construct_mapping(node, deep)
-
-        def check_key(self, key: Any) -> None:
-            """Make a number or a date for a key the text that it is written as, or note it as wrong
-            for the one who reads this mapping.
-
-            In records, which are JSON, all keys are texts: a number would never equal them.
-            """
-            value = self.construct_object(key)
-            self.constructed_objects.pop(key, None)
-            if not isinstance(value, _Noted) or not value.is_text:
-                words = {bool: "a truth value", _Truth: "a truth value", type(None): "nothing"}
-                self.wrong_keys[key] = words.get(type(value)) or _yaml(value)
-            key.tag = "tag:yaml.org,2002:str"
-
-    return Loader
+    return type("Loader", (_Notes, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the top mapping of a YAML file, or raise InputError. Warns of repeated keys."""
+    """Return the top mapping of a YAML file, or raise InputError. Warns of repeated keys.
+
+    Numbers, dates and truth values come with the text in the file. `convert` and `text_of` read
+    them.
+    """
     import yaml
 
     try:
@@ -200,9 +172,11 @@ def mapping(values: object, where: str) -> dict[str, Any]:
 def _check_keys(values: Mapping[Any, Any], where: str) -> None:
     """Raise InputError for a key that YAML reads as no text."""
     for key in values:
-        if isinstance(key, _WrongKey):
-            reading = f"YAML reads the key {key} as {key.reading} (line {key.line})"
-            raise InputError(f"{where}: {reading}. {QUOTES}")
+        if isinstance(key, _Scalar):
+            words = {bool: "a truth value", type(None): "nothing"}
+            reading = words.get(type(key.value)) or _yaml(key.value)
+            problem = f"YAML reads the key {key.written or 'null'} as {reading} (line {key.line})"
+            raise InputError(f"{where}: {problem}. {QUOTES}")
 
 
 def convert(
@@ -263,22 +237,17 @@ def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
     Raises InputError with the place of what is no text but has to be one.
     """
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    if isinstance(kind, inspect.AnyType):
-        _refuse_unclear(value, where, whole=whole)
-    if isinstance(value, _Exponent):
-        return str(value)
-    if isinstance(value, _Truth):
-        value = bool(value)
-    if isinstance(value, _Noted):
-        if not any(isinstance(k, inspect.StrType) for k in kinds):
-            if isinstance(value, (int, float)):
-                return int(value) if isinstance(value, int) else float(value)
-            return value
-        if value.is_text:
+    if isinstance(value, _Scalar):
+        if isinstance(kind, inspect.AnyType):
+            _refuse_unclear(value, where, whole=whole)
+        wants_text = any(isinstance(k, inspect.StrType) for k in kinds)
+        if wants_text and value.is_text:
             return value.written
-        shown = f"{one_line(value.written, 60)} as {_yaml(value)}"
-        shown = shown if whole else "this as another number or date"
-        raise InputError(f"{where}: expected a text, but YAML reads {shown}. {QUOTES}")
+        if wants_text and not isinstance(value.value, (str, bool)):
+            shown = f"{one_line(value.written, 60)} as {_yaml(value.value)}"
+            shown = shown if whole else "this as another number or date"
+            raise InputError(f"{where}: expected a text, but YAML reads {shown}. {QUOTES}")
+        value = value.value
     if isinstance(kind, inspect.StrType) and not isinstance(value, str):
         advice = "" if isinstance(value, (dict, list)) else f". {QUOTES}"
         raise InputError(f"{where}: expected a text, got {_shown(value, whole=whole)}{advice}")
@@ -294,16 +263,16 @@ def _plain(value: Any, kind: inspect.Type, where: str, *, whole: bool) -> Any:
     return value
 
 
-def _refuse_unclear(value: object, where: str, *, whole: bool) -> None:
+def _refuse_unclear(scalar: _Scalar, where: str, *, whole: bool) -> None:
     """Raise InputError for a value of any type that YAML reads as another one than many mean."""
-    if isinstance(value, _Exponent):
-        written, number = str(value), repr(float(value))
+    value, written = scalar.value, scalar.written
+    reading = better = _yaml(value)
+    if isinstance(value, str):
+        number = repr(float(value))
         reading, better = "a text", number if "." in number else number.replace("e", ".0e")
-    elif isinstance(value, _Noted) and _ANOTHER_NUMBER.fullmatch(value.written):
-        written, reading, better = value.written, _yaml(value), _yaml(value)
-    elif isinstance(value, _Truth):
-        written, reading, better = value.written, _yaml(bool(value)), _yaml(bool(value))
-    else:
+    elif written.lower() == reading or not (
+        isinstance(value, bool) or _ANOTHER_NUMBER.fullmatch(written)
+    ):
         return
     if not whole and len(written) >= _SECRETS_FROM:
         written, better = "this", ""

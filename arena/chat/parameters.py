@@ -219,37 +219,46 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
         for mention in _mentions(place, words, request)
     ]
     prompt = " ".join(message["content"] for message in request.messages).lower()
-    is_claude = api_type_of(request.model).is_claude
     # Of two that do not go together, the temperature is the lesser loss.
     for mention in sorted(mentions, key=lambda m: (m.nearness, m.name != "temperature")):
-        name, clause = mention.name, mention.clause
-        is_field, is_far = mention.nearness == FIELD, mention.nearness == FAR
         # A server error may have other words, as of the temperature of a GPU.
-        may_be_echo = not is_field and (mention.spelling in prompt or status >= 500)
-        if may_be_echo and (is_far or not mention.is_ours or name in NEEDED[is_claude]):
-            continue
-        is_limit = mention.is_ours and name in OTHER_LIMIT
-        if is_limit and (limit := limit_in(mention.words, request.max_tokens)) is not None:
-            return replace(mention, is_certain=not may_be_echo, limit=limit)
-        refusal = replace(mention, is_certain=not (may_be_echo or is_far))
-        is_unknown = re.search(UNKNOWN, clause) is not None
-        limit = _number_below(mention, request.max_tokens, is_unknown) if is_limit else None
-        if limit is not None and status < 500:
-            return replace(mention, limit=limit)
-        if fault.cause in OTHER_CAUSES and not (is_field and is_unknown):
-            continue
-        if is_limit:
-            other = re.search(NAMES[OTHER_LIMIT[name]], mention.words)
-            is_named = "max" in mention.spelling
-            if is_named and not is_claude and ((is_unknown and not is_far) or other):
-                return refusal
-        elif name == "budget_tokens" and re.search(SIZES, clause):
-            continue
-        elif name == "stream" and (may_be_echo or not is_unknown):
-            continue  # the word of any broken connection
-        elif not is_far or name in ("temperature", "reasoning_effort"):
+        in_doubt = mention.nearness != FIELD and (mention.spelling in prompt or status >= 500)
+        if refusal := _confirmed(mention, in_doubt, status, fault.cause, request):
             return refusal
     return None
+
+
+def _confirmed(
+    mention: _Refusal, in_doubt: bool, status: int, cause: str, request: Request
+) -> _Refusal | None:
+    """Return what a mention of a parameter refuses, None if it may as well be about another thing.
+    `in_doubt`: it may be an echo of the prompt.
+    """
+    name, clause, is_far = mention.name, mention.clause, mention.nearness == FAR
+    is_claude = api_type_of(request.model).is_claude
+    if in_doubt and (is_far or not mention.is_ours or name in NEEDED[is_claude]):
+        return None
+    is_unknown = re.search(UNKNOWN, clause) is not None
+    is_limit = mention.is_ours and name in OTHER_LIMIT
+    if is_limit:
+        if (limit := limit_in(mention.words, request.max_tokens)) is not None:
+            return replace(mention, is_certain=not in_doubt, limit=limit)
+        limit = _number_below(mention, request.max_tokens, is_unknown)
+        if limit is not None and status < 500:
+            return replace(mention, limit=limit)
+    if cause in OTHER_CAUSES and not (mention.nearness == FIELD and is_unknown):
+        return None
+    if is_limit:
+        other = re.search(NAMES[OTHER_LIMIT[name]], mention.words)
+        is_named = "max" in mention.spelling and not is_claude
+        is_refused = is_named and bool((is_unknown and not is_far) or other)
+    elif name == "stream":  # the word of any broken connection
+        is_refused = is_unknown and not in_doubt and not is_far
+    elif name == "budget_tokens" and re.search(SIZES, clause):
+        is_refused = False
+    else:
+        is_refused = not is_far or name in ("temperature", "reasoning_effort")
+    return replace(mention, is_certain=not (in_doubt or is_far)) if is_refused else None
 
 
 def limit_in(words: str, asked: int) -> int | None:

@@ -55,6 +55,15 @@ class Case:
 LABELLED, IMITATING = "contain a label", "imitate the markers of the judge's prompt"
 
 
+@functools.lru_cache(maxsize=10_000)  # the baseline's answers come again with each model
+def _planted(text: str, rule: VerdictRule, template: tuple[str, ...]) -> set[str]:
+    kinds = {
+        LABELLED: bool(rule.found_in([text])),
+        IMITATING: marker_pattern(template).search(text) is not None,
+    }
+    return {kind for kind, is_there in kinds.items() if is_there}
+
+
 @dataclass(frozen=True)
 class Judge:
     """The judge model with the settings that all judgments of a run share."""
@@ -120,26 +129,12 @@ class Judge:
 
     def planted(self, case: Case) -> dict[str, list[str]]:
         """Return what the answers of a case have planted, by its side, "model" or "baseline"."""
-        template, found = case.rules.prompt_template, {}
+        rule, template, found = self.verdict_rule, case.rules.prompt_template, {}
         for side, answer in (("model", case.answer), ("baseline", case.baseline_answer)):
             turns = answer.choices[0] if answer else ()
-            if kinds := sorted(set().union(*(self._planted(turn, template) for turn in turns))):
+            if kinds := sorted(set().union(*(_planted(turn, rule, template) for turn in turns))):
                 found[side] = kinds
         return found
-
-    def _planted(self, text: str, template: tuple[str, ...]) -> set[str]:
-        key = text, template
-        if key not in self._kinds:  # the baseline's answers come again with each model
-            kinds = {
-                LABELLED: bool(self.verdict_rule.found_in([text])),
-                IMITATING: marker_pattern(template).search(text) is not None,
-            }
-            self._kinds[key] = {kind for kind, is_there in kinds.items() if is_there}
-        return self._kinds[key]
-
-    @functools.cached_property
-    def _kinds(self) -> dict[tuple[str, tuple[str, ...]], set[str]]:
-        return {}
 
     @property
     def _problem(self) -> str | None:

@@ -106,8 +106,9 @@ class Quoting:
         earlier = self.reply[: span[0] - len(before)].rstrip().rpartition("\n")[2][-REACH:]
         words = before if re.search(r"\w", before) else earlier
         if (given := _verdict_words(words)) is not None:
+            worth = WORTH.get(normal_label(self.reply[slice(*span)]) or "", 0)
             winner = _WINNER.search(given)
-            if winner and winner[1].upper() != _winner_of(self.reply[slice(*span)]):
+            if winner and (worth if winner[1].upper() == "A" else -worth) <= 0:
                 return False
             # An answer may have these words too. A reply of this line alone repeats nothing.
             at_place = given == words or line in self._edges
@@ -209,12 +210,6 @@ class Quoting:
     @functools.cached_property
     def _squeezed_answers(self) -> list[str]:
         return [_squeezed(plain_spelling(answer)) for answer in self.answers]
-
-
-def _winner_of(label: str) -> str | None:
-    """Return the place that a label prefers, None for a tie or a grade."""
-    worth = WORTH.get(normal_label(label) or "", 0)
-    return "A" if worth > 0 else "B" if worth < 0 else None
 
 
 def _verdict_words(text: str) -> str | None:

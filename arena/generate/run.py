@@ -186,8 +186,7 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
             except (InputError, OutputError) as error:
                 errors.append(str(error))
     paths = [work.path for work in works if work.summary.done]
-    ending = summary.Ending(options.report, paths, options.next_command)
-    status = summary.conclude(summaries, errors, ending)
+    status = summary.conclude(summaries, errors, paths, options.report, options.next_command)
     return 128 + signals[0] if status and signals else status
 
 

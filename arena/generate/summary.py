@@ -291,15 +291,6 @@ def check_report_path(path: Path | None) -> None:
         raise InputError(f"{path}: --report: cannot write a file here")
 
 
-@dataclass(frozen=True)
-class Ending:
-    """What the end of a run says beside its counts: the files it wrote to, and what comes next."""
-
-    report: Path | None
-    files: Sequence[Path]
-    next_command: str
-
-
 TOO_LONG = (
     "The prompts and max_tokens do not fit into the model's context. Lower max_tokens, or set "
     "tokenizer in the model's entry, with which gen_answer.py shortens it for long prompts."
@@ -318,13 +309,19 @@ def _advice(summary: RunSummary) -> str:
     return "Run the same command again to continue."
 
 
-def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: Ending) -> int:
-    """Write the report, print the summaries and the errors that ended the run, and return the exit
-    status: 1 if there are errors or missing results.
+def conclude(
+    summaries: Sequence[RunSummary],
+    errors: Sequence[str],
+    files: Sequence[Path],
+    report: Path | None,
+    next_command: str,
+) -> int:
+    """Write the report, print the summaries, the files written to and the errors that ended the
+    run, and return the exit status: 1 if there are errors or missing results.
     """
     incomplete = [summary for summary in summaries if summary.done < summary.planned]
     errors = list(dict.fromkeys(errors))
-    if ending.report is not None:
+    if report is not None:
         data = {
             "complete": not (incomplete or errors),
             "errors": errors,
@@ -332,15 +329,15 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: End
         }
         text = json.dumps(data, ensure_ascii=False, indent=2)
         try:
-            write_lines(ending.report, [text.encode() + b"\n"])
+            write_lines(report, [text.encode() + b"\n"])
         except OutputError as error:
             errors.append(str(error))
-    out = sys.stderr if ending.report == STDOUT else sys.stdout
+    out = sys.stderr if report == STDOUT else sys.stdout
     for summary in summaries:
         for line in summary.lines():
             print(line, file=out)
     folders = defaultdict[Path, list[str]](list)
-    for path in ending.files:
+    for path in files:
         folders[path.parent].append(path.name)
     for folder, names in folders.items():
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
@@ -352,7 +349,7 @@ def conclude(summaries: Sequence[RunSummary], errors: Sequence[str], ending: End
     for advice, names in models.items():
         print(f"not complete: {', '.join(names)}.{advice}", file=out)
     if not incomplete and not errors:
-        print(f"next: {ending.next_command}", file=out)
+        print(f"next: {next_command}", file=out)
     for message in errors:
         print(f"error: {one_line(message, 2000)}", file=sys.stderr)
     return 1 if incomplete or errors else 0

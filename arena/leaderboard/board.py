@@ -12,6 +12,7 @@ import numpy as np
 from arena.base.errors import InputError
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.format import FORMATS, Format
+from arena.leaderboard.judges import Judges, too_few
 from arena.leaderboard.options import Method
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Grades
@@ -134,18 +135,21 @@ class Scored(Contest):
         rating = ANCHOR_RATING - ELO_PER_LOGIT * float(fit.coefficients @ means)
         return rating if elo else float(win_rates(np.array([ANCHOR_RATING, rating]), 0)[1])
 
-    def uncertainty(self, *, elo: bool) -> Uncertainty:
-        """Return the intervals and ranks of the scores.
+    def uncertainty(self, *, elo: bool, judges: Judges | None = None) -> Uncertainty:
+        """Return the intervals and ranks of the scores, from rounds that draw `judges` as well.
 
         As published, intervals are percentiles of the rounds. Else there are none for a model with
         under FEW questions, and none of drawn battles if all draws are alike.
         """
         battles, method, estimator = self.battles, self.method, self.selection.estimator
+        samples = self.samples
+        if judges:
+            samples = judges.drawn(samples, method.seed, estimator.level)
         found = estimator.uncertainty(
             battles.cells,
             battles.anchor,
             self.scores(elo=True)[0],
-            self.samples,
+            samples,
             resample="battle" if method.as_published else method.resample,
             elo=elo,
         )
@@ -171,7 +175,6 @@ class Scored(Contest):
 
     def board(self, *, elo: bool = False, ranked: bool = True) -> Board:
         """Return the board of win rates in percent, or of ratings (baseline 1000)."""
-        found = self.uncertainty(elo=elo)
         board = Board.empty(self.battles, self.selection, self.method, elo=elo)
         board = replace(
             board,
@@ -180,9 +183,18 @@ class Scored(Contest):
             copy_score=self.copy_score(elo=elo),
             narrowness=self.narrowness(self.uncertainty(elo=False).ends),
         )
+        judges = Judges.of_battles(
+            self.battles,
+            style=self.style,
+            center=bool(self.method.center),
+            penalty=self.selection.estimator.penalty,
+        )
         scores, samples = self.scores(elo=elo)
+        found = self.uncertainty(elo=elo)
+        if judges and self.method.judge_effects == "random":
+            found = replace(found, strengths=self.uncertainty(elo=elo, judges=judges).strengths)
         models, tokens = self.battles.models, self.tokens
-        return board.with_rows(models, scores, samples, found, tokens, ranked=ranked)
+        return board.with_rows(models, scores, samples, found, tokens, judges, ranked=ranked)
 
 
 @dataclass(frozen=True)
@@ -190,7 +202,7 @@ class Row:
     """A model's score, the offsets of its interval, its mean answer length and its games.
 
     `rank`: the best and the worst rank that the data leave open. `by_judge`: the lowest and the
-    highest score of single judges.
+    highest score with one of several judges alone.
     """
 
     model: str
@@ -274,8 +286,8 @@ class Board:
         samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
         board = cls.empty(grades, selection, method)
         scores, samples = estimator.scores(estimator.fit(*data).ratings, samples)
-        found = grade_uncertainty(*data, samples)
-        return board.with_rows(grades.models, scores, samples, found, tokens, ranked=ranked)
+        found, judges = grade_uncertainty(*data, samples), Judges.of_grades(grades)
+        return board.with_rows(grades.models, scores, samples, found, tokens, judges, ranked=ranked)
 
     def with_rows(
         self,
@@ -284,6 +296,7 @@ class Board:
         samples: np.ndarray,
         uncertainty: Uncertainty,
         tokens: Tokens,
+        judges: Judges | None = None,
         *,
         ranked: bool = True,
     ) -> Board:
@@ -291,15 +304,27 @@ class Board:
 
         Rows have ranks if questions were drawn, unless the caller needs none.
         """
+        rates, level = self.format.scale == "win rate", self.estimator.level
+        ranges = judges.ranges(rates=rates) if judges else {}
         outcomes = self.scored.battles.outcomes if self.scored else None
         ends = uncertainty.ends
+        if self.method.judge_effects == "random" and not self.weights:
+            if judges is None:
+                raise too_few(1)
+            ends = judges.widened(ends, scores, level, rates=rates)
+            samples = judges.drawn(samples, self.method.seed, level, rates=rates)
         with np.errstate(invalid="ignore"):
             # The offset of an end that is the same infinity as the score is 0, not NaN.
             offsets = np.where(ends == scores, 0.0, ends - scores).tolist()
         # One NaN for all, so that boards of the same numbers are equal.
         lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in offsets)
         rows = [
-            Row(*row, tokens.get(row[0]), outcomes[row[0]] if outcomes else None)
+            Row(
+                *row,
+                tokens.get(row[0]),
+                outcomes[row[0]] if outcomes else None,
+                by_judge=ranges.get(row[0]),
+            )
             for row in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
         if ranked and self.method.honest and models:

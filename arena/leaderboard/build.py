@@ -111,6 +111,7 @@ def method_of(options: BoardOptions) -> Method:
         resample=resample,
         workers=options.workers,
         as_published=published,
+        judge_effects=options.judge_effects,
     )
 
 

@@ -16,12 +16,14 @@ from arena.base.yaml_file import Count
 from arena.bench.answer_style import FEATURES
 from arena.bench.config import JudgeConfig, read_judge_config, source_to_read
 from arena.bench.paths import Bench
+from arena.leaderboard.judges import JudgeEffects
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import Resample
 from arena.scoring.selection import HalfJudged, Selection
 
 SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
 NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
+NOT_RANDOM = "its test takes the judges as fixed. Leave out --judge-effects random."
 SETTING_FILE = "config/judge_config.yaml"
 NOT_BY = "this does not go with --by. Leave out one of them."
 
@@ -76,6 +78,7 @@ class BoardOptions:
     weight: Count = 3
     first_game_only: bool = False
     half_judged: HalfJudged | None = None
+    judge_effects: JudgeEffects = "fixed"
     missing: Literal["ignore", "loss"] = "ignore"
     mixed: Mixed = "refuse"
     method: Literal["bradley-terry", "v2.0"] | None = None
@@ -102,6 +105,9 @@ class BoardOptions:
         object.__setattr__(self, "control", tuple(sorted(self.control)))
         if not self.control and (self.style_file or self.center):
             raise InputError("--style-coefficients and --style-center need --style-control")
+        if self.judge_effects == "random" and self.battle_file:
+            reason = "a battle file does not say whose verdicts it has. Leave out --load-battles."
+            raise InputError(f"--judge-effects random: {reason}")
 
     def check(self, reason: str) -> None:
         """Raise InputError for an option that SEVERAL, NOT_OF_GRADES or NOT_BY excludes."""
@@ -119,6 +125,7 @@ class BoardOptions:
             },
             NOT_BY: {
                 "--category": self.categories,
+                "--judge-effects random": self.judge_effects == "random",
                 "--load-battles": self.battle_file,
                 "--one-board": self.one_board,
             },
@@ -151,6 +158,7 @@ class Method:
     workers: int = 1
     as_published: bool = False
     published: int = 0
+    judge_effects: JudgeEffects = "fixed"
 
     @property
     def honest(self) -> bool:

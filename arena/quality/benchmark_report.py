@@ -150,6 +150,7 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
             "method": board.estimator.name,
             "mode": board.mode,
             "resample": method.resample,
+            "as_published": method.as_published,
             "rounds": method.rounds,
             "seed": method.seed,
         }
@@ -173,7 +174,8 @@ def _ratings(board: Board, level: float) -> Ratings:
     scores = np.array([row.score for row in board.rows])
     samples = np.array([board.samples[model] for model in models]).T
     of_rounds = of_samples(models, scores, samples, level)
-    if board.method.resample == "battle" and level != estimator.level:
+    drawn_battles = board.method.as_published or board.method.resample == "battle"
+    if drawn_battles and level != estimator.level:
         return of_rounds  # percentiles, like those of the board at its own level
     lower, upper = np.array([row.bounds for row in board.rows]).T
     ratings = of_ends(models, scores, lower, upper, level, estimator.level).of(of_rounds.models)

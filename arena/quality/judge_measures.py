@@ -1,7 +1,8 @@
 """Judge statistics: verdicts, bias of place and style, variance and agreement as numbers.
 
-Every interval is a percentile bootstrap over questions: sums by question, weighted with how often
-a round draws each. Without rounds no measure has an interval. NaN stands for an undefined measure.
+Every interval is of percentiles of a bootstrap over questions, expanded for few: sums by question,
+weighted with how often a round draws each. Without rounds, or with under FEW questions, no measure
+has an interval. NaN stands for an undefined measure.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from arena.quality.ratings import LEVEL
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
 from arena.scoring.uncertainty.components import SUMS, components, question_sums
-from arena.scoring.uncertainty.intervals import FEW, percentiles
+from arena.scoring.uncertainty.intervals import expanded, percentiles
 
 
 @dataclass(frozen=True)
@@ -319,6 +320,6 @@ def _estimates(values: np.ndarray, samples: np.ndarray, times: np.ndarray) -> li
     """Estimates of values (S,) from those of resampled questions (R, S)."""
     rounds, questions = times.shape
     ends = np.full((2, len(values)), np.nan)
-    if rounds and questions >= FEW:
-        ends = percentiles(samples, LEVEL)
+    if rounds:
+        ends = percentiles(samples, expanded(LEVEL, np.array([questions])))
     return [Estimate(*row) for row in np.vstack([values, ends]).T.tolist()]

@@ -101,25 +101,31 @@ class Panel:
 
 def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     """Put the judges' labels side by side, given by judge and battle, in the order of the names."""
-    battles = list(dict.fromkeys(itertools.chain.from_iterable(labels.values())))
-    row = {battle: number for number, battle in enumerate(battles)}
-    worths = np.full((len(labels), len(battles), 2), NOT_JUDGED, dtype=np.int8)
-    for of_judge, by_battle in zip(worths, labels.values(), strict=True):
-        if by_battle:
-            of_judge[[row[battle] for battle in by_battle]] = [*map(_worths, by_battle.values())]
-    models, baselines, questions = np.array(battles, dtype=str).reshape(-1, 3).T
-    names, numbers = np.unique([models, baselines], return_inverse=True)
-    model, baseline = numbers.reshape(2, -1)
-    ids, question = np.unique(questions, return_inverse=True)
-    order = np.lexsort((question, baseline, model))
+    battles = list(itertools.chain.from_iterable(labels.values()))
+    models, baselines, questions = zip(*battles, strict=True) if battles else ((), (), ())
+    names, ids = sorted({*models, *baselines}), sorted(set(questions))
+    number = {name: i for i, name in enumerate(names)}
+    place = {question: i for i, question in enumerate(ids)}
+    model, baseline, question = (
+        np.fromiter(map(index.__getitem__, column), int, len(battles))
+        for index, column in ((number, models), (number, baselines), (place, questions))
+    )
+    keys, row = np.unique(
+        (model * len(names) + baseline) * len(ids) + question, return_inverse=True
+    )
+    pairs, question = np.divmod(keys, len(ids))
+    worths = np.full((len(labels), len(keys), 2), NOT_JUDGED, dtype=np.int8)
+    points = map(_worths, itertools.chain.from_iterable(of.values() for of in labels.values()))
+    judge = np.repeat(np.arange(len(labels)), [len(of_judge) for of_judge in labels.values()])
+    flat = np.fromiter(itertools.chain.from_iterable(points), np.int8, 2 * len(battles))
+    worths[judge, row] = flat.reshape(-1, 2)
     return Panel(
         tuple(labels),
-        tuple(names.tolist()),
-        tuple(ids.tolist()),
-        model[order],
-        baseline[order],
-        question[order],
-        worths[:, order],
+        tuple(names),
+        tuple(ids),
+        *np.divmod(pairs, len(names)),
+        question,
+        worths,
     )
 
 

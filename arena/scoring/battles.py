@@ -75,13 +75,16 @@ class Battles:
 
 @dataclass(frozen=True)
 class Grades:
-    """Sum and number of the grades of each model and question, (M, Q) each. Names are sorted."""
+    """Sum and number of the grades of each model and question, (M, Q) each, and `by_judge` of each
+    judge and model, (J, M) each. Names are sorted.
+    """
 
     models: tuple[str, ...]
     questions: tuple[str, ...]
     total: np.ndarray
     number: np.ndarray
     counts: Counts
+    by_judge: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def read_selections(
@@ -200,7 +203,7 @@ class _Collector:
             for span in filter(None, map(range_of_grades, judgment.settings)):
                 self.ranges.setdefault(span, path)
             number = max(len(judgment.labels), 1)
-            self.grades.add(judgment.model, ids, judgment.grades, number)
+            self.grades.add(judgment.model, ids, judgment.grades, number, judgment.judge)
         elif judgment.model == baseline and selection.baselines:
             columns.left_out["judgments of the baseline against itself"] += len(ids)
         elif selection.baselines:
@@ -210,7 +213,7 @@ class _Collector:
             counts = counts_of(judgment.labels, selection.weight, selection.first_game_only, whole)
             if whole and counts.undecided:
                 columns.left_out["judgments with an undecided game"] += len(ids)
-            columns.add(baseline, judgment.model, ids, counts)
+            columns.add(baseline, judgment.model, ids, counts, judgment.judge)
 
     def finish(self) -> tuple[Selection, Battles | Grades]:
         """Return the selection with the baselines that count, and its battles or grades."""
@@ -249,7 +252,7 @@ class _Collector:
             ranges=tuple(sorted(self.ranges)),
             doubts=self.grades.doubts(columns.planted),
         )
-        return Grades(models, questions, total, number, counts)
+        return Grades(models, questions, total, number, counts, self.grades.by_judge())
 
     def _make_battles(self) -> Battles:
         columns, selection = self.columns, self.selection
@@ -346,13 +349,10 @@ def _no_data(columns: CellColumns, selection: Selection, problem: str = "") -> s
 def battles_of(columns: CellColumns, selection: Selection, questions: int | None) -> Battles:
     """Return the cells with battles. Indices follow the sorted names.
 
-    `questions`: the number of questions of the selection. Raises InputError if no cell has a
-    battle.
+    `questions`: the number of questions of the selection. Raises InputError without a battle.
     """
     counts = columns.counts()
-    a, b, question = (
-        np.frombuffer(column, dtype=np.int32) for column in (columns.a, columns.b, columns.question)
-    )
+    a, b, question = (np.array(column) for column in (columns.a, columns.b, columns.question))
     used = counts.sum(axis=0) > 0
     if not used.any():
         raise InputError(_no_data(columns, selection))
@@ -360,7 +360,8 @@ def battles_of(columns: CellColumns, selection: Selection, questions: int | None
     outcomes = columns.outcomes()
     models, (a, b) = sorted_names(columns.models, [a[used], b[used]], selection.baselines[:1])
     names, (question,) = sorted_names(columns.questions, [question[used]])
-    cells = Cells(len(models), a, b, question, np.ascontiguousarray(counts[:, used]))
+    counts, judge = np.ascontiguousarray(counts[:, used]), columns.judge_of(used)
+    cells = Cells(len(models), a, b, question, counts, judge=judge)
     return Battles(
         models=models,
         questions=names,

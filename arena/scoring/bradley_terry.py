@@ -135,11 +135,12 @@ def reweighted(
     times: np.ndarray,
     *,
     style: FixedStyle | None = None,
+    center: bool = True,
     penalty: bool = True,
     workers: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ratings (R, M) and style coefficients (R, F) with each question taken `times` (R, Q)."""
-    design = design_of(cells, style, center=True, penalty=penalty)
+    design = design_of(cells, style, center, penalty)
     start, _ = _solve_all(design, anchor)
     times = np.asarray(times, dtype=float)[:, design.questions]
 

@@ -111,22 +111,27 @@ class CellColumns:
     models: dict[str, int] = field(default_factory=_index)
     questions: dict[str, int] = field(default_factory=_index)
     kinds: dict[CellCounts, int] = field(default_factory=_index)
+    judges: dict[str, int] = field(default_factory=_index)
     a: array[int] = field(default_factory=_column)
     b: array[int] = field(default_factory=_column)
     question: array[int] = field(default_factory=_column)
     kind: array[int] = field(default_factory=_column)
+    judge: array[int] = field(default_factory=_column)
     left_out: Counter[str] = field(default_factory=Counter)
     baselines: set[str] = field(default_factory=set)
     planted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     judgments: int = 0
     without_settings: int = 0  # judgments, as published ones
 
-    def add(self, a: str, b: str, questions: Sequence[str], counts: CellCounts) -> None:
+    def add(
+        self, a: str, b: str, questions: Sequence[str], counts: CellCounts, judge: str = ""
+    ) -> None:
         """Add a cell of `a` against `b` for each question, with the same counts."""
         columns = (
             (self.a, self.models[a]),
             (self.b, self.models[b]),
             (self.kind, self.kinds[counts]),
+            (self.judge, self.judges[judge]),
         )
         for column, number in columns:
             column.extend(array("i", [number]) * len(questions))
@@ -146,6 +151,14 @@ class CellColumns:
     def used(self) -> np.ndarray:
         """Return which cells (C,) have a battle."""
         return np.asarray(self.counts().any(axis=0))
+
+    def judge_of(self, used: np.ndarray) -> np.ndarray | None:
+        """Return the index of the judge of the used cells, by sorted names: -1 for losses that were
+        added, which nobody judged. None if there are not several judges.
+        """
+        names, (judge,) = sorted_names(self.judges, [np.array(self.judge)[used]])
+        nobody = "" in names
+        return judge - nobody if len(names) - nobody > 1 else None
 
     def doubts(self, games: int) -> Doubts:
         """Return the reasons to doubt scores. `games`: those of a judgment."""
@@ -215,11 +228,15 @@ class GradeColumns:
     model: list[str] = field(default_factory=list)
     question: list[str] = field(default_factory=list)
     grade: array[float] = field(default_factory=lambda: array("d"))
+    judge: list[str] = field(default_factory=list)
     undecided: dict[str, tuple[int, int]] = field(default_factory=dict)  # as in Doubts
 
-    def add(self, model: str, ids: Sequence[str], grades: Sequence[float], games: int) -> None:
+    def add(
+        self, model: str, ids: Sequence[str], grades: Sequence[float], games: int, judge: str
+    ) -> None:
         """Add the same grades of a model's answers, and count the games that gave none."""
         for grade in grades:
+            self.judge += [judge] * len(ids)
             self.model += [model] * len(ids)
             self.question += ids
             self.grade.extend([grade] * len(ids))
@@ -246,6 +263,15 @@ class GradeColumns:
         np.add.at(number, (row, column), 1)
         return tuple(models.tolist()), tuple(questions.tolist()), total, number
 
+    def by_judge(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return sum and number of the grades of each judge and model (J, M), by sorted names."""
+        judges, row = np.unique(self.judge, return_inverse=True)
+        models, column = np.unique(self.model, return_inverse=True)
+        total, number = np.zeros((2, len(judges), len(models)))
+        np.add.at(total, (row, column), np.frombuffer(self.grade))
+        np.add.at(number, (row, column), 1)
+        return total, number
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -267,6 +293,8 @@ class Cells:
     """(3, C) weighted battles, whole numbers: wins of `a`, ties, wins of `b`."""
     features: np.ndarray | None = None
     """(F, C) raw differences in style, (a - b) / (a + b + 1); None for the plain fit."""
+    judge: np.ndarray | None = None
+    """(C,) index of the judge; None if it is not known."""
 
     def judged(self) -> np.ndarray:
         """Return the number of questions (M,) on which each model has a battle with another."""

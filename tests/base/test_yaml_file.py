@@ -201,7 +201,7 @@ class TestKeys:
     ) -> None:
         path = house.root / "config" / "twice.yaml"
         path.write_text("a: &x {b: 1}\nc: {<<: *x, d: 2}\ne: {b: 1, f: 2,\n  b: 3}\na: 2\n")
-        assert read_yaml(path)["a"] == 2
+        assert read_yaml(path)["a"].value == 2
         assert capsys.readouterr().err.splitlines() == [
             f"warning: {path}:4: the key 'b' is repeated, and its last value counts",
             f"warning: {path}:5: the key 'a' is repeated, and its last value counts",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import REPO, RunMain, Workspace
 from judgments import random_bench
+from scipy.stats import norm, t
 from simulated_judges import (
     ENOUGH,
     QUESTIONS,
@@ -201,6 +202,20 @@ def test_a_preference_for_the_first_place_is_found() -> None:
     assert covered(flipped, flip) >= ENOUGH
     assert all(one.lower > 0 for one in biases)
     assert covered(missed, place) < ENOUGH, "questions must matter here"
+
+
+def test_intervals_of_few_questions_are_expanded() -> None:
+    """Hesterberg 2015: by Student's t, and for the n - 1 of n in the variance of the rounds."""
+    panel = placed(1, 8)
+    times = draw_questions(panel, 500, 1)
+    question, flipped = panel.question, np.diff(np.sign(panel.worth[0]))[:, 0] != 0
+    by_question = np.bincount(question, flipped) / np.bincount(question)
+    end = norm.cdf(np.sqrt(8 / 7) * t.ppf(0.975, 7))
+    expected = np.quantile(100 * times @ by_question / 8, [1 - end, end])
+    found = flips(panel, 0, times).estimate
+    assert [found.lower, found.upper] == pytest.approx(expected.tolist(), rel=1e-3)
+    few = placed(1, 4)
+    assert np.isnan(flips(few, 0, draw_questions(few, 20, 1)).estimate.lower)
 
 
 def test_a_preference_for_a_place_does_not_depend_on_who_is_on_the_board() -> None:

@@ -18,7 +18,7 @@ from scipy.stats import kendalltau, spearmanr
 
 Run = Callable[..., Done]
 
-BENCH = (*flags(), "--resample", "question")
+BENCH = tuple(named())
 HEAD = "model,rating,lower,upper\n"
 RATINGS = {"base": 1000, "m1": 1040, "m2": 985, "m3": 1100, "m4": 900, "other": 1}
 
@@ -75,11 +75,12 @@ def test_a_baseline_of_one_result_has_it_in_every_round(bench: Workspace, run: R
 
 
 class TestOneBench:
-    def test_the_scores_are_those_of_the_leaderboard(
-        self, bench: Workspace, run: Run, run_main: RunMain
+    @pytest.mark.parametrize("more", [(), ("--as-published",), ("--resample", "battle")])
+    def test_scores_and_intervals_are_those_of_the_leaderboard(
+        self, bench: Workspace, run: Run, run_main: RunMain, more: tuple[str, ...]
     ) -> None:
-        (found,) = measured(bench, run, *BENCH, "--reference", reference(bench))
-        run_main("show_result.py", *BENCH, "--json", bench.root / "board.json")
+        (found,) = measured(bench, run, *BENCH, *more, "--reference", reference(bench))
+        run_main("show_result.py", *BENCH, *more, "--json", bench.root / "board.json")
         rows = json.loads((bench.root / "board.json").read_text())["rows"]
         ends = sorted((row["lower"], row["upper"]) for row in rows)
         apart = [later[0] >= earlier[1] for earlier, later in combinations(ends, 2)]
@@ -150,6 +151,7 @@ class TestOneBench:
             "baselines": ["base"],
             "method": "v2.0",
             "resample": "battle",
+            "as_published": True,
             "rounds": 50,
             "seed": 3,
         }
@@ -365,7 +367,7 @@ class TestBootstrapResults:
             assert column(run("--bootstrap", "out/ours.jsonl", *chosen).out, "ours") == first
         record = bench.read_jsonl("out/ours.jsonl")[0]
         assert list(record) == ["model", "score", "lower", "upper", "results"]
-        assert len(record["results"]) == 100
+        assert len(record["results"]) == 1000
         assert record["lower"] < record["score"] < record["upper"]
 
     def test_several_benchmarks_stand_side_by_side(self, bench: Workspace, run: Run) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
-from itertools import zip_longest
 from pathlib import Path
 from string import Template
 
@@ -13,7 +12,7 @@ from arena.bench.labels import OUTCOMES
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.output.caption import titles
 from arena.leaderboard.output.notes import summary_lines
-from arena.leaderboard.output.text import range_columns, row_texts
+from arena.leaderboard.output.text import row_texts, spans
 
 # Light and dark. Both have a contrast of 4.5 to 1 with their page.
 COLOURS = {
@@ -122,9 +121,8 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
         "score": board.format.axis(board.baseline),
         f"{board.estimator.level:.0%} CI": "the interval, as distances from the score",
         "average #tokens": "the mean length of the answers",
+        **{span.name: span.hint for span in spans(board)},
     }
-    ranges = range_columns(board)
-    hints |= {head: hint for head, hint in RANGES.items() if head in ranges}
     heads = ['<th class="rank"></th>'] if browsed else []
     for name, hint in hints.items():
         kind = "name" if name == "model" else ""
@@ -134,53 +132,37 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
     heads.append(f'<th class="plot"><span class="axis">{ticks}</span></th>')
     if games:
         heads.append('<th class="games" title="all games with a verdict">games: won … lost</th>')
-    numbers = range(1, len(board.rows) + 1) if browsed else [None] * len(board.rows)
-    further = list(zip(*ranges.values(), strict=True)) or [()] * len(board.rows)
-    rows = (
-        _board_row(row, board, (low, high), more, place, games)
-        for place, row, more in zip(numbers, board.rows, further, strict=True)
-    )
+    ranks = range(1, len(board.rows) + 1) if browsed else [None] * len(board.rows)
+    ranked = zip(ranks, board.rows, strict=True)
+    rows = (_board_row(row, board, (low, high), rank, games) for rank, row in ranked)
     return html_table(heads, rows)
 
 
-RANGES = {
-    "rank": "the ranks that the data leave open: all are right in 95 of 100 cases",
-    "by judge": "the lowest and the highest score by a single judge",
-}
-
-
 def _board_row(
-    row: Row,
-    board: Board,
-    scale: tuple[float, float],
-    ranges: Sequence[str],
-    place: int | None,
-    games: bool,
+    row: Row, board: Board, scale: tuple[float, float], rank: int | None, games: bool
 ) -> str:
-    """Return the row of a model, which opens the model if it has a place."""
+    """Return the row of a model, which opens the model if it has a rank."""
     name = shown = escape(row.model)
     attributes = ""
-    if place and row.model == board.baseline:
+    if rank and row.model == board.baseline:
         attributes = f' class="baseline" title="{name} is the baseline"'
-    elif place:
+    elif rank:
         attributes = f' class="model" data-model="{name}" title="open the battles of {name}"'
         shown = f"<button>{name}</button>"
     score, interval, tokens = row_texts(row, board)
-    values = row.bounds[0], row.score, row.bounds[1]
-    plot = interval_svg(values, scale, board.format.baseline_score, f"{score} {interval}")
-    cells = [f'<td class="rank">{place}</td>'] if place else []
-    keys = (value for name, value in row.ranges.items() if name.endswith("_low"))
+    places = row.bounds[0], row.score, row.bounds[1]
+    plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")
+    cells = [f'<td class="rank">{rank}</td>'] if rank else []
     cells += [
         f'<td class="name" data-key="{name}">{shown}</td>',
         f'<td data-key="{_key(row.score)}">{score}</td>',
         f'<td class="less" data-key="{_key(row.upper - row.lower)}">{interval}</td>',
         f'<td class="less" data-key="{_key(row.tokens)}">{tokens}</td>',
-        *(
-            f'<td class="less" data-key="{_key(key)}">{cell}</td>'
-            for cell, key in zip_longest(ranges, keys)
-        ),
-        f'<td class="plot">{plot}</td>',
     ]
+    for span in spans(board):
+        middle = sum(span.ends(row) or (math.nan,)) / 2
+        cells.append(f'<td class="less" data-key="{_key(middle)}">{span.cell(row, board)}</td>')
+    cells.append(f'<td class="plot">{plot}</td>')
     if games:
         kinds = [name.replace(" ", "-") for name in OUTCOMES.values()]
         numbers = row.outcomes if row.outcomes and row.model != board.baseline else [0] * len(kinds)

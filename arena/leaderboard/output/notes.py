@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from arena.base.table import FEW_NAMES, MANY_NAMES, grouped, listed
 from arena.leaderboard.board import Board
-from arena.leaderboard.precision import board_precision
+from arena.leaderboard.output.precision import board_precision
 from arena.scoring.grades import range_text
 from arena.scoring.uncertainty.intervals import FEW
 

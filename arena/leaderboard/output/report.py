@@ -15,7 +15,14 @@ from arena.leaderboard import build, saved
 from arena.leaderboard.board import Board
 from arena.leaderboard.clusters import ClusterTable, score_clusters
 from arena.leaderboard.compare import compare
-from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
+from arena.leaderboard.options import (
+    NOT_BY,
+    NOT_OF_GRADES,
+    NOT_RANDOM,
+    SEVERAL,
+    BoardOptions,
+    refuse,
+)
 from arena.leaderboard.output import cluster_report, html, notes, plot, text
 from arena.leaderboard.overall import why_no_overall
 from arena.scoring.battles import Grades
@@ -85,6 +92,8 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
     """
     if report.plot:
         plot.check_plot(report.plot)
+    if options.judge_effects == "random":
+        refuse({"--compare": report.compare}, NOT_RANDOM)
     read = build.read_boards(options)
     build.check_read(options, read)
     if len(read) > 1:

@@ -9,8 +9,9 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from arena.base.errors import one_line
@@ -27,11 +28,64 @@ from arena.leaderboard.board import Board, Row
 from arena.leaderboard.compare import Comparison
 from arena.leaderboard.output.caption import method_cell, titles
 from arena.leaderboard.output.notes import summary_lines
-from arena.leaderboard.precision import board_precision
+from arena.leaderboard.output.precision import board_precision
 from arena.scoring.estimators import GRADES
 from arena.scoring.selection import HALF_JUDGED, Selection
 
 NONE = "–"  # in the place of an interval
+
+
+@dataclass(frozen=True)
+class Span:
+    """A column of ranges that the original does not have, on the boards that have it.
+
+    `keys`: its ends in files. `ends`: those of a row. `text`: writes a row's range.
+    """
+
+    name: str
+    keys: tuple[str, str]
+    hint: str
+    ends: Callable[[Row], tuple[float, float] | None]
+    text: Callable[[tuple[float, float], Board], str]
+
+    def cell(self, row: Row, board: Board, missing: str = "") -> str:
+        """Return the range of a row as text."""
+        ends = self.ends(row)
+        return self.text(ends, board) if ends else missing
+
+
+def _by_judge(ends: tuple[float, float], board: Board) -> str:
+    return "-".join(f"{end:.{2 if board.format.scale == 'grade' else 0}f}" for end in ends)
+
+
+def _rank(ends: tuple[float, float], board: Board) -> str:
+    low, high = (f"{end:.0f}" for end in ends)
+    return low if low == high else f"{low}-{high}"
+
+
+SPANS = (
+    Span(
+        "rank",
+        ("rank_low", "rank_high"),
+        "the ranks that the data leave open: all are right in 95 of 100 cases",
+        lambda row: row.rank,
+        _rank,
+    ),
+    Span(
+        "by judge",
+        ("by_judge_low", "by_judge_high"),
+        "the lowest and the highest score with one of the judges alone",
+        lambda row: row.by_judge,
+        _by_judge,
+    ),
+)
+
+
+def spans(board: Board) -> list[Span]:
+    """Return the columns of ranges that a row of the board has. As published it has none."""
+    if board.method.as_published:
+        return []
+    return [span for span in SPANS if any(span.ends(row) for row in board.rows)]
 
 
 def board_lines(board: Board) -> Iterator[str]:
@@ -39,36 +93,44 @@ def board_lines(board: Board) -> Iterator[str]:
 
     On a terminal that is too narrow for them, a table has shorter names and heads.
     """
+    more = spans(board)
     texts = [(row.model, *row_texts(row, board)) for row in board.rows]
-    terminal, level = terminal_width(), f"{board.estimator.level:.0%} CI"
-    ranges = range_columns(board)
-    further = list(zip(*ranges.values(), strict=True)) or [()] * len(texts)
-    if not board.format.table_heads:
-        names = [model for model, *_ in texts]
-        if terminal:
-            names = [one_line(name) for name in names]
-            names = [padded(name, max(map(shown_width, names))) for name in names]
-        lines = [
-            f"{name: <30} | score: {score: ^5} | {level}: {interval: ^12} "
-            f"| average #tokens: {tokens}"
-            for name, (_, score, interval, tokens) in zip(names, texts, strict=True)
-        ]
-        for head, cells in ranges.items():
-            widest = max(map(shown_width, lines), default=0)
-            pairs = zip(lines, cells, strict=True)
-            lines = [f"{padded(line, widest)} | {head}: {cell}" for line, cell in pairs]
-        if terminal and any(shown_width(line) > terminal for line in lines):
-            heads = ("model", "score", level, "#tokens", *ranges)
-            table = [heads, *((*row, *more) for row, more in zip(texts, further, strict=True))]
-            lines = list(fitted(table, terminal, f"<>^>{'^' * len(ranges)}"))
-        yield from lines
+    extra = [[span.cell(row, board) for span in more] for row in board.rows]
+    if board.format.table_heads:
+        heads = (*board.format.table_heads, *(span.name.capitalize() for span in more))
+        rows = zip(texts, extra, strict=True)
+        yield from _numbered_table([heads, *((*text[:3], *some) for text, some in rows)])
         return
-    # The v2.0 program prints a pandas frame: numbered rows, columns to the right.
-    table = [("", *board.format.table_heads, *map(str.capitalize, ranges))]
-    for number, (row, more) in enumerate(zip(texts, further, strict=True)):
-        table.append((str(number), *row[:3], *more))
+    terminal, level = terminal_width(), f"{board.estimator.level:.0%} CI"
+    names = [model for model, *_ in texts]
     if terminal:
-        yield from fitted(table, terminal, "<" + ">" * (3 + len(ranges)), names=1)
+        names = [one_line(name) for name in names]
+        names = [padded(name, max(map(shown_width, names))) for name in names]
+    lines = [
+        f"{name: <30} | score: {score: ^5} | {level}: {interval: ^12} | average #tokens: {tokens}"
+        for name, (_, score, interval, tokens) in zip(names, texts, strict=True)
+    ]
+    for number, span in enumerate(more):
+        widest, pairs = max(map(shown_width, lines)), zip(lines, extra, strict=True)
+        start = f" | {span.name}: "
+        lines = [f"{padded(li, widest)}{start}{x[number]}" if x[number] else li for li, x in pairs]
+    if terminal and any(shown_width(line) > terminal for line in lines):
+        heads = ("model", "score", level, "#tokens", *(span.name for span in more))
+        rows = zip(texts, extra, strict=True)
+        table = [heads, *((*text, *some) for text, some in rows)]
+        lines = list(fitted(table, terminal, "<>^>" + ">" * len(more)))
+    yield from lines
+
+
+def _numbered_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a table as pandas prints it for the v2.0 program: numbered rows, columns to the right.
+
+    The first of the rows are the heads.
+    """
+    head, *body = rows
+    table = [("", *head), *((str(number), *row) for number, row in enumerate(body))]
+    if terminal := terminal_width():
+        yield from fitted(table, terminal, "<" + ">" * len(head), names=1)
         return
     first, *widths = (max(map(len, column)) for column in zip(*table, strict=True))
     for number, *cells in table:
@@ -83,20 +145,6 @@ def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
     if math.isnan(row.lower) and not board.method.as_published:
         interval = NONE
     return board.format.score(row.score), interval, tokens
-
-
-def range_columns(board: Board) -> dict[str, list[str]]:
-    """Return the ranks and the scores by judge as texts by their head, if any row has them."""
-    decimals = 1 if board.format.scale == "grade" else 0
-    by_judge = ("n/a" if r.by_judge is None else _range(r.by_judge, decimals) for r in board.rows)
-    ranks = ("n/a" if row.rank is None else _range(row.rank) for row in board.rows)
-    columns = {"rank": list(ranks), "by judge": list(by_judge)}
-    return {head: cells for head, cells in columns.items() if set(cells) != {"n/a"}}
-
-
-def _range(ends: tuple[float, float], decimals: int = 0) -> str:
-    low, high = (f"{end:.{decimals}f}" for end in ends)
-    return low if low == high else f"{low}-{high}"
 
 
 def stats_lines(board: Board) -> Iterator[str]:
@@ -144,6 +192,7 @@ def file_stem(board: Board) -> str:
         None if board.method.center else "uncentered",
         "fixed_style" if style else None,
         "elo" if board.format.scale == "elo" else None,
+        "random_judges" if board.method.judge_effects == "random" else None,
         "resampled_questions" if board.method.resample == "question" else None,
         "percentiles" if board.method.as_published and board.method.resample != "battle" else None,
         "first_game_only" if selection.first_game_only else None,
@@ -161,14 +210,18 @@ def file_of(path: Path, board: Board) -> Path:
     return path if path == STDOUT else path.with_stem(f"{path.stem}_{name}")
 
 
-def csv_text(rows: Iterable[Sequence[object]], further: Iterable[Sequence[object]] = ()) -> str:
-    """Return rows, the first with the heads, as CSV: a column of today's date and further ones
-    follow.
+def csv_text(
+    rows: Iterable[Sequence[object]], more: Iterable[Sequence[object]] | None = None
+) -> str:
+    """Return rows, the first with the heads, and a column of today's date as CSV. `more`: the cells
+    of each row after the date.
     """
     text = io.StringIO()
     today = datetime.date.today().isoformat()
-    pairs = enumerate(zip_longest(rows, further, fillvalue=()))
-    dated = ((*row, today if number else "date", *more) for number, (row, more) in pairs)
+    dated = (
+        (*row, today if number else "date", *extra)
+        for number, (row, extra) in enumerate(zip(rows, more or repeat(()), strict=False))
+    )
     csv.writer(text, lineterminator="\n").writerows(map(harmless, row) for row in dated)
     return text.getvalue()
 
@@ -187,23 +240,24 @@ def harmless(cell: object) -> object:
 
 
 def board_csv(board: Board) -> str:
-    """Return the board as CSV with the columns that users' notebooks read, then ranks and method.
+    """Return the board as CSV: columns that users' notebooks read, then ranges and the method.
 
     As published it has the columns of the original alone.
     """
     heads = "model", "score", *board.estimator.bounds, "CI", "avg_tokens"
     rows: list[tuple[object, ...]] = [heads]
-    names = list(dict.fromkeys(name for row in board.rows for name in row.ranges))
-    further: list[tuple[object, ...]] = [(*names, "method")]
+    columns = spans(board)
+    more = [[*(key for span in columns for key in span.keys), "method"]]
     for row in board.rows:
         unknown = math.isnan(row.lower) and not board.method.as_published
-        ends = ("", "") if unknown else tuple(f"{value:.2f}" for value in row.bounds)
+        bounds = ("", "") if unknown else tuple(f"{value:.2f}" for value in row.bounds)
         offsets = "" if unknown else f"({row.lower:.2f}, {row.upper:+.2f})"
         tokens = "" if row.tokens is None else int(row.tokens)
-        rows.append((row.model, f"{row.score:.2f}", *ends, offsets, tokens))
-        ranges = (row.ranges.get(name, "") for name in names)
-        further.append((*ranges, method_cell(board)))
-    return csv_text(rows, () if board.method.as_published else further)
+        rows.append((row.model, f"{row.score:.2f}", *bounds, offsets, tokens))
+        ends = (end for span in columns for end in span.ends(row) or ("", ""))
+        cells = [str(end) if isinstance(end, (str, int)) else f"{end:.2f}" for end in ends]
+        more.append([*cells, method_cell(board)])
+    return csv_text(rows, None if board.method.as_published else more)
 
 
 def json_text(data: object) -> str:
@@ -220,6 +274,7 @@ def method_dict(board: Board) -> dict[str, object]:
         "resample": board.method.resample,
         "seed": board.method.seed,
         "intervals": board.intervals,
+        "judge_effects": board.method.judge_effects,
         "as_published": board.method.as_published,
         "times_too_narrow": board.narrowness,
     }
@@ -262,8 +317,12 @@ def board_dict(board: Board) -> dict[str, object]:
         "rows": [
             row_dict(row)
             | {"avg_tokens": row.tokens}
+            | {
+                key: end
+                for span in spans(board)
+                for key, end in zip(span.keys, span.ends(row) or (None, None), strict=True)
+            }
             | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
-            | row.ranges
             for row in board.rows
         ],
     }
@@ -284,14 +343,14 @@ def precision_dict(board: Board) -> dict[str, object] | None:
 
 def board_markdown(board: Board) -> str:
     """Return the board as a Markdown table."""
-    ranges = range_columns(board)
-    head = ["model", "score", f"{board.estimator.level:.0%} CI", "average #tokens", *ranges]
-    further = list(zip(*ranges.values(), strict=True)) or [()] * len(board.rows)
+    more = spans(board)
+    head = ["model", "score", f"{board.estimator.level:.0%} CI", "average #tokens"]
+    head += [span.name for span in more]
     rows = (
-        [in_markdown(row.model), *row_texts(row, board), *more]
-        for row, more in zip(board.rows, further, strict=True)
+        [in_markdown(row.model), *row_texts(row, board), *(s.cell(row, board) for s in more)]
+        for row in board.rows
     )
-    rule = f"|:--|--:|:-:|--:|{':-:|' * len(ranges)}"
+    rule = "|:--|--:|:-:|--:|" + "--:|" * len(more)
     return markdown_page(titles(board), [head, *rows], rule, summary_lines(board))
 
 
