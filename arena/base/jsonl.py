@@ -54,20 +54,23 @@ def located_lines(
         with path.open("rb", buffering=1 << 20) as file:
             for number, raw in enumerate(file, start=1):
                 offset, end = end, end + len(raw)
-                if number == 1 and raw.startswith(codecs.BOM_UTF8):
-                    offset, raw = len(codecs.BOM_UTF8), raw.removeprefix(codecs.BOM_UTF8)
-                if not raw or raw.isspace():
-                    continue
                 try:
-                    line = decode(raw, decoder)
-                except ValueError as error:
-                    if raw.startswith(LFS_POINTER):
-                        raise InputError(f"{path}: {LFS_PROBLEM}") from None
-                    if not raw.endswith(b"\n") and not is_json(raw):
-                        cause = "an earlier run was killed while writing"
-                        warn(f"{path}: ignoring an incomplete last line ({cause})")
-                        return
-                    raise InputError(f"{path}:{number}: not {what}: {error}") from None
+                    line = decoder.decode(raw)
+                except (ValueError, RecursionError):
+                    if number == 1 and raw.startswith(codecs.BOM_UTF8):
+                        offset, raw = len(codecs.BOM_UTF8), raw.removeprefix(codecs.BOM_UTF8)
+                    if not raw or raw.isspace():
+                        continue
+                    try:
+                        line = decode(raw, decoder)
+                    except ValueError as error:
+                        if raw.startswith(LFS_POINTER):
+                            raise InputError(f"{path}: {LFS_PROBLEM}") from None
+                        if not raw.endswith(b"\n") and not is_json(raw):
+                            cause = "an earlier run was killed while writing"
+                            warn(f"{path}: ignoring an incomplete last line ({cause})")
+                            return
+                        raise InputError(f"{path}:{number}: not {what}: {error}") from None
                 yield number, offset, raw.removesuffix(b"\n"), line
     except OSError as error:
         raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
@@ -126,10 +129,16 @@ def read_lines(path: Path, kind: type[Line], what: str) -> list[Line]:
     return [line for _, _, line in decode_lines(path, kind, what)]
 
 
-def newest(path: Path, records: list[Record], key: Callable[[Record], Hashable]) -> list[Record]:
+def newest(
+    path: Path, records: Iterable[Record], key: Callable[[Record], Hashable]
+) -> list[Record]:
     """Return the last record of each key, with a warning if a key is repeated."""
-    by_key = {key(record): record for record in records}
-    warn_of_repeats(path, len(records) - len(by_key))
+    by_key, repeated = dict[Hashable, Record](), 0
+    for record in records:
+        name = key(record)
+        repeated += name in by_key
+        by_key[name] = record
+    warn_of_repeats(path, repeated)
     return list(by_key.values())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import operator
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -177,8 +178,7 @@ def _in_turn(lists: Iterable[list[Question]]) -> list[Question]:
 ERROR_TEXT = "$ERROR$"  # the program of v0.1 stored it in place of an answer if a call failed
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answers of one model to one question: for each choice the texts of its turns.
 
     The first is choice 0, the one that is judged. It has no turns if it is missing.
@@ -206,14 +206,18 @@ class _Message(msgspec.Struct):
     content: str | _Reply
 
 
+class _Object(msgspec.Struct, gc=False):
+    """Any object. Its fields are not read."""
+
+
 class AnswerLine(IdLine, gc=False):
     """A line of an answer file in either format."""
 
     choices: list[_Choice] | None = None
     messages: list[_Message] | None = None
     settings: msgspec.Raw = msgspec.Raw()
-    conv_metadata: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
+    conv_metadata: _Object | None = None
+    metadata: _Object | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -235,9 +239,10 @@ class AnswerLine(IdLine, gc=False):
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
-    """Return the answers of a file by question id."""
-    lines = newest(path, read_lines(path, AnswerLine, "an answer"), lambda line: line.id)
-    return {line.id: line.answer() for line in lines}
+    """Return the answers of a file by question id. Not all lines are in memory at once."""
+    lines = decode_lines(path, AnswerLine, "an answer")
+    answers = ((line.id, line.answer()) for _, _, line in lines)
+    return dict(newest(path, answers, operator.itemgetter(0)))
 
 
 # Judgments
@@ -330,10 +335,9 @@ def read_judgments_by_kind(path: Path, model: str, judge: str) -> list[tuple[Jud
     kinds: defaultdict[Hashable, list[JudgmentLine]] = defaultdict(list)
     for line in _judgment_lines(path, model, judge):
         names = line.model, line.judge, line.baseline, line.rule, bytes(line.settings)
-        games = [g and (g.score, g.cause, bytes(g.settings)) for g in line.games]
+        games = tuple([g and (g.score, g.cause, bytes(g.settings)) for g in line.games])
         rare = [line.judges, line.planted, *[g.scores for g in line.games if g]]
-        kind = (*names, *games, repr(rare) if any(rare) else "")
-        kinds[kind].append(line)
+        kinds[names, games, repr(rare) if any(rare) else ""].append(line)
     return [(same[0].judgment(model, judge), [j.id for j in same]) for same in kinds.values()]
 
 

@@ -53,9 +53,8 @@ def choose(
     """Return the given bench and judge, else those of the config.
 
     In place of a bench of the config without data, it is the one of `bench_to_read`, in place of a
-    judge the first one of the bench. Without a config, it is the only bench. A given baseline is
-    that of all judgments that name none, whatever the config says. Raises InputError if there is no
-    such bench, or if a given judge or baseline has no data.
+    judge the first one of the bench. A given baseline is that of all judgments that name none.
+    Raises InputError if there is no such bench, or if a given judge or baseline has no data.
     """
     names = [b.name for b in benches(data_dir) if b.questions.exists() or judge_names(b)]
     if not names:

@@ -98,13 +98,18 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
         gguf_path(model)
         return
     for endpoint in model.endpoints:
-        address = address_of(model, endpoint)
-        variable = SDK_ADDRESSES.get(address or "", "")
-        if not endpoint.api_base and os.environ.get(variable):
-            advice = "For another server, write its address as api_base in the entry's endpoints."
-            warn(f"{where}: {variable} is ignored, calls go to {address}. {advice}")
+        _warn_of_other_address(model, endpoint)
         if key:
             access_of(model, endpoint)
+
+
+def _warn_of_other_address(model: ModelConfig, endpoint: Endpoint) -> None:
+    """Warn of an address in the environment that the SDK would take, and this program does not."""
+    address = address_of(model, endpoint)
+    variable = SDK_ADDRESSES.get(address or "", "")
+    if not endpoint.api_base and os.environ.get(variable):
+        advice = "For another server, write its address as api_base in the entry's endpoints."
+        warn(f"{model.where}: {variable} is ignored, calls go to {address}. {advice}")
 
 
 def _check_json(value: object, where: str) -> None:

@@ -27,8 +27,7 @@ from arena.bench.provenance import decoded_settings, question_hash, stale_reason
 from arena.bench.records import ERROR_TEXT, AnswerLine, Question
 from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
-from arena.chat.parameters import remark_on
-from arena.chat.protocols import LONE_THINK_END, Message, has_lone_think_end
+from arena.chat.protocols import Message
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.run import Job, Record, RunOptions, Work
 from arena.generate.summary import Estimate, mean_output
@@ -181,10 +180,7 @@ class AnswerWork(Work):
             self.summary.remarks["empty answers"].append(job.id)
         if remark := CUT.get(reply.get("finish_reason", "")):
             self.summary.remarks[remark].append(job.id)
-        if has_lone_think_end(reply["content"]) and self.model.end_think_token is None:
-            self.summary.remarks[LONE_THINK_END].append(job.id)
-        for name in reply.get("not_sent", ()):
-            self.summary.remarks[remark_on(name)].append(job.id)
+        self.note_oddities(job, reply["content"], reply.get("not_sent"))
         choice = _by_index(self.records[job.question.id]["choices"])[job.choice]
         self.summary.done += len(choice["turns"]) >= len(job.question.turns)
 

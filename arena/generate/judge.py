@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from arena.base.errors import InputError, nearest, warn
+import msgspec
+
+from arena.base.errors import InputError, nearest, one_line, warn
 from arena.bench.config import JudgeConfig, Rules
 from arena.bench.labels import LABELS, normal_label
 from arena.bench.paths import Bench, model_names, named_path
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
 from arena.chat.config import ModelConfig
-from arena.chat.protocols import Message
+from arena.chat.protocols import Completion, Message
 from arena.chat.providers import max_tokens_of, temperature_of
 from arena.generate.prompt import (
     fence,
@@ -24,11 +26,10 @@ from arena.generate.prompt import (
     placeholder_values,
     template_problem,
 )
-from arena.generate.verdict import VerdictRule, grades_of_schema
+from arena.generate.verdict import CUT_OFF, QUOTED, Verdict, VerdictRule, grades_of_schema
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, gc=False):
     """The answers that a judgment is about, and the rules to judge them by."""
 
     question: Question
@@ -135,6 +136,24 @@ class Judge:
             if kinds := sorted(set().union(*(_planted(turn, rule, template) for turn in turns))):
                 found[side] = kinds
         return found
+
+    def without_verdict(self, verdict: Verdict, reply: Completion) -> str:
+        """Return the end of a reply without a verdict, and what it lacks."""
+        config, text, what = self.config, reply.text.strip(), "reply"
+        cause = verdict.cause
+        sought = f"the pattern {' or '.join(config.patterns)}"
+        if config.verdict_field is not None:
+            sought = f"the field '{config.verdict_field}'"
+        elif cause == QUOTED:
+            sought = "a label that is not quoted (verdict_rule: unquoted)"
+        if cause == CUT_OFF:
+            cause = f"{CUT_OFF}. Raise max_completion_tokens of {self.model.name}"
+            if not text and reply.reasoning:
+                text, what = reply.reasoning.strip(), "reasoning"
+        return (
+            f"The last {what} ends with '{one_line(text[-150:])}', where {config.path} looks for "
+            f"{sought}: {cause}."
+        )
 
     @property
     def _problem(self) -> str | None:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import msgspec
 
-from arena.base.errors import InputError, one_line, warn
-from arena.base.jsonl import STDOUT
+from arena.base.errors import InputError, warn
+from arena.base.jsonl import STDOUT, decode_lines, loads
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import model_names
 from arena.bench.provenance import ANSWERS_CHANGED, messages_hash, stale_reason
-from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule, read_objects, record_id
+from arena.bench.records import BaselineRule, Finite, KeyLine, baseline_rule
 from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
-from arena.chat.parameters import remark_on
-from arena.chat.protocols import LONE_THINK_END, Completion, has_lone_think_end
+from arena.chat.protocols import Completion
 from arena.generate.judge import LABELLED, Case, CaseFinder, Judge
 from arena.generate.run import Job, Record, RunOptions, Work
 from arena.generate.summary import Estimate, mean_output
@@ -83,26 +83,7 @@ class Outlook:
         )
         if self.undecided is None:
             return f"{problem} {advice}"
-        return f"{problem} {_without_verdict(judge, *self.undecided)} {advice}"
-
-
-def _without_verdict(judge: Judge, verdict: Verdict, reply: Completion) -> str:
-    """Return the end of a reply without a verdict, and what it lacks."""
-    config, text, what = judge.config, reply.text.strip(), "reply"
-    cause = verdict.cause
-    sought = f"the pattern {' or '.join(config.patterns)}"
-    if config.verdict_field is not None:
-        sought = f"the field '{config.verdict_field}'"
-    elif cause == QUOTED:
-        sought = "a label that is not quoted (verdict_rule: unquoted)"
-    if cause == CUT_OFF:
-        cause = f"{CUT_OFF}. Raise max_completion_tokens of {judge.model.name}"
-        if not text and reply.reasoning:
-            text, what = reply.reasoning.strip(), "reasoning"
-    return (
-        f"The last {what} ends with '{one_line(text[-150:])}', where {config.path} looks for "
-        f"{sought}: {cause}."
-    )
+        return f"{problem} {judge.without_verdict(*self.undecided)} {advice}"
 
 
 @dataclass(frozen=True)
@@ -112,6 +93,18 @@ class Game(Job):
     case: Case
     number: int
     replies: Sequence[Completion]
+
+
+class _Game(msgspec.Struct, gc=False):
+    score: str | Finite | None = None
+    cause: str | None = None
+    prompt_hash: Any = None
+    settings: msgspec.Raw = msgspec.Raw()
+
+
+class _Line(KeyLine, gc=False):
+    games: list[_Game | None] = []
+    settings: msgspec.Raw = msgspec.Raw()
 
 
 class JudgmentWork(Work):
@@ -133,7 +126,8 @@ class JudgmentWork(Work):
         self.cases = {case.key: case for case in cases}
         self.rule = rule
         self._settings: dict[str, Record] = {}  # by category
-        self._slim_records: dict[tuple[tuple[object, object], ...], Record] = {}
+        self._reasons: dict[Hashable, str | None] = {}  # by category and settings
+        self._slim_records: dict[Hashable, Record | None] = {}  # by verdicts
         self.outlook = outlook
         self.planted = {case.key: found for case in cases if (found := judge.planted(case))}
 
@@ -141,37 +135,44 @@ class JudgmentWork(Work):
         """Yield (question, baseline), changed setting and record, of the model alone. Raises
         InputError for records of another judge or kind.
         """
-        judge, pairwise = self.judge.model.name, self.judge.config.pairwise
+        judge, name = self.judge.model.name, self.summary.name
         categories = {case.question.id: case.question.category for case in self.cases.values()}
-        for record in read_objects(self.path, JudgmentLine, "a judgment"):
-            if (other := record.get("judge") or judge) != judge:
+        for _, raw, line in decode_lines(self.path, _Line, "a judgment"):
+            if (other := line.judge or judge) != judge:
                 raise InputError(f"{self.path}: contains judgments of another judge, '{other}'")
-            scores = (game.get("score") for game in record.get("games") or [] if game)
-            if any(s is not None and pairwise == (grade_of(s) is not None) for s in scores):
-                kind = "grades of single answers" if pairwise else "pairwise judgments"
-                raise InputError(
-                    f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
-                    "with another name, in the endpoint file."
-                )
-            if record.get("model", self.summary.name) != self.summary.name:
+            slim = self._slim(line)
+            if (line.model or name) != name:
                 continue
-            question_id, baseline = record_id(record), record.get("baseline")
+            question_id, baseline = line.id, line.baseline
             if question_id in categories:
                 baseline = self.rule.of(baseline, categories[question_id])
             case = self.cases.get((question_id, baseline))
-            reason = self._stale_reason(case, record) if case else None
-            yield (question_id, baseline), reason, self._slim(record)
+            reason = self._stale_reason(case, line) if case else None
+            yield (question_id, baseline), reason, slim or loads(raw)
 
-    def _slim(self, record: Record) -> Record:
-        """Return just the verdicts of a record whose games are all played."""
-        games = record.get("games") or []
-        is_complete = len(games) >= len(self.games) and all(map(self._is_played, games))
-        # Whole records of a large run would fill the memory. A dry run counts their tokens.
-        if not is_complete or self.options.dry_run:
-            return record
-        verdicts = tuple((game.get("score"), game.get("cause")) for game in games)
-        slim = {"games": [{"score": score, "cause": cause} for score, cause in verdicts]}
-        return self._slim_records.setdefault(verdicts, slim)
+    def _slim(self, line: _Line) -> Record | None:
+        """Return just the verdicts of a line whose games are all played, None for any other.
+
+        Whole records of a large run would fill the memory. A dry run counts their tokens. Raises
+        InputError for a line of another kind.
+        """
+        verdicts = tuple([(game.score, game.cause) if game else None for game in line.games])
+        if verdicts not in self._slim_records:
+            games = [{"score": v[0], "cause": v[1]} if v else None for v in verdicts]
+            self._check_kind([verdict[0] for verdict in verdicts if verdict])
+            is_complete = len(games) >= len(self.games) and all(map(self._is_played, games))
+            slim = {"games": games} if is_complete and not self.options.dry_run else None
+            self._slim_records[verdicts] = slim
+        return self._slim_records[verdicts]
+
+    def _check_kind(self, scores: Sequence[str | float | None]) -> None:
+        pairwise = self.judge.config.pairwise
+        if any(s is not None and pairwise == (grade_of(s) is not None) for s in scores):
+            kind = "grades of single answers" if pairwise else "pairwise judgments"
+            raise InputError(
+                f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
+                "with another name, in the endpoint file."
+            )
 
     def _is_played(self, game: Record | None) -> bool:
         """Whether this run does not play a game of an earlier run."""
@@ -186,15 +187,19 @@ class JudgmentWork(Work):
             self._settings[category] = self.judge.settings_of(case.rules)
         return self._settings[category]
 
-    def _stale_reason(self, case: Case, record: Record) -> str | None:
+    def _stale_reason(self, case: Case, line: _Line) -> str | None:
         """Return the setting that differs, or that the prompt of a game has changed."""
-        games = self._games(record)
-        settings = self._settings_of(case)
-        if reason := stale_reason(record, filter(None, games), settings):
+        shared, games = bytes(line.settings), self._games(line.games)
+        made = tuple(bytes(game.settings) or shared for game in games if game)
+        key = case.question.category, made
+        if key not in self._reasons:
+            parts = [{"settings": loads(text or b"null")} for text in made]
+            self._reasons[key] = stale_reason({}, parts, self._settings_of(case))
+        if reason := self._reasons[key]:
             return reason
-        for number in self.games:
-            made = (games[number] or {}).get("prompt_hash")
-            if made is not None and made != messages_hash(self.judge.messages(case, number)):
+        for number, game in zip(self.games, games, strict=True):
+            prompt = game.prompt_hash if game else None
+            if prompt is not None and prompt != messages_hash(self.judge.messages(case, number)):
                 return ANSWERS_CHANGED
         return None
 
@@ -204,7 +209,7 @@ class JudgmentWork(Work):
         attempts = self.judge.config.attempts
         several = len({case.baseline for case in self.cases.values()}) > 1
         for case in self.cases.values():
-            games = self._games(self.records.get(case.key, {}))
+            games = self._games(self.records.get(case.key, {}).get("games"))
             against = f" against {case.baseline}" if several else ""
             for number in self.games:
                 game, name = games[number], f"{case.question.id} game {number + 1}{against}"
@@ -225,10 +230,9 @@ class JudgmentWork(Work):
                 missing.append(Game(self, name, case, number, replies[: attempts - 1]))
         return len(self.cases) * len(self.games), missing
 
-    def _games(self, record: Record) -> list[Record | None]:
-        """Return the games of a record, None for a missing one."""
-        games = record.get("games") or []
-        return (games + [None, None])[: len(self.games)]
+    def _games(self, games: Sequence[Any] | None) -> list[Any]:
+        """Return the games of a record or line, None for a missing one."""
+        return [*(games or ()), None, None][: len(self.games)]
 
     def estimate(self, jobs: Sequence[Game]) -> Estimate:
         """Return what the games would take: usually one attempt, at most all of them."""
@@ -283,7 +287,7 @@ class JudgmentWork(Work):
 
     def record(self, job: Game, reply: Decision) -> Record:
         """Return the record of a question with a game in it."""
-        case, games = job.case, self._games(self.records.get(job.case.key, {}))
+        case, games = job.case, self._games(self.records.get(job.case.key, {}).get("games"))
         settings = self._settings_of(case)
         names = (self.summary.name, self.model.name, case.baseline)
         new = new_judgment(case.question, *names) | {"games": games, "settings": settings}
@@ -318,10 +322,7 @@ class JudgmentWork(Work):
         self.summary.done += 1
         last = reply.replies[-1]
         self.outlook.count(reply.verdict, last)
-        if has_lone_think_end(last.text) and self.model.end_think_token is None:
-            self.summary.remarks[LONE_THINK_END].append(job.id)
-        for name in last.not_sent or ():
-            self.summary.remarks[remark_on(name)].append(job.id)
+        self.note_oddities(job, last.text, last.not_sent)
         if reply.verdict.label is None:
             remark = f"games without verdict, {reply.verdict.cause}"
             self.summary.remarks[remark].append(job.id)

@@ -23,8 +23,10 @@ _PLACEHOLDER = re.compile(
 _ANSWERS = re.compile(r"answer_\d+|ANSWER_A|ANSWER_B|answer|baseline")
 
 # The markers of official templates, and of our own.
-_KNOWN_MARKERS = (
-    r"(?:<\||\[)\s*(?:user\s+prompt|the\s+(?:start|end)\s+of\s[^|<>\[\]\n]{1,60})(?:\|>|\])",
+_QUOTED = r"(?:user\s+prompt|the\s+(?:start|end)\s+of\s[^|<>\[\]\n]{1,60})(?:\|>|\])"
+_KNOWN_MARKERS = (  # each begins with one sign, which is quick to look for
+    rf"<\|\s*{_QUOTED}",
+    rf"\[\s*{_QUOTED}",
     r"\[\s*(?:end\s+of\s+the\s+)?answer\s+of\s+assistant\s+[ab]\b[^\[\]\n]{0,20}\]",
 )
 
@@ -43,7 +45,18 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     The values stay literal. A doubled brace becomes a single one, as in the templates of both
     formats, and other braces stay. Raises KeyError for a placeholder without a value.
     """
-    return _PLACEHOLDER.sub(lambda match: values[match[1]] if match[1] else match[0][0], template)
+    return "".join([values[text] if is_name else text for text, is_name in _pieces(template)])
+
+
+@functools.lru_cache(256)
+def _pieces(template: str) -> tuple[tuple[str, bool], ...]:
+    """Return the texts of a template and the names of its placeholders, and which each is."""
+    pieces, end = list[tuple[str, bool]](), 0
+    for match in _PLACEHOLDER.finditer(template):
+        pieces.append((template[end : match.start()], False))
+        pieces.append((match[1], True) if match[1] else (match[0][0], False))
+        end = match.end()
+    return *pieces, (template[end:], False)
 
 
 def placeholder_values(
@@ -58,9 +71,11 @@ def placeholder_values(
     numbered = {"question": question, "answer": answer_turns, "ref_answer": reference_turns}
     values = dict.fromkeys(("QUESTION", "question"), _joined(question, "user's turn"))
     for name, turns in numbered.items():
-        values |= {f"{name}_{i}": text for i, text in enumerate(turns, start=1)}
+        for i, text in enumerate(turns, start=1):
+            values[f"{name}_{i}"] = text
     heading = "answer to the user's turn"
-    values |= {name: _joined(turns, heading) for name, turns in answers.items()}
+    for name, turns in answers.items():
+        values[name] = _joined(turns, heading)
     if "answer" in values:
         values["ANSWER_A"] = values["answer"]
     if references:

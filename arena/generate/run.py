@@ -9,7 +9,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,8 @@ from arena.bench.records import KeyLine, Question
 from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, has_lone_think_end
 from arena.generate import summary
 
 
@@ -133,6 +135,13 @@ class Work(ABC):
     @abstractmethod
     def count(self, job: Any, reply: Any) -> None:
         """Count a reply whose record is in the file."""
+
+    def note_oddities(self, job: Job, text: str, not_sent: Iterable[str] | None) -> None:
+        """Note for the summary what a reply has in it, and what its request had not."""
+        if has_lone_think_end(text) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in not_sent or ():
+            self.summary.remarks[remark_on(name)].append(job.id)
 
     def hopeless(self, ended: bool) -> str | None:
         """Return why the run must stop, or why its results are of no use at its end, or None."""

@@ -309,6 +309,15 @@ def _advice(summary: RunSummary) -> str:
     return "Run the same command again to continue."
 
 
+def write_report(
+    path: Path, summaries: Sequence[RunSummary], errors: Sequence[str], *, is_complete: bool
+) -> None:
+    """Write the counts of a run, and the errors that ended it, as JSON. Raises OutputError."""
+    models = [summary.as_dict() for summary in summaries]
+    data = {"complete": is_complete, "errors": errors, "models": models}
+    write_lines(path, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
+
+
 def conclude(
     summaries: Sequence[RunSummary],
     errors: Sequence[str],
@@ -322,14 +331,8 @@ def conclude(
     incomplete = [summary for summary in summaries if summary.done < summary.planned]
     errors = list(dict.fromkeys(errors))
     if report is not None:
-        data = {
-            "complete": not (incomplete or errors),
-            "errors": errors,
-            "models": [summary.as_dict() for summary in summaries],
-        }
-        text = json.dumps(data, ensure_ascii=False, indent=2)
         try:
-            write_lines(report, [text.encode() + b"\n"])
+            write_report(report, summaries, errors, is_complete=not (incomplete or errors))
         except OutputError as error:
             errors.append(str(error))
     out = sys.stderr if report == STDOUT else sys.stdout

@@ -147,12 +147,14 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
         origin = {
             "judges": list(selection.judges),
             "baselines": list(selection.baselines) if board.format.scale != "grade" else [],
+            **selection.rules(),
             "method": board.estimator.name,
             "mode": board.mode,
             "resample": method.resample,
             "as_published": method.as_published,
             "rounds": method.rounds,
             "seed": method.seed,
+            "judge_effects": method.judge_effects,
         }
         name = selection.bench.name + (f": {board.name or '(none)'}" if several else "")
         left_out = {**board.counts.models_left_out, **unplaced}

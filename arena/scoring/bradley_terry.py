@@ -27,6 +27,7 @@ import numpy as np
 
 from arena.scoring.cells import Cells
 from arena.scoring.solver import (
+    ANCHOR_RATING,
     ELO_PER_LOGIT,
     Design,
     FixedStyle,
@@ -35,6 +36,7 @@ from arena.scoring.solver import (
     ratings_of,
     solve,
 )
+from arena.scoring.uncertainty.rounds import draw_questions, question_fits
 
 Resample = Literal["battle", "question"]
 
@@ -100,27 +102,34 @@ def bootstrap(
 ) -> np.ndarray:
     """Ratings (rounds, M) of resampled battles, NaN if a resample does not place a model.
 
-    `battle` draws n of the n weighted battles with replacement. `question` draws as many questions
-    as there are, each with all of its battles. Plain rounds of it also have ties worth a question
-    a model unless all battles are against the anchor, so that they place every model. Features
-    keep the standardisation of the full data.
-    Neither `workers` (threads) nor the order of the cells changes a number.
+    `battle` draws n of the n weighted battles with replacement. Features keep the standardisation
+    of the full data. `question` draws as many questions as there are, each with all of its battles,
+    and features of battles of the anchor have the mean of the drawn. Plain rounds of `question`
+    have ties worth a question a model, unless all battles are against the anchor, so that they
+    place every model. Neither `workers` (threads) nor the order of the cells changes a number.
     """
+    star = cells.star(anchor) if cells.features is None and resample == "question" else None
+    if star:
+        times = draw_questions(rounds, int(star[1].any(axis=0).sum()), seed)
+        return _star_ratings(*star, anchor, times)
     design = design_of(cells, style, center, penalty)
     start, limits = _solve_all(design, anchor)
     if not design.blocks:
         return np.repeat(ratings_of(start, limits, anchor), rounds, axis=0)
+    if resample == "question" and not design.pooled:
+        times = draw_questions(rounds, len(design.questions), seed)
+        theta, limits = _question_rounds(design, anchor, start, times, workers)
+        if center and style is None and (cells.a == anchor).all():
+            theta[:, anchor] += _moved_center(design, anchor, times, theta)
+        return ratings_of(theta, limits, anchor)
 
     def ratings(chunk: int, size: int) -> np.ndarray:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chunk,)))
         if resample == "battle":
             sample = _draw_battles(design, rng, size)
         else:
-            questions = len(design.questions)
-            times = rng.multinomial(questions, np.full(questions, 1.0 / questions), size)
-            sample = _of_questions(design, times.astype(float))
-            if design.pooled and not design.incidence[:, anchor].all():
-                sample = _with_prior(design, sample, rng)
+            times = draw_questions(size, len(design.questions), rng)
+            sample = _with_prior(design, _of_questions(design, times), rng)
         return ratings_of(*solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
     sizes = _chunk_sizes(design, rounds)
@@ -153,6 +162,56 @@ def reweighted(
     with ThreadPoolExecutor(workers) as pool:
         ratings, coefficients = zip(*pool.map(fits, parts), strict=True)
     return np.concatenate(ratings), np.concatenate(coefficients)
+
+
+def _star_ratings(
+    points: np.ndarray, battles: np.ndarray, anchor: int, times: np.ndarray
+) -> np.ndarray:
+    """Ratings (R, M) of a plain star in closed form, each judged question taken `times` (R, Q)."""
+    judged = battles.any(axis=0)
+    won, number = (times @ table[:, judged].T for table in (points, battles))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratings = ANCHOR_RATING + ELO_PER_LOGIT * (np.log(won) - np.log(number - won))
+    ratings[:, anchor] = ANCHOR_RATING
+    return np.asarray(ratings)
+
+
+def _question_rounds(
+    design: Design, anchor: int, start: np.ndarray, times: np.ndarray, workers: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters (R, D) and limits (R, M) of fits with style, questions taken `times` (R, Q)."""
+
+    def fits(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        theta, limits, converged = question_fits(design, anchor, start, part)
+        if not converged.all():
+            sample = _of_questions(design, part[~converged])
+            fitted = solve(design, anchor, sample, start, tolerance=1e-3)
+            theta[~converged], limits[~converged] = fitted
+        return theta, limits
+
+    size = max(
+        1, min(QUESTION_ROUNDS, CHUNK_NUMBERS // (3 * (design.models + design.features) ** 2))
+    )
+    parts = [times[first : first + size] for first in range(0, len(times), size)]
+    with ThreadPoolExecutor(workers) as pool:
+        theta, limits = zip(*pool.map(fits, parts), strict=True)
+    return np.concatenate(theta), np.concatenate(limits)
+
+
+def _moved_center(design: Design, anchor: int, times: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """How much stronger the anchor is (R,) if features are less their mean in each round.
+
+    It is `a` in all battles, so that its strength has what the mean of the features moves.
+    """
+    battles = design.counts.sum(axis=0)
+    x = design.terms[1 : 1 + design.features] * battles
+    for block in design.blocks:
+        turned = design.a[block.pairs] != anchor
+        block.split(x[:, block.cells])[turned] *= -1.0
+    questions = len(design.questions)
+    sums = np.stack([np.bincount(design.question, row, questions) for row in (battles, *x)])
+    drawn = times @ sums.T
+    return np.asarray(np.vecdot(theta[:, design.models :], drawn[:, 1:] / drawn[:, :1]))
 
 
 def _solve_all(design: Design, anchor: int) -> tuple[np.ndarray, np.ndarray]:
@@ -239,6 +298,7 @@ def _collected(
 
 # Rounds are solved in chunks. Their sizes set speed and memory, and the numbers that are drawn.
 CHUNK_ROUNDS = 256
+QUESTION_ROUNDS = 128
 CHUNK_NUMBERS = 6 << 20  # in the largest array of a chunk: 48 MB a worker
 BLOCK_NUMBERS = 1 << 15  # in the arrays of one block: small for caches, large for two threads
 

@@ -67,20 +67,26 @@ class Selection:
         """The baseline of judgments that name none, "" if there is none."""
         return BaselineRule(self.default_baselines, next(iter(self.baselines), ""))
 
+    def rules(self) -> dict[str, object]:
+        """Return how judgments become battles, for files of results."""
+        return {
+            "weight": self.weight,
+            "first_game_only": self.first_game_only,
+            "half_judged": HALF_JUDGED[self.whole_judgments],
+            "missing": self.missing,
+            "mixed": self.mixed,
+        }
+
     def settings(self) -> dict[str, object]:
         """Return the settings that a saved battle file must share."""
         return {
             "bench": self.bench.name,
             "judges": list(self.judges),
             "baselines": list(self.planned_baselines or self.baselines),
-            "weight": self.weight,
-            "first_game_only": self.first_game_only,
             "categories": list(self.categories),
-            "missing": self.missing,
-            "mixed": self.mixed,
+            **self.rules(),
             "method": self.estimator.name,
             "unnamed": dict(self.default_baselines),
-            "half_judged": HALF_JUDGED[self.whole_judgments],
         }
 
     def with_judged_baselines(self, judged: Mapping[str, set[str]]) -> Selection:

@@ -35,7 +35,7 @@ class FixedStyle:
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """Consecutive pairs whose cells are computed at once: the same number of places for each."""
 
     pairs: slice
@@ -67,7 +67,7 @@ class Design:
     a: np.ndarray
     b: np.ndarray
     incidence: np.ndarray
-    blocks: list[_Block]
+    blocks: list[Block]
     question: np.ndarray
     counts: np.ndarray
     terms: np.ndarray
@@ -130,13 +130,13 @@ def design_of(cells: Cells, style: FixedStyle | None, center: bool, penalty: boo
     )
 
 
-def _blocks(lengths: np.ndarray) -> tuple[list[_Block], np.ndarray]:
+def _blocks(lengths: np.ndarray) -> tuple[list[Block], np.ndarray]:
     """Blocks of pairs with this many cells (P,), and the place of each cell (C,).
 
     A block has the places that the longest of its pairs needs for all of them: BLOCK_CELLS at
     most, or it is one pair alone.
     """
-    blocks: list[_Block] = []
+    blocks: list[Block] = []
     starts = np.empty_like(lengths)
     first = stop = 0
     while first < len(lengths):
@@ -145,7 +145,7 @@ def _blocks(lengths: np.ndarray) -> tuple[list[_Block], np.ndarray]:
         pairs = max(1, int(fitting.sum()))
         width = int(longest[pairs - 1])
         starts[first : first + pairs] = stop + width * np.arange(pairs)
-        blocks.append(_Block(slice(first, first + pairs), slice(stop, stop + pairs * width)))
+        blocks.append(Block(slice(first, first + pairs), slice(stop, stop + pairs * width)))
         first, stop = first + pairs, stop + pairs * width
     offsets = starts - (np.cumsum(lengths) - lengths)
     return blocks, np.repeat(offsets, lengths) + np.arange(lengths.sum())
@@ -219,7 +219,7 @@ def solve(
     The bare likelihood does not change if all strengths move together. A ridge on the anchor, which
     stays 0, and on models without a finite maximum makes the solution unique.
     """
-    limits = _limits(design, anchor, sample)
+    limits = limits_of(design, anchor, sample)
     ridge = design.ridge
     if not design.penalty:
         finite = limits == 0
@@ -243,7 +243,7 @@ def _of_pairs(design: Design, sample: Sample, pairs: np.ndarray) -> Sample:
     return replace(sample, battles=battles, points=points)
 
 
-def _limits(design: Design, anchor: int, sample: Sample) -> np.ndarray:
+def limits_of(design: Design, anchor: int, sample: Sample) -> np.ndarray:
     """Limits of the strengths (R, M): 0 if finite, +inf, -inf, or NaN if nothing places the model.
 
     Without a penalty a strength is finite if chains of won or tied battles lead from the model to
@@ -320,7 +320,7 @@ def _objective(design: Design, sample: Sample, ridge: np.ndarray, theta: np.ndar
     excess = expected - sample.points
     by_model = excess[:, :, 0] @ design.incidence
     gradient = np.concatenate([by_model, excess[:, :, 1:].sum(axis=1)], axis=1) + ridge * theta
-    hessian = _hessian(design, information)
+    hessian = hessian_of(design, information)
     diagonal = np.arange(hessian.shape[1])
     hessian[:, diagonal, diagonal] += ridge
     return loss, gradient, hessian
@@ -360,7 +360,7 @@ def _moments(number: np.ndarray, log_odds: np.ndarray) -> Derivatives:
     return np.vecdot(number, np.log(total)), won, won / total
 
 
-def _hessian(design: Design, information: np.ndarray) -> np.ndarray:
+def hessian_of(design: Design, information: np.ndarray) -> np.ndarray:
     """Second derivatives (R, D, D) from sums of p (1 - p) times the terms (R, P, K)."""
     models, linear = design.models, 1 + design.features
     hessian = np.zeros((len(information), *[models + design.features] * 2))

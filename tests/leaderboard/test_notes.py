@@ -7,7 +7,7 @@ import random
 
 import pytest
 from boards import board_json, error, flags, saved, show
-from conftest import Workspace
+from conftest import RunMain, Workspace
 from judgments import LOST, TIED, WON, add_judgments, graded, judgment
 
 from arena.bench.paths import Bench
@@ -15,6 +15,7 @@ from arena.leaderboard.board import Board
 from arena.leaderboard.build import build_board
 from arena.leaderboard.options import BoardOptions
 
+TURN = {"turns": [{"content": "?"}]}
 FIRST_GAME = (
     "warning: --first-game-only shows each model in the second place alone, so a place bias does "
     "not cancel. It moves all scores."
@@ -138,6 +139,25 @@ class TestHalfJudged:
         assert "half_judged_drop" in name("--half-judged", "drop")
         assert "half_judged" not in name("--half-judged", "count")
         assert "half_judged_count" in name("--method", "v2.0", "--half-judged", "count")
+
+    def test_clusters_and_metrics_obey_it_too(self, half: Workspace, run_main: RunMain) -> None:
+        half.add_questions([{"question_id": f"q{i}", "cluster": "c", **TURN} for i in (1, 2)])
+        drop = ["--half-judged", "drop"]
+        for more, judged in (([], 2), (drop, 1)):
+            table = board_json(half, *flags(), "--by", "cluster", *more)
+            (rows,) = (cluster["rows"] for cluster in table["clusters"])
+            found = {row["model"]: row["questions"] for row in rows}
+            # A model of one question has no score in a cluster.
+            assert found.get("one") == (judged if judged > 1 else None)
+            assert table["half_judged"] == ("drop" if more else "count")
+            run_main("benchmark_metrics", *flags(), *more, "--json", "m.json")
+            (metrics,) = json.loads((half.root / "m.json").read_text())["benchmarks"]
+            assert metrics["half_judged"] == ("drop" if more else "count")
+        assert "half_judged_drop" in show(half, *flags(), "--by", "cluster", "--json", *drop).out
+
+    def test_metrics_warn_of_first_games(self, half: Workspace, run_main: RunMain) -> None:
+        assert FIRST_GAME in run_main("benchmark_metrics", *flags(), "--first-game-only").out
+        assert FIRST_GAME not in run_main("benchmark_metrics", *flags()).out
 
     def test_settings_of_a_saved_file_are_compared(self, half: Workspace) -> None:
         show(half, *flags(), "--half-judged", "drop")

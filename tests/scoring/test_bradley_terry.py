@@ -376,7 +376,7 @@ def test_rounds_of_the_question_bootstrap_are_fits_of_whole_questions(features):
     ]
     samples = bt.bootstrap(cells, 0, rounds=40, seed=0, resample="question")
     distance = np.abs(samples[:, None] - np.array(possible)).max(axis=2)
-    assert distance.min(axis=1).max() < 1e-3
+    assert distance.min(axis=1).max() < 0.1  # of an Elo point
     assert set(distance.argmin(axis=1)) == {0, 1, 2}
 
 
@@ -384,7 +384,7 @@ def test_one_question_leaves_nothing_to_resample():
     cells = replace(star_cells(7, questions=60), question=np.full(240, 8))
     samples = bt.bootstrap(cells, 0, rounds=30, seed=0, resample="question")
     assert np.ptp(samples, axis=0) == pytest.approx(np.zeros(5), abs=1e-6)
-    assert samples[0] == pytest.approx(bt.fit(cells, 0).ratings, abs=1e-6)
+    assert samples[0] == pytest.approx(bt.fit(cells, 0).ratings, abs=1e-3)
 
 
 @pytest.mark.parametrize("features", [0, 2])

@@ -154,6 +154,9 @@ class TestOneBench:
             "as_published": True,
             "rounds": 50,
             "seed": 3,
+            "half_judged": "drop",
+            "first_game_only": False,
+            "judge_effects": "fixed",
         }
         assert expected.items() <= ours.items()
         assert file["file"] == "x.jsonl"

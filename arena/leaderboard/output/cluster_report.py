@@ -124,6 +124,7 @@ def table_dict(table: ClusterTable) -> dict[str, object]:
         "mode": first.mode,
         "method": first.estimator.name,
         **text.method_dict(first),
+        **first.selection.rules(),
         "models": list(table.models),
         "clusters": [
             {
