@@ -310,10 +310,10 @@ def print_line(cells: Sequence[str]) -> None:
 STYLE = ("length", "markdown")
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
-    "style control, centre none": {"control": STYLE, "center": False},
-    "style control, centre mean": {"control": STYLE, "center": True},
+    "style control, centre none": {"control": STYLE, "center": "none"},
+    "style control, centre mean": {"control": STYLE, "center": "mean"},
     "v2.0": {"method": "v2.0"},
-    "v2.0, style control": {"method": "v2.0", "control": STYLE, "center": False},
+    "v2.0, style control": {"method": "v2.0", "control": STYLE, "center": "none"},
 }
 QUARTERS, FIFTHS = (0.25, 0.25, 0.5), (1.0,) * 5  # of a board's questions
 

@@ -694,9 +694,7 @@ class TestNotebook:
         show(bench, *named(), "--json", "b.json", "--seed", "3")
         rows = json.loads((bench.root / "b.json").read_text())["rows"]
         monkeypatch.chdir(tmp_path)
-        options = board_options(
-            bench.name, "judge", "base", data_dir=bench.root / "data", seed=3, as_published=True
-        )
+        options = board_options(bench.name, "judge", "base", data_dir=bench.root / "data", seed=3)
         frame = build_board(options).to_frame().rename(columns={"tokens": "avg_tokens"})
         assert frame.to_dict("records") == rows
         assert {"rank_low", "rank_high"} <= set(frame.columns)
