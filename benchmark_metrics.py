@@ -1,7 +1,7 @@
 """Measures how well a benchmark separates models, and how well it agrees with reference ratings.
 
     python benchmark_metrics.py
-    python benchmark_metrics.py --reference arena.csv --map names.yaml --resample question
+    python benchmark_metrics.py --reference arena.csv --map names.yaml --as-published
     python benchmark_metrics.py --bootstrap ours.jsonl --bootstrap theirs.jsonl
 
 The reference is CSV or JSON lines with the columns model, rating (or score), and lower and upper

@@ -5,7 +5,8 @@
     python judge_report.py --bench-name demo-v0.1 --json judges.json --html judges.html
 
 Place, length, markdown and kinship can sway a judge. Each measure has a 95 % interval over
-questions. Kinship and agreement need several judges.
+questions. Kinship and agreement need several judges. The report also says how many repeated
+judgments a further question is worth.
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ def add_output_flags(add: Callable[..., object]) -> None:
     )
     add(
         "--compare",
-        nargs=2,
-        metavar=("MODEL", "OTHER"),
-        help="print the difference of two models with interval and p-value (default: none)",
+        nargs="+",
+        metavar="MODEL",
+        help="print the differences of two models or more, with p-values (default: none)",
     )
     for flag, text in (
         ("--show-elo", "show Elo ratings (baseline = 1000) instead of win rates"),
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     report = ReportOptions(
         full_stats=args.full_stats,
-        compare=args.compare,
+        compare=tuple(args.compare or ()),
         files={suffix: None if path is True else path for suffix, path in files.items() if path},
         plot=args.plot,
         save_battles=args.save_battles,

@@ -232,12 +232,38 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """The difference of two models' scores, in points of win rate, on the questions of both.
+
+    `lower`, `upper`: its 95 % interval. `p_value`: of the `test`, which exchanges judgments
+    (`permutation`) or draws questions (`bootstrap`). `adjusted`: by Holm's method, for all pairs of
+    the comparison. `detectable`: the difference that a test at 5 % finds with a power of 80 %.
+    These are NaN if the data give none, and `reason` says why. `same`: the scores of the board rest
+    on the same questions.
+    """
+
+    first: str
+    second: str
+    questions: int
+    same: bool
+    test: str
+    difference: float
+    lower: float = np.nan
+    upper: float = np.nan
+    p_value: float = np.nan
+    adjusted: float = np.nan
+    detectable: float = np.nan
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Board:
     """The rows of a leaderboard from the best to the last, how they were made, and of what.
 
     `weights`: of an overall board, the number of questions by category. `samples`: each model's
     score in each round. `questions`: the judged ones. `scored`: the fit, None without battles.
-    `intervals`: their kind. `copy_score`, `narrowness`: as in Scored.
+    `intervals`: their kind. `comparisons`: those of the models that the user compares.
+    `copy_score`, `narrowness`: as in Scored.
     """
 
     selection: Selection
@@ -254,6 +280,7 @@ class Board:
     narrowness: float | None = None
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
     scored: Scored | None = field(default=None, compare=False, repr=False)
+    comparisons: tuple[Comparison, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def empty(

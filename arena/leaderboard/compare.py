@@ -1,123 +1,324 @@
-"""The comparison of two models: their difference, its interval and its p-value."""
+"""The comparison of models in pairs: differences, their intervals and their p-values."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from arena.base.errors import InputError, nearest
-from arena.leaderboard.board import Scored
-from arena.scoring import bradley_terry, solver
-from arena.scoring.cells import Cells
-from arena.scoring.solver import FixedStyle
-from arena.scoring.uncertainty.intervals import percentiles
+from arena.leaderboard.board import Comparison, Scored
+from arena.scoring import bradley_terry
+from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, SLIGHT_RIDGE
+from arena.scoring.uncertainty import differences
+from arena.scoring.uncertainty.intervals import FEW, logit_t, spread, student
 
-PERMUTATIONS = 2000
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The difference of two models' scores, in points of win rate, over the questions both have."""
-
-    first: str
-    second: str
-    difference: float
-    lower: float
-    upper: float
-    p_value: float
-    detectable: float
-    questions: int
+ROUNDS = 1000  # of the bootstrap over questions, if the board has another one
+LARGEST = 30.0  # log-odds, in the place of infinite ones
+NO_SPREAD = 1e-9  # points of win rate
+CHUNK = 100  # rounds that are refitted at once
+NONE = float("nan")
 
 
 def compare(scored: Scored, first: str, second: str) -> Comparison:
-    """Compare two models: interval by resampled questions, p-value by a paired permutation test.
+    """Return the comparison of two models. Raises InputError as `compare_all`."""
+    (comparison,) = compare_all(scored, (first, second))
+    return comparison
 
-    The test exchanges the judgments of the two on each question with even chances and fits both
-    again at the style coefficients of the full fit.
+
+def compare_all(scored: Scored, models: Sequence[str]) -> tuple[Comparison, ...]:
+    """Compare all pairs of models on the questions that both of a pair were judged on.
+
+    Style coefficients and the strengths of other models are those of the board. Raises InputError
+    for fewer than two models, a wrong name, and two models without a question in common.
     """
-    battles, names, method = scored.battles, scored.battles.models, scored.method
-    if first == second:
-        raise InputError(f"--compare: '{first}' is named twice")
-    for name in (first, second):
+    names = scored.battles.models
+    for i, name in enumerate(models):
+        if name in models[:i]:
+            raise InputError(f"--compare: '{name}' is named twice. Leave out one of them.")
         if name not in names:
             raise InputError(f"--compare: no battles of '{name}'{nearest(name, names)}")
-    pair = (names.index(first), names.index(second))
-    method = replace(method, rounds=max(method.rounds, 1000), resample="question")
-    differences = _differences(replace(scored, method=method).bootstrap(), battles.anchor, pair)
-    lower, upper = percentiles(differences[:, None], level=0.95)[:, 0].tolist()
-    rates, _ = scored.scores(elo=False)
-    p_value, questions = _permutation_test(scored, pair)
-    return Comparison(
-        first=first,
-        second=second,
-        difference=float(rates[pair[0]] - rates[pair[1]]),
-        lower=lower,
-        upper=upper,
-        p_value=p_value,
-        # What a two-sided test at 5 % finds with a power of 80 %.
-        detectable=2.80 * float(np.nanstd(differences)),
-        questions=questions,
-    )
-
-
-def _differences(ratings: np.ndarray, anchor: int, pair: tuple[int, int]) -> np.ndarray:
-    """Return the differences (rounds,) of a pair's win rates, of ratings (rounds, M)."""
-    rates = bradley_terry.win_rates(ratings, anchor)
-    return np.asarray(rates[:, pair[0]] - rates[:, pair[1]])
-
-
-def _permutation_test(scored: Scored, pair: tuple[int, int]) -> tuple[float, int]:
-    """Return a pair's p-value and number of questions with a common opponent or each other."""
+    if len(models) < 2:
+        raise InputError("--compare: one model needs another to compare with. Name two or more.")
+    duels = [_Duel.of(scored, pair) for pair in combinations(map(names.index, models), 2)]
     cells = scored.battles.cells
-    in_a, in_b = np.isin(cells.a, pair), np.isin(cells.b, pair)
-    model, opponent = np.where(in_a, (cells.a, cells.b), (cells.b, cells.a))
-    opponent_on_question = opponent * (cells.question.max() + 1) + cells.question
-    single = in_a != in_b
-    shared = np.intersect1d(*(opponent_on_question[single & (model == i)] for i in pair))
-    tested = np.flatnonzero((in_a & in_b) | (single & np.isin(opponent_on_question, shared)))
-    if not len(tested):
-        raise InputError("--compare: the two models have no judged question in common")
-    questions = np.unique(cells.question[tested])
-    both, style = _with_exchanged(scored, tested, pair, questions)
-    rng = np.random.default_rng(scored.method.entropy(scored.selection))
-    # The first row exchanges nothing: the observed difference.
-    exchanged = np.zeros((1 + PERMUTATIONS, len(questions)))
-    exchanged[1:] = rng.integers(0, 2, (PERMUTATIONS, len(questions)))
-    anchor, penalty = scored.battles.anchor, scored.selection.estimator.penalty
-    times = np.hstack([1 - exchanged, exchanged])
-    ratings, _ = bradley_terry.reweighted(both, anchor, times, style=style, penalty=penalty)
-    observed, *permuted = np.abs(_differences(ratings, anchor, pair))
-    at_least = int((np.array(permuted) >= observed - 1e-9).sum())
-    return (1 + at_least) / (1 + PERMUTATIONS), len(questions)
+    star = cells.star(scored.battles.anchor) if cells.features is None else None
+    results = list(_by_points(duels, *star) if star else _by_rounds(duels))
+    if cells.features is None or scored.style:
+        results = _with_permutation_tests(duels, results)
+    adjusted = differences.holm(np.array([one.p_value for one in results])).tolist()
+    return tuple(replace(one, adjusted=p) for one, p in zip(results, adjusted, strict=True))
 
 
-def _with_exchanged(
-    scored: Scored, tested: np.ndarray, pair: tuple[int, int], questions: np.ndarray
-) -> tuple[Cells, FixedStyle | None]:
-    """Return the pair's cells twice: as they are on questions 0..Q-1, exchanged on Q..2Q-1."""
-    cells, fit, anchor = scored.battles.cells, scored.fit, scored.battles.anchor
-    a, b = cells.a[tested], cells.b[tested]
-    # Opponents keep the strengths of the full fit: each is the anchor, with its strength as one
-    # more fixed feature.
-    strengths = np.clip((fit.ratings - fit.ratings[anchor]) / solver.ELO_PER_LOGIT, -30, 30)
-    strengths[list(pair)] = 0.0
-    leads = (strengths[a] - strengths[b])[None]
-    features = np.empty((0, len(a))) if cells.features is None else cells.features[:, tested]
-    features = np.vstack([features, leads]) if leads.any() else features
-    ones = np.ones(len(features) - len(fit.coefficients))
-    style = FixedStyle(
-        np.append(fit.coefficients, ones), np.append(fit.mean, 0 * ones), np.append(fit.scale, ones)
+@dataclass(frozen=True)
+class _Duel:
+    """The battles of two models on the same questions: against the same opponents or each other.
+
+    `cells` (C,): their indices. `sides` (C, 2): for each of the two 1 if it is `a` of a cell, -1 if
+    it is `b`, else 0. `same`: the models have no other battles.
+    """
+
+    scored: Scored
+    pair: tuple[int, int]
+    cells: np.ndarray
+    sides: np.ndarray
+    same: bool
+
+    @classmethod
+    def of(cls, scored: Scored, pair: tuple[int, int]) -> _Duel:
+        """Choose the battles of two models. Raises InputError if there are none."""
+        cells, anchor = scored.battles.cells, scored.battles.anchor
+        used = (cells.a != cells.b) & cells.counts.any(axis=0)
+        sides = np.stack([used * ((cells.a == i) * 1 - (cells.b == i)) for i in pair], axis=1)
+        direct = sides.all(axis=1)
+        opponent = np.where(np.isin(cells.a, pair), cells.b, cells.a).astype(np.int64)
+        place = opponent * (cells.question.max(initial=0) + 1) + cells.question
+        first, second = (place[(side != 0) & ~direct] for side in sides.T)
+        shared = sides.any(axis=1) & np.isin(place, np.intersect1d(first, second))
+        chosen = direct | shared
+        if not chosen.any():
+            names = " and ".join(f"'{scored.battles.models[i]}'" for i in pair)
+            problem = f"{names} have no judged question in common"
+            raise InputError(f"--compare: {problem}. Judge both on the same questions.")
+        # The baseline has 50, whatever its battles against others.
+        rated = sides[:, np.array(pair) != anchor].any(axis=1)
+        same = bool(chosen[rated].all())
+        return cls(scored, pair, np.flatnonzero(chosen), sides[chosen], same)
+
+    @functools.cached_property
+    def questions(self) -> np.ndarray:
+        """The indices of the questions (Q,)."""
+        return np.unique(self.scored.battles.cells.question[self.cells])
+
+    @property
+    def battles(self) -> np.ndarray:
+        """The weighted battles (C,)."""
+        return np.asarray(self.scored.battles.cells.counts[:, self.cells].sum(axis=0))
+
+    @property
+    def points(self) -> np.ndarray:
+        """The points of `a` (C,)."""
+        counts = self.scored.battles.cells.counts[:, self.cells]
+        return np.asarray(counts[0] + 0.5 * counts[1])
+
+    def by_question(self, values: np.ndarray) -> np.ndarray:
+        """Sum values of the cells (C,) by question (Q,)."""
+        question = self.scored.battles.cells.question[self.cells]
+        return np.bincount(np.searchsorted(self.questions, question), values)
+
+    def lead_of_others(self, strengths: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """Return the log-odds of `a` (..., C) by strengths (..., M) but the two, and by style."""
+        cells, fit = self.scored.battles.cells, self.scored.fit
+        others = np.clip(strengths, -LARGEST, LARGEST)
+        others[..., list(self.pair)] = 0.0
+        lead = others[..., cells.a[self.cells]] - others[..., cells.b[self.cells]]
+        if cells.features is None:
+            return np.asarray(lead)
+        features = cells.features[:, self.cells] - fit.mean[:, None]
+        scale = np.where(fit.scale > 0.0, fit.scale, np.inf)
+        return np.asarray(lead + (coefficients / scale) @ features)
+
+    def leads(self) -> np.ndarray:
+        """Return what each question (Q,) adds to the first model's lead if both are equally strong:
+        the score statistic of the difference of their strengths.
+        """
+        fit = self.scored.fit
+        base = self.lead_of_others(_strengths(self.scored, fit.ratings), fit.coefficients)
+        together = self.sides.sum(axis=1, keepdims=True)
+        strength = _fitted(together, self.points, self.battles, base[None], 1e-9)
+        expected = self.battles * _logistic(base + together @ strength[0])
+        lead = (self.sides[:, 0] - self.sides[:, 1]) * (self.points - expected)
+        # Models that won all have nothing but the error of the fit.
+        return self.by_question(np.where(np.abs(lead) > 1e-6, lead, 0.0))
+
+
+def _strengths(scored: Scored, ratings: np.ndarray) -> np.ndarray:
+    """Log-odds (..., M) of ratings against the anchor, or as the ridge of style control has it."""
+    strengths = np.asarray((ratings - ANCHOR_RATING) / ELO_PER_LOGIT)
+    ridge = scored.battles.cells.features is not None and scored.selection.estimator.penalty
+    return strengths - np.nanmean(strengths, axis=-1, keepdims=True) if ridge else strengths
+
+
+def _logistic(log_odds: np.ndarray) -> np.ndarray:
+    return np.asarray(0.5 + 0.5 * np.tanh(log_odds / 2.0))
+
+
+def _fitted(
+    sides: np.ndarray, points: np.ndarray, battles: np.ndarray, base: np.ndarray, ridge: float
+) -> np.ndarray:
+    """Maximum likelihood strengths (R, K) of K models in R sets of battles, by Newton's method.
+
+    `sides` (C, K), `points`, `battles` (C,) or (R, C). `base` (R, C): log-odds at strengths of 0.
+    """
+    theta = np.zeros((len(base), sides.shape[1]))
+    for _ in range(100):
+        chance = _logistic(base + theta @ sides.T)
+        gradient = (points - battles * chance) @ sides - ridge * theta
+        weights = battles * chance * (1.0 - chance)
+        hessian = np.einsum("rc,ck,cl->rkl", weights, sides, sides) + ridge * np.eye(len(theta.T))
+        step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+        theta = np.clip(theta + np.clip(step, -2.0, 2.0), -LARGEST, LARGEST)
+        if not (np.abs(step) > 1e-9).any():
+            break
+    return theta
+
+
+# Differences and intervals
+
+
+def _comparison(
+    duel: _Duel, difference: float, error: float, ends: tuple[float, float] | None = None
+) -> Comparison:
+    """Return a comparison by the bootstrap, or by a given interval, without what it cannot have.
+
+    `error`: the standard error by the spread of the questions.
+    """
+    first, second = (duel.scored.battles.models[i] for i in duel.pair)
+    questions = len(duel.questions)
+    result = Comparison(first, second, questions, duel.same, "bootstrap", difference)
+    if questions < FEW:
+        number = "1 question is" if questions == 1 else f"{questions} questions are"
+        return replace(result, reason=f"{number} too few, judge {FEW} or more")
+    careful, freedom = differences.cautious(error, questions), questions - 1
+    if error > NO_SPREAD:
+        half, power = (float(student(level, freedom)) * careful for level in (0.95, 0.60))
+        ends = ends or (max(difference - half, -100.0), min(difference + half, 100.0))
+        p_value = differences.student_p(difference / careful, freedom)
+        result = replace(result, p_value=p_value, detectable=half + power)
+    if ends is None or ends[1] - ends[0] < NO_SPREAD:
+        return replace(result, reason="every question gives the same difference")
+    return replace(result, lower=ends[0], upper=ends[1])
+
+
+def _with_permutation_tests(
+    duels: Sequence[_Duel], results: Sequence[Comparison]
+) -> list[Comparison]:
+    """Return the comparisons with the p-values of exchanged judgments."""
+    scored = duels[0].scored
+    leads = np.zeros((len(scored.battles.questions), len(duels)))
+    for column, duel in zip(leads.T, duels, strict=True):
+        column[duel.questions] = duel.leads()
+    p_values = differences.exchange_test(leads, scored.method.entropy(scored.selection)).tolist()
+    # So many exchanges there are that a p-value has a least value.
+    possible = 2.0 ** (1.0 - np.count_nonzero(leads, axis=0)) <= 0.05
+    tested = []
+    for result, p_value, can_find in zip(results, p_values, possible.tolist(), strict=True):
+        p_value = p_value if result.questions >= FEW else NONE
+        detectable = result.detectable if can_find else NONE
+        tested.append(replace(result, test="permutation", p_value=p_value, detectable=detectable))
+    return tested
+
+
+def _by_points(
+    duels: Sequence[_Duel], points: np.ndarray, battles: np.ndarray
+) -> Iterator[Comparison]:
+    """Yield the comparisons of a plain star from points and battles of each question (M, Q)."""
+    anchor = duels[0].scored.battles.anchor
+    points, battles = points.copy(), battles.copy()
+    points[anchor], battles[anchor] = 0.5, 1.0  # it ties with itself
+    for duel in duels:
+        won, number = (values[list(duel.pair)][:, duel.questions] for values in (points, battles))
+        rates = 100.0 * won.sum(axis=1) / number.sum(axis=1)
+        error = differences.paired_error(won, number) if len(duel.questions) > 1 else 0.0
+        ends = None
+        if anchor in duel.pair:
+            other = int(duel.pair[0] == anchor)
+            low, high = (logit_t(won, number)[:, other] - 50.0).tolist()
+            ends = (-high, -low) if other else (low, high)
+        yield _comparison(duel, float(rates[0] - rates[1]), error, ends)
+
+
+def _by_rounds(duels: Sequence[_Duel]) -> Iterator[Comparison]:
+    """Yield the comparisons by a bootstrap over questions with all of the board's fit."""
+    scored = duels[0].scored
+    method, cells, fit = scored.method, scored.battles.cells, scored.fit
+    questions = len(scored.battles.questions)
+    rng = np.random.default_rng(method.entropy(scored.selection))
+    shares = np.full(questions, 1.0 / questions)
+    rounds = method.rounds if method.resample == "question" else ROUNDS
+    times = rng.multinomial(questions, shares, rounds).astype(float)
+    ratings, coefficients = bradley_terry.reweighted(
+        cells,
+        scored.battles.anchor,
+        times,
+        style=scored.style,
+        center=bool(method.center),
+        penalty=scored.selection.estimator.penalty,
+        workers=method.workers,
     )
-    names = np.full((2, cells.models), anchor)
-    names[:, list(pair)] = pair, pair[::-1]
-    question = np.searchsorted(questions, cells.question[tested])
-    both = Cells(
-        models=cells.models,
-        a=names[:, a].ravel(),
-        b=names[:, b].ravel(),
-        question=np.concatenate([question, question + len(questions)]),
-        counts=np.tile(cells.counts[:, tested], 2),
-        features=np.tile(features, 2) if len(features) else None,
-    )
-    return both, style if len(features) else None
+    if scored.style:
+        coefficients = np.tile(scored.style.coefficients, (len(times), 1))
+    shift = _shift_of_mean(scored, times, coefficients)
+    once = np.ones((1, questions))
+    for duel in duels:
+        (difference,) = _differences(duel, once, fit.ratings[None], fit.coefficients[None], 0.0)
+        drawn, number = _differences(duel, times, ratings, coefficients, shift), len(duel.questions)
+        (deviation,) = spread(drawn[:, None])
+        error = float(deviation * np.sqrt(number / max(number - 1, 1)))
+        yield _comparison(duel, float(difference), error)
+
+
+def _shift_of_mean(
+    scored: Scored, times: np.ndarray, coefficients: np.ndarray
+) -> np.ndarray | float:
+    """Log-odds (R,) that a star's baseline gains if features are centred on each round's mean.
+
+    Fits keep the mean of the full data, which is an estimate as well.
+    """
+    cells, fit = scored.battles.cells, scored.fit
+    is_star = (cells.a == scored.battles.anchor).all()
+    if cells.features is None or scored.style or not fit.mean.any() or not is_star:
+        return 0.0
+    battles = cells.counts.sum(axis=0)
+    sums = [
+        np.bincount(cells.question, row * battles) for row in (*cells.features, battles * 0 + 1)
+    ]
+    totals = times[:, : len(sums[0])] @ np.stack(sums, axis=1)
+    means = totals[:, :-1] / totals[:, -1:]
+    scale = np.where(fit.scale > 0.0, fit.scale, np.inf)
+    return np.asarray(((means - fit.mean) / scale * coefficients).sum(axis=1))
+
+
+def _differences(
+    duel: _Duel,
+    times: np.ndarray,
+    ratings: np.ndarray,
+    coefficients: np.ndarray,
+    shift: np.ndarray | float,
+) -> np.ndarray:
+    """Differences of win rates (R,) in percent, with each question taken `times` (R, Q).
+
+    `ratings` (R, M), `coefficients` (R, F): those of the board, which other models keep. The two
+    are fitted again if they have further battles.
+    """
+    pair, anchor = list(duel.pair), duel.scored.battles.anchor
+    strengths = _strengths(duel.scored, ratings)
+    baseline = strengths[:, [anchor]]
+    if duel.same:
+        two = strengths[:, pair]
+    else:
+        parts = range(0, len(times), CHUNK)
+        given = [[x[i : i + CHUNK] for x in (times, strengths, coefficients)] for i in parts]
+        two = np.concatenate([_refitted(duel, *part) for part in given])
+        for i in np.flatnonzero(np.array(pair) == anchor):
+            baseline = two[:, [i]]
+    moved = np.where(np.array(pair) == anchor, 0.0, np.reshape(shift, (-1, 1)))
+    rates = 100.0 * _logistic(two - baseline - moved)
+    return np.asarray(rates[:, 0] - rates[:, 1])
+
+
+def _refitted(
+    duel: _Duel, times: np.ndarray, strengths: np.ndarray, coefficients: np.ndarray
+) -> np.ndarray:
+    """Strengths (R, 2) of the two by their shared battles, NaN without one in a round."""
+    scored = duel.scored
+    ridge = SLIGHT_RIDGE
+    if scored.battles.cells.features is not None and scored.selection.estimator.penalty:
+        ridge = 0.5 / np.log(10.0) ** 2
+    drawn = times[:, scored.battles.cells.question[duel.cells]]
+    battles, base = drawn * duel.battles, duel.lead_of_others(strengths, coefficients)
+    two = _fitted(duel.sides, drawn * duel.points, battles, base, ridge)
+    return np.where(battles @ (duel.sides != 0) > 0, two, NONE)

@@ -112,13 +112,20 @@ def _battle_lines(scored: Scored) -> Iterator[bytes]:
         [json.dumps(name, ensure_ascii=False).encode("utf-8", "surrogatepass") for name in names]
         for names in (battles.models, battles.questions)
     )
-    columns = (cells.question.tolist(), cells.a.tolist(), cells.b.tolist())
-    for question, a, b, counts in zip(*columns, cells.counts.T.tolist(), strict=True):
-        names = (questions[question], models[a], models[b])
-        start = b'{"question_id": %b, "model_a": %b, "model_b": %b, "winner": "' % names
-        for winner, count in zip(WINNERS, counts, strict=True):
-            if count:
-                yield (start + winner.encode() + b'"}\n') * count
+    starts = [b'{"question_id": %b, ' % question for question in questions]
+    names = [winner.encode() for winner in WINNERS]
+    cell, winner = np.nonzero(cells.counts.T)
+    keys, end = np.unique(
+        (cells.a[cell] * cells.models + cells.b[cell]) * 3 + winner, return_inverse=True
+    )
+    endings = [
+        b'"model_a": %b, "model_b": %b, "winner": "%b"}\n'
+        % (models[key // 3 // cells.models], models[key // 3 % cells.models], names[key % 3])
+        for key in keys.tolist()
+    ]
+    numbers = cells.question[cell], end, cells.counts[winner, cell]
+    for question, ending, count in zip(*(column.tolist() for column in numbers), strict=True):
+        yield (starts[question] + endings[ending]) * count
 
 
 def load_battles(

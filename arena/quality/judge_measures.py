@@ -227,8 +227,9 @@ def style_bias(
     battles without the style of an answer, which are skipped.
 
     `features` (F, N): style differences of the battles, NaN if unknown. The coefficients are those
-    of `show_result.py --style-control --one-board --method bradley-terry`: `>>` counts three times.
-    They show a bias only as far as longer or more marked-up answers of a model are no better.
+    of `show_result.py --style-control --style-center mean --one-board --method bradley-terry`: `>>`
+    counts three times. They show a bias only as far as longer or more marked-up answers of a model
+    are no better.
     """
     counts = outcome_counts(panel.worth[judge])
     decided, measured = counts.any(axis=0), ~np.isnan(features).any(axis=0)

@@ -10,14 +10,12 @@ import numpy as np
 from arena.scoring import arena_v2, bradley_terry, grades
 from arena.scoring.bradley_terry import Fit, Resample, win_rates
 from arena.scoring.cells import Cells
-from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT
+from arena.scoring.solver import ELO_PER_LOGIT
 from arena.scoring.uncertainty.intervals import (
-    expanded,
     logit_sd,
     logit_t,
     mean_t,
     percentiles,
-    spread,
     student,
 )
 from arena.scoring.uncertainty.strengths import Strengths
@@ -85,9 +83,9 @@ class Estimator:
     ) -> Uncertainty:
         """Return the intervals and ranks of ratings (M,) of battles, with their rounds (R, M).
 
-        Percentiles of rounds over battles, and of v2.0's. Else intervals on the logit scale: of a
-        plain star in closed form, and from the spread of the rounds. NaN for a model with under FEW
-        questions. The anchor's has no width.
+        Percentiles of rounds over battles. Of rounds over questions, intervals on the logit scale:
+        of a plain star in closed form, else from the spread of the rounds. NaN for a model with
+        under FEW questions. The anchor's has no width.
         """
         star, questions = cells.star(anchor), cells.judged()
         rates, rounds = (win_rates(values, anchor) for values in (ratings, samples))
@@ -96,15 +94,9 @@ class Estimator:
         else:
             logits = (samples - samples[:, [anchor]]) / ELO_PER_LOGIT
             strengths = Strengths.of_rounds(logits, questions)
-        if self._by_percentiles(resample):
-            ends, kind = self._percentiles(samples if elo else rounds, questions, resample)
-            if star and resample == "question":
-                # Rounds that are all alike show no error, as those of a model that won all battles.
-                alike = spread(rounds) < NO_SPREAD
-                exact = logit_t(*star, self.level)[:, alike]
-                ends[:, alike] = arena_v2.rating(exact) if elo else exact
-            ends[:, anchor] = ANCHOR_RATING if elo else 50.0
-            return Uncertainty(ends, strengths, kind)
+        if resample == "battle":
+            ends = percentiles(samples if elo else rounds, self.level)
+            return Uncertainty(ends, strengths, "percentiles")
         if star and cells.features is None:
             ends, kind = logit_t(*star, self.level), "logit-t"
         else:
@@ -130,23 +122,12 @@ class Estimator:
             half = student(self.level, questions - 1) * strengths.errors
             return Uncertainty(np.stack([scores - half, scores + half]), strengths, "t")
         strengths = Strengths.of_rates(scores, samples, questions)
-        if self._by_percentiles(resample):
-            ends, kind = self._percentiles(samples, questions, resample)
+        if resample == "battle":
+            ends, kind = percentiles(samples, self.level), "percentiles"
         else:
             ends = logit_sd(scores, strengths.values, strengths.errors, questions, self.level)
             kind = "logit-sd"
         return Uncertainty(ends, strengths, kind)
-
-    def _by_percentiles(self, resample: Resample) -> bool:
-        return resample == "battle" or self.averages_rounds
-
-    def _percentiles(
-        self, samples: np.ndarray, questions: np.ndarray, resample: Resample
-    ) -> tuple[np.ndarray, str]:
-        """Bounds (2, M) of rounds, expanded for few questions if those were drawn, and the kind."""
-        if resample == "battle":
-            return percentiles(samples, self.level), "percentiles"
-        return percentiles(samples, expanded(self.level, questions)), "expanded percentiles"
 
     @property
     def bounds(self) -> tuple[str, str]:

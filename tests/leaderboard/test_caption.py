@@ -32,7 +32,7 @@ class TestIntervals:
         [
             ("", "question bootstrap, 1,000 rounds, logit-t 95 %"),
             (STYLE, "question bootstrap, 1,000 rounds, logit-sd 95 %"),
-            ("--method v2.0", "question bootstrap, 1,000 rounds, expanded percentiles 90 %"),
+            ("--method v2.0", "question bootstrap, 1,000 rounds, logit-t 90 %"),
             ("--as-published", "battle bootstrap, 100 rounds, percentiles 95 %"),
             (
                 "--as-published --resample question --num-rounds 30",

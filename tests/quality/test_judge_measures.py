@@ -47,6 +47,7 @@ from arena.quality.measures import Estimate
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Panel
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
+from arena.scoring.uncertainty.intervals import expanded, percentiles
 
 
 def verdicts_of(judgments: Sequence[Labels]) -> Verdicts:
@@ -240,6 +241,32 @@ def test_judges_who_lean_to_different_places_do_not_lean_together() -> None:
     together = place_bias(both, [0, 1], times)
     assert alone[0].lower > 5 and alone[1].upper < -5
     assert abs(together.estimate.value) < 2 and together.number == 2 * first.worth.size
+
+
+def test_the_place_of_several_baselines_is_that_of_logistic_regression() -> None:
+    """Beside one strength of each model, whether it is a baseline or not; also in a round."""
+    rng = np.random.default_rng(2)
+    panel = panel_of(rng.integers(-2, 3, (1, 40, 6, 2)), ("j",))
+    lost = rng.random(panel.worth.shape) < 0.1
+    baseline = np.where(panel.question % 2, (panel.model + 1) % 6, 6)
+    panel = replace(panel, baseline=baseline, worth=np.where(lost, UNDECIDED, panel.worth))
+    times = draw_questions(panel, 5, 3)
+    expected = []
+    twice = panel.decided[0].all(axis=1)
+    names = np.eye(7)[panel.model[twice]] - np.eye(7)[baseline[twice]]
+    rows = np.vstack([np.column_stack([names, np.full(len(names), side)]) for side in (-1, 1)])
+    won = (np.sign(panel.worth[0, twice]) + 1).T.ravel() / 2
+    for drawn_times in (np.ones(40), *times):
+        weight = np.tile(drawn_times[panel.question[twice]], 2)
+        fit = LogisticRegression(fit_intercept=False, C=1e8, tol=1e-10, max_iter=1000)
+        weights = np.concatenate([won * weight, (1 - won) * weight])
+        fit.fit(np.vstack([rows, rows]), np.repeat([1, 0], len(rows)), weights)
+        expected.append(100 / (1 + np.exp(-fit.coef_[0, -1])) - 50)
+    found = place_bias(panel, [0], times)
+    assert found.number == len(rows)
+    assert found.estimate.value == pytest.approx(expected[0], abs=1e-3)
+    ends = percentiles(np.array(expected[1:])[:, None], expanded(0.95, np.array([40])))
+    assert [found.estimate.lower, found.estimate.upper] == pytest.approx(ends[:, 0], abs=1e-3)
 
 
 def test_models_that_no_battles_connect_have_no_bias_for_a_place() -> None:

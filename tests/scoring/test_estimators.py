@@ -81,15 +81,12 @@ def test_rounds_over_battles_keep_percentiles(estimator):
         assert ends[:, 1:] == pytest.approx(percentiles(values, estimator.level)[:, 1:])
 
 
-def test_v2_percentiles_are_wider_for_few_questions():
-    """By the normal's quantiles, since means of many battles are nearly normal."""
-    cells = star([0.4] * 40, 6, seed=3)
-    samples = V2.bootstrap(cells, 0, rounds=2000, seed=1, resample="question")
-    ratings = V2.fit(cells, 0).ratings
-    ends = V2.uncertainty(cells, 0, ratings, samples, resample="question").ends[:, 1:]
-    plain = percentiles(win_rates(samples, 0)[:, 1:], 0.9)
-    wider = np.diff(ends, axis=0) / np.diff(plain, axis=0)
-    assert np.median(wider) == pytest.approx(np.sqrt(6 / 5) * 2.015 / 1.645, abs=0.1)
+def test_v2_intervals_of_questions_are_those_of_90_percent():
+    """Percentiles of its rounds held 81 % of true scores with 5 questions, 87 % with 20."""
+    cells = star([0.3, 0.9], 30)
+    wins = cells.counts[2].reshape(2, 30).astype(float)
+    ends = uncertainty(V2, cells).ends
+    assert ends[:, 1:] == pytest.approx(logit_t(wins, np.full((2, 30), 2.0), 0.9))
 
 
 @pytest.mark.parametrize("estimator", [BRADLEY_TERRY, V2])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunMain, Workspace
+from conftest import REPO, RunMain, Workspace
 from judgments import random_answer, random_bench, random_games
 from simulated_judges import RIVALS, chances, decide, first_placed
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -530,7 +530,20 @@ class TestCategoriesWithBaselinesOfTheirOwn:
         found = {name: one["estimate"]["value"] for name, one in judge["style"].items()}
         assert found == pytest.approx(board["style_coefficients"])
         out = run_main("judge_report.py", "--bench-name", "test-v1", *category).out
-        assert "show_result.py --style-control --one-board --method bradley-terry\n" in out
+        assert "show_result.py --style-control --style-center mean --one-board --method bra" in out
+
+    def test_style_of_judgments_with_settings_is_that_of_the_named_command(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        """Whose board measures style from equal style by default."""
+        flags = ("--data-dir", REPO / "data", "--bench-name", "demo-v0.1")
+        out = run_main("judge_report.py", *flags, "--json", "r.json").out
+        (judge,) = json.loads((bench.root / "r.json").read_text("utf-8"))["judges"]
+        (command,) = re.findall("length and markdown bias: show_result.py (.*)", out)
+        names = ("--judge-name", "smollm2-judge", "--baseline", "smollm2-base")
+        board = board_of(run_main, *flags, *names, *command.split())
+        found = {name: one["estimate"]["value"] or 0.0 for name, one in judge["style"].items()}
+        assert found == pytest.approx(board["style_coefficients"])
 
     def test_a_category_alone_can_be_measured(self, two: Workspace, run_main: RunMain) -> None:
         whole, part = report(run_main), report(run_main, "--category", "d")

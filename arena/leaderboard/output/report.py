@@ -14,7 +14,7 @@ from arena.base.table import listed
 from arena.leaderboard import build, saved
 from arena.leaderboard.board import Board
 from arena.leaderboard.clusters import ClusterTable, score_clusters
-from arena.leaderboard.compare import compare
+from arena.leaderboard.compare import compare_all
 from arena.leaderboard.options import (
     NOT_BY,
     NOT_OF_GRADES,
@@ -23,7 +23,7 @@ from arena.leaderboard.options import (
     BoardOptions,
     refuse,
 )
-from arena.leaderboard.output import cluster_report, html, notes, plot, text
+from arena.leaderboard.output import cluster_report, comparison, html, notes, plot, text
 from arena.leaderboard.overall import why_no_overall
 from arena.scoring.battles import Grades
 
@@ -57,7 +57,7 @@ class ReportOptions:
     """
 
     full_stats: bool = False
-    compare: tuple[str, str] | None = None
+    compare: tuple[str, ...] = ()
     files: Mapping[str, Path | None] = field(default_factory=dict)
     plot: Path | None = None
     save_battles: bool = False
@@ -104,7 +104,7 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
         elif data.outcomes is None:
             reason = "a battle file has no games. Leave out --load-battles."
             refuse({"--full-stats": report.full_stats}, reason)
-    boards = build.score_boards(read, options)
+    boards = [_compared(board, report.compare) for board in build.score_boards(read, options)]
     several, failures = len(boards) > 1, _failures(boards, report.fail_under)
     if several:
         report.check_stdout()
@@ -128,6 +128,13 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
         write_lines(STDOUT, [together.encode("utf-8", "surrogatepass")])
     if failures:
         raise FailedCheck(f"--fail-under: {', '.join(failures)}")
+
+
+def _compared(board: Board, models: Sequence[str]) -> Board:
+    """Return a board with the comparisons of some models, if it is of battles."""
+    if not (models and board.scored):
+        return board
+    return replace(board, comparisons=compare_all(board.scored, models))
 
 
 def _failures(boards: Sequence[Board], floors: Sequence[tuple[str, float]]) -> list[str]:
@@ -161,9 +168,9 @@ def _lines(
     if report.full_stats and scored:
         yield ""
         yield from text.stats_lines(board)
-    if report.compare and scored:
+    if board.comparisons:
         yield ""
-        yield from text.comparison_lines(compare(scored, *report.compare))
+        yield from comparison.comparison_lines(board.comparisons)
     yield ""
     yield from notes.summary_lines(board)
     if len({other.estimator.name for other in boards}) > 1:

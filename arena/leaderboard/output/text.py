@@ -25,8 +25,8 @@ from arena.base.table import (
 )
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
-from arena.leaderboard.compare import Comparison
 from arena.leaderboard.output.caption import method_cell, titles
+from arena.leaderboard.output.comparison import comparison_dict
 from arena.leaderboard.output.notes import summary_lines
 from arena.leaderboard.output.precision import board_precision
 from arena.scoring.estimators import GRADES
@@ -163,16 +163,6 @@ def stats_lines(board: Board) -> Iterator[str]:
     if terminal and max(map(shown_width, lines)) > min(terminal, len(lines[0])):
         lines = list(aligned([str(cell) for cell in line] for line in table))
     yield from lines
-
-
-def comparison_lines(result: Comparison) -> Iterator[str]:
-    """Yield the difference of two models in words."""
-    yield f"{result.first} - {result.second}: {result.difference:+.1f} points of win rate"
-    interval = f"({result.lower:+.1f}, {result.upper:+.1f})"
-    test = f"permutation test over {result.questions} questions: p = {result.p_value:.4f}"
-    yield f"95% interval, questions resampled: {interval}, {test}"
-    power = "would be found in 80 of 100 tests at the 5 % level."
-    yield f"With this many questions a difference of {result.detectable:.1f} {power}"
 
 
 # Files
@@ -325,6 +315,7 @@ def board_dict(board: Board) -> dict[str, object]:
             | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
             for row in board.rows
         ],
+        "comparisons": [comparison_dict(result) for result in board.comparisons],
     }
 
 
