@@ -10,7 +10,7 @@ import numpy as np
 from arena.scoring import arena_v2, bradley_terry, grades
 from arena.scoring.bradley_terry import Fit, Resample, win_rates
 from arena.scoring.cells import Cells
-from arena.scoring.solver import ELO_PER_LOGIT
+from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT
 from arena.scoring.uncertainty.intervals import (
     logit_sd,
     logit_t,
@@ -19,8 +19,6 @@ from arena.scoring.uncertainty.intervals import (
     student,
 )
 from arena.scoring.uncertainty.strengths import Strengths
-
-NO_SPREAD = 1e-6  # in points of win rate: the rounding errors of equal rounds
 
 Difference = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -96,6 +94,7 @@ class Estimator:
             strengths = Strengths.of_rounds(logits, questions)
         if resample == "battle":
             ends = percentiles(samples if elo else rounds, self.level)
+            ends[:, anchor] = ANCHOR_RATING if elo else 50.0  # also without a round
             return Uncertainty(ends, strengths, "percentiles")
         if star and cells.features is None:
             ends, kind = logit_t(*star, self.level), "logit-t"
