@@ -313,7 +313,8 @@ class Board:
         samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
         board = cls.empty(grades, selection, method)
         scores, samples = estimator.scores(estimator.fit(*data).ratings, samples)
-        found, judges = grade_uncertainty(*data, samples), Judges.of_grades(grades)
+        found = grade_uncertainty(*data, samples, grades.counts.ranges)
+        judges = Judges.of_grades(grades)
         return board.with_rows(grades.models, scores, samples, found, tokens, judges, ranked=ranked)
 
     def with_rows(
