@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import re
+from array import array
 from collections import defaultdict, deque
 from collections.abc import Sequence
 
@@ -15,15 +16,23 @@ def without_code(text: str) -> str:
 
     The published rule removes the text of one block after the other from the whole answer. That
     takes 40 seconds for 690 kB of short blocks, so only the first blocks are treated in that way.
+    Of the others in an endless text, only the blocks themselves are removed.
     """
     blocks = [block for block in _CODE.findall(text) if block]
     first = _DIRECT_STEPS // (len(text) + 1)
     for block in blocks[:first]:
         text = text.replace(block, "")
-    return _Removal(text, _BlockFinder(blocks[first:])).rest() if blocks[first:] else text
+    if not blocks[first:]:
+        return text
+    if len(text) > _LONGEST:
+        return _CODE.sub("``````", text)
+    return _Removal(text, _BlockFinder(blocks[first:])).rest()
 
 
 _DIRECT_STEPS = 100_000_000  # characters to look at, in 0.1 seconds or so
+# The longest answers of models have 0.6 million. To remove blocks takes up to 250 bytes of memory
+# for each character, and a server may send 64 million.
+_LONGEST = 1_000_000
 
 
 class _BlockFinder:
@@ -87,9 +96,11 @@ class _Removal:
     def __init__(self, text: str, finder: _BlockFinder) -> None:
         self.text = f"\0{text}"  # from a first character that stays
         self.finder = finder
-        self.before = list(range(-1, len(text) + 1))
-        self.after = list(range(1, len(text) + 2))
-        self.states = [0] + [-1] * len(text)  # of the finder; -1 for characters that are removed
+        self.before = array("i", range(-1, len(text) + 1))
+        self.after = array("i", range(1, len(text) + 2))
+        self.states = array("i", [0]) + array("i", [-1]) * len(
+            text
+        )  # of the finder; -1 for characters that are removed
         # For each place of a block, where it ends, and the state there when that was noted.
         self.ends: list[list[tuple[int, int]]] = [[] for _ in finder.blocks]
 

@@ -83,3 +83,11 @@ def test_different_blocks_that_are_all_in_the_text_take_no_long_time() -> None:
     short = fences + text[len(fences) :][:20_000]
     assert without_code(short) == published(short)
     assert len(rest) > len("``````" * len(blocks))
+
+
+def test_of_an_endless_text_only_the_blocks_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_blocks, "_DIRECT_STEPS", 0)
+    text = "12 ```1```\n```# x``` 1"
+    assert without_code(text) == published(text) == "2 ``````\n`````` "
+    monkeypatch.setattr(code_blocks, "_LONGEST", len(text) - 1)
+    assert without_code(text) == "12 ``````\n`````` 1"
