@@ -35,11 +35,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Contest, Method
+from arena.leaderboard.board import Board, Contest
 from arena.leaderboard.build import Group, method_of
 from arena.leaderboard.clusters import score_clusters
 from arena.leaderboard.compare import compare
-from arena.leaderboard.options import BoardOptions
+from arena.leaderboard.options import BoardOptions, Method
 from arena.leaderboard.overall import overall_board
 from arena.scoring.battles import Grades
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, OF_BATTLES
@@ -310,10 +310,10 @@ def print_line(cells: Sequence[str]) -> None:
 STYLE = ("length", "markdown")
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
-    "style control, centre none": {"control": STYLE, "center": False},
-    "style control, centre mean": {"control": STYLE, "center": True},
+    "style control, centre none": {"control": STYLE, "center": "none"},
+    "style control, centre mean": {"control": STYLE, "center": "mean"},
     "v2.0": {"method": "v2.0"},
-    "v2.0, style control": {"method": "v2.0", "control": STYLE, "center": False},
+    "v2.0, style control": {"method": "v2.0", "control": STYLE, "center": "none"},
 }
 QUARTERS, FIFTHS = (0.25, 0.25, 0.5), (1.0,) * 5  # of a board's questions
 

@@ -2,83 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.bench.answer_style import FEATURES
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.format import FORMATS, Format
-from arena.leaderboard.judges import JudgeEffects, Judges, too_few
+from arena.leaderboard.judges import Judges, too_few
+from arena.leaderboard.options import Method
 from arena.scoring.arena_v2 import NotAStarError
 from arena.scoring.battles import Battles, Grades
-from arena.scoring.bradley_terry import DisconnectedError, Fit, Resample, win_rates
+from arena.scoring.bradley_terry import DisconnectedError, Fit, win_rates
 from arena.scoring.cells import Counts
-from arena.scoring.estimators import Estimator
+from arena.scoring.estimators import Estimator, Uncertainty, grade_uncertainty
 from arena.scoring.selection import Selection
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
-from arena.scoring.uncertainty.intervals import percentiles
+from arena.scoring.uncertainty.intervals import FEW
 
 if TYPE_CHECKING:
     import pandas
 
-PUBLISHED_CONTROL = {"length", "markdown"}  # the style control of published boards
+NO_WIDTH = 1e-6  # of an interval whose draws are all alike
 Tokens = Mapping[str, float]  # the mean answer length by model, of models with counted answers
-
-
-@dataclass(frozen=True)
-class Method:
-    """The settings of scores: the style features controlled for, and the bootstrap.
-
-    `center`: whether features are measured from their mean, None if the judgments decide.
-    `published`: the judgments that decided it, since they have no settings. `as_published`: the
-    statistics of the original.
-    """
-
-    control: tuple[str, ...] = ()
-    center: bool | None = None
-    rounds: int = 1000
-    seed: int = 42
-    resample: Resample = "question"
-    workers: int = 1
-    as_published: bool = False
-    published: int = 0
-    judge_effects: JudgeEffects = "fixed"
-
-    def centered(self, data: Iterable[Battles | Grades]) -> Method:
-        """Return the method with a choice of `center`. Scores of published data stay as published.
-
-        Published judgments, and they alone, have no settings in their records.
-        """
-        if self.center is not None:
-            return self
-        published = sum(one.counts.without_settings for one in data) if self.control else 0
-        is_mean = not self.control or self.as_published or published > 0
-        return replace(self, center=is_mean, published=0 if self.as_published else published)
-
-    @property
-    def attributes(self) -> dict[str, str]:
-        """The attributes of answers that the fit controls for, with their names in files."""
-        features = (FEATURES[feature] for feature in self.control)
-        return {key: name for names in features for key, name in names.items()}
-
-    @property
-    def mode(self) -> str:
-        """The name of the style control, as part of file names."""
-        if set(self.control) == PUBLISHED_CONTROL:
-            return "style_control"
-        return "_".join([*sorted(self.control), "control"]) if self.control else "plain"
-
-    def entropy(self, selection: Selection) -> tuple[int, ...]:
-        """Return the seed of all draws. Boards of different categories draw independently."""
-        stream = ", ".join(selection.categories)
-        digest = hashlib.sha256(stream.encode("utf-8", "surrogatepass")).digest()
-        return (self.seed, int.from_bytes(digest[:8], "big")) if stream else (self.seed,)
 
 
 class UnconnectedError(InputError):
@@ -185,22 +135,45 @@ class Scored(Contest):
         rating = ANCHOR_RATING - ELO_PER_LOGIT * float(fit.coefficients @ means)
         return rating if elo else float(win_rates(np.array([ANCHOR_RATING, rating]), 0)[1])
 
-    def narrowness(self) -> float | None:
-        """Return how many times wider the default's intervals are, by the median over the models.
-        None if they are these, or if no model has intervals of both kinds.
+    def uncertainty(self, *, elo: bool, judges: Judges | None = None) -> Uncertainty:
+        """Return the intervals and ranks of the scores, from rounds that draw `judges` as well.
+
+        As published, intervals are percentiles of the rounds. Else there are none for a model with
+        under FEW questions, and none of drawn battles if all draws are alike.
         """
-        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
-        if self.method.resample == "question" and not self.method.as_published:
+        battles, method, estimator = self.battles, self.method, self.selection.estimator
+        samples = self.samples
+        if judges:
+            samples = judges.drawn(samples, method.seed, estimator.level)
+        found = estimator.uncertainty(
+            battles.cells,
+            battles.anchor,
+            self.scores(elo=True)[0],
+            samples,
+            resample="battle" if method.as_published else method.resample,
+            elo=elo,
+        )
+        if not method.as_published:
+            ends = found.ends
+            unknown = (battles.cells.judged() < FEW) | (ends[1] - ends[0] < NO_WIDTH)
+            ends[:, unknown & (np.arange(len(unknown)) != battles.anchor)] = np.nan
+        return found
+
+    def narrowness(self, ends: np.ndarray) -> float | None:
+        """Return how many times wider than `ends` (2, M) the default's intervals of win rates are,
+        by the median over the models. None if they are these, or if no model has both.
+        """
+        if self.method.honest:
             return None
+        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
         contest = Contest(self.battles, self.selection, method, style=self.style)
-        ends = [one.scores(elo=False)[1] for one in (self, contest.score())]
-        widths = [np.diff(percentiles(one, self.selection.estimator.level), axis=0) for one in ends]
+        honest = contest.score().uncertainty(elo=False).ends
         with np.errstate(invalid="ignore", divide="ignore"):
-            ratios = widths[1] / widths[0]
+            ratios = (honest[1] - honest[0]) / (ends[1] - ends[0])
         ratios = ratios[np.isfinite(ratios)]
         return float(np.median(ratios)) if len(ratios) else None
 
-    def board(self, *, elo: bool = False) -> Board:
+    def board(self, *, elo: bool = False, ranked: bool = True) -> Board:
         """Return the board of win rates in percent, or of ratings (baseline 1000)."""
         board = Board.empty(self.battles, self.selection, self.method, elo=elo)
         board = replace(
@@ -208,7 +181,7 @@ class Scored(Contest):
             coefficients=self.coefficients,
             scored=self,
             copy_score=self.copy_score(elo=elo),
-            narrowness=self.narrowness(),
+            narrowness=self.narrowness(self.uncertainty(elo=False).ends),
         )
         judges = Judges.of_battles(
             self.battles,
@@ -216,14 +189,20 @@ class Scored(Contest):
             center=bool(self.method.center),
             penalty=self.selection.estimator.penalty,
         )
-        return board.with_rows(self.battles.models, *self.scores(elo=elo), self.tokens, judges)
+        scores, samples = self.scores(elo=elo)
+        found = self.uncertainty(elo=elo)
+        if judges and self.method.judge_effects == "random":
+            found = replace(found, strengths=self.uncertainty(elo=elo, judges=judges).strengths)
+        models, tokens = self.battles.models, self.tokens
+        return board.with_rows(models, scores, samples, found, tokens, judges, ranked=ranked)
 
 
 @dataclass(frozen=True)
 class Row:
     """A model's score, the offsets of its interval, its mean answer length and its games.
 
-    `by_judge`: the lowest and the highest score with one of several judges alone.
+    `rank`: the best and the worst rank that the data leave open. `by_judge`: the lowest and the
+    highest score with one of several judges alone.
     """
 
     model: str
@@ -232,12 +211,24 @@ class Row:
     upper: float
     tokens: float | None
     outcomes: tuple[int, ...] | None
+    rank: tuple[int, int] | None = None
     by_judge: tuple[float, float] | None = None
 
     @property
     def bounds(self) -> tuple[float, float]:
         """The ends of the interval."""
         return self.score + self.lower, self.score + self.upper
+
+    @property
+    def ranges(self) -> dict[str, float]:
+        """The ends of the other ranges of the row that are known, by their names in files."""
+        ranges = {"rank": self.rank, "by_judge": self.by_judge}
+        pairs = {name: ends for name, ends in ranges.items() if ends}
+        return {
+            f"{name}_{end}": value
+            for name, ends in pairs.items()
+            for end, value in zip(("low", "high"), ends, strict=True)
+        }
 
 
 @dataclass(frozen=True)
@@ -271,8 +262,8 @@ class Board:
 
     `weights`: of an overall board, the number of questions by category. `samples`: each model's
     score in each round. `questions`: the judged ones. `scored`: the fit, None without battles.
-    `comparisons`: those of the models that the user compares. `copy_score`, `narrowness`: as in
-    Scored.
+    `intervals`: their kind. `comparisons`: those of the models that the user compares.
+    `copy_score`, `narrowness`: as in Scored.
     """
 
     selection: Selection
@@ -284,6 +275,7 @@ class Board:
     rows: tuple[Row, ...] = ()
     coefficients: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)
+    intervals: str = ""
     copy_score: float | None = None
     narrowness: float | None = None
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
@@ -308,28 +300,41 @@ class Board:
 
     @classmethod
     def of_grades(
-        cls, grades: Grades, selection: Selection, method: Method, tokens: Tokens
+        cls,
+        grades: Grades,
+        selection: Selection,
+        method: Method,
+        tokens: Tokens,
+        *,
+        ranked: bool = True,
     ) -> Board:
-        """Return the board of mean grades, their intervals by resampled questions."""
+        """Return the board of mean grades, their ranks by resampled questions."""
         data, estimator = (grades.total, grades.number), selection.estimator
         samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
         board = cls.empty(grades, selection, method)
-        scores = estimator.scores(estimator.fit(*data).ratings, samples)
-        return board.with_rows(grades.models, *scores, tokens, Judges.of_grades(grades))
+        scores, samples = estimator.scores(estimator.fit(*data).ratings, samples)
+        found, judges = grade_uncertainty(*data, samples), Judges.of_grades(grades)
+        return board.with_rows(grades.models, scores, samples, found, tokens, judges, ranked=ranked)
 
     def with_rows(
         self,
         models: Sequence[str],
         scores: np.ndarray,
         samples: np.ndarray,
+        uncertainty: Uncertainty,
         tokens: Tokens,
         judges: Judges | None = None,
+        *,
+        ranked: bool = True,
     ) -> Board:
-        """Return the board with the rows of scores (M,) and samples (rounds, M), best first."""
+        """Return the board with the rows of scores (M,) and samples (rounds, M), best first.
+
+        Rows have ranks if questions were drawn, unless the caller needs none.
+        """
         rates, level = self.format.scale == "win rate", self.estimator.level
         ranges = judges.ranges(rates=rates) if judges else {}
         outcomes = self.scored.battles.outcomes if self.scored else None
-        ends = percentiles(samples, level)
+        ends = uncertainty.ends
         if self.method.judge_effects == "random" and not self.weights:
             if judges is None:
                 raise too_few(1)
@@ -337,18 +342,28 @@ class Board:
             samples = judges.drawn(samples, self.method.seed, level, rates=rates)
         with np.errstate(invalid="ignore"):
             # The offset of an end that is the same infinity as the score is 0, not NaN.
-            lower, upper = np.where(ends == scores, 0.0, ends - scores).tolist()
+            offsets = np.where(ends == scores, 0.0, ends - scores).tolist()
+        # One NaN for all, so that boards of the same numbers are equal.
+        lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in offsets)
         rows = [
             Row(
                 *row,
                 tokens.get(row[0]),
                 outcomes[row[0]] if outcomes else None,
-                ranges.get(row[0]),
+                by_judge=ranges.get(row[0]),
             )
             for row in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
+        if ranked and self.method.honest and models:
+            ranks = uncertainty.ranks.T.tolist()
+            rows = [replace(row, rank=(a, b)) for row, (a, b) in zip(rows, ranks, strict=True)]
         rows.sort(key=lambda row: (-row.score, row.model))
-        return replace(self, rows=tuple(rows), samples=dict(zip(models, samples.T, strict=True)))
+        return replace(
+            self,
+            rows=tuple(rows),
+            samples=dict(zip(models, samples.T, strict=True)),
+            intervals=uncertainty.kind,
+        )
 
     @property
     def estimator(self) -> Estimator:
@@ -371,15 +386,15 @@ class Board:
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a row a model, the best first: model, score, the ends of its interval as lower
-        and upper, the mean answer length as tokens, its games by outcome if they are known, and of
-        several judges by_judge_low and by_judge_high.
+        and upper, the mean answer length as tokens, its games by outcome, the ends of its ranks as
+        rank_low and rank_high, and of the scores by judge. Unknown ones have no columns.
         """
         import pandas
 
-        columns = ("model", "score", "lower", "upper", "tokens", *COLUMNS)
-        rows = ((r.model, r.score, *r.bounds, r.tokens, *(r.outcomes or ())) for r in self.rows)
-        frame = pandas.DataFrame(dict(zip(columns, row, strict=False)) for row in rows)
-        if any(row.by_judge for row in self.rows):
-            ends = [row.by_judge or (None, None) for row in self.rows]
-            frame[["by_judge_low", "by_judge_high"]] = pandas.DataFrame(ends, dtype=float)
-        return frame
+        def cells(row: Row) -> dict[str, object]:
+            lower, upper = row.bounds
+            cells = {"model": row.model, "score": row.score, "lower": lower, "upper": upper}
+            games = dict(zip(COLUMNS, row.outcomes or (), strict=False))
+            return {**cells, "tokens": row.tokens, **games, **row.ranges}
+
+        return pandas.DataFrame(map(cells, self.rows))

@@ -9,8 +9,8 @@ from arena.base.errors import InputError, warn
 from arena.bench.config import V2_JUDGE_CONFIG
 from arena.bench.records import Question
 from arena.leaderboard import saved
-from arena.leaderboard.board import Board, Contest, Method
-from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions
+from arena.leaderboard.board import Board, Contest
+from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptions, Method
 from arena.leaderboard.overall import overall_board, why_no_overall
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.bradley_terry import Resample

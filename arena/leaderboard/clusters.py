@@ -2,11 +2,6 @@
 
 Under style control the coefficients are those of all questions with the same baselines, fixed: a
 cluster has too few battles to tell style from strength. They are not drawn anew by the rounds.
-
-Percentile intervals of few questions are too narrow: drawing n of n questions has (n - 1) / n of
-the variance of new ones, and ends taken as a normal's. Those of a cluster are expanded for both
-(Hesterberg 2015, "What Teachers Should Know about the Bootstrap", section 5.2), and of fewer than
-`FEW` questions there is none: three or four have too few different draws for it.
 """
 
 from __future__ import annotations
@@ -14,20 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist, median
+from statistics import median
 
 import numpy as np
 
-from arena.leaderboard.board import Board, Contest, Method, Row, UnconnectedError
+from arena.leaderboard.board import Board, Contest, Row, UnconnectedError
 from arena.leaderboard.build import Group
+from arena.leaderboard.options import Method
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
-from arena.scoring.uncertainty.intervals import FEW, percentiles, student
+from arena.scoring.uncertainty.intervals import FEW
 
 LEAST = 2  # questions judged of a model for a score
-NO_WIDTH = 1e-6  # of an interval whose draws are all alike: a score that was always the same
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ def score_clusters(
     wholes, boards = list[Board](), list[Board]()
     for group in groups:
         whole, data = _whole(group, method)
-        ratios = []
+        ratios, kind = list[float](), ""
         for name, questions in group.clusters.items():
             selection = replace(group.selection, categories=(name,))
             if isinstance(data, Grades):
@@ -63,11 +58,13 @@ def score_clusters(
             judged = board.counts.judged if board else {}
             counts = replace(whole.counts, judged=judged, questions=len(questions))
             rows = _rows(board) if board else ()
-            if board and board.narrowness:
-                ratios.append(board.narrowness)
+            if board:
+                kind = kind or board.intervals
+                ratios += [board.narrowness] if board.narrowness else []
             boards.append(replace(board or whole, selection=selection, counts=counts, rows=rows))
             done()
-        wholes.append(replace(whole, narrowness=median(ratios) if ratios else None))
+        narrowness = median(ratios) if ratios else None
+        wholes.append(replace(whole, intervals=kind, narrowness=narrowness))
 
     def by_mean(model: str) -> tuple[float, str]:
         scores = [(row.score, b.counts.questions or 0) for b in boards if (row := b.row(model))]
@@ -108,7 +105,7 @@ def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
         drawn = len(part.questions) >= FEW or contest.selection.estimator.averages_rounds
         samples = None if drawn else np.full((1, len(part.models)), np.nan)
         try:
-            return replace(contest, battles=part).score(samples).board()
+            return replace(contest, battles=part).score(samples).board(ranked=False)
         except UnconnectedError as error:
             cells, models = part.cells, error.models
             part = _part(part, ~np.isin(cells.a, models) & ~np.isin(cells.b, models))
@@ -156,40 +153,19 @@ def _of_grades(
         number=number[models],
         counts=replace(grades.counts, judged=judged),
     )
-    return Board.of_grades(part, selection, method, {}) if names else None
-
-
-# Intervals of few questions
+    return Board.of_grades(part, selection, method, {}, ranked=False) if names else None
 
 
 def _rows(board: Board) -> tuple[Row, ...]:
-    """Return the rows of models that were judged enough, with the intervals of few questions."""
-    level, rows, alike = board.estimator.level, [], set[str]()
-    if board.scored:
-        # Of models that won, tied or lost all battles, the draws differ by style alone, if at all.
-        cells, models = board.scored.battles.cells, board.scored.battles.models
-        outcomes = np.zeros((3, len(models)))
-        for side, counts in ((cells.a, cells.counts), (cells.b, cells.counts[::-1])):
-            outcomes += [np.bincount(side, row, minlength=len(models)) for row in counts]
-        alike = {models[i] for i in np.flatnonzero((outcomes > 0).sum(axis=0) == 1)}
-    for row in board.rows:
-        questions, ends = board.counts.judged[row.model], (math.nan, math.nan)
-        if row.model == board.baseline:
-            ends = row.score, row.score  # exact
-        elif questions >= FEW and row.model not in alike:
-            of_questions = board.method.resample == "question"
-            share = expanded(level, questions) if of_questions else level
-            lower, upper = percentiles(board.samples[row.model][:, None], share)[:, 0].tolist()
-            if upper - lower > NO_WIDTH:
-                ends = lower, upper
-        if questions >= LEAST:
-            rows.append(replace(row, lower=ends[0] - row.score, upper=ends[1] - row.score))
-    return tuple(rows)
+    """Return the rows of models that were judged enough.
 
-
-def expanded(level: float, questions: int) -> float:
-    """Return the share of draws in an interval of n questions that has the truth with a chance of
-    `level`: between the quantiles at Phi(-+ sqrt(n / (n - 1)) t), t of n - 1 degrees of freedom.
+    As published a board has intervals of any number of questions. Its clusters have not.
     """
-    t = float(student(level, questions - 1))
-    return 2 * NormalDist().cdf(math.sqrt(questions / (questions - 1)) * t) - 1
+    rows = []
+    for row in board.rows:
+        questions = board.counts.judged[row.model]
+        if questions < FEW and row.model != board.baseline:
+            row = replace(row, lower=math.nan, upper=math.nan)
+        if questions >= LEAST:
+            rows.append(row)
+    return tuple(rows)

@@ -1,10 +1,11 @@
-"""The options of boards, and which of them exclude each other."""
+"""The options of boards, which of them exclude each other, and the method that they choose."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -16,8 +17,9 @@ from arena.bench.answer_style import FEATURES
 from arena.bench.config import JudgeConfig, read_judge_config, source_to_read
 from arena.bench.paths import Bench
 from arena.leaderboard.judges import JudgeEffects
+from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import Resample
-from arena.scoring.selection import HalfJudged
+from arena.scoring.selection import HalfJudged, Selection
 
 SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
 NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
@@ -134,6 +136,64 @@ class BoardOptions:
             "--show-elo": self.elo,
         }
         refuse({**flags[reason], **of_one_board}, reason)
+
+
+PUBLISHED_CONTROL = {"length", "markdown"}  # the style control of published boards
+
+
+@dataclass(frozen=True)
+class Method:
+    """The settings of scores: the style features controlled for, and the bootstrap.
+
+    `center`: whether features are measured from their mean, None if the judgments decide.
+    `published`: the judgments that decided it, since they have no settings. `as_published`: the
+    statistics of the original.
+    """
+
+    control: tuple[str, ...] = ()
+    center: bool | None = None
+    rounds: int = 1000
+    seed: int = 42
+    resample: Resample = "question"
+    workers: int = 1
+    as_published: bool = False
+    published: int = 0
+    judge_effects: JudgeEffects = "fixed"
+
+    @property
+    def honest(self) -> bool:
+        """Whether intervals hold as often as they say, so that ranks belong to them."""
+        return self.resample == "question" and not self.as_published
+
+    def centered(self, data: Iterable[Battles | Grades]) -> Method:
+        """Return the method with a choice of `center`. Scores of published data stay as published.
+
+        Published judgments, and they alone, have no settings in their records.
+        """
+        if self.center is not None:
+            return self
+        published = sum(one.counts.without_settings for one in data) if self.control else 0
+        is_mean = not self.control or self.as_published or published > 0
+        return replace(self, center=is_mean, published=0 if self.as_published else published)
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes of answers that the fit controls for, with their names in files."""
+        features = (FEATURES[feature] for feature in self.control)
+        return {key: name for names in features for key, name in names.items()}
+
+    @property
+    def mode(self) -> str:
+        """The name of the style control, as part of file names."""
+        if set(self.control) == PUBLISHED_CONTROL:
+            return "style_control"
+        return "_".join([*sorted(self.control), "control"]) if self.control else "plain"
+
+    def entropy(self, selection: Selection) -> tuple[int, ...]:
+        """Return the seed of all draws. Boards of different categories draw independently."""
+        stream = ", ".join(selection.categories)
+        digest = hashlib.sha256(stream.encode("utf-8", "surrogatepass")).digest()
+        return (self.seed, int.from_bytes(digest[:8], "big")) if stream else (self.seed,)
 
 
 def board_options(

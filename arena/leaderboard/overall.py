@@ -59,7 +59,18 @@ def overall_board(boards: Sequence[Board]) -> Board:
     # The draws of different categories are independent, so a round is averaged like the scores.
     rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
     tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
-    return board.with_rows(models, shares @ scores, rounds, tokens)
+    # A baseline stands on every question of its board, but is not counted as judged.
+    judged = np.array(
+        [[b.counts.judged.get(model, len(b.questions)) for model in models] for b in boards]
+    )
+    mean, method = shares @ scores, board.method
+    uncertainty = board.estimator.overall_uncertainty(
+        mean,
+        rounds,
+        judged.sum(axis=0),
+        resample="battle" if method.as_published else method.resample,
+    )
+    return board.with_rows(models, mean, rounds, uncertainty, tokens)
 
 
 def _mean(values: Sequence[float | None], shares: np.ndarray) -> float | None:

@@ -10,7 +10,7 @@ import numpy as np
 from arena.scoring import arena_v2, bradley_terry, grades
 from arena.scoring.bradley_terry import Fit, Resample, win_rates
 from arena.scoring.cells import Cells
-from arena.scoring.solver import ELO_PER_LOGIT
+from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT
 from arena.scoring.uncertainty.intervals import (
     logit_sd,
     logit_t,
@@ -25,13 +25,14 @@ Difference = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """The ends (2, M) of the intervals of scores, and the strengths that give ranks.
+    """The ends (2, M) of the intervals of scores, their `kind`, and the strengths that give ranks.
 
     The ranks are those of question rounds: from rounds over battles they would be too narrow.
     """
 
     ends: np.ndarray
     strengths: Strengths
+    kind: str
 
     @property
     def ranks(self) -> np.ndarray:
@@ -92,13 +93,16 @@ class Estimator:
             logits = (samples - samples[:, [anchor]]) / ELO_PER_LOGIT
             strengths = Strengths.of_rounds(logits, questions)
         if resample == "battle":
-            return Uncertainty(percentiles(samples if elo else rounds, self.level), strengths)
+            ends = percentiles(samples if elo else rounds, self.level)
+            ends[:, anchor] = ANCHOR_RATING if elo else 50.0  # also without a round
+            return Uncertainty(ends, strengths, "percentiles")
         if star and cells.features is None:
-            ends = logit_t(*star, self.level)
+            ends, kind = logit_t(*star, self.level), "logit-t"
         else:
             ends = logit_sd(rates, strengths.values, strengths.errors, questions, self.level)
+            kind = "logit-sd"
         ends[:, anchor] = 50.0
-        return Uncertainty(arena_v2.rating(ends) if elo else ends, strengths)
+        return Uncertainty(arena_v2.rating(ends) if elo else ends, strengths, kind)
 
     def overall_uncertainty(
         self,
@@ -115,13 +119,14 @@ class Estimator:
         if self.features is None:  # grades
             strengths = Strengths.of_rounds(samples, questions)
             half = student(self.level, questions - 1) * strengths.errors
-            return Uncertainty(np.stack([scores - half, scores + half]), strengths)
+            return Uncertainty(np.stack([scores - half, scores + half]), strengths, "t")
         strengths = Strengths.of_rates(scores, samples, questions)
         if resample == "battle":
-            ends = percentiles(samples, self.level)
+            ends, kind = percentiles(samples, self.level), "percentiles"
         else:
             ends = logit_sd(scores, strengths.values, strengths.errors, questions, self.level)
-        return Uncertainty(ends, strengths)
+            kind = "logit-sd"
+        return Uncertainty(ends, strengths, kind)
 
     @property
     def bounds(self) -> tuple[str, str]:
@@ -137,7 +142,7 @@ def grade_uncertainty(total: np.ndarray, number: np.ndarray, samples: np.ndarray
     NaN for a model with under FEW questions.
     """
     strengths = Strengths.of_rounds(samples, (number > 0).sum(axis=1))
-    return Uncertainty(mean_t(total, number), strengths)
+    return Uncertainty(mean_t(total, number), strengths, "t")
 
 
 BRADLEY_TERRY = Estimator(

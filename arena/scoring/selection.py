@@ -72,7 +72,6 @@ class Selection:
         return {
             "weight": self.weight,
             "first_game_only": self.first_game_only,
-            "half_judged": HALF_JUDGED[self.whole_judgments],
             "missing": self.missing,
             "mixed": self.mixed,
         }
@@ -86,6 +85,7 @@ class Selection:
             "categories": list(self.categories),
             **self.rules(),
             "method": self.estimator.name,
+            "half_judged": HALF_JUDGED[self.whole_judgments],
             "unnamed": dict(self.default_baselines),
         }
 

@@ -13,7 +13,8 @@ from judgments import POINTS, add_judgments, game, judgment
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Contest, Method, Row
+from arena.leaderboard.board import Board, Contest, Row
+from arena.leaderboard.options import Method
 from arena.scoring.selection import Selection
 
 
@@ -21,7 +22,7 @@ def board(bench: Workspace, *, rounds: int = 10, seed: int = 1, **options: Any) 
     elo = options.pop("elo", False)
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, ("judge",), (options.pop("baseline", "base"),), **options)
-    method = Method(rounds=rounds, seed=seed, resample="battle")
+    method = Method(rounds=rounds, seed=seed, resample="battle", as_published=True)
     contest = Contest.of(battles_of_selection(selection), selection, method)
     return contest.score().board(elo=elo)
 

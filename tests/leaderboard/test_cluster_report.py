@@ -107,8 +107,10 @@ class TestOutput:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
         assert list(rows[0]) == [
             *("cluster", "model", "score", "rating_q025", "rating_q975", "questions"),
-            *("cluster_questions", "date"),
+            *("cluster_questions", "date", "method"),
         ]
+        method = "bradley-terry, plain, question bootstrap, 1,000 rounds, logit-t 95 %"
+        assert {row["method"] for row in rows} == {method}
         assert {row["cluster"]: row["cluster_questions"] for row in rows} == {
             "coding": "7",
             "writing": "5",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from statistics import NormalDist
 
-import numpy as np
 import pytest
 from boards import DIFFERENT, error, files, named, show
 from clusters import PLACES, QUESTION, by, ends, questions, scores, shown_ends, table
@@ -22,10 +20,8 @@ from judgments import (
     random_answers,
     random_judgments,
 )
-from scipy.stats import t as student_t
 
-from arena.leaderboard.clusters import FEW, expanded, student
-from arena.scoring.uncertainty.intervals import percentiles
+from arena.leaderboard.clusters import FEW
 
 
 class TestScores:
@@ -155,61 +151,18 @@ class TestScores:
         assert "mean grade" in (bench.root / "g.svg").read_text()
 
 
-def ratios(samples: np.ndarray, level: float) -> np.ndarray:
-    return percentiles(samples[:, None], level)[:, 0]
-
-
 class TestIntervals:
-    """Those of few questions: expanded, or none."""
+    """Those of a board of the cluster, or none of few questions."""
 
-    def drawn(self, questions: int, data_sets: int = 400) -> tuple[np.ndarray, float]:
-        """Win rates of bootstrapped questions (data sets, rounds), and the true one.
-
-        A question's two games are won or lost together in three cases of four; a quarter of the
-        wins count three times.
-        """
-        rng = np.random.default_rng(questions)
-        first = rng.random((data_sets, questions)) < 0.6
-        second = np.where(rng.random(first.shape) < 0.75, first, rng.random(first.shape) < 0.6)
-        counts = np.where(rng.random((2, *first.shape)) < 0.25, 3, 1)
-        won = counts[0] * first + counts[1] * second
-        times = rng.multinomial(questions, np.full(questions, 1 / questions), 1000)
-        return 100 * (won @ times.T) / (counts.sum(axis=0) @ times.T), 60.0
-
-    def coverage(self, questions: int, level: float) -> float:
-        """Percentage of the intervals with a width that hold the truth."""
-        samples, truth = self.drawn(questions)
-        found = np.array([ratios(one, level) for one in samples])
-        shown = found[found[:, 1] - found[:, 0] > 1e-6]
-        return 100 * float(np.mean((shown[:, 0] <= truth) & (truth <= shown[:, 1])))
-
-    @pytest.mark.parametrize("questions", [5, 10, 40])
-    def test_they_hold_the_truth_about_as_often_as_they_say(self, questions: int) -> None:
-        found = self.coverage(questions, expanded(0.95, questions))
-        assert 91 <= found <= 98
-        assert found > self.coverage(questions, 0.95) + (2 if questions < 20 else 0)
-
-    def test_of_too_few_they_would_not(self) -> None:
-        """No level is wide enough for two of them: there are three different draws."""
-        assert self.coverage(2, level=1.0) < 85
-
-    @pytest.mark.parametrize("level", [0.95, 0.9])
-    @pytest.mark.parametrize("questions", [5, 6, 10, 40, 500])
-    def test_the_level_is_that_of_hesterberg(self, questions: int, level: float) -> None:
-        t = student_t.ppf(0.5 + level / 2, questions - 1)
-        assert student(level, questions - 1) == pytest.approx(t, abs=1e-3)
-        tail = NormalDist().cdf(-np.sqrt(questions / (questions - 1)) * t)
-        assert expanded(level, questions) == pytest.approx(1 - 2 * tail, abs=2e-5)
-
-    def test_a_cluster_has_them(self, clustered: Workspace) -> None:
-        """Those of the rounds that a board of the cluster saves."""
-        found = ends(by(clustered, "cluster", *named())["coding"])
-        show(clustered, *named(), *QUESTION, "--category", "coding")
-        rounds = clustered.read_jsonl("data/bootstrapping_results.jsonl")
-        for model in ("m1", "m2", "m3", "coder"):
-            odds = [10 ** ((line[model] - line["base"]) / 400) for line in rounds]
-            rates = np.array([100 * o / (1 + o) for o in odds])
-            assert found[model][1:] == pytest.approx(tuple(ratios(rates, expanded(0.95, 7))))
+    @pytest.mark.parametrize("more", ["", "--method v2.0"])
+    def test_a_cluster_has_those_of_its_board(self, clustered: Workspace, more: str) -> None:
+        chosen = [*named(), *more.split()]
+        found = by(clustered, "cluster", *chosen)
+        boards = files(clustered, *chosen, "--category", *found)
+        for name, cluster in found.items():
+            board = boards[name]
+            assert ends(cluster) == ends(board)
+            assert all(low < high for m, (_, low, high) in ends(board).items() if m != "base")
 
     @pytest.mark.parametrize("resample", ["question", "battle"])
     def test_below_five_questions_there_is_none(self, bench: Workspace, resample: str) -> None:
@@ -227,10 +180,8 @@ class TestIntervals:
 
     @pytest.mark.parametrize("resample", ["question", "battle"])
     @pytest.mark.parametrize("method", ["bradley-terry", "v2.0"])
-    def test_draws_that_are_all_alike_give_none(
-        self, bench: Workspace, resample: str, method: str
-    ) -> None:
-        """All won, all tied: only the baseline's interval has no width."""
+    def test_draws_that_are_all_alike(self, bench: Workspace, resample: str, method: str) -> None:
+        """All won, all tied: a prior question gives an interval. Draws of battles give none."""
         bench.add_questions(questions(["a"] * 6))
         ids = range(1, 7)
         labels = {"good": WON, "tied": ("A=B", "A=B"), "bad": LOST}
@@ -239,44 +190,28 @@ class TestIntervals:
         chosen = [*named(), "--resample", resample, "--method", method, "--by", "cluster"]
         out = show(bench, *chosen, "--output", "--markdown", "b.md").out
         cells = {model: one["a"] for model, one in table(out).items()}
-        exact = "(-0.0 / +0.0)" if method == "v2.0" else "(0.0, 0.0)"
-        assert cells == {
-            "questions": "6",
-            "good": "100.0 –",
-            "tied": "50.0 –",
-            "base": f"50.0 {exact}",
-            "bad": "0.0 –",
-        }
-        assert "| 100.0 – |" in (bench.root / "b.md").read_text(encoding="utf-8")
-        (path,) = bench.root.glob("leaderboard/*.csv")
-        assert ",good,100.00,,,6,6," in path.read_text(encoding="utf-8")
-
-    def test_questions_that_all_ended_alike_give_none(self, bench: Workspace) -> None:
-        """A win and a tie in each: no draw of questions differs, though draws of battles do."""
-        bench.add_questions(questions(["a"] * 6))
-        add_judgments(bench, "same", [judgment(f"q{i}", "B>A", "A=B") for i in range(1, 7)])
-        for resample, known in (("question", False), ("battle", True)):
-            found = by(bench, "cluster", *named(), "--resample", resample)
-            score, lower, _ = ends(found["a"])["same"]
-            assert score == pytest.approx(75) and (lower is not None) == known
-
-    def test_under_style_control_too(self, bench: Workspace) -> None:
-        """Their draws would differ by the lengths of the answers, and by these alone."""
-        bench.add_questions(questions(["a"] * 6 + ["b"] * 6))
-        for model, games in {"good": WON, "tied": ("A=B", "A=B"), "bad": LOST}.items():
-            add_judgments(bench, model, [judgment(f"q{i}", *games) for i in range(1, 13)])
-        add_judgments(bench, "mixed", random_judgments(1, 12))
-        for seed, model in enumerate(("base", "good", "tied", "bad", "mixed")):
-            bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, 12))
-        for cluster in by(bench, "cluster", *named(), "--style-control").values():
-            lower = {model: values[1] for model, values in ends(cluster).items()}
-            assert {model for model in lower if lower[model] is None} == {"good", "tied", "bad"}
+        assert cells.pop("questions") == "6"
+        assert cells.pop("base") == f"50.0 {'(-0.0 / +0.0)' if method == 'v2.0' else '(0.0, 0.0)'}"
+        reason = "–: no interval with fewer than 5 questions, or all their battles ended alike"
+        assert (reason in out) == (resample == "battle")
+        if resample == "battle":
+            assert cells == {"good": "100.0 –", "tied": "50.0 –", "bad": "0.0 –"}
+            assert "| 100.0 – |" in (bench.root / "b.md").read_text(encoding="utf-8")
+            (path,) = bench.root.glob("leaderboard/*.csv")
+            assert ",good,100.00,,,6,6," in path.read_text(encoding="utf-8")
+            return
+        numbers = {model: re.findall(r"[\d.]+", cell) for model, cell in cells.items()}
+        one_sided = {"good": ("100.0", True, False), "bad": ("0.0", False, True)}
+        assert {
+            model: (score, float(low) > 10, float(high) > 10)
+            for model, (score, low, high) in numbers.items()
+        } == one_sided | {"tied": ("50.0", True, True)}
 
     def test_questions_are_drawn_unless_told_otherwise(self, clustered: Workspace) -> None:
         chosen = [*named(), "--by", "cluster"]
         shown = show(clustered, *chosen)
         assert shown == show(clustered, *chosen, *QUESTION)
-        assert "The intervals draw questions, and are expanded for how few they are." in shown.out
+        assert "intervals: question bootstrap, 1,000 rounds, logit-t 95 %" in shown.summary
         assert "treat the games of a question as independent" not in shown.out
         battle = show(clustered, *chosen, "--resample", "battle").summary
         (line,) = (line for line in battle if "games of a question as independent" in line)
@@ -358,7 +293,8 @@ class TestGaps:
             "questions judged of 5: good 4, late 2, solo 3\n"
             f"{DIFFERENT}\n"
             "n/a: fewer than 2 questions judged, or no battles that place the model\n"
-            "–: no interval: fewer than 5 questions judged, or all of them ended alike\n"
+            "–: no interval with fewer than 5 questions\n"
+            "intervals: question bootstrap, 1,000 rounds, logit-t 95 %\n"
         )
 
     def test_what_is_not_judged_can_be_lost(self, bench: Workspace) -> None:

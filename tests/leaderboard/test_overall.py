@@ -17,7 +17,8 @@ from judgments import (
 )
 
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Board, Contest, Method
+from arena.leaderboard.board import Board, Contest
+from arena.leaderboard.options import Method
 from arena.leaderboard.overall import overall_board
 from arena.scoring.battles import Battles, read_selections
 from arena.scoring.estimators import OF_BATTLES, Estimator
@@ -54,7 +55,7 @@ class TestOverall:
 
     @pytest.mark.parametrize("name", ["v2.0", "bradley-terry"])
     def test_its_interval_is_that_of_the_rounds_means(self, modern: Workspace, name: str) -> None:
-        parts = self.read(modern, OF_BATTLES[name], Method(rounds=300))
+        parts = self.read(modern, OF_BATTLES[name], Method(rounds=300, resample="battle"))
         whole = overall_board(parts)
         for row in whole.rows:
             drawn = (12 * parts[0].samples[row.model] + 6 * parts[1].samples[row.model]) / 18

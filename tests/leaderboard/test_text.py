@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 
 import pytest
-from boards import board_json, flags, show, written
+from boards import board_json, flags, named, show, written
 from conftest import RunMain, Workspace
 from judgments import (
     QUESTIONS,
     TIED,
+    WON,
     add_judgments,
     judgment,
     random_judgments,
@@ -91,6 +92,116 @@ class TestCsv:
         (path,) = written(small, *flags(), "--output")
         ratings = read_reference(small.root / path, 0.95)
         assert {"=1+1", "@SUM(A1)", "-2+3", "base"} <= set(ratings.models)
+
+
+class TestRanges:
+    """The ranks that the data leave open, after what the original prints."""
+
+    LINE = (
+        r"(.{30,} \| score: .{5} \| 95% CI: .{11,13} \| average #tokens: \S+) +"
+        r"\| rank: (\d+)(?:-(\d+))?"
+    )
+
+    def test_the_lines_of_the_original_come_first(self, small: Workspace) -> None:
+        lines = show(small, *named()).board
+        for line, row in zip(lines, board_json(small, *named())["rows"], strict=True):
+            match = re.fullmatch(self.LINE, line)
+            assert match, line
+            low, high = match[2], match[3] or match[2]
+            assert (int(low), int(high)) == (row["rank_low"], row["rank_high"])
+            assert match[1].endswith(row["avg_tokens"] and str(int(row["avg_tokens"])) or "n/a")
+        assert len({line.index("| rank: ") for line in lines}) == 1
+
+    def test_every_form_has_them(self, small: Workspace) -> None:
+        files = ["--csv", "b.csv", "--markdown", "b.md", "--html", "b.html", "--plot", "b.svg"]
+        show(small, *named(), *files)
+        ranks = {
+            row["model"]: (row["rank_low"], row["rank_high"])
+            for row in board_json(small, *named())["rows"]
+        }
+        places = range(1, len(ranks) + 1)
+        assert all(
+            low <= place <= high for place, (low, high) in zip(places, ranks.values(), strict=True)
+        )
+        assert ranks["best"][1] < len(ranks) and ranks["worst"][0] > 1
+        with (small.root / "b.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert [*rows[0]][-4:] == ["date", "rank_low", "rank_high", "method"]
+        assert {r["model"]: (int(r["rank_low"]), int(r["rank_high"])) for r in rows} == ranks
+        page, markdown, plot = (
+            (small.root / f"b.{form}").read_text(encoding="utf-8") for form in ("html", "md", "svg")
+        )
+        assert (
+            "<button>rank</button>" in page and "| rank |" in markdown and "<!-- rank -->" in plot
+        )
+        for low, high in ranks.values():
+            text = f"{low}-{high}" if low < high else f"{low}"
+            assert f'data-key="{(low + high) / 2}">{text}</td>' in page
+            assert f" | {text} |\n" in markdown and f"<!-- {text} -->" in plot
+
+    def test_the_table_of_v2_0_has_a_last_column(self, small: Workspace) -> None:
+        head, *rows = show(small, *named(), "--method", "v2.0").board
+        assert head.endswith("  Rank") and all(re.search(r"\)  +\d(-\d)?$", row) for row in rows)
+
+    @pytest.mark.parametrize("more", [["--as-published"], ["--resample", "battle"]])
+    def test_drawn_battles_have_none(self, small: Workspace, more: list[str]) -> None:
+        show(small, *named(), *more, "--csv", "b.csv")
+        assert "| rank" not in show(small, *named(), *more).out
+        assert "rank" not in (small.root / "b.csv").read_text(encoding="utf-8")
+        assert "rank_low" not in board_json(small, *named(), *more)["rows"][0]
+
+    @pytest.mark.parametrize("more", [[], ["--method", "v2.0"], ["--style-control"]])
+    def test_no_line_is_wider_than_a_terminal_of_80_columns(
+        self, styled: Workspace, monkeypatch: pytest.MonkeyPatch, more: list[str]
+    ) -> None:
+        add_judgments(
+            styled, "a-lab/a-model-with-a-long-name-70b-instruct", random_judgments(9, 12)
+        )
+        answers = (styled.data / "model_answer/base.jsonl").read_bytes()
+        styled.write(
+            "data/test-v1/model_answer/a-lab/a-model-with-a-long-name-70b-instruct.jsonl", answers
+        )
+        add_judgments(styled, "m1", random_judgments(8, 12), judge="second")
+        monkeypatch.setenv("COLUMNS", "80")
+        chosen = [*named()[:2], "-j", "judge", "second", "--baseline", "base", "--mixed", "count"]
+        board = show(styled, *chosen, *more, terminal=True).board
+        assert len(board) == 7 and max(map(len, board)) <= 80
+        assert "rank" in board[0].lower() and "by judge" in board[0].lower()
+
+
+class TestNoInterval:
+    """Under five questions a score has none, and the board says so."""
+
+    def test_it_is_a_dash_with_a_reason(self, bench: Workspace) -> None:
+        add_judgments(bench, "few", random_judgments(1, 4))
+        add_judgments(bench, "enough", random_judgments(2, 5))
+        shown = show(bench, *named(), "--csv", "b.csv", "--html", "b.html")
+        assert shown.interval("few") == "–" and shown.interval("base") == "(0.0, 0.0)"
+        assert re.fullmatch(r"\(-\d+\.\d, \d+\.\d\)", shown.interval("enough"))
+        assert "–: no interval with fewer than 5 questions" in shown.summary
+        rows = {row["model"]: row for row in board_json(bench, *named())["rows"]}
+        assert (rows["few"]["lower"], rows["few"]["upper"]) == (None, None)
+        assert rows["few"]["rank_low"] == 1 and rows["few"]["rank_high"] == 3
+        assert re.search(r"\nfew,\d+\.\d\d,,,,,", (bench.root / "b.csv").read_text())
+        assert ">–</td>" in (bench.root / "b.html").read_text(encoding="utf-8")
+        published = show(bench, *flags())
+        assert published.interval("few") != "–" and "no interval" not in published.out
+
+    def test_one_won_question_has_none(self, bench: Workspace) -> None:
+        add_judgments(bench, "lucky", [judgment("q1", *WON)])
+        assert show(bench, *named()).interval("lucky") == "–"
+        assert show(bench, *flags()).interval("lucky") == "(0.0, 0.0)"
+
+    @pytest.mark.parametrize("method", ["bradley-terry", "v2.0"])
+    @pytest.mark.parametrize("style", [[], ["--style-control"]])
+    def test_a_model_that_won_or_lost_all_has_one_end(
+        self, styled: Workspace, method: str, style: list[str]
+    ) -> None:
+        board = board_json(styled, *named(), "--method", method, *style)
+        rows = {row["model"]: row for row in board["rows"]}
+        assert rows["best"]["lower"] < 95 and rows["worst"]["upper"] > 5
+        if not style:
+            assert (rows["best"]["upper"], rows["worst"]["lower"]) == (100.0, 0.0)
 
 
 class TestFileNames:

@@ -14,7 +14,8 @@ from random_cells import cells_of, star_cells, turned
 from sklearn.linear_model import LogisticRegression
 
 from arena.bench.paths import Bench
-from arena.leaderboard.board import Contest, Method, Scored
+from arena.leaderboard.board import Contest, Scored
+from arena.leaderboard.options import Method
 from arena.scoring import arena_v2, estimators, solver
 from arena.scoring import bradley_terry as bt
 from arena.scoring.cells import Cells
@@ -320,7 +321,8 @@ def raw_rows(
 def scored(bench: Workspace, judges: tuple[str, ...], weight: int, **method: Any) -> Scored:
     folder = Bench(bench.root / "data", bench.name)
     selection = Selection(folder, judges, ("base",), weight=weight, estimator=estimators.V2)
-    return Contest.of(battles_of_selection(selection), selection, Method(**method)).score()
+    chosen = Method(**{"resample": "battle", **method})
+    return Contest.of(battles_of_selection(selection), selection, chosen).score()
 
 
 @pytest.mark.parametrize("judges", [("judge",), ("judge", "strict")])

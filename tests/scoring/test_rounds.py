@@ -54,6 +54,18 @@ def test_converged_rounds_are_those_of_careful_fits(penalty, style, star):
     assert theta[converged].std(axis=0) == pytest.approx(careful.std(axis=0), rel=0.01)
 
 
+def test_a_style_that_one_model_alone_has_is_not_left_to_rounding_errors():
+    """Without a penalty its coefficient and the model's strength share a direction of no slope."""
+    cells = star_cells(2, questions=80)
+    cells = replace(cells, features=np.vstack([cells.features[0], 0.5 * (cells.b == 3)]))
+    design = solver.design_of(cells, None, center=False, penalty=False)
+    times = draw_questions(60, len(design.questions), seed=2)
+    theta, _, converged = question_fits(design, 0, bt._solve_all(design, 0)[0], times)
+    assert converged.mean() > 0.9
+    careful, _ = questions_of(design, times, converged)
+    assert theta[converged] == pytest.approx(careful, abs=2e-3)
+
+
 def test_a_model_that_a_round_does_not_draw_has_no_place_there():
     cells = star_cells(3, questions=30)
     keep = (cells.b != 2) | (cells.question == 7)

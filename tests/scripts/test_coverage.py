@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from conftest import REPO
 
-from arena.leaderboard.board import Method
 from arena.leaderboard.build import build_board
+from arena.leaderboard.options import Method
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, V2, Estimator
 from benchmarks import coverage, populations

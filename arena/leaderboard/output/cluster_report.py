@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.base.errors import one_line
-from arena.base.table import aligned, listed, shown_width
+from arena.base.table import aligned, grouped, listed, shown_width
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import LEAST, ClusterTable
 from arena.leaderboard.format import FORMATS
 from arena.leaderboard.output import notes, text
+from arena.leaderboard.output.caption import interval_method, method_cell, titles
 from arena.leaderboard.output.html import heat, html_page, html_row, html_table
 from arena.leaderboard.output.plot import new_plot
 from arena.scoring.estimators import BRADLEY_TERRY
-from arena.scoring.uncertainty.intervals import FEW
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MANY_CELLS = 600  # over which a heat map shows no numbers
-NONE = "–"  # in the place of an interval
 
 
 def table_lines(table: ClusterTable) -> Iterator[str]:
@@ -48,7 +47,7 @@ def _cell(row: Row | None, board: Board) -> tuple[str, str]:
     if row is None:
         return "n/a", ""
     score, interval, _ = text.row_texts(row, board)
-    return score, NONE if math.isnan(row.lower) else interval
+    return score, text.NONE if math.isnan(row.lower) else interval
 
 
 def _name(board: Board) -> str:
@@ -74,9 +73,11 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
     rows = [row for board in table.boards for row in board.rows if row.model != board.baseline]
     missing = [math.isnan(row.lower) for row in rows]
     if any(missing):
-        yield f"{NONE}: no interval: fewer than {FEW} questions judged, or all of them ended alike"
-    if not all(missing) and first.method.resample == "question":
-        yield "The intervals draw questions, and are expanded for how few they are."
+        yield notes.no_interval(first)
+    kinds = grouped((_name(board), interval_method(board)) for board in table.boards if board.rows)
+    for method, names in kinds.items():
+        of = f": {listed(names, 'clusters')}" if len(kinds) > 1 else ""
+        yield f"intervals: {method}{of}"
 
 
 def _levels(table: ClusterTable) -> str:
@@ -101,6 +102,7 @@ def table_csv(table: ClusterTable) -> str:
     ends = table.wholes[0].estimator.bounds if len(levels) == 1 else ("lower", "upper")
     heads = table.by, "model", "score", *ends, "questions", f"{table.by}_questions"
     lines: list[tuple[object, ...]] = [heads]
+    further = [("method",)]
     for board in table.boards:
         for model in table.models:
             row = board.row(model)
@@ -108,7 +110,8 @@ def table_csv(table: ClusterTable) -> str:
             cells = ("" if math.isnan(value) else f"{value:.2f}" for value in values)
             questions = (board.counts.judged.get(model, 0), board.counts.questions)
             lines.append((board.name, model, *cells, *questions))
-    return text.csv_text(lines)
+            further.append((method_cell(board),))
+    return text.csv_text(lines, () if table.wholes[0].method.as_published else further)
 
 
 def table_dict(table: ClusterTable) -> dict[str, object]:
@@ -156,7 +159,7 @@ def _titles(table: ClusterTable) -> tuple[str, str]:
         shared = replace(shared, baseline=None)
     if len({whole.estimator.name for whole in table.wholes}) > 1:
         shared = replace(shared, format=FORMATS[BRADLEY_TERRY.name, False])
-    return f"{shared.selection.bench.name}: scores by {table.by}", text.titles(shared)[1]
+    return f"{shared.selection.bench.name}: scores by {table.by}", titles(shared)[1]
 
 
 def table_html(table: ClusterTable) -> str:

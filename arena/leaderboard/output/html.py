@@ -10,8 +10,9 @@ from string import Template
 
 from arena.bench.labels import OUTCOMES
 from arena.leaderboard.board import Board, Row
+from arena.leaderboard.output.caption import titles
 from arena.leaderboard.output.notes import summary_lines
-from arena.leaderboard.output.text import row_texts, spans, titles
+from arena.leaderboard.output.text import row_texts, spans
 
 # Light and dark. Both have a contrast of 4.5 to 1 with their page.
 COLOURS = {

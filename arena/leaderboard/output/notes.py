@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from arena.base.table import FEW_NAMES, MANY_NAMES, grouped, listed
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.precision import board_precision
 from arena.scoring.grades import range_text
+from arena.scoring.uncertainty.intervals import FEW
 
 # Battles of one question share its answers, so resampling them alone hides that part of the noise.
 TOO_NARROW = "The intervals treat the games of a question as independent, which makes them"
@@ -51,7 +53,15 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
         yield f"grades {' and '.join(map(range_text, counts.ranges))}"
     for reason, models in grouped(sorted(counts.models_left_out.items())).items():
         yield f"skipped: {listed(models, many=FEW_NAMES)}: {reason}"
+    if not board.method.as_published and any(math.isnan(row.lower) for row in board.rows):
+        yield no_interval(board)
     yield from _narrow_intervals(board, flags)
+
+
+def no_interval(board: Board) -> str:
+    """Return the reasons for rows without an interval."""
+    alike = "" if board.method.honest else ", or all their battles ended alike"
+    return f"–: no interval with fewer than {FEW} questions{alike}"
 
 
 def _style_centre(board: Board, flags: bool) -> Iterator[str]:

@@ -16,8 +16,9 @@ import numpy as np
 from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
 from arena.leaderboard.board import Board
+from arena.leaderboard.output.caption import titles
 from arena.leaderboard.output.html import COLOURS, axis_marks
-from arena.leaderboard.output.text import titles
+from arena.leaderboard.output.text import SPANS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,6 +105,10 @@ def board_figure(board: Board) -> Figure:
         axes.axvline(board.format.baseline_score, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
+    if board.method.honest:
+        right, rank = axes.secondary_yaxis("right"), SPANS[0]
+        right.set_yticks(range(len(rows)), [rank.cell(row, board) for row in rows], fontsize=8)
+        right.set_ylabel("rank", fontsize=8)
     # An infinite rating has no place on the scale.
     infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
     note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""

@@ -25,11 +25,14 @@ from arena.base.table import (
 )
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
+from arena.leaderboard.output.caption import method_cell, titles
 from arena.leaderboard.output.comparison import comparison_dict
 from arena.leaderboard.output.notes import summary_lines
 from arena.leaderboard.output.precision import board_precision
 from arena.scoring.estimators import GRADES
 from arena.scoring.selection import HALF_JUDGED, Selection
+
+NONE = "–"  # in the place of an interval
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,19 @@ def _by_judge(ends: tuple[float, float], board: Board) -> str:
     return "-".join(f"{end:.{2 if board.format.scale == 'grade' else 0}f}" for end in ends)
 
 
+def _rank(ends: tuple[float, float], board: Board) -> str:
+    low, high = (f"{end:.0f}" for end in ends)
+    return low if low == high else f"{low}-{high}"
+
+
 SPANS = (
+    Span(
+        "rank",
+        ("rank_low", "rank_high"),
+        "the ranks that the data leave open: all are right in 95 of 100 cases",
+        lambda row: row.rank,
+        _rank,
+    ),
     Span(
         "by judge",
         ("by_judge_low", "by_judge_high"),
@@ -67,7 +82,9 @@ SPANS = (
 
 
 def spans(board: Board) -> list[Span]:
-    """Return the columns of ranges that a row of the board has."""
+    """Return the columns of ranges that a row of the board has. As published it has none."""
+    if board.method.as_published:
+        return []
     return [span for span in SPANS if any(span.ends(row) for row in board.rows)]
 
 
@@ -91,9 +108,12 @@ def board_lines(board: Board) -> Iterator[str]:
         names = [padded(name, max(map(shown_width, names))) for name in names]
     lines = [
         f"{name: <30} | score: {score: ^5} | {level}: {interval: ^12} | average #tokens: {tokens}"
-        + "".join(f" | {span.name}: {cell}" for span, cell in zip(more, some, strict=True) if cell)
-        for name, (_, score, interval, tokens), some in zip(names, texts, extra, strict=True)
+        for name, (_, score, interval, tokens) in zip(names, texts, strict=True)
     ]
+    for number, span in enumerate(more):
+        widest, pairs = max(map(shown_width, lines)), zip(lines, extra, strict=True)
+        start = f" | {span.name}: "
+        lines = [f"{padded(li, widest)}{start}{x[number]}" if x[number] else li for li, x in pairs]
     if terminal and any(shown_width(line) > terminal for line in lines):
         heads = ("model", "score", level, "#tokens", *(span.name for span in more))
         rows = zip(texts, extra, strict=True)
@@ -121,7 +141,10 @@ def _numbered_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
     """Return a row's score, the offsets of its interval, and its mean number of tokens."""
     tokens = "n/a" if row.tokens is None else str(int(row.tokens))
-    return board.format.score(row.score), board.format.interval(row.lower, row.upper), tokens
+    interval = board.format.interval(row.lower, row.upper)
+    if math.isnan(row.lower) and not board.method.as_published:
+        interval = NONE
+    return board.format.score(row.score), interval, tokens
 
 
 def stats_lines(board: Board) -> Iterator[str]:
@@ -161,6 +184,7 @@ def file_stem(board: Board) -> str:
         "elo" if board.format.scale == "elo" else None,
         "random_judges" if board.method.judge_effects == "random" else None,
         "resampled_questions" if board.method.resample == "question" else None,
+        "percentiles" if board.method.as_published and board.method.resample != "battle" else None,
         "first_game_only" if selection.first_game_only else None,
         f"half_judged_{HALF_JUDGED[whole]}" if whole != board.estimator.whole_judgments else None,
         f"weight_{selection.weight}" if selection.weight != Selection.weight else None,
@@ -206,18 +230,24 @@ def harmless(cell: object) -> object:
 
 
 def board_csv(board: Board) -> str:
-    """Return the board as CSV with the columns that users' notebooks read."""
+    """Return the board as CSV: columns that users' notebooks read, then ranges and the method.
+
+    As published it has the columns of the original alone.
+    """
     heads = "model", "score", *board.estimator.bounds, "CI", "avg_tokens"
     rows: list[tuple[object, ...]] = [heads]
     columns = spans(board)
-    more = [[key for span in columns for key in span.keys]]
+    more = [[*(key for span in columns for key in span.keys), "method"]]
     for row in board.rows:
-        numbers = (f"{value:.2f}" for value in (row.score, *row.bounds))
-        offsets = f"({row.lower:.2f}, {row.upper:+.2f})"
-        rows.append((row.model, *numbers, offsets, "" if row.tokens is None else int(row.tokens)))
+        unknown = math.isnan(row.lower) and not board.method.as_published
+        bounds = ("", "") if unknown else tuple(f"{value:.2f}" for value in row.bounds)
+        offsets = "" if unknown else f"({row.lower:.2f}, {row.upper:+.2f})"
+        tokens = "" if row.tokens is None else int(row.tokens)
+        rows.append((row.model, f"{row.score:.2f}", *bounds, offsets, tokens))
         ends = (end for span in columns for end in span.ends(row) or ("", ""))
-        more.append([end if isinstance(end, (str, int)) else f"{end:.2f}" for end in ends])
-    return csv_text(rows, more)
+        cells = [str(end) if isinstance(end, (str, int)) else f"{end:.2f}" for end in ends]
+        more.append([*cells, method_cell(board)])
+    return csv_text(rows, None if board.method.as_published else more)
 
 
 def json_text(data: object) -> str:
@@ -233,6 +263,7 @@ def method_dict(board: Board) -> dict[str, object]:
         "rounds": board.method.rounds,
         "resample": board.method.resample,
         "seed": board.method.seed,
+        "intervals": board.intervals,
         "judge_effects": board.method.judge_effects,
         "as_published": board.method.as_published,
         "times_too_narrow": board.narrowness,
@@ -327,16 +358,3 @@ def markdown_page(
 def in_markdown(text: str) -> str:
     """Escape text so that Markdown shows it unchanged."""
     return re.sub(r"[\\`*<|\[]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
-
-
-def titles(board: Board) -> tuple[str, str]:
-    """Return the title of a board, and how it was made, in a line."""
-    selection, method = board.selection, board.method
-    of = f": {board.name}" if board.name else ""
-    judges = f"judged by {', '.join(selection.judges)}"
-    against = f" against {board.baseline}" if board.baseline else ""
-    mode = board.mode.replace("_", " ")
-    note = f", method {board.format.note}" if board.format.note else ""
-    rounds = f"{method.rounds:,} bootstrap rounds over {method.resample}s"
-    title = f"Leaderboard of {selection.bench.name}{of}"
-    return title, f"{judges}{against}, {mode}{note}, {rounds}"

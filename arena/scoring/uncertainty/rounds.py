@@ -39,7 +39,10 @@ def question_fits(
     A round that needs care, such as one that a model only won, may not converge.
     Source: the k-step bootstrap (Davidson and MacKinnon 1999, Andrews 2002).
     """
-    weights = np.ascontiguousarray(times.T, dtype=np.float32)
+    # Half the memory and the time of double precision, which a slight ridge needs: in a direction
+    # without a slope it must exceed the rounding errors.
+    precision = np.float32 if design.penalty else np.float64
+    weights = np.ascontiguousarray(times.T, dtype=precision)
     ridge, linear = design.ridge.copy(), 1 + design.features
     if not design.penalty:
         ridge[anchor] = 1.0  # it stays 0, as in `solve`
@@ -86,7 +89,7 @@ def _sums_at_start(design: Design, weights: np.ndarray, start: np.ndarray) -> np
     linear = 1 + design.features
     sums = np.empty((len(design.a), 2 + linear + len(design.terms), weights.shape[1]))
     for block in design.blocks:
-        terms, number, won, chance = _cells(design, block, start)
+        terms, number, won, chance = _cells(design, block, start.astype(weights.dtype))
         number, won, chance = (x.swapaxes(1, 2) for x in (number, won, chance))
         expected = number * chance
         excess, information = (expected - won) * terms[:, :linear], expected * (1 - chance) * terms
@@ -101,7 +104,7 @@ def _sums(design: Design, weights: np.ndarray, theta: np.ndarray) -> tuple[np.nd
     excess = np.empty((len(design.a), linear, len(theta)))
     information = np.empty((len(design.a), len(design.terms), len(theta)))
     for block in design.blocks:
-        terms, number, won, chance = _cells(design, block, theta)
+        terms, number, won, chance = _cells(design, block, theta.astype(weights.dtype))
         drawn = _drawn(design, block, weights)
         expected = number * chance
         excess[block.pairs] = terms[:, :linear] @ ((expected - won) * drawn)
@@ -124,16 +127,16 @@ def _cells(
     """Terms (pairs, K, places) of the cells of a block, their battles and points of `a`
     (pairs, places, 1), and the chances of `a` (pairs, places, R) at parameters (R, D).
     """
-    terms = block.split(design.terms[:, block.cells]).astype(np.float32)
-    counts = block.split(design.counts[:, block.cells]).swapaxes(1, 2).astype(np.float32)
+    terms = block.split(design.terms[:, block.cells]).astype(theta.dtype)
+    counts = block.split(design.counts[:, block.cells]).swapaxes(1, 2).astype(theta.dtype)
     number, won = counts.sum(axis=2, keepdims=True), counts[:, :, :1] + 0.5 * counts[:, :, 1:2]
     pairs = block.pairs.stop - block.pairs.start
-    slopes = np.empty((pairs, 1 + design.features, len(theta)), dtype=np.float32)
+    slopes = np.empty((pairs, 1 + design.features, len(theta)), dtype=theta.dtype)
     slopes[:, 0] = design.incidence[block.pairs] @ theta[:, : design.models].T
     slopes[:, 1:] = theta[:, design.models :].T
     log_odds = terms[:, : 1 + design.features].swapaxes(1, 2) @ slopes
     if design.offset is not None:
-        log_odds += design.offset[block.cells].reshape(pairs, -1, 1).astype(np.float32)
+        log_odds += design.offset[block.cells].reshape(pairs, -1, 1).astype(theta.dtype)
     # In place, since a fresh array costs as much as the arithmetic.
     np.clip(log_odds, -80.0, 80.0, out=log_odds)
     np.negative(log_odds, out=log_odds)

@@ -1,0 +1,41 @@
+"""The caption of a board: what it shows, and how its scores and intervals were made."""
+
+from __future__ import annotations
+
+from arena.leaderboard.board import Board
+
+
+def titles(board: Board) -> tuple[str, str]:
+    """Return the title of a board, and how it was made, in a line."""
+    selection = board.selection
+    of = f": {board.name}" if board.name else ""
+    judges = f"judged by {', '.join(selection.judges)}"
+    against = f" against {board.baseline}" if board.baseline else ""
+    title = f"Leaderboard of {selection.bench.name}{of}"
+    return title, ", ".join([f"{judges}{against}", *_scores(board), interval_method(board)])
+
+
+def _scores(board: Board) -> list[str]:
+    """Return the method of the scores in words, with the flags for other choices."""
+    words = [board.mode.replace("_", " ")]
+    if board.method.control and board.estimator.features:
+        one, other = ("its mean", "none"), ("equal style", "mean")
+        here, there = (one, other) if board.method.center else (other, one)
+        words[0] += f" from {here[0]} (--style-center {here[1]}: from {there[0]})"
+    if board.format.note:
+        words.append(f"method {board.format.note}")
+    weight = board.selection.weight
+    if board.estimator.features and weight != 1:
+        words.append(f"points of weighted battles: a strong win counts {weight} (--weight 1: 1)")
+    return words
+
+
+def interval_method(board: Board) -> str:
+    """Return what the bootstrap draws, in how many rounds, and the kind of intervals."""
+    method, level = board.method, f"{100 * board.estimator.level:.0f} %"
+    return f"{method.resample} bootstrap, {method.rounds:,} rounds, {board.intervals} {level}"
+
+
+def method_cell(board: Board) -> str:
+    """Return the method of scores and intervals, as a cell of a file."""
+    return ", ".join([board.estimator.name, board.mode.replace("_", " "), interval_method(board)])
