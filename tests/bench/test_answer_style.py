@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from boards import flags
+from boards import flags, named
 from conftest import REPO, Workspace
 from judgments import add_judgments, random_answers, random_judgments
 from lines import new_answer, old_answer, write
@@ -290,4 +290,4 @@ class TestNewFeature:
         board = json.loads((bench.root / "board.json").read_text("utf-8"))
         (coefficient,) = board["style_coefficients"].items()
         assert coefficient[0] == "link_count" and coefficient[1] != 0
-        assert "links bias: link_count" in run("judge_report.py", *flags())
+        assert "links bias: link_count" in run("judge_report.py", *named())
