@@ -37,6 +37,11 @@ SDK_ADDRESSES = {
     "https://api.openai.com/v1": "OPENAI_BASE_URL",
     "https://api.anthropic.com": "ANTHROPIC_BASE_URL",
 }
+# The hosts of Vertex AI that do not begin with the region.
+VERTEX_HOSTS = {
+    "global": "aiplatform.googleapis.com",
+    **{region: f"aiplatform.{region}.rep.googleapis.com" for region in ("us", "eu")},
+}
 
 
 # Making the SSL context of all clients takes longer than making a client.
@@ -175,7 +180,9 @@ def aws_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK"
         )
         raise InputError(f"{place_of(model)}: no AWS credentials. Set {keys} in the environment.")
-    return {"aws_region": region, **key_access(model, endpoint)}
+    # Else the SDK would take the address in ANTHROPIC_BEDROCK_BASE_URL.
+    address = endpoint.api_base or f"https://bedrock-runtime.{region}.amazonaws.com"
+    return {"aws_region": region, "base_url": address, "api_key": endpoint.api_key}
 
 
 def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
@@ -198,8 +205,11 @@ def google_access(model: ModelConfig, endpoint: Endpoint) -> dict[str, Any]:
             ) from None
         project = project or default_project
     _require(project, model, "project", "ANTHROPIC_VERTEX_PROJECT_ID", "project_id")
+    # Else the SDK would take the address in ANTHROPIC_VERTEX_BASE_URL.
+    host = VERTEX_HOSTS.get(str(region), f"{region}-aiplatform.googleapis.com")
+    address = endpoint.api_base or f"https://{host}/v1"
     access = {"access_token": endpoint.api_key, "credentials": credentials}
-    return {"base_url": endpoint.api_base, "region": region, "project_id": project, **access}
+    return {"base_url": address, "region": region, "project_id": project, **access}
 
 
 def gguf_path(model: ModelConfig) -> Path:

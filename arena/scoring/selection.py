@@ -72,6 +72,7 @@ class Selection:
         return {
             "weight": self.weight,
             "first_game_only": self.first_game_only,
+            "half_judged": HALF_JUDGED[self.whole_judgments],
             "missing": self.missing,
             "mixed": self.mixed,
         }
@@ -83,9 +84,8 @@ class Selection:
             "judges": list(self.judges),
             "baselines": list(self.planned_baselines or self.baselines),
             "categories": list(self.categories),
+            "method": self.estimator.name,  # before what follows from it
             **self.rules(),
-            "method": self.estimator.name,
-            "half_judged": HALF_JUDGED[self.whole_judgments],
             "unnamed": dict(self.default_baselines),
         }
 

@@ -199,10 +199,23 @@ class TestWire:
     ) -> None:
         for name, value in AWS_KEYS.items():
             monkeypatch.setenv(name, value)
+        for name in ("OPENAI", "ANTHROPIC", "ANTHROPIC_VERTEX", "ANTHROPIC_BEDROCK"):
+            monkeypatch.setenv(f"{name}_BASE_URL", "http://127.0.0.1:9/elsewhere")
         google = GOOGLE if api_type == "vertex" else {}
         token = [{"api_key": "a-token"}] if api_type != "aws_claude" else None
         model = model_of(bench, api_type=api_type, endpoints=token, **google)
         assert str(client_of(model, model.endpoints[0]).base_url) == address
+
+    @pytest.mark.parametrize("region", ["global", "us", "eu", "asia-east1"])
+    def test_vertex_is_at_the_address_that_the_sdk_gives_its_region(
+        self, bench: Workspace, region: str
+    ) -> None:
+        from anthropic import AnthropicVertex
+
+        usual = AnthropicVertex(region=region, project_id="p", access_token="a-token").base_url
+        google = GOOGLE | {"regions": region}
+        model = model_of(bench, api_type="vertex", endpoints=[{"api_key": "a-token"}], **google)
+        assert client_of(model, model.endpoints[0]).base_url == usual
 
     @pytest.mark.parametrize("api_type", ["vllm", "sglang"])
     def test_a_server_needs_no_key(self, api: FakeAPI, bench: Workspace, api_type: str) -> None:
