@@ -256,6 +256,7 @@ class Row(NamedTuple):
 
     case: Case
     questions: int
+    boards: int
     default: float
     low: float
     shown: float
@@ -273,7 +274,7 @@ class Row(NamedTuple):
         low = uncertain & [case.of_win_rates and score < LOW for score in truth.values()]
         shown = ~np.isnan(default[:, uncertain & (case.estimates is not in_pairs)])
         intervals = (default[:, uncertain], default[:, low], shown, published[:, uncertain])
-        return cls(case, questions, *map(percent, (*intervals, ranks, overlap)))
+        return cls(case, questions, len(default), *map(percent, (*intervals, ranks, overlap)))
 
     def misses(self) -> Iterator[str]:
         """Say which targets are missed."""
@@ -292,7 +293,7 @@ def percent(shares: np.ndarray) -> float:
 
 
 HEADER = (
-    *("board", "questions", "default", "under 10 points", "shown", "as published"),
+    *("board", "questions", "boards", "default", "under 10 points", "shown", "as published"),
     *("rank sets", "by overlap"),
 )
 WIDTHS = (38, *map(len, HEADER[1:]))
@@ -304,8 +305,8 @@ def report(rows: Iterable[Row]) -> list[str]:
     print_line(["-" * WIDTHS[0], *("-" * (width - 1) + ":" for width in WIDTHS[1:])])
     missed = list[str]()
     for row in rows:
-        shares = ("–" if np.isnan(share) else f"{share:.1f}" for share in row[2:])
-        print_line([row.case.name, str(row.questions), *shares])
+        shares = ("–" if np.isnan(share) else f"{share:.1f}" for share in row[3:])
+        print_line([row.case.name, str(row.questions), str(row.boards), *shares])
         missed += row.misses()
     return missed
 
