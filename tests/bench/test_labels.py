@@ -9,7 +9,7 @@ import pytest
 from arena.bench.labels import LEGEND, grade_of, normal_label, winners, worth
 from arena.browser.html.board_page import judges_html
 from arena.quality.judge_html import report_html
-from arena.quality.judge_measures import judge_numbers
+from arena.quality.judge_measures import Counted, judge_numbers
 from arena.quality.judge_report import Report
 
 
@@ -102,4 +102,4 @@ def test_browser_and_judge_report_explain_labels_in_the_same_words() -> None:
     )
     legend = escape(LEGEND)
     assert legend in judges_html({"j": judge_numbers({"j": {}})[0]["j"]}, {}, {})
-    assert legend in report_html(Report("b", (), 0, 0, 0, (), (), (), {}, ()))
+    assert legend in report_html(Report("b", (), 0, 0, 0, (), Counted(), (), (), {}, ()))
