@@ -438,8 +438,8 @@ class TestStyle:
     def test_against_the_baseline_the_interval_is_that_of_the_board(
         self, rich: Workspace, order: tuple[str, str]
     ) -> None:
-        chosen = [*flags(), "--style-control", "--style-center", "none"]
-        board = board_json(rich, *chosen, "--compare", *order)
+        chosen = [*flags(), "--style-control", "--style-center", "none", "--resample", "question"]
+        board = board_json(rich, *chosen, "--num-rounds", 1000, "--compare", *order)
         (row,) = (row for row in board["rows"] if row["model"] == "m1")
         (found,) = board["comparisons"]
         ends = [row["lower"] - 50, row["upper"] - 50]
