@@ -311,9 +311,9 @@ class Board:
         """Return the board of mean grades, their ranks by resampled questions."""
         data, estimator = (grades.total, grades.number), selection.estimator
         samples = estimator.bootstrap(*data, rounds=method.rounds, seed=method.entropy(selection))
-        board = cls.empty(grades, selection, method)
+        board, judges = cls.empty(grades, selection, method), Judges.of_grades(grades)
         scores, samples = estimator.scores(estimator.fit(*data).ratings, samples)
-        found, judges = grade_uncertainty(*data, samples), Judges.of_grades(grades)
+        found = grade_uncertainty(*data, samples, grades.counts.ranges)
         return board.with_rows(grades.models, scores, samples, found, tokens, judges, ranked=ranked)
 
     def with_rows(
