@@ -70,6 +70,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
         rounds,
         judged.sum(axis=0),
         resample="battle" if method.as_published else method.resample,
+        boards=len(boards),
     )
     judges = Judges.mean([board.judges for board in boards], shares, models)
     return board.with_rows(models, mean, rounds, uncertainty, tokens, judges)
