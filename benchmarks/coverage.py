@@ -327,6 +327,7 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "v2.0, style control, centre none": {"method": "v2.0", "control": STYLE, "center": "none"},
     "v2.0, style control, centre mean": {"method": "v2.0", "control": STYLE, "center": "mean"},
 }
+RANKED = ("plain", "style control, centre none")  # if the ranks of equal models are the question
 QUARTERS, FIFTHS = (0.25, 0.25, 0.5), (1.0,) * 5  # of a board's questions
 
 
@@ -375,6 +376,8 @@ def simulated_cases() -> Iterator[Case]:
     bench, judges = Bench(Path(), "simulated"), ("judge",)
     for kind, models in {"spread": SPREAD, "equal": EQUAL, "3 groups": GROUPS}.items():
         for name, changes in METHODS.items():
+            if models is not SPREAD and name not in RANKED:
+                continue
             options = BoardOptions(bench, judges, **changes)
             estimator = OF_BATTLES[options.method or BRADLEY_TERRY.name]
             selection = Selection(bench, judges, models.names[:1], estimator=estimator)

@@ -69,6 +69,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
         rounds,
         judged.sum(axis=0),
         resample="battle" if method.as_published else method.resample,
+        boards=len(boards),
     )
     return board.with_rows(models, mean, rounds, uncertainty, tokens)
 

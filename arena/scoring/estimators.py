@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -110,19 +110,21 @@ class Estimator:
         questions: np.ndarray,
         *,
         resample: Resample,
+        boards: int,
     ) -> Uncertainty:
         """Return the intervals and ranks of scores (M,) averaged over boards, as their rounds are.
 
         `questions` (M,): those of all boards on which each model was judged.
         """
         if self.features is None:  # grades
-            strengths = Strengths.of_rounds(samples, questions)
-            half = student(self.level, questions - 1) * strengths.errors
+            strengths = replace(Strengths.of_rounds(samples, questions), boards=boards)
+            half = student(self.level, strengths.freedom) * strengths.errors
             return Uncertainty(np.stack([scores - half, scores + half]), strengths, "t")
-        strengths = Strengths.of_rates(scores, samples, questions)
+        strengths = replace(Strengths.of_rates(scores, samples, questions), boards=boards)
         if resample == "battle":
             ends, kind = percentiles(samples, self.level), "percentiles"
         else:
+            questions = strengths.freedom + 1
             ends = logit_sd(scores, strengths.values, strengths.errors, questions, self.level)
             kind = "logit-sd"
         return Uncertainty(ends, strengths, kind)

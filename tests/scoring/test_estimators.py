@@ -176,20 +176,43 @@ def test_an_overall_board_has_the_spread_of_its_averaged_rounds():
     scores, questions = np.array([50.0, 30.0, 60.0]), np.array([600, 600, 3])
     samples = scores + rng.normal(0, [0.0, 2.0, 2.0], (3000, 3))
     for estimator, quantile in ((BRADLEY_TERRY, 1.96), (V2, 1.645), (GRADES, 1.96)):
-        both = estimator.overall_uncertainty(scores, samples, questions, resample="question")
+        both = estimator.overall_uncertainty(
+            scores, samples, questions, resample="question", boards=2
+        )
         assert both.ends[:, 0] == pytest.approx([50.0, 50.0])
         half = quantile * 2
         assert both.ends[:, 1] == pytest.approx([30 - half, 30 + half], abs=0.3)
         assert np.isnan(both.ends[:, 2]).all()
         assert both.ranks.tolist() == [[1, 2, 1], [2, 3, 3]]
-    battle = BRADLEY_TERRY.overall_uncertainty(scores, samples, questions, resample="battle")
+    battle = BRADLEY_TERRY.overall_uncertainty(
+        scores, samples, questions, resample="battle", boards=2
+    )
     assert battle.ends == pytest.approx(percentiles(samples))
+
+
+@pytest.mark.parametrize("estimator", [BRADLEY_TERRY, V2, GRADES])
+def test_an_overall_interval_of_small_boards_holds_the_truth(estimator):
+    """Rounds of 4 of 4 questions have 3/4 of the variance of new questions, on each board."""
+    rng, held = np.random.default_rng(3), []
+    for _ in range(500):
+        points = 50.0 + rng.normal(0.0, 12.0, (3, 4))
+        picks = rng.integers(4, size=(400, 3, 4))
+        samples = np.take_along_axis(points[None], picks, axis=2).mean(axis=(1, 2))
+        lower, upper = estimator.overall_uncertainty(
+            points.mean(keepdims=True)[0],
+            samples[:, None],
+            np.array([12]),
+            resample="question",
+            boards=3,
+        ).ends
+        held.append(lower[0] <= 50.0 <= upper[0])
+    assert np.mean(held) == pytest.approx(estimator.level, abs=0.025)
 
 
 def test_an_overall_score_of_100_has_a_one_sided_interval():
     samples = np.full((100, 1), 100.0)
     both = BRADLEY_TERRY.overall_uncertainty(
-        np.array([100.0]), samples, np.array([40]), resample="question"
+        np.array([100.0]), samples, np.array([40]), resample="question", boards=1
     )
     assert both.ends[:, 0].tolist() == [pytest.approx(92, abs=4), 100.0]
 
