@@ -10,6 +10,7 @@ import functools
 import itertools
 import operator
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -137,7 +138,10 @@ class QuestionLine(IdLine, gc=False):
         names = [self.aspects] if isinstance(self.aspects, str) else self.aspects or []
         aspects = ", ".join(map(str, names))
         form: Format = "v0.1" if self.question_id is not None else "v2.0"
-        category, cluster = ("" if name is None else str(name) for name in (self.category, cluster))
+        # Thousands of questions share few names.
+        category, cluster = (
+            sys.intern("" if name is None else str(name)) for name in (self.category, cluster)
+        )
         number = self.written_id if isinstance(self.written_id, int) else None
         return Question(self.id, category, cluster, tuple(turns), aspects, form, number)
 
