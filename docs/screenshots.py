@@ -27,7 +27,7 @@ TABS = {  # what is opened, what to wait for, and the height of the picture
         ".judgment .side",
         800,
     ),
-    "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 390),
+    "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 410),
     "judges": ("?tab=judges", ".judges table", 385),
 }
 # No field is being filled, and none fades

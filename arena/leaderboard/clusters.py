@@ -89,7 +89,8 @@ def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:
     if len(group.clusters) > 1:
         fit = scored.fit
         contest = replace(contest, style=FixedStyle(fit.coefficients, fit.mean, fit.scale))
-    return replace(whole, coefficients=scored.coefficients), contest
+    copy = scored.copy_score(elo=False)
+    return replace(whole, coefficients=scored.coefficients, copy_score=copy), contest
 
 
 # Battles

@@ -213,6 +213,18 @@ class TestBoardsOfTheCommandLine:
         (board,) = self.check(bench, run_main, bench.root / "config" / "judge_config.yaml", view)
         assert board.baseline == "base-prose"
 
+    def test_with_the_statistics_of_the_original(
+        self, bench: Workspace, run_main: RunMain, config: Path
+    ) -> None:
+        several_baselines(bench, named=False)
+        bench.write_judge_config("j", "base-prose", as_published=True)
+        (board,) = self.check(bench, run_main, config, WHOLE)
+        assert board.method.as_published and board.method.rounds == 100
+        bench.write_judge_config("j", "base-prose", as_published=True, bench_name="other")
+        opened = choose(bench.root / "data", bench.name, "j", None, read_judge_config(config))
+        (shown,) = boards(opened.library, Filters(judge="j", baseline="base-prose"))
+        assert not shown[0].method.as_published
+
     def test_with_the_config_of_another_bench(
         self, bench: Workspace, run_main: RunMain, library: Library
     ) -> None:

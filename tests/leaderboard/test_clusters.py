@@ -243,6 +243,8 @@ class TestStyle:
         line = next(line for line in show(clustered, *chosen).summary if "coefficients" in line)
         summary = show(clustered, *chosen, "--by", "cluster").summary
         assert line in summary
+        (copy,) = (line for line in summary if "a copy of the baseline would score" in line)
+        assert copy in show(clustered, *chosen).summary
         assert (
             "the style coefficients are those of all questions with one baseline, fixed" in summary
         )
