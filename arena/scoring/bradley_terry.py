@@ -114,7 +114,7 @@ def bootstrap(
         return _star_ratings(*star, anchor, times)
     design = design_of(cells, style, center, penalty)
     start, limits = _solve_all(design, anchor)
-    if not design.blocks:
+    if not design.blocks or not rounds:
         return np.repeat(ratings_of(start, limits, anchor), rounds, axis=0)
     if resample == "question" and not design.pooled:
         times = draw_questions(rounds, len(design.questions), seed)
