@@ -38,7 +38,7 @@ from arena.bench.paths import Bench
 from arena.leaderboard.board import Board, Contest
 from arena.leaderboard.build import Group, method_of
 from arena.leaderboard.clusters import score_clusters
-from arena.leaderboard.compare import compare
+from arena.leaderboard.compare import compare_all
 from arena.leaderboard.options import BoardOptions, Method
 from arena.leaderboard.overall import overall_board
 from arena.scoring.battles import Grades
@@ -65,7 +65,7 @@ SIZES = (5, 12, 20, 40, 100, 500)
 FROM = 20  # questions, from which on an interval must not hold the truth too often either
 SLACK = 2.0  # points from the level
 LOW = 10.0  # points, below which intervals are hardest
-PAIRS = 2  # compared on a board
+COMPARED = 4  # models of a board, in pairs
 
 Ranks = Mapping[Key, tuple[int, int] | None]
 
@@ -100,16 +100,22 @@ def on_boards(judged: Judged, selection: Selection, method: Method) -> Estimates
             for i, part in enumerate(judged.parts)
         )
         board = overall_board([board_of(*category, method) for category in categories])
-    return {
-        (row.model,): Estimate(row.score, *row.bounds, getattr(row, "rank", None))
-        for row in board.rows
-    }
+    return {(row.model,): Estimate(row.score, *row.bounds, row.rank) for row in board.rows}
 
 
 def board_of(data: Data, selection: Selection, method: Method) -> Board:
     if isinstance(data, Grades):
         return Board.of_grades(data, selection, method, {})
     return Contest(data, selection, method).score().board()
+
+
+def as_published(data: Data, selection: Selection, method: Method) -> Estimates:
+    """The scores of a published board, without the comparison with the default's intervals."""
+    assert not isinstance(data, Grades)
+    scored = Contest(data, selection, method).score()
+    ends, (scores, _) = scored.uncertainty(elo=False).ends, scored.scores(elo=False)
+    names = scored.battles.models
+    return {(name,): Estimate(*found) for name, *found in zip(names, scores, *ends, strict=True)}
 
 
 def by_cluster(judged: Judged, selection: Selection, method: Method) -> Estimates:
@@ -128,18 +134,22 @@ def by_cluster(judged: Judged, selection: Selection, method: Method) -> Estimate
 
 
 def in_pairs(judged: Judged, selection: Selection, method: Method) -> Estimates:
-    """The differences of some pairs of models, chosen by the seed."""
-    assert not isinstance(judged.data, Grades)
-    scored = Contest(judged.data, selection, method).score()
-    pairs = list(combinations(scored.battles.models, 2))
-    chosen = np.random.default_rng(method.seed).permutation(len(pairs))[:PAIRS]
-    results = (compare(scored, *pairs[i]) for i in chosen)
-    return {(r.first, r.second): Estimate(r.difference, r.lower, r.upper) for r in results}
+    """The differences of all pairs of some models, chosen by the seed."""
+    data = judged.data
+    assert not isinstance(data, Grades)
+    # A comparison has rounds of its own.
+    scored = Contest(data, selection, method).score(samples=np.empty((0, len(data.models))))
+    chosen = np.random.default_rng(method.seed).permutation(len(data.models))[:COMPARED]
+    pairs = compare_all(scored, [data.models[i] for i in sorted(chosen)])
+    return {(r.first, r.second): Estimate(r.difference, r.lower, r.upper) for r in pairs}
 
 
 @dataclass(frozen=True)
 class Case:
-    """Boards of a population, by the default method and by that of published boards."""
+    """Boards of a population by the default method, single ones by that of published boards too.
+
+    `share`: of the usual number of boards, less for one that has many estimates.
+    """
 
     name: str
     population: Population
@@ -147,6 +157,7 @@ class Case:
     published: Method | None = None
     estimates: Callable[[Judged, Selection, Method], Estimates] = on_boards
     sizes: tuple[int, ...] = SIZES
+    share: float = 1.0
 
     @property
     def level(self) -> float:
@@ -198,15 +209,15 @@ def try_once(case: Case, questions: int, truth: Mapping[Key, float], number: int
     """Draw the judgments of a board, and see which truths its intervals hold."""
     rng = np.random.default_rng([zlib.crc32(case.name.encode()), questions, number])
     judged, selection = case.population.draw(questions, rng), case.population.selection
-    default, published = (
-        case.estimates(judged, selection, replace(method, seed=number)) if method else {}
-        for method in (case.default, case.published)
-    )
+    default = case.estimates(judged, selection, replace(case.default, seed=number))
+    published: Estimates = {}
+    if case.published:
+        published = as_published(judged.data, selection, replace(case.published, seed=number))
     return Trial(
         held(default, truth),
         held(published, truth),
         ranks_held({key: found.rank for key, found in default.items()}, truth),
-        ranks_held(ranks_by_overlap(published), truth) if len(judged.parts) == 1 else np.nan,
+        ranks_held(ranks_by_overlap(published), truth),
     )
 
 
@@ -245,6 +256,7 @@ class Row(NamedTuple):
 
     case: Case
     questions: int
+    boards: int
     default: float
     low: float
     shown: float
@@ -262,7 +274,7 @@ class Row(NamedTuple):
         low = uncertain & [case.of_win_rates and score < LOW for score in truth.values()]
         shown = ~np.isnan(default[:, uncertain & (case.estimates is not in_pairs)])
         intervals = (default[:, uncertain], default[:, low], shown, published[:, uncertain])
-        return cls(case, questions, *map(percent, (*intervals, ranks, overlap)))
+        return cls(case, questions, len(default), *map(percent, (*intervals, ranks, overlap)))
 
     def misses(self) -> Iterator[str]:
         """Say which targets are missed."""
@@ -281,7 +293,7 @@ def percent(shares: np.ndarray) -> float:
 
 
 HEADER = (
-    *("board", "questions", "default", "under 10 points", "shown", "as published"),
+    *("board", "questions", "boards", "default", "under 10 points", "shown", "as published"),
     *("rank sets", "by overlap"),
 )
 WIDTHS = (38, *map(len, HEADER[1:]))
@@ -293,8 +305,8 @@ def report(rows: Iterable[Row]) -> list[str]:
     print_line(["-" * WIDTHS[0], *("-" * (width - 1) + ":" for width in WIDTHS[1:])])
     missed = list[str]()
     for row in rows:
-        shares = ("–" if np.isnan(share) else f"{share:.1f}" for share in row[2:])
-        print_line([row.case.name, str(row.questions), *shares])
+        shares = ("–" if np.isnan(share) else f"{share:.1f}" for share in row[3:])
+        print_line([row.case.name, str(row.questions), str(row.boards), *shares])
         missed += row.misses()
     return missed
 
@@ -313,15 +325,18 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "style control, centre none": {"control": STYLE, "center": "none"},
     "style control, centre mean": {"control": STYLE, "center": "mean"},
     "v2.0": {"method": "v2.0"},
-    "v2.0, style control": {"method": "v2.0", "control": STYLE, "center": "none"},
+    "v2.0, style control, centre none": {"method": "v2.0", "control": STYLE, "center": "none"},
+    "v2.0, style control, centre mean": {"method": "v2.0", "control": STYLE, "center": "mean"},
 }
+RANKED = ("plain", "style control, centre none")  # if the ranks of equal models are the question
+STYLE_SHARE = 0.5  # of the boards, since their fits take long
 QUARTERS, FIFTHS = (0.25, 0.25, 0.5), (1.0,) * 5  # of a board's questions
 
 
 def methods_of(options: BoardOptions) -> tuple[Method, Method]:
     """The default method, and that of published boards."""
-    default = replace(method_of(options), rounds=1000, resample="question", workers=1)
-    return default, replace(default, rounds=100, resample="battle")
+    options = replace(options, workers=1)
+    return method_of(options), method_of(replace(options, as_published=True))
 
 
 def cases_of_bench(options: BoardOptions) -> Iterator[Case]:
@@ -332,14 +347,16 @@ def cases_of_bench(options: BoardOptions) -> Iterator[Case]:
         if isinstance(population.data, Grades):
             yield Case("grades", population, default)
             return
-        yield Case(name, population, default, published)
-        if name == "style control, centre mean":
-            continue
-        categories = replace(population, shares=QUARTERS)
-        yield Case(f"overall, {name}", categories, default, published, on_boards, SIZES[1:])
-        clusters = replace(population, shares=FIFTHS)
-        yield Case(f"--by, {name}", clusters, default, published, by_cluster, SIZES[:4])
-        yield Case(f"--compare, {name}", population, default, None, in_pairs)
+        share = STYLE_SHARE if default.control else 1.0
+        yield Case(name, population, default, published, share=share)
+        if name in ("plain", "style control, centre none", "v2.0"):
+            case = Case(f"overall, {name}", population, default, share=share)
+            categories, clusters = (replace(population, shares=x) for x in (QUARTERS, FIFTHS))
+            yield replace(case, population=categories, sizes=(12, 40, 100))
+            case = replace(case, name=f"--by, {name}", population=clusters, share=share / 4)
+            yield replace(case, estimates=by_cluster, sizes=(5, 12, 40))
+            case = replace(case, name=f"--compare, {name}", population=population, share=share / 2)
+            yield replace(case, estimates=in_pairs, sizes=(5, 20, 100, 500))
 
 
 def simulated_cases() -> Iterator[Case]:
@@ -347,11 +364,14 @@ def simulated_cases() -> Iterator[Case]:
     bench, judges = Bench(Path(), "simulated"), ("judge",)
     for kind, models in {"spread": SPREAD, "equal": EQUAL, "3 groups": GROUPS}.items():
         for name, changes in METHODS.items():
+            if models is not SPREAD and name not in RANKED:
+                continue
             options = BoardOptions(bench, judges, **changes)
             estimator = OF_BATTLES[options.method or BRADLEY_TERRY.name]
             selection = Selection(bench, judges, models.names[:1], estimator=estimator)
             population = SimulatedBattles(models, selection, bool(options.control))
-            yield Case(f"{kind}, {name}", population, *methods_of(options), sizes=(20, 100, 500))
+            case = Case(f"{kind}, {name}", population, *methods_of(options), sizes=(20, 100, 500))
+            yield replace(case, share=STYLE_SHARE if options.control else 1.0)
     selection = Selection(bench, judges, (), estimator=GRADES)
     yield Case("grades", SimulatedGrades(selection), methods_of(BoardOptions(bench, judges))[0])
 
@@ -370,7 +390,7 @@ def measured(
         truth = case.truth()
         for questions in (size for size in case.sizes if size in sizes):
             attempt = functools.partial(try_once, case, questions, truth)
-            yield Row.of(case, questions, truth, run(attempt, range(boards)))
+            yield Row.of(case, questions, truth, run(attempt, range(round(boards * case.share))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -383,11 +403,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--baseline", nargs="+", default=[], help="baseline (default: the model without judgments)")
     add("--only", nargs="+", default=[""], help="boards with one of these texts in their names")
     add("--sizes", type=int, nargs="+", default=SIZES, help="questions (default: 5 to 500)")
-    add("--boards", type=int, default=200, help="boards of each row (default: %(default)s)")
+    add("--boards", type=int, default=400, help="boards of a plain row (default: %(default)s)")
     add("--workers", type=int, default=2, help="processes (default: %(default)s)")
-    add("--quick", action="store_true", help="a smoke test: two boards of 5 and 20 questions")
+    add("--quick", action="store_true", help="a smoke test: few boards, of 12 and 20 questions")
     args = parser.parse_args(arguments)
-    boards, sizes = (2, (5, 20)) if args.quick else (args.boards, args.sizes)
+    boards, sizes = (4, (12, 20)) if args.quick else (args.boards, args.sizes)
     try:
         options = options_of(args.bench, args.judge_name, args.baseline) if args.bench else None
         cases = cases_of_bench(options) if options else simulated_cases()

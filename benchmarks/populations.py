@@ -304,6 +304,6 @@ class SimulatedGrades:
         lost = rng.exponential(np.array(self.distances)[:, None] * difficulty)
         total = np.clip(np.round(10.0 - lost), 1.0, 10.0)
         names = names_of(len(self.distances))
-        counted = counts_of(names, questions)
+        counted = replace(counts_of(names, questions), ranges=((1.0, 10.0),))
         data = Grades(names, names_of(questions), total, np.ones_like(total), counted)
         return Judged(data, [np.arange(questions)])

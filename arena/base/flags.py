@@ -130,7 +130,12 @@ def add_selection_flags(add: Callable[..., object]) -> None:
     """Add the other flags that select judgments."""
     add_source_flags(add, "with bench, judge and baseline", named=True)
     add("--one-board", action="store_true", help="fit all selected battles on one board")
-    add("--weight", type=positive, default=3, help="battles per `>>` verdict")
+    add(
+        "--weight",
+        type=positive,
+        default=3,
+        help="battles per `>>` verdict. Scores are win rates at 1, else points of weighted battles",
+    )
     add("--first-game-only", action="store_true", help="skip the games with swapped places")
     half = (
         "how to treat judgments with a verdict in one game only, in which a place bias does not "
@@ -142,7 +147,10 @@ def add_selection_flags(add: Callable[..., object]) -> None:
         "intervals. It needs four judges"
     )
     add("--judge-effects", choices=("fixed", "random"), default="fixed", help=effects)
-    missing = "how to treat questions on which a model has no battle"
+    missing = (
+        "how to treat questions on which a model has no battle. `loss` weighs like a loss that the "
+        "judge saw"
+    )
     add("--missing", choices=("ignore", "loss"), default="ignore", help=missing)
     add_mixed_flag(add)
     saved = "read saved battles (without FILE: those of the last run) instead of judgments"

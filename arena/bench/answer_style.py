@@ -169,6 +169,11 @@ class AnswerStyles(Mapping[str, Style]):
         values = {noun: column[row] for noun, column in self.columns.items()}
         return {noun: int(value) for noun, value in values.items() if not math.isnan(value)}
 
+    def tokens(self, question: str) -> float:
+        """Return the number of tokens of an answer, infinite if it is not known."""
+        row, column = self.rows.get(question), self.columns.get("tokens", ())
+        return math.inf if row is None or math.isnan(column[row]) else column[row]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.rows)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import operator
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from arena.base.errors import InputError
-from arena.base.jsonl import decode_lines, loads, newest, read_bytes, read_lines
+from arena.base.jsonl import decode_lines, is_json, loads, newest, read_bytes, read_lines
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Label, grades_of
 from arena.bench.paths import Bench, judge_names, known_benches, model_names
@@ -138,7 +138,10 @@ class QuestionLine(IdLine, gc=False):
         names = [self.aspects] if isinstance(self.aspects, str) else self.aspects or []
         aspects = ", ".join(map(str, names))
         form: Format = "v0.1" if self.question_id is not None else "v2.0"
-        category, cluster = ("" if name is None else str(name) for name in (self.category, cluster))
+        # Thousands of questions share few names.
+        category, cluster = (
+            sys.intern("" if name is None else str(name)) for name in (self.category, cluster)
+        )
         number = self.written_id if isinstance(self.written_id, int) else None
         return Question(self.id, category, cluster, tuple(turns), aspects, form, number)
 
@@ -384,17 +387,14 @@ def baseline_rule(
     judgment_files = [folder / f"{name}.jsonl" for name in model_names(folder)]
 
     @functools.cache
-    def is_there(model: str) -> bool:
-        if model in models:
-            return True
+    def named() -> set[object]:
         # Files are searched, not decoded: a bench has tens of thousands of judgments.
-        spellings = {json.dumps(model, ensure_ascii=ascii) for ascii in (True, False)}
-        names = "|".join(map(re.escape, spellings)).encode("utf-8", "surrogatepass")
-        pattern = re.compile(rb'"baseline"\s*:\s*(?:' + names + b")")
-        return any(pattern.search(read_bytes(path, "judgments")) for path in judgment_files)
+        pattern = re.compile(rb'"baseline"\s*:\s*("(?:[^"\\\n]|\\.)*")')
+        texts = (pattern.findall(read_bytes(path, "judgments")) for path in judgment_files)
+        return {loads(text) for text in set(itertools.chain.from_iterable(texts)) if is_json(text)}
 
     def first_there(names: Sequence[str]) -> str | None:
-        return next(filter(is_there, names), None)
+        return next((name for name in names if name in models or name in named()), None)
 
     by_category = {c: first_there(rules.baselines) for c, rules in config.categories.items()}
     return BaselineRule(by_category, first_there(config.rules.baselines))

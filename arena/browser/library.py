@@ -7,6 +7,7 @@ files until they are shown.
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -182,10 +183,10 @@ class Library:
             styles = functools.cache(lambda model: self.styles[self.answer_file(model)])
             sign = -1 if filters.order == LONGEST else 1
 
-            def length(entry: ListedJudgment) -> tuple[bool, int]:
-                tokens = styles(entry.model).get(entry.question, {}).get("tokens")
+            def length(entry: ListedJudgment) -> float:
+                tokens = styles(entry.model).tokens(entry.question)
                 # Answers whose length is unknown come last in both orders.
-                return tokens is None, sign * (tokens or 0)
+                return sign * tokens if tokens < math.inf else tokens
 
             entries.sort(key=length)
         return entries

@@ -148,7 +148,9 @@ class JudgmentWork(Work):
                 baseline = self.rule.of(baseline, categories[question_id])
             case = self.cases.get((question_id, baseline))
             reason = self._stale_reason(case, line) if case else None
-            yield (question_id, baseline), reason, slim or loads(raw)
+            # The texts of the case's key, since those of each line would fill the memory, too.
+            key = case.key if case else (question_id, baseline)
+            yield key, reason, slim or loads(raw)
 
     def _slim(self, line: _Line) -> Record | None:
         """Return just the verdicts of a line whose games are all played, None for any other.

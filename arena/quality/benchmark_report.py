@@ -152,6 +152,7 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
             "mode": board.mode,
             "resample": method.resample,
             "as_published": method.as_published,
+            "intervals": board.intervals,
             "rounds": method.rounds,
             "seed": method.seed,
             "judge_effects": method.judge_effects,

@@ -308,7 +308,7 @@ class _Collector:
                     winners = (name for name in self.selection.baselines if name in there)
                     winner = next(winners, self.selection.baseline_rule.of(None, category) or "")
                     columns.add(winner, model, [question], loss)
-                    columns.left_out["missing games, counted as losses"] += games
+                    columns.left_out["missing games, counted like real losses"] += games
 
     def _number_of_questions(self) -> int | None:
         return len(self.categories if self.matching is None else self.matching) or None

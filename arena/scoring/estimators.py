@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT
 from arena.scoring.uncertainty.intervals import (
     logit_sd,
     logit_t,
-    mean_t,
     percentiles,
     student,
 )
@@ -111,19 +110,21 @@ class Estimator:
         questions: np.ndarray,
         *,
         resample: Resample,
+        boards: int,
     ) -> Uncertainty:
         """Return the intervals and ranks of scores (M,) averaged over boards, as their rounds are.
 
         `questions` (M,): those of all boards on which each model was judged.
         """
         if self.features is None:  # grades
-            strengths = Strengths.of_rounds(samples, questions)
-            half = student(self.level, questions - 1) * strengths.errors
+            strengths = replace(Strengths.of_rounds(samples, questions), boards=boards)
+            half = student(self.level, strengths.freedom) * strengths.errors
             return Uncertainty(np.stack([scores - half, scores + half]), strengths, "t")
-        strengths = Strengths.of_rates(scores, samples, questions)
+        strengths = replace(Strengths.of_rates(scores, samples, questions), boards=boards)
         if resample == "battle":
             ends, kind = percentiles(samples, self.level), "percentiles"
         else:
+            questions = strengths.freedom + 1
             ends = logit_sd(scores, strengths.values, strengths.errors, questions, self.level)
             kind = "logit-sd"
         return Uncertainty(ends, strengths, kind)
@@ -136,13 +137,24 @@ class Estimator:
         return low, high
 
 
-def grade_uncertainty(total: np.ndarray, number: np.ndarray, samples: np.ndarray) -> Uncertainty:
+def grade_uncertainty(
+    total: np.ndarray,
+    number: np.ndarray,
+    samples: np.ndarray,
+    ranges: Sequence[tuple[float, float]] = (),
+) -> Uncertainty:
     """Return the intervals and ranks of mean grades, of sums and numbers (M, Q) with rounds (R, M).
 
-    NaN for a model with under FEW questions.
+    Intervals are those of a plain star, with the lowest grade of `ranges` as a loss and the highest
+    as a win: the grades of good models are too skewed for symmetric intervals. Without ranges these
+    are the lowest and the highest mean of a question. NaN for a model with under FEW questions.
     """
     strengths = Strengths.of_rounds(samples, (number > 0).sum(axis=1))
-    return Uncertainty(mean_t(total, number), strengths, "t")
+    means = total[number > 0] / number[number > 0]
+    lowest, highest = (end(ranges or means.tolist()) for end in (np.min, np.max))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ends = logit_t((total - lowest * number) / (highest - lowest), number)
+    return Uncertainty(lowest + (highest - lowest) * ends / 100.0, strengths, "logit-t")
 
 
 BRADLEY_TERRY = Estimator(

@@ -10,8 +10,7 @@ import numpy as np
 from arena.bench.labels import grade_of
 from arena.bench.provenance import decoded_settings
 from arena.scoring.bradley_terry import Fit
-
-CHUNK_NUMBERS = 1 << 22  # of drawn questions at once: 32 MB
+from arena.scoring.uncertainty.rounds import draw_questions
 
 
 def fit(total: np.ndarray, number: np.ndarray) -> Fit:
@@ -32,17 +31,9 @@ def bootstrap(
 
     NaN if a resample has no grade of a model.
     """
-    questions = total.shape[1]
-    chances = np.full(questions, 1.0 / questions)
-    rng = np.random.default_rng(seed)
-    samples = np.empty((rounds, len(total)))
-    size = max(1, CHUNK_NUMBERS // questions)
-    for start in range(0, rounds, size):
-        part = samples[start : start + size]
-        times = rng.multinomial(questions, chances, len(part)).astype(float)
-        with np.errstate(invalid="ignore"):
-            part[:] = (times @ total.T) / (times @ number.T)
-    return samples
+    times = draw_questions(rounds, total.shape[1], seed)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((times @ total.T) / (times @ number.T))
 
 
 @functools.lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from lines import new_answer, old_answer, write
 
 from arena.bench import answer_style
 from arena.bench.answer_style import (
+    NO_STYLES,
     conv_metadata,
     count_markdown,
     count_tokens,
@@ -241,6 +243,14 @@ class TestStyles:
     def test_a_text_about_tokens_is_only_a_text(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.jsonl", old_answer("q1", 'is "token_len": 7 right?'))
         assert read_styles(path) == {"q1": {}}
+
+    def test_the_tokens_of_an_answer_are_infinite_if_they_are_not_known(
+        self, tmp_path: Path
+    ) -> None:
+        path = write(tmp_path / "a.jsonl", old_answer("q1", conv_metadata=COUNTS), old_answer("q2"))
+        styles = read_styles(path)
+        assert [styles.tokens(question) for question in ("q1", "q2", "q3")] == [12, inf, inf]
+        assert len(styles) == 2 and NO_STYLES.tokens("q1") == inf
 
     def test_the_last_of_several_counts(self, tmp_path: Path) -> None:
         first = old_answer("q1", conv_metadata=COUNTS)

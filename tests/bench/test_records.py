@@ -540,3 +540,9 @@ class TestBaselineRule:
         assert baseline_rule(Bench(tmp_path, "b"), config).default is None
         judged(tmp_path, "j", "n", baseline=name)
         assert baseline_rule(Bench(tmp_path, "b"), config).default == name
+
+    def test_a_file_that_is_no_json_names_none(self, tmp_path: Path) -> None:
+        config = config_with(tmp_path, "baseline_model: wanted")
+        torn = b'{"baseline": "wan\n{"baseline": "\xff"} {"baseline": "\\x"} {"baseline": 5}'
+        write(tmp_path / "b" / "model_judgment" / "j" / "m.jsonl", torn)
+        assert baseline_rule(Bench(tmp_path, "b"), config).default is None

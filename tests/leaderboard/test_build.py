@@ -255,7 +255,7 @@ class TestGeneration1:
     def test_missing_judgments_of_each_category_are_lost(self, bench: Workspace) -> None:
         add_judgments(bench, "coder", random_judgments(4, 8))
         data = files(bench, *flags(), "-c", "coding", "writing", "--missing", "loss")
-        assert data["writing"]["left_out"] == {"missing games, counted as losses": 2}
+        assert data["writing"]["left_out"] == {"missing games, counted like real losses": 2}
         assert data["coding"]["left_out"] == {}
 
 

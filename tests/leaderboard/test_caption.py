@@ -55,16 +55,17 @@ class TestIntervals:
             assert [*rows[0]][-1] == "date"
         else:
             assert [*rows[0]][-1] == "method"
-            name = f"{board['method']}, {board['mode'].replace('_', ' ')}, {method}"
+            style = "style control from the mean style" if chosen == STYLE else "plain"
+            name = f"{board['method']}, {style}, {method}"
             assert {row["method"] for row in rows} == {name}
 
-    def test_grades_have_students(self, bench: Workspace) -> None:
+    def test_grades_have_those_of_a_star(self, bench: Workspace) -> None:
         bench.write_judge_config("judge", "base", pairwise=False, baseline=False)
         records = [graded(f"q{i}", i % 4) | {"model": "m", "judge": "judge"} for i in range(8)]
         bench.write(bench.data / "model_judgment/judge/m.jsonl", records)
         board = board_json(bench)
-        assert board["intervals"] == "t"
-        assert "question bootstrap, 1,000 rounds, t 95 %" in captions(bench)[0]
+        assert board["intervals"] == "logit-t"
+        assert "question bootstrap, 1,000 rounds, logit-t 95 %" in captions(bench)[0]
 
     def test_a_star_alone_has_the_closed_form(self, styled: Workspace) -> None:
         """Several baselines need the spread of the rounds."""
@@ -83,15 +84,15 @@ class TestScores:
         self, styled: Workspace, center: str
     ) -> None:
         expected = {
-            "mean": "style control from its mean (--style-center none: from equal style)",
-            "none": "style control from equal style (--style-center mean: from its mean)",
+            "mean": "style control from the mean style (--style-center none: from equal style)",
+            "none": "style control from equal style (--style-center mean: from the mean style)",
         }[center]
         page, markdown, _ = captions(styled, *named(), STYLE, "--style-center", center)
         assert expected in page and expected in markdown
         assert "equal style" not in captions(styled, *named())[0]
 
     def test_a_score_with_weight_is_in_points_of_weighted_battles(self, styled: Workspace) -> None:
-        points = "points of weighted battles: a strong win counts 3 (--weight 1: 1)"
+        points = "points of weighted battles: a strong win counts 3 (--weight 1: win rates)"
         assert points in captions(styled, *named())[0]
         assert points in captions(styled, *flags())[0]
         assert "weighted battles:" not in captions(styled, *named(), "--weight", "1")[0]

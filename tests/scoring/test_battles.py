@@ -231,7 +231,7 @@ class TestMissing:
 
     def test_lost_games_are_counted_and_said(self, bench: Workspace) -> None:
         shown = show(bench, *flags(), "--missing", "loss", "--full-stats")
-        assert "skipped: 4 missing games, counted as losses" in shown.summary
+        assert "skipped: 4 missing games, counted like real losses" in shown.summary
         (line,) = re.findall(r"(?m)^tiny .*\d$", shown.out.split("\n\n")[1])
         assert line.split("|")[1:] == [
             f" {value:>12}{'' if i == 6 else ' '}"

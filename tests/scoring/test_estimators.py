@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import sem
+from scipy.stats import t as student_t
 
 from arena.scoring import arena_v2
 from arena.scoring.bradley_terry import win_rates
@@ -174,20 +176,43 @@ def test_an_overall_board_has_the_spread_of_its_averaged_rounds():
     scores, questions = np.array([50.0, 30.0, 60.0]), np.array([600, 600, 3])
     samples = scores + rng.normal(0, [0.0, 2.0, 2.0], (3000, 3))
     for estimator, quantile in ((BRADLEY_TERRY, 1.96), (V2, 1.645), (GRADES, 1.96)):
-        both = estimator.overall_uncertainty(scores, samples, questions, resample="question")
+        both = estimator.overall_uncertainty(
+            scores, samples, questions, resample="question", boards=2
+        )
         assert both.ends[:, 0] == pytest.approx([50.0, 50.0])
         half = quantile * 2
         assert both.ends[:, 1] == pytest.approx([30 - half, 30 + half], abs=0.3)
         assert np.isnan(both.ends[:, 2]).all()
         assert both.ranks.tolist() == [[1, 2, 1], [2, 3, 3]]
-    battle = BRADLEY_TERRY.overall_uncertainty(scores, samples, questions, resample="battle")
+    battle = BRADLEY_TERRY.overall_uncertainty(
+        scores, samples, questions, resample="battle", boards=2
+    )
     assert battle.ends == pytest.approx(percentiles(samples))
+
+
+@pytest.mark.parametrize("estimator", [BRADLEY_TERRY, V2, GRADES])
+def test_an_overall_interval_of_small_boards_holds_the_truth(estimator):
+    """Rounds of 4 of 4 questions have 3/4 of the variance of new questions, on each board."""
+    rng, held = np.random.default_rng(3), []
+    for _ in range(500):
+        points = 50.0 + rng.normal(0.0, 12.0, (3, 4))
+        picks = rng.integers(4, size=(400, 3, 4))
+        samples = np.take_along_axis(points[None], picks, axis=2).mean(axis=(1, 2))
+        lower, upper = estimator.overall_uncertainty(
+            points.mean(keepdims=True)[0],
+            samples[:, None],
+            np.array([12]),
+            resample="question",
+            boards=3,
+        ).ends
+        held.append(lower[0] <= 50.0 <= upper[0])
+    assert np.mean(held) == pytest.approx(estimator.level, abs=0.025)
 
 
 def test_an_overall_score_of_100_has_a_one_sided_interval():
     samples = np.full((100, 1), 100.0)
     both = BRADLEY_TERRY.overall_uncertainty(
-        np.array([100.0]), samples, np.array([40]), resample="question"
+        np.array([100.0]), samples, np.array([40]), resample="question", boards=1
     )
     assert both.ends[:, 0].tolist() == [pytest.approx(92, abs=4), 100.0]
 
@@ -197,6 +222,56 @@ def test_ranks_of_grades_come_from_the_rounds():
     total = np.clip(np.array([[2.0], [6.0], [6.0]]) + rng.normal(size=(3, 50)), 1, 10)
     number = np.ones_like(total)
     samples = GRADES.bootstrap(total, number, rounds=300, seed=1)
-    both = grade_uncertainty(total, number, samples)
-    assert both.ranks.tolist() == [[3, 1, 1], [3, 2, 2]]
-    assert both.ends.mean(axis=0) == pytest.approx(total.mean(axis=1))
+    assert grade_uncertainty(total, number, samples).ranks.tolist() == [[3, 1, 1], [3, 2, 2]]
+
+
+class TestGrades:
+    def ends(self, total, number=None, ranges=((1.0, 10.0),)):
+        number = np.ones_like(total) if number is None else number
+        samples = np.zeros((2, len(total)))
+        return grade_uncertainty(total, number, samples, ranges).ends
+
+    def test_intervals_of_many_grades_are_students(self):
+        """Whatever the range of the grades: it matters for few of them alone."""
+        rng = np.random.default_rng(1)
+        total = rng.integers(1, 11, (3, 2000)).astype(float)
+        expected = student_t.interval(0.95, 1999, total.mean(axis=1), sem(total, axis=1))
+        assert self.ends(total) == pytest.approx(np.array(expected), abs=0.01)
+        wider = self.ends(total, ranges=((0.0, 10.0), (1.0, 20.0)))
+        assert wider == pytest.approx(np.array(expected), abs=0.01)
+
+    def test_questions_count_by_the_number_of_their_grades(self):
+        rng = np.random.default_rng(1)
+        number = rng.integers(1, 4, (1, 4000)).astype(float)
+        total = number * np.clip(rng.normal(6, 2, number.shape), 1, 10)
+        half = np.diff(self.ends(total, number)[:, 0]) / 2
+        means = [
+            total[0, take].sum() / number[0, take].sum()
+            for take in rng.integers(4000, size=(800, 4000))
+        ]
+        assert half == pytest.approx(1.96 * np.std(means), rel=0.1)
+
+    def test_a_model_with_the_best_grade_alone_has_a_one_sided_interval(self):
+        lower, upper = self.ends(np.array([[10.0] * 12, [10.0, 9.0] * 6]))
+        assert upper[0] == 10.0
+        assert 6.5 < lower[0] < 8.5
+        assert lower[1] < 9.5 < upper[1] < 10.0
+
+    def test_fewer_than_five_questions_and_equal_grades_have_none(self):
+        total = np.array([[10.0, 2.0, 3.0, 4.0, 0.0], [1.0, 5.0, 3.0, 4.0, 8.0]])
+        ends = self.ends(total, (total > 0).astype(float))
+        assert np.isnan(ends[:, 0]).all() and np.isfinite(ends[:, 1]).all()
+        assert np.isnan(self.ends(np.full((1, 9), 4.0), ranges=())).all()
+
+    @pytest.mark.parametrize("ranges", [((1.0, 10.0),), ()])
+    def test_those_of_skewed_grades_hold_the_truth(self, ranges):
+        """Student's intervals of these hold 85 to 89 %."""
+        rng = np.random.default_rng(2)
+        chances = [0.02, 0.02, 0.02, 0.02, 0.02, 0.05, 0.05, 0.1, 0.3, 0.4]
+        for questions in (6, 12):
+            total = rng.choice(np.arange(1.0, 11.0), (1500, questions), p=chances)
+            lower, upper = self.ends(total, ranges=ranges)
+            truth = float(np.arange(1.0, 11.0) @ chances)
+            assert 0.93 <= np.mean((lower <= truth) & (truth <= upper)) <= 0.99
+            spread = student_t.ppf(0.975, questions - 1) * sem(total, axis=1)
+            assert np.mean(np.abs(total.mean(axis=1) - truth) <= spread) < 0.9

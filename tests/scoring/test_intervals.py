@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
-from scipy.stats import norm, sem
+from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from arena.scoring.uncertainty.intervals import (
     expanded,
     logit_sd,
     logit_t,
-    mean_t,
     percentiles,
     spread,
     student,
@@ -114,32 +113,6 @@ def test_the_prior_question_is_half_won():
     rates = np.array([[0.0, 50.0, 75.0, 100.0, np.nan]])
     p = (np.array([0.0, 6.0, 9.0, 12.0, np.nan]) + 0.5) / 13
     assert with_prior(rates, np.full(5, 12)) == pytest.approx(logit(p)[None], nan_ok=True)
-
-
-@given(SEEDS, st.integers(5, 60))
-def test_the_interval_of_mean_grades_is_students_over_questions(seed, questions):
-    rng = np.random.default_rng(seed)
-    total = rng.integers(1, 11, (3, questions)).astype(float)
-    number = np.ones_like(total)
-    number[2, 4:] = total[2, 4:] = 0.0
-    ends = mean_t(total, number)
-    expected = student_t.interval(
-        0.95, questions - 1, total[:2].mean(axis=1), sem(total[:2], axis=1)
-    )
-    assert ends[:, :2] == pytest.approx(np.array(expected), abs=2e-3)
-    assert np.isnan(ends[:, 2]).all()
-
-
-def test_the_interval_of_grades_weighs_questions_by_their_number():
-    rng = np.random.default_rng(1)
-    number = rng.integers(1, 4, (1, 4000)).astype(float)
-    total = number * rng.normal(6, 2, number.shape)
-    half = np.diff(mean_t(total, number)[:, 0]) / 2
-    means = [
-        total[0, take].sum() / number[0, take].sum()
-        for take in rng.integers(4000, size=(800, 4000))
-    ]
-    assert half == pytest.approx(1.96 * np.std(means), rel=0.1)
 
 
 def test_percentiles_are_expanded_for_few_questions():

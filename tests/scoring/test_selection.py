@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import error, flags, show, strengths
+from boards import error, flags, named, show, strengths
 from conftest import RunMain, Workspace
 from judgments import (
     LOST,
@@ -246,8 +246,8 @@ class TestMixed:
 
     def test_a_misspelt_baseline_is_answered_by_the_nearest_name(self, bench: Workspace) -> None:
         self.mix(bench, baseline="other")
-        for named in (["bsae"], ["bsae", "other"], ["other", "bsae"]):
-            more = [f"--baseline={name}" for name in named]
+        for names in (["bsae"], ["bsae", "other"], ["other", "bsae"]):
+            more = [f"--baseline={name}" for name in names]
             line = error(bench, *flags()[:4], *more)
             assert "no model 'bsae', the baseline (did you mean 'base'?)" in line
 
@@ -320,7 +320,7 @@ class TestEnsembles:
         )
         assert show(bench, *flags(), check=2).err == line
         assert show(bench, *flags(), "--mixed", "leave-out", check=2).err == line
-        assert run_main("judge_report.py", *flags(), check=2).err == line
+        assert run_main("judge_report.py", *named(), check=2).err == line
         shown = show(bench, *flags(), "--mixed", "count").scores
         assert shown == {"large": "100.0", "base": "50.0", "tiny": "0.0"}
 

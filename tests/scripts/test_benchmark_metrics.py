@@ -121,6 +121,18 @@ class TestOneBench:
         (found,) = measured(bench, run, *BENCH)
         assert found["metrics"]["separability"]["lower"] is None
 
+    def test_models_of_few_questions_have_no_interval_and_are_not_separated(
+        self, bench: Workspace, run: Run
+    ) -> None:
+        for seed in range(1, 5):
+            add_judgments(bench, f"m{seed}", random_judgments(seed, 4))
+        out = run(*BENCH, "--reference", reference(bench), "--save-bootstrap", "x.jsonl").out
+        assert column(out)["separability, %"] == column(out)["agreement, %"] == "n/a"
+        assert column(out)["Spearman correlation"] != "n/a"
+        assert "n/a for test-v1: separability: there is no pair of models with intervals" in out
+        line = next(line for line in bench.read_jsonl("x.jsonl") if line["model"] == "m1")
+        assert line["lower"] is line["upper"] is None
+
     def test_undefined_draws_are_counted(self, bench: Workspace, run: Run) -> None:
         """The reference sets only one of ten models apart."""
         bench.write("x.jsonl", [results(f"m{i}", i, i + 0.5, i - 0.5) for i in range(10)])
@@ -152,6 +164,7 @@ class TestOneBench:
             "method": "v2.0",
             "resample": "battle",
             "as_published": True,
+            "intervals": "percentiles",
             "rounds": 50,
             "seed": 3,
             "half_judged": "drop",

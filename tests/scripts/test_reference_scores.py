@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boards import Shown, flags, show
+from boards import Shown, board_json, flags, named, show
 from conftest import NO_REFERENCE, REFERENCE, Workspace
 
 BENCH = "ko-arena-hard-v0.1"
@@ -108,6 +108,23 @@ def test_every_printed_digit_is_the_originals(
         elif printed != f"{wanted:.1f}":
             assert from_boundary(exact[model]) <= 0.006, (model, exact[model], wanted)
             assert float(printed) == pytest.approx(wanted, abs=0.101)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_default_has_the_published_scores(
+    published: Workspace, boards: Mapping[str, Board], mode: str
+) -> None:
+    """Published judgments keep their style centre, and no score depends on the bootstrap."""
+    chosen = [*named("ensemble", "claude-3.7-sonnet", BENCH), *MODES[mode]]
+    assert show(published, *chosen, "--num-rounds", "20").scores == boards[mode][0].scores
+
+
+def test_published_intervals_are_nearly_half_as_wide_as_those_of_questions(
+    published: Workspace,
+) -> None:
+    for more in ([], ["--style-control"]):
+        board = board_json(published, *CHOSEN, *more)
+        assert 1.5 <= board["times_too_narrow"] <= 2.3
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if "control" in mode])

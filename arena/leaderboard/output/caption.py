@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from arena.leaderboard.board import Board
 
+MEAN, EQUAL = "the mean style", "equal style"  # the zero points of style features
+
 
 def titles(board: Board) -> tuple[str, str]:
     """Return the title of a board, and how it was made, in a line."""
@@ -19,14 +21,16 @@ def _scores(board: Board) -> list[str]:
     """Return the method of the scores in words, with the flags for other choices."""
     words = [board.mode.replace("_", " ")]
     if board.method.control and board.estimator.features:
-        one, other = ("its mean", "none"), ("equal style", "mean")
-        here, there = (one, other) if board.method.center else (other, one)
-        words[0] += f" from {here[0]} (--style-center {here[1]}: from {there[0]})"
+        here, there, flag = MEAN, EQUAL, "none"
+        if not board.method.center:
+            here, there, flag = EQUAL, MEAN, "mean"
+        words[0] += f" from {here} (--style-center {flag}: from {there})"
     if board.format.note:
         words.append(f"method {board.format.note}")
     weight = board.selection.weight
     if board.estimator.features and weight != 1:
-        words.append(f"points of weighted battles: a strong win counts {weight} (--weight 1: 1)")
+        points = f"points of weighted battles: a strong win counts {weight}"
+        words.append(f"{points} (--weight 1: win rates)")
     return words
 
 
@@ -38,4 +42,7 @@ def interval_method(board: Board) -> str:
 
 def method_cell(board: Board) -> str:
     """Return the method of scores and intervals, as a cell of a file."""
-    return ", ".join([board.estimator.name, board.mode.replace("_", " "), interval_method(board)])
+    mode = board.mode.replace("_", " ")
+    if board.method.control and board.estimator.features:
+        mode += f" from {MEAN if board.method.center else EQUAL}"
+    return ", ".join([board.estimator.name, mode, interval_method(board)])

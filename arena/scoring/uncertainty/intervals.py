@@ -71,22 +71,6 @@ def with_prior(rates: np.ndarray, questions: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(p) - np.log1p(-p))
 
 
-def mean_t(total: np.ndarray, number: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """Bounds (2, M) of the mean grades of models, by Student's t over questions.
-
-    `total`, `number` (M, Q): the sum and the number of a model's grades on a question. NaN for a
-    model with under FEW questions. Source: the linearised ratio estimator (Cochran 1977, 6.3).
-    """
-    n = (number > 0).sum(axis=1)
-    grades = number.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total.sum(axis=1) / grades
-        errors = (total - mean[:, None] * number) / (grades / n)[:, None]
-        sd = np.sqrt(np.vecdot(errors, errors) / (n * (n - 1.0)))
-    half = student(level, n - 1) * sd
-    return np.stack([mean - half, mean + half])
-
-
 def student(level: float, freedom: np.ndarray | float, least: int = FEW - 1) -> np.ndarray:
     """Upper end of the central interval of Student's t, NaN below the `least` degrees of freedom.
 

@@ -19,13 +19,15 @@ class Strengths:
     """The strengths (M,) that order models, logits or grades, and those of the rounds (R, M).
 
     `questions` (M,): those on which each model was judged. `prior` (M,): a part of the standard
-    errors that no round shows.
+    errors that no round shows. `boards`: of how many the strengths are means, each with questions
+    of its own.
     """
 
     values: np.ndarray
     samples: np.ndarray
     questions: np.ndarray
     prior: np.ndarray
+    boards: int = 1
 
     @classmethod
     def of_rates(cls, rates: np.ndarray, samples: np.ndarray, questions: np.ndarray) -> Strengths:
@@ -46,6 +48,11 @@ class Strengths:
         return cls(total / np.maximum(placed.sum(axis=0), 1), samples, questions, 0.0 * total)
 
     @property
+    def freedom(self) -> np.ndarray:
+        """The degrees of freedom (M,) of the errors: each board has a mean of its own."""
+        return np.asarray(self.questions - self.boards)
+
+    @property
     def errors(self) -> np.ndarray:
         """The standard errors (M,), NaN for a model with under FEW questions."""
         return np.asarray(np.hypot(spread(self.samples), self.prior) * self._expansion)
@@ -58,7 +65,7 @@ class Strengths:
         intervals, by Student's t.
         """
         normal = NormalDist().inv_cdf(0.5 + RANK_LEVEL / 2)
-        wider = self._expansion * student(RANK_LEVEL, self.questions - 1) / normal
+        wider = self._expansion * student(RANK_LEVEL, self.freedom) / normal
         noise = np.random.default_rng(0).normal(size=self.samples.shape) * self.prior
         errors = (self.samples - self.values + noise) * wider
         return rank_sets(self.values, self.values + errors, RANK_LEVEL)
@@ -66,7 +73,7 @@ class Strengths:
     @property
     def _expansion(self) -> np.ndarray:
         """Factors (M,) for rounds that draw n of n questions: they have (n - 1) / n of the variance
-        of new questions (Hesterberg 2015, section 5.2).
+        of new questions (Hesterberg 2015, section 5.2), and those of k boards about (n - k) / n.
         """
-        n = np.where(self.questions >= FEW, self.questions, np.nan)
-        return np.asarray(np.sqrt(n / (n - 1.0)))
+        freedom = np.where(self.freedom >= FEW - 1, self.freedom, np.nan)
+        return np.asarray(np.sqrt(self.questions / freedom))
