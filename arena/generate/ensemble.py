@@ -95,7 +95,8 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
             skipped.append((model, f"not judged by {', '.join(missing)}"))
             continue
         planted = defaultdict[Key, set[str]](set)
-        labels = {j: read_labels(ensemble, j, model, planted) for j in ensemble.judges}
+        published = set[Key]()
+        labels = {j: read_labels(ensemble, j, model, planted, published) for j in ensemble.judges}
         shared = set.intersection(*map(set, labels.values()))
         if not shared:
             skipped.append((model, "no question judged by all"))
@@ -105,7 +106,9 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
             labels_of_key = {judge: labels[judge][key] for judge in labels}
             record = ensemble_record(ensemble, key, labels_of_key)
             sides = {"planted": sorted(planted[key], reverse=True)} if planted[key] else {}
-            records[model].append(record | sides)
+            # Boards take judgments without the key as published ones.
+            made: Record = {} if key in published else {"settings": {}}
+            records[model].append(record | sides | made)
         if unshared := {question_id for question_id, *_ in set().union(*labels.values()) - shared}:
             notes.append(f"{model}: {len(unshared)} questions skipped, not judged by all")
     reasons = grouped(skipped).items()
@@ -117,10 +120,14 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
 
 
 def read_labels(
-    ensemble: Ensemble, judge: str, model: str, planted: Mapping[Key, set[str]]
+    ensemble: Ensemble,
+    judge: str,
+    model: str,
+    planted: Mapping[Key, set[str]],
+    published: set[Key],
 ) -> dict[Key, Labels]:
-    """Return a judge's labels of a model, and add the sides whose answer has something planted.
-    Raises InputError for grades or another judge's judgments.
+    """Return a judge's labels of a model, and add the sides whose answer has something planted, and
+    the judgments without settings. Raises InputError for grades or another judge's judgments.
     """
     path = ensemble.bench.judgment_file(judge, model)
     labels: dict[Key, Labels] = {}
@@ -136,6 +143,8 @@ def read_labels(
         labels[key] = tuple(map(normal_label, judgment.labels))
         if judgment.planted:
             planted[key].update(judgment.planted)
+        if not any(judgment.settings):
+            published.add(key)
     return labels
 
 

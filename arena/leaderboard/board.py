@@ -279,6 +279,7 @@ class Board:
     copy_score: float | None = None
     narrowness: float | None = None
     samples: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
+    judges: Judges | None = field(default=None, compare=False, repr=False)
     scored: Scored | None = field(default=None, compare=False, repr=False)
     comparisons: tuple[Comparison, ...] = field(default=(), compare=False, repr=False)
 
@@ -314,6 +315,9 @@ class Board:
         board, judges = cls.empty(grades, selection, method), Judges.of_grades(grades)
         scores, samples = estimator.scores(estimator.fit(*data).ratings, samples)
         found = grade_uncertainty(*data, samples, grades.counts.ranges)
+        if judges and method.judge_effects == "random":
+            drawn = judges.drawn(samples, method.seed, estimator.level)
+            found = replace(found, strengths=replace(found.strengths, samples=drawn))
         return board.with_rows(grades.models, scores, samples, found, tokens, judges, ranked=ranked)
 
     def with_rows(
@@ -332,8 +336,8 @@ class Board:
         Rows have ranks if questions were drawn, unless the caller needs none.
         """
         rates, level = self.format.scale == "win rate", self.estimator.level
-        ranges = judges.ranges(rates=rates) if judges else {}
-        outcomes = self.scored.battles.outcomes if self.scored else None
+        ranges = judges.ranges(elo=self.format.scale == "elo") if judges else {}
+        outcomes = (self.scored.battles.outcomes if self.scored else None) or {}
         ends = uncertainty.ends
         if self.method.judge_effects == "random" and not self.weights:
             if judges is None:
@@ -346,13 +350,8 @@ class Board:
         # One NaN for all, so that boards of the same numbers are equal.
         lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in offsets)
         rows = [
-            Row(
-                *row,
-                tokens.get(row[0]),
-                outcomes[row[0]] if outcomes else None,
-                by_judge=ranges.get(row[0]),
-            )
-            for row in zip(models, scores.tolist(), lower, upper, strict=True)
+            Row(m, score, low, high, tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
+            for m, score, low, high in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
         if ranked and self.method.honest and models:
             ranks = uncertainty.ranks.T.tolist()
@@ -363,6 +362,7 @@ class Board:
             rows=tuple(rows),
             samples=dict(zip(models, samples.T, strict=True)),
             intervals=uncertainty.kind,
+            judges=judges,
         )
 
     @property

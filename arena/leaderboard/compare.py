@@ -14,7 +14,8 @@ from arena.leaderboard.board import Comparison, Scored
 from arena.scoring import bradley_terry
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, SLIGHT_RIDGE
 from arena.scoring.uncertainty import differences
-from arena.scoring.uncertainty.intervals import FEW, logit_t, spread, student
+from arena.scoring.uncertainty.intervals import FEW, logit_sd, logit_t, spread, student
+from arena.scoring.uncertainty.strengths import Strengths
 
 ROUNDS = 1000  # of the bootstrap over questions, if the board has another one
 LARGEST = 30.0  # log-odds, in the place of infinite ones
@@ -170,11 +171,16 @@ def _fitted(
 
 
 def _comparison(
-    duel: _Duel, difference: float, error: float, ends: tuple[float, float] | None = None
+    duel: _Duel,
+    difference: float,
+    error: float,
+    ends: tuple[float, float] | None = None,
+    t: float | None = None,
 ) -> Comparison:
-    """Return a comparison by the bootstrap, or by a given interval, without what it cannot have.
+    """Return a comparison by the bootstrap, without what it cannot have.
 
-    `error`: the standard error by the spread of the questions.
+    `error`: the standard error by the spread of the questions. It gives the interval and Student's
+    t if they are not given as `ends` and `t`.
     """
     first, second = (duel.scored.battles.models[i] for i in duel.pair)
     questions = len(duel.questions)
@@ -186,7 +192,7 @@ def _comparison(
     if error > NO_SPREAD:
         half, power = (float(student(level, freedom)) * careful for level in (0.95, 0.60))
         ends = ends or (max(difference - half, -100.0), min(difference + half, 100.0))
-        p_value = differences.student_p(difference / careful, freedom)
+        p_value = differences.student_p(difference / careful if t is None else t, freedom)
         result = replace(result, p_value=p_value, detectable=half + power)
     if ends is None or ends[1] - ends[0] < NO_SPREAD:
         return replace(result, reason="every question gives the same difference")
@@ -258,7 +264,27 @@ def _by_rounds(duels: Sequence[_Duel]) -> Iterator[Comparison]:
         drawn, number = _differences(duel, times, ratings, coefficients, shift), len(duel.questions)
         (deviation,) = spread(drawn[:, None])
         error = float(deviation * np.sqrt(number / max(number - 1, 1)))
-        yield _comparison(duel, float(difference), error)
+        if scored.battles.anchor in duel.pair:
+            yield _against_baseline(duel, float(difference), error, drawn)
+        else:
+            yield _comparison(duel, float(difference), error)
+
+
+def _against_baseline(
+    duel: _Duel, difference: float, error: float, drawn: np.ndarray
+) -> Comparison:
+    """Return the comparison of a model with the baseline by rounds (R,): on the logit scale, which
+    gives the interval of the board.
+    """
+    sign = -1.0 if duel.pair[0] == duel.scored.battles.anchor else 1.0
+    rate, number = np.array([50.0 + sign * difference]), np.array([len(duel.questions)])
+    strength = Strengths.of_rates(rate, 50.0 + sign * drawn[:, None], number)
+    bounds = logit_sd(rate, strength.values, strength.errors, number)[:, 0] - 50.0
+    low, high = sorted((sign * bounds).tolist())
+    if len(duel.questions) < FEW or error <= NO_SPREAD:
+        return _comparison(duel, difference, error, (low, high))
+    t = float(sign * strength.values[0] / strength.errors[0])
+    return _comparison(duel, difference, error, (low, high), t)
 
 
 def _shift_of_mean(

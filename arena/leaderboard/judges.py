@@ -8,6 +8,7 @@ Estimate of Variance"). It has J - 1 degrees of freedom, and Student's t of its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from statistics import NormalDist
@@ -67,15 +68,36 @@ class Judges:
             alone, without = np.split(total / number, 2)
         return cls(alone, without, grades.models)
 
-    def ranges(self, *, rates: bool) -> dict[str, tuple[float, float]]:
+    @classmethod
+    def mean(
+        cls, parts: Sequence[Judges | None], shares: np.ndarray, models: Sequence[str]
+    ) -> Judges | None:
+        """Average the scores by judge on several boards by `shares` (B,), of models on all of them.
+
+        None unless all boards have the same number of judges.
+        """
+        boards = [part for part in parts if part]
+        if len(boards) < len(parts) or len({len(part.alone) for part in boards}) > 1:
+            return None
+        columns = [[part.models.index(model) for model in models] for part in boards]
+        scores = [part.scores()[:, places] for part, places in zip(boards, columns, strict=True)]
+        alone = np.tensordot(shares, scores, axes=1)
+        return cls(alone, np.full_like(alone, np.nan), tuple(models))
+
+    def scores(self, *, elo: bool = False) -> np.ndarray:
+        """Return the scores (J, M) with one judge alone: win rates in percent, or mean grades."""
+        if self.anchor is None or elo:
+            return self.alone
+        return bradley_terry.win_rates(self.alone, self.anchor)
+
+    def ranges(self, *, elo: bool) -> dict[str, tuple[float, float]]:
         """Return the lowest and the highest score with one judge alone, of models with several.
 
-        `rates`: win rates in percent, not ratings or grades. The baseline has the same with all.
+        `elo`: ratings instead of win rates. The baseline has the same score with all judges.
         """
-        alone, several = self.alone, (~np.isnan(self.alone)).sum(axis=0) > 1
+        alone, several = self.scores(elo=elo), (~np.isnan(self.alone)).sum(axis=0) > 1
         if self.anchor is not None:
             several[self.anchor] = False
-            alone = bradley_terry.win_rates(alone, self.anchor) if rates else alone
         models = np.flatnonzero(several).tolist()
         low, high = (f(alone[:, models], axis=0).tolist() for f in (np.nanmin, np.nanmax))
         ends = zip(low, high, strict=True)

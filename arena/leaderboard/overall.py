@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from arena.leaderboard.board import Board
+from arena.leaderboard.judges import Judges
 from arena.scoring.cells import Counts
 
 
@@ -71,7 +72,8 @@ def overall_board(boards: Sequence[Board]) -> Board:
         resample="battle" if method.as_published else method.resample,
         boards=len(boards),
     )
-    return board.with_rows(models, mean, rounds, uncertainty, tokens)
+    judges = Judges.mean([board.judges for board in boards], shares, models)
+    return board.with_rows(models, mean, rounds, uncertainty, tokens, judges)
 
 
 def _mean(values: Sequence[float | None], shares: np.ndarray) -> float | None:

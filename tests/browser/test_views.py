@@ -398,6 +398,8 @@ class TestBoard:
         add_judgments(bench, [judgment(f"q{i}", "B>A", "B>A") for i in (1, 2, 3)])
         page = text_of(board_screen(library, Filters(judge="j")).table_html)
         assert "Win rate against base in %, with its 95% interval as distances from it." in page
+        assert "Rank: the ranks that the data leave open" in page
+        assert "Intervals: question bootstrap, 1,000 rounds, logit-t 95 %." in page
         assert "The intervals treat the games of a question as independent" not in page
         assert "--resample" not in page
 

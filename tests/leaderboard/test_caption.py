@@ -59,13 +59,13 @@ class TestIntervals:
             name = f"{board['method']}, {style}, {method}"
             assert {row["method"] for row in rows} == {name}
 
-    def test_grades_have_students(self, bench: Workspace) -> None:
+    def test_grades_have_those_of_a_star(self, bench: Workspace) -> None:
         bench.write_judge_config("judge", "base", pairwise=False, baseline=False)
         records = [graded(f"q{i}", i % 4) | {"model": "m", "judge": "judge"} for i in range(8)]
         bench.write(bench.data / "model_judgment/judge/m.jsonl", records)
         board = board_json(bench)
-        assert board["intervals"] == "t"
-        assert "question bootstrap, 1,000 rounds, t 95 %" in captions(bench)[0]
+        assert board["intervals"] == "logit-t"
+        assert "question bootstrap, 1,000 rounds, logit-t 95 %" in captions(bench)[0]
 
     def test_a_star_alone_has_the_closed_form(self, styled: Workspace) -> None:
         """Several baselines need the spread of the rounds."""

@@ -434,6 +434,19 @@ class TestStyle:
         (found,) = board["comparisons"]
         assert found["difference"] == pytest.approx(scores["m1"] - scores["m2"]) and found["same"]
 
+    @pytest.mark.parametrize("order", [("m1", "base"), ("base", "m1")])
+    def test_against_the_baseline_the_interval_is_that_of_the_board(
+        self, rich: Workspace, order: tuple[str, str]
+    ) -> None:
+        chosen = [*flags(), "--style-control", "--style-center", "none", "--resample", "question"]
+        board = board_json(rich, *chosen, "--num-rounds", 1000, "--compare", *order)
+        (row,) = (row for row in board["rows"] if row["model"] == "m1")
+        (found,) = board["comparisons"]
+        ends = [row["lower"] - 50, row["upper"] - 50]
+        ends = ends if order[0] == "m1" else [-ends[1], -ends[0]]
+        noise = 0.07 * (ends[1] - ends[0])  # other rounds
+        assert [found["lower"], found["upper"]] == pytest.approx(ends, abs=noise)
+
     def test_interval_and_p_value_agree(self, rich: Workspace) -> None:
         names = ("base", "m1", "m2", "m3", "m4")
         for one in comparisons(rich, *flags(), "--style-control", "--compare", *names):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import board_json, error, show
+from boards import board_json, error, files, show
 from conftest import Workspace
 from judgments import LABELS, add_judgments, graded, judgment, random_answers
 from scipy.special import expit, logit
@@ -130,6 +130,22 @@ class TestRanges:
         assert (found["by_judge_low"], found["by_judge_high"]) == (3, 5)
         assert "by judge: 3.00-5.00" in show(bench, *pooled("a", "b")).out
 
+    @pytest.mark.parametrize("judges", [("j1", "j5"), JUDGES[:4]])
+    def test_an_overall_board_averages_them(
+        self, judged: Workspace, judges: tuple[str, ...]
+    ) -> None:
+        turn = {"turns": [{"content": "?"}]}
+        judged.add_questions(
+            [{"question_id": f"q{i}", "category": "ab"[i % 4 == 0], **turn} for i in range(1, 41)]
+        )
+        overall = files(judged, *pooled(*judges), "-c", "a", "b")["Overall"]
+        alone = [files(judged, *pooled(judge), "-c", "a", "b")["Overall"] for judge in judges]
+        for row in overall["rows"]:
+            if row["model"] != "base":
+                rates = [r["score"] for b in alone for r in b["rows"] if r["model"] == row["model"]]
+                assert row["by_judge_low"] == pytest.approx(min(rates))
+                assert row["by_judge_high"] == pytest.approx(max(rates))
+
     def test_a_model_of_one_judge_has_none(self, judged: Workspace) -> None:
         add_new(judged)
         board = rows(judged, *pooled("j1", "j2"))
@@ -188,6 +204,22 @@ class TestRandom:
         error = t.ppf(0.975, 3) * np.sqrt(3 / 4 * np.sum((np.array(means) - np.mean(means)) ** 2))
         half = np.hypot(fixed["upper"] - fixed["score"], error)
         assert widened["upper"] == pytest.approx(widened["score"] + half, abs=0.01)
+
+    def test_an_overall_board_has_the_same_judges_in_all_categories(
+        self, judged: Workspace
+    ) -> None:
+        """So it is about as uncertain as one board of all, not less."""
+        turn = {"turns": [{"content": "?"}]}
+        judged.add_questions(
+            [{"question_id": f"q{i}", "category": "ab"[i % 2], **turn} for i in range(1, 41)]
+        )
+        run = [*pooled(*JUDGES), "--judge-effects", "random"]
+        overall = files(judged, *run, "-c", "a", "b")["Overall"]["rows"]
+        whole = rows(judged, *run, "--one-board")
+        for row in overall:
+            if row["model"] != "base":
+                width, of_whole = (r["upper"] - r["lower"] for r in (row, whole[row["model"]]))
+                assert width == pytest.approx(of_whole, rel=0.25)
 
     def test_few_judges_are_refused(self, judged: Workspace) -> None:
         message = error(judged, *pooled("j1", "j2", "j3"), "--judge-effects", "random")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import Workspace, tree
-from judgments import add_judgments, judgment
+from judgments import add_judgments, judgment, random_answers
 
 import gen_ensemble_judgment
 from arena.base.record_file import locked
@@ -441,6 +441,24 @@ def show(bench: Workspace, *flags: str) -> str:
 
 
 class TestTheBoard:
+    def test_style_is_measured_as_for_the_judgments_that_it_joins(
+        self, two_judges: Workspace, main: Main
+    ) -> None:
+        """From its mean if one of them is published, without settings. The ensemble keeps that."""
+        for seed, model in enumerate(("base", "tiny")):
+            answers = random_answers(seed, 2)
+            two_judges.write(two_judges.data / f"model_answer/{model}.jsonl", answers)
+        centres = []
+        for made_here in ((), ("J1",), ("J1", "J2")):
+            for judge in made_here:
+                records = two_judges.judgments(judge, "tiny")
+                settings = {"settings": {"model_name": judge}}
+                add_judgments(two_judges, "tiny", [r | settings for r in records], judge=judge)
+            main()
+            show(two_judges, "--style-control", "--json", "b.json")
+            centres.append(json.loads((two_judges.root / "b.json").read_text())["style_center"])
+        assert centres == ["mean", "mean", "none"]
+
     def test_show_result_counts_the_ensemble_like_any_judge(
         self, two_judges: Workspace, main: Main
     ) -> None:

@@ -9,7 +9,9 @@ from arena.bench.labels import LEGEND
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import clean, plain
 from arena.leaderboard.board import Board
+from arena.leaderboard.output.caption import interval_method
 from arena.leaderboard.output.html import board_table, html_row, html_table
+from arena.leaderboard.output.text import SPANS
 from arena.quality.judge_html import pair_table, verdict_table
 from arena.quality.judge_measures import PairReport, Verdicts
 
@@ -20,9 +22,12 @@ def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
     score = board.format.axis(board.baseline)
     about = f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
     about += "distances from it. "
-    if board.estimator.name == "bradley-terry":
+    if board.estimator.features:
         about += "A much better answer counts three times. "
-    about += "Tokens: the mean length of the answers."
+    about += "Tokens: the mean length of the answers. "
+    if board.method.honest:
+        about += f"Rank: {SPANS[0].hint}. "
+    about += f"Intervals: {interval_method(board)}."
     notes = [about, *([_COEFFICIENTS] if board.coefficients else ()), *lines]
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
     table = board_table(board, browsed=True)
