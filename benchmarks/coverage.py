@@ -256,6 +256,7 @@ class Row(NamedTuple):
 
     case: Case
     questions: int
+    boards: int
     default: float
     low: float
     shown: float
@@ -273,7 +274,7 @@ class Row(NamedTuple):
         low = uncertain & [case.of_win_rates and score < LOW for score in truth.values()]
         shown = ~np.isnan(default[:, uncertain & (case.estimates is not in_pairs)])
         intervals = (default[:, uncertain], default[:, low], shown, published[:, uncertain])
-        return cls(case, questions, *map(percent, (*intervals, ranks, overlap)))
+        return cls(case, questions, len(default), *map(percent, (*intervals, ranks, overlap)))
 
     def misses(self) -> Iterator[str]:
         """Say which targets are missed."""
@@ -292,7 +293,7 @@ def percent(shares: np.ndarray) -> float:
 
 
 HEADER = (
-    *("board", "questions", "default", "under 10 points", "shown", "as published"),
+    *("board", "questions", "boards", "default", "under 10 points", "shown", "as published"),
     *("rank sets", "by overlap"),
 )
 WIDTHS = (38, *map(len, HEADER[1:]))
@@ -304,8 +305,8 @@ def report(rows: Iterable[Row]) -> list[str]:
     print_line(["-" * WIDTHS[0], *("-" * (width - 1) + ":" for width in WIDTHS[1:])])
     missed = list[str]()
     for row in rows:
-        shares = ("–" if np.isnan(share) else f"{share:.1f}" for share in row[2:])
-        print_line([row.case.name, str(row.questions), *shares])
+        shares = ("–" if np.isnan(share) else f"{share:.1f}" for share in row[3:])
+        print_line([row.case.name, str(row.questions), str(row.boards), *shares])
         missed += row.misses()
     return missed
 
@@ -328,6 +329,7 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "v2.0, style control, centre mean": {"method": "v2.0", "control": STYLE, "center": "mean"},
 }
 RANKED = ("plain", "style control, centre none")  # if the ranks of equal models are the question
+STYLE_SHARE = 0.5  # of the boards, since their fits take long
 QUARTERS, FIFTHS = (0.25, 0.25, 0.5), (1.0,) * 5  # of a board's questions
 
 
@@ -345,30 +347,16 @@ def cases_of_bench(options: BoardOptions) -> Iterator[Case]:
         if isinstance(population.data, Grades):
             yield Case("grades", population, default)
             return
-        yield Case(name, population, default, published)
+        share = STYLE_SHARE if default.control else 1.0
+        yield Case(name, population, default, published, share=share)
         if name in ("plain", "style control, centre none", "v2.0"):
-            yield Case(
-                f"overall, {name}",
-                replace(population, shares=QUARTERS),
-                default,
-                sizes=(12, 40, 100),
-            )
-            yield Case(
-                f"--by, {name}",
-                replace(population, shares=FIFTHS),
-                default,
-                estimates=by_cluster,
-                sizes=(5, 12, 40),
-                share=0.25,
-            )
-            yield Case(
-                f"--compare, {name}",
-                population,
-                default,
-                estimates=in_pairs,
-                sizes=(5, 20, 100, 500),
-                share=0.5,
-            )
+            case = Case(f"overall, {name}", population, default, share=share)
+            categories, clusters = (replace(population, shares=x) for x in (QUARTERS, FIFTHS))
+            yield replace(case, population=categories, sizes=(12, 40, 100))
+            case = replace(case, name=f"--by, {name}", population=clusters, share=share / 4)
+            yield replace(case, estimates=by_cluster, sizes=(5, 12, 40))
+            case = replace(case, name=f"--compare, {name}", population=population, share=share / 2)
+            yield replace(case, estimates=in_pairs, sizes=(5, 20, 100, 500))
 
 
 def simulated_cases() -> Iterator[Case]:
@@ -382,7 +370,8 @@ def simulated_cases() -> Iterator[Case]:
             estimator = OF_BATTLES[options.method or BRADLEY_TERRY.name]
             selection = Selection(bench, judges, models.names[:1], estimator=estimator)
             population = SimulatedBattles(models, selection, bool(options.control))
-            yield Case(f"{kind}, {name}", population, *methods_of(options), sizes=(20, 100, 500))
+            case = Case(f"{kind}, {name}", population, *methods_of(options), sizes=(20, 100, 500))
+            yield replace(case, share=STYLE_SHARE if options.control else 1.0)
     selection = Selection(bench, judges, (), estimator=GRADES)
     yield Case("grades", SimulatedGrades(selection), methods_of(BoardOptions(bench, judges))[0])
 
@@ -414,11 +403,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--baseline", nargs="+", default=[], help="baseline (default: the model without judgments)")
     add("--only", nargs="+", default=[""], help="boards with one of these texts in their names")
     add("--sizes", type=int, nargs="+", default=SIZES, help="questions (default: 5 to 500)")
-    add("--boards", type=int, default=200, help="boards of each row (default: %(default)s)")
+    add("--boards", type=int, default=400, help="boards of a plain row (default: %(default)s)")
     add("--workers", type=int, default=2, help="processes (default: %(default)s)")
-    add("--quick", action="store_true", help="a smoke test: two boards of 5 and 20 questions")
+    add("--quick", action="store_true", help="a smoke test: few boards, of 12 and 20 questions")
     args = parser.parse_args(arguments)
-    boards, sizes = (4, (5, 20)) if args.quick else (args.boards, args.sizes)
+    boards, sizes = (4, (12, 20)) if args.quick else (args.boards, args.sizes)
     try:
         options = options_of(args.bench, args.judge_name, args.baseline) if args.bench else None
         cases = cases_of_bench(options) if options else simulated_cases()
