@@ -23,9 +23,9 @@ from arena.base.flags import script_parser
 from arena.base.jsonl import dump_line, write_lines
 from arena.base.record_file import locked
 from arena.bench.answer_style import ATTRIBUTES, METADATA_KEYS, conv_metadata
-from arena.bench.formats import answer_in_v01
+from arena.bench.formats import answer_in_v01, read_objects, record_id
 from arena.bench.paths import model_names
-from arena.bench.records import AnswerLine, read_objects, record_id
+from arena.bench.records import AnswerLine
 
 
 def add_style(answers: Sequence[dict[str, Any]], path: Path, recompute: bool) -> int:

@@ -492,8 +492,9 @@ def early_interrupt(place: Place) -> str:
             time.sleep(wait)
             process.send_signal(signal.SIGINT)
             done = place.end(process)
-            # Before it imports anything of ours, Python itself ends.
+            # Before it imports anything of ours, Python itself ends, maybe in an editable install.
             ours = any(f"{folder}/" in done.output for folder in ("arena", "site-packages"))
+            ours &= "Failed to import the site module" not in done.output
             hold("Traceback" not in done.output or not ours, f"{script}: {done.output}")
             early += done.status == -signal.SIGINT
             ended += done.status in (128 + signal.SIGINT, 0, 1, 2)

@@ -1,4 +1,4 @@
-"""New records in the format of their question, v0.1 or v2.0.
+"""Whole records, read in either format and made in that of their question, v0.1 or v2.0.
 
 gen_answer.py keeps answers in the v0.1 format while it works on them, since only that one has room
 for several choices.
@@ -6,10 +6,26 @@ for several choices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from arena.base.jsonl import decode_lines, loads
 from arena.bench.records import Question
+
+
+def record_id(record: Mapping[str, Any]) -> str:
+    """Return the question id of a whole record in either format."""
+    question_id = record.get("question_id")
+    return str(question_id if question_id is not None else record["uid"])
+
+
+def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> Iterator[dict[str, Any]]:
+    """Yield the whole records of a file. Raises InputError for a line of another kind."""
+    for _, raw, _ in decode_lines(path, kind, what):
+        yield loads(raw)
 
 
 def answer_in_v01(answer: dict[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import itertools
 import operator
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import structs
 
 from arena.base.errors import InputError
 from arena.base.jsonl import decode_lines, is_json, loads, newest, read_bytes, read_lines
@@ -62,18 +62,6 @@ class KeyLine(IdLine, gc=False):
         """Question, baseline, model and judge of a judgment, or the question alone of an answer."""
         model = self.model if self.judge is not None else None
         return self.id, self.baseline or "", model or "", self.judge or ""
-
-
-def record_id(record: Mapping[str, Any]) -> str:
-    """Return the question id of a whole record in either format."""
-    question_id = record.get("question_id")
-    return str(question_id if question_id is not None else record["uid"])
-
-
-def read_objects(path: Path, kind: type[msgspec.Struct], what: str) -> Iterator[dict[str, Any]]:
-    """Yield the whole records of a file. Raises InputError for a line of another kind."""
-    for _, raw, _ in decode_lines(path, kind, what):
-        yield loads(raw)
 
 
 # Questions
@@ -328,27 +316,39 @@ class JudgmentLine(KeyLine, gc=False):
 
 def read_judgments(path: Path, model: str, judge: str) -> list[Judgment]:
     """Return the judgments of a file. A record without a model or judge gets the given one."""
-    return [line.judgment(model, judge) for line in _judgment_lines(path, model, judge)]
+    kinds, judgments = _kinds(path, model, judge)
+    return [structs.replace(kinds[kind], question_id=question) for kind, question in judgments]
 
 
 def read_judgments_by_kind(path: Path, model: str, judge: str) -> list[tuple[Judgment, list[str]]]:
     """Return the first of the judgments that differ in nothing but their question, with the
     questions of all, in the order of the file. A file of many judgments has few kinds.
     """
-    kinds: defaultdict[Hashable, list[JudgmentLine]] = defaultdict(list)
-    for line in _judgment_lines(path, model, judge):
+    kinds, judgments = _kinds(path, model, judge)
+    questions: list[list[str]] = [[] for _ in kinds]
+    for kind, question in judgments:
+        questions[kind].append(question)
+    return list(zip(kinds, questions, strict=True))
+
+
+def _kinds(path: Path, model: str, judge: str) -> tuple[list[Judgment], list[tuple[int, str]]]:
+    """Return the first judgment of each kind, and the kind and question of all judgments."""
+    numbers, kinds, judgments = dict[Hashable, int](), list[Judgment](), list[tuple[int, str]]()
+    lines = read_lines(path, JudgmentLine, "a judgment")
+    if len({line.id for line in lines}) < len(lines):
+        lines = newest(
+            path, lines, lambda j: (j.id, j.model or model, j.baseline, j.judge or judge)
+        )
+    for line in lines:
         names = line.model, line.judge, line.baseline, line.rule, bytes(line.settings)
         games = tuple([g and (g.score, g.cause, bytes(g.settings)) for g in line.games])
         rare = [line.judges, line.planted, *[g.scores for g in line.games if g]]
-        kinds[names, games, repr(rare) if any(rare) else ""].append(line)
-    return [(same[0].judgment(model, judge), [j.id for j in same]) for same in kinds.values()]
-
-
-def _judgment_lines(path: Path, model: str, judge: str) -> list[JudgmentLine]:
-    lines = read_lines(path, JudgmentLine, "a judgment")
-    if len({line.id for line in lines}) == len(lines):  # nearly always
-        return lines
-    return newest(path, lines, lambda j: (j.id, j.model or model, j.baseline, j.judge or judge))
+        key = names, games, repr(rare) if any(rare) else ""
+        number = numbers.setdefault(key, len(kinds))
+        if number == len(kinds):
+            kinds.append(line.judgment(model, judge))
+        judgments.append((number, line.id))
+    return kinds, judgments
 
 
 # Baselines

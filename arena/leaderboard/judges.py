@@ -33,13 +33,15 @@ STREAM = 7  # of random numbers, the same for all boards of a run: they have the
 class Judges:
     """Ratings or mean grades (J, M) with one judge alone, and with all but one.
 
-    NaN without data. `anchor`: the index of the baseline, None for grades.
+    NaN without data. `anchor`: the index of the baseline, None for grades. `limits`: the lowest and
+    the highest grade, if they are known.
     """
 
     alone: np.ndarray
     without: np.ndarray
     models: tuple[str, ...]
     anchor: int | None = None
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @classmethod
     def of_battles(cls, battles: Battles, **options: Any) -> Judges | None:
@@ -66,7 +68,9 @@ class Judges:
         total, number = (_one_and_others(len(table)) @ table for table in grades.by_judge)
         with np.errstate(invalid="ignore"):
             alone, without = np.split(total / number, 2)
-        return cls(alone, without, grades.models)
+        spans = grades.counts.ranges or [(-np.inf, np.inf)]
+        limits = min(low for low, _ in spans), max(high for _, high in spans)
+        return cls(alone, without, grades.models, limits=limits)
 
     @classmethod
     def mean(
@@ -141,6 +145,7 @@ class Judges:
                 wider = 50.0 + 50.0 * np.tanh((middle + sides * half) / 2.0)
             else:
                 wider = scores + sides * np.sqrt((ends - scores) ** 2 + added)
+                wider = np.clip(wider, *self.limits)
         return np.where(added > 0, wider, ends)  # an infinite rating has no variance
 
     def _quantile(self, level: float) -> float:

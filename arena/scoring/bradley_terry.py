@@ -102,11 +102,11 @@ def bootstrap(
 ) -> np.ndarray:
     """Ratings (rounds, M) of resampled battles, NaN if a resample does not place a model.
 
-    `battle` draws n of the n weighted battles with replacement. Features keep the standardisation
-    of the full data. `question` draws as many questions as there are, each with all of its battles,
-    and features of battles of the anchor have the mean of the drawn. Plain rounds of `question`
-    have ties worth a question a model, unless all battles are against the anchor, so that they
-    place every model. Neither `workers` (threads) nor the order of the cells changes a number.
+    `battle` draws n of the n weighted battles with replacement. `question` draws as many questions
+    as there are, each with all of its battles. Features keep the standardisation of the full data,
+    but on a star around the anchor they are centred on the mean of the drawn questions. Plain
+    question rounds of other boards have ties worth a question a model, so that all are placed.
+    Neither `workers` (threads) nor the order of the cells changes a number.
     """
     star = cells.star(anchor) if cells.features is None and resample == "question" else None
     if star:
@@ -114,7 +114,7 @@ def bootstrap(
         return _star_ratings(*star, anchor, times)
     design = design_of(cells, style, center, penalty)
     start, limits = _solve_all(design, anchor)
-    if not design.blocks:
+    if not design.blocks or not rounds:
         return np.repeat(ratings_of(start, limits, anchor), rounds, axis=0)
     if resample == "question" and not design.pooled:
         times = draw_questions(rounds, len(design.questions), seed)
@@ -189,10 +189,9 @@ def _question_rounds(
             theta[~converged], limits[~converged] = fitted
         return theta, limits
 
-    size = max(
-        1, min(QUESTION_ROUNDS, CHUNK_NUMBERS // (3 * (design.models + design.features) ** 2))
-    )
-    parts = [times[first : first + size] for first in range(0, len(times), size)]
+    # Sizes do not depend on the workers, since rounds of other company differ in the last digit.
+    size = min(QUESTION_ROUNDS, CHUNK_NUMBERS // (3 * (design.models + design.features) ** 2))
+    parts = np.array_split(times, max(1, -(-len(times) // max(1, size))))
     with ThreadPoolExecutor(workers) as pool:
         theta, limits = zip(*pool.map(fits, parts), strict=True)
     return np.concatenate(theta), np.concatenate(limits)

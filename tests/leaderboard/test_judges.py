@@ -221,6 +221,18 @@ class TestRandom:
                 width, of_whole = (r["upper"] - r["lower"] for r in (row, whole[row["model"]]))
                 assert width == pytest.approx(of_whole, rel=0.25)
 
+    def test_no_interval_of_grades_leaves_their_range(self, bench: Workspace) -> None:
+        for number in range(4):
+            grades = [(10 if number else 4) - (i % 3 == 0) for i in range(30)]
+            records = [
+                graded(f"q{i}", grade, settings={"grades": [1, 10]})
+                for i, grade in enumerate(grades)
+            ]
+            add_judgments(bench, "one", records, f"j{number}")
+        judges = [f"j{number}" for number in range(4)]
+        row = rows(bench, *pooled(*judges), "--judge-effects", "random")["one"]
+        assert row["lower"] < row["score"] < row["upper"] <= 10
+
     def test_few_judges_are_refused(self, judged: Workspace) -> None:
         message = error(judged, *pooled("j1", "j2", "j3"), "--judge-effects", "random")
         assert "3 judges are too few. It needs 4 or more." in message

@@ -440,7 +440,11 @@ def test_a_fixed_style_is_used_in_every_round():
 
 def test_bootstrap_edge_sizes():
     cells = star_cells(10)
-    assert bt.bootstrap(cells, 0, rounds=0, seed=0, resample="battle").shape == (0, 5)
+    for resample in ("battle", "question"):
+        assert bt.bootstrap(cells, 0, rounds=0, seed=0, resample=resample).shape == (0, 5)
+        assert bt.bootstrap(
+            replace(cells, features=None), 0, rounds=0, seed=0, resample=resample
+        ).shape == (0, 5)
     nothing = picked(cells, np.empty(0, dtype=int))
     for resample in ("battle", "question"):
         samples = bt.bootstrap(nothing, 0, rounds=3, seed=0, resample=resample)
