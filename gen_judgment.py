@@ -14,6 +14,7 @@ from __future__ import annotations
 from arena.base.errors import InputError, script
 
 # isort: split
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,9 +39,8 @@ from utils import check_model, read_judge_config, read_model_config
 CONFIG = "config/judge_config.yaml"
 
 
-@script
-def main(argv: Sequence[str] | None = None) -> int:
-    """Have the judge play all missing games."""
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line. Raises InputError for flags that do not fit."""
     parser = script_parser(__doc__)
     add = parser.add_argument
     add_run_flags(add, CONFIG)
@@ -55,6 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.precision and not args.dry_run:
         raise InputError("--precision: needs --dry-run, which prints it")
+    return args
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Have the judge play all missing games."""
+    args = parse(argv)
     config = read_judge_config(args.setting_file, args.baseline or ())
     if args.baseline and not config.baseline:
         problem = "--baseline needs baseline: true, to show the baseline's answers"
