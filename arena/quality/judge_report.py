@@ -22,7 +22,7 @@ from arena.quality import judge_measures
 from arena.quality.judge_measures import NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.kinship import kinship
 from arena.quality.measures import json_text
-from arena.quality.panel import JudgeOptions, read_panel, style_features
+from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
 from arena.scoring.uncertainty.intervals import FEW
 
 if TYPE_CHECKING:
@@ -49,6 +49,41 @@ class JudgeReport(Verdicts):
     self_preference: Counted
     adjusted: bool
     made_of: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        panel: Panel,
+        judge: int,
+        family: Mapping[str, str],
+        features: np.ndarray,
+        times: np.ndarray,
+        workers: int,
+    ) -> JudgeReport:
+        """Measure one judge of a panel.
+
+        `family`: that of each judge and model. `features` (F, N): differences of style. `times`
+        (R, Q): how often each round takes a question.
+        """
+        name = panel.judges[judge]
+        style, note = judge_measures.style_bias(panel, judge, features, times, workers)
+        adjusted = not np.isnan(features[:, panel.decided[judge].any(axis=1)]).any()
+        known = features if adjusted else None
+        difference, preference = kinship(panel, judge, family, times, known)
+        of_question, of_place, repeats = judge_measures.variance(panel, judge, times)
+        return cls(
+            **vars(judge_measures.verdicts(panel, judge, times)),
+            question_variance=of_question,
+            place_variance=of_place,
+            repeats=repeats,
+            style=style,
+            style_left_out=note,
+            own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
+            kin_difference=difference,
+            self_preference=preference,
+            adjusted=adjusted,
+            made_of=panel.made_of.get(name),
+        )
 
 
 @dataclass(frozen=True)
@@ -101,29 +136,13 @@ def judge_report(options: JudgeOptions) -> Report:
         if name not in names:
             warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, names)}")
     times = judge_measures.draw_questions(panel, options.rounds, options.seed)
-    features, judges = style_features(bench, panel), []
-    for judge, name in enumerate(panel.judges):
-        style, note = judge_measures.style_bias(panel, judge, features, times, options.workers)
-        adjusted = not np.isnan(features[:, panel.decided[judge].any(axis=1)]).any()
-        known = features if adjusted else None
-        difference, preference = kinship(panel, judge, family, times, known)
-        of_question, of_place, repeats = judge_measures.variance(panel, judge, times)
-        report = JudgeReport(
-            **vars(judge_measures.verdicts(panel, judge, times)),
-            question_variance=of_question,
-            place_variance=of_place,
-            repeats=repeats,
-            style=style,
-            style_left_out=note,
-            own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
-            kin_difference=difference,
-            self_preference=preference,
-            adjusted=adjusted,
-            made_of=panel.made_of.get(name),
-        )
-        judges.append(report)
-    pairs = {two: panel.share_verdicts(*two) for two in combinations(range(len(judges)), 2)}
-    own = [judge for judge, name in enumerate(panel.judges) if name not in panel.made_of]
+    features = style_features(bench, panel)
+    numbers = range(len(panel.judges))
+    judges = [
+        JudgeReport.of(panel, judge, family, features, times, options.workers) for judge in numbers
+    ]
+    pairs = {two: panel.share_verdicts(*two) for two in combinations(numbers, 2)}
+    own = [judge for judge in numbers if panel.judges[judge] not in panel.made_of]
     compared = (pair for pair, shared in pairs.items() if not shared)
     return Report(
         bench=bench.name,

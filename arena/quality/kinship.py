@@ -1,4 +1,10 @@
-"""The advantage that a judge gives models of its own family, and how much of it is preference."""
+"""The advantage that a judge gives models of its own family, and how much of it is preference.
+
+Both are in points of win rate (a tie is half a win), over the games that the judge and a judge of
+another family decided, with the mean of the others' verdicts. Self-preference is the mean residual
+of kin from the line on which the judge's win rates of the rest, models of no judge's family, follow
+the others': strictness, noise and bias for a place all change win rates by a line.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +31,9 @@ def kinship(
     """The advantage that a judge gives the models of its family over what other judges give them,
     and the part of it that is self-preference.
 
-    In points of win rate (a tie is half a win), over the games that it and a judge of another
-    family decided, with the mean of the others' verdicts. The second is the mean residual of kin
-    from the line on which the judge's win rates of the rest, models of no judge's family, follow
-    the others': strictness, noise and bias for a place all change win rates by a line. `family`:
-    that of each judge and model. A missing name is a family of its own. `style` (F, N): differences
-    of the battles, for which the judge's win rates are adjusted. Without it a judge that likes long
-    answers seems to prefer kin with long ones.
+    `family`: that of each judge and model. A missing name is a family of its own. `style` (F, N):
+    differences of the battles, for which the judge's win rates are adjusted. Without it a judge
+    that likes long answers seems to prefer kin with long ones.
     """
     families = [family.get(name, name) for name in panel.judges]
     of_model = np.array([family.get(name, name) for name in panel.models])
@@ -49,9 +51,8 @@ def kinship(
         (not (kin[panel.model] & apart).any(), "the baseline is of its family"),
         (not games, "no game that a judge of another family decided too"),
     )
-    for applies, reason in reasons:
-        if applies:
-            return Counted(why=reason), Counted(why=reason)
+    if why := next((reason for applies, reason in reasons if applies), ""):
+        return Counted(why=why), Counted(why=why)
     measures = functools.partial(_kin_measures, features=len(style), kin=kin, rest=rest)
     estimates = estimated(measures, sums.reshape(len(sums), -1), times)
     difference, preference = (Counted(estimate, games) for estimate in estimates)
