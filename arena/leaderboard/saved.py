@@ -128,6 +128,19 @@ def _battle_lines(scored: Scored) -> Iterator[bytes]:
         yield (starts[question] + endings[ending]) * count
 
 
+def _read_battles(path: Path) -> dict[tuple[str, str, str], list[int]]:
+    """Read the outcomes (of WINNERS) by question, first and second model."""
+    cells = defaultdict[tuple[str, str, str], list[int]](lambda: [0, 0, 0])
+    for number, _, line in decode_lines(path, BattleLine, "a battle"):
+        winner = "tie" if line.winner.startswith("tie") else line.winner
+        if winner not in WINNERS:
+            raise InputError(f"{path}:{number}: '{winner}' is none of {', '.join(WINNERS)}")
+        cells[str(line.question_id), line.model_a, line.model_b][WINNERS.index(winner)] += 1
+    if not cells:
+        raise InputError(f"{path}: no battle in the file")
+    return cells
+
+
 def load_battles(
     path: Path, selection: Selection, questions: Sequence[Question]
 ) -> tuple[Selection, Battles]:
@@ -140,14 +153,7 @@ def load_battles(
             f"{path}: its settings are not known, so --weight, --first-game-only, --missing, "
             "--mixed, --half-judged and --method v2.0 need the judgments. Leave out --load-battles."
         )
-    cells: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for number, _, line in decode_lines(path, BattleLine, "a battle"):
-        winner = "tie" if line.winner.startswith("tie") else line.winner
-        if winner not in WINNERS:
-            raise InputError(f"{path}:{number}: '{winner}' is none of {', '.join(WINNERS)}")
-        cells[str(line.question_id), line.model_a, line.model_b][WINNERS.index(winner)] += 1
-    if not cells:
-        raise InputError(f"{path}: no battle in the file")
+    cells = _read_battles(path)
     matching = matching_questions(selection, questions)
     categories = {question.id: question.category for question in questions}
     unknown = {question for question, _, _ in cells} - categories.keys()
