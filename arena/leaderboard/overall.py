@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -30,49 +30,32 @@ def why_no_overall(boards: Sequence[Board]) -> str | None:
 
 def overall_board(boards: Sequence[Board]) -> Board:
     """Return the mean of boards for the models on all of them, weighted by numbers of questions."""
-    selections = [board.selection for board in boards]
     models = sorted(set.intersection(*(set(board.samples) for board in boards)))
-    missing = {
-        model: f"not on the board of {', '.join(b.name for b in boards if model not in b.samples)}"
-        for model in sorted(set().union(*(board.samples for board in boards)) - set(models))
-    }
-    weights = {board.name: board.counts.questions or 0 for board in boards}
-    shares = np.array(list(weights.values())) / sum(weights.values())
-    rows = [{row.model: row for row in board.rows} for board in boards]
-    scores = np.array([[of_board[model].score for model in models] for of_board in rows])
-    samples = np.array([[board.samples[model] for model in models] for board in boards])
-    board = replace(
-        boards[0],
-        selection=replace(
-            selections[0],
-            baselines=tuple(dict.fromkeys(b for one in selections for b in one.baselines)),
-            categories=tuple(name for one in selections for name in one.categories),
-        ),
-        baseline=None,
-        coefficients={},
-        counts=_summed([board.counts for board in boards], missing),
-        questions=tuple(question for board in boards for question in board.questions),
-        weights=weights,
-        copy_score=_mean([board.copy_score for board in boards], shares),
-        narrowness=_mean([board.narrowness for board in boards], shares),
-        scored=None,
-    )
+    board = _without_rows(boards, models)
+    shares = np.array(list(board.weights.values())) / sum(board.weights.values())
+    rows = [{row.model: row for row in one.rows} for one in boards]
+    mean = shares @ np.array([[of_board[model].score for model in models] for of_board in rows])
+    samples = np.array([[one.samples[model] for model in models] for one in boards])
     # The draws of different categories are independent, so a round is averaged like the scores.
     rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
     tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
     # A baseline stands on every question of its board, but is not counted as judged.
     judged = np.array(
-        [[b.counts.judged.get(model, len(b.questions)) for model in models] for b in boards]
+        [[one.counts.judged.get(model, len(one.questions)) for model in models] for one in boards]
     )
-    mean, method = shares @ scores, board.method
     uncertainty = board.estimator.overall_uncertainty(
         mean,
         rounds,
         judged.sum(axis=0),
-        resample="battle" if method.as_published else method.resample,
+        resample="battle" if board.method.as_published else board.method.resample,
         boards=len(boards),
     )
-    judges = Judges.mean([board.judges for board in boards], shares, models)
+    judges = Judges.mean([one.judges for one in boards], shares, models)
+    board = replace(
+        board,
+        copy_score=_mean([one.copy_score for one in boards], shares),
+        narrowness=_mean([one.narrowness for one in boards], shares),
+    )
     return board.with_rows(models, mean, rounds, uncertainty, tokens, judges)
 
 
@@ -82,17 +65,35 @@ def _mean(values: Sequence[float | None], shares: np.ndarray) -> float | None:
     return float(shares @ there) if len(there) == len(values) else None
 
 
-def _summed(counts: Sequence[Counts], models_left_out: Mapping[str, str]) -> Counts:
-    """Return the counts of several boards together."""
-    return Counts(
-        judgments=sum(one.judgments for one in counts),
-        battles=sum(one.battles for one in counts),
-        games_without_verdict=sum(one.games_without_verdict for one in counts),
-        left_out=sum((Counter(one.left_out) for one in counts), Counter()),
-        models_left_out=models_left_out,
-        judged={},
-        questions=sum(one.questions or 0 for one in counts),
-        same_questions=True,
-        ranges=tuple(sorted({span for one in counts for span in one.ranges})),
-        without_settings=sum(one.without_settings for one in counts),
+def _without_rows(boards: Sequence[Board], models: Collection[str]) -> Board:
+    """Return the overall board of some models before it has rows: settings, weights and counts."""
+    selections, counts = [board.selection for board in boards], [board.counts for board in boards]
+    missing = {
+        model: f"not on the board of {', '.join(b.name for b in boards if model not in b.samples)}"
+        for model in sorted(set().union(*(board.samples for board in boards)) - set(models))
+    }
+    return replace(
+        boards[0],
+        selection=replace(
+            selections[0],
+            baselines=tuple(dict.fromkeys(b for one in selections for b in one.baselines)),
+            categories=tuple(name for one in selections for name in one.categories),
+        ),
+        baseline=None,
+        coefficients={},
+        counts=Counts(
+            judgments=sum(one.judgments for one in counts),
+            battles=sum(one.battles for one in counts),
+            games_without_verdict=sum(one.games_without_verdict for one in counts),
+            left_out=sum((Counter(one.left_out) for one in counts), Counter()),
+            models_left_out=missing,
+            judged={},
+            questions=sum(one.questions or 0 for one in counts),
+            same_questions=True,
+            ranges=tuple(sorted({span for one in counts for span in one.ranges})),
+            without_settings=sum(one.without_settings for one in counts),
+        ),
+        questions=tuple(question for board in boards for question in board.questions),
+        weights={board.name: board.counts.questions or 0 for board in boards},
+        scored=None,
     )
