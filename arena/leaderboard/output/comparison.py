@@ -26,7 +26,7 @@ def comparison_lines(results: Sequence[Comparison]) -> Iterator[str]:
 
 
 def _pair_lines(result: Comparison) -> Iterator[str]:
-    questions = _questions(result.questions)
+    questions = f"{result.questions:,} question{'' if result.questions == 1 else 's'}"
     points = f"{result.difference:+.1f} points of win rate"
     yield f"{result.first} - {result.second}: {points} on the {questions} of both"
     if math.isfinite(result.lower):
@@ -66,10 +66,6 @@ def _table_lines(results: Sequence[Comparison]) -> Iterator[str]:
     yield f"Holm p: adjusted for {len(results):,} pairs. Judge significance by this one."
     reasons = {f"{_missing(result)}: {result.reason}." for result in results if result.reason}
     yield from sorted(reasons)
-
-
-def _questions(number: int) -> str:
-    return f"{number:,} question{'' if number == 1 else 's'}"
 
 
 def _number(p_value: float) -> str:

@@ -71,6 +71,17 @@ class ReportOptions:
             "--compare": self.compare,
         }
 
+    def check(self, read: Sequence[build.Read]) -> None:
+        """Raise InputError for what boards of such battles or grades cannot have."""
+        if len(read) > 1:
+            refuse({"--save-battles": self.save_battles}, SEVERAL)
+        for _, data in read:
+            if isinstance(data, Grades):
+                refuse(self.of_one_board(), NOT_OF_GRADES)
+            elif data.outcomes is None:
+                reason = "a battle file has no games. Leave out --load-battles."
+                refuse({"--full-stats": self.full_stats}, reason)
+
     def check_stdout(self) -> None:
         """Raise InputError for a form of which several in one file make no file."""
         forms = {f"--{form} -": self.files.get(form) == STDOUT for form in ("csv", "html")}
@@ -96,15 +107,13 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
         refuse({"--compare": report.compare}, NOT_RANDOM)
     read = build.read_boards(options)
     build.check_read(options, read)
-    if len(read) > 1:
-        refuse({"--save-battles": report.save_battles}, SEVERAL)
-    for _, data in read:
-        if isinstance(data, Grades):
-            refuse(report.of_one_board(), NOT_OF_GRADES)
-        elif data.outcomes is None:
-            reason = "a battle file has no games. Leave out --load-battles."
-            refuse({"--full-stats": report.full_stats}, reason)
-    boards = [_compared(board, report.compare) for board in build.score_boards(read, options)]
+    report.check(read)
+    boards = build.score_boards(read, options)
+    if models := report.compare:
+        boards = [
+            replace(board, comparisons=compare_all(board.scored, models)) if board.scored else board
+            for board in boards
+        ]
     several, failures = len(boards) > 1, _failures(boards, report.fail_under)
     if several:
         report.check_stdout()
@@ -128,13 +137,6 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
         write_lines(STDOUT, [together.encode("utf-8", "surrogatepass")])
     if failures:
         raise FailedCheck(f"--fail-under: {', '.join(failures)}")
-
-
-def _compared(board: Board, models: Sequence[str]) -> Board:
-    """Return a board with the comparisons of some models, if it is of battles."""
-    if not (models and board.scored):
-        return board
-    return replace(board, comparisons=compare_all(board.scored, models))
 
 
 def _failures(boards: Sequence[Board], floors: Sequence[tuple[str, float]]) -> list[str]:

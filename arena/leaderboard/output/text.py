@@ -53,14 +53,9 @@ class Span:
         ends = self.ends(row)
         return self.text(ends, board) if ends else missing
 
-
-def _by_judge(ends: tuple[float, float], board: Board) -> str:
-    return "-".join(f"{end:.{2 if board.format.scale == 'grade' else 0}f}" for end in ends)
-
-
-def _rank(ends: tuple[float, float], board: Board) -> str:
-    low, high = (f"{end:.0f}" for end in ends)
-    return low if low == high else f"{low}-{high}"
+    def values(self, row: Row) -> dict[str, float | None]:
+        """Return the ends of a row's range by their keys, None if it has no range."""
+        return dict(zip(self.keys, self.ends(row) or (None, None), strict=True))
 
 
 SPANS = (
@@ -69,14 +64,16 @@ SPANS = (
         ("rank_low", "rank_high"),
         "the ranks that the data leave open: all are right in 95 of 100 cases",
         lambda row: row.rank,
-        _rank,
+        lambda ends, board: "-".join(dict.fromkeys(f"{end:.0f}" for end in ends)),
     ),
     Span(
         "by judge",
         ("by_judge_low", "by_judge_high"),
         "the lowest and the highest score with one of the judges alone",
         lambda row: row.by_judge,
-        _by_judge,
+        lambda ends, board: "-".join(
+            f"{end:{'.2f' if board.estimator is GRADES else '.0f'}}" for end in ends
+        ),
     ),
 )
 
@@ -307,11 +304,7 @@ def board_dict(board: Board) -> dict[str, object]:
         "rows": [
             row_dict(row)
             | {"avg_tokens": row.tokens}
-            | {
-                key: end
-                for span in spans(board)
-                for key, end in zip(span.keys, span.ends(row) or (None, None), strict=True)
-            }
+            | {key: end for span in spans(board) for key, end in span.values(row).items()}
             | (dict(zip(COLUMNS, row.outcomes, strict=True)) if row.outcomes else {})
             for row in board.rows
         ],
