@@ -46,11 +46,14 @@ class _BlockFinder:
         self.blocks = blocks
         self.children: list[dict[str, int]] = [{}]  # of each state, by the next character
         self.places = defaultdict[int, list[int]](list)  # among all blocks, by the state at its end
-        ends: dict[str, int] = {}
         for place, block in enumerate(blocks):
-            if block not in ends:
-                ends[block] = self._add(block)
-            self.places[ends[block]].append(place)
+            state = 0
+            for character in block:
+                new = len(self.children)
+                state = self.children[state].setdefault(character, new)
+                if state == new:
+                    self.children.append({})
+            self.places[state].append(place)
         # The next shorter end of each state with which a block begins, and the longest that is one.
         self.shorter, self.block = ([0] * len(self.children) for _ in range(2))
         queue = deque([0])
@@ -61,16 +64,6 @@ class _BlockFinder:
             self.block[state] = state if is_block else self.block[self.shorter[state]]
             for character, child in self.children[state].items():
                 self.shorter[child] = self.next(self.shorter[state], character) if state else 0
-
-    def _add(self, block: str) -> int:
-        """Add the states of a block, and return the last one."""
-        state = 0
-        for character in block:
-            new = len(self.children)
-            state = self.children[state].setdefault(character, new)
-            if state == new:
-                self.children.append({})
-        return state
 
     def next(self, state: int, character: str) -> int:
         """Return the state after one more character."""
