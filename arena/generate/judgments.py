@@ -161,20 +161,18 @@ class JudgmentWork(Work):
         verdicts = tuple([(game.score, game.cause) if game else None for game in line.games])
         if verdicts not in self._slim_records:
             games = [{"score": v[0], "cause": v[1]} if v else None for v in verdicts]
-            self._check_kind([verdict[0] for verdict in verdicts if verdict])
+            pairwise = self.judge.config.pairwise
+            scores = [verdict[0] for verdict in verdicts if verdict]
+            if any(s is not None and pairwise == (grade_of(s) is not None) for s in scores):
+                kind = "grades of single answers" if pairwise else "pairwise judgments"
+                raise InputError(
+                    f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
+                    "with another name, in the endpoint file."
+                )
             is_complete = len(games) >= len(self.games) and all(map(self._is_played, games))
             slim = {"games": games} if is_complete and not self.options.dry_run else None
             self._slim_records[verdicts] = slim
         return self._slim_records[verdicts]
-
-    def _check_kind(self, scores: Sequence[str | float | None]) -> None:
-        pairwise = self.judge.config.pairwise
-        if any(s is not None and pairwise == (grade_of(s) is not None) for s in scores):
-            kind = "grades of single answers" if pairwise else "pairwise judgments"
-            raise InputError(
-                f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
-                "with another name, in the endpoint file."
-            )
 
     def _is_played(self, game: Record | None) -> bool:
         """Whether this run does not play a game of an earlier run."""
