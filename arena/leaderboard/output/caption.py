@@ -13,25 +13,25 @@ def titles(board: Board) -> tuple[str, str]:
     of = f": {board.name}" if board.name else ""
     judges = f"judged by {', '.join(selection.judges)}"
     against = f" against {board.baseline}" if board.baseline else ""
-    title = f"Leaderboard of {selection.bench.name}{of}"
-    return title, ", ".join([f"{judges}{against}", *_scores(board), interval_method(board)])
-
-
-def _scores(board: Board) -> list[str]:
-    """Return the method of the scores in words, with the flags for other choices."""
-    words = [board.mode.replace("_", " ")]
+    words = [f"{judges}{against}", _mode(board)]
     if board.method.control and board.estimator.features:
-        here, there, flag = MEAN, EQUAL, "none"
-        if not board.method.center:
-            here, there, flag = EQUAL, MEAN, "mean"
-        words[0] += f" from {here} (--style-center {flag}: from {there})"
+        flag, there = ("none", EQUAL) if board.method.center else ("mean", MEAN)
+        words[-1] += f" (--style-center {flag}: from {there})"
     if board.format.note:
         words.append(f"method {board.format.note}")
-    weight = board.selection.weight
-    if board.estimator.features and weight != 1:
-        points = f"points of weighted battles: a strong win counts {weight}"
+    if board.estimator.features and selection.weight != 1:
+        points = f"points of weighted battles: a strong win counts {selection.weight}"
         words.append(f"{points} (--weight 1: win rates)")
-    return words
+    title = f"Leaderboard of {selection.bench.name}{of}"
+    return title, ", ".join([*words, interval_method(board)])
+
+
+def _mode(board: Board) -> str:
+    """Return the style control in words, and from where it measures."""
+    mode = board.mode.replace("_", " ")
+    if board.method.control and board.estimator.features:
+        mode += f" from {MEAN if board.method.center else EQUAL}"
+    return mode
 
 
 def interval_method(board: Board) -> str:
@@ -42,7 +42,4 @@ def interval_method(board: Board) -> str:
 
 def method_cell(board: Board) -> str:
     """Return the method of scores and intervals, as a cell of a file."""
-    mode = board.mode.replace("_", " ")
-    if board.method.control and board.estimator.features:
-        mode += f" from {MEAN if board.method.center else EQUAL}"
-    return ", ".join([board.estimator.name, mode, interval_method(board)])
+    return ", ".join([board.estimator.name, _mode(board), interval_method(board)])

@@ -168,7 +168,12 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
         number = sum(ids is None or question.id in ids for question in planned.chosen)
         if not number:
             continue
-        spreads = _earlier_spreads(selection, planned.questions)
+        try:
+            ((_, data),) = read_selections([selection], planned.questions)
+        except InputError:  # no judgments that make a board
+            spreads = None
+        else:
+            spreads = data_spreads(data)
         estimator = selection.estimator if planned.config.pairwise else GRADES
         precision = Precision.of(number, spreads, estimator)
         text = "The first grades will show how precise these questions are."
@@ -178,12 +183,3 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
                 text += f" Earlier judgments have a spread of {precision.spreads.single:.3g}."
         name = one_line(", ".join(selection.categories))
         yield f"{name}: {text}" if name else text
-
-
-def _earlier_spreads(selection: Selection, questions: Sequence[Question]) -> Spreads | None:
-    """Return the spreads of the judgments that are there, None if they make no board."""
-    try:
-        ((_, data),) = read_selections([selection], questions)
-    except InputError:
-        return None
-    return data_spreads(data)
