@@ -279,9 +279,10 @@ class Row(NamedTuple):
     def misses(self) -> Iterator[str]:
         """Say which targets are missed."""
         name, level = f"{self.case.name}, {self.questions} questions", self.case.level
-        for whose, share in (("the", self.default), ("low scores'", self.low)):
-            if share < level - SLACK or (share > level + SLACK and self.questions >= FROM):
-                yield f"{name}: {share:.1f} % of {whose} intervals hold the truth"
+        if self.default < level - SLACK or (
+            self.default > level + SLACK and self.questions >= FROM
+        ):
+            yield f"{name}: {self.default:.1f} % of the intervals hold the truth"
         if self.ranks < 95.0 - SLACK:
             yield f"{name}: the rank sets of {self.ranks:.1f} % of the boards hold all ranks"
 

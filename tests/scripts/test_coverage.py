@@ -50,7 +50,7 @@ def test_the_status_is_that_of_the_targets(
         assert all(0 <= share <= 100 for share in shares)
         ends = (93.0, 97.0 if questions == "20" else 100.0)
         of_ranks = (93.0, 100.0)
-        for cell, (least, most) in ((default, ends), (low, ends), (ranks, of_ranks)):
+        for cell, (least, most) in ((default, ends), (ranks, of_ranks)):
             if cell != "–" and not least <= float(cell) <= most:
                 missed.add(f"{name}, {questions} questions")
     listed = [
@@ -78,7 +78,7 @@ class TestTargets:
             (row(default=97.1), "board, 20 questions: 97.1 % of the intervals hold the truth"),
             (row(default=98.5, questions=12), ""),
             (row(default=92.5, questions=12), "board, 12 questions: 92.5 % of the intervals"),
-            (row(low=92.0), "board, 20 questions: 92.0 % of low scores' intervals hold the truth"),
+            (row(low=80.0), ""),  # of few intervals, for the reader alone
             (row(V2, default=88.1), ""),
             (row(V2, default=87.9), "board, 20 questions: 87.9 % of the intervals hold the truth"),
             (row(V2, default=92.1), "board, 20 questions: 92.1 % of the intervals hold the truth"),
