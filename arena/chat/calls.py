@@ -20,6 +20,7 @@ from arena.chat.parameters import complete
 from arena.chat.protocols import Completion, Message, Reply, Request
 
 MAX_WAIT = 60.0
+STARTUP_WAIT = 5.0  # the longest wait for a server that never answered
 EMPTY_TRIES = 3
 PASSING = ("rate limit", "timeout", "connection", "server error", "malformed reply", "empty reply")
 PERMANENT = (
@@ -64,7 +65,8 @@ def chat_completion(
         if reply.cause in PERMANENT and moves < len(model.endpoints) - 1:
             moves += 1
         elif reply.cause in PASSING and attempts <= model.max_retries:
-            endpoints.wait(model, attempts, reply, meter)
+            if not endpoints.wait(model, attempts, reply, meter):
+                attempts -= 1
         else:
             raise reply
     raise CompletionError(INTERRUPTED)
@@ -235,9 +237,10 @@ class _Endpoints:
 
     def wait(
         self, model: ModelConfig, attempts: int, failed: CompletionError, meter: Meter | None
-    ) -> None:
+    ) -> bool:
         """Wait for the next try, but no longer than calls have a chance, and for the test of
-        endpoints that nobody has reached yet.
+        endpoints that nobody has reached yet. Return False if such an endpoint made a wait shorter:
+        the try after it is one more than `max_retries` allows.
         """
         # The jitter keeps calls that a server has put off together from coming back together.
         # 2.0 ** 1024 is no float.
@@ -245,12 +248,16 @@ class _Endpoints:
         now = time.monotonic()
         end = now + min(failed.retry_after, MAX_WAIT) + backoff * random.uniform(0.5, 1.0)
         silent = [s.silent_since for s in self.states if s.silent_since is not None]
-        if len(silent) == len(self.states):
-            end = min(end, max(min(silent) + model.startup_timeout, now + 0.25))
+        is_starting = len(silent) == len(self.states)
+        is_shorter = is_starting and end - now > STARTUP_WAIT
+        if is_starting:
+            last_chance = max(min(silent) + model.startup_timeout, now + 0.25)
+            end = min(end, now + STARTUP_WAIT, last_chance)
         with meter.retry(end) if meter else contextlib.nullcontext():
             while (left := end - time.monotonic()) > 0 and self.over_since == math.inf:
                 if stopping.wait(min(left, 0.2)):
-                    return
+                    break
+        return not is_shorter
 
     def begin(self, chosen: _EndpointState | None = None) -> _EndpointState:
         """Choose the endpoint of a call: the next one that works, else the first one to be back.

@@ -199,6 +199,8 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
         path = urlsplit(url).path
         advice = next(words for part, words in ADDRESS_ADVICE.items() if re.search(part, path))
         message = f"HTTP {status} at {shown_address(url, secrets)}. {advice} {text}"
+    if cause == "no such model":
+        message = f"HTTP {status}. {_model_advice(error.response.request, secrets)}{text}"
     if cause in ("bad request", "unsupported parameter") and re.search(OUTPUT_LIMIT, text):
         advice = "If max_tokens is too high, lower it in the model's entry."
         message = f"HTTP {status}. {advice} {text}"
@@ -209,6 +211,25 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
         charged=status in LATE,
         of_prompt=cause in PROMPT_CAUSES or (status == 403 and cause == "authentication"),
     )
+
+
+# What is called below an address that also lists its models.
+CALLED = r"(?<=/v1)/(chat/completions|responses|messages)$"
+
+
+def _model_advice(request: Any, secrets: Sequence[str]) -> str:
+    """Return what to look at if a server has not the model of a request, with a space at its end,
+    or nothing for a request that names its model elsewhere.
+    """
+    try:
+        name = json.loads(request.content)["model"]
+    except UNREADABLE:
+        return ""
+    advice = f"model_name is '{redact(one_line(name, 80), secrets)}'. Does the server offer it? "
+    address = shown_address(str(request.url), secrets)
+    if re.search(CALLED, address):
+        advice += f"See {re.sub(CALLED, '/models', address)}. "
+    return advice
 
 
 # Of 403s too: it stands for a key that may not do this, and for a prompt that nobody may send.

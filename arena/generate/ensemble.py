@@ -11,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, one_line
 from arena.base.jsonl import decode_lines, dump_line, write_lines
 from arena.base.record_file import locked
 from arena.base.table import FEW_NAMES, grouped, listed
@@ -109,8 +109,11 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
             # Boards take judgments without the key as published ones.
             made: Record = {} if key in published else {"settings": {}}
             records[model].append(record | sides | made)
-        if unshared := {question_id for question_id, *_ in set().union(*labels.values()) - shared}:
-            notes.append(f"{model}: {len(unshared)} questions skipped, not judged by all")
+        unshared = Counter(baseline for _, baseline, _ in set().union(*labels.values()) - shared)
+        for baseline, count in sorted(unshared.items()):
+            questions = f"{count} question" + "s" * (count > 1)
+            against = f" against {one_line(baseline)}" if baseline else ""
+            notes.append(f"{model}: {questions}{against} skipped, not judged by all")
     reasons = grouped(skipped).items()
     notes[:0] = [f"{listed(names, many=FEW_NAMES)}: skipped, {reason}" for reason, names in reasons]
     if not records:

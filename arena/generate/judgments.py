@@ -121,6 +121,7 @@ class JudgmentWork(Work):
     ) -> None:
         path = options.bench.judgment_file(judge.model.name, name)
         super().__init__(judge.model, name, path, options)
+        self.summary.noun = "game"
         self.judge = judge
         self.games = range(2 if judge.config.pairwise else 1)  # a single answer is graded once
         self.cases = {case.key: case for case in cases}

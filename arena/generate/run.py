@@ -73,7 +73,9 @@ class Work(ABC):
         self.model = model
         self.path = path
         self.options = options
-        self.summary = summary.RunSummary(name, Meter(model.price, options.budget))
+        self.summary = summary.RunSummary(
+            name, Meter(model.price, options.budget), entry=model.name
+        )
         self.records: dict[Any, Record] = {}
 
     def plan(self) -> list[Any]:

@@ -59,6 +59,7 @@ class RunSummary:
     """The counts of a run for one model, in answers or games.
 
     halted: the error by which jobs were not begun, None if no call was refused.
+    entry: the name in the endpoint file of the model that is asked, a judge for games.
     """
 
     name: str
@@ -71,6 +72,8 @@ class RunSummary:
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     messages: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    entry: str = ""
+    noun: str = "question"
 
     @property
     def failures(self) -> int:
@@ -111,7 +114,7 @@ class RunSummary:
             a_call = f"{plan.output / plan.calls:,.0f} a call"
             basis = f"{a_call} in {plan.measured:,} earlier replies"
             basis = basis if plan.measured else f"{a_call} assumed, without earlier replies"
-            cost = ". For the cost, add price: {input: , output: } to the model's entry"
+            cost = f". For the cost, add price: {{input: , output: }} to the entry of {self.entry}"
             if price:
                 cost = f", ${cost_of(plan.input, plan.output):,.2f}"
             yield f"  expected: {plan.output:,} output tokens ({basis}){cost}"
@@ -136,13 +139,15 @@ class RunSummary:
         if excess := self.meter.excess:
             yield f"  {excess}"
         for cause, ids in sorted(self.failed.items()):
-            yield f"  failed: {_counted(ids)}: {self.messages[cause]}"
+            some = "for example " * (len(ids) > 1) + _examples(ids)
+            failed = f"{_number_of(len(ids), self.noun)}, {some}"
+            yield f"  failed: {failed}: {self.messages[cause]}"
         yield from self._remark_lines()
 
     def _remark_lines(self) -> Iterator[str]:
         """Yield a line for each remark, with its number and examples."""
         for remark, ids in sorted(self.remarks.items()):
-            yield f"  {remark}: {_counted(ids)}"
+            yield f"  {remark}: {len(ids)} ({_examples(ids)})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain data."""
@@ -182,9 +187,12 @@ def _group(ids: Sequence[str]) -> dict[str, Any]:
     return {"count": len(ids), "examples": list(dict.fromkeys(ids))[:3]}
 
 
-def _counted(ids: Sequence[str]) -> str:
-    examples = ", ".join(one_line(example, 80) for example in _group(ids)["examples"])
-    return f"{len(ids)} ({examples})"
+def _examples(ids: Sequence[str]) -> str:
+    return ", ".join(one_line(example, 80) for example in _group(ids)["examples"])
+
+
+def _number_of(count: int, noun: str) -> str:
+    return f"{count} {noun}" + "s" * (count != 1)
 
 
 TICK = 1.0  # seconds between two looks of a terminal
@@ -260,8 +268,8 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         if kind in self.reported:
             return
         self.reported.add(kind)
-        calls = f"{activity.waiting} call" + "s" * (activity.waiting > 1)
-        wait = f"{calls}, next try in {max(activity.next_try - time_now, 0):.0f} s"
+        seconds = max(activity.next_try - time_now, 1)
+        wait = f"{_number_of(activity.waiting, 'call')}, next try in {seconds:.0f} s"
         line = f"{summary.name}: waiting: {one_line(fault, 160)} at {activity.address}, {wait}"
         if self.on_terminal:
             self.bars[0][1].write(line, file=sys.stderr)
@@ -272,10 +280,11 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
 def state_of(group: Sequence[RunSummary]) -> str:
     """Return the calls of some models in flight and waiting, and their failed jobs, in words."""
     calls = [summary.meter.activity for summary in group]
+    retries = sum(activity.retries for activity in calls)
     counts = {
         "in flight": sum(activity.in_flight for activity in calls),
         "waiting": sum(activity.waiting for activity in calls),
-        "retries": sum(activity.retries for activity in calls),
+        "retry" if retries == 1 else "retries": retries,
         "failed": sum(summary.failures for summary in group),
         "cached": sum(summary.cached for summary in group),
     }

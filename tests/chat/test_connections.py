@@ -161,7 +161,7 @@ class TestLargeReplies:
         bench.add_model("tiny", api.v1, parallel=1)
         bench.write_answer_config()
         api.reply("x" * 2000, "fine")
-        assert "failed: 1 (q1): reply too large" in run_main("gen_answer.py", check=1).out
+        assert "failed: 1 question, q1: reply too large" in run_main("gen_answer.py", check=1).out
         assert api.call_count == 2
 
     def test_of_an_error_only_the_beginning_is_read(self, api: FakeAPI, bench: Workspace) -> None:

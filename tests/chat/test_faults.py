@@ -103,6 +103,21 @@ class TestFaults:
             ask(model_of(bench, api_type=api_type, endpoints=[{"api_base": base}]))
         assert caught.value.cause == cause
 
+    @pytest.mark.parametrize("api_type", ["openai", "anthropic"])
+    def test_a_model_that_is_not_there_is_named_with_the_list_of_those_that_are(
+        self, api: FakeAPI, bench: Workspace, api_type: str
+    ) -> None:
+        api.answer_with(Reply.error(404, "The model does not exist."))
+        base = api.v1 if api_type == "openai" else api.url
+        model = model_of(bench, api_type=api_type, endpoints=[{"api_base": base}])
+        with pytest.raises(CompletionError) as caught:
+            ask(model)
+        assert str(caught.value).startswith(
+            f"no such model: HTTP 404. model_name is '{model.model_name}'. Does the server offer "
+            f"it? See {api.v1}/models. {{"
+        )
+        assert api.call_count == 1
+
     def test_a_reply_that_ends_in_a_fault_is_one(self, api: FakeAPI, bench: Workspace) -> None:
         error = {"code": 502, "message": "the provider of test-key is gone"}
         choice = {"message": {"content": "half of"}, "finish_reason": "error", "error": error}

@@ -211,7 +211,7 @@ class TestSeveralBaselines:
     ) -> None:
         api.reply("[[A>B]]", "[[A>B]]", "[[A>B]]", Reply.prompt_filtered())
         done = run_main(SCRIPT, "--model", "tiny", check=1)
-        assert "failed: 1 (q1 game 2 against b2): content filter" in done.out
+        assert "failed: 1 game, q1 game 2 against b2: content filter" in done.out
         assert judged(bench)["q1", "b2"] == ["A>B", None]
         done = run_main(SCRIPT, "--model", "tiny")
         assert "tiny: 1 planned, 1 done, 7 cached" in done.out

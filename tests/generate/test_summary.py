@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ class TestReport:
             "calls": {"in_flight": 0, "waiting": 0, "retries": 0},
         }
         assert "4 failed, 3,000 tokens in, 1,500 out, $0.0060" in done.out
-        assert "failed: 4 (q5, q6, q7): context too long: HTTP 400" in done.out
+        assert "failed: 4 questions, for example q5, q6, q7: context too long: HTTP 400" in done.out
         assert "answers cut off at max_tokens: 3 (q2, q3, q4)" in done.out
 
     def test_what_is_stale_and_what_is_not_begun_stands_in_it(
@@ -109,7 +110,7 @@ class TestReport:
         done = run("answers", "--report", "report.json")
         assert "\x1b" not in done.out + done.err
         assert "empty answers: 1 (q [2J 1)" in done.out
-        assert "failed: 1 (q [2J 1b): context too long" in done.out
+        assert "failed: 1 question, q [2J 1b: context too long" in done.out
         (model,) = json.loads((bench.root / "report.json").read_text())["models"]
         assert model["remarks"]["empty answers"]["examples"] == [evil]
 
@@ -177,6 +178,19 @@ class TestProgress:
             "0:01:00 tiny: 0 of 40 answers, 8 waiting, 16 retries",
         ]
         assert "\r" not in said
+
+    def test_a_single_retry_is_one_and_a_try_that_is_due_comes_in_a_second(
+        self, clock: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", Screen(terminal=False))
+        run = self.waiting()
+        run.meter.activity = replace(run.meter.activity, waiting=1, retries=1, next_try=1000.2)
+        with Progress([run], "answer") as progress:
+            for clock[0] in (1001.0, 1030.0):
+                progress.update()
+        said = sys.stderr.getvalue()  # type: ignore[attr-defined]
+        assert "1 call, next try in 1 s\n" in said
+        assert said.endswith("0:00:30 tiny: 0 of 40 answers, 1 waiting, 1 retry\n")
 
     def test_a_terminal_ticks_each_second_with_a_line_for_each_model(
         self, clock: list[float], monkeypatch: pytest.MonkeyPatch
@@ -300,7 +314,7 @@ class TestDryRun:
         bench.add_questions(3)
         bench.add_answers("more", {"q1": "m"})
         out = run("judgments", "--dry-run", "--model", "tiny", "--model", "more").out
-        assert "For the cost, add price: {input: , output: } to the model's entry\n" in out
+        assert "For the cost, add price: {input: , output: } to the entry of judge\n" in out
         assert "  questions skipped, not answered in full by the model: 1 (q3)\n" in out
         assert "\ntotal: 6 calls\n" in out
 

@@ -495,11 +495,11 @@ class TestFailures:
     def test_they_are_counted_and_named_by_cause(self, mended: Story) -> None:
         first = mended.runs[0]
         assert "faulty: 7 planned, 1 done, 0 cached, 6 failed" in first.stdout
-        assert "failed: 1 (q2): content filter" in first.stdout
-        assert "failed: 1 (q7): bad request" in first.stdout
+        assert "failed: 1 question, q2: content filter" in first.stdout
+        assert "failed: 1 question, q7: bad request" in first.stdout
         (line,) = [line for line in first.stdout.split("\n") if "server error" in line]
-        assert "failed: 4 (" in line and "HTTP 500" in line
-        assert line.split("(")[1].split(")")[0].count("q") == 3
+        assert line.startswith("  failed: 4 questions, for example q") and "HTTP 500" in line
+        assert line.split(": ")[1].count("q") == 1 + 3
         assert "not complete: faulty." in first.stdout
 
     def test_they_are_never_stored(self, mended: Story) -> None:

@@ -152,11 +152,26 @@ class TestJoining:
             "apart: skipped, no question judged by all",
             "org/one: skipped, not judged by J1, J2",
             "some: skipped, not judged by J3",
-            "tiny: 3 questions skipped, not judged by all",
+            "tiny: 3 questions against base skipped, not judged by all",
         ]
         assert labels_of(two_judges) == {"q2": ["A>B"], "q3": ["A>B"]}
         folder = two_judges.data / "model_judgment/ensemble"
         assert [p.name for p in folder.iterdir()] == ["tiny.jsonl"]
+
+    def test_skipped_questions_are_those_of_a_baseline(
+        self, two_judges: Workspace, main: Main
+    ) -> None:
+        """All against `base` are combined: each judge has others against other baselines."""
+        for judge, others in {"J1": [("q1", "b2"), ("q2", "b2")], "J2": [("q1", "b3")]}.items():
+            records = [judgment("q1", "A>B"), judgment("q2", "A>B")]
+            records += [judgment(q, "A>B") | {"baseline": baseline} for q, baseline in others]
+            add_judgments(two_judges, "tiny", records, judge=judge)
+        _, out, _ = main()
+        assert out.splitlines()[-3:] == [
+            "data/test-v1/model_judgment/ensemble/tiny.jsonl: 2 judgments, 0 of 2 games undecided",
+            "tiny: 2 questions against b2 skipped, not judged by all",
+            "tiny: 1 question against b3 skipped, not judged by all",
+        ]
 
     def test_the_newest_of_several_records_counts(self, two_judges: Workspace, main: Main) -> None:
         records = [judgment("q1", "B>>A"), judgment("q1", "A>B")]
@@ -240,7 +255,7 @@ class TestBaselines:
         self.add(two_judges, "J2", ("q1", "a", "B>A"), ("q1", "b", "A>B"), ("q2", "b", "A=B"))
         _, out, _ = main()
         assert self.found(two_judges) == [("q1", "a", "B>A"), ("q1", "b", "A>B")]
-        assert "tiny: 1 questions skipped" in out
+        assert "tiny: 1 question against a skipped" in out and "1 question against b skipped" in out
 
     def test_a_missing_baseline_is_the_one_of_the_judge_config(
         self, two_judges: Workspace, main: Main
@@ -259,7 +274,7 @@ class TestBaselines:
         self.add(two_judges, "J2", ("q1", "a", "A>B"), ("q2", None, "A>B"), ("q3", "b", "A>B"))
         _, out, _ = main()
         assert self.found(two_judges) == [("q2", None, "A>B")]
-        assert "tiny: 2 questions skipped" in out
+        assert "tiny: 1 question skipped" in out and "tiny: 2 questions against a skipped" in out
 
     def test_a_missing_baseline_is_the_one_of_the_category(
         self, two_judges: Workspace, main: Main

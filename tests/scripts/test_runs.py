@@ -65,7 +65,7 @@ class TestHopelessModels:
         assert calls == {"bad-key": 3, "no-model": 3, "no-money": 3, "well": 20}
         for name, (_, cause) in self.REPLIES.items():
             assert f"{name}: 20 planned, 0 done, 0 cached, 3 failed, 17 not begun" in done.out
-            assert f"failed: 3 (q1, q2, q3): {cause}" in done.out
+            assert f"failed: 3 questions, for example q1, q2, q3: {cause}" in done.out
             assert not (bench.data / "model_answer" / f"{name}.jsonl").exists()
         assert "not complete: bad-key, no-model, no-money. Mend the causes" in done.out
 
@@ -77,7 +77,7 @@ class TestHopelessModels:
         done = run("answers")
         assert (done.status, api.call_count) == (1, 6), "five questions and the test request"
         assert "tiny: 20 planned, 0 done, 0 cached, 5 failed, 15 not begun" in done.out
-        assert "failed: 5 (q1, q2, q3): bad request: HTTP 400" in done.out
+        assert "failed: 5 questions, for example q1, q2, q3: bad request: HTTP 400" in done.out
         assert f"(a short test request to {api.v1} failed, too)" in done.out
 
     REFUSALS = {
@@ -163,6 +163,19 @@ class TestHopelessModels:
         timer = threading.Timer(0.2, api.start)
         timer.start()
         assert run("answers").status == 0
+        timer.join()
+
+    def test_its_first_answer_is_soon_noticed_and_looking_for_it_uses_up_no_retry(
+        self, api: FakeAPI, bench: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(utils, "STARTUP_WAIT", 0.05)
+        prepare(bench, api, 4, retry_wait=30, max_retries=1, startup_timeout=20, parallel=2)
+        api.close()
+        timer = threading.Timer(0.4, api.start)
+        timer.start()
+        began = time.monotonic()
+        assert run("answers").status == 0
+        assert time.monotonic() - began < 10
         timer.join()
 
     def test_one_that_has_answered_is_waited_for(
@@ -299,7 +312,7 @@ class TestWaiting:
         done = run("answers")
         assert time.monotonic() - began < 10
         assert (done.status, api.call_count) == (1, 1)
-        assert "failed: 1 (q1): timeout" in done.out
+        assert "failed: 1 question, q1: timeout" in done.out
         assert tree(bench.data).keys() == {"question.jsonl", "model_answer"}
 
     def test_so_is_one_that_comes_through_a_proxy(self, api: FakeAPI, bench: Workspace) -> None:
@@ -308,7 +321,7 @@ class TestWaiting:
         api.answer_with(Reply("x", trickle=0.2, trickle_head=True))
         proxy = {"HTTP_PROXY": api.url, "NO_PROXY": "", "no_proxy": ""}
         done = bench.run("gen_answer.py", env=proxy, check=1)
-        assert "failed: 1 (q1): timeout" in done.stdout
+        assert "failed: 1 question, q1: timeout" in done.stdout
         assert api.calls[0].path == "http://nowhere.invalid/v1/chat/completions"
 
     def test_the_time_of_a_call_is_its_own(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
