@@ -298,11 +298,13 @@ def add_source_flags(
     add("--data-dir", type=Path, default="data", help="data folder")
 
 
+ENDPOINTS = "config/api_config.yaml"
+
+
 def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     """Add the flags of gen_answer.py and gen_judgment.py."""
     add_source_flags(add, "with the settings", setting_file)
-    endpoints = "config/api_config.yaml"
-    add("--endpoint-file", type=Path, default=endpoints, help="YAML file of the models' endpoints")
+    add("--endpoint-file", type=Path, default=ENDPOINTS, help="YAML file of the models' endpoints")
     add_name(add, "bench", "bench in the data folder (default: the setting file's)")
     add_names(add, "model", "models to run (default: the setting file's)")
     parallel = "parallel calls to each model (default: the endpoint file's)"

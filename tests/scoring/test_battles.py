@@ -92,8 +92,8 @@ class TestJudgeSettings:
         done = show(bench, *flags(), check=2)
         assert done.out == "" and done.err == (
             f"error: {self.ONE} and {self.TWO}: judge judge used different judge "
-            "prompts. Run gen_judgment.py --stale redo to make them equal, or accept them with "
-            "--mixed count.\n"
+            "prompts. Run gen_judgment.py --bench-name test-v1 --judge-name judge --stale redo to "
+            "make them equal, or accept them with --mixed count.\n"
         )
 
     def test_one_file_that_disagrees_with_itself_is_named_once(self, bench: Workspace) -> None:
