@@ -51,6 +51,8 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
     yield from doubt_lines(board)
     if not board.weights:
         yield from _skipped_judgments(counts.left_out)
+        if counts.added_losses:
+            yield f"added: {counts.added_losses:,} plain losses (`>`), one for each missing game"
     if counts.ranges:
         yield f"grades {' and '.join(map(range_text, counts.ranges))}"
     elif board.format.scale == "grade" and board.intervals == CLOSED and not all(unknown):
