@@ -8,7 +8,7 @@ import random
 import pytest
 from boards import board_json, error, flags, named, saved, show
 from conftest import RunMain, Workspace
-from judgments import LOST, TIED, WON, add_judgments, graded, judgment
+from judgments import LOST, TIED, WON, add_judgments, graded, judgment, random_answers
 
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Board
@@ -42,13 +42,12 @@ class TestAlike:
         bench.write(bench.data / "model_judgment/judge/m.jsonl", records)
         assert "–: no interval if all questions are alike" in show(bench).summary
 
-    def test_ties_alone_have_the_interval_of_a_plain_board(self, styled: Workspace) -> None:
-        styled.write(styled.data / "model_judgment/judge/m1.jsonl", [])
-        add_judgments(styled, "m1", [judgment(f"q{i}", *TIED) for i in range(1, 31)])
-        flat = show(styled, *named())
-        controlled = show(styled, *named(), "--style-control", "--first-game-only")
-        assert flat.interval("m1") == "(-3.3, 3.3)"
-        assert "–" not in controlled.board
+    def test_ties_alone_have_the_interval_of_a_plain_board(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", [judgment(f"q{i}", *TIED) for i in range(1, 31)])
+        for seed, model in enumerate(["base", "m1"]):
+            bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, 30))
+        for style in ([], ["--style-control", "--style-center", "none"]):
+            assert show(bench, *named(), *style).interval("m1") == "(-3.3, 3.3)"
 
 
 class TestCentre:
