@@ -450,7 +450,7 @@ class TestFailures:
         example = f"q{QUESTIONS.index(fault) + 1}"
         lines = faulty.failures(model).split("\n")
         (line,) = [line for line in lines if example in re.findall(r"q\d+", line)]
-        assert f"): {HOPELESS[fault][1]}" in line
+        assert f": {HOPELESS[fault][1]}" in line
 
     @pytest.mark.parametrize("fault", STUBBORN)
     def test_what_might_pass_is_given_up_after_max_retries(
