@@ -9,8 +9,8 @@ import pytest
 from boards import Terminal
 
 from arena.base.table import shown_width
-from arena.leaderboard.board import Comparison
 from arena.leaderboard.output.comparison import comparison_dict, comparison_lines
+from arena.scoring.uncertainty.differences import Comparison
 
 PAIR = Comparison("m1", "m2", 40, True, "permutation", 5.25, -1.04, 11.55, 0.1042, 0.3126, 8.96)
 UNKNOWN = Comparison("m1", "m3", 3, True, "bootstrap", -33.3, reason="3 questions are too few")
