@@ -150,7 +150,7 @@ class Scored(Contest):
         style = self.style and replace(self.style, mean=np.zeros_like(self.style.mean))
         method = replace(self.method, center=False)
         contest = Contest(self.battles, self.selection, method, self.tokens, style)
-        return contest.score(None if method.honest else self.samples[:0])
+        return contest.score(None if method.honest and len(self.samples) else self.samples[:0])
 
     def _judges(self) -> Judges | None:
         return Judges.of_battles(

@@ -575,7 +575,9 @@ class TestOtherGraphs:
         assert compare(board, "m1", "m3").p_value == pytest.approx(exact, abs=1e-12)
 
     def test_two_with_further_battles_are_fitted_again(self, robin: Workspace) -> None:
-        """`m3` met the others on five questions and `m2` on one more: the rest is left out."""
+        """`m3` met the others on five questions and `m2` on one more: other questions are left
+        out.
+        """
         few = ("q1", "q2", "q3", "q4", "q5")
         records = [
             record
@@ -588,9 +590,8 @@ class TestOtherGraphs:
         cells, names, anchor = board.battles.cells, board.battles.models, board.battles.anchor
         pair = [names.index("m2"), names.index("m3")]
         logits = (board.fit.ratings - board.fit.ratings[anchor]) * np.log(10) / 400
-        opponents = [names.index("base"), names.index("m1")]
-        common = (cells.question < 5) & np.isin(cells.a, opponents)
-        ours = np.isin(cells.b, pair) & (common | (cells.a == pair[0]))
+        common = [board.battles.questions.index(name) for name in (*few, "q9")]
+        ours = np.isin(cells.b, pair) & np.isin(cells.question, common)
 
         def loss(strengths: np.ndarray) -> float:
             moved = logits.copy()

@@ -72,10 +72,9 @@ def _style_centre(board: Board, flags: bool) -> Iterator[str]:
     number = "the" if published >= judgments else f"{published:,} of {judgments:,}"
     why = f", since {number} judgments have no settings, as published ones" if published else ""
     copy = f"a copy of the baseline would score {board.format.score(board.copy_score)}"
-    ranks = " Ranks and tests measure from equal style." if board.method.honest else ""
-    advice = " Use --style-center none to do so for scores." if ranks else ""
-    advice = advice or " Use --style-center none to measure from equal style."
-    yield f"style is measured from its mean{why}: {copy}.{ranks}{advice if flags else ''}"
+    advice = " Use --style-center none to measure from equal style." if flags else ""
+    ranks = " Ranks measure from equal style in any case." if board.method.honest else ""
+    yield f"style is measured from its mean{why}: {copy}.{advice}{ranks}"
 
 
 def _narrow_intervals(board: Board, flags: bool) -> Iterator[str]:
