@@ -24,7 +24,7 @@ from arena.scoring.selection import Selection
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
 from arena.scoring.uncertainty.differences import Comparison
-from arena.scoring.uncertainty.intervals import FEW
+from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 from arena.scoring.uncertainty.strengths import Strengths
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class Scored(Contest):
 
 @dataclass(frozen=True)
 class Row:
-    """A model's score, the offsets of its interval, its mean answer length and its games.
+    """A model's score, the ends of its interval, its mean answer length and its games.
 
     `rank`: the best and the worst rank that the data leave open. `by_judge`: the lowest and the
     highest score with one of several judges alone.
@@ -232,27 +232,30 @@ class Row:
 
     model: str
     score: float
-    lower: float
-    upper: float
+    bounds: tuple[float, float]
     tokens: float | None
     outcomes: tuple[int, ...] | None
     rank: tuple[int, int] | None = None
     by_judge: tuple[float, float] | None = None
 
     @property
-    def bounds(self) -> tuple[float, float]:
-        """The ends of the interval."""
-        return self.score + self.lower, self.score + self.upper
+    def lower(self) -> float:
+        """The offset of the lower end, 0 if it is the same infinity as the score."""
+        return 0.0 if self.bounds[0] == self.score else self.bounds[0] - self.score
+
+    @property
+    def upper(self) -> float:
+        """The offset of the upper end, as `lower`."""
+        return 0.0 if self.bounds[1] == self.score else self.bounds[1] - self.score
 
     @property
     def ranges(self) -> dict[str, float]:
         """The ends of the other ranges of the row that are known, by their names in files."""
         ranges = {"rank": self.rank, "by_judge": self.by_judge}
-        pairs = {name: ends for name, ends in ranges.items() if ends}
         return {
             f"{name}_{end}": value
-            for name, ends in pairs.items()
-            for end, value in zip(("low", "high"), ends, strict=True)
+            for name, ends in ranges.items()
+            for end, value in zip(("low", "high"), ends or (), strict=False)
         }
 
 
@@ -333,27 +336,24 @@ class Board:
     ) -> Board:
         """Return the board with the rows of scores (M,) and samples (rounds, M), best first.
 
-        Rows have ranks if questions were drawn, unless the caller needs none.
+        Rows have ranks if questions were drawn in ENOUGH_ROUNDS, unless the caller needs none.
         """
-        rates, level = self.format.scale == "win rate", self.estimator.level
+        ends, rates, level = uncertainty.ends, self.format.scale == "win rate", self.estimator.level
         ranges = judges.ranges(elo=self.format.scale == "elo") if judges else {}
         outcomes = (self.scored.battles.outcomes if self.scored else None) or {}
-        ends = uncertainty.ends
         if self.method.judge_effects == "random" and not self.weights:
             if judges is None:
                 raise too_few(1)
             ends = judges.widened(ends, scores, level, rates=rates)
             samples = judges.drawn(samples, self.method.seed, level, rates=rates)
-        with np.errstate(invalid="ignore"):
-            # The offset of an end that is the same infinity as the score is 0, not NaN.
-            offsets = np.where(ends == scores, 0.0, ends - scores).tolist()
         # One NaN for all, so that boards of the same numbers are equal.
-        lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in offsets)
+        lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in ends.tolist())
+        bounds = zip(lower, upper, strict=True)
         rows = [
-            Row(m, score, low, high, tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
-            for m, score, low, high in zip(models, scores.tolist(), lower, upper, strict=True)
+            Row(m, score, pair, tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
+            for m, score, pair in zip(models, scores.tolist(), bounds, strict=True)
         ]
-        if ranked and self.method.honest and models:
+        if ranked and self.method.honest and models and len(samples) >= ENOUGH_ROUNDS:
             ranks = uncertainty.ranks.T.tolist()
             rows = [replace(row, rank=(a, b)) for row, (a, b) in zip(rows, ranks, strict=True)]
         rows.sort(key=lambda row: (-row.score, row.model))

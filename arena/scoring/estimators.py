@@ -120,7 +120,8 @@ class Estimator:
             strengths = replace(Strengths.of_rounds(samples, questions), boards=boards)
             half = student(self.level, strengths.freedom) * strengths.errors
             return Uncertainty(np.stack([scores - half, scores + half]), strengths, "t")
-        strengths = replace(Strengths.of_rates(scores, samples, questions), boards=boards)
+        strengths = Strengths.of_rates(scores, samples, questions)
+        strengths = replace(strengths, least=0.0, boards=boards)
         if resample == "battle":
             ends, kind = percentiles(samples, self.level), "percentiles"
         else:
