@@ -122,8 +122,8 @@ class Scored(Contest):
     def scores(self, *, elo: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return win rates in percent or Elo ratings (M,), and the rounds' (rounds, M)."""
         scores, controlled = self.selection.estimator.scores, bool(self.method.control)
-        ratings, anchor = self.fit.ratings, self.battles.anchor
-        return scores(ratings, self.samples, anchor, controlled=controlled, elo=elo)
+        data = self.fit.ratings, self.samples, self.battles.anchor
+        return scores(*data, controlled=controlled, elo=elo)
 
     def copy_score(self, *, elo: bool) -> float | None:
         """Return the score of a copy of the baseline, None if style is not measured from its mean.
@@ -153,12 +153,8 @@ class Scored(Contest):
         return contest.score(None if method.honest and len(self.samples) else self.samples[:0])
 
     def _judges(self) -> Judges | None:
-        return Judges.of_battles(
-            self.battles,
-            style=self.style,
-            center=bool(self.method.center),
-            penalty=self.selection.estimator.penalty,
-        )
+        options = {"center": bool(self.method.center), "penalty": self.selection.estimator.penalty}
+        return Judges.of_battles(self.battles, style=self.style, **options)
 
     def strengths(self, *, elo: bool) -> Strengths:
         """Return the strengths that give ranks, those from equal style."""
@@ -190,15 +186,19 @@ class Scored(Contest):
             ends[:, unknown & (np.arange(len(unknown)) != battles.anchor)] = np.nan
         return found
 
+    @functools.cached_property
+    def honest(self) -> Scored:
+        """The same battles with the default's rounds, which are over questions."""
+        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
+        return Contest(self.battles, self.selection, method, style=self.style).score()
+
     def narrowness(self, ends: np.ndarray) -> float | None:
         """Return how many times wider than `ends` (2, M) the default's intervals of win rates are,
         by the median over the models. None if they are these, or if no model has both.
         """
         if self.method.honest:
             return None
-        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
-        contest = Contest(self.battles, self.selection, method, style=self.style)
-        honest = contest.score().uncertainty(elo=False).ends
+        honest = self.honest.uncertainty(elo=False).ends
         with np.errstate(invalid="ignore", divide="ignore"):
             ratios = (honest[1] - honest[0]) / (ends[1] - ends[0])
         ratios = ratios[np.isfinite(ratios)]
@@ -214,12 +214,11 @@ class Scored(Contest):
             copy_score=self.copy_score(elo=elo),
             narrowness=self.narrowness(self.uncertainty(elo=False).ends),
         )
-        judges, found = self._judges(), self.uncertainty(elo=elo)
-        scores, samples = self.scores(elo=elo)
+        (scores, samples), found = self.scores(elo=elo), self.uncertainty(elo=elo)
         if ranked and self.method.honest:
             found = replace(found, strengths=self.strengths(elo=elo))
-        models, tokens = self.battles.models, self.tokens
-        return board.with_rows(models, scores, samples, found, tokens, judges, ranked=ranked)
+        rows = self.battles.models, scores, samples, found, self.tokens, self._judges()
+        return board.with_rows(*rows, ranked=ranked)
 
 
 @dataclass(frozen=True)
