@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -338,17 +337,13 @@ class Board:
         rates, level = self.format.scale == "win rate", self.estimator.level
         ranges = judges.ranges(elo=self.format.scale == "elo") if judges else {}
         outcomes = (self.scored.battles.outcomes if self.scored else None) or {}
-        ends = uncertainty.ends
         if self.method.judge_effects == "random" and not self.weights:
             if judges is None:
                 raise too_few(1)
-            ends = judges.widened(ends, scores, level, rates=rates)
+            ends = judges.widened(uncertainty.ends, scores, level, rates=rates)
+            uncertainty = replace(uncertainty, ends=ends)
             samples = judges.drawn(samples, self.method.seed, level, rates=rates)
-        with np.errstate(invalid="ignore"):
-            # The offset of an end that is the same infinity as the score is 0, not NaN.
-            offsets = np.where(ends == scores, 0.0, ends - scores).tolist()
-        # One NaN for all, so that boards of the same numbers are equal.
-        lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in offsets)
+        lower, upper = uncertainty.offsets(scores)
         rows = [
             Row(m, score, low, high, tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
             for m, score, low, high in zip(models, scores.tolist(), lower, upper, strict=True)
