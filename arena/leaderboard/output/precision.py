@@ -82,33 +82,27 @@ class Precision:
 
 
 def board_precision(board: Board) -> Precision | None:
-    """Return the precision of the scores of a board, None without scores of models."""
-    numbers = [_questions(board, row.model) for row in board.rows if row.model != board.baseline]
-    if not numbers:
-        return None
-    return Precision.of(statistics.median_low(numbers), _board_spreads(board), board.estimator)
+    """Return the precision of the scores of a board, None without scores of models.
 
-
-def _questions(board: Board, model: str) -> int:
-    return sum(board.weights.values()) or board.counts.judged.get(model, 0)
-
-
-def _board_spreads(board: Board) -> Spreads | None:
-    """Return the spreads of battles, or from rounds over questions what only these have: the
+    By the spreads of battles, or of rounds over questions for what only these have: the
     uncertainty of style coefficients, grades, and several boards together.
     """
-    battles = board.scored.battles if board.scored else None
-    if board.method.resample != "question" or (battles and not board.method.control):
-        return data_spreads(battles) if battles else None
-    samples = board.samples
-    if board.scored and board.format.scale == "elo":
-        _, rates = board.scored.scores(elo=False)
-        samples = dict(zip(board.scored.battles.models, rates.T, strict=True))
     models = [row.model for row in board.rows if row.model != board.baseline]
-    rounds = np.array([samples[model] for model in models]).reshape(len(models), -1).T
-    middle = _middle(np.nanmean(rounds, axis=0), board.estimator)
-    numbers = np.array([_questions(board, model) for model in models])
-    return planning.spreads_of_rounds(rounds[:, middle], numbers[middle])
+    if not models:
+        return None
+    total, judged, scored = sum(board.weights.values()), board.counts.judged, board.scored
+    numbers = [total or judged.get(model, 0) for model in models]
+    if board.method.resample != "question" or (scored and not board.method.control):
+        spreads = data_spreads(scored.battles) if scored else None
+    else:
+        samples = board.samples
+        if scored and board.format.scale == "elo":
+            _, rates = scored.scores(elo=False)
+            samples = dict(zip(scored.battles.models, rates.T, strict=True))
+        rounds = np.array([samples[model] for model in models]).T
+        middle = _middle(np.nanmean(rounds, axis=0), board.estimator)
+        spreads = planning.spreads_of_rounds(rounds[:, middle], np.array(numbers)[middle])
+    return Precision.of(statistics.median_low(numbers), spreads, board.estimator)
 
 
 def data_spreads(data: Battles | Grades) -> Spreads | None:
