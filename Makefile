@@ -36,7 +36,7 @@ demo: $(VENV)/.installed
 	  --endpoint-file config/demo/api_config.yaml --data-dir $(DEMO) --limit $(DEMO_LIMIT)
 	$(BIN)/python show_result.py --setting-file config/demo/grade_config.yaml --data-dir $(DEMO)
 	@echo
-	@echo "Both boards rest on $(DEMO_LIMIT) questions, which say nothing about the models. Next, the demo on all questions:"
+	@echo "Both boards rest on $(DEMO_LIMIT) questions, which say nothing about the models. Next, the board of the stored answers to all 40 questions:"
 	@echo "  source $(BIN)/activate"
 	@echo "  python show_result.py --setting-file config/demo/judge_config.yaml"
 

@@ -13,17 +13,33 @@ from __future__ import annotations
 from arena.base.errors import InputError, script
 
 # isort: split
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arena.base.flags import add_run_flags, next_command, run_arguments, script_parser
+from arena.base.flags import (
+    ENDPOINTS,
+    add_run_flags,
+    next_command,
+    run_arguments,
+    script_parser,
+)
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.answers import AnswerWork, check_formats
 from arena.generate.run import RunOptions, complete
 from utils import check_model, read_answer_config, read_model_config
+
+
+def judging_command(args: argparse.Namespace, bench: Bench) -> str:
+    """Return the command line that judges what these flags answer."""
+    args.bench_name = bench.name  # the judge config may name another
+    named = ["--model", *dict.fromkeys(args.model)] if args.model else []
+    if str(args.endpoint_file) != ENDPOINTS:
+        named += ["--endpoint-file", str(args.endpoint_file)]
+    return next_command("gen_judgment.py", args, *named)
 
 
 @script
@@ -42,13 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     questions = draw_evenly(read_questions(bench), args.limit)
     check_formats(questions, config, args.setting_file)
     budget = budget_of(models, args.max_cost)
-    named = [flag for name in args.model or () for flag in ("--model", name)]
     options = RunOptions(
         bench,
         questions,
         budget,
         **run_arguments(args),
-        next_command=next_command("gen_judgment.py", args, *named),
+        next_command=judging_command(args, bench),
     )
     if args.parallel:
         models = [replace(model, parallel=args.parallel) for model in models]

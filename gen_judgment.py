@@ -58,6 +58,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+def board_command(args: argparse.Namespace) -> str:
+    """Return the command line that prints the board of what these flags judge."""
+    named = ["--judge-name", args.judge_name] if args.judge_name else []
+    named += ["--baseline", *dict.fromkeys(args.baseline)] if args.baseline else []
+    if str(args.setting_file) != CONFIG:
+        named += ["--setting-file", str(args.setting_file)]
+    return next_command("show_result.py", args, *named)
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
@@ -75,16 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     all_questions = read_questions(bench)
     questions = draw_evenly(all_questions, args.limit)
     judge.check(questions)
-    named = ["--judge-name", args.judge_name] if args.judge_name else []
-    if str(args.setting_file) != CONFIG:
-        named += ["--setting-file", str(args.setting_file)]
     options = RunOptions(
         bench,
         questions,
         budget,
         **run_arguments(args),
         retry_invalid=args.retry_invalid,
-        next_command=next_command("show_result.py", args, *named),
+        next_command=board_command(args),
     )
     names = args.model or config.model_list
     works = judgment_works(judge, names, args.baseline or (), options)

@@ -69,12 +69,13 @@ def few(questions: int, level: int = 95) -> str:
     half, found = z * 44 / questions**0.5, (1.959964 + 0.841621) * 44 / questions**0.5
     number = f"{questions} question" + "s" * (questions > 1)
     gives = (
-        f"They give {level}% intervals of about ±{half:.1f} points. 80 of 100 tests find two "
-        f"models that differ by {found:.1f} points. "
+        f"They give {level}% intervals of about ±{half:.1f} points. A test at 5% finds a "
+        f"difference of {found:.1f} points in 80 of 100 cases. "
     )
     return (
-        f"Only {number}, too few to rank by. {gives if questions >= 5 else ''}±2 points need "
-        f"{math.ceil((z * 22) ** 2):,} questions, at the usual spread of 44 points."
+        f"Only {number}, too few to tell good models from each other. "
+        f"{gives if questions >= 5 else ''}±2 points need {math.ceil((z * 22) ** 2):,} questions, "
+        "at the usual spread of 44 points."
     )
 
 

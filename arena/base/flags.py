@@ -148,8 +148,8 @@ def add_selection_flags(add: Callable[..., object]) -> None:
     )
     add("--judge-effects", choices=("fixed", "random"), default="fixed", help=effects)
     missing = (
-        "how to treat questions on which a model has no battle. `loss` weighs like a loss that the "
-        "judge saw"
+        "how to treat questions on which a model has no battle. `loss` adds a plain loss (`>`) in "
+        "each game, for each judge of the model"
     )
     add("--missing", choices=("ignore", "loss"), default="ignore", help=missing)
     add_mixed_flag(add)
@@ -298,11 +298,13 @@ def add_source_flags(
     add("--data-dir", type=Path, default="data", help="data folder")
 
 
+ENDPOINTS = "config/api_config.yaml"
+
+
 def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     """Add the flags of gen_answer.py and gen_judgment.py."""
     add_source_flags(add, "with the settings", setting_file)
-    endpoints = "config/api_config.yaml"
-    add("--endpoint-file", type=Path, default=endpoints, help="YAML file of the models' endpoints")
+    add("--endpoint-file", type=Path, default=ENDPOINTS, help="YAML file of the models' endpoints")
     add_name(add, "bench", "bench in the data folder (default: the setting file's)")
     add_names(add, "model", "models to run (default: the setting file's)")
     parallel = "parallel calls to each model (default: the endpoint file's)"
@@ -364,6 +366,6 @@ def floor(text: str) -> tuple[str, float]:
 
 positive = _number(int, 1, 1_000_001, "a whole number, 1 or more")
 seed = _number(int, 0, math.inf, "a whole number, 0 or more")
-percentage = _number(float, math.ulp(0.0), 100, "a number between 0 and 100")
+percentage = _number(float, math.ulp(0.0), 100, "a number above 0 and below 100")
 port = _number(int, 1, 65_536, "a number from 1 to 65535")
 dollars = _number(float, 0, 1e9, "a sum in USD")

@@ -74,6 +74,16 @@ def named_path(folder: Path, name: str, what: str, suffix: str = "") -> Path:
     return folder.joinpath(*parts[:-1], parts[-1] + suffix)
 
 
+def flags_of(path: Path) -> list[str]:
+    """Return the flags of scripts for the bench of a file in `model_judgment`, none elsewhere."""
+    folder = next((p for p in path.parents if p.name == "model_judgment"), None)
+    if folder is None:
+        return []
+    bench = folder.parent
+    data_dir = [] if bench.parent == Path("data") else ["--data-dir", str(bench.parent)]
+    return [*data_dir, "--bench-name", bench.name]
+
+
 def model_names(folder: Path) -> list[str]:
     """Return the sorted names of the models with a file in `folder`, which may be missing."""
     paths = (path.relative_to(folder) for path in folder.rglob("*.jsonl"))

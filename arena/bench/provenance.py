@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from arena.base.errors import InputError, one_line
 from arena.base.jsonl import loads
+from arena.bench.paths import flags_of
 
 
 def question_hash(turns: Sequence[str]) -> str:
@@ -140,9 +142,10 @@ class SettingsCheck:
                     what = (
                         "judge prompts" if key == "prompt_hash" else f"settings ({key}: {values})"
                     )
+                    named = shlex.join([*flags_of(path), "--judge-name", judge])
                     raise InputError(
-                        f"{files}: judge {judge} used different {what}. Run "
-                        "gen_judgment.py --stale redo to make them equal, or accept them with "
+                        f"{files}: judge {judge} used different {what}. Run gen_judgment.py "
+                        f"{named} --stale redo to make them equal, or accept them with "
                         "--mixed count."
                     )
 
@@ -165,8 +168,9 @@ class EnsembleCheck:
         else:
             return
         files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
+        named = shlex.join([*flags_of(path), "--name", name])
         raise InputError(
             f"{files}: the judgments of {name} were combined by different {what} "
-            f"({' and '.join(values)}). Run gen_ensemble_judgment.py to make them again, or accept "
-            "them with --mixed count."
+            f"({' and '.join(values)}). Run gen_ensemble_judgment.py {named} to make them again, "
+            "or accept them with --mixed count."
         )

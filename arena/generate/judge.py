@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from arena.base.errors import InputError, nearest, one_line, warn
+from arena.base.table import listed
 from arena.bench.config import JudgeConfig, Rules
 from arena.bench.labels import LABELS, normal_label
 from arena.bench.paths import Bench, model_names, named_path
@@ -205,9 +206,20 @@ class CaseFinder:
     questions: Sequence[Question]
     _answers: dict[tuple[str, bool], dict[str, Answer]] = field(default_factory=dict)
 
-    def check_baselines(self, baselines: Sequence[str]) -> None:
-        """Raise InputError for a baseline that answered no question."""
+    def check_baselines(self, baselines: Sequence[str], source: str) -> None:
+        """Raise InputError for a baseline that answered no question. source: what names it."""
         for baseline in baselines:
+            path = self.bench.answer_file(baseline)
+            if not path.exists():
+                there = model_names(self.bench.answers)
+                named = f"the baseline '{baseline}', which {source} names{nearest(baseline, there)}"
+                advice = "Run gen_answer.py first."
+                if there:
+                    models = f"Models with answers: {listed(there)}."
+                    advice = (
+                        f"{models} Name one with --baseline, or run gen_answer.py for {baseline}."
+                    )
+                raise InputError(f"{path}: no answers of {named}. {advice}")
             if not any(self._answer(baseline, question) for question in self.questions):
                 problem = f"the baseline answered none of the {len(self.questions)} questions"
                 raise InputError(f"{self.bench.answer_file(baseline)}: {problem}")

@@ -344,7 +344,8 @@ def judgment_works(
     finder = CaseFinder(judge, bench, options.questions)
     categories = (question.category for question in options.questions)
     baselines = config.baselines_of(categories) if config.baseline else ()
-    finder.check_baselines(baselines)
+    source = "--baseline" if given_baselines else f"baseline_model in {config.path}"
+    finder.check_baselines(baselines, source)
     models = list(dict.fromkeys(names)) or model_names(bench.answers)
     if len(baselines) == 1:
         if names and baselines[0] in models:

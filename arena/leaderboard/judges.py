@@ -53,9 +53,8 @@ class Judges:
         if cells.judge is None:
             return None
         judges = int(cells.judge.max()) + 1
-        # The fit weighs questions. Here judges take their place, the last for losses by nobody.
-        by_judge = replace(cells, question=np.where(cells.judge < 0, judges, cells.judge))
-        times = np.hstack([_one_and_others(judges), np.ones((2 * judges, 1))])
+        # The fit weighs questions. Here judges take their place.
+        by_judge, times = replace(cells, question=cells.judge), _one_and_others(judges)
         ratings, _ = bradley_terry.reweighted(by_judge, battles.anchor, times, **options)
         alone, without = np.split(ratings, 2)
         return cls(alone, without, battles.models, battles.anchor)

@@ -86,6 +86,7 @@ def _without_rows(boards: Sequence[Board], models: Collection[str]) -> Board:
             battles=sum(one.battles for one in counts),
             games_without_verdict=sum(one.games_without_verdict for one in counts),
             left_out=sum((Counter(one.left_out) for one in counts), Counter()),
+            added_losses=sum(one.added_losses for one in counts),
             models_left_out=missing,
             judged={},
             questions=sum(one.questions or 0 for one in counts),

@@ -225,7 +225,8 @@ MEANINGS = {
     "labels": f"Of the games with a verdict. A is the answer that the judge saw first. {LEGEND}",
     "place bias": "Points of win rate that the first place adds at an even match: with 10, the "
     "first of two equal answers wins 60 %. A coefficient beside the strengths of the models, so "
-    "that it does not depend on how much they differ. Without bias 0, the dotted line.",
+    "that it does not depend on how much they differ. A `>>` counts once here, as on boards with "
+    "--weight 1. Without bias 0, the dotted line.",
     "order flips the winner": "Of the battles with two verdicts, those whose games name different "
     "winners. A tie beside a win counts. A judge who tosses a coin flips half of them.",
     "variance": "Of the points of one game (a tie is half a win) of a model against a baseline. "

@@ -291,14 +291,16 @@ class _Collector:
         return replace(battles, counts=counts)
 
     def _add_losses(self) -> None:
-        """Add a plain loss a game for each question on which a model has no battle.
-
-        The winner is the first baseline with judgments in the question's category.
+        """Add a plain loss (`>`) a game for each question on which a model has no battle, by each
+        judge of the model. The winner is the first baseline with judgments in the category.
         """
         columns, games = self.columns, 1 if self.selection.first_game_only else 2
         loss = CellCounts((games, 0, 0), outcomes=(0, 0, 0, games, 0))
         judged = set(compress(zip(columns.b, columns.question, strict=True), columns.used()))
-        names = list(columns.models)
+        names, judges = list(columns.models), list(columns.judges)
+        judges_of = defaultdict[str, set[str]](set)
+        for i, j in set(zip(columns.b, columns.judge, strict=True)):
+            judges_of[names[i]].add(judges[j])
         baselines = {names[i] for i in set(columns.a)} | set(self.selection.baselines)
         for model in sorted(set(names) - baselines):
             for question in sorted(self.categories if self.matching is None else self.matching):
@@ -307,8 +309,9 @@ class _Collector:
                     there = self.baselines[category]
                     winners = (name for name in self.selection.baselines if name in there)
                     winner = next(winners, self.selection.baseline_rule.of(None, category) or "")
-                    columns.add(winner, model, [question], loss)
-                    columns.left_out["missing games, counted like real losses"] += games
+                    for judge in sorted(judges_of[model]):
+                        columns.add(winner, model, [question], loss, judge)
+                        columns.added_losses += games
 
     def _number_of_questions(self) -> int | None:
         return len(self.categories if self.matching is None else self.matching) or None
@@ -373,6 +376,7 @@ def battles_of(columns: CellColumns, selection: Selection, questions: int | None
             battles=int(cells.counts.sum()),
             games_without_verdict=columns.undecided,
             left_out=dict(columns.left_out),
+            added_losses=columns.added_losses,
             models_left_out={},
             judged={model: number for model, number in judged.items() if model in models},
             questions=questions,

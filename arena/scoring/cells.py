@@ -85,7 +85,8 @@ class Counts:
 
     `battles` are weighted. On a board of grades they are the grades. `questions` is None if the
     bench has no question file. `ranges`: the lowest and highest grade that the records allow.
-    `without_settings`: the judgments without settings, as published ones are.
+    `without_settings`: the judgments without settings, as published ones are. `added_losses`: games
+    that nobody judged, counted as lost.
     """
 
     judgments: int
@@ -99,6 +100,7 @@ class Counts:
     ranges: tuple[tuple[float, float], ...] = ()
     doubts: Doubts = Doubts()
     without_settings: int = 0
+    added_losses: int = 0
 
 
 @dataclass
@@ -122,6 +124,7 @@ class CellColumns:
     planted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     judgments: int = 0
     without_settings: int = 0  # judgments, as published ones
+    added_losses: int = 0  # games that nobody judged
 
     def add(
         self, a: str, b: str, questions: Sequence[str], counts: CellCounts, judge: str = ""
@@ -153,12 +156,11 @@ class CellColumns:
         return np.asarray(self.counts().any(axis=0))
 
     def judge_of(self, used: np.ndarray) -> np.ndarray | None:
-        """Return the index of the judge of the used cells, by sorted names: -1 for losses that were
-        added, which nobody judged. None if there are not several judges.
+        """Return the index of the judge of the used cells, by sorted names. None if there are not
+        several judges.
         """
         names, (judge,) = sorted_names(self.judges, [np.array(self.judge)[used]])
-        nobody = "" in names
-        return judge - nobody if len(names) - nobody > 1 else None
+        return judge if len(names) > 1 else None
 
     def doubts(self, games: int) -> Doubts:
         """Return the reasons to doubt scores. `games`: those of a judgment."""

@@ -10,7 +10,7 @@ from lines import old_answer, write
 
 from arena.base.errors import InputError
 from arena.base.record_file import RecordFile
-from arena.bench.paths import Bench, judge_names, model_names, named_path
+from arena.bench.paths import Bench, flags_of, judge_names, model_names, named_path
 from arena.bench.records import (
     KeyLine,
     read_answers,
@@ -97,3 +97,20 @@ def test_the_folder_of_a_bench_is_not_the_data_folder(tmp_path: Path) -> None:
         read_questions(Bench(tmp_path / "b", "b"))
     with pytest.raises(InputError, match="The data folder .*/nowhere does not exist"):
         read_questions(Bench(tmp_path / "nowhere", "b"))
+
+
+class TestFlags:
+    @pytest.mark.parametrize(
+        ("data_dir", "flags"),
+        [
+            ("data", ["--bench-name", "tiny-v1"]),
+            ("other/data", ["--data-dir", "other/data", "--bench-name", "tiny-v1"]),
+            ("/data", ["--data-dir", "/data", "--bench-name", "tiny-v1"]),
+        ],
+    )
+    def test_those_of_a_judgment_file_name_its_bench(self, data_dir: str, flags: list[str]) -> None:
+        bench = Bench(Path(data_dir), "tiny-v1")
+        assert flags_of(bench.judgment_file("org/judge", "lab/m")) == flags
+
+    def test_another_file_has_none(self) -> None:
+        assert flags_of(Path("battles.jsonl")) == []

@@ -265,7 +265,7 @@ class TestSeveralBaselines:
         self, api: FakeAPI, bench: Workspace, run_main: RunMain
     ) -> None:
         done = run_main(SCRIPT, "--baseline", "base", "--baseline", "b3", check=2)
-        one_line(done, "model_answer/b3.jsonl", "no answers of the model 'b3'")
+        one_line(done, "model_answer/b3.jsonl", "no answers of the baseline 'b3'")
         assert api.call_count == 0
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Run, Workspace
+from conftest import Run, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 from runs import prepare, prepare_judging, tree
 
@@ -219,8 +220,44 @@ class TestEnd:
         lines = run("answers", "--model", "tiny", "--quiet").out.splitlines()
         assert lines[-2:] == [
             "written to data/test-v1/model_answer: tiny.jsonl",
-            "next: python gen_judgment.py --model tiny",
+            "next: python gen_judgment.py --bench-name test-v1 --model tiny",
         ]
+
+    def test_the_next_command_names_models_bench_and_endpoints_as_the_run_had_them(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain
+    ) -> None:
+        """The judge config names another bench, and the endpoints are in another file."""
+        prepare_judging(bench, api)
+        bench.add_model("tiny", api.v1)
+        bench.add_model("more", api.v1)
+        config = bench.root / "config"
+        (config / "api_config.yaml").rename(config / "mine.yaml")
+        bench.write_answer_config()
+        bench.write_judge_config("judge", "base", bench_name="other")
+        flags = ("--endpoint-file", "config/mine.yaml", "--model", "tiny", "more", "tiny")
+        line = run_main("gen_answer.py", *flags).out.splitlines()[-1]
+        assert line == (
+            "next: python gen_judgment.py --bench-name test-v1 --model tiny more "
+            "--endpoint-file config/mine.yaml"
+        )
+        run_main(*shlex.split(line)[2:])
+        assert len(bench.judgments("judge", "more")) == 2
+
+    @pytest.mark.parametrize("flags", [("b2",), ("b2", "b3"), ("b2", "--baseline", "b3", "b2")])
+    def test_the_board_that_comes_next_has_the_baselines_of_the_run(
+        self, api: FakeAPI, bench: Workspace, run_main: RunMain, flags: tuple[str, ...]
+    ) -> None:
+        """The judge config names a baseline without answers."""
+        prepare_judging(bench, api)
+        for baseline in ("b2", "b3"):
+            bench.add_answers(baseline, {"q1": "text", "q2": "text"})
+        bench.write_judge_config("judge", "nobody")
+        done = run_main("gen_judgment.py", "--baseline", *flags, "--model", "tiny", "b2", "b3")
+        line = done.out.splitlines()[-1]
+        names = " ".join(name for name in ("b2", "b3") if name in flags)
+        assert line == f"next: python show_result.py --baseline {names}"
+        shown = run_main(*shlex.split(line)[2:]).out
+        assert "b2 " in shown and "tiny " in shown
 
     def test_after_judgments_the_board_is_next(
         self, api: FakeAPI, bench: Workspace, run: Run

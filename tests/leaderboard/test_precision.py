@@ -21,7 +21,7 @@ QUESTION = ["--resample", "question", "--num-rounds", 400]
 
 def line(out: str) -> str:
     """The line on precision below a board."""
-    (found,) = (line for line in out.splitlines() if re.search("tests find|too few|±", line))
+    (found,) = (line for line in out.splitlines() if re.search("A test at|too few|±", line))
     return found
 
 
@@ -53,8 +53,8 @@ class TestBoard:
         z, power = norm.ppf(0.975), norm.ppf(0.8)
         found = (z + power) * spread(bench, "one", "two") / 10
         assert line(show(bench, *flags()).out) == (
-            f"100 questions give 95% intervals of about ±{z * s / 10:.1f} points. 80 of 100 tests "
-            f"find two models that differ by {found:.1f} points. ±2 points need "
+            f"100 questions give 95% intervals of about ±{z * s / 10:.1f} points. A test at 5% "
+            f"finds a difference of {found:.1f} points in 80 of 100 cases. ±2 points need "
             f"{np.ceil((z * s / 2) ** 2):,.0f} questions."
         )
 
@@ -99,6 +99,69 @@ class TestBoard:
         plain = board_json(bench, *flags(), *QUESTION)["precision"]
         assert board["precision"]["half_width"] > plain["half_width"]
 
+    @pytest.mark.parametrize("style", [[], ["--style-control", "--style-center", "none"]])
+    def test_several_baselines_take_part_as_in_the_intervals(
+        self, bench: Workspace, style: list[str]
+    ) -> None:
+        """Models meet the second baseline only, so the first one's luck is in all scores."""
+        rng = random.Random(2)
+        for model, baseline in (("two", "base"), ("one", "two"), ("three", "two")):
+            games = rng.choices([WON, LOST, TIED], k=100)
+            records = [judgment(f"q{i}", *g, baseline=baseline) for i, g in enumerate(games, 1)]
+            add_judgments(bench, model, records)
+        for seed, model in enumerate(["base", "one", "two", "three"]):
+            path = bench.data / f"model_answer/{model}.jsonl"
+            bench.write(path, random_answers(seed, 100))
+        chosen = [*named(), "--baseline", "base", "two", "--judge-name", "judge", *style]
+        board = board_json(bench, *chosen, *QUESTION)
+        halves = [(r["upper"] - r["lower"]) / 2 for r in board["rows"] if r["model"] != "base"]
+        assert board["precision"]["half_width"] == pytest.approx(np.median(halves), rel=0.1)
+        assert min(halves) < 0.8 * max(halves)
+
+    def test_battle_rounds_under_style_control_give_what_question_rounds_do(
+        self, bench: Workspace
+    ) -> None:
+        add_random(bench, ["one", "two"], 100)
+        for seed, model in enumerate(["base", "one", "two"]):
+            path = bench.data / f"model_answer/{model}.jsonl"
+            bench.write(path, random_answers(seed, 100))
+        chosen = [*flags(), "--style-control", "--style-center", "mean", "--num-rounds", 400]
+        battle, question = (
+            board_json(bench, *chosen, "--resample", kind)["precision"]
+            for kind in ("battle", "question")
+        )
+        for key in ("half_width", "smallest_difference"):
+            assert battle[key] == pytest.approx(question[key], rel=0.15)
+        plain = board_json(bench, *flags())["precision"]
+        assert battle["half_width"] > 1.03 * plain["half_width"]
+
+    @pytest.mark.parametrize("style", [[], ["--style-control", "--style-center", "none"]])
+    def test_random_judges_are_no_matter_of_questions(
+        self, bench: Workspace, style: list[str]
+    ) -> None:
+        rng = random.Random(3)
+        judges = ("a", "b", "c", "d")
+        for seed, model in enumerate(["base", "one"]):
+            path = bench.data / f"model_answer/{model}.jsonl"
+            bench.write(path, random_answers(seed, 100))
+        for i, judge in enumerate(judges):
+            games = rng.choices([WON, LOST], weights=[1 + i, 4 - i], k=100)
+            records = [judgment(f"q{n}", *g) for n, g in enumerate(games, 1)]
+            add_judgments(bench, "one", records, judge)
+        chosen = [*named("a"), "--judge-name", *judges[1:], *style]
+        fixed, drawn = (
+            line(show(bench, *chosen, "--judge-effects", kind).out) for kind in ("fixed", "random")
+        )
+        board = board_json(bench, *chosen, "--judge-effects", "random")
+        pattern = r"choice of judges adds ±([\d.]+) points, however many questions there are\.$"
+        added = float(re.findall(pattern, drawn)[0])
+        half = numbers(fixed)[2]
+        assert drawn.startswith(fixed.partition(" points.")[0] + " points with these judges.")
+        assert added > 2 * half
+        (row,) = (row for row in board["rows"] if row["model"] == "one")
+        wide = (row["upper"] - row["lower"]) / 2
+        assert wide == pytest.approx(np.hypot(half, added), rel=0.05)
+
     def test_elo_boards_speak_of_win_rates(self, bench: Workspace) -> None:
         add_random(bench, ["one", "two"], 100)
         assert line(show(bench, *flags(), "--show-elo").out) == line(show(bench, *flags()).out)
@@ -128,7 +191,9 @@ class TestBoard:
             records = [graded(f"q{i}", rng.choice([1, 5, 9])) for i in range(100)]
             add_judgments(bench, model, records)
         text = line(show(bench, *named(), "--num-rounds", 400).out)
-        pattern = r"about ±([\d.]+)\. .* differ by ([\d.]+)\. ±([\d.]+) need (\d+) questions\."
+        pattern = (
+            r"about ±([\d.]+)\. .* difference of ([\d.]+) in .* ±([\d.]+) need (\d+) questions\."
+        )
         (texts,) = re.findall(pattern, text)
         half, found, wanted, needed = map(float, texts)
         assert half == pytest.approx(norm.ppf(0.975) * 3.27 / 10, rel=0.15)
@@ -150,14 +215,14 @@ class TestPlanned:
     def test_without_judgments_the_usual_spread_counts(self, run_main: RunMain) -> None:
         half, found = norm.ppf(0.975) * 4.4, (norm.ppf(0.975) + norm.ppf(0.8)) * 4.4
         assert run_main("gen_judgment", "--dry-run").out.splitlines()[-1] == (
-            f"100 questions give 95% intervals of about ±{half:.1f} points. 80 of 100 tests find "
-            f"two models that differ by {found:.1f} points. ±2 points need 1,860 questions, at the "
-            "usual spread of 44 points."
+            f"100 questions give 95% intervals of about ±{half:.1f} points. A test at 5% finds a "
+            f"difference of {found:.1f} points in 80 of 100 cases. ±2 points need 1,860 questions, "
+            "at the usual spread of 44 points."
         )
 
     def test_the_precision_and_the_questions_are_the_users(self, run_main: RunMain) -> None:
         out = run_main("gen_judgment", "--dry-run", "--precision", 5, "--limit", 40).out
-        assert "Only 40 questions, too few to rank by." in out
+        assert "Only 40 questions, too few to tell good models from each other." in out
         assert "±5 points need 298 questions" in out
 
     def test_earlier_judgments_show_their_spread(self, bench: Workspace, run_main: RunMain) -> None:
@@ -178,7 +243,9 @@ class TestPlanned:
         bench.write_judge_config("judge", "base", categories=rules)
         lines = run_main("gen_judgment", "--dry-run").out.splitlines()[-2:]
         assert lines[0].startswith("a: 90 questions give")
-        assert lines[1].startswith("b: Only 10 questions, too few to rank by.")
+        assert lines[1].startswith(
+            "b: Only 10 questions, too few to tell good models from each other."
+        )
 
     def test_grades_need_earlier_ones(self, bench: Workspace, run_main: RunMain) -> None:
         bench.write_judge_config(
@@ -196,7 +263,7 @@ class TestPlanned:
         text = run_main("gen_judgment", "--dry-run", "--stale", "keep", "--precision", 1).out
         s = np.std([1 + 4 * (i % 3) for i in range(1, 31)], ddof=1)
         half, needed = norm.ppf(0.975) * s / 10, np.ceil((norm.ppf(0.975) * s) ** 2)
-        assert f"about ±{half:.2f}. 80 of" in text and f"±1 need {needed:.0f} questions" in text
+        assert f"about ±{half:.2f}. A test" in text and f"±1 need {needed:.0f} questions" in text
 
     def test_the_precision_is_only_printed(self, run_main: RunMain) -> None:
         assert "needs --dry-run" in run_main("gen_judgment", "--precision", 2, check=2).err

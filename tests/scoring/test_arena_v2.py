@@ -441,7 +441,7 @@ class TestText:
         assert "questions judged of 3: half 2, whole 3\n" + DIFFERENT in done
         done = show(bench, *V2, "--missing", "loss").out
         assert "questions judged of 3: half 2, whole 3\n" in done and "warning" not in done
-        assert "skipped: 2 missing games, counted like real losses\n" in done
+        assert "added: 2 plain losses (`>`), one for each missing game\n" in done
         score = float(done[done.index("half") :].split()[1])
         assert score == pytest.approx(100 * 4 / 6, abs=6)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from boards import error, flags, show
+from boards import error, few, flags, named, show
 from conftest import Workspace
 from judgments import (
     TIED,
@@ -92,8 +92,8 @@ class TestJudgeSettings:
         done = show(bench, *flags(), check=2)
         assert done.out == "" and done.err == (
             f"error: {self.ONE} and {self.TWO}: judge judge used different judge "
-            "prompts. Run gen_judgment.py --stale redo to make them equal, or accept them with "
-            "--mixed count.\n"
+            "prompts. Run gen_judgment.py --bench-name test-v1 --judge-name judge --stale redo to "
+            "make them equal, or accept them with --mixed count.\n"
         )
 
     def test_one_file_that_disagrees_with_itself_is_named_once(self, bench: Workspace) -> None:
@@ -221,6 +221,31 @@ class TestMissing:
         shown = show(bench, *flags(), "--missing", "loss")
         assert shown.scores["whole"] == "37.5"
 
+    def test_each_judge_of_the_model_adds_a_loss_a_game(self, bench: Workspace) -> None:
+        """A second judge has judged `tiny` on `q1` alone."""
+        whole = [judgment(f"q{i}", *TIED) for i in range(1, 5)]
+        add_judgments(bench, "whole", whole, "second")
+        add_judgments(bench, "tiny", [judgment("q1", "B>A", "A>B")], "second")
+        shown = show(bench, *named(), "--judge-name", "second", "--missing", "loss")
+        # Points 3 and 2, of 4 and 2 judged games and 2 questions x 2 judges x 2 losses.
+        assert shown.scores == {"tiny": f"{100 * 5 / 14:.1f}", "whole": "50.0", "base": "50.0"}
+        assert "added: 8 plain losses (`>`), one for each missing game" in shown.summary
+        # The first has 3 of 4 games and 4 losses, the second 2 of 2 and 4.
+        assert re.search(r"(?m)^tiny .*by judge: 33-38$", shown.out)
+
+    def test_copies_of_a_judge_change_nothing(self, bench: Workspace) -> None:
+        for model in ("tiny", "whole"):
+            copies = [record | {"judge": "copy"} for record in bench.judgments("judge", model)]
+            add_judgments(bench, model, copies, "copy")
+        alone = show(bench, *flags(), "--missing", "loss")
+        both = show(bench, *named(), "--judge-name", "copy", "--missing", "loss")
+        assert both.scores == alone.scores == {"tiny": "37.5", "whole": "50.0", "base": "50.0"}
+
+    def test_precision_is_of_the_lost_questions_as_well(self, bench: Workspace) -> None:
+        bench.add_questions(8)
+        shown = show(bench, *flags(), "--missing", "loss")
+        assert few(8) in shown.summary
+
     def test_only_questions_of_the_category_are_missing(self, bench: Workspace) -> None:
         questions = bench.add_questions(4)
         for question, cluster in zip(questions, ("x", "x", "x", "y"), strict=True):
@@ -231,7 +256,7 @@ class TestMissing:
 
     def test_lost_games_are_counted_and_said(self, bench: Workspace) -> None:
         shown = show(bench, *flags(), "--missing", "loss", "--full-stats")
-        assert "skipped: 4 missing games, counted like real losses" in shown.summary
+        assert "added: 4 plain losses (`>`), one for each missing game" in shown.summary
         (line,) = re.findall(r"(?m)^tiny .*\d$", shown.out.split("\n\n")[1])
         assert line.split("|")[1:] == [
             f" {value:>12}{'' if i == 6 else ' '}"

@@ -48,7 +48,7 @@ class TestText:
             "\n"
             "9 judgments, 9 grades, 0 games without a grade\n"
             "questions judged: 3 for each model\n"
-            "Only 3 questions, too few to rank by.\n"
+            "Only 3 questions, too few to tell good models from each other.\n"
             "–: no interval with fewer than 5 questions\n"
         )
 
@@ -61,7 +61,7 @@ class TestText:
         assert lines == [
             "6 judgments, 2 grades, 4 games without a grade",
             "questions judged: 2 of 4 for each model",
-            "Only 2 questions, too few to rank by.",
+            "Only 2 questions, too few to tell good models from each other.",
             "skipped: mute: no grade",
             "skipped: new: not judged by judge",
             "–: no interval with fewer than 5 questions",

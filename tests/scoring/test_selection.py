@@ -315,7 +315,8 @@ class TestEnsembles:
         mix(self.JUDGES | self.RULE, second)
         line = (
             f"error: {self.ROOT}/large.jsonl and {self.ROOT}/tiny.jsonl: the judgments of judge "
-            f"were combined by different {words}. Run gen_ensemble_judgment.py to make them again, "
+            f"were combined by different {words}. Run gen_ensemble_judgment.py "
+            "--bench-name test-v1 --name judge to make them again, "
             "or accept them with --mixed count.\n"
         )
         assert show(bench, *flags(), check=2).err == line

@@ -720,7 +720,7 @@ class TestWrongInput:
     ) -> None:
         with pytest.raises(SystemExit, match="2"):
             run(f"--confidence={level}")
-        words = f"argument --confidence: expected a number between 0 and 100, got '{level}'"
+        words = f"argument --confidence: expected a number above 0 and below 100, got '{level}'"
         assert words in capsys.readouterr().err
 
     @pytest.mark.parametrize("seed", ["-1", "abc"])

@@ -517,4 +517,4 @@ class TestTheBoard:
         board = ("--judge-name", "ensemble", "--bench-name", two_judges.name)
         done = two_judges.run("show_result.py", *board, "--baseline", "base", check=2)
         assert re.search(rf"small\.jsonl and .*tiny\.jsonl: .* {what} \({shown}\)", done.stderr)
-        assert "Run gen_ensemble_judgment.py to make them again" in done.stderr
+        assert "--bench-name test-v1 --name ensemble to make them again" in done.stderr

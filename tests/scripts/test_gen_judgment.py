@@ -797,7 +797,11 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "a baseline without answers": (
         {"baseline_model": "bsae"},
         [],
-        ["model_answer/bsae.jsonl", "no answers of the model 'bsae'", "did you mean 'base'"],
+        [
+            "model_answer/bsae.jsonl: no answers of the baseline 'bsae', which baseline_model in ",
+            "config/judge_config.yaml names (did you mean 'base'?). Models with answers: base, "
+            "tiny. Name one with --baseline, or run gen_answer.py for bsae.",
+        ],
     ),
     "a model without answers": (
         {"model_list": ["tiny", "tinny"]},

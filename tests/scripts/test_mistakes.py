@@ -156,8 +156,9 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         J,
         nothing,
         "--baseline bas",
-        "data/test-v1/model_answer/bas.jsonl: no answers of the model 'bas' (did you mean "
-        "'base'?). Run gen_answer.py first.",
+        "data/test-v1/model_answer/bas.jsonl: no answers of the baseline 'bas', which --baseline "
+        "names (did you mean 'base'?). Models with answers: base, tiny. Name one with --baseline, "
+        "or run gen_answer.py for bas.",
     ),
     "a misspelt baseline of a board": (
         S,

@@ -72,7 +72,7 @@ _HOW_JUDGES = (
     "Shares of labels are of the games with a verdict. A is the answer that the judge saw first. "
     "Place bias: points of win rate that the first place adds at an even match, over judgments "
     "with two verdicts. With 10, the first of two equal answers wins 60 %, and 0 is no bias. It "
-    "does not depend on how much the models differ.",
+    "does not depend on how much the models differ. A >> counts once here.",
     "Order flips the winner: the share of these judgments whose two games name different winners. "
     "A tie beside a win is a flip. A judge who is not sure flips too.",
 )

@@ -35,8 +35,8 @@ def _pair_lines(result: Comparison) -> Iterator[str]:
         sign = "=" if result.p_value >= LEAST_P else "<"
         yield f"p {sign} {max(result.p_value, LEAST_P):.4f} ({TESTS[result.test]})"
     if math.isfinite(result.detectable):
-        found = "would be found in 80 of 100 tests at the 5 % level"
-        yield f"With {questions}, a difference of {result.detectable:.1f} {found}."
+        power = f"finds a difference of {result.detectable:.1f} points in 80 of 100 cases"
+        yield f"With {questions}, a test at 5% {power}."
     if result.reason:
         yield f"{_missing(result)}: {result.reason}."
 

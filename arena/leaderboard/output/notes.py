@@ -49,6 +49,8 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
     yield from doubt_lines(board)
     if not board.weights:
         yield from _skipped_judgments(counts.left_out)
+        if counts.added_losses:
+            yield f"added: {counts.added_losses:,} plain losses (`>`), one for each missing game"
     if counts.ranges:
         yield f"grades {' and '.join(map(range_text, counts.ranges))}"
     for reason, models in grouped(sorted(counts.models_left_out.items())).items():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,8 @@ TOO_FEW = 75  # questions, which give about 10 points either way: from good mode
 @dataclass(frozen=True)
 class Precision:
     """What a number of questions gives. `spreads` are those of the data if `measured`, else None
-    for grades and the usual ones for win rates, in percent.
+    for grades and the usual ones for win rates, in percent. `judges`: half the width of an interval
+    for another choice of judges alone, None if they are fixed.
     """
 
     questions: int
@@ -36,6 +37,7 @@ class Precision:
     measured: bool
     level: float
     graded: bool = False
+    judges: float | None = None
 
     @classmethod
     def of(cls, questions: int, spreads: Spreads | None, estimator: Estimator) -> Precision:
@@ -53,7 +55,7 @@ class Precision:
 
     @property
     def smallest_difference(self) -> float | None:
-        """The difference of two models that 80 of 100 tests find, None as above."""
+        """The difference that a test of two models finds in 80 of 100 cases, None as above."""
         if self.spreads is None or self.questions < FEW:
             return None
         return planning.smallest_difference(self.spreads.paired, self.questions)
@@ -63,46 +65,88 @@ class Precision:
         is empty if nothing is known of enough questions.
         """
         sentences, unit = list[str](), "" if self.graded else " points"
+        digits, these = 2 if self.graded else 1, " with these judges" if self.judges else ""
         number = f"{self.questions:,} question{'' if self.questions == 1 else 's'}"
         start = number
         if self.questions < TOO_FEW:
-            sentences.append(f"Only {number}, too few to rank by")
+            sentences.append(f"Only {number}, too few to tell good models from each other")
             start = "They"
         half, difference = self.half_width, self.smallest_difference
         if half is not None and difference is not None:
-            gives, finds = (f"{value:.{2 if self.graded else 1}f}" for value in (half, difference))
-            sentences.append(f"{start} give {self.level:.0%} intervals of about ±{gives}{unit}")
-            sentences.append(f"80 of 100 tests find two models that differ by {finds}{unit}")
+            gives, finds = (f"{value:.{digits}f}{unit}" for value in (half, difference))
+            sentences.append(f"{start} give {self.level:.0%} intervals of about ±{gives}{these}")
+            sentences.append(f"A test at 5% finds a difference of {finds} in 80 of 100 cases")
         wanted = wanted or (half and half / 2 if self.graded else WANTED)
         if self.spreads and wanted:
             needed = planning.questions_for(self.spreads.single, wanted, self.level)
             basis = "" if self.measured else f", at the usual spread of {planning.USUAL:g} points"
-            sentences.append(f"±{wanted:.2g}{unit} need {needed:,} questions{basis}")
+            sentences.append(f"±{wanted:.2g}{unit} need {needed:,} questions{these}{basis}")
+        if self.judges:
+            added = f"±{self.judges:.{digits}f}{unit}"
+            sentences.append(f"The choice of judges adds {added}, however many questions there are")
         return "".join(f"{sentence}. " for sentence in sentences).strip()
 
 
 def board_precision(board: Board) -> Precision | None:
-    """Return the precision of the scores of a board, None without scores of models.
-
-    By the spreads of battles, or of rounds over questions for what only these have: the
-    uncertainty of style coefficients, grades, and several boards together.
+    """Return the precision of the scores of a board, None without scores of models, and for the
+    mean of several boards with random judges.
     """
-    models = [row.model for row in board.rows if row.model != board.baseline]
-    if not models:
+    numbers = {m: n for m, n in _questions(board).items() if m != board.baseline}
+    random_judges = board.method.judge_effects == "random"
+    if not numbers or (random_judges and board.weights):
         return None
-    total, judged, scored = sum(board.weights.values()), board.counts.judged, board.scored
-    numbers = [total or judged.get(model, 0) for model in models]
-    if board.method.resample != "question" or (scored and not board.method.control):
-        spreads = data_spreads(scored.battles) if scored else None
-    else:
-        samples = board.samples
-        if scored and board.format.scale == "elo":
-            _, rates = scored.scores(elo=False)
-            samples = dict(zip(scored.battles.models, rates.T, strict=True))
-        rounds = np.array([samples[model] for model in models]).T
-        middle = _middle(np.nanmean(rounds, axis=0), board.estimator)
-        spreads = planning.spreads_of_rounds(rounds[:, middle], np.array(numbers)[middle])
-    return Precision.of(statistics.median_low(numbers), spreads, board.estimator)
+    number, spreads = statistics.median_low(numbers.values()), _board_spreads(board, numbers)
+    precision = Precision.of(number, spreads, board.estimator)
+    return replace(precision, judges=_width_by_judges(board)) if random_judges else precision
+
+
+def _questions(board: Board) -> dict[str, int]:
+    """Return the number of questions in each model's score, with those that count as lost."""
+    if board.scored:
+        battles = board.scored.battles
+        return dict(zip(battles.models, battles.cells.judged().tolist(), strict=True))
+    together, judged = sum(board.weights.values()), board.counts.judged
+    return {row.model: together or judged.get(row.model, 0) for row in board.rows}
+
+
+def _board_spreads(board: Board, numbers: Mapping[str, int]) -> Spreads | None:
+    """Return the spreads of battles against one baseline, or of rounds what only these have: the
+    uncertainty of style coefficients and of baselines, grades, and several boards together.
+
+    `numbers`: those of the models' questions. Rounds over battles spread less than over questions.
+    """
+    scored, method, models = board.scored, board.method, list(numbers)
+    if scored and not method.control and scored.battles.cells.star(scored.battles.anchor):
+        return data_spreads(scored.battles)
+    wider = 1.0 if method.resample == "question" else board.narrowness
+    if wider is None:
+        return None
+    samples = board.samples
+    if scored:
+        samples = dict(zip(scored.battles.models, scored.scores(elo=False)[1].T, strict=True))
+    rounds = np.array([samples[model] for model in models]).T
+    if board.judges and not scored and method.judge_effects == "random":
+        noise = board.judges.drawn(np.zeros_like(rounds), method.seed, board.estimator.level)
+        rounds = rounds - noise[:, [board.judges.models.index(model) for model in models]]
+    middle = _middle(np.nanmean(rounds, axis=0), board.estimator)
+    questions = np.array(list(numbers.values()))
+    spreads = planning.spreads_of_rounds(rounds[:, middle], questions[middle])
+    return spreads and Spreads(*(wider * spread for spread in spreads))
+
+
+def _width_by_judges(board: Board) -> float | None:
+    """Return half the width of an interval for the choice of judges alone, as a median."""
+    judges, estimator = board.judges, board.estimator
+    if judges is None:
+        return None
+    of_rows = {row.model: row.score for row in board.rows}
+    scores = np.array([of_rows[model] for model in judges.models])
+    if board.scored:
+        scores, _ = board.scored.scores(elo=False)
+    level, rates = estimator.level, estimator is not GRADES
+    low, high = judges.widened(np.stack([scores, scores]), scores, level, rates=rates)
+    models = _middle(scores, estimator) & (np.arange(len(scores)) != judges.anchor)
+    return float(np.nanmedian((high - low)[models])) / 2.0 if models.any() else None
 
 
 def data_spreads(data: Battles | Grades) -> Spreads | None:

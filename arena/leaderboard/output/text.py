@@ -298,6 +298,7 @@ def board_dict(board: Board) -> dict[str, object]:
         "planted": {model: list(ids) for model, (ids, _) in counts.doubts.planted.items()},
         "grade_ranges": counts.ranges,
         "left_out": dict(counts.left_out),
+        "added_losses": counts.added_losses,
         "models_left_out": dict(counts.models_left_out),
         "questions_judged": dict(counts.judged),
         "precision": precision_dict(board),

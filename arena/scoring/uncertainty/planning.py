@@ -38,9 +38,9 @@ def questions_for(spread: float, half: float, level: float = 0.95) -> int:
 
 
 def smallest_difference(spread: float, questions: int) -> float:
-    """The difference of two models that 80 of 100 tests at 5 % find: (1.96 + 0.84) s / sqrt(n).
+    """The difference of two models that a test at 5 % finds in 80 of 100 cases.
 
-    `spread`: of the differences of two models on a question, in whose unit the result is.
+    (1.96 + 0.84) s / sqrt(n), with the `spread` s of the differences of two models on a question.
     """
     quantiles = _normal(TEST_LEVEL) + NormalDist().inv_cdf(POWER)
     return quantiles * spread / math.sqrt(questions)
