@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ from arena.scoring.estimators import Estimator, Uncertainty, grade_uncertainty
 from arena.scoring.selection import Selection
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
-from arena.scoring.uncertainty.intervals import FEW
+from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 
 if TYPE_CHECKING:
     import pandas
@@ -118,8 +120,8 @@ class Scored(Contest):
     def scores(self, *, elo: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return win rates in percent or Elo ratings (M,), and the rounds' (rounds, M)."""
         scores, controlled = self.selection.estimator.scores, bool(self.method.control)
-        ratings, anchor = self.fit.ratings, self.battles.anchor
-        return scores(ratings, self.samples, anchor, controlled=controlled, elo=elo)
+        data = self.fit.ratings, self.samples, self.battles.anchor
+        return scores(*data, controlled=controlled, elo=elo)
 
     def copy_score(self, *, elo: bool) -> float | None:
         """Return the score of a copy of the baseline, None if style is not measured from its mean.
@@ -158,15 +160,19 @@ class Scored(Contest):
             ends[:, unknown & (np.arange(len(unknown)) != battles.anchor)] = np.nan
         return found
 
+    @functools.cached_property
+    def honest(self) -> Scored:
+        """The same battles with the default's rounds, which are over questions."""
+        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
+        return Contest(self.battles, self.selection, method, style=self.style).score()
+
     def narrowness(self, ends: np.ndarray) -> float | None:
         """Return how many times wider than `ends` (2, M) the default's intervals of win rates are,
         by the median over the models. None if they are these, or if no model has both.
         """
         if self.method.honest:
             return None
-        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
-        contest = Contest(self.battles, self.selection, method, style=self.style)
-        honest = contest.score().uncertainty(elo=False).ends
+        honest = self.honest.uncertainty(elo=False).ends
         with np.errstate(invalid="ignore", divide="ignore"):
             ratios = (honest[1] - honest[0]) / (ends[1] - ends[0])
         ratios = ratios[np.isfinite(ratios)]
@@ -182,23 +188,18 @@ class Scored(Contest):
             copy_score=self.copy_score(elo=elo),
             narrowness=self.narrowness(self.uncertainty(elo=False).ends),
         )
-        judges = Judges.of_battles(
-            self.battles,
-            style=self.style,
-            center=bool(self.method.center),
-            penalty=self.selection.estimator.penalty,
-        )
-        scores, samples = self.scores(elo=elo)
-        found = self.uncertainty(elo=elo)
+        options = {"center": bool(self.method.center), "penalty": self.selection.estimator.penalty}
+        judges = Judges.of_battles(self.battles, style=self.style, **options)
+        (scores, samples), found = self.scores(elo=elo), self.uncertainty(elo=elo)
         if judges and self.method.judge_effects == "random":
             found = replace(found, strengths=self.uncertainty(elo=elo, judges=judges).strengths)
-        models, tokens = self.battles.models, self.tokens
-        return board.with_rows(models, scores, samples, found, tokens, judges, ranked=ranked)
+        rows = self.battles.models, scores, samples, found, self.tokens, judges
+        return board.with_rows(*rows, ranked=ranked)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model's score, the offsets of its interval, its mean answer length and its games.
+    """A model's score, the ends of its interval, its mean answer length and its games.
 
     `rank`: the best and the worst rank that the data leave open. `by_judge`: the lowest and the
     highest score with one of several judges alone.
@@ -206,27 +207,30 @@ class Row:
 
     model: str
     score: float
-    lower: float
-    upper: float
+    bounds: tuple[float, float]
     tokens: float | None
     outcomes: tuple[int, ...] | None
     rank: tuple[int, int] | None = None
     by_judge: tuple[float, float] | None = None
 
     @property
-    def bounds(self) -> tuple[float, float]:
-        """The ends of the interval."""
-        return self.score + self.lower, self.score + self.upper
+    def lower(self) -> float:
+        """The offset of the lower end, 0 if it is the same infinity as the score."""
+        return 0.0 if self.bounds[0] == self.score else self.bounds[0] - self.score
+
+    @property
+    def upper(self) -> float:
+        """The offset of the upper end, as `lower`."""
+        return 0.0 if self.bounds[1] == self.score else self.bounds[1] - self.score
 
     @property
     def ranges(self) -> dict[str, float]:
         """The ends of the other ranges of the row that are known, by their names in files."""
         ranges = {"rank": self.rank, "by_judge": self.by_judge}
-        pairs = {name: ends for name, ends in ranges.items() if ends}
         return {
             f"{name}_{end}": value
-            for name, ends in pairs.items()
-            for end, value in zip(("low", "high"), ends, strict=True)
+            for name, ends in ranges.items()
+            for end, value in zip(("low", "high"), ends or (), strict=False)
         }
 
 
@@ -332,23 +336,23 @@ class Board:
     ) -> Board:
         """Return the board with the rows of scores (M,) and samples (rounds, M), best first.
 
-        Rows have ranks if questions were drawn, unless the caller needs none.
+        Rows have ranks if questions were drawn in ENOUGH_ROUNDS, unless the caller needs none.
         """
-        rates, level = self.format.scale == "win rate", self.estimator.level
+        ends, rates, level = uncertainty.ends, self.format.scale == "win rate", self.estimator.level
         ranges = judges.ranges(elo=self.format.scale == "elo") if judges else {}
         outcomes = (self.scored.battles.outcomes if self.scored else None) or {}
         if self.method.judge_effects == "random" and not self.weights:
             if judges is None:
                 raise too_few(1)
-            ends = judges.widened(uncertainty.ends, scores, level, rates=rates)
-            uncertainty = replace(uncertainty, ends=ends)
+            ends = judges.widened(ends, scores, level, rates=rates)
             samples = judges.drawn(samples, self.method.seed, level, rates=rates)
-        lower, upper = uncertainty.offsets(scores)
+        # One NaN for all, so that boards of the same numbers are equal.
+        lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in ends.tolist())
         rows = [
-            Row(m, score, low, high, tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
+            Row(m, score, (low, high), tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
             for m, score, low, high in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
-        if ranked and self.method.honest and models:
+        if ranked and self.method.honest and models and len(samples) >= ENOUGH_ROUNDS:
             ranks = uncertainty.ranks.T.tolist()
             rows = [replace(row, rank=(a, b)) for row, (a, b) in zip(rows, ranks, strict=True)]
         rows.sort(key=lambda row: (-row.score, row.model))

@@ -87,13 +87,12 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
             tokens = read_all_styles(selection.bench, data, ()).tokens
             boards.append(Board.of_grades(data, selection, method, tokens))
             continue
-        contest = Contest.of(data, selection, method)
+        contest, chosen = Contest.of(data, selection, method), options.center is not None
         if options.style_file and options.style_file.exists():
-            chosen = options.center is not None
             contest = saved.with_style(options.style_file, contest, chosen=chosen)
         samples = None
         if path := options.bootstrap_file:
-            contest, samples = saved.load_bootstrap(path, contest, options.resample)
+            contest, samples = saved.load_bootstrap(path, contest, options.resample, chosen=chosen)
         boards.append(contest.score(samples).board(elo=options.elo))
     single = len(boards) == 1 or why_no_overall(boards)
     return boards if single else [*boards, overall_board(boards)]

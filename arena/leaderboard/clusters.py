@@ -166,7 +166,7 @@ def _rows(board: Board) -> tuple[Row, ...]:
     for row in board.rows:
         questions = board.counts.judged[row.model]
         if questions < FEW and row.model != board.baseline:
-            row = replace(row, lower=math.nan, upper=math.nan)
+            row = replace(row, bounds=(math.nan, math.nan))
         if questions >= LEAST:
             rows.append(row)
     return tuple(rows)

@@ -14,7 +14,14 @@ from arena.leaderboard.board import Comparison, Scored
 from arena.scoring import bradley_terry
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, SLIGHT_RIDGE
 from arena.scoring.uncertainty import differences
-from arena.scoring.uncertainty.intervals import FEW, logit_sd, logit_t, spread, student
+from arena.scoring.uncertainty.intervals import (
+    ENOUGH_ROUNDS,
+    FEW,
+    logit_sd,
+    logit_t,
+    spread,
+    student,
+)
 from arena.scoring.uncertainty.strengths import Strengths
 
 ROUNDS = 1000  # of the bootstrap over questions, if the board has another one
@@ -258,7 +265,8 @@ def _by_rounds(duels: Sequence[_Duel]) -> Iterator[Comparison]:
     questions = len(scored.battles.questions)
     rng = np.random.default_rng(method.entropy(scored.selection))
     shares = np.full(questions, 1.0 / questions)
-    rounds = method.rounds if method.resample == "question" else ROUNDS
+    enough = method.resample == "question" and method.rounds >= ENOUGH_ROUNDS
+    rounds = method.rounds if enough else ROUNDS
     times = rng.multinomial(questions, shares, rounds).astype(float)
     ratings, coefficients = bradley_terry.reweighted(
         cells,

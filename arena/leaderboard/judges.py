@@ -171,9 +171,9 @@ class Judges:
 def too_few(judges: int) -> InputError:
     """The error for judges that are too few to be random."""
     there = "1 judge is" if judges == 1 else f"{judges} judges are"
+    ranges = ": the board prints the range of scores by judge without it" if judges > 1 else ""
     return InputError(
-        f"--judge-effects random: {there} too few. It needs {FEWEST} or more. Leave it out: the "
-        "board prints the range of scores by judge without it."
+        f"--judge-effects random: {there} too few. It needs {FEWEST} or more. Leave it out{ranges}."
     )
 
 

@@ -94,7 +94,10 @@ def _check_alike(path: Path, saved: Mapping[str, object], settings: Mapping[str,
     """Raise InputError that names the first setting in which a saved result differs."""
     for key, value in settings.items():
         if (other := saved.get(key)) != value:
-            raise InputError(f"{path}: made with {key} = {other}, not {value}. Make it again.")
+            advice = "Make it again."
+            if key == "style_center" and other:
+                advice = f"Use --style-center {other}, or make it again."
+            raise InputError(f"{path}: made with {key} = {other}, not {value}. {advice}")
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -194,12 +197,13 @@ def _bootstrap_lines(scored: Scored) -> Iterator[bytes]:
 
 
 def load_bootstrap(
-    path: Path, contest: Contest, resample: Resample | None
+    path: Path, contest: Contest, resample: Resample | None, *, chosen: bool
 ) -> tuple[Contest, np.ndarray]:
     """Return the contest with the method of saved rounds, and their ratings (rounds, M).
 
-    The file is of an earlier run or of the v0.1 program, which draws battles. `resample`: the
-    user's word for what the rounds of a file without settings drew.
+    The file is of an earlier run or of the v0.1 program, which draws battles and measures style
+    from its mean. `resample`: the user's word for what the rounds of a file without settings drew.
+    `chosen`: the user chose the centre of style as well.
     """
     settings = _checked_settings(path, _bootstrap_settings(contest))
     models, anchor = contest.battles.models, contest.battles.anchor
@@ -215,6 +219,7 @@ def load_bootstrap(
     ratings[np.abs(ratings) >= INFINITE] *= np.inf
     if not settings:
         method = replace(contest.method, resample=resample or "battle", rounds=len(rounds))
+        method = method if chosen else replace(method, center=True)
         contest = replace(contest, method=method)
     # v0.1 anchors gpt-4-0314 alone, so with another baseline its ratings drift.
     return contest, np.asarray(ratings - ratings[:, [anchor]] + ANCHOR_RATING)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -38,14 +37,6 @@ class Uncertainty:
     def ranks(self) -> np.ndarray:
         """Best and worst rank (2, M) of each model. All are right with a chance of 95 %."""
         return self.strengths.ranks
-
-    def offsets(self, scores: np.ndarray) -> list[list[float]]:
-        """Return the lower and the upper ends as differences from the scores (M,)."""
-        with np.errstate(invalid="ignore"):
-            # The offset of an end that is the same infinity as the score is 0, not NaN.
-            offsets = np.where(self.ends == scores, 0.0, self.ends - scores).tolist()
-        # One NaN for all, so that boards of the same numbers are equal.
-        return [[math.nan if math.isnan(offset) else offset for offset in row] for row in offsets]
 
 
 @dataclass(frozen=True)
@@ -129,7 +120,8 @@ class Estimator:
             strengths = replace(Strengths.of_rounds(samples, questions), boards=boards)
             half = student(self.level, strengths.freedom) * strengths.errors
             return Uncertainty(np.stack([scores - half, scores + half]), strengths, "t")
-        strengths = replace(Strengths.of_rates(scores, samples, questions), boards=boards)
+        strengths = Strengths.of_rates(scores, samples, questions)
+        strengths = replace(strengths, least=0.0, boards=boards)
         if resample == "battle":
             ends, kind = percentiles(samples, self.level), "percentiles"
         else:

@@ -399,7 +399,10 @@ class TestBoard:
         page = text_of(board_screen(library, Filters(judge="j")).table_html)
         assert "Win rate against base in %, with its 95% interval as distances from it." in page
         assert "Rank: the ranks that the data leave open" in page
-        assert "Intervals: question bootstrap, 1,000 rounds, logit-t 95 %." in page
+        assert (
+            "Intervals: logit-t 95 % over questions, ranks by question bootstrap of 1,000 rounds."
+            in page
+        )
         assert "The intervals treat the games of a question as independent" not in page
         assert "--resample" not in page
 

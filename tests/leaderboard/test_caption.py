@@ -30,9 +30,18 @@ class TestIntervals:
     @pytest.mark.parametrize(
         ("chosen", "method"),
         [
-            ("", "question bootstrap, 1,000 rounds, logit-t 95 %"),
+            ("", "logit-t 95 % over questions, ranks by question bootstrap of 1,000 rounds"),
+            ("--num-rounds 1", "logit-t 95 % over questions"),
             (STYLE, "question bootstrap, 1,000 rounds, logit-sd 95 %"),
-            ("--method v2.0", "question bootstrap, 1,000 rounds, logit-t 90 %"),
+            (
+                "--method v2.0",
+                "logit-t 90 % over questions, scores and ranks by question bootstrap of 1,000 "
+                "rounds",
+            ),
+            (
+                "--method v2.0 --num-rounds 1",
+                "logit-t 90 % over questions, scores by question bootstrap of 1 round",
+            ),
             ("--as-published", "battle bootstrap, 100 rounds, percentiles 95 %"),
             (
                 "--as-published --resample question --num-rounds 30",
@@ -46,8 +55,7 @@ class TestIntervals:
         arguments = [*named(), *chosen.split()]
         assert all(method in " ".join(caption.split()) for caption in captions(styled, *arguments))
         board = board_json(styled, *arguments)
-        kind = method.split("rounds, ")[1].rpartition(" 9")[0]
-        assert board["intervals"] == kind
+        assert f"{board['intervals']} {100 * board['level']:.0f} %" in method
         show(styled, *arguments, "--csv", "b.csv")
         text = (styled.root / "b.csv").read_text(encoding="utf-8")
         rows = list(csv.DictReader(text.splitlines()))
@@ -65,7 +73,9 @@ class TestIntervals:
         bench.write(bench.data / "model_judgment/judge/m.jsonl", records)
         board = board_json(bench)
         assert board["intervals"] == "logit-t"
-        assert "question bootstrap, 1,000 rounds, logit-t 95 %" in captions(bench)[0]
+        assert "logit-t 95 % over questions" in captions(bench)[0]
+        note = "no range of grades is known, so intervals take the lowest and the highest mean of a"
+        assert note in show(bench).out
 
     def test_a_star_alone_has_the_closed_form(self, styled: Workspace) -> None:
         """Several baselines need the spread of the rounds."""

@@ -109,7 +109,7 @@ class TestOutput:
             *("cluster", "model", "score", "rating_q025", "rating_q975", "questions"),
             *("cluster_questions", "date", "method"),
         ]
-        method = "bradley-terry, plain, question bootstrap, 1,000 rounds, logit-t 95 %"
+        method = "bradley-terry, plain, logit-t 95 % over questions"
         assert {row["method"] for row in rows} == {method}
         assert {row["cluster"]: row["cluster_questions"] for row in rows} == {
             "coding": "7",

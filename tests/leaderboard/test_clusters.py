@@ -192,7 +192,7 @@ class TestIntervals:
         cells = {model: one["a"] for model, one in table(out).items()}
         assert cells.pop("questions") == "6"
         assert cells.pop("base") == f"50.0 {'(-0.0 / +0.0)' if method == 'v2.0' else '(0.0, 0.0)'}"
-        reason = "–: no interval with fewer than 5 questions, or all their battles ended alike"
+        reason = "–: no interval if all questions are alike"
         assert (reason in out) == (resample == "battle")
         if resample == "battle":
             assert cells == {"good": "100.0 –", "tied": "50.0 –", "bad": "0.0 –"}
@@ -211,7 +211,7 @@ class TestIntervals:
         chosen = [*named(), "--by", "cluster"]
         shown = show(clustered, *chosen)
         assert shown == show(clustered, *chosen, *QUESTION)
-        assert "intervals: question bootstrap, 1,000 rounds, logit-t 95 %" in shown.summary
+        assert "intervals: logit-t 95 % over questions" in shown.summary
         assert "treat the games of a question as independent" not in shown.out
         battle = show(clustered, *chosen, "--resample", "battle").summary
         (line,) = (line for line in battle if "games of a question as independent" in line)
@@ -296,7 +296,7 @@ class TestGaps:
             f"{DIFFERENT}\n"
             "n/a: fewer than 2 questions judged, or no battles that place the model\n"
             "–: no interval with fewer than 5 questions\n"
-            "intervals: question bootstrap, 1,000 rounds, logit-t 95 %\n"
+            "intervals: logit-t 95 % over questions\n"
         )
 
     def test_what_is_not_judged_can_be_lost(self, bench: Workspace) -> None:

@@ -6,9 +6,9 @@ import json
 import random
 
 import pytest
-from boards import board_json, error, flags, saved, show
+from boards import board_json, error, flags, named, saved, show
 from conftest import RunMain, Workspace
-from judgments import LOST, TIED, WON, add_judgments, graded, judgment
+from judgments import LOST, TIED, WON, add_judgments, graded, judgment, random_answers
 
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Board
@@ -20,6 +20,43 @@ FIRST_GAME = (
     "warning: --first-game-only shows each model in the second place alone, so a place bias does "
     "not cancel. It moves all scores."
 )
+
+
+class TestFewRounds:
+    def test_they_give_no_ranks_and_no_interval_by_their_spread(self, styled: Workspace) -> None:
+        ranks = "no ranks from fewer than 100 bootstrap rounds. Use --num-rounds 1000."
+        ends = "–: no interval from fewer than 100 bootstrap rounds"
+        for style, without in ([], False), (["--style-control"], True):
+            chosen = [*named(), *style, "--num-rounds"]
+            few, enough = (show(styled, *chosen, number) for number in (99, 100))
+            assert ranks in few.summary and (ends in few.summary) == without
+            assert (few.interval("m1") == "–") == without
+            assert "| rank: " in enough.out and "| rank: " not in few.out
+            assert ranks not in enough.summary and ends not in enough.summary
+
+
+class TestAlike:
+    def test_grades_that_are_all_alike_are_the_reason(self, bench: Workspace) -> None:
+        bench.write_judge_config("judge", "base", pairwise=False, baseline=False)
+        records = [graded(f"q{i}", 7) | {"model": "m", "judge": "judge"} for i in range(30)]
+        bench.write(bench.data / "model_judgment/judge/m.jsonl", records)
+        assert "–: no interval if all questions are alike" in show(bench).summary
+
+    def test_ties_alone_have_the_interval_of_a_plain_board(self, bench: Workspace) -> None:
+        add_judgments(bench, "m1", [judgment(f"q{i}", *TIED) for i in range(1, 31)])
+        for seed, model in enumerate(["base", "m1"]):
+            bench.write(bench.data / f"model_answer/{model}.jsonl", random_answers(seed, 30))
+        for style in ([], ["--style-control", "--style-center", "none"]):
+            assert show(bench, *named(), *style).interval("m1") == "(-3.3, 3.3)"
+
+
+class TestCentre:
+    def test_the_text_names_it_with_the_flag_for_the_other(self, styled: Workspace) -> None:
+        line = "style is measured from equal style. Use --style-center mean"
+        controlled = [*named(), "--style-control", "--style-center"]
+        assert line in show(styled, *controlled, "none").out
+        assert line not in show(styled, *controlled, "mean").out
+        assert line not in show(styled, *named()).out
 
 
 class TestPlaces:

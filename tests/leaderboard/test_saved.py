@@ -334,10 +334,19 @@ class TestSavedBootstrap:
         line = error(bench, *flags(), "--load-bootstrap", *more)
         assert f"data/{BOOTSTRAP}" in line and named in line
 
+    def test_rounds_of_v0_1_measure_style_from_its_mean(self, bench: Workspace) -> None:
+        published = [*flags(), "--style-control"]
+        first = show(bench, *published)
+        kept = saved(bench, BOOTSTRAP).rename(bench.root / "v0.1.jsonl")
+        chosen = [*named(), "--style-control", "--load-bootstrap", kept]
+        assert show(bench, *chosen).board == first.board
+        assert board_json(bench, *chosen)["style_center"] == "mean"
+        assert board_json(bench, *chosen, "--style-center", "none")["style_center"] == "none"
+
     def test_another_centre_or_other_fixed_coefficients_are_refused(self, bench: Workspace) -> None:
         show(bench, *flags(), "--style-control")
         line = error(bench, *flags(), "--style-control", "--load-bootstrap", "--style-center=none")
-        assert "style_center = mean" in line
+        assert "style_center = mean" in line and "Use --style-center mean" in line
         show(bench, *flags(), "--style-control", "--style-coefficients", "style.json")
         fixed = [*flags(), "--style-control", "--style-coefficients", "style.json"]
         assert "style = None" in error(bench, *fixed, "--load-bootstrap")

@@ -332,6 +332,19 @@ class TestJson:
             assert rows[model]["score"] is rows[model]["lower"] is rows[model]["upper"] is None
         assert rows["base"]["score"] == 1000
 
+    def test_the_finite_end_of_an_infinite_rating_is_known(self, small: Workspace) -> None:
+        chosen = [*named(), "--show-elo"]
+        rows = {row["model"]: row for row in board_json(small, *chosen)["rows"]}
+        lower, upper = rows["best"]["lower"], rows["worst"]["upper"]
+        assert lower > 1000 > upper and rows["best"]["upper"] is rows["worst"]["lower"] is None
+        board = show(small, *chosen, "--csv", "b.csv")
+        assert board.interval("best") == f"({int(lower)} to inf)"
+        assert board.interval("worst") == f"(-inf to {int(upper)})"
+        assert f"\nbest,inf,{lower:.2f},inf," in (small.root / "b.csv").read_text()
+
+    def test_a_plain_board_has_no_zero_point_of_style(self, styled: Workspace) -> None:
+        assert board_json(styled, *named())["style_center"] is None
+
     def test_a_model_that_no_resample_placed_has_no_interval(self, bench: Workspace) -> None:
         """One judgment of sixty, one round: it is often not drawn."""
         add_judgments(bench, "m1", random_judgments(1, 60))

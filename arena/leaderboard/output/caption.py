@@ -5,6 +5,7 @@ from __future__ import annotations
 from arena.leaderboard.board import Board
 
 MEAN, EQUAL = "the mean style", "equal style"  # the zero points of style features
+CLOSED = "logit-t"  # the kind of intervals in closed form
 
 
 def titles(board: Board) -> tuple[str, str]:
@@ -14,8 +15,8 @@ def titles(board: Board) -> tuple[str, str]:
     judges = f"judged by {', '.join(selection.judges)}"
     against = f" against {board.baseline}" if board.baseline else ""
     words = [f"{judges}{against}", _mode(board)]
-    if board.method.control and board.estimator.features:
-        flag, there = ("none", EQUAL) if board.method.center else ("mean", MEAN)
+    if center := style_center(board):
+        flag, there = ("none", EQUAL) if center == "mean" else ("mean", MEAN)
         words[-1] += f" (--style-center {flag}: from {there})"
     if board.format.note:
         words.append(f"method {board.format.note}")
@@ -29,15 +30,36 @@ def titles(board: Board) -> tuple[str, str]:
 def _mode(board: Board) -> str:
     """Return the style control in words, and from where it measures."""
     mode = board.mode.replace("_", " ")
-    if board.method.control and board.estimator.features:
-        mode += f" from {MEAN if board.method.center else EQUAL}"
+    if center := style_center(board):
+        mode += f" from {MEAN if center == 'mean' else EQUAL}"
     return mode
 
 
+def style_center(board: Board) -> str | None:
+    """Return the zero point of style, `mean` or `none`, or None without style control."""
+    if not (board.method.control and board.estimator.features):
+        return None
+    return "mean" if board.method.center else "none"
+
+
 def interval_method(board: Board) -> str:
-    """Return what the bootstrap draws, in how many rounds, and the kind of intervals."""
-    method, level = board.method, f"{100 * board.estimator.level:.0f} %"
-    return f"{method.resample} bootstrap, {method.rounds:,} rounds, {board.intervals} {level}"
+    """Return the kind of intervals, what the bootstrap draws and in how many rounds.
+
+    Intervals in closed form need no rounds, but ranks and the scores of v2.0 do.
+    """
+    method = board.method
+    kind = f"{board.intervals} {100 * board.estimator.level:.0f} %"
+    judges = ", random judges" if method.judge_effects == "random" else ""
+    rounds = f"{method.rounds:,} round{'' if method.rounds == 1 else 's'}"
+    if board.intervals != CLOSED:
+        return f"{method.resample} bootstrap, {rounds}, {kind}{judges}"
+    drawn = {
+        "scores": board.estimator.averages_rounds,
+        "ranks": any(row.rank for row in board.rows),
+    }
+    names = " and ".join(name for name, there in drawn.items() if there)
+    boot = f", {names} by {method.resample} bootstrap of {rounds}" if names else ""
+    return f"{kind} over questions{judges}{boot}"
 
 
 def method_cell(board: Board) -> str:

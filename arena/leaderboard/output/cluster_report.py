@@ -73,7 +73,7 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
     rows = [row for board in table.boards for row in board.rows if row.model != board.baseline]
     missing = [math.isnan(row.lower) for row in rows]
     if any(missing):
-        yield notes.no_interval(first)
+        yield notes.no_interval(table.boards)
     kinds = grouped((_name(board), interval_method(board)) for board in table.boards if board.rows)
     for method, names in kinds.items():
         of = f": {listed(names, 'clusters')}" if len(kinds) > 1 else ""

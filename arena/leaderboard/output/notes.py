@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from arena.base.table import FEW_NAMES, MANY_NAMES, grouped, listed
 from arena.leaderboard.board import Board
+from arena.leaderboard.output.caption import CLOSED, style_center
 from arena.leaderboard.output.precision import board_precision
 from arena.scoring.grades import range_text
-from arena.scoring.uncertainty.intervals import FEW
+from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 
 # Battles of one question share its answers, so resampling them alone hides that part of the noise.
 TOO_NARROW = "The intervals treat the games of a question as independent, which makes them"
@@ -45,12 +46,28 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
             yield f"skipped: {number:,} {kind}{shown}"
         if counts.added_losses:
             yield f"added: {counts.added_losses:,} plain losses (`>`), one for each missing game"
+    unknown = [math.isnan(row.lower) for row in board.rows]
     if counts.ranges:
         yield f"grades {' and '.join(map(range_text, counts.ranges))}"
+    elif board.format.scale == "grade" and board.intervals == CLOSED and not all(unknown):
+        yield (
+            "no range of grades is known, so intervals take the lowest and the highest mean of a "
+            "question here for its ends"
+        )
     for reason, models in grouped(sorted(counts.models_left_out.items())).items():
         yield f"skipped: {listed(models, many=FEW_NAMES)}: {reason}"
+    yield from _interval_notes(board, flags)
+
+
+def _interval_notes(board: Board, flags: bool) -> Iterator[str]:
+    """Yield notes on missing intervals and ranks, and on rounds over battles, whose intervals are
+    too narrow on nearly all boards.
+    """
     if not board.method.as_published and any(math.isnan(row.lower) for row in board.rows):
-        yield no_interval(board)
+        yield no_interval([board])
+    if board.rows and board.method.honest and board.method.rounds < ENOUGH_ROUNDS:
+        advice = " Use --num-rounds 1000." if flags else ""
+        yield f"no ranks from fewer than {ENOUGH_ROUNDS} bootstrap rounds.{advice}"
     if board.method.resample == "battle":
         ratio = board.narrowness or 0.0
         times = f"{ratio:.1f} times too narrow here." if ratio >= 1.05 else "too narrow."
@@ -75,14 +92,28 @@ def _questions_judged(board: Board) -> Iterator[str]:
         yield f"warning: {reason}, so their scores do not compare fairly. {board.format.missing}"
 
 
-def no_interval(board: Board) -> str:
+def no_interval(boards: Sequence[Board]) -> str:
     """Return the reasons for rows without an interval."""
-    alike = "" if board.method.honest else ", or all their battles ended alike"
-    return f"–: no interval with fewer than {FEW} questions{alike}"
+    few = f"with fewer than {FEW} questions"
+    rounds = f"from fewer than {ENOUGH_ROUNDS} bootstrap rounds"
+
+    def reason(board: Board, model: str) -> str:
+        method, judged = board.method, board.counts.judged
+        drawn = board.intervals != CLOSED
+        if method.honest and drawn and method.rounds < ENOUGH_ROUNDS:
+            return rounds
+        return few if board.weights or judged.get(model, 0) < FEW else "if all questions are alike"
+
+    missing = ((b, row.model) for b in boards for row in b.rows if math.isnan(row.lower))
+    reasons = {reason(board, model) for board, model in missing if model != board.baseline}
+    return f"–: no interval {', or '.join(sorted(reasons, reverse=True))}"
 
 
 def _style_centre(board: Board, flags: bool) -> Iterator[str]:
-    """Yield a note if style is measured from its mean, which moves the baseline's equals."""
+    """Yield a note on the zero point of style. The mean moves the baseline's equals."""
+    if flags and style_center(board) == "none":
+        other = "Use --style-center mean to measure from the mean style, as published boards do."
+        yield f"style is measured from equal style. {other}"
     if board.copy_score is None:
         return
     published, judgments = board.method.published, board.counts.judgments

@@ -25,7 +25,7 @@ from arena.base.table import (
 )
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
-from arena.leaderboard.output.caption import method_cell, titles
+from arena.leaderboard.output.caption import method_cell, style_center, titles
 from arena.leaderboard.output.comparison import comparison_dict
 from arena.leaderboard.output.notes import summary_lines
 from arena.leaderboard.output.precision import board_precision
@@ -141,6 +141,8 @@ def row_texts(row: Row, board: Board) -> tuple[str, str, str]:
     interval = board.format.interval(row.lower, row.upper)
     if math.isnan(row.lower) and not board.method.as_published:
         interval = NONE
+    elif math.isinf(row.score) and not board.method.as_published:  # no offsets from infinity
+        interval = f"({' to '.join(map(board.format.score, row.bounds))})"
     return board.format.score(row.score), interval, tokens
 
 
@@ -283,7 +285,7 @@ def board_dict(board: Board) -> dict[str, object]:
         "weights": dict(board.weights),
         "baseline": board.baseline,
         "mode": board.mode,
-        "style_center": "mean" if board.method.center else "none",
+        "style_center": style_center(board),
         **method_dict(board),
         "style_coefficients": dict(board.coefficients),
         "baseline_copy_score": board.copy_score,

@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 FEW = 5  # questions, below which no interval is given
+ENOUGH_ROUNDS = 100  # of a bootstrap, below which nothing is said of its spread
 
 
 def percentiles(samples: np.ndarray, level: float | np.ndarray = 0.95) -> np.ndarray:

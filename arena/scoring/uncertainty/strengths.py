@@ -8,7 +8,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-from arena.scoring.uncertainty.intervals import FEW, spread, student, with_prior
+from arena.scoring.uncertainty.intervals import (
+    ENOUGH_ROUNDS,
+    FEW,
+    spread,
+    student,
+    with_prior,
+)
 from arena.scoring.uncertainty.ranks import rank_sets
 
 RANK_LEVEL = 0.95
@@ -19,14 +25,15 @@ class Strengths:
     """The strengths (M,) that order models, logits or grades, and those of the rounds (R, M).
 
     `questions` (M,): those on which each model was judged. `prior` (M,): a part of the standard
-    errors that no round shows. `boards`: of how many the strengths are means, each with questions
-    of its own.
+    errors that no round shows. `least` (M,): what these errors are at least. `boards`: of how many
+    the strengths are means, each with questions of its own.
     """
 
     values: np.ndarray
     samples: np.ndarray
     questions: np.ndarray
     prior: np.ndarray
+    least: np.ndarray | float = 0.0
     boards: int = 1
 
     @classmethod
@@ -34,11 +41,13 @@ class Strengths:
         """Logits of win rates in percent against one baseline, with the prior of `logit_t`.
 
         The prior question gives an error to a model that won every battle, whose rounds are alike.
+        One with nothing but ties has the error of points that vary by half a question.
         """
         logits = with_prior(rates, questions)
         p = 0.5 + 0.5 * np.tanh(logits / 2.0)
         prior = (0.5 - p) / ((questions + 1.0) * p * (1.0 - p))
-        return cls(logits, with_prior(samples, questions), questions, prior)
+        least = 0.5 / np.sqrt(questions * (questions + 1.0)) / (p * (1.0 - p))
+        return cls(logits, with_prior(samples, questions), questions, prior, least)
 
     @classmethod
     def of_rounds(cls, samples: np.ndarray, questions: np.ndarray) -> Strengths:
@@ -54,8 +63,13 @@ class Strengths:
 
     @property
     def errors(self) -> np.ndarray:
-        """The standard errors (M,), NaN for a model with under FEW questions."""
-        return np.asarray(np.hypot(spread(self.samples), self.prior) * self._expansion)
+        """The standard errors (M,), NaN for a model with under FEW questions, and NaN for all with
+        under ENOUGH_ROUNDS.
+        """
+        if len(self.samples) < ENOUGH_ROUNDS:
+            return np.full(self.values.shape, np.nan)
+        errors = np.hypot(spread(self.samples), self.prior) * self._expansion
+        return np.asarray(np.maximum(errors, self.least))
 
     @functools.cached_property
     def ranks(self) -> np.ndarray:
