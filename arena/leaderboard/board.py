@@ -347,10 +347,9 @@ class Board:
             samples = judges.drawn(samples, self.method.seed, level, rates=rates)
         # One NaN for all, so that boards of the same numbers are equal.
         lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in ends.tolist())
-        bounds = zip(lower, upper, strict=True)
         rows = [
-            Row(m, score, pair, tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
-            for m, score, pair in zip(models, scores.tolist(), bounds, strict=True)
+            Row(m, score, (low, high), tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
+            for m, score, low, high in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
         if ranked and self.method.honest and models and len(samples) >= ENOUGH_ROUNDS:
             ranks = uncertainty.ranks.T.tolist()
