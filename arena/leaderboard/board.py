@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -119,8 +120,8 @@ class Scored(Contest):
     def scores(self, *, elo: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return win rates in percent or Elo ratings (M,), and the rounds' (rounds, M)."""
         scores, controlled = self.selection.estimator.scores, bool(self.method.control)
-        ratings, anchor = self.fit.ratings, self.battles.anchor
-        return scores(ratings, self.samples, anchor, controlled=controlled, elo=elo)
+        data = self.fit.ratings, self.samples, self.battles.anchor
+        return scores(*data, controlled=controlled, elo=elo)
 
     def copy_score(self, *, elo: bool) -> float | None:
         """Return the score of a copy of the baseline, None if style is not measured from its mean.
@@ -159,15 +160,19 @@ class Scored(Contest):
             ends[:, unknown & (np.arange(len(unknown)) != battles.anchor)] = np.nan
         return found
 
+    @functools.cached_property
+    def honest(self) -> Scored:
+        """The same battles with the default's rounds, which are over questions."""
+        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
+        return Contest(self.battles, self.selection, method, style=self.style).score()
+
     def narrowness(self, ends: np.ndarray) -> float | None:
         """Return how many times wider than `ends` (2, M) the default's intervals of win rates are,
         by the median over the models. None if they are these, or if no model has both.
         """
         if self.method.honest:
             return None
-        method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
-        contest = Contest(self.battles, self.selection, method, style=self.style)
-        honest = contest.score().uncertainty(elo=False).ends
+        honest = self.honest.uncertainty(elo=False).ends
         with np.errstate(invalid="ignore", divide="ignore"):
             ratios = (honest[1] - honest[0]) / (ends[1] - ends[0])
         ratios = ratios[np.isfinite(ratios)]
@@ -183,18 +188,13 @@ class Scored(Contest):
             copy_score=self.copy_score(elo=elo),
             narrowness=self.narrowness(self.uncertainty(elo=False).ends),
         )
-        judges = Judges.of_battles(
-            self.battles,
-            style=self.style,
-            center=bool(self.method.center),
-            penalty=self.selection.estimator.penalty,
-        )
-        scores, samples = self.scores(elo=elo)
-        found = self.uncertainty(elo=elo)
+        options = {"center": bool(self.method.center), "penalty": self.selection.estimator.penalty}
+        judges = Judges.of_battles(self.battles, style=self.style, **options)
+        (scores, samples), found = self.scores(elo=elo), self.uncertainty(elo=elo)
         if judges and self.method.judge_effects == "random":
             found = replace(found, strengths=self.uncertainty(elo=elo, judges=judges).strengths)
-        models, tokens = self.battles.models, self.tokens
-        return board.with_rows(models, scores, samples, found, tokens, judges, ranked=ranked)
+        rows = self.battles.models, scores, samples, found, self.tokens, judges
+        return board.with_rows(*rows, ranked=ranked)
 
 
 @dataclass(frozen=True)
@@ -348,10 +348,9 @@ class Board:
             samples = judges.drawn(samples, self.method.seed, level, rates=rates)
         # One NaN for all, so that boards of the same numbers are equal.
         lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in ends.tolist())
-        bounds = zip(lower, upper, strict=True)
         rows = [
-            Row(m, score, pair, tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
-            for m, score, pair in zip(models, scores.tolist(), bounds, strict=True)
+            Row(m, score, (low, high), tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
+            for m, score, low, high in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
         if ranked and self.method.honest and models and len(samples) >= ENOUGH_ROUNDS:
             ranks = uncertainty.ranks.T.tolist()

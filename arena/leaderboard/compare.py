@@ -142,6 +142,20 @@ class _Duel:
         # Models that won all have nothing but the error of the fit.
         return self.by_question(np.where(np.abs(lead) > 1e-6, lead, 0.0))
 
+    def refitted(
+        self, times: np.ndarray, strengths: np.ndarray, coefficients: np.ndarray
+    ) -> np.ndarray:
+        """Return the strengths (R, 2) of the two by these battles, each question taken `times`
+        (R, Q), with the other models' `strengths` (R, M). NaN for a model without a battle.
+        """
+        cells, ridge = self.scored.battles.cells, SLIGHT_RIDGE
+        if cells.features is not None and self.scored.selection.estimator.penalty:
+            ridge = 0.5 / np.log(10.0) ** 2
+        drawn = times[:, cells.question[self.cells]]
+        battles, base = drawn * self.battles, self.lead_of_others(strengths, coefficients)
+        two = _fitted(self.sides, drawn * self.points, battles, base, ridge)
+        return np.where(battles @ (self.sides != 0) > 0, two, NONE)
+
 
 def _strengths(scored: Scored, ratings: np.ndarray) -> np.ndarray:
     """Log-odds (..., M) of ratings against the anchor, or as the ridge of style control has it."""
@@ -336,23 +350,9 @@ def _differences(
     else:
         parts = range(0, len(times), CHUNK)
         given = [[x[i : i + CHUNK] for x in (times, strengths, coefficients)] for i in parts]
-        two = np.concatenate([_refitted(duel, *part) for part in given])
+        two = np.concatenate([duel.refitted(*part) for part in given])
         for i in np.flatnonzero(np.array(pair) == anchor):
             baseline = two[:, [i]]
     moved = np.where(np.array(pair) == anchor, 0.0, np.reshape(shift, (-1, 1)))
     rates = 100.0 * _logistic(two - baseline - moved)
     return np.asarray(rates[:, 0] - rates[:, 1])
-
-
-def _refitted(
-    duel: _Duel, times: np.ndarray, strengths: np.ndarray, coefficients: np.ndarray
-) -> np.ndarray:
-    """Strengths (R, 2) of the two by their shared battles, NaN without one in a round."""
-    scored = duel.scored
-    ridge = SLIGHT_RIDGE
-    if scored.battles.cells.features is not None and scored.selection.estimator.penalty:
-        ridge = 0.5 / np.log(10.0) ** 2
-    drawn = times[:, scored.battles.cells.question[duel.cells]]
-    battles, base = drawn * duel.battles, duel.lead_of_others(strengths, coefficients)
-    two = _fitted(duel.sides, drawn * duel.points, battles, base, ridge)
-    return np.where(battles @ (duel.sides != 0) > 0, two, NONE)

@@ -131,7 +131,7 @@ class TestBoard:
             for kind in ("battle", "question")
         )
         for key in ("half_width", "smallest_difference"):
-            assert battle[key] == pytest.approx(question[key], rel=0.15)
+            assert battle[key] == pytest.approx(question[key], rel=0.05)
         plain = board_json(bench, *flags())["precision"]
         assert battle["half_width"] > 1.03 * plain["half_width"]
 

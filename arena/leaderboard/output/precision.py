@@ -91,7 +91,12 @@ def board_precision(board: Board) -> Precision | None:
     """Return the precision of the scores of a board, None without scores of models, and for the
     mean of several boards with random judges.
     """
-    numbers = {m: n for m, n in _questions(board).items() if m != board.baseline}
+    together, judged = sum(board.weights.values()), board.counts.judged
+    questions = {row.model: together or judged.get(row.model, 0) for row in board.rows}
+    if board.scored:  # with those that count as lost
+        battles = board.scored.battles
+        questions = dict(zip(battles.models, battles.cells.judged().tolist(), strict=True))
+    numbers = {model: n for model, n in questions.items() if model != board.baseline}
     random_judges = board.method.judge_effects == "random"
     if not numbers or (random_judges and board.weights):
         return None
@@ -100,29 +105,20 @@ def board_precision(board: Board) -> Precision | None:
     return replace(precision, judges=_width_by_judges(board)) if random_judges else precision
 
 
-def _questions(board: Board) -> dict[str, int]:
-    """Return the number of questions in each model's score, with those that count as lost."""
-    if board.scored:
-        battles = board.scored.battles
-        return dict(zip(battles.models, battles.cells.judged().tolist(), strict=True))
-    together, judged = sum(board.weights.values()), board.counts.judged
-    return {row.model: together or judged.get(row.model, 0) for row in board.rows}
-
-
 def _board_spreads(board: Board, numbers: Mapping[str, int]) -> Spreads | None:
     """Return the spreads of battles against one baseline, or of rounds what only these have: the
     uncertainty of style coefficients and of baselines, grades, and several boards together.
 
-    `numbers`: those of the models' questions. Rounds over battles spread less than over questions.
+    `numbers`: those of the models' questions. Rounds over battles hide the noise of questions.
     """
     scored, method, models = board.scored, board.method, list(numbers)
     if scored and not method.control and scored.battles.cells.star(scored.battles.anchor):
         return data_spreads(scored.battles)
-    wider = 1.0 if method.resample == "question" else board.narrowness
-    if wider is None:
-        return None
     samples = board.samples
+    if not scored and method.resample != "question":
+        return None
     if scored:
+        scored = scored if method.resample == "question" else scored.honest
         samples = dict(zip(scored.battles.models, scored.scores(elo=False)[1].T, strict=True))
     rounds = np.array([samples[model] for model in models]).T
     if board.judges and not scored and method.judge_effects == "random":
@@ -130,8 +126,7 @@ def _board_spreads(board: Board, numbers: Mapping[str, int]) -> Spreads | None:
         rounds = rounds - noise[:, [board.judges.models.index(model) for model in models]]
     middle = _middle(np.nanmean(rounds, axis=0), board.estimator)
     questions = np.array(list(numbers.values()))
-    spreads = planning.spreads_of_rounds(rounds[:, middle], questions[middle])
-    return spreads and Spreads(*(wider * spread for spread in spreads))
+    return planning.spreads_of_rounds(rounds[:, middle], questions[middle])
 
 
 def _width_by_judges(board: Board) -> float | None:
