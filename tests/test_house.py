@@ -34,6 +34,18 @@ def test_a_folder_has_at_most_nine_modules() -> None:
         assert len(modules) <= 9, folder
 
 
+def test_a_function_has_at_most_forty_lines() -> None:
+    long = [
+        f"{path.relative_to(REPO)}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
+        for path in [*MODULES, *SCRIPTS]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and cast(int, node.end_lineno) - node.lineno >= 40
+    ]
+    advice = "Split a function of more than 40 lines where an idea of the field has a name."
+    assert not long, f"{', '.join(long)}. {advice}"
+
+
 def test_only_scripts_and_the_flags_module_know_argparse_namespaces() -> None:
     users = [path for path in MODULES if "argparse.Namespace" in path.read_text(encoding="utf-8")]
     assert [path.relative_to(REPO).as_posix() for path in users] in ([], ["arena/base/flags.py"])

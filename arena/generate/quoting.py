@@ -159,6 +159,10 @@ class Quoting:
         if any(first <= start and end <= last for first, last in self._marks):
             return True
         number = bisect.bisect_right(self._paragraphs, start)
+        if number not in self._in_paragraph:
+            begin = self._paragraphs[number - 1] if number else 0
+            found = _OF_PARAGRAPH.finditer(self.reply, begin, self._paragraphs[number])
+            self._in_paragraph[number] = [match.span() for match in found]
         return any(
             first <= start
             and end <= last
@@ -168,7 +172,7 @@ class Quoting:
                 or not re.search(r"\w", self.reply[end:last])
                 or any(_squeezed(self.reply[first:last]) in text for text in self._squeezed_answers)
             )
-            for first, last in self._marks_of(number)
+            for first, last in self._in_paragraph[number]
         )
 
     @functools.cached_property
@@ -176,13 +180,6 @@ class Quoting:
         """The ends of the paragraphs."""
         ends = (match.end() for match in _PARAGRAPHS.finditer(self.reply))
         return [*ends, len(self.reply)]
-
-    def _marks_of(self, paragraph: int) -> list[Span]:
-        if paragraph not in self._in_paragraph:
-            begin = self._paragraphs[paragraph - 1] if paragraph else 0
-            found = _OF_PARAGRAPH.finditer(self.reply, begin, self._paragraphs[paragraph])
-            self._in_paragraph[paragraph] = [match.span() for match in found]
-        return self._in_paragraph[paragraph]
 
     @functools.cached_property
     def _marks(self) -> list[Span]:

@@ -206,13 +206,27 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
     """
 
     def __init__(self, summaries: Sequence[RunSummary], unit: str, *, quiet: bool = False) -> None:
+        from tqdm import tqdm
+
         self.unit, self.quiet = unit, quiet
         self.on_terminal = sys.stderr.isatty()
         self.summaries = [summary for summary in summaries if summary.planned]
         rows = shutil.get_terminal_size().lines - 4
         one_line_each = 1 < len(self.summaries) <= rows
         groups = [[s] for s in self.summaries] if one_line_each else [self.summaries]
-        self.bars = [(group, self._bar(group, i)) for i, group in enumerate(groups) if any(groups)]
+        self.bars = list[tuple[Sequence[RunSummary], Any]]()
+        for position, group in enumerate(groups if self.summaries else ()):
+            bar = tqdm(
+                total=sum(summary.planned for summary in group),
+                desc=one_line(group[0].name, 20) if len(group) == 1 else "",
+                unit=unit,
+                position=position,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                disable=quiet or not self.on_terminal,  # a log would be full of carriage returns
+                bar_format="{desc} {n_fmt}/{total_fmt} |{bar:8}| {elapsed}<{remaining}{postfix}",
+            )
+            self.bars.append((group, bar))
         self.start = self.checked = self.shown = time.monotonic()
         self.reported: set[tuple[str, ...]] = set()
 
@@ -221,21 +235,6 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         self.update(now=self.on_terminal)
         for _, bar in self.bars:
             bar.close()
-
-    def _bar(self, group: Sequence[RunSummary], position: int) -> Any:
-        """Make the line of some models. A log has none: it would be full of carriage returns."""
-        from tqdm import tqdm
-
-        return tqdm(
-            total=sum(summary.planned for summary in group),
-            desc=one_line(group[0].name, 20) if len(group) == 1 else "",
-            unit=self.unit,
-            position=position,
-            file=sys.stderr,
-            dynamic_ncols=True,
-            disable=self.quiet or not self.on_terminal,
-            bar_format="{desc} {n_fmt}/{total_fmt} |{bar:8}| {elapsed}<{remaining}{postfix}",
-        )
 
     def update(self, *, now: bool = False) -> None:
         """Show where the run is, at most once a second. Call it also while nothing happens."""

@@ -23,7 +23,9 @@ from arena.scoring.estimators import Estimator, Uncertainty, grade_uncertainty
 from arena.scoring.selection import Selection
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
+from arena.scoring.uncertainty.differences import Comparison
 from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
+from arena.scoring.uncertainty.strengths import Strengths
 
 if TYPE_CHECKING:
     import pandas
@@ -136,6 +138,30 @@ class Scored(Contest):
         rating = ANCHOR_RATING - ELO_PER_LOGIT * float(fit.coefficients @ means)
         return rating if elo else float(win_rates(np.array([ANCHOR_RATING, rating]), 0)[1])
 
+    @functools.cached_property
+    def equal_style(self) -> Scored:
+        """The fit with style measured from equal style, which ranks and tests go by.
+
+        From its mean, a copy of the baseline differs from the baseline by more than chance. Fixed
+        coefficients stay.
+        """
+        if self.copy_score(elo=False) is None:
+            return self
+        style = self.style and replace(self.style, mean=np.zeros_like(self.style.mean))
+        method = replace(self.method, center=False)
+        contest = Contest(self.battles, self.selection, method, self.tokens, style)
+        return contest.score(None if method.honest and len(self.samples) else self.samples[:0])
+
+    def _judges(self) -> Judges | None:
+        options = {"center": bool(self.method.center), "penalty": self.selection.estimator.penalty}
+        return Judges.of_battles(self.battles, style=self.style, **options)
+
+    def strengths(self, *, elo: bool) -> Strengths:
+        """Return the strengths that give ranks, those from equal style."""
+        equal = self.equal_style
+        judges = equal._judges() if self.method.judge_effects == "random" else None
+        return equal.uncertainty(elo=elo, judges=judges).strengths
+
     def uncertainty(self, *, elo: bool, judges: Judges | None = None) -> Uncertainty:
         """Return the intervals and ranks of the scores, from rounds that draw `judges` as well.
 
@@ -188,12 +214,10 @@ class Scored(Contest):
             copy_score=self.copy_score(elo=elo),
             narrowness=self.narrowness(self.uncertainty(elo=False).ends),
         )
-        options = {"center": bool(self.method.center), "penalty": self.selection.estimator.penalty}
-        judges = Judges.of_battles(self.battles, style=self.style, **options)
         (scores, samples), found = self.scores(elo=elo), self.uncertainty(elo=elo)
-        if judges and self.method.judge_effects == "random":
-            found = replace(found, strengths=self.uncertainty(elo=elo, judges=judges).strengths)
-        rows = self.battles.models, scores, samples, found, self.tokens, judges
+        if ranked and self.method.honest:
+            found = replace(found, strengths=self.strengths(elo=elo))
+        rows = self.battles.models, scores, samples, found, self.tokens, self._judges()
         return board.with_rows(*rows, ranked=ranked)
 
 
@@ -232,31 +256,6 @@ class Row:
             for name, ends in ranges.items()
             for end, value in zip(("low", "high"), ends or (), strict=False)
         }
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The difference of two models' scores, in points of win rate, on the questions of both.
-
-    `lower`, `upper`: its 95 % interval. `p_value`: of the `test`, which exchanges judgments
-    (`permutation`) or draws questions (`bootstrap`). `adjusted`: by Holm's method, for all pairs of
-    the comparison. `detectable`: the difference that a test at 5 % finds with a power of 80 %.
-    These are NaN if the data give none, and `reason` says why. `same`: the scores of the board rest
-    on the same questions.
-    """
-
-    first: str
-    second: str
-    questions: int
-    same: bool
-    test: str
-    difference: float
-    lower: float = np.nan
-    upper: float = np.nan
-    p_value: float = np.nan
-    adjusted: float = np.nan
-    detectable: float = np.nan
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -348,10 +347,9 @@ class Board:
             samples = judges.drawn(samples, self.method.seed, level, rates=rates)
         # One NaN for all, so that boards of the same numbers are equal.
         lower, upper = ([math.nan if math.isnan(x) else x for x in row] for row in ends.tolist())
-        bounds = zip(lower, upper, strict=True)
         rows = [
-            Row(m, score, pair, tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
-            for m, score, pair in zip(models, scores.tolist(), bounds, strict=True)
+            Row(m, score, (low, high), tokens.get(m), outcomes.get(m), by_judge=ranges.get(m))
+            for m, score, low, high in zip(models, scores.tolist(), lower, upper, strict=True)
         ]
         if ranked and self.method.honest and models and len(samples) >= ENOUGH_ROUNDS:
             ranks = uncertainty.ranks.T.tolist()

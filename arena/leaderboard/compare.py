@@ -10,10 +10,11 @@ from itertools import combinations
 import numpy as np
 
 from arena.base.errors import InputError, nearest
-from arena.leaderboard.board import Comparison, Scored
+from arena.leaderboard.board import Scored
 from arena.scoring import bradley_terry
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, SLIGHT_RIDGE
 from arena.scoring.uncertainty import differences
+from arena.scoring.uncertainty.differences import Comparison
 from arena.scoring.uncertainty.intervals import (
     ENOUGH_ROUNDS,
     FEW,
@@ -55,18 +56,27 @@ def compare_all(scored: Scored, models: Sequence[str]) -> tuple[Comparison, ...]
     cells = scored.battles.cells
     star = cells.star(scored.battles.anchor) if cells.features is None else None
     results = list(_by_points(duels, *star) if star else _by_rounds(duels))
-    if cells.features is None or scored.style:
-        results = _with_permutation_tests(duels, results)
+    equal = [replace(duel, scored=scored.equal_style) for duel in duels]
+    if (cells.features is None or scored.style) and all(duel.exchangeable for duel in duels):
+        results = _with_permutation_tests(equal, results)
+    elif scored.equal_style is not scored:
+        pairs = zip(results, _by_rounds(equal), strict=True)
+        results = [
+            replace(one, p_value=test.p_value, detectable=test.detectable) for one, test in pairs
+        ]
+    if scored.equal_style is not scored:
+        results = [replace(one, equal_style=True) for one in results]
     adjusted = differences.holm(np.array([one.p_value for one in results])).tolist()
     return tuple(replace(one, adjusted=p) for one, p in zip(results, adjusted, strict=True))
 
 
 @dataclass(frozen=True)
 class _Duel:
-    """The battles of two models on the same questions: against the same opponents or each other.
+    """The battles of two models on the questions that both were judged on.
 
     `cells` (C,): their indices. `sides` (C, 2): for each of the two 1 if it is `a` of a cell, -1 if
-    it is `b`, else 0. `same`: the models have no other battles.
+    it is `b`, else 0. `same`: the models have no other battles. `exchangeable`: on each question
+    they have the same opponents, so that their judgments can be exchanged.
     """
 
     scored: Scored
@@ -74,6 +84,7 @@ class _Duel:
     cells: np.ndarray
     sides: np.ndarray
     same: bool
+    exchangeable: bool
 
     @classmethod
     def of(cls, scored: Scored, pair: tuple[int, int]) -> _Duel:
@@ -85,16 +96,17 @@ class _Duel:
         opponent = np.where(np.isin(cells.a, pair), cells.b, cells.a).astype(np.int64)
         place = opponent * (cells.question.max(initial=0) + 1) + cells.question
         first, second = (place[(side != 0) & ~direct] for side in sides.T)
-        shared = sides.any(axis=1) & np.isin(place, np.intersect1d(first, second))
-        chosen = direct | shared
+        alike = direct | sides.any(axis=1) & np.isin(place, np.intersect1d(first, second))
+        judged = [cells.question[side != 0] for side in sides.T]
+        # The baseline has 50, whatever its battles against others.
+        rated = sides[:, np.array(pair) != anchor].any(axis=1)
+        chosen = alike | rated & np.isin(cells.question, np.intersect1d(*judged))
         if not chosen.any():
             names = " and ".join(f"'{scored.battles.models[i]}'" for i in pair)
             problem = f"{names} have no judged question in common"
             raise InputError(f"--compare: {problem}. Judge both on the same questions.")
-        # The baseline has 50, whatever its battles against others.
-        rated = sides[:, np.array(pair) != anchor].any(axis=1)
-        same = bool(chosen[rated].all())
-        return cls(scored, pair, np.flatnonzero(chosen), sides[chosen], same)
+        same, exchangeable = bool(chosen[rated].all()), bool(alike[chosen].all())
+        return cls(scored, pair, np.flatnonzero(chosen), sides[chosen], same, exchangeable)
 
     @functools.cached_property
     def questions(self) -> np.ndarray:
@@ -141,6 +153,23 @@ class _Duel:
         lead = (self.sides[:, 0] - self.sides[:, 1]) * (self.points - expected)
         # Models that won all have nothing but the error of the fit.
         return self.by_question(np.where(np.abs(lead) > 1e-6, lead, 0.0))
+
+    def refitted(
+        self, times: np.ndarray, strengths: np.ndarray, coefficients: np.ndarray
+    ) -> np.ndarray:
+        """Return the strengths (R, 2) of the two by these battles, each question taken `times`
+        (R, Q), with the other models' `strengths` (R, M). NaN for a model without a battle.
+        """
+        cells, ridge = self.scored.battles.cells, SLIGHT_RIDGE
+        if cells.features is not None and self.scored.selection.estimator.penalty:
+            ridge = 0.5 / np.log(10.0) ** 2
+        drawn = times[:, cells.question[self.cells]]
+        battles, base = drawn * self.battles, self.lead_of_others(strengths, coefficients)
+        two = _fitted(self.sides, drawn * self.points, battles, base, ridge)
+        if self.sides.all():  # battles against each other alone do not tell how strong both are
+            board = strengths[:, list(self.pair)]
+            two += (board.mean(axis=1) - two.mean(axis=1))[:, None]
+        return np.where(battles @ (self.sides != 0) > 0, two, NONE)
 
 
 def _strengths(scored: Scored, ratings: np.ndarray) -> np.ndarray:
@@ -217,11 +246,12 @@ def _with_permutation_tests(
     p_values = differences.exchange_test(leads, scored.method.entropy(scored.selection)).tolist()
     # So many exchanges there are that a p-value has a least value.
     possible = 2.0 ** (1.0 - np.count_nonzero(leads, axis=0)) <= 0.05
-    tested = []
+    least, tested = 1.0 / (1.0 + differences.exchanges(len(duels))), []
     for result, p_value, can_find in zip(results, p_values, possible.tolist(), strict=True):
         p_value = p_value if result.questions >= FEW else NONE
         detectable = result.detectable if can_find else NONE
-        tested.append(replace(result, test="permutation", p_value=p_value, detectable=detectable))
+        result = replace(result, test="permutation", p_value=p_value, detectable=detectable)
+        tested.append(replace(result, at_most=p_value <= least))
     return tested
 
 
@@ -336,23 +366,9 @@ def _differences(
     else:
         parts = range(0, len(times), CHUNK)
         given = [[x[i : i + CHUNK] for x in (times, strengths, coefficients)] for i in parts]
-        two = np.concatenate([_refitted(duel, *part) for part in given])
+        two = np.concatenate([duel.refitted(*part) for part in given])
         for i in np.flatnonzero(np.array(pair) == anchor):
             baseline = two[:, [i]]
     moved = np.where(np.array(pair) == anchor, 0.0, np.reshape(shift, (-1, 1)))
     rates = 100.0 * _logistic(two - baseline - moved)
     return np.asarray(rates[:, 0] - rates[:, 1])
-
-
-def _refitted(
-    duel: _Duel, times: np.ndarray, strengths: np.ndarray, coefficients: np.ndarray
-) -> np.ndarray:
-    """Strengths (R, 2) of the two by their shared battles, NaN without one in a round."""
-    scored = duel.scored
-    ridge = SLIGHT_RIDGE
-    if scored.battles.cells.features is not None and scored.selection.estimator.penalty:
-        ridge = 0.5 / np.log(10.0) ** 2
-    drawn = times[:, scored.battles.cells.question[duel.cells]]
-    battles, base = drawn * duel.battles, duel.lead_of_others(strengths, coefficients)
-    two = _fitted(duel.sides, drawn * duel.points, battles, base, ridge)
-    return np.where(battles @ (duel.sides != 0) > 0, two, NONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -33,30 +34,41 @@ def overall_board(boards: Sequence[Board]) -> Board:
     models = sorted(set.intersection(*(set(board.samples) for board in boards)))
     board = _without_rows(boards, models)
     shares = np.array(list(board.weights.values())) / sum(board.weights.values())
-    rows = [{row.model: row for row in one.rows} for one in boards]
-    mean = shares @ np.array([[of_board[model].score for model in models] for of_board in rows])
-    samples = np.array([[one.samples[model] for model in models] for one in boards])
-    # The draws of different categories are independent, so a round is averaged like the scores.
-    rounds = np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
-    tokens = {model: row.tokens for model, row in rows[0].items() if row.tokens is not None}
+    mean, rounds = _mean_scores(boards, models, shares)
+    tokens = {row.model: row.tokens for row in boards[0].rows if row.tokens is not None}
     # A baseline stands on every question of its board, but is not counted as judged.
     judged = np.array(
         [[one.counts.judged.get(model, len(one.questions)) for model in models] for one in boards]
     )
-    uncertainty = board.estimator.overall_uncertainty(
-        mean,
-        rounds,
-        judged.sum(axis=0),
+    uncertainty = functools.partial(
+        board.estimator.overall_uncertainty,
+        questions=judged.sum(axis=0),
         resample="battle" if board.method.as_published else board.method.resample,
         boards=len(boards),
     )
+    found = uncertainty(mean, rounds)
+    if board.method.honest and any(one.copy_score is not None for one in boards):
+        equal = [one.scored.equal_style.board(ranked=False) for one in boards if one.scored]
+        strengths = uncertainty(*_mean_scores(equal, models, shares)).strengths
+        found = replace(found, strengths=strengths)
     judges = Judges.mean([one.judges for one in boards], shares, models)
     board = replace(
         board,
         copy_score=_mean([one.copy_score for one in boards], shares),
         narrowness=_mean([one.narrowness for one in boards], shares),
     )
-    return board.with_rows(models, mean, rounds, uncertainty, tokens, judges)
+    return board.with_rows(models, mean, rounds, found, tokens, judges)
+
+
+def _mean_scores(
+    boards: Sequence[Board], models: Sequence[str], shares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weighted mean of the boards' scores (M,), and of each round (R, M)."""
+    rows = [{row.model: row for row in one.rows} for one in boards]
+    mean = shares @ np.array([[of_board[model].score for model in models] for of_board in rows])
+    samples = np.array([[one.samples[model] for model in models] for one in boards])
+    # The draws of different categories are independent, so a round is averaged like the scores.
+    return mean, np.tensordot(shares, samples, axes=1).T if models else np.empty((1, 0))
 
 
 def _mean(values: Sequence[float | None], shares: np.ndarray) -> float | None:

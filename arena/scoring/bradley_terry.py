@@ -108,34 +108,26 @@ def bootstrap(
     question rounds of other boards have ties worth a question a model, so that all are placed.
     Neither `workers` (threads) nor the order of the cells changes a number.
     """
-    star = cells.star(anchor) if cells.features is None and resample == "question" else None
-    if star:
-        times = draw_questions(rounds, int(star[1].any(axis=0).sum()), seed)
-        return _star_ratings(*star, anchor, times)
+    if resample == "question" and cells.features is None and (star := cells.star(anchor)):
+        return _star_rounds(*star, anchor, rounds, seed)
     design = design_of(cells, style, center, penalty)
     start, limits = _solve_all(design, anchor)
     if not design.blocks or not rounds:
         return np.repeat(ratings_of(start, limits, anchor), rounds, axis=0)
     if resample == "question" and not design.pooled:
         times = draw_questions(rounds, len(design.questions), seed)
-        theta, limits = _question_rounds(design, anchor, start, times, workers)
-        if center and style is None and (cells.a == anchor).all():
-            theta[:, anchor] += _moved_center(design, anchor, times, theta)
-        return ratings_of(theta, limits, anchor)
+        recentred = center and style is None and bool((cells.a == anchor).all())
+        return _question_rounds(design, anchor, start, times, workers, recentred)
+    draw = _draw_battles if resample == "battle" else _draw_questions
+    sizes = _chunk_sizes(design, rounds)
+    chunks = np.random.SeedSequence(seed).spawn(len(sizes))
 
-    def ratings(chunk: int, size: int) -> np.ndarray:
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(chunk,)))
-        if resample == "battle":
-            sample = _draw_battles(design, rng, size)
-        else:
-            times = draw_questions(size, len(design.questions), rng)
-            sample = _with_prior(design, _of_questions(design, times), rng)
+    def ratings(chunk: np.random.SeedSequence, size: int) -> np.ndarray:
+        sample = draw(design, np.random.default_rng(chunk), size)
         return ratings_of(*solve(design, anchor, sample, start, tolerance=1e-3), anchor)
 
-    sizes = _chunk_sizes(design, rounds)
     with ThreadPoolExecutor(workers) as pool:
-        chunks = list(pool.map(ratings, range(len(sizes)), sizes))
-    return np.concatenate([np.empty((0, cells.models)), *chunks])
+        return np.concatenate(list(pool.map(ratings, chunks, sizes)))
 
 
 def reweighted(
@@ -164,11 +156,12 @@ def reweighted(
     return np.concatenate(ratings), np.concatenate(coefficients)
 
 
-def _star_ratings(
-    points: np.ndarray, battles: np.ndarray, anchor: int, times: np.ndarray
+def _star_rounds(
+    points: np.ndarray, battles: np.ndarray, anchor: int, rounds: int, seed: int | Sequence[int]
 ) -> np.ndarray:
-    """Ratings (R, M) of a plain star in closed form, each judged question taken `times` (R, Q)."""
+    """Ratings (R, M) in closed form of rounds over the judged questions of a plain star."""
     judged = battles.any(axis=0)
+    times = draw_questions(rounds, int(judged.sum()), seed)
     won, number = (times @ table[:, judged].T for table in (points, battles))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratings = ANCHOR_RATING + ELO_PER_LOGIT * (np.log(won) - np.log(number - won))
@@ -177,9 +170,17 @@ def _star_ratings(
 
 
 def _question_rounds(
-    design: Design, anchor: int, start: np.ndarray, times: np.ndarray, workers: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters (R, D) and limits (R, M) of fits with style, questions taken `times` (R, Q)."""
+    design: Design,
+    anchor: int,
+    start: np.ndarray,
+    times: np.ndarray,
+    workers: int,
+    recentred: bool,
+) -> np.ndarray:
+    """Ratings (R, M) of fits with style, questions taken `times` (R, Q).
+
+    `recentred`: features of a star are less their mean in each round.
+    """
 
     def fits(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         theta, limits, converged = question_fits(design, anchor, start, part)
@@ -193,8 +194,10 @@ def _question_rounds(
     size = min(QUESTION_ROUNDS, CHUNK_NUMBERS // (3 * (design.models + design.features) ** 2))
     parts = np.array_split(times, max(1, -(-len(times) // max(1, size))))
     with ThreadPoolExecutor(workers) as pool:
-        theta, limits = zip(*pool.map(fits, parts), strict=True)
-    return np.concatenate(theta), np.concatenate(limits)
+        theta, limits = map(np.concatenate, zip(*pool.map(fits, parts), strict=True))
+    if recentred:
+        theta[:, anchor] += _moved_center(design, anchor, times, theta)
+    return ratings_of(theta, limits, anchor)
 
 
 def _moved_center(design: Design, anchor: int, times: np.ndarray, theta: np.ndarray) -> np.ndarray:
@@ -233,12 +236,13 @@ def _of_questions(design: Design, times: np.ndarray) -> Sample:
     return _collected(design, len(times), pairs)
 
 
-def _with_prior(design: Design, sample: Sample, rng: np.random.Generator) -> Sample:
-    """Samples of a plain design with ties between the models of each pair, so that all are placed.
+def _draw_questions(design: Design, rng: np.random.Generator, size: int) -> Sample:
+    """Samples of the questions of a plain design, with ties of each pair, so that all are placed.
 
     On average each model has the ties of one question: those of a pair are shared among the
     opponents of its model that has fewer. Their number varies like a question's, exponentially.
     """
+    sample = _of_questions(design, draw_questions(size, len(design.questions), rng))
     number = design.counts.sum(axis=0)
     sums = [block.split(np.stack([number, number > 0])[:, block.cells]) for block in design.blocks]
     battles, cells = np.concatenate([one.sum(axis=2) for one in sums]).T

@@ -317,13 +317,7 @@ def _objective(design: Design, sample: Sample, ridge: np.ndarray, theta: np.ndar
     slopes[:, :, 1:] = theta[:, None, design.models :]
     partition, expected, information = _pair_sums(design, sample.battles, slopes)
     loss = partition - (sample.points * slopes).sum(axis=(1, 2)) + (ridge * theta**2).sum(1) / 2.0
-    excess = expected - sample.points
-    by_model = excess[:, :, 0] @ design.incidence
-    gradient = np.concatenate([by_model, excess[:, :, 1:].sum(axis=1)], axis=1) + ridge * theta
-    hessian = hessian_of(design, information)
-    diagonal = np.arange(hessian.shape[1])
-    hessian[:, diagonal, diagonal] += ridge
-    return loss, gradient, hessian
+    return loss, *derivatives_of(design, ridge, theta, expected - sample.points, information)
 
 
 def _pair_sums(design: Design, battles: np.ndarray, slopes: np.ndarray) -> Derivatives:
@@ -360,8 +354,20 @@ def _moments(number: np.ndarray, log_odds: np.ndarray) -> Derivatives:
     return np.vecdot(number, np.log(total)), won, won / total
 
 
-def hessian_of(design: Design, information: np.ndarray) -> np.ndarray:
-    """Second derivatives (R, D, D) from sums of p (1 - p) times the terms (R, P, K)."""
+def derivatives_of(
+    design: Design,
+    ridge: np.ndarray,
+    theta: np.ndarray,
+    excess: np.ndarray,
+    information: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient (R, D) and Hessian (R, D, D) at parameters (R, D), with a ridge (D,) or (R, D).
+
+    `excess` (R, P, 1 + F): expected less actual points, times 1 and the features. `information`
+    (R, P, K): sums of p (1 - p) times the terms.
+    """
+    by_model = excess[:, :, 0] @ design.incidence
+    gradient = np.concatenate([by_model, excess[:, :, 1:].sum(axis=1)], axis=1) + ridge * theta
     models, linear = design.models, 1 + design.features
     hessian = np.zeros((len(information), *[models + design.features] * 2))
     hessian[:, design.a, design.b] = hessian[:, design.b, design.a] = -information[:, :, 0]
@@ -373,7 +379,9 @@ def hessian_of(design: Design, information: np.ndarray) -> np.ndarray:
     first, second = models + np.array(np.triu_indices(design.features))
     squares = information[:, :, linear:].sum(axis=1)
     hessian[:, first, second] = hessian[:, second, first] = squares
-    return hessian
+    diagonal = np.arange(models + design.features)
+    hessian[:, diagonal, diagonal] += ridge
+    return gradient, hessian
 
 
 def ratings_of(theta: np.ndarray, limits: np.ndarray, anchor: int) -> np.ndarray:

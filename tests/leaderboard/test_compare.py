@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from boards import board_json, error, flags, show
+from boards import board_json, error, flags, named, show
 from conftest import Workspace
 from judgments import (
     LABELS,
@@ -17,6 +17,7 @@ from judgments import (
     TIED,
     WON,
     add_judgments,
+    add_lengths,
     judgment,
     random_answers,
     random_bench,
@@ -513,6 +514,59 @@ class TestStyle:
         assert found["p_value"] == pytest.approx(exact, abs=1e-12)
 
 
+class TestMeasuredFromItsMean:
+    """All models are equal, but the baseline and its clone write three times as much."""
+
+    @pytest.fixture
+    def equals(self, bench: Workspace) -> Workspace:
+        rng, long = np.random.default_rng(1), ("base", "clone")
+        tokens = {
+            m: (300 if m in long else 100) * rng.lognormal(0, 0.5, 60) for m in (*long, "m1", "m2")
+        }
+        for model, lengths in tokens.items():
+            add_lengths(bench, model, *(int(n) for n in lengths))
+            ahead = (lengths - tokens["base"]) / (lengths + tokens["base"])
+            won = rng.random((2, 60)) < 1 / (1 + np.exp(-1.5 * ahead))
+            records = [
+                judgment(f"q{i}", "B>A" if one else "A>B", "A>B" if two else "B>A")
+                for i, (one, two) in enumerate(won.T.tolist())
+            ]
+            if model != "base":
+                add_judgments(bench, model, records)
+        return bench
+
+    def test_ranks_and_p_values_go_by_equal_style(self, equals: Workspace) -> None:
+        chosen = ["--length-control-only", "--compare", "base", "clone", "m1"]
+        mean, none = (
+            board_json(equals, *named(), *chosen, "--style-center", c) for c in ("mean", "none")
+        )
+        assert mean["baseline_copy_score"] < 40
+        for data in (mean, none):
+            assert {(r["rank_low"], r["rank_high"]) for r in data["rows"]} == {(1, 4)}
+        for one, other in zip(mean["comparisons"], none["comparisons"], strict=True):
+            assert one["p_value"] == other["p_value"] > 0.05
+            assert one["equal_style"] and not other["equal_style"]
+        rows = {row["model"]: row["score"] for row in mean["rows"]}
+        first = mean["comparisons"][0]
+        assert first["difference"] == pytest.approx(rows["base"] - rows["clone"])
+        assert first["lower"] > 0
+
+    def test_a_fixed_style_is_tested_from_equal_style_too(self, equals: Workspace) -> None:
+        style = ["--length-control-only", "--style-center", "mean", "--style-coefficients", "s"]
+        show(equals, *named(), *style)
+        data = board_json(equals, *named(), *style, "--compare", "base", "clone")
+        assert data["comparisons"][0]["test"] == "permutation"
+        assert data["comparisons"][0]["p_value"] > 0.05
+        assert {row["rank_low"] for row in data["rows"]} == {1}
+
+    def test_notes_say_so(self, equals: Workspace) -> None:
+        chosen = [*named(), "--length-control-only", "--style-center", "mean"]
+        out = show(equals, *chosen, "--compare", "base", "clone").out
+        assert "Ranks measure from equal style in any case." in out
+        assert "differences are measured from its mean, like the scores, p from equal style." in out
+        assert "Ranks measure" not in show(equals, *chosen, "--resample", "battle").out
+
+
 class TestOtherGraphs:
     """Several baselines and models that met each other."""
 
@@ -529,6 +583,19 @@ class TestOtherGraphs:
         for name in ("difference", "p_value", "questions", "same"):
             assert double[name] == pytest.approx(single[name], abs=1e-6)
         assert double["lower"] == pytest.approx(single["lower"], abs=1.5)
+
+    def test_a_second_baseline_is_compared_as_the_board_has_it(self, bench: Workspace) -> None:
+        """It met no opponent that the others met, but was judged on the same questions."""
+        for i, model in enumerate(("m1", "m2")):
+            both = [
+                random_judgments(2 * i + j, 30, baseline=b) for j, b in enumerate(("base", "b2"))
+            ]
+            add_judgments(bench, model, [record for records in both for record in records])
+        board = scored(bench, ("base", "b2"))
+        rates = dict(zip(board.battles.models, board.scores(elo=False)[0], strict=True))
+        for one in compare_all(board, ("m1", "m2", "b2", "base")):
+            assert one.same and one.questions == 30 and one.test == "bootstrap"
+            assert one.difference == pytest.approx(rates[one.first] - rates[one.second], abs=1e-6)
 
     @pytest.fixture
     def robin(self, bench: Workspace) -> Workspace:
@@ -575,7 +642,9 @@ class TestOtherGraphs:
         assert compare(board, "m1", "m3").p_value == pytest.approx(exact, abs=1e-12)
 
     def test_two_with_further_battles_are_fitted_again(self, robin: Workspace) -> None:
-        """`m3` met the others on five questions and `m2` on one more: the rest is left out."""
+        """`m3` met the others on five questions and `m2` on one more: other questions are left
+        out.
+        """
         few = ("q1", "q2", "q3", "q4", "q5")
         records = [
             record
@@ -588,9 +657,8 @@ class TestOtherGraphs:
         cells, names, anchor = board.battles.cells, board.battles.models, board.battles.anchor
         pair = [names.index("m2"), names.index("m3")]
         logits = (board.fit.ratings - board.fit.ratings[anchor]) * np.log(10) / 400
-        opponents = [names.index("base"), names.index("m1")]
-        common = (cells.question < 5) & np.isin(cells.a, opponents)
-        ours = np.isin(cells.b, pair) & (common | (cells.a == pair[0]))
+        common = [board.battles.questions.index(name) for name in (*few, "q9")]
+        ours = np.isin(cells.b, pair) & np.isin(cells.question, common)
 
         def loss(strengths: np.ndarray) -> float:
             moved = logits.copy()

@@ -9,8 +9,8 @@ import pytest
 from boards import Terminal
 
 from arena.base.table import shown_width
-from arena.leaderboard.board import Comparison
 from arena.leaderboard.output.comparison import comparison_dict, comparison_lines
+from arena.scoring.uncertainty.differences import Comparison
 
 PAIR = Comparison("m1", "m2", 40, True, "permutation", 5.25, -1.04, 11.55, 0.1042, 0.3126, 8.96)
 UNKNOWN = Comparison("m1", "m3", 3, True, "bootstrap", -33.3, reason="3 questions are too few")
@@ -39,6 +39,20 @@ def test_what_the_questions_do_not_give_is_left_out_and_the_reason_stands_there(
 def test_a_tiny_p_value_is_not_zero() -> None:
     lines = list(comparison_lines([replace(PAIR, p_value=1e-9, test="bootstrap")]))
     assert lines[2].startswith("p < 0.0001 (bootstrap over the questions")
+
+
+def test_a_p_value_below_those_of_all_draws_is_an_upper_limit() -> None:
+    least = replace(PAIR, p_value=0.0005, adjusted=0.001, lower=1.0, at_most=True)
+    assert list(comparison_lines([least]))[2].startswith("p <= 0.0005 (permutation test")
+    assert list(comparison_lines([least, PAIR]))[2].split()[5:7] == ["<=0.0005", "<=0.0010"]
+
+
+@pytest.mark.parametrize(("p_value", "lower"), [(0.04, -1.0), (0.06, 1.0)])
+def test_interval_and_p_value_that_disagree_are_explained(p_value: float, lower: float) -> None:
+    note = "Interval and p are of different methods, so near 5 % they can disagree."
+    result = replace(PAIR, p_value=p_value, lower=lower)
+    assert list(comparison_lines([result]))[-1] == note
+    assert note not in list(comparison_lines([replace(result, lower=-lower)]))
 
 
 def test_other_questions_on_the_board_are_mentioned() -> None:

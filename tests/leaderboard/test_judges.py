@@ -233,6 +233,12 @@ class TestRandom:
         row = rows(bench, *pooled(*judges), "--judge-effects", "random")["one"]
         assert row["lower"] < row["score"] < row["upper"] <= 10
 
+    def test_the_method_of_files_names_random_judges(self, judged: Workspace) -> None:
+        for more, there in ([], False), (["--judge-effects", "random"], True):
+            show(judged, *pooled(*JUDGES[:4]), *more, "--csv", "b.csv")
+            lines = csv.DictReader((judged.root / "b.csv").read_text().splitlines())
+            assert {"random judges" in line["method"] for line in lines} == {there}
+
     def test_few_judges_are_refused(self, judged: Workspace) -> None:
         message = error(judged, *pooled("j1", "j2", "j3"), "--judge-effects", "random")
         assert "3 judges are too few. It needs 4 or more." in message

@@ -260,7 +260,10 @@ class TestStyleCentre:
         board = board_json(styled, *named(), "--style-control", "--style-center", "mean")
         assert shown.board == show(styled, *named(), "--style-control", "--style-center=mean").board
         copy = f"a copy of the baseline would score {board['baseline_copy_score']:.1f}. Use "
-        advice = "--style-center none to measure from equal style."
+        advice = (
+            "--style-center none to measure from equal style. "
+            "Ranks measure from equal style in any case."
+        )
         assert (
             "style is measured from its mean, since the judgments have no settings, as published "
             f"ones: {copy}{advice}" in shown.summary

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from arena.base.errors import one_line
 from arena.base.table import fitted, shortened, shown_width, terminal_width
-from arena.leaderboard.board import Comparison
+from arena.scoring.uncertainty.differences import Comparison
 
 TESTS = {
     "permutation": "permutation test: the two models' judgments are exchanged",
-    "bootstrap": "bootstrap over the questions, style coefficients fitted again",
+    "bootstrap": "bootstrap over the questions, all fitted again",
 }
 LEAST_P = 0.0001  # a smaller one is written as such
 HEADS = ("model", "other", "diff", "95% interval", "p", "Holm p", "n")
@@ -23,6 +23,16 @@ def comparison_lines(results: Sequence[Comparison]) -> Iterator[str]:
     yield from _pair_lines(results[0]) if len(results) == 1 else _table_lines(results)
     if not all(result.same for result in results):
         yield "The scores above also rest on questions that only one of two models was judged on."
+    if any(result.equal_style for result in results):
+        yield "Style: differences are measured from its mean, like the scores, p from equal style."
+    elif any(_disagree(result) for result in results):
+        yield "Interval and p are of different methods, so near 5 % they can disagree."
+
+
+def _disagree(result: Comparison) -> bool:
+    """Whether one of interval and p-value finds a difference at 5 %, and the other does not."""
+    known = math.isfinite(result.lower) and math.isfinite(result.p_value)
+    return known and (result.lower > 0.0 or result.upper < 0.0) != (result.p_value < 0.05)
 
 
 def _pair_lines(result: Comparison) -> Iterator[str]:
@@ -32,7 +42,7 @@ def _pair_lines(result: Comparison) -> Iterator[str]:
     if math.isfinite(result.lower):
         yield f"95% interval: {_interval(result)}"
     if math.isfinite(result.p_value):
-        sign = "=" if result.p_value >= LEAST_P else "<"
+        sign = "<" if result.p_value < LEAST_P else "<=" if result.at_most else "="
         yield f"p {sign} {max(result.p_value, LEAST_P):.4f} ({TESTS[result.test]})"
     if math.isfinite(result.detectable):
         power = f"finds a difference of {result.detectable:.1f} points in 80 of 100 cases"
@@ -46,8 +56,8 @@ def _table_lines(results: Sequence[Comparison]) -> Iterator[str]:
         (
             f"{result.difference:+.1f}",
             _interval(result),
-            _number(result.p_value),
-            _number(result.adjusted),
+            _number(result.p_value, result.at_most),
+            _number(result.adjusted, result.at_most),
             str(result.questions),
         )
         for result in results
@@ -68,10 +78,11 @@ def _table_lines(results: Sequence[Comparison]) -> Iterator[str]:
     yield from sorted(reasons)
 
 
-def _number(p_value: float) -> str:
+def _number(p_value: float, at_most: bool) -> str:
     if math.isnan(p_value):
         return "–"
-    return f"{p_value:.4f}" if p_value >= LEAST_P else f"<{LEAST_P:.4f}"
+    sign = "<=" if at_most else ""
+    return f"{sign}{p_value:.4f}" if p_value >= LEAST_P else f"<{LEAST_P:.4f}"
 
 
 def _interval(result: Comparison) -> str:

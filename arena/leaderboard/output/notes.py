@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from arena.base.table import FEW_NAMES, MANY_NAMES, grouped, listed
 from arena.leaderboard.board import Board
@@ -20,8 +20,7 @@ DEPENDENT = f"{TOO_NARROW} too narrow. {HONEST}"
 
 def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
     """Yield the notes below a board. `flags`: name those that help."""
-    counts, judged = board.counts, sorted(board.counts.judged.items())
-    unknown = [math.isnan(row.lower) for row in board.rows]
+    counts = board.counts
     if board.weights:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
         yield f"the mean of the scores by category, weighted by their questions: {parts}"
@@ -33,6 +32,51 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
         values = (f"{name} {round(c, 3) + 0.0:.3f}" for name, c in board.coefficients.items())
         yield f"style coefficients: {', '.join(values)}"
     yield from _style_centre(board, flags)
+    yield from _questions_judged(board)
+    if (precision := board_precision(board)) and (line := precision.text()):
+        yield line
+    yield from doubt_lines(board)
+    if not board.weights:
+        # A kind of reason may be of several judges or baselines.
+        kinds = grouped((r, r.partition(", ")[0]) for r in sorted(counts.left_out))
+        for kind, reasons in kinds.items():
+            number = sum(counts.left_out[reason] for reason in reasons)
+            names = [reason.partition(", ")[2] for reason in reasons if reason != kind]
+            shown = ", " + listed(names, "names", FEW_NAMES) if names else ""
+            yield f"skipped: {number:,} {kind}{shown}"
+        if counts.added_losses:
+            yield f"added: {counts.added_losses:,} plain losses (`>`), one for each missing game"
+    unknown = [math.isnan(row.lower) for row in board.rows]
+    if counts.ranges:
+        yield f"grades {' and '.join(map(range_text, counts.ranges))}"
+    elif board.format.scale == "grade" and board.intervals == CLOSED and not all(unknown):
+        yield (
+            "no range of grades is known, so intervals take the lowest and the highest mean of a "
+            "question here for its ends"
+        )
+    for reason, models in grouped(sorted(counts.models_left_out.items())).items():
+        yield f"skipped: {listed(models, many=FEW_NAMES)}: {reason}"
+    yield from _interval_notes(board, flags)
+
+
+def _interval_notes(board: Board, flags: bool) -> Iterator[str]:
+    """Yield notes on missing intervals and ranks, and on rounds over battles, whose intervals are
+    too narrow on nearly all boards.
+    """
+    if not board.method.as_published and any(math.isnan(row.lower) for row in board.rows):
+        yield no_interval([board])
+    if board.rows and board.method.honest and board.method.rounds < ENOUGH_ROUNDS:
+        advice = " Use --num-rounds 1000." if flags else ""
+        yield f"no ranks from fewer than {ENOUGH_ROUNDS} bootstrap rounds.{advice}"
+    if board.method.resample == "battle":
+        ratio = board.narrowness or 0.0
+        times = f"{ratio:.1f} times too narrow here." if ratio >= 1.05 else "too narrow."
+        yield f"{TOO_NARROW} {times} {HONEST}" if flags else f"{TOO_NARROW} {times}"
+
+
+def _questions_judged(board: Board) -> Iterator[str]:
+    """Yield on how many questions the models were judged, and a warning if on different ones."""
+    counts, judged = board.counts, sorted(board.counts.judged.items())
     of = "" if counts.questions is None else f" of {counts.questions:,}"
     if counts.same_questions and len(set(counts.judged.values())) == 1:
         yield f"questions judged: {judged[0][1]:,}{of} for each model"
@@ -46,28 +90,6 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
     if not counts.same_questions:
         reason = "the models were judged on different questions"
         yield f"warning: {reason}, so their scores do not compare fairly. {board.format.missing}"
-    if (precision := board_precision(board)) and (line := precision.text()):
-        yield line
-    yield from doubt_lines(board)
-    if not board.weights:
-        yield from _skipped_judgments(counts.left_out)
-        if counts.added_losses:
-            yield f"added: {counts.added_losses:,} plain losses (`>`), one for each missing game"
-    if counts.ranges:
-        yield f"grades {' and '.join(map(range_text, counts.ranges))}"
-    elif board.format.scale == "grade" and board.intervals == CLOSED and not all(unknown):
-        yield (
-            "no range of grades is known, so intervals take the lowest and the highest mean of a "
-            "question here for its ends"
-        )
-    for reason, models in grouped(sorted(counts.models_left_out.items())).items():
-        yield f"skipped: {listed(models, many=FEW_NAMES)}: {reason}"
-    if not board.method.as_published and any(unknown):
-        yield no_interval([board])
-    if board.rows and board.method.honest and board.method.rounds < ENOUGH_ROUNDS:
-        advice = " Use --num-rounds 1000." if flags else ""
-        yield f"no ranks from fewer than {ENOUGH_ROUNDS} bootstrap rounds.{advice}"
-    yield from _narrow_intervals(board, flags)
 
 
 def no_interval(boards: Sequence[Board]) -> str:
@@ -99,16 +121,8 @@ def _style_centre(board: Board, flags: bool) -> Iterator[str]:
     why = f", since {number} judgments have no settings, as published ones" if published else ""
     copy = f"a copy of the baseline would score {board.format.score(board.copy_score)}"
     advice = " Use --style-center none to measure from equal style." if flags else ""
-    yield f"style is measured from its mean{why}: {copy}.{advice}"
-
-
-def _narrow_intervals(board: Board, flags: bool) -> Iterator[str]:
-    """Yield a note on intervals by resampled battles, which are too narrow on nearly all boards."""
-    if board.method.resample != "battle":
-        return
-    ratio = board.narrowness or 0.0
-    times = f"{ratio:.1f} times too narrow here." if ratio >= 1.05 else "too narrow."
-    yield f"{TOO_NARROW} {times} {HONEST}" if flags else f"{TOO_NARROW} {times}"
+    ranks = " Ranks measure from equal style in any case." if board.method.honest else ""
+    yield f"style is measured from its mean{why}: {copy}.{advice}{ranks}"
 
 
 # Points between two models' shares of undecided games over which a board says so. If the lost games
@@ -177,12 +191,3 @@ def planted_line(model: str, ids: Sequence[str], answers: int) -> str:
     some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
     what = "contain a label or imitate the judge's prompt"
     return f"warning: {len(ids):,} of {answers:,} answers of {model} {what}: {some}"
-
-
-def _skipped_judgments(left_out: Mapping[str, int]) -> Iterator[str]:
-    """Yield a line for each kind of reason, which may be of several judges or baselines."""
-    for kind, reasons in grouped((r, r.partition(", ")[0]) for r in sorted(left_out)).items():
-        number = sum(left_out[reason] for reason in reasons)
-        names = [reason.partition(", ")[2] for reason in reasons if reason != kind]
-        shown = ", " + listed(names, "names", FEW_NAMES) if names else ""
-        yield f"skipped: {number:,} {kind}{shown}"

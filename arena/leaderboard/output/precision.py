@@ -91,22 +91,18 @@ def board_precision(board: Board) -> Precision | None:
     """Return the precision of the scores of a board, None without scores of models, and for the
     mean of several boards with random judges.
     """
-    numbers = {m: n for m, n in _questions(board).items() if m != board.baseline}
+    together, judged = sum(board.weights.values()), board.counts.judged
+    questions = {row.model: together or judged.get(row.model, 0) for row in board.rows}
+    if board.scored:  # with those that count as lost
+        battles = board.scored.battles
+        questions = dict(zip(battles.models, battles.cells.judged().tolist(), strict=True))
+    numbers = {model: n for model, n in questions.items() if model != board.baseline}
     random_judges = board.method.judge_effects == "random"
     if not numbers or (random_judges and board.weights):
         return None
     number, spreads = statistics.median_low(numbers.values()), _board_spreads(board, numbers)
     precision = Precision.of(number, spreads, board.estimator)
     return replace(precision, judges=_width_by_judges(board)) if random_judges else precision
-
-
-def _questions(board: Board) -> dict[str, int]:
-    """Return the number of questions in each model's score, with those that count as lost."""
-    if board.scored:
-        battles = board.scored.battles
-        return dict(zip(battles.models, battles.cells.judged().tolist(), strict=True))
-    together, judged = sum(board.weights.values()), board.counts.judged
-    return {row.model: together or judged.get(row.model, 0) for row in board.rows}
 
 
 def _board_spreads(board: Board, numbers: Mapping[str, int]) -> Spreads | None:

@@ -4,12 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 EXCHANGES = 2000  # draws of the permutation test
 EXCHANGES_A_PAIR = 50  # so that a p-value times the number of pairs can be small
 CHUNK = 500  # draws at once
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference of two models' scores, in points of win rate, on the questions of both.
+
+    `lower`, `upper`: its 95 % interval. `p_value`: of the `test`, which exchanges judgments
+    (`permutation`) or draws questions (`bootstrap`). `adjusted`: by Holm's method, for all pairs of
+    the comparison. `detectable`: the difference that a test at 5 % finds with a power of 80 %.
+    These are NaN if the data give none, and `reason` says why. `same`: the scores of the board rest
+    on the same questions. `equal_style`: the test measures style from equal style, the scores not.
+    `at_most`: no drawn exchange reaches the difference, so that the p-value may be smaller.
+    """
+
+    first: str
+    second: str
+    questions: int
+    same: bool
+    test: str
+    difference: float
+    lower: float = math.nan
+    upper: float = math.nan
+    p_value: float = math.nan
+    adjusted: float = math.nan
+    detectable: float = math.nan
+    reason: str = ""
+    equal_style: bool = False
+    at_most: bool = False
 
 
 def paired_error(points: np.ndarray, battles: np.ndarray) -> float:
@@ -35,6 +64,13 @@ def cautious(error: float, questions: int) -> float:
     return math.sqrt(error**2 + 2.0 * (25.0 / questions) ** 2)
 
 
+def exchanges(pairs: int) -> int:
+    """The number of draws for a permutation test of some pairs. No p-value is below 1 / (1 + it),
+    and one that is so small has no drawn exchange that reaches the difference.
+    """
+    return max(EXCHANGES, EXCHANGES_A_PAIR * pairs)
+
+
 def exchange_test(leads: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
     """P-values (P,) of paired permutation tests of P pairs over Q questions.
 
@@ -44,7 +80,7 @@ def exchange_test(leads: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
     questions, pairs = leads.shape
     # Sums that are equal but for rounding count as equal.
     observed = np.abs(leads.sum(axis=0)) - 1e-9 * np.abs(leads).sum(axis=0)
-    draws = max(EXCHANGES, EXCHANGES_A_PAIR * pairs)
+    draws = exchanges(pairs)
     moving = leads[(leads != 0.0).any(axis=1)]
     if 2 ** len(moving) <= draws:
         bits = np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving))

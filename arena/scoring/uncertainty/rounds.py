@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from arena.scoring.solver import Block, Design, Sample, hessian_of, limits_of
+from arena.scoring.solver import Block, Design, Sample, derivatives_of, limits_of
 
 DRAWN_NUMBERS = 1 << 20  # at once: 8 MB
 
@@ -53,7 +53,8 @@ def question_fits(
     rows = np.flatnonzero(design.penalty | (limits == 0).all(axis=1))
     excess, information = excess[rows], information[rows]
     for _ in range(STEPS):
-        step = _newton_step(design, ridge, theta[rows], excess, information)
+        gradient, hessian = derivatives_of(design, ridge, theta[rows], excess, information)
+        step = -np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         theta[rows] += step
         close = np.abs(step).max(axis=1, initial=0.0) < TOLERANCE
         converged[rows[close]] = True
@@ -62,22 +63,6 @@ def question_fits(
             break
         excess, information = _sums(design, weights[:, rows], theta[rows])
     return theta, limits, converged
-
-
-def _newton_step(
-    design: Design,
-    ridge: np.ndarray,
-    theta: np.ndarray,
-    excess: np.ndarray,
-    information: np.ndarray,
-) -> np.ndarray:
-    """Steps (R, D) from expected less actual points (R, P, 1 + F), and information (R, P, K)."""
-    gradient = np.hstack([excess[:, :, 0] @ design.incidence, excess[:, :, 1:].sum(axis=1)])
-    hessian = hessian_of(design, information)
-    diagonal = np.arange(len(ridge))
-    hessian[:, diagonal, diagonal] += ridge
-    gradient += ridge * theta
-    return np.asarray(-np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0])
 
 
 def _sums_at_start(design: Design, weights: np.ndarray, start: np.ndarray) -> np.ndarray:
