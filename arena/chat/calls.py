@@ -65,8 +65,7 @@ def chat_completion(
         if reply.cause in PERMANENT and moves < len(model.endpoints) - 1:
             moves += 1
         elif reply.cause in PASSING and attempts <= model.max_retries:
-            if not endpoints.wait(model, attempts, reply, meter):
-                attempts -= 1
+            attempts -= not endpoints.wait(model, attempts, reply, meter)
         else:
             raise reply
     raise CompletionError(INTERRUPTED)
