@@ -153,6 +153,7 @@ def _benchmarks(options: MetricsOptions) -> tuple[list[Benchmark], list[Path]]:
             "resample": method.resample,
             "as_published": method.as_published,
             "intervals": board.intervals,
+            "baseline_copy_score": board.copy_score,
             "rounds": method.rounds,
             "seed": method.seed,
             "judge_effects": method.judge_effects,
@@ -253,6 +254,12 @@ def _note_lines(report: MetricsReport) -> Iterator[str]:
         yield f"n/a for {listed(names, 'benchmarks', FEW_NAMES)}: {note}"
     if any(benchmark.origin.get("resample") == "battle" for benchmark in benchmarks):
         yield DEPENDENT
+    centred = [b.name for b in benchmarks if b.origin.get("baseline_copy_score") is not None]
+    if centred:
+        yield (
+            f"style is measured from its mean in {listed(centred, 'benchmarks', FEW_NAMES)}: the "
+            "baseline stands where a copy of it would not"
+        )
     if options.boards and options.boards.first_game_only:
         yield FIRST_GAME
     if len({benchmark.ratings.models for benchmark in benchmarks}) > 1:

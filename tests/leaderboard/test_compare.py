@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from arena.leaderboard.board import Scored
 from arena.leaderboard.build import build_board
 from arena.leaderboard.compare import compare, compare_all
 from arena.leaderboard.options import board_options
+from arena.leaderboard.overall import overall_board
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
 from arena.scoring.uncertainty.intervals import logit_t
@@ -558,6 +560,20 @@ class TestMeasuredFromItsMean:
         assert data["comparisons"][0]["test"] == "permutation"
         assert data["comparisons"][0]["p_value"] > 0.05
         assert {row["rank_low"] for row in data["rows"]} == {1}
+
+    def test_ranks_of_an_overall_board_go_by_equal_style(self, equals: Workspace) -> None:
+        board = scored(equals, control=("length",), center="mean").board()
+        parts = [
+            replace(
+                board,
+                selection=replace(board.selection, categories=(name,)),
+                counts=replace(board.counts, questions=60),
+            )
+            for name in ("first", "second")
+        ]
+        whole = overall_board(parts)
+        assert whole.rows[0].score - whole.rows[1].score > 10
+        assert {row.rank for row in whole.rows} == {(1, 4)}
 
     def test_notes_say_so(self, equals: Workspace) -> None:
         chosen = [*named(), "--length-control-only", "--style-center", "mean"]
