@@ -189,6 +189,12 @@ class Case:
             return truth
         return {(*a, *b): truth[a] - truth[b] for a, b in combinations(sorted(truth), 2)}
 
+    def order(self, truth: Mapping[Key, float]) -> Mapping[Key, float]:
+        """The scores that order the models: those from equal style, if not the truth itself."""
+        if not (self.default.control and self.default.center):
+            return truth
+        return replace(self, default=replace(self.default, center=False)).truth()
+
 
 # One board
 
@@ -205,8 +211,14 @@ class Trial(NamedTuple):
     overlap: float
 
 
-def try_once(case: Case, questions: int, truth: Mapping[Key, float], number: int) -> Trial:
-    """Draw the judgments of a board, and see which truths its intervals hold."""
+def try_once(
+    case: Case,
+    questions: int,
+    truth: Mapping[Key, float],
+    order: Mapping[Key, float],
+    number: int,
+) -> Trial:
+    """Draw the judgments of a board, and see which truths its intervals and sets hold."""
     rng = np.random.default_rng([zlib.crc32(case.name.encode()), questions, number])
     judged, selection = case.population.draw(questions, rng), case.population.selection
     default = case.estimates(judged, selection, replace(case.default, seed=number))
@@ -216,7 +228,7 @@ def try_once(case: Case, questions: int, truth: Mapping[Key, float], number: int
     return Trial(
         held(default, truth),
         held(published, truth),
-        ranks_held({key: found.rank for key, found in default.items()}, truth),
+        ranks_held({key: found.rank for key, found in default.items()}, order),
         ranks_held(ranks_by_overlap(published), truth),
     )
 
@@ -389,8 +401,9 @@ def measured(
     """Draw this many boards of each case for each of its sizes that is among `sizes`."""
     for case in cases:
         truth = case.truth()
+        order = case.order(truth)
         for questions in (size for size in case.sizes if size in sizes):
-            attempt = functools.partial(try_once, case, questions, truth)
+            attempt = functools.partial(try_once, case, questions, truth, order)
             yield Row.of(case, questions, truth, run(attempt, range(round(boards * case.share))))
 
 
