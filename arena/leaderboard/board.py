@@ -192,12 +192,13 @@ class Scored(Contest):
         method = replace(self.method, rounds=Method.rounds, resample="question", as_published=False)
         return Contest(self.battles, self.selection, method, style=self.style).score()
 
-    def narrowness(self, ends: np.ndarray) -> float | None:
-        """Return how many times wider than `ends` (2, M) the default's intervals of win rates are,
-        by the median over the models. None if they are these, or if no model has both.
+    def narrowness(self) -> float | None:
+        """Return how many times wider than these the default's intervals of win rates are, by the
+        median over the models. None if they are these, or if no model has both.
         """
         if self.method.honest:
             return None
+        ends = self.uncertainty(elo=False).ends
         honest = self.honest.uncertainty(elo=False).ends
         with np.errstate(invalid="ignore", divide="ignore"):
             ratios = (honest[1] - honest[0]) / (ends[1] - ends[0])
@@ -212,10 +213,11 @@ class Scored(Contest):
             coefficients=self.coefficients,
             scored=self,
             copy_score=self.copy_score(elo=elo),
-            narrowness=self.narrowness(self.uncertainty(elo=False).ends),
+            narrowness=self.narrowness(),
         )
         (scores, samples), found = self.scores(elo=elo), self.uncertainty(elo=elo)
-        if ranked and self.method.honest:
+        random = self.method.judge_effects == "random"
+        if ranked and self.method.honest and (random or self.equal_style is not self):
             found = replace(found, strengths=self.strengths(elo=elo))
         rows = self.battles.models, scores, samples, found, self.tokens, self._judges()
         return board.with_rows(*rows, ranked=ranked)
