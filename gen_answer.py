@@ -29,7 +29,8 @@ from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.answers import AnswerWork, check_formats
-from arena.generate.run import RunOptions, complete
+from arena.generate.run import complete
+from arena.generate.work import RunOptions
 from utils import check_model, read_answer_config, read_model_config
 
 

@@ -31,9 +31,10 @@ from arena.base.flags import (
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
-from arena.generate.judge import Judge
+from arena.generate.judging.judge import Judge
 from arena.generate.judgments import judgment_works
-from arena.generate.run import RunOptions, complete
+from arena.generate.run import complete
+from arena.generate.work import RunOptions
 from utils import check_model, read_judge_config, read_model_config
 
 CONFIG = "config/judge_config.yaml"

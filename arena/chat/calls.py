@@ -46,7 +46,12 @@ def chat_completion(
     Raises CompletionError with its cause for everything else. It is `final` once no endpoint can
     answer any request: see `_EndpointState`.
     """
-    request = Request(model, messages, temperature, max_tokens, response_format)
+    return ask(Request(model, messages, temperature, max_tokens, response_format), meter)
+
+
+def ask(request: Request, meter: Meter | None = None) -> Completion:
+    """Send a request as `chat_completion` does, and return the reply."""
+    model = request.model
     endpoints = _Endpoints.of(model)
     attempts = empty_replies = moves = 0
     while endpoints.may_call():

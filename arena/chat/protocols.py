@@ -41,6 +41,7 @@ class Completion:
     """A model's reply. Token counts are the API's own, None if it gives none.
 
     not_sent: the parameters that were asked for and not sent, since the model refuses them.
+    batch: the id of the batch that it came in, None for a live call.
     """
 
     text: str
@@ -49,6 +50,7 @@ class Completion:
     input_tokens: int | None = None
     output_tokens: int | None = None
     not_sent: tuple[str, ...] | None = None
+    batch: str | None = None
 
 
 Reply = Completion | CompletionError

@@ -6,7 +6,8 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import product, starmap
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,11 @@ from arena.bench.config import AnswerConfig
 from arena.bench.formats import answer_in_format_of, answer_in_v01
 from arena.bench.provenance import decoded_settings, question_hash, stale_reason
 from arena.bench.records import ERROR_TEXT, AnswerLine, Question
-from arena.chat.calls import chat_completion
 from arena.chat.config import ModelConfig
-from arena.chat.protocols import Message
+from arena.chat.protocols import Completion, Message, Request
 from arena.chat.providers import max_tokens_of, temperature_of
-from arena.generate.run import Job, Record, RunOptions, Work
 from arena.generate.summary import Estimate, mean_output
+from arena.generate.work import Job, Record, RunOptions, Work
 
 Turn = dict[str, Any]  # a reply as answer files in the v0.1 format have it
 
@@ -50,6 +50,11 @@ class Conversation(Job):
     question: Question
     choice: int
     turns: Sequence[Turn]
+
+    @property
+    def turn(self) -> int:
+        """The number of turns that it has."""
+        return len(self.turns)
 
 
 class AnswerWork(Work):
@@ -127,26 +132,42 @@ class AnswerWork(Work):
             calls, tokens, max_input, calls * most, expected_input, calls * mean, measured
         )
 
-    def replies(self, job: Conversation) -> Iterator[Turn]:
-        """Ask the missing turns one after the other, and yield each reply."""
+    def identity(self, job: Conversation) -> dict[str, object]:
+        """Name the choice of an answer that a conversation is for."""
+        return self._identity(job.question.id, job.choice)
+
+    def wanted(self) -> Iterator[dict[str, object]]:
+        """Yield the identities of all choices."""
+        return starmap(self._identity, product(self.questions, self.choices))
+
+    def _identity(self, question_id: str, choice: int) -> dict[str, object]:
+        names = {"kind": "answer", "bench": self.options.bench.name, "model": self.model.name}
+        return names | {"question": question_id, "choice": choice}
+
+    def settings_of(self, job: Conversation) -> Record:
+        """Return how the answers to a question are made in this run."""
+        return self._settings(job.question)
+
+    def request(self, job: Conversation) -> Request:
+        """Return the call for the next turn of a conversation."""
         system, questions = self.model.system_prompt, job.question.turns
         messages: list[Message] = [{"role": "system", "content": system}] if system else []
         for text, turn in zip(questions, job.turns, strict=False):
             messages.append({"role": "user", "content": text})
             messages.append({"role": "assistant", "content": turn["content"]})
-        for text in questions[len(job.turns) :]:
-            messages.append({"role": "user", "content": text})
-            room = self.max_tokens
-            if self._count_tokens is not None:
-                prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
-                room = max(room - self._count_tokens(prompt), 1)
-            temperature, meter = self.temperature, self.summary.meter
-            completion = chat_completion(
-                self.model, messages, temperature=temperature, max_tokens=room, meter=meter
-            )
-            messages.append({"role": "assistant", "content": completion.text})
-            turn = {key: value for key, value in asdict(completion).items() if value is not None}
-            yield {"content": turn.pop("text"), **turn}
+        messages.append({"role": "user", "content": questions[job.turn]})
+        room = self.max_tokens
+        if self._count_tokens is not None:
+            prompt = "\n".join(m["content"] for m in messages if m["role"] != "system")
+            room = max(room - self._count_tokens(prompt), 1)
+        return Request(self.model, messages, self.temperature, room)
+
+    def take(self, job: Conversation, completion: Completion) -> tuple[Turn, Conversation | None]:
+        """Return the turn that a completion makes, and the conversation with it."""
+        fields = {key: value for key, value in asdict(completion).items() if value is not None}
+        turns = [*job.turns, {"content": fields.pop("text"), **fields}]
+        is_last = len(turns) == len(job.question.turns)
+        return turns[-1], None if is_last else replace(job, turns=turns)
 
     def record(self, job: Conversation, reply: Turn) -> Record:
         """Return the record of the question with the reply in it."""

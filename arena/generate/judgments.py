@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import product, starmap
 from typing import Any
 
 import msgspec
@@ -18,13 +19,13 @@ from arena.bench.labels import grade_of
 from arena.bench.paths import model_names
 from arena.bench.provenance import ANSWERS_CHANGED, messages_hash, stale_reason
 from arena.bench.records import BaselineRule, Finite, KeyLine, baseline_rule
-from arena.chat.calls import chat_completion
 from arena.chat.faults import CompletionError
-from arena.chat.protocols import Completion
-from arena.generate.judge import LABELLED, Case, CaseFinder, Judge
-from arena.generate.run import Job, Record, RunOptions, Work
+from arena.chat.protocols import Completion, Request
+from arena.generate.judging.judge import LABELLED, Case, CaseFinder, Judge
+from arena.generate.judging.outlook import Outlook
+from arena.generate.judging.verdict import CUT_OFF, NO_LABEL, QUOTED, Verdict
 from arena.generate.summary import Estimate, mean_output
-from arena.generate.verdict import CUT_OFF, NO_LABEL, QUOTED, Verdict
+from arena.generate.work import Job, Record, RunOptions, Work
 
 
 @dataclass(frozen=True)
@@ -43,49 +44,6 @@ UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts
 UNANSWERABLE = ("context too long", "bad request", "content filter", CUT_OFF)
 
 
-FIRST_GAMES = 20  # without a verdict, after which a run is hopeless
-
-
-@dataclass
-class Outlook:
-    """The finished games of a run with all its models: those of earlier runs, those of this run,
-    how many of each have a verdict, and the last of this run without one.
-    """
-
-    cached: int = 0
-    cached_decided: int = 0
-    played: int = 0
-    decided: int = 0
-    undecided: tuple[Verdict, Completion] | None = None
-
-    def count(self, verdict: Verdict, reply: Completion) -> None:
-        """Count a game of this run that is finished, with the last reply of the judge."""
-        self.played += 1
-        self.decided += verdict.label is not None
-        if verdict.label is None:
-            self.undecided = verdict, reply
-
-    def problem(self, judge: Judge, ended: bool) -> str | None:
-        """Return what is wrong if no game has a verdict, or at the end if over half have none."""
-        games = self.cached + self.played
-        lost = games - self.cached_decided - self.decided
-        # Games of earlier runs count only if none has a verdict. Else the endpoint is another one.
-        first = self.played if self.cached_decided else games
-        if self.played and not self.decided and first >= FIRST_GAMES:
-            problem = f"none of the first {first} games has a verdict."
-        elif ended and 2 * lost > games:
-            problem = f"{lost} of {games} games have no verdict."
-        else:
-            return None
-        advice = (
-            "Judge them again with --stale redo after a change of the settings, else with "
-            "--retry-invalid."
-        )
-        if self.undecided is None:
-            return f"{problem} {advice}"
-        return f"{problem} {judge.without_verdict(*self.undecided)} {advice}"
-
-
 @dataclass(frozen=True)
 class Game(Job):
     """A game, 0 or 1, of a judgment; `replies` are those of an earlier run that was broken off."""
@@ -93,6 +51,11 @@ class Game(Job):
     case: Case
     number: int
     replies: Sequence[Completion]
+
+    @property
+    def turn(self) -> int:
+        """The number of replies that it has."""
+        return len(self.replies)
 
 
 class _Game(msgspec.Struct, gc=False):
@@ -248,35 +211,49 @@ class JudgmentWork(Work):
         output = len(jobs) * mean
         return Estimate(len(jobs), tokens, max_input, max_output, tokens, output, measured)
 
-    def replies(self, job: Game) -> Iterator[Decision]:
-        """Ask the judge, and ask it to go on until it gives a verdict; yield after each reply."""
-        judge, replies = self.judge, job.replies
-        for attempt in range(len(replies) + 1, judge.config.attempts + 1):
-            messages = judge.messages(job.case, job.number)
-            for text in (reply.text for reply in replies if reply.text.strip()):
-                messages.append({"role": "assistant", "content": text})
-                messages.append({"role": "user", "content": judge.verdict_rule.request_to_go_on})
-            try:
-                reply = chat_completion(
-                    self.model,
-                    messages,
-                    temperature=judge.temperature,
-                    max_tokens=judge.max_tokens,
-                    response_format=judge.config.response_format,
-                    meter=self.summary.meter,
-                )
-            except CompletionError as error:
-                if not replies or error.cause not in UNANSWERABLE:
-                    raise
-                yield Decision(replies, Verdict(None, error.cause))
-                return
-            replies = [*replies, reply]
-            cut_off = reply.finish_reason == "length"
-            verdict = judge.verdict_rule.read(reply.text, cut_off, self._quotable(job.case))
-            if verdict.cause not in ASK_AGAIN or attempt == judge.config.attempts:
-                yield Decision(replies, verdict)
-                return
-            yield Decision(replies, Verdict(None, UNFINISHED))
+    def identity(self, job: Game) -> dict[str, object]:
+        """Name the game of a judgment."""
+        return self._identity(job.case, job.number)
+
+    def wanted(self) -> Iterator[dict[str, object]]:
+        """Yield the identities of all games."""
+        return starmap(self._identity, product(self.cases.values(), self.games))
+
+    def _identity(self, case: Case, number: int) -> dict[str, object]:
+        names = {"kind": "judgment", "bench": self.options.bench.name, "judge": self.model.name}
+        names |= {"model": self.summary.name, "question": case.question.id}
+        return names | {"baseline": case.baseline, "game": number}
+
+    def settings_of(self, job: Game) -> Record:
+        """Return how the judgments of a case are made in this run."""
+        return self._settings_of(job.case)
+
+    def request(self, job: Game) -> Request:
+        """Return the call of a game, after its replies a request to go on."""
+        judge = self.judge
+        messages = judge.messages(job.case, job.number)
+        for text in (reply.text for reply in job.replies if reply.text.strip()):
+            messages.append({"role": "assistant", "content": text})
+            messages.append({"role": "user", "content": judge.verdict_rule.request_to_go_on})
+        settings = judge.temperature, judge.max_tokens, judge.config.response_format
+        return Request(self.model, messages, *settings)
+
+    def take(self, job: Game, completion: Completion) -> tuple[Decision, Game | None]:
+        """Read the verdict in a completion. The game goes on if there is none and the judge has
+        attempts left.
+        """
+        rule, replies = self.judge.verdict_rule, [*job.replies, completion]
+        cut_off = completion.finish_reason == "length"
+        verdict = rule.read(completion.text, cut_off, self._quotable(job.case))
+        if verdict.cause not in ASK_AGAIN or len(replies) == self.judge.config.attempts:
+            return Decision(replies, verdict), None
+        return Decision(replies, Verdict(None, UNFINISHED)), replace(job, replies=replies)
+
+    def give_up(self, job: Game, error: CompletionError) -> Decision | None:
+        """Return the end of a game whose request to go on can never be answered."""
+        if not job.replies or error.cause not in UNANSWERABLE:
+            return None
+        return Decision(job.replies, Verdict(None, error.cause))
 
     def _quotable(self, case: Case) -> Sequence[str]:
         """Return the texts from which the judge may quote a label, none if none has one."""
@@ -301,6 +278,7 @@ class JudgmentWork(Work):
             "cause": verdict.cause,
             "finish_reason": replies[-1].finish_reason,
             "not_sent": replies[-1].not_sent,
+            "batch": replies[-1].batch,
             "input_tokens": sum(completion.input_tokens or 0 for completion in replies),
             "output_tokens": sum(completion.output_tokens or 0 for completion in replies),
             "prompt_hash": messages_hash(messages),
@@ -308,7 +286,7 @@ class JudgmentWork(Work):
             "replies": list(map(asdict, replies)) if verdict.cause == UNFINISHED else None,
             "settings": None if record.get("settings") == settings else settings,
         }
-        optional = ("cause", "finish_reason", "not_sent", "replies", "settings")
+        optional = ("cause", "finish_reason", "not_sent", "batch", "replies", "settings")
         games[job.number] = {k: v for k, v in game.items() if v is not None or k not in optional}
         # Boards name planted answers by it, without reading any answer.
         planted = {"planted": list(found)} if (found := self.planted.get(case.key)) else {}

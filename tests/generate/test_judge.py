@@ -12,7 +12,7 @@ from conftest import REPO, Done, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 
 from arena.bench.provenance import prompt_hash
-from arena.generate.verdict import CONTINUE_GRADE, CONTINUE_JSON
+from arena.generate.judging.verdict import CONTINUE_GRADE, CONTINUE_JSON
 
 SCRIPT = "gen_judgment.py"
 FAST = {"retry_wait": 0.001, "max_retries": 1, "parallel": 1}

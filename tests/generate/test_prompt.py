@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.generate.prompt import fill, judge_messages, placeholder_values, template_problem
+from arena.generate.judging.prompt import fill, judge_messages, placeholder_values, template_problem
 
 
 def pair_values(question: list[str], first: list[str], second: list[str]) -> dict[str, str]:

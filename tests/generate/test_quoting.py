@@ -7,8 +7,8 @@ import time
 import pytest
 
 from arena.bench.labels import LABELS
-from arena.generate.quoting import plain_spelling
-from arena.generate.verdict import AMBIGUOUS, NO_LABEL, QUOTED, Verdict, VerdictRule
+from arena.generate.judging.quoting import plain_spelling
+from arena.generate.judging.verdict import AMBIGUOUS, NO_LABEL, QUOTED, Verdict, VerdictRule
 
 PATTERN = r"\[\[([AB<>=]+)\]\]"
 RULE = VerdictRule((PATTERN,), unquoted=True)

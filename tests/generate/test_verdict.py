@@ -8,7 +8,7 @@ import pytest
 
 from arena.bench.config import GRADE_PATTERN, LABEL_PATTERN
 from arena.bench.labels import LABELS
-from arena.generate.verdict import (
+from arena.generate.judging.verdict import (
     AMBIGUOUS,
     CUT_OFF,
     NO_LABEL,
@@ -166,7 +166,7 @@ class TestPatternsThatTakeForEver:
     REPLY = "It is so " * 400 + "[[A>B]] but"
 
     def test_the_search_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("arena.generate.verdict.PATIENCE", 0.05)
+        monkeypatch.setattr("arena.generate.judging.verdict.PATIENCE", 0.05)
         rule = VerdictRule((r"(?:[\w\s]+)+\[\[([AB<>=]+)\]\]$",))
         assert rule.read(self.REPLY) == Verdict(None, TOO_SLOW)
         assert rule.read("It is [[A>B]]") == Verdict("A>B")

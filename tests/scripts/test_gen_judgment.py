@@ -15,7 +15,7 @@ from conftest import JUDGE_PROMPT, Workspace, close_clients
 from fake_api import FakeAPI, Reply
 
 import gen_judgment
-from arena.generate import verdict
+from arena.generate.judging import verdict
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.bench.labels import LABELS, grade_of, normal_label
-from arena.generate.quoting import MANY, Quoting, plain_spelling
+from arena.generate.judging.quoting import MANY, Quoting, plain_spelling
 
 # Why a reply has no verdict.
 NO_LABEL = "no label"

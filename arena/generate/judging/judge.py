@@ -20,14 +20,14 @@ from arena.bench.records import Answer, Question, read_answers
 from arena.chat.config import ModelConfig
 from arena.chat.protocols import Completion, Message
 from arena.chat.providers import max_tokens_of, temperature_of
-from arena.generate.prompt import (
+from arena.generate.judging.prompt import (
     fence,
     judge_messages,
     marker_pattern,
     placeholder_values,
     template_problem,
 )
-from arena.generate.verdict import CUT_OFF, QUOTED, Verdict, VerdictRule, grades_of_schema
+from arena.generate.judging.verdict import CUT_OFF, QUOTED, Verdict, VerdictRule, grades_of_schema
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,83 @@
+"""The batches of a bench on disk: what was sent to which service, and how far each is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from shortuuid import uuid
+
+from arena.base.errors import InputError
+from arena.base.jsonl import write_lines
+
+# The phases of a batch in their order. Each is on disk before the next step begins. A batch that is
+# CREATING may exist at the service without our knowing its id, if the run was killed then.
+WRITTEN, UPLOADED, CREATING, RUNNING, ENDED, STORED = PHASES = (
+    *("written", "uploaded", "creating", "running", "ended", "stored"),
+)
+
+
+@dataclass
+class Batch:
+    """One batch, whose folder has `state.json`, `requests.jsonl` and, once ended, `results.jsonl`.
+
+    run: our own id, which the service keeps as metadata if it can.
+    address: of the endpoint, without user, password, query and keys.
+    model: the entry in the endpoint file. records: the file of records, relative to the bench.
+    requests: their number. sha256: of the request file.
+    most: the most that it can cost, in nano-dollars.
+    not_sent: the parameters that were asked for and not sent, since the model refuses them.
+    created: the unix time of the newest step.
+    """
+
+    folder: Path
+    service: str
+    address: str
+    model: str
+    records: str
+    requests: int
+    sha256: str
+    most: int = 0
+    not_sent: tuple[str, ...] | None = None
+    run: str = field(default_factory=uuid)
+    phase: str = WRITTEN
+    created: float = field(default_factory=time.time)
+    file_id: str | None = None
+    batch_id: str | None = None
+
+    @property
+    def request_file(self) -> Path:
+        """The file of its requests."""
+        return self.folder / "requests.jsonl"
+
+    @property
+    def result_file(self) -> Path:
+        """The file of its results, there once it has ENDED."""
+        return self.folder / "results.jsonl"
+
+    def advance(self, phase: str, **changes: Any) -> None:
+        """Enter a phase, and write it to disk before returning."""
+        self.phase, self.created = phase, time.time()
+        for name, value in changes.items():
+            setattr(self, name, value)
+        fields = {name: value for name, value in asdict(self).items() if name != "folder"}
+        text = json.dumps(fields, ensure_ascii=False, indent=2)
+        write_lines(self.folder / "state.json", [text.encode() + b"\n"])
+
+
+def batches_of(folder: Path) -> Iterator[Batch]:
+    """Yield the batches below the `batches` folder of a bench, oldest first. Raises InputError for
+    a state that cannot be read.
+    """
+    for path in sorted(folder.glob("*/state.json"), key=lambda path: path.parent.name):
+        try:
+            fields = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+            yield msgspec.convert({**fields, "folder": path.parent}, Batch)
+        except (OSError, msgspec.MsgspecError) as error:
+            problem = f"the state of a batch cannot be read: {error}"
+            raise InputError(f"{path}: {problem}. Look after the batch by hand.") from None

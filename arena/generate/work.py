@@ -1,0 +1,190 @@
+"""The work of a run on one file: its records, the missing replies, and how to ask for them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from arena.base.errors import InputError
+from arena.base.jsonl import warn_of_repeats
+from arena.batch.lines import custom_id
+from arena.bench.paths import Bench
+from arena.bench.provenance import messages_hash, stale_problem
+from arena.bench.records import Question
+from arena.chat.budget import Budget, Meter
+from arena.chat.calls import ask
+from arena.chat.config import ModelConfig
+from arena.chat.faults import CompletionError
+from arena.chat.parameters import remark_on
+from arena.chat.protocols import LONE_THINK_END, Completion, Request, has_lone_think_end
+from arena.generate import summary
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run that answers and judgments share.
+
+    stale: "keep" or "redo" records made with other settings, None to stop there.
+    report: the file for a summary in JSON.
+    retry_invalid: play games without a verdict again.
+    quiet: show no progress.
+    next_command: what a user runs after this.
+    """
+
+    bench: Bench
+    questions: Sequence[Question]
+    budget: Budget
+    stale: str | None = None
+    dry_run: bool = False
+    report: Path | None = None
+    retry_invalid: bool = False
+    quiet: bool = False
+    next_command: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One conversation or game that is missing; `id` names it in the summary."""
+
+    work: Work
+    id: str
+
+    @property
+    def turn(self) -> int:
+        """The number of replies that it has."""
+        return 0
+
+
+Record = dict[str, Any]
+
+
+class Work(ABC):
+    """The `records` of one file by a key of the subclass, kept up to date as replies come, and how
+    to make the missing ones.
+    """
+
+    def __init__(self, model: ModelConfig, name: str, path: Path, options: RunOptions) -> None:
+        self.model = model
+        self.path = path
+        self.options = options
+        self.summary = summary.RunSummary(
+            name, Meter(model.price, options.budget), entry=model.name
+        )
+        self.records: dict[Any, Record] = {}
+
+    def plan(self) -> list[Any]:
+        """Read the file and return a job for each missing reply. Raises InputError if records were
+        made with other settings and no flag says what to do.
+        """
+        stale: dict[Any, str] = {}
+        # A dry run only counts.
+        policy = self.options.stale or ("keep" if self.options.dry_run else None)
+        repeated = 0
+        for key, reason, record in self.read() if self.path.exists() else ():
+            if key in self.records:
+                repeated += 1
+                stale.pop(key, None)
+            self.records[key] = record
+            if reason is not None:
+                stale[key] = reason
+        warn_of_repeats(self.path, repeated)
+        ids = defaultdict[str, list[str]](list)
+        for key, reason in stale.items():
+            ids[reason].append(key if isinstance(key, str) else key[0])
+            if policy == "redo":
+                del self.records[key]
+        if stale and policy is None:
+            raise InputError(
+                f"{self.path}: {stale_problem(ids)}. Accept the records with --stale keep, make "
+                f"them again with --stale redo, or give {self.model.name} a second entry in the "
+                "endpoint file to keep both."
+            )
+        if stale and policy == "keep":
+            self.summary.remarks["kept, made with other settings"] += chain(*ids.values())
+        total, jobs = self.missing()
+        self.summary.stale = len(stale)
+        self.summary.planned, self.summary.cached = len(jobs), total - len(jobs)
+        return jobs
+
+    @abstractmethod
+    def read(self) -> Iterator[tuple[Any, str | None, Record]]:
+        """Yield the records of the file with their keys, and the setting that has changed since a
+        record was made. Of a record that no reply is added to, only what `missing` needs.
+        """
+
+    @abstractmethod
+    def missing(self) -> tuple[int, list[Any]]:
+        """Return the number of all replies wanted, and a job for each that is missing."""
+
+    @abstractmethod
+    def estimate(self, jobs: Sequence[Any]) -> summary.Estimate:
+        """Return what the jobs would take."""
+
+    @abstractmethod
+    def identity(self, job: Any) -> dict[str, object]:
+        """Name what a job is for: kind, bench, question and so on, without settings and prompt."""
+
+    @abstractmethod
+    def wanted(self) -> Iterator[dict[str, object]]:
+        """Yield the identities of all replies wanted, also of those that are there."""
+
+    @abstractmethod
+    def request(self, job: Any) -> Request:
+        """Return the next call of a job."""
+
+    @abstractmethod
+    def take(self, job: Any, completion: Completion) -> tuple[Any, Any | None]:
+        """Return the reply that a completion makes of the next call of a job, and the job as it
+        goes on, None if it has ended.
+        """
+
+    def give_up(self, job: Any, error: CompletionError) -> Any | None:
+        """Return the reply with which a job ends whose next call failed, None if it failed, too."""
+        return None
+
+    def custom_id(self, job: Any) -> str:
+        """Return the id of the next call of a job in files and batches."""
+        request = self.request(job)
+        asked = [self.settings_of(job), request.max_tokens, messages_hash(request.messages)]
+        return custom_id(self.identity(job), job.turn, asked)
+
+    @abstractmethod
+    def settings_of(self, job: Any) -> Record:
+        """Return how the replies of a job are made in this run, as its record has it."""
+
+    def replies(self, job: Any) -> Iterator[Any]:
+        """Ask, and yield a reply after each call that was paid for; runs in a thread."""
+        while job is not None:
+            try:
+                completion = ask(self.request(job), self.summary.meter)
+            except CompletionError as error:
+                if (reply := self.give_up(job, error)) is None:
+                    raise
+                yield reply
+                return
+            reply, job = self.take(job, completion)
+            yield reply
+
+    @abstractmethod
+    def record(self, job: Any, reply: Any) -> Record:
+        """Return the record of a job's question with a reply in it."""
+
+    @abstractmethod
+    def count(self, job: Any, reply: Any) -> None:
+        """Count a reply whose record is in the file."""
+
+    def note_oddities(self, job: Job, text: str, not_sent: Iterable[str] | None) -> None:
+        """Note for the summary what a reply has in it, and what its request had not."""
+        if has_lone_think_end(text) and self.model.end_think_token is None:
+            self.summary.remarks[LONE_THINK_END].append(job.id)
+        for name in not_sent or ():
+            self.summary.remarks[remark_on(name)].append(job.id)
+
+    def hopeless(self, ended: bool) -> str | None:
+        """Return why the run must stop, or why its results are of no use at its end, or None."""
+        return None

@@ -1,0 +1,39 @@
+"""The states of batches on disk."""
+
+from pathlib import Path
+
+import pytest
+
+from arena.base.errors import InputError
+from arena.batch.state import CREATING, RUNNING, Batch, batches_of
+
+
+def new(folder: Path, name: str = "1") -> Batch:
+    (folder / name).mkdir()
+    fields = {"service": "openai", "address": "http://localhost/v1", "model": "m"}
+    return Batch(folder / name, **fields, records="model_answer/m.jsonl", requests=2, sha256="ab")
+
+
+def test_a_phase_is_on_disk_when_the_next_step_begins(tmp_path: Path) -> None:
+    batch = new(tmp_path)
+    assert list(batches_of(tmp_path)) == []
+    batch.advance(CREATING, file_id="file-1", not_sent=("temperature",))
+    assert list(batches_of(tmp_path)) == [batch]
+    batch.advance(RUNNING, batch_id="batch-1")
+    (read,) = batches_of(tmp_path)
+    assert (read.phase, read.file_id, read.batch_id) == (RUNNING, "file-1", "batch-1")
+    assert read.not_sent == ("temperature",)
+
+
+def test_batches_are_read_in_the_order_of_their_folders(tmp_path: Path) -> None:
+    for name in ("b", "a", "c"):
+        new(tmp_path, name).advance(RUNNING)
+    assert [batch.folder.name for batch in batches_of(tmp_path)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"run": 1}'])
+def test_a_broken_state_is_named_and_nothing_is_asked_again(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "state.json").write_text(text)
+    with pytest.raises(InputError, match=r"x/state\.json: the state of a batch cannot be read"):
+        list(batches_of(tmp_path))
