@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -20,6 +21,15 @@ from arena.base.jsonl import write_lines
 WRITTEN, UPLOADED, CREATING, RUNNING, ENDED, STORED = PHASES = (
     *("written", "uploaded", "creating", "running", "ended", "stored"),
 )
+
+
+FOLDER = "batches"  # in the folder of a bench
+BY_HAND = "Look after the batch by hand, then delete its folder."
+
+
+class _Line(msgspec.Struct):
+    custom_id: str = ""
+    key: str = ""  # Gemini's name for it
 
 
 @dataclass
@@ -60,6 +70,17 @@ class Batch:
         """The file of its results, there once it has ENDED."""
         return self.folder / "results.jsonl"
 
+    def ids(self) -> list[str]:
+        """Return the ids of its requests. Raises InputError if the request file is another one."""
+        try:
+            content = self.request_file.read_bytes()
+        except OSError as error:
+            raise InputError(f"{self.request_file}: {error.strerror}. {BY_HAND}") from None
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise InputError(f"{self.request_file}: changed since it was sent. {BY_HAND}")
+        lines = (msgspec.json.decode(line, type=_Line) for line in content.splitlines())
+        return [line.custom_id or line.key for line in lines]
+
     def advance(self, phase: str, **changes: Any) -> None:
         """Enter a phase, and write it to disk before returning."""
         self.phase, self.created = phase, time.time()
@@ -70,14 +91,27 @@ class Batch:
         write_lines(self.folder / "state.json", [text.encode() + b"\n"])
 
 
-def batches_of(folder: Path) -> Iterator[Batch]:
-    """Yield the batches below the `batches` folder of a bench, oldest first. Raises InputError for
-    a state that cannot be read.
+def batches_of(bench: Path) -> Iterator[Batch]:
+    """Yield the batches in the folder of a bench, oldest first. Raises InputError for a state that
+    cannot be read.
     """
-    for path in sorted(folder.glob("*/state.json"), key=lambda path: path.parent.name):
+    for path in sorted(bench.glob(f"{FOLDER}/*/state.json"), key=lambda path: path.parent.name):
         try:
             fields = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
             yield msgspec.convert({**fields, "folder": path.parent}, Batch)
         except (OSError, msgspec.MsgspecError) as error:
             problem = f"the state of a batch cannot be read: {error}"
-            raise InputError(f"{path}: {problem}. Look after the batch by hand.") from None
+            raise InputError(f"{path}: {problem}. {BY_HAND}") from None
+
+
+def running_ids(bench: Path, records: Path) -> set[str]:
+    """Return the ids of the requests for a file of records that a service may be answering, or has
+    answered while nobody has stored the replies.
+    """
+    name = records.relative_to(bench).as_posix()
+    return {
+        custom_id
+        for batch in batches_of(bench)
+        if batch.records == name and batch.phase in (CREATING, RUNNING, ENDED)
+        for custom_id in batch.ids()
+    }

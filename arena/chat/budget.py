@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ class Meter:
 
     price: USD per million tokens of input and of output.
     unreported: the most that calls may have cost beyond the tokens counted, in nano-dollars.
+    saved: what the same calls would have cost more if made live, in nano-dollars.
     overrun: the cost of the dearest call that cost more than it had claimed.
     """
 
@@ -81,6 +83,7 @@ class Meter:
     input_tokens: int = 0
     output_tokens: int = 0
     unreported: int = 0
+    saved: int = 0
     overrun: int = 0
     activity: Activity = field(default_factory=Activity)
     next_tries: list[float] = field(default_factory=list, repr=False)
@@ -104,7 +107,9 @@ class Meter:
     @property
     def cost(self) -> float | None:
         """The cost of all calls in USD, None without a price."""
-        return None if self.price is None else self.cost_of(self.input_tokens, self.output_tokens)
+        if self.price is None:
+            return None
+        return self.cost_of(self.input_tokens, self.output_tokens) - self.saved / NANO
 
     @property
     def unreported_cost(self) -> float:
@@ -120,12 +125,16 @@ class Meter:
         over = f"${spent / NANO:,.2f} is over --max-cost {limit / NANO:g}"
         return f"the provider counted more tokens than max_tokens allows: {over}"
 
+    def most_of(self, messages: Sequence[Message], max_tokens: int) -> int:
+        """Return the most a call can cost in nano-dollars, as a token has at least one byte."""
+        if self.price is None:
+            return 0
+        size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
+        return self._nanos(size, max_tokens)
+
     def claim(self, messages: Sequence[Message], max_tokens: int) -> int:
-        """Set aside and return the most a call can cost, as a token has at least one byte."""
-        most = 0
-        if self.price is not None:
-            size = sum(len(m["content"].encode("utf-8", "replace")) + 16 for m in messages)
-            most = self._nanos(size, max_tokens)
+        """Set aside and return the most a call can cost."""
+        most = self.most_of(messages, max_tokens)
         with self.budget.changed:
             # Some providers count more than max_tokens. Calls that claim too little would pass
             # the limit together.
@@ -135,8 +144,30 @@ class Meter:
         return most
 
     def record(self, most: int, reply: Reply, address: str = "") -> None:
-        """Count the tokens and the cost of a call to an address. Without usage that makes sense it
-        counts at its most.
+        """Count the tokens and the cost of a call to an address, and give back its claim."""
+        budget, activity = self.budget, self.activity
+        with budget.changed:
+            cost = self._count(most, reply)
+            if cost > most:
+                self.overrun = max(self.overrun, cost)
+            activity.in_flight -= 1
+            activity.fault = None if isinstance(reply, Completion) else reply
+            activity.address = address or activity.address
+            budget.claimed -= most
+            if budget.limit is not None:
+                budget.changed.notify_all()
+
+    def count(self, reply: Reply, most: int = 0, price: float = 1.0) -> None:
+        """Count a reply that came in a file or a batch, at a part of the live price.
+
+        most: what it can have cost live, in nano-dollars, for a reply without usage.
+        """
+        with self.budget.changed:
+            self._count(most, reply, price)
+
+    def _count(self, most: int, reply: Reply, price: float = 1.0) -> int:
+        """Add the tokens and the cost of a reply, and return the cost in nano-dollars. Without
+        usage that makes sense it counts at its most.
         """
         usage: tuple[int | None, int | None] = (0, 0)
         if isinstance(reply, Completion):
@@ -144,23 +175,15 @@ class Meter:
         elif reply.charged:
             usage = (None, None)
         input_tokens, output_tokens = usage[0] or 0, usage[1] or 0
-        cost = self._nanos(input_tokens, output_tokens)
-        unreported = max(most - cost, 0) if None in usage else 0
-        budget, activity = self.budget, self.activity
-        with budget.changed:
-            self.input_tokens += input_tokens
-            self.output_tokens += output_tokens
-            self.unreported += unreported
-            if cost > most:
-                self.overrun = max(self.overrun, cost)
-            activity.in_flight -= 1
-            activity.fault = None if isinstance(reply, Completion) else reply
-            activity.address = address or activity.address
-            # The money that was set aside is given back.
-            budget.claimed -= most
-            budget.spent += cost + unreported
-            if budget.limit is not None:
-                budget.changed.notify_all()
+        live_cost = self._nanos(input_tokens, output_tokens)
+        cost = math.ceil(live_cost * price)
+        unreported = max(math.ceil(most * price) - cost, 0) if None in usage else 0
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.unreported += unreported
+        self.saved += live_cost - cost
+        self.budget.spent += cost + unreported
+        return cost
 
     @contextlib.contextmanager
     def retry(self, next_try: float) -> Iterator[None]:

@@ -1,17 +1,20 @@
 """The states of batches on disk."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from arena.base.errors import InputError
-from arena.batch.state import CREATING, RUNNING, Batch, batches_of
+from arena.batch.state import CREATING, PHASES, RUNNING, Batch, batches_of, running_ids
 
 
 def new(folder: Path, name: str = "1") -> Batch:
-    (folder / name).mkdir()
+    (folder / "batches" / name).mkdir(parents=True)
     fields = {"service": "openai", "address": "http://localhost/v1", "model": "m"}
-    return Batch(folder / name, **fields, records="model_answer/m.jsonl", requests=2, sha256="ab")
+    return Batch(
+        folder / "batches" / name, **fields, records="model_answer/m.jsonl", requests=2, sha256="ab"
+    )
 
 
 def test_a_phase_is_on_disk_when_the_next_step_begins(tmp_path: Path) -> None:
@@ -33,7 +36,32 @@ def test_batches_are_read_in_the_order_of_their_folders(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"run": 1}'])
 def test_a_broken_state_is_named_and_nothing_is_asked_again(tmp_path: Path, text: str) -> None:
-    (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "state.json").write_text(text)
+    (tmp_path / "batches" / "x").mkdir(parents=True)
+    (tmp_path / "batches" / "x" / "state.json").write_text(text)
     with pytest.raises(InputError, match=r"x/state\.json: the state of a batch cannot be read"):
         list(batches_of(tmp_path))
+
+
+REQUESTS = b'{"custom_id":"a","body":{}}\n{"key":"b","request":{}}\n'
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_what_may_be_at_the_service_is_not_asked_again(tmp_path: Path, phase: str) -> None:
+    batch = new(tmp_path)
+    batch.request_file.write_bytes(REQUESTS)
+    batch.sha256 = hashlib.sha256(REQUESTS).hexdigest()
+    batch.advance(phase)
+    records, other = (tmp_path / "model_answer" / f"{model}.jsonl" for model in ("m", "n"))
+    is_there = phase in ("creating", "running", "ended")
+    assert running_ids(tmp_path, records) == ({"a", "b"} if is_there else set())
+    assert running_ids(tmp_path, other) == set()
+
+
+def test_a_request_file_that_was_edited_is_refused(tmp_path: Path) -> None:
+    batch = new(tmp_path)
+    batch.request_file.write_bytes(REQUESTS)
+    with pytest.raises(InputError, match=r"requests\.jsonl: changed since it was sent"):
+        batch.ids()
+    batch.request_file.unlink()
+    with pytest.raises(InputError, match=r"requests\.jsonl: No such file"):
+        batch.ids()
