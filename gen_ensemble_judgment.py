@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from arena.base.flags import add_name, add_names, add_source_flags, script_parser
+from arena.base.output import print_folded
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule
 from arena.generate.ensemble import RULES, Ensemble, find_judges, join, report, write
@@ -48,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     records, notes = join(ensemble)
     obsolete = write(ensemble, records, args.overwrite)
     notes += [f"{model}: removed, it was in the earlier ensemble only" for model in obsolete]
-    print(f"{ensemble.name}: {ensemble.rule} of {', '.join(judges)}")
-    print("\n".join([*report(ensemble, records), *notes]))
+    print_folded(f"{ensemble.name}: {ensemble.rule} of {', '.join(judges)}")
+    print_folded("\n".join([*report(ensemble, records), *notes]))
     return 0
 
 

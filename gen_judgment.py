@@ -28,6 +28,7 @@ from arena.base.flags import (
     run_arguments,
     script_parser,
 )
+from arena.base.output import print_folded
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
@@ -101,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         planned = Planned(bench, model.name, config, all_questions, questions, args.baseline or ())
         for line in planned_lines(planned, args.precision):
-            print(line)
+            print_folded(line)
     return status
 
 

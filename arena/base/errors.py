@@ -29,7 +29,12 @@ class FailedCheck(Exception):
 
 def warn(message: str) -> None:
     """Print a warning line on stderr."""
-    print(f"warning: {one_line(message, 2000)}", file=sys.stderr)
+    output.print_folded(f"warning: {one_line(message, 2000)}", sys.stderr)
+
+
+def print_error(message: object) -> None:
+    """Print an error line on stderr."""
+    output.print_folded(f"error: {one_line(message, 2000)}", sys.stderr)
 
 
 def one_line(text: object, limit: int = 300) -> str:
@@ -83,7 +88,7 @@ def _status_of(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] 
         with _interruptible():
             return main(argv)
     except (InputError, OutputError, FailedCheck) as error:
-        print(f"error: {one_line(error, 2000)}", file=sys.stderr)
+        print_error(error)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from arena.base.errors import InputError, nearest
+from arena.base.errors import InputError, nearest, print_error
 from arena.base.jsonl import STDOUT, is_stream
-from arena.base.table import folded
+from arena.base.output import print_folded
 
 
 def script_parser(description: str | None) -> argparse.ArgumentParser:
@@ -23,12 +23,14 @@ def script_parser(description: str | None) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """End with the message, and with the flag that is meant by an unknown one."""
+        """End with a line: the message, the flag that is meant by an unknown one, and the help."""
         what, _, words = message.partition("unrecognized arguments: ")
         if not what and words.startswith("-"):
             flag = words.split()[0].partition("=")[0]
             message += nearest(flag, self._option_string_actions, cutoff=0.7)
-        super().error(message)
+        # The usage of all flags, which argparse prints, hides the message.
+        print_error(f"{message}. See: python {self.prog} --help")
+        raise SystemExit(2)
 
 
 STATUSES = (
@@ -254,7 +256,7 @@ def text_printer(args: argparse.Namespace, outputs: Sequence[str]) -> Callable[[
     nothing if one of the outputs is `-`, so that standard output is this file and nothing else.
     """
     silent = any(getattr(args, name) == STDOUT for name in outputs)
-    return (lambda text: None) if silent else (lambda text: print(folded(text)))
+    return (lambda text: None) if silent else print_folded
 
 
 def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequence[str]) -> None:

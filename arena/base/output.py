@@ -1,4 +1,4 @@
-"""Standard output and error that are closed, full or read by nobody."""
+"""Standard output and error: the width of their terminal, and what if they are closed or full."""
 
 from __future__ import annotations
 
@@ -6,8 +6,70 @@ import contextlib
 import errno
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
+
+# The width of a terminal
+
+
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Return the number of columns of a stream's terminal, None if it is none. The stream is
+    standard output if none is given.
+    """
+    stream = stream or sys.stdout
+    if stream is None or not stream.isatty():
+        return None
+    size = os.terminal_size((80, 24))
+    with contextlib.suppress(OSError, ValueError):
+        size = os.get_terminal_size(stream.fileno())
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) else size.columns or 80
+
+
+def print_folded(text: str, stream: TextIO | None = None) -> None:
+    """Print a text on a stream, on standard output if none is given, with its lines folded."""
+    print(folded(text, stream), file=stream)
+
+
+def folded(text: str, stream: TextIO | None = None) -> str:
+    """Return a text whose lines are broken between words where the terminal of a stream would
+    break them.
+    """
+    width = terminal_width(stream)
+    if not width:
+        return text
+    lines = []
+    for line in text.split("\n"):
+        while shown_width(line) > width:
+            first = len(line) - len(line.lstrip())
+            places = (i for i in range(min(len(line) - 1, width), first, -1) if line[i] == " ")
+            fitting = (i for i in places if shown_width(line[:i]) <= width)
+            # A word that is wider, as the path of a file, stays in one piece.
+            end = next(fitting, line.find(" ", first))
+            if end < 0:
+                break
+            lines.append(line[:end])
+            line = f"  {line[end + 1 :]}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def shown_width(text: str) -> int:
+    """Return the number of terminal columns of a text: two for a Hangul syllable."""
+    if text.isascii():
+        return len(text)
+    # Combining marks and formatting characters take no column.
+    visible = (
+        character
+        for character in text
+        if not unicodedata.combining(character)
+        and unicodedata.category(character) not in ("Mn", "Me", "Cf")
+    )
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in visible)
+
+
+# Broken streams
 
 
 class StreamError(OSError):

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import unicodedata
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from arena.base.errors import one_line
+from arena.base.output import shown_width, terminal_width
 
 WIDTH = 120  # of tables that go into a file or a pipe
 LEAST = 8  # columns that a name keeps, however narrow the terminal is
 ELLIPSIS = "…"
-
-
-def terminal_width() -> int | None:
-    """Return the number of columns of the terminal, None if standard output is not one."""
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return shutil.get_terminal_size().columns if is_terminal else None
-
-
-def folded(text: str) -> str:
-    """Return a text whose lines are broken between words where the terminal would break them."""
-    width = terminal_width()
-    if not width:
-        return text
-    lines = []
-    for line in text.split("\n"):
-        while shown_width(line) > width:
-            first = len(line) - len(line.lstrip())
-            places = (i for i in range(min(len(line) - 1, width), first, -1) if line[i] == " ")
-            fitting = (i for i in places if shown_width(line[:i]) <= width)
-            # A word that is wider, as the path of a file, stays in one piece.
-            end = next(fitting, line.find(" ", first))
-            if end < 0:
-                break
-            lines.append(line[:end])
-            line = f"  {line[end + 1 :]}"
-        lines.append(line)
-    return "\n".join(lines)
 
 
 def shortened(texts: Sequence[str], width: int) -> list[str]:
@@ -115,20 +86,6 @@ def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
             yield ""
         for row in zip(*block, strict=True):
             yield "  ".join(row).rstrip()
-
-
-def shown_width(text: str) -> int:
-    """Return the number of terminal columns of a text: two for a Hangul syllable."""
-    if text.isascii():
-        return len(text)
-    # Combining marks and formatting characters take no column.
-    visible = (
-        character
-        for character in text
-        if not unicodedata.combining(character)
-        and unicodedata.category(character) not in ("Mn", "Me", "Cf")
-    )
-    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in visible)
 
 
 MANY_NAMES = 10  # a list of more gives their number and the first three

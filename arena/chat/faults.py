@@ -183,34 +183,40 @@ OUTPUT_LIMIT = r"(?i)max[\w ]{0,24}tokens|(output|completion|new)[_ ]tokens"
 LATE = (408, 504, 524)
 
 
-def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
-    """Find the cause of an HTTP status: by the provider's words, else by the status."""
-    status, url = int(error.status_code), str(error.response.url)
-    text = json.dumps(error.body, ensure_ascii=False) if error.body else str(error)
+def error_of(status: int, body: object, secrets: Sequence[str]) -> CompletionError:
+    """Find the cause of an error by the provider's words, else by the HTTP status, 0 if it came
+    without one. body: its JSON or text.
+    """
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     text = redact(text[:LONGEST_MESSAGE], secrets)
-    message = f"HTTP {status} {text}"
+    cause = cause_of(text, status) if status else cause_of(text, 400, 200, 0)
+    place = f"HTTP {status}"
+    if cause in ("bad request", "unsupported parameter") and re.search(OUTPUT_LIMIT, text):
+        place += ". If max_tokens is too high, lower it in the model's entry."
+    of_prompt = cause in PROMPT_CAUSES or (status == 403 and cause == "authentication")
+    return CompletionError(cause, f"{place} {text}" if status else text, of_prompt=of_prompt)
+
+
+def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
+    """Find the cause of an HTTP status that a call ended with, and what to do about an address."""
+    status, url = int(error.status_code), str(error.response.url)
     if 300 <= status < 400:
         here = shown_address(url, secrets)
         there = shown_address(urljoin(url, error.response.headers.get("location", "")), secrets)
         advice = "Set api_base to an address that answers. Keys and prompts follow no redirect."
         return CompletionError("redirected", f"HTTP {status} from {here} to {there}. {advice}")
-    cause = cause_of(text, status)
-    if cause == "wrong address":
+    fault = error_of(status, error.body or str(error), secrets)
+    text = fault.message.removeprefix(f"HTTP {status} ")
+    if fault.cause == "wrong address":
         path = urlsplit(url).path
         advice = next(words for part, words in ADDRESS_ADVICE.items() if re.search(part, path))
-        message = f"HTTP {status} at {shown_address(url, secrets)}. {advice} {text}"
-    if cause == "no such model":
-        message = f"HTTP {status}. {_model_advice(error.response.request, secrets)}{text}"
-    if cause in ("bad request", "unsupported parameter") and re.search(OUTPUT_LIMIT, text):
-        advice = "If max_tokens is too high, lower it in the model's entry."
-        message = f"HTTP {status}. {advice} {text}"
-    return CompletionError(
-        cause,
-        message,
-        retry_after=_retry_after(error.response.headers.get("retry-after", "")),
-        charged=status in LATE,
-        of_prompt=cause in PROMPT_CAUSES or (status == 403 and cause == "authentication"),
-    )
+        fault.message = f"HTTP {status} at {shown_address(url, secrets)}. {advice} {text}"
+    if fault.cause == "no such model":
+        advice = _model_advice(error.response.request, secrets)
+        fault.message = f"HTTP {status}. {advice}{text}"
+    fault.retry_after = _retry_after(error.response.headers.get("retry-after", ""))
+    fault.charged = status in LATE
+    return fault
 
 
 # What is called below an address that also lists its models.

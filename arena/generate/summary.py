@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError, OutputError, one_line
+from arena.base.errors import InputError, OutputError, one_line, print_error
 from arena.base.jsonl import STDOUT, write_lines
+from arena.base.output import folded, print_folded
 from arena.chat.budget import COST_LIMIT, INTERRUPTED, NOT_MADE, Meter
 from arena.chat.calls import PASSING
 from arena.chat.faults import CompletionError
@@ -45,7 +46,7 @@ def print_estimates(plans: Sequence[tuple[RunSummary, Estimate]]) -> None:
     """Print the lines of a dry run, and the total of several models."""
     for summary, plan in plans:
         for line in summary.estimate_lines(plan):
-            print(line)
+            print_folded(line)
     if len(plans) > 1:
         calls = sum(plan.calls for _, plan in plans)
         expected = sum(s.meter.cost_of(plan.input, plan.output) for s, plan in plans)
@@ -271,7 +272,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         wait = f"{_number_of(activity.waiting, 'call')}, next try in {seconds:.0f} s"
         line = f"{summary.name}: waiting: {one_line(fault, 160)} at {activity.address}, {wait}"
         if self.on_terminal:
-            self.bars[0][1].write(line, file=sys.stderr)
+            self.bars[0][1].write(folded(line, sys.stderr), file=sys.stderr)
         else:
             print(line, file=sys.stderr)
 
@@ -346,21 +347,22 @@ def conclude(
     out = sys.stderr if report == STDOUT else sys.stdout
     for summary in summaries:
         for line in summary.lines():
-            print(line, file=out)
+            print_folded(line, out)
     folders = defaultdict[Path, list[str]](list)
     for path in files:
         folders[path.parent].append(path.name)
     for folder, names in folders.items():
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        print(f"written to {folder}: {', '.join(names[:5])}{more}", file=out)
+        print_folded(f"written to {folder}: {', '.join(names[:5])}{more}", out)
     models = defaultdict[str, list[str]](list)
     for summary in incomplete:
         # An error that ended the run has its own remedy.
         models["" if errors else f" {_advice(summary)}"].append(summary.name)
     for advice, names in models.items():
-        print(f"not complete: {', '.join(names)}.{advice}", file=out)
+        print_folded(f"not complete: {', '.join(names)}.{advice}", out)
     if not incomplete and not errors:
+        # Not folded, so that it can be copied.
         print(f"next: {next_command}", file=out)
     for message in errors:
-        print(f"error: {one_line(message, 2000)}", file=sys.stderr)
+        print_error(message)
     return 1 if incomplete or errors else 0

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.base.errors import InputError, nearest, one_line, warn
-from arena.base.table import FEW_NAMES, aligned, grouped, listed, shortened, terminal_width
+from arena.base.output import terminal_width
+from arena.base.table import FEW_NAMES, aligned, grouped, listed, shortened
 from arena.base.yaml_file import read_yaml, text_of
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import LABELS, LEGEND

@@ -95,8 +95,32 @@ def test_the_flag_that_is_meant_is_offered(
     with pytest.raises(SystemExit) as end:
         parser.parse_args([flag, "x"])
     assert end.value.code == 2
-    words = f"error: unrecognized arguments: {flag} x{hint}\n"
-    assert capsys.readouterr().err.endswith(words)
+    line = f"error: unrecognized arguments: {flag} x{hint}. See: python {parser.prog} --help\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ([], "the following arguments are required: --model"),
+        (["--model"], "argument --model: expected one argument"),
+        (["--model", "m", "--rounds", "no"], "argument --rounds: expected a whole number, 1 or"),
+        (["--model", "m", "--form", "x"], "argument --form: invalid choice: 'x'"),
+    ],
+)
+def test_a_wrong_flag_gets_one_line_without_the_usage_of_all_flags(
+    capsys: pytest.CaptureFixture[str], flags: list[str], words: str
+) -> None:
+    parser = script_parser("Does it.")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--rounds", type=positive)
+    parser.add_argument("--form", choices=("json", "html"))
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args(flags)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert end.value.code == 2
+    assert line.startswith(f"error: {words}")
+    assert line.endswith(f". See: python {parser.prog} --help")
 
 
 class TestOutputs:

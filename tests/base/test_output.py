@@ -1,10 +1,13 @@
-"""Standard output and error that are closed, full or read by nobody."""
+"""Standard output and error that are narrow, closed, full or read by nobody."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -75,3 +78,24 @@ def test_of_lost_messages_the_error_goes_to_stdout(
 @pytest.mark.parametrize(("word", "status"), [("board", 1), ("wrong", 2)])
 def test_with_both_closed_the_status_is_left(word: str, status: int) -> None:
     assert run(word, "<&- >&- 2>&-") == (status, "", "")
+
+
+LONG = "lines longer than the terminal " * 3
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_terminal_gets_errors_and_warnings_broken_between_words(columns: int) -> None:
+    """Standard output goes elsewhere, so that only stderr knows the width."""
+    code = f"from arena.base import errors; errors.warn('{LONG}'); errors.print_error('{LONG}')"
+    environment = os.environ | {"PYTHONPATH": str(REPO)}
+    environment.pop("COLUMNS", None)
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+    said = os.read(ours, 2000).decode().splitlines()
+    os.close(ours)
+    os.close(theirs)
+    assert max(map(len, said)) <= columns
+    both = [f"warning: {LONG.strip()}", f"error: {LONG.strip()}"]
+    assert " ".join(line.strip() for line in said) == " ".join(both)

@@ -7,7 +7,8 @@ from itertools import groupby
 
 import pytest
 
-from arena.base.table import WIDTH, aligned, folded, listed, shortened, shown_width
+from arena.base.output import folded, shown_width
+from arena.base.table import WIDTH, aligned, listed, shortened
 
 
 def test_a_table_too_wide_for_the_screen_is_told_in_blocks_that_fit() -> None:

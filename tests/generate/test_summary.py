@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,13 @@ from runs import prepare, prepare_judging, tree
 from arena.chat.budget import Activity, Budget, Meter
 from arena.chat.faults import CompletionError
 from arena.generate import summary
-from arena.generate.summary import Progress, RunSummary
+from arena.generate.summary import (
+    Estimate,
+    Progress,
+    RunSummary,
+    conclude,
+    print_estimates,
+)
 
 
 class TestReport:
@@ -224,6 +231,27 @@ class TestProgress:
                 clock[0] += 100.0
                 progress.update()
             assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
+
+
+class TestATerminal:
+    def test_lines_of_a_run_are_broken_between_words_but_for_the_next_command(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        for stream in (sys.stdout, sys.stderr):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+        run = RunSummary("m" * 30, Meter((1, 1), Budget()), planned=500, done=500, cached=500)
+        run.remarks["the judge gave one verdict in both games, whoever came first"] = ["q1"]
+        print_estimates([(run, Estimate(500, 90_000, 90_000, 900_000, 90_000, 70_000, 0))])
+        command = "python gen_judgment.py --bench-name a-bench --model " + "m" * 40
+        files = [Path("data/a-bench/model_answer") / f"model-number-{i}.jsonl" for i in range(5)]
+        assert conclude([run], [], files, None, command) == 0
+        run.planned = 501
+        assert conclude([run], ["the server refused all of the calls " * 3], [], None, "") == 1
+        shown = capsys.readouterr()
+        lines = [*shown.out.splitlines(), *shown.err.splitlines()]
+        assert max(len(line) for line in lines if not line.startswith("next: ")) <= 80
+        assert f"next: {command}" in lines
 
 
 class TestEnd:

@@ -23,7 +23,7 @@ from judgments import (
     random_judgments,
 )
 
-from arena.base.table import shown_width
+from arena.base.output import shown_width
 
 
 class TestOutput:

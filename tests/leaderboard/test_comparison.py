@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from boards import Terminal
 
-from arena.base.table import shown_width
+from arena.base.output import shown_width
 from arena.leaderboard.output.comparison import comparison_dict, comparison_lines
 from arena.scoring.uncertainty.differences import Comparison
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from conftest import Workspace
 from fake_api import FakeAPI
@@ -33,6 +35,7 @@ def run_here(
     def run(script: str, flags: tuple[str, ...]) -> Done:
         capsys.readouterr()
         try:
+            monkeypatch.setattr(sys, "argv", [f"{script}.py"])
             status = MAINS[script]([*FLAGS.get(script, ()), *flags])
         except SystemExit as end:  # of argparse
             status = int(end.code or 0)

@@ -191,25 +191,28 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         A,
         nothing,
         "--modle tiny",
-        "unrecognized arguments: --modle tiny (did you mean '--model'?)",
+        "unrecognized arguments: --modle tiny (did you mean '--model'?). "
+        "See: python gen_answer.py --help",
     ),
     "a flag with an underscore": (
         S,
         nothing,
         "--judge_name judge",
-        "unrecognized arguments: --judge_name judge (did you mean '--judge-name'?)",
+        "unrecognized arguments: --judge_name judge (did you mean '--judge-name'?). "
+        "See: python show_result.py --help",
     ),
     "a limit of none": (
         A,
         nothing,
         "--limit 0",
-        "argument --limit: expected a whole number, 1 or more, got '0'",
+        "argument --limit: expected a whole number, 1 or more, got '0'. "
+        "See: python gen_answer.py --help",
     ),
     "a cost in words": (
         A,
         nothing,
         "--max-cost ten",
-        "argument --max-cost: expected a sum in USD, got 'ten'",
+        "argument --max-cost: expected a sum in USD, got 'ten'. See: python gen_answer.py --help",
     ),
     "a cost limit without prices": (
         A,
@@ -221,7 +224,8 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         S,
         nothing,
         "--num-rounds many",
-        "argument --num-rounds: expected a whole number, 1 or more, got 'many'",
+        "argument --num-rounds: expected a whole number, 1 or more, got 'many'. "
+        "See: python show_result.py --help",
     ),
     # Setting files
     "another file of questions": (

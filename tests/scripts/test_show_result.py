@@ -11,7 +11,7 @@ from boards import DEPENDENT, DIFFERENT, error, few, flags, named, scores, show
 from conftest import RunMain, Workspace
 from judgments import add_judgments, add_lengths, judgment
 
-from arena.base.table import shown_width
+from arena.base.output import shown_width
 
 LONG_NAME = "a-model-whose-name-is-longer-than-thirty-characters"
 

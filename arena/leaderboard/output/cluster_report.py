@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.base.errors import one_line
-from arena.base.table import aligned, grouped, listed, shown_width
+from arena.base.output import shown_width
+from arena.base.table import aligned, grouped, listed
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import LEAST, ClusterTable
 from arena.leaderboard.format import FORMATS

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from arena.base.errors import one_line
-from arena.base.table import fitted, shortened, shown_width, terminal_width
+from arena.base.output import shown_width, terminal_width
+from arena.base.table import fitted, shortened
 from arena.scoring.uncertainty.differences import Comparison
 
 TESTS = {

@@ -16,13 +16,8 @@ from pathlib import Path
 
 from arena.base.errors import one_line
 from arena.base.jsonl import STDOUT
-from arena.base.table import (
-    aligned,
-    fitted,
-    padded,
-    shown_width,
-    terminal_width,
-)
+from arena.base.output import shown_width, terminal_width
+from arena.base.table import aligned, fitted, padded
 from arena.bench.labels import COLUMNS
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.output.caption import method_cell, style_center, titles
