@@ -48,7 +48,10 @@ CLAUDE = re.compile(r"/model/([^/]+)/invoke$|/publishers/anthropic/models/([^/:]
 
 @dataclass(frozen=True)
 class Call:
-    """One received request; `at` is the `time.monotonic()` at which it was complete."""
+    """One received request; `at` is the `time.monotonic()` at which it was complete.
+
+    `raw` is the body as it came, `body` what it is as a JSON object.
+    """
 
     method: str
     path: str
@@ -56,6 +59,7 @@ class Call:
     headers: Mapping[str, str]
     body: dict[str, Any] | None
     at: float = 0.0
+    raw: bytes = field(default=b"", repr=False)
 
     @property
     def protocol(self) -> str:
@@ -338,6 +342,7 @@ def _message(reply: Reply, model: str | None, number: int) -> dict[str, Any]:
 # The server
 
 Responder = Callable[[Call], "Reply | str"]
+Handler = Callable[[Call], "Reply | None"]
 
 
 def echo(call: Call) -> Reply:
@@ -364,6 +369,7 @@ class FakeAPI:
         self._counts = {"arrived": 0, "in_flight": 0, "answered": 0, "abandoned": 0}
         self._script: deque[Reply] = deque()
         self._responder: Responder = echo
+        self._handlers: list[Handler] = []
         self._responder_error: Exception | None = None
         self._changed = threading.Condition()
         self._gate_closed = False
@@ -435,6 +441,20 @@ class FakeAPI:
             constant = _as_reply(responder)
             self._responder = lambda call: constant
 
+    def serve(self, handler: Handler) -> None:
+        """Let a handler answer first, as for other paths than those of chat. What it returns None
+        for goes to the handlers that came before it, and then to the chat API.
+
+        It runs in the server's thread, like a responder.
+        """
+        self._handlers.insert(0, handler)
+
+    def reply_to(self, call: Call) -> Reply:
+        """Compute the reply to a chat request that came in another way, such as in a batch. It
+        uses up no scripted reply.
+        """
+        return _refusal(call) or self._respond(call)
+
     def hold(self) -> None:
         """Keep back the replies to all requests that arrive from now on."""
         self._gate_closed = True
@@ -500,9 +520,19 @@ class FakeAPI:
             self._counts["in_flight"] += 1
             self.max_in_flight = max(self.max_in_flight, self._counts["in_flight"])
             number = self._counts["arrived"]
-            reply = _refusal(call) or (self._script.popleft() if self._script else None)
             self._changed.notify_all()
+        if (reply := self._handle(call)) is None and (reply := _refusal(call)) is None:
+            with self._changed:
+                reply = self._script.popleft() if self._script else None
         return reply or self._respond(call), number
+
+    def _handle(self, call: Call) -> Reply | None:
+        try:
+            replies = (handler(call) for handler in self._handlers)
+            return next((reply for reply in replies if reply is not None), None)
+        except Exception as error:
+            self._responder_error = self._responder_error or error
+            return Reply.error(400, f"the test's handler failed: {error!r}")
 
     def _respond(self, call: Call) -> Reply:
         try:
@@ -571,9 +601,10 @@ class Head:
     def call(self, body: bytes) -> Call:
         path, _, query = self.target.partition("?")
         parameters = dict(parse_qsl(query)) if query else {}
-        content = _json_object(body)
+        is_form = self.headers.get("content-type", "").startswith("multipart/")
+        content = None if is_form else _json_object(body)
         now = time.monotonic()
-        return Call(self.method, unquote(path), parameters, self.headers, content, now)
+        return Call(self.method, unquote(path), parameters, self.headers, content, now, body)
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

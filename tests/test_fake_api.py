@@ -434,3 +434,34 @@ class TestWorkspace:
         assert process.poll() is None
         bench.close()
         assert process.returncode == -signal.SIGKILL
+
+
+def exchange(api: FakeAPI, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    connection = HTTPConnection("127.0.0.1", api.port, timeout=10)
+    connection.request(method, path, body)
+    answer, content = response(connection)
+    return answer.status, content
+
+
+def test_a_handler_serves_more_paths_and_the_newest_answers_first(api: FakeAPI) -> None:
+    def files(call: Call) -> Reply | None:
+        return Reply(raw=call.raw[::-1], status=201) if call.path == "/v1/files" else None
+
+    api.serve(lambda call: Reply(raw=b"old"))
+    api.serve(files)
+    assert exchange(api, "POST", "/v1/files", b"ab\x00") == (201, b"\x00ba")
+    assert exchange(api, "GET", "/v1/other") == (200, b"old")
+
+
+def test_a_handler_that_fails_fails_the_test() -> None:
+    with pytest.raises(ZeroDivisionError), FakeAPI() as api:
+        api.serve(lambda call: Reply(str(1 / 0)))
+        assert exchange(api, "GET", "/v1/files")[0] == 400
+
+
+def test_the_reply_to_a_request_of_a_batch_is_that_of_a_live_call(api: FakeAPI) -> None:
+    api.answer_with(lambda call: call.prompt.upper())
+    body = {"model": "tiny", "messages": HELLO}
+    assert api.reply_to(Call("POST", "/v1/chat/completions", {}, {}, body)).text == "HELLO"
+    no_messages = Call("POST", "/v1/chat/completions", {}, {}, {})
+    assert api.reply_to(no_messages).status_for(no_messages) == 400

@@ -39,10 +39,10 @@ class Batch:
     run: our own id, which the service keeps as metadata if it can.
     address: of the endpoint, without user, password, query and keys.
     model: the entry in the endpoint file. records: the file of records, relative to the bench.
-    requests: their number. sha256: of the request file.
+    requests: their number. sha256, bytes: of the request file.
     most: the most that it can cost, in nano-dollars.
-    not_sent: the parameters that were asked for and not sent, since the model refuses them.
-    created: the unix time of the newest step.
+    refused, limit: the parameters and the limit of output that the model is known to refuse.
+    created: the unix time of the newest step. word: the service's own for its state, once known.
     """
 
     folder: Path
@@ -52,13 +52,16 @@ class Batch:
     records: str
     requests: int
     sha256: str
+    bytes: int = 0
     most: int = 0
-    not_sent: tuple[str, ...] | None = None
+    refused: tuple[str, ...] = ()
+    limit: int | None = None
     run: str = field(default_factory=uuid)
     phase: str = WRITTEN
     created: float = field(default_factory=time.time)
     file_id: str | None = None
     batch_id: str | None = None
+    word: str = ""
 
     @property
     def request_file(self) -> Path:

@@ -50,6 +50,18 @@ class Budget:
                 raise CompletionError(INTERRUPTED)
         self.claimed += most
 
+    def try_claim(self, most: int) -> bool:
+        """Set money aside without waiting, and return whether the limit allows it."""
+        with self.changed:
+            is_within = self.limit is None or self.spent + self.claimed + most <= self.limit
+            self.claimed += most if is_within else 0
+            return is_within
+
+    def release(self, most: int) -> None:
+        """Give back money that was set aside."""
+        with self.changed:
+            self.claimed -= most
+
 
 @dataclass
 class Activity:

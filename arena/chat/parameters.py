@@ -76,16 +76,17 @@ _known: dict[tuple[str, Endpoint], Refusals] = {}
 _lock = threading.Lock()
 
 
-def _known_of(model: ModelConfig, endpoint: Endpoint) -> Refusals:
+def refusals_of(model: ModelConfig, endpoint: Endpoint) -> Refusals:
+    """Return what a model is known to refuse at an endpoint so far."""
     known = _known.get((model.where, endpoint))
     # A notebook may change the entry, and with it what the model takes.
     return known if known is not None and known.model == model else Refusals(model)
 
 
-def _learn(endpoint: Endpoint, refusals: Refusals) -> Refusals:
+def learn(endpoint: Endpoint, refusals: Refusals) -> Refusals:
     """Remember refusals, and return them with those that other threads have learned meanwhile."""
     with _lock:
-        known = _known_of(refusals.model, endpoint)
+        known = refusals_of(refusals.model, endpoint)
         limit = min((n for n in (known.limit, refusals.limit) if n is not None), default=None)
         new = replace(refusals, names=refusals.names | known.names, limit=limit)
         _known[refusals.model.where, endpoint] = new
@@ -97,7 +98,7 @@ def complete(request: Request, endpoint: Endpoint) -> Completion:
     more. Raises CompletionError.
     """
     model, protocol = request.model, api_type_of(request.model).protocol
-    refusals = learned = _known_of(model, endpoint)
+    refusals = learned = refusals_of(model, endpoint)
     in_doubt = False
     while True:
         adapted = refusals.applied(request)
@@ -122,12 +123,12 @@ def complete(request: Request, endpoint: Endpoint) -> Completion:
                 refusals = replace(refusals, names=refusals.names | {refusal.name})
             in_doubt = not refusal.is_certain
             if refusal.is_certain:
-                refusals = learned = _learn(endpoint, refusals)
+                refusals = learned = learn(endpoint, refusals)
             continue
         if adapted is request:
             return completion
         if refusals is not learned:
-            _learn(endpoint, refusals)
+            learn(endpoint, refusals)
         return replace(completion, not_sent=refusals.not_sent(request))
 
 

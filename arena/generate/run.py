@@ -8,20 +8,18 @@ import signal
 import sys
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from arena.base.errors import InputError, OutputError, warn
+from arena.base.errors import InputError, warn
 from arena.base.limits import one_core, open_file_limit
 from arena.base.output import unfailing_output
-from arena.base.record_file import RecordFile
-from arena.bench.records import KeyLine
 from arena.chat.budget import stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.generate import summary
-from arena.generate.work import Job, RunOptions, Work
+from arena.generate.work import Job, RunOptions, Session, Work
 
 
 @dataclass(frozen=True)
@@ -42,51 +40,22 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     if options.dry_run:
         summary.print_estimates([(work.summary, work.estimate(work.plan())) for work in works])
         return 0
-    errors: list[str] = []
-    summaries = [work.summary for work in works]
     connections = _connections(works)
-    with contextlib.ExitStack() as stack:
-        files = {work: stack.enter_context(RecordFile(work.path, KeyLine)) for work in works}
-        jobs: list[Job] = [job for work in works for job in work.plan()]
-        for work in dict.fromkeys(job.work for job in jobs):
-            files[work].check_writable()
-        signals = stack.enter_context(graceful_stop())
-        with summary.Progress(summaries, unit, quiet=options.quiet) as progress:
-            for outcome in run(jobs, connections):
-                progress.update()
-                try:
-                    _take(outcome, files)
-                except OutputError as error:
-                    # No job begins any more, but calls in flight may still be stored.
-                    stopping.set()
-                    errors.append(str(error))
-                if outcome and not errors and (problem := outcome.job.work.hopeless(ended=False)):
-                    stopping.set()
-                    errors.append(problem)
-        problems = (work.hopeless(ended=True) for work in works if not errors)
-        errors += list(dict.fromkeys(filter(None, problems)))
-        for file in files.values():
-            try:
-                file.close()
-            except (InputError, OutputError) as error:
-                errors.append(str(error))
-    paths = [work.path for work in works if work.summary.done]
-    status = summary.conclude(summaries, errors, paths, options.report, options.next_command)
+    with Session(works, options) as session:
+        jobs = session.plan()
+        with graceful_stop() as signals:
+            with summary.Progress(session.summaries, unit, quiet=options.quiet) as progress:
+                for outcome in run(jobs, connections):
+                    progress.update()
+                    if outcome is None:
+                        session.sync()
+                    elif outcome.error is not None:
+                        outcome.job.work.summary.fail(outcome.error, outcome.job.id)
+                    else:
+                        session.store(outcome.job, outcome.reply)
+            session.close()
+    status = session.conclude()
     return 128 + signals[0] if status and signals else status
-
-
-def _take(outcome: Outcome | None, files: Mapping[Work, RecordFile]) -> None:
-    """Store and count a reply, or count an error. Without either there is time to sync files."""
-    if outcome is None:
-        for file in files.values():
-            file.sync()
-        return
-    job, work = outcome.job, outcome.job.work
-    if outcome.error is not None:
-        work.summary.fail(outcome.error, job.id)
-    else:
-        files[work].append(work.record(job, outcome.reply))
-        work.count(job, outcome.reply)
 
 
 FILES_OF_A_WORK = 2  # its file and its lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,13 +11,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, OutputError
 from arena.base.jsonl import warn_of_repeats
+from arena.base.record_file import RecordFile
 from arena.batch.lines import custom_id
 from arena.bench.paths import Bench
 from arena.bench.provenance import messages_hash, stale_problem
-from arena.bench.records import Question
-from arena.chat.budget import Budget, Meter
+from arena.bench.records import KeyLine, Question
+from arena.chat.budget import Budget, Meter, stopping
 from arena.chat.calls import ask
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
@@ -188,3 +190,77 @@ class Work(ABC):
     def hopeless(self, ended: bool) -> str | None:
         """Return why the run must stop, or why its results are of no use at its end, or None."""
         return None
+
+
+class Session(contextlib.AbstractContextManager["Session"]):
+    """The files of some works while replies are stored in them, and the errors that end the run.
+
+    Files are locked until it is closed. After an error `stopping` is set: no job begins any more,
+    but calls in flight may still be stored.
+    """
+
+    def __init__(self, works: Sequence[Work], options: RunOptions) -> None:
+        self.works, self.options = works, options
+        self.summaries = [work.summary for work in works]
+        self.errors: list[str] = []
+        self._files: dict[Work, RecordFile] = {}
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Session:
+        """Open the files. Raises InputError for one that another run has open."""
+        with contextlib.ExitStack() as stack:
+            for work in self.works:
+                self._files[work] = stack.enter_context(RecordFile(work.path, KeyLine))
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        """Close the files. After an exception they stay as they are."""
+        self._open.__exit__(*exception)
+
+    def close(self) -> None:
+        """Make the files unique and sorted, and close them."""
+        problems = [work.hopeless(ended=True) for work in self.works if not self.errors]
+        self.errors += dict.fromkeys(filter(None, problems))
+        for file in self._files.values():
+            try:
+                file.close()
+            except (InputError, OutputError) as error:
+                self.errors.append(str(error))
+
+    def plan(self) -> list[Job]:
+        """Return the missing jobs of all works. Raises OutputError if one could not be stored."""
+        jobs: list[Job] = [job for work in self.works for job in work.plan()]
+        for work in dict.fromkeys(job.work for job in jobs):
+            self._files[work].check_writable()
+        return jobs
+
+    def store(self, job: Job, reply: Any) -> None:
+        """Store and count a reply to a job."""
+        work = job.work
+        try:
+            self._files[work].append(work.record(job, reply))
+            work.count(job, reply)
+        except OutputError as error:
+            self.end(str(error))
+        if not self.errors and (problem := work.hopeless(ended=False)):
+            self.end(problem)
+
+    def end(self, problem: str) -> None:
+        """Begin no job any more."""
+        stopping.set()
+        self.errors.append(problem)
+
+    def sync(self, now: bool = False) -> None:
+        """Force stored replies to the disk, at most once a second unless `now`."""
+        try:
+            for file in self._files.values():
+                file.sync(now)
+        except OutputError as error:
+            self.end(str(error))
+
+    def conclude(self) -> int:
+        """Report how the run ended, and return its exit status."""
+        paths = [work.path for work in self.works if work.summary.done]
+        report, next_command = self.options.report, self.options.next_command
+        return summary.conclude(self.summaries, self.errors, paths, report, next_command)

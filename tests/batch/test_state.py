@@ -20,12 +20,12 @@ def new(folder: Path, name: str = "1") -> Batch:
 def test_a_phase_is_on_disk_when_the_next_step_begins(tmp_path: Path) -> None:
     batch = new(tmp_path)
     assert list(batches_of(tmp_path)) == []
-    batch.advance(CREATING, file_id="file-1", not_sent=("temperature",))
+    batch.advance(CREATING, file_id="file-1", refused=("temperature",))
     assert list(batches_of(tmp_path)) == [batch]
     batch.advance(RUNNING, batch_id="batch-1")
     (read,) = batches_of(tmp_path)
     assert (read.phase, read.file_id, read.batch_id) == (RUNNING, "file-1", "batch-1")
-    assert read.not_sent == ("temperature",)
+    assert read.refused == ("temperature",)
 
 
 def test_batches_are_read_in_the_order_of_their_folders(tmp_path: Path) -> None:
