@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +76,7 @@ def choose(
         problem = f"{bench.judgments(judge_name)}: no judgments"
         raise _missing(problem, judge_name, "judges", judges)
     wanted_judge = judge_name or (config.judge_model if config else "")
-    if (judge := wanted_judge) not in judges:
-        judge = max(judges, key=functools.partial(_weight, bench), default="")
+    judge = wanted_judge if wanted_judge in judges else _usual_judge(bench, judges)
     rule = baseline_rule(bench, config, [baseline] if baseline else [])
     library = Library(bench, rule, None if baseline else config)
     if baseline and baseline not in (models := set(model_names(bench.answers))):
@@ -90,18 +88,20 @@ def choose(
     return Chosen(library, judge, wanted_bench, wanted_judge)
 
 
-def _weight(bench: Bench, judge: str) -> tuple[bool, int]:
-    """Return whether a name is that of a judge, not of an ensemble, and the number of judgments."""
-    number, rule = 0, None
-    for model in model_names(bench.judgments(judge)):
-        with (
-            contextlib.suppress(OSError, ValueError),
-            bench.judgment_file(judge, model).open("rb") as lines,
-        ):
-            first = next(lines, b"{}")
-            rule = rule or msgspec.json.decode(first, type=JudgmentLine).rule
-            number += 1 + sum(1 for _ in lines)
-    return judge != "ensemble" and rule is None, number
+def _usual_judge(bench: Bench, judges: Iterable[str]) -> str:
+    """Return the judge of most judgments, an ensemble only if there is no other, "" without any."""
+
+    def weight(judge: str) -> tuple[bool, int]:
+        number, rule = 0, None
+        for model in model_names(bench.judgments(judge)):
+            path = bench.judgment_file(judge, model)
+            with contextlib.suppress(OSError, ValueError), path.open("rb") as lines:
+                first = next(lines, b"")
+                rule = rule or msgspec.json.decode(first, type=JudgmentLine).rule
+                number += 1 + sum(1 for _ in lines)
+        return judge != "ensemble" and rule is None, number
+
+    return max(judges, key=weight, default="")
 
 
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:
