@@ -340,7 +340,7 @@ def note_lines(report: Report) -> Iterator[str]:
     if sum(judge.made_of is None for judge in report.judges) > 1 and not report.place.why:
         yield f"place bias of all judges together, points: {report.place.estimate.text(1)}"
     method = "show_result.py --style-control --style-center mean --one-board --method bradley-terry"
-    yield f"{' and '.join(FEATURES)} bias: the coefficients of {method}"
+    yield f"{' and '.join(FEATURES)} bias: as in {method}"
     if report.assumed:
         baselines = ", ".join(name or "not known" for name in report.assumed)
         yield f"the baseline of judgments that name none: {baselines}. --baseline names another"

@@ -583,9 +583,7 @@ class TestCategoriesWithBaselinesOfTheirOwn:
         flags = ("--data-dir", REPO / "data", "--bench-name", "demo-v0.1")
         out = run_main("judge_report.py", *flags, "--json", "r.json").out
         (judge,) = json.loads((bench.root / "r.json").read_text("utf-8"))["judges"]
-        (command,) = re.findall(
-            "length and markdown bias: the coefficients of show_result.py (.*)", out
-        )
+        (command,) = re.findall("length and markdown bias: as in show_result.py (.*)", out)
         names = ("--judge-name", "smollm2-judge", "--baseline", "smollm2-base")
         board = board_of(run_main, *flags, *names, *command.split())
         found = {name: one["estimate"]["value"] or 0.0 for name, one in judge["style"].items()}
