@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         workers=args.workers,
     )
     report = judge_report.judge_report(options)
-    confusion = args.confusion or len(report.pairs) <= FEW_PAIRS
+    confusion = args.confusion or sum(pair.games > 0 for pair in report.pairs) <= FEW_PAIRS
     say = flags.text_printer(args, ("json", "html"))
     say("\n".join(judge_report.report_lines(report, confusion=confusion)))
     forms = (args.json, judge_report.Report.to_json), (args.html, judge_html.report_html)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from arena.base.flag_values import port
 from arena.base.flags import add_name, add_source_flags, script_parser
+from arena.base.output import print_folded
 from arena.bench.config import read_judge_config
 
 CONFIG = Path("config/judge_config.yaml")
@@ -73,14 +74,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_judge_config(args.setting_file) if configured else None
     chosen = defaults.choose(args.data_dir, args.bench_name, args.judge_name, args.baseline, config)
     address.check_address(args.host, args.port)
+    for remark in chosen.remarks:
+        print_folded(remark)
+    print("Starting the page, which takes some seconds ...", flush=True)
     # Gradio reads this when it is imported, which takes seconds that an error need not wait for.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with address.direct_connections(args.share):
         from arena.browser import server
 
         page, url, public_url = server.serve(chosen, args.host, args.port, args.share, args.auth)
-    for remark in chosen.remarks:
-        print(remark)
     print(f"{chosen.library.bench.folder} at {url} (Ctrl-C ends)", flush=True)
     server.report_access(args.host, args.share, public_url, password=bool(args.auth))
     with contextlib.suppress(KeyboardInterrupt):

@@ -1,18 +1,21 @@
-"""The lines of request files in OpenAI's form, and the ids that match replies to them."""
+"""The lines of request and result files, and the ids that match them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import BinaryIO
 
-from arena.base.jsonl import dump_line
+from arena.base.jsonl import dump_line, is_json
+from arena.chat.faults import ReplyTooLarge
 from arena.chat.protocols import OpenAIProtocol, Request
 from arena.chat.providers import api_type_of
 
 URL = "/v1/chat/completions"
 DIGITS = 24  # of each hash in an id: 96 bits
+LONGEST_LINE = 64 * 2**20  # bytes
 
 
 def custom_id(identity: Mapping[str, object], turn: int, asked: object) -> str:
@@ -52,3 +55,22 @@ def request_line(custom_id: str, request: Request, url: str = URL) -> bytes:
     body = protocol.body(request)
     del body["stream"]  # the services refuse it
     return dump_line({"custom_id": custom_id, "method": "POST", "url": url, "body": body})
+
+
+def write_whole_lines(chunks: Iterable[bytes], out: BinaryIO) -> None:
+    """Write the lines of a download that comes in chunks. A last line that is torn is left out, so
+    that nothing can be added to its half. Raises ReplyTooLarge for a line that no reply makes.
+    """
+    rest: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        lines, newline, tail = chunk.rpartition(b"\n")
+        if newline:
+            out.writelines([*rest, lines, newline])
+            rest, size = [], 0
+        rest.append(tail)
+        size += len(tail)
+        if size > LONGEST_LINE:
+            raise ReplyTooLarge(f"a line of more than {LONGEST_LINE >> 20} MB")
+    if is_json(last := b"".join(rest)):
+        out.write(last + b"\n")

@@ -119,6 +119,10 @@ def decoded_settings(text: bytes) -> dict[str, object]:
     return settings if isinstance(settings, dict) else {}
 
 
+class MixedJudgments(InputError):
+    """Judgments in the files of one judge that do not belong together, unless `--mixed` says so."""
+
+
 @dataclass
 class SettingsCheck:
     """A check that judgments have the same settings: each with its first value and first file."""
@@ -127,7 +131,7 @@ class SettingsCheck:
     _checked: set[bytes] = field(default_factory=set)
 
     def check(self, games: Sequence[bytes], judge: str, path: Path) -> None:
-        """Raise InputError if the settings of games, as JSON or empty, differ from earlier ones."""
+        """Raise MixedJudgments if the settings of games, as JSON or empty, are not all equal."""
         for text in games:
             if not text or text in self._checked:
                 continue
@@ -143,7 +147,7 @@ class SettingsCheck:
                         "judge prompts" if key == "prompt_hash" else f"settings ({key}: {values})"
                     )
                     named = shlex.join([*flags_of(path), "--judge-name", judge])
-                    raise InputError(
+                    raise MixedJudgments(
                         f"{files}: judge {judge} used different {what}. Run gen_judgment.py "
                         f"{named} --stale redo to make them equal, or accept them with "
                         "--mixed count."
@@ -157,7 +161,7 @@ class EnsembleCheck:
     first: tuple[str | None, tuple[str, ...], Path] | None = None
 
     def check(self, rule: str | None, members: tuple[str, ...], name: str, path: Path) -> None:
-        """Raise InputError if a judgment has another rule or other judges than the first one."""
+        """Raise MixedJudgments if a judgment has another rule or other judges than the first."""
         self.first = self.first or (rule, members, path)
         first_rule, first_members, first_path = self.first
         if sorted(members) != sorted(first_members):
@@ -169,7 +173,7 @@ class EnsembleCheck:
             return
         files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
         named = shlex.join([*flags_of(path), "--name", name])
-        raise InputError(
+        raise MixedJudgments(
             f"{files}: the judgments of {name} were combined by different {what} "
             f"({' and '.join(values)}). Run gen_ensemble_judgment.py {named} to make them again, "
             "or accept them with --mixed count."

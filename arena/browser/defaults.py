@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from arena.base.errors import InputError, nearest
 from arena.bench.config import JudgeConfig, bench_to_read
 from arena.bench.paths import Bench, benches, judge_names, known_benches, model_names
-from arena.bench.records import baseline_rule
+from arena.bench.records import JudgmentLine, baseline_rule
 from arena.browser.library import Library
 
 DEMO = ("demo-v0.1", "smollm2-judge")  # the bench that comes with the code, and its judge
@@ -53,7 +56,7 @@ def choose(
     """Return the given bench and judge, else those of the config.
 
     In place of a bench of the config without data, it is the one of `bench_to_read`, in place of a
-    judge the first one of the bench. A given baseline is that of all judgments that name none.
+    judge that of most judgments. A given baseline is that of all judgments that name none.
     Raises InputError if there is no such bench, or if a given judge or baseline has no data.
     """
     names = [b.name for b in benches(data_dir) if b.questions.exists() or judge_names(b)]
@@ -73,7 +76,7 @@ def choose(
         problem = f"{bench.judgments(judge_name)}: no judgments"
         raise _missing(problem, judge_name, "judges", judges)
     wanted_judge = judge_name or (config.judge_model if config else "")
-    judge = wanted_judge if wanted_judge in judges else next(iter(judges), "")
+    judge = wanted_judge if wanted_judge in judges else _usual_judge(bench, judges)
     rule = baseline_rule(bench, config, [baseline] if baseline else [])
     library = Library(bench, rule, None if baseline else config)
     if baseline and baseline not in (models := set(model_names(bench.answers))):
@@ -83,6 +86,22 @@ def choose(
             problem = f"{bench.folder}: no model '{baseline}', the baseline"
             raise _missing(problem, baseline, "models", models)
     return Chosen(library, judge, wanted_bench, wanted_judge)
+
+
+def _usual_judge(bench: Bench, judges: Iterable[str]) -> str:
+    """Return the judge of most judgments, an ensemble only if there is no other, "" without any."""
+
+    def weight(judge: str) -> tuple[bool, int]:
+        number, rule = 0, None
+        for model in model_names(bench.judgments(judge)):
+            path = bench.judgment_file(judge, model)
+            with contextlib.suppress(OSError, ValueError), path.open("rb") as lines:
+                first = next(lines, b"")
+                rule = rule or msgspec.json.decode(first, type=JudgmentLine).rule
+                number += 1 + sum(1 for _ in lines)
+        return judge != "ensemble" and rule is None, number
+
+    return max(judges, key=weight, default="")
 
 
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:

@@ -6,6 +6,7 @@ returns the arguments of the SDK's client.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -27,6 +28,11 @@ LARGE_REPLY = 4 * 2**20
 _large_replies = threading.BoundedSemaphore(4)
 # Of an error only the beginning is shown.
 LARGEST_ERROR = 2**20
+
+# A file of a batch service may be larger, and take longer than a reply may.
+LARGEST_FILE = 4 * 2**30
+LONGEST_TRANSFER = 3600.0
+_thread = threading.local()
 
 # A proxy of the environment has other servers under these names.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "0.0.0.0", "::1")
@@ -86,19 +92,39 @@ def connect(sdk_class: Any, seconds: float, access: Mapping[str, Any]) -> Any:
     return client
 
 
+@contextlib.contextmanager
+def file_transfer() -> Iterator[None]:
+    """Allow the calls of this thread the time of a file, and to those that only read its size. The
+    timeout then limits the silence of the server. Read files in a stream, as they may not fit into
+    the memory.
+    """
+    _thread.is_transferring = True
+    try:
+        yield
+    finally:
+        _thread.is_transferring = False
+
+
+def _is_transferring() -> bool:
+    return getattr(_thread, "is_transferring", False)
+
+
 def _limit_size(response: Any) -> None:
     """Limit what is read of a reply."""
     iter_bytes, is_error = response.iter_bytes, not response.is_success
+    largest, is_streamed = LARGEST_REPLY, False
+    if _is_transferring() and response.request.method == "GET" and not is_error:
+        largest, is_streamed = LARGEST_FILE, True
 
     def limited(chunk_size: int | None = None) -> Iterator[bytes]:
         size, is_large = 0, False
         try:
             for chunk in iter_bytes(chunk_size):
                 size += len(chunk)
-                if size > LARGE_REPLY and not is_large:
+                if size > LARGE_REPLY and not is_large and not is_streamed:
                     is_large = _large_replies.acquire()
-                if size > LARGEST_REPLY:
-                    raise ReplyTooLarge(f"more than {LARGEST_REPLY >> 20} MB")
+                if size > largest:
+                    raise ReplyTooLarge(f"more than {largest >> 20} MB")
                 yield chunk
                 if is_error and size > LARGEST_ERROR:
                     return
@@ -122,15 +148,17 @@ class _Deadline:
         self.thread = threading.local()
 
     def begin(self, request: Any) -> None:
-        self.thread.deadline = time.monotonic() + self.seconds
+        self.thread.seconds = LONGEST_TRANSFER if _is_transferring() else self.seconds
+        self.thread.deadline = time.monotonic() + self.thread.seconds
 
     def remaining(self) -> float:
         import httpcore2
 
         seconds: float = self.thread.deadline - time.monotonic()
         if seconds <= 0:
-            raise httpcore2.ReadTimeout(f"the reply was not complete after {self.seconds:g} s")
-        return seconds
+            problem = f"the reply was not complete after {self.thread.seconds:g} s"
+            raise httpcore2.ReadTimeout(problem)
+        return min(seconds, self.seconds)
 
     def connect_tcp(self, *args: Any, **kwargs: Any) -> Any:
         return self.limit(self.backend.connect_tcp(*args, **kwargs))

@@ -67,6 +67,8 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
     import httpx2
 
     sdk, reason, text = importlib.import_module(sdk_name), error.__cause__, str(error)
+    if isinstance(error, httpx2.HTTPError):  # not by an SDK, while a reply is read in a stream
+        error, reason = sdk.APIConnectionError(request=error.request), error
     if isinstance(error, sdk.APIStatusError):
         return _status_error(error, secrets)
     for fault in (error, reason):
@@ -214,7 +216,7 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     if fault.cause == "no such model":
         advice = _model_advice(error.response.request, secrets)
         fault.message = f"HTTP {status}. {advice}{text}"
-    fault.retry_after = _retry_after(error.response.headers.get("retry-after", ""))
+    fault.retry_after = seconds_of(error.response.headers.get("retry-after", ""))
     fault.charged = status in LATE
     return fault
 
@@ -229,7 +231,7 @@ def _model_advice(request: Any, secrets: Sequence[str]) -> str:
     """
     try:
         name = json.loads(request.content)["model"]
-    except UNREADABLE:
+    except (*UNREADABLE, RuntimeError):  # the latter for a file, which is sent in a stream
         return ""
     advice = f"model_name is '{redact(one_line(name, 80), secrets)}'. Does the server offer it? "
     address = shown_address(str(request.url), secrets)
@@ -257,7 +259,7 @@ def shown_address(url: str, secrets: Iterable[str]) -> str:
     return one_line(f"{parts.scheme}://{host}{redact(parts.path, secrets)}", 120)
 
 
-def _retry_after(value: str) -> float:
+def seconds_of(value: str) -> float:
     """Read the seconds of a Retry-After header, which may be a date."""
     try:
         seconds = float(value)

@@ -36,10 +36,10 @@ def report_html(report: Report) -> str:
         rows.append(html_row(cells, head="row"))
     bias = html_table(["", *(escape(judge.judge) for judge in report.judges)], rows)
     body += f"<h2>Bias and variance</h2><section>{bias}</section>"
-    if report.pairs:
-        tables = [pair_table(report.pairs), *map(_confusion_table, report.pairs)]
+    if pairs := [pair for pair in report.pairs if pair.games]:
+        tables = [pair_table(pairs), *map(_confusion_table, pairs)]
         body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
-    terms = (f"<dt>{name}</dt><dd>{escape(meaning)}</dd>" for name, meaning in MEANINGS.items())
+    terms = (f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>" for x, words in MEANINGS.items())
     body += f"<h2>What the measures are</h2><dl>{''.join(terms)}</dl>"
     return html_page(f"Judges of {report.bench}", subtitle, body, notes)
 

@@ -282,9 +282,9 @@ def pair_report(panel: Panel, first: int, second: int, times: np.ndarray) -> Pai
     same, kappa, weighted = estimated(_agreement, sums.astype(float), times)
     confusion = tuple(map(tuple, sums.sum(axis=0).reshape(len(LABELS), -1).tolist()))
     games, names = int(both.sum()), (panel.judges[first], panel.judges[second])
-    why = ""
-    if math.isnan(kappa.value):
-        why = "both give one and the same label" if games else "no game that both decided"
+    why = "" if games else "they share no game with a verdict of both"
+    if games and math.isnan(kappa.value):
+        why = "both give one and the same label"
     return PairReport(*names, games, same, kappa, weighted, confusion, why)
 
 

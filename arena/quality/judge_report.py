@@ -190,7 +190,7 @@ class Measure:
 
     @property
     def label(self) -> str:
-        """The name with its unit, if it has one."""
+        """The name with its unit. The legend has that of style, for narrow terminals."""
         return f"{self.name}, {self.unit}" if self.unit else self.name
 
     def of(self, judge: JudgeReport) -> Counted:
@@ -198,7 +198,7 @@ class Measure:
         return judge.style[self.field] if self.field in judge.style else getattr(judge, self.field)
 
     def text(self, judge: JudgeReport) -> str:
-        """The measure of a judge with its interval. Coefficients have no unit."""
+        """The measure of a judge with its interval."""
         return self.of(judge).estimate.text(1 if self.unit else 3)
 
 
@@ -217,33 +217,52 @@ MEASURES = (
     Measure("self_preference", "self-preference", "points", 0.0),
 )
 
-WORTH = (
-    "a judgment on a further question narrows the intervals of scores at least as much as so many "
-    "repeated judgments"
-)
 STYLE_BIAS = ", ".join(f"{feature} bias" for feature in FEATURES)
 MEANINGS = {
-    "labels": f"Of the games with a verdict. A is the answer that the judge saw first. {LEGEND}",
-    "place bias": "Points of win rate that the first place adds at an even match: with 10, the "
-    "first of two equal answers wins 60 %. A coefficient beside the strengths of the models, so "
-    "that it does not depend on how much they differ. A `>>` counts once here, as on boards with "
-    "--weight 1. Without bias 0, the dotted line.",
-    "order flips the winner": "Of the battles with two verdicts, those whose games name different "
-    "winners. A tie beside a win counts. A judge who tosses a coin flips half of them.",
-    "variance": "Of the points of one game (a tie is half a win) of a model against a baseline. "
-    "The rest is the noise of single games.",
-    "a question is worth": f"Repeats: {WORTH}. A judge that says the same again adds nothing.",
-    STYLE_BIAS: "The change of the log-odds of a win by one standard "
-    "deviation more of it, at equal strength of the models. This is bias only as far as style has "
-    "no merit of its own. Without bias 0, the dotted line.",
-    "kin difference": "Points of win rate that the judge gives models of its own family more than "
-    "judges of other families do in the same games.",
-    "self-preference": "The part of it that is for kin: points above the line on which the judge's "
-    "win rates of the other models follow the other judges', adjusted for the style of answers. "
-    "Without bias 0.",
-    "kappa": "Agreement on labels beyond chance, 1 if full. Weighted: with squared distances "
-    "between labels.",
+    "labels": ("Of the games with a verdict. A is the answer that the judge saw first.", LEGEND),
+    "place bias": (
+        "Points of win rate that the first place adds: with 10, the first of two equal answers "
+        "wins 60 %.",
+        "A coefficient beside the strengths of the models, so that it does not depend on how much "
+        "they differ. A `>>` counts once here, as on boards with --weight 1. Without bias 0, the "
+        "dotted line.",
+    ),
+    "order flips the winner": (
+        "Of the judgments with two verdicts, those with different winners. Tossing a coin flips "
+        "half.",
+        "A tie beside a win counts.",
+    ),
+    "variance": (
+        "What question and place explain of the variance of a game's points. The rest is noise of "
+        "single games.",
+        "Points of a model against a baseline: a tie is half a win.",
+    ),
+    "a question is worth": (
+        "A judgment on a further question narrows intervals at least as much as so many repeats "
+        "do.",
+        "A judge that says the same again adds nothing.",
+    ),
+    STYLE_BIAS: (
+        "Log-odds of a win added by one standard deviation more. 0.2 is 5 points at an even match.",
+        "At equal strength of the models. This is bias only as far as style has no merit of its "
+        "own. Without bias 0, the dotted line.",
+    ),
+    "kin difference": (
+        "Points of win rate that the judge gives its own family beyond what judges of other "
+        "families give it.",
+        "In the same games.",
+    ),
+    "self-preference": (
+        "The points of the kin difference that neither strictness, noise nor style explains.",
+        "Points above the line on which the judge's win rates of the other models follow the other "
+        "judges', adjusted for the style of answers. Without bias 0.",
+    ),
+    "kappa": (
+        "Agreement on labels: 0 is chance, 1 is full. Weighted: near labels agree in part.",
+        "By squared distances between labels.",
+    ),
 }
+"""What each measure is: a legend, and more for readers of the page."""
 
 
 def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
@@ -264,20 +283,35 @@ def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
     ]
     yield from aligned(rows)
     names = short_names(report)
-    if report.pairs:
+    pairs = [pair for pair in report.pairs if pair.games]
+    if pairs:
         yield ""
-        rows = [[f"{names[p.first]}, {names[p.second]}", *pair_row(p)[1:]] for p in report.pairs]
+        rows = [[f"{names[p.first]}, {names[p.second]}", *pair_row(p)[1:]] for p in pairs]
         yield from aligned([PAIR_HEADS, *rows])
-    for pair in report.pairs if confusion else ():
+    for pair in pairs if confusion else ():
         yield ""
         rows = [[f"{names[pair.first]} \\ {names[pair.second]}", *LABELS]]
         for label, counts in zip(LABELS, pair.confusion, strict=True):
             rows.append([label, *(f"{count:,}" for count in counts)])
         yield from aligned(rows)
     yield ""
+    yield from legend_lines(report)
+    yield ""
     yield from note_lines(report)
     if not confusion:
-        yield f"labels of {len(report.pairs)} pairs side by side: --confusion, --json or --html"
+        yield f"labels of {len(pairs)} pairs side by side: --confusion, --json or --html"
+
+
+def legend_lines(report: Report) -> Iterator[str]:
+    """Yield the units of the measures that the report has, and their meaning, a line each."""
+    unused = set()
+    if all(math.isnan(judge.kin_difference.estimate.value) for judge in report.judges):
+        unused |= {"kin difference", "self-preference"}
+    if not any(pair.games for pair in report.pairs):
+        unused.add("kappa")
+    for name, (legend, _) in MEANINGS.items():
+        if name not in unused:
+            yield f"{name}: {legend}"
 
 
 def short_names(report: Report) -> dict[str, str]:
@@ -305,9 +339,8 @@ def note_lines(report: Report) -> Iterator[str]:
     yield few if report.questions < FEW else f"in brackets 95 % intervals over {draws}"
     if sum(judge.made_of is None for judge in report.judges) > 1 and not report.place.why:
         yield f"place bias of all judges together, points: {report.place.estimate.text(1)}"
-    yield f"repeats: {WORTH}"
     method = "show_result.py --style-control --style-center mean --one-board --method bradley-terry"
-    yield f"{' and '.join(FEATURES)} bias: {method}"
+    yield f"{' and '.join(FEATURES)} bias: as in {method}"
     if report.assumed:
         baselines = ", ".join(name or "not known" for name in report.assumed)
         yield f"the baseline of judgments that name none: {baselines}. --baseline names another"
@@ -357,7 +390,7 @@ def _missing_lines(report: Report) -> Iterator[str]:
         number = sum(judge.left_out.get(reason, 0) for judge in report.judges)
         yield f"skipped for {_judges(judges)}: {number:,} {reason}"
     pairs = (
-        (f"{p.first}, {p.second}", f"{'kappa' if p.games else 'same label, kappa'}: {p.why}")
+        (f"{p.first}, {p.second}", f"{'kappa' if p.games else 'agreement'}: {p.why}")
         for p in report.pairs
         if p.why
     )

@@ -22,7 +22,7 @@ from arena.bench.answer_style import ATTRIBUTES, NO_STYLES
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import Labels, worth
 from arena.bench.paths import Bench, check_bench, judge_names, judged_models
-from arena.bench.provenance import EnsembleCheck, SettingsCheck
+from arena.bench.provenance import EnsembleCheck, MixedJudgments, SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, Question, baseline_rule, read_judgments
 from arena.leaderboard.options import Mixed, Seed, check_fields
 from arena.scoring.bradley_terry import style_differences
@@ -180,7 +180,8 @@ class JudgeOptions:
 def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
     """Read the verdicts of a bench's judges, and return the reasons for skipped judges.
 
-    Raises InputError for unknown names, judgments that `mixed` refuses, and judges without verdict.
+    Judges without a verdict, or with judgments that `mixed` refuses, are skipped. Raises InputError
+    for unknown names, and if a judge that the options name, or every judge, would be skipped.
     """
     bench = options.bench
     names = tuple(dict.fromkeys(options.judges)) or judge_names(bench)
@@ -189,12 +190,15 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
         folder = bench.folder / "model_judgment"
         raise InputError(f"{folder}: no judgments. Make them with gen_judgment.py.")
     questions = bench_questions(bench, needed=bool(options.categories))
-    judges = [_JudgeFiles(name, options).read(questions) for name in names]
-    left_out = {judge.name: judge.reason for judge in judges if judge.reason}
-    if left_out and (options.judges or len(left_out) == len(judges)):
-        name, reason = next(iter(left_out.items()))
-        raise InputError(f"{bench.judgments(name)}: {reason}")
-    judges = [judge for judge in judges if not judge.reason]
+    judges, errors = list[_JudgeFiles](), dict[str, InputError]()
+    for name in names:
+        try:
+            judges.append(_JudgeFiles(name, options).read(questions))
+        except (MixedJudgments, NoVerdict) as error:
+            errors[name] = error
+    if errors and (options.judges or not judges):
+        raise next(iter(errors.values()))
+    left_out = {name: str(error) for name, error in errors.items()}
     ensembles = {judge.name: judge.members for judge in judges if judge.members is not None}
     if not options.judges and len(ensembles) < len(judges):
         reason = "an ensemble of other judges. Measure it with --judge-name"
@@ -224,6 +228,10 @@ def _planted(judges: Sequence[_JudgeFiles]) -> dict[str, tuple[tuple[str, ...], 
     return {name: (tuple(sorted(planted[name])), len(played[name])) for name in sorted(planted)}
 
 
+class NoVerdict(InputError):
+    """A judge without any game that can be measured."""
+
+
 @dataclass
 class _JudgeFiles:
     """The judgments that count in the files of a judge, and why others don't."""
@@ -235,7 +243,9 @@ class _JudgeFiles:
     unexpected: UnexpectedJudgments = field(default_factory=UnexpectedJudgments)
 
     def read(self, questions: Sequence[Question]) -> _JudgeFiles:
-        """Read the files. Raises InputError for different settings within a category."""
+        """Read the files. Raises MixedJudgments for different settings within a category and for
+        judgments that nobody asked for, and NoVerdict if none is left.
+        """
         options, selection = self.options, self.options.selection(self.name)
         bench, count_all = options.bench, options.mixed == "count"
         ids = matching_questions(selection, questions)
@@ -268,6 +278,8 @@ class _JudgeFiles:
                         category = categories.get(judgment.question_id, "")
                         checks[category].check(judgment.settings, self.name, path)
                         ensemble.check(judgment.rule, judgment.members, self.name, path)
+        self._check_verdicts()
+        self.unexpected.check(selection)
         return self
 
     def baselines(self, *, named: bool) -> set[str]:
@@ -275,9 +287,8 @@ class _JudgeFiles:
         return {b for (_, b, _), j in self.judgments.items() if bool(j.baseline) is named}
 
     def check(self) -> None:
-        """Raise InputError for judgments that nobody asked for, and for an unknown baseline."""
+        """Raise InputError for an unknown baseline."""
         options, selection = self.options, self.options.selection(self.name)
-        self.unexpected.check(selection)
         assumed = self.baselines(named=False)
         if "" in assumed and options.config:
             raise InputError(
@@ -299,16 +310,16 @@ class _JudgeFiles:
                     causes["unknown label"] += 1
         return dict(causes.most_common())
 
-    @property
-    def reason(self) -> str:
-        """Why no verdict of the judge can be measured, empty if one can."""
+    def _check_verdicts(self) -> None:
+        """Raise NoVerdict if no game can be measured."""
         games = (label for judgment in self.judgments.values() for label in judgment.labels[:2])
         if any(worth(label, 0) is not None for label in games):
-            return ""
-        if self.left_out[GRADED]:
-            return "has grades of single answers, no verdicts on two"
+            return
         reasons = [f"{number:,} {reason}" for reason, number in self.left_out.items()]
-        return ", ".join(["no game with a verdict", *reasons])
+        reason = ", ".join(["no game with a verdict", *reasons])
+        if self.left_out[GRADED]:
+            reason = "has grades of single answers, no verdicts on two"
+        raise NoVerdict(f"{self.options.bench.judgments(self.name)}: {reason}")
 
     @functools.cached_property
     def members(self) -> tuple[str, ...] | None:

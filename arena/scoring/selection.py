@@ -14,6 +14,7 @@ from typing import Literal
 from arena.base.errors import InputError, nearest
 from arena.bench.config import V2_JUDGE_CONFIG, JudgeConfig, read_judge_config
 from arena.bench.paths import Bench, model_names
+from arena.bench.provenance import MixedJudgments
 from arena.bench.records import BaselineRule, Question, baseline_rule, read_questions
 from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
 
@@ -130,7 +131,7 @@ class UnexpectedJudgments:
         self.files.setdefault(reason, Counter())[path] += number
 
     def check(self, selection: Selection) -> None:
-        """Raise InputError that names the files, if the selection refuses mixes."""
+        """Raise MixedJudgments that names the files, if the selection refuses mixes."""
         if not self.files or selection.mixed != "refuse":
             return
         (reason, name), files = next(iter(self.files.items()))
@@ -140,7 +141,7 @@ class UnexpectedJudgments:
         if reason == "against another baseline" and selection.estimator.most_baselines is None:
             flags = shlex.join(f"--baseline={model}" for model in (*selection.baselines, name))
             accept = f"Accept them with {flags}, skip"
-        raise InputError(
+        raise MixedJudgments(
             f"{paths}{more}: {files.total():,} judgments {reason}, {name}. {accept or 'Skip'} "
             "them with --mixed leave-out, or include them with --mixed count."
         )

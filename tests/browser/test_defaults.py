@@ -104,6 +104,22 @@ class TestWhatIsOpened:
         assert opened.judge == ""
         assert "no judgments yet" in opened.remarks[0]
 
+    def test_a_judge_of_most_judgments_is_opened_before_an_ensemble(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        data = bench.root / "data"
+
+        def opened(**ids: list[str]) -> str:
+            for judge, questions in ids.items():
+                rule = {"rule": "mean"} if judge in ("ensemble", "a_mean") else {}
+                records = [judgment(q, "A=B", "A=B") | {"judge": judge} | rule for q in questions]
+                add_judgments(bench, records, judge)
+            return choose(data, bench.name, None, None, None).judge
+
+        assert opened(ensemble=["q1", "q2"]) == "ensemble"
+        assert opened(few=["q1"], a_mean=["q1", "q2"]) == "few"
+        assert opened(many=["q1", "q2"]) == "many"
+
     def test_what_is_opened_in_the_place_of_something_else_is_said(
         self, bench: Workspace, library: Library
     ) -> None:

@@ -271,7 +271,9 @@ class TestARandomBench:
         add_judgments(bench, "both", "m0", {"q1": [{"score": 7.5}], "q2": [{"score": "A>B"}]})
         add_judgments(bench, "joined", "m0", {"q1": [{"score": "A>B"}]}, rule="mean")
         out = run_main("judge_report.py", "--bench-name", "test-v1").out
-        assert "skipped judge graded: has grades of single answers, no verdicts on two\n" in out
+        folder = "data/test-v1/model_judgment/graded"
+        reason = "has grades of single answers, no verdicts on two"
+        assert f"skipped judge graded: {folder}: {reason}\n" in out
         assert "skipped for both: 1 judgments of single answers, graded\n" in out
         assert (
             "skipped judge joined: an ensemble of other judges. Measure it with --judge-name\n"
@@ -279,6 +281,25 @@ class TestARandomBench:
         )
         alone = run_main("judge_report.py", "--bench-name", "test-v1", "--judge-name", "joined").out
         assert "joined" in alone.splitlines()[0]
+
+    def test_each_measure_has_its_unit_and_a_line_on_it(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        head, *lines = run_main("judge_report.py", "--bench-name", "test-v1").out.splitlines()
+        table = [re.split("  +", line)[0] for line in lines[: lines.index("")]]
+        measures = table[table.index("games without verdict") :]
+        named = [
+            name for name in measures if not name.startswith(("- ", "games ", "kin ", "self-"))
+        ]
+        units = {name.rpartition(", ")[2] for name in named if "bias: " not in name}
+        assert units == {"points", "%", "repeats"}
+        assert not re.search("^kin difference: |^self-preference: ", "\n".join(lines), re.MULTILINE)
+        assert "length bias, markdown bias: Log-odds of a win" in "\n".join(lines)
+        legends = [line.partition(":")[0] for line in lines if re.match("[a-z ,-]+: [A-Z]", line)]
+        kinds = [re.split("[:,]| by ", name)[0] for name in named]
+        assert all(any(kind in legend for legend in legends) for kind in kinds)
+        assert "kappa" in legends
 
     def test_one_judge_has_no_kin_and_no_agreement(
         self, bench: Workspace, run_main: RunMain
@@ -418,6 +439,29 @@ class TestAMixOfJudgments:
         done = run_main("judge_report.py", "--bench-name", "test-v1", check=2)
         assert "used different judge prompts" in done.err
 
+    def test_the_other_judges_are_reported_and_a_mixed_one_is_skipped_with_the_remedy(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        random_bench(bench)
+        alone = report(run_main, "--judge-name", "j1", "j2")
+        for question, temperature in (("q1", 0.0), ("q2", 1.0)):
+            settings = SETTINGS | {"temperature": temperature}
+            games = {question: [{"score": "A>B"}] * 2}
+            add_judgments(bench, "j0", f"m-{question}", games, settings=settings)
+        add_judgments(bench, "j3", "m0", {"q1": [{"score": "A>B"}] * 2}, judge="another")
+        add_judgments(bench, "j3", "m1", {"q1": [{"score": "A>B"}] * 2})
+        out = run_main("judge_report.py", "--bench-name", "test-v1", "--json", "r.json").out
+        found = json.loads((bench.root / "r.json").read_text("utf-8"))
+        assert [judge["judge"] for judge in found["judges"]] == ["j1", "j2"]
+        assert found["judges"] == alone["judges"]
+        first, second = (line for line in out.splitlines() if line.startswith("skipped judge"))
+        assert first.startswith("skipped judge j0: data/test-v1/model_judgment/j0/m-q1.jsonl and ")
+        assert "judge j0 used different settings (temperature: 0.0 and 1.0)" in first
+        assert first.endswith("or accept them with --mixed count.")
+        assert "1 judgments by another judge, another. Skip them with --mixed leave-out" in second
+        both = report(run_main, "--mixed", "count")["judges"]
+        assert [judge["judge"] for judge in both] == ["j0", "j1", "j2", "j3"]
+
     @pytest.mark.parametrize("known", [{"judge": "other"}, {"baseline": "another"}])
     def test_judgments_of_another_judge_or_baseline_stop_it_unless_told(
         self, bench: Workspace, run_main: RunMain, known: dict[str, str]
@@ -539,7 +583,7 @@ class TestCategoriesWithBaselinesOfTheirOwn:
         flags = ("--data-dir", REPO / "data", "--bench-name", "demo-v0.1")
         out = run_main("judge_report.py", *flags, "--json", "r.json").out
         (judge,) = json.loads((bench.root / "r.json").read_text("utf-8"))["judges"]
-        (command,) = re.findall("length and markdown bias: show_result.py (.*)", out)
+        (command,) = re.findall("length and markdown bias: as in show_result.py (.*)", out)
         names = ("--judge-name", "smollm2-judge", "--baseline", "smollm2-base")
         board = board_of(run_main, *flags, *names, *command.split())
         found = {name: one["estimate"]["value"] or 0.0 for name, one in judge["style"].items()}
@@ -645,10 +689,18 @@ class TestWhatHasNoNumber:
         bench.add_questions(2)
         out = run_main("judge_report.py", "--bench-name", "test-v1", "--html", "r.html").out
         assert "n/a for j0, j1: kappa: both give one and the same label\n" in out
-        why = "same label, kappa: no game that both decided"
+        why = "agreement: they share no game with a verdict of both"
         assert f"n/a for j0, j2; j1, j2: {why}\n" in out
+        assert "j0, j1  1" in out and "j0, j2  0" not in out  # the numbers of pairs
+        assert "j0 \\ j1" in out and "j0 \\ j2" not in out  # their tables of labels
         page = (bench.root / "r.html").read_text("utf-8")
         assert "n/a for j0, j1: kappa: both give one and the same label" in page
+        assert page.count("<caption>") == 1
+        for record in bench.read_jsonl(bench.data / "model_judgment" / "j1" / "m0.jsonl"):
+            add_judgments(bench, "j1", "m0", {"q2": record["games"]})
+        alone = run_main("judge_report.py", "--bench-name", "test-v1", "--judge-name", "j0", "j1")
+        assert "A>>B  " not in alone.out and "kappa" not in alone.out
+        assert f"n/a for j0, j1: {why}\n" in alone.out
 
 
 class TestManyJudges:

@@ -179,9 +179,11 @@ class TestProcess:
         said = ""
         while " at http" not in said and (line := process.stdout.readline()):
             said += line
-        url = said.partition(" at ")[2].split()[0]
+        *first, last = said.splitlines()
+        assert first[-1] == "Starting the page, which takes some seconds ..."
+        url = last.partition(" at ")[2].split()[0]
         assert url.startswith("http://127.0.0.1:")
-        assert "(demo-v0.1, judged by smollm2-judge): there is no data of arena-hard-v0.1" in said
+        assert "(demo-v0.1, judged by smollm2-judge): there is no data of arena-hard" in first[0]
         status, headers, body = get(url)
         policy = headers["Content-Security-Policy"]
         assert status == 200
