@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from arena.base.errors import InputError, OutputError, one_line, print_error
 from arena.base.jsonl import STDOUT, write_lines
@@ -120,7 +120,7 @@ class RunSummary:
             if price:
                 cost = f", ${cost_of(plan.input, plan.output):,.2f}"
             yield f"  expected: {plan.output:,} output tokens ({basis}){cost}"
-        yield from self._remark_lines()
+        yield from self.remark_lines()
 
     def lines(self) -> Iterator[str]:
         """Yield a line of counts, then one for each cause of failure and each remark."""
@@ -142,11 +142,11 @@ class RunSummary:
             yield f"  {excess}"
         for cause, ids in sorted(self.failed.items()):
             some = "for example " * (len(ids) > 1) + _examples(ids)
-            failed = f"{_number_of(len(ids), self.noun)}, {some}"
+            failed = f"{number_of(len(ids), self.noun)}, {some}"
             yield f"  failed: {failed}: {self.messages[cause]}"
-        yield from self._remark_lines()
+        yield from self.remark_lines()
 
-    def _remark_lines(self) -> Iterator[str]:
+    def remark_lines(self) -> Iterator[str]:
         """Yield a line for each remark, with its number and examples."""
         for remark, ids in sorted(self.remarks.items()):
             yield f"  {remark}: {len(ids)} ({_examples(ids)})"
@@ -193,8 +193,9 @@ def _examples(ids: Sequence[str]) -> str:
     return ", ".join(one_line(example, 80) for example in _group(ids)["examples"])
 
 
-def _number_of(count: int, noun: str) -> str:
-    return f"{count} {noun}" + "s" * (count != 1)
+def number_of(count: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{count:,} {noun}" + "s" * (count != 1)
 
 
 TICK = 1.0  # seconds between two looks of a terminal
@@ -270,7 +271,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
             return
         self.reported.add(kind)
         seconds = max(activity.next_try - time_now, 1)
-        wait = f"{_number_of(activity.waiting, 'call')}, next try in {seconds:.0f} s"
+        wait = f"{number_of(activity.waiting, 'call')}, next try in {seconds:.0f} s"
         line = f"{summary.name}: waiting: {one_line(fault, 160)} at {activity.address}, {wait}"
         if self.on_terminal:
             self.bars[0][1].write(folded(line, sys.stderr), file=sys.stderr)
@@ -334,9 +335,12 @@ def conclude(
     files: Sequence[Path],
     report: Path | None,
     next_command: str,
+    remedy: str | None = None,
 ) -> int:
     """Write the report, print the summaries, the files written to and the errors that ended the
     run, and return the exit status: 1 if there are errors or missing results.
+
+    remedy: the command that goes on with missing results, None for the same again.
     """
     incomplete = [summary for summary in summaries if summary.done < summary.planned]
     errors = list(dict.fromkeys(errors))
@@ -349,21 +353,27 @@ def conclude(
     for summary in summaries:
         for line in summary.lines():
             print_folded(line, out)
+    _print_files(files, out)
+    models = defaultdict[str, list[str]](list)
+    for summary in incomplete:
+        # An error that ended the run has its own remedy.
+        advice = "" if errors or remedy else f" {_advice(summary)}"
+        models[advice].append(summary.name)
+    for advice, names in models.items():
+        print_folded(f"not complete: {', '.join(names)}.{advice}", out)
+    if not errors and (command := remedy if incomplete else next_command):
+        # Not folded, so that it can be copied.
+        print(f"next: {command}", file=out)
+    for message in errors:
+        print_error(message)
+    return 1 if incomplete or errors else 0
+
+
+def _print_files(files: Sequence[Path], out: TextIO) -> None:
+    """Print the folders and names of the files that a run has written to."""
     folders = defaultdict[Path, list[str]](list)
     for path in files:
         folders[path.parent].append(path.name)
     for folder, names in folders.items():
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         print_folded(f"written to {folder}: {', '.join(names[:5])}{more}", out)
-    models = defaultdict[str, list[str]](list)
-    for summary in incomplete:
-        # An error that ended the run has its own remedy.
-        models["" if errors else f" {_advice(summary)}"].append(summary.name)
-    for advice, names in models.items():
-        print_folded(f"not complete: {', '.join(names)}.{advice}", out)
-    if not incomplete and not errors:
-        # Not folded, so that it can be copied.
-        print(f"next: {next_command}", file=out)
-    for message in errors:
-        print_error(message)
-    return 1 if incomplete or errors else 0

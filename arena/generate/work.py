@@ -35,6 +35,8 @@ class RunOptions:
     report: the file for a summary in JSON.
     retry_invalid: play games without a verdict again.
     quiet: show no progress.
+    write_requests, shards: the folder for request files, and their number, None for as many as
+    services take. read_results: files of results. command: this run's without these flags.
     next_command: what a user runs after this.
     """
 
@@ -46,7 +48,16 @@ class RunOptions:
     report: Path | None = None
     retry_invalid: bool = False
     quiet: bool = False
+    write_requests: Path | None = None
+    shards: int | None = None
+    read_results: Sequence[Path] = ()
+    command: str = ""
     next_command: str = ""
+
+    @property
+    def makes_calls(self) -> bool:
+        """Whether the run calls models, so that it needs their keys."""
+        return not (self.dry_run or self.write_requests or self.read_results)
 
 
 @dataclass(frozen=True)
@@ -149,9 +160,9 @@ class Work(ABC):
         """Return the reply with which a job ends whose next call failed, None if it failed, too."""
         return None
 
-    def custom_id(self, job: Any) -> str:
-        """Return the id of the next call of a job in files and batches."""
-        request = self.request(job)
+    def custom_id(self, job: Any, request: Request | None = None) -> str:
+        """Return the id of the next call of a job in files and batches. request: if made before."""
+        request = request or self.request(job)
         asked = [self.settings_of(job), request.max_tokens, messages_hash(request.messages)]
         return custom_id(self.identity(job), job.turn, asked)
 
@@ -259,8 +270,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
         except OutputError as error:
             self.end(str(error))
 
-    def conclude(self) -> int:
-        """Report how the run ended, and return its exit status."""
+    def conclude(self, remedy: str | None = None) -> int:
+        """Report how the run ended, and return its exit status. remedy: see summary.conclude."""
         paths = [work.path for work in self.works if work.summary.done]
         report, next_command = self.options.report, self.options.next_command
-        return summary.conclude(self.summaries, self.errors, paths, report, next_command)
+        return summary.conclude(self.summaries, self.errors, paths, report, next_command, remedy)

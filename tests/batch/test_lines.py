@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from arena.batch import lines
-from arena.batch.lines import custom_id, identity_hash, request_line, write_whole_lines
+from arena.batch.lines import (
+    custom_id,
+    identity_hash,
+    parts_of,
+    request_line,
+    write_whole_lines,
+)
 from arena.chat.config import read_model_config
 from arena.chat.faults import ReplyTooLarge
 from arena.chat.protocols import Request
@@ -63,6 +69,24 @@ def test_a_line_is_a_call_of_the_entrys_model(tmp_path: Path) -> None:
             "top_k": 5,
         },
     }
+
+
+def test_the_parts_of_an_id_are_found_again() -> None:
+    assert parts_of(custom_id(GAME, 12, {})) == (identity_hash(GAME), 12)
+
+
+@pytest.mark.parametrize("name", ["", "request-1", "a-b-c-d", "judgment-" + "0" * 24 + "-x-ab"])
+def test_an_id_that_is_not_ours_has_no_parts(name: str) -> None:
+    assert parts_of(name) is None
+
+
+def test_a_line_for_claude_is_in_the_form_of_openai(tmp_path: Path) -> None:
+    path = tmp_path / "api.yaml"
+    path.write_text("m: {model_name: claude-x, api_type: anthropic, budget_tokens: 50}\n")
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    line = request_line("id-1", Request(read_model_config(path, "m"), messages, None, 77))
+    body = {"model": "claude-x", "messages": messages, "max_tokens": 77}
+    assert json.loads(line)["body"] == body
 
 
 class TestDownloads:
