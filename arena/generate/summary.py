@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from arena.base.errors import InputError, OutputError, one_line, print_error
 from arena.base.jsonl import STDOUT, write_lines
 from arena.base.output import folded, print_folded
-from arena.chat.budget import COST_LIMIT, INTERRUPTED, NOT_MADE, Meter
+from arena.chat.budget import COST_LIMIT, INTERRUPTED, NANO, NOT_MADE, Meter
 from arena.chat.calls import PASSING
 from arena.chat.faults import CompletionError
 
@@ -61,6 +61,7 @@ class RunSummary:
 
     halted: the error by which jobs were not begun, None if no call was refused.
     entry: the name in the endpoint file of the model that is asked, a judge for games.
+    in_batches: jobs that a batch service may be answering when the run ends.
     """
 
     name: str
@@ -74,6 +75,7 @@ class RunSummary:
     messages: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     entry: str = ""
+    in_batches: int = 0
     noun: str = "question"
 
     @property
@@ -88,8 +90,8 @@ class RunSummary:
 
     @property
     def not_begun(self) -> int:
-        """The number of jobs that have not ended."""
-        return self.planned - self.ended
+        """The number of jobs that have not ended, nor are in a batch."""
+        return self.planned - self.ended - self.in_batches
 
     def fail(self, error: CompletionError, job_id: str) -> None:
         """Count a failed job by its cause, of which the last message is reported.
@@ -125,6 +127,8 @@ class RunSummary:
         """Yield a line of counts, then one for each cause of failure and each remark."""
         counts = f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
         counts += f"{self.failures} failed"
+        if self.in_batches:
+            counts += f", {self.in_batches} in batches"
         if self.not_begun:
             counts += f", {self.not_begun} not begun"
             if self.halted:
@@ -133,6 +137,8 @@ class RunSummary:
         counts += f", {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
         if (cost := self.meter.cost) is not None:
             counts += f", ${cost:,.4f}"
+        if saved := self.meter.saved:
+            counts += f" (${saved / NANO:,.4f} saved by batches)"
         if unreported := self.meter.unreported_cost:
             calls = "calls that failed midway or reported no usage"
             counts += f", plus up to ${unreported:,.4f} for {calls}"
@@ -160,11 +166,13 @@ class RunSummary:
             "cached": self.cached,
             "stale": self.stale,
             "not_begun": self.not_begun,
+            "in_batches": self.in_batches,
             "failed": {c: _group(ids) | messages[c] for c, ids in sorted(self.failed.items())},
             "remarks": {remark: _group(ids) for remark, ids in sorted(self.remarks.items())},
             "input_tokens": self.meter.input_tokens,
             "output_tokens": self.meter.output_tokens,
             "cost_usd": self.meter.cost,
+            "saved_usd": self.meter.saved / NANO if self.meter.price else None,
             "untold_cost_usd": self.meter.unreported_cost,
             "calls": {
                 "in_flight": self.meter.activity.in_flight,
@@ -307,24 +315,36 @@ TOO_LONG = (
 )
 
 
+NOT_RUN = ("expired", "cancelled")  # why a batch service did not run a request
+
+
 def _advice(summary: RunSummary) -> str:
     """Return what to do about a model that is not complete."""
     causes = set(summary.failed)
+    if summary.in_batches and not (causes or summary.not_begun):
+        return "Store the replies of the batches by the same command with --batch fetch."
     if summary.halted and summary.halted.cause == COST_LIMIT:
         return "Raise --max-cost, then run the same command again."
     if causes == {"context too long"} and not summary.not_begun:
         return TOO_LONG
-    if causes and causes.isdisjoint(PASSING):
+    if causes and causes.isdisjoint((*PASSING, *NOT_RUN)):
         return "Mend the causes above, then run the same command again."
     return "Run the same command again to continue."
 
 
 def write_report(
-    path: Path, summaries: Sequence[RunSummary], errors: Sequence[str], *, is_complete: bool
+    path: Path,
+    summaries: Sequence[RunSummary],
+    errors: Sequence[str],
+    batches: Sequence[Mapping[str, Any]],
+    *,
+    is_complete: bool,
 ) -> None:
-    """Write the counts of a run, and the errors that ended it, as JSON. Raises OutputError."""
+    """Write the counts of a run, the errors that ended it and the batches of its files, as JSON.
+    Raises OutputError.
+    """
     models = [summary.as_dict() for summary in summaries]
-    data = {"complete": is_complete, "errors": errors, "models": models}
+    data = {"complete": is_complete, "errors": errors, "models": models, "batches": batches}
     write_lines(path, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
 
 
@@ -335,6 +355,7 @@ def conclude(
     report: Path | None,
     next_command: str,
     remedy: str | None = None,
+    batches: Sequence[Mapping[str, Any]] = (),
 ) -> int:
     """Write the report, print the summaries, the files written to and the errors that ended the
     run, and return the exit status: 1 if there are errors or missing results.
@@ -345,7 +366,8 @@ def conclude(
     errors = list(dict.fromkeys(errors))
     if report is not None:
         try:
-            write_report(report, summaries, errors, is_complete=not (incomplete or errors))
+            is_complete = not (incomplete or errors)
+            write_report(report, summaries, errors, batches, is_complete=is_complete)
         except OutputError as error:
             errors.append(str(error))
     out = sys.stderr if report == STDOUT else sys.stdout

@@ -54,6 +54,7 @@ class TestReport:
             "cached": 1,
             "stale": 0,
             "not_begun": 0,
+            "in_batches": 0,
             "failed": {"context too long": {"count": 4, "examples": ["q5", "q6", "q7"]}},
             "remarks": {
                 "answers cut off at max_tokens": {"count": 3, "examples": ["q2", "q3", "q4"]}
@@ -61,6 +62,7 @@ class TestReport:
             "input_tokens": 3000,
             "output_tokens": 1500,
             "cost_usd": pytest.approx(0.006),
+            "saved_usd": 0.0,
             "untold_cost_usd": 0,
             "calls": {"in_flight": 0, "waiting": 0, "retries": 0},
         }
