@@ -45,7 +45,8 @@ class Budget:
         """
         while not self._allows(most):
             if self.claimed == 0 and not stopping.is_set():
-                message = f"the next call could pass --max-cost {(self.limit or 0) / NANO:g}"
+                limit, cost = f"{(self.limit or 0) / NANO:g}", f"${most / NANO:,.4f}"
+                message = f"the next call could pass --max-cost {limit}, as it may cost {cost}"
                 raise CompletionError(COST_LIMIT, message, final=True)
             self.changed.wait(0.2)  # nobody notifies on Ctrl-C
             if stopping.is_set():
