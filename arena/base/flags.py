@@ -330,28 +330,18 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
     cost = "stop before the run costs more. Needs prices in the endpoint file"
     add("--max-cost", type=dollars, metavar="USD", help=cost)
-    add(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write the summary as JSON. With - print it alone",
-    )
+    report = "write the summary as JSON. With - print it alone"
+    add("--report", type=Path, metavar="FILE", help=report)
     add("--quiet", action="store_true", help="show no progress")
     add_file_flags(add)
 
 
 def add_file_flags(add: Callable[..., object]) -> None:
     """Add the flags of batches, and of requests and results in files."""
-    batch = (
-        "ask through the provider's batch service, at half the price: send all, wait and store, or "
-        "just `submit`, `status`, `fetch` or `cancel`. See docs/batches.md"
-    )
+    batch = "ask by a batch service at half the price, or submit, status, fetch, cancel alone"
     verbs = ("run", "submit", "status", "fetch", "cancel")
     add("--batch", nargs="?", const="run", choices=verbs, metavar="VERB", help=batch)
-    write = (
-        "write the missing calls as files of OpenAI requests into this folder, and stop. See "
-        "docs/batches.md"
-    )
+    write = "write the missing calls as files of OpenAI requests into this folder, and stop"
     add("--write-requests", type=Path, metavar="DIR", help=write)
     shards = "with --write-requests, the number of files (default: as many as services take)"
     add("--shards", type=positive, metavar="N", help=shards)
@@ -371,9 +361,8 @@ def check_run_flags(args: argparse.Namespace) -> None:
     for name in ("dry_run", "max_cost", "parallel"):
         value = getattr(args, name)
         if ways and ways[0] != "batch" and value is not None and value is not False:
-            raise InputError(
-                f"{_flag(name)}: does not go with {_flag(ways[0])}, which makes no calls."
-            )
+            reason = f"does not go with {_flag(ways[0])}, which makes no calls"
+            raise InputError(f"{_flag(name)}: {reason}.")
     if args.shards and not args.write_requests:
         raise InputError("--shards: needs --write-requests, whose files it counts")
 
