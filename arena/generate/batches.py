@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from collections import Counter, deque
@@ -11,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from arena.base.errors import one_line
 from arena.base.output import unfailing_output
 from arena.batch.results import Result, results_in
 from arena.batch.service import QueueFull, Status
@@ -24,6 +22,7 @@ from arena.chat.faults import CompletionError
 from arena.chat.parameters import Refusals
 from arena.chat.protocols import Completion, Request
 from arena.generate import summary
+from arena.generate.progress import Display, age_of, are_running
 from arena.generate.run import graceful_stop, run
 from arena.generate.work import Job, RunOptions, Session, Work
 
@@ -298,62 +297,11 @@ class _Run:
             for job in jobs.values():
                 job.work.summary.in_batches += 1
         if running:
-            command, batches = self.options.command, _number_of(len(running))
+            command, batches = self.options.command, are_running(len(running))
             self.display.say(
-                f"{batches} running at the service. To wait for them: {command} --batch. To store "
+                f"{batches} at the service. To wait for them: {command} --batch. To store "
                 f"what is done: {command} --batch fetch. To stop them: {command} --batch cancel"
             )
-
-
-def _number_of(batches: int) -> str:
-    return "1 batch is" if batches == 1 else f"{batches} batches are"
-
-
-class Display:
-    """The progress of batches on stderr: one line, or in a log a new one when a count changes."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet, self.on_terminal = quiet, sys.stderr.isatty()
-        self.shown = ""
-
-    def say(self, text: str) -> None:
-        """Print a line that stays."""
-        self.close()
-        print(one_line(text, 2000), file=sys.stderr)
-
-    def close(self) -> None:
-        """End a line that is to be overwritten."""
-        if self.shown and self.on_terminal and not self.quiet:
-            print(file=sys.stderr)
-        self.shown = ""
-
-    def show(self, states: Sequence[tuple[Batch, Status]], seconds: float) -> None:
-        """Show how far the batches are, and when the next look is."""
-        if self.quiet or not states:
-            return
-        done = sum(status.done or 0 for _, status in states)
-        failed = sum(status.failed or 0 for _, status in states)
-        requests = sum(batch.requests for batch, _ in states)
-        words = ", ".join(sorted({status.word for _, status in states}))
-        age = age_of(min(batch.created for batch, _ in states))
-        text = f"{_number_of(len(states))} running ({words}): {done:,} of {requests:,} requests "
-        text += "done" + f", {failed:,} failed" * bool(failed)
-        if self.on_terminal:
-            line = f"{text}, oldest {age}, next look in {seconds:.0f} s"
-            print(
-                f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}",
-                end="",
-                file=sys.stderr,
-            )
-        elif text != self.shown:
-            print(f"{text}, oldest {age}", file=sys.stderr)
-        self.shown = text
-
-
-def age_of(created: float) -> str:
-    """Return the time since a unix time in words."""
-    minutes = max(time.time() - created, 0) / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
 def _look_after(works: Sequence[Work], options: RunOptions) -> int:

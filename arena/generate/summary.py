@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import json
 import os
-import shutil
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +13,7 @@ from typing import Any, TextIO
 
 from arena.base.errors import InputError, OutputError, one_line, print_error
 from arena.base.jsonl import STDOUT, write_lines
-from arena.base.output import folded, print_folded
+from arena.base.output import print_folded
 from arena.chat.budget import COST_LIMIT, INTERRUPTED, NANO, NOT_MADE, Meter
 from arena.chat.calls import PASSING
 from arena.chat.faults import CompletionError
@@ -204,101 +200,6 @@ def _examples(ids: Sequence[str]) -> str:
 def number_of(count: int, noun: str) -> str:
     """Return a number of things in words."""
     return f"{count:,} {noun}" + "s" * (count != 1)
-
-
-TICK = 1.0  # seconds between two looks of a terminal
-LOG_TICK = 30.0  # and of a log
-
-
-class Progress(contextlib.AbstractContextManager["Progress"]):
-    """The progress of a run on stderr: a line for each model if the terminal has room, else one.
-
-    The first failure of each kind is printed at once. A log gets whole lines, now and then.
-    """
-
-    def __init__(self, summaries: Sequence[RunSummary], unit: str, *, quiet: bool = False) -> None:
-        from tqdm import tqdm
-
-        self.unit, self.quiet = unit, quiet
-        self.on_terminal = sys.stderr.isatty()
-        self.summaries = [summary for summary in summaries if summary.planned]
-        rows = shutil.get_terminal_size().lines - 4
-        one_line_each = 1 < len(self.summaries) <= rows
-        groups = [[s] for s in self.summaries] if one_line_each else [self.summaries]
-        self.bars = list[tuple[Sequence[RunSummary], Any]]()
-        for position, group in enumerate(groups if self.summaries else ()):
-            bar = tqdm(
-                total=sum(summary.planned for summary in group),
-                desc=one_line(group[0].name, 20) if len(group) == 1 else "",
-                unit=unit,
-                position=position,
-                file=sys.stderr,
-                dynamic_ncols=True,
-                disable=quiet or not self.on_terminal,  # a log would be full of carriage returns
-                bar_format="{desc} {n_fmt}/{total_fmt} |{bar:8}| {elapsed}<{remaining}{postfix}",
-            )
-            self.bars.append((group, bar))
-        self.start = self.checked = self.shown = time.monotonic()
-        self.reported: set[tuple[str, ...]] = set()
-
-    def __exit__(self, *exception: object) -> None:
-        """Leave the last state on the screen."""
-        self.update(now=self.on_terminal)
-        for _, bar in self.bars:
-            bar.close()
-
-    def update(self, *, now: bool = False) -> None:
-        """Show where the run is, at most once a second. Call it also while nothing happens."""
-        time_now = time.monotonic()
-        if self.quiet or not (now or time_now - self.checked >= TICK):
-            return
-        self.checked = time_now
-        for summary in self.summaries:
-            self._report_fault(summary, time_now)
-        if self.on_terminal:
-            for summaries, bar in self.bars:
-                bar.set_postfix_str(state_of(summaries), refresh=False)
-                bar.n = sum(summary.ended for summary in summaries)
-                bar.refresh()
-        elif time_now - self.shown >= LOG_TICK:
-            self.shown = time_now
-            elapsed = f"{datetime.timedelta(seconds=round(time_now - self.start))}"
-            for summary in self.summaries:
-                if summary.not_begun:
-                    state = state_of([summary]) or "waiting to begin"
-                    counts = f"{summary.ended} of {summary.planned} {self.unit}s, {state}"
-                    print(f"{elapsed} {summary.name}: {counts}", file=sys.stderr)
-
-    def _report_fault(self, summary: RunSummary, time_now: float) -> None:
-        """Print the fault that the calls of a model wait for, once for each cause and address."""
-        activity, fault = summary.meter.activity, summary.meter.activity.fault
-        if fault is None or not activity.waiting:
-            return
-        kind = (summary.name, fault.cause, activity.address)
-        if kind in self.reported:
-            return
-        self.reported.add(kind)
-        seconds = max(activity.next_try - time_now, 1)
-        wait = f"{number_of(activity.waiting, 'call')}, next try in {seconds:.0f} s"
-        line = f"{summary.name}: waiting: {one_line(fault, 160)} at {activity.address}, {wait}"
-        if self.on_terminal:
-            self.bars[0][1].write(folded(line, sys.stderr), file=sys.stderr)
-        else:
-            print(line, file=sys.stderr)
-
-
-def state_of(group: Sequence[RunSummary]) -> str:
-    """Return the calls of some models in flight and waiting, and their failed jobs, in words."""
-    calls = [summary.meter.activity for summary in group]
-    retries = sum(activity.retries for activity in calls)
-    counts = {
-        "in flight": sum(activity.in_flight for activity in calls),
-        "waiting": sum(activity.waiting for activity in calls),
-        "retry" if retries == 1 else "retries": retries,
-        "failed": sum(summary.failures for summary in group),
-        "cached": sum(summary.cached for summary in group),
-    }
-    return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
 
 
 def check_report_path(path: Path | None) -> None:
