@@ -58,8 +58,7 @@ def ask(request: Request, meter: Meter | None = None) -> Completion:
         reply = _attempt(request, endpoints, meter)
         if isinstance(reply, Completion):
             empty_replies += 1
-            explained = reply.finish_reason in ("length", "content_filter")
-            if reply.text.strip() or explained or empty_replies == EMPTY_TRIES:
+            if not is_empty(reply) or empty_replies == EMPTY_TRIES:
                 return reply
             reply = CompletionError("empty reply")
         elif suspect := endpoints.suspect(model.startup_timeout):
@@ -74,6 +73,11 @@ def ask(request: Request, meter: Meter | None = None) -> Completion:
         else:
             raise reply
     raise CompletionError(INTERRUPTED)
+
+
+def is_empty(reply: Completion) -> bool:
+    """Whether a reply has no text for no reason that it gives, so that another may have some."""
+    return not reply.text.strip() and reply.finish_reason not in ("length", "content_filter")
 
 
 def _attempt(
