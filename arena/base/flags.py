@@ -23,6 +23,11 @@ def script_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        """Return the flags that a prefix can mean. Two spellings of one flag are no two flags."""
+        matches: list[Any] = super()._get_option_tuples(option_string)
+        return matches[:1] if len({id(action) for action, *_ in matches}) == 1 else matches
+
     def error(self, message: str) -> NoReturn:
         """End with a line: the message, the flag that is meant by an unknown one, and the help."""
         what, _, words = message.partition("unrecognized arguments: ")
