@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ REPO = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPO), str(REPO / "tests")]
 
 from fake_api import Call, FakeAPI, Reply
+from fork_server import catch_ignored_signals
 
 TIMEOUT = 120.0
 JUDGE_PROMPT = "{question_1}\n<1>{answer_1}</1>\n<2>{answer_2}</2>"
@@ -165,7 +167,10 @@ class Place:
         """Run a script and measure its CPU time and its memory."""
         with tempfile.TemporaryFile("w+") as file:
             process = self.start(script, *flags, stdout=file)
+            killer = threading.Timer(TIMEOUT, process.kill)
+            killer.start()
             _, status, usage = os.wait4(process.pid, 0)
+            killer.cancel()
             process.returncode = os.waitstatus_to_exitcode(status)
             file.seek(0)
             seconds = usage.ru_utime + usage.ru_stime
@@ -753,7 +758,7 @@ def try_attack(what: str, function: Attack) -> bool:
     with new_place() as place:
         try:
             held, ok = function(place), True
-        except (AttackError, TimeoutError) as error:
+        except (AttackError, OSError, subprocess.TimeoutExpired) as error:
             held, ok = " ".join(str(error).split())[-400:], False
     print(f"{what}: {held}  {'ok' if ok else 'FAIL'}", flush=True)
     return ok
@@ -765,6 +770,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--only", nargs="+", choices=sorted(ATTACKS), help="attacks to try")
     args = parser.parse_args(argv)
+    catch_ignored_signals()
     results = []
     for item in args.only or sorted(ATTACKS):
         for what, function in ATTACKS[item]:
