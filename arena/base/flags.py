@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -49,6 +51,14 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         names = ", ".join([first, *(name for name in others if not name.startswith("--"))])
         value = "" if action.nargs == 0 else f" {self._format_args(action, action.dest.upper())}"
         return names + value
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Return a text with its paragraphs broken at a width, but for commands and lists."""
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(
+            indent + (part if re.search("^ ", part, re.MULTILINE) else textwrap.fill(part, width))
+            for part in paragraphs
+        )
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""

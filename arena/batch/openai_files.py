@@ -185,6 +185,8 @@ class OpenAIFiles(Service):
                 if path.count("/") > 1:
                     raise CompletionError(GONE, f"HTTP 404 at {address}") from None
                 fault = CompletionError(fault.cause, f"HTTP 404 at {address}. {NO_SERVICE}")
+            if fault.cause == "context too long":  # HTTP 413, of a gateway before the service
+                fault.cause = "bad request"
             raise fault from None
 
     def _shown(self, text: object) -> str:

@@ -43,7 +43,8 @@ class Budget:
         """
         while self.limit is not None and self.spent + self.claimed + most > self.limit:
             if self.claimed == 0 and not stopping.is_set():
-                message = f"the next call could pass --max-cost {self.limit / NANO:g}"
+                limit, cost = f"{self.limit / NANO:g}", f"${most / NANO:,.4f}"
+                message = f"the next call could pass --max-cost {limit}, as it may cost {cost}"
                 raise CompletionError(COST_LIMIT, message, final=True)
             self.changed.wait(0.2)  # nobody notifies on Ctrl-C
             if stopping.is_set():

@@ -105,10 +105,11 @@ class RunSummary:
     def estimate_lines(self, plan: Estimate) -> Iterator[str]:
         """Yield the lines of a dry run: the most that it can take, then what to expect."""
         cost_of, price = self.meter.cost_of, self.meter.price
+        a_call = f" ({plan.max_output / plan.calls:,.0f} a call)" if plan.calls else ""
         most = f", at most ${cost_of(plan.max_input, plan.max_output):,.2f}" if price else ""
         yield (
             f"{self.name}: {plan.calls:,} calls to make, {plan.prompt_tokens:,} prompt tokens, at "
-            f"most {plan.max_output:,} output tokens{most}, {self.cached:,} cached, "
+            f"most {plan.max_output:,} output tokens{a_call}{most}, {self.cached:,} cached, "
             f"{self.stale:,} stale"
         )
         if plan.calls:

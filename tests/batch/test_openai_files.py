@@ -203,6 +203,14 @@ class TestUpload:
             budget.stopping.clear()
 
 
+    def test_a_gateway_that_takes_no_large_files(
+        self, service: Service, api: FakeAPI, new: Make
+    ) -> None:
+        api.serve(lambda call: Reply.html(413))
+        with pytest.raises(CompletionError, match="^bad request: HTTP 413"):
+            service.upload(new(service, "a"))
+
+
 class TestCreation:
     @pytest.mark.parametrize("limit", [1, 1_000])
     def test_a_full_queue_on_creation(

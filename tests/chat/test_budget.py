@@ -97,7 +97,8 @@ class TestMoney:
         api.answer_with(self.CUT_SHORT[fault])
         done = run("answers", "--max-cost", 0.6, "--report", "report.json")
         assert (done.status, api.call_count) == (1, 2)
-        assert "not begun (cost limit: the next call could pass --max-cost 0.6)" in done.out
+        assert "not begun (cost limit: the next call could pass --max-cost 0.6, " in done.out
+        assert "as it may cost $0.2560)" in done.out
         assert (
             ", $0.0000, plus up to $0.5120 for calls that failed midway or reported no" in done.out
         )

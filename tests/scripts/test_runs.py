@@ -616,8 +616,8 @@ class TestDryRun:
         prompt_tokens = 3 * 4  # "Question 2?"
         cost = (prompt_tokens + 3 * 256) / 1000
         assert done.out == (
-            f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens, "
-            f"at most ${cost:.2f}, 1 cached, 0 stale\n"
+            f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens "
+            f"(256 a call), at most ${cost:.2f}, 1 cached, 0 stale\n"
             "  expected: 768 output tokens (256 a call assumed, without earlier replies), "
             f"${cost:.2f}\n"
         )
@@ -631,7 +631,7 @@ class TestDryRun:
         done = run("judgments", "--dry-run")
         assert done.status == 0
         assert done.out.startswith("tiny: 4 calls to make, ")
-        assert "at most 2,048 output tokens, 0 cached, 0 stale" in done.out
+        assert "at most 2,048 output tokens (512 a call), 0 cached, 0 stale" in done.out
         assert (api.call_count, tree(bench.root)) == (0, before)
 
     def test_it_counts_what_is_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:
