@@ -19,6 +19,7 @@ import json
 import os
 import pty
 import random
+import re
 import shutil
 import signal
 import socket
@@ -485,6 +486,15 @@ def nohup(place: Place) -> str:
     return "ignored, 40 of 40 stored"
 
 
+def too_early(output: str) -> bool:
+    """Whether a Ctrl-C came before arena/base/interrupt.py, our first import, was there."""
+    frames = re.findall(r'File "(.+)", line', output)
+    watched = ("arena/__init__.py", "arena/base/__init__.py", "arena/base/interrupt.py")
+    is_first = frames and frames[-1].endswith(watched) or "import interrupt, output" in output
+    in_python = not any(f"{folder}/" in output for folder in ("arena", "site-packages"))
+    return bool(is_first or in_python or "Failed to import the site module" in output)
+
+
 @attack("A5", "Ctrl-C at any moment of the start")
 def early_interrupt(place: Place) -> str:
     place.prepare()
@@ -497,10 +507,7 @@ def early_interrupt(place: Place) -> str:
             time.sleep(wait)
             process.send_signal(signal.SIGINT)
             done = place.end(process)
-            # Before it imports anything of ours, Python itself ends, maybe in an editable install.
-            ours = any(f"{folder}/" in done.output for folder in ("arena", "site-packages"))
-            ours &= "Failed to import the site module" not in done.output
-            hold("Traceback" not in done.output or not ours, f"{script}: {done.output}")
+            hold("Traceback" not in done.output or too_early(done.output), done.output)
             early += done.status == -signal.SIGINT
             ended += done.status in (128 + signal.SIGINT, 0, 1, 2)
     hold(early + ended == 3 * len(scripts), "another exit status")
