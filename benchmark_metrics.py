@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.base import flags
+from arena.base import flag_values, flags
 from arena.base.jsonl import write_lines
 
 OWN_FLAGS = ("reference", "map", "agreement", "confidence", "common", "bootstrap", "json", "seed")
@@ -72,7 +72,7 @@ def add_measure_flags(add: Callable[..., object]) -> None:
     )
     add(
         "--confidence",
-        type=flags.percentage,
+        type=flag_values.percentage,
         default=95.0,
         metavar="PERCENT",
         help="level of the intervals of scores and ratings (default: %(default)g)",

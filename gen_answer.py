@@ -21,15 +21,17 @@ from dataclasses import replace
 from arena.base.flags import (
     ENDPOINTS,
     add_run_flags,
+    check_run_flags,
     next_command,
     run_arguments,
+    same_command,
     script_parser,
 )
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.answers import AnswerWork, check_formats
-from arena.generate.run import complete
+from arena.generate.complete import complete
 from arena.generate.work import RunOptions
 from utils import check_model, read_answer_config, read_model_config
 
@@ -49,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__)
     add_run_flags(parser.add_argument, "config/gen_answer_config.yaml")
     args = parser.parse_args(argv)
+    check_run_flags(args)
     config = read_answer_config(args.setting_file)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     names = args.model or config.model_list
@@ -64,13 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         questions,
         budget,
         **run_arguments(args),
+        command=same_command("gen_answer.py", argv),
         next_command=judging_command(args, bench),
     )
     if args.parallel:
         models = [replace(model, parallel=args.parallel) for model in models]
     works = [AnswerWork(model, config, options) for model in models]
     for work in works:
-        check_model(work.model, work.max_tokens, key=not args.dry_run)
+        check_model(work.model, work.max_tokens, key=options.makes_calls)
     return complete(works, "answer", options)
 
 

@@ -19,22 +19,24 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from arena.base.flag_values import percentage
 from arena.base.flags import (
     add_name,
     add_names,
     add_run_flags,
+    check_run_flags,
     next_command,
-    percentage,
     run_arguments,
+    same_command,
     script_parser,
 )
 from arena.base.output import print_folded
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
+from arena.generate.complete import complete
 from arena.generate.judging.judge import Judge
 from arena.generate.judgments import judgment_works
-from arena.generate.run import complete
 from arena.generate.work import RunOptions
 from utils import check_model, read_judge_config, read_model_config
 
@@ -55,6 +57,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--precision", type=percentage, metavar="POINTS", help=precision)
     args = parser.parse_args(argv)
+    check_run_flags(args)
     if args.precision and not args.dry_run:
         raise InputError("--precision: needs --dry-run, which prints it")
     return args
@@ -82,7 +85,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
     budget = budget_of([model], args.max_cost)
-    check_model(model, judge.max_tokens, key=not args.dry_run)
     all_questions = read_questions(bench)
     questions = draw_evenly(all_questions, args.limit)
     judge.check(questions)
@@ -91,9 +93,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         questions,
         budget,
         **run_arguments(args),
+        command=same_command("gen_judgment.py", argv),
         retry_invalid=args.retry_invalid,
         next_command=board_command(args),
     )
+    check_model(model, judge.max_tokens, key=options.makes_calls)
     names = args.model or config.model_list
     works = judgment_works(judge, names, args.baseline or (), options)
     status = complete(works, "game", options)

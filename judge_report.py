@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.base import flags
+from arena.base import flag_values, flags
 from arena.base.jsonl import write_lines
 from arena.bench.config import read_judge_config, source_to_read
 from arena.bench.paths import Bench
@@ -48,7 +48,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "has only the model of its own name)"
     )
     add("--family", type=Path, metavar="FILE", help=families)
-    add("--num-rounds", type=flags.positive, default=1000, help="bootstrap rounds")
+    add("--num-rounds", type=flag_values.positive, default=1000, help="bootstrap rounds")
     flags.add_draw_flags(add)
     labels = f"print the labels of each two judges side by side, also of over {FEW_PAIRS} pairs"
     add("--confusion", action="store_true", help=labels)

@@ -21,7 +21,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.base.flags import add_name, add_source_flags, port, script_parser
+from arena.base.flag_values import port
+from arena.base.flags import add_name, add_source_flags, script_parser
 from arena.base.output import print_folded
 from arena.bench.config import read_judge_config
 

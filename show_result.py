@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from arena.base import flags
+from arena.base import flag_values, flags
 
 FORMS = ("csv", "json", "markdown", "html")
 FOLDER = "leaderboard/, named by bench, judge and mode"
@@ -67,7 +67,7 @@ def add_output_flags(add: Callable[..., object]) -> None:
         "--fail-under",
         action="extend",
         nargs="+",
-        type=flags.floor,
+        type=flag_values.floor,
         default=[],
         metavar="MODEL=SCORE",
         help="end with exit status 1 if the model's score is lower (default: no check)",

@@ -34,7 +34,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from arena.base.flags import positive
+from arena.base.flag_values import positive
 from arena.leaderboard.board import Contest
 from arena.leaderboard.compare import compare_all
 from arena.leaderboard.options import Method

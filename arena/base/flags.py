@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import math
 import os
+import re
 import shlex
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from arena.base.errors import InputError, nearest, print_error
+from arena.base.flag_values import dollars, positive, seed
 from arena.base.jsonl import STDOUT, is_stream
 from arena.base.output import print_folded
 
@@ -50,6 +51,14 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         names = ", ".join([first, *(name for name in others if not name.startswith("--"))])
         value = "" if action.nargs == 0 else f" {self._format_args(action, action.dest.upper())}"
         return names + value
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Return a text with its paragraphs broken at a width, but for commands and lists."""
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(
+            indent + (part if re.search("^ ", part, re.MULTILINE) else textwrap.fill(part, width))
+            for part in paragraphs
+        )
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""
@@ -321,18 +330,63 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
     cost = "stop before the run costs more. Needs prices in the endpoint file"
     add("--max-cost", type=dollars, metavar="USD", help=cost)
-    add(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write the summary as JSON. With - print it alone",
-    )
+    report = "write the summary as JSON. With - print it alone"
+    add("--report", type=Path, metavar="FILE", help=report)
     add("--quiet", action="store_true", help="show no progress")
+    add_file_flags(add)
+
+
+def add_file_flags(add: Callable[..., object]) -> None:
+    """Add the flags of batches, and of requests and results in files."""
+    batch = "ask by a batch service at half the price, or submit, status, fetch, cancel alone"
+    verbs = ("run", "submit", "status", "fetch", "cancel")
+    add("--batch", nargs="?", const="run", choices=verbs, metavar="VERB", help=batch)
+    write = "write the missing calls as files of OpenAI requests into this folder, and stop"
+    add("--write-requests", type=Path, metavar="DIR", help=write)
+    shards = "with --write-requests, the number of files (default: as many as services take)"
+    add("--shards", type=positive, metavar="N", help=shards)
+    read = "store the replies in these files of results, or in all files of a folder"
+    kind = {"action": "extend", "nargs": "+", "type": Path, "default": []}
+    add("--read-results", **kind, metavar="FILE", help=read)
+
+
+WAYS = ("write_requests", "read_results", "batch")  # of asking otherwise than live
+
+
+def check_run_flags(args: argparse.Namespace) -> None:
+    """Raise InputError for flags of a run that do not go together."""
+    ways = [name for name in WAYS if getattr(args, name)]
+    if len(ways) > 1:
+        raise InputError(f"{_flag(ways[1])}: does not go with {_flag(ways[0])}. Use one of them.")
+    for name in ("dry_run", "max_cost", "parallel"):
+        value = getattr(args, name)
+        if ways and ways[0] != "batch" and value is not None and value is not False:
+            reason = f"does not go with {_flag(ways[0])}, which makes no calls"
+            raise InputError(f"{_flag(name)}: {reason}.")
+    if args.shards and not args.write_requests:
+        raise InputError("--shards: needs --write-requests, whose files it counts")
+
+
+RUN_OPTIONS = (
+    *("stale", "dry_run", "report", "quiet"),
+    *("batch", "write_requests", "shards", "read_results"),
+)
 
 
 def run_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the flags of a run that are its options as they are."""
-    return {name: getattr(args, name) for name in ("stale", "dry_run", "report", "quiet")}
+    return {name: getattr(args, name) for name in RUN_OPTIONS}
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def same_command(script: str, argv: Sequence[str] | None) -> str:
+    """Return the command line of this run without the flags of batches and request files."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_file_flags(parser.add_argument)
+    return shlex.join(["python", script, *parser.parse_known_args(argv)[1]])
 
 
 def next_command(script: str, args: argparse.Namespace, *flags: str) -> str:
@@ -340,34 +394,3 @@ def next_command(script: str, args: argparse.Namespace, *flags: str) -> str:
     shared = ["--data-dir", str(args.data_dir)] if str(args.data_dir) != "data" else []
     shared += ["--bench-name", args.bench_name] if args.bench_name else []
     return shlex.join(["python", script, *shared, *flags])
-
-
-def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> Callable[..., Any]:
-    """Return a type of flags: numbers of a kind, at least `low` and below `end`."""
-
-    def number(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan  # is not in any range
-        if low <= value < end:
-            return value
-        raise argparse.ArgumentTypeError(f"expected {what}, got '{text}'")
-
-    return number
-
-
-def floor(text: str) -> tuple[str, float]:
-    """Return the parts of MODEL=SCORE, as a type of flags."""
-    model, equals, score = text.rpartition("=")
-    with contextlib.suppress(ValueError):
-        if model and equals and math.isfinite(float(score)):
-            return model, float(score)
-    raise argparse.ArgumentTypeError(f"expected MODEL=SCORE, as in my-model=50, got '{text}'")
-
-
-positive = _number(int, 1, 1_000_001, "a whole number, 1 or more")
-seed = _number(int, 0, math.inf, "a whole number, 0 or more")
-percentage = _number(float, math.ulp(0.0), 100, "a number above 0 and below 100")
-port = _number(int, 1, 65_536, "a number from 1 to 65535")
-dollars = _number(float, 0, 1e9, "a sum in USD")

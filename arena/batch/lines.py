@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from arena.base.jsonl import dump_line, is_json
 from arena.chat.faults import ReplyTooLarge
-from arena.chat.protocols import Request
+from arena.chat.protocols import OpenAIProtocol, Request
 from arena.chat.providers import api_type_of
 
 URL = "/v1/chat/completions"
@@ -33,14 +34,25 @@ def identity_hash(identity: Mapping[str, object]) -> str:
     return _hash(identity)
 
 
+def parts_of(custom_id: str) -> tuple[str, int] | None:
+    """Return the hash of the identity and the turn of an id, None if it is not one of ours."""
+    parts = re.fullmatch(rf"[a-z]+-([0-9a-f]{{{DIGITS}}})-(\d+)-[0-9a-f]{{{DIGITS}}}", custom_id)
+    return (parts[1], int(parts[2])) if parts else None
+
+
 def _hash(value: object) -> str:
     text = json.dumps(value, sort_keys=True, default=str).encode()
     return hashlib.sha256(text).hexdigest()[:DIGITS]
 
 
 def request_line(custom_id: str, request: Request, url: str = URL) -> bytes:
-    """Return a line of a request file, with the newline."""
-    body: dict[str, Any] = api_type_of(request.model).protocol.body(request)
+    """Return a line of a request file, with the newline. Its body is in OpenAI's form whatever the
+    model's protocol is, since the engines and gateways that read such files know no other.
+    """
+    protocol = api_type_of(request.model).protocol
+    if not isinstance(protocol, OpenAIProtocol):
+        protocol = OpenAIProtocol()
+    body = protocol.body(request)
     del body["stream"]  # the services refuse it
     return dump_line({"custom_id": custom_id, "method": "POST", "url": url, "body": body})
 

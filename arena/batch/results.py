@@ -25,21 +25,28 @@ class Result:
 
 
 def results_in(path: Path, model: ModelConfig) -> Iterator[Result]:
-    """Yield the results of a file in any of the known shapes.
+    """Yield the results of a file of a model's, as `result_lines` finds them."""
+    for custom_id, line in result_lines(path):
+        yield Result(custom_id, reply_in(line, model))
 
-    Warns in one line of lines that are no results. Raises InputError if the file cannot be read.
+
+def result_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the id and the JSON of each line of a file that is a result in any known shape.
+
+    Warns in one line of those that are none. Raises InputError if the file cannot be read.
     """
-    reader = _Reader(model)
     others, first = 0, 0
     try:
         with path.open("rb", buffering=1 << 20) as file:
             for number, raw in enumerate(file, start=1):
                 if number == 1:
                     raw = raw.removeprefix(codecs.BOM_UTF8)
-                if raw.isspace() or not raw:
+                if not raw or raw.isspace():
                     continue
-                if result := reader.result(raw):
-                    yield result
+                line = _object(raw)
+                custom_id = line.get("custom_id")
+                if isinstance(custom_id, str) and line.keys() & {"response", "result", "error"}:
+                    yield custom_id, line
                 else:
                     others, first = others + 1, first or number
     except OSError as error:
@@ -47,6 +54,23 @@ def results_in(path: Path, model: ModelConfig) -> Iterator[Result]:
     if others:
         lines = "1 line is no result" if others == 1 else f"{others} lines are no results"
         warn(f"{path}:{first}: {lines} of a request and ignored")
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object of a line, an empty one for any other line."""
+    try:
+        line = loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return line if isinstance(line, dict) else {}
+
+
+def reply_in(line: dict[str, Any], model: ModelConfig) -> Reply:
+    """Read what became of the request of a result line. Messages show no secret of the entry."""
+    try:
+        return _Reader(model).reply(line)
+    except UNREADABLE:
+        return CompletionError("malformed reply", "a result with neither reply nor error")
 
 
 # Why a request never ran, by OpenAI's error codes and by Anthropic's types of results.
@@ -67,29 +91,16 @@ STATUSES: dict[object, int] = {
 STATUSES |= {status: status for status in range(400, 600)}
 
 
+@dataclass(frozen=True)
 class _Reader:
-    """Reads the result lines of a model. Its messages show no secret of the model's entry."""
+    """Reads the result lines of a model."""
 
-    def __init__(self, model: ModelConfig) -> None:
-        self.model = model
-        self.secrets = [s for endpoint in model.endpoints for s in secrets_of(model, endpoint)]
+    model: ModelConfig
 
-    def result(self, raw: bytes) -> Result | None:
-        """Read a line, None if it is no result."""
-        try:
-            line = loads(raw)
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(line, dict) or not line.keys() & {"response", "result", "error"}:
-            return None
-        custom_id = line.get("custom_id")
-        if not isinstance(custom_id, str):
-            return None
-        try:
-            reply = self.reply(line)
-        except UNREADABLE:
-            reply = CompletionError("malformed reply", "a result with neither reply nor error")
-        return Result(custom_id, reply)
+    @property
+    def secrets(self) -> list[str]:
+        """What no message may show."""
+        return [s for endpoint in self.model.endpoints for s in secrets_of(self.model, endpoint)]
 
     def reply(self, line: dict[str, Any]) -> Reply:
         """Read what became of a request. Raises one of UNREADABLE if the line does not say."""

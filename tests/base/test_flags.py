@@ -4,59 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from arena.base.errors import InputError
+from arena.base.flag_values import positive
 from arena.base.flags import (
     NAMES,
+    STATUSES,
     add_name,
     add_names,
     check_outputs,
-    dollars,
-    percentage,
-    positive,
     script_parser,
-    seed,
 )
-
-
-class TestNumbers:
-    @pytest.mark.parametrize(
-        ("kind", "text", "number"),
-        [
-            (positive, "1", 1),
-            (positive, "1000000", 1_000_000),
-            (seed, "0", 0),
-            (seed, "9" * 30, int("9" * 30)),
-            (dollars, "0", 0),
-            (dollars, "0.5", 0.5),
-            (percentage, "99.9", 99.9),
-        ],
-    )
-    def test_those_in_range_are_taken(
-        self, kind: Callable[[str], float], text: str, number: float
-    ) -> None:
-        assert (kind(text), type(kind(text))) == (number, type(kind("1")))
-
-    @pytest.mark.parametrize(
-        ("kind", "text"),
-        [
-            *((positive, text) for text in ("0", "-1", "1.5", "1000001", "", "two", "nan")),
-            *((seed, text) for text in ("-1", "0.5", "inf")),
-            *((dollars, text) for text in ("-0.01", "nan", "inf", "1e9", "$5")),
-            *((percentage, text) for text in ("0", "100", "nan", "95%")),
-        ],
-    )
-    def test_all_others_are_refused_with_the_text(
-        self, kind: Callable[[str], float], text: str
-    ) -> None:
-        with pytest.raises(argparse.ArgumentTypeError) as error:
-            kind(text)
-        words = str(error.value)
-        assert words.startswith("expected ") and words.endswith(f", got '{text}'")
 
 
 def test_the_help_shows_the_text_as_it_is_and_each_default() -> None:
@@ -74,6 +35,16 @@ def test_the_help_shows_the_text_as_it_is_and_each_default() -> None:
     assert lines["--yes"].endswith("agree (default: False)")
     assert lines["--file"].endswith("write it (default: no)")
     assert lines["--model"].endswith("the model (default: all)")
+
+
+def test_a_terminal_does_not_break_words_of_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    command = "    python do.py --a-command --of-one-line --which-is-copied --as-it-is"
+    prose = "It does a lot of things that take more than one line of a narrow terminal to say."
+    lines = script_parser(f"Does it.\n\n{command}\n\n{prose}").format_help().splitlines()
+    assert command in lines
+    assert max(len(line) for line in lines if line not in (command, *STATUSES.split("\n"))) <= 60
+    assert prose in " ".join(lines)
 
 
 @pytest.mark.parametrize(

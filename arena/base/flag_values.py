@@ -1,0 +1,40 @@
+"""The types of flags: numbers in a range, and the score of a model."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+
+def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> Callable[..., Any]:
+    """Return a type of flags: numbers of a kind, at least `low` and below `end`."""
+
+    def number(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan  # is not in any range
+        if low <= value < end:
+            return value
+        raise argparse.ArgumentTypeError(f"expected {what}, got '{text}'")
+
+    return number
+
+
+def floor(text: str) -> tuple[str, float]:
+    """Return the parts of MODEL=SCORE, as a type of flags."""
+    model, equals, score = text.rpartition("=")
+    with contextlib.suppress(ValueError):
+        if model and equals and math.isfinite(float(score)):
+            return model, float(score)
+    raise argparse.ArgumentTypeError(f"expected MODEL=SCORE, as in my-model=50, got '{text}'")
+
+
+positive = _number(int, 1, 1_000_001, "a whole number, 1 or more")
+seed = _number(int, 0, math.inf, "a whole number, 0 or more")
+percentage = _number(float, math.ulp(0.0), 100, "a number above 0 and below 100")
+port = _number(int, 1, 65_536, "a number from 1 to 65535")
+dollars = _number(float, 0, 1e9, "a sum in USD")
