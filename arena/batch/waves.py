@@ -101,17 +101,17 @@ class Waves(Generic[J]):
         self.running.append((batch, {key: job for key, job in jobs.items() if key in ids}))
         self.budget.reserved += batch.most
 
-    def send(self) -> bool:
-        """Send one batch of the jobs that wait, and return whether there was one to send.
+    def send(self) -> Batch | None:
+        """Send one batch of the jobs that wait, and return it, None if there was none to send.
 
         Raises QueueFull if the service takes no more for now, and CompletionError.
         """
         records = next((name for name, jobs in self.waiting.items() if jobs), None)
         if records is None or (self.running and self.room <= 0):
-            return False
+            return None
         batch, jobs = self._write(records)
         if not jobs:
-            return False
+            return None
         try:
             batch.advance(UPLOADED, file_id=self._steady(self.service.upload, batch))
             batch.advance(CREATING)
@@ -126,7 +126,7 @@ class Waves(Generic[J]):
                 self.put_back(batch, jobs)
             raise
         self.running.append((batch, jobs))
-        return True
+        return batch
 
     def _pack(self, records: str) -> Iterator[tuple[str, J, bytes, int]]:
         """Take jobs off those that wait, as many as one batch may have, and yield the id, the job,

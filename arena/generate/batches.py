@@ -169,8 +169,10 @@ class _Run:
         if not waves.is_known:
             self._try_one(lane)
         try:
-            while not (stopping.is_set() or lane.problem) and waves.send():
+            while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
                 lane.is_full = False
+                requests = summary.number_of(batch.requests, "request")
+                self.display.say(f"{batch.label}: sent with {requests}")
             if lane.waiting and not waves.running and not lane.is_full and not stopping.is_set():
                 limit = (self.options.budget.limit or 0) / NANO
                 lane.problem = f"the next batch could pass --max-cost {limit:g}"
@@ -297,11 +299,11 @@ class _Run:
             for job in jobs.values():
                 job.work.summary.in_batches += 1
         if running:
-            command, batches = self.options.command, are_running(len(running))
-            self.display.say(
-                f"{batches} at the service. To wait for them: {command} --batch. To store "
-                f"what is done: {command} --batch fetch. To stop them: {command} --batch cancel"
-            )
+            command = f"  {self.options.command} --batch"
+            self.display.say(f"{are_running(len(running))} at the service. To go on, run one of:")
+            self.display.say(f"{command}           (waits, stores the replies, sends the rest)")
+            self.display.say(f"{command} fetch     (stores the replies that are there)")
+            self.display.say(f"{command} cancel    (stops the service)")
 
 
 def _look_after(works: Sequence[Work], options: RunOptions) -> int:
