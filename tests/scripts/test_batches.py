@@ -128,6 +128,16 @@ class TestAnswers:
         assert chats(api) == 2
         assert len(bench.answers("tiny")) == 6
 
+    def test_a_model_that_answers_no_live_call_gets_no_batch(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches
+    ) -> None:
+        prepare(bench, api)
+        api.answer_with(Reply.error(401, "Incorrect API key provided.", "invalid_api_key"))
+        done = bench.run("gen_answer.py", "--batch", check=1)
+        assert "tiny: 4 planned, 0 done, 0 cached, 1 failed, 3 not begun, 0 tokens" in done.stdout
+        assert "authentication: HTTP 401" in done.stdout
+        assert fake.created == []
+
     def test_models_without_a_service_are_asked_live(
         self, bench: Workspace, api: FakeAPI, fake: FakeBatches
     ) -> None:
