@@ -195,7 +195,7 @@ class _EndpointState:
             seconds = time.monotonic() - self.silent_since
             silence = f"no answer from {self.address} for {seconds:.0f} s"
             advice = "Is the server up, and api_base right? For a longer wait, set startup_timeout."
-            message = f"{silence}, only: {one_line(tested, 120)}. {advice}"
+            message = f"{silence} ({one_line(tested, 120)}). {advice}"
             cause = "unreachable" if tested.cause == "connection" else tested.cause
             self.verdict = CompletionError(cause, message)
         elif tested.of_prompt or tested.cause in PERMANENT:

@@ -143,9 +143,11 @@ class RunSummary:
         if excess := self.meter.excess:
             yield f"  {excess}"
         for cause, ids in sorted(self.failed.items()):
-            some = "for example " * (len(ids) > 1) + _examples(ids)
-            failed = f"{number_of(len(ids), self.noun)}, {some}"
-            yield f"  failed: {failed}: {self.messages[cause]}"
+            number, message = number_of(len(ids), self.noun), self.messages[cause]
+            if len(ids) == 1:
+                yield f"  failed: {number}, {_examples(ids)}: {message}"
+            else:  # the reason first: ids can be long
+                yield f"  failed: {number}: {message} (for example {_examples(ids)})"
         yield from self.remark_lines()
 
     def remark_lines(self) -> Iterator[str]:
