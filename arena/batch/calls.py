@@ -49,7 +49,7 @@ class CallingService(Service):
         """
         import httpx2
 
-        client, url = client_of(self.model, self.endpoint), self.address(path)
+        client, url = client_of(self.model, self.endpoint), self.url_of(path)
         own = {**self.headers(), **(headers or {})}
         options: Any = {"headers": own | dict(self.model.extra_headers)}
         if method == "GET":
@@ -68,7 +68,7 @@ class CallingService(Service):
             with contextlib.closing(response):
                 write_whole_lines(response.iter_bytes(), out)
 
-    def address(self, path: str) -> str:
+    def url_of(self, path: str) -> str:
         """Return where a call goes, by default below the client's address."""
         return path
 
