@@ -46,7 +46,7 @@ class OneName(argparse.Action):
     def __call__(
         self,
         parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
+        namespace: Any,
         value: Any,
         option_string: str | None = None,
     ) -> None:
