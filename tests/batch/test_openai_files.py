@@ -202,7 +202,6 @@ class TestUpload:
         finally:
             budget.stopping.clear()
 
-
     def test_a_gateway_that_takes_no_large_files(
         self, service: Service, api: FakeAPI, new: Make
     ) -> None:
