@@ -330,22 +330,18 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
     cost = "stop before the run costs more. Needs prices in the endpoint file"
     add("--max-cost", type=dollars, metavar="USD", help=cost)
-    add(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write the summary as JSON. With - print it alone",
-    )
+    report = "write the summary as JSON. With - print it alone"
+    add("--report", type=Path, metavar="FILE", help=report)
     add("--quiet", action="store_true", help="show no progress")
     add_file_flags(add)
 
 
 def add_file_flags(add: Callable[..., object]) -> None:
-    """Add the flags of requests and results in files."""
-    write = (
-        "write the missing calls as files of OpenAI requests into this folder, and stop. See "
-        "docs/batches.md"
-    )
+    """Add the flags of batches, and of requests and results in files."""
+    batch = "ask by a batch service at half the price, or submit, status, fetch, cancel alone"
+    verbs = ("run", "submit", "status", "fetch", "cancel")
+    add("--batch", nargs="?", const="run", choices=verbs, metavar="VERB", help=batch)
+    write = "write the missing calls as files of OpenAI requests into this folder, and stop"
     add("--write-requests", type=Path, metavar="DIR", help=write)
     shards = "with --write-requests, the number of files (default: as many as services take)"
     add("--shards", type=positive, metavar="N", help=shards)
@@ -354,28 +350,32 @@ def add_file_flags(add: Callable[..., object]) -> None:
     add("--read-results", **kind, metavar="FILE", help=read)
 
 
-FILE_WAYS = ("write_requests", "read_results")  # of a run that makes no calls
+WAYS = ("write_requests", "read_results", "batch")  # of asking otherwise than live
 
 
 def check_run_flags(args: argparse.Namespace) -> None:
     """Raise InputError for flags of a run that do not go together."""
-    ways = [name for name in FILE_WAYS if getattr(args, name)]
+    ways = [name for name in WAYS if getattr(args, name)]
     if len(ways) > 1:
         raise InputError(f"{_flag(ways[1])}: does not go with {_flag(ways[0])}. Use one of them.")
     for name in ("dry_run", "max_cost", "parallel"):
         value = getattr(args, name)
-        if ways and value is not None and value is not False:
-            raise InputError(
-                f"{_flag(name)}: does not go with {_flag(ways[0])}, which makes no calls."
-            )
+        if ways and ways[0] != "batch" and value is not None and value is not False:
+            reason = f"does not go with {_flag(ways[0])}, which makes no calls"
+            raise InputError(f"{_flag(name)}: {reason}.")
     if args.shards and not args.write_requests:
         raise InputError("--shards: needs --write-requests, whose files it counts")
 
 
+RUN_OPTIONS = (
+    *("stale", "dry_run", "report", "quiet"),
+    *("batch", "write_requests", "shards", "read_results"),
+)
+
+
 def run_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the flags of a run that are its options as they are."""
-    names = ("stale", "dry_run", "report", "quiet", "write_requests", "shards", "read_results")
-    return {name: getattr(args, name) for name in names}
+    return {name: getattr(args, name) for name in RUN_OPTIONS}
 
 
 def _flag(name: str) -> str:
@@ -383,7 +383,7 @@ def _flag(name: str) -> str:
 
 
 def same_command(script: str, argv: Sequence[str] | None) -> str:
-    """Return the command line of this run without the flags of request files."""
+    """Return the command line of this run without the flags of batches and request files."""
     parser = argparse.ArgumentParser(add_help=False)
     add_file_flags(parser.add_argument)
     return shlex.join(["python", script, *parser.parse_known_args(argv)[1]])

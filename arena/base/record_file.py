@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from arena.base.errors import InputError, OutputError, warn
-from arena.base.jsonl import dump_line, is_json, located_lines, write_lines, writing
+from arena.base.jsonl import dump_line, is_json, is_stream, located_lines, write_lines, writing
 
 SYNC_SECONDS = 1.0
 CHANGED = "another program changed this file"
@@ -91,6 +91,8 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         run has it open: by another hard link, or after its lock was removed.
         """
         self._close_file()
+        if is_stream(self.path):  # /dev/zero has no end, and a pipe none before its writer's
+            raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
         try:
             self._file, self._refusal = self.path.open("a+b", buffering=0), None
         except OSError as refusal:
@@ -199,8 +201,9 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         Raises OutputError in the latter case, with the records in a file beside it.
         """
         if not self._keep:
-            problem = "this file lacks records of this run. Run the same command again."
-            raise OutputError(f"{self.path}: {problem}")
+            raise OutputError(
+                f"{self.path}: lacks records of this run. Run the same command again."
+            )
         before, state = self._state, self._state_of_path()
         there: set[int] = set()
         try:

@@ -105,6 +105,8 @@ def _check_extra_body(model: ModelConfig) -> None:
     body = f"{model.where}: extra_body"
     extra_body = fill_variables(model.extra_body, body)
     _check_json(extra_body, body)
+    if "messages" in extra_body:  # it would replace every question
+        raise InputError(f"{body}: messages: these are the questions. Remove it.")
     if extra_body.get("stream"):
         raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
     if extra_body.get("n", 1) not in (None, 1, "1"):
@@ -178,6 +180,7 @@ def _base_of_calls(base: str, model: ModelConfig, endpoint: Endpoint) -> str:
     try:
         url = urlsplit(base)
         is_right = url.hostname and url.port != 0 and " " not in url.netloc and base.isprintable()
+        (url.hostname or "").encode("idna")  # raises a ValueError for what is no name of a host
     except ValueError:
         is_right = False
     if not is_right:

@@ -18,7 +18,6 @@ from arena.batch.lines import identity_hash, parts_of, request_line
 from arena.batch.results import reply_in, result_lines
 from arena.batch.service import Terms
 from arena.batch.services import MB, terms_of
-from arena.batch.state import running_ids
 from arena.bench.paths import named_path
 from arena.chat.budget import stopping
 from arena.chat.config import ModelConfig
@@ -29,7 +28,6 @@ from arena.generate.work import Job, RunOptions, Session, Work
 
 USUAL = Terms(requests=50_000, bytes=200 * MB)  # for models without a batch service
 
-IN_BATCH = "in a running batch"
 ALREADY_THERE = "results that are already there"
 OTHER_SETTINGS = "results of other settings or prompts, ignored"
 TWICE = "results given twice, of which the first good one counts"
@@ -45,9 +43,12 @@ def write(works: Sequence[Work], folder: Path, options: RunOptions) -> int:
     jobs: dict[str, list[Job]] = {name: [] for name in models}
     out = sys.stderr if options.report == STDOUT else sys.stdout
     for work in works:
-        jobs[work.model.name] += _missing(work)
-        requests = summary.number_of(work.summary.planned, "request")
-        print_folded(f"{work.summary.name}: {requests} to make", out)
+        missing = work.plan()
+        jobs[work.model.name] += missing
+        line = f"{work.summary.name}: {summary.number_of(len(missing), 'request')} to make"
+        if work.summary.in_batches:
+            line += f", {work.summary.in_batches} in batches"
+        print_folded(line, out)
         for line in work.summary.remark_lines():
             print_folded(line, out)
     results, commands = Path(f"{os.path.normpath(folder)}-results"), []
@@ -65,7 +66,7 @@ def write(works: Sequence[Work], folder: Path, options: RunOptions) -> int:
             commands.append(_engine_command(model, place, number, outputs))
     if options.report is not None:
         summaries = [work.summary for work in works]
-        summary.write_report(options.report, summaries, [], is_complete=not commands)
+        summary.write_report(options.report, summaries, [], [], is_complete=not commands)
     for command in commands:
         print(f"next: {command}", file=out)
     if commands:
@@ -85,19 +86,6 @@ def _check_folder(folder: Path) -> None:
         return
     except OSError as error:
         raise InputError(f"{folder}: --write-requests: {error.strerror}") from None
-
-
-def _missing(work: Work) -> list[Job]:
-    """Return the missing jobs of a work but those in a running batch."""
-    planned: list[Job] = work.plan()
-    running = running_ids(work.options.bench.folder, work.path)
-    jobs = [job for job in planned if not running or work.custom_id(job) not in running]
-    if len(jobs) < len(planned):
-        work.summary.planned = len(jobs)
-        work.summary.remarks[IN_BATCH] += [
-            job.id for job in planned if work.custom_id(job) in running
-        ]
-    return jobs
 
 
 def _write_files(

@@ -115,6 +115,12 @@ class TestRecordFile:
             file.append(old_answer("q1"))
         assert raw_lines(file_path) == [old_answer("q1")]
 
+    def test_a_device_is_no_file_of_records(self, file_path: Path) -> None:
+        file_path.parent.mkdir(parents=True)
+        file_path.symlink_to(os.devnull)
+        with pytest.raises(InputError, match="cannot read records: it is a device or a pipe, not"):
+            RecordFile(file_path, KeyLine)
+
     def test_a_lock_file_that_was_left_behind_does_no_harm(self, file_path: Path) -> None:
         write(file_path.with_name(".tiny.jsonl.lock"))
         with RecordFile(file_path, KeyLine) as file:
@@ -252,8 +258,10 @@ class TestOtherPrograms:
             lambda path: write(path, old_answer("q1", "edited")),
             lambda path: os.replace(write(path.with_name("new"), old_answer("q7")), path),
             lambda path: (path.unlink(), path.mkdir()),
+            lambda path: (path.unlink(), os.mkfifo(path)),
+            lambda path: (path.unlink(), path.symlink_to(os.devnull)),
         ],
-        ids=["append", "edit", "replace", "a folder"],
+        ids=["append", "edit", "replace", "a folder", "a pipe", "a device"],
     )
     def test_what_others_wrote_stays_and_lost_records_go_beside_it(
         self, there: Path, change: Any
@@ -410,7 +418,7 @@ class TestRecordsThatAreNotKept:
     def test_a_file_that_another_program_has_cut_stays_as_it_is(
         self, file_path: Path, at_the_end: bool
     ) -> None:
-        problem = "this file lacks records of this run. Run the same command again."
+        problem = "lacks records of this run. Run the same command again."
         file = RecordFile(file_path, KeyLine, keep=False)
         file.append(old_answer("q1"))
         file.append(old_answer("q2"))
@@ -429,6 +437,6 @@ class TestRecordsThatAreNotKept:
         changed = file_path.read_bytes().replace(b"good", b"evil")
         with file_path.open("r+b") as other:
             other.write(changed)
-        with pytest.raises(OutputError, match="this file lacks records of this run"):
+        with pytest.raises(OutputError, match="lacks records of this run"):
             file.close()
         assert file_path.read_bytes() == changed

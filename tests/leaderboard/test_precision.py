@@ -135,6 +135,15 @@ class TestBoard:
         plain = board_json(bench, *flags())["precision"]
         assert battle["half_width"] > 1.03 * plain["half_width"]
 
+    def test_few_rounds_say_nothing_of_the_spread(self, bench: Workspace) -> None:
+        add_random(bench, ["one", "two"], 100)
+        for seed, model in enumerate(["base", "one", "two"]):
+            path = bench.data / f"model_answer/{model}.jsonl"
+            bench.write(path, random_answers(seed, 100))
+        chosen = [*named(), "--style-control", "--num-rounds"]
+        few, many = (board_json(bench, *chosen, rounds)["precision"] for rounds in (2, 1000))
+        assert few == many
+
     @pytest.mark.parametrize("style", [[], ["--style-control", "--style-center", "none"]])
     def test_random_judges_are_no_matter_of_questions(
         self, bench: Workspace, style: list[str]

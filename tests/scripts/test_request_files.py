@@ -277,7 +277,7 @@ class TestWriting:
         fields = {"service": "openai", "address": "", "model": "tiny", "requests": 1}
         Batch(folder, **fields, records="model_answer/tiny.jsonl", sha256=sha).advance(RUNNING)
         done = write(run_main, ANSWER)
-        assert "tiny: 2 requests to make\n  in a running batch: 1 (q2)\n" in done.out
+        assert "tiny: 2 requests to make, 1 in batches\n" in done.out
         ids = [line["custom_id"] for line in tiny.read_jsonl("r/requests-0.jsonl")]
         assert json.loads(content)["custom_id"] not in ids and len(ids) == 2
 

@@ -65,7 +65,7 @@ class TestHopelessModels:
         assert calls == {"bad-key": 3, "no-model": 3, "no-money": 3, "well": 20}
         for name, (_, cause) in self.REPLIES.items():
             assert f"{name}: 20 planned, 0 done, 0 cached, 3 failed, 17 not begun" in done.out
-            assert f"failed: 3 questions, for example q1, q2, q3: {cause}" in done.out
+            assert f"failed: 3 questions: {cause}" in done.out
             assert not (bench.data / "model_answer" / f"{name}.jsonl").exists()
         assert "not complete: bad-key, no-model, no-money. Mend the causes" in done.out
 
@@ -77,7 +77,7 @@ class TestHopelessModels:
         done = run("answers")
         assert (done.status, api.call_count) == (1, 6), "five questions and the test request"
         assert "tiny: 20 planned, 0 done, 0 cached, 5 failed, 15 not begun" in done.out
-        assert "failed: 5 questions, for example q1, q2, q3: bad request: HTTP 400" in done.out
+        assert "failed: 5 questions: bad request: HTTP 400" in done.out
         assert f"(a short test request to {api.v1} failed, too)" in done.out
 
     REFUSALS = {

@@ -17,7 +17,7 @@ from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, Estimator
 from arena.scoring.selection import Plan, Selection, matching_questions
 from arena.scoring.uncertainty import planning
-from arena.scoring.uncertainty.intervals import FEW
+from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 from arena.scoring.uncertainty.planning import Spreads
 
 WANTED = 2.0  # points of win rate, if nobody names a precision
@@ -123,7 +123,8 @@ def _board_spreads(board: Board, numbers: Mapping[str, int]) -> Spreads | None:
     if not scored and method.resample != "question":
         return None
     if scored:
-        scored = scored if method.resample == "question" else scored.honest
+        enough = method.resample == "question" and method.rounds >= ENOUGH_ROUNDS
+        scored = scored if enough else scored.honest
         samples = dict(zip(scored.battles.models, scored.scores(elo=False)[1].T, strict=True))
     rounds = np.array([samples[model] for model in models]).T
     if board.judges and not scored and method.judge_effects == "random":
