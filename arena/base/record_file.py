@@ -49,8 +49,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         self._refusal: OSError | None = None  # the reason if it is open for reading only
         self._state: State | None = None  # as this run left the file
         self._known: set[int] | None = None  # the hashes of its lines, from the first append on
-        # The hash of the newest line of each key, and its record if it is kept.
-        self._appended: dict[Any, tuple[int, Mapping[str, Any]]] = {}
+        self._appended: dict[Any, tuple[int, Mapping[str, Any]]] = {}  # newest line's hash, record
         self._change: str | None = None  # the message if another program changed the file
         self._beside: set[int] | None = None  # the hashes of lines beside it, once there is need
         self._synced = time.monotonic()
@@ -201,9 +200,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         Raises OutputError in the latter case, with the records in a file beside it.
         """
         if not self._keep:
-            raise OutputError(
-                f"{self.path}: lacks records of this run. Run the same command again."
-            )
+            raise OutputError(f"{self.path}: lacks records of this run. Run it again.")
         before, state = self._state, self._state_of_path()
         there: set[int] = set()
         try:

@@ -418,7 +418,7 @@ class TestRecordsThatAreNotKept:
     def test_a_file_that_another_program_has_cut_stays_as_it_is(
         self, file_path: Path, at_the_end: bool
     ) -> None:
-        problem = "lacks records of this run. Run the same command again."
+        problem = "lacks records of this run. Run it again."
         file = RecordFile(file_path, KeyLine, keep=False)
         file.append(old_answer("q1"))
         file.append(old_answer("q2"))
