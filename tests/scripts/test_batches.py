@@ -227,7 +227,9 @@ class TestResults:
         prepare(bench, api, questions=6)
         fake.next.append(Behaviour(end="expired", ran=2))
         done = bench.run("gen_answer.py", "--batch", check=1)
-        assert "failed: 3 questions, for example q4, q5, q6: expired" in done.stdout
+        assert re.search(
+            r"failed: 3 questions: expired: .* \(for example q4, q5, q6\)", done.stdout
+        )
         assert "Run the same command again" in done.stdout
         assert len(bench.answers("tiny")) == 3
         bench.run("gen_answer.py", "--batch", check=0)
@@ -273,7 +275,9 @@ class TestVerbs:
         done = bench.run("gen_answer.py", "--batch", "cancel", check=0)
         assert "cancel" in done.stdout
         done = bench.run("gen_answer.py", "--batch", "fetch", check=1)
-        assert "failed: 3 questions, for example q4, q5, q6: cancelled" in done.stdout
+        assert re.search(
+            r"failed: 3 questions: cancelled: .* \(for example q4, q5, q6\)", done.stdout
+        )
         assert len(bench.answers("tiny")) == 3
 
     def test_a_live_run_does_not_ask_what_is_in_a_batch(
