@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from arena.base.errors import InputError, nearest, print_error
-from arena.base.flag_values import dollars, positive, seed
+from arena.base.flag_values import OneName, dollars, positive, seed
 from arena.base.jsonl import STDOUT, is_stream
 from arena.base.output import print_folded
 
@@ -23,6 +23,11 @@ def script_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        """Return the flags that a prefix can mean. Two spellings of one flag are no two flags."""
+        matches: list[Any] = super()._get_option_tuples(option_string)
+        return matches[:1] if len({id(action) for action, *_ in matches}) == 1 else matches
+
     def error(self, message: str) -> NoReturn:
         """End with a line: the message, the flag that is meant by an unknown one, and the help."""
         what, _, words = message.partition("unrecognized arguments: ")
@@ -71,24 +76,6 @@ SETTING_FILE = "config/judge_config.yaml"  # of all scripts but gen_answer.py
 
 # The names of benches, models and judges
 
-
-class _One(argparse.Action):
-    """A flag for one name. argparse would drop all but the last of several without a word."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Set the name. Raises ArgumentError if the flag has named another one."""
-        earlier = getattr(namespace, self.dest)
-        if earlier not in (None, value):
-            raise argparse.ArgumentError(self, f"expected one name, got '{earlier}' and '{value}'")
-        setattr(namespace, self.dest, value)
-
-
 NAMES = {
     "bench": ("--bench-name", "-b", "--bench", "--benchmark"),
     "judge": ("--judge-name", "-j", "--judge", "--judge-names", "--judges", "--judge-model"),
@@ -102,7 +89,7 @@ def add_name(add: Callable[..., object], what: str, text: str) -> None:
     """Add the flag for one bench, judge or baseline, with its help text."""
     # Of several benches the last counts, as for most flags, but judges and baselines are lists in
     # other scripts.
-    action = "store" if what == "bench" else _One
+    action = "store" if what == "bench" else OneName
     add(*NAMES[what], action=action, metavar=what.upper(), help=text)
 
 

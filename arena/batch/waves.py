@@ -51,7 +51,7 @@ class Waves(Generic[J]):
     waiting: jobs that are not sent, by the file of records that their replies belong to. No batch
     has jobs of two files. running: batches with their jobs by id, in the order of creation. left:
     those that this run can neither look at nor give up.
-    most_tokens: the tokens that the service lets wait, None if not known.
+    most_tokens: the tokens that the service lets wait. is_full: it has refused more for now.
     """
 
     service: Service
@@ -61,7 +61,8 @@ class Waves(Generic[J]):
     waiting: dict[str, deque[J]] = field(default_factory=dict)
     running: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
     left: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
-    most_tokens: int | None = None
+    most_tokens: float = math.inf
+    is_full: bool = False
     _tried: set[str] = field(default_factory=set)
     is_known: bool = False  # whether the service has taken requests like these before
 
@@ -101,23 +102,24 @@ class Waves(Generic[J]):
         self.running.append((batch, {key: job for key, job in jobs.items() if key in ids}))
         self.budget.reserved += batch.most
 
-    def send(self) -> bool:
-        """Send one batch of the jobs that wait, and return whether there was one to send.
+    def send(self) -> Batch | None:
+        """Send one batch of the jobs that wait, and return it, None if there was none to send.
 
         Raises QueueFull if the service takes no more for now, and CompletionError.
         """
         records = next((name for name, jobs in self.waiting.items() if jobs), None)
-        if records is None or (self.running and self.room <= 0):
-            return False
+        if records is None or (self.running and (self.is_full or self.room <= 0)):
+            return None
         batch, jobs = self._write(records)
         if not jobs:
-            return False
+            return None
         try:
             batch.advance(UPLOADED, file_id=self._steady(self.service.upload, batch))
             batch.advance(CREATING)
             batch.advance(RUNNING, batch_id=self._steady(self._create, batch))
         except QueueFull as full:
-            self.put_back(batch, jobs, full)
+            self.put_back(batch, jobs)
+            self.shrink(batch, full)
             raise
         except CompletionError as error:
             if batch.phase == CREATING and error.charged:  # it may exist: the next run looks for it
@@ -126,7 +128,7 @@ class Waves(Generic[J]):
                 self.put_back(batch, jobs)
             raise
         self.running.append((batch, jobs))
-        return True
+        return batch
 
     def _pack(self, records: str) -> Iterator[tuple[str, J, bytes, int]]:
         """Take jobs off those that wait, as many as one batch may have, and yield the id, the job,
@@ -177,8 +179,6 @@ class Waves(Generic[J]):
     @property
     def room(self) -> float:
         """The bytes of requests that the queue of the service has room for."""
-        if self.most_tokens is None:
-            return math.inf
         return self.most_tokens * BYTES_A_TOKEN - sum(batch.bytes for batch, _ in self.running)
 
     def _create(self, batch: Batch) -> str:
@@ -202,18 +202,22 @@ class Waves(Generic[J]):
                     raise
         raise CompletionError(INTERRUPTED)
 
-    def put_back(self, batch: Batch, jobs: dict[str, J], full: QueueFull | None = None) -> None:
-        """Let the jobs of a batch that the service did not take wait again. If its queue was full,
-        later batches are smaller.
-        """
+    def put_back(self, batch: Batch, jobs: dict[str, J]) -> None:
+        """Let the jobs of a batch that the service did not take wait again."""
         self.running = [(other, its) for other, its in self.running if other is not batch]
         self.waiting[batch.records].extendleft(reversed(jobs.values()))
         self.budget.release(batch.most)
         shutil.rmtree(batch.folder)
-        if full is not None and full.tokens is not None:
-            self.most_tokens = full.tokens
-        elif full is not None and not self.running:
-            self.most_tokens = batch.bytes // BYTES_A_TOKEN // 2
+
+    def shrink(self, batch: Batch, full: QueueFull) -> None:
+        """Learn from a full queue how much to send at a time, and whether to wait before the next
+        batch: for our own batches, or if not even one request was taken.
+        """
+        most = full.tokens or math.inf
+        if not self.running:
+            most = min(most, batch.bytes / BYTES_A_TOKEN / 2)
+        self.most_tokens = min(most, self.most_tokens)
+        self.is_full = bool(self.running) or batch.requests == 1
 
     def look(self, batch: Batch) -> Status:
         """Ask how far a batch is. Once it is over, its results are on disk when this returns."""
@@ -234,6 +238,7 @@ class Waves(Generic[J]):
         """Forget a batch whose replies are all stored. Its state stays as a record of the run."""
         batch.advance(STORED)
         batch.delete_files()
+        self.is_full = False
         self.running = [(other, jobs) for other, jobs in self.running if other is not batch]
         self.budget.release(batch.most)
 

@@ -150,6 +150,7 @@ class TestNames:
         [
             *(("judge", name) for name in ("--judge-name", "-j", "--judge-names", "--judges")),
             *(("judge", name) for name in ("--judge-model", "--judge")),
+            ("judge", "--judge-n"),
             ("baseline", "--base"),
             ("model", "--mod"),
         ],
@@ -160,6 +161,14 @@ class TestNames:
         args = parser.parse_args([spelling, "a", "b", NAMES[what][0], "c"])
         assert list(vars(args).values()) == [["a", "b", "c"]]
         assert list(vars(parser.parse_args([])).values()) == [None]
+
+    def test_a_prefix_of_two_flags_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
+        parser = script_parser("")
+        add_names(parser.add_argument, "judge", "names")
+        parser.add_argument("--judge-effects")
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--judge-", "a"])
+        assert "error: ambiguous option: --judge- could match" in capsys.readouterr().err
 
     @pytest.mark.parametrize("what", ["judge", "baseline"])
     def test_a_second_name_for_one_is_refused(

@@ -128,6 +128,16 @@ class TestAnswers:
         assert chats(api) == 2
         assert len(bench.answers("tiny")) == 6
 
+    def test_a_model_that_answers_no_live_call_gets_no_batch(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches
+    ) -> None:
+        prepare(bench, api)
+        api.answer_with(Reply.error(401, "Incorrect API key provided.", "invalid_api_key"))
+        done = bench.run("gen_answer.py", "--batch", check=1)
+        assert "tiny: 4 planned, 0 done, 0 cached, 1 failed, 3 not begun, 0 tokens" in done.stdout
+        assert "authentication: HTTP 401" in done.stdout
+        assert fake.created == []
+
     def test_models_without_a_service_are_asked_live(
         self, bench: Workspace, api: FakeAPI, fake: FakeBatches
     ) -> None:
@@ -239,7 +249,7 @@ class TestVerbs:
         fake.behaviour = Behaviour(looks=3)
         done = bench.run("gen_answer.py", "--batch", "submit", check=0)
         assert "tiny: 4 planned, 1 done, 0 cached, 0 failed, 3 in batches" in done.stdout
-        assert "python gen_answer.py --batch fetch" in done.stderr
+        assert "openai batch_1 (model_answer/tiny.jsonl): sent with 3 requests" in done.stderr
         done = bench.run("gen_answer.py", "--batch", "status", check=0)
         assert re.search(r"openai batch_1 \(model_answer/tiny.jsonl\): \w+, 0 of 3", done.stdout)
         bench.run("gen_answer.py", "--batch", "fetch", check=1)
@@ -287,7 +297,8 @@ class TestVerbs:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "To wait for them: python gen_answer.py --batch. " in err
+        assert "1 batch is running at the service. To go on, run one of:\n" in err
+        assert re.search(r"\n  python gen_answer.py --batch fetch +\(stores", err)
         assert "3 in batches" in out
         fake.retry_after = "0.001"
         bench.run("gen_answer.py", "--batch", check=0)
