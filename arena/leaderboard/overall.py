@@ -45,6 +45,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
         questions=judged.sum(axis=0),
         resample="battle" if board.method.as_published else board.method.resample,
         boards=len(boards),
+        ranges=board.counts.ranges,
     )
     found = uncertainty(mean, rounds)
     if board.method.honest and any(one.copy_score is not None for one in boards):
