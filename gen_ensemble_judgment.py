@@ -20,7 +20,7 @@ from arena.base.flags import add_name, add_names, add_source_flags, script_parse
 from arena.base.output import print_folded
 from arena.bench.paths import Bench
 from arena.bench.records import baseline_rule
-from arena.generate.ensemble import RULES, Ensemble, find_judges, join, report, write
+from arena.generate.judging.ensemble import RULES, Ensemble, find_judges, join, report, write
 from utils import read_judge_config
 
 

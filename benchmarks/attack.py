@@ -19,6 +19,7 @@ import json
 import os
 import pty
 import random
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +39,7 @@ REPO = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(REPO), str(REPO / "tests")]
 
 from fake_api import Call, FakeAPI, Reply
+from fork_server import catch_ignored_signals
 
 TIMEOUT = 120.0
 JUDGE_PROMPT = "{question_1}\n<1>{answer_1}</1>\n<2>{answer_2}</2>"
@@ -165,7 +168,10 @@ class Place:
         """Run a script and measure its CPU time and its memory."""
         with tempfile.TemporaryFile("w+") as file:
             process = self.start(script, *flags, stdout=file)
+            killer = threading.Timer(TIMEOUT, process.kill)
+            killer.start()
             _, status, usage = os.wait4(process.pid, 0)
+            killer.cancel()
             process.returncode = os.waitstatus_to_exitcode(status)
             file.seek(0)
             seconds = usage.ru_utime + usage.ru_stime
@@ -480,6 +486,15 @@ def nohup(place: Place) -> str:
     return "ignored, 40 of 40 stored"
 
 
+def too_early(output: str) -> bool:
+    """Whether a Ctrl-C came before arena/base/interrupt.py, our first import, was there."""
+    frames = re.findall(r'File "(.+)", line', output)
+    watched = ("arena/__init__.py", "arena/base/__init__.py", "arena/base/interrupt.py")
+    is_first = frames and frames[-1].endswith(watched) or "import interrupt, output" in output
+    in_python = not any(f"{folder}/" in output for folder in ("arena", "site-packages"))
+    return bool(is_first or in_python or "Failed to import the site module" in output)
+
+
 @attack("A5", "Ctrl-C at any moment of the start")
 def early_interrupt(place: Place) -> str:
     place.prepare()
@@ -492,10 +507,7 @@ def early_interrupt(place: Place) -> str:
             time.sleep(wait)
             process.send_signal(signal.SIGINT)
             done = place.end(process)
-            # Before it imports anything of ours, Python itself ends, maybe in an editable install.
-            ours = any(f"{folder}/" in done.output for folder in ("arena", "site-packages"))
-            ours &= "Failed to import the site module" not in done.output
-            hold("Traceback" not in done.output or not ours, f"{script}: {done.output}")
+            hold("Traceback" not in done.output or too_early(done.output), done.output)
             early += done.status == -signal.SIGINT
             ended += done.status in (128 + signal.SIGINT, 0, 1, 2)
     hold(early + ended == 3 * len(scripts), "another exit status")
@@ -753,7 +765,7 @@ def try_attack(what: str, function: Attack) -> bool:
     with new_place() as place:
         try:
             held, ok = function(place), True
-        except (AttackError, TimeoutError) as error:
+        except (AttackError, OSError, subprocess.TimeoutExpired) as error:
             held, ok = " ".join(str(error).split())[-400:], False
     print(f"{what}: {held}  {'ok' if ok else 'FAIL'}", flush=True)
     return ok
@@ -765,6 +777,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--only", nargs="+", choices=sorted(ATTACKS), help="attacks to try")
     args = parser.parse_args(argv)
+    catch_ignored_signals()
     results = []
     for item in args.only or sorted(ATTACKS):
         for what, function in ATTACKS[item]:

@@ -69,8 +69,8 @@ def few(questions: int, level: int = 95) -> str:
     half, found = z * 44 / questions**0.5, (1.959964 + 0.841621) * 44 / questions**0.5
     number = f"{questions} question" + "s" * (questions > 1)
     gives = (
-        f"They give {level}% intervals of about ±{half:.1f} points. A test at 5% finds a "
-        f"difference of {found:.1f} points in 80 of 100 cases. "
+        f"They give {level}% intervals of about ±{half:.1f} points. A test of two "
+        f"models at 5% finds a difference of {found:.1f} points in 80 of 100 cases. "
     )
     return (
         f"Only {number}, too few to tell good models from each other. "

@@ -17,7 +17,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -30,7 +29,7 @@ import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
-from fork_server import ForkedPopen, can_fork
+from fork_server import ForkedPopen, can_fork, catch_ignored_signals
 from judgments import (
     BASELINES,
     HARD,
@@ -64,9 +63,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("same")
 
-# A shell ignores Ctrl-C for what it starts in the background, and so would all our processes.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+catch_ignored_signals()
 
 REPO = Path(__file__).resolve().parent.parent
 RUN_TIMEOUT = 60

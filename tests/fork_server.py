@@ -19,6 +19,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -53,6 +54,18 @@ def can_fork(script: str, env: Mapping[str, str]) -> bool:
 
 
 # In the process of the tests
+
+
+def catch_ignored_signals() -> None:
+    """Let the processes that this one starts get Ctrl-C and a hangup as they usually do.
+
+    A shell ignores Ctrl-C for what it starts in the background, and nohup ignores a hangup. Whoever
+    is started inherits what is ignored, but not what is caught.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @functools.cache

@@ -76,7 +76,7 @@ def test_tests_mirror_the_package() -> None:
 THROUGH_COMMANDS = {
     *("board_page", "formulas", "judgment_page", "index", "address"),  # the page in Chromium
     *("panel", "ratings", "report", "judge_html"),  # the reports
-    *("work", "outlook", "service", "complete"),  # runs, live and in batches
+    *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
 }
 
 

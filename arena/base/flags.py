@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from arena.base.errors import InputError, nearest, print_error
-from arena.base.flag_values import dollars, positive, seed
+from arena.base.flag_values import OneName, dollars, positive, seed
 from arena.base.jsonl import STDOUT, is_stream
 from arena.base.output import print_folded
 
@@ -21,6 +23,11 @@ def script_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        """Return the flags that a prefix can mean. Two spellings of one flag are no two flags."""
+        matches: list[Any] = super()._get_option_tuples(option_string)
+        return matches[:1] if len({id(action) for action, *_ in matches}) == 1 else matches
+
     def error(self, message: str) -> NoReturn:
         """End with a line: the message, the flag that is meant by an unknown one, and the help."""
         what, _, words = message.partition("unrecognized arguments: ")
@@ -50,6 +57,14 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         value = "" if action.nargs == 0 else f" {self._format_args(action, action.dest.upper())}"
         return names + value
 
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Return a text with its paragraphs broken at a width, but for commands and lists."""
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(
+            indent + (part if re.search("^ ", part, re.MULTILINE) else textwrap.fill(part, width))
+            for part in paragraphs
+        )
+
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""
         if "(default: " in text or action.required or action.default is argparse.SUPPRESS:
@@ -60,24 +75,6 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 SETTING_FILE = "config/judge_config.yaml"  # of all scripts but gen_answer.py
 
 # The names of benches, models and judges
-
-
-class _One(argparse.Action):
-    """A flag for one name. argparse would drop all but the last of several without a word."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Set the name. Raises ArgumentError if the flag has named another one."""
-        earlier = getattr(namespace, self.dest)
-        if earlier not in (None, value):
-            raise argparse.ArgumentError(self, f"expected one name, got '{earlier}' and '{value}'")
-        setattr(namespace, self.dest, value)
-
 
 NAMES = {
     "bench": ("--bench-name", "-b", "--bench", "--benchmark"),
@@ -92,7 +89,7 @@ def add_name(add: Callable[..., object], what: str, text: str) -> None:
     """Add the flag for one bench, judge or baseline, with its help text."""
     # Of several benches the last counts, as for most flags, but judges and baselines are lists in
     # other scripts.
-    action = "store" if what == "bench" else _One
+    action = "store" if what == "bench" else OneName
     add(*NAMES[what], action=action, metavar=what.upper(), help=text)
 
 
@@ -320,22 +317,18 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
     cost = "stop before the run costs more. Needs prices in the endpoint file"
     add("--max-cost", type=dollars, metavar="USD", help=cost)
-    add(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write the summary as JSON. With - print it alone",
-    )
+    report = "write the summary as JSON. With - print it alone"
+    add("--report", type=Path, metavar="FILE", help=report)
     add("--quiet", action="store_true", help="show no progress")
     add_file_flags(add)
 
 
 def add_file_flags(add: Callable[..., object]) -> None:
-    """Add the flags of requests and results in files."""
-    write = (
-        "write the missing calls as files of OpenAI requests into this folder, and stop. See "
-        "docs/batches.md"
-    )
+    """Add the flags of batches, and of requests and results in files."""
+    batch = "ask by a batch service at half the price, or submit, status, fetch, cancel alone"
+    verbs = ("run", "submit", "status", "fetch", "cancel")
+    add("--batch", nargs="?", const="run", choices=verbs, metavar="VERB", help=batch)
+    write = "write the missing calls as files of OpenAI requests into this folder, and stop"
     add("--write-requests", type=Path, metavar="DIR", help=write)
     shards = "with --write-requests, the number of files (default: as many as services take)"
     add("--shards", type=positive, metavar="N", help=shards)
@@ -344,28 +337,32 @@ def add_file_flags(add: Callable[..., object]) -> None:
     add("--read-results", **kind, metavar="FILE", help=read)
 
 
-FILE_WAYS = ("write_requests", "read_results")  # of a run that makes no calls
+WAYS = ("write_requests", "read_results", "batch")  # of asking otherwise than live
 
 
 def check_run_flags(args: argparse.Namespace) -> None:
     """Raise InputError for flags of a run that do not go together."""
-    ways = [name for name in FILE_WAYS if getattr(args, name)]
+    ways = [name for name in WAYS if getattr(args, name)]
     if len(ways) > 1:
         raise InputError(f"{_flag(ways[1])}: does not go with {_flag(ways[0])}. Use one of them.")
     for name in ("dry_run", "max_cost", "parallel"):
         value = getattr(args, name)
-        if ways and value is not None and value is not False:
-            raise InputError(
-                f"{_flag(name)}: does not go with {_flag(ways[0])}, which makes no calls."
-            )
+        if ways and ways[0] != "batch" and value is not None and value is not False:
+            reason = f"does not go with {_flag(ways[0])}, which makes no calls"
+            raise InputError(f"{_flag(name)}: {reason}.")
     if args.shards and not args.write_requests:
         raise InputError("--shards: needs --write-requests, whose files it counts")
 
 
+RUN_OPTIONS = (
+    *("stale", "dry_run", "report", "quiet"),
+    *("batch", "write_requests", "shards", "read_results"),
+)
+
+
 def run_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """Return the flags of a run that are its options as they are."""
-    names = ("stale", "dry_run", "report", "quiet", "write_requests", "shards", "read_results")
-    return {name: getattr(args, name) for name in names}
+    return {name: getattr(args, name) for name in RUN_OPTIONS}
 
 
 def _flag(name: str) -> str:
@@ -373,7 +370,7 @@ def _flag(name: str) -> str:
 
 
 def same_command(script: str, argv: Sequence[str] | None) -> str:
-    """Return the command line of this run without the flags of request files."""
+    """Return the command line of this run without the flags of batches and request files."""
     parser = argparse.ArgumentParser(add_help=False)
     add_file_flags(parser.add_argument)
     return shlex.join(["python", script, *parser.parse_known_args(argv)[1]])

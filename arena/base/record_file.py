@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from arena.base.errors import InputError, OutputError, warn
-from arena.base.jsonl import dump_line, is_json, located_lines, write_lines, writing
+from arena.base.jsonl import dump_line, is_json, is_stream, located_lines, write_lines, writing
 
 SYNC_SECONDS = 1.0
 CHANGED = "another program changed this file"
@@ -35,13 +35,15 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
 
     Other programs know no lock. If one deletes or cuts the file, lost records are written there
     again. If one writes to it, they go to a file beside it, and `append` raises OutputError from
-    then on. After either, `close` raises OutputError.
+    then on. After either, `close` raises OutputError. keep: False for records that the caller can
+    make again, which would fill the memory: then nothing is written again.
 
     Raises InputError if another run has the lock, and OutputError if a write fails.
     """
 
-    def __init__(self, path: Path, line: type[Any]) -> None:
+    def __init__(self, path: Path, line: type[Any], *, keep: bool = True) -> None:
         self.path = path
+        self._keep = keep
         self._line = line
         self._file: Any = None
         self._refusal: OSError | None = None  # the reason if it is open for reading only
@@ -88,6 +90,8 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         run has it open: by another hard link, or after its lock was removed.
         """
         self._close_file()
+        if is_stream(self.path):  # /dev/zero has no end, and a pipe none before its writer's
+            raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
         try:
             self._file, self._refusal = self.path.open("a+b", buffering=0), None
         except OSError as refusal:
@@ -143,7 +147,8 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         """Append a record and hand it to the system before returning."""
         line = dump_line(record)
         # Noted first: if it cannot be written now, `close` tries again.
-        self._appended[msgspec.convert(record, self._line).key] = _hash(line), record
+        key = msgspec.convert(record, self._line).key
+        self._appended[key] = _hash(line), record if self._keep else {}
         with self._writing():
             if self._known is None:
                 self._known = self._begin()
@@ -194,6 +199,8 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
 
         Raises OutputError in the latter case, with the records in a file beside it.
         """
+        if not self._keep:
+            raise OutputError(f"{self.path}: lacks records of this run. Run it again.")
         before, state = self._state, self._state_of_path()
         there: set[int] = set()
         try:
@@ -295,6 +302,8 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             hashes[line.key] = _hash(raw)
         newest = self._appended.items()
         lost = [dump_line(record) for key, (h, record) in newest if hashes.get(key) != h]
+        if lost and not self._keep:
+            self._restore()
         if lost and not set(hashes.values()) <= (self._known or set()):
             self._write_beside(lost)
         elif lost:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from arena.batch.state import Batch
+from arena.chat.clients import address_of, secrets_of
 from arena.chat.config import Endpoint, ModelConfig
+from arena.chat.faults import shown_address
 from arena.chat.protocols import Request
 
 
@@ -61,6 +63,16 @@ class Service(ABC):
 
     def __init__(self, name: str, terms: Terms, model: ModelConfig, endpoint: Endpoint) -> None:
         self.name, self.terms, self.model, self.endpoint = name, terms, model, endpoint
+
+    @property
+    def address(self) -> str:
+        """The address of the endpoint, without user, password, query and keys."""
+        secrets = secrets_of(self.model, self.endpoint)
+        return shown_address(address_of(self.model, self.endpoint) or "", secrets)
+
+    def is_at(self, batch: Batch) -> bool:
+        """Whether a batch is at this service and address."""
+        return (batch.service, batch.address) == (self.name, self.address)
 
     @abstractmethod
     def line(self, custom_id: str, request: Request) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from arena.batch.claude import ClaudeBatches
 from arena.batch.openai_files import AzureFiles, GroqFiles, OpenAIFiles
 from arena.batch.service import Service, Terms
 from arena.chat.config import ModelConfig
@@ -10,12 +11,15 @@ CHECKED = "2026-11"  # when the limits and prices were looked up
 
 MB = 10**6  # the smaller of the two readings
 _OPENAI = (OpenAIFiles, Terms(requests=50_000, bytes=200 * MB))
+_CLAUDE = (ClaudeBatches, Terms(requests=100_000, bytes=256 * MB))
 
 SERVICES: dict[str, tuple[type[Service], Terms]] = {
     "openai": _OPENAI,
     "openai_thinking": _OPENAI,
     "azure": (AzureFiles, Terms(requests=100_000, bytes=200 * MB)),
     "groq": (GroqFiles, Terms(requests=50_000, bytes=200 * MB)),
+    "anthropic": _CLAUDE,
+    "anthropic_thinking": _CLAUDE,
 }
 
 

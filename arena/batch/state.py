@@ -23,6 +23,7 @@ WRITTEN, UPLOADED, CREATING, RUNNING, ENDED, STORED = PHASES = (
 )
 
 
+OPEN = (CREATING, RUNNING, ENDED)  # the service may be answering, or nobody has stored the replies
 FOLDER = "batches"  # in the folder of a bench
 BY_HAND = "Look after the batch by hand, then delete its folder."
 
@@ -50,8 +51,8 @@ class Batch:
     address: str
     model: str
     records: str
-    requests: int
-    sha256: str
+    requests: int = 0
+    sha256: str = ""
     bytes: int = 0
     most: int = 0
     refused: tuple[str, ...] = ()
@@ -62,6 +63,11 @@ class Batch:
     file_id: str | None = None
     batch_id: str | None = None
     word: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name the batch in a message."""
+        return f"{self.service} {self.batch_id or 'batch'} ({self.records})"
 
     @property
     def request_file(self) -> Path:
@@ -84,13 +90,21 @@ class Batch:
         lines = (msgspec.json.decode(line, type=_Line) for line in content.splitlines())
         return [line.custom_id or line.key for line in lines]
 
+    def delete_files(self) -> None:
+        """Delete requests and results, once all replies are stored."""
+        for path in (self.request_file, self.result_file):
+            path.unlink(missing_ok=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the state as plain data, without its place."""
+        return {name: value for name, value in asdict(self).items() if name != "folder"}
+
     def advance(self, phase: str, **changes: Any) -> None:
         """Enter a phase, and write it to disk before returning."""
         self.phase, self.created = phase, time.time()
         for name, value in changes.items():
             setattr(self, name, value)
-        fields = {name: value for name, value in asdict(self).items() if name != "folder"}
-        text = json.dumps(fields, ensure_ascii=False, indent=2)
+        text = json.dumps(self.as_dict(), ensure_ascii=False, indent=2)
         write_lines(self.folder / "state.json", [text.encode() + b"\n"])
 
 
@@ -115,6 +129,6 @@ def running_ids(bench: Path, records: Path) -> set[str]:
     return {
         custom_id
         for batch in batches_of(bench)
-        if batch.records == name and batch.phase in (CREATING, RUNNING, ENDED)
+        if batch.records == name and batch.phase in OPEN
         for custom_id in batch.ids()
     }

@@ -26,7 +26,8 @@ NANO = 10**9
 
 @dataclass
 class Budget:
-    """The most that a run may cost in nano-dollars, shared by all its threads.
+    """The most that a run may cost in nano-dollars, shared by all its threads. `claimed`: by calls
+    in flight. `reserved`: by batches.
 
     Each call claims the most it can cost before it is made: checking the sum afterwards would let
     a hundred calls in flight overrun the limit together.
@@ -35,32 +36,38 @@ class Budget:
     limit: int | None = None
     spent: int = 0
     claimed: int = 0
+    reserved: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def claim(self, most: int) -> None:
         """Set money aside, and wait while calls in flight hold it. Raises CompletionError if it is
         spent, or if the run is stopped meanwhile. Its caller holds `changed`.
         """
-        while self.limit is not None and self.spent + self.claimed + most > self.limit:
+        while not self._allows(most):
             if self.claimed == 0 and not stopping.is_set():
-                message = f"the next call could pass --max-cost {self.limit / NANO:g}"
+                limit, cost = f"{(self.limit or 0) / NANO:g}", f"${most / NANO:,.4f}"
+                message = f"the next call could pass --max-cost {limit}, as it may cost {cost}"
                 raise CompletionError(COST_LIMIT, message, final=True)
             self.changed.wait(0.2)  # nobody notifies on Ctrl-C
             if stopping.is_set():
                 raise CompletionError(INTERRUPTED)
         self.claimed += most
 
-    def try_claim(self, most: int) -> bool:
-        """Set money aside without waiting, and return whether the limit allows it."""
+    def _allows(self, most: int) -> bool:
+        taken = self.spent + self.claimed + self.reserved
+        return self.limit is None or taken + most <= self.limit
+
+    def reserve(self, most: int) -> bool:
+        """Set money aside for a batch if the limit allows it, without waiting."""
         with self.changed:
-            is_within = self.limit is None or self.spent + self.claimed + most <= self.limit
-            self.claimed += most if is_within else 0
-            return is_within
+            is_allowed = self._allows(most)
+            self.reserved += most if is_allowed else 0
+            return is_allowed
 
     def release(self, most: int) -> None:
-        """Give back money that was set aside."""
+        """Give back money that was reserved."""
         with self.changed:
-            self.claimed -= most
+            self.reserved -= most
 
 
 @dataclass

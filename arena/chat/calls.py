@@ -58,8 +58,7 @@ def ask(request: Request, meter: Meter | None = None) -> Completion:
         reply = _attempt(request, endpoints, meter)
         if isinstance(reply, Completion):
             empty_replies += 1
-            explained = reply.finish_reason in ("length", "content_filter")
-            if reply.text.strip() or explained or empty_replies == EMPTY_TRIES:
+            if not is_empty(reply) or empty_replies == EMPTY_TRIES:
                 return reply
             reply = CompletionError("empty reply")
         elif suspect := endpoints.suspect(model.startup_timeout):
@@ -74,6 +73,11 @@ def ask(request: Request, meter: Meter | None = None) -> Completion:
         else:
             raise reply
     raise CompletionError(INTERRUPTED)
+
+
+def is_empty(reply: Completion) -> bool:
+    """Whether a reply has no text for no reason that it gives, so that another may have some."""
+    return not reply.text.strip() and reply.finish_reason not in ("length", "content_filter")
 
 
 def _attempt(
@@ -191,7 +195,7 @@ class _EndpointState:
             seconds = time.monotonic() - self.silent_since
             silence = f"no answer from {self.address} for {seconds:.0f} s"
             advice = "Is the server up, and api_base right? For a longer wait, set startup_timeout."
-            message = f"{silence}, only: {one_line(tested, 120)}. {advice}"
+            message = f"{silence} ({one_line(tested, 120)}). {advice}"
             cause = "unreachable" if tested.cause == "connection" else tested.cause
             self.verdict = CompletionError(cause, message)
         elif tested.of_prompt or tested.cause in PERMANENT:

@@ -138,6 +138,8 @@ def read_model_config(path: Path, name: str) -> ModelConfig:
         place = f"{where}: extra_headers: {one_line(header, 60)}"
         if not (re.fullmatch(r"[\w-]+", header, re.ASCII) and re.fullmatch(r"[\t -~]*", text)):
             raise InputError(f"{place}: not valid as a header. Use ASCII only.")
+        if header.lower() in ("content-length", "transfer-encoding"):
+            raise InputError(f"{place}: each request has its own. Remove it.")
     return _with_successor(config)
 
 

@@ -91,6 +91,8 @@ def classify(error: Exception, sdk_name: str, secrets: Sequence[str]) -> Complet
         charged = error.has_begun or cause != "content filter"
         return CompletionError(cause, message, charged=charged, of_prompt=cause in PROMPT_CAUSES)
     if isinstance(error, (sdk.APIError, *UNREADABLE)):
+        if isinstance(error, (TypeError, AttributeError, LookupError)):
+            message = f"JSON of another form than a chat reply's: {message}"
         return CompletionError("malformed reply", message, charged=True, of_prompt=True)
     if type(error).__module__.startswith(CREDENTIAL_PACKAGES):
         kinds = {kind.__name__ for kind in type(error).__mro__}
@@ -180,6 +182,8 @@ ADDRESS_ADVICE = {
 
 # How errors name the limit of output.
 OUTPUT_LIMIT = r"(?i)max[\w ]{0,24}tokens|(output|completion|new)[_ ]tokens"
+TOO_LOW = r"(?i)at least|too (low|small)|must be (greater|more|larger|higher) than|must be >"
+TOO_HIGH = r"(?i)at most|too (high|large|many)|less than|<"
 
 # A gateway's statuses for a server that it has asked, and that may do the paid work all the same.
 LATE = (408, 504, 524)
@@ -194,7 +198,9 @@ def error_of(status: int, body: object, secrets: Sequence[str]) -> CompletionErr
     cause = cause_of(text, status) if status else cause_of(text, 400, 200, 0)
     place = f"HTTP {status}"
     if cause in ("bad request", "unsupported parameter") and re.search(OUTPUT_LIMIT, text):
-        place += ". If max_tokens is too high, lower it in the model's entry."
+        is_low = re.search(TOO_LOW, text) and not re.search(TOO_HIGH, text)
+        advice = "too low, raise" if is_low else "too high, lower"
+        place += f". If max_tokens is {advice} it in the model's entry."
     of_prompt = cause in PROMPT_CAUSES or (status == 403 and cause == "authentication")
     return CompletionError(cause, f"{place} {text}" if status else text, of_prompt=of_prompt)
 
@@ -203,8 +209,9 @@ def _status_error(error: Any, secrets: Sequence[str]) -> CompletionError:
     """Find the cause of an HTTP status that a call ended with, and what to do about an address."""
     status, url = int(error.status_code), str(error.response.url)
     if 300 <= status < 400:
-        here = shown_address(url, secrets)
-        there = shown_address(urljoin(url, error.response.headers.get("location", "")), secrets)
+        here, there = shown_address(url, secrets), "no other address"
+        if location := error.response.headers.get("location"):
+            there = shown_address(urljoin(url, location), secrets)
         advice = "Set api_base to an address that answers. Keys and prompts follow no redirect."
         return CompletionError("redirected", f"HTTP {status} from {here} to {there}. {advice}")
     fault = error_of(status, error.body or str(error), secrets)

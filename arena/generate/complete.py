@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from arena.generate import request_files, run
+from arena.generate import batches, request_files, run
 from arena.generate.work import RunOptions, Work
 
 
@@ -17,4 +17,6 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
         return request_files.write(works, options.write_requests, options)
     if options.read_results:
         return request_files.read(works, options)
+    if options.batch is not None:
+        return batches.complete_in_batches(works, options)
     return run.complete(works, unit, options)

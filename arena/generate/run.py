@@ -20,6 +20,7 @@ from arena.chat.budget import stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.generate import summary
+from arena.generate.progress import Progress
 from arena.generate.work import Job, RunOptions, Session, Work
 
 
@@ -45,7 +46,7 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     with Session(works, options) as session:
         jobs = session.plan()
         with graceful_stop() as signals:
-            with summary.Progress(session.summaries, unit, quiet=options.quiet) as progress:
+            with Progress(session.summaries, unit, quiet=options.quiet) as progress:
                 for outcome in run(jobs, connections):
                     progress.update()
                     if outcome is None:

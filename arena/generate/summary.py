@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import json
 import os
-import shutil
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from arena.base.errors import InputError, OutputError, one_line, print_error
 from arena.base.jsonl import STDOUT, write_lines
-from arena.base.output import folded, print_folded
-from arena.chat.budget import COST_LIMIT, INTERRUPTED, NOT_MADE, Meter
+from arena.base.output import print_folded
+from arena.chat.budget import COST_LIMIT, INTERRUPTED, NANO, NOT_MADE, Meter
 from arena.chat.calls import PASSING
 from arena.chat.faults import CompletionError
 
@@ -61,6 +57,7 @@ class RunSummary:
 
     halted: the error by which jobs were not begun, None if no call was refused.
     entry: the name in the endpoint file of the model that is asked, a judge for games.
+    in_batches: jobs that a batch service may be answering when the run ends.
     """
 
     name: str
@@ -74,6 +71,7 @@ class RunSummary:
     messages: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     entry: str = ""
+    in_batches: int = 0
     noun: str = "question"
 
     @property
@@ -88,8 +86,8 @@ class RunSummary:
 
     @property
     def not_begun(self) -> int:
-        """The number of jobs that have not ended."""
-        return self.planned - self.ended
+        """The number of jobs that have not ended, nor are in a batch."""
+        return self.planned - self.ended - self.in_batches
 
     def fail(self, error: CompletionError, job_id: str) -> None:
         """Count a failed job by its cause, of which the last message is reported.
@@ -105,10 +103,11 @@ class RunSummary:
     def estimate_lines(self, plan: Estimate) -> Iterator[str]:
         """Yield the lines of a dry run: the most that it can take, then what to expect."""
         cost_of, price = self.meter.cost_of, self.meter.price
+        a_call = f" ({plan.max_output / plan.calls:,.0f} a call)" if plan.calls else ""
         most = f", at most ${cost_of(plan.max_input, plan.max_output):,.2f}" if price else ""
         yield (
             f"{self.name}: {plan.calls:,} calls to make, {plan.prompt_tokens:,} prompt tokens, at "
-            f"most {plan.max_output:,} output tokens{most}, {self.cached:,} cached, "
+            f"most {plan.max_output:,} output tokens{a_call}{most}, {self.cached:,} cached, "
             f"{self.stale:,} stale"
         )
         if plan.calls:
@@ -125,6 +124,8 @@ class RunSummary:
         """Yield a line of counts, then one for each cause of failure and each remark."""
         counts = f"{self.name}: {self.planned} planned, {self.done} done, {self.cached} cached, "
         counts += f"{self.failures} failed"
+        if self.in_batches:
+            counts += f", {self.in_batches} in batches"
         if self.not_begun:
             counts += f", {self.not_begun} not begun"
             if self.halted:
@@ -133,6 +134,8 @@ class RunSummary:
         counts += f", {self.meter.input_tokens:,} tokens in, {self.meter.output_tokens:,} out"
         if (cost := self.meter.cost) is not None:
             counts += f", ${cost:,.4f}"
+        if saved := self.meter.saved:
+            counts += f" (${saved / NANO:,.4f} saved by batches)"
         if unreported := self.meter.unreported_cost:
             calls = "calls that failed midway or reported no usage"
             counts += f", plus up to ${unreported:,.4f} for {calls}"
@@ -140,9 +143,11 @@ class RunSummary:
         if excess := self.meter.excess:
             yield f"  {excess}"
         for cause, ids in sorted(self.failed.items()):
-            some = "for example " * (len(ids) > 1) + _examples(ids)
-            failed = f"{number_of(len(ids), self.noun)}, {some}"
-            yield f"  failed: {failed}: {self.messages[cause]}"
+            number, message = number_of(len(ids), self.noun), self.messages[cause]
+            if len(ids) == 1:
+                yield f"  failed: {number}, {_examples(ids)}: {message}"
+            else:  # the reason first: ids can be long
+                yield f"  failed: {number}: {message} (for example {_examples(ids)})"
         yield from self.remark_lines()
 
     def remark_lines(self) -> Iterator[str]:
@@ -160,11 +165,13 @@ class RunSummary:
             "cached": self.cached,
             "stale": self.stale,
             "not_begun": self.not_begun,
+            "in_batches": self.in_batches,
             "failed": {c: _group(ids) | messages[c] for c, ids in sorted(self.failed.items())},
             "remarks": {remark: _group(ids) for remark, ids in sorted(self.remarks.items())},
             "input_tokens": self.meter.input_tokens,
             "output_tokens": self.meter.output_tokens,
             "cost_usd": self.meter.cost,
+            "saved_usd": self.meter.saved / NANO if self.meter.price else None,
             "untold_cost_usd": self.meter.unreported_cost,
             "calls": {
                 "in_flight": self.meter.activity.in_flight,
@@ -197,101 +204,6 @@ def number_of(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + "s" * (count != 1)
 
 
-TICK = 1.0  # seconds between two looks of a terminal
-LOG_TICK = 30.0  # and of a log
-
-
-class Progress(contextlib.AbstractContextManager["Progress"]):
-    """The progress of a run on stderr: a line for each model if the terminal has room, else one.
-
-    The first failure of each kind is printed at once. A log gets whole lines, now and then.
-    """
-
-    def __init__(self, summaries: Sequence[RunSummary], unit: str, *, quiet: bool = False) -> None:
-        from tqdm import tqdm
-
-        self.unit, self.quiet = unit, quiet
-        self.on_terminal = sys.stderr.isatty()
-        self.summaries = [summary for summary in summaries if summary.planned]
-        rows = shutil.get_terminal_size().lines - 4
-        one_line_each = 1 < len(self.summaries) <= rows
-        groups = [[s] for s in self.summaries] if one_line_each else [self.summaries]
-        self.bars = list[tuple[Sequence[RunSummary], Any]]()
-        for position, group in enumerate(groups if self.summaries else ()):
-            bar = tqdm(
-                total=sum(summary.planned for summary in group),
-                desc=one_line(group[0].name, 20) if len(group) == 1 else "",
-                unit=unit,
-                position=position,
-                file=sys.stderr,
-                dynamic_ncols=True,
-                disable=quiet or not self.on_terminal,  # a log would be full of carriage returns
-                bar_format="{desc} {n_fmt}/{total_fmt} |{bar:8}| {elapsed}<{remaining}{postfix}",
-            )
-            self.bars.append((group, bar))
-        self.start = self.checked = self.shown = time.monotonic()
-        self.reported: set[tuple[str, ...]] = set()
-
-    def __exit__(self, *exception: object) -> None:
-        """Leave the last state on the screen."""
-        self.update(now=self.on_terminal)
-        for _, bar in self.bars:
-            bar.close()
-
-    def update(self, *, now: bool = False) -> None:
-        """Show where the run is, at most once a second. Call it also while nothing happens."""
-        time_now = time.monotonic()
-        if self.quiet or not (now or time_now - self.checked >= TICK):
-            return
-        self.checked = time_now
-        for summary in self.summaries:
-            self._report_fault(summary, time_now)
-        if self.on_terminal:
-            for summaries, bar in self.bars:
-                bar.set_postfix_str(state_of(summaries), refresh=False)
-                bar.n = sum(summary.ended for summary in summaries)
-                bar.refresh()
-        elif time_now - self.shown >= LOG_TICK:
-            self.shown = time_now
-            elapsed = f"{datetime.timedelta(seconds=round(time_now - self.start))}"
-            for summary in self.summaries:
-                if summary.not_begun:
-                    state = state_of([summary]) or "waiting to begin"
-                    counts = f"{summary.ended} of {summary.planned} {self.unit}s, {state}"
-                    print(f"{elapsed} {summary.name}: {counts}", file=sys.stderr)
-
-    def _report_fault(self, summary: RunSummary, time_now: float) -> None:
-        """Print the fault that the calls of a model wait for, once for each cause and address."""
-        activity, fault = summary.meter.activity, summary.meter.activity.fault
-        if fault is None or not activity.waiting:
-            return
-        kind = (summary.name, fault.cause, activity.address)
-        if kind in self.reported:
-            return
-        self.reported.add(kind)
-        seconds = max(activity.next_try - time_now, 1)
-        wait = f"{number_of(activity.waiting, 'call')}, next try in {seconds:.0f} s"
-        line = f"{summary.name}: waiting: {one_line(fault, 160)} at {activity.address}, {wait}"
-        if self.on_terminal:
-            self.bars[0][1].write(folded(line, sys.stderr), file=sys.stderr)
-        else:
-            print(line, file=sys.stderr)
-
-
-def state_of(group: Sequence[RunSummary]) -> str:
-    """Return the calls of some models in flight and waiting, and their failed jobs, in words."""
-    calls = [summary.meter.activity for summary in group]
-    retries = sum(activity.retries for activity in calls)
-    counts = {
-        "in flight": sum(activity.in_flight for activity in calls),
-        "waiting": sum(activity.waiting for activity in calls),
-        "retry" if retries == 1 else "retries": retries,
-        "failed": sum(summary.failures for summary in group),
-        "cached": sum(summary.cached for summary in group),
-    }
-    return ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-
-
 def check_report_path(path: Path | None) -> None:
     """Raise InputError if a report could not be written there, before anything is paid for."""
     if path is None:
@@ -307,24 +219,36 @@ TOO_LONG = (
 )
 
 
+NOT_RUN = ("expired", "cancelled")  # why a batch service did not run a request
+
+
 def _advice(summary: RunSummary) -> str:
     """Return what to do about a model that is not complete."""
     causes = set(summary.failed)
+    if summary.in_batches and not (causes or summary.not_begun):
+        return "Store the replies of the batches by the same command with --batch fetch."
     if summary.halted and summary.halted.cause == COST_LIMIT:
         return "Raise --max-cost, then run the same command again."
     if causes == {"context too long"} and not summary.not_begun:
         return TOO_LONG
-    if causes and causes.isdisjoint(PASSING):
+    if causes and causes.isdisjoint((*PASSING, *NOT_RUN)):
         return "Mend the causes above, then run the same command again."
     return "Run the same command again to continue."
 
 
 def write_report(
-    path: Path, summaries: Sequence[RunSummary], errors: Sequence[str], *, is_complete: bool
+    path: Path,
+    summaries: Sequence[RunSummary],
+    errors: Sequence[str],
+    batches: Sequence[Mapping[str, Any]],
+    *,
+    is_complete: bool,
 ) -> None:
-    """Write the counts of a run, and the errors that ended it, as JSON. Raises OutputError."""
+    """Write the counts of a run, the errors that ended it and the batches of its files, as JSON.
+    Raises OutputError.
+    """
     models = [summary.as_dict() for summary in summaries]
-    data = {"complete": is_complete, "errors": errors, "models": models}
+    data = {"complete": is_complete, "errors": errors, "models": models, "batches": batches}
     write_lines(path, [json.dumps(data, ensure_ascii=False, indent=2).encode() + b"\n"])
 
 
@@ -335,6 +259,7 @@ def conclude(
     report: Path | None,
     next_command: str,
     remedy: str | None = None,
+    batches: Sequence[Mapping[str, Any]] = (),
 ) -> int:
     """Write the report, print the summaries, the files written to and the errors that ended the
     run, and return the exit status: 1 if there are errors or missing results.
@@ -345,7 +270,8 @@ def conclude(
     errors = list(dict.fromkeys(errors))
     if report is not None:
         try:
-            write_report(report, summaries, errors, is_complete=not (incomplete or errors))
+            is_complete = not (incomplete or errors)
+            write_report(report, summaries, errors, batches, is_complete=is_complete)
         except OutputError as error:
             errors.append(str(error))
     out = sys.stderr if report == STDOUT else sys.stdout

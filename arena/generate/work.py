@@ -15,6 +15,7 @@ from arena.base.errors import InputError, OutputError
 from arena.base.jsonl import warn_of_repeats
 from arena.base.record_file import RecordFile
 from arena.batch.lines import custom_id
+from arena.batch.state import batches_of, running_ids
 from arena.bench.paths import Bench
 from arena.bench.provenance import messages_hash, stale_problem
 from arena.bench.records import KeyLine, Question
@@ -35,6 +36,7 @@ class RunOptions:
     report: the file for a summary in JSON.
     retry_invalid: play games without a verdict again.
     quiet: show no progress.
+    batch: what to do with batch services, a verb of arena/generate/batches.py, None to ask live.
     write_requests, shards: the folder for request files, and their number, None for as many as
     services take. read_results: files of results. command: this run's without these flags.
     next_command: what a user runs after this.
@@ -48,6 +50,7 @@ class RunOptions:
     report: Path | None = None
     retry_invalid: bool = False
     quiet: bool = False
+    batch: str | None = None
     write_requests: Path | None = None
     shards: int | None = None
     read_results: Sequence[Path] = ()
@@ -55,12 +58,12 @@ class RunOptions:
     next_command: str = ""
 
     @property
-    def makes_calls(self) -> bool:
-        """Whether the run calls models, so that it needs their keys."""
-        return not (self.dry_run or self.write_requests or self.read_results)
+    def uses_files(self) -> bool:
+        """Whether another program asks the models."""
+        return bool(self.write_requests or self.read_results)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One conversation or game that is missing; `id` names it in the summary."""
 
@@ -122,7 +125,15 @@ class Work(ABC):
         total, jobs = self.missing()
         self.summary.stale = len(stale)
         self.summary.planned, self.summary.cached = len(jobs), total - len(jobs)
-        return jobs
+        stores = self.options.batch and not self.options.dry_run or self.options.read_results
+        return jobs if stores else self._without_batches(jobs)
+
+    def _without_batches(self, jobs: list[Any]) -> list[Any]:
+        """Leave out the jobs that a batch service may be answering."""
+        ids = running_ids(self.options.bench.folder, self.path)
+        rest = [job for job in jobs if self.custom_id(job) not in ids] if ids else jobs
+        self.summary.in_batches = len(jobs) - len(rest)
+        return rest
 
     @abstractmethod
     def read(self) -> Iterator[tuple[Any, str | None, Record]]:
@@ -160,8 +171,13 @@ class Work(ABC):
         """Return the reply with which a job ends whose next call failed, None if it failed, too."""
         return None
 
+    @property
+    def record_name(self) -> str:
+        """The file of records, relative to the bench."""
+        return self.path.relative_to(self.options.bench.folder).as_posix()
+
     def custom_id(self, job: Any, request: Request | None = None) -> str:
-        """Return the id of the next call of a job in files and batches. request: if made before."""
+        """Return the id of the next call of a job in files and batches. request: this call."""
         request = request or self.request(job)
         asked = [self.settings_of(job), request.max_tokens, messages_hash(request.messages)]
         return custom_id(self.identity(job), job.turn, asked)
@@ -219,9 +235,10 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
     def __enter__(self) -> Session:
         """Open the files. Raises InputError for one that another run has open."""
+        keep = not self.options.read_results
         with contextlib.ExitStack() as stack:
             for work in self.works:
-                self._files[work] = stack.enter_context(RecordFile(work.path, KeyLine))
+                self._files[work] = stack.enter_context(RecordFile(work.path, KeyLine, keep=keep))
             self._open = stack.pop_all()
         return self
 
@@ -273,5 +290,11 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def conclude(self, remedy: str | None = None) -> int:
         """Report how the run ended, and return its exit status. remedy: see summary.conclude."""
         paths = [work.path for work in self.works if work.summary.done]
-        report, next_command = self.options.report, self.options.next_command
-        return summary.conclude(self.summaries, self.errors, paths, report, next_command, remedy)
+        names = {work.record_name for work in self.works}
+        folder, options = self.options.bench.folder, self.options
+        batches = [batch.as_dict() for batch in batches_of(folder) if batch.records in names]
+        return summary.conclude(
+            *(self.summaries, self.errors, paths, options.report, options.next_command),
+            remedy,
+            batches,
+        )

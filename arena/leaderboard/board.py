@@ -24,13 +24,12 @@ from arena.scoring.selection import Selection
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 from arena.scoring.style_features import read_all_styles, with_features
 from arena.scoring.uncertainty.differences import Comparison
-from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
+from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS
 from arena.scoring.uncertainty.strengths import Strengths
 
 if TYPE_CHECKING:
     import pandas
 
-NO_WIDTH = 1e-6  # of an interval whose draws are all alike
 Tokens = Mapping[str, float]  # the mean answer length by model, of models with counted answers
 
 
@@ -180,11 +179,10 @@ class Scored(Contest):
             resample="battle" if method.as_published else method.resample,
             elo=elo,
         )
-        if not method.as_published:
-            ends = found.ends
-            unknown = (battles.cells.judged() < FEW) | (ends[1] - ends[0] < NO_WIDTH)
-            ends[:, unknown & (np.arange(len(unknown)) != battles.anchor)] = np.nan
-        return found
+        if method.as_published:
+            return found
+        is_anchor = np.arange(len(battles.models)) == battles.anchor
+        return found.of_enough(battles.cells.judged(), is_anchor)
 
     @functools.cached_property
     def honest(self) -> Scored:

@@ -216,7 +216,7 @@ def _comparison(
     """Return a comparison by the bootstrap, without what it cannot have.
 
     `error`: the standard error by the spread of the questions. It gives the interval and Student's
-    t if they are not given as `ends` and `t`.
+    t if they are not given as `ends` and `t`, and the detectable difference.
     """
     first, second = (duel.scored.battles.models[i] for i in duel.pair)
     questions = len(duel.questions)
@@ -228,8 +228,10 @@ def _comparison(
     if error > NO_SPREAD:
         half, power = (float(student(level, freedom)) * careful for level in (0.95, 0.60))
         ends = ends or (max(difference - half, -100.0), min(difference + half, 100.0))
-        p_value = differences.student_p(difference / careful if t is None else t, freedom)
-        result = replace(result, p_value=p_value, detectable=half + power)
+        t = difference / careful if t is None else t
+        result = replace(result, detectable=half + power)
+    if t is not None:
+        result = replace(result, p_value=differences.student_p(t, freedom))
     if ends is None or ends[1] - ends[0] < NO_SPREAD:
         return replace(result, reason="every question gives the same difference")
     return replace(result, lower=ends[0], upper=ends[1])
@@ -319,8 +321,6 @@ def _against_baseline(
     strength = Strengths.of_rates(rate, 50.0 + sign * drawn[:, None], number)
     bounds = logit_sd(rate, strength.values, strength.errors, number)[:, 0] - 50.0
     low, high = sorted((sign * bounds).tolist())
-    if len(duel.questions) < FEW or error <= NO_SPREAD:
-        return _comparison(duel, difference, error, (low, high))
     t = float(sign * strength.values[0] / strength.errors[0])
     return _comparison(duel, difference, error, (low, high), t)
 

@@ -40,14 +40,18 @@ def overall_board(boards: Sequence[Board]) -> Board:
     judged = np.array(
         [[one.counts.judged.get(model, len(one.questions)) for model in models] for one in boards]
     )
+    exact = np.array([all(model == one.baseline for one in boards) for model in models], bool)
     uncertainty = functools.partial(
         board.estimator.overall_uncertainty,
         questions=judged.sum(axis=0),
         resample="battle" if board.method.as_published else board.method.resample,
         boards=len(boards),
+        exact=exact,
         ranges=board.counts.ranges,
     )
     found = uncertainty(mean, rounds)
+    if not board.method.as_published:
+        found = found.of_enough(judged.sum(axis=0), exact)
     if board.method.honest and any(one.copy_score is not None for one in boards):
         equal = [one.scored.equal_style.board(ranked=False) for one in boards if one.scored]
         strengths = uncertainty(*_mean_scores(equal, models, shares)).strengths

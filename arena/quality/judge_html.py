@@ -51,7 +51,8 @@ def verdict_table(judges: Sequence[Verdicts]) -> str:
     kinds = ("big-a", "a", "tie", "b", "big-b")
     rows = []
     for judge in judges:
-        labels, basis = judge.labels, f"{judge.models:,} models, {judge.questions:,} questions"
+        labels, numbers = judge.labels, ((judge.models, "model"), (judge.questions, "question"))
+        basis = ", ".join(f"{number:,} {what}{'s' * (number != 1)}" for number, what in numbers)
         causes = escape(", ".join(f"{number:,} {cause}" for cause, number in judge.causes.items()))
         cells = [
             escape(judge.judge),

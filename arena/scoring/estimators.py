@@ -12,6 +12,7 @@ from arena.scoring.bradley_terry import Fit, Resample, win_rates
 from arena.scoring.cells import Cells
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT
 from arena.scoring.uncertainty.intervals import (
+    FEW,
     logit_sd,
     logit_t,
     percentiles,
@@ -19,6 +20,7 @@ from arena.scoring.uncertainty.intervals import (
 )
 from arena.scoring.uncertainty.strengths import Strengths
 
+NO_WIDTH = 1e-6  # of an interval whose draws are all alike
 Difference = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -37,6 +39,13 @@ class Uncertainty:
     def ranks(self) -> np.ndarray:
         """Best and worst rank (2, M) of each model. All are right with a chance of 95 %."""
         return self.strengths.ranks
+
+    def of_enough(self, questions: np.ndarray, exact: np.ndarray) -> Uncertainty:
+        """Return it without intervals of models with under FEW `questions` (M,), and without those
+        of drawn battles that are all alike. A baseline keeps its own: `exact` (M,).
+        """
+        unknown = (questions < FEW) | (self.ends[1] - self.ends[0] < NO_WIDTH)
+        return replace(self, ends=np.where(unknown & ~exact, np.nan, self.ends))
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,8 @@ class Estimator:
         star, questions = cells.star(anchor), cells.judged()
         rates, rounds = (win_rates(values, anchor) for values in (ratings, samples))
         if star:
-            strengths = Strengths.of_rates(rates, rounds, questions)
+            is_anchor = np.arange(cells.models) == anchor
+            strengths = Strengths.of_rates(rates, rounds, questions, is_anchor)
         else:
             logits = (samples - samples[:, [anchor]]) / ELO_PER_LOGIT
             strengths = Strengths.of_rounds(logits, questions)
@@ -111,12 +121,14 @@ class Estimator:
         *,
         resample: Resample,
         boards: int,
+        exact: np.ndarray,
         ranges: Sequence[tuple[float, float]] = (),
     ) -> Uncertainty:
         """Return the intervals and ranks of scores (M,) averaged over boards, as their rounds are.
 
-        `questions` (M,): those of all boards on which each model was judged. `ranges`: of grades.
-        Without them, the intervals of grades are symmetric.
+        `questions` (M,): those of all boards on which each model was judged. `exact` (M,): the
+        baseline of all boards, whose interval has no width. `ranges`: of grades. Without them, the
+        intervals of grades are symmetric.
         """
         grades = self.features is None
         averaged = replace(Strengths.of_rounds(samples, questions), boards=boards)
@@ -126,13 +138,15 @@ class Estimator:
         lowest, highest = (np.min(ranges), np.max(ranges)) if grades else (0.0, 100.0)
         scale = (highest - lowest) / 100.0
         rates, rounds = ((values - lowest) / scale for values in (scores, samples))
-        strengths = Strengths.of_rates(rates, rounds, questions)
-        strengths = replace(strengths, least=0.0, boards=boards)
+        strengths = replace(Strengths.of_rates(rates, rounds, questions, exact), boards=boards)
         if resample == "battle" and not grades:
-            return Uncertainty(percentiles(samples, self.level), strengths, "percentiles")
-        logits, errors = strengths.values, strengths.errors
-        ends = logit_sd(rates, logits, errors, strengths.freedom + 1, self.level)
-        return Uncertainty(lowest + scale * ends, averaged if grades else strengths, "logit-sd")
+            ends, kind = percentiles(samples, self.level), "percentiles"
+        else:
+            logits, errors = strengths.values, strengths.errors
+            ends = logit_sd(rates, logits, errors, strengths.freedom + 1, self.level)
+            ends, kind = lowest + scale * ends, "logit-sd"
+        ranked = averaged if grades else strengths
+        return Uncertainty(np.where(exact, scores, ends), ranked, kind)
 
     @property
     def bounds(self) -> tuple[str, str]:
@@ -153,10 +167,13 @@ def grade_uncertainty(
     Intervals are those of a plain star, with the lowest grade of `ranges` as a loss and the highest
     as a win: the grades of good models are too skewed for symmetric intervals. Without ranges these
     are the lowest and the highest mean of a question. NaN for a model with under FEW questions.
+    Ranks and intervals have grades vary by half a question at least.
     """
-    strengths = Strengths.of_rounds(samples, (number > 0).sum(axis=1))
+    questions = (number > 0).sum(axis=1)
     means = total[number > 0] / number[number > 0]
     lowest, highest = (end(ranges or means.tolist()) for end in (np.min, np.max))
+    least = 0.5 * (highest - lowest) / np.sqrt(questions * (questions + 1.0))
+    strengths = replace(Strengths.of_rounds(samples, questions), least=least)
     with np.errstate(invalid="ignore", divide="ignore"):
         ends = logit_t((total - lowest * number) / (highest - lowest), number)
     return Uncertainty(lowest + (highest - lowest) * ends / 100.0, strengths, "logit-t")

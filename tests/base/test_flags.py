@@ -12,6 +12,7 @@ from arena.base.errors import InputError
 from arena.base.flag_values import positive
 from arena.base.flags import (
     NAMES,
+    STATUSES,
     add_name,
     add_names,
     check_outputs,
@@ -34,6 +35,16 @@ def test_the_help_shows_the_text_as_it_is_and_each_default() -> None:
     assert lines["--yes"].endswith("agree (default: False)")
     assert lines["--file"].endswith("write it (default: no)")
     assert lines["--model"].endswith("the model (default: all)")
+
+
+def test_a_terminal_does_not_break_words_of_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    command = "    python do.py --a-command --of-one-line --which-is-copied --as-it-is"
+    prose = "It does a lot of things that take more than one line of a narrow terminal to say."
+    lines = script_parser(f"Does it.\n\n{command}\n\n{prose}").format_help().splitlines()
+    assert command in lines
+    assert max(len(line) for line in lines if line not in (command, *STATUSES.split("\n"))) <= 60
+    assert prose in " ".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +139,7 @@ class TestNames:
         [
             *(("judge", name) for name in ("--judge-name", "-j", "--judge-names", "--judges")),
             *(("judge", name) for name in ("--judge-model", "--judge")),
+            ("judge", "--judge-n"),
             ("baseline", "--base"),
             ("model", "--mod"),
         ],
@@ -138,6 +150,14 @@ class TestNames:
         args = parser.parse_args([spelling, "a", "b", NAMES[what][0], "c"])
         assert list(vars(args).values()) == [["a", "b", "c"]]
         assert list(vars(parser.parse_args([])).values()) == [None]
+
+    def test_a_prefix_of_two_flags_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
+        parser = script_parser("")
+        add_names(parser.add_argument, "judge", "names")
+        parser.add_argument("--judge-effects")
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--judge-", "a"])
+        assert "error: ambiguous option: --judge- could match" in capsys.readouterr().err
 
     @pytest.mark.parametrize("what", ["judge", "baseline"])
     def test_a_second_name_for_one_is_refused(

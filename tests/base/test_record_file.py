@@ -115,6 +115,12 @@ class TestRecordFile:
             file.append(old_answer("q1"))
         assert raw_lines(file_path) == [old_answer("q1")]
 
+    def test_a_device_is_no_file_of_records(self, file_path: Path) -> None:
+        file_path.parent.mkdir(parents=True)
+        file_path.symlink_to(os.devnull)
+        with pytest.raises(InputError, match="cannot read records: it is a device or a pipe, not"):
+            RecordFile(file_path, KeyLine)
+
     def test_a_lock_file_that_was_left_behind_does_no_harm(self, file_path: Path) -> None:
         write(file_path.with_name(".tiny.jsonl.lock"))
         with RecordFile(file_path, KeyLine) as file:
@@ -252,8 +258,10 @@ class TestOtherPrograms:
             lambda path: write(path, old_answer("q1", "edited")),
             lambda path: os.replace(write(path.with_name("new"), old_answer("q7")), path),
             lambda path: (path.unlink(), path.mkdir()),
+            lambda path: (path.unlink(), os.mkfifo(path)),
+            lambda path: (path.unlink(), path.symlink_to(os.devnull)),
         ],
-        ids=["append", "edit", "replace", "a folder"],
+        ids=["append", "edit", "replace", "a folder", "a pipe", "a device"],
     )
     def test_what_others_wrote_stays_and_lost_records_go_beside_it(
         self, there: Path, change: Any
@@ -395,3 +403,40 @@ class TestNames:
             second.close()
         assert [r["question_id"] for r in raw_lines(there)] == ["q1", "q2", "q4"]
         assert raw_lines(*lost_files(there)) == [old_answer("q3")]
+
+
+class TestRecordsThatAreNotKept:
+    """Those that the caller can make again are not written again."""
+
+    def test_they_are_in_the_file_like_all_others(self, file_path: Path) -> None:
+        with RecordFile(file_path, KeyLine, keep=False) as file:
+            for text in ("old", "new"):
+                file.append(old_answer("q1", text))
+        assert raw_lines(file_path) == [old_answer("q1", "new")]
+
+    @pytest.mark.parametrize("at_the_end", [False, True])
+    def test_a_file_that_another_program_has_cut_stays_as_it_is(
+        self, file_path: Path, at_the_end: bool
+    ) -> None:
+        problem = "lacks records of this run. Run it again."
+        file = RecordFile(file_path, KeyLine, keep=False)
+        file.append(old_answer("q1"))
+        file.append(old_answer("q2"))
+        write(file_path, old_answer("q1"))
+        if not at_the_end:
+            with pytest.raises(OutputError, match=problem):
+                file.append(old_answer("q3"))
+        with pytest.raises(OutputError, match=problem):
+            file.close()
+        assert raw_lines(file_path) == [old_answer("q1")]
+        assert [path.name for path in file_path.parent.iterdir()] == [file_path.name]
+
+    def test_a_change_of_the_same_size_is_found_at_the_end(self, file_path: Path) -> None:
+        file = RecordFile(file_path, KeyLine, keep=False)
+        file.append(old_answer("q1", "good"))
+        changed = file_path.read_bytes().replace(b"good", b"evil")
+        with file_path.open("r+b") as other:
+            other.write(changed)
+        with pytest.raises(OutputError, match="lacks records of this run"):
+            file.close()
+        assert file_path.read_bytes() == changed

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import io
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_steps import KEY, make_batch, request_to, results, service_at, start, wait
 from conftest import close_clients
 from fake_api import Call, FakeAPI, Reply
 from fake_batches import Behaviour, FakeBatches, backwards, foreign, torn, twice, without
 
-from arena.batch import openai_files
+from arena.batch import calls, openai_files
 from arena.batch.service import QueueFull, Service, Status
-from arena.batch.services import service_of
 from arena.batch.state import Batch
 from arena.chat import budget, connections
-from arena.chat.config import Endpoint, ModelConfig
 from arena.chat.faults import CompletionError
-from arena.chat.protocols import Request
-
-KEY = "sk-test-secret-key"
 
 
 @pytest.fixture(autouse=True)
@@ -43,56 +39,13 @@ def service(fake: FakeBatches) -> Service:
     return service_at(fake.api.v1)
 
 
-def service_at(address: str, api_type: str = "openai", **fields: Any) -> Service:
-    endpoint = Endpoint(address, KEY, timeout=fields.pop("timeout", None))
-    model = ModelConfig("m", "api.yaml: m", "tiny", api_type, (endpoint,), **fields)
-    service = service_of(model)
-    assert service is not None
-    return service
-
-
 Make = Callable[..., Batch]
 
 
 @pytest.fixture
 def new(tmp_path: Path) -> Make:
     """Makes a batch on disk, with a request for each id."""
-
-    def make(service: Service, *ids: str, prompts: Mapping[str, str] | None = None) -> Batch:
-        folder = tmp_path / f"batch-{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
-        requests = [
-            service.line(custom_id, request_to(service, (prompts or {}).get(custom_id, "hello")))
-            for custom_id in ids
-        ]
-        (folder / "requests.jsonl").write_bytes(b"".join(requests))
-        sha256 = hashlib.sha256(b"".join(requests)).hexdigest()
-        place = {"service": service.name, "address": service.endpoint.api_base or "", "model": "m"}
-        return Batch(folder, **place, records="m.jsonl", requests=len(ids), sha256=sha256)
-
-    return make
-
-
-def request_to(service: Service, prompt: str) -> Request:
-    return Request(service.model, [{"role": "user", "content": prompt}], 0.0, 16)
-
-
-def start(service: Service, batch: Batch) -> str:
-    batch.file_id = service.upload(batch)
-    return service.create(batch)
-
-
-def wait(service: Service, batch_id: str) -> Status:
-    while not (status := service.look(batch_id)).is_over:
-        pass
-    return status
-
-
-def results(service: Service, batch_id: str) -> list[Any]:
-    out = io.BytesIO()
-    service.download(batch_id, wait(service, batch_id), out)
-    assert out.getvalue() == b"" or out.getvalue().endswith(b"\n")
-    return [json.loads(line) for line in out.getvalue().splitlines()]
+    return functools.partial(make_batch, tmp_path)
 
 
 def ids(lines: list[Any]) -> list[str]:
@@ -201,6 +154,13 @@ class TestUpload:
                 service.upload(new(service, "a"))
         finally:
             budget.stopping.clear()
+
+    def test_a_gateway_that_takes_no_large_files(
+        self, service: Service, api: FakeAPI, new: Make
+    ) -> None:
+        api.serve(lambda call: Reply.html(413))
+        with pytest.raises(CompletionError, match="^bad request: HTTP 413"):
+            service.upload(new(service, "a"))
 
 
 class TestCreation:
@@ -588,7 +548,7 @@ class TestEveryStep:
         if fault.cause == "wrong address":
             assert fault.message.endswith(
                 f"HTTP 404 at {api.v1}/{'files' if step is STEPS['upload'] else 'batches'}. "
-                f"{openai_files.NO_SERVICE}"
+                f"{calls.NO_SERVICE}"
             )
 
     def test_an_address_without_the_service_that_speaks_of_models(

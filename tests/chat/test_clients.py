@@ -200,6 +200,7 @@ class TestWhatCannotWork:
         ("http://[::1/p4ssw0rd-1", "'http://[::1/***' is not an address"),
         ("http://host:80800/v1", "'http://host:80800/v1' is not an address"),
         ("http:///v1", "'http:///v1' is not an address"),
+        ("http://a..b/v1", "'http://a..b/v1' is not an address"),
         ("http://host/v1\n", "'http://host/v1' is not an address"),
     ],
 )

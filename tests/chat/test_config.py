@@ -137,6 +137,14 @@ WRONG: dict[str, tuple[Spoil, list[str]]] = {
         raw(SERVERS, "tiny:\n  extra_body: {a: {yes: 1}}\n"),
         [f"{SERVERS}: tiny: extra_body.a: YAML reads the key yes as a truth value (line 2)."],
     ),
+    "messages in the body": (
+        entry(extra_body={"messages": []}),
+        [f"{SERVERS}: tiny: extra_body: messages: these are the questions. Remove it."],
+    ),
+    "the length in a header": (
+        entry(extra_headers={"content-length": "5"}),
+        [f"{SERVERS}: tiny: extra_headers: content-length: each request has its own. Remove it."],
+    ),
     "a variable of the body that is not set": (
         entry(extra_body={"a": ["${NO_SUCH_KEY}"]}),
         [f"{SERVERS}: tiny: extra_body", "NO_SUCH_KEY is not set"],

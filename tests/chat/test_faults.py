@@ -240,6 +240,12 @@ class TestAddresses:
         assert "s3cr3t" not in str(caught.value) and "hidden-1" not in str(caught.value)
 
 
+def test_a_redirect_to_nowhere_names_no_second_address(api: FakeAPI, bench: Workspace) -> None:
+    api.answer_with(Reply(raw=b"", status=304))
+    with pytest.raises(CompletionError, match="completions to no other address. Set api_base"):
+        ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
+
+
 def test_a_longer_one_is_not_given_away_by_a_part_of_it() -> None:
     secrets = ["sk-12345", "sk-12345-and-the-rest"]
     assert redact("key sk-12345-and-the-rest", secrets) == "key ***"

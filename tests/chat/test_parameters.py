@@ -302,18 +302,21 @@ class TestLimit:
         assert limit_in(words, 9000) is None
 
     @pytest.mark.parametrize(
-        "message",
+        ("message", "advice"),
         [
-            "max_tokens is too high for this model",
-            "9000 output tokens are too many for m-1000",
-            "max_tokens: more than the two thousand tokens of this model",
+            ("max_tokens is too high for this model", "too high, lower"),
+            ("9000 output tokens are too many for m-1000", "too high, lower"),
+            ("max_tokens: more than the two thousand tokens of this model", "too high, lower"),
+            ("max_tokens must be at least 16000", "too low, raise"),
+            ("max_tokens must be greater than thinking", "too low, raise"),
+            ("max_tokens: at least one and less than those of this model", "too high, lower"),
         ],
     )
-    def test_without_a_number_the_message_says_what_to_lower(
-        self, api: FakeAPI, bench: Workspace, message: str
+    def test_without_a_number_the_message_says_what_to_change(
+        self, api: FakeAPI, bench: Workspace, message: str, advice: str
     ) -> None:
         api.answer_with(openai(message))
-        advice = "^bad request: HTTP 400. If max_tokens is too high, lower it in the model's entry"
+        advice = f"^bad request: HTTP 400. If max_tokens is {advice} it in the model's entry"
         with pytest.raises(CompletionError, match=advice) as caught:
             ask(model_of(bench, **endpoint_of(api, {})), None, 9000)
         assert message in str(caught.value) and api.call_count == 1

@@ -332,6 +332,13 @@ class TestEnds:
         assert (made.text, made.reasoning) == expected
 
 
+def chat_body(text: str, encoding: str = "utf-8") -> bytes:
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 7, "completion_tokens": 3}
+    body = json.dumps({"choices": [choice], "usage": usage}, ensure_ascii=False)
+    return body.encode(encoding)
+
+
 class TestForms:
     @pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "text/html", "x/y", ""])
     def test_json_is_read_whatever_it_is_called(
@@ -344,6 +351,39 @@ class TestForms:
         events = b'data: {"choices": []}\n\ndata: [DONE]\n\n'
         api.answer_with(Reply(raw=events, content_type="text/event-stream"))
         with pytest.raises(CompletionError, match="the reply is text/event-stream, not JSON"):
+            ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
+
+    @pytest.mark.parametrize(
+        ("old", "new", "text"),
+        [
+            (b'"prompt_tokens": 7', b'"prompt_tokens": ' + b"9" * 5000, "hi"),
+            (b'"hi"', b'"h\xe9"', "h\N{REPLACEMENT CHARACTER}"),
+        ],
+    )
+    def test_what_python_refuses_costs_no_reply(
+        self, api: FakeAPI, bench: Workspace, old: bytes, new: bytes, text: str
+    ) -> None:
+        api.answer_with(Reply(raw=chat_body("hi").replace(old, new)))
+        completion = ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
+        assert (completion.text, completion.output_tokens, api.call_count) == (text, 3, 1)
+
+    def test_an_encoding_of_its_own_is_read(self, api: FakeAPI, bench: Workspace) -> None:
+        kind = "application/json; charset=iso-8859-1"
+        api.answer_with(Reply(raw=chat_body("hé", "latin-1"), content_type=kind))
+        assert ask(model_of(bench, endpoints=[{"api_base": api.v1}])).text == "hé"
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            (b"", "the reply is empty"),
+            (b'{"choices": [7]}', "JSON of another form than a chat reply's: 'int' object has no"),
+        ],
+    )
+    def test_what_came_instead_is_named(
+        self, api: FakeAPI, bench: Workspace, body: bytes, said: str
+    ) -> None:
+        api.answer_with(Reply(raw=body))
+        with pytest.raises(CompletionError, match=f"^malformed reply: {said}"):
             ask(model_of(bench, endpoints=[{"api_base": api.v1}]))
 
     def test_streams_cannot_be_asked_for(self, bench: Workspace) -> None:

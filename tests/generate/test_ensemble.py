@@ -13,7 +13,7 @@ from conftest import Workspace
 from judgments import add_judgments, judgment
 
 from arena.bench.labels import LABELS
-from arena.generate.ensemble import ensemble_label
+from arena.generate.judging.ensemble import ensemble_label
 
 SCRIPT = "gen_ensemble_judgment.py"
 RULES = ("mean", "majority", "median")

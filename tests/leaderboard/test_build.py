@@ -235,7 +235,7 @@ class TestGeneration1:
             + "\n14 judgments, 28 weighted battles, 0 games without verdict\n"
             "questions judged of 6: m 6, n 6, o 2\n"
             + different
-            + f"{few(6)}\n"
+            + f"{few(6)}\n".replace("questions,", "questions in the median of the models,", 1)
             + "\n##### Category: writing #####\n"
             + line("o", "100.0")
             + line("base", "50.0")

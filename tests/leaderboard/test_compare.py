@@ -353,7 +353,7 @@ class TestSeveralModels:
     def test_without_the_flag_there_are_none(self, bench: Workspace) -> None:
         self.judge_three(bench)
         assert comparisons(bench, *flags()) == []
-        assert "points of win rate" not in show(bench, *flags()).out
+        assert " - " not in show(bench, *flags()).out
 
 
 @pytest.fixture
@@ -599,6 +599,24 @@ class TestOtherGraphs:
         for name in ("difference", "p_value", "questions", "same"):
             assert double[name] == pytest.approx(single[name], abs=1e-6)
         assert double["lower"] == pytest.approx(single["lower"], abs=1.5)
+
+    def test_a_model_that_won_all_has_a_p_value_against_the_baseline(
+        self, bench: Workspace
+    ) -> None:
+        """By n questions and a prior one that is half won, of exchanges between other opponents."""
+        won = [judgment(f"q{i + 1}", *WON, baseline=b) for i in range(10) for b in ("base", "m2")]
+        add_judgments(bench, "m1", won)
+        for seed, model in enumerate(("m2", "m3")):
+            add_judgments(bench, model, random_judgments(seed, 10))
+        chosen = [*named(), "--baseline", "base", "m2", "--compare", "m1", "base", "m3"]
+        found, *_ = comparisons(bench, *chosen)
+        p = 10.5 / 11
+        error = np.sqrt(0.25 / (10 * 11)) / (p * (1 - p))
+        expected = 2 * stats.t.sf(np.log(p / (1 - p)) / error, 9)
+        assert (found["second"], found["test"]) == ("base", "bootstrap")
+        assert found["difference"] == pytest.approx(50.0)
+        assert found["p_value"] == pytest.approx(expected, rel=0.01)
+        assert found["detectable"] is None
 
     def test_a_second_baseline_is_compared_as_the_board_has_it(self, bench: Workspace) -> None:
         """It met no opponent that the others met, but was judged on the same questions."""

@@ -18,16 +18,17 @@ UNKNOWN = Comparison("m1", "m3", 3, True, "bootstrap", -33.3, reason="3 question
 
 def test_two_models_in_words() -> None:
     assert list(comparison_lines([PAIR])) == [
-        "m1 - m2: +5.2 points of win rate on the 40 questions of both",
+        "m1 - m2: +5.2 points on the 40 questions of both",
         "95% interval: (-1.0, +11.6)",
         "p = 0.1042 (permutation test: the two models' judgments are exchanged)",
-        "With 40 questions, a test at 5% finds a difference of 9.0 points in 80 of 100 cases.",
+        "With 40 questions, a test of these two at 5% finds a difference of 9.0 points in 80 of "
+        "100 cases.",
     ]
 
 
 def test_what_the_questions_do_not_give_is_left_out_and_the_reason_stands_there() -> None:
     assert list(comparison_lines([UNKNOWN])) == [
-        "m1 - m3: -33.3 points of win rate on the 3 questions of both",
+        "m1 - m3: -33.3 points on the 3 questions of both",
         "No interval and no p-value: 3 questions are too few.",
     ]
     alone = replace(UNKNOWN, questions=1, p_value=1.0)
@@ -63,7 +64,7 @@ def test_other_questions_on_the_board_are_mentioned() -> None:
 
 def test_several_models_are_a_table() -> None:
     assert list(comparison_lines([PAIR, UNKNOWN])) == [
-        "differences in points of win rate on the n questions of both",
+        "differences in points of the scores on the n questions of both",
         "model  other   diff   95% interval       p  Holm p   n",
         "m1     m2      +5.2  (-1.0, +11.6)  0.1042  0.3126  40",
         "m1     m3     -33.3              –       –       –   3",

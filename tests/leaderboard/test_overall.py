@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from boards import by_heading, files, show
+from boards import by_heading, files, named, show
 from conftest import Workspace
 from judgments import (
     BASELINES,
     HARD,
     SIZES,
+    TIED,
+    WON,
     WRITING,
     add_judgments,
     draw,
+    judgment,
     modern_questions,
 )
+from scipy import stats
+from scipy.special import expit
 
 from arena.bench.paths import Bench
 from arena.leaderboard.board import Board, Contest
@@ -77,6 +82,30 @@ class TestOverall:
         assert parts[0].rows[0].score == pytest.approx(parts[1].rows[0].score, abs=0.3)
         mean = overall_board(parts).samples["m1"]
         assert mean.std() == pytest.approx(first.std() / np.sqrt(2), rel=0.08)
+
+    def test_models_whose_rounds_are_alike(self, bench: Workspace) -> None:
+        """Ties have the error of half a question, drawn battles none, the baseline no width."""
+        ids = [f"q{i}" for i in range(16)]
+        turns = [{"content": "?"}]
+        bench.add_questions(
+            [{"question_id": q, "category": "ab"[q > "q3"], "turns": turns} for q in ids]
+        )
+        add_judgments(bench, "tied", [judgment(q, *TIED) for q in ids])
+        add_judgments(bench, "won", [judgment(q, *WON) for q in ids])
+        chosen = [*named(), "--category", "a", "b"]
+        rows = {r["model"]: r for r in files(bench, *chosen)["Overall"]["rows"]}
+        error = 0.5 / np.sqrt(16 * 17) / 0.25
+        half = 100 * expit(stats.t.ppf(0.975, 14) * error) - 50
+        ends = [rows["tied"]["lower"], rows["tied"]["upper"]]
+        assert ends == pytest.approx([50 - half, 50 + half], abs=0.1)
+        assert rows["base"]["lower"] == rows["base"]["upper"] == pytest.approx(50)
+        assert rows["won"]["lower"] < 90
+        drawn = files(bench, *chosen, "--resample", "battle")["Overall"]["rows"]
+        assert {r["model"]: r["lower"] for r in drawn} == {
+            "won": None,
+            "tied": None,
+            "base": pytest.approx(50),
+        }
 
     def test_of_boards_that_share_questions_there_is_none(self, modern: Workspace) -> None:
         """A subcategory and its category would count its questions twice."""

@@ -21,7 +21,7 @@ QUESTION = ["--resample", "question", "--num-rounds", 400]
 
 def line(out: str) -> str:
     """The line on precision below a board."""
-    (found,) = (line for line in out.splitlines() if re.search("A test at|too few|±", line))
+    (found,) = (line for line in out.splitlines() if re.search("A test of|too few|±", line))
     return found
 
 
@@ -53,9 +53,9 @@ class TestBoard:
         z, power = norm.ppf(0.975), norm.ppf(0.8)
         found = (z + power) * spread(bench, "one", "two") / 10
         assert line(show(bench, *flags()).out) == (
-            f"100 questions give 95% intervals of about ±{z * s / 10:.1f} points. A test at 5% "
-            f"finds a difference of {found:.1f} points in 80 of 100 cases. ±2 points need "
-            f"{np.ceil((z * s / 2) ** 2):,.0f} questions."
+            f"100 questions give 95% intervals of about ±{z * s / 10:.1f} points. A test of "
+            f"two models at 5% finds a difference of {found:.1f} points in 80 of 100 cases. "
+            f"±2 points need {np.ceil((z * s / 2) ** 2):,.0f} questions."
         )
 
     def test_v2_has_its_own_level(self, bench: Workspace) -> None:
@@ -134,6 +134,15 @@ class TestBoard:
             assert battle[key] == pytest.approx(question[key], rel=0.05)
         plain = board_json(bench, *flags())["precision"]
         assert battle["half_width"] > 1.03 * plain["half_width"]
+
+    def test_few_rounds_say_nothing_of_the_spread(self, bench: Workspace) -> None:
+        add_random(bench, ["one", "two"], 100)
+        for seed, model in enumerate(["base", "one", "two"]):
+            path = bench.data / f"model_answer/{model}.jsonl"
+            bench.write(path, random_answers(seed, 100))
+        chosen = [*named(), "--style-control", "--num-rounds"]
+        few, many = (board_json(bench, *chosen, rounds)["precision"] for rounds in (2, 1000))
+        assert few == many
 
     @pytest.mark.parametrize("style", [[], ["--style-control", "--style-center", "none"]])
     def test_random_judges_are_no_matter_of_questions(
@@ -215,9 +224,9 @@ class TestPlanned:
     def test_without_judgments_the_usual_spread_counts(self, run_main: RunMain) -> None:
         half, found = norm.ppf(0.975) * 4.4, (norm.ppf(0.975) + norm.ppf(0.8)) * 4.4
         assert run_main("gen_judgment", "--dry-run").out.splitlines()[-1] == (
-            f"100 questions give 95% intervals of about ±{half:.1f} points. A test at 5% finds a "
-            f"difference of {found:.1f} points in 80 of 100 cases. ±2 points need 1,860 questions, "
-            "at the usual spread of 44 points."
+            f"100 questions give 95% intervals of about ±{half:.1f} points. A test of two "
+            f"models at 5% finds a difference of {found:.1f} points in 80 of 100 cases. "
+            "±2 points need 1,860 questions, at the usual spread of 44 points."
         )
 
     def test_the_precision_and_the_questions_are_the_users(self, run_main: RunMain) -> None:
@@ -231,7 +240,7 @@ class TestPlanned:
         s = spread(bench, "tiny")
         text = run_main("gen_judgment", "--dry-run", "--stale", "keep").out.splitlines()[-1]
         assert f"intervals of about ±{norm.ppf(0.975) * s / 10:.1f} points" in text
-        assert text.endswith(f"Earlier judgments have a spread of {s:.3g}.")
+        assert text.endswith(f"This is the spread of earlier judgments, {s:.3g} points.")
 
     def test_each_category_with_a_board_has_a_line(
         self, bench: Workspace, run_main: RunMain

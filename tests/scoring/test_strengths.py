@@ -71,6 +71,19 @@ def test_nothing_but_ties_has_the_interval_of_the_closed_form():
     assert expected.ravel() == pytest.approx([46.7, 53.3], abs=0.1)
 
 
+def test_a_model_of_no_spread_is_told_apart_only_if_its_interval_says_so():
+    """Each of 5 or 12 questions gives 3 of 4 points, and the baseline has no error."""
+    for questions, ranks in ((5, [[1, 1], [2, 2]]), (12, [[2, 1], [2, 1]])):
+        points = np.full((1, questions), 3.0)
+        ends = logit_t(points, np.full_like(points, 4.0))
+        assert (ends[0, 0] < 50.0) == (questions == 5)
+        rates, number = np.array([50.0, 75.0]), np.full(2, questions)
+        rounds = np.tile(rates, (1000, 1))
+        both = Strengths.of_rates(rates, rounds, number, np.array([True, False]))
+        assert both.ranks.tolist() == ranks
+        assert both.errors[0] == 0.0
+
+
 def test_few_rounds_have_no_errors():
     """Of ten equal models, the ranks of 5 rounds would tell two apart on 77 of 100 boards."""
     rng, number = np.random.default_rng(2), np.full(10, 200)

@@ -65,7 +65,7 @@ class TestHopelessModels:
         assert calls == {"bad-key": 3, "no-model": 3, "no-money": 3, "well": 20}
         for name, (_, cause) in self.REPLIES.items():
             assert f"{name}: 20 planned, 0 done, 0 cached, 3 failed, 17 not begun" in done.out
-            assert f"failed: 3 questions, for example q1, q2, q3: {cause}" in done.out
+            assert f"failed: 3 questions: {cause}" in done.out
             assert not (bench.data / "model_answer" / f"{name}.jsonl").exists()
         assert "not complete: bad-key, no-model, no-money. Mend the causes" in done.out
 
@@ -77,7 +77,7 @@ class TestHopelessModels:
         done = run("answers")
         assert (done.status, api.call_count) == (1, 6), "five questions and the test request"
         assert "tiny: 20 planned, 0 done, 0 cached, 5 failed, 15 not begun" in done.out
-        assert "failed: 5 questions, for example q1, q2, q3: bad request: HTTP 400" in done.out
+        assert "failed: 5 questions: bad request: HTTP 400" in done.out
         assert f"(a short test request to {api.v1} failed, too)" in done.out
 
     REFUSALS = {
@@ -616,8 +616,8 @@ class TestDryRun:
         prompt_tokens = 3 * 4  # "Question 2?"
         cost = (prompt_tokens + 3 * 256) / 1000
         assert done.out == (
-            f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens, "
-            f"at most ${cost:.2f}, 1 cached, 0 stale\n"
+            f"tiny: 3 calls to make, {prompt_tokens} prompt tokens, at most 768 output tokens "
+            f"(256 a call), at most ${cost:.2f}, 1 cached, 0 stale\n"
             "  expected: 768 output tokens (256 a call assumed, without earlier replies), "
             f"${cost:.2f}\n"
         )
@@ -631,7 +631,7 @@ class TestDryRun:
         done = run("judgments", "--dry-run")
         assert done.status == 0
         assert done.out.startswith("tiny: 4 calls to make, ")
-        assert "at most 2,048 output tokens, 0 cached, 0 stale" in done.out
+        assert "at most 2,048 output tokens (512 a call), 0 cached, 0 stale" in done.out
         assert (api.call_count, tree(bench.root)) == (0, before)
 
     def test_it_counts_what_is_old(self, api: FakeAPI, bench: Workspace, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""The judge: its prompt, what answers plant in it, and the verdict in its reply.
+"""The judge: its prompt, what answers plant in it, the verdict in its reply, ensembles of judges.
 
-It knows neither files of judgments nor runs.
+It knows no runs.
 """

@@ -38,7 +38,7 @@ def _disagree(result: Comparison) -> bool:
 
 def _pair_lines(result: Comparison) -> Iterator[str]:
     questions = f"{result.questions:,} question{'' if result.questions == 1 else 's'}"
-    points = f"{result.difference:+.1f} points of win rate"
+    points = f"{result.difference:+.1f} points"
     yield f"{result.first} - {result.second}: {points} on the {questions} of both"
     if math.isfinite(result.lower):
         yield f"95% interval: {_interval(result)}"
@@ -47,7 +47,7 @@ def _pair_lines(result: Comparison) -> Iterator[str]:
         yield f"p {sign} {max(result.p_value, LEAST_P):.4f} ({TESTS[result.test]})"
     if math.isfinite(result.detectable):
         power = f"finds a difference of {result.detectable:.1f} points in 80 of 100 cases"
-        yield f"With {questions}, a test at 5% {power}."
+        yield f"With {questions}, a test of these two at 5% {power}."
     if result.reason:
         yield f"{_missing(result)}: {result.reason}."
 
@@ -71,7 +71,7 @@ def _table_lines(results: Sequence[Comparison]) -> Iterator[str]:
         shown = dict(zip(names, shortened(list(shown.values()), room // 2), strict=True))
     pairs = [(shown[result.first], shown[result.second]) for result in results]
     rows = [(*pair, *row) for pair, row in zip(pairs, cells, strict=True)]
-    yield "differences in points of win rate on the n questions of both"
+    yield "differences in points of the scores on the n questions of both"
     yield from fitted([HEADS, *rows], terminal or sys.maxsize, "<<>>>>>")
     yield f"p: {TESTS[results[0].test]}"
     yield f"Holm p: adjusted for {len(results):,} pairs. Judge significance by this one."

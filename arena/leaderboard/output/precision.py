@@ -17,7 +17,7 @@ from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, Estimator
 from arena.scoring.selection import Plan, Selection, matching_questions
 from arena.scoring.uncertainty import planning
-from arena.scoring.uncertainty.intervals import FEW
+from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 from arena.scoring.uncertainty.planning import Spreads
 
 WANTED = 2.0  # points of win rate, if nobody names a precision
@@ -29,7 +29,8 @@ TOO_FEW = 75  # questions, which give about 10 points either way: from good mode
 class Precision:
     """What a number of questions gives. `spreads` are those of the data if `measured`, else None
     for grades and the usual ones for win rates, in percent. `judges`: half the width of an interval
-    for another choice of judges alone, None if they are fixed.
+    for another choice of judges alone, None if they are fixed. `median`: the models have different
+    numbers of questions, of which this is the median.
     """
 
     questions: int
@@ -38,6 +39,7 @@ class Precision:
     level: float
     graded: bool = False
     judges: float | None = None
+    median: bool = False
 
     @classmethod
     def of(cls, questions: int, spreads: Spreads | None, estimator: Estimator) -> Precision:
@@ -67,6 +69,7 @@ class Precision:
         sentences, unit = list[str](), "" if self.graded else " points"
         digits, these = 2 if self.graded else 1, " with these judges" if self.judges else ""
         number = f"{self.questions:,} question{'' if self.questions == 1 else 's'}"
+        number += " in the median of the models" if self.median else ""
         start = number
         if self.questions < TOO_FEW:
             sentences.append(f"Only {number}, too few to tell good models from each other")
@@ -75,7 +78,8 @@ class Precision:
         if half is not None and difference is not None:
             gives, finds = (f"{value:.{digits}f}{unit}" for value in (half, difference))
             sentences.append(f"{start} give {self.level:.0%} intervals of about ±{gives}{these}")
-            sentences.append(f"A test at 5% finds a difference of {finds} in 80 of 100 cases")
+            test = "A test of two models at 5% finds a difference"
+            sentences.append(f"{test} of {finds} in 80 of 100 cases")
         wanted = wanted or (half and half / 2 if self.graded else WANTED)
         if self.spreads and wanted:
             needed = planning.questions_for(self.spreads.single, wanted, self.level)
@@ -102,6 +106,7 @@ def board_precision(board: Board) -> Precision | None:
         return None
     number, spreads = statistics.median_low(numbers.values()), _board_spreads(board, numbers)
     precision = Precision.of(number, spreads, board.estimator)
+    precision = replace(precision, median=len(set(numbers.values())) > 1)
     return replace(precision, judges=_width_by_judges(board)) if random_judges else precision
 
 
@@ -118,7 +123,8 @@ def _board_spreads(board: Board, numbers: Mapping[str, int]) -> Spreads | None:
     if not scored and method.resample != "question":
         return None
     if scored:
-        scored = scored if method.resample == "question" else scored.honest
+        enough = method.resample == "question" and method.rounds >= ENOUGH_ROUNDS
+        scored = scored if enough else scored.honest
         samples = dict(zip(scored.battles.models, scored.scores(elo=False)[1].T, strict=True))
     rounds = np.array([samples[model] for model in models]).T
     if board.judges and not scored and method.judge_effects == "random":
@@ -213,6 +219,7 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
         if precision.spreads:
             text = precision.text(wanted)
             if precision.measured:
-                text += f" Earlier judgments have a spread of {precision.spreads.single:.3g}."
+                text += f" This is the spread of earlier judgments, {precision.spreads.single:.3g}"
+                text += "." if precision.graded else " points."
         name = one_line(", ".join(selection.categories))
         yield f"{name}: {text}" if name else text

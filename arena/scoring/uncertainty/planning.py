@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS
+
 # Of models near 50 % in published data, in points of win rate: 43.9 of one, 44.2 of two.
 USUAL = 44.0
 ENOUGH_TO_MEASURE = 20  # questions, below which a spread is itself a guess
@@ -78,12 +80,12 @@ def spreads_of_points(points: np.ndarray, number: np.ndarray) -> Spreads | None:
 def spreads_of_rounds(samples: np.ndarray, questions: np.ndarray) -> Spreads | None:
     """Spreads from the scores (R, M) of M models in rounds over their numbers of questions (M,).
 
-    They have the uncertainty of style coefficients as well. None if there are too few rounds, or no
-    model has ENOUGH_TO_MEASURE questions.
+    They have the uncertainty of style coefficients as well. None if there are fewer than
+    ENOUGH_ROUNDS, or no model has ENOUGH_TO_MEASURE questions.
     """
     samples = samples[np.isfinite(samples).all(axis=1)]
     enough = questions >= ENOUGH_TO_MEASURE
-    if len(samples) < 2 or not enough.any():
+    if len(samples) < ENOUGH_ROUNDS or not enough.any():
         return None
     covariances = np.atleast_2d(np.cov(samples[:, enough], rowvar=False))
     variances, number = np.diag(covariances), questions[enough]

@@ -37,16 +37,25 @@ class Strengths:
     boards: int = 1
 
     @classmethod
-    def of_rates(cls, rates: np.ndarray, samples: np.ndarray, questions: np.ndarray) -> Strengths:
+    def of_rates(
+        cls,
+        rates: np.ndarray,
+        samples: np.ndarray,
+        questions: np.ndarray,
+        exact: np.ndarray | None = None,
+    ) -> Strengths:
         """Logits of win rates in percent against one baseline, with the prior of `logit_t`.
 
         The prior question gives an error to a model that won every battle, whose rounds are alike.
-        One with nothing but ties has the error of points that vary by half a question.
+        One with nothing but ties has the error of points that vary by half a question. A baseline
+        has no error: `exact` (M,).
         """
         logits = with_prior(rates, questions)
         p = 0.5 + 0.5 * np.tanh(logits / 2.0)
         prior = (0.5 - p) / ((questions + 1.0) * p * (1.0 - p))
         least = 0.5 / np.sqrt(questions * (questions + 1.0)) / (p * (1.0 - p))
+        if exact is not None:
+            least = np.where(exact, 0.0, least)
         return cls(logits, with_prior(samples, questions), questions, prior, least)
 
     @classmethod
@@ -68,8 +77,7 @@ class Strengths:
         """
         if len(self.samples) < ENOUGH_ROUNDS:
             return np.full(self.values.shape, np.nan)
-        errors = np.hypot(spread(self.samples), self.prior) * self._expansion
-        return np.asarray(np.maximum(errors, self.least))
+        return np.asarray(np.hypot(spread(self.samples), self._noise) * self._expansion)
 
     @functools.cached_property
     def ranks(self) -> np.ndarray:
@@ -80,9 +88,15 @@ class Strengths:
         """
         normal = NormalDist().inv_cdf(0.5 + RANK_LEVEL / 2)
         wider = self._expansion * student(RANK_LEVEL, self.freedom) / normal
-        noise = np.random.default_rng(0).normal(size=self.samples.shape) * self.prior
+        noise = np.random.default_rng(0).normal(size=self.samples.shape) * self._noise
         errors = (self.samples - self.values + noise) * wider
         return rank_sets(self.values, self.values + errors, RANK_LEVEL)
+
+    @property
+    def _noise(self) -> np.ndarray:
+        """Standard deviations (M,) to add to the rounds: the prior, and more up to the `least`."""
+        lacking = (self.least / self._expansion) ** 2 - spread(self.samples) ** 2
+        return np.asarray(np.sqrt(np.maximum(self.prior**2, lacking)))
 
     @property
     def _expansion(self) -> np.ndarray:

@@ -1,0 +1,248 @@
+"""The batches of one model at its service: those of earlier runs, and new ones in waves."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from shortuuid import uuid
+
+from arena.base.errors import InputError
+from arena.base.jsonl import write_lines, writing
+from arena.batch.service import QueueFull, Service, Status
+from arena.batch.state import (
+    CREATING,
+    ENDED,
+    FOLDER,
+    RUNNING,
+    STORED,
+    UPLOADED,
+    WRITTEN,
+    Batch,
+    batches_of,
+)
+from arena.chat.budget import INTERRUPTED, Budget, stopping
+from arena.chat.calls import MAX_WAIT, PASSING
+from arena.chat.faults import CompletionError
+from arena.chat.parameters import Refusals, learn, refusals_of
+from arena.chat.protocols import Request
+
+# Services count the tokens of a queue themselves. This many bytes of a request file are at least
+# one token in most languages, so that a wave is rather too small than too large.
+BYTES_A_TOKEN = 3
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+@dataclass
+class Waves(Generic[J]):
+    """The batches of one model, and the jobs that wait for one.
+
+    ask: the id of a job's next call, the call, and the most that it can cost in nano-dollars.
+    waiting: jobs that are not sent, by the file of records that their replies belong to. No batch
+    has jobs of two files. running: batches with their jobs by id, in the order of creation. left:
+    those that this run can neither look at nor give up.
+    most_tokens: the tokens that the service lets wait. is_full: it has refused more for now.
+    """
+
+    service: Service
+    bench: Path
+    budget: Budget
+    ask: Callable[[J], tuple[str, Request, int]]
+    waiting: dict[str, deque[J]] = field(default_factory=dict)
+    running: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
+    left: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
+    most_tokens: float = math.inf
+    is_full: bool = False
+    _tried: set[str] = field(default_factory=set)
+    is_known: bool = False  # whether the service has taken requests like these before
+
+    def adopt(self) -> None:
+        """Take over the batches of earlier runs, and what they have learned of the model. Raises
+        InputError for a batch that this entry does not lead to.
+        """
+        for batch in batches_of(self.bench):
+            is_here = self.service.is_at(batch)
+            if is_here and batch.model == self.service.model.name:
+                refusals = Refusals(self.service.model, frozenset(batch.refused), batch.limit)
+                learn(self.service.endpoint, refusals)
+                self.is_known |= batch.phase in (RUNNING, ENDED, STORED)
+            if batch.phase == STORED:
+                batch.delete_files()  # unless the run was killed just before
+            if batch.records not in self.waiting or batch.phase == STORED:
+                continue
+            if not is_here:
+                raise InputError(
+                    f"{batch.folder}: this batch is at {batch.service}, {batch.address}, but "
+                    f"{self.service.model.where} leads to {self.service.name}, "
+                    f"{self.service.address}. Set "
+                    "the entry back to store its replies, or delete the folder to give them up."
+                )
+            if batch.phase == CREATING and (batch_id := self._steady(self.service.find, batch)):
+                batch.advance(RUNNING, batch_id=batch_id)
+            if batch.phase in (WRITTEN, UPLOADED, CREATING):  # it was never created
+                shutil.rmtree(batch.folder)
+            else:
+                self._attach(batch)
+
+    def _attach(self, batch: Batch) -> None:
+        """Take the jobs of a batch off those that wait."""
+        ids = frozenset(batch.ids())
+        jobs = {self.ask(job)[0]: job for job in self.waiting[batch.records]}
+        self.waiting[batch.records] = deque(job for key, job in jobs.items() if key not in ids)
+        self.running.append((batch, {key: job for key, job in jobs.items() if key in ids}))
+        self.budget.reserved += batch.most
+
+    def send(self) -> Batch | None:
+        """Send one batch of the jobs that wait, and return it, None if there was none to send.
+
+        Raises QueueFull if the service takes no more for now, and CompletionError.
+        """
+        records = next((name for name, jobs in self.waiting.items() if jobs), None)
+        if records is None or (self.running and (self.is_full or self.room <= 0)):
+            return None
+        batch, jobs = self._write(records)
+        if not jobs:
+            return None
+        try:
+            batch.advance(UPLOADED, file_id=self._steady(self.service.upload, batch))
+            batch.advance(CREATING)
+            batch.advance(RUNNING, batch_id=self._steady(self._create, batch))
+        except QueueFull as full:
+            self.put_back(batch, jobs)
+            self.shrink(batch, full)
+            raise
+        except CompletionError as error:
+            if batch.phase == CREATING and error.charged:  # it may exist: the next run looks for it
+                self.left.append((batch, jobs))
+            else:
+                self.put_back(batch, jobs)
+            raise
+        self.running.append((batch, jobs))
+        return batch
+
+    def _pack(self, records: str) -> Iterator[tuple[str, J, bytes, int]]:
+        """Take jobs off those that wait, as many as one batch may have, and yield the id, the job,
+        the line of its request, and the most that it can cost.
+        """
+        service, waiting, count, size = self.service, self.waiting[records], 0, 0
+        refusals = refusals_of(service.model, service.endpoint)
+        most_bytes = min(service.terms.bytes, self.room)
+        while waiting and count < service.terms.requests:
+            key, request, cost = self.ask(waiting[0])
+            line = service.line(key, refusals.applied(request))
+            count, size = count + 1, size + len(line)
+            if (count > 1 and size > most_bytes) or not self.budget.reserve(cost):
+                return
+            yield key, waiting.popleft(), line, cost
+
+    def _write(self, records: str) -> tuple[Batch, dict[str, J]]:
+        """Write the request file of a batch, and return the batch with its jobs by id."""
+        service, run, jobs = self.service, uuid(), dict[str, J]()
+        refusals = refusals_of(service.model, service.endpoint)
+        batch = Batch(
+            folder=self.bench / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{run[:8]}",
+            service=service.name,
+            address=service.address,
+            model=service.model.name,
+            records=records,
+            refused=tuple(sorted(refusals.names)),
+            limit=refusals.limit,
+            run=run,
+        )
+        digest = hashlib.sha256()
+
+        def lines() -> Iterator[bytes]:
+            for key, job, line, cost in self._pack(records):
+                jobs[key] = job
+                batch.bytes, batch.most = batch.bytes + len(line), batch.most + cost
+                digest.update(line)
+                yield line
+
+        write_lines(batch.request_file, lines())
+        batch.requests, batch.sha256 = len(jobs), digest.hexdigest()
+        if jobs:
+            batch.advance(WRITTEN)
+        else:
+            shutil.rmtree(batch.folder)
+        return batch, jobs
+
+    @property
+    def room(self) -> float:
+        """The bytes of requests that the queue of the service has room for."""
+        return self.most_tokens * BYTES_A_TOKEN - sum(batch.bytes for batch, _ in self.running)
+
+    def _create(self, batch: Batch) -> str:
+        """Create a batch. One whose creation may have broken off is looked for first."""
+        if batch.run in self._tried and (batch_id := self.service.find(batch)):
+            return batch_id
+        self._tried.add(batch.run)
+        return self.service.create(batch)
+
+    def _steady(self, call: Callable[[Batch], R], batch: Batch) -> R:
+        """Make a call to the service, again after faults that may pass."""
+        model = self.service.model
+        for attempt in range(model.max_retries + 1):
+            try:
+                return call(batch)
+            except CompletionError as error:
+                if error.cause not in PASSING or attempt == model.max_retries:
+                    raise
+                backoff = min(model.retry_wait * 2.0 ** min(attempt, 64), MAX_WAIT)
+                if stopping.wait(max(error.retry_after, backoff)):
+                    raise
+        raise CompletionError(INTERRUPTED)
+
+    def put_back(self, batch: Batch, jobs: dict[str, J]) -> None:
+        """Let the jobs of a batch that the service did not take wait again."""
+        self.running = [(other, its) for other, its in self.running if other is not batch]
+        self.waiting[batch.records].extendleft(reversed(jobs.values()))
+        self.budget.release(batch.most)
+        shutil.rmtree(batch.folder)
+
+    def shrink(self, batch: Batch, full: QueueFull) -> None:
+        """Learn from a full queue how much to send at a time, and whether to wait before the next
+        batch: for our own batches, or if not even one request was taken.
+        """
+        most = full.tokens or math.inf
+        if not self.running:
+            most = min(most, batch.bytes / BYTES_A_TOKEN / 2)
+        self.most_tokens = min(most, self.most_tokens)
+        self.is_full = bool(self.running) or batch.requests == 1
+
+    def look(self, batch: Batch) -> Status:
+        """Ask how far a batch is. Once it is over, its results are on disk when this returns."""
+        if batch.phase == ENDED:
+            return Status(batch.word, is_over=True)
+        status = self.service.look(batch.batch_id or "")
+        if status.is_over and not status.has_failed:
+            temporary = batch.result_file.with_suffix(".tmp")
+            with writing(temporary), temporary.open("wb") as out:
+                self.service.download(batch.batch_id or "", status, out)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(temporary, batch.result_file)
+            batch.advance(ENDED, word=status.word)
+        return status
+
+    def close(self, batch: Batch) -> None:
+        """Forget a batch whose replies are all stored. Its state stays as a record of the run."""
+        batch.advance(STORED)
+        batch.delete_files()
+        self.is_full = False
+        self.running = [(other, jobs) for other, jobs in self.running if other is not batch]
+        self.budget.release(batch.most)
+
+    def leave(self, batch: Batch) -> None:
+        """Leave a batch that cannot be looked at to a later run."""
+        self.left += [(other, jobs) for other, jobs in self.running if other is batch]
+        self.running = [(other, jobs) for other, jobs in self.running if other is not batch]
