@@ -107,8 +107,7 @@ def bootstrap(
     `battle` draws n of the n weighted battles with replacement. `question` draws as many questions
     as there are, each with all of its battles. Features keep the standardisation of the full data,
     but on a star around the anchor they are centred on the mean of the drawn questions. Plain
-    question rounds of other boards have ties worth a question a model, so that all are placed. The
-    rounds of a fixed style move the ratings to first order.
+    question rounds of other boards have ties worth a question a model, so that all are placed.
     Neither `workers` (threads) nor the order of the cells changes a number.
     """
     if resample == "question" and cells.features is None and (star := cells.star(anchor)):
@@ -120,8 +119,8 @@ def bootstrap(
     if resample == "question" and not design.pooled:
         times = draw_questions(rounds, len(design.questions), seed)
         recentred = center and style is None and bool((cells.a == anchor).all())
-        ratings = _question_rounds(design, anchor, start, times, workers, recentred)
-        return ratings + _moved_style(cells, anchor, rounds, style, penalty)
+        moved = _moved_style(cells, anchor, rounds, style, penalty)
+        return moved + _question_rounds(design, anchor, start, times, workers, recentred)
     draw = _draw_battles if resample == "battle" else _draw_questions
     sizes = _chunk_sizes(design, rounds)
     chunks = np.random.SeedSequence(seed).spawn(len(sizes))
