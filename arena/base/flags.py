@@ -256,7 +256,7 @@ def text_printer(args: argparse.Namespace, outputs: Sequence[str]) -> Callable[[
 
 
 def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequence[str]) -> None:
-    """Raise InputError if a flag writes a file that another flag writes or reads.
+    """Raise InputError if a flag writes a file of another flag, or over records or settings.
 
     Pipes and devices can take several outputs, but `-` takes one.
     """
@@ -271,9 +271,12 @@ def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequ
     users = {os.path.realpath(path): (flag, "reads it") for flag in inputs for path in paths(flag)}
     for flag in outputs:
         for path in (path for path in paths(flag) if path == STDOUT or not is_stream(path)):
+            is_source = path.suffix in (".jsonl", ".yaml") and path.exists()
+            if is_source and not flag.startswith("save_"):
+                raise InputError(f"{_flag(flag)} {path}: this is no report. Use another file.")
             if other := users.get(os.path.realpath(path)):
-                names = [f"--{name.replace('_', '-')}" for name in (flag, other[0])]
-                raise InputError(f"{names[0]} {path}: {names[1]} {other[1]}. Use another file.")
+                where = f"{_flag(flag)} {path}"
+                raise InputError(f"{where}: {_flag(other[0])} {other[1]}. Use another file.")
             users[os.path.realpath(path)] = (flag, "writes it too")
 
 
@@ -342,6 +345,7 @@ WAYS = ("write_requests", "read_results", "batch")  # of asking otherwise than l
 
 def check_run_flags(args: argparse.Namespace) -> None:
     """Raise InputError for flags of a run that do not go together."""
+    check_outputs(args, ("report",), ("setting_file", "endpoint_file"))
     ways = [name for name in WAYS if getattr(args, name)]
     if len(ways) > 1:
         raise InputError(f"{_flag(ways[1])}: does not go with {_flag(ways[0])}. Use one of them.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 
@@ -119,6 +120,16 @@ class TestOutputs:
     )
     def test_others_may_be_read_and_written(self, flags: dict[str, object]) -> None:
         self.check(flags)
+
+    def test_a_report_goes_over_no_records_and_no_settings(self, tmp_path: Path) -> None:
+        for name in ("answers.jsonl", "config.yaml", "report.json"):
+            path = tmp_path / name
+            self.check({"json": str(path)})
+            path.touch()
+            spoils = name != "report.json"
+            refused = pytest.raises(InputError, match=rf"^--json .*{name}: this is no report\. Use")
+            with refused if spoils else contextlib.nullcontext():
+                self.check({"json": str(path)})
 
     @staticmethod
     def check(flags: dict[str, object]) -> None:
