@@ -104,11 +104,11 @@ def bootstrap(
 ) -> np.ndarray:
     """Ratings (rounds, M) of resampled battles, NaN if a resample does not place a model.
 
-    `battle` draws n of the n weighted battles with replacement. `question` draws questions with all
-    of their battles, as many as there are. Features keep the standardisation of the full data, but
-    on a star around the anchor they are centred on the mean of the drawn questions. Plain question
-    rounds of other boards have ties worth a question a model, so that all are placed. Neither
-    `workers` (threads) nor the order of the cells changes a number.
+    `battle` draws n of the n weighted battles with replacement, `question` as many questions as
+    there are, each with all battles. Features keep the standardisation of all data, but on a star
+    are centred on the mean of the drawn questions. Other plain question rounds have ties worth a
+    question a model, to place all. Neither `workers` (threads) nor the order of cells changes a
+    number.
     """
     if resample == "question" and cells.features is None and (star := cells.star(anchor)):
         return _star_rounds(*star, anchor, rounds, seed)
