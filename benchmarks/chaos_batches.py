@@ -32,6 +32,7 @@ sys.path[:0] = [str(REPO), str(REPO / "tests")]
 
 from fake_api import Call, FakeAPI, Reply
 from fake_batches import FakeBatches
+from fake_claude_batches import FakeClaudeBatches
 from fork_server import ForkedPopen, can_fork
 
 MODELS, BASELINE, JUDGE = ("m1", "m2", "m3"), "base", "judge"
@@ -185,8 +186,8 @@ def _plain(path: Path) -> list[Any]:
 
 
 def service_on(api: FakeAPI, name: str) -> Any:
-    """Return the fake batch service of a name, whose batches take two looks."""
-    fake = FakeBatches(api)
+    """Return the fake batch service of a name."""
+    fake = FakeBatches(api) if name == "openai" else FakeClaudeBatches(api)
     fake.retry_after = "0.001"
     return fake
 

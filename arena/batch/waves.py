@@ -50,7 +50,7 @@ class Waves(Generic[J]):
     ask: the id of a job's next call, the call, and the most that it can cost in nano-dollars.
     waiting: jobs that are not sent, by the file of records that their replies belong to. No batch
     has jobs of two files. running: batches with their jobs by id, in the order of creation. left:
-    those that this run can neither look at nor give up.
+    those that this run can neither look at nor give up, for the reasons in `problems`.
     most_tokens: the tokens that the service lets wait. is_full: it has refused more for now.
     """
 
@@ -61,6 +61,7 @@ class Waves(Generic[J]):
     waiting: dict[str, deque[J]] = field(default_factory=dict)
     running: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
     left: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     most_tokens: float = math.inf
     is_full: bool = False
     _tried: set[str] = field(default_factory=set)
@@ -87,19 +88,32 @@ class Waves(Generic[J]):
                     f"{self.service.address}. Set "
                     "the entry back to store its replies, or delete the folder to give them up."
                 )
-            if batch.phase == CREATING and (batch_id := self._steady(self.service.find, batch)):
-                batch.advance(RUNNING, batch_id=batch_id)
-            if batch.phase in (WRITTEN, UPLOADED, CREATING):  # it was never created
+            if batch.phase == CREATING:
+                self._find(batch)
+            if batch.phase in (WRITTEN, UPLOADED):  # it was never created
                 shutil.rmtree(batch.folder)
             else:
                 self._attach(batch)
+
+    def _find(self, batch: Batch) -> None:
+        """Find out whether a batch was created before an earlier run was killed."""
+        try:
+            batch_id = self._steady(self.service.find, batch)
+        except CompletionError as error:
+            self.problems.append(f"{batch.label}: cannot find out whether it exists: {error}")
+            return
+        if batch_id is None:
+            batch.advance(UPLOADED)
+        else:
+            batch.advance(RUNNING, batch_id=batch_id)
 
     def _attach(self, batch: Batch) -> None:
         """Take the jobs of a batch off those that wait."""
         ids = frozenset(batch.ids())
         jobs = {self.ask(job)[0]: job for job in self.waiting[batch.records]}
         self.waiting[batch.records] = deque(job for key, job in jobs.items() if key not in ids)
-        self.running.append((batch, {key: job for key, job in jobs.items() if key in ids}))
+        batches = self.left if batch.phase == CREATING else self.running
+        batches.append((batch, {key: job for key, job in jobs.items() if key in ids}))
         self.budget.reserved += batch.most
 
     def send(self) -> Batch | None:

@@ -113,6 +113,7 @@ class _Run:
                 continue
             waves = Waves(service, options.bench.folder, options.budget, self._ask, jobs[name])
             waves.adopt()
+            session.errors += waves.problems
             self.lanes.append(Lane(waves))
 
     def _ask(self, job: Job) -> tuple[str, Request, int]:
