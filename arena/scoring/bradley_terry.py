@@ -107,8 +107,7 @@ def bootstrap(
     `battle` draws n of the n weighted battles with replacement, `question` as many questions as
     there are, each with all battles. Features keep the standardisation of all data, but on a star
     are centred on the mean of the drawn questions. Other plain question rounds have ties worth a
-    question a model, to place all. Neither `workers` (threads) nor the order of cells changes a
-    number.
+    question a model, to place all. Neither `workers` (threads) nor the order of cells matters.
     """
     if resample == "question" and cells.features is None and (star := cells.star(anchor)):
         return _star_rounds(*star, anchor, rounds, seed)
