@@ -53,7 +53,8 @@ lint: $(VENV)/.installed-dev
 # that others load too.
 bench: $(VENV)/.installed-dev
 	failed=0; \
-	for bench in throughput "bench_show_result --quick" bench_browser bench_judge_report; do \
+	for bench in throughput "bench_show_result --quick" bench_browser bench_judge_report \
+	  bench_request_files; do \
 	  set -- $$bench; script=$$1; shift; \
 	  $(BIN)/python benchmarks/$$script.py "$$@" $(STRICT) || failed=1; \
 	done; exit $$failed

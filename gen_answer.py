@@ -74,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         models = [replace(model, parallel=args.parallel) for model in models]
     works = [AnswerWork(model, config, options) for model in models]
     for work in works:
-        check_model(work.model, work.max_tokens, key=options.makes_calls)
+        address = not options.uses_files
+        check_model(work.model, work.max_tokens, key=not args.dry_run, address=address)
     return complete(works, "answer", options)
 
 

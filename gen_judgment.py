@@ -97,7 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         retry_invalid=args.retry_invalid,
         next_command=board_command(args),
     )
-    check_model(model, judge.max_tokens, key=options.makes_calls)
+    address = not options.uses_files
+    check_model(model, judge.max_tokens, key=not args.dry_run, address=address)
     names = args.model or config.model_list
     works = judgment_works(judge, names, args.baseline or (), options)
     status = complete(works, "game", options)

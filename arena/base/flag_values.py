@@ -1,4 +1,4 @@
-"""The types of flags: numbers in a range, and the score of a model."""
+"""The values of flags: numbers in a range, the score of a model, one name."""
 
 from __future__ import annotations
 
@@ -38,3 +38,20 @@ seed = _number(int, 0, math.inf, "a whole number, 0 or more")
 percentage = _number(float, math.ulp(0.0), 100, "a number above 0 and below 100")
 port = _number(int, 1, 65_536, "a number from 1 to 65535")
 dollars = _number(float, 0, 1e9, "a sum in USD")
+
+
+class OneName(argparse.Action):
+    """A flag for one name. argparse would drop all but the last of several without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: Any,
+        value: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Set the name. Raises ArgumentError if the flag has named another one."""
+        earlier = getattr(namespace, self.dest)
+        if earlier not in (None, value):
+            raise argparse.ArgumentError(self, f"expected one name, got '{earlier}' and '{value}'")
+        setattr(namespace, self.dest, value)

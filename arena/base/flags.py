@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from arena.base.errors import InputError, nearest, print_error
-from arena.base.flag_values import dollars, positive, seed
+from arena.base.flag_values import OneName, dollars, positive, seed
 from arena.base.jsonl import STDOUT, is_stream
 from arena.base.output import print_folded
 
@@ -23,6 +23,11 @@ def script_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        """Return the flags that a prefix can mean. Two spellings of one flag are no two flags."""
+        matches: list[Any] = super()._get_option_tuples(option_string)
+        return matches[:1] if len({id(action) for action, *_ in matches}) == 1 else matches
+
     def error(self, message: str) -> NoReturn:
         """End with a line: the message, the flag that is meant by an unknown one, and the help."""
         what, _, words = message.partition("unrecognized arguments: ")
@@ -71,24 +76,6 @@ SETTING_FILE = "config/judge_config.yaml"  # of all scripts but gen_answer.py
 
 # The names of benches, models and judges
 
-
-class _One(argparse.Action):
-    """A flag for one name. argparse would drop all but the last of several without a word."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Set the name. Raises ArgumentError if the flag has named another one."""
-        earlier = getattr(namespace, self.dest)
-        if earlier not in (None, value):
-            raise argparse.ArgumentError(self, f"expected one name, got '{earlier}' and '{value}'")
-        setattr(namespace, self.dest, value)
-
-
 NAMES = {
     "bench": ("--bench-name", "-b", "--bench", "--benchmark"),
     "judge": ("--judge-name", "-j", "--judge", "--judge-names", "--judges", "--judge-model"),
@@ -102,7 +89,7 @@ def add_name(add: Callable[..., object], what: str, text: str) -> None:
     """Add the flag for one bench, judge or baseline, with its help text."""
     # Of several benches the last counts, as for most flags, but judges and baselines are lists in
     # other scripts.
-    action = "store" if what == "bench" else _One
+    action = "store" if what == "bench" else OneName
     add(*NAMES[what], action=action, metavar=what.upper(), help=text)
 
 
@@ -269,7 +256,7 @@ def text_printer(args: argparse.Namespace, outputs: Sequence[str]) -> Callable[[
 
 
 def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequence[str]) -> None:
-    """Raise InputError if a flag writes a file that another flag writes or reads.
+    """Raise InputError if a flag writes a file of another flag, or over records or settings.
 
     Pipes and devices can take several outputs, but `-` takes one.
     """
@@ -284,9 +271,12 @@ def check_outputs(args: argparse.Namespace, outputs: Sequence[str], inputs: Sequ
     users = {os.path.realpath(path): (flag, "reads it") for flag in inputs for path in paths(flag)}
     for flag in outputs:
         for path in (path for path in paths(flag) if path == STDOUT or not is_stream(path)):
+            is_source = path.suffix in (".jsonl", ".yaml") and path.exists()
+            if is_source and not flag.startswith("save_"):
+                raise InputError(f"{_flag(flag)} {path}: this is no report. Use another file.")
             if other := users.get(os.path.realpath(path)):
-                names = [f"--{name.replace('_', '-')}" for name in (flag, other[0])]
-                raise InputError(f"{names[0]} {path}: {names[1]} {other[1]}. Use another file.")
+                where = f"{_flag(flag)} {path}"
+                raise InputError(f"{where}: {_flag(other[0])} {other[1]}. Use another file.")
             users[os.path.realpath(path)] = (flag, "writes it too")
 
 
@@ -355,6 +345,7 @@ WAYS = ("write_requests", "read_results", "batch")  # of asking otherwise than l
 
 def check_run_flags(args: argparse.Namespace) -> None:
     """Raise InputError for flags of a run that do not go together."""
+    check_outputs(args, ("report",), ("setting_file", "endpoint_file"))
     ways = [name for name in WAYS if getattr(args, name)]
     if len(ways) > 1:
         raise InputError(f"{_flag(ways[1])}: does not go with {_flag(ways[0])}. Use one of them.")

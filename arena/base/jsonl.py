@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -156,6 +157,47 @@ def dump_line(record: Mapping[str, Any]) -> bytes:
         return json.dumps(record).encode() + b"\n"
 
 
+def write_all(file: Any, data: bytes) -> None:
+    """Append data to an unbuffered file, or raise OSError and leave the file as it is."""
+    size, taken = os.fstat(file.fileno()).st_size, 0
+    # A write may take a part of the data without an error. The next one says why.
+    try:
+        while taken < len(data):
+            part = file.write(data[taken:])
+            if not part:
+                raise OSError(errno.ENOSPC, "the disk is full")
+            taken += part
+    except OSError:
+        if taken:
+            file.truncate(size)  # the next line must not join half a line
+        raise
+
+
+def append_to(path: Path, lines: Iterable[bytes]) -> Path:
+    """Append lines to a file and return its path. If that fails, an empty file is removed."""
+    with path.open("ab", buffering=0) as file:
+        try:
+            write_all(file, b"".join(lines))
+            os.fsync(file.fileno())
+        except OSError:
+            if not os.fstat(file.fileno()).st_size:
+                path.unlink()
+            raise
+    return path
+
+
+def last_line(file: Any) -> bytes:
+    """Return what follows the last newline of an open file, read from its end."""
+    start, tail, step = file.seek(0, os.SEEK_END), b"", 1 << 16
+    while start and b"\n" not in tail:
+        start, end = max(start - step, 0), start
+        file.seek(start)
+        tail = file.read(end - start) + tail
+        step *= 2
+    tail = tail.rsplit(b"\n", 1)[-1] if b"\n" in tail else tail.removeprefix(codecs.BOM_UTF8)
+    return bytes(tail)
+
+
 STDOUT = Path("-")  # of flags that name a file
 
 
@@ -174,6 +216,8 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
             stream.writelines(lines)
         return
     path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise OutputError(f"{path}: cannot write: {os.strerror(errno.EISDIR)}")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with writing(path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import errno
 import os
@@ -18,7 +17,17 @@ from typing import Any
 import msgspec
 
 from arena.base.errors import InputError, OutputError, warn
-from arena.base.jsonl import dump_line, is_json, is_stream, located_lines, write_lines, writing
+from arena.base.jsonl import (
+    append_to,
+    dump_line,
+    is_json,
+    is_stream,
+    last_line,
+    located_lines,
+    write_all,
+    write_lines,
+    writing,
+)
 
 SYNC_SECONDS = 1.0
 CHANGED = "another program changed this file"
@@ -35,13 +44,15 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
 
     Other programs know no lock. If one deletes or cuts the file, lost records are written there
     again. If one writes to it, they go to a file beside it, and `append` raises OutputError from
-    then on. After either, `close` raises OutputError.
+    then on. After either, `close` raises OutputError. keep: False for records that the caller can
+    make again, which would fill the memory: then nothing is written again.
 
     Raises InputError if another run has the lock, and OutputError if a write fails.
     """
 
-    def __init__(self, path: Path, line: type[Any]) -> None:
+    def __init__(self, path: Path, line: type[Any], *, keep: bool = True) -> None:
         self.path = path
+        self._keep = keep
         self._line = line
         self._file: Any = None
         self._refusal: OSError | None = None  # the reason if it is open for reading only
@@ -118,7 +129,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
 
     def _repair(self, cause: str) -> None:
         """Remove an incomplete last line, and end a whole one that has no newline."""
-        tail = _last_line(self._file)
+        tail = last_line(self._file)
         if not tail.strip():
             return
         if self._refusal is not None:
@@ -145,7 +156,8 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         """Append a record and hand it to the system before returning."""
         line = dump_line(record)
         # Noted first: if it cannot be written now, `close` tries again.
-        self._appended[msgspec.convert(record, self._line).key] = _hash(line), record
+        key = msgspec.convert(record, self._line).key
+        self._appended[key] = _hash(line), record if self._keep else {}
         with self._writing():
             if self._known is None:
                 self._known = self._begin()
@@ -170,14 +182,7 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             raise self._refusal
         device, inode, size = self._state or self._state_of_file()
         data = b"".join(lines)
-        # An unbuffered write may take a part of the line without an error. The next one says why.
-        if (taken := self._file.write(data)) < len(data):
-            try:
-                if taken + self._file.write(data[taken:]) < len(data):
-                    raise OSError(errno.ENOSPC, "the disk is full")
-            except OSError:
-                self._file.truncate(size)  # the next line must not join half a line
-                raise
+        write_all(self._file, data)
         self._state = device, inode, size + len(data)
         if self._known is not None:
             self._known.update(map(_hash, lines))
@@ -196,6 +201,8 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
 
         Raises OutputError in the latter case, with the records in a file beside it.
         """
+        if not self._keep:
+            raise OutputError(f"{self.path}: lacks records of this run. Run it again.")
         before, state = self._state, self._state_of_path()
         there: set[int] = set()
         try:
@@ -214,7 +221,11 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             self._write_beside(lines)
             raise OutputError(str(self._change))
         self._repair("another program cut it off")
-        self._write(lines)
+        try:
+            self._write(lines)
+        except OSError as error:  # a full disk: there may be room on another
+            self._write_beside(lines, f"cannot write to this file ({error.strerror})")
+            raise OutputError(str(self._change)) from None
         if state is None:
             self._note("this file was moved or deleted", "Its records are written there again.")
         elif state != before:
@@ -238,23 +249,24 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             self._open()
         self._state = self._state_of_file()
 
-    def _write_beside(self, lines: Sequence[bytes]) -> None:
-        """Append lines to a file beside this one, which belongs to another program now."""
+    def _write_beside(
+        self, lines: Sequence[bytes], event: str = "another program wrote to this file"
+    ) -> None:
+        """Append lines to a file beside this one, which takes none or is another program's now."""
         name = f"{self.path.name}.{os.getpid()}.lost"
         remedy = "Nothing of this run is lost."
         if lines or self._beside:
             # The folder may be gone too, as with a network share.
-            for folder in (self.path.parent, Path(tempfile.gettempdir())):
-                with contextlib.suppress(OSError), (folder / name).open("ab") as file:
-                    file.writelines(lines)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    remedy = f"Lost records are in {folder / name}. Append it if they belong there."
+            for in_folder in (True, False):
+                with contextlib.suppress(OSError):  # of the search for a temporary folder, too
+                    folder = self.path.parent if in_folder else Path(tempfile.gettempdir())
+                    beside = append_to(folder / name, lines)
+                    remedy = f"Lost records are in {beside}. Append it if they belong there."
                     break
             else:
-                raise OSError(errno.EIO, "no place for lost records")
+                raise OSError(errno.ENOSPC, "there is no place for lost records")
         self._beside = (self._beside or set()) | set(map(_hash, lines))
-        self._note("another program wrote to this file", remedy)
+        self._note(event, remedy)
 
     def _note(self, event: str, remedy: str) -> None:
         """Note for the error of `close` what happened, and where the records of this run are now.
@@ -297,6 +309,8 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
             hashes[line.key] = _hash(raw)
         newest = self._appended.items()
         lost = [dump_line(record) for key, (h, record) in newest if hashes.get(key) != h]
+        if lost and not self._keep:
+            self._restore()
         if lost and not set(hashes.values()) <= (self._known or set()):
             self._write_beside(lost)
         elif lost:
@@ -330,18 +344,6 @@ def _hashes(file: Any) -> Iterator[int]:
         for line in lines:
             if line.strip() and (line.endswith(b"\n") or is_json(line)):
                 yield _hash(line)
-
-
-def _last_line(file: Any) -> bytes:
-    """Return what follows the last newline of an open file, read from its end."""
-    start, tail, step = file.seek(0, os.SEEK_END), b"", 1 << 16
-    while start and b"\n" not in tail:
-        start, end = max(start - step, 0), start
-        file.seek(start)
-        tail = file.read(end - start) + tail
-        step *= 2
-    tail = tail.rsplit(b"\n", 1)[-1] if b"\n" in tail else tail.removeprefix(codecs.BOM_UTF8)
-    return bytes(tail)
 
 
 def _lock_inode(descriptor: int) -> bool:

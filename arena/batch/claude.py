@@ -13,8 +13,15 @@ from urllib.parse import quote
 import msgspec
 
 from arena.base.jsonl import dump_line
-from arena.batch.calls import CLOCK_DIFFERENCE, CallingService, count_or_none, json_object, name_in
-from arena.batch.service import QueueFull, Status
+from arena.batch.service import (
+    CLOCK_DIFFERENCE,
+    CallingService,
+    QueueFull,
+    Status,
+    count_or_none,
+    json_object,
+    name_in,
+)
 from arena.batch.state import Batch, batches_of
 from arena.chat.connections import LONGEST_TRANSFER, file_transfer
 from arena.chat.faults import CompletionError, seconds_of

@@ -8,9 +8,16 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from arena.batch.calls import CLOCK_DIFFERENCE, CallingService, count_or_none, json_object, name_in
 from arena.batch.lines import URL, request_line
-from arena.batch.service import QueueFull, Status
+from arena.batch.service import (
+    CLOCK_DIFFERENCE,
+    CallingService,
+    QueueFull,
+    Status,
+    count_or_none,
+    json_object,
+    name_in,
+)
 from arena.batch.state import Batch
 from arena.chat.budget import INTERRUPTED, stopping
 from arena.chat.connections import file_transfer

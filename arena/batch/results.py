@@ -10,6 +10,7 @@ from typing import Any
 
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import loads
+from arena.batch.gemini import GeminiProtocol
 from arena.chat.clients import secrets_of
 from arena.chat.config import ModelConfig
 from arena.chat.faults import UNREADABLE, BrokenReply, CompletionError, classify, error_of
@@ -44,7 +45,7 @@ def result_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 if not raw or raw.isspace():
                     continue
                 line = _object(raw)
-                custom_id = line.get("custom_id")
+                custom_id = line.get("custom_id", line.get("key"))  # the latter is Gemini's
                 if isinstance(custom_id, str) and line.keys() & {"response", "result", "error"}:
                     yield custom_id, line
                 else:
@@ -112,6 +113,8 @@ class _Reader:
         response = line.get("response")
         if response is None:
             return self.error(line["error"])
+        if "key" in line:
+            return self.completion(GeminiProtocol(), response)
         if "choices" in response:  # old versions of vLLM
             return self.completion(OpenAIProtocol(), response)
         status, body = int(response.get("status_code") or 200), response.get("body")

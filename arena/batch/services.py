@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from arena.batch.claude import ClaudeBatches
+from arena.batch.gemini import GeminiBatches
 from arena.batch.openai_files import AzureFiles, GroqFiles, OpenAIFiles
 from arena.batch.service import Service, Terms
 from arena.chat.config import ModelConfig
@@ -20,6 +21,8 @@ SERVICES: dict[str, tuple[type[Service], Terms]] = {
     "groq": (GroqFiles, Terms(requests=50_000, bytes=200 * MB)),
     "anthropic": _CLAUDE,
     "anthropic_thinking": _CLAUDE,
+    # It takes files of 2 GB, which would not fit into our memory.
+    "gemini": (GeminiBatches, Terms(requests=50_000, bytes=200 * MB)),
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -30,14 +29,16 @@ from arena.batch.state import (
     batches_of,
 )
 from arena.chat.budget import INTERRUPTED, Budget, stopping
-from arena.chat.calls import MAX_WAIT, PASSING
-from arena.chat.faults import CompletionError
+from arena.chat.calls import MAX_WAIT, PASSING, PERMANENT
+from arena.chat.faults import PROMPT_CAUSES, CompletionError
 from arena.chat.parameters import Refusals, learn, refusals_of
 from arena.chat.protocols import Request
 
 # Services count the tokens of a queue themselves. This many bytes of a request file are at least
 # one token in most languages, so that a wave is rather too small than too large.
 BYTES_A_TOKEN = 3
+
+REFUSALS = (*PERMANENT, *PROMPT_CAUSES)  # after these causes no batch was created
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -50,8 +51,8 @@ class Waves(Generic[J]):
     ask: the id of a job's next call, the call, and the most that it can cost in nano-dollars.
     waiting: jobs that are not sent, by the file of records that their replies belong to. No batch
     has jobs of two files. running: batches with their jobs by id, in the order of creation. left:
-    those that this run can neither look at nor give up.
-    most_tokens: the tokens that the service lets wait, None if not known.
+    those that this run can neither look at nor give up, for the reasons in `problems`.
+    most_tokens: the tokens that the service lets wait. is_full: it has refused more for now.
     """
 
     service: Service
@@ -61,7 +62,9 @@ class Waves(Generic[J]):
     waiting: dict[str, deque[J]] = field(default_factory=dict)
     running: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
     left: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
-    most_tokens: int | None = None
+    problems: list[str] = field(default_factory=list)
+    most_tokens: float = math.inf
+    is_full: bool = False
     _tried: set[str] = field(default_factory=set)
     is_known: bool = False  # whether the service has taken requests like these before
 
@@ -86,47 +89,61 @@ class Waves(Generic[J]):
                     f"{self.service.address}. Set "
                     "the entry back to store its replies, or delete the folder to give them up."
                 )
-            if batch.phase == CREATING and (batch_id := self._steady(self.service.find, batch)):
-                batch.advance(RUNNING, batch_id=batch_id)
-            if batch.phase in (WRITTEN, UPLOADED, CREATING):  # it was never created
-                shutil.rmtree(batch.folder)
+            if batch.phase == CREATING:
+                self._find(batch)
+            if batch.phase in (WRITTEN, UPLOADED):  # it was never created
+                batch.delete()
             else:
                 self._attach(batch)
+
+    def _find(self, batch: Batch) -> None:
+        """Find out whether a batch was created before an earlier run was killed."""
+        try:
+            batch_id = self._steady(self.service.find, batch)
+        except CompletionError as error:
+            self.problems.append(f"{batch.label}: cannot find out whether it exists: {error}")
+            return
+        if batch_id is None:
+            batch.advance(UPLOADED)
+        else:
+            batch.advance(RUNNING, batch_id=batch_id)
 
     def _attach(self, batch: Batch) -> None:
         """Take the jobs of a batch off those that wait."""
         ids = frozenset(batch.ids())
         jobs = {self.ask(job)[0]: job for job in self.waiting[batch.records]}
         self.waiting[batch.records] = deque(job for key, job in jobs.items() if key not in ids)
-        self.running.append((batch, {key: job for key, job in jobs.items() if key in ids}))
+        batches = self.left if batch.phase == CREATING else self.running
+        batches.append((batch, {key: job for key, job in jobs.items() if key in ids}))
         self.budget.reserved += batch.most
 
-    def send(self) -> bool:
-        """Send one batch of the jobs that wait, and return whether there was one to send.
+    def send(self) -> Batch | None:
+        """Send one batch of the jobs that wait, and return it, None if there was none to send.
 
         Raises QueueFull if the service takes no more for now, and CompletionError.
         """
         records = next((name for name, jobs in self.waiting.items() if jobs), None)
-        if records is None or (self.running and self.room <= 0):
-            return False
+        if records is None or (self.running and (self.is_full or self.room <= 0)):
+            return None
         batch, jobs = self._write(records)
         if not jobs:
-            return False
+            return None
         try:
             batch.advance(UPLOADED, file_id=self._steady(self.service.upload, batch))
             batch.advance(CREATING)
             batch.advance(RUNNING, batch_id=self._steady(self._create, batch))
         except QueueFull as full:
-            self.put_back(batch, jobs, full)
+            self.put_back(batch, jobs)
+            self.shrink(batch, full)
             raise
-        except CompletionError as error:
-            if batch.phase == CREATING and error.charged:  # it may exist: the next run looks for it
+        except CompletionError:
+            if batch.run in self._tried:  # it may exist: the next run looks for it
                 self.left.append((batch, jobs))
             else:
                 self.put_back(batch, jobs)
             raise
         self.running.append((batch, jobs))
-        return True
+        return batch
 
     def _pack(self, records: str) -> Iterator[tuple[str, J, bytes, int]]:
         """Take jobs off those that wait, as many as one batch may have, and yield the id, the job,
@@ -171,14 +188,12 @@ class Waves(Generic[J]):
         if jobs:
             batch.advance(WRITTEN)
         else:
-            shutil.rmtree(batch.folder)
+            batch.delete()
         return batch, jobs
 
     @property
     def room(self) -> float:
         """The bytes of requests that the queue of the service has room for."""
-        if self.most_tokens is None:
-            return math.inf
         return self.most_tokens * BYTES_A_TOKEN - sum(batch.bytes for batch, _ in self.running)
 
     def _create(self, batch: Batch) -> str:
@@ -186,7 +201,12 @@ class Waves(Generic[J]):
         if batch.run in self._tried and (batch_id := self.service.find(batch)):
             return batch_id
         self._tried.add(batch.run)
-        return self.service.create(batch)
+        try:
+            return self.service.create(batch)
+        except (QueueFull, CompletionError) as error:
+            if isinstance(error, QueueFull) or error.cause in REFUSALS:
+                self._tried.remove(batch.run)
+            raise
 
     def _steady(self, call: Callable[[Batch], R], batch: Batch) -> R:
         """Make a call to the service, again after faults that may pass."""
@@ -198,22 +218,26 @@ class Waves(Generic[J]):
                 if error.cause not in PASSING or attempt == model.max_retries:
                     raise
                 backoff = min(model.retry_wait * 2.0 ** min(attempt, 64), MAX_WAIT)
-                if stopping.wait(max(error.retry_after, backoff)):
+                if stopping.wait(min(max(error.retry_after, backoff), MAX_WAIT)):
                     raise
         raise CompletionError(INTERRUPTED)
 
-    def put_back(self, batch: Batch, jobs: dict[str, J], full: QueueFull | None = None) -> None:
-        """Let the jobs of a batch that the service did not take wait again. If its queue was full,
-        later batches are smaller.
-        """
+    def put_back(self, batch: Batch, jobs: dict[str, J]) -> None:
+        """Let the jobs of a batch that the service did not take wait again."""
         self.running = [(other, its) for other, its in self.running if other is not batch]
         self.waiting[batch.records].extendleft(reversed(jobs.values()))
         self.budget.release(batch.most)
-        shutil.rmtree(batch.folder)
-        if full is not None and full.tokens is not None:
-            self.most_tokens = full.tokens
-        elif full is not None and not self.running:
-            self.most_tokens = batch.bytes // BYTES_A_TOKEN // 2
+        batch.delete()
+
+    def shrink(self, batch: Batch, full: QueueFull) -> None:
+        """Learn from a full queue how much to send at a time, and whether to wait before the next
+        batch: for our own batches, or if not even one request was taken.
+        """
+        most = full.tokens or math.inf
+        if not self.running:
+            most = min(most, batch.bytes / BYTES_A_TOKEN / 2)
+        self.most_tokens = min(most, self.most_tokens)
+        self.is_full = bool(self.running) or batch.requests == 1
 
     def look(self, batch: Batch) -> Status:
         """Ask how far a batch is. Once it is over, its results are on disk when this returns."""
@@ -234,6 +258,7 @@ class Waves(Generic[J]):
         """Forget a batch whose replies are all stored. Its state stays as a record of the run."""
         batch.advance(STORED)
         batch.delete_files()
+        self.is_full = False
         self.running = [(other, jobs) for other, jobs in self.running if other is not batch]
         self.budget.release(batch.most)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, one_line
 from arena.base.jsonl import read_lines
 from arena.bench.code_blocks import without_code
 from arena.bench.records import Finite, Format, IdLine
@@ -38,7 +38,7 @@ def get_encoding(name: str = "cl100k_base") -> Any:
     """
     import tiktoken
 
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OSError):  # the latter on a full disk
         return tiktoken.get_encoding(f"{name}_offline")
     if name == "o200k_base" and importlib.util.find_spec("bpe_openai"):
         import bpe_openai
@@ -46,9 +46,10 @@ def get_encoding(name: str = "cl100k_base") -> Any:
         return bpe_openai.get_encoding(name)
     try:
         return tiktoken.get_encoding(name)
-    except (ValueError, OSError):
+    except (ValueError, OSError) as error:
         advice = ". Without a network: pip install bpe-openai" if name == "o200k_base" else ""
-        raise InputError(f"cannot load the vocabulary of '{name}'{advice}") from None
+        reason = f": {one_line(error, 120)}" if isinstance(error, FileNotFoundError) else ""
+        raise InputError(f"cannot load the vocabulary of '{name}'{reason}{advice}") from None
 
 
 # Tokenizers refuse, panic on, or crawl through a million characters, so a long text is measured in

@@ -63,9 +63,12 @@ def shown_base(model: ModelConfig, endpoint: Endpoint) -> str:
     return shown_address(base, secrets_of(model, endpoint)).rstrip("/") if base else ""
 
 
-def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool = True) -> None:
+def check_model(
+    model: ModelConfig, max_tokens: int | None = None, *, key: bool = True, address: bool = True
+) -> None:
     """Raise InputError if no call can succeed: API type, package, key, address or file is missing,
-    or thinking leaves no room below `max_tokens`. `key`: False if no call will be made.
+    or thinking leaves no room below `max_tokens`. `key`: False if no call will be made, `address`
+    too if another program asks the model.
     """
     where, api_type = model.where, api_type_of(model)
     if model.api_type == "vertex" and "gemini" in model.model_name:
@@ -78,15 +81,7 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
             installed = False
         if not installed:
             raise InputError(f"{where}: api_type '{model.api_type}' needs: pip install '{package}'")
-    body = f"{where}: extra_body"
-    extra_body = fill_variables(model.extra_body, body)
-    _check_json(extra_body, body)
-    if "messages" in extra_body:  # it would replace every question
-        raise InputError(f"{body}: messages: these are the questions. Remove it.")
-    if extra_body.get("stream"):
-        raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
-    if extra_body.get("n", 1) not in (None, 1, "1"):
-        raise InputError(f"{body}: n: only the first choice is read. Set it to 1.")
+    _check_extra_body(model)
     budget = model.budget_tokens
     if budget is not None and not api_type.is_claude:
         advice = f"api_type '{model.api_type}' may know reasoning_effort."
@@ -99,10 +94,23 @@ def check_model(model: ModelConfig, max_tokens: int | None = None, *, key: bool 
     if model.api_type == "llamacpp":
         gguf_path(model)
         return
-    for endpoint in model.endpoints:
+    for endpoint in model.endpoints if address else ():
         _warn_of_other_address(model, endpoint)
         if key:
             access_of(model, endpoint)
+
+
+def _check_extra_body(model: ModelConfig) -> None:
+    """Raise InputError for what no request can contain, and for replies that nobody reads."""
+    body = f"{model.where}: extra_body"
+    extra_body = fill_variables(model.extra_body, body)
+    _check_json(extra_body, body)
+    if "messages" in extra_body:  # it would replace every question
+        raise InputError(f"{body}: messages: these are the questions. Remove it.")
+    if extra_body.get("stream"):
+        raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
+    if extra_body.get("n", 1) not in (None, 1, "1"):
+        raise InputError(f"{body}: n: only the first choice is read. Set it to 1.")
 
 
 def _warn_of_other_address(model: ModelConfig, endpoint: Endpoint) -> None:

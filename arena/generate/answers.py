@@ -40,10 +40,11 @@ CUT = {
 }
 
 
-COMPLETE: Record = {}  # stands for a record that needs no reply and is not stale
+# Stands for a record that needs no reply and is not stale. Whole ones would fill the memory.
+COMPLETE: Record = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Conversation(Job):
     """One choice of an answer; `turns` are the replies of an earlier run."""
 
@@ -76,7 +77,7 @@ class AnswerWork(Work):
         for _, raw, line in decode_lines(self.path, AnswerLine, "an answer"):
             question = self.questions.get(line.id)
             is_complete = question is None or self._is_complete(line, question)
-            # Whole records of a large run would fill the memory. A dry run counts their tokens.
+            # A dry run counts the tokens of whole records.
             if is_complete and not self.options.dry_run:
                 yield line.id, None, COMPLETE
                 continue
@@ -202,8 +203,12 @@ class AnswerWork(Work):
         if remark := CUT.get(reply.get("finish_reason", "")):
             self.summary.remarks[remark].append(job.id)
         self.note_oddities(job, reply["content"], reply.get("not_sent"))
-        choice = _by_index(self.records[job.question.id]["choices"])[job.choice]
-        self.summary.done += len(choice["turns"]) >= len(job.question.turns)
+        choices = _by_index(self.records[job.question.id]["choices"])
+        turns = {index: len(choice["turns"]) for index, choice in choices.items()}
+        needed = len(job.question.turns)
+        self.summary.done += turns[job.choice] >= needed
+        if all(turns.get(index, 0) >= needed for index in self.choices):
+            self.records[job.question.id] = COMPLETE
 
 
 def _without_failed_calls(record: Record) -> Record:

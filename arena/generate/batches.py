@@ -16,7 +16,7 @@ from arena.batch.service import QueueFull, Status
 from arena.batch.services import CHECKED, service_of, terms_of
 from arena.batch.state import CREATING, ENDED, OPEN, Batch, batches_of
 from arena.batch.waves import Waves
-from arena.chat.budget import COST_LIMIT, NANO, stopping
+from arena.chat.budget import COST_LIMIT, INTERRUPTED, NANO, stopping
 from arena.chat.calls import PASSING, is_empty
 from arena.chat.faults import CompletionError
 from arena.chat.parameters import Refusals
@@ -33,18 +33,18 @@ RUN, SUBMIT, STATUS, FETCH, CANCEL = VERBS = ("run", "submit", "status", "fetch"
 # and later.
 FIRST_WAIT, WAIT = 30.0, 60.0
 FIRST_MINUTES = 600.0
+LONGEST_WAIT = 600.0  # that a service may ask for
 TRIES = 3  # of a request in one run, after faults that may pass
 
 
 @dataclass
 class Lane:
-    """The batches of one model: the tries of each request in this run, whether the queue is full,
-    and why no more are sent, if so.
+    """The batches of one model: the tries of each request in this run, and why no more are
+    sent, if so.
     """
 
     waves: Waves[Job]
     tries: Counter[str] = field(default_factory=Counter)
-    is_full: bool = False
     problem: str = ""
 
     @property
@@ -114,6 +114,7 @@ class _Run:
                 continue
             waves = Waves(service, options.bench.folder, options.budget, self._ask, jobs[name])
             waves.adopt()
+            session.errors += waves.problems
             self.lanes.append(Lane(waves))
 
     def _ask(self, job: Job) -> tuple[str, Request, int]:
@@ -169,20 +170,21 @@ class _Run:
         if not waves.is_known:
             self._try_one(lane)
         try:
-            while not (stopping.is_set() or lane.problem) and waves.send():
-                lane.is_full = False
-            if lane.waiting and not waves.running and not lane.is_full and not stopping.is_set():
+            while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
+                requests = summary.number_of(batch.requests, "request")
+                self.display.say(f"{batch.label}: sent with {requests}")
+            if lane.waiting and not (waves.running or lane.problem or stopping.is_set()):
                 limit = (self.options.budget.limit or 0) / NANO
                 lane.problem = f"the next batch could pass --max-cost {limit:g}"
                 error = CompletionError(COST_LIMIT, lane.problem, final=True)
                 for job in chain(*waves.waiting.values()):
                     job.work.summary.fail(error, job.id)
         except QueueFull as full:
-            lane.is_full = True
-            self.display.say(f"{lane.name}: its queue is full and is tried again: {full}")
+            self.display.say(f"{lane.name}: smaller batches, as the queue is full: {full}")
         except CompletionError as error:
             lane.problem = str(error)
-            self.session.errors.append(f"{lane.name}: cannot send a batch: {error}")
+            if error.cause != INTERRUPTED:
+                self.session.errors.append(f"{lane.name}: cannot send a batch: {error}")
 
     def _try_one(self, lane: Lane) -> None:
         """Make one call live before the first batch, to learn which parameters the model refuses.
@@ -220,19 +222,22 @@ class _Run:
                 else:
                     states.append((batch, status))
                     is_young = time.time() - batch.created < FIRST_MINUTES
-                    waits.append(status.retry_after or (FIRST_WAIT if is_young else WAIT))
-        has_new = any(lane.waiting and not lane.is_full for lane in self.lanes)
+                    waits.append(
+                        min(status.retry_after, LONGEST_WAIT) or (FIRST_WAIT if is_young else WAIT)
+                    )
+        has_new = any(lane.waiting and not lane.waves.is_full for lane in self.lanes)
         seconds = 0.0 if has_new and not states else min(waits, default=FIRST_WAIT)
         self.display.show(states, seconds)
         return seconds
 
     def _take_back(self, lane: Lane, batch: Batch, jobs: dict[str, Job], status: Status) -> None:
         """Let the jobs of a batch wait again of which the service ran none."""
-        lane.is_full = status.queue_full is not None
-        if not lane.is_full:
-            lane.problem = status.problem
-            self.session.errors.append(f"{batch.label}: the service refuses it: {status.problem}")
-        lane.waves.put_back(batch, jobs, status.queue_full)
+        lane.waves.put_back(batch, jobs)
+        if status.queue_full is not None:
+            lane.waves.shrink(batch, status.queue_full)
+            return
+        lane.problem = status.problem
+        self.session.errors.append(f"{batch.label}: the service refuses it: {status.problem}")
 
     def _store(self, lane: Lane, batch: Batch, jobs: dict[str, Job]) -> None:
         """Store the replies of a batch. Requests without a result are asked again: by this run if
@@ -253,7 +258,6 @@ class _Run:
         self.session.sync(now=True)
         if not stopping.is_set():
             lane.waves.close(batch)
-            lane.is_full = False
 
     def _take(self, lane: Lane, batch: Batch, job: Job, result: Result) -> None:
         """Store one result, and let the job wait again if it needs another call."""
@@ -297,11 +301,11 @@ class _Run:
             for job in jobs.values():
                 job.work.summary.in_batches += 1
         if running:
-            command, batches = self.options.command, are_running(len(running))
-            self.display.say(
-                f"{batches} at the service. To wait for them: {command} --batch. To store "
-                f"what is done: {command} --batch fetch. To stop them: {command} --batch cancel"
-            )
+            command = f"  {self.options.command} --batch"
+            self.display.say(f"{are_running(len(running))} at the service. To go on, run one of:")
+            self.display.say(f"{command}           (waits, stores the replies, sends the rest)")
+            self.display.say(f"{command} fetch     (stores the replies that are there)")
+            self.display.say(f"{command} cancel    (stops the service)")
 
 
 def _look_after(works: Sequence[Work], options: RunOptions) -> int:

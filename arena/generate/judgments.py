@@ -44,7 +44,7 @@ UNFINISHED = "unfinished"  # the cause of a game in which the judge has attempts
 UNANSWERABLE = ("context too long", "bad request", "content filter", CUT_OFF)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Game(Job):
     """A game, 0 or 1, of a judgment; `replies` are those of an earlier run that was broken off."""
 
@@ -299,6 +299,11 @@ class JudgmentWork(Work):
         if reply.verdict.cause == UNFINISHED:
             return
         self.summary.done += 1
+        games = self._games(self.records[job.case.key]["games"])
+        if all(map(self._is_played, games)):
+            # Whole records of a large run would fill the memory.
+            verdicts = [{"score": game["score"], "cause": game.get("cause")} for game in games]
+            self.records[job.case.key] = {"games": verdicts}
         last = reply.replies[-1]
         self.outlook.count(reply.verdict, last)
         self.note_oddities(job, last.text, last.not_sent)

@@ -126,7 +126,7 @@ class Display:
     def say(self, text: str) -> None:
         """Print a line that stays."""
         self.close()
-        print(one_line(text, 2000), file=sys.stderr)
+        print(text, file=sys.stderr)
 
     def close(self) -> None:
         """End a line that is to be overwritten."""
@@ -141,19 +141,17 @@ class Display:
         done = sum(status.done or 0 for _, status in states)
         failed = sum(status.failed or 0 for _, status in states)
         requests = sum(batch.requests for batch, _ in states)
-        words = ", ".join(sorted({status.word for _, status in states}))
+        words = " and ".join(sorted({status.word for _, status in states}))
         age = age_of(min(batch.created for batch, _ in states))
-        text = f"{are_running(len(states))} ({words}): {done:,} of {requests:,} requests "
-        text += "done" + f", {failed:,} failed" * bool(failed)
+        batches = "1 batch" if len(states) == 1 else f"{len(states)} batches"
+        text = f"{batches} {words}: {done:,} of {requests:,} done"
+        text += f", {failed:,} failed" if failed else ""
         if self.on_terminal:
-            line = f"{text}, oldest {age}, next look in {seconds:.0f} s"
-            print(
-                f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}",
-                end="",
-                file=sys.stderr,
-            )
+            line = f"{text}, {age}, next look in {seconds:.0f} s"
+            line = line[: shutil.get_terminal_size().columns - 1]
+            print(f"\r\x1b[2K{line}", end="", file=sys.stderr)
         elif text != self.shown:
-            print(f"{text}, oldest {age}", file=sys.stderr)
+            print(f"{text}, {age}", file=sys.stderr)
         self.shown = text
 
 

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat, starmap
+from itertools import chain, repeat, starmap
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from arena.base.output import print_folded, unfailing_output
 from arena.batch.lines import identity_hash, parts_of, request_line
 from arena.batch.results import reply_in, result_lines
 from arena.batch.service import Terms
+from arena.batch.services import MB, terms_of
 from arena.bench.paths import named_path
 from arena.chat.budget import stopping
 from arena.chat.config import ModelConfig
@@ -25,7 +26,7 @@ from arena.generate import summary
 from arena.generate.run import FILES_OF_A_WORK, OTHER_FILES, open_file_limit
 from arena.generate.work import Job, RunOptions, Session, Work
 
-USUAL = Terms(requests=50_000, bytes=200 * 10**6)  # of most batch services
+USUAL = Terms(requests=50_000, bytes=200 * MB)  # for models without a batch service
 
 ALREADY_THERE = "results that are already there"
 OTHER_SETTINGS = "results of other settings or prompts, ignored"
@@ -56,7 +57,8 @@ def write(works: Sequence[Work], folder: Path, options: RunOptions) -> int:
         if len(models) > 1:
             place, outputs = (named_path(path, name, "model name") for path in (folder, results))
         if jobs[name]:
-            number, size = _write_files(place, jobs[name], options.shards)
+            terms = terms_of(model) or USUAL
+            number, size = _write_files(place, jobs[name], options.shards, terms)
             counts = [(number, "file"), (len(jobs[name]), "request"), (size, "byte")]
             print_folded(
                 f"written to {place}: {', '.join(starmap(summary.number_of, counts))}", out
@@ -86,12 +88,14 @@ def _check_folder(folder: Path) -> None:
         raise InputError(f"{folder}: --write-requests: {error.strerror}") from None
 
 
-def _write_files(folder: Path, jobs: Sequence[Job], shards: int | None) -> tuple[int, int]:
+def _write_files(
+    folder: Path, jobs: Sequence[Job], shards: int | None, terms: Terms
+) -> tuple[int, int]:
     """Write requests into numbered files, and return the number of files and of bytes.
 
-    shards: their number, None for as many as the limits of services demand.
+    shards: their number, None for as many as the terms of a service demand.
     """
-    limits: Iterable[tuple[int, float]] = repeat((USUAL.requests, USUAL.bytes))
+    limits: Iterable[tuple[int, float]] = repeat((terms.requests, terms.bytes))
     if shards is not None:
         shards = min(shards, len(jobs))
         ends = [len(jobs) * number // shards for number in range(shards + 1)]
@@ -182,16 +186,12 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 class _Reading:
-    """The jobs that wait for a result, by the ids of their requests, and what became of others.
-
-    first_turns: the turn of each job at the start, by the hash of what it is for.
-    """
+    """The jobs that wait for a result, by the ids of their requests, and what became of others."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.waiting = {job.work.custom_id(job): job for job in session.plan()}
-        self.first_turns = dict(filter(None, map(parts_of, self.waiting)))
-        self.stored: dict[str, Job] = {}
+        self.stored: set[str] = set()
         self.failed: dict[str, CompletionError] = {}
         self.going_on: dict[str, Job] = {}
         self.foreign: list[str] = []
@@ -208,7 +208,8 @@ class _Reading:
             return
         self.failed.pop(custom_id, None)
         self.going_on.pop(custom_id, None)
-        self.stored[custom_id] = self.waiting.pop(custom_id)
+        self.stored.add(custom_id)
+        del self.waiting[custom_id]
         job.work.summary.meter.count(reply)
         part, rest = job.work.take(job, reply)
         self.session.store(job, part)
@@ -219,16 +220,14 @@ class _Reading:
 
     def _pass_over(self, custom_id: str) -> None:
         """Note a result that no job waits for."""
-        if job := self.stored.get(custom_id):
-            job.work.summary.remarks[TWICE].append(job.id)
-            return
         identity, turn = parts_of(custom_id) or ("", 0)
         if identity not in self._wanted:
             self.foreign.append(custom_id)
             return
         work, question_id = self._wanted[identity]
-        is_there = turn < self.first_turns.get(identity, turn + 1)
-        work.summary.remarks[ALREADY_THERE if is_there else OTHER_SETTINGS].append(question_id)
+        is_there = turn < self._first_turns.get(identity, turn + 1)
+        remark = ALREADY_THERE if is_there else OTHER_SETTINGS
+        work.summary.remarks[TWICE if custom_id in self.stored else remark].append(question_id)
 
     @functools.cached_property
     def _wanted(self) -> dict[str, tuple[Work, str]]:
@@ -238,6 +237,14 @@ class _Reading:
             for work in self.session.works
             for identity in work.wanted()
         }
+
+    @functools.cached_property
+    def _first_turns(self) -> dict[str, int]:
+        """The first turn of each reply that was missing, by the hash of what it is."""
+        turns: dict[str, int] = {}
+        for identity, turn in filter(None, map(parts_of, chain(self.stored, self.waiting))):
+            turns[identity] = min(turn, turns.get(identity, turn))
+        return turns
 
     def conclude(self) -> None:
         """Count what failed and what goes on, and warn of foreign results."""

@@ -208,7 +208,8 @@ def check_report_path(path: Path | None) -> None:
     """Raise InputError if a report could not be written there, before anything is paid for."""
     if path is None:
         return
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    # The root has no parent.
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{path}: --report: cannot write a file here")
 

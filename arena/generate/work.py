@@ -58,12 +58,12 @@ class RunOptions:
     next_command: str = ""
 
     @property
-    def makes_calls(self) -> bool:
-        """Whether the run calls models, so that it needs their keys."""
-        return not (self.dry_run or self.write_requests or self.read_results)
+    def uses_files(self) -> bool:
+        """Whether another program asks the models."""
+        return bool(self.write_requests or self.read_results)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One conversation or game that is missing; `id` names it in the summary."""
 
@@ -235,9 +235,10 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
     def __enter__(self) -> Session:
         """Open the files. Raises InputError for one that another run has open."""
+        keep = not self.options.read_results
         with contextlib.ExitStack() as stack:
             for work in self.works:
-                self._files[work] = stack.enter_context(RecordFile(work.path, KeyLine))
+                self._files[work] = stack.enter_context(RecordFile(work.path, KeyLine, keep=keep))
             self._open = stack.pop_all()
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 
@@ -120,6 +121,16 @@ class TestOutputs:
     def test_others_may_be_read_and_written(self, flags: dict[str, object]) -> None:
         self.check(flags)
 
+    def test_a_report_goes_over_no_records_and_no_settings(self, tmp_path: Path) -> None:
+        for name in ("answers.jsonl", "config.yaml", "report.json"):
+            path = tmp_path / name
+            self.check({"json": str(path)})
+            path.touch()
+            spoils = name != "report.json"
+            refused = pytest.raises(InputError, match=rf"^--json .*{name}: this is no report\. Use")
+            with refused if spoils else contextlib.nullcontext():
+                self.check({"json": str(path)})
+
     @staticmethod
     def check(flags: dict[str, object]) -> None:
         def paths(value: object) -> object:
@@ -139,6 +150,7 @@ class TestNames:
         [
             *(("judge", name) for name in ("--judge-name", "-j", "--judge-names", "--judges")),
             *(("judge", name) for name in ("--judge-model", "--judge")),
+            ("judge", "--judge-n"),
             ("baseline", "--base"),
             ("model", "--mod"),
         ],
@@ -149,6 +161,14 @@ class TestNames:
         args = parser.parse_args([spelling, "a", "b", NAMES[what][0], "c"])
         assert list(vars(args).values()) == [["a", "b", "c"]]
         assert list(vars(parser.parse_args([])).values()) == [None]
+
+    def test_a_prefix_of_two_flags_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
+        parser = script_parser("")
+        add_names(parser.add_argument, "judge", "names")
+        parser.add_argument("--judge-effects")
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--judge-", "a"])
+        assert "error: ambiguous option: --judge- could match" in capsys.readouterr().err
 
     @pytest.mark.parametrize("what", ["judge", "baseline"])
     def test_a_second_name_for_one_is_refused(

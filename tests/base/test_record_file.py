@@ -403,3 +403,40 @@ class TestNames:
             second.close()
         assert [r["question_id"] for r in raw_lines(there)] == ["q1", "q2", "q4"]
         assert raw_lines(*lost_files(there)) == [old_answer("q3")]
+
+
+class TestRecordsThatAreNotKept:
+    """Those that the caller can make again are not written again."""
+
+    def test_they_are_in_the_file_like_all_others(self, file_path: Path) -> None:
+        with RecordFile(file_path, KeyLine, keep=False) as file:
+            for text in ("old", "new"):
+                file.append(old_answer("q1", text))
+        assert raw_lines(file_path) == [old_answer("q1", "new")]
+
+    @pytest.mark.parametrize("at_the_end", [False, True])
+    def test_a_file_that_another_program_has_cut_stays_as_it_is(
+        self, file_path: Path, at_the_end: bool
+    ) -> None:
+        problem = "lacks records of this run. Run it again."
+        file = RecordFile(file_path, KeyLine, keep=False)
+        file.append(old_answer("q1"))
+        file.append(old_answer("q2"))
+        write(file_path, old_answer("q1"))
+        if not at_the_end:
+            with pytest.raises(OutputError, match=problem):
+                file.append(old_answer("q3"))
+        with pytest.raises(OutputError, match=problem):
+            file.close()
+        assert raw_lines(file_path) == [old_answer("q1")]
+        assert [path.name for path in file_path.parent.iterdir()] == [file_path.name]
+
+    def test_a_change_of_the_same_size_is_found_at_the_end(self, file_path: Path) -> None:
+        file = RecordFile(file_path, KeyLine, keep=False)
+        file.append(old_answer("q1", "good"))
+        changed = file_path.read_bytes().replace(b"good", b"evil")
+        with file_path.open("r+b") as other:
+            other.write(changed)
+        with pytest.raises(OutputError, match="lacks records of this run"):
+            file.close()
+        assert file_path.read_bytes() == changed

@@ -21,9 +21,8 @@ from fake_api import Call, FakeAPI, Reply
 from fake_batches import backwards, foreign, torn, twice, without
 from fake_claude_batches import Behaviour, FakeClaudeBatches
 
-from arena.batch import calls
 from arena.batch.results import results_in
-from arena.batch.service import QueueFull, Service, Status
+from arena.batch.service import NO_SERVICE, QueueFull, Service, Status
 from arena.batch.state import Batch
 from arena.chat.clients import client_of
 from arena.chat.faults import CompletionError
@@ -510,7 +509,7 @@ class TestEveryStep:
     def test_an_address_without_the_service(self, api: FakeAPI, new: Make, step: Any) -> None:
         fault = self.fault(service_at(api.url, "anthropic"), new, step)
         if step in (STEPS["create"], STEPS["find"]):
-            place = f"HTTP 404 at {api.url}/v1/messages/batches. {calls.NO_SERVICE}"
+            place = f"HTTP 404 at {api.url}/v1/messages/batches. {NO_SERVICE}"
             assert (fault.cause, fault.message) == ("wrong address", place)
         else:
             assert fault.cause == "not found"

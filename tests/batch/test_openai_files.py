@@ -16,8 +16,8 @@ from conftest import close_clients
 from fake_api import Call, FakeAPI, Reply
 from fake_batches import Behaviour, FakeBatches, backwards, foreign, torn, twice, without
 
-from arena.batch import calls, openai_files
-from arena.batch.service import QueueFull, Service, Status
+from arena.batch import openai_files
+from arena.batch.service import NO_SERVICE, QueueFull, Service, Status
 from arena.batch.state import Batch
 from arena.chat import budget, connections
 from arena.chat.faults import CompletionError
@@ -548,7 +548,7 @@ class TestEveryStep:
         if fault.cause == "wrong address":
             assert fault.message.endswith(
                 f"HTTP 404 at {api.v1}/{'files' if step is STEPS['upload'] else 'batches'}. "
-                f"{calls.NO_SERVICE}"
+                f"{NO_SERVICE}"
             )
 
     def test_an_address_without_the_service_that_speaks_of_models(

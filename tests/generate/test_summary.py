@@ -127,7 +127,7 @@ class TestReport:
         (model,) = report["models"]
         assert (model["model"], model["done"], model["cost_usd"]) == ("tiny", 4, None)
 
-    @pytest.mark.parametrize("path", ["config", "config/api_config.yaml/report.json"])
+    @pytest.mark.parametrize("path", ["/", "config", "config/api_config.yaml/report.json"])
     def test_one_that_cannot_be_written_is_named_before_the_first_call(
         self, api: FakeAPI, bench: Workspace, run: Run, path: str
     ) -> None:

@@ -21,7 +21,8 @@ def test_two_models_in_words() -> None:
         "m1 - m2: +5.2 points on the 40 questions of both",
         "95% interval: (-1.0, +11.6)",
         "p = 0.1042 (permutation test: the two models' judgments are exchanged)",
-        "With 40 questions, a test at 5% finds a difference of 9.0 points in 80 of 100 cases.",
+        "With 40 questions, a test of these two at 5% finds a difference of 9.0 points in 80 of "
+        "100 cases.",
     ]
 
 

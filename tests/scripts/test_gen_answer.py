@@ -703,10 +703,12 @@ class TestInterruptions:
         api.answer_with(lambda call: "x" * 500)
         done = bench.run(gen_answer_after(bench, SMALL_DISK), check=1)
         assert "tiny.jsonl: cannot write: File too large" in done.stderr
+        assert "tiny.jsonl: cannot write to this file (File too large) during" in done.stderr
         assert "Traceback" not in done.stderr
-        kept = (bench.data / "model_answer" / "tiny.jsonl").read_bytes().count(b"\n")
-        assert kept >= 1
-        asked = api.call_count
+        path, asked = bench.data / "model_answer" / "tiny.jsonl", api.call_count
+        (beside,) = path.parent.glob("*.lost")
+        kept = path.read_bytes().count(b"\n")
+        assert kept >= 1 and kept + beside.read_bytes().count(b"\n") == asked
         bench.run("gen_answer.py", check=0)
         assert len(texts(bench)) == 6
         assert api.call_count == asked + 6 - kept
@@ -721,9 +723,9 @@ class TestInterruptions:
         assert f"error: {path}: cannot write: " in done.stderr
         assert "tiny: 1 planned, 0 done" in done.stdout and "not complete: tiny" in done.stdout
         report = json.loads((bench.root / "report.json").read_text())
-        (error,) = report["errors"]
         assert (report["complete"], report["models"][0]["done"]) == (False, 0)
-        assert error.startswith(f"{path}: cannot write: ")
+        reasons = ("File too large", "there is no place for lost records")
+        assert report["errors"] == [f"{path}: cannot write: {reason}" for reason in reasons]
 
 
 def _no_setting_file(bench: Workspace) -> None:

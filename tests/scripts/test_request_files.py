@@ -21,6 +21,7 @@ from runs import tree
 from stand_in_engine import run_batch
 
 from arena.batch.service import Terms
+from arena.batch.services import SERVICES
 from arena.batch.state import RUNNING, Batch
 from arena.generate import request_files
 
@@ -294,6 +295,7 @@ class TestWriting:
         [(Terms(2, 10**9), [2, 1]), (Terms(9, 600), [2, 1]), (Terms(9, 1), [1, 1, 1])],
         ids=["requests", "bytes", "a line alone"],
     )
+    @pytest.mark.parametrize("api_type", ["openai", "vllm"])
     def test_without_shards_the_limits_of_services_split_the_requests(
         self,
         tiny: Workspace,
@@ -301,8 +303,13 @@ class TestWriting:
         monkeypatch: pytest.MonkeyPatch,
         terms: Terms,
         sizes: list[int],
+        api_type: str,
     ) -> None:
-        monkeypatch.setattr(request_files, "USUAL", terms)
+        if api_type == "vllm":
+            monkeypatch.setattr(request_files, "USUAL", terms)
+        else:
+            monkeypatch.setitem(SERVICES, "openai", (SERVICES["openai"][0], terms))
+        tiny.add_model("tiny", "http://127.0.0.1:9/v1", api_type=api_type)
         write(run_main, ANSWER)
         files = sorted((tiny.root / "r").iterdir())
         assert [len(path.read_bytes().splitlines()) for path in files] == sizes
@@ -331,10 +338,14 @@ class TestWriting:
         done = run_main(ANSWER, "--write-requests", "r/requests-0.jsonl", check=2)
         assert done.err == ("error: r/requests-0.jsonl: --write-requests: Not a directory\n")
 
-    def test_no_key_is_needed(self, tiny: Workspace, run_main: RunMain) -> None:
-        tiny.add_model("tiny", "", endpoints=None)
-        tiny.write_answer_config()
-        assert "no API key" in run_main(ANSWER, check=2).err
+    @pytest.mark.parametrize(
+        ("api_type", "missing"), [("openai", "no API key"), ("vllm", "no api_base")]
+    )
+    def test_neither_key_nor_address_is_needed(
+        self, tiny: Workspace, run_main: RunMain, api_type: str, missing: str
+    ) -> None:
+        tiny.add_model("tiny", "", endpoints=None, api_type=api_type)
+        assert missing in run_main(ANSWER, check=2).err
         write(run_main, ANSWER)
         run_engine(tiny.root, "r", respond)
         read(run_main, ANSWER)

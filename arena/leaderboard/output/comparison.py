@@ -47,7 +47,7 @@ def _pair_lines(result: Comparison) -> Iterator[str]:
         yield f"p {sign} {max(result.p_value, LEAST_P):.4f} ({TESTS[result.test]})"
     if math.isfinite(result.detectable):
         power = f"finds a difference of {result.detectable:.1f} points in 80 of 100 cases"
-        yield f"With {questions}, a test at 5% {power}."
+        yield f"With {questions}, a test of these two at 5% {power}."
     if result.reason:
         yield f"{_missing(result)}: {result.reason}."
 
