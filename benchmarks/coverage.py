@@ -46,6 +46,7 @@ from arena.scoring.estimators import BRADLEY_TERRY, GRADES, OF_BATTLES
 from arena.scoring.selection import Selection
 from benchmarks.populations import (
     EQUAL,
+    FIVE,
     GROUPS,
     SPREAD,
     Data,
@@ -385,8 +386,17 @@ def simulated_cases() -> Iterator[Case]:
             population = SimulatedBattles(models, selection, bool(options.control))
             case = Case(f"{kind}, {name}", population, *methods_of(options), sizes=(20, 100, 500))
             yield replace(case, share=STYLE_SHARE if options.control else 1.0)
-    selection = Selection(bench, judges, (), estimator=GRADES)
-    yield Case("grades", SimulatedGrades(selection), methods_of(BoardOptions(bench, judges))[0])
+    for name in RANKED:
+        options = BoardOptions(bench, judges, **METHODS[name])
+        selection = Selection(bench, judges, FIVE.names[:1])
+        a, b = zip(*combinations(range(len(FIVE.names)), 2), strict=True)
+        robin = SimulatedBattles(FIVE, selection, bool(options.control), pairs=(a, b))
+        yield Case(f"round robin, {name}", robin, methods_of(options)[0], share=STYLE_SHARE)
+    grades = SimulatedGrades(Selection(bench, judges, (), estimator=GRADES))
+    case = Case("grades", grades, methods_of(BoardOptions(bench, judges))[0])
+    yield case
+    by_category = replace(grades, shares=QUARTERS)
+    yield replace(case, name="overall, grades", population=by_category, sizes=(12, 40, 100))
 
 
 # The program

@@ -11,6 +11,8 @@ the baseline ahead of model m on question q is
 * place bias: 0.2 for the answer in place A, + in game 1 and - in game 2
 * e ~ logistic, scale 1/2: the judge's noise, new in each game
 
+In a round robin, all pairs of models meet, and each model has an effect v_qm.
+
 Within +-0.25 the label is a tie. Beyond +-1.5 it is `>>`, which counts as three battles. So neither
 the copies nor the two games of a judgment are independent, nor the models' games on one question.
 Models of equal strength and verbosity have equal scores exactly, whatever the style control.
@@ -198,6 +200,7 @@ SPREAD = Models(
     verbosity=(0.0, -0.4, 0.5, -0.2, 0.3, 0.0, -0.3, 0.2, -0.5, 0.4),
 )
 EQUAL = Models((0.0,) * 10, (0.0,) * 10)
+FIVE = Models(SPREAD.strengths[:9:2], SPREAD.verbosity[:9:2])
 GROUPS = Models((0.0,) * 4 + (-0.8,) * 3 + (0.8,) * 3, (0.0,) * 4 + (0.4,) * 3 + (-0.3,) * 3)
 
 
@@ -224,11 +227,15 @@ def counts_of(models: Sequence[str], questions: int) -> Counts:
 
 @dataclass(frozen=True)
 class SimulatedBattles:
-    """Battles of models against a baseline, as the first lines of the module describe them."""
+    """Battles of models against a baseline, as the first lines of the module describe them.
+
+    `pairs` (2, P): the models that meet, None for the baseline and each other model.
+    """
 
     models: Models
     selection: Selection
     style: bool
+    pairs: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     true_rounds: int = 2
 
     def whole(self) -> Judged:
@@ -239,18 +246,19 @@ class SimulatedBattles:
 
     def draw(self, questions: int, rng: np.random.Generator) -> Judged:
         names = self.models.names
+        others = range(1, len(names))
+        first, second = map(list, self.pairs or ([0] * len(others), others))
         attributes = self._attributes(questions, rng)
-        counts = self._counts(attributes[..., 0], rng)
+        counts = self._counts(attributes[..., 0], first, second, rng)
         difference, features = self.selection.estimator.features, None
         if self.style and difference:
-            sides = np.broadcast_arrays(attributes[:1], attributes[1:])
-            a, b = (side.reshape(-1, side.shape[-1]) for side in sides)
+            a, b = (attributes[side].reshape(-1, attributes.shape[-1]) for side in (first, second))
             features = np.ascontiguousarray(difference(a, b).T)
         cells = Cells(
             models=len(names),
-            a=np.zeros((len(names) - 1) * questions, dtype=int),
-            b=np.repeat(np.arange(1, len(names)), questions),
-            question=np.tile(np.arange(questions), len(names) - 1),
+            a=np.repeat(first, questions),
+            b=np.repeat(second, questions),
+            question=np.tile(np.arange(questions), len(first)),
             counts=counts.reshape(3, -1),
             features=features,
         )
@@ -266,12 +274,16 @@ class SimulatedBattles:
         markdown = (rng.poisson(np.broadcast_to(mean * verbosity, shape)) for mean in (1, 4, 3))
         return np.stack([tokens, *markdown], axis=-1).astype(float)
 
-    def _counts(self, tokens: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Weighted battles (3, M - 1, Q) of answers with these numbers of tokens (M, Q)."""
+    def _counts(
+        self, tokens: np.ndarray, a: list[int], b: list[int], rng: np.random.Generator
+    ) -> np.ndarray:
+        """Weighted battles (3, P, Q) of pairs whose answers have these numbers of tokens (M, Q)."""
         strengths = np.array(self.models.strengths)[:, None]
-        length = (tokens[:1] - tokens[1:]) / (tokens[:1] + tokens[1:] + 1.0)
-        ahead = strengths[0] - strengths[1:] + LENGTH_EFFECT * length
-        ahead = ahead + rng.normal(size=tokens.shape[1]) + rng.normal(size=ahead.shape)
+        length = (tokens[a] - tokens[b]) / (tokens[a] + tokens[b] + 1.0)
+        effects = strengths + np.concatenate(
+            [rng.normal(size=tokens[:1].shape), -rng.normal(size=tokens[1:].shape)]
+        )
+        ahead = effects[a] - effects[b] + LENGTH_EFFECT * length
         counts = np.zeros((3, *ahead.shape), dtype=np.int32)
         for place in (1.0, -1.0):
             margin = ahead + place * PLACE_BIAS + rng.logistic(0.0, 0.5, ahead.shape)
@@ -286,11 +298,12 @@ class SimulatedGrades:
     """Grades from 1 to 10, one of each answer, skewed: those of good models are mostly 9 and 10.
 
     A grade is 10 less an exponential variable, rounded. The variable's mean is the model's distance
-    from 10, times the question's difficulty, a gamma variable.
+    from 10, times the question's difficulty, a gamma variable. `shares`: of the categories.
     """
 
     selection: Selection
     distances: tuple[float, ...] = (0.3, 0.6, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.5)
+    shares: tuple[float, ...] = (1.0,)
     true_rounds: int = 2
 
     def whole(self) -> Judged:
@@ -306,4 +319,5 @@ class SimulatedGrades:
         names = names_of(len(self.distances))
         counted = replace(counts_of(names, questions), ranges=((1.0, 10.0),))
         data = Grades(names, names_of(questions), total, np.ones_like(total), counted)
-        return Judged(data, [np.arange(questions)])
+        ends = np.round(np.cumsum(self.shares)[:-1] * questions).astype(int)
+        return Judged(data, np.split(np.arange(questions), ends))

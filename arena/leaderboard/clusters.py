@@ -1,7 +1,7 @@
 """Scores by cluster: a board for each cluster of questions, and the table that they make.
 
-Under style control the coefficients are those of all questions with the same baselines, fixed: a
-cluster has too few battles to tell style from strength. They are not drawn anew by the rounds.
+Under style control the coefficients are those of all questions with the same baselines: a cluster
+has too few battles to tell style from strength. Its rounds take those of rounds over all questions.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from arena.leaderboard.board import Board, Contest, Row, UnconnectedError
 from arena.leaderboard.build import Group
 from arena.leaderboard.options import Method
 from arena.scoring.battles import Battles, Grades
+from arena.scoring.bradley_terry import reweighted
 from arena.scoring.cells import Cells
 from arena.scoring.selection import Selection
 from arena.scoring.solver import FixedStyle
 from arena.scoring.uncertainty.intervals import FEW
+from arena.scoring.uncertainty.rounds import draw_questions
 
 LEAST = 2  # questions judged of a model for a score
 
@@ -88,12 +90,28 @@ def _whole(group: Group, method: Method) -> tuple[Board, Contest | Grades]:
     scored = contest.score(samples=np.empty((0, len(data.models))))
     if len(group.clusters) > 1:
         fit = scored.fit
-        contest = replace(contest, style=FixedStyle(fit.coefficients, fit.mean, fit.scale))
+        style = FixedStyle(fit.coefficients, fit.mean, fit.scale, _rounds_of_style(contest))
+        contest = replace(contest, style=style)
     copy = scored.copy_score(elo=False)
     return replace(whole, coefficients=scored.coefficients, copy_score=copy), contest
 
 
 # Battles
+
+
+def _rounds_of_style(contest: Contest) -> np.ndarray | None:
+    """Return the style coefficients (R, F) of rounds over questions, None if battles are drawn."""
+    battles, method, selection = contest.battles, contest.method, contest.selection
+    if method.resample == "battle":
+        return None
+    return reweighted(
+        battles.cells,
+        battles.anchor,
+        draw_questions(method.rounds, len(battles.questions), method.entropy(selection)),
+        center=bool(method.center),
+        penalty=selection.estimator.penalty,
+        workers=method.workers,
+    )[1]
 
 
 def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:

@@ -47,6 +47,7 @@ def overall_board(boards: Sequence[Board]) -> Board:
         resample="battle" if board.method.as_published else board.method.resample,
         boards=len(boards),
         exact=exact,
+        ranges=board.counts.ranges,
     )
     found = uncertainty(mean, rounds)
     if not board.method.as_published:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,9 +36,12 @@ from arena.scoring.solver import (
     ratings_of,
     solve,
 )
+from arena.scoring.uncertainty.intervals import win_rates_of
 from arena.scoring.uncertainty.rounds import draw_questions, question_fits
 
 Resample = Literal["battle", "question"]
+
+STYLE_STEP = 0.01  # of a coefficient, for the slope of ratings
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,10 @@ def bootstrap(
 ) -> np.ndarray:
     """Ratings (rounds, M) of resampled battles, NaN if a resample does not place a model.
 
-    `battle` draws n of the n weighted battles with replacement. `question` draws as many questions
-    as there are, each with all of its battles. Features keep the standardisation of the full data,
-    but on a star around the anchor they are centred on the mean of the drawn questions. Plain
-    question rounds of other boards have ties worth a question a model, so that all are placed.
-    Neither `workers` (threads) nor the order of the cells changes a number.
+    `battle` draws n of the n weighted battles with replacement, `question` as many questions as
+    there are, each with all battles. Features keep the standardisation of all data, but on a star
+    are centred on the mean of the drawn questions. Other plain question rounds have ties worth a
+    question a model, to place all. Neither `workers` (threads) nor the order of cells matters.
     """
     if resample == "question" and cells.features is None and (star := cells.star(anchor)):
         return _star_rounds(*star, anchor, rounds, seed)
@@ -117,7 +119,8 @@ def bootstrap(
     if resample == "question" and not design.pooled:
         times = draw_questions(rounds, len(design.questions), seed)
         recentred = center and style is None and bool((cells.a == anchor).all())
-        return _question_rounds(design, anchor, start, times, workers, recentred)
+        moved = _moved_style(cells, anchor, rounds, style, penalty)
+        return moved + _question_rounds(design, anchor, start, times, workers, recentred)
     draw = _draw_battles if resample == "battle" else _draw_questions
     sizes = _chunk_sizes(design, rounds)
     chunks = np.random.SeedSequence(seed).spawn(len(sizes))
@@ -214,6 +217,25 @@ def _moved_center(design: Design, anchor: int, times: np.ndarray, theta: np.ndar
     sums = np.stack([np.bincount(design.question, row, questions) for row in (battles, *x)])
     drawn = times @ sums.T
     return np.asarray(np.vecdot(theta[:, design.models :], drawn[:, 1:] / drawn[:, :1]))
+
+
+def _moved_style(
+    cells: Cells, anchor: int, rounds: int, style: FixedStyle | None, penalty: bool
+) -> np.ndarray | float:
+    """How far the rounds (R, F) of a fixed style move the ratings (R, M), to first order."""
+    if style is None or style.rounds is None:
+        return 0.0
+    slopes = np.empty((len(style.coefficients), cells.models))
+    for slope, step in zip(slopes, STYLE_STEP * np.eye(len(slopes)), strict=True):
+        sides = (
+            fit(cells, anchor, style=replace(style, coefficients=coefficients), penalty=penalty)
+            for coefficients in (style.coefficients + step, style.coefficients - step)
+        )
+        upper, lower = (side.ratings for side in sides)
+        finite = np.isfinite(upper) & np.isfinite(lower)
+        slope[:] = np.subtract(upper, lower, out=np.zeros_like(upper), where=finite)
+    errors = np.resize(style.rounds, (rounds, len(slopes))) - style.coefficients
+    return np.asarray(errors @ slopes / (2.0 * STYLE_STEP))
 
 
 def _solve_all(design: Design, anchor: int) -> tuple[np.ndarray, np.ndarray]:
@@ -339,7 +361,6 @@ def style_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
     """Expected win rates against the anchor in percent, for ratings (..., M). NaN stays NaN.
 
-    100 / (1 + 10^((R_anchor - R) / 400)), in a form that cannot overflow.
+    100 / (1 + 10^((R_anchor - R) / 400)).
     """
-    logits = (ratings - ratings[..., [anchor]]) / ELO_PER_LOGIT
-    return np.asarray(50.0 + 50.0 * np.tanh(logits / 2.0))
+    return win_rates_of((ratings - ratings[..., [anchor]]) / ELO_PER_LOGIT)

@@ -122,25 +122,31 @@ class Estimator:
         resample: Resample,
         boards: int,
         exact: np.ndarray,
+        ranges: Sequence[tuple[float, float]] = (),
     ) -> Uncertainty:
         """Return the intervals and ranks of scores (M,) averaged over boards, as their rounds are.
 
         `questions` (M,): those of all boards on which each model was judged. `exact` (M,): the
-        baseline of all boards, whose interval has no width.
+        baseline of all boards, whose interval has no width. `ranges`: of grades. Without them, the
+        intervals of grades are symmetric.
         """
-        if self.features is None:  # grades
-            strengths = replace(Strengths.of_rounds(samples, questions), boards=boards)
-            half = student(self.level, strengths.freedom) * strengths.errors
-            return Uncertainty(np.stack([scores - half, scores + half]), strengths, "t")
-        strengths = Strengths.of_rates(scores, samples, questions, exact)
-        strengths = replace(strengths, boards=boards)
-        if resample == "battle":
+        grades = self.features is None
+        averaged = replace(Strengths.of_rounds(samples, questions), boards=boards)
+        if grades and not ranges:
+            half = student(self.level, averaged.freedom) * averaged.errors
+            return Uncertainty(np.stack([scores - half, scores + half]), averaged, "t")
+        lowest, highest = (np.min(ranges), np.max(ranges)) if grades else (0.0, 100.0)
+        scale = (highest - lowest) / 100.0
+        rates, rounds = ((values - lowest) / scale for values in (scores, samples))
+        strengths = replace(Strengths.of_rates(rates, rounds, questions, exact), boards=boards)
+        if resample == "battle" and not grades:
             ends, kind = percentiles(samples, self.level), "percentiles"
         else:
-            questions = strengths.freedom + 1
-            ends = logit_sd(scores, strengths.values, strengths.errors, questions, self.level)
-            kind = "logit-sd"
-        return Uncertainty(np.where(exact, scores, ends), strengths, kind)
+            logits, errors = strengths.values, strengths.errors
+            ends = logit_sd(rates, logits, errors, strengths.freedom + 1, self.level)
+            ends, kind = lowest + scale * ends, "logit-sd"
+        ranked = averaged if grades else strengths
+        return Uncertainty(np.where(exact, scores, ends), ranked, kind)
 
     @property
     def bounds(self) -> tuple[str, str]:

@@ -27,11 +27,15 @@ Derivatives = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class FixedStyle:
-    """Style coefficients of an earlier fit and their standardisation, each (F,)."""
+    """Style coefficients of an earlier fit and their standardisation, each (F,).
+
+    `rounds` (R, F): the coefficients in rounds of that fit, None if they are known without error.
+    """
 
     coefficients: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
+    rounds: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

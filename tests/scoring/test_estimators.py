@@ -212,6 +212,29 @@ def test_an_overall_interval_of_small_boards_holds_the_truth(estimator):
     assert np.mean(held) == pytest.approx(estimator.level, abs=0.025)
 
 
+def test_an_overall_interval_of_skewed_grades_holds_the_truth():
+    """Most grades are 10, the best, so that few questions often show almost no spread."""
+    grades, chances = np.array([10.0, 9.0, 7.0, 2.0]), np.array([0.8, 0.1, 0.06, 0.04])
+    rng, held = np.random.default_rng(3), []
+    for _ in range(400):
+        drawn = rng.choice(grades, (2, 8), p=chances)
+        picks = rng.integers(8, size=(300, 2, 8))
+        samples = np.take_along_axis(drawn[None], picks, axis=2).mean(axis=(1, 2))
+        found = GRADES.overall_uncertainty(
+            np.array([drawn.mean()]),
+            samples[:, None],
+            np.array([16]),
+            resample="question",
+            boards=2,
+            exact=np.array([False]),
+            ranges=((1.0, 10.0),),
+        )
+        ((lower,), (upper,)) = found.ends
+        assert 1.0 < lower <= drawn.mean() <= upper <= 10.0
+        held.append(lower <= grades @ chances <= upper)
+    assert 0.92 < np.mean(held) < 0.99
+
+
 def test_an_overall_score_of_100_has_a_one_sided_interval():
     samples = np.full((100, 1), 100.0)
     both = BRADLEY_TERRY.overall_uncertainty(

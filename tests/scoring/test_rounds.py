@@ -54,6 +54,26 @@ def test_converged_rounds_are_those_of_careful_fits(penalty, style, star):
     assert theta[converged].std(axis=0) == pytest.approx(careful.std(axis=0), rel=0.01)
 
 
+@pytest.mark.parametrize("penalty", [True, False])
+@pytest.mark.parametrize("star", [True, False])
+def test_rounds_take_the_coefficients_of_the_rounds_of_a_fixed_style(penalty, star):
+    """As a fit of all battles with the coefficients of the round does."""
+    cells = star_cells(1, questions=60) if star else random_cells(2, features=2)
+    fitted = bt.fit(cells, 0, penalty=penalty)
+    errors = np.random.default_rng(3).normal(0.0, 0.05, (7, 2))
+    fixed = FixedStyle(fitted.coefficients, fitted.mean, fitted.scale)
+    drawn = replace(fixed, rounds=fixed.coefficients + errors)
+    one, other = (
+        bt.bootstrap(cells, 0, rounds=14, seed=1, resample="question", style=style, penalty=penalty)
+        for style in (fixed, drawn)
+    )
+    for i, coefficients in enumerate(np.tile(drawn.rounds, (2, 1))):
+        style = replace(fixed, coefficients=coefficients)
+        moved = bt.fit(cells, 0, style=style, penalty=penalty).ratings - fitted.ratings
+        assert (other - one)[i] == pytest.approx(moved, abs=1.0)
+    assert np.abs(other - one).max() > 5.0
+
+
 def test_a_style_that_one_model_alone_has_is_not_left_to_rounding_errors():
     """Without a penalty its coefficient and the model's strength share a direction of no slope."""
     cells = star_cells(2, questions=80)

@@ -68,7 +68,7 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
             yield f"{against}method {whole.estimator.name}, {level}: {shown}"
         yield from notes.summary_lines(whole)
     if first.method.control and len(table.boards) > len(table.wholes):
-        yield "the style coefficients are those of all questions with one baseline, fixed"
+        yield "the style coefficients are those of all questions with one baseline"
     if any(len(board.rows) < len(table.models) for board in table.boards):
         yield f"n/a: fewer than {LEAST} questions judged, or no battles that place the model"
     rows = [row for board in table.boards for row in board.rows if row.model != board.baseline]
