@@ -33,10 +33,13 @@ sys.path[:0] = [str(REPO), str(REPO / "tests")]
 from fake_api import Call, FakeAPI, Reply
 from fake_batches import FakeBatches
 from fake_claude_batches import FakeClaudeBatches
+from fake_gemini_batches import FakeGeminiBatches
 from fork_server import ForkedPopen, can_fork
 
 MODELS, BASELINE, JUDGE = ("m1", "m2", "m3"), "base", "judge"
-SERVICES = ("openai", "anthropic")
+FAKES = {"openai": FakeBatches, "anthropic": FakeClaudeBatches, "gemini": FakeGeminiBatches}
+SERVICES = tuple(FAKES)
+BASES = {"openai": "/v1", "anthropic": "", "gemini": "/v1beta/openai"}
 MOST_STARTS = 60
 
 _ANSWER = re.compile(r"<(\w+) on (q\d+)>")
@@ -89,7 +92,7 @@ class Run:
             for n in range(self.questions)
         ]
         (bench / "question.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
-        address = api.v1 if self.service == "openai" else api.url
+        address = api.url + BASES[self.service]
         entry = {
             "api_type": self.service,
             "endpoints": [{"api_base": address, "api_key": "chaos-key"}],
@@ -185,13 +188,6 @@ def _plain(path: Path) -> list[Any]:
     return [json.loads(re.sub(r',? ?"x":0', "", line)) for line in text.splitlines()]
 
 
-def service_on(api: FakeAPI, name: str) -> Any:
-    """Return the fake batch service of a name."""
-    fake = FakeBatches(api) if name == "openai" else FakeClaudeBatches(api)
-    fake.retry_after = "0.001"
-    return fake
-
-
 def run_chaos(
     root: Path, service: str, questions: int, faults: float, kills: int, seed: int
 ) -> Run:
@@ -199,7 +195,8 @@ def run_chaos(
     run = Run(root, service, questions, faults, random.Random(seed))
     with FakeAPI(history=False) as api:
         api.answer_with(run.respond)
-        fake = service_on(api, service)
+        fake = FAKES[service](api)
+        fake.retry_after = "0.001"
         api.serve(run.kill_on(fake))
         run.prepare(api, root / "batches")
         early = kills // 2
@@ -223,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--service", choices=SERVICES, nargs="+", default=SERVICES, help="fakes (default: both)")
+    add("--service", choices=SERVICES, nargs="+", default=SERVICES, help="fakes (default: all)")
     add("--questions", type=int, default=200, help="questions (default: %(default)s)")
     add("--faults", type=float, default=0.2, help="share of failures (default: %(default)s)")
     add("--kills", type=int, default=10, help="kills (default: %(default)s)")

@@ -216,6 +216,8 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
             stream.writelines(lines)
         return
     path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise OutputError(f"{path}: cannot write: {os.strerror(errno.EISDIR)}")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with writing(path):

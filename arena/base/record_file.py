@@ -257,9 +257,10 @@ class RecordFile(contextlib.AbstractContextManager["RecordFile"]):
         remedy = "Nothing of this run is lost."
         if lines or self._beside:
             # The folder may be gone too, as with a network share.
-            for folder in (lambda: self.path.parent, lambda: Path(tempfile.gettempdir())):
-                with contextlib.suppress(OSError):
-                    beside = append_to(folder() / name, lines)
+            for in_folder in (True, False):
+                with contextlib.suppress(OSError):  # of the search for a temporary folder, too
+                    folder = self.path.parent if in_folder else Path(tempfile.gettempdir())
+                    beside = append_to(folder / name, lines)
                     remedy = f"Lost records are in {beside}. Append it if they belong there."
                     break
             else:

@@ -159,6 +159,8 @@ class CallingService(Service):
         with self.faults(path), file_transfer():
             response = self.send("GET", path, query=query, is_streamed=True)
             with contextlib.closing(response):
+                if "html" in (kind := response.headers.get("content-type", "")):
+                    raise ValueError(f"the file is {kind}, of a gateway before the service")
                 write_whole_lines(response.iter_bytes(), out)
 
     def url_of(self, path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -94,6 +95,11 @@ class Batch:
         """Delete requests and results, once all replies are stored."""
         for path in (self.request_file, self.result_file):
             path.unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Delete its folder, the state first: after a kill nothing must refer to half of it."""
+        (self.folder / "state.json").unlink(missing_ok=True)
+        shutil.rmtree(self.folder)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state as plain data, without its place."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -30,14 +29,16 @@ from arena.batch.state import (
     batches_of,
 )
 from arena.chat.budget import INTERRUPTED, Budget, stopping
-from arena.chat.calls import MAX_WAIT, PASSING
-from arena.chat.faults import CompletionError
+from arena.chat.calls import MAX_WAIT, PASSING, PERMANENT
+from arena.chat.faults import PROMPT_CAUSES, CompletionError
 from arena.chat.parameters import Refusals, learn, refusals_of
 from arena.chat.protocols import Request
 
 # Services count the tokens of a queue themselves. This many bytes of a request file are at least
 # one token in most languages, so that a wave is rather too small than too large.
 BYTES_A_TOKEN = 3
+
+REFUSALS = (*PERMANENT, *PROMPT_CAUSES)  # after these causes no batch was created
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -91,7 +92,7 @@ class Waves(Generic[J]):
             if batch.phase == CREATING:
                 self._find(batch)
             if batch.phase in (WRITTEN, UPLOADED):  # it was never created
-                shutil.rmtree(batch.folder)
+                batch.delete()
             else:
                 self._attach(batch)
 
@@ -135,8 +136,8 @@ class Waves(Generic[J]):
             self.put_back(batch, jobs)
             self.shrink(batch, full)
             raise
-        except CompletionError as error:
-            if batch.phase == CREATING and error.charged:  # it may exist: the next run looks for it
+        except CompletionError:
+            if batch.run in self._tried:  # it may exist: the next run looks for it
                 self.left.append((batch, jobs))
             else:
                 self.put_back(batch, jobs)
@@ -187,7 +188,7 @@ class Waves(Generic[J]):
         if jobs:
             batch.advance(WRITTEN)
         else:
-            shutil.rmtree(batch.folder)
+            batch.delete()
         return batch, jobs
 
     @property
@@ -200,7 +201,12 @@ class Waves(Generic[J]):
         if batch.run in self._tried and (batch_id := self.service.find(batch)):
             return batch_id
         self._tried.add(batch.run)
-        return self.service.create(batch)
+        try:
+            return self.service.create(batch)
+        except (QueueFull, CompletionError) as error:
+            if isinstance(error, QueueFull) or error.cause in REFUSALS:
+                self._tried.remove(batch.run)
+            raise
 
     def _steady(self, call: Callable[[Batch], R], batch: Batch) -> R:
         """Make a call to the service, again after faults that may pass."""
@@ -212,7 +218,7 @@ class Waves(Generic[J]):
                 if error.cause not in PASSING or attempt == model.max_retries:
                     raise
                 backoff = min(model.retry_wait * 2.0 ** min(attempt, 64), MAX_WAIT)
-                if stopping.wait(max(error.retry_after, backoff)):
+                if stopping.wait(min(max(error.retry_after, backoff), MAX_WAIT)):
                     raise
         raise CompletionError(INTERRUPTED)
 
@@ -221,7 +227,7 @@ class Waves(Generic[J]):
         self.running = [(other, its) for other, its in self.running if other is not batch]
         self.waiting[batch.records].extendleft(reversed(jobs.values()))
         self.budget.release(batch.most)
-        shutil.rmtree(batch.folder)
+        batch.delete()
 
     def shrink(self, batch: Batch, full: QueueFull) -> None:
         """Learn from a full queue how much to send at a time, and whether to wait before the next

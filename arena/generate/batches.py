@@ -33,6 +33,7 @@ RUN, SUBMIT, STATUS, FETCH, CANCEL = VERBS = ("run", "submit", "status", "fetch"
 # and later.
 FIRST_WAIT, WAIT = 30.0, 60.0
 FIRST_MINUTES = 600.0
+LONGEST_WAIT = 600.0  # that a service may ask for
 TRIES = 3  # of a request in one run, after faults that may pass
 
 
@@ -221,7 +222,9 @@ class _Run:
                 else:
                     states.append((batch, status))
                     is_young = time.time() - batch.created < FIRST_MINUTES
-                    waits.append(status.retry_after or (FIRST_WAIT if is_young else WAIT))
+                    waits.append(
+                        min(status.retry_after, LONGEST_WAIT) or (FIRST_WAIT if is_young else WAIT)
+                    )
         has_new = any(lane.waiting and not lane.waves.is_full for lane in self.lanes)
         seconds = 0.0 if has_new and not states else min(waits, default=FIRST_WAIT)
         self.display.show(states, seconds)

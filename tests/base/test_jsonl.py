@@ -25,6 +25,11 @@ def file_path(tmp_path: Path) -> Path:
 
 
 class TestWriteLines:
+    @pytest.mark.parametrize("path", ["/", "."])
+    def test_a_folder_is_no_file(self, path: str) -> None:
+        with pytest.raises(OutputError, match=r"^/.*: cannot write: Is a directory$"):
+            write_lines(Path(path), [b"new\n"])
+
     def lines_then_failure(self) -> Iterator[bytes]:
         yield b"new\n"
         raise RuntimeError("out of luck")
