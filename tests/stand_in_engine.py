@@ -2,14 +2,14 @@
 
     python tests/stand_in_engine.py run-batch -i requests.jsonl -o results.jsonl --model org/m
 
-As a program it repeats the prompt. In a test `run_batch` answers as a fake API would.
+As a program it answers, and judges if there is a system message. In a test `run_batch` answers as a
+fake API would.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,10 @@ def _result(
     return names | {"response": body if old else response, "error": None}
 
 
+def judge_or_answer(call: Call) -> str:
+    return "My verdict: [[B>A]]" if call.system else "**An answer.**"
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("verb", choices=["run-batch"])
@@ -61,6 +65,5 @@ if __name__ == "__main__":
     parser.add_argument("--model", required=True)
     args = parser.parse_args()
     assert args.o.parent.is_dir(), "vLLM creates no folder"
-    for line in run_batch(args.i, args.o):
+    for line in run_batch(args.i, args.o, judge_or_answer):
         assert line["body"]["model"] == args.model
-    os._exit(0)

@@ -22,7 +22,9 @@ from arena.scoring.uncertainty.intervals import (
     logit_t,
     spread,
     student,
+    win_rates_of,
 )
+from arena.scoring.uncertainty.rounds import draw_questions
 from arena.scoring.uncertainty.strengths import Strengths
 
 ROUNDS = 1000  # of the bootstrap over questions, if the board has another one
@@ -149,7 +151,7 @@ class _Duel:
         base = self.lead_of_others(_strengths(self.scored, fit.ratings), fit.coefficients)
         together = self.sides.sum(axis=1, keepdims=True)
         strength = _fitted(together, self.points, self.battles, base[None], 1e-9)
-        expected = self.battles * _logistic(base + together @ strength[0])
+        expected = self.battles * win_rates_of(base + together @ strength[0]) / 100.0
         lead = (self.sides[:, 0] - self.sides[:, 1]) * (self.points - expected)
         # Models that won all have nothing but the error of the fit.
         return self.by_question(np.where(np.abs(lead) > 1e-6, lead, 0.0))
@@ -179,10 +181,6 @@ def _strengths(scored: Scored, ratings: np.ndarray) -> np.ndarray:
     return strengths - np.nanmean(strengths, axis=-1, keepdims=True) if ridge else strengths
 
 
-def _logistic(log_odds: np.ndarray) -> np.ndarray:
-    return np.asarray(0.5 + 0.5 * np.tanh(log_odds / 2.0))
-
-
 def _fitted(
     sides: np.ndarray, points: np.ndarray, battles: np.ndarray, base: np.ndarray, ridge: float
 ) -> np.ndarray:
@@ -192,7 +190,7 @@ def _fitted(
     """
     theta = np.zeros((len(base), sides.shape[1]))
     for _ in range(100):
-        chance = _logistic(base + theta @ sides.T)
+        chance = win_rates_of(base + theta @ sides.T) / 100.0
         gradient = (points - battles * chance) @ sides - ridge * theta
         weights = battles * chance * (1.0 - chance)
         hessian = np.einsum("rc,ck,cl->rkl", weights, sides, sides) + ridge * np.eye(len(theta.T))
@@ -281,11 +279,9 @@ def _by_rounds(duels: Sequence[_Duel]) -> Iterator[Comparison]:
     scored = duels[0].scored
     method, cells, fit = scored.method, scored.battles.cells, scored.fit
     questions = len(scored.battles.questions)
-    rng = np.random.default_rng(method.entropy(scored.selection))
-    shares = np.full(questions, 1.0 / questions)
     enough = method.resample == "question" and method.rounds >= ENOUGH_ROUNDS
     rounds = method.rounds if enough else ROUNDS
-    times = rng.multinomial(questions, shares, rounds).astype(float)
+    times = draw_questions(rounds, questions, method.entropy(scored.selection)).astype(float)
     ratings, coefficients = bradley_terry.reweighted(
         cells,
         scored.battles.anchor,
@@ -370,5 +366,5 @@ def _differences(
         for i in np.flatnonzero(np.array(pair) == anchor):
             baseline = two[:, [i]]
     moved = np.where(np.array(pair) == anchor, 0.0, np.reshape(shift, (-1, 1)))
-    rates = 100.0 * _logistic(two - baseline - moved)
+    rates = win_rates_of(two - baseline - moved)
     return np.asarray(rates[:, 0] - rates[:, 1])

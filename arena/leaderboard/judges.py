@@ -21,7 +21,7 @@ from arena.base.table import listed
 from arena.scoring import bradley_terry
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT
-from arena.scoring.uncertainty.intervals import student
+from arena.scoring.uncertainty.intervals import log_odds_of, student, win_rates_of
 
 JudgeEffects = Literal["fixed", "random"]
 FEWEST = 4  # judges, of which the spread can be told from chance
@@ -139,9 +139,9 @@ class Judges:
         sides = np.array([[-1.0], [1.0]])
         with np.errstate(divide="ignore", invalid="ignore"):
             if rates:
-                middle, outer = (_logits(percent) for percent in (scores, ends))
+                middle, outer = (log_odds_of(percent) for percent in (scores, ends))
                 half = np.sqrt((outer - middle) ** 2 + added / ELO_PER_LOGIT**2)
-                wider = 50.0 + 50.0 * np.tanh((middle + sides * half) / 2.0)
+                wider = win_rates_of(middle + sides * half)
             else:
                 wider = scores + sides * np.sqrt((ends - scores) ** 2 + added)
                 wider = np.clip(wider, *self.limits)
@@ -163,9 +163,7 @@ class Judges:
         noise = scale * draws @ self.deviations()
         if not rates:
             return np.asarray(samples + noise)
-        with np.errstate(divide="ignore"):
-            logits = _logits(samples) + noise / ELO_PER_LOGIT
-        return np.asarray(50.0 + 50.0 * np.tanh(logits / 2.0))
+        return win_rates_of(log_odds_of(samples) + noise / ELO_PER_LOGIT)
 
 
 def too_few(judges: int) -> InputError:
@@ -181,8 +179,3 @@ def _one_and_others(judges: int) -> np.ndarray:
     """Weights (2 J, J) of judges: each alone, then all but each."""
     one = np.eye(judges)
     return np.vstack([one, 1.0 - one])
-
-
-def _logits(rates: np.ndarray) -> np.ndarray:
-    """Natural log-odds of win rates in percent, infinite for 100 and 0."""
-    return np.asarray(np.log(rates) - np.log(100.0 - rates))

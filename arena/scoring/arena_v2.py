@@ -26,6 +26,7 @@ from arena.scoring import bradley_terry
 from arena.scoring.bradley_terry import Fit, Resample, win_rates
 from arena.scoring.cells import Cells
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
+from arena.scoring.uncertainty.intervals import log_odds_of
 
 LEVEL = 0.90
 
@@ -105,8 +106,7 @@ def averages(samples: np.ndarray, full: np.ndarray, *, controlled: bool) -> np.n
 
 def rating(rates: np.ndarray) -> np.ndarray:
     """Elo ratings of win rates in percent against the anchor, infinite for 100 and 0."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(ANCHOR_RATING + ELO_PER_LOGIT * (np.log(rates) - np.log(100.0 - rates)))
+    return np.asarray(ANCHOR_RATING + ELO_PER_LOGIT * log_odds_of(rates))
 
 
 def style_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -36,6 +36,7 @@ from arena.scoring.solver import (
     ratings_of,
     solve,
 )
+from arena.scoring.uncertainty.intervals import win_rates_of
 from arena.scoring.uncertainty.rounds import draw_questions, question_fits
 
 Resample = Literal["battle", "question"]
@@ -360,7 +361,6 @@ def style_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
     """Expected win rates against the anchor in percent, for ratings (..., M). NaN stays NaN.
 
-    100 / (1 + 10^((R_anchor - R) / 400)), in a form that cannot overflow.
+    100 / (1 + 10^((R_anchor - R) / 400)).
     """
-    logits = (ratings - ratings[..., [anchor]]) / ELO_PER_LOGIT
-    return np.asarray(50.0 + 50.0 * np.tanh(logits / 2.0))
+    return win_rates_of((ratings - ratings[..., [anchor]]) / ELO_PER_LOGIT)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from boards import board_json, error, files, show
 from conftest import Workspace
-from judgments import LABELS, add_judgments, graded, judgment, random_answers
+from judgments import LABELS, LOST, TIED, add_judgments, graded, judgment, random_answers
 from scipy.special import expit, logit
 from scipy.stats import t
 
@@ -112,6 +112,13 @@ class TestRanges:
             assert "by judge" in text and f"{low:.0f}-{high:.0f}" in text
         alone = board_json(judged, *pooled("j1"))["rows"][0]
         assert "by_judge_low" not in alone
+
+    def test_an_infinite_end_is_null_in_json(self, bench: Workspace) -> None:
+        """A model that lost every game of one judge has no finite rating by that judge."""
+        for judge, games in (("a", LOST), ("b", TIED)):
+            add_judgments(bench, "one", [judgment(f"q{i}", *games) for i in range(8)], judge)
+        found = rows(bench, *pooled("a", "b"), "--show-elo")["one"]
+        assert (found["by_judge_low"], found["by_judge_high"]) == (None, pytest.approx(1000))
 
     def test_it_is_in_the_table_of_a_notebook(self, judged: Workspace) -> None:
         data = Bench(judged.data.parent, judged.data.name)

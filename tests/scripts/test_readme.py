@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO, Done, close_clients
-from fake_api import Call, FakeAPI, Reply
+from fake_api import FakeAPI, Reply
+from stand_in_engine import judge_or_answer
 
 from arena.chat.providers import API_TYPES
 
@@ -113,11 +114,6 @@ def called(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def judge_or_answer(call: Call) -> str:
-    is_judge = "system" in {message["role"] for message in call.messages}
-    return "My verdict: [[B>A]]" if is_judge else "**An answer.**"
-
-
 def add_checkpoint(clone: Path, api: FakeAPI) -> None:
     """Add the README's entry of a model to the models, at the fake API."""
     entry = next(block for block in blocks("yaml") if block.startswith("my-checkpoint:"))
@@ -135,14 +131,31 @@ def write_files(clone: Path, page: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def engine_in(clone: Path) -> dict[str, str]:
+    """An environment in which `vllm` is a stand-in."""
+    engine = clone / "bin" / "vllm"
+    engine.parent.mkdir()
+    program = shlex.join([sys.executable, str(REPO / "tests" / "stand_in_engine.py")])
+    engine.write_text(f'#!/bin/sh\nexec {program} "$@"\n')
+    engine.chmod(0o755)
+    return os.environ | {"PATH": f"{engine.parent}{os.pathsep}{os.environ['PATH']}"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_each_python_command_of_a_page_works_in_the_order_of_the_page(
-    clone: Path, api: FakeAPI, run: RunCommand, page: Path
+def test_each_command_of_a_page_works_in_the_order_of_the_page(
+    clone: Path,
+    api: FakeAPI,
+    run: RunCommand,
+    page: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """If a command's output stands below it, it is what the command prints."""
+    """If the output of a command or of code stands below it, it is what is printed. An engine that
+    stands in for vLLM answers request files.
+    """
     api.answer_with(judge_or_answer)
     add_checkpoint(clone, api)
     write_files(clone, page)
+    engine = engine_in(clone)
     shown = dict(
         (commands.splitlines()[-1], output)
         for commands, output in re.findall(
@@ -152,13 +165,21 @@ def test_each_python_command_of_a_page_works_in_the_order_of_the_page(
     for command in commands_of(page):
         if command.startswith("python "):
             done = run(command)
-            assert done.status == 0, f"{command}\n{done}"
+            assert done.status == int("need another round" in done.out), f"{command}\n{done}"
             assert "warning" not in done.err, f"{command}\n{done}"
             assert done.out == shown.get(command, done.out), command
+        elif "vllm run-batch" in command:
+            subprocess.run(command, shell=True, check=True, env=engine, timeout=60)
+    printed = dict(
+        re.findall(r"```python\n([^`]*)```\n\n```text\n(.*?)```", text_of(page), re.DOTALL)
+    )
     for code in blocks("python", text_of(page)):
         path = clone / "example.py"
         path.write_text(code, encoding="utf-8")
+        capsys.readouterr()
         runpy.run_path(str(path), run_name="__main__")
+        out = capsys.readouterr().out
+        assert out == printed.get(code, out)
 
 
 def test_the_pages_show_the_output_of_five_commands() -> None:
@@ -170,7 +191,7 @@ def test_the_pages_show_the_output_of_five_commands() -> None:
 def test_each_make_target_of_the_pages_is_run_by_ci() -> None:
     ci = (REPO / ".ci" / "run").read_text(encoding="utf-8")
     commands = {command for page in PAGES for command in commands_of(page)}
-    targets = {command for command in commands if not command.startswith("python ")}
+    targets = {c for c in commands if not (c.startswith("python ") or "vllm run-batch" in c)}
     assert targets == {"make demo", "make test", "make lint", "make bench"}
     for target in targets:
         assert re.search(rf"^{target}\b", ci, re.MULTILINE), target

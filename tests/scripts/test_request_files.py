@@ -11,10 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from conftest import REPO, Done, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply, Responder
 from runs import tree
@@ -99,6 +102,18 @@ def command_in(done: Done, word: str) -> list[str]:
     """The flags of the command that an output names after a word."""
     (command,) = re.findall(rf"^{word}: python \S+ (.*)$", done.out, re.MULTILINE)
     return shlex.split(command)
+
+
+def engine_in(bench: Workspace) -> None:
+    """Put a `vllm` that stands in for the real one into the bench's folder."""
+    program = shlex.join([sys.executable, str(REPO / "tests" / "stand_in_engine.py")])
+    bench.write("bin/vllm", f'#!/bin/sh\nexec {program} "$@"\n').chmod(0o755)
+
+
+def run_shell(bench: Workspace, command: str, **env: str) -> None:
+    path = f"{bench.root / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"PATH": path} | env
+    subprocess.run(command, shell=True, check=True, cwd=bench.root, env=env, timeout=60)
 
 
 @pytest.fixture
@@ -206,11 +221,7 @@ class TestALiveRun:
     def test_the_printed_commands_work_as_they_are(
         self, tiny: Workspace, run_main: RunMain
     ) -> None:
-        vllm = tiny.write(
-            "bin/vllm",
-            f'#!/bin/sh\nexec {sys.executable} {REPO / "tests/stand_in_engine.py"} "$@"\n',
-        )
-        vllm.chmod(0o755)
+        engine_in(tiny)
         done = write(run_main, ANSWER, "my requests", "--shards", "2", "--limit", "3")
         command = re.findall("^next: (.*)$", done.out, re.MULTILINE)
         assert command == [
@@ -218,8 +229,7 @@ class TestALiveRun:
             "-i 'my requests'/requests-$n.jsonl -o 'my requests-results'/results-$n.jsonl "
             "--model tiny; done"
         ]
-        env = os.environ | {"PATH": f"{vllm.parent}:{os.environ['PATH']}"}
-        subprocess.run(command[0], shell=True, check=True, cwd=tiny.root, env=env, timeout=60)
+        run_shell(tiny, command[0])
         then = command_in(done, "then")
         assert then == ["--limit", "3", "--read-results", "my requests-results"]
         assert "3 planned, 3 done" in run_main(ANSWER, *then).out
@@ -559,3 +569,79 @@ def test_the_report_of_a_writing_can_stand_alone(tiny: Workspace, run_main: RunM
     report = json.loads(done.out)
     assert report["complete"] is False and report["models"][0]["planned"] == 3
     assert "next: mkdir" in done.err
+
+
+PAGE = (REPO / "docs" / "batches.md").read_text("utf-8")
+
+
+class Rows(list[dict[str, Any]]):
+    """As much of a dataset of Ray as the page uses."""
+
+    @classmethod
+    def read_json(cls, folder: str) -> Rows:
+        lines = [path.read_text("utf-8").splitlines() for path in sorted(Path(folder).iterdir())]
+        return cls(json.loads(line) for line in chain(*lines))
+
+    def write_json(self, folder: str) -> None:
+        Path(folder).mkdir()
+        text = "".join(json.dumps(row) + "\n" for row in self)
+        (Path(folder) / "0354_000000.json").write_text(text, encoding="utf-8")
+
+
+Function = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def build_processor(
+    config: dict[str, Any], preprocess: Function, postprocess: Function
+) -> Callable[[Rows], Rows]:
+    """A processor that answers as Ray's does, whose failed rows miss the postprocessing."""
+    assert config["should_continue_on_error"]
+
+    def process(rows: Rows) -> Rows:
+        done = Rows()
+        for row in rows:
+            row = row | preprocess(row)
+            assert row["sampling_params"] == {"temperature": 0.0, "max_tokens": 256}
+            text = row["messages"][-1]["content"]
+            if "2" in text:
+                done.append(row | {"__inference_error__": "too long", "response": None})
+                continue
+            usage = {"num_input_tokens": 5, "num_generated_tokens": 2}
+            result = postprocess(row | usage | {"generated_text": f"on {text}"})
+            done.append(result | {"__inference_error__": ""})
+        return done
+
+    return process
+
+
+class TestOtherEngines:
+    """What docs/batches.md has for engines that tests cannot run."""
+
+    def test_the_program_for_ray_makes_results_of_our_requests(
+        self, tiny: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (program,) = re.findall(r"```py\n(.*?)```", PAGE, re.DOTALL)
+        llm = SimpleNamespace(build_processor=build_processor, vLLMEngineProcessorConfig=dict)
+        monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(data=Rows))
+        monkeypatch.setitem(sys.modules, "ray.data.llm", llm)
+        write(run_main, ANSWER, "answers")
+        exec(program, {})
+        done = read(run_main, ANSWER, "answers-results", check=1)
+        assert "3 planned, 2 done, 0 cached, 1 failed, 10 tokens in, 4 out" in done.out
+        assert "failed: 1 question, q2: malformed reply" in done.out
+        texts = [answer["choices"][0]["turns"][0]["content"] for answer in tiny.answers("tiny")]
+        assert texts == ["on Question 1?", "on Question 3?"]
+
+    def test_each_job_of_skypilot_answers_the_file_with_its_rank(
+        self, tiny: Workspace, run_main: RunMain
+    ) -> None:
+        pool, job = (yaml.safe_load(text) for text in re.findall(r"```yml\n(.*?)```", PAGE, re.S))
+        bucket = tiny.root / "bucket"
+        assert list(pool["file_mounts"]) == ["/bucket"] and pool["pool"]["workers"] == 4
+        engine_in(tiny)
+        write(run_main, ANSWER, bucket / "games", "--shards", "3")
+        script = job["run"].replace("/bucket", str(bucket)).replace("my-org/my-checkpoint", "tiny")
+        for rank in "02":
+            run_shell(tiny, script, SKYPILOT_JOB_RANK=rank)
+        read(run_main, ANSWER, bucket / "games-results", check=1)
+        assert [answer["question_id"] for answer in tiny.answers("tiny")] == ["q1", "q3"]

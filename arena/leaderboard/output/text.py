@@ -49,8 +49,9 @@ class Span:
         return self.text(ends, board) if ends else missing
 
     def values(self, row: Row) -> dict[str, float | None]:
-        """Return the ends of a row's range by their keys, None if it has no range."""
-        return dict(zip(self.keys, self.ends(row) or (None, None), strict=True))
+        """Return the ends of a row's range by their keys, None for infinite and missing ones."""
+        ends = self.ends(row) or (math.nan, math.nan)
+        return dict(zip(self.keys, map(_finite, ends), strict=True))
 
 
 SPANS = (
@@ -266,8 +267,12 @@ def method_dict(board: Board) -> dict[str, object]:
 
 def row_dict(row: Row) -> dict[str, object]:
     """Return a row's model, score and interval. JSON has no NaN and no infinity: these are null."""
-    values = (value if math.isfinite(value) else None for value in (row.score, *row.bounds))
+    values = map(_finite, (row.score, *row.bounds))
     return dict(zip(("model", "score", "lower", "upper"), (row.model, *values), strict=True))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def board_dict(board: Board) -> dict[str, object]:

@@ -42,7 +42,7 @@ def logit_t(points: np.ndarray, battles: np.ndarray, level: float = 0.95) -> np.
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = 100.0 * points.sum(axis=1) / total
         logits = with_prior(rates, n)
-        p = 0.5 + 0.5 * np.tanh(logits / 2.0)
+        p = win_rates_of(logits) / 100.0
         errors = (points - p[:, None] * battles) / (total / n)[:, None]
         squares = np.maximum(np.vecdot(errors, errors) + (0.5 - p) ** 2, 0.25)
         sd = np.sqrt(squares / (n * (n + 1.0))) / (p * (1.0 - p))
@@ -62,14 +62,24 @@ def logit_sd(
     contain the rates.
     """
     half = student(level, questions - 1) * sd
-    low, high = (50.0 + 50.0 * np.tanh((logits + side * half) / 2.0) for side in (-1.0, 1.0))
+    low, high = (win_rates_of(logits + side * half) for side in (-1.0, 1.0))
     return np.stack([np.minimum(low, rates), np.maximum(high, rates)])
 
 
 def with_prior(rates: np.ndarray, questions: np.ndarray) -> np.ndarray:
     """Finite logits (..., M) of win rates in percent, with one question more that is half won."""
-    p = (questions * rates / 100.0 + 0.5) / (questions + 1.0)
-    return np.asarray(np.log(p) - np.log1p(-p))
+    return log_odds_of((questions * rates + 50.0) / (questions + 1.0))
+
+
+def log_odds_of(rates: np.ndarray) -> np.ndarray:
+    """Natural log-odds of win rates in percent, infinite for 100 and 0."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(rates) - np.log(100.0 - rates))
+
+
+def win_rates_of(log_odds: np.ndarray) -> np.ndarray:
+    """Win rates in percent of natural log-odds, in a form that cannot overflow."""
+    return np.asarray(50.0 + 50.0 * np.tanh(log_odds / 2.0))
 
 
 def student(level: float, freedom: np.ndarray | float, least: int = FEW - 1) -> np.ndarray:

@@ -13,6 +13,7 @@ from arena.scoring.uncertainty.intervals import (
     FEW,
     spread,
     student,
+    win_rates_of,
     with_prior,
 )
 from arena.scoring.uncertainty.ranks import rank_sets
@@ -51,7 +52,7 @@ class Strengths:
         has no error: `exact` (M,).
         """
         logits = with_prior(rates, questions)
-        p = 0.5 + 0.5 * np.tanh(logits / 2.0)
+        p = win_rates_of(logits) / 100.0
         prior = (0.5 - p) / ((questions + 1.0) * p * (1.0 - p))
         least = 0.5 / np.sqrt(questions * (questions + 1.0)) / (p * (1.0 - p))
         if exact is not None:
