@@ -23,9 +23,11 @@ from fake_api import Call, FakeAPI, Reply, Responder
 from runs import tree
 from stand_in_engine import run_batch
 
+from arena.base.errors import OutputError
 from arena.batch.service import Terms
 from arena.batch.services import SERVICES
 from arena.batch.state import RUNNING, Batch
+from arena.chat.protocols import Request
 from arena.generate import request_files
 
 MODELS = ("m1", "m2", "org/m3")
@@ -324,6 +326,24 @@ class TestWriting:
         files = sorted((tiny.root / "r").iterdir())
         assert [len(path.read_bytes().splitlines()) for path in files] == sizes
 
+    def test_a_file_has_its_name_only_when_it_is_whole(
+        self, tiny: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        line, seen = request_files.request_line, list[list[str]]()
+
+        def fail_at_the_third(custom_id: str, request: Request) -> bytes:
+            seen.append([path.name for path in tiny.root.glob("r/*")])
+            if len(seen) == 3:
+                raise OutputError("r/requests-1.jsonl: cannot write: No space left on device")
+            return line(custom_id, request)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(request_files, "request_line", fail_at_the_third)
+            done = run_main(ANSWER, "--write-requests", "r", "--shards", "3", check=1)
+        assert "No space left" in done.err
+        assert not any(name.startswith("requests-") for name in seen[0])
+        assert [path.name for path in (tiny.root / "r").iterdir()] == ["requests-0.jsonl"]
+
     @pytest.mark.parametrize("content", [b"", None], ids=["a file", "a file of another run"])
     def test_a_folder_with_something_in_it_is_refused(
         self, tiny: Workspace, run_main: RunMain, content: bytes | None
@@ -413,6 +433,26 @@ class TestReading:
         read(run_main, ANSWER, "one.jsonl", "two.jsonl")
         assert list(self.texts(tiny)) == ["q1", "q2", "q3"]
         assert self.texts(tiny)["q2"] == "tiny on ['Question 2?']"
+
+    @pytest.mark.parametrize("shape", ["openai", "anthropic", "gemini", "mixed"])
+    def test_results_of_any_service(self, tiny: Workspace, run_main: RunMain, shape: str) -> None:
+        def lines_of(line: dict[str, Any]) -> list[dict[str, Any]]:
+            name, body = line["custom_id"], line["response"]["body"]
+            text = body["choices"][0]["message"]["content"]
+            message = {"content": [{"type": "text", "text": text}], "stop_reason": "end_turn"}
+            parts = {"content": {"parts": [{"text": text}]}, "finishReason": "STOP"}
+            return [
+                line,
+                {"custom_id": name, "result": {"type": "succeeded", "message": message}},
+                {"key": name, "response": {"candidates": [parts]}},
+            ]
+
+        lines = [lines_of(line) for line in self.results(tiny, run_main)]
+        shapes = ["openai", "anthropic", "gemini"]
+        places = [shapes.index(shape)] * 3 if shape in shapes else range(3)
+        tiny.write("r.jsonl", [forms[place] for forms, place in zip(lines, places, strict=True)])
+        read(run_main, ANSWER, "r.jsonl")
+        assert self.texts(tiny) == {f"q{n}": f"tiny on ['Question {n}?']" for n in (1, 2, 3)}
 
     def test_a_torn_last_line_leaves_its_question_missing(
         self, tiny: Workspace, run_main: RunMain
