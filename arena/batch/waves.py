@@ -16,6 +16,7 @@ from shortuuid import uuid
 
 from arena.base.errors import InputError
 from arena.base.jsonl import write_lines, writing
+from arena.batch.lines import parts_of
 from arena.batch.service import QueueFull, Service, Status
 from arena.batch.state import (
     CREATING,
@@ -30,6 +31,7 @@ from arena.batch.state import (
 )
 from arena.chat.budget import INTERRUPTED, Budget, stopping
 from arena.chat.calls import MAX_WAIT, PASSING, PERMANENT
+from arena.chat.config import ModelConfig
 from arena.chat.faults import PROMPT_CAUSES, CompletionError
 from arena.chat.parameters import Refusals, learn, refusals_of
 from arena.chat.protocols import Request
@@ -52,6 +54,7 @@ class Waves(Generic[J]):
     waiting: jobs that are not sent, by the file of records that their replies belong to. No batch
     has jobs of two files. running: batches with their jobs by id, in the order of creation. left:
     those that this run can neither look at nor give up, for the reasons in `problems`.
+    outdated: batches, and how many of their requests are now made in another way.
     most_tokens: the tokens that the service lets wait. is_full: it has refused more for now.
     """
 
@@ -63,6 +66,7 @@ class Waves(Generic[J]):
     running: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
     left: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    outdated: list[tuple[Batch, int]] = field(default_factory=list)
     most_tokens: float = math.inf
     is_full: bool = False
     _tried: set[str] = field(default_factory=set)
@@ -83,12 +87,8 @@ class Waves(Generic[J]):
             if batch.records not in self.waiting or batch.phase == STORED:
                 continue
             if not is_here:
-                raise InputError(
-                    f"{batch.folder}: this batch is at {batch.service}, {batch.address}, but "
-                    f"{self.service.model.where} leads to {self.service.name}, "
-                    f"{self.service.address}. Set "
-                    "the entry back to store its replies, or delete the folder to give them up."
-                )
+                place = f"{self.service.name}, {self.service.address}"
+                raise elsewhere(batch, self.service.model, place)
             if batch.phase == CREATING:
                 self._find(batch)
             if batch.phase in (WRITTEN, UPLOADED):  # it was never created
@@ -113,6 +113,9 @@ class Waves(Generic[J]):
         ids = frozenset(batch.ids())
         jobs = {self.ask(job)[0]: job for job in self.waiting[batch.records]}
         self.waiting[batch.records] = deque(job for key, job in jobs.items() if key not in ids)
+        asked = {parts_of(key) for key in ids - jobs.keys()}
+        if number := len(asked & {parts_of(key) for key in jobs.keys() - ids}):
+            self.outdated.append((batch, number))
         batches = self.left if batch.phase == CREATING else self.running
         batches.append((batch, {key: job for key, job in jobs.items() if key in ids}))
         self.budget.reserved += batch.most
@@ -266,3 +269,12 @@ class Waves(Generic[J]):
         """Leave a batch that cannot be looked at to a later run."""
         self.left += [(other, jobs) for other, jobs in self.running if other is batch]
         self.running = [(other, jobs) for other, jobs in self.running if other is not batch]
+
+
+def elsewhere(batch: Batch, model: ModelConfig, place: str) -> InputError:
+    """Return the error of a batch that the entry of its model does not lead to any more."""
+    return InputError(
+        f"{batch.folder}: this batch is at {batch.service}, {batch.address}, but {model.where} "
+        f"leads to {place}. Set the entry back to store its replies, or delete the folder to give "
+        "them up."
+    )

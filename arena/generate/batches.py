@@ -6,16 +6,17 @@ import math
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from arena.base.errors import InputError, warn
 from arena.base.output import unfailing_output
 from arena.batch.results import Result, results_in
 from arena.batch.service import QueueFull, Status
 from arena.batch.services import CHECKED, service_of, terms_of
 from arena.batch.state import CREATING, ENDED, OPEN, Batch, batches_of
-from arena.batch.waves import Waves
+from arena.batch.waves import Waves, elsewhere
 from arena.chat.budget import COST_LIMIT, INTERRUPTED, NANO, stopping
 from arena.chat.calls import PASSING, is_empty
 from arena.chat.faults import CompletionError
@@ -110,12 +111,31 @@ class _Run:
             jobs[job.work.model.name][job.work.record_name].append(job)
         for name, service in services.items():
             if service is None:
+                self._refuse_open_batches(jobs[name])
                 self.live += chain(*jobs[name].values())
                 continue
             waves = Waves(service, options.bench.folder, options.budget, self._ask, jobs[name])
             waves.adopt()
             session.errors += waves.problems
+            for batch, number in waves.outdated:
+                self._pass_over(batch, number)
             self.lanes.append(Lane(waves))
+
+    def _refuse_open_batches(self, jobs: Mapping[str, Sequence[Job]]) -> None:
+        """Raise InputError if a model that has no service any more has a batch."""
+        models = {work.record_name: work.model for work in self.session.works}
+        for batch in batches_of(self.options.bench.folder):
+            if batch.records in jobs and batch.phase in OPEN:
+                model = models[batch.records]
+                raise elsewhere(batch, model, f"{model.api_type}, which has no batches")
+
+    def _pass_over(self, batch: Batch, number: int) -> None:
+        """Warn that replies of a batch are not stored, or raise InputError if no flag says so."""
+        problem = f"{batch.folder}: {summary.number_of(number, 'request')} made with other settings"
+        if self.options.stale is None:
+            advice = "store the replies, or give those up with --stale redo"
+            raise InputError(f"{problem} or prompts. Set them back to {advice}.")
+        warn(f"{problem} or prompts. The replies are not stored.")
 
     def _ask(self, job: Job) -> tuple[str, Request, int]:
         """Return the id of a job's next call, the call, and the most that it can cost."""

@@ -581,3 +581,44 @@ def test_states_and_messages_show_no_secret(
     text = repr(shown) + json.dumps(states(bench))
     assert fake.created[1].id in text
     assert not [secret for secret in secrets if secret in text]
+
+
+class TestOtherEntries:
+    """The entry or the settings have changed since a batch was sent."""
+
+    @pytest.mark.parametrize("flags", [[], ["--stale", "keep"], ["--stale", "redo"]])
+    def test_replies_to_other_prompts_are_given_up_only_if_a_flag_says_so(
+        self,
+        bench: Workspace,
+        api: FakeAPI,
+        fake: FakeBatches,
+        run_main: RunMain,
+        flags: Sequence[str],
+    ) -> None:
+        prepare(bench, api)
+        run_main("gen_answer.py", "--batch", "submit")
+        (bench.data / "model_answer" / "tiny.jsonl").unlink()
+        bench.write_answer_config(max_tokens=99)
+        done = run_main("gen_answer.py", "--batch", *flags, check=0 if flags else 2)
+        assert "3 requests made with other settings or prompts. " in done.err
+        if not flags:
+            assert len(fake.created) == 1
+            bench.write_answer_config()
+            run_main("gen_answer.py", "--batch")
+            assert set(Counter(created(fake)).values()) == {1}
+        assert len(bench.answers("tiny")) == 4
+
+    @pytest.mark.parametrize("api_type", ["vllm", "groq"])
+    def test_a_batch_is_not_forgotten_if_the_entry_leads_elsewhere(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain, api_type: str
+    ) -> None:
+        prepare(bench, api)
+        run_main("gen_answer.py", "--batch", "submit")
+        calls = chats(api)
+        bench.add_model("tiny", api.v1, api_type=api_type, **FAST)
+        done = run_main("gen_answer.py", "--batch", "--stale", "keep", check=2)
+        assert f"this batch is at openai, {api.v1}, but" in done.err
+        assert chats(api) == calls and len(fake.created) == 1
+        bench.add_model("tiny", api.v1, **FAST)
+        run_main("gen_answer.py", "--batch")
+        assert set(Counter(created(fake)).values()) == {1}
