@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
+import random
 import re
 import shlex
 import shutil
@@ -90,6 +92,21 @@ def run_engine(root: Path, folder: str, answer: Responder, *, old: bool = False)
         results = root / f"{folder}-results" / place.with_name(f"results-{place.name[9:]}")
         lines += run_batch(path, results, answer, old=old)
     return lines
+
+
+def fail(call: Call, good: Responder, chance: random.Random) -> Reply | str:
+    """A failure in 20 of 100 calls."""
+    faults = (Reply.rate_limit(), Reply.server_error(), Reply.overloaded(), Reply.null_choices())
+    return chance.choice(faults) if chance.random() < 0.2 else good(call)
+
+
+def spoil(path: Path, chance: random.Random) -> None:
+    """Mix the lines of a result file, repeat some, lose some, add a foreign one and half a line."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines = chance.sample(lines, len(lines) - len(lines) // 20)
+    lines += chance.sample(lines, len(lines) // 10)
+    lines.append(b'{"custom_id": "foreign", "response": null, "error": "none"}\n')
+    path.write_bytes(b"".join(lines) + lines[0][:50])
 
 
 def write(run_main: RunMain, script: str, folder: str = "r", *flags: object) -> Done:
@@ -183,6 +200,40 @@ class TestALiveRun:
 
         assert records(bench, "model_judgment") == live
         assert len(asked) == calls and api.call_count == calls
+
+    @pytest.mark.parametrize("script", [ANSWER, JUDGE])
+    def test_a_bench_with_failures_and_spoiled_files_has_every_record_once(
+        self, bench: Workspace, api: FakeAPI, run_main: RunMain, script: str
+    ) -> None:
+        questions = bench.add_questions(200)
+        for model in MODELS:
+            bench.add_model(model, api.v1, parallel=8)
+        bench.write_answer_config()
+        for model in ("base", *MODELS) if script == JUDGE else ():
+            texts = {q["question_id"]: f"{model} on {q['question_id']}" for q in questions}
+            bench.add_answers(model, texts)
+        bench.add_model("judge", api.v1, parallel=8)
+        bench.write_judge_config("judge", "base")
+        folder = "model_answer" if script == ANSWER else "model_judgment"
+        good = respond if script == ANSWER else verdict
+        api.answer_with(good)
+        run_main(script)
+        live, calls = records(bench, folder), api.call_count
+        shutil.rmtree(bench.data / folder)
+
+        chance, rounds = random.Random(1), 0
+        status = 1
+        while status:
+            write(run_main, script, f"r{rounds}", "--shards", 4)
+            run_engine(bench.root, f"r{rounds}", lambda call: fail(call, good, chance))
+            for path in (bench.root / f"r{rounds}-results").rglob("*.jsonl"):
+                spoil(path, chance)
+            status = importlib.import_module(script[:-3]).main(
+                ["--read-results", f"r{rounds}-results"]
+            )
+            rounds += 1
+        assert 3 <= rounds <= 9
+        assert records(bench, folder) == live and api.call_count == calls
 
     def test_both_rounds_may_be_read_at_once(
         self, bench: Workspace, api: FakeAPI, run_main: RunMain
