@@ -24,7 +24,7 @@ from arena.chat.parameters import Refusals
 from arena.chat.protocols import Completion, Request
 from arena.generate import summary
 from arena.generate.progress import Display, age_of, are_running
-from arena.generate.run import graceful_stop, run
+from arena.generate.run import graceful_stop, main_thread_call, run
 from arena.generate.work import Job, RunOptions, Session, Work
 
 # What may follow --batch. RUN sends, waits and stores.
@@ -190,9 +190,10 @@ class _Run:
         if not waves.is_known:
             self._try_one(lane)
         try:
-            while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
-                requests = summary.number_of(batch.requests, "request")
-                self.display.say(f"{batch.label}: sent with {requests}")
+            with main_thread_call():
+                while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
+                    requests = summary.number_of(batch.requests, "request")
+                    self.display.say(f"{batch.label}: sent with {requests}")
             if lane.waiting and not (waves.running or lane.problem or stopping.is_set()):
                 limit = (self.options.budget.limit or 0) / NANO
                 lane.problem = f"the next batch could pass --max-cost {limit:g}"
@@ -227,7 +228,8 @@ class _Run:
                 if stopping.is_set():
                     return 0.0
                 try:
-                    status = lane.waves.look(batch)
+                    with main_thread_call():
+                        status = lane.waves.look(batch)
                 except CompletionError as error:
                     if error.cause not in PASSING:
                         lane.problem = lane.problem or str(error)
