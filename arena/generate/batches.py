@@ -254,12 +254,16 @@ class _Run:
 
     def _take_back(self, lane: Lane, batch: Batch, jobs: dict[str, Job], status: Status) -> None:
         """Let the jobs of a batch wait again of which the service ran none."""
+        place, keys = "", dict(enumerate(batch.ids(), start=1))
+        if (key := keys.get(status.line or 0)) is not None:
+            place = f" (request {key}" + (f", {jobs[key].id})" if key in jobs else ")")
         lane.waves.put_back(batch, jobs)
         if status.queue_full is not None:
             lane.waves.shrink(batch, status.queue_full)
             return
         lane.problem = status.problem
-        self.session.errors.append(f"{batch.label}: the service refuses it: {status.problem}")
+        problem = f"the service refuses it: {status.problem}{place}"
+        self.session.errors.append(f"{batch.label}: {problem}")
 
     def _store(self, lane: Lane, batch: Batch, jobs: dict[str, Job]) -> None:
         """Store the replies of a batch. Requests without a result are asked again: by this run if

@@ -243,6 +243,7 @@ class TestResults:
         fake.behaviour = Behaviour(end="failed", problem=("model_not_found", "No such model."))
         done = bench.run("gen_answer.py", "--batch", check=1)
         assert re.search(r"error: .*the service refuses it: .*model_not_found", done.stderr)
+        assert re.search(rf"\(request {fake.created[0].ids[0]}, q2\)", done.stderr)
         assert len(fake.created) == 1
         assert states(bench) == []
 
