@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -76,20 +77,30 @@ def run(root: Path, *command: str) -> tuple[float, float, float]:
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6
 
 
-def measure(root: Path, script: str, reply: str) -> bool:
+def answer(path: Path, results: Path, reply: str) -> None:
+    """Have the engine answer a request file."""
+    run_batch(path, results, lambda _: reply)
+
+
+def measure(root: Path, script: str, requests: int, reply: str) -> bool:
     """Write and read the requests of a script, print the figures, and return whether they are
     within the targets.
     """
-    requests, results = f"{script}-requests", root / f"{script}-results"
-    writing = run(root, script, "--write-requests", requests)
-    paths = sorted((root / requests).iterdir())
-    lines = sum(len(run_batch(path, results / path.name, lambda _: reply)) for path in paths)
+    folder, results = root / f"{script}-requests", root / f"{script}-results"
+    writing = run(root, script, "--write-requests", str(folder))
+    paths = sorted(folder.iterdir())
+    # In processes of their own: a process counts the memory of the one that started it.
+    context = multiprocessing.get_context("spawn")
+    for path in paths:
+        engine = context.Process(target=answer, args=(path, results / path.name, reply))
+        engine.start()
+        engine.join()
     size = sum(path.stat().st_size for path in paths) / 1e6
     reading = run(root, script, "--read-results", str(results))
     seconds, cpu = writing[0] + reading[0], writing[1] + reading[1]
     memory = max(writing[2], reading[2])
     print(
-        f"{script}: {lines:,} requests, {size:,.0f} MB in {len(paths)} files: "
+        f"{script}: {requests:,} requests, {size:,.0f} MB in {len(paths)} files: "
         f"{writing[0]:.1f} s to write, {reading[0]:.1f} s to read ({cpu:.1f} s of CPU time), "
         f"{memory:.0f} MB of memory (targets: under {SECONDS:.0f} s together, {MEGABYTES:.0f} MB)",
         flush=True,
@@ -106,10 +117,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         make_bench(root, "answers", args.requests, [])
-        is_good = measure(root, "gen_answer.py", REPLY)
+        is_good = measure(root, "gen_answer.py", args.requests, REPLY)
         models = [BASELINE, *(f"model-{number}" for number in range(MODELS))]
-        make_bench(root, "judgments", args.requests // MODELS // 2, models)
-        is_good &= measure(root, "gen_judgment.py", verdict)
+        questions = args.requests // MODELS // 2
+        make_bench(root, "judgments", questions, models)
+        is_good &= measure(root, "gen_judgment.py", questions * MODELS * 2, verdict)
     return int(args.strict and not is_good)
 
 

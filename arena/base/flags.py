@@ -335,7 +335,7 @@ def add_file_flags(add: Callable[..., object]) -> None:
     add("--write-requests", type=Path, metavar="DIR", help=write)
     shards = "with --write-requests, the number of files (default: as many as services take)"
     add("--shards", type=positive, metavar="N", help=shards)
-    read = "store the replies in these files of results, or in all files of a folder"
+    read = "store the replies in these files of results, or all of a folder (default: no)"
     kind = {"action": "extend", "nargs": "+", "type": Path, "default": []}
     add("--read-results", **kind, metavar="FILE", help=read)
 

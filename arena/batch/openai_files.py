@@ -108,12 +108,14 @@ class OpenAIFiles(CallingService):
         word = str(reply["status"])
         counts = reply.get("request_counts") or {}
         files = (reply.get("output_file_id"), reply.get("error_file_id"))
-        problem = self.hidden(_problem(reply.get("errors"))) if word == "failed" else ""
+        errors = _errors(reply.get("errors")) if word == "failed" else []
+        problem = self.hidden(_words(errors)) if word == "failed" else ""
         return Status(
             word=word,
             is_over=word in OVER,
             has_failed=word == "failed",
             problem=problem,
+            line=next((count_or_none(error.get("line")) for error in errors), None),
             queue_full=_queue_full(problem) if FULL.search(problem) else None,
             done=count_or_none(counts.get("completed")),
             failed=count_or_none(counts.get("failed")),
@@ -158,12 +160,14 @@ def _queue_full(message: str) -> QueueFull:
     return QueueFull(message, int(limit[1].replace(",", "")) if limit else None)
 
 
-def _problem(errors: Any) -> str:
-    """Word the errors of validation: a list in an object, or a bare one."""
-    if isinstance(errors, dict):
-        errors = errors.get("data")
+def _errors(errors: Any) -> list[Any]:
+    """Return the errors of validation: a list in an object, or a bare one."""
+    return (errors.get("data") if isinstance(errors, dict) else errors) or []
+
+
+def _words(errors: list[Any]) -> str:
     words = []
-    for error in errors or []:
+    for error in errors:
         line = "" if error.get("line") is None else f"line {error['line']}: "
         words.append(f"{line}{error.get('code')}: {error.get('message')}")
     return "; ".join(words) or "no reason given"

@@ -52,15 +52,17 @@ class Status:
     """How far a batch is.
 
     word: the service's own. is_over: no result will come any more. has_failed: nothing ran, for the
-    reason `problem`, which is a full queue if `queue_full`. done, failed, total: requests, None if
-    the service does not say. retry_after: the seconds that it asks to wait, 0 if it does not.
-    files: the ids of result files, as `results` needs them.
+    reason `problem`, which is a full queue if `queue_full`, or the request in a `line` of the file
+    if that is known. done, failed, total: requests, None if the service does not say.
+    retry_after: the seconds that it asks to wait, 0 if it does not. files: the ids of result files,
+    as `results` needs them.
     """
 
     word: str
     is_over: bool = False
     has_failed: bool = False
     problem: str = ""
+    line: int | None = None
     queue_full: QueueFull | None = None
     done: int | None = None
     failed: int | None = None

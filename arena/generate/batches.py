@@ -24,7 +24,7 @@ from arena.chat.parameters import Refusals
 from arena.chat.protocols import Completion, Request
 from arena.generate import summary
 from arena.generate.progress import Display, age_of, are_running
-from arena.generate.run import graceful_stop, run
+from arena.generate.run import graceful_stop, main_thread_call, run
 from arena.generate.work import Job, RunOptions, Session, Work
 
 # What may follow --batch. RUN sends, waits and stores.
@@ -190,9 +190,10 @@ class _Run:
         if not waves.is_known:
             self._try_one(lane)
         try:
-            while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
-                requests = summary.number_of(batch.requests, "request")
-                self.display.say(f"{batch.label}: sent with {requests}")
+            with main_thread_call():
+                while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
+                    requests = summary.number_of(batch.requests, "request")
+                    self.display.say(f"{batch.label}: sent with {requests}")
             if lane.waiting and not (waves.running or lane.problem or stopping.is_set()):
                 limit = (self.options.budget.limit or 0) / NANO
                 lane.problem = f"the next batch could pass --max-cost {limit:g}"
@@ -227,7 +228,8 @@ class _Run:
                 if stopping.is_set():
                     return 0.0
                 try:
-                    status = lane.waves.look(batch)
+                    with main_thread_call():
+                        status = lane.waves.look(batch)
                 except CompletionError as error:
                     if error.cause not in PASSING:
                         lane.problem = lane.problem or str(error)
@@ -254,12 +256,16 @@ class _Run:
 
     def _take_back(self, lane: Lane, batch: Batch, jobs: dict[str, Job], status: Status) -> None:
         """Let the jobs of a batch wait again of which the service ran none."""
+        place, keys = "", dict(enumerate(batch.ids(), start=1))
+        if (key := keys.get(status.line or 0)) is not None:
+            place = f" (request {key}" + (f", {jobs[key].id})" if key in jobs else ")")
         lane.waves.put_back(batch, jobs)
         if status.queue_full is not None:
             lane.waves.shrink(batch, status.queue_full)
             return
         lane.problem = status.problem
-        self.session.errors.append(f"{batch.label}: the service refuses it: {status.problem}")
+        problem = f"the service refuses it: {status.problem}{place}"
+        self.session.errors.append(f"{batch.label}: {problem}")
 
     def _store(self, lane: Lane, batch: Batch, jobs: dict[str, Job]) -> None:
         """Store the replies of a batch. Requests without a result are asked again: by this run if

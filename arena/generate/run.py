@@ -217,6 +217,18 @@ def _do_jobs(lane: deque[Job], outcomes: queue.SimpleQueue[Outcome | None]) -> N
 
 # Set by a second Ctrl-C: replies that are here are still written, calls in flight are given up.
 halting = threading.Event()
+# Set while the main thread makes a call itself, which only an exception can end.
+_is_calling = threading.Event()
+
+
+@contextlib.contextmanager
+def main_thread_call() -> Iterator[None]:
+    """Let the second Ctrl-C end calls that the main thread makes, which must stand a kill."""
+    _is_calling.set()
+    try:
+        yield
+    finally:
+        _is_calling.clear()
 
 
 @contextlib.contextmanager
@@ -236,7 +248,7 @@ def graceful_stop() -> Iterator[list[int]]:
                 print(f"\nstopping: {advice}", file=sys.stderr)
         elif number == signal.SIGINT or hangup not in received:
             # A terminal that closes may send more than one signal, and nobody wants to halt.
-            if halting.is_set():
+            if halting.is_set() or _is_calling.is_set():
                 raise KeyboardInterrupt
             halting.set()
 

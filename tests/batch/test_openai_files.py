@@ -296,6 +296,7 @@ class TestLook:
         status = service.look(start(service, new(service, "a")))
         assert status.has_failed and status.queue_full is None
         assert status.problem == "line 1: model_not_found: No tiny."
+        assert status.line == 1
 
     @pytest.mark.parametrize("errors", [None, [], {"data": None}, {}])
     def test_a_failed_batch_without_a_reason(

@@ -92,6 +92,16 @@ class TestGoldenFiles:
             "g-expired": "expired",
         }
 
+    def test_the_results_of_gemini(self) -> None:
+        assert read(FILES / "gemini.jsonl") == {
+            "b-second": Completion("[[A>B]]", "I weigh both.", "stop", 12, 43),
+            "a-first": Completion("half of it", None, "length", 12, 9),
+            "c-withheld": Completion("", None, "content_filter", 12, None),
+            "d-blocked": "content filter",
+            "e-invalid": "bad request",
+            "f-exhausted": "rate limit",
+        }
+
 
 class TestTraps:
     def test_an_http_400_inside_a_200_is_an_error(self, tmp_path: Path) -> None:

@@ -243,6 +243,7 @@ class TestResults:
         fake.behaviour = Behaviour(end="failed", problem=("model_not_found", "No such model."))
         done = bench.run("gen_answer.py", "--batch", check=1)
         assert re.search(r"error: .*the service refuses it: .*model_not_found", done.stderr)
+        assert re.search(rf"\(request {fake.created[0].ids[0]}, q2\)", done.stderr)
         assert len(fake.created) == 1
         assert states(bench) == []
 
@@ -622,3 +623,33 @@ class TestOtherEntries:
         bench.add_model("tiny", api.v1, **FAST)
         run_main("gen_answer.py", "--batch")
         assert set(Counter(created(fake)).values()) == {1}
+
+
+@pytest.mark.parametrize("step", [("POST", "/v1/batches"), ("GET", "/v1/batches/batch_1")])
+def test_a_second_ctrl_c_ends_a_call_that_hangs(
+    bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain, step: tuple[str, str]
+) -> None:
+    hangs = True
+
+    def hang(call: Call) -> Reply | None:
+        if not hangs or (call.method, call.path) != step:
+            return None
+        fake.handle(call)
+        return Reply(hang=True)
+
+    prepare(bench, api)
+    api.serve(hang)
+    process = bench.start("gen_answer.py", "--batch", "--quiet")
+    api.wait_until(
+        lambda: (api.calls[-1].method, api.calls[-1].path) == step if api.calls else False
+    )
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while "stopping: " not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    hangs = False
+    run_main("gen_answer.py", "--batch", "--quiet")
+    assert len(fake.created) == 1
+    assert len(bench.answers("tiny")) == 4

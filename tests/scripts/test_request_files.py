@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
+import random
 import re
 import shlex
 import shutil
@@ -23,9 +25,11 @@ from fake_api import Call, FakeAPI, Reply, Responder
 from runs import tree
 from stand_in_engine import run_batch
 
+from arena.base.errors import OutputError
 from arena.batch.service import Terms
 from arena.batch.services import SERVICES
 from arena.batch.state import RUNNING, Batch
+from arena.chat.protocols import Request
 from arena.generate import request_files
 
 MODELS = ("m1", "m2", "org/m3")
@@ -88,6 +92,21 @@ def run_engine(root: Path, folder: str, answer: Responder, *, old: bool = False)
         results = root / f"{folder}-results" / place.with_name(f"results-{place.name[9:]}")
         lines += run_batch(path, results, answer, old=old)
     return lines
+
+
+def fail(call: Call, good: Responder, chance: random.Random) -> Reply | str:
+    """A failure in 20 of 100 calls."""
+    faults = (Reply.rate_limit(), Reply.server_error(), Reply.overloaded(), Reply.null_choices())
+    return chance.choice(faults) if chance.random() < 0.2 else good(call)
+
+
+def spoil(path: Path, chance: random.Random) -> None:
+    """Mix the lines of a result file, repeat some, lose some, add a foreign one and half a line."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines = chance.sample(lines, len(lines) - len(lines) // 20)
+    lines += chance.sample(lines, len(lines) // 10)
+    lines.append(b'{"custom_id": "foreign", "response": null, "error": "none"}\n')
+    path.write_bytes(b"".join(lines) + lines[0][:50])
 
 
 def write(run_main: RunMain, script: str, folder: str = "r", *flags: object) -> Done:
@@ -181,6 +200,40 @@ class TestALiveRun:
 
         assert records(bench, "model_judgment") == live
         assert len(asked) == calls and api.call_count == calls
+
+    @pytest.mark.parametrize("script", [ANSWER, JUDGE])
+    def test_a_bench_with_failures_and_spoiled_files_has_every_record_once(
+        self, bench: Workspace, api: FakeAPI, run_main: RunMain, script: str
+    ) -> None:
+        questions = bench.add_questions(200)
+        for model in MODELS:
+            bench.add_model(model, api.v1, parallel=8)
+        bench.write_answer_config()
+        for model in ("base", *MODELS) if script == JUDGE else ():
+            texts = {q["question_id"]: f"{model} on {q['question_id']}" for q in questions}
+            bench.add_answers(model, texts)
+        bench.add_model("judge", api.v1, parallel=8)
+        bench.write_judge_config("judge", "base")
+        folder = "model_answer" if script == ANSWER else "model_judgment"
+        good = respond if script == ANSWER else verdict
+        api.answer_with(good)
+        run_main(script)
+        live, calls = records(bench, folder), api.call_count
+        shutil.rmtree(bench.data / folder)
+
+        chance, rounds = random.Random(1), 0
+        status = 1
+        while status:
+            write(run_main, script, f"r{rounds}", "--shards", 4)
+            run_engine(bench.root, f"r{rounds}", lambda call: fail(call, good, chance))
+            for path in (bench.root / f"r{rounds}-results").rglob("*.jsonl"):
+                spoil(path, chance)
+            status = importlib.import_module(script[:-3]).main(
+                ["--read-results", f"r{rounds}-results"]
+            )
+            rounds += 1
+        assert 3 <= rounds <= 9
+        assert records(bench, folder) == live and api.call_count == calls
 
     def test_both_rounds_may_be_read_at_once(
         self, bench: Workspace, api: FakeAPI, run_main: RunMain
@@ -324,6 +377,24 @@ class TestWriting:
         files = sorted((tiny.root / "r").iterdir())
         assert [len(path.read_bytes().splitlines()) for path in files] == sizes
 
+    def test_a_file_has_its_name_only_when_it_is_whole(
+        self, tiny: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        line, seen = request_files.request_line, list[list[str]]()
+
+        def fail_at_the_third(custom_id: str, request: Request) -> bytes:
+            seen.append([path.name for path in tiny.root.glob("r/*")])
+            if len(seen) == 3:
+                raise OutputError("r/requests-1.jsonl: cannot write: No space left on device")
+            return line(custom_id, request)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(request_files, "request_line", fail_at_the_third)
+            done = run_main(ANSWER, "--write-requests", "r", "--shards", "3", check=1)
+        assert "No space left" in done.err
+        assert not any(name.startswith("requests-") for name in seen[0])
+        assert [path.name for path in (tiny.root / "r").iterdir()] == ["requests-0.jsonl"]
+
     @pytest.mark.parametrize("content", [b"", None], ids=["a file", "a file of another run"])
     def test_a_folder_with_something_in_it_is_refused(
         self, tiny: Workspace, run_main: RunMain, content: bytes | None
@@ -413,6 +484,26 @@ class TestReading:
         read(run_main, ANSWER, "one.jsonl", "two.jsonl")
         assert list(self.texts(tiny)) == ["q1", "q2", "q3"]
         assert self.texts(tiny)["q2"] == "tiny on ['Question 2?']"
+
+    @pytest.mark.parametrize("shape", ["openai", "anthropic", "gemini", "mixed"])
+    def test_results_of_any_service(self, tiny: Workspace, run_main: RunMain, shape: str) -> None:
+        def lines_of(line: dict[str, Any]) -> list[dict[str, Any]]:
+            name, body = line["custom_id"], line["response"]["body"]
+            text = body["choices"][0]["message"]["content"]
+            message = {"content": [{"type": "text", "text": text}], "stop_reason": "end_turn"}
+            parts = {"content": {"parts": [{"text": text}]}, "finishReason": "STOP"}
+            return [
+                line,
+                {"custom_id": name, "result": {"type": "succeeded", "message": message}},
+                {"key": name, "response": {"candidates": [parts]}},
+            ]
+
+        lines = [lines_of(line) for line in self.results(tiny, run_main)]
+        shapes = ["openai", "anthropic", "gemini"]
+        places = [shapes.index(shape)] * 3 if shape in shapes else range(3)
+        tiny.write("r.jsonl", [forms[place] for forms, place in zip(lines, places, strict=True)])
+        read(run_main, ANSWER, "r.jsonl")
+        assert self.texts(tiny) == {f"q{n}": f"tiny on ['Question {n}?']" for n in (1, 2, 3)}
 
     def test_a_torn_last_line_leaves_its_question_missing(
         self, tiny: Workspace, run_main: RunMain
