@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -88,8 +88,8 @@ class FakeGeminiBatches:
 
     next: the behaviours of the next batches, before `behaviour` counts for all that follow.
     queue: the requests that may be running, more are HTTP 429. page: the most that a list has.
-    upload_host: where files are to be sent, None: here. key: the only one that is let in, None for
-    any.
+    retry_after: the header of each look at a batch. upload_host: where files are to be sent, None:
+    here. key: the only one that is let in, None for any.
     """
 
     def __init__(self, api: FakeAPI, behaviour: Behaviour | None = None) -> None:
@@ -98,6 +98,7 @@ class FakeGeminiBatches:
         self.next: deque[Behaviour] = deque()
         self.queue: int | None = None
         self.page = 100
+        self.retry_after: str | None = "0.001"
         self.upload_host: str | None = None
         self.key: str | None = None
         self.sessions: list[dict[str, str]] = []
@@ -210,7 +211,8 @@ class FakeGeminiBatches:
                 self._finish(batch, batch.behaviour.end)
             else:
                 batch.state = "RUNNING"
-        return _json(self.object(batch))
+        headers = {} if self.retry_after is None else {"retry-after": self.retry_after}
+        return replace(_json(self.object(batch)), headers=headers)
 
     def _finish(self, batch: FakeBatch, end: str) -> None:
         """Run what is to run, and make the file of results."""

@@ -144,4 +144,5 @@ class _Reader:
         for name in names:
             if name in NEVER_RAN:
                 fault.cause, fault.of_prompt = NEVER_RAN[name], False
+                fault.message = fault.message if fields.get("message") else "it never ran"
         return fault

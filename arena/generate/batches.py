@@ -13,7 +13,7 @@ from itertools import chain
 from arena.base.errors import InputError, warn
 from arena.base.output import unfailing_output
 from arena.batch.results import Result, results_in
-from arena.batch.service import QueueFull, Status
+from arena.batch.service import GONE, QueueFull, Status
 from arena.batch.services import CHECKED, service_of, terms_of
 from arena.batch.state import CREATING, ENDED, OPEN, Batch, batches_of
 from arena.batch.waves import Waves, elsewhere
@@ -233,7 +233,9 @@ class _Run:
                 except CompletionError as error:
                     if error.cause not in PASSING:
                         lane.problem = lane.problem or str(error)
-                        self.session.errors.append(f"{batch.label}: {error}")
+                        advice = f". Delete {batch.folder} to ask again what it had."
+                        problem = f"{error}{advice if error.cause == GONE else ''}"
+                        self.session.errors.append(f"{batch.label}: {problem}")
                         lane.waves.leave(batch)
                         continue
                     status = Status(str(error), retry_after=error.retry_after)
