@@ -281,9 +281,9 @@ class _Run:
             if stopping.is_set():
                 return
         for key, job in missing.items():
-            word = batch.word.lower()
-            error = CompletionError(word, f"{batch.label} ended without a result")
-            if word in ("expired", "cancelled") or not self._again(lane, key, job):
+            cause = batch.word.lower() if batch.word.lower() in summary.NOT_RUN else "no result"
+            error = CompletionError(cause, f"{batch.label} has no line for this request")
+            if cause != "no result" or not self._again(lane, key, job):
                 job.work.summary.fail(error, job.id)
         self.session.sync(now=True)
         if not stopping.is_set():

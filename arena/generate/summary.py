@@ -232,7 +232,7 @@ def _advice(summary: RunSummary) -> str:
         return "Raise --max-cost, then run the same command again."
     if causes == {"context too long"} and not summary.not_begun:
         return TOO_LONG
-    if causes and causes.isdisjoint((*PASSING, *NOT_RUN)):
+    if causes and causes.isdisjoint((*PASSING, *NOT_RUN, "no result")):
         return "Mend the causes above, then run the same command again."
     return "Run the same command again to continue."
 

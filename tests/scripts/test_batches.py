@@ -221,6 +221,16 @@ class TestResults:
         assert "Run the same command again" in done.stdout
         assert [len(batch.ids) for batch in fake.created] == [3, 1, 1]
 
+    def test_a_request_that_never_gets_a_result_is_named(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain
+    ) -> None:
+        prepare(bench, api)
+        fake.behaviour = Behaviour(edit=without(0))
+        done = run_main("gen_answer.py", "--batch", check=1)
+        assert "failed: 1 question, q2: no result: openai batch_3 " in done.out
+        assert "Run the same command again" in done.out
+        assert len(bench.answers("tiny")) == 3
+
     def test_an_expired_batch_gives_what_it_has_and_the_next_run_asks_the_rest(
         self, bench: Workspace, api: FakeAPI, fake: FakeBatches
     ) -> None:

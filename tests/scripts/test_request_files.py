@@ -29,6 +29,7 @@ from arena.base.errors import OutputError
 from arena.batch.service import Terms
 from arena.batch.services import SERVICES
 from arena.batch.state import RUNNING, Batch
+from arena.chat.config import ModelConfig
 from arena.chat.protocols import Request
 from arena.generate import request_files
 
@@ -616,6 +617,37 @@ class TestReading:
         write(run_main, ANSWER)
         done = read(run_main, ANSWER, "r", check=1)
         assert "r/requests-0.jsonl:1: 3 lines are no results of a request" in done.err
+
+    def test_after_ctrl_c_the_same_command_goes_on(
+        self, tiny: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.results(tiny, run_main)
+        read_one, seen = request_files.reply_in, list[dict[str, Any]]()
+
+        def stop_at_the_third(line: dict[str, Any], model: ModelConfig) -> Any:
+            seen.append(line)
+            if len(seen) == 3:
+                raise KeyboardInterrupt
+            return read_one(line, model)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(request_files, "reply_in", stop_at_the_third)
+            assert read(run_main, ANSWER, check=130).err == "stopped\n"
+        done = read(run_main, ANSWER)
+        assert "1 planned, 1 done, 2 cached" in done.out and len(tiny.answers("tiny")) == 3
+
+    def test_all_replies_of_a_judge_without_verdicts_are_stored(
+        self, bench: Workspace, api: FakeAPI, run_main: RunMain
+    ) -> None:
+        set_up_judging(bench, api.v1, number_of_judgment_attempts=1)
+        write(run_main, JUDGE)
+        run_engine(bench.root, "r", lambda call: "Hm.")
+        done = read(run_main, JUDGE, check=1)
+        assert "none of the first 20 games has a verdict" in done.err
+        assert done.out.count("10 planned, 10 done") == 3
+        api.answer_with("[[A>B]]")
+        run_main(JUDGE, "--retry-invalid")  # it does not stop at once
+        assert all(r["games"][0]["score"] == "A>B" for r in bench.judgments("judge", "m1"))
 
     @pytest.mark.parametrize("there", [False, True], ids=["missing", "empty folder"])
     def test_results_that_are_not_there_are_a_wrong_input(
