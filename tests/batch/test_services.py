@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,17 @@ def test_the_others_are_asked_live(api_type: str) -> None:
 
 def test_the_table_has_a_date() -> None:
     assert re.fullmatch(r"20\d\d-\d\d", CHECKED)
+
+
+def test_the_docs_have_the_same_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "batches.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*`) \| ([\d,]+) \| (\d+) \| (\d+) % \|$", page, re.MULTILINE)
+    table = {
+        api_type: (int(requests.replace(",", "")), int(size) * 10**6, int(price) / 100)
+        for names, requests, size, price in rows
+        for api_type in re.findall(r"`(\w+)`", names)
+    }
+    assert table == {
+        api_type: (terms.requests, terms.bytes, terms.price)
+        for api_type, (_, terms) in SERVICES.items()
+    }
