@@ -110,6 +110,10 @@ def _part(text: str) -> dict[str, str]:
 class GeminiBatches(CallingService):
     """Gemini's service: a file is uploaded, a batch made of it, and its results are a file."""
 
+    def check(self) -> None:
+        """Raise InputError for an extra_body that cannot be translated."""
+        GeminiProtocol().body(Request(self.model, (), None, 1))
+
     def line(self, custom_id: str, request: Request) -> bytes:
         """Return the line of a request in the request file, with the newline."""
         return dump_line({"key": custom_id, "request": GeminiProtocol().body(request)})

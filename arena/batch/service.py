@@ -90,6 +90,10 @@ class Service(ABC):
         """Whether a batch is at this service and address."""
         return (batch.service, batch.address) == (self.name, self.address)
 
+    def check(self) -> None:
+        """Raise InputError if the entry has settings that live calls know and batches do not."""
+        return
+
     @abstractmethod
     def line(self, custom_id: str, request: Request) -> bytes:
         """Return the line of a request in the request file, with the newline."""

@@ -114,6 +114,8 @@ class _Run:
                 self._refuse_open_batches(jobs[name])
                 self.live += chain(*jobs[name].values())
                 continue
+            if options.batch != FETCH:
+                service.check()
             waves = Waves(service, options.bench.folder, options.budget, self._ask, jobs[name])
             waves.adopt()
             session.errors += waves.problems

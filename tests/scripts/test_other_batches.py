@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -265,3 +266,38 @@ class TestKills:
         bench.run("gen_answer.py", "--batch", check=0)
         assert set(Counter(created(fake)).values()) == {1}
         assert len(bench.answers("tiny")) == 4
+
+    @pytest.mark.parametrize("fake", ["anthropic"], indirect=True)
+    def test_a_batch_that_cannot_be_told_from_others_waits_for_its_results(
+        self, bench: Workspace, api: FakeAPI, fake: Fake
+    ) -> None:
+        prepare(bench, fake)
+        fake.behaviour = behaviour(fake, looks=9)
+        processes = kill_at(fake, 1, is_after=True)
+        processes.append(bench.start("gen_answer.py", "--batch"))
+        assert processes[0].wait(30) == -signal.SIGKILL
+        # Somebody else in the workspace has as many requests.
+        ours = fake.created[0]
+        others = [request | {"custom_id": f"x{i}"} for i, request in enumerate(ours.requests)]
+        fake.created.append(dataclasses.replace(ours, id="msgbatch_02", requests=others))
+        done = bench.run("gen_answer.py", "--batch", check=1)
+        assert "2 running batches may be this one: msgbatch_02, msgbatch_01" in done.stderr
+        assert "3 in batches" in done.stdout
+        assert len(fake.created) == 2
+        for _ in range(9):
+            fake.advance(ours)
+        bench.run("gen_answer.py", "--batch", check=0)
+        assert len(bench.answers("tiny")) == 4
+        assert len(fake.created) == 2
+
+
+def test_settings_that_batches_do_not_know_are_refused_before_any_call(
+    bench: Workspace, api: FakeAPI
+) -> None:
+    fake = FakeGeminiBatches(api)
+    prepare(bench, fake, extra_body={"logit_bias": {"5": 1}})
+    done = bench.run("gen_answer.py", "--batch", check=2)
+    assert "extra_body: Gemini's batches know no 'logit_bias'. Remove it, or ask live." in (
+        done.stderr
+    )
+    assert api.calls == []
