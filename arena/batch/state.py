@@ -122,6 +122,8 @@ def batches_of(bench: Path) -> Iterator[Batch]:
         try:
             fields = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
             yield msgspec.convert({**fields, "folder": path.parent}, Batch)
+        except FileNotFoundError:  # another run has just deleted it
+            continue
         except (OSError, msgspec.MsgspecError) as error:
             problem = f"the state of a batch cannot be read: {error}"
             raise InputError(f"{path}: {problem}. {BY_HAND}") from None

@@ -1,6 +1,7 @@
 """The states of batches on disk."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,31 @@ def test_batches_are_read_in_the_order_of_their_folders(tmp_path: Path) -> None:
     for name in ("b", "a", "c"):
         new(tmp_path, name).advance(RUNNING)
     assert [batch.folder.name for batch in batches_of(tmp_path)] == ["a", "b", "c"]
+
+
+def test_a_batch_that_another_run_deletes_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    batches = [new(tmp_path, name) for name in ("a", "b")]
+    for batch in batches:
+        batch.advance(RUNNING)
+    reading = batches_of(tmp_path)
+    assert next(reading) == batches[0]
+    batches[1].delete()
+    assert list(reading) == []
+
+
+def test_half_a_deleted_folder_is_no_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = new(tmp_path)
+    batch.request_file.write_bytes(REQUESTS)
+    batch.advance(RUNNING)
+
+    def stop(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", stop)
+    with pytest.raises(KeyboardInterrupt):
+        batch.delete()
+    assert batch.request_file.exists()
+    assert list(batches_of(tmp_path)) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"run": 1}'])
