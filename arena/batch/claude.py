@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from arena.base.errors import InputError
 from arena.base.jsonl import dump_line
 from arena.batch.service import (
     CLOCK_DIFFERENCE,
@@ -72,6 +73,12 @@ class _Page(msgspec.Struct):
 
 class ClaudeBatches(CallingService):
     """Anthropic's service. A batch has no name of ours and no metadata."""
+
+    def check(self) -> None:
+        """Raise InputError for the fast mode, which the service refuses."""
+        if "speed" in self.model.extra_body:
+            problem = "message batches know no 'speed'. Remove it, or ask live."
+            raise InputError(f"{self.model.where}: extra_body: {problem}")
 
     def line(self, custom_id: str, request: Request) -> bytes:
         """Return the line of a request in the request file, with the newline."""

@@ -21,6 +21,7 @@ from fake_api import Call, FakeAPI, Reply
 from fake_batches import backwards, foreign, torn, twice, without
 from fake_claude_batches import Behaviour, FakeClaudeBatches
 
+from arena.base.errors import InputError
 from arena.batch.results import results_in
 from arena.batch.service import NO_SERVICE, QueueFull, Service, Status
 from arena.batch.state import Batch
@@ -71,6 +72,11 @@ class TestTheLine:
     def test_stream_in_the_entry_is_left_out_too(self) -> None:
         service = service_at("http://127.0.0.1:9", "anthropic", extra_body={"stream": False})
         assert "stream" not in json.loads(service.line("a", request_to(service, "x")))["params"]
+
+    def test_the_fast_mode_is_refused_before_any_call(self) -> None:
+        service = service_at("http://127.0.0.1:9", "anthropic", extra_body={"speed": "fast"})
+        with pytest.raises(InputError, match="extra_body: message batches know no 'speed'"):
+            service.check()
 
     @pytest.mark.parametrize("custom_id", ["", "a b", "é", "a" * 65, "a\n"])
     def test_an_id_that_would_spoil_the_whole_batch_is_refused(self, custom_id: str) -> None:
