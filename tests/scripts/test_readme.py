@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from conftest import REPO, Done, close_clients
 from fake_api import FakeAPI, Reply
+from fake_batches import FakeBatches
 from stand_in_engine import judge_or_answer
 
 from arena.chat.providers import API_TYPES
@@ -63,6 +64,7 @@ def run(
 ) -> Iterator[RunCommand]:
     """Runs a command of a page: a script in this process, a server in one of its own."""
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    FakeBatches(api).retry_after = "0.001"
     for name in ("openai", "openai_thinking"):
         monkeypatch.setitem(API_TYPES, name, replace(API_TYPES[name], base_url=api.v1))
 
