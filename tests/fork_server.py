@@ -31,7 +31,10 @@ from typing import Any
 
 SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 AS_PYTHON_STARTS = ("PYTHON", "LC_", "LANG", "MALLOC", "LD_")
-CHAT = ("openai.resources.chat.completions", "httpx2", "tiktoken", "tqdm", "yaml", "shortuuid")
+CHAT = (
+    *("openai.resources.chat.completions", "openai.resources.files", "openai.resources.batches"),
+    *("anthropic.resources.messages", "httpx2", "tiktoken", "tqdm", "yaml", "shortuuid"),
+)
 BOARD = ("numpy", "msgspec.json", "tqdm", "yaml")
 # The packages by the scripts that need them; loaded when the first of its scripts runs.
 PACKAGES = {
