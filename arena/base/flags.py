@@ -57,6 +57,12 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         value = "" if action.nargs == 0 else f" {self._format_args(action, action.dest.upper())}"
         return names + value
 
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: Any = None) -> None:
+        """Show the flags that are required. All others stand below, the most needed ones first."""
+        required = (self._format_action_invocation(a) for a in actions if a.required)
+        usage = " ".join(["python %(prog)s", *required, "[flags]"])
+        super().add_usage(usage, actions, groups, prefix)
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         """Return a text with its paragraphs broken at a width, but for commands and lists."""
         paragraphs = text.split("\n\n")
