@@ -25,7 +25,7 @@ from arena.chat.parameters import Refusals
 from arena.chat.protocols import Completion, Request
 from arena.generate import summary
 from arena.generate.progress import Display, age_of, are_running
-from arena.generate.run import graceful_stop, main_thread_call, run
+from arena.generate.run import connections_of, graceful_stop, main_thread_call, run
 from arena.generate.work import Job, RunOptions, Session, Work
 
 # What may follow --batch. RUN sends, waits and stores.
@@ -70,8 +70,9 @@ def complete_in_batches(works: Sequence[Work], options: RunOptions) -> int:
         return _print_estimates(works)
     if options.batch in (STATUS, CANCEL):
         return _look_after(works, options)
+    connections = connections_of(works)
     with Session(works, options) as session:
-        batches = _Run(session, options)
+        batches = _Run(session, options, connections)
         with graceful_stop() as signals:
             batches.run()
             session.close()
@@ -99,8 +100,8 @@ def _print_estimates(works: Sequence[Work]) -> int:
 class _Run:
     """The batches of all models of a run."""
 
-    def __init__(self, session: Session, options: RunOptions) -> None:
-        self.session, self.options = session, options
+    def __init__(self, session: Session, options: RunOptions, connections: int) -> None:
+        self.session, self.options, self.connections = session, options, connections
         self.live: list[Job] = []
         self.lanes: list[Lane] = []
         self.display = Display(options.quiet)
@@ -186,7 +187,7 @@ class _Run:
     def _ask_live(self, jobs: Sequence[Job]) -> CompletionError | None:
         """Make calls at once, and return the error of the last one that failed."""
         error = None
-        for outcome in run(jobs):
+        for outcome in run(jobs, self.connections):
             if outcome is None:
                 self.session.sync()
             elif outcome.error is not None:

@@ -42,7 +42,7 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
     if options.dry_run:
         summary.print_estimates([(work.summary, work.estimate(work.plan())) for work in works])
         return 0
-    connections = _connections(works)
+    connections = connections_of(works)
     with Session(works, options) as session:
         jobs = session.plan()
         with graceful_stop() as signals:
@@ -64,7 +64,7 @@ FILES_OF_A_WORK = 2  # its file and its lock
 OTHER_FILES = 24  # at most 7 were seen, of the program, its libraries and the terminal
 
 
-def _connections(works: Sequence[Work]) -> int:
+def connections_of(works: Sequence[Work]) -> int:
     """Return how many connections the limit on open files allows, after raising it if need be.
     Raises InputError if there is not one for each model.
     """

@@ -7,13 +7,14 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import RunMain, Workspace
+from conftest import REPO, RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 from fake_batches import Behaviour, FakeBatches, backwards, foreign, torn, twice, without
 
@@ -162,6 +163,15 @@ class TestAnswers:
         assert "asked live, as their api_type has no batches: local" in done.stderr
         assert len(bench.answers("local")) == len(bench.answers("one")) == 4
         assert len(created(fake)) == 3
+
+    def test_the_soft_limit_on_open_files_is_raised_as_in_a_live_run(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches
+    ) -> None:
+        models = [f"m{number}" for number in range(16)]
+        prepare(bench, api, *models, questions=2)
+        limited = f"ulimit -Sn 40; exec {sys.executable} {REPO / 'gen_answer.py'} --batch"
+        subprocess.run(["bash", "-c", limited], cwd=bench.root, check=True, capture_output=True)
+        assert {len(bench.answers(model)) for model in models} == {2}
 
 
 class TestJudgments:
