@@ -58,6 +58,11 @@ class Lane:
         """The number of jobs that are not sent."""
         return sum(map(len, self.waves.waiting.values()))
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether batches are running, or jobs can be sent later."""
+        return bool(self.waves.running or (self.waiting and not self.problem))
+
 
 @unfailing_output()
 def complete_in_batches(works: Sequence[Work], options: RunOptions) -> int:
@@ -70,7 +75,7 @@ def complete_in_batches(works: Sequence[Work], options: RunOptions) -> int:
     if options.batch in (STATUS, CANCEL):
         return _look_after(works, options)
     with Session(works, options) as session:
-        batches = _Run(session, options)
+        batches = BatchRun(session, options)
         with graceful_stop() as signals:
             batches.run()
             session.close()
@@ -95,7 +100,7 @@ def _print_estimates(works: Sequence[Work]) -> int:
     return 0
 
 
-class _Run:
+class BatchRun:
     """The batches of all models of a run."""
 
     def __init__(self, session: Session, options: RunOptions) -> None:
@@ -154,24 +159,20 @@ class _Run:
             self.display.say(f"asked live, as their api_type has no batches: {names}")
         while not stopping.is_set():
             for lane in self.lanes if sends else ():
-                self._send(lane)
+                self.send(lane)
             if sends and self.live:
-                self._ask_live(self.live)
+                self.ask_live(self.live)
                 self.live = []
             if self.options.batch == SUBMIT:
                 break
-            seconds = self._look()
-            if self.options.batch == FETCH or not self._goes_on():
+            end = time.monotonic() + self.look()
+            if self.options.batch == FETCH or not any(lane.goes_on for lane in self.lanes):
                 break
-            self._wait(seconds)
-        self._end()
+            while (left := end - time.monotonic()) > 0 and not stopping.wait(min(left, 0.2)):
+                pass
+        self.end()
 
-    def _goes_on(self) -> bool:
-        """Whether batches are running, or jobs can be sent later."""
-        can_send = any(lane.waiting and not lane.problem for lane in self.lanes)
-        return can_send or any(lane.waves.running for lane in self.lanes)
-
-    def _ask_live(self, jobs: Sequence[Job]) -> CompletionError | None:
+    def ask_live(self, jobs: Sequence[Job]) -> CompletionError | None:
         """Make calls at once, and return the error of the last one that failed."""
         error = None
         for outcome in run(jobs):
@@ -184,13 +185,13 @@ class _Run:
                 self.session.store(outcome.job, outcome.reply)
         return error
 
-    def _send(self, lane: Lane) -> None:
+    def send(self, lane: Lane) -> None:
         """Send what the service, the queue and the budget allow."""
         waves = lane.waves
         if lane.problem or not lane.waiting:
             return
         if not waves.is_known:
-            self._try_one(lane)
+            self.try_one(lane)
         try:
             with main_thread_call():
                 while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
@@ -209,17 +210,17 @@ class _Run:
             if error.cause != INTERRUPTED:
                 self.session.errors.append(f"{lane.name}: cannot send a batch: {error}")
 
-    def _try_one(self, lane: Lane) -> None:
+    def try_one(self, lane: Lane) -> None:
         """Make one call live before the first batch, to learn which parameters the model refuses.
         In a batch a refusal is seen hours later, of all requests at once.
         """
         waiting = next(jobs for jobs in lane.waves.waiting.values() if jobs)
-        error = self._ask_live([waiting.popleft()])
+        error = self.ask_live([waiting.popleft()])
         if error is not None and not error.of_prompt:
             lane.problem = str(error)
         lane.waves.is_known = True
 
-    def _look(self) -> float:
+    def look(self) -> float:
         """Look at all batches, store the replies of those that are over, and return the seconds
         until the next look.
         """
@@ -242,9 +243,9 @@ class _Run:
                         continue
                     status = Status(str(error), retry_after=error.retry_after)
                 if status.has_failed:
-                    self._take_back(lane, batch, jobs, status)
+                    self.take_back(lane, batch, jobs, status)
                 elif status.is_over:
-                    self._store(lane, batch, jobs)
+                    self.store(lane, batch, jobs)
                 else:
                     states.append((batch, status))
                     is_young = time.time() - batch.created < FIRST_MINUTES
@@ -256,7 +257,7 @@ class _Run:
         self.display.show(states, seconds)
         return seconds
 
-    def _take_back(self, lane: Lane, batch: Batch, jobs: dict[str, Job], status: Status) -> None:
+    def take_back(self, lane: Lane, batch: Batch, jobs: dict[str, Job], status: Status) -> None:
         """Let the jobs of a batch wait again of which the service ran none."""
         place, keys = "", dict(enumerate(batch.ids(), start=1))
         if (key := keys.get(status.line or 0)) is not None:
@@ -269,7 +270,7 @@ class _Run:
         problem = f"the service refuses it: {status.problem}{place}"
         self.session.errors.append(f"{batch.label}: {problem}")
 
-    def _store(self, lane: Lane, batch: Batch, jobs: dict[str, Job]) -> None:
+    def store(self, lane: Lane, batch: Batch, jobs: dict[str, Job]) -> None:
         """Store the replies of a batch. Requests without a result are asked again: by this run if
         the batch was completed, else by the next one.
         """
@@ -277,7 +278,7 @@ class _Run:
         for result in results_in(batch.result_file, lane.waves.service.model):
             # Whatever is not waited for came twice, is stored already, or is not ours.
             if job := missing.pop(result.custom_id, None):
-                self._take(lane, batch, job, result)
+                self.take(lane, batch, job, result)
             if stopping.is_set():
                 return
         for key, job in missing.items():
@@ -289,7 +290,7 @@ class _Run:
         if not stopping.is_set():
             lane.waves.close(batch)
 
-    def _take(self, lane: Lane, batch: Batch, job: Job, result: Result) -> None:
+    def take(self, lane: Lane, batch: Batch, job: Job, result: Result) -> None:
         """Store one result, and let the job wait again if it needs another call."""
         work, reply, key = job.work, result.reply, result.custom_id
         request = work.request(job)
@@ -318,12 +319,7 @@ class _Run:
             lane.waves.waiting[job.work.record_name].append(job)
         return can_go_on
 
-    def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not stopping.wait(min(left, 0.2)):
-            pass
-
-    def _end(self) -> None:
+    def end(self) -> None:
         """Say how to go on with batches that are still running."""
         self.display.close()
         running = [pair for lane in self.lanes for pair in (*lane.waves.left, *lane.waves.running)]
