@@ -123,7 +123,12 @@ class ClaudeBatches(CallingService):
                 continue
             if entry.processing_status != "ended":
                 running.append(entry.id)
-            elif self._has_results_of(entry.id, batch):
+                continue
+            with tempfile.TemporaryFile() as file:
+                self.save(_path(entry.id, "results"), file)
+                file.seek(0)
+                ids = {msgspec.json.decode(line, type=_Result).custom_id for line in file}
+            if ids and ids <= set(batch.ids()):
                 return entry.id
         if len(running) > 1:
             problem = f"{len(running)} running batches may be this one: {', '.join(running)}"
@@ -144,14 +149,6 @@ class ClaudeBatches(CallingService):
             if not page.has_more or len(entries) < len(page.data) or following == query:
                 return
             query = following
-
-    def _has_results_of(self, batch_id: str, batch: Batch) -> bool:
-        """Whether the results of a batch that has ended are for requests of ours, and no others."""
-        with tempfile.TemporaryFile() as file:
-            self.save(_path(batch_id, "results"), file)
-            file.seek(0)
-            ids = {msgspec.json.decode(line, type=_Result).custom_id for line in file}
-        return bool(ids) and ids <= set(batch.ids())
 
     def look(self, batch_id: str) -> Status:
         """Ask how far a batch is. Its counts change only when it ends."""

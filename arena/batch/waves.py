@@ -93,8 +93,16 @@ class Waves(Generic[J]):
                 self._find(batch)
             if batch.phase in (WRITTEN, UPLOADED):  # it was never created
                 batch.delete()
-            else:
-                self._attach(batch)
+                continue
+            ids = frozenset(batch.ids())
+            jobs = {self.ask(job)[0]: job for job in self.waiting[batch.records]}
+            self.waiting[batch.records] = deque(job for key, job in jobs.items() if key not in ids)
+            asked = {parts_of(key) for key in ids - jobs.keys()}
+            if number := len(asked & {parts_of(key) for key in jobs.keys() - ids}):
+                self.outdated.append((batch, number))
+            batches = self.left if batch.phase == CREATING else self.running
+            batches.append((batch, {key: job for key, job in jobs.items() if key in ids}))
+            self.budget.reserved += batch.most
 
     def _find(self, batch: Batch) -> None:
         """Find out whether a batch was created before an earlier run was killed."""
@@ -107,18 +115,6 @@ class Waves(Generic[J]):
             batch.advance(UPLOADED)
         else:
             batch.advance(RUNNING, batch_id=batch_id)
-
-    def _attach(self, batch: Batch) -> None:
-        """Take the jobs of a batch off those that wait."""
-        ids = frozenset(batch.ids())
-        jobs = {self.ask(job)[0]: job for job in self.waiting[batch.records]}
-        self.waiting[batch.records] = deque(job for key, job in jobs.items() if key not in ids)
-        asked = {parts_of(key) for key in ids - jobs.keys()}
-        if number := len(asked & {parts_of(key) for key in jobs.keys() - ids}):
-            self.outdated.append((batch, number))
-        batches = self.left if batch.phase == CREATING else self.running
-        batches.append((batch, {key: job for key, job in jobs.items() if key in ids}))
-        self.budget.reserved += batch.most
 
     def send(self) -> Batch | None:
         """Send one batch of the jobs that wait, and return it, None if there was none to send.

@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -109,32 +109,27 @@ class BatchRun:
         self.lanes: list[Lane] = []
         self.display = Display(options.quiet)
         jobs: dict[str, dict[str, deque[Job]]] = {}
-        services = {work.model.name: service_of(work.model) for work in session.works}
+        models = {work.model.name: work.model for work in session.works}
         for work in session.works:
             jobs.setdefault(work.model.name, {})[work.record_name] = deque()
         for job in session.plan():
             jobs[job.work.model.name][job.work.record_name].append(job)
-        for name, service in services.items():
-            if service is None:
-                self._refuse_open_batches(jobs[name])
+        for name, model in models.items():
+            if (service := service_of(model)) is None:
+                for batch in batches_of(options.bench.folder):
+                    if batch.records in jobs[name] and batch.phase in OPEN:
+                        place = f"{model.api_type}, which has no batches"
+                        raise elsewhere(batch, model, place)
                 self.live += chain(*jobs[name].values())
                 continue
             if options.batch != FETCH:
                 service.check()
-            waves = Waves(service, options.bench.folder, options.budget, self._ask, jobs[name])
+            waves = Waves(service, options.bench.folder, options.budget, self.ask, jobs[name])
             waves.adopt()
             session.errors += waves.problems
             for batch, number in waves.outdated:
                 self._pass_over(batch, number)
             self.lanes.append(Lane(waves))
-
-    def _refuse_open_batches(self, jobs: Mapping[str, Sequence[Job]]) -> None:
-        """Raise InputError if a model that has no service any more has a batch."""
-        models = {work.record_name: work.model for work in self.session.works}
-        for batch in batches_of(self.options.bench.folder):
-            if batch.records in jobs and batch.phase in OPEN:
-                model = models[batch.records]
-                raise elsewhere(batch, model, f"{model.api_type}, which has no batches")
 
     def _pass_over(self, batch: Batch, number: int) -> None:
         """Warn that replies of a batch are not stored, or raise InputError if no flag says so."""
@@ -144,7 +139,7 @@ class BatchRun:
             raise InputError(f"{problem} or prompts. Set them back to {advice}.")
         warn(f"{problem} or prompts. The replies are not stored.")
 
-    def _ask(self, job: Job) -> tuple[str, Request, int]:
+    def ask(self, job: Job) -> tuple[str, Request, int]:
         """Return the id of a job's next call, the call, and the most that it can cost."""
         work, request = job.work, job.work.request(job)
         most = work.summary.meter.most_of(request.messages, request.max_tokens)

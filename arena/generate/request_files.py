@@ -198,7 +198,7 @@ class _Reading:
         """Store the reply in a result line, or note why it cannot be stored."""
         job = self.waiting.get(custom_id)
         if job is None:
-            self._pass_over(custom_id)
+            self.pass_over(custom_id)
             return
         reply = reply_in(line, job.work.model)
         if isinstance(reply, CompletionError):
@@ -216,7 +216,7 @@ class _Reading:
             following = job.work.custom_id(rest)
             self.waiting[following] = self.going_on[following] = rest
 
-    def _pass_over(self, custom_id: str) -> None:
+    def pass_over(self, custom_id: str) -> None:
         """Note a result that no job waits for."""
         identity, turn = parts_of(custom_id) or ("", 0)
         if identity not in self._wanted:
