@@ -54,20 +54,26 @@ class Waves(Generic[J]):
     waiting: jobs that are not sent, by the file of records that their replies belong to. No batch
     has jobs of two files. running: batches with their jobs by id, in the order of creation. left:
     those that this run can neither look at nor give up, for the reasons in `problems`.
-    outdated: batches, and how many of their requests are now made in another way.
-    most_tokens: the tokens that the service lets wait. is_full: it has refused more for now.
+    wanted: the hashes of all replies wanted in a file of records, as `identity_hash` makes them.
+    outdated: batches, and how many of their requests are now made in another way. left_out: the
+    same of requests for replies that this run does not ask for.
+    most_tokens: the tokens to send at a time. queue: those that the service says it lets wait.
+    is_full: it has refused more for now.
     """
 
     service: Service
     bench: Path
     budget: Budget
     ask: Callable[[J], tuple[str, Request, int]]
+    wanted: Callable[[str], set[str]]
     waiting: dict[str, deque[J]] = field(default_factory=dict)
     running: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
     left: list[tuple[Batch, dict[str, J]]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     outdated: list[tuple[Batch, int]] = field(default_factory=list)
+    left_out: list[tuple[Batch, int]] = field(default_factory=list)
     most_tokens: float = math.inf
+    queue: float = math.inf
     is_full: bool = False
     _tried: set[str] = field(default_factory=set)
     is_known: bool = False  # whether the service has taken requests like these before
@@ -93,16 +99,8 @@ class Waves(Generic[J]):
                 self._find(batch)
             if batch.phase in (WRITTEN, UPLOADED):  # it was never created
                 batch.delete()
-                continue
-            ids = frozenset(batch.ids())
-            jobs = {self.ask(job)[0]: job for job in self.waiting[batch.records]}
-            self.waiting[batch.records] = deque(job for key, job in jobs.items() if key not in ids)
-            asked = {parts_of(key) for key in ids - jobs.keys()}
-            if number := len(asked & {parts_of(key) for key in jobs.keys() - ids}):
-                self.outdated.append((batch, number))
-            batches = self.left if batch.phase == CREATING else self.running
-            batches.append((batch, {key: job for key, job in jobs.items() if key in ids}))
-            self.budget.reserved += batch.most
+            else:
+                self._attach(batch)
 
     def _find(self, batch: Batch) -> None:
         """Find out whether a batch was created before an earlier run was killed."""
@@ -115,6 +113,25 @@ class Waves(Generic[J]):
             batch.advance(UPLOADED)
         else:
             batch.advance(RUNNING, batch_id=batch_id)
+
+    def _attach(self, batch: Batch) -> None:
+        """Take the jobs of a batch off those that wait."""
+        ids = frozenset(batch.ids())
+        jobs = {self.ask(job)[0]: job for job in self.waiting[batch.records]}
+        self.waiting[batch.records] = deque(job for key, job in jobs.items() if key not in ids)
+        asked = {parts for key in ids - jobs.keys() if (parts := parts_of(key)) is not None}
+        outdated = asked & {parts_of(key) for key in jobs.keys() - ids}
+        if outdated:
+            self.outdated.append((batch, len(outdated)))
+        left_out = asked - outdated
+        if left_out and batch.phase == ENDED:  # an earlier run may have stored some replies
+            wanted = self.wanted(batch.records)
+            left_out = {(identity, turn) for identity, turn in left_out if identity not in wanted}
+        if left_out:
+            self.left_out.append((batch, len(left_out)))
+        batches = self.left if batch.phase == CREATING else self.running
+        batches.append((batch, {key: job for key, job in jobs.items() if key in ids}))
+        self.budget.reserved += batch.most
 
     def send(self) -> Batch | None:
         """Send one batch of the jobs that wait, and return it, None if there was none to send.
@@ -232,15 +249,14 @@ class Waves(Generic[J]):
         """Learn from a full queue how much to send at a time, and whether to wait before the next
         batch: for our own batches, or if not even one request was taken.
         """
-        most = full.tokens or math.inf
-        if not self.running:
-            most = min(most, batch.bytes / BYTES_A_TOKEN / 2)
-        self.most_tokens = min(most, self.most_tokens)
+        self.queue = min(full.tokens or math.inf, self.queue)
+        most = math.inf if self.running else batch.bytes / BYTES_A_TOKEN / 2
+        self.most_tokens = min(most, self.queue, self.most_tokens)
         self.is_full = bool(self.running) or batch.requests == 1
 
     def look(self, batch: Batch) -> Status:
         """Ask how far a batch is. Once it is over, its results are on disk when this returns."""
-        if batch.phase == ENDED:
+        if batch.phase == ENDED and batch.result_file.exists():
             return Status(batch.word, is_over=True)
         status = self.service.look(batch.batch_id or "")
         if status.is_over and not status.has_failed:
@@ -254,10 +270,12 @@ class Waves(Generic[J]):
         return status
 
     def close(self, batch: Batch) -> None:
-        """Forget a batch whose replies are all stored. Its state stays as a record of the run."""
+        """Forget a batch whose replies are all stored. Its state stays as a record of the run. The
+        next batches may be larger again, as others may have filled the queue.
+        """
         batch.advance(STORED)
         batch.delete_files()
-        self.is_full = False
+        self.is_full, self.most_tokens = False, min(2 * self.most_tokens, self.queue)
         self.running = [(other, jobs) for other, jobs in self.running if other is not batch]
         self.budget.release(batch.most)
 

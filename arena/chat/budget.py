@@ -43,7 +43,7 @@ class Budget:
         """Set money aside, and wait while calls in flight hold it. Raises CompletionError if it is
         spent, or if the run is stopped meanwhile. Its caller holds `changed`.
         """
-        while not self._allows(most):
+        while not self.allows(most):
             if self.claimed == 0 and not stopping.is_set():
                 limit, cost = f"{(self.limit or 0) / NANO:g}", f"${most / NANO:,.4f}"
                 message = f"the next call could pass --max-cost {limit}, as it may cost {cost}"
@@ -53,14 +53,15 @@ class Budget:
                 raise CompletionError(INTERRUPTED)
         self.claimed += most
 
-    def _allows(self, most: int) -> bool:
+    def allows(self, most: int) -> bool:
+        """Whether the limit allows a call or a batch that may cost this much."""
         taken = self.spent + self.claimed + self.reserved
         return self.limit is None or taken + most <= self.limit
 
     def reserve(self, most: int) -> bool:
         """Set money aside for a batch if the limit allows it, without waiting."""
         with self.changed:
-            is_allowed = self._allows(most)
+            is_allowed = self.allows(most)
             self.reserved += most if is_allowed else 0
             return is_allowed
 

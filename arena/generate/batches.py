@@ -12,6 +12,7 @@ from itertools import chain
 
 from arena.base.errors import InputError, warn
 from arena.base.output import unfailing_output
+from arena.batch.lines import identity_hash
 from arena.batch.results import Result, results_in
 from arena.batch.service import GONE, QueueFull, Status
 from arena.batch.services import CHECKED, service_of, terms_of
@@ -124,20 +125,31 @@ class BatchRun:
                 continue
             if options.batch != FETCH:
                 service.check()
-            waves = Waves(service, options.bench.folder, options.budget, self.ask, jobs[name])
+            folder, budget = options.bench.folder, options.budget
+            waves = Waves(service, folder, budget, self.ask, self.wanted, jobs[name])
             waves.adopt()
             session.errors += waves.problems
+            for batch, number in waves.left_out:
+                problem = "for replies that this run does not ask for"
+                advice = "Run with the flags and questions that it was sent with to"
+                self._pass_over(batch, number, problem, advice)
             for batch, number in waves.outdated:
-                self._pass_over(batch, number)
+                problem = "made with other settings or prompts"
+                self._pass_over(batch, number, problem, "Set them back to")
             self.lanes.append(Lane(waves))
 
-    def _pass_over(self, batch: Batch, number: int) -> None:
+    def _pass_over(self, batch: Batch, number: int, problem: str, advice: str) -> None:
         """Warn that replies of a batch are not stored, or raise InputError if no flag says so."""
-        problem = f"{batch.folder}: {summary.number_of(number, 'request')} made with other settings"
+        problem = f"{batch.folder}: {summary.number_of(number, 'request')} {problem}"
         if self.options.stale is None:
-            advice = "store the replies, or give those up with --stale redo"
-            raise InputError(f"{problem} or prompts. Set them back to {advice}.")
-        warn(f"{problem} or prompts. The replies are not stored.")
+            advice = f"{advice} store the replies, or give those up with --stale redo"
+            raise InputError(f"{problem}. {advice}.")
+        warn(f"{problem}. The replies are not stored.")
+
+    def wanted(self, records: str) -> set[str]:
+        """Return the hashes of all replies wanted in a file of records."""
+        works = (work for work in self.session.works if work.record_name == records)
+        return {identity_hash(identity) for work in works for identity in work.wanted()}
 
     def ask(self, job: Job) -> tuple[str, Request, int]:
         """Return the id of a job's next call, the call, and the most that it can cost."""
@@ -185,14 +197,19 @@ class BatchRun:
         waves = lane.waves
         if lane.problem or not lane.waiting:
             return
+        # Batches that are over give back what they did not cost.
+        may_be_given_money = any(lane.waves.running for lane in self.lanes)
         if not waves.is_known:
+            if may_be_given_money and not self.can_try_one(lane):
+                return
             self.try_one(lane)
         try:
             with main_thread_call():
                 while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
                     requests = summary.number_of(batch.requests, "request")
                     self.display.say(f"{batch.label}: sent with {requests}")
-            if lane.waiting and not (waves.running or lane.problem or stopping.is_set()):
+            is_running = may_be_given_money or waves.running
+            if lane.waiting and not (is_running or lane.problem or stopping.is_set()):
                 limit = (self.options.budget.limit or 0) / NANO
                 lane.problem = f"the next batch could pass --max-cost {limit:g}"
                 error = CompletionError(COST_LIMIT, lane.problem, final=True)
@@ -204,6 +221,13 @@ class BatchRun:
             lane.problem = str(error)
             if error.cause != INTERRUPTED:
                 self.session.errors.append(f"{lane.name}: cannot send a batch: {error}")
+
+    def can_try_one(self, lane: Lane) -> bool:
+        """Whether the budget allows a live call of a lane now."""
+        job = next(jobs[0] for jobs in lane.waves.waiting.values() if jobs)
+        request = job.work.request(job)
+        most = job.work.summary.meter.most_of(request.messages, request.max_tokens)
+        return self.options.budget.allows(most)
 
     def try_one(self, lane: Lane) -> None:
         """Make one call live before the first batch, to learn which parameters the model refuses.
@@ -269,14 +293,14 @@ class BatchRun:
         """Store the replies of a batch. Requests without a result are asked again: by this run if
         the batch was completed, else by the next one.
         """
-        missing = dict(jobs)
         for result in results_in(batch.result_file, lane.waves.service.model):
             # Whatever is not waited for came twice, is stored already, or is not ours.
-            if job := missing.pop(result.custom_id, None):
+            if job := jobs.pop(result.custom_id, None):
                 self.take(lane, batch, job, result)
             if stopping.is_set():
                 return
-        for key, job in missing.items():
+        for key in list(jobs):
+            job = jobs.pop(key)
             cause = batch.word.lower() if batch.word.lower() in summary.NOT_RUN else "no result"
             error = CompletionError(cause, f"{batch.label} has no line for this request")
             if cause != "no result" or not self._again(lane, key, job):

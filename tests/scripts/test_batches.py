@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from fake_api import Call, FakeAPI, Reply
 from fake_batches import Behaviour, FakeBatches, backwards, foreign, torn, twice, without
 
 from arena.batch import waves
+from arena.batch.results import results_in
+from arena.batch.state import batches_of
 from arena.generate import batches
 
 FAST = {"retry_wait": 0.001, "max_retries": 2}
@@ -67,6 +69,14 @@ def states(bench: Workspace) -> list[dict[str, Any]]:
 def created(fake: FakeBatches) -> list[str]:
     """The ids of all requests in all batches."""
     return [custom_id for batch in fake.created for custom_id in batch.ids]
+
+
+def result_of(request: dict[str, Any], number: int) -> bytes:
+    """The line of a result."""
+    message = {"role": "assistant", "content": f"reply {number}"}
+    body = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    response = {"status_code": 200, "body": body}
+    return json.dumps({"custom_id": request["custom_id"], "response": response}).encode() + b"\n"
 
 
 def chats(api: FakeAPI) -> int:
@@ -324,6 +334,27 @@ class TestVerbs:
         assert len(fake.created) == 1
         assert len(bench.answers("tiny")) == 4
 
+    def test_replies_that_are_stored_when_ctrl_c_comes_are_not_counted_as_in_a_batch(
+        self,
+        bench: Workspace,
+        api: FakeAPI,
+        fake: FakeBatches,
+        run_main: RunMain,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def stop_after_two(*args: Any) -> Iterator[Any]:
+            for result in results_in(*args):
+                yield result
+                os.kill(os.getpid(), signal.SIGINT)
+
+        prepare(bench, api)
+        with monkeypatch.context() as patch:
+            patch.setattr(batches, "results_in", stop_after_two)
+            done = run_main("gen_answer.py", "--batch", check=130)
+        assert "tiny: 4 planned, 3 done, 0 cached, 0 failed, 1 in batches, " in done.out
+        run_main("gen_answer.py", "--batch", "fetch")
+        assert len(bench.answers("tiny")) == 4
+
 
 class TestWaves:
     def test_a_full_queue_waits_for_our_own_batches(
@@ -345,6 +376,24 @@ class TestWaves:
         bench.run("gen_answer.py", "--batch", check=0)
         assert len(bench.answers("tiny")) == 21
         assert set(Counter(fake.paid).values()) == {1}
+
+    def test_batches_grow_again_after_a_queue_that_others_had_filled(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain
+    ) -> None:
+        refusals = iter(range(5))
+
+        def refuse(call: Call) -> Reply | None:
+            is_creation = (call.method, call.path) == ("POST", "/v1/batches")
+            if not is_creation or next(refusals, None) is None:
+                return None
+            return Reply.error(429, "Rate limit reached for batches", "rate_limit_exceeded")
+
+        prepare(bench, api, questions=40)
+        api.serve(refuse)
+        run_main("gen_answer.py", "--batch")
+        assert len(fake.created[0].ids) == 1
+        assert len(fake.created) <= 8
+        assert len(bench.answers("tiny")) == 40
 
 
 class TestMoney:
@@ -370,6 +419,16 @@ class TestMoney:
         prepare(bench, api, questions=8, **self.PRICE)
         bench.run("gen_answer.py", "--batch", "--max-cost", 0.65, check=0)
         assert [len(batch.ids) for batch in fake.created] == [5, 2]
+
+    @pytest.mark.parametrize("limit", [0.6, 0.9])
+    def test_a_model_waits_for_the_money_that_the_batches_of_another_give_back(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain, limit: float
+    ) -> None:
+        # A batch of five costs next to nothing, and can cost $0.64.
+        prepare(bench, api, "one", "two", questions=6, **self.PRICE)
+        run_main("gen_answer.py", "--batch", "--max-cost", limit)
+        assert len(bench.answers("one")) == len(bench.answers("two")) == 6
+        assert max(len(batch.ids) for batch in fake.created) <= 5
 
     def test_a_limit_below_one_request_pays_nothing_more(
         self, bench: Workspace, api: FakeAPI, fake: FakeBatches
@@ -617,6 +676,54 @@ class TestOtherEntries:
             bench.write_answer_config()
             run_main("gen_answer.py", "--batch")
             assert set(Counter(created(fake)).values()) == {1}
+        assert len(bench.answers("tiny")) == 4
+
+    @pytest.mark.parametrize("is_there", [False, True], ids=["running", "ended"])
+    def test_replies_that_a_run_leaves_out_are_not_lost(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain, is_there: bool
+    ) -> None:
+        prepare(bench, api, questions=6)
+        run_main("gen_answer.py", "--batch", "submit")
+        if is_there:  # the results are on disk, and the run was killed before it stored them
+            (batch,) = batches_of(bench.data)
+            with batch.result_file.open("wb") as out:
+                for number, line in enumerate(batch.request_file.read_bytes().splitlines()):
+                    out.write(result_of(json.loads(line), number))
+            batch.advance("ended", word="completed")
+        done = run_main("gen_answer.py", "--batch", "fetch", "--limit", 2, check=2)
+        assert re.search(
+            r"\d requests? for replies that this run does not ask for\. Run ", done.err
+        )
+        bench.add_questions(4)
+        done = run_main("gen_answer.py", "--batch", "fetch", check=2)
+        assert "2 requests for replies that this run does not ask for. Run with the" in done.err
+        bench.add_questions(6)
+        run_main("gen_answer.py", "--batch", "fetch")
+        assert len(bench.answers("tiny")) == 6
+
+    def test_games_to_play_again_are_fetched_with_the_flag_they_were_sent_with(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain
+    ) -> None:
+        prepare_judging(bench, api)
+        api.answer_with("I cannot tell.")
+        run_main("gen_judgment.py", check=1)
+        api.answer_with("[[A>B]]")
+        run_main("gen_judgment.py", "--batch", "submit", "--retry-invalid")
+        done = run_main("gen_judgment.py", "--batch", "fetch", check=2)
+        assert "requests for replies that this run does not ask for. Run with the" in done.err
+        done = run_main("gen_judgment.py", "--batch", "fetch", "--retry-invalid")
+        assert "m2: 6 planned, 6 done" in done.out
+        assert set(Counter(fake.paid).values()) == {1}
+
+    def test_results_that_were_deleted_are_downloaded_again(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain
+    ) -> None:
+        prepare(bench, api)
+        run_main("gen_answer.py", "--batch", "submit")
+        (batch,) = batches_of(bench.data)
+        batch.advance("ended", word="completed")
+        assert not batch.result_file.exists()
+        run_main("gen_answer.py", "--batch", "fetch")
         assert len(bench.answers("tiny")) == 4
 
     @pytest.mark.parametrize("api_type", ["vllm", "groq"])
