@@ -92,7 +92,12 @@ class ClaudeBatches(CallingService):
         """Send the requests in one call, and return the id of the batch. Raises QueueFull."""
         path = batch.request_file
         size = len(BEFORE) + path.stat().st_size - 1 + len(AFTER)
-        headers = {"Content-Length": str(size), **self._version(batch)}
+        with path.open("rb") as file:
+            first = msgspec.json.decode(file.readline(), type=_Line)
+        # The headers of a live call: all requests have the same settings.
+        request = Request(self.model, (), first.params.temperature, max_tokens=0)
+        headers = api_type_of(self.model).protocol.headers(request)
+        headers["Content-Length"] = str(size)
         try:
             with file_transfer():
                 reply = self.call("POST", BATCHES, headers=headers, content=_body(path))
@@ -101,15 +106,6 @@ class ClaudeBatches(CallingService):
             if error.cause == "rate limit":
                 raise QueueFull(error.message) from None
             raise
-
-    def _version(self, batch: Batch) -> dict[str, str]:
-        """Return the headers that a live call of the batch's requests would have. They all have
-        the same settings.
-        """
-        with batch.request_file.open("rb") as file:
-            first = msgspec.json.decode(file.readline(), type=_Line)
-        request = Request(self.model, (), first.params.temperature, max_tokens=0)
-        return api_type_of(self.model).protocol.headers(request)
 
     def find(self, batch: Batch) -> str | None:
         """Find a batch by the time of its creation, by its number of requests, and by their ids
@@ -127,7 +123,12 @@ class ClaudeBatches(CallingService):
                 continue
             if entry.processing_status != "ended":
                 running.append(entry.id)
-            elif self._has_results_of(entry.id, batch):
+                continue
+            with tempfile.TemporaryFile() as file:
+                self.save(_path(entry.id, "results"), file)
+                file.seek(0)
+                ids = {msgspec.json.decode(line, type=_Result).custom_id for line in file}
+            if ids and ids <= set(batch.ids()):
                 return entry.id
         if len(running) > 1:
             problem = f"{len(running)} running batches may be this one: {', '.join(running)}"
@@ -148,14 +149,6 @@ class ClaudeBatches(CallingService):
             if not page.has_more or len(entries) < len(page.data) or following == query:
                 return
             query = following
-
-    def _has_results_of(self, batch_id: str, batch: Batch) -> bool:
-        """Whether the results of a batch that has ended are for requests of ours, and no others."""
-        with tempfile.TemporaryFile() as file:
-            self.save(_path(batch_id, "results"), file)
-            file.seek(0)
-            ids = {msgspec.json.decode(line, type=_Result).custom_id for line in file}
-        return bool(ids) and ids <= set(batch.ids())
 
     def look(self, batch_id: str) -> Status:
         """Ask how far a batch is. Its counts change only when it ends."""

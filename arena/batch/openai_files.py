@@ -91,7 +91,11 @@ class OpenAIFiles(CallingService):
                         return name_in(entry)
                 oldest = batch.created - CLOCK_DIFFERENCE
                 is_past = all(entry["created_at"] < oldest for entry in entries)
-                following = query | _next_page(page)
+                following = query
+                if cursor := (page.get("paging") or {}).get("next_cursor"):
+                    following = query | {"cursor": cursor}
+                elif page.get("has_more") and entries:
+                    following = query | {"after": name_in(entries[-1])}
             # A server that ignores the mark would send the same page for ever.
             if is_past or following == query:
                 return None
@@ -102,27 +106,25 @@ class OpenAIFiles(CallingService):
         path = f"/batches/{quote(batch_id, safe='')}"
         with self.faults(path):
             response = self.send("GET", path)
-            return self._status(json_object(response), response.headers.get("retry-after", ""))
-
-    def _status(self, reply: Mapping[str, Any], retry_after: str) -> Status:
-        word = str(reply["status"])
-        counts = reply.get("request_counts") or {}
-        files = (reply.get("output_file_id"), reply.get("error_file_id"))
-        errors = _errors(reply.get("errors")) if word == "failed" else []
-        problem = self.hidden(_words(errors)) if word == "failed" else ""
-        return Status(
-            word=word,
-            is_over=word in OVER,
-            has_failed=word == "failed",
-            problem=problem,
-            line=next((count_or_none(error.get("line")) for error in errors), None),
-            queue_full=_queue_full(problem) if FULL.search(problem) else None,
-            done=count_or_none(counts.get("completed")),
-            failed=count_or_none(counts.get("failed")),
-            total=count_or_none(counts.get("total")),
-            retry_after=seconds_of(retry_after),
-            files=tuple(str(file_id) for file_id in files if file_id),
-        )
+            reply = json_object(response)
+            word = str(reply["status"])
+            counts = reply.get("request_counts") or {}
+            files = (reply.get("output_file_id"), reply.get("error_file_id"))
+            errors = _errors(reply.get("errors")) if word == "failed" else []
+            problem = self.hidden(_words(errors)) if word == "failed" else ""
+            return Status(
+                word=word,
+                is_over=word in OVER,
+                has_failed=word == "failed",
+                problem=problem,
+                line=next((count_or_none(error.get("line")) for error in errors), None),
+                queue_full=_queue_full(problem) if FULL.search(problem) else None,
+                done=count_or_none(counts.get("completed")),
+                failed=count_or_none(counts.get("failed")),
+                total=count_or_none(counts.get("total")),
+                retry_after=seconds_of(response.headers.get("retry-after", "")),
+                files=tuple(str(file_id) for file_id in files if file_id),
+            )
 
     def download(self, batch_id: str, status: Status, out: BinaryIO) -> None:
         """Write the lines of the output file and of the error file, whichever there is."""
@@ -145,14 +147,6 @@ class GroqFiles(OpenAIFiles):
 
     window = "7d"  # the longest, so that less expires
     list_query: Mapping[str, object] = {}
-
-
-def _next_page(page: Mapping[str, Any]) -> dict[str, object]:
-    """Return the query of the page after this one of a list, {} if it is the last."""
-    if cursor := (page.get("paging") or {}).get("next_cursor"):
-        return {"cursor": cursor}
-    entries = page.get("data")
-    return {"after": name_in(entries[-1])} if page.get("has_more") and entries else {}
 
 
 def _queue_full(message: str) -> QueueFull:

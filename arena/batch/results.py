@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +45,13 @@ def result_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     raw = raw.removeprefix(codecs.BOM_UTF8)
                 if not raw or raw.isspace():
                     continue
-                line = _object(raw)
-                custom_id = line.get("custom_id", line.get("key"))  # the latter is Gemini's
-                if isinstance(custom_id, str) and line.keys() & {"response", "result", "error"}:
-                    yield custom_id, line
+                with contextlib.suppress(ValueError, RecursionError):
+                    line = None
+                    line = loads(raw)
+                fields = line if isinstance(line, dict) else {}
+                custom_id = fields.get("custom_id", fields.get("key"))  # the latter is Gemini's
+                if isinstance(custom_id, str) and fields.keys() & {"response", "result", "error"}:
+                    yield custom_id, fields
                 else:
                     others, first = others + 1, first or number
     except OSError as error:
@@ -55,15 +59,6 @@ def result_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if others:
         lines = "1 line is no result" if others == 1 else f"{others} lines are no results"
         warn(f"{path}:{first}: {lines} of a request and ignored")
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object of a line, an empty one for any other line."""
-    try:
-        line = loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return line if isinstance(line, dict) else {}
 
 
 def reply_in(line: dict[str, Any], model: ModelConfig) -> Reply:

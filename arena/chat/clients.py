@@ -95,7 +95,12 @@ def check_model(
         gguf_path(model)
         return
     for endpoint in model.endpoints if address else ():
-        _warn_of_other_address(model, endpoint)
+        base = address_of(model, endpoint)
+        variable = SDK_ADDRESSES.get(base or "", "")
+        if not endpoint.api_base and os.environ.get(variable):
+            # The SDK would take that address.
+            advice = "For another server, write its address as api_base in the entry's endpoints."
+            warn(f"{where}: {variable} is ignored, calls go to {base}. {advice}")
         if key:
             access_of(model, endpoint)
 
@@ -111,15 +116,6 @@ def _check_extra_body(model: ModelConfig) -> None:
         raise InputError(f"{body}: stream: replies are read whole. Set it to false.")
     if extra_body.get("n", 1) not in (None, 1, "1"):
         raise InputError(f"{body}: n: only the first choice is read. Set it to 1.")
-
-
-def _warn_of_other_address(model: ModelConfig, endpoint: Endpoint) -> None:
-    """Warn of an address in the environment that the SDK would take, and this program does not."""
-    address = address_of(model, endpoint)
-    variable = SDK_ADDRESSES.get(address or "", "")
-    if not endpoint.api_base and os.environ.get(variable):
-        advice = "For another server, write its address as api_base in the entry's endpoints."
-        warn(f"{model.where}: {variable} is ignored, calls go to {address}. {advice}")
 
 
 def _check_json(value: object, where: str) -> None:

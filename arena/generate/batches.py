@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -59,6 +59,11 @@ class Lane:
         """The number of jobs that are not sent."""
         return sum(map(len, self.waves.waiting.values()))
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether batches are running, or jobs can be sent later."""
+        return bool(self.waves.running or (self.waiting and not self.problem))
+
 
 @unfailing_output()
 def complete_in_batches(works: Sequence[Work], options: RunOptions) -> int:
@@ -72,7 +77,7 @@ def complete_in_batches(works: Sequence[Work], options: RunOptions) -> int:
         return _look_after(works, options)
     connections = connections_of(works)
     with Session(works, options) as session:
-        batches = _Run(session, options, connections)
+        batches = BatchRun(session, options, connections)
         with graceful_stop() as signals:
             batches.run()
             session.close()
@@ -97,7 +102,7 @@ def _print_estimates(works: Sequence[Work]) -> int:
     return 0
 
 
-class _Run:
+class BatchRun:
     """The batches of all models of a run."""
 
     def __init__(self, session: Session, options: RunOptions, connections: int) -> None:
@@ -106,20 +111,23 @@ class _Run:
         self.lanes: list[Lane] = []
         self.display = Display(options.quiet)
         jobs: dict[str, dict[str, deque[Job]]] = {}
-        services = {work.model.name: service_of(work.model) for work in session.works}
+        models = {work.model.name: work.model for work in session.works}
         for work in session.works:
             jobs.setdefault(work.model.name, {})[work.record_name] = deque()
         for job in session.plan():
             jobs[job.work.model.name][job.work.record_name].append(job)
-        for name, service in services.items():
-            if service is None:
-                self._refuse_open_batches(jobs[name])
+        for name, model in models.items():
+            if (service := service_of(model)) is None:
+                for batch in batches_of(options.bench.folder):
+                    if batch.records in jobs[name] and batch.phase in OPEN:
+                        place = f"{model.api_type}, which has no batches"
+                        raise elsewhere(batch, model, place)
                 self.live += chain(*jobs[name].values())
                 continue
             if options.batch != FETCH:
                 service.check()
             folder, budget = options.bench.folder, options.budget
-            waves = Waves(service, folder, budget, self._ask, self._wanted, jobs[name])
+            waves = Waves(service, folder, budget, self.ask, self.wanted, jobs[name])
             waves.adopt()
             session.errors += waves.problems
             for batch, number in waves.left_out:
@@ -131,14 +139,6 @@ class _Run:
                 self._pass_over(batch, number, problem, "Set them back to")
             self.lanes.append(Lane(waves))
 
-    def _refuse_open_batches(self, jobs: Mapping[str, Sequence[Job]]) -> None:
-        """Raise InputError if a model that has no service any more has a batch."""
-        models = {work.record_name: work.model for work in self.session.works}
-        for batch in batches_of(self.options.bench.folder):
-            if batch.records in jobs and batch.phase in OPEN:
-                model = models[batch.records]
-                raise elsewhere(batch, model, f"{model.api_type}, which has no batches")
-
     def _pass_over(self, batch: Batch, number: int, problem: str, advice: str) -> None:
         """Warn that replies of a batch are not stored, or raise InputError if no flag says so."""
         problem = f"{batch.folder}: {summary.number_of(number, 'request')} {problem}"
@@ -147,12 +147,12 @@ class _Run:
             raise InputError(f"{problem}. {advice}.")
         warn(f"{problem}. The replies are not stored.")
 
-    def _wanted(self, records: str) -> set[str]:
+    def wanted(self, records: str) -> set[str]:
         """Return the hashes of all replies wanted in a file of records."""
         works = (work for work in self.session.works if work.record_name == records)
         return {identity_hash(identity) for work in works for identity in work.wanted()}
 
-    def _ask(self, job: Job) -> tuple[str, Request, int]:
+    def ask(self, job: Job) -> tuple[str, Request, int]:
         """Return the id of a job's next call, the call, and the most that it can cost."""
         work, request = job.work, job.work.request(job)
         most = work.summary.meter.most_of(request.messages, request.max_tokens)
@@ -167,24 +167,20 @@ class _Run:
             self.display.say(f"asked live, as their api_type has no batches: {names}")
         while not stopping.is_set():
             for lane in self.lanes if sends else ():
-                self._send(lane)
+                self.send(lane)
             if sends and self.live:
-                self._ask_live(self.live)
+                self.ask_live(self.live)
                 self.live = []
             if self.options.batch == SUBMIT:
                 break
-            seconds = self._look()
-            if self.options.batch == FETCH or not self._goes_on():
+            end = time.monotonic() + self.look()
+            if self.options.batch == FETCH or not any(lane.goes_on for lane in self.lanes):
                 break
-            self._wait(seconds)
-        self._end()
+            while (left := end - time.monotonic()) > 0 and not stopping.wait(min(left, 0.2)):
+                pass
+        self.end()
 
-    def _goes_on(self) -> bool:
-        """Whether batches are running, or jobs can be sent later."""
-        can_send = any(lane.waiting and not lane.problem for lane in self.lanes)
-        return can_send or any(lane.waves.running for lane in self.lanes)
-
-    def _ask_live(self, jobs: Sequence[Job]) -> CompletionError | None:
+    def ask_live(self, jobs: Sequence[Job]) -> CompletionError | None:
         """Make calls at once, and return the error of the last one that failed."""
         error = None
         for outcome in run(jobs, self.connections):
@@ -197,7 +193,7 @@ class _Run:
                 self.session.store(outcome.job, outcome.reply)
         return error
 
-    def _send(self, lane: Lane) -> None:
+    def send(self, lane: Lane) -> None:
         """Send what the service, the queue and the budget allow."""
         waves = lane.waves
         if lane.problem or not lane.waiting:
@@ -205,9 +201,9 @@ class _Run:
         # Batches that are over give back what they did not cost.
         may_be_given_money = any(lane.waves.running for lane in self.lanes)
         if not waves.is_known:
-            if may_be_given_money and not self._can_try_one(lane):
+            if may_be_given_money and not self.can_try_one(lane):
                 return
-            self._try_one(lane)
+            self.try_one(lane)
         try:
             with main_thread_call():
                 while not (stopping.is_set() or lane.problem) and (batch := waves.send()):
@@ -227,24 +223,24 @@ class _Run:
             if error.cause != INTERRUPTED:
                 self.session.errors.append(f"{lane.name}: cannot send a batch: {error}")
 
-    def _can_try_one(self, lane: Lane) -> bool:
+    def can_try_one(self, lane: Lane) -> bool:
         """Whether the budget allows a live call of a lane now."""
         job = next(jobs[0] for jobs in lane.waves.waiting.values() if jobs)
         request = job.work.request(job)
         most = job.work.summary.meter.most_of(request.messages, request.max_tokens)
         return self.options.budget.allows(most)
 
-    def _try_one(self, lane: Lane) -> None:
+    def try_one(self, lane: Lane) -> None:
         """Make one call live before the first batch, to learn which parameters the model refuses.
         In a batch a refusal is seen hours later, of all requests at once.
         """
         waiting = next(jobs for jobs in lane.waves.waiting.values() if jobs)
-        error = self._ask_live([waiting.popleft()])
+        error = self.ask_live([waiting.popleft()])
         if error is not None and not error.of_prompt:
             lane.problem = str(error)
         lane.waves.is_known = True
 
-    def _look(self) -> float:
+    def look(self) -> float:
         """Look at all batches, store the replies of those that are over, and return the seconds
         until the next look.
         """
@@ -267,9 +263,9 @@ class _Run:
                         continue
                     status = Status(str(error), retry_after=error.retry_after)
                 if status.has_failed:
-                    self._take_back(lane, batch, jobs, status)
+                    self.take_back(lane, batch, jobs, status)
                 elif status.is_over:
-                    self._store(lane, batch, jobs)
+                    self.store(lane, batch, jobs)
                 else:
                     states.append((batch, status))
                     is_young = time.time() - batch.created < FIRST_MINUTES
@@ -281,7 +277,7 @@ class _Run:
         self.display.show(states, seconds)
         return seconds
 
-    def _take_back(self, lane: Lane, batch: Batch, jobs: dict[str, Job], status: Status) -> None:
+    def take_back(self, lane: Lane, batch: Batch, jobs: dict[str, Job], status: Status) -> None:
         """Let the jobs of a batch wait again of which the service ran none."""
         place, keys = "", dict(enumerate(batch.ids(), start=1))
         if (key := keys.get(status.line or 0)) is not None:
@@ -294,14 +290,14 @@ class _Run:
         problem = f"the service refuses it: {status.problem}{place}"
         self.session.errors.append(f"{batch.label}: {problem}")
 
-    def _store(self, lane: Lane, batch: Batch, jobs: dict[str, Job]) -> None:
+    def store(self, lane: Lane, batch: Batch, jobs: dict[str, Job]) -> None:
         """Store the replies of a batch. Requests without a result are asked again: by this run if
         the batch was completed, else by the next one.
         """
         for result in results_in(batch.result_file, lane.waves.service.model):
             # Whatever is not waited for came twice, is stored already, or is not ours.
             if job := jobs.pop(result.custom_id, None):
-                self._take(lane, batch, job, result)
+                self.take(lane, batch, job, result)
             if stopping.is_set():
                 return
         for key in list(jobs):
@@ -314,7 +310,7 @@ class _Run:
         if not stopping.is_set():
             lane.waves.close(batch)
 
-    def _take(self, lane: Lane, batch: Batch, job: Job, result: Result) -> None:
+    def take(self, lane: Lane, batch: Batch, job: Job, result: Result) -> None:
         """Store one result, and let the job wait again if it needs another call."""
         work, reply, key = job.work, result.reply, result.custom_id
         request = work.request(job)
@@ -343,12 +339,7 @@ class _Run:
             lane.waves.waiting[job.work.record_name].append(job)
         return can_go_on
 
-    def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not stopping.wait(min(left, 0.2)):
-            pass
-
-    def _end(self) -> None:
+    def end(self) -> None:
         """Say how to go on with batches that are still running."""
         self.display.close()
         running = [pair for lane in self.lanes for pair in (*lane.waves.left, *lane.waves.running)]

@@ -244,7 +244,11 @@ class JudgmentWork(Work):
         """
         rule, replies = self.judge.verdict_rule, [*job.replies, completion]
         cut_off = completion.finish_reason == "length"
-        verdict = rule.read(completion.text, cut_off, self._quotable(job.case))
+        case, quotable = job.case, list[str]()
+        if rule.unquoted:  # the judge may quote a label if one of the texts that it sees has any
+            labelled = any(LABELLED in kinds for kinds in self.planted.get(case.key, {}).values())
+            quotable = case.texts if labelled or rule.found_in(case.question.turns) else []
+        verdict = rule.read(completion.text, cut_off, quotable)
         if verdict.cause not in ASK_AGAIN or len(replies) == self.judge.config.attempts:
             return Decision(replies, verdict), None
         return Decision(replies, Verdict(None, UNFINISHED)), replace(job, replies=replies)
@@ -254,14 +258,6 @@ class JudgmentWork(Work):
         if not job.replies or error.cause not in UNANSWERABLE:
             return None
         return Decision(job.replies, Verdict(None, error.cause))
-
-    def _quotable(self, case: Case) -> Sequence[str]:
-        """Return the texts from which the judge may quote a label, none if none has one."""
-        rule, kinds = self.judge.verdict_rule, self.planted.get(case.key, {}).values()
-        if not rule.unquoted:
-            return ()
-        labelled = any(LABELLED in found for found in kinds)
-        return case.texts if labelled or rule.found_in(case.question.turns) else ()
 
     def record(self, job: Game, reply: Decision) -> Record:
         """Return the record of a question with a game in it."""

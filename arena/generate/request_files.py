@@ -100,19 +100,17 @@ def _write_files(
         shards = min(shards, len(jobs))
         ends = [len(jobs) * number // shards for number in range(shards + 1)]
         limits = [(end - start, float("inf")) for start, end in zip(ends, ends[1:], strict=False)]
+    lines = (
+        request_line(job.work.custom_id(job, request), request)
+        for job in jobs
+        for request in [job.work.request(job)]
+    )
     number = size = 0
-    for number, lines in enumerate(_split(_lines(jobs), limits), start=1):
+    for number, part in enumerate(_split(lines, limits), start=1):
         path = folder / f"requests-{number - 1}.jsonl"
-        write_lines(path, lines)
+        write_lines(path, part)
         size += path.stat().st_size
     return number, size
-
-
-def _lines(jobs: Iterable[Job]) -> Iterator[bytes]:
-    """Yield the line of each job's next request."""
-    for job in jobs:
-        request = job.work.request(job)
-        yield request_line(job.work.custom_id(job, request), request)
 
 
 def _split(
@@ -200,7 +198,7 @@ class _Reading:
         """Store the reply in a result line, or note why it cannot be stored."""
         job = self.waiting.get(custom_id)
         if job is None:
-            self._pass_over(custom_id)
+            self.pass_over(custom_id)
             return
         reply = reply_in(line, job.work.model)
         if isinstance(reply, CompletionError):
@@ -218,7 +216,7 @@ class _Reading:
             following = job.work.custom_id(rest)
             self.waiting[following] = self.going_on[following] = rest
 
-    def _pass_over(self, custom_id: str) -> None:
+    def pass_over(self, custom_id: str) -> None:
         """Note a result that no job waits for."""
         identity, turn = parts_of(custom_id) or ("", 0)
         if identity not in self._wanted:

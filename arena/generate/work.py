@@ -125,13 +125,10 @@ class Work(ABC):
         total, jobs = self.missing()
         self.summary.stale = len(stale)
         self.summary.planned, self.summary.cached = len(jobs), total - len(jobs)
-        stores = self.options.batch and not self.options.dry_run or self.options.read_results
-        return jobs if stores else self._without_batches(jobs)
-
-    def _without_batches(self, jobs: list[Any]) -> list[Any]:
-        """Leave out the jobs that a batch service may be answering."""
-        ids = running_ids(self.options.bench.folder, self.path)
-        rest = [job for job in jobs if self.custom_id(job) not in ids] if ids else jobs
+        if (self.options.batch and not self.options.dry_run) or self.options.read_results:
+            return jobs  # whose replies in batches are to be stored
+        running = running_ids(self.options.bench.folder, self.path)
+        rest = [job for job in jobs if self.custom_id(job) not in running] if running else jobs
         self.summary.in_batches = len(jobs) - len(rest)
         return rest
 

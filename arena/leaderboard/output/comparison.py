@@ -26,14 +26,13 @@ def comparison_lines(results: Sequence[Comparison]) -> Iterator[str]:
         yield "The scores above also rest on questions that only one of two models was judged on."
     if any(result.equal_style for result in results):
         yield "Style: differences are measured from its mean, like the scores, p from equal style."
-    elif any(_disagree(result) for result in results):
+    elif any(
+        # One of interval and p-value finds a difference at 5 %, and the other does not.
+        (r.lower > 0.0 or r.upper < 0.0) != (r.p_value < 0.05)
+        for r in results
+        if math.isfinite(r.lower) and math.isfinite(r.p_value)
+    ):
         yield "Interval and p are of different methods, so near 5 % they can disagree."
-
-
-def _disagree(result: Comparison) -> bool:
-    """Whether one of interval and p-value finds a difference at 5 %, and the other does not."""
-    known = math.isfinite(result.lower) and math.isfinite(result.p_value)
-    return known and (result.lower > 0.0 or result.upper < 0.0) != (result.p_value < 0.05)
 
 
 def _pair_lines(result: Comparison) -> Iterator[str]:
