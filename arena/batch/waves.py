@@ -82,7 +82,11 @@ class Waves(Generic[J]):
         """Take over the batches of earlier runs, and what they have learned of the model. Raises
         InputError for a batch that this entry does not lead to.
         """
+        seen = set[str]()
         for batch in batches_of(self.bench):
+            if batch.run in seen:
+                continue  # a copy of a folder
+            seen.add(batch.run)
             is_here = self.service.is_at(batch)
             if is_here and batch.model == self.service.model.name:
                 refusals = Refusals(self.service.model, frozenset(batch.refused), batch.limit)

@@ -81,7 +81,8 @@ def complete_in_batches(works: Sequence[Work], options: RunOptions) -> int:
         with graceful_stop() as signals:
             batches.run()
             session.close()
-    status = session.conclude()
+    is_fetched = options.batch == FETCH and not any(s.in_batches for s in session.summaries)
+    status = session.conclude(f"{options.command} --batch" if is_fetched else None)
     is_sent = not any(s.failures or s.not_begun for s in session.summaries)
     if options.batch == SUBMIT and is_sent and not session.errors:
         status = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -310,6 +311,8 @@ class TestVerbs:
             r"failed: 3 questions: cancelled: .* \(for example q4, q5, q6\)", done.stdout
         )
         assert len(bench.answers("tiny")) == 3
+        # Another fetch would find nothing.
+        assert "next: python gen_answer.py --batch\n" in done.stdout
 
     def test_a_live_run_does_not_ask_what_is_in_a_batch(
         self, bench: Workspace, api: FakeAPI, fake: FakeBatches
@@ -686,6 +689,17 @@ class TestOtherEntries:
             bench.write_answer_config()
             run_main("gen_answer.py", "--batch")
             assert set(Counter(created(fake)).values()) == {1}
+        assert len(bench.answers("tiny")) == 4
+
+    def test_a_copy_of_the_folder_of_a_batch_changes_nothing(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches, run_main: RunMain
+    ) -> None:
+        prepare(bench, api)
+        run_main("gen_answer.py", "--batch", "submit")
+        (batch,) = batches_of(bench.data)
+        shutil.copytree(batch.folder, batch.folder.with_name(f"{batch.folder.name}-copy"))
+        for _ in range(2):
+            run_main("gen_answer.py", "--batch", "fetch")
         assert len(bench.answers("tiny")) == 4
 
     @pytest.mark.parametrize("is_there", [False, True], ids=["running", "ended"])
