@@ -368,25 +368,31 @@ def _look_after(works: Sequence[Work], options: RunOptions) -> int:
     exit_status = 0
     for batch, work in open_batches:
         try:
-            print(f"{batch.label}: {_state_of(batch, work, options.batch)}")
+            state, is_known = _state_of(batch, work, options.batch)
+            print(f"{batch.label}: {state}")
         except CompletionError as error:
             print(f"{batch.label}: {error}", file=sys.stderr)
+            is_known = False
+        if not is_known:
             exit_status = 1
     return exit_status
 
 
-def _state_of(batch: Batch, work: Work, verb: str | None) -> str:
-    """Return how far a batch is in words, after cancelling it if the verb says so."""
+def _state_of(batch: Batch, work: Work, verb: str | None) -> tuple[str, bool]:
+    """Return how far a batch is in words, after cancelling it if the verb says so, and whether the
+    service could be asked, if it had to be.
+    """
     age, service = age_of(batch.created), service_of(work.model)
     if batch.phase == ENDED:
-        return f"ended ({batch.word}), its replies are stored by --batch fetch"
+        return f"ended ({batch.word}), its replies are stored by --batch fetch", True
     if batch.phase == CREATING:
-        return f"its creation broke off {age} ago, --batch fetch finds out whether it exists"
+        return f"its creation broke off {age} ago, --batch fetch finds out if it exists", False
     if service is None or batch.batch_id is None or not service.is_at(batch):
-        return f"at {batch.address}, where the entry of {batch.model} does not lead any more"
+        place = f"at {batch.address}, where the entry of {batch.model} does not lead any more"
+        return place, False
     if verb == CANCEL:
         service.cancel(batch.batch_id)
     status = service.look(batch.batch_id)
     counts = f"{status.done or 0:,} of {batch.requests:,} requests done"
     counts += f", {status.failed:,} failed" if status.failed else ""
-    return f"{status.word}, {counts}, {age} old"
+    return f"{status.word}, {counts}, {age} old", True

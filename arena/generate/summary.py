@@ -108,7 +108,7 @@ class RunSummary:
         yield (
             f"{self.name}: {plan.calls:,} calls to make, {plan.prompt_tokens:,} prompt tokens, at "
             f"most {plan.max_output:,} output tokens{a_call}{most}, {self.cached:,} cached, "
-            f"{self.stale:,} stale"
+            f"{self.stale:,} stale" + (f", {self.in_batches:,} in batches" * bool(self.in_batches))
         )
         if plan.calls:
             a_call = f"{plan.output / plan.calls:,.0f} a call"

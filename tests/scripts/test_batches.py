@@ -314,6 +314,16 @@ class TestVerbs:
         # Another fetch would find nothing.
         assert "next: python gen_answer.py --batch\n" in done.stdout
 
+    def test_a_batch_that_cannot_be_cancelled_is_an_error(
+        self, bench: Workspace, api: FakeAPI, fake: FakeBatches
+    ) -> None:
+        prepare(bench, api)
+        fake.behaviour = Behaviour(looks=9)
+        bench.run("gen_answer.py", "--batch", "submit", check=0)
+        bench.add_model("tiny", "http://127.0.0.1:9/v1", **FAST)
+        done = bench.run("gen_answer.py", "--batch", "cancel", check=1)
+        assert "where the entry of tiny does not lead any more" in done.stdout
+
     def test_a_live_run_does_not_ask_what_is_in_a_batch(
         self, bench: Workspace, api: FakeAPI, fake: FakeBatches
     ) -> None:
