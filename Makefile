@@ -40,8 +40,9 @@ demo: $(VENV)/.installed
 	@echo "  source $(BIN)/activate"
 	@echo "  python show_result.py --setting-file config/demo/judge_config.yaml"
 
+# Hundreds of tests start scripts, which would each be compiled anew.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
