@@ -25,11 +25,11 @@ from arena.chat.parameters import Refusals
 from arena.chat.protocols import Completion, Request
 from arena.generate import summary
 from arena.generate.progress import Display, age_of, are_running
-from arena.generate.run import connections_of, graceful_stop, main_thread_call, run
+from arena.generate.run import connections_of, graceful_stop, main_thread_call, run, take
 from arena.generate.work import Job, RunOptions, Session, Work
 
 # What may follow --batch. RUN sends, waits and stores.
-RUN, SUBMIT, STATUS, FETCH, CANCEL = VERBS = ("run", "submit", "status", "fetch", "cancel")
+RUN, SUBMIT, STATUS, FETCH, CANCEL = ("run", "submit", "status", "fetch", "cancel")
 
 # Seconds between two looks at batches whose service asks for no other time, in the first minutes
 # and later.
@@ -185,13 +185,9 @@ class BatchRun:
         """Make calls at once, and return the error of the last one that failed."""
         error = None
         for outcome in run(jobs, self.connections):
-            if outcome is None:
-                self.session.sync()
-            elif outcome.error is not None:
+            take(self.session, outcome)
+            if outcome is not None and outcome.error is not None:
                 error = outcome.error
-                outcome.job.work.summary.fail(error, outcome.job.id)
-            else:
-                self.session.store(outcome.job, outcome.reply)
         return error
 
     def send(self, lane: Lane) -> None:

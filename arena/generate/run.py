@@ -49,15 +49,20 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
             with Progress(session.summaries, unit, quiet=options.quiet) as progress:
                 for outcome in run(jobs, connections):
                     progress.update()
-                    if outcome is None:
-                        session.sync()
-                    elif outcome.error is not None:
-                        outcome.job.work.summary.fail(outcome.error, outcome.job.id)
-                    else:
-                        session.store(outcome.job, outcome.reply)
+                    take(session, outcome)
             session.close()
     status = session.conclude()
     return 128 + signals[0] if status and signals else status
+
+
+def take(session: Session, outcome: Outcome | None) -> None:
+    """Store a reply, or count an error. Without either there is time to sync files."""
+    if outcome is None:
+        session.sync()
+    elif outcome.error is not None:
+        outcome.job.work.summary.fail(outcome.error, outcome.job.id)
+    else:
+        session.store(outcome.job, outcome.reply)
 
 
 FILES_OF_A_WORK = 2  # its file and its lock
