@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the measures."""
     args = parse(argv)
     from arena.leaderboard.options import board_options
-    from arena.quality import benchmark_report
+    from arena.quality.benchmark import report as benchmark_report
 
     of_bench = args.bench_name or not args.bootstrap
     options = benchmark_report.MetricsOptions(

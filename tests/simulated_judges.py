@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import norm
 
+from arena.quality.benchmark.measures import Estimate
 from arena.quality.judge_measures import draw_questions
-from arena.quality.measures import Estimate
 from arena.quality.panel import Panel
 
 SEEDS = range(40)

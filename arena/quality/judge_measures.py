@@ -16,9 +16,9 @@ import numpy as np
 
 from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS, Labels
-from arena.quality.measures import Estimate, divided
+from arena.quality.benchmark.measures import Estimate, divided
+from arena.quality.benchmark.ratings import LEVEL
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Battle, Panel, panel_of
-from arena.quality.ratings import LEVEL
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
 from arena.scoring.uncertainty.components import SUMS, components, question_sums

@@ -20,9 +20,9 @@ from arena.bench.labels import LABELS, LEGEND
 from arena.bench.paths import judge_names, model_names
 from arena.leaderboard.output.notes import planted_line
 from arena.quality import judge_measures
+from arena.quality.benchmark.measures import json_text
 from arena.quality.judge_measures import NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.kinship import kinship
-from arena.quality.measures import json_text
 from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
 from arena.scoring.uncertainty.intervals import FEW
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from arena.quality.benchmark.measures import divided
 from arena.quality.judge_measures import Counted, estimated
-from arena.quality.measures import divided
 from arena.quality.panel import Panel
 
 LEAST_REST = 3  # models whose line shows what a judge's strictness, noise and bias for a place do

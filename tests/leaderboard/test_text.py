@@ -20,7 +20,7 @@ from judgments import (
 )
 
 from arena.leaderboard.output.text import csv_text, harmless
-from arena.quality.rating_files import read_reference
+from arena.quality.benchmark.rating_files import read_reference
 
 
 class TestCsv:

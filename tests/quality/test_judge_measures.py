@@ -31,6 +31,7 @@ from arena.bench.labels import LABELS, Labels
 from arena.bench.paths import Bench
 from arena.browser.library import Library
 from arena.browser.statistics import judge_statistics
+from arena.quality.benchmark.measures import Estimate
 from arena.quality.judge_measures import (
     PairReport,
     Verdicts,
@@ -43,7 +44,6 @@ from arena.quality.judge_measures import (
     style_bias,
     variance,
 )
-from arena.quality.measures import Estimate
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Panel
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells

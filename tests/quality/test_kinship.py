@@ -22,9 +22,9 @@ from simulated_judges import (
     panel_of,
 )
 
+from arena.quality.benchmark.measures import Estimate
 from arena.quality.judge_measures import draw_questions
 from arena.quality.kinship import kinship
-from arena.quality.measures import Estimate
 from arena.quality.panel import UNDECIDED
 
 # What else moves a judge: games (Q, M, 2) that the model wins, changed.

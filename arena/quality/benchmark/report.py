@@ -17,9 +17,17 @@ from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.notes import DEPENDENT, FIRST_GAME
 from arena.leaderboard.output.text import file_of
-from arena.quality import rating_files
-from arena.quality.measures import FEWEST, ROUNDS, Form, OverModels, estimate, json_text, statistics
-from arena.quality.ratings import (
+from arena.quality.benchmark import rating_files
+from arena.quality.benchmark.measures import (
+    FEWEST,
+    ROUNDS,
+    Form,
+    OverModels,
+    estimate,
+    json_text,
+    statistics,
+)
+from arena.quality.benchmark.ratings import (
     LEVEL,
     Benchmark,
     Ratings,

@@ -15,9 +15,9 @@ from scipy.stats import kendalltau, norm, spearmanr
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from arena.quality import measures as metrics
-from arena.quality.measures import Statistic, estimate, statistics
-from arena.quality.ratings import Ratings, of_ends, of_samples
+from arena.quality.benchmark import measures as metrics
+from arena.quality.benchmark.measures import Statistic, estimate, statistics
+from arena.quality.benchmark.ratings import Ratings, of_ends, of_samples
 
 NAMES = ("agreement", "brier", "log_loss", "spearman", "kendall")
 

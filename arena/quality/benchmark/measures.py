@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from arena.quality.ratings import LEVEL, Ratings
+from arena.quality.benchmark.ratings import LEVEL, Ratings
 from arena.scoring.uncertainty.intervals import percentiles
 
 Form = Literal["notebook", "paper"]

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import board_options
-from arena.quality.benchmark_report import MetricsOptions, benchmark_report
+from arena.quality.benchmark.report import MetricsOptions, benchmark_report
 
 
 def test_the_demo_can_be_measured_in_a_notebook(bench: Workspace) -> None:

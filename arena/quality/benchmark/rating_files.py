@@ -22,7 +22,7 @@ from arena.base.errors import InputError, one_line
 from arena.base.jsonl import decode_lines, dump_line, is_stream, read_bytes, write_lines
 from arena.base.yaml_file import mapping, read_yaml, text_of
 from arena.leaderboard.output.text import FORMULA
-from arena.quality.ratings import LEVEL, Ratings, of_ends, of_samples
+from arena.quality.benchmark.ratings import LEVEL, Ratings, of_ends, of_samples
 
 LARGEST = 1e15  # what is larger is a mistake, and its differences lose their digits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import Workspace
 
-from arena.quality.rating_files import read_reference
+from arena.quality.benchmark.rating_files import read_reference
 
 
 @pytest.mark.parametrize("interval", ["+3/-4", "3/-4", "-4/+3", "−4 / 3"])
