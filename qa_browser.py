@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         page, url, public_url = server.serve(chosen, args.host, args.port, args.share, args.auth)
     print(f"{chosen.library.bench.folder} at {url} (Ctrl-C ends)", flush=True)
-    server.report_access(args.host, args.share, public_url, password=bool(args.auth))
+    address.report_access(args.host, args.share, public_url, password=bool(args.auth))
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     page.close(verbose=False)

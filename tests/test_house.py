@@ -74,7 +74,7 @@ def test_tests_mirror_the_package() -> None:
 
 
 THROUGH_COMMANDS = {
-    *("board_page", "formulas", "judgment_page", "index", "address"),  # the page in Chromium
+    *("board_page", "formulas", "judgment_page", "index", "server"),  # the page in Chromium
     *("panel", "ratings", "judge_html"),  # the reports
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
 }

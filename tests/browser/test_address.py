@@ -1,4 +1,4 @@
-"""The web server of the page: who may read it, and what a visit leaves behind."""
+"""The address of the page: who may read it, and what a visit leaves behind."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import pytest
 from conftest import REPO
 
 import qa_browser
-from arena.browser import server
-from arena.browser.address import served_names
-from arena.browser.server import PageGuard, report_access
+from arena.browser.address import GUESS_SECONDS, PageGuard, report_access, served_names
 
 PROBE = """
 import http.client, json, pathlib, sys
@@ -91,7 +89,7 @@ def test_wrong_passwords_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) ->
     assert statuses(guards[200], "/login", "localhost", "POST") == [200]
     assert waits == []
     assert statuses(guards[400], "/login", "localhost", "POST") == [400]
-    assert waits == [(server.GUESS_SECONDS, True)]
+    assert waits == [(GUESS_SECONDS, True)]
 
 
 def reply_with(code: int) -> Any:
