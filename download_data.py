@@ -1,9 +1,9 @@
 """Downloads published questions, answers and judgments from the Hugging Face hub into `data/`.
 
     python download_data.py --list
-    python download_data.py --bench arena-hard-v2.0
-    python download_data.py --bench arena-hard-v0.1 --judges gpt-4-1106-preview
-    python download_data.py --bench m-arena-hard:ko
+    python download_data.py --bench-name arena-hard-v2.0
+    python download_data.py --bench-name arena-hard-v0.1 --judge-name gpt-4-1106-preview
+    python download_data.py --bench-name m-arena-hard:ko
 
 It takes the questions and the answers of the baselines, and of other models and judges those that
 you name. Existing files are kept: run the same command again to continue a download. The commit of
@@ -19,6 +19,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from arena.base.flags import add_name, add_names, next_command, script_parser
@@ -47,6 +48,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def command_after(args: argparse.Namespace, preset: Path | None, judges: Sequence[str]) -> str:
+    """Return the command line that shows the board of a judge, or makes answers without one."""
+    flags = ["--judge-name", judges[0]] if judges else []
+    if preset:
+        settings = preset if judges else preset.with_name("gen_answer_config.yaml")
+        flags += ["--setting-file", os.path.relpath(settings)]
+    return next_command("show_result.py" if judges else "gen_answer.py", args, *flags)
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Download a bench, or list what is published."""
@@ -56,43 +66,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.generate.summary import number_of
 
     snapshot = read_snapshot(data.repository_of(args.bench_name, args.repo), args.revision)
-    place = f"{snapshot.repo} at {snapshot.commit}"
+    benches = data.published_benches(snapshot)
+    print_heading = partial(print_folded, f"{snapshot.repo} at {snapshot.commit}")
     if args.list and args.bench_name is None:
-        print_folded(place)
-        print("\n".join(aligned(data.bench_rows(data.published_benches(snapshot).values()))))
+        print_heading()
+        print("\n".join(aligned(data.bench_rows(benches.values()))))
         return 0
     name = args.bench_name or (None if args.repo else BENCH)
-    published = data.choose_bench(snapshot, name)
+    published = data.choose_bench(snapshot, benches, name)
     if args.list:
-        print_folded(place)
+        print_heading()
         print("\n".join(aligned(data.file_rows(published))))
         return 0
     selected = data.select(published, args.model, args.judge_name)
     bench = Bench(args.data_dir, published.name.replace(":", "-"))
     files = data.local_files(bench, selected)
-    data.read_source(bench)
-    same = data.unchanged_files(files, args.force)
+    same = data.unchanged_files(bench, files, args.force)
     missing = {path: remotes for path, remotes in files.items() if path not in same}
-    print_folded(place)
-    print("\n".join(aligned(data.bench_rows([selected]))))
     wanted = [file for remotes in missing.values() for file in remotes]
+    print_heading()
+    print("\n".join(aligned(data.bench_rows([selected]))))
     print_folded(f"to download: {number_of(len(wanted), 'file')}, {data.total_size(wanted)}")
     sys.stdout.flush()
-    cached = fetch(snapshot, wanted)
-    paths = {path: [cached[file] for file in remotes] for path, remotes in missing.items()}
-    data.write_files(paths)
+    data.write_files(missing, fetch(snapshot, wanted))
     data.write_source(bench, snapshot, files)
-    written = f"{len(missing)} files written" if missing else "nothing to do"
+    written = f"{number_of(len(missing), 'file')} written" if missing else "nothing to do"
     print_folded(f"{bench.folder}: {written}, {len(same)} as published before")
     args.bench_name = bench.name
-    preset = data.preset_of(published.name)
     judges = [judge for judge, models in selected.judgments.items() if models]
-    flags = ["--judge-name", judges[0]] if judges else []
-    if preset:
-        settings = preset if judges else preset.with_name("gen_answer_config.yaml")
-        flags += ["--setting-file", os.path.relpath(settings)]
-    script = "show_result.py" if judges else "gen_answer.py"
-    print_folded(f"next: {next_command(script, args, *flags)}")
+    print_folded(f"next: {command_after(args, data.preset_of(published.name), judges)}")
     return 0
 
 

@@ -83,38 +83,34 @@ def read_snapshot(repo: str, revision: str | None) -> Snapshot:
     kind, name = "dataset", repo.removeprefix("datasets/")
     if repo.startswith("spaces/"):
         kind, name = "space", repo.removeprefix("spaces/")
+    # Some names reach other addresses of the hub before its client checks them.
+    if name.count("/") != 1 or not all(part.strip(".") for part in name.split("/")):
+        raise InputError(f"--repo {one_line(repo, 100)}: not a name such as OWNER/NAME")
+    if constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
+        disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # warnings of several lines
+    constants.DOWNLOAD_CHUNK_SIZE = CHUNK  # a connection that drops loses one chunk
     with explained(repo):
-        # Some names reach other addresses of the hub before its client checks them.
-        if name.count("/") != 1 or not all(part.strip(".") for part in name.split("/")):
-            raise InputError(f"--repo {one_line(repo, 100)}: not a name such as OWNER/NAME")
-        if constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
-            disable_progress_bars()
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # warnings of several lines
-        constants.DOWNLOAD_CHUNK_SIZE = CHUNK  # a connection that drops loses one chunk
         api = HfApi()
         first = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or FIRST_REPLY)
-
-        def ask() -> Any:
-            return api.repo_info(name, revision=revision, repo_type=kind, timeout=first)
-
-        info = answer_within(first, ask)
-
-        def list_tree() -> list[Any]:
-            return list(api.list_repo_tree(name, recursive=True, revision=info.sha, repo_type=kind))
-
-        entries = [e for e in answer_within(LISTING, list_tree) if hasattr(e, "blob_id")]
-        files = {
-            e.path: RemoteFile(
-                str(e.path),
-                int(e.lfs.size if e.lfs else e.size),
-                str(e.lfs.sha256 if e.lfs else e.blob_id),
-            )
-            for e in entries
-        }
-        card = info.card_data.to_dict() if info.card_data else {}
+        info = answer_within(
+            first,
+            lambda: api.repo_info(name, revision=revision, repo_type=kind, timeout=first),
+        )
+        tree = api.list_repo_tree(name, recursive=True, revision=info.sha, repo_type=kind)
+        entries = answer_within(LISTING, lambda: list[Any](tree))
+        files = {e.path: remote_file(e) for e in entries if hasattr(e, "blob_id")}
+        card_data = getattr(info, "card_data", None)
+        card = card_data.to_dict() if card_data else {}
         configs = card.get("configs")
         tables = tuple(configs) if isinstance(configs, list) else ()
         return Snapshot(name, kind, str(info.sha), tuple(files.values()), tables)
+
+
+def remote_file(entry: Any) -> RemoteFile:
+    """Return a file as the client lists it. Raises TypeError or ValueError for none."""
+    size, digest = (entry.lfs.size, entry.lfs.sha256) if entry.lfs else (entry.size, entry.blob_id)
+    return RemoteFile(str(entry.path), int(size), str(digest))
 
 
 def answer_within(seconds: float, call: Callable[[], Value]) -> Value:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, nearest, one_line
+from arena.base.flags import NAMES
 from arena.base.jsonl import LFS_POINTER, loads, read_bytes, write_lines
 from arena.base.table import listed
 from arena.bench.config import OUR_JUDGE_CONFIG, read_judge_config
@@ -115,12 +116,13 @@ def texts_of(data_files: Any) -> Iterator[str]:
         yield from texts_of(data_files.get("path") or list(data_files.values()))
 
 
-def choose_bench(snapshot: Snapshot, name: str | None) -> Published:
+def choose_bench(
+    snapshot: Snapshot, benches: Mapping[str, Published], name: str | None
+) -> Published:
     """Return the bench of a name, or the only one. Raises InputError with the names there are."""
-    benches = published_benches(snapshot)
     if name is None and len(benches) == 1:
         return next(iter(benches.values()))
-    if name in benches:
+    if name is not None and name in benches:
         return benches[name]
     where = f"{snapshot.repo} at {snapshot.commit[:12]}"
     if not benches:
@@ -130,7 +132,7 @@ def choose_bench(snapshot: Snapshot, name: str | None) -> Published:
     known = [*benches, *(f"{base}:ko" for base in MULTILINGUAL)]
     meant = nearest(name, known) if name else ""
     names = listed(list(benches), "benches", many=30)
-    raise InputError(f"{where}: {what}{meant}. Choose one with --bench: {names}")
+    raise InputError(f"{where}: {what}{meant}. Choose one with --bench-name: {names}")
 
 
 # What is selected
@@ -187,7 +189,7 @@ def check_names(
             meant = nearest(name, known)
             raise InputError(
                 f"{published.name}: no {what} '{one_line(name, 100)}'{meant}. "
-                f"Published {what}s: {there}. Choose with --{what}s."
+                f"Published {what}s: {there}. Choose with {NAMES[what][0]}."
             )
 
 
@@ -255,11 +257,14 @@ def write_source(bench: Bench, snapshot: Snapshot, files: dict[Path, list[Remote
         write_lines(path, [text.encode() + b"\n"])
 
 
-def unchanged_files(files: dict[Path, list[RemoteFile]], force: bool) -> list[Path]:
-    """Return the local files that are as published. Tables are not compared here.
+def unchanged_files(
+    bench: Bench, files: Mapping[Path, list[RemoteFile]], force: bool
+) -> list[Path]:
+    """Return the files of a local bench that are as published. Tables are not compared here.
 
     Raises InputError for those that differ, unless they may be replaced.
     """
+    read_source(bench)
     same, differing = list[Path](), list[Path]()
     for path, (first, *others) in files.items():
         if not (is_missing(path) or others or first.path.endswith(".parquet")):
@@ -269,10 +274,10 @@ def unchanged_files(files: dict[Path, list[RemoteFile]], force: bool) -> list[Pa
     return same
 
 
-def write_files(paths: dict[Path, list[Path]]) -> None:
+def write_files(files: Mapping[Path, list[RemoteFile]], cached: Mapping[RemoteFile, Path]) -> None:
     """Copy files from the cache to their places in a local bench."""
-    for path, (cached,) in paths.items():
-        with cached.open("rb") as source:
+    for path, (remote,) in files.items():
+        with cached[remote].open("rb") as source:
             write_lines(path, source)
 
 

@@ -329,7 +329,7 @@ class TestErrors:
             (["--repo", "../b"], "not a name such as OWNER/NAME"),
             (["--repo", "org/gated"], "access needs the consent of its owners"),
             (["--repo", "org/empty"], "no bench. Its files must be data/<bench>/question.jsonl"),
-            (["--repo", "org/two"], "several benches. Choose one with --bench: a, b"),
+            (["--repo", "org/two"], "several benches. Choose one with --bench-name: a, b"),
             (["--revision", "no-such"], "no such revision. Give --revision"),
         ],
     )
