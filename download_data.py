@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(aligned(data.bench_rows([selected]))))
     print_folded(f"to download: {number_of(len(wanted), 'file')}, {data.total_size(wanted)}")
     sys.stdout.flush()
-    data.write_files(missing, fetch(snapshot, wanted))
+    data.write_files(missing, fetch(snapshot, wanted), args.force)
     data.write_source(bench, snapshot, files)
     written = f"{number_of(len(missing), 'file')} written" if missing else "nothing to do"
     print_folded(f"{bench.folder}: {written}, {len(same)} as published before")

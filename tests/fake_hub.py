@@ -15,7 +15,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,6 +27,8 @@ ADDRESS = re.compile(
     r"/(?:(?P<api>api)/|(?P<lfs>lfs)/)?(?P<repo>(?:datasets|spaces)/(?P<name>[^/]+/[^/]+))"
     r"(?:/(?P<verb>revision|tree|resolve)/(?P<revision>[^/]+)(?:/(?P<path>.+))?)?"
 )
+
+Download = Callable[..., Any]  # the fixture that runs download_data.py on the hub
 
 
 @dataclass

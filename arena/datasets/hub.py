@@ -255,7 +255,14 @@ def progress_of(total: int, files: int) -> Iterator[Callable[[int], None]]:
     """
     on_terminal = sys.stderr.isatty()
     done, finished, shown = 0, 0, time.monotonic()
-    bar = tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr, disable=not on_terminal)
+    bar = tqdm(
+        total=total,
+        unit="B",
+        unit_scale=True,
+        file=sys.stderr,
+        disable=not on_terminal,
+        dynamic_ncols=True,
+    )
 
     def advance(size: int) -> None:
         nonlocal done, finished, shown

@@ -17,6 +17,7 @@ from arena.base.table import listed
 from arena.bench.config import OUR_JUDGE_CONFIG, read_judge_config
 from arena.bench.paths import Bench
 from arena.datasets.hub import RemoteFile, Snapshot, size_text
+from arena.datasets.question_tables import question_lines
 from arena.generate.summary import number_of
 
 REPO = "lmarena-ai/arena-hard-auto"
@@ -39,11 +40,6 @@ class Published:
     questions: list[RemoteFile] = field(default_factory=list)
     answers: dict[str, RemoteFile] = field(default_factory=dict)
     judgments: dict[str, dict[str, RemoteFile]] = field(default_factory=dict)
-
-    @property
-    def is_table(self) -> bool:
-        """Whether the questions are rows of tables."""
-        return any(file.path.endswith(".parquet") for file in self.questions)
 
 
 def repository_of(bench: str | None, repo: str | None) -> str:
@@ -131,7 +127,7 @@ def choose_bench(
     what = f"no bench '{name}'" if name else "several benches"
     known = [*benches, *(f"{base}:ko" for base in MULTILINGUAL)]
     meant = nearest(name, known) if name else ""
-    names = listed(list(benches), "benches", many=30)
+    names = listed(sorted(benches), "benches", many=30)
     raise InputError(f"{where}: {what}{meant}. Choose one with --bench-name: {names}")
 
 
@@ -274,10 +270,25 @@ def unchanged_files(
     return same
 
 
-def write_files(files: Mapping[Path, list[RemoteFile]], cached: Mapping[RemoteFile, Path]) -> None:
-    """Copy files from the cache to their places in a local bench."""
-    for path, (remote,) in files.items():
-        with cached[remote].open("rb") as source:
+def write_files(
+    files: Mapping[Path, list[RemoteFile]], cached: Mapping[RemoteFile, Path], force: bool
+) -> None:
+    """Write the files of a local bench: copies from the cache, and questions from tables there.
+
+    Raises InputError before the first is written, if local questions differ from the tables.
+    """
+    made = {
+        path: b"".join(question_lines([cached[remote] for remote in remotes]))
+        for path, remotes in files.items()
+        if remotes[0].path.endswith(".parquet")
+    }
+    if not force:
+        check_differing([p for p in made if not is_missing(p) and p.read_bytes() != made[p]])
+    for path, remotes in files.items():
+        if path in made:
+            write_lines(path, [made[path]])
+            continue
+        with cached[remotes[0]].open("rb") as source:
             write_lines(path, source)
 
 

@@ -70,4 +70,3 @@ def test_tables_are_benches_by_language(
 ) -> None:
     benches = published_benches(snapshot(*paths, repo=repo, configs=configs))
     assert sorted(benches) == names
-    assert all(bench.is_table for bench in benches.values())

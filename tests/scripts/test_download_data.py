@@ -7,11 +7,11 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from conftest import REPO, Done, RunMain, Workspace, tree
-from fake_hub import TOKEN, FakeHub
+from conftest import REPO, Done, Workspace, tree
+from fake_hub import TOKEN, Download, FakeHub
 from huggingface_hub import constants
 from judgments import judgment
 
@@ -54,11 +54,9 @@ def official() -> dict[str, str]:
     return files
 
 
-@pytest.fixture
-def hub() -> Iterator[FakeHub]:
-    with FakeHub() as hub:
-        hub.add(OFFICIAL, official())
-        yield hub
+@pytest.fixture(autouse=True)
+def repository(hub: FakeHub) -> None:
+    hub.add(OFFICIAL, official())
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -67,9 +65,6 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         os.sched_yield()
-
-
-Download = Callable[..., Done]
 
 
 @pytest.fixture
@@ -81,40 +76,6 @@ def process(bench: Workspace, hub: FakeHub) -> Download:
         done = bench.run("download_data.py", *flags, check=check, env=env)
         assert check == 0 or len(done.stderr.splitlines()) == 1, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
-
-    return run
-
-
-@pytest.fixture
-def download(
-    bench: Workspace, hub: FakeHub, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
-) -> Download:
-    """Runs the script in this process, as if the client of the hub had just been imported."""
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.address)
-    for name, value in {
-        "HUGGINGFACE_CO_URL_TEMPLATE": template,
-        "ENDPOINT": hub.address,
-        "HF_HUB_CACHE": str(bench.root / "hf"),
-        "HF_HUB_DISABLE_XET": True,
-    }.items():
-        monkeypatch.setattr(constants, name, value)
-
-    def run(*flags: object, check: int = 0) -> Done:
-        return run_main("download_data.py", *flags, check=check)
-
-    return run
-
-
-@pytest.fixture
-def refused(bench: Workspace, download: Download) -> Callable[..., str]:
-    """Runs the script. Returns the one line of its error; nothing has changed."""
-
-    def run(*flags: object, check: int = 2) -> str:
-        before = tree(bench.root / "data")
-        done = download(*flags, check=check)
-        assert tree(bench.root / "data") == before
-        assert done.err.count("\n") == 1 and done.err.startswith("error: ")
-        return done.err.removeprefix("error: ").rstrip("\n")
 
     return run
 
