@@ -12,7 +12,7 @@ each file is recorded in `data/<bench>/source.json`.
 
 from __future__ import annotations
 
-from arena.base.errors import script
+from arena.base.errors import InputError, script
 
 # isort: split
 import argparse
@@ -61,10 +61,13 @@ def command_after(args: argparse.Namespace, preset: Path | None, judges: Sequenc
 def main(argv: Sequence[str] | None = None) -> int:
     """Download a bench, or list what is published."""
     args = parse(argv)
-    from arena.datasets import published as data
-    from arena.datasets.hub import fetch, read_snapshot
-    from arena.generate.summary import number_of
-
+    try:
+        from arena.datasets import published as data
+        from arena.datasets.hub import fetch, read_snapshot
+        from arena.generate.summary import number_of
+    except ValueError:  # the hub's client reads its environment when it is imported
+        names = "HF_ENDPOINT, HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT"
+        raise InputError(f"the environment has a wrong value. Check {names}.") from None
     snapshot = read_snapshot(data.repository_of(args.bench_name, args.repo), args.revision)
     benches = data.published_benches(snapshot)
     print_heading = partial(print_folded, f"{snapshot.repo} at {snapshot.commit}")
