@@ -53,6 +53,7 @@ IMPORTS = {
     "benchmark_metrics.py": (*BOARD, "arena.quality.benchmark.report"),
     "judge_report.py": (*BOARD, "arena.quality.judge_report"),
     "download_data.py": (*HUB, "arena.base.flags"),
+    "make_bench.py": ("numpy", "sklearn.cluster", "sklearn.feature_extraction.text"),
     "gen_answer_after.py": RUN,
     "qa_browser.py": (),
 }

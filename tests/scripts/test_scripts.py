@@ -22,6 +22,7 @@ SCRIPTS = (
     "benchmark_metrics",
     "judge_report",
     "download_data",
+    "make_bench",
 )
 HEAVY = (
     *("openai", "anthropic", "httpx2", "xllamacpp", "tiktoken"),
