@@ -252,6 +252,7 @@ def progress_of(total: int, files: int) -> Iterator[Callable[[int], None]]:
 
     The function that is yielded adds the bytes of a file, or 0 while nothing happens.
     """
+    sys.stdout.flush()  # what is to come, before how far it is
     on_terminal = sys.stderr.isatty()
     done, finished, shown = 0, 0, time.monotonic()
     bar = tqdm(

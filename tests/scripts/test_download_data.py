@@ -136,15 +136,26 @@ def test_a_pointer_of_git_lfs_is_replaced(bench: Workspace, download: Download) 
     assert path.read_text() == official()[f"{V2}/question.jsonl"]
 
 
+def test_the_cache_serves_other_folders(bench: Workspace, hub: FakeHub, download: Download) -> None:
+    download()
+    assert download("--data-dir", "other").out and max(hub.downloads.values()) == 1
+    assert tree(bench.root / "other") == tree(bench.root / "data")
+
+
 class TestBrokenDownloads:
     def test_a_connection_that_drops_goes_on_in_the_middle_of_the_file(
-        self, bench: Workspace, hub: FakeHub, process: Download
+        self,
+        bench: Workspace,
+        hub: FakeHub,
+        download: Download,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
         path = f"{V1}/model_answer/gpt-4-0314.jsonl"
         content = lines(answer("x" * 200_000, 1)).encode()
         hub.repos[f"datasets/{OFFICIAL}"].revisions["main"][path] = content
         hub.cut.add(path)
-        process("--bench", "arena-hard-v0.1")
+        download("--bench", "arena-hard-v0.1")
         assert [place for place in hub.ranges if path in place] == [f"{path}:0", f"{path}:196608"]
         assert (bench.root / path).read_bytes() == content
 
