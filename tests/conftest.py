@@ -29,6 +29,7 @@ import hypothesis
 import pytest
 import yaml
 from fake_api import FakeAPI
+from fake_hub import Download, FakeHub
 from fork_server import ForkedPopen, can_fork, catch_ignored_signals
 from judgments import (
     BASELINES,
@@ -447,6 +448,48 @@ def run_main(
 
     yield run
     close_clients()
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    with FakeHub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def download(
+    bench: Workspace, hub: FakeHub, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> Download:
+    """Runs the script in this process, as if the client of the hub had just been imported."""
+    from huggingface_hub import constants
+
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.address)
+    for name, value in {
+        "HUGGINGFACE_CO_URL_TEMPLATE": template,
+        "ENDPOINT": hub.address,
+        "HF_HUB_CACHE": str(bench.root / "hf"),
+        "HF_HUB_DISABLE_XET": True,
+    }.items():
+        monkeypatch.setattr(constants, name, value)
+
+    def run(*flags: object, check: int = 0) -> Done:
+        return run_main("download_data.py", *flags, check=check)
+
+    return run
+
+
+@pytest.fixture
+def refused(bench: Workspace, download: Download) -> Callable[..., str]:
+    """Runs the script. Returns the one line of its error; nothing has changed."""
+
+    def run(*flags: object, check: int = 2) -> str:
+        before = tree(bench.root / "data")
+        done = download(*flags, check=check)
+        assert tree(bench.root / "data") == before
+        assert done.err.count("\n") == 1 and done.err.startswith("error: ")
+        return done.err.removeprefix("error: ").rstrip("\n")
+
+    return run
 
 
 Run = Callable[..., Done]

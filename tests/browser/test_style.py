@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from browser_site import Servers, Site, question
 from conftest import Workspace
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 TABLE = "\n".join(["|" + " heading |" * 12, "|" + "--|" * 12, "|" + " some words |" * 12])
 WIDE = f"{TABLE}\n\n$$\n{' + '.join(['a_{1234567890}'] * 40)}\n$$\n\nbroken $\\frac{{1}}{{$ here"
 NAME = "model-of-a-name-" + "that-goes-on-" * 8
+Opened = Callable[[int], Site]
+
 JUDGED = "Assistant A is good. " * 200
 
 
@@ -38,23 +42,41 @@ def url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
     return servers.serve(workspace)
 
 
+@pytest.fixture(scope="module")
+def sites(url: str, context: BrowserContext) -> Opened:
+    """The page of a question, loaded once. No test goes on from it to another view."""
+
+    @functools.cache
+    def opened(number: int) -> Site:
+        site = Site(url, context.new_page())
+        site.open(f"?tab=judgments&question=q{number}&of={NAME}")
+        expect(site.page.locator(".judgment .side")).to_have_count(2)
+        return site
+
+    return opened
+
+
 @pytest.fixture
-def site(url: str, page: Page) -> Site:
-    return Site(url, page)
+def opened(sites: Opened) -> Opened:
+    """The page of a question as a reader finds it."""
 
+    def opened(number: int) -> Site:
+        page = sites(number).page
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.emulate_media(color_scheme="light")
+        page.evaluate("scrollTo(0, 0)")
+        page.bring_to_front()
+        return sites(number)
 
-def opened(site: Site, number: int) -> Page:
-    page = site.open(f"?tab=judgments&question=q{number}&of={NAME}")
-    expect(page.locator(".judgment .side")).to_have_count(2)
-    return page
+    return opened
 
 
 def top(page: Page, part: str) -> float:
     return float(page.locator(part).first.evaluate("e => e.getBoundingClientRect().top"))
 
 
-def test_list_question_and_names_stay_in_sight(site: Site) -> None:
-    page = opened(site, 1)
+def test_list_question_and_names_stay_in_sight(opened: Opened) -> None:
+    page = opened(1).page
     page.evaluate("scrollTo(0, 900)")
     page.wait_for_function("scrollY > 800")
     assert 0 <= top(page, "#found") < 20
@@ -65,9 +87,9 @@ def test_list_question_and_names_stay_in_sight(site: Site) -> None:
 
 
 def test_both_answers_begin_on_the_first_screen_beside_a_long_prompt_and_judgment(
-    site: Site,
+    opened: Opened,
 ) -> None:
-    page = opened(site, 1)
+    page = opened(1).page
     for answer in page.locator(".side .answer").all():
         expect(answer).to_be_in_viewport()
     prompt = page.locator(".prompt .clipped")
@@ -76,11 +98,11 @@ def test_both_answers_begin_on_the_first_screen_beside_a_long_prompt_and_judgmen
     assert prompt.evaluate("e => e.clientHeight") > 2 * height
     page.locator(".prompt .more").get_by_text("show less").click()
     assert prompt.evaluate("e => e.clientHeight") == height
-    site.check()
+    opened(1).check()
 
 
-def test_a_very_long_answer_is_folded(site: Site) -> None:
-    page = opened(site, 3)
+def test_a_very_long_answer_is_folded(opened: Opened) -> None:
+    page = opened(3).page
     folded = page.locator(".long")
     height = folded.evaluate("e => e.clientHeight")
     assert height < 1_500
@@ -88,8 +110,8 @@ def test_a_very_long_answer_is_folded(site: Site) -> None:
     assert folded.evaluate("e => e.clientHeight") > 10 * height
 
 
-def test_wide_tables_and_formulas_scroll_and_keep_their_words_whole(site: Site) -> None:
-    page = opened(site, 2)
+def test_wide_tables_and_formulas_scroll_and_keep_their_words_whole(opened: Opened) -> None:
+    page = opened(2).page
     cell = page.locator(".side td").first
     assert cell.evaluate("e => e.clientWidth") > 50
     for part in (".side table", ".side .katex-display"):
@@ -99,14 +121,17 @@ def test_wide_tables_and_formulas_scroll_and_keep_their_words_whole(site: Site) 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_broken_formula_is_shown_as_it_was_written(site: Site) -> None:
-    page = opened(site, 2)
+def test_a_broken_formula_is_shown_as_it_was_written(opened: Opened) -> None:
+    page = opened(2).page
     expect(page.locator(".side").first).to_contain_text(r"broken $\frac{1}{$ here")
-    site.check()
+    opened(2).check()
 
 
-def test_long_names_are_cut_in_rows_of_one_height_that_open_their_battles(site: Site) -> None:
-    page = site.open("?tab=leaderboard")
+def test_long_names_are_cut_in_rows_of_one_height_that_open_their_battles(
+    url: str, page: Page
+) -> None:
+    site = Site(url, page)
+    site.open("?tab=leaderboard")
     row = page.locator(".board tr", has_text=NAME)
     name = row.locator("button")
     assert name.evaluate("e => e.scrollWidth > e.clientWidth")
@@ -122,9 +147,9 @@ def test_long_names_are_cut_in_rows_of_one_height_that_open_their_battles(site: 
 
 
 @pytest.mark.parametrize("width", [1024, 1280])
-def test_next_stands_beside_previous(site: Site, width: int) -> None:
-    site.page.set_viewport_size({"width": width, "height": 800})
-    page = opened(site, 1)
+def test_next_stands_beside_previous(opened: Opened, width: int) -> None:
+    page = opened(1).page
+    page.set_viewport_size({"width": width, "height": 800})
     previous, following = (page.locator(f"#{name}").bounding_box() for name in ("previous", "next"))
     written = page.locator(".written").bounding_box()
     assert previous
@@ -158,9 +183,9 @@ CONTRAST = """part => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_small_text_and_signs_can_be_made_out(site: Site, scheme: Any) -> None:
-    site.page.emulate_media(color_scheme=scheme)
-    page = opened(site, 1)
+def test_small_text_and_signs_can_be_made_out(opened: Opened, scheme: Any) -> None:
+    page = opened(1).page
+    page.emulate_media(color_scheme=scheme)
     small = ".counts, .role, .places, .list em, .list .who, .legend, summary, .judgment code, .mark"
     for part in page.locator(small).locator("visible=true").all():
         assert part.evaluate(CONTRAST) >= 4.5, part.text_content()
@@ -168,8 +193,8 @@ def test_small_text_and_signs_can_be_made_out(site: Site, scheme: Any) -> None:
         assert sign.evaluate(CONTRAST) >= 3, sign.get_attribute("class")
 
 
-def test_what_has_the_focus_has_an_outline(site: Site) -> None:
-    page = opened(site, 1)
+def test_what_has_the_focus_has_an_outline(opened: Opened) -> None:
+    page = opened(1).page
     for name in ("Judge", "Search (Enter)"):
         field = page.get_by_label(name, exact=True).locator("visible=true")
         field.focus()

@@ -21,10 +21,11 @@ SCRIPTS = (
     "qa_browser",
     "benchmark_metrics",
     "judge_report",
+    "download_data",
 )
 HEAVY = (
     *("openai", "anthropic", "httpx2", "xllamacpp", "tiktoken"),
-    *("numpy", "pandas", "sklearn", "gradio"),
+    *("numpy", "pandas", "sklearn", "gradio", "huggingface_hub"),
 )
 
 _ENTRY = re.compile(r"^  (-\S.*?)(?:  +|\n +)(\S.*(?:\n {6,}\S.*)*)", re.MULTILINE)

@@ -1,0 +1,97 @@
+"""Published tables become benches of questions, one for each language."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pytest
+from conftest import Workspace
+from fake_hub import Download, FakeHub
+from pyarrow import parquet
+
+from arena.base.errors import InputError
+from arena.bench.paths import Bench
+from arena.bench.records import Question, read_questions
+from arena.datasets.question_tables import question_lines
+
+REPO = "CohereLabs/m-ArenaHard"
+KO = "ko/test-00000-of-00001.parquet"
+ROWS = [
+    {
+        "question_id": f"{number:032x}",
+        "category": "hard_prompt",
+        "subcategory": "coding",
+        "prompt": f"질문 {number}",
+        "language": "ko",
+    }
+    for number in (1, 2)
+]
+
+
+def table(rows: list[dict[str, Any]]) -> bytes:
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    return file.getvalue()
+
+
+def test_a_language_of_m_arena_hard_is_a_bench(
+    bench: Workspace, hub: FakeHub, download: Download, refused: Callable[..., str]
+) -> None:
+    hub.add(REPO, {KO: table(ROWS), "ja/test-00000-of-00001.parquet": table(ROWS[:1])})
+    done = download("--bench", "m-arena-hard:ko")
+    assert done.out.splitlines()[-1] == "next: python gen_answer.py --bench-name m-arena-hard-ko"
+    path = bench.root / "data/m-arena-hard-ko/question.jsonl"
+    assert read_questions(Bench(bench.root / "data", "m-arena-hard-ko")) == [
+        Question(str(row["question_id"]), "hard_prompt", "coding", (str(row["prompt"]),))
+        for row in ROWS
+    ]
+    assert bench.read_jsonl(path)[0] == {
+        "question_id": ROWS[0]["question_id"],
+        "category": "hard_prompt",
+        "subcategory": "coding",
+        "language": "ko",
+        "turns": [{"content": "질문 1"}],
+    }
+    before = path.read_bytes()
+    download("--bench", "m-arena-hard:ko")
+    assert path.read_bytes() == before and hub.downloads[KO] == 1
+    path.write_text("{}\n", encoding="utf-8")
+    assert f"{path.relative_to(bench.root)}: differs" in refused("--bench", "m-arena-hard:ko")
+    download("--bench", "m-arena-hard:ko", "--force")
+    assert path.read_bytes() == before
+    line = refused("--bench", "m-arena-hard:kr")
+    assert "no bench 'm-arena-hard:kr' (did you mean 'm-arena-hard:ko'?)" in line
+    assert line.endswith("m-arena-hard:ja, m-arena-hard:ko")
+
+
+def test_the_questions_of_v0_1_are_a_table_too(
+    bench: Workspace, hub: FakeHub, download: Download
+) -> None:
+    row = {"question_id": "q", "category": "c", "cluster": "C", "turns": [{"content": "?"}]}
+    hub.add("lmarena-ai/arena-hard-auto-v0.1", {"data/train-00000-of-00001.parquet": table([row])})
+    download("--repo", "lmarena-ai/arena-hard-auto-v0.1")
+    path = "data/arena-hard-auto-v0.1/question.jsonl"
+    assert bench.read_jsonl(path) == [row]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PAR1 and no more", "not a parquet file"),
+        (b"", "not a parquet file"),
+        (table([{"prompt": "?"}]), r"t\.parquet: row 1 is not a question: no question_id"),
+        (table([{"question_id": 1, "prompt": "?"}, {"question_id": 2}]), "row 2 is not a question"),
+        (table([{"question_id": 1.5, "prompt": "?"}]), "row 1 is not a question"),
+        (table(ROWS)[:-9], "not a parquet file"),
+        (table(ROWS[:0]), "has no rows"),
+    ],
+)
+def test_a_table_without_questions(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "t.parquet"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        question_lines([path])
