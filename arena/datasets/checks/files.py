@@ -13,6 +13,8 @@ import msgspec
 from arena.base.jsonl import LFS_POINTER, decode, is_json
 from arena.bench.paths import Bench
 
+LFS = "only a pointer of Git LFS"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -72,6 +74,13 @@ class File:
             names = (key if isinstance(key, str) else key[0] for key in keys)
             yield Finding(problem, self.place, len(keys), tuple(names), mend, is_note)
 
+    def spoiled(self, problem: str, numbers: Sequence[int], mend: str) -> Iterator[Finding]:
+        """Yield the finding that some lines are to be deleted, if there are some."""
+        if numbers:
+            names = tuple(f"line {number}" for number in numbers)
+            both = in_turn(delete_lines(self.path, numbers), mend)
+            yield Finding(problem, self.place, len(numbers), names, both)
+
 
 def delete_lines(path: Path, numbers: Iterable[int]) -> str:
     """Return the command line that deletes lines of a file by their numbers."""
@@ -107,11 +116,9 @@ def read_file(
     try:
         data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
-        file.findings.append(Finding(f"cannot be read: {error.strerror}", place, 1))
-        return file
+        return File(path, place, findings=[Finding(f"cannot be read: {error.strerror}", place, 1)])
     if data.startswith(LFS_POINTER):
-        file.findings.append(Finding("only a pointer of Git LFS", place, 1, (), "git lfs pull"))
-        return file
+        return File(path, place, findings=[Finding(LFS, place, 1, (), "git lfs pull")])
     raws = data.split(b"\n")
     for number, raw in enumerate(raws, 1):
         if not raw or raw.isspace():
@@ -126,14 +133,8 @@ def read_file(
         file.records[key], file.lines[key] = record, number
     if len(raws) in bad and not is_json(raws[-1]):
         del bad[len(raws)]
-        torn = Finding("torn last line", place, 1, (f"line {len(raws)}",), mend)
-        file.findings.append(torn)
-    for problem, numbers, command in (
-        (f"lines that are no records ({next(iter(bad.values()), '')})", list(bad), mend),
-        ("earlier records of the same id", repeated, ""),
-    ):
-        if numbers:
-            names = tuple(f"line {number}" for number in numbers)
-            both = in_turn(delete_lines(path, numbers), command)
-            file.findings.append(Finding(problem, place, len(numbers), names, both))
+        file.findings.append(Finding("torn last line", place, 1, (f"line {len(raws)}",), mend))
+    problem = f"lines that are no records ({next(iter(bad.values()), '')})"
+    file.findings += file.spoiled(problem, list(bad), mend)
+    file.findings += file.spoiled("earlier records of the same id", repeated, "")
     return file

@@ -18,7 +18,7 @@ from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
 from arena.datasets.checks.judgments import check_judgments
 from arena.datasets.checks.texts import is_damaged
 
-EXAMPLES = 3
+EXAMPLES = 2
 EXAMPLE_WIDTH = 12
 
 
