@@ -12,13 +12,13 @@ each file is recorded in `data/<bench>/source.json`.
 
 from __future__ import annotations
 
-from arena.base.errors import script
+from arena.base.errors import InputError, script
 
 # isort: split
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +48,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def print_table(heading: str, rows: Iterable[Sequence[str]]) -> None:
+    """Print a table below a heading."""
+    print_folded("\n".join([heading, *aligned(rows)]))
+    sys.stdout.flush()
+
+
 def command_after(args: argparse.Namespace, preset: Path | None, judges: Sequence[str]) -> str:
     """Return the command line that shows the board of a judge, or makes answers without one."""
     flags = ["--judge-name", judges[0]] if judges else []
@@ -61,22 +67,23 @@ def command_after(args: argparse.Namespace, preset: Path | None, judges: Sequenc
 def main(argv: Sequence[str] | None = None) -> int:
     """Download a bench, or list what is published."""
     args = parse(argv)
-    from arena.datasets import published as data
-    from arena.datasets.hub import fetch, read_snapshot
-    from arena.generate.summary import number_of
-
+    try:
+        from arena.datasets import published as data
+        from arena.datasets.hub import fetch, read_snapshot
+        from arena.generate.summary import number_of
+    except ValueError:  # the hub's client reads its environment when it is imported
+        names = "HF_ENDPOINT, HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT"
+        raise InputError(f"the environment has a wrong value. Check {names}.") from None
     snapshot = read_snapshot(data.repository_of(args.bench_name, args.repo), args.revision)
     benches = data.published_benches(snapshot)
-    print_heading = partial(print_folded, f"{snapshot.repo} at {snapshot.commit}")
+    show = partial(print_table, f"{snapshot.repo} at {snapshot.commit}")
     if args.list and args.bench_name is None:
-        print_heading()
-        print("\n".join(aligned(data.bench_rows(benches.values()))))
+        show(data.bench_rows(benches.values()))
         return 0
     name = args.bench_name or (None if args.repo else BENCH)
     published = data.choose_bench(snapshot, benches, name)
     if args.list:
-        print_heading()
-        print("\n".join(aligned(data.file_rows(published))))
+        show(data.file_rows(published))
         return 0
     selected = data.select(published, args.model, args.judge_name)
     bench = Bench(args.data_dir, published.name.replace(":", "-"))
@@ -84,10 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     same = data.unchanged_files(bench, files, args.force)
     missing = {path: remotes for path, remotes in files.items() if path not in same}
     wanted = [file for remotes in missing.values() for file in remotes]
-    print_heading()
-    print("\n".join(aligned(data.bench_rows([selected]))))
+    show(data.bench_rows([selected]))
     print_folded(f"to download: {number_of(len(wanted), 'file')}, {data.total_size(wanted)}")
-    sys.stdout.flush()
     data.write_files(missing, fetch(snapshot, wanted), args.force)
     data.write_source(bench, snapshot, files)
     written = f"{number_of(len(missing), 'file')} written" if missing else "nothing to do"

@@ -451,26 +451,35 @@ def run_main(
 
 
 @pytest.fixture
-def hub() -> Iterator[FakeHub]:
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A hub for scripts in this process, as if the hub's client had just been imported."""
+    from huggingface_hub import constants
+
     with FakeHub() as hub:
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.address)
+        for name, value in {
+            "HUGGINGFACE_CO_URL_TEMPLATE": template,
+            "ENDPOINT": hub.address,
+            "HF_HUB_CACHE": str(tmp_path / "hf"),
+            "HF_HUB_DISABLE_XET": True,
+        }.items():
+            monkeypatch.setattr(constants, name, value)
         yield hub
 
 
 @pytest.fixture
-def download(
-    bench: Workspace, hub: FakeHub, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
-) -> Download:
-    """Runs the script in this process, as if the client of the hub had just been imported."""
-    from huggingface_hub import constants
+def published(hub: FakeHub) -> FakeHub:
+    """The same with small files in the place of the published ones."""
+    from published_files import KO, OFFICIAL, REPO, ROWS, official, table
 
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.address)
-    for name, value in {
-        "HUGGINGFACE_CO_URL_TEMPLATE": template,
-        "ENDPOINT": hub.address,
-        "HF_HUB_CACHE": str(bench.root / "hf"),
-        "HF_HUB_DISABLE_XET": True,
-    }.items():
-        monkeypatch.setattr(constants, name, value)
+    hub.add(OFFICIAL, official())
+    hub.add(REPO, {KO: table(ROWS), KO.replace("ko", "ja"): table(ROWS[:1])})
+    return hub
+
+
+@pytest.fixture
+def download(hub: FakeHub, run_main: RunMain) -> Download:
+    """Runs download_data.py in this process."""
 
     def run(*flags: object, check: int = 0) -> Done:
         return run_main("download_data.py", *flags, check=check)
@@ -480,14 +489,14 @@ def download(
 
 @pytest.fixture
 def refused(bench: Workspace, download: Download) -> Callable[..., str]:
-    """Runs the script. Returns the one line of its error; nothing has changed."""
+    """Runs it likewise. Returns the one line of its error; nothing has changed."""
 
     def run(*flags: object, check: int = 2) -> str:
         before = tree(bench.root / "data")
         done = download(*flags, check=check)
         assert tree(bench.root / "data") == before
         assert done.err.count("\n") == 1 and done.err.startswith("error: ")
-        return done.err.removeprefix("error: ").rstrip("\n")
+        return str(done.err.removeprefix("error: ").rstrip("\n"))
 
     return run
 

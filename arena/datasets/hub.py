@@ -171,8 +171,7 @@ CAUSES: Sequence[tuple[tuple[type[Exception], ...], type[Exception], str]] = (
 @contextlib.contextmanager
 def explained(repo: str) -> Iterator[None]:
     """Turn the errors of the hub's client into lines of our own, in which no token can be."""
-    address = urlsplit(constants.ENDPOINT)
-    host = f"{address.hostname}:{address.port}" if address.port else address.hostname
+    host = urlsplit(constants.ENDPOINT).netloc.rpartition("@")[2] or "HF_ENDPOINT"
     where = f"{one_line(repo, 100)} at {host}"
     try:
         yield

@@ -205,13 +205,23 @@ def local_files(bench: Bench, selected: Published) -> dict[Path, list[RemoteFile
 
 
 def is_missing(path: Path) -> bool:
-    """Whether a file is not there, or is there as a pointer of Git LFS."""
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder. Move it away, or choose another --data-dir.")
+    """Whether a file is not there, or is there as a pointer of Git LFS.
+
+    Raises InputError if something else is in its place, or if it cannot be read.
+    """
+    folder = next(folder for folder in path.parents if folder.exists())
+    advice = "Move it away, or choose another --data-dir."
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is no folder. {advice}")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is no file. {advice}")
     if not path.exists():
         return True
-    with path.open("rb") as file:
-        return file.read(len(LFS_POINTER)) == LFS_POINTER
+    try:
+        with path.open("rb") as file:
+            return file.read(len(LFS_POINTER)) == LFS_POINTER
+    except OSError as error:
+        raise InputError(f"{path}: cannot read it: {error.strerror}") from None
 
 
 def check_differing(paths: Sequence[Path]) -> None:

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pyarrow
 import pytest
 from conftest import Workspace
 from fake_hub import Download, FakeHub
-from pyarrow import parquet
+from published_files import KO, ROWS, table
 
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
 from arena.bench.records import Question, read_questions
 from arena.datasets.question_tables import question_lines
 
-REPO = "CohereLabs/m-ArenaHard"
-KO = "ko/test-00000-of-00001.parquet"
-ROWS = [
-    {
-        "question_id": f"{number:032x}",
-        "category": "hard_prompt",
-        "subcategory": "coding",
-        "prompt": f"질문 {number}",
-        "language": "ko",
-    }
-    for number in (1, 2)
-]
-
-
-def table(rows: list[dict[str, Any]]) -> bytes:
-    file = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(rows), file)
-    return file.getvalue()
-
 
 def test_a_language_of_m_arena_hard_is_a_bench(
-    bench: Workspace, hub: FakeHub, download: Download, refused: Callable[..., str]
+    bench: Workspace, published: FakeHub, download: Download, refused: Callable[..., str]
 ) -> None:
-    hub.add(REPO, {KO: table(ROWS), "ja/test-00000-of-00001.parquet": table(ROWS[:1])})
     done = download("--bench", "m-arena-hard:ko")
     assert done.out.splitlines()[-1] == "next: python gen_answer.py --bench-name m-arena-hard-ko"
     path = bench.root / "data/m-arena-hard-ko/question.jsonl"
@@ -58,7 +35,7 @@ def test_a_language_of_m_arena_hard_is_a_bench(
     }
     before = path.read_bytes()
     download("--bench", "m-arena-hard:ko")
-    assert path.read_bytes() == before and hub.downloads[KO] == 1
+    assert path.read_bytes() == before and published.downloads[KO] == 1
     path.write_text("{}\n", encoding="utf-8")
     assert f"{path.relative_to(bench.root)}: differs" in refused("--bench", "m-arena-hard:ko")
     download("--bench", "m-arena-hard:ko", "--force")

@@ -13,50 +13,14 @@ import pytest
 from conftest import REPO, Done, Workspace, tree
 from fake_hub import TOKEN, Download, FakeHub
 from huggingface_hub import constants
-from judgments import judgment
+from published_files import OFFICIAL, V1, V2, answer, lines, official
 
 from arena.datasets.hub import FIRST_REPLY
 
-OFFICIAL = "lmarena-ai/arena-hard-auto"
-V1, V2 = "data/arena-hard-v0.1", "data/arena-hard-v2.0"
-
-
-def lines(*records: object) -> str:
-    return "".join(json.dumps(record) + "\n" for record in records)
-
-
-def answer(model: str, number: int) -> dict[str, object]:
-    turns = [{"content": f"{model} on {number}"}]
-    return {"question_id": f"q{number}", "model_id": model, "choices": [{"turns": turns}]}
-
-
-def official() -> dict[str, str]:
-    """Files in the layout of the official repository, with five questions."""
-    numbers = range(1, 6)
-    questions = [
-        {"question_id": f"q{n}", "category": "arena-hard-v0.1", "turns": [{"content": "?"}]}
-        for n in numbers
-    ]
-    files = {f"{V1}/question.jsonl": lines(*questions), "README.md": "a card"}
-    for model in ("gpt-4-0314", "org/m2", "m1"):
-        files[f"{V1}/model_answer/{model}.jsonl"] = lines(*(answer(model, n) for n in numbers))
-    for judge in ("gpt-4-1106-preview", "org/judge"):
-        for model, labels in (("m1", ("B>A", "A>B")), ("org/m2", ("A>B", "A=B"))):
-            records = [judgment(f"q{n}", *labels) for n in numbers]
-            for record in records:
-                record.pop("baseline", None)
-                record |= {"judge": judge, "model": model}
-            files[f"{V1}/model_judgment/{judge}/{model}.jsonl"] = lines(*records)
-    prompt = {"uid": "u1", "category": "hard_prompt", "subcategory": "coding", "prompt": "?"}
-    files[f"{V2}/question.jsonl"] = lines(prompt, {**prompt, "uid": "u2"})
-    for model in ("o3-mini-2025-01-31", "gemini-2.0-flash-001", "m1"):
-        files[f"{V2}/model_answer/{model}.jsonl"] = lines({"uid": "u1", "messages": []})
-    return files
-
 
 @pytest.fixture(autouse=True)
-def repository(hub: FakeHub) -> None:
-    hub.add(OFFICIAL, official())
+def _published(published: FakeHub) -> None:
+    """All tests here have them."""
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -284,7 +248,7 @@ class TestErrors:
             (["--model", "m"], "Published models: gemini-2.0-flash-001, m1, o3-mini-2025-01-31"),
             (["--models", "gemini-2.0-flash"], "(did you mean 'gemini-2.0-flash-001'?)"),
             (["--judges", "x"], "no judge 'x'. Published judges: none"),
-            (["--bench", "m-arena-hard:ko"], "CohereLabs/m-ArenaHard at "),
+            (["--bench", "m-arena-hard"], "Choose one with --bench-name: m-arena-hard:ja"),
             (["--repo", "no/such"], "no such repository, or no access. Check --repo"),
             (["--repo", "a/b?c"], "not a name such as OWNER/NAME. Check --repo"),
             (["--repo", "../b"], "not a name such as OWNER/NAME"),
@@ -341,8 +305,24 @@ class TestErrors:
         bench.write(f"{V2}/source.json", content)
         assert f"{V2}/source.json: not a record of downloads" in refused()
 
-    def test_a_folder_in_the_place_of_a_file(
+    def test_something_else_in_the_place_of_a_file(
         self, bench: Workspace, refused: Callable[..., str]
     ) -> None:
-        (bench.root / V2 / "question.jsonl").mkdir(parents=True)
-        assert "question.jsonl: is a folder" in refused()
+        bench.write("b", "")
+        assert refused("--data-dir", "b").startswith("b: is no folder. Move it away")
+        path = bench.root / V2 / "question.jsonl"
+        path.mkdir(parents=True)
+        assert "question.jsonl: is no file" in refused()
+        path.rmdir()
+        path.symlink_to(os.devnull)
+        assert "question.jsonl: is no file" in refused()
+
+    @pytest.mark.parametrize(
+        ("name", "value", "status"),
+        [("HF_HUB_ETAG_TIMEOUT", "1.5 s", 2), ("HF_ENDPOINT", "localhost:1", 1)],
+    )
+    def test_a_wrong_environment(
+        self, process: Download, name: str, value: str, status: int
+    ) -> None:
+        done = process(check=status, **{name: value})
+        assert done.err.startswith("error: ") and name in done.err

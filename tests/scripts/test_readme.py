@@ -150,6 +150,7 @@ def test_each_command_of_a_page_works_in_the_order_of_the_page(
     run: RunCommand,
     page: Path,
     capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     """If the output of a command or of code stands below it, it is what is printed. An engine that
     stands in for vLLM answers request files.
@@ -158,6 +159,8 @@ def test_each_command_of_a_page_works_in_the_order_of_the_page(
     add_checkpoint(clone, api)
     write_files(clone, page)
     engine = engine_in(clone)
+    if any("download_data.py" in command for command in commands_of(page)):
+        request.getfixturevalue("published")
     shown = dict(
         (commands.splitlines()[-1], output)
         for commands, output in re.findall(
