@@ -52,6 +52,7 @@ IMPORTS = {
     "show_result.py": BOARD,
     "benchmark_metrics.py": (*BOARD, "arena.quality.benchmark.report"),
     "judge_report.py": (*BOARD, "arena.quality.judge_report"),
+    "check_bench.py": (*CHAT, "arena.datasets.checks.report"),
     "download_data.py": (*HUB, "arena.base.flags"),
     "gen_answer_after.py": RUN,
     "qa_browser.py": (),

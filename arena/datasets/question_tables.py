@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from arena.base.errors import InputError
 from arena.base.jsonl import decode, dump_line
 from arena.bench.records import QuestionLine
+from arena.datasets.tables import read_parquet
 
 KEPT = ("category", "cluster", "subcategory", "language")
 
@@ -22,7 +22,8 @@ def question_lines(tables: Iterable[Path]) -> list[bytes]:
     """
     decoder, lines = msgspec.json.Decoder(QuestionLine), list[bytes]()
     for table in tables:
-        for number, values in read_table(table):
+        for row in read_parquet(table):
+            values = row.values
             key = "question_id" if values.get("question_id") is not None else "uid"
             record = {"question_id": values.get(key)}
             record |= {key: values[key] for key in KEPT if values.get(key) is not None}
@@ -31,27 +32,9 @@ def question_lines(tables: Iterable[Path]) -> list[bytes]:
                 lines.append(dump_line(record))
                 decode(lines[-1].rstrip(b"\n"), decoder)
             except (ValueError, TypeError) as error:
-                place = f"{table.name}: row {number}"
+                place = f"{table.name}: row {row.number}"
                 advice = "It needs a question_id, and a prompt or turns."
                 raise InputError(f"{place} is not a question: {error}. {advice}") from None
     if not lines:
         raise InputError("the table of questions has no rows. Choose another --revision.")
     return lines
-
-
-def read_table(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the number and the values of each row of a parquet file."""
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError:
-        advice = "Run: pip install pyarrow"
-        raise InputError(f"{path.name}: parquet files need pyarrow. {advice}") from None
-    number = 0
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches():
-                for values in batch.to_pylist():
-                    number += 1
-                    yield number, values
-    except (ArrowException, OSError, ValueError):
-        raise InputError(f"{path.name}: not a parquet file. Choose another --revision.") from None

@@ -21,6 +21,7 @@ SCRIPTS = (
     "qa_browser",
     "benchmark_metrics",
     "judge_report",
+    "check_bench",
     "download_data",
 )
 HEAVY = (
