@@ -23,6 +23,7 @@ SCRIPTS = (
     "judge_report",
     "check_bench",
     "download_data",
+    "import_data",
 )
 HEAVY = (
     *("openai", "anthropic", "httpx2", "xllamacpp", "tiktoken"),
