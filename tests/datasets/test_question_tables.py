@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +36,9 @@ def test_a_language_of_m_arena_hard_is_a_bench(
         "turns": [{"content": "질문 1"}],
     }
     before = path.read_bytes()
+    source = json.loads(path.with_name("source.json").read_text("utf-8"))["files"]
+    assert source["question.jsonl"]["sha256"] == hashlib.sha256(before).hexdigest()
+    assert source["question.jsonl"]["path"] == KO
     download("--bench", "m-arena-hard:ko")
     assert path.read_bytes() == before and published.downloads[KO] == 1
     path.write_text("{}\n", encoding="utf-8")
