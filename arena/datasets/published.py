@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import json
@@ -137,8 +138,10 @@ def choose_bench(
 def preset_of(bench: str) -> Path | None:
     """Return the judge config with the official settings of a bench, None if there is none."""
     for path in sorted(OUR_JUDGE_CONFIG.parent.glob("*/judge_config.yaml")):
-        if read_judge_config(path).bench_name == bench:
-            return path
+        with contextlib.suppress(InputError):  # a user's own, of another bench
+            config = read_judge_config(path)
+            if config.bench_name == bench and config.as_published:
+                return path
     return None
 
 

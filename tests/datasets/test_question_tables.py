@@ -60,6 +60,18 @@ def test_the_questions_of_v0_1_are_a_table_too(
     assert bench.read_jsonl(path) == [row]
 
 
+def test_the_card_of_a_repository_names_its_tables(
+    bench: Workspace, hub: FakeHub, download: Download
+) -> None:
+    tables = {"all/ko-0.parquet": table(ROWS[:1]), "all/ko-1.parquet": table(ROWS[1:])}
+    files = [{"split": "test", "path": "all/ko-*"}]
+    card = {"configs": [{"config_name": "ko", "data_files": files}], "license": "apache-2.0"}
+    hub.add("CohereLabs/m-ArenaHard-v2.0", tables, card=card)
+    download("--bench", "m-arena-hard-v2.0:ko")
+    questions = read_questions(Bench(bench.root / "data", "m-arena-hard-v2.0-ko"))
+    assert [question.id for question in questions] == [row["question_id"] for row in ROWS]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

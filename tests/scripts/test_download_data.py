@@ -248,6 +248,14 @@ def test_a_revision_is_taken_and_recorded(
         assert source["files"]["question.jsonl"]["revision"] == commit
 
 
+def test_a_space_is_a_repository_too(bench: Workspace, hub: FakeHub, download: Download) -> None:
+    hub.add("org/viewer", {"data/b/question.jsonl": official()[f"{V1}/question.jsonl"]})
+    hub.repos["spaces/org/viewer"] = hub.repos.pop("datasets/org/viewer")
+    download("--repo", "spaces/org/viewer")
+    source = json.loads((bench.root / "data/b/source.json").read_text("utf-8"))
+    assert source["files"]["question.jsonl"]["repo"] == "spaces/org/viewer"
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("flags", "words"),
