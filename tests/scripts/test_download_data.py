@@ -317,6 +317,18 @@ class TestErrors:
         hub.status = status
         assert words in refused(check=1)
 
+    def test_a_cache_that_cannot_be_written(
+        self, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", f"{os.devnull}/hub")
+        assert "Not a directory. Run the command again. HF_HOME sets another" in refused(check=1)
+
+    def test_a_file_of_the_list_that_is_not_there(
+        self, hub: FakeHub, refused: Callable[..., str]
+    ) -> None:
+        hub.lost.add(f"{V2}/question.jsonl")
+        assert "the hub answers with status 404" in refused(check=1)
+
     @pytest.mark.parametrize("content", ["[]", "", "{}", "no json"])
     def test_a_record_of_sources_that_is_none(
         self, bench: Workspace, refused: Callable[..., str], content: str
