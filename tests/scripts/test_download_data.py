@@ -248,6 +248,14 @@ def test_a_revision_is_taken_and_recorded(
         assert source["files"]["question.jsonl"]["revision"] == commit
 
 
+def test_a_space_is_a_repository_too(bench: Workspace, hub: FakeHub, download: Download) -> None:
+    hub.add("org/viewer", {"data/b/question.jsonl": official()[f"{V1}/question.jsonl"]})
+    hub.repos["spaces/org/viewer"] = hub.repos.pop("datasets/org/viewer")
+    download("--repo", "spaces/org/viewer")
+    source = json.loads((bench.root / "data/b/source.json").read_text("utf-8"))
+    assert source["files"]["question.jsonl"]["repo"] == "spaces/org/viewer"
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("flags", "words"),
@@ -308,6 +316,18 @@ class TestErrors:
     ) -> None:
         hub.status = status
         assert words in refused(check=1)
+
+    def test_a_cache_that_cannot_be_written(
+        self, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", f"{os.devnull}/hub")
+        assert "Not a directory. Run the command again. HF_HOME sets another" in refused(check=1)
+
+    def test_a_file_of_the_list_that_is_not_there(
+        self, hub: FakeHub, refused: Callable[..., str]
+    ) -> None:
+        hub.lost.add(f"{V2}/question.jsonl")
+        assert "the hub answers with status 404" in refused(check=1)
 
     @pytest.mark.parametrize("content", ["[]", "", "{}", "no json"])
     def test_a_record_of_sources_that_is_none(
