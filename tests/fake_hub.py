@@ -56,6 +56,7 @@ class FakeHub:
 
     held: the files whose second half waits until `released`, and `holding` is set meanwhile.
     status: what every request gets instead. damaged: the files that arrive with other bytes.
+    lost: those that are listed and not there.
     downloads: how often the bytes of each file were asked for, and from where (`ranges`).
     """
 
@@ -68,6 +69,7 @@ class FakeHub:
     holding: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     damaged: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     downloads: Counter[str] = field(default_factory=Counter)
     ranges: list[str] = field(default_factory=list)
     tokens: set[str | None] = field(default_factory=set)
@@ -135,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
         if match["api"]:
             card = {"cardData": repo.card} if repo.card else {}
             return self.reply(200, {"id": unquote(match["name"]), "sha": commit, **card})
-        if path not in repo.files(commit):
+        if path not in repo.files(commit) or path in self.hub.lost:
             return self.reply(404, code="EntryNotFound")
         content = repo.files(commit)[path]
         tag = f'"{digest(content, self.hub.lfs_from)}"'

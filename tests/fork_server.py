@@ -52,6 +52,8 @@ IMPORTS = {
     "show_result.py": BOARD,
     "benchmark_metrics.py": (*BOARD, "arena.quality.benchmark.report"),
     "judge_report.py": (*BOARD, "arena.quality.judge_report"),
+    "check_bench.py": (*CHAT, "arena.datasets.checks.report"),
+    "import_data.py": (*CHAT, "arena.datasets.answers.imported"),
     "download_data.py": (*HUB, "arena.base.flags"),
     "make_bench.py": ("numpy", "sklearn.cluster", "sklearn.feature_extraction.text"),
     "gen_answer_after.py": RUN,

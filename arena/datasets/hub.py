@@ -48,12 +48,21 @@ class RemoteFile:
     size: int
     digest: str
 
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 of the content, None if the hub has only a blob id."""
+        return self.digest if len(self.digest) == 64 else None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a parquet file."""
+        return self.path.endswith(".parquet")
+
     def is_same(self, local: Path) -> bool:
         """Whether a local file has the same content."""
         if local.stat().st_size != self.size:
             return False
-        in_lfs = len(self.digest) == 64
-        content = hashlib.sha256() if in_lfs else hashlib.sha1(b"blob %d\0" % self.size)
+        content = hashlib.sha256() if self.sha256 else hashlib.sha1(b"blob %d\0" % self.size)
         with local.open("rb") as file:
             while chunk := file.read(CHUNK):
                 content.update(chunk)
@@ -252,6 +261,7 @@ def progress_of(total: int, files: int) -> Iterator[Callable[[int], None]]:
 
     The function that is yielded adds the bytes of a file, or 0 while nothing happens.
     """
+    sys.stdout.flush()  # what is to come, before how far it is
     on_terminal = sys.stderr.isatty()
     done, finished, shown = 0, 0, time.monotonic()
     bar = tqdm(

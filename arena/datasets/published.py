@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import json
@@ -16,7 +17,7 @@ from arena.base.jsonl import LFS_POINTER, loads, read_bytes, write_lines
 from arena.base.table import listed
 from arena.bench.config import OUR_JUDGE_CONFIG, read_judge_config
 from arena.bench.paths import Bench
-from arena.datasets.hub import RemoteFile, Snapshot, size_text
+from arena.datasets.hub import CHUNK, RemoteFile, Snapshot, size_text
 from arena.datasets.question_tables import question_lines
 from arena.generate.summary import number_of
 
@@ -82,7 +83,7 @@ def tables_of(snapshot: Snapshot) -> dict[str, Published]:
     """
     base = {repo: name for name, repo in MULTILINGUAL.items()}.get(snapshot.repo)
     base = base or snapshot.repo.rpartition("/")[2].lower()
-    tables = [file for file in snapshot.files if file.path.endswith(".parquet")]
+    tables = [file for file in snapshot.files if file.is_table]
     benches: dict[str, Published] = {}
 
     def add(config: str, files: Iterable[RemoteFile]) -> None:
@@ -137,8 +138,10 @@ def choose_bench(
 def preset_of(bench: str) -> Path | None:
     """Return the judge config with the official settings of a bench, None if there is none."""
     for path in sorted(OUR_JUDGE_CONFIG.parent.glob("*/judge_config.yaml")):
-        if read_judge_config(path).bench_name == bench:
-            return path
+        with contextlib.suppress(InputError):  # a user's own, of another bench
+            config = read_judge_config(path)
+            if config.bench_name == bench and config.as_published:
+                return path
     return None
 
 
@@ -251,11 +254,12 @@ def write_source(bench: Bench, snapshot: Snapshot, files: dict[Path, list[Remote
     """Record in the bench's folder from which commit each of the files comes."""
     sources = read_source(bench)
     for path, remotes in files.items():
+        digest = None if remotes[0].is_table else remotes[0].sha256
         sources[path.relative_to(bench.folder).as_posix()] = {
             "repo": snapshot.repo if snapshot.kind == "dataset" else f"spaces/{snapshot.repo}",
             "revision": snapshot.commit,
             "path": remotes[0].path if len(remotes) == 1 else [file.path for file in remotes],
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": digest or hashlib.sha256(path.read_bytes()).hexdigest(),
         }
     text = json.dumps({"files": dict(sorted(sources.items()))}, ensure_ascii=False, indent=1)
     path = bench.folder / SOURCE
@@ -273,7 +277,7 @@ def unchanged_files(
     read_source(bench)
     same, differing = list[Path](), list[Path]()
     for path, (first, *others) in files.items():
-        if not (is_missing(path) or others or first.path.endswith(".parquet")):
+        if not (is_missing(path) or others or first.is_table):
             (same if first.is_same(path) else differing).append(path)
     if not force:
         check_differing(differing)
@@ -290,7 +294,7 @@ def write_files(
     made = {
         path: b"".join(question_lines([cached[remote] for remote in remotes]))
         for path, remotes in files.items()
-        if remotes[0].path.endswith(".parquet")
+        if remotes[0].is_table
     }
     if not force:
         check_differing([p for p in made if not is_missing(p) and p.read_bytes() != made[p]])
@@ -298,8 +302,8 @@ def write_files(
         if path in made:
             write_lines(path, [made[path]])
             continue
-        with cached[remotes[0]].open("rb") as source:
-            write_lines(path, source)
+        with cached[remotes[0]].open("rb", buffering=0) as source:
+            write_lines(path, iter(lambda: source.read(CHUNK), b""))
 
 
 # How it is listed
@@ -311,7 +315,7 @@ def bench_rows(benches: Iterable[Published]) -> Iterator[list[str]]:
     for bench in benches:
         judged = [file for of_judge in bench.judgments.values() for file in of_judge.values()]
         answers, judges = bench.answers.values(), bench.judgments
-        by = f"{number_of(len(judged), 'model')} by {number_of(len(judges), 'judge')}"
+        by = f"{number_of(len(judged), 'file')} by {number_of(len(judges), 'judge')}"
         yield [
             bench.name,
             total_size(bench.questions),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +36,9 @@ def test_a_language_of_m_arena_hard_is_a_bench(
         "turns": [{"content": "질문 1"}],
     }
     before = path.read_bytes()
+    source = json.loads(path.with_name("source.json").read_text("utf-8"))["files"]
+    assert source["question.jsonl"]["sha256"] == hashlib.sha256(before).hexdigest()
+    assert source["question.jsonl"]["path"] == KO
     download("--bench", "m-arena-hard:ko")
     assert path.read_bytes() == before and published.downloads[KO] == 1
     path.write_text("{}\n", encoding="utf-8")
@@ -53,6 +58,18 @@ def test_the_questions_of_v0_1_are_a_table_too(
     download("--repo", "lmarena-ai/arena-hard-auto-v0.1")
     path = "data/arena-hard-auto-v0.1/question.jsonl"
     assert bench.read_jsonl(path) == [row]
+
+
+def test_the_card_of_a_repository_names_its_tables(
+    bench: Workspace, hub: FakeHub, download: Download
+) -> None:
+    tables = {"all/ko-0.parquet": table(ROWS[:1]), "all/ko-1.parquet": table(ROWS[1:])}
+    files = [{"split": "test", "path": "all/ko-*"}]
+    card = {"configs": [{"config_name": "ko", "data_files": files}], "license": "apache-2.0"}
+    hub.add("CohereLabs/m-ArenaHard-v2.0", tables, card=card)
+    download("--bench", "m-arena-hard-v2.0:ko")
+    questions = read_questions(Bench(bench.root / "data", "m-arena-hard-v2.0-ko"))
+    assert [question.id for question in questions] == [row["question_id"] for row in ROWS]
 
 
 @pytest.mark.parametrize(

@@ -136,15 +136,26 @@ def test_a_pointer_of_git_lfs_is_replaced(bench: Workspace, download: Download) 
     assert path.read_text() == official()[f"{V2}/question.jsonl"]
 
 
+def test_the_cache_serves_other_folders(bench: Workspace, hub: FakeHub, download: Download) -> None:
+    download()
+    assert download("--data-dir", "other").out and max(hub.downloads.values()) == 1
+    assert tree(bench.root / "other") == tree(bench.root / "data")
+
+
 class TestBrokenDownloads:
     def test_a_connection_that_drops_goes_on_in_the_middle_of_the_file(
-        self, bench: Workspace, hub: FakeHub, process: Download
+        self,
+        bench: Workspace,
+        hub: FakeHub,
+        download: Download,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
         path = f"{V1}/model_answer/gpt-4-0314.jsonl"
         content = lines(answer("x" * 200_000, 1)).encode()
         hub.repos[f"datasets/{OFFICIAL}"].revisions["main"][path] = content
         hub.cut.add(path)
-        process("--bench", "arena-hard-v0.1")
+        download("--bench", "arena-hard-v0.1")
         assert [place for place in hub.ranges if path in place] == [f"{path}:0", f"{path}:196608"]
         assert (bench.root / path).read_bytes() == content
 
@@ -237,6 +248,14 @@ def test_a_revision_is_taken_and_recorded(
         assert source["files"]["question.jsonl"]["revision"] == commit
 
 
+def test_a_space_is_a_repository_too(bench: Workspace, hub: FakeHub, download: Download) -> None:
+    hub.add("org/viewer", {"data/b/question.jsonl": official()[f"{V1}/question.jsonl"]})
+    hub.repos["spaces/org/viewer"] = hub.repos.pop("datasets/org/viewer")
+    download("--repo", "spaces/org/viewer")
+    source = json.loads((bench.root / "data/b/source.json").read_text("utf-8"))
+    assert source["files"]["question.jsonl"]["repo"] == "spaces/org/viewer"
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("flags", "words"),
@@ -297,6 +316,18 @@ class TestErrors:
     ) -> None:
         hub.status = status
         assert words in refused(check=1)
+
+    def test_a_cache_that_cannot_be_written(
+        self, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", f"{os.devnull}/hub")
+        assert "Not a directory. Run the command again. HF_HOME sets another" in refused(check=1)
+
+    def test_a_file_of_the_list_that_is_not_there(
+        self, hub: FakeHub, refused: Callable[..., str]
+    ) -> None:
+        hub.lost.add(f"{V2}/question.jsonl")
+        assert "the hub answers with status 404" in refused(check=1)
 
     @pytest.mark.parametrize("content", ["[]", "", "{}", "no json"])
     def test_a_record_of_sources_that_is_none(

@@ -21,8 +21,10 @@ SCRIPTS = (
     "qa_browser",
     "benchmark_metrics",
     "judge_report",
+    "check_bench",
     "download_data",
     "make_bench",
+    "import_data",
 )
 HEAVY = (
     *("openai", "anthropic", "httpx2", "xllamacpp", "tiktoken"),

@@ -1,0 +1,119 @@
+"""The check of a whole bench, and its findings as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from arena.base.errors import InputError, nearest
+from arena.base.output import terminal_width
+from arena.base.table import WIDTH, fitted, listed, shortened
+from arena.batch.state import OPEN, batches_of
+from arena.bench.paths import check_bench as check_folder
+from arena.bench.paths import judge_names, model_names
+from arena.bench.provenance import SettingsCheck
+from arena.bench.records import Question, QuestionLine
+from arena.datasets.checks.answers import check_answers
+from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
+from arena.datasets.checks.judgments import check_judgments
+from arena.datasets.checks.texts import is_damaged
+
+EXAMPLES = 2
+EXAMPLE_WIDTH = 12
+
+
+def check_bench(options: CheckOptions) -> list[Finding]:
+    """Return all findings on a bench. Raises InputError for a bench or a name without files."""
+    bench = options.bench
+    check_folder(bench)
+    models, judges = model_names(bench.answers), judge_names(bench)
+    for what, names, known in (
+        ("answers", options.models, {*models, *_judged(options, judges)}),
+        ("judgments", options.judges, judges),
+    ):
+        for name in names:
+            if name not in known:
+                here = f"Here: {listed(sorted(known)) or 'none'}."
+                raise InputError(
+                    f"{bench.folder}: no {what} of {name}{nearest(name, known)}. {here}"
+                )
+    file, questions = _read_questions(options)
+    findings = [*file.findings, *_leftovers(options)]
+    answered = {}
+    for model in models:
+        answered[model], found = check_answers(options, model, questions)
+        if not options.models or model in options.models:
+            findings += found
+    for judge in options.judges or judges:
+        settings = SettingsCheck()
+        for model in model_names(bench.judgments(judge)):
+            if not options.models or model in options.models:
+                findings += check_judgments(options, judge, model, questions, answered, settings)
+    return findings
+
+
+def _judged(options: CheckOptions, judges: Sequence[str]) -> Iterator[str]:
+    for judge in judges:
+        yield from model_names(options.bench.judgments(judge))
+
+
+def _read_questions(options: CheckOptions) -> tuple[File, dict[str, Question]]:
+    """Return the file of questions and the questions in it by their ids."""
+    path = options.bench.questions
+    place = options.place(path)
+    if not path.exists():
+        make = f"python make_bench.py INPUT --bench-name {options.bench.name}"
+        file = File(path, place, findings=[Finding("no questions", place, 1, (), make)])
+        return file, {}
+    file = read_file(path, place, QuestionLine, "", lambda raw, line: (line.id, line.question()))
+    keys = [key for key, q in file.records.items() if any(map(is_damaged, q.turns))]
+    file.findings += file.found("damaged characters", keys, "")
+    keys = [key for key, q in file.records.items() if not any(turn.strip() for turn in q.turns)]
+    file.findings += file.found("empty questions", keys, file.deletion(keys))
+    return file, file.records
+
+
+def _leftovers(options: CheckOptions) -> Iterator[Finding]:
+    """Yield findings on what interrupted runs have left beside their files."""
+    folder = options.bench.folder
+    for path in sorted(folder.rglob("*.lost")):
+        target = path.with_name(path.name.split(".jsonl")[0] + ".jsonl")
+        mend = f"cat '{path}' >> '{target}' && rm '{path}'"
+        yield Finding("records that a run could not write", options.place(path), 1, (), mend)
+    for batch in batches_of(folder):
+        if batch.phase in OPEN:
+            script = "gen_judgment.py" if "model_judgment" in batch.records else "gen_answer.py"
+            fetch = options.command(script, "--model", batch.model, "--batch", "fetch")
+            place = options.place(batch.folder)
+            yield Finding("a batch whose replies are not stored", place, batch.requests, (), fetch)
+
+
+# Forms of the report
+
+
+def is_healthy(findings: Sequence[Finding]) -> bool:
+    """Whether all findings are notes."""
+    return all(finding.is_note for finding in findings)
+
+
+def as_json(findings: Sequence[Finding]) -> dict[str, object]:
+    """Return the findings for a file, with all examples."""
+    return {"healthy": is_healthy(findings), "findings": [asdict(f) for f in findings]}
+
+
+def as_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the lines of a table of findings, each followed by the command that mends it."""
+    rows = [("where", "finding", "number", "examples")]
+    for finding in findings:
+        where = finding.place.removesuffix(".jsonl").replace("model_answer/", "answers of ")
+        where = where.replace("model_judgment/", "judgments by ")
+        what = f"note: {finding.problem}" if finding.is_note else finding.problem
+        examples = ", ".join(shortened(finding.examples[:EXAMPLES], EXAMPLE_WIDTH))
+        more = ", ..." if len(finding.examples) > EXAMPLES else ""
+        rows.append((where, what, f"{finding.count:,}", examples + more))
+    lines = fitted(rows, terminal_width() or WIDTH, "<<><", names=3)
+    yield next(lines)
+    for line, finding in zip(lines, findings, strict=True):
+        yield line
+        if finding.mend:
+            yield f"  {finding.mend}"

@@ -1,0 +1,65 @@
+"""Checks a bench: what is missing or spoiled, and the command that mends it.
+
+    python check_bench.py --bench-name demo-v0.1
+    python check_bench.py --bench-name demo-v0.1 --judge-name smollm2-judge --model smollm2-hot
+    python check_bench.py --bench-name demo-v0.1 --json -
+
+Notes are findings that may be as they should be, such as cut-off answers. They change no exit
+status. Nothing is written but the file of --json.
+"""
+
+from __future__ import annotations
+
+from arena.base.errors import script
+
+# isort: split
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from arena.base.flags import add_name, add_names, check_outputs, script_parser, text_printer
+from arena.base.jsonl import write_lines
+from arena.bench.paths import Bench
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line. Raises InputError for flags that do not fit."""
+    parser = script_parser(__doc__)
+    add = parser.add_argument
+    add_name(add, "bench", "bench in the data folder")
+    add("--data-dir", type=Path, default="data", help="data folder")
+    add_names(add, "judge", "judges to check (default: all)")
+    add_names(add, "model", "models to check (default: all)")
+    add("--json", type=Path, metavar="FILE", help="write all findings as JSON. With - print them")
+    args = parser.parse_args(argv)
+    if not args.bench_name:
+        parser.error("--bench-name: name the bench to check")
+    check_outputs(args, ("json",), ())
+    return args
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check a bench and print the findings."""
+    args = parse(argv)
+    from arena.datasets.checks import report
+    from arena.datasets.checks.files import CheckOptions
+
+    bench = Bench(args.data_dir, args.bench_name)
+    options = CheckOptions(bench, args.judge_name or (), args.model or ())
+    findings = report.check_bench(options)
+    say = text_printer(args, ("json",))
+    if args.json:
+        text = json.dumps(report.as_json(findings), ensure_ascii=False, indent=2)
+        write_lines(args.json, [f"{text}\n".encode("utf-8", "surrogatepass")])
+    if not findings:
+        say(f"{bench.folder}: nothing is missing or spoiled")
+    for line in report.as_lines(findings) if findings else ():
+        say(line)
+    return 0 if report.is_healthy(findings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

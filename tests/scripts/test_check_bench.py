@@ -1,0 +1,235 @@
+"""check_bench.py: a bench that is spoiled in each way, what is said of it, and what mends it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPO, RunMain, Workspace, tree
+from fake_api import FakeAPI
+from runs import FAST
+
+Spoil = Callable[[Workspace], None]
+IDS = ("q1", "q2", "q3", "q4")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Four questions that `base` and `tiny` have answered and the judge has judged."""
+    bench = Workspace(tmp_path_factory.mktemp("made"))
+    with FakeAPI() as api:
+        api.answer_with(
+            lambda asked: "[[A>B]]" if asked.model == "judge" else f"About {asked.prompt}"
+        )
+        bench.add_questions(4)
+        for name in ("base", "tiny", "judge"):
+            bench.add_model(name, api.v1, **FAST)
+        bench.write_answer_config(model_list=["base", "tiny"])
+        bench.run("gen_answer.py", check=0)
+        bench.write_judge_config("judge", "base", model_list=["tiny"])
+        bench.run("gen_judgment.py", check=0)
+        yield bench.root
+
+
+@pytest.fixture
+def healthy(bench: Workspace, made: Path) -> Workspace:
+    shutil.copytree(made, bench.root, dirs_exist_ok=True)
+    return bench
+
+
+def answers_of(bench: Workspace, change: Callable[[list[Any]], Any]) -> None:
+    records = bench.answers("tiny")
+    bench.write(bench.data / "model_answer/tiny.jsonl", change(records) or records)
+
+
+def judgments_of(bench: Workspace, change: Callable[[list[Any]], Any]) -> None:
+    records = bench.judgments("judge", "tiny")
+    bench.write(bench.data / "model_judgment/judge/tiny.jsonl", change(records) or records)
+
+
+def say(number: int, text: str) -> Spoil:
+    """Replace the text of an answer."""
+
+    def change(records: list[Any]) -> None:
+        records[number]["choices"][0]["turns"][0]["content"] = text
+
+    return lambda bench: answers_of(bench, change)
+
+
+def say_the_same(bench: Workspace) -> None:
+    for number in range(3):
+        say(number, "I am only a language model.")(bench)
+
+
+def tear(bench: Workspace) -> None:
+    path = bench.data / "model_answer/tiny.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def break_a_line(bench: Workspace) -> None:
+    path = bench.data / "model_answer/tiny.jsonl"
+    path.write_text("{nonsense\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def point_to_lfs(bench: Workspace) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    bench.write(bench.data / "model_answer/tiny.jsonl", pointer)
+
+
+def forget_a_verdict(records: list[Any]) -> None:
+    records[0]["games"][0] |= {"score": None, "cause": "no label"}
+
+
+def forget_both(records: list[Any]) -> None:
+    for game in records[0]["games"]:
+        game |= {"score": None, "cause": "no label"}
+
+
+def forget_a_game(records: list[Any]) -> None:
+    records[0]["games"][1] = None
+
+
+def cut_off(records: list[Any]) -> None:
+    records[0]["choices"][0]["turns"][0]["finish_reason"] = "length"
+
+
+def unmeasure(records: list[Any]) -> None:
+    del records[0]["conv_metadata"]
+
+
+def make_for_another_text(records: list[Any]) -> None:
+    records[0]["settings"]["question_hash"] = "0" * 16
+
+
+def judge_hotter(records: list[Any]) -> None:
+    for game in records[3]["games"]:
+        game.setdefault("settings", dict(records[3].get("settings") or {}))["temperature"] = 1.5
+
+
+def plant(records: list[Any]) -> None:
+    records[0]["planted"] = ["model"]
+
+
+def rename_question(records: list[Any]) -> list[Any]:
+    return [*records, records[0] | {"question_id": "gone"}]
+
+
+SPOILED: dict[str, tuple[Spoil, int, bool]] = {  # the way, the number found, whether it is mended
+    "missing answers": (lambda b: answers_of(b, lambda r: r[1:]), 1, True),
+    "failed calls ($ERROR$)": (say(0, "$ERROR$"), 1, True),
+    "error messages as answers": (say(1, "Error: rate limit exceeded"), 1, True),
+    "empty answers": (say(2, " \n"), 1, True),
+    "damaged characters": (say(3, "na\u00c3\u00afve caf\u00c3\u00a9"), 1, True),
+    "the same answer to several questions": (say_the_same, 3, True),
+    "answers without style attributes": (lambda b: answers_of(b, unmeasure), 1, True),
+    "answers to an earlier text of the question": (
+        lambda b: answers_of(b, make_for_another_text),
+        1,
+        True,
+    ),
+    "torn last line": (tear, 1, True),
+    "lines that are no records": (break_a_line, 1, True),
+    "earlier records of the same id": (lambda b: answers_of(b, lambda r: [*r, r[0]]), 1, True),
+    "only a pointer of Git LFS": (point_to_lfs, 1, False),
+    "missing judgments": (lambda b: judgments_of(b, lambda r: r[1:]), 1, True),
+    "games not played": (lambda b: judgments_of(b, forget_a_game), 1, True),
+    "judgments without a verdict": (lambda b: judgments_of(b, forget_both), 1, True),
+    "judged with different settings": (lambda b: judgments_of(b, judge_hotter), 1, True),
+    "judgments of questions that are not in the bench": (
+        lambda b: judgments_of(b, rename_question),
+        1,
+        True,
+    ),
+}
+NOTED: dict[str, Spoil] = {
+    "cut-off answers": lambda b: answers_of(b, cut_off),
+    "half judged, one game without a verdict": lambda b: judgments_of(b, forget_a_verdict),
+    "answers with planted labels": lambda b: judgments_of(b, plant),
+    "answers to questions that are not in the bench": lambda b: answers_of(b, rename_question),
+    "judgments without answers of base": lambda b: (b.data / "model_answer/base.jsonl").write_text(
+        ""
+    ),
+}
+
+
+def found(bench: Workspace, run_main: RunMain, check: int) -> list[Any]:
+    done = run_main("check_bench.py", "--bench-name", bench.name, "--json", "-", check=check)
+    report = json.loads(done.out)
+    assert report["healthy"] == (check == 0)
+    return list(report["findings"])
+
+
+def test_a_healthy_bench_has_one_line(healthy: Workspace) -> None:
+    before = tree(healthy.root)
+    done = healthy.run("check_bench.py", "--bench-name", healthy.name, check=0)
+    assert done.stdout == f"data/{healthy.name}: nothing is missing or spoiled\n"
+    assert done.stderr == ""
+    assert tree(healthy.root) == before
+
+
+@pytest.mark.parametrize("problem", SPOILED)
+def test_what_is_spoiled_is_found_and_mended_by_the_command(
+    healthy: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    spoil, number, is_mended = SPOILED[problem]
+    spoil(healthy)
+    monkeypatch.chdir(healthy.root)
+    finding = next(f for f in found(healthy, run_main, 1) if f["problem"].startswith(problem))
+    assert finding["count"] == number
+    assert len(finding["examples"]) in (0, number)
+    if is_mended:
+        for command in finding["mend"].split(" && "):
+            name, *flags = shlex.split(command)
+            if name == "python":
+                run_main(*flags)
+            else:
+                subprocess.run([name, *flags], check=True)
+        assert problem not in str(found(healthy, run_main, 0))
+
+
+@pytest.mark.parametrize("problem", NOTED)
+def test_what_may_be_as_it_should_be_is_a_note(
+    healthy: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    NOTED[problem](healthy)
+    monkeypatch.chdir(healthy.root)
+    check = 1 if "base" in problem else 0  # whose answers are missing, too
+    findings = found(healthy, run_main, check)
+    assert any(f["problem"].startswith(problem) and f["is_note"] for f in findings)
+
+
+def test_the_table_fits_and_names_file_number_and_command(healthy: Workspace) -> None:
+    say(0, "$ERROR$")(healthy)
+    done = healthy.run("check_bench.py", "--bench-name", healthy.name, check=1)
+    head, row, command = done.stdout.splitlines()
+    assert head.split() == ["where", "finding", "number", "examples"]
+    assert row.split() == ["answers", "of", "tiny", "failed", "calls", "($ERROR$)", "1", "q1"]
+    assert command == f"  python gen_answer.py --bench-name {healthy.name} --model tiny"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ((), "--bench-name: name the bench to check"),
+        (("--bench-name", "nope"), "no such bench. Benches here: test-v1"),
+        (("--bench-name", "test-v1", "--model", "tinny"), "did you mean 'tiny'?"),
+        (("--bench-name", "test-v1", "--judge-name", "nobody"), "no judgments of nobody"),
+    ],
+)
+def test_a_wrong_name_is_one_line(healthy: Workspace, flags: tuple[str, ...], words: str) -> None:
+    done = healthy.run("check_bench.py", *flags, check=2)
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_demo_bench_is_healthy() -> None:
+    command = [sys.executable, "check_bench.py", "--bench-name", "demo-v0.1"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
+    assert "note: cut-off answers" in done.stdout

@@ -1,0 +1,227 @@
+"""import_data.py: answers of every form become those of a model, or nothing changes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from conftest import RunMain, Workspace, tree
+from fake_api import FakeAPI
+from runs import FAST
+
+from arena.bench.answer_style import conv_metadata
+
+QUESTIONS = ["Why is the sky blue?", "Name three  rivers.\nIn a list.", "다음 문장을 고쳐라."]
+REPLIES = ["Because of **scattering**.", "- Rhine\n- Elbe\n- Oder", "고쳤다, 'quoted', \"so\"."]
+PAIRS = list(zip(QUESTIONS, REPLIES, strict=True))
+
+
+def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([columns, *rows])
+    return text.getvalue()
+
+
+def batch_line(number: int, reply: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": reply}
+    body = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    return {"custom_id": f"q{number}", "response": {"status_code": 200, "body": body}}
+
+
+def harness(number: int, prompt: str, reply: str) -> dict[str, Any]:
+    arguments = {"gen_args_0": {"arg_0": prompt, "arg_1": {"until": []}}}
+    return {"doc_id": number, "doc": {}, "arguments": arguments, "resps": [[reply]]}
+
+
+FILES: dict[str, object] = {
+    "ids.csv": table(("id", "answer"), [(f"q{i}", r) for i, r in enumerate(REPLIES, 1)]),
+    "prompts.csv": table(("prompt", "response"), PAIRS),
+    "spaces.csv": table(
+        ("prompt", "answer"), [(f" {' '.join(q.split())}\n", reply) for q, reply in PAIRS]
+    ),
+    "alpaca.json": [{"instruction": q, "output": r, "generator": "tiny"} for q, r in PAIRS],
+    "batch.jsonl": [batch_line(i, reply) for i, reply in enumerate(REPLIES, 1)],
+    "harness.jsonl": [harness(i, *pair) for i, pair in enumerate(PAIRS)],
+    "old_harness.jsonl": [
+        {"doc": {"question": q}, "arguments": [["ignored", {}]], "filtered_resps": [r]}
+        for q, r in PAIRS
+    ],
+    "mt.jsonl": [
+        {"question_id": f"q{i}", "model_id": "x", "choices": [{"index": 0, "turns": [reply]}]}
+        for i, reply in enumerate(REPLIES, 1)
+    ],
+    "v0.1.jsonl": [
+        {"question_id": f"q{i}", "choices": [{"index": 0, "turns": [{"content": reply}]}]}
+        for i, reply in enumerate(REPLIES, 1)
+    ],
+    "v2.0.jsonl": [
+        {
+            "uid": f"q{i}",
+            "model": "x",
+            "messages": [
+                {"role": "user", "content": QUESTIONS[i - 1]},
+                {"role": "assistant", "content": {"answer": reply}},
+            ],
+        }
+        for i, reply in enumerate(REPLIES, 1)
+    ],
+}
+
+
+@pytest.fixture
+def asked(bench: Workspace) -> Workspace:
+    bench.add_questions(QUESTIONS)
+    return bench
+
+
+FLAGS = ("--bench-name", "test-v1", "--model", "tiny")
+
+
+def texts(bench: Workspace) -> dict[str, list[str]]:
+    return {
+        record["question_id"]: [turn["content"] for turn in record["choices"][0]["turns"]]
+        for record in bench.answers("tiny")
+    }
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_answers_of_every_form_are_matched_and_measured(
+    asked: Workspace, run_main: RunMain, name: str
+) -> None:
+    asked.write(name, FILES[name])
+    done = run_main("import_data.py", name, *FLAGS)
+    assert texts(asked) == {f"q{i}": [reply] for i, reply in enumerate(REPLIES, 1)}
+    for record, style in zip(asked.answers("tiny"), conv_metadata(REPLIES), strict=True):
+        assert record["model_id"] == "tiny"
+        assert record["conv_metadata"] == style
+        assert record["imported"]["file"] == name
+    assert "data/test-v1/model_answer/tiny.jsonl: 3 answers to 3 questions" in done.out
+    assert done.out.endswith("next: python gen_judgment.py --bench-name test-v1 --model tiny\n")
+    before = tree(asked.root)
+    run_main("import_data.py", name, *FLAGS)  # the same again
+    assert tree(asked.root) == before
+
+
+def test_a_process_imports_into_a_bench_of_the_v2_0_format(bench: Workspace) -> None:
+    bench.add_questions([{"uid": "u1", "category": "c", "prompt": "Why?"}])
+    bench.write("a.jsonl", [{"uid": "u1", "answer": "**So.**"}])
+    bench.run("import_data.py", "a.jsonl", *FLAGS, check=0)
+    (record,) = bench.answers("tiny")
+    assert record["uid"] == "u1"
+    assert record["messages"][1]["content"]["answer"] == "**So.**"
+    assert record["metadata"] == conv_metadata(["**So.**"], "v2.0")[0]
+
+
+def test_gen_answer_fills_what_an_import_lacks_and_keeps_the_rest(
+    asked: Workspace, api: FakeAPI, run_main: RunMain
+) -> None:
+    asked.add_questions([*QUESTIONS[:2], two_turns()])
+    asked.add_model("tiny", api.v1, **FAST)
+    asked.write_answer_config()
+    rows = [{"id": "q1", "answer": "one"}, {"id": "q3", "answer": "first turn"}]
+    asked.write("a.jsonl", rows)
+    done = run_main("import_data.py", "a.jsonl", *FLAGS, check=1)
+    assert "questions without an answer to each turn: 2 (q2, q3)" in done.out
+    assert done.out.endswith("next: python gen_answer.py --bench-name test-v1 --model tiny\n")
+    run_main("gen_answer.py", "--model", "tiny")
+    found = texts(asked)
+    assert found["q1"] == ["one"]
+    assert found["q3"][0] == "first turn"
+    assert len(found["q3"]) == 2
+    assert len(api.calls) == 2
+
+
+def two_turns() -> dict[str, Any]:
+    turns = [{"content": "a?"}, {"content": "b?"}]
+    return {"question_id": "q3", "category": "c", "cluster": "c", "turns": turns}
+
+
+def test_what_does_not_fit_is_named(asked: Workspace, run_main: RunMain) -> None:
+    rows = [
+        {"id": "q1", "answer": "one", "generator": "other"},
+        {"id": "q2", "answer": " "},
+        {"prompt": "Who are you?", "answer": "me"},
+        {"id": "q3", "answer": "$ERROR$"},
+        {"id": "q1", "answer": "one"},
+    ]
+    asked.write("a.jsonl", rows)
+    done = run_main("import_data.py", "a.jsonl", *FLAGS, check=1)
+    assert done.out.splitlines()[:-1] == [
+        "read 5 rows (5 of a table)",
+        "data/test-v1/model_answer/tiny.jsonl: 2 answers to 3 questions",
+        "rows that fit no question, by id or by prompt: 1 (a.jsonl:3 'Who are you?')",
+        "rows with a failed call in place of an answer: 1 (a.jsonl:4)",
+        "questions without an answer to each turn: 1 (q3)",
+        "empty answers: 1 (q2)",
+        "other models named in the files: 1 (other)",
+    ]
+
+
+def test_columns_are_named(asked: Workspace, run_main: RunMain) -> None:
+    asked.write("a.csv", table(("nr", "reply", "answer"), [("q1", "yes", "no")]))
+    run_main("import_data.py", "a.csv", *FLAGS, "--id", "nr", "--answer", "reply", check=1)
+    assert texts(asked) == {"q1": ["yes"]}
+
+
+def test_other_answers_are_replaced_only_by_force(asked: Workspace, run_main: RunMain) -> None:
+    asked.add_answers("tiny", {"q1": "mine"})
+    asked.write("a.jsonl", [{"id": "q1", "answer": "theirs"}])
+    before = tree(asked.root)
+    done = run_main("import_data.py", "a.jsonl", *FLAGS, check=2)
+    assert done.err == (
+        "error: data/test-v1/model_answer/tiny.jsonl: has other answers. "
+        "Replace them with --force.\n"
+    )
+    assert tree(asked.root) == before
+    run_main("import_data.py", "a.jsonl", *FLAGS, "--force", check=1)
+    assert texts(asked) == {"q1": ["theirs"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "id,answer\nq1,a\nq1,b\n", "a.csv:2 and a.csv:3: different answers to question"),
+        ("a.csv", "id,answer\nx,a\n", "no answer to a question of test-v1, e.g. a.csv:2 x."),
+        ("a.csv", "id,words\nq1,a\n", "a.csv:2: no answer. Name its column with --answer."),
+        ("a.csv", "answer\na\n", "a.csv:2: neither id nor prompt of a question."),
+        ("a.csv", "", "a.csv"),
+        ("a.jsonl", '{"id": "q1", "choices": []}\n', "no answer in a known form"),
+        ("a.jsonl", '{"id": "q1", "choices": [{"turns": [1]}]}\n', "a.jsonl:1: "),
+        ("a.jsonl", "{nonsense\n", "a.jsonl:1: not JSON"),
+        ("a.jsonl", '{"custom_id": "q1", "error": {"code": 500}}\n', "no answer to a question"),
+        ("a.doc", "x", "unknown form '.doc'"),
+        ("none.csv", None, "none.csv: cannot read"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_changes_nothing(
+    asked: Workspace, run_main: RunMain, name: str, content: str | None, words: str
+) -> None:
+    if content is not None:
+        asked.write(name, content)
+    before = tree(asked.root)
+    done = run_main("import_data.py", name, *FLAGS, check=2)
+    assert words in done.err
+    assert len(done.err.splitlines()) == 1
+    assert tree(asked.root) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--model", "m"), "--bench-name: missing. Name the bench."),
+        (("--bench-name", "test-v1"), "--model: missing. Name the model."),
+        (("--bench-name", "test-v1", "--model", "../x"), "not a name that a file can have"),
+        (("--bench-name", "test", "--model", "m"), "Benches here: test-v1"),
+        ((*FLAGS, "--id", "nr"), "a.csv:2: no column 'nr'. Columns here: id, answer"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(
+    asked: Workspace, run_main: RunMain, flags: tuple[str, ...], words: str
+) -> None:
+    asked.write("a.csv", "id,answer\nq1,a\n")
+    before = tree(asked.root)
+    done = run_main("import_data.py", "a.csv", *flags, check=2)
+    assert words in done.err
+    assert tree(asked.root) == before
