@@ -69,17 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for form, count in Counter(prompt.form for prompt in prompts).most_common():
         print_folded(f"read {number_of(count, 'prompt')} from {one_line(form)}")
     if args.size:
-        from arena.datasets.making.clusters import balanced_sample, cluster_names
-
-        prompts = making.cleaned(prompts, dropped)
-        prompts = making.without_duplicates(prompts, args.similarity / 100, dropped)
-        if not prompts:
-            raise InputError("no prompt is left for a sample. Leave out --size to take all.")
-        prompts = making.with_clusters(
-            prompts, lambda texts: cluster_names(texts, args.size, args.seed, args.embed)
-        )
-        places = balanced_sample([prompt.cluster for prompt in prompts], args.size, args.seed)
-        prompts = [prompts[place] for place in places]
+        options = making.SampleOptions(args.size, args.similarity / 100, args.seed, args.embed)
+        prompts = making.draw_sample(making.distinct_prompts(prompts, options, dropped), options)
     elif repeated := len(prompts) - len({prompt.turns for prompt in prompts}):
         print_folded(f"{repeated} repeat the text of another one. Drop them with --size.")
     for line in dropped.lines():

@@ -77,6 +77,7 @@ THROUGH_COMMANDS = {
     *("board_page", "formulas", "judgment_page", "index", "server"),  # the page in Chromium
     *("panel", "ratings", "judge_html"),  # the reports
     *("files", "forms", "imported"),  # of check_bench.py and import_data.py
+    "bench",  # of make_bench.py
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
 }
 

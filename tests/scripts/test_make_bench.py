@@ -1,68 +1,16 @@
-"""make_bench.py on files of every form, on faults, and on duplicates of texts of our own."""
+"""make_bench.py on files of a user's, on faults, and its samples."""
 
 from __future__ import annotations
 
-import json
-import random
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import REFERENCE, RunMain, Workspace, tree
-
-SHAREGPT = [
-    {"from": "system", "value": "Be brief."},
-    {"from": "human", "value": "Hi"},
-    {"from": "gpt", "value": "Hello"},
-    {"from": "human", "value": "Who are you?"},
-    {"from": "gpt", "value": "A model"},
-]
-OPENAI = [
-    {"role": "developer", "content": "Be brief."},
-    {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
-    {"role": "assistant", "content": "Hello"},
-    {"role": "user", "content": "Who are you?"},
-]
-KEPT = [
-    {"role": "system", "content": "Be brief."},
-    {"content": "Hi"},
-    {"role": "assistant", "content": "Hello"},
-    {"content": "Who are you?"},
-]
+from conftest import RunMain, Workspace, tree
+from prompt_texts import SUBJECTS, texts_of
 
 
 def content(*texts: str) -> list[dict[str, str]]:
     return [{"content": text} for text in texts]
-
-
-@pytest.mark.parametrize(
-    ("row", "turns"),
-    [
-        ("A plain text", content("A plain text")),
-        ({"prompt": "a"}, content("a")),
-        ({"Question ": "a"}, content("a")),
-        ({"instruction": "Add", "input": "1, 2", "output": "3"}, content("Add\n\n1, 2")),
-        ({"instruction": "Add", "input": "", "dataset": "d"}, content("Add")),
-        ({"turns": ["a", "b"], "category": "writing"}, content("a", "b")),
-        ({"turns": content("a")}, content("a")),
-        ({"conversations": SHAREGPT}, KEPT),
-        ({"messages": OPENAI}, KEPT),
-        ({"prompt": OPENAI}, KEPT),
-        ({"custom_id": "x", "body": {"model": "m", "messages": OPENAI}}, KEPT),
-        ({"system": "Be brief.", "conversations": SHAREGPT[1:]}, KEPT),
-    ],
-)
-def test_rows_in_every_form(
-    bench: Workspace, run_main: RunMain, row: object, turns: list[Any]
-) -> None:
-    bench.write("rows.jsonl", [row])
-    done = run_main("make_bench.py", "rows.jsonl", "--bench-name", "new")
-    (record,) = bench.read_jsonl("data/new/question.jsonl")
-    assert record["turns"] == turns
-    assert record["category"] == ("writing" if "writing" in str(row) else "new")
-    assert "read 1 prompt" in done.out
-    assert "next: python gen_answer.py --bench-name new\n" in done.out
 
 
 def test_ids_and_clusters_are_kept(bench: Workspace, run_main: RunMain) -> None:
@@ -130,81 +78,8 @@ def test_force_replaces_the_questions(bench: Workspace, run_main: RunMain) -> No
 
 # Samples
 
-SUBJECTS = {
-    "cooking": ("onions", "garlic", "oven", "recipe", "butter", "flour", "simmer", "pan", "dough"),
-    "astronomy": ("planet", "orbit", "telescope", "galaxy", "star", "comet", "lunar", "eclipse"),
-    "python": ("function", "class", "module", "import", "loop", "exception", "decorator", "dict"),
-}
-TAIL = " Please explain every step with care."
 
-
-def texts_of(count: int) -> list[str]:
-    draw = random.Random(3)
-    return [
-        " ".join(draw.choices(SUBJECTS[subject], k=5) + draw.sample(range_words(), 9)) + "?"
-        for subject in SUBJECTS
-        for _ in range(count // 3)
-    ]
-
-
-def range_words() -> list[str]:
-    draw = random.Random(4)
-    return ["".join(draw.choices("abcdefghijklmnop", k=draw.randint(3, 9))) for _ in range(900)]
-
-
-def planted(texts: list[str], seed: int) -> list[tuple[str, str]]:
-    """200 texts with a near duplicate each, of four kinds."""
-    draw = random.Random(seed)
-
-    def one_word(text: str) -> str:
-        words = text.split(" ")
-        words[draw.randrange(len(words))] = draw.choice(["table", "사과", "green"])
-        return " ".join(words)
-
-    kinds = [
-        str.swapcase,
-        lambda text: text.replace(".", "!").replace("?", " ...") + "!!",
-        one_word,
-        lambda text: text + TAIL,
-    ]
-    return [(text, kinds[i % 4](text)) for i, text in enumerate(draw.sample(texts, 200))]
-
-
-def check_planted(texts: list[str]) -> None:
-    from arena.datasets.making.duplicates import duplicates
-
-    pairs = planted(texts, 1)
-    found = {d.dropped: d.original for d in duplicates(texts + [copy for _, copy in pairs])}
-    right = sum(found.get(len(texts) + i) == texts.index(text) for i, (text, _) in enumerate(pairs))
-    assert right >= 190
-    assert sum(place < len(texts) for place in found) <= len(texts) // 100
-
-
-def test_planted_near_duplicates_are_found_in_our_texts() -> None:
-    check_planted(texts_of(600))
-
-
-@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference data is not here")
-def test_planted_near_duplicates_are_found_in_korean() -> None:
-    lines = (REFERENCE / "question.jsonl").read_text(encoding="utf-8").splitlines()
-    check_planted([json.loads(line)["turns"][0]["content"] for line in lines])
-
-
-def test_short_prompts_that_differ_by_a_word_are_no_duplicates() -> None:
-    from arena.datasets.making.duplicates import duplicates
-
-    for first, second in [
-        ("Write a poem about cats", "Write a poem about dogs"),
-        ("고양이에 대한 시를 써줘", "강아지에 대한 시를 써줘"),
-        ("What is 3 + 4?", "What is 3 - 4?"),
-    ]:
-        assert list(duplicates([first, second])) == []
-    assert [d.similarity for d in duplicates(["a b", "A  b.", "a b"])] == [1.0, 1.0]
-
-
-def test_a_sample_is_balanced_and_repeatable(
-    bench: Workspace, run_main: RunMain, tmp_path: Path
-) -> None:
+def test_a_sample_is_balanced_and_repeatable(bench: Workspace, run_main: RunMain) -> None:
     texts = texts_of(300)
     rows = [
         {"id": i, "prompt": text, "cluster": "" if i % 2 else f"mine {i % 10}"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from arena.base.errors import InputError, nearest, one_line
+from arena.datasets.making.clusters import balanced_sample, cluster_names
+from arena.datasets.making.duplicates import duplicates
 from arena.datasets.making.prompts import Columns, Prompt, UnusableRow, read_prompt
 from arena.datasets.tables import read_rows
 
@@ -105,8 +107,6 @@ def without_duplicates(
     prompts: Sequence[Prompt], similarity: float, dropped: Dropped
 ) -> list[Prompt]:
     """Return the first of prompts that are equal or nearly so."""
-    from arena.datasets.making.duplicates import duplicates
-
     repeated = set()
     for found in duplicates([prompt.text for prompt in prompts], similarity):
         repeated.add(found.dropped)
@@ -117,14 +117,36 @@ def without_duplicates(
     return [prompt for number, prompt in enumerate(prompts) if number not in repeated]
 
 
-def with_clusters(
-    prompts: Sequence[Prompt], cluster_names: Callable[[Sequence[str]], Sequence[str]]
+@dataclass(frozen=True)
+class SampleOptions:
+    """How to draw a sample of prompts.
+
+    similarity: the least one of near duplicates, from 0 to 1. embed: the model whose embeddings
+    clusters are made of, None for TF-IDF.
+    """
+
+    size: int
+    similarity: float
+    seed: int
+    embed: str | None = None
+
+
+def distinct_prompts(
+    prompts: Sequence[Prompt], options: SampleOptions, dropped: Dropped
 ) -> list[Prompt]:
-    """Return the prompts with a cluster each. Those that have one keep it."""
+    """Return the prompts of fitting length without duplicates. Raises InputError for none."""
+    kept = without_duplicates(cleaned(prompts, dropped), options.similarity, dropped)
+    if not kept:
+        raise InputError("no prompt is left for a sample. Leave out --size to take all.")
+    return kept
+
+
+def draw_sample(prompts: Sequence[Prompt], options: SampleOptions) -> list[Prompt]:
+    """Return a sample of prompts with a cluster each. Those that have a cluster keep it."""
     bare = [number for number, prompt in enumerate(prompts) if not prompt.cluster]
-    names = cluster_names([prompts[number].text for number in bare]) if bare else []
-    clusters = dict(zip(bare, names, strict=True))
-    return [
-        replace(prompt, cluster=clusters.get(number, prompt.cluster))
-        for number, prompt in enumerate(prompts)
-    ]
+    texts = [prompts[number].text for number in bare]
+    names = cluster_names(texts, options.size, options.seed, options.embed) if bare else []
+    made = dict(zip(bare, names, strict=True))
+    clusters = [made.get(number, prompt.cluster) for number, prompt in enumerate(prompts)]
+    places = balanced_sample(clusters, options.size, options.seed)
+    return [replace(prompts[place], cluster=clusters[place]) for place in places]
