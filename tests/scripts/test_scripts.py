@@ -24,6 +24,7 @@ SCRIPTS = (
     "check_bench",
     "download_data",
     "import_data",
+    "share_results",
 )
 HEAVY = (
     *("openai", "anthropic", "httpx2", "xllamacpp", "tiktoken"),
