@@ -78,6 +78,7 @@ THROUGH_COMMANDS = {
     *("panel", "ratings", "judge_html"),  # the reports
     *("files", "forms", "imported"),  # of check_bench.py and import_data.py
     "bench",  # of make_bench.py
+    *("files", "forms", "imported", "contents", "bundle", "verify"),  # scripts of datasets
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
 }
 

@@ -25,6 +25,7 @@ SCRIPTS = (
     "download_data",
     "make_bench",
     "import_data",
+    "share_results",
 )
 HEAVY = (
     *("openai", "anthropic", "httpx2", "xllamacpp", "tiktoken"),

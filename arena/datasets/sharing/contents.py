@@ -1,0 +1,180 @@
+"""What a bundle holds: the files of a bench, the settings of its boards, and the boards."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from arena.base.errors import InputError
+from arena.base.jsonl import loads, read_bytes
+from arena.bench.config import JudgeConfig, Rules, read_judge_config
+from arena.bench.paths import Bench, judged_models
+from arena.bench.records import read_judgments_by_kind
+from arena.leaderboard.build import build_boards
+from arena.leaderboard.options import board_options
+from arena.leaderboard.output.text import board_dict
+
+BOARDS = "board.json"
+ABOUT = "bundle.json"
+SETTINGS = "config/judge_config.yaml"
+SUMS = "SHA256SUMS"
+README = "README.txt"
+OWN = (BOARDS, ABOUT, SETTINGS, README)  # the files of a bundle that are not the bench's
+MODES: Mapping[str, tuple[str, ...]] = {"plain": (), "style_control": ("length", "markdown")}
+PACKAGES = ("numpy", "pandas", "scikit-learn", "msgspec")
+_KEYS = re.compile(
+    rb'"(?:api_key|api_base|authorization)"\s*:\s*"|\bsk-[A-Za-z0-9_-]{24,}|\bAIza[\w-]{30,}'
+)
+SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+LEAST_SECRET = 8  # characters of a variable's value that is looked for
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """What to bundle. models: those beside the baselines, empty for all that were judged."""
+
+    bench: Bench
+    judges: Sequence[str]
+    config: JudgeConfig
+    models: Sequence[str] = ()
+
+
+def bundle_options(
+    bench: str | None,
+    judges: Sequence[str] | None,
+    baselines: Sequence[str],
+    models: Sequence[str],
+    data_dir: Path,
+    setting_file: Path,
+) -> BundleOptions:
+    """Return options whose bench, judges and baselines are the setting file's if not given."""
+    chosen = board_options(bench, judges, data_dir=data_dir, setting_file=setting_file)
+    config = read_judge_config(setting_file, baselines)
+    return BundleOptions(chosen.bench, chosen.judges, config, models)
+
+
+def bench_files(options: BundleOptions) -> dict[str, bytes]:
+    """Return the content of the bench's files by their names in the bundle.
+
+    Raises InputError for a model that was not judged, and for a file with a key in it.
+    """
+    bench, models, baselines = options.bench, set[str](), set(options.config.rules.baselines)
+    files = {"question.jsonl": bench.questions}
+    baselines |= {b for rules in options.config.categories.values() for b in rules.baselines}
+    for judge in options.judges:
+        for model in judged_models(bench, judge):
+            if not options.models or model in {*options.models, *baselines}:
+                path = bench.judgment_file(judge, model)
+                files[f"model_judgment/{judge}/{model}.jsonl"] = path
+                kinds = read_judgments_by_kind(path, model, judge)
+                baselines |= {kind.baseline for kind, _ in kinds if kind.baseline}
+                models.add(model)
+    if unknown := [name for name in options.models if name not in models | baselines]:
+        raise InputError(f"--model {unknown[0]}: not judged by {', '.join(options.judges)}")
+    for model in models | baselines:
+        if (path := bench.answer_file(model)).exists():
+            files[f"model_answer/{model}.jsonl"] = path
+    folder = f"data/{bench.name}"
+    read = {f"{folder}/{name}": read_bytes(path, "it") for name, path in sorted(files.items())}
+    check_secrets(read)
+    return read
+
+
+def check_secrets(files: Mapping[str, bytes]) -> None:
+    """Raise InputError if a file has a key or an address of an endpoint in it, or the value of a
+    variable whose name says that it is secret.
+    """
+    values = {
+        name: value.encode()
+        for name, value in os.environ.items()
+        if name.endswith(SECRET_NAMES) and len(value) >= LEAST_SECRET
+    }
+    for name, content in files.items():
+        named = next((variable for variable, value in values.items() if value in content), None)
+        found = _KEYS.search(content)
+        if named or found:
+            offset = content.index(values[named]) if named else found.start() if found else 0
+            line = content.count(b"\n", 0, offset) + 1
+            what = f"the value of {named}" if named else "what looks like a key or an address"
+            raise InputError(f"{name}:{line}: {what}. Remove it before you share the file.")
+
+
+def settings_text(options: BundleOptions) -> str:
+    """Return the settings that the boards need and the judge had, as YAML."""
+    import yaml
+
+    config = options.config
+
+    def keys_of(rules: Rules) -> dict[str, Any]:
+        values = {
+            "baseline_model": list(rules.baselines),
+            "system_prompt": rules.system_prompt,
+            "prompt_template": list(rules.prompt_template),
+        }
+        return {key: value for key, value in values.items() if value}
+
+    settings = {
+        "bench_name": options.bench.name,
+        "judge_model": options.judges[0],
+        "temperature": config.temperature,
+        "max_tokens": config.max_tokens,
+        "pairwise": config.pairwise,
+        "as_published": config.as_published,
+        **({"verdict_rule": config.verdict_rule} if config.verdict_rule else {}),
+        **keys_of(config.rules),
+        "categories": {name: keys_of(rules) for name, rules in config.categories.items()},
+    }
+    kept = {key: value for key, value in settings.items() if value not in (None, {})}
+    return yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=100)
+
+
+def boards_of(root: Path, about: Mapping[str, Any], modes: Sequence[str]) -> dict[str, Any]:
+    """Return the boards of an unpacked bundle by mode, as plain data.
+
+    Raises InputError if one cannot be made of its files.
+    """
+    boards = {}
+    for mode in modes:
+        options = board_options(
+            str(about["bench"]),
+            [str(judge) for judge in about["judges"]],
+            data_dir=root / "data",
+            setting_file=root / SETTINGS,
+            control=MODES[mode],
+        )
+        plain = json.dumps([board_dict(board) for board in build_boards(options)])
+        boards[mode] = loads(plain.encode())
+    return boards
+
+
+def about_bundle(options: BundleOptions, modes: Sequence[str]) -> dict[str, Any]:
+    """Return what a bundle says of itself: bench, judges, modes of its boards and versions."""
+    versions = {name: metadata.version(name) for name in PACKAGES}
+    return {
+        "bundle": 1,
+        "bench": options.bench.name,
+        "judges": list(options.judges),
+        "modes": list(modes),
+        "versions": {"python": platform.python_version(), **versions},
+    }
+
+
+def readme_lines(options: BundleOptions) -> Iterator[str]:
+    """Yield the lines of a text that says what the bundle is and how to check it."""
+    yield f"Results of the bench {options.bench.name}, judged by {', '.join(options.judges)}."
+    yield ""
+    yield "data/        questions, answers and judgments, byte for byte as they were used"
+    yield f"{SETTINGS}   the judge's prompt, and the baselines"
+    yield f"{BOARDS}   the scores with their intervals and ranks"
+    yield f"{ABOUT}  the bench, the judges, and the versions of the packages"
+    yield f"{SUMS}   a checksum of each file, for: sha256sum -c {SUMS}"
+    yield ""
+    yield "Compute the boards again from the judgments, and compare:"
+    yield "  python share_results.py --verify BUNDLE.zip"

@@ -1,0 +1,90 @@
+"""The verification of a bundle: its files, and its boards computed again."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from arena.base.errors import InputError, one_line
+from arena.base.jsonl import loads
+from arena.datasets.sharing.bundle import read_bundle, unpack
+from arena.datasets.sharing.contents import ABOUT, BOARDS, MODES, PACKAGES, SETTINGS, boards_of
+
+TOLERANCE = 1e-6  # relative, between machines with different arithmetic
+
+
+@dataclass
+class Verification:
+    """What is wrong with a bundle, and what is only to be known."""
+
+    files: int
+    boards: int = 0
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def verify(path: Path) -> Verification:
+    """Check the files of a bundle, and its boards if the files are whole.
+
+    Raises InputError for what is no bundle.
+    """
+    files, problems = read_bundle(path)
+    result = Verification(len(files), problems=problems)
+    if problems:
+        return result
+    about, stored = (_json(files, name) for name in (ABOUT, BOARDS))
+    modes = [mode for mode in about.get("modes", ()) if mode in MODES]
+    if SETTINGS not in files or not modes or modes != list(stored):
+        raise InputError(f"{path}: {ABOUT}: not of a bundle of this suite. Get it again.")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            unpack(files, Path(folder))
+            made = boards_of(Path(folder), about, modes)
+        except (InputError, OSError, KeyError, TypeError) as error:
+            reason = str(error).replace(f"{folder}/", "")
+            result.problems.append(f"{BOARDS}: cannot be computed: {one_line(reason)}")
+            return result
+    result.boards = sum(map(len, made.values()))
+    for mode in modes:
+        result.problems += (f"{BOARDS}: {d}" for d in differences(stored[mode], made[mode], mode))
+    for name in PACKAGES:
+        then, now = about.get("versions", {}).get(name), metadata.version(name)
+        if then != now:
+            result.notes.append(f"{name} was {then} and is {now}")
+    return result
+
+
+def _json(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    try:
+        value = loads(files[name])
+    except (KeyError, ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise InputError(f"{name}: missing or not JSON. This is no bundle of this suite.")
+    return value
+
+
+def differences(stored: Any, made: Any, place: str) -> Iterator[str]:
+    """Yield each value of plain data that differs, with its place and both values."""
+    if isinstance(stored, Mapping) and isinstance(made, Mapping):
+        for key in dict.fromkeys([*stored, *made]):
+            yield from differences(stored.get(key), made.get(key), f"{place}, {key}")
+    elif isinstance(stored, list) and isinstance(made, list) and len(stored) == len(made):
+        for number, (one, other) in enumerate(zip(stored, made, strict=True), 1):
+            name = one.get("model") or one.get("name") if isinstance(one, Mapping) else None
+            yield from differences(one, other, f"{place}, {name or number}")
+    elif not _equal(stored, made):
+        values = " and ".join(one_line(repr(value), 40) for value in (stored, made))
+        yield f"{one_line(place)}: stored and recomputed differ: {values}"
+
+
+def _equal(stored: Any, made: Any) -> bool:
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (stored, made))
+    if numbers:
+        return math.isclose(stored, made, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return type(stored) is type(made) and bool(stored == made)

@@ -1,0 +1,245 @@
+"""share_results.py: a bundle that tells the truth, and one that does not."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import REPO, RunMain, Workspace, tree
+
+DEMO = ("--bench-name", "demo-v0.1", "--setting-file", "config/demo/judge_config.yaml")
+HOT = "data/demo-v0.1/model_judgment/smollm2-judge/smollm2-hot.jsonl"
+Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the repository, with a bundle of its demo."""
+    bench = Workspace(tmp_path_factory.mktemp("bundled"))
+    shutil.copytree(REPO / "config", bench.root / "config")
+    shutil.copytree(REPO / "data/demo-v0.1", bench.root / "data/demo-v0.1")
+    done = bench.run("share_results.py", *DEMO, "--bundle", "demo.zip", check=0)
+    assert done.stdout.endswith("next: python share_results.py --verify demo.zip\n")
+    return bench.root
+
+
+@pytest.fixture
+def demo(bench: Workspace, bundled: Path) -> Workspace:
+    shutil.copytree(bundled, bench.root, dirs_exist_ok=True)
+    return bench
+
+
+def files_in(path: Path) -> Files:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write(path: Path, files: Files, **changes: object) -> None:
+    """Write a bundle as the script does, but for some fields of the entries."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(files.items()):
+            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            info.compress_type, info.external_attr = 8, 0o100644 << 16
+            for key, value in changes.items():
+                setattr(info, key, value)
+            archive.writestr(info, content)
+
+
+def with_sums(files: Files) -> Files:
+    """The same files with checksums that fit, as a forger would make them."""
+    others = {name: content for name, content in files.items() if name != "SHA256SUMS"}
+    lines = (f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in sorted(others.items()))
+    return others | {"SHA256SUMS": "".join(lines).encode()}
+
+
+def test_a_bundle_has_the_files_as_they_are_and_no_others(demo: Workspace) -> None:
+    files = files_in(demo.root / "demo.zip")
+    for name, content in files.items():
+        if name.startswith("data/"):
+            assert content == (demo.root / name).read_bytes()
+    names = {str(p.relative_to(demo.root)) for p in demo.root.glob("data/**/*.jsonl")}
+    own = {"README.txt", "SHA256SUMS", "board.json", "bundle.json", "config/judge_config.yaml"}
+    assert files.keys() == names | own
+    text = b"".join(files.values())
+    assert str(demo.root).encode() not in text
+    assert b"api_base" not in text
+
+
+def test_its_board_is_that_of_show_result(demo: Workspace, run_main: RunMain) -> None:
+    shown = json.loads(run_main("show_result.py", *DEMO, "--json", "-").out)
+    (board,) = json.loads(files_in(demo.root / "demo.zip")["board.json"])["plain"]
+    assert board["rows"] == shown["rows"]
+
+
+def test_the_same_data_give_the_same_bytes(demo: Workspace, run_main: RunMain) -> None:
+    run_main("share_results.py", *DEMO, "--bundle", "again.zip")
+    assert (demo.root / "again.zip").read_bytes() == (demo.root / "demo.zip").read_bytes()
+
+
+def test_a_whole_bundle_passes_and_nothing_is_written(demo: Workspace) -> None:
+    before = tree(demo.root)
+    done = demo.run("share_results.py", "--verify", "demo.zip", check=0)
+    assert done.stdout == (
+        "demo.zip: 13 files are as their checksums say\n2 boards are as they were computed\n"
+    )
+    assert tree(demo.root) == before
+
+
+def test_some_models_are_bundled_with_the_baseline(demo: Workspace, run_main: RunMain) -> None:
+    run_main("share_results.py", *DEMO, "--model", "smollm2-hot", "--bundle", "hot.zip")
+    names = files_in(demo.root / "hot.zip").keys()
+    folder = "data/demo-v0.1/model_answer"
+    answers = {f"{folder}/smollm2-base.jsonl", f"{folder}/smollm2-hot.jsonl"}
+    assert {name for name in names if folder in name} == answers
+    assert "2 boards" in run_main("share_results.py", "--verify", "hot.zip").out
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_changed_byte_anywhere_is_found(demo: Workspace, run_main: RunMain, seed: int) -> None:
+    data = bytearray((demo.root / "demo.zip").read_bytes())
+    place = random.Random(seed).randrange(len(data))
+    data[place] ^= 1 << seed % 8
+    (demo.root / "changed.zip").write_bytes(data)
+    try:
+        run_main("share_results.py", "--verify", "changed.zip", check=1)
+    except AssertionError:
+        assert "changed.zip" in run_main("share_results.py", "--verify", "changed.zip", check=2).err
+
+
+def change_a_byte(files: Files) -> Files:
+    return files | {HOT: files[HOT].replace(b'"score": "A=B"', b'"score": "A>B"', 1)}
+
+
+def lose_a_file(files: Files) -> Files:
+    return {name: content for name, content in files.items() if name != HOT}
+
+
+def change_a_score(files: Files) -> Files:
+    boards = json.loads(files["board.json"])
+    boards["plain"][0]["rows"][1]["score"] += 0.1
+    return with_sums(files | {"board.json": json.dumps(boards).encode()})
+
+
+def change_a_verdict(files: Files) -> Files:
+    return with_sums(change_a_byte(files))
+
+
+def add_a_file(files: Files) -> Files:
+    return files | {"data/demo-v0.1/model_answer/new.jsonl": b""}
+
+
+def spoil_json(files: Files) -> Files:
+    return with_sums(files | {"board.json": b"{"})
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "check"),
+    [
+        (change_a_byte, f"{HOT}: differs from its checksum", 1),
+        (lose_a_file, f"{HOT}: is missing", 1),
+        (change_a_score, "board.json: plain, 1, rows, smollm2-hot, score: stored and recomp", 1),
+        (change_a_verdict, "board.json: plain, 1, rows, smollm2-hot", 1),
+        (add_a_file, "new.jsonl: has no checksum, so it was added later", 1),
+        (spoil_json, "board.json: missing or not JSON", 2),
+    ],
+)
+def test_what_was_changed_is_named(
+    demo: Workspace,
+    run_main: RunMain,
+    change: Callable[[Files], Files],
+    words: str,
+    check: int,
+) -> None:
+    path = demo.root / "changed.zip"
+    write(path, change(files_in(demo.root / "demo.zip")))
+    done = run_main("share_results.py", "--verify", "changed.zip", check=check)
+    assert words in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "/evil", "data/../../evil", "data\\evil", "folder/", "README.txt/evil"]
+)
+def test_names_that_lead_elsewhere_are_refused(
+    demo: Workspace, run_main: RunMain, name: str
+) -> None:
+    files = files_in(demo.root / "demo.zip") | {name: b"evil"}
+    write(demo.root / "changed.zip", with_sums(files))
+    before = tree(demo.root.parent)
+    run_main("share_results.py", "--verify", "changed.zip", check=1)
+    assert tree(demo.root.parent) == before
+
+
+@pytest.mark.parametrize("changes", [{"external_attr": 0o120777 << 16}, {"comment": b"x"}])
+def test_links_and_comments_are_refused(
+    demo: Workspace, run_main: RunMain, changes: dict[str, object]
+) -> None:
+    write(demo.root / "changed.zip", files_in(demo.root / "demo.zip"), **changes)
+    done = run_main("share_results.py", "--verify", "changed.zip", check=1)
+    assert "README.txt: its entry in the zip file is not as it was written" in done.out
+
+
+def empty_zip() -> bytes:
+    file = io.BytesIO()
+    zipfile.ZipFile(file, "w").close()
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "check"),
+    [
+        (b"no zip", "not a zip file, or a damaged one. Get the bundle again.", 2),
+        (b"", "not a zip file", 2),
+        (None, "No such file", 2),
+        (empty_zip(), "SHA256SUMS: is missing", 1),
+    ],
+)
+def test_what_is_no_bundle_is_one_line(
+    bench: Workspace, run_main: RunMain, content: bytes | None, words: str, check: int
+) -> None:
+    if content is not None:
+        bench.write("x.zip", content)
+    done = run_main("share_results.py", "--verify", "x.zip", check=check)
+    assert words in done.out + done.err
+
+
+def test_secrets_are_refused(
+    demo: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = demo.root / "data/demo-v0.1/model_answer/smollm2-hot.jsonl"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("We're", "hunter2-secret", 1), encoding="utf-8")
+    monkeypatch.setenv("MY_API_KEY", "hunter2-secret")
+    done = run_main("share_results.py", *DEMO, "--bundle", "new.zip", check=2)
+    assert f"{path.relative_to(demo.root)}:1: the value of MY_API_KEY" in done.err
+    assert "hunter2" not in done.err
+    monkeypatch.delenv("MY_API_KEY")
+    path.write_text(text.replace('"settings": {', '"settings": {"api_key": "x", ', 1))
+    done = run_main("share_results.py", *DEMO, "--bundle", "new.zip", check=2)
+    assert "what looks like a key or an address" in done.err
+    assert not (demo.root / "new.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ((*DEMO, "--bundle", "demo.zip"), "demo.zip: exists. Replace it with --force"),
+        ((*DEMO, "--model", "nobody", "--bundle", "n.zip"), "--model nobody: not judged by"),
+        (
+            (*DEMO, "--judge-name", "smollm-judge", "--bundle", "n.zip"),
+            "did you mean 'smollm2-judge'?",
+        ),
+    ],
+)
+def test_wrong_flags_are_one_line_and_change_nothing(
+    demo: Workspace, run_main: RunMain, flags: tuple[str, ...], words: str
+) -> None:
+    before = tree(demo.root)
+    assert words in run_main("share_results.py", *flags, check=2).err
+    assert tree(demo.root) == before
