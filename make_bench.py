@@ -3,10 +3,12 @@
     python make_bench.py prompts.csv --bench-name my-bench
     python make_bench.py chats.jsonl more.csv --bench-name my-bench --cluster topic
     python make_bench.py logs.parquet --bench-name my-bench --size 400
+    python make_bench.py logs.parquet --bench-name my-bench --size 400 --judge-model gpt-5-mini
 
 It knows plain texts, the columns prompt, question, instruction and text, conversations of OpenAI
 and ShareGPT, and the forms of Alpaca, AlpacaEval, MT-Bench and Arena-Hard. It takes all prompts.
-With --size it drops duplicates and draws a balanced sample. An existing bench stays as it is.
+With --size it drops duplicates and draws a balanced sample. With --judge-model a model first rates
+seven qualities of hard prompts, and the others are dropped. An existing bench stays as it is.
 """
 
 from __future__ import annotations
@@ -16,14 +18,23 @@ from arena.base.errors import script
 # isort: split
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from arena.base.errors import InputError, one_line
-from arena.base.flag_values import percentage, positive, seed
-from arena.base.flags import NAMES, next_command, script_parser
-from arena.base.output import print_folded
+from arena.base.errors import InputError
+from arena.base.flag_values import dollars, percentage, positive, seed
+from arena.base.flags import (
+    ENDPOINTS,
+    NAMES,
+    add_file_flags,
+    add_name,
+    check_run_flags,
+    next_command,
+    run_arguments,
+    same_command,
+    script_parser,
+    text_printer,
+)
 from arena.bench.paths import Bench
 
 
@@ -45,7 +56,34 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", type=seed, default=42, help="random seed of the sample")
     add("--force", action="store_true", help="replace the questions of an existing bench")
     add("--data-dir", type=Path, default="data", help="data folder")
-    return parser.parse_args(argv)
+    add_rating_flags(add)
+    parser.set_defaults(setting_file=None)
+    args = parser.parse_args(argv)
+    check_run_flags(args)
+    for name in ("dry_run", "max_cost", "batch", "write_requests", "read_results", "report"):
+        if getattr(args, name) and not args.judge_name:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag}: needs --judge-name, a model that rates prompts.")
+    return args
+
+
+def add_rating_flags(add: Callable[..., object]) -> None:
+    """Add the flags of the model that rates prompts."""
+    add_name(add, "judge", "model that rates the qualities of each prompt (default: none)")
+    least = "with a judge, keep the prompts that have N of the seven qualities"
+    add("--min-quality", type=int, choices=range(8), metavar="N", default=5, help=least)
+    add("--endpoint-file", type=Path, default=ENDPOINTS, help="YAML file of the models' endpoints")
+    add("--parallel", type=positive, help="parallel calls (default: the endpoint file's)")
+    stale = "how to treat ratings made with other settings (default: stop and list them)"
+    add("--stale", choices=("keep", "redo"), help=stale)
+    add("--retry-invalid", action="store_true", help="ask again for ratings that have no list")
+    add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
+    cost = "stop before the ratings cost more. Needs prices in the endpoint file"
+    add("--max-cost", type=dollars, metavar="USD", help=cost)
+    report = "write the summary of the ratings as JSON. With - print it alone"
+    add("--report", type=Path, metavar="FILE", help=report)
+    add("--quiet", action="store_true", help="show no progress")
+    add_file_flags(add)
 
 
 @script
@@ -55,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.base.jsonl import dump_line, write_lines
     from arena.datasets.making import bench as making
     from arena.datasets.making.prompts import Columns
-    from arena.generate.summary import number_of
+    from arena.datasets.making.rating import RatingOptions, rated_prompts
 
     bench = Bench(args.data_dir, args.bench_name)
     if bench.questions.exists() and not args.force:
@@ -63,25 +101,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"{bench.questions}: there are questions already. {advice}")
     if not args.size and args.embed:
         raise InputError("--embed: needs --size, for which prompts are clustered.")
-    dropped = making.Dropped()
+    dropped, say = making.Dropped(), text_printer(args, ["report"])
     columns = Columns(args.prompt, args.id, args.cluster, args.category)
     prompts = making.with_ids(making.read_prompts(args.input, columns, dropped), dropped)
-    for form, count in Counter(prompt.form for prompt in prompts).most_common():
-        print_folded(f"read {number_of(count, 'prompt')} from {one_line(form)}")
+    say(making.forms_line(prompts))
+    size, similarity = args.size or len(prompts), args.similarity / 100
+    options = making.SampleOptions(size, similarity, args.seed, args.embed)
     if args.size:
-        options = making.SampleOptions(args.size, args.similarity / 100, args.seed, args.embed)
-        prompts = making.draw_sample(making.distinct_prompts(prompts, options, dropped), options)
+        prompts = making.distinct_prompts(prompts, options, dropped)
+    if args.judge_name:
+        judge = args.judge_name, args.endpoint_file, args.min_quality, args.parallel, args.max_cost
+        command = same_command("make_bench.py", argv)
+        run = {**run_arguments(args), "retry_invalid": args.retry_invalid, "command": command}
+        status, rated = rated_prompts(prompts, RatingOptions(bench, *judge, run), dropped)
+        if rated is None:
+            return status
+        prompts = rated
+    if args.size:
+        prompts = making.draw_sample(prompts, options)
     elif repeated := len(prompts) - len({prompt.turns for prompt in prompts}):
-        print_folded(f"{repeated} repeat the text of another one. Drop them with --size.")
-    for line in dropped.lines():
-        print_folded(line)
+        say(f"{repeated} repeat the text of another one. Drop them with --size.")
     records = [prompt.record(prompt.id or "", bench.name) for prompt in prompts]
     write_lines(bench.questions, map(dump_line, records))
-    clusters = {prompt.cluster for prompt in prompts if prompt.cluster}
-    named = f" in {number_of(len(clusters), 'cluster')}" if clusters else ""
-    print_folded(f"{bench.questions}: {number_of(len(prompts), 'question')}{named}")
-    print_folded(f"example: {one_line(prompts[0].id, 60)}: {one_line(prompts[0].text, 200)}")
-    print_folded(f"next: {next_command('gen_answer.py', args)}")
+    say("\n".join([*dropped.lines(), f"{bench.questions}: {making.summary(prompts)}"]))
+    say(f"next: {next_command('gen_answer.py', args)}")
     return 0
 
 

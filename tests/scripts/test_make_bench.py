@@ -52,6 +52,7 @@ def test_named_columns_of_a_csv_as_a_process(bench: Workspace) -> None:
         ("a.csv", "id,prompt\n1,a\n1,b\n", "", "a.csv:3: the id '1' is also that of a.csv:2"),
         ("a.txt", "hi\n", "--size 5", "no prompt is left"),
         ("a.txt", "hi\n", "--embed m", "--embed: needs --size"),
+        ("a.txt", "hi\n", "--dry-run", "--dry-run: needs --judge-name"),
         ("a.txt", "hi\n", "--bench-name ../x", "not a name"),
         ("a.txt", "hi\n", "--bench-name old", "there are questions already"),
         ("a.jsonl", '{"messages": [{"role": "tool", "content": "a"}]}', "", "role 'tool'"),

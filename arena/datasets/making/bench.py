@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from arena.base.errors import InputError, nearest, one_line
+from arena.bench.records import Question, QuestionLine
 from arena.datasets.making.clusters import balanced_sample, cluster_names
 from arena.datasets.making.duplicates import duplicates
 from arena.datasets.making.prompts import Columns, Prompt, UnusableRow, read_prompt
 from arena.datasets.tables import read_rows
+from arena.generate.summary import number_of
 
 
 @dataclass
@@ -150,3 +155,45 @@ def draw_sample(prompts: Sequence[Prompt], options: SampleOptions) -> list[Promp
     clusters = [made.get(number, prompt.cluster) for number, prompt in enumerate(prompts)]
     places = balanced_sample(clusters, options.size, options.seed)
     return [replace(prompts[place], cluster=clusters[place]) for place in places]
+
+
+def questions_of(prompts: Iterable[Prompt], category: str) -> list[Question]:
+    """Return prompts as the questions that a reader of the bench would get."""
+    records = (prompt.record(prompt.id or "", category) for prompt in prompts)
+    return [msgspec.convert(record, QuestionLine).question() for record in records]
+
+
+def hard_prompts(
+    prompts: Iterable[Prompt],
+    ratings: Mapping[str, Mapping[str, Any]],
+    least: int,
+    dropped: Dropped,
+) -> list[Prompt]:
+    """Return the prompts that have at least so many qualities. Raises InputError for none."""
+    kept = []
+    for prompt in prompts:
+        qualities = ratings[str(prompt.id)].get("qualities")
+        if qualities is not None and len(qualities) >= least:
+            kept.append(prompt)
+            continue
+        reason = "not rated" if qualities is None else f"under {least} of the seven qualities"
+        dropped.add(reason, one_line(prompt.id, 40))
+    if not kept:
+        raise InputError(f"no prompt has {least} of the seven qualities. Lower --min-quality.")
+    return kept
+
+
+def forms_line(prompts: Iterable[Prompt]) -> str:
+    """Return how many prompts were read in which form."""
+    forms = Counter(prompt.form for prompt in prompts).most_common()
+    return "read " + ", ".join(
+        f"{number_of(count, 'prompt')} from {one_line(form, 60)}" for form, count in forms
+    )
+
+
+def summary(prompts: Sequence[Prompt]) -> str:
+    """Return the number of questions and of their clusters, and in a second line the first one."""
+    clusters = {prompt.cluster for prompt in prompts if prompt.cluster}
+    named = f" in {number_of(len(clusters), 'cluster')}" if clusters else ""
+    first = f"example: {one_line(prompts[0].id, 60)}: {one_line(prompts[0].text)}"
+    return f"{number_of(len(prompts), 'question')}{named}\n{first}"
