@@ -56,6 +56,7 @@ IMPORTS = {
     "share_results.py": (*BOARD, "arena.datasets.sharing.verify"),
     "import_data.py": (*CHAT, "arena.datasets.answers.imported"),
     "download_data.py": (*HUB, "arena.base.flags"),
+    "make_bench.py": ("numpy", "sklearn.cluster", "sklearn.feature_extraction.text"),
     "gen_answer_after.py": RUN,
     "qa_browser.py": (),
 }

@@ -76,6 +76,8 @@ def test_tests_mirror_the_package() -> None:
 THROUGH_COMMANDS = {
     *("board_page", "formulas", "judgment_page", "index", "server"),  # the page in Chromium
     *("panel", "ratings", "judge_html"),  # the reports
+    *("files", "forms", "imported"),  # of check_bench.py and import_data.py
+    "bench",  # of make_bench.py
     *("files", "forms", "imported", "contents", "bundle", "verify"),  # scripts of datasets
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
 }

@@ -22,6 +22,7 @@ from msgspec import structs
 from arena.base.errors import InputError
 from arena.base.jsonl import decode_lines, is_json, loads, newest, read_bytes, read_lines
 from arena.bench.config import JudgeConfig
+from arena.bench.conversation import Turn, WrittenTurn, split_turns, with_given
 from arena.bench.labels import Label, grades_of
 from arena.bench.paths import Bench, judge_names, known_benches, model_names
 
@@ -71,6 +72,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     """A prompt of one or more user turns. Its answers and judgments are written in its format.
 
     number: the id if it is a number in the file of questions.
+    given: the start of the conversation, to which no model replies.
     """
 
     id: str
@@ -80,6 +82,12 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     aspects: str = ""
     format: Format = "v0.1"
     number: int | None = None
+    given: tuple[Turn, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The turns as judges and readers see them, with the given ones before the first."""
+        return with_given(self.given, self.turns)
 
     @property
     def written_id(self) -> str | int:
@@ -91,10 +99,6 @@ class _Text(msgspec.Struct, gc=False):
     content: str
 
 
-class _Turn(_Text, gc=False):
-    role: str | None = None
-
-
 Name = str | int | float | None
 
 
@@ -104,7 +108,7 @@ class QuestionLine(IdLine, gc=False):
     category: Name = None
     cluster: Name = None
     subcategory: Name = None
-    turns: list[_Turn] | None = None
+    turns: list[WrittenTurn] | None = None
     prompt: str | None = None
     aspects: str | list[Any] | None = None
 
@@ -112,16 +116,12 @@ class QuestionLine(IdLine, gc=False):
         super().__post_init__()
         if not self.turns and self.prompt is None:
             raise ValueError("no turns (or prompt)")
-        for number, turn in enumerate(self.turns or []):
-            if turn.role not in (None, "user"):
-                advice = (
-                    "All turns are asked as the user's. Write a system prompt in the model's entry"
-                )
-                raise ValueError(f"turns[{number}] has the role '{turn.role}'. {advice}")
+        split_turns(self.turns or [])
 
     def question(self) -> Question:
         """Return the question of the line."""
-        turns = [self.prompt] if self.prompt is not None else [t.content for t in self.turns or []]
+        written = self.turns or [] if self.prompt is None else [WrittenTurn(self.prompt)]
+        given, turns = split_turns(written)
         cluster = self.cluster if self.cluster is not None else self.subcategory
         names = [self.aspects] if isinstance(self.aspects, str) else self.aspects or []
         aspects = ", ".join(map(str, names))
@@ -131,7 +131,7 @@ class QuestionLine(IdLine, gc=False):
             sys.intern("" if name is None else str(name)) for name in (self.category, cluster)
         )
         number = self.written_id if isinstance(self.written_id, int) else None
-        return Question(self.id, category, cluster, tuple(turns), aspects, form, number)
+        return Question(self.id, category, cluster, tuple(turns), aspects, form, number, given)
 
 
 def read_questions(bench: Bench) -> list[Question]:

@@ -194,7 +194,7 @@ class Library:
     def _search(self, text: bytes) -> Callable[[ListedJudgment], bool]:
         """Return the test whether prompt, answers or judge say a folded text."""
         questions = self.questions.values()
-        prompts = {q.id for q in questions if any(text in index.folded(t) for t in q.turns)}
+        prompts = {q.id for q in questions if any(text in index.folded(t) for t in q.texts)}
         answers = functools.cache(lambda m: self._answer_texts[self.answer_file(m)].matching(text))
         judgments = functools.cache(lambda file: self._judgment_texts[file].matching(text))
         return lambda entry: (

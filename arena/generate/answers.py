@@ -122,7 +122,8 @@ class AnswerWork(Work):
             turns = job.question.turns
             for number in range(len(job.turns), len(turns)):
                 calls += 1
-                texts += [self.model.system_prompt or "", *turns[: number + 1]]
+                given = [text for _, text in job.question.given]
+                texts += [self.model.system_prompt or "", *given, *turns[: number + 1]]
                 repeated += number
         tokens, most = sum(count_tokens(texts)), self.max_tokens
         choices = (choice for record in self.records.values() for choice in record["choices"])
@@ -151,8 +152,11 @@ class AnswerWork(Work):
 
     def request(self, job: Conversation) -> Request:
         """Return the call for the next turn of a conversation."""
-        system, questions = self.model.system_prompt, job.question.turns
+        question, questions = job.question, job.question.turns
+        given = [text for role, text in question.given if role == "system"]
+        system = "\n\n".join(filter(None, [self.model.system_prompt, *given]))
         messages: list[Message] = [{"role": "system", "content": system}] if system else []
+        messages += [{"role": r, "content": text} for r, text in question.given if r != "system"]
         for text, turn in zip(questions, job.turns, strict=False):
             messages.append({"role": "user", "content": text})
             messages.append({"role": "assistant", "content": turn["content"]})
@@ -194,7 +198,7 @@ class AnswerWork(Work):
 
     def _settings(self, question: Question) -> dict[str, Any]:
         """Return how the answers to a question are made in this run."""
-        return {"question_hash": question_hash(question.turns), **self.settings}
+        return {"question_hash": question_hash(question.texts), **self.settings}
 
     def count(self, job: Conversation, reply: Turn) -> None:
         """Count a reply, and note it if it is empty or cut off."""

@@ -248,7 +248,7 @@ class JudgmentWork(Work):
         case, quotable = job.case, list[str]()
         if rule.unquoted:  # the judge may quote a label if one of the texts that it sees has any
             labelled = any(LABELLED in kinds for kinds in self.planted.get(case.key, {}).values())
-            quotable = case.texts if labelled or rule.found_in(case.question.turns) else []
+            quotable = case.texts if labelled or rule.found_in(case.question.texts) else []
         verdict = rule.read(completion.text, cut_off, quotable)
         if verdict.cause not in ASK_AGAIN or len(replies) == self.judge.config.attempts:
             return Decision(replies, verdict), None

@@ -414,8 +414,8 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         A,
         asking('{"content": "Hi.", "role": "system"}'),
         "",
-        "data/test-v1/question.jsonl:1: not a question: turns[0] has the role 'system'. All "
-        "turns are asked as the user's. Write a system prompt in the model's entry",
+        "data/test-v1/question.jsonl:1: not a question: turns[0] has the role 'system'. End "
+        "with a turn of the user.",
     ),
     "turns of text": (
         A,

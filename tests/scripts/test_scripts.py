@@ -23,6 +23,7 @@ SCRIPTS = (
     "judge_report",
     "check_bench",
     "download_data",
+    "make_bench",
     "import_data",
     "share_results",
 )

@@ -66,7 +66,7 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
         words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
         about = f"{' · '.join(map(plain, filter(None, words)))} <code>{plain(question.id)}</code>"
         several = len(question.turns) > 1
-        for number, turn in enumerate(question.turns, start=1):
+        for number, turn in enumerate(question.texts, start=1):
             title = f"Prompt, turn {number}" if several else "Prompt"
             title += f'<span class="about">{about}</span>' if number == 1 else ""
             style = "prompt turn" if several else "prompt"

@@ -50,7 +50,7 @@ class Case(msgspec.Struct, frozen=True, gc=False):
         """All texts that the judge sees and may quote."""
         answers = [self.answer, self.baseline_answer, *self.references]
         turns = (turn for answer in answers if answer for turn in answer.choices[0])
-        return [*self.question.turns, *turns]
+        return [*self.question.texts, *turns]
 
 
 # What an answer may have planted to sway the judge, or the reading of its reply.
@@ -124,9 +124,9 @@ class Judge:
         answers = [a.choices[0] for a in (case.baseline_answer, case.answer) if a is not None]
         named = zip(self.answer_names, answers[::-1] if number == 1 else answers, strict=True)
         references = [reference.choices[0] for reference in case.references]
-        values = placeholder_values(case.question.turns, dict(named), references)
+        values = placeholder_values(case.question.texts, dict(named), references)
         values["aspects"] = case.question.aspects
-        values["FENCE"] = fence(case.question.turns, answers, number)
+        values["FENCE"] = fence(case.question.texts, answers, number)
         return judge_messages(case.rules.system_prompt, case.rules.prompt_template, values)
 
     def planted(self, case: Case) -> dict[str, list[str]]:

@@ -1,0 +1,1 @@
+"""Benches of a user's own prompts: forms, duplicates, clusters, samples."""
