@@ -71,6 +71,9 @@ def run(
     def run(command: str) -> Done:
         python, script, *flags = shlex.split(command)
         assert python == "python"
+        if script == "-m":
+            subprocess.run([sys.executable, script, *flags], check=True)
+            return Done(0, "", "")
         if script == "qa_browser.py":
             return served(script, flags)
         assert (REPO / script).is_file(), command

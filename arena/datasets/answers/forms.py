@@ -55,13 +55,14 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else str(value) if is_number else None
 
 
-def _of_batch(values: Values, columns: Columns) -> Given:
+def of_batch(values: Values, columns: Columns) -> Given:
+    """Read a result of a batch service or of vLLM."""
     reply = reply_in(dict(values), ModelConfig("imported", "the file", ""))
     texts = () if isinstance(reply, CompletionError) else (reply.text,)
     return Given("batch output", _text(values["custom_id"]), None, texts)
 
 
-def _of_record(values: Values, columns: Columns) -> Given:
+def of_record(values: Values, columns: Columns) -> Given:
     """Read an answer of Arena-Hard in either format, or one of MT-Bench, whose turns are texts."""
     record = answer_in_v01(dict(values))
     choices = [dict(choice) for choice in record["choices"]]
@@ -80,7 +81,7 @@ def _of_record(values: Values, columns: Columns) -> Given:
     return Given(form, question, None, texts, maker, record | {"choices": choices})
 
 
-def _of_harness(values: Values, columns: Columns) -> Given:
+def of_harness(values: Values, columns: Columns) -> Given:
     """Read a sample of lm-evaluation-harness."""
     doc = values["doc"] if isinstance(values["doc"], Mapping) else {}
     prompt = _text(_first(doc, PROMPTS))
@@ -94,7 +95,7 @@ def _of_harness(values: Values, columns: Columns) -> Given:
     return Given("lm-evaluation-harness samples", _text(_first(doc, IDS)), prompt, _one(reply))
 
 
-def _of_columns(values: Values, columns: Columns) -> Given:
+def of_columns(values: Values, columns: Columns) -> Given:
     """Read a row with an answer beside the id or the prompt of its question."""
     form = "AlpacaEval outputs" if {"instruction", "output"} <= values.keys() else "a table"
     id_, prompt, answer = (
@@ -117,10 +118,10 @@ def _one(answer: object) -> tuple[str, ...]:
 
 # The first form whose columns a row has.
 FORMS: tuple[tuple[frozenset[str], Callable[[Values, Columns], Given]], ...] = (
-    *((frozenset(("custom_id", part)), _of_batch) for part in ("response", "result", "error")),
-    (frozenset(("choices",)), _of_record),
-    (frozenset(("uid", "messages")), _of_record),
-    *((frozenset(("doc", part)), _of_harness) for part in ("resps", "filtered_resps")),
+    *((frozenset(("custom_id", part)), of_batch) for part in ("response", "result", "error")),
+    (frozenset(("choices",)), of_record),
+    (frozenset(("uid", "messages")), of_record),
+    *((frozenset(("doc", part)), of_harness) for part in ("resps", "filtered_resps")),
 )
 
 
@@ -134,7 +135,7 @@ def answer_of(row: Row, place: str, columns: Columns) -> Given:
         if name not in values:
             known = ", ".join(map(str, values))
             raise InputError(f"{place}: no column '{name}'. Columns here: {known}")
-    read = next((read for keys, read in FORMS if keys <= values.keys()), _of_columns)
+    read = next((read for keys, read in FORMS if keys <= values.keys()), of_columns)
     try:
         given = read(values, columns)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:

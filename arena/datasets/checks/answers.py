@@ -63,34 +63,39 @@ class Answers:
         return in_turn(self.file.deletion(keys), self.command)
 
 
-def _missing(answers: Answers) -> Iterator[Finding]:
+def missing(answers: Answers) -> Iterator[Finding]:
+    """Yield findings on questions without a whole answer."""
     records = answers.file.records
-    failed, missing = list[str](), list[str]()
+    failed, lacking = list[str](), list[str]()
     for key, question in answers.questions.items():
         record = records.get(key)
         if record is None or not record.answer.is_complete(len(question.turns)):
             is_failed = record is not None and ERROR_TEXT in record.answer.choices[0]
-            (failed if is_failed else missing).append(key)
+            (failed if is_failed else lacking).append(key)
     yield from answers.file.found(f"failed calls ({ERROR_TEXT})", failed, answers.command)
-    yield from answers.file.found("missing answers", missing, answers.command)
+    yield from answers.file.found("missing answers", lacking, answers.command)
 
 
-def _error_like(answers: Answers) -> Iterator[Finding]:
+def error_like(answers: Answers) -> Iterator[Finding]:
+    """Yield the finding on messages of failed calls."""
     keys = answers.matching(lambda text: text != ERROR_TEXT and texts.is_error(text))
     yield from answers.file.found("error messages as answers", keys, answers.again(keys))
 
 
-def _empty(answers: Answers) -> Iterator[Finding]:
+def empty(answers: Answers) -> Iterator[Finding]:
+    """Yield the finding on empty answers."""
     keys = answers.matching(lambda text: not text.strip())
     yield from answers.file.found("empty answers", keys, answers.again(keys))
 
 
-def _damaged(answers: Answers) -> Iterator[Finding]:
+def damaged(answers: Answers) -> Iterator[Finding]:
+    """Yield the finding on characters of a wrong encoding."""
     keys = answers.matching(texts.is_damaged)
     yield from answers.file.found("damaged characters", keys, answers.again(keys))
 
 
-def _cut_off(answers: Answers) -> Iterator[Finding]:
+def cut_off(answers: Answers) -> Iterator[Finding]:
+    """Yield the finding on answers that were cut off."""
     records = answers.file.records
     keys = [key for key, record in records.items() if record.finish_reasons & CUT.keys()]
     mend = f"{answers.command} --stale redo"
@@ -98,7 +103,8 @@ def _cut_off(answers: Answers) -> Iterator[Finding]:
     yield from answers.file.found(problem, keys, mend, is_note=True)
 
 
-def _repeated(answers: Answers) -> Iterator[Finding]:
+def repeated(answers: Answers) -> Iterator[Finding]:
+    """Yield the finding on the same answer to several questions."""
     asked = defaultdict[str, list[str]](list)
     for key in answers.matching(lambda text: len(text) >= LONG):
         asked[answers.file.records[key].answer.choices[0][0]].append(key)
@@ -107,7 +113,8 @@ def _repeated(answers: Answers) -> Iterator[Finding]:
     yield from answers.file.found(problem, keys, answers.again(keys))
 
 
-def _in_other_script(answers: Answers) -> Iterator[Finding]:
+def in_other_script(answers: Answers) -> Iterator[Finding]:
+    """Yield the finding on answers in another script."""
     keys = [
         key
         for key, question in answers.questions.items()
@@ -118,7 +125,8 @@ def _in_other_script(answers: Answers) -> Iterator[Finding]:
     yield from answers.file.found(problem, keys, "", is_note=True)
 
 
-def _unmeasured(answers: Answers) -> Iterator[Finding]:
+def unmeasured(answers: Answers) -> Iterator[Finding]:
+    """Yield the finding on answers without style attributes."""
     records = answers.file.records
     keys = [key for key, record in records.items() if not record.is_measured]
     folder = str(answers.file.path.parent)
@@ -126,7 +134,8 @@ def _unmeasured(answers: Answers) -> Iterator[Finding]:
     yield from answers.file.found("answers without style attributes", keys, mend)
 
 
-def _of_other_questions(answers: Answers) -> Iterator[Finding]:
+def of_other_questions(answers: Answers) -> Iterator[Finding]:
+    """Yield findings on answers to changed and unknown questions."""
     changed, unknown = [], []
     for key, record in answers.file.records.items():
         if (question := answers.questions.get(key)) is None:
@@ -141,8 +150,8 @@ def _of_other_questions(answers: Answers) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
-    *(_missing, _error_like, _empty, _damaged, _cut_off, _repeated, _in_other_script),
-    *(_unmeasured, _of_other_questions),
+    *(missing, error_like, empty, damaged, cut_off, repeated, in_other_script),
+    *(unmeasured, of_other_questions),
 )
 
 

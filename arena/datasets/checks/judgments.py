@@ -38,14 +38,16 @@ class Judgments:
         return [key for key, record in self.file.records.items() if is_wrong(record)]
 
 
-def _missing(judgments: Judgments) -> Iterator[Finding]:
+def missing(judgments: Judgments) -> Iterator[Finding]:
+    """Yield the finding on answers that the judge has not judged."""
     judged = {question for question, _ in judgments.file.records}
     there = judgments.answered.get(judgments.model, set())
     keys = [key for key in judgments.questions if key in there and key not in judged]
     yield from judgments.file.found("missing judgments", keys, judgments.judge_again())
 
 
-def _without_answers(judgments: Judgments) -> Iterator[Finding]:
+def without_answers(judgments: Judgments) -> Iterator[Finding]:
+    """Yield findings on judgments whose answers are not here."""
     models = [judgments.model]
     models += sorted({baseline for _, baseline in judgments.file.records if baseline})
     for model in models:
@@ -62,7 +64,8 @@ def _without_answers(judgments: Judgments) -> Iterator[Finding]:
         yield from judgments.file.found(problem, keys, mend, is_note=True)
 
 
-def _of_unknown_questions(judgments: Judgments) -> Iterator[Finding]:
+def of_unknown_questions(judgments: Judgments) -> Iterator[Finding]:
+    """Yield the finding on judgments of unknown questions."""
     keys = [key for key in judgments.file.records if key[0] not in judgments.questions]
     delete = judgments.file.deletion(keys)
     yield from judgments.file.found(
@@ -70,7 +73,8 @@ def _of_unknown_questions(judgments: Judgments) -> Iterator[Finding]:
     )
 
 
-def _half_judged(judgments: Judgments) -> Iterator[Finding]:
+def half_judged(judgments: Judgments) -> Iterator[Finding]:
+    """Yield findings on judgments with one decided game."""
     keys = judgments.keys(lambda j: NOT_PLAYED in j.causes)
     yield from judgments.file.found("games not played", keys, judgments.judge_again())
     keys = judgments.keys(
@@ -86,13 +90,15 @@ def _undecided(judgment: Judgment) -> int:
     return sum(label is None and cause != NOT_PLAYED for label, cause in pairs)
 
 
-def _without_verdict(judgments: Judgments) -> Iterator[Finding]:
+def without_verdict(judgments: Judgments) -> Iterator[Finding]:
+    """Yield the finding on judgments without any verdict."""
     keys = judgments.keys(lambda j: _undecided(j) == len(j.labels))
     mend = judgments.judge_again("--retry-invalid")
     yield from judgments.file.found("judgments without a verdict", keys, mend)
 
 
-def _of_other_settings(judgments: Judgments) -> Iterator[Finding]:
+def of_other_settings(judgments: Judgments) -> Iterator[Finding]:
+    """Yield the finding on judgments with settings of their own."""
     keys, reason = [], ""
     for key, judgment in judgments.file.records.items():
         try:
@@ -104,15 +110,16 @@ def _of_other_settings(judgments: Judgments) -> Iterator[Finding]:
     yield from judgments.file.found(f"judged with {reason}", keys, mend)
 
 
-def _planted(judgments: Judgments) -> Iterator[Finding]:
+def planted(judgments: Judgments) -> Iterator[Finding]:
+    """Yield the finding on answers with planted labels."""
     keys = judgments.keys(lambda j: bool(j.planted))
     show = judgments.options.command("qa_browser.py", "--judge-name", judgments.judge)
     yield from judgments.file.found("answers with planted labels", keys, show, is_note=True)
 
 
 CHECKS: tuple[Callable[[Judgments], Iterator[Finding]], ...] = (
-    *(_missing, _without_answers, _of_unknown_questions, _half_judged, _without_verdict),
-    *(_of_other_settings, _planted),
+    *(missing, without_answers, of_unknown_questions, half_judged, without_verdict),
+    *(of_other_settings, planted),
 )
 
 

@@ -27,8 +27,9 @@ def check_bench(options: CheckOptions) -> list[Finding]:
     bench = options.bench
     check_folder(bench)
     models, judges = model_names(bench.answers), judge_names(bench)
+    judged = (name for judge in judges for name in model_names(bench.judgments(judge)))
     for what, names, known in (
-        ("answers", options.models, {*models, *_judged(options, judges)}),
+        ("answers", options.models, {*models, *judged}),
         ("judgments", options.judges, judges),
     ):
         for name in names:
@@ -38,7 +39,7 @@ def check_bench(options: CheckOptions) -> list[Finding]:
                     f"{bench.folder}: no {what} of {name}{nearest(name, known)}. {here}"
                 )
     file, questions = _read_questions(options)
-    findings = [*file.findings, *_leftovers(options)]
+    findings = [*file.findings, *leftovers(options)]
     answered = {}
     for model in models:
         answered[model], found = check_answers(options, model, questions)
@@ -50,11 +51,6 @@ def check_bench(options: CheckOptions) -> list[Finding]:
             if not options.models or model in options.models:
                 findings += check_judgments(options, judge, model, questions, answered, settings)
     return findings
-
-
-def _judged(options: CheckOptions, judges: Sequence[str]) -> Iterator[str]:
-    for judge in judges:
-        yield from model_names(options.bench.judgments(judge))
 
 
 def _read_questions(options: CheckOptions) -> tuple[File, dict[str, Question]]:
@@ -73,7 +69,7 @@ def _read_questions(options: CheckOptions) -> tuple[File, dict[str, Question]]:
     return file, file.records
 
 
-def _leftovers(options: CheckOptions) -> Iterator[Finding]:
+def leftovers(options: CheckOptions) -> Iterator[Finding]:
     """Yield findings on what interrupted runs have left beside their files."""
     folder = options.bench.folder
     for path in sorted(folder.rglob("*.lost")):

@@ -97,7 +97,7 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[str]]:
         with path.open("rb") as raw:
             for info in infos:
                 raw.seek(info.header_offset)
-                problem = _problem(info, raw.read(LOCAL_HEADER.size))
+                problem = entry_problem(info, raw.read(LOCAL_HEADER.size))
                 if problem is None and info.filename in files:
                     problem = "is there twice"
                 if problem is None:
@@ -109,10 +109,10 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[str]]:
                     problems.append(f"{info.filename}: {problem}")
         if archive.comment:
             problems.append(f"{path.name}: has a comment that the bundle did not have")
-    return files, problems + list(_sum_problems(files, problems))
+    return files, problems + list(sum_problems(files, problems))
 
 
-def _problem(info: zipfile.ZipInfo, header: bytes) -> str | None:
+def entry_problem(info: zipfile.ZipInfo, header: bytes) -> str | None:
     """Return what is wrong with an entry of a zip file, None if it is as `write_bundle` writes."""
     name = PurePosixPath(info.filename)
     if name.is_absolute() or ".." in name.parts or "\\" in info.filename or info.is_dir():
@@ -128,7 +128,7 @@ def _problem(info: zipfile.ZipInfo, header: bytes) -> str | None:
     return None
 
 
-def _sum_problems(files: Mapping[str, bytes], known: list[str]) -> Iterator[str]:
+def sum_problems(files: Mapping[str, bytes], known: list[str]) -> Iterator[str]:
     """Yield what differs from the checksums."""
     if SUMS not in files:
         yield f"{SUMS}: is missing"
