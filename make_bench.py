@@ -3,11 +3,11 @@
     python make_bench.py prompts.csv --bench-name my-bench
     python make_bench.py chats.jsonl more.csv --bench-name my-bench --cluster topic
     python make_bench.py logs.parquet --bench-name my-bench --size 400
-    python make_bench.py logs.parquet --bench-name my-bench --size 400 --judge-model gpt-5-mini
+    python make_bench.py logs.parquet --bench-name my-bench --size 400 --judge-name gpt-6-luna
 
 It knows plain texts, the columns prompt, question, instruction and text, conversations of OpenAI
 and ShareGPT, and the forms of Alpaca, AlpacaEval, MT-Bench and Arena-Hard. It takes all prompts.
-With --size it drops duplicates and draws a balanced sample. With --judge-model a model first rates
+With --size it drops duplicates and draws a balanced sample. With --judge-name a model first rates
 seven qualities of hard prompts, and the others are dropped. An existing bench stays as it is.
 """
 
