@@ -55,7 +55,7 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	failed=0; \
 	for bench in throughput "bench_show_result --quick" bench_browser bench_judge_report \
-	  bench_request_files; do \
+	  bench_request_files bench_make_bench; do \
 	  set -- $$bench; script=$$1; shift; \
 	  $(BIN)/python benchmarks/$$script.py "$$@" $(STRICT) || failed=1; \
 	done; exit $$failed

@@ -92,6 +92,8 @@ def read_prompt(values: Mapping[str, Any], columns: Columns, place: str) -> Prom
     prompt_id = values.get(columns.id) if columns.id else row.get(key)
     if isinstance(prompt_id, float) and prompt_id.is_integer():
         prompt_id = int(prompt_id)
+    if isinstance(prompt_id, int) and abs(prompt_id) >= 2**63:  # readers of JSON take no more
+        prompt_id = str(prompt_id)
     if isinstance(prompt_id, bool) or not isinstance(prompt_id, (str, int, type(None))):
         raise UnusableRow("its id is neither a text nor a whole number")
     cluster = values.get(columns.cluster) if columns.cluster else None

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from conftest import RunMain, Workspace
 
+from arena.bench.paths import Bench
+from arena.bench.records import read_questions
+
 SHAREGPT = [
     {"from": "system", "value": "Be brief."},
     {"from": "human", "value": "Hi"},
@@ -26,6 +29,13 @@ KEPT = [
     {"role": "assistant", "content": "Hello"},
     {"content": "Who are you?"},
 ]
+
+
+def test_ids_of_every_size_are_readable(bench: Workspace, run_main: RunMain) -> None:
+    bench.write("rows.jsonl", [{"id": 10**30, "prompt": "a"}, {"id": 3.0, "prompt": "b"}])
+    run_main("make_bench.py", "rows.jsonl", "--bench-name", "new")
+    questions = read_questions(Bench(bench.root / "data", "new"))
+    assert [question.written_id for question in questions] == ["1" + "0" * 30, 3]
 
 
 def content(*texts: str) -> list[dict[str, str]]:
