@@ -838,7 +838,7 @@ class TestWrongInput:
         assert (done.stdout, api.call_count) == ("", 0)
         assert files(bench.root) == before
 
-    @pytest.mark.parametrize("flags", [["--limit", "0"], ["--parallel", "many"], ["--models", "x"]])
+    @pytest.mark.parametrize("flags", [["--limit", "0"], ["--parallel", "many"], ["--modell", "x"]])
     def test_a_wrong_flag_is_named(self, bench: Workspace, flags: list[str]) -> None:
         done = bench.run("gen_answer.py", *flags, check=2)
         assert flags[0] in done.stderr and "Traceback" not in done.stderr
