@@ -43,7 +43,9 @@ def official() -> dict[str, str]:
     prompt = {"uid": "u1", "category": "hard_prompt", "subcategory": "coding", "prompt": "?"}
     files[f"{V2}/question.jsonl"] = lines(prompt, {**prompt, "uid": "u2"})
     for model in ("o3-mini-2025-01-31", "gemini-2.0-flash-001", "m1"):
-        files[f"{V2}/model_answer/{model}.jsonl"] = lines({"uid": "u1", "messages": []})
+        said = [{"role": "assistant", "content": {"answer": f"{model} says so"}}]
+        answers = ({"uid": uid, "messages": said} for uid in ("u1", "u2"))
+        files[f"{V2}/model_answer/{model}.jsonl"] = lines(*answers)
     return files
 
 
