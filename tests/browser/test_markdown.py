@@ -219,7 +219,7 @@ def test_lone_surrogates_and_control_characters_stop_nothing() -> None:
     ],
 )
 def test_a_text_of_any_length_is_shown_in_time(unit: str) -> None:
-    assert seconds(unit * (LONGEST // 4 // len(unit))) < 4
+    assert seconds(unit * (LONGEST // 12 // len(unit))) < 1.5
 
 
 @pytest.mark.parametrize(
