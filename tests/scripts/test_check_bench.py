@@ -28,7 +28,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         api.answer_with(
             lambda asked: "[[A>B]]" if asked.model == "judge" else f"About {asked.prompt}"
         )
-        bench.add_questions(4)
+        given = [{"role": "system", "content": "Be brief."}, {"content": "Question 4?"}]
+        last = {"question_id": "q4", "category": "c", "cluster": "tests", "turns": given}
+        bench.add_questions(
+            [*(bench._question(f"q{n}", f"Question {n}?") for n in (1, 2, 3)), last]
+        )
         for name in ("base", "tiny", "judge"):
             bench.add_model(name, api.v1, **FAST)
         bench.write_answer_config(model_list=["base", "tiny"])

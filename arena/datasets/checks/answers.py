@@ -140,7 +140,7 @@ def of_other_questions(answers: Answers) -> Iterator[Finding]:
     for key, record in answers.file.records.items():
         if (question := answers.questions.get(key)) is None:
             unknown.append(key)
-        elif record.made_for not in (None, question_hash(question.turns)):
+        elif record.made_for not in (None, question_hash(question.texts)):
             changed.append(key)
     mend = f"{answers.command} --stale redo"
     yield from answers.file.found("answers to an earlier text of the question", changed, mend)
