@@ -237,3 +237,35 @@ def test_the_demo_bench_is_healthy() -> None:
     command = [sys.executable, "check_bench.py", "--bench-name", "demo-v0.1"]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
     assert "note: cut-off answers" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("records", "mend"),
+    [
+        ("model_answer/tiny.jsonl", "gen_answer.py --bench-name test-v1 --model judge"),
+        (
+            "model_judgment/judge/org/m.jsonl",
+            "gen_judgment.py --bench-name test-v1 --judge-name judge --model org/m",
+        ),
+        ("qualities/judge.jsonl", None),
+    ],
+)
+def test_a_batch_that_nobody_has_fetched_is_found(
+    healthy: Workspace, run_main: RunMain, records: str, mend: str | None
+) -> None:
+    state = {"service": "openai", "address": "x", "model": "judge", "records": records}
+    healthy.write(healthy.data / "batches/b1/state.json", {**state, "phase": "running"})
+    (finding,) = found(healthy, run_main, 1)
+    assert finding["place"] == "batches/b1"
+    assert finding["mend"] == (f"python {mend} --batch fetch" if mend else "")
+
+
+def test_lost_records_are_appended_by_the_command(healthy: Workspace, run_main: RunMain) -> None:
+    path = healthy.data / "model_answer/it's.jsonl"
+    lines = (healthy.data / "model_answer/tiny.jsonl").read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:3]))
+    path.with_name(f"{path.name}.123.lost").write_bytes(lines[3])
+    finding = next(f for f in found(healthy, run_main, 1) if "could not write" in f["problem"])
+    subprocess.run(finding["mend"], shell=True, check=True, cwd=healthy.root)
+    assert path.read_bytes() == b"".join(lines)
+    assert found(healthy, run_main, 0) == []

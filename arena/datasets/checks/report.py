@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
@@ -74,12 +75,20 @@ def leftovers(options: CheckOptions) -> Iterator[Finding]:
     folder = options.bench.folder
     for path in sorted(folder.rglob("*.lost")):
         target = path.with_name(path.name.split(".jsonl")[0] + ".jsonl")
-        mend = f"cat '{path}' >> '{target}' && rm '{path}'"
+        lost = shlex.quote(str(path))
+        mend = f"cat {lost} >> {shlex.quote(str(target))} && rm {lost}"
         yield Finding("records that a run could not write", options.place(path), 1, (), mend)
     for batch in batches_of(folder):
         if batch.phase in OPEN:
-            script = "gen_judgment.py" if "model_judgment" in batch.records else "gen_answer.py"
-            fetch = options.command(script, "--model", batch.model, "--batch", "fetch")
+            kind, _, rest = batch.records.removesuffix(".jsonl").partition("/")
+            names = {
+                "model_answer": ("gen_answer.py", "--model", batch.model),
+                "model_judgment": (
+                    *("gen_judgment.py", "--judge-name", batch.model),
+                    *("--model", rest.removeprefix(f"{batch.model}/")),
+                ),
+            }.get(kind)  # make_bench.py needs the files that it read
+            fetch = options.command(*names, "--batch", "fetch") if names else ""
             place = options.place(batch.folder)
             yield Finding("a batch whose replies are not stored", place, batch.requests, (), fetch)
 
