@@ -22,11 +22,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arena.base.errors import InputError
-from arena.base.flag_values import dollars, percentage, positive, seed
+from arena.base.flag_values import percentage, positive, seed
 from arena.base.flags import (
     ENDPOINTS,
     NAMES,
-    add_file_flags,
+    add_call_flags,
     add_name,
     check_run_flags,
     next_command,
@@ -74,16 +74,8 @@ def add_rating_flags(add: Callable[..., object]) -> None:
     add("--min-quality", type=int, choices=range(8), metavar="N", default=5, help=least)
     add("--endpoint-file", type=Path, default=ENDPOINTS, help="YAML file of the models' endpoints")
     add("--parallel", type=positive, help="parallel calls (default: the endpoint file's)")
-    stale = "how to treat ratings made with other settings (default: stop and list them)"
-    add("--stale", choices=("keep", "redo"), help=stale)
     add("--retry-invalid", action="store_true", help="ask again for ratings that have no list")
-    add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
-    cost = "stop before the ratings cost more. Needs prices in the endpoint file"
-    add("--max-cost", type=dollars, metavar="USD", help=cost)
-    report = "write the summary of the ratings as JSON. With - print it alone"
-    add("--report", type=Path, metavar="FILE", help=report)
-    add("--quiet", action="store_true", help="show no progress")
-    add_file_flags(add)
+    add_call_flags(add)
 
 
 @script

@@ -321,6 +321,11 @@ def add_run_flags(add: Callable[..., object], setting_file: str) -> None:
         "smaller N are among them (default: all)"
     )
     add("--limit", type=positive, metavar="N", help=limit)
+    add_call_flags(add)
+
+
+def add_call_flags(add: Callable[..., object]) -> None:
+    """Add the flags of all runs that ask models and store records."""
     stale = "how to treat records made with other settings (default: stop and list them)"
     add("--stale", choices=("keep", "redo"), help=stale)
     add("--dry-run", action="store_true", help="print missing calls, tokens and cost, and stop")
