@@ -39,6 +39,12 @@ class Bench:
         """`data/<bench>/reference_answer`."""
         return self.folder / "reference_answer"
 
+    @property
+    def flags(self) -> list[str]:
+        """The flags of scripts for this bench."""
+        data_dir = [] if self.data_dir == Path("data") else ["--data-dir", str(self.data_dir)]
+        return [*data_dir, "--bench-name", self.name]
+
     def answer_file(self, model: str) -> Path:
         """`data/<bench>/model_answer/<model>.jsonl`."""
         return named_path(self.answers, model, "model name", ".jsonl")
@@ -79,9 +85,7 @@ def flags_of(path: Path) -> list[str]:
     folder = next((p for p in path.parents if p.name == "model_judgment"), None)
     if folder is None:
         return []
-    bench = folder.parent
-    data_dir = [] if bench.parent == Path("data") else ["--data-dir", str(bench.parent)]
-    return [*data_dir, "--bench-name", bench.name]
+    return Bench(folder.parent.parent, folder.parent.name).flags
 
 
 def model_names(folder: Path) -> list[str]:

@@ -120,7 +120,14 @@ def decoded_settings(text: bytes) -> dict[str, object]:
 
 
 class MixedJudgments(InputError):
-    """Judgments in the files of one judge that do not belong together, unless `--mixed` says so."""
+    """Judgments in the files of one judge that do not belong together, unless `--mixed` says so.
+
+    difference: what is not equal, in words, if settings are not.
+    """
+
+    def __init__(self, message: str, difference: str = "") -> None:
+        super().__init__(message)
+        self.difference = difference
 
 
 @dataclass
@@ -143,14 +150,15 @@ class SettingsCheck:
                 if not _same(value, first_value):
                     files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
                     values = " and ".join(one_line(json.dumps(v), 60) for v in (first_value, value))
-                    what = (
-                        "judge prompts" if key == "prompt_hash" else f"settings ({key}: {values})"
-                    )
+                    what = f"different settings ({key}: {values})"
+                    if key == "prompt_hash":
+                        what = "different judge prompts"
                     named = shlex.join([*flags_of(path), "--judge-name", judge])
                     raise MixedJudgments(
-                        f"{files}: judge {judge} used different {what}. Run gen_judgment.py "
+                        f"{files}: judge {judge} used {what}. Run gen_judgment.py "
                         f"{named} --stale redo to make them equal, or accept them with "
-                        "--mixed count."
+                        "--mixed count.",
+                        difference=what,
                     )
 
 

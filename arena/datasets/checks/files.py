@@ -43,9 +43,7 @@ class CheckOptions:
 
     def command(self, script: str, *flags: str) -> str:
         """Return the command line of a script on the bench."""
-        data_dir = str(self.bench.data_dir)
-        shared = [] if data_dir == "data" else ["--data-dir", data_dir]
-        return shlex.join(["python", script, *shared, "--bench-name", self.bench.name, *flags])
+        return shlex.join(["python", script, *self.bench.flags, *flags])
 
     def place(self, path: Path) -> str:
         """Return the name of a file in the bench."""

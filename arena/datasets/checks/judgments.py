@@ -105,7 +105,7 @@ def of_other_settings(judgments: Judgments) -> Iterator[Finding]:
             judgments.settings.check(judgment.settings, judgments.judge, judgments.file.path)
         except MixedJudgments as error:
             keys.append(key)
-            reason = reason or str(error).partition(" used ")[2].partition(". ")[0]
+            reason = reason or error.difference
     mend = judgments.judge_again("--stale", "redo")
     yield from judgments.file.found(f"judged with {reason}", keys, mend)
 
