@@ -14,7 +14,7 @@ import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -26,6 +26,7 @@ from arena.bench.conversation import Turn, WrittenTurn, split_turns, with_given
 from arena.bench.labels import Label, grades_of
 from arena.bench.paths import Bench, judge_names, known_benches, model_names
 
+Item = TypeVar("Item")
 Format = Literal["v0.1", "v2.0"]
 Finite = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]  # refuses NaN, which ends no comparison
 
@@ -127,9 +128,8 @@ class QuestionLine(IdLine, gc=False):
         aspects = ", ".join(map(str, names))
         form: Format = "v0.1" if self.question_id is not None else "v2.0"
         # Thousands of questions share few names.
-        category, cluster = (
-            sys.intern("" if name is None else str(name)) for name in (self.category, cluster)
-        )
+        texts = ("" if name is None else str(name) for name in (self.category, cluster))
+        category, cluster = map(sys.intern, texts)
         number = self.written_id if isinstance(self.written_id, int) else None
         return Question(self.id, category, cluster, tuple(turns), aspects, form, number, given)
 
@@ -153,15 +153,15 @@ def draw_evenly(questions: Sequence[Question], limit: int | None) -> list[Questi
     for question in questions:
         category = clusters.setdefault(question.category, {})
         category.setdefault(question.cluster, []).append(question)
-    turns = _in_turn(_in_turn(category.values()) for category in clusters.values())
+    turns = interleaved(interleaved(category.values()) for category in clusters.values())
     ids = {question.id for question in turns[:limit]}
     return [question for question in questions if question.id in ids]
 
 
-def _in_turn(lists: Iterable[list[Question]]) -> list[Question]:
+def interleaved(lists: Iterable[Sequence[Item]]) -> list[Item]:
     """Return the first of each list, then the second of each, and so on."""
     rounds = itertools.zip_longest(*lists)
-    return [question for each in rounds for question in each if question is not None]
+    return [item for each in rounds for item in each if item is not None]
 
 
 # Answers

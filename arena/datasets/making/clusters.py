@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.base.errors import InputError
+from arena.bench.records import interleaved
 
 CHARACTERS = 2_000  # of a text that count: its subject shows early
 FEATURES = 20_000  # words
@@ -74,9 +75,5 @@ def balanced_sample(clusters: Sequence[Hashable], size: int, seed: int) -> list[
     members = defaultdict[Hashable, list[int]](list)
     for place in np.random.default_rng(seed).permutation(len(clusters)).tolist():
         members[clusters[place]].append(place)
-    turns = sorted(
-        (turn, number, place)
-        for number, (_, places) in enumerate(sorted(members.items(), key=lambda item: str(item[0])))
-        for turn, place in enumerate(places)
-    )
-    return sorted(place for *_, place in turns[:size])
+    by_name = sorted(members, key=str)
+    return sorted(interleaved(members[name] for name in by_name)[:size])

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.base.errors import one_line
+from arena.bench.conversation import Turn
 from arena.bench.provenance import question_hash
-
-Turn = tuple[str, str]  # role and text
 
 
 @dataclass(frozen=True)
