@@ -120,9 +120,9 @@ class AnswerWork(Work):
         calls, texts, repeated = 0, [], 0
         for job in jobs:
             turns = job.question.turns
+            given = [text for _, text in job.question.given]
             for number in range(len(job.turns), len(turns)):
                 calls += 1
-                given = [text for _, text in job.question.given]
                 texts += [self.model.system_prompt or "", *given, *turns[: number + 1]]
                 repeated += number
         tokens, most = sum(count_tokens(texts)), self.max_tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from arena.bench.code_blocks import without_code
 from arena.bench.records import ERROR_TEXT
@@ -59,9 +60,8 @@ def is_damaged(text: str) -> bool:
     return is_broken or len(_MOJIBAKE.findall(text)) > 1
 
 
-def script_of(text: str) -> str | None:
+def main_script(counts: Mapping[str, int]) -> str | None:
     """Return the script of most letters of a text, None for a short or mixed one."""
-    counts = _letters(text)
     name = max(counts, key=lambda script: counts[script])
     total = sum(counts.values())
     return name if total >= FEWEST_LETTERS and counts[name] >= MOST * total else None
@@ -71,10 +71,10 @@ def is_in_other_script(question: str, answer: str) -> bool:
     """Whether an answer has next to no letter of its question's script, and the question none of
     the answer's, which it would have if it were a task of translation or about another language.
     """
-    asked, answered = script_of(question), script_of(answer)
+    of_question, of_answer = _letters(question), _letters(answer)
+    asked, answered = main_script(of_question), main_script(of_answer)
     if asked is None or answered is None or asked == answered:
         return False
-    of_answer, of_question = _letters(answer), _letters(question)
     is_absent = of_answer[asked] <= FEW * sum(of_answer.values())
     return is_absent and of_question[answered] <= FEW * sum(of_question.values())
 

@@ -1,1 +1,4 @@
-"""Benches of a user's own prompts: forms, duplicates, clusters, samples."""
+"""A new bench of the prompts in files: read, rated, without duplicates, sampled by cluster.
+
+It knows nothing of answers and of published data.
+"""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from arena.base.jsonl import decode_lines
+from arena.base.jsonl import decode_lines, loads
 from arena.bench.answer_style import count_tokens
 from arena.bench.paths import named_path
 from arena.bench.provenance import prompt_hash, question_hash, stale_reason
@@ -81,7 +80,7 @@ class QualityWork(Work):
     def read(self) -> Iterator[tuple[str, str | None, Record]]:
         """Yield question id, changed setting and record."""
         for _, raw, line in decode_lines(self.path, KeyLine, "a rating"):
-            record, question = json.loads(raw), self.questions.get(line.id)
+            record, question = loads(raw), self.questions.get(line.id)
             settings = self._settings(question) if question else {}
             yield line.id, stale_reason(record, [record], settings) if question else None, record
 
@@ -119,12 +118,8 @@ class QualityWork(Work):
         return map(self._identity, self.questions)
 
     def _identity(self, question_id: str) -> dict[str, object]:
-        names: dict[str, object] = {
-            "kind": "quality",
-            "bench": self.options.bench.name,
-            "judge": self.model.name,
-        }
-        return names | {"question": question_id}
+        source = {"bench": self.options.bench.name, "judge": self.model.name}
+        return {"kind": "quality", **source, "question": question_id}
 
     def settings_of(self, job: Rating) -> Record:
         """Return how a prompt is rated in this run."""

@@ -121,8 +121,8 @@ def entry_problem(info: zipfile.ZipInfo, header: bytes) -> str | None:
         fields = LOCAL_HEADER.unpack(header)
     except struct.error:
         return "is damaged"
-    time = [0, 33, info.CRC, info.compress_size, info.file_size]  # 33 is the date of EPOCH
-    same = list(fields[4:9]) == time and info.date_time == EPOCH and not info.extra
+    expected = [0, 33, info.CRC, info.compress_size, info.file_size]  # 33 is the date of EPOCH
+    same = list(fields[4:9]) == expected and info.date_time == EPOCH and not info.extra
     if not same or info.external_attr != MODE or info.comment or info.flag_bits != fields[2]:
         return "its entry in the zip file is not as it was written"
     return None

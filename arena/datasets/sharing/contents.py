@@ -14,7 +14,7 @@ from typing import Any
 
 from arena.base.errors import InputError
 from arena.base.jsonl import loads, read_bytes
-from arena.bench.config import JudgeConfig, Rules, read_judge_config
+from arena.bench.config import JudgeConfig, Rules, read_judge_config, source_to_read
 from arena.bench.paths import Bench, judged_models
 from arena.bench.records import read_judgments_by_kind
 from arena.leaderboard.build import build_boards
@@ -26,7 +26,6 @@ ABOUT = "bundle.json"
 SETTINGS = "config/judge_config.yaml"
 SUMS = "SHA256SUMS"
 README = "README.txt"
-OWN = (BOARDS, ABOUT, SETTINGS, README)  # the files of a bundle that are not the bench's
 MODES: Mapping[str, tuple[str, ...]] = {"plain": (), "style_control": ("length", "markdown")}
 PACKAGES = ("numpy", "pandas", "scikit-learn", "msgspec")
 _KEYS = re.compile(
@@ -55,9 +54,9 @@ def bundle_options(
     setting_file: Path,
 ) -> BundleOptions:
     """Return options whose bench, judges and baselines are the setting file's if not given."""
-    chosen = board_options(bench, judges, data_dir=data_dir, setting_file=setting_file)
     config = read_judge_config(setting_file, baselines)
-    return BundleOptions(chosen.bench, chosen.judges, config, models)
+    chosen, judge = source_to_read(config, data_dir, bench, any_judge=bool(judges))
+    return BundleOptions(chosen, list(dict.fromkeys(judges or [judge])), config, models)
 
 
 def bench_files(options: BundleOptions) -> dict[str, bytes]:
