@@ -46,6 +46,7 @@ class Site:
 
     def __init__(self, url: str, page: Page) -> None:
         self.url, self.page = url, page
+        self.shown = 0
         self.complaints: list[str] = []
         self.abroad: list[str] = []
         page.set_default_timeout(PATIENCE)
@@ -62,6 +63,23 @@ class Site:
         """Open a view, and wait until it is filled in."""
         self.page.goto(self.url + query)
         expect(self.page.locator(".address")).to_be_visible()
+        return self.page
+
+    def show(self, query: str = "") -> Page:
+        """Show a view in the page that is open, as going back to it does."""
+        self.complaints.clear()
+        self.abroad.clear()
+        self.shown += 1
+        query += f"{'&' if query else '?'}nth={self.shown}"  # the answer drops it
+        self.page.evaluate(
+            """query => {
+                document.activeElement.blur();
+                history.pushState(null, "", location.pathname + query);
+                dispatchEvent(new PopStateEvent("popstate"));
+            }""",
+            query,
+        )
+        expect(self.page).not_to_have_url(re.compile("nth="))
         return self.page
 
     def choose(self, label: str, name: str) -> None:

@@ -9,17 +9,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
 from browser_site import Servers, Site, is_call, question
 from conftest import NO_REFERENCE, REFERENCE, REPO, Workspace
-from playwright.sync_api import (
-    Browser,
-    Page,
-    Route,
-    expect,
-)
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 EVIL = "http://evil.example"
@@ -110,18 +106,33 @@ def reference_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) ->
     return servers.serve(workspace)
 
 
-@pytest.fixture
-def ours(chromium: Browser, our_url: str, page: Page) -> Site:
-    return Site(our_url, page)
+@pytest.fixture(scope="module")
+def ours(our_url: str, context: BrowserContext) -> Iterator[Site]:
+    """Our bench in one page for all tests, since a page takes a second to load."""
+    yield from opened(our_url, context)
+
+
+@pytest.fixture(scope="module")
+def demo(demo_url: str, context: BrowserContext) -> Iterator[Site]:
+    """The demo in one page for all tests."""
+    yield from opened(demo_url, context)
+
+
+def opened(url: str, context: BrowserContext) -> Iterator[Site]:
+    site = Site(url, context.new_page())
+    site.open()
+    yield site
+    site.page.close()
 
 
 @pytest.fixture
-def demo(chromium: Browser, demo_url: str, page: Page) -> Site:
+def new(demo_url: str, page: Page) -> Site:
+    """A page of the demo that is not loaded yet."""
     return Site(demo_url, page)
 
 
 @pytest.fixture
-def reference(chromium: Browser, reference_url: str, page: Page) -> Site:
+def reference(reference_url: str, page: Page) -> Site:
     return Site(reference_url, page)
 
 
@@ -138,8 +149,8 @@ def sides(page: Page) -> list[str]:
 
 
 class TestDemo:
-    def test_all_tabs_open_and_fit_a_laptop_in_both_colour_schemes(self, demo: Site) -> None:
-        page = demo.open()
+    def test_all_tabs_open_and_fit_a_laptop_in_both_colour_schemes(self, new: Site) -> None:
+        page = new.open()
         expect(page.locator(".judgment .side")).to_have_count(2)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         for scheme in SCHEMES:
@@ -153,12 +164,12 @@ class TestDemo:
         expect(page.locator(".board svg .interval")).to_have_count(4)
         page.get_by_role("tab", name="Judges").click()
         expect(page.locator(".judges tbody tr").first).to_contain_text("smollm2-judge")
-        demo.check()
+        new.check()
 
     def test_a_known_battle_in_both_games(self, demo: Site) -> None:
         base = demo_record("model_answer/smollm2-base.jsonl")["choices"][0]["turns"][0]["content"]
         hot = demo_record("model_answer/smollm2-hot.jsonl")["choices"][0]["turns"][0]["content"]
-        page = demo.open("?model=smollm2-hot&question=01dab03ff82a93137dc81af7b56699e6")
+        page = demo.show("?model=smollm2-hot&question=01dab03ff82a93137dc81af7b56699e6")
         expect(page.locator(".verdict.chosen")).to_contain_text("a tie")
         expect(page.locator(".explanation")).to_contain_text("My verdict: [[A=B]]")
         expect(page.locator(".side").first).to_contain_text(base.split("\n")[0])
@@ -173,10 +184,10 @@ class TestDemo:
         expect(page.locator(".side").last).to_contain_text(base.split("\n")[0])
         demo.check()
 
-    def test_the_address_opens_the_same_view(self, demo: Site) -> None:
-        page = demo.open()
+    def test_the_address_opens_the_same_view(self, new: Site) -> None:
+        page = new.open()
         expect(page.locator(".list .row").first).to_be_visible()
-        demo.choose("Verdict", "games disagree")
+        new.choose("Verdict", "games disagree")
         expect(page.locator(".list-head")).not_to_contain_text("40 judgments")
         page.get_by_role("button", name="Next").click()
         expect(page.locator(".list .row").nth(1)).to_have_attribute("aria-current", "true")
@@ -185,17 +196,17 @@ class TestDemo:
         shown, address = sides(page), page.url
         href = page.locator(".address").get_attribute("href")
         assert href
-        assert address == f"{demo.url}{href}"
+        assert address == f"{new.url}{href}"
         page.goto("about:blank")
         page.goto(address)
         expect(page.locator(".judgment .side")).to_have_count(2)
         assert sides(page) == shown
         expect(page.get_by_label("game 2")).to_be_checked()
         expect(page).to_have_url(address)
-        demo.check()
+        new.check()
 
     def test_a_question_is_found_by_typing_and_a_row_by_clicking(self, demo: Site) -> None:
-        page = demo.open()
+        page = demo.show()
         expect(page.locator(".judgment .side")).to_have_count(2)
         demo.choose("Question", "calendar widget")
         expect(page.locator(".prompt")).to_contain_text("Our calendar widget lists the days")
@@ -212,7 +223,7 @@ class TestDemo:
     def test_the_leaderboard_is_controlled_for_style_and_opens_a_models_battles(
         self, demo: Site
     ) -> None:
-        page = demo.open("?tab=leaderboard")
+        page = demo.show("?tab=leaderboard")
         expect(page.locator(".board .below")).not_to_contain_text("style coefficients")
         page.get_by_label("length").check()
         expect(page.locator(".board .below")).to_contain_text("style coefficients: token_len")
@@ -226,7 +237,7 @@ class TestDemo:
         demo.check()
 
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
-        page = demo.open()
+        page = demo.show()
         expect(page.locator(".judgment .side")).to_have_count(2)
         with demo.one_request():
             demo.choose("Model", "smollm2-terse")
@@ -252,7 +263,7 @@ class TestDemo:
         demo.check()
 
     def test_a_field_that_is_left_as_it_was_changes_nothing(self, demo: Site) -> None:
-        page = demo.open("?tab=judgments")
+        page = demo.show("?tab=judgments")
         row = page.locator(".list .row[aria-current]")
         page.locator(".list .row").nth(1).click()
         expect(row).to_have_attribute("data-row", "1")
@@ -265,7 +276,7 @@ class TestDemo:
         demo.check()
 
     def test_every_press_of_a_key_is_a_step(self, demo: Site) -> None:
-        page = demo.open()
+        page = demo.show()
         row = page.locator(".list .row[aria-current]")
         expect(row).to_have_attribute("data-row", "0")
         for key in "jjjjjjjjkjjj":
@@ -283,7 +294,7 @@ class TestDemo:
     def test_keys_work_beside_a_choice_and_not_while_typing_or_on_another_tab(
         self, demo: Site
     ) -> None:
-        page = demo.open()
+        page = demo.show()
         row = page.locator(".list .row[aria-current]")
         expect(row).to_have_attribute("data-row", "0")
         page.get_by_label("game 2").click()
@@ -311,20 +322,20 @@ class TestDemo:
         ],
     )
     def test_opening_a_link_tells_the_server_of_no_half_filled_page(
-        self, demo: Site, query: str
+        self, new: Site, query: str
     ) -> None:
-        page = demo.page
+        page = new.page
         asked: list[Any] = []
         page.on("request", lambda r: asked.append(r.post_data_json) if is_call(r) else None)
-        demo.open(query)
+        new.open(query)
         expect(page.locator(".judgment .side, .board td, .judges td").first).to_be_attached()
         expect(page).to_have_url(re.compile(re.escape(query)))
         fields = [v for call in asked for v in call["data"] if v and "address" not in str(v)]
         assert fields == []
-        demo.check()
+        new.check()
 
     def test_what_is_typed_replaces_a_name_and_is_gone_where_nothing_fits(self, demo: Site) -> None:
-        page = demo.open("?model=smollm2-hot")
+        page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
         model = page.get_by_label("Model", exact=True)
         typed = page.keyboard.type
@@ -345,7 +356,7 @@ class TestDemo:
         page.keyboard.press("Enter")
         expect(page).to_have_url(re.compile("model=smollm2-terse"))
         for label in ("Baseline", "Category or cluster", "Verdict"):
-            page.get_by_label(label, exact=True).focus()
+            page.get_by_label(label, exact=True).locator("visible=true").focus()
             expect(page.get_by_role("listbox")).to_have_count(1)
             page.keyboard.press("Tab")
         page.get_by_label("Search").focus()
@@ -353,7 +364,7 @@ class TestDemo:
         demo.check()
 
     def test_going_back_shows_the_views_that_were_open(self, demo: Site) -> None:
-        page = demo.open("?tab=leaderboard&baseline=smollm2-base")
+        page = demo.show("?tab=leaderboard&baseline=smollm2-base")
         page.locator(".board [data-model=smollm2-terse]").first.click()
         expect(page).to_have_url(re.compile("model=smollm2-terse&baseline=smollm2-base&question"))
         page.locator(".verdict").nth(1).click()
@@ -374,8 +385,8 @@ class TestDemo:
         expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
         demo.check()
 
-    def test_a_link_to_a_tab_fills_it_once_and_keeps_what_it_says(self, demo: Site) -> None:
-        page = demo.page
+    def test_a_link_to_a_tab_fills_it_once_and_keeps_what_it_says(self, new: Site) -> None:
+        page = new.page
         page.add_init_script(
             """window.filled = window.faded = 0;
             const fading = ".filters [data-testid=status-tracker]:not(.hide)";
@@ -385,22 +396,22 @@ class TestDemo:
                 faded += changes.filter(change => change.target.matches?.(fading)).length;
             }).observe(document, {subtree: true, childList: true, attributes: true});"""
         )
-        demo.open("?tab=leaderboard&judge=nobody")
+        new.open("?tab=leaderboard&judge=nobody")
         expect(page.locator("table")).to_be_visible()
-        demo.choose("Category or cluster", "maths")
+        new.choose("Category or cluster", "maths")
         expect(page).to_have_url(re.compile("category=maths"))
         assert page.evaluate("[filled, faded]") == [2, 0]
-        demo.open("?tab=leaderboard&judge=nobody")
+        new.open("?tab=leaderboard&judge=nobody")
         page.get_by_role("tab", name="Judges").click()
         expect(page.locator(".judges")).to_be_visible()
         page.get_by_role("tab", name="Leaderboard").click()
         expect(page.locator(".board")).to_be_visible()
         expect(page.get_by_text("There are no judgments by nobody").last).to_be_visible()
         assert page.evaluate("filled") == 2
-        demo.check()
+        new.check()
 
     def test_the_link_is_copied_with_all_that_is_shown(self, demo: Site) -> None:
-        page = demo.open("?model=smollm2-hot")
+        page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.get_by_label("as written").check()
@@ -409,13 +420,13 @@ class TestDemo:
         expect(page.get_by_role("link", name="Copied")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
         assert copied == page.url
-        demo.open(copied.removeprefix(demo.url))
+        demo.show(copied.removeprefix(demo.url))
         expect(page.locator(".side .verbatim")).to_have_count(2)
         expect(page.get_by_label("as written")).to_be_checked()
         demo.check()
 
     def test_filters_are_taken_back(self, demo: Site) -> None:
-        page = demo.open("?model=smollm2-hot")
+        page = demo.show("?model=smollm2-hot")
         head, reset = page.locator(".list-head"), page.get_by_role("button", name="Reset filters")
         expect(head).to_contain_text("40 judgments")
         expect(reset).to_have_count(0)
@@ -452,7 +463,7 @@ class TestDemo:
 
 class TestModelText:
     def test_hostile_text_stays_text_and_loads_nothing(self, ours: Site) -> None:
-        page = ours.open("?question=q1")
+        page = ours.show("?question=q1")
         expect(page.locator(".side")).to_have_count(2)
         for part in (".prompt", ".explanation", ".side >> nth=0", ".side >> nth=1"):
             shown = page.locator(part)
@@ -498,7 +509,7 @@ class TestModelText:
         ours.abroad.clear()  # it names a request before it refuses it
 
     def test_markdown_code_latex_tables_and_scripts_look_right(self, ours: Site) -> None:
-        page = ours.open("?question=q2")
+        page = ours.show("?question=q2")
         side = page.locator(".side").first
         expect(side.locator("h1")).to_have_text("제목")
         expect(side.locator("strong").first).to_have_text("굵게(bold)")
@@ -517,7 +528,7 @@ class TestModelText:
         ours.check()
 
     def test_search_finds_words_of_prompt_answers_and_judge(self, ours: Site) -> None:
-        page = ours.open()
+        page = ours.show()
         for words in ("ZEBRA of the", "okapi of", "the okapi wins"):
             field = page.get_by_label("Search")
             field.fill(words)
