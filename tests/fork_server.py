@@ -41,8 +41,16 @@ CHAT = (
 )
 # What the hub's client imports, but not the client, which reads its environment as it is imported.
 HUB = ("httpx2", "httpcore2", "h11", "truststore", "tqdm", "yaml", "filelock", "msgspec.json")
-RUN = (*CHAT, "gen_answer", "gen_judgment", "gen_ensemble_judgment")
-BOARD = ("numpy", "msgspec.json", "tqdm", "yaml", "arena.leaderboard.output.report")
+RUN = (*CHAT, "regex", "gen_answer", "gen_judgment", "gen_ensemble_judgment")
+BOARD = (
+    "numpy",
+    "numpy.random",
+    "numpy.ma",
+    "msgspec.json",
+    "tqdm",
+    "yaml",
+    "arena.leaderboard.output.report",
+)
 # What is imported for a script: packages and own modules, when the first such script runs.
 IMPORTS = {
     "gen_answer.py": RUN,
