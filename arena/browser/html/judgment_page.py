@@ -96,12 +96,14 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
     verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.games)
     lettered = [("" if look.alone else letter, side) for letter, side in view.shown(game)]
     sides = (_side(letter, side, view, show, chosen) for letter, side in lettered)
+    # Games without words say so once.
+    words = dict.fromkeys(f"<div>{''.join(_explanation(view, one, show))}</div>" for one in told)
     others = (_other_judge(other, look.address(other, game)) for other in view.others)
     parts += [
         f'<p class="total">{total}</p>' if total else "",
         f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>',
         *(f'<p class="note">{other}</p>' for other in others),
-        *dict.fromkeys(chain.from_iterable(_explanation(view, one, show) for one in told)),
+        f'<div class="told">{"".join(words)}</div>' if words else "",
         f'<div class="sides">{"".join(chain(*sides))}</div>',
     ]
     if chosen and chosen.prompt:

@@ -82,7 +82,7 @@ class Battles:
         fields += _choice("result", "all results", RESULTS.values())
         words = "Words in questions, answers and judgments"
         text = f'<input type="search" name="text" placeholder="{words}" aria-label="{words}">'
-        rows = "".join(map(self._row, self.entries))
+        rows = "".join(map(self.row, self.entries))
         body = (
             f'<form class="filters" role="search">{text}{fields}</form>'
             f'<p id="count" role="status">{len(self.entries):,} battles</p>'
@@ -91,7 +91,7 @@ class Battles:
         title = f"Battles of {self.library.bench.name}"
         return Section(LIST, "Battles", title, self.coverage, body, (), "site.js")
 
-    def _row(self, entry: ListedJudgment) -> str:
+    def row(self, entry: ListedJudgment) -> str:
         """Return the row of a battle, with what the script filters by."""
         question = self.library.questions.get(entry.question)
         result = RESULTS[tendency(entry.labels)]
@@ -120,15 +120,15 @@ class Battles:
 
         look = Look(show=show, address=known, alone=True)
         for number, entry in enumerate(self.entries):
-            view = _without_paths(judgment_view(self.library, entry))
-            index.add(_texts(view))
+            view = without_paths(judgment_view(self.library, entry))
+            index.add(texts_of(view))
             same = others[entry.judge, entry.question]
-            body = self._steps(number) + _strip(entry, same) + judgment_html(view, look)
+            body = self.steps(number) + strip_html(entry, same) + judgment_html(view, look)
             title = f"{entry.model} against {entry.baseline}" if entry.baseline else entry.model
             subtitle = f"judged by {entry.judge}"
             yield f"{FOLDER}/{address(entry)}", Section("", "", title, subtitle, body)
 
-    def _steps(self, number: int) -> str:
+    def steps(self, number: int) -> str:
         """Return links to the battles before and after one."""
         links = []
         for step, words in ((-1, "‹ earlier battle"), (1, "later battle ›")):
@@ -138,7 +138,7 @@ class Battles:
         return f'<p class="steps">{"".join(links)}{place}</p>'
 
 
-def _strip(entry: ListedJudgment, same: Sequence[ListedJudgment]) -> str:
+def strip_html(entry: ListedJudgment, same: Sequence[ListedJudgment]) -> str:
     """Return the results of all models on a question, each with a link to its battle."""
     links = ""
     for other in same:
@@ -157,7 +157,7 @@ def _choice(name: str, title: str, values: Iterable[str]) -> str:
     return f'<select name="{name}" aria-label="{name}"{hidden}>{"".join(options)}</select>'
 
 
-def _without_paths(view: JudgmentView) -> JudgmentView:
+def without_paths(view: JudgmentView) -> JudgmentView:
     """Return a view whose sides say that there is no answer, and not in which file of the maker."""
 
     def side(side: Side) -> Side:
@@ -168,7 +168,7 @@ def _without_paths(view: JudgmentView) -> JudgmentView:
     return replace(view, model=side(view.model), baseline=baseline)
 
 
-def _texts(view: JudgmentView) -> dict[Hashable, str]:
+def texts_of(view: JudgmentView) -> dict[Hashable, str]:
     """Return what is searched: prompt, words of the judge, and both answers, each with a key."""
     entry, question = view.entry, view.question
     texts: dict[Hashable, str] = {entry.question: "\n".join(question.texts) if question else ""}
