@@ -272,19 +272,37 @@ def test_a_site_takes_the_place_of_an_earlier_one_of_the_same_bytes(
 ) -> None:
     flags = *DEMO, "--battles", "7", "--site", "a/s"
     run_main("share_results.py", *flags)
+    (demo.root / "a/s/CNAME").write_text("bench.example")
     first = tree(demo.root / "a")
     (demo.root / "a/s/battles/0123456789abcdef.html").write_text("of an earlier site")
     done = demo.run("share_results.py", *flags, check=0)
     assert done.stdout.endswith("It has 6 of 120 battles, those on 2 questions\n")
     assert done.stderr == ""
     assert tree(demo.root / "a") == first
-    (demo.root / "a/s/CNAME").write_text("mine")
+    (demo.root / "a/s/about.html").write_text("mine")
     before = tree(demo.root)
     done = demo.run("share_results.py", *flags, check=2)
     assert done.stderr.splitlines() == [
-        "error: a/s/CNAME: is no file of the site. Move it away first."
+        "error: a/s/about.html: is no file of the site. Move it away first."
     ]
     assert tree(demo.root) == before
+
+
+def test_a_site_has_the_named_judges_alone_and_links_between_them(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    for path in demo.root.glob("data/demo-v0.1/model_judgment/smollm2-judge/*.jsonl"):
+        text = path.read_text("utf-8").replace('"smollm2-judge"', '"zeta"')
+        demo.write(path.parent.with_name("zeta") / path.name, text)
+    run_main("share_results.py", *DEMO, "--judge-name", "smollm2-judge", "--site", "s")
+    assert not any("zeta" in path.read_text("utf-8") for path in demo.root.glob("s/**/*.*"))
+    flags = "--judge-name", "smollm2-judge", "zeta", "--battles", "18"
+    run_main("share_results.py", *DEMO, *flags, "--site", "s")
+    pages = list(demo.root.glob("s/battles/*.html"))
+    assert len(pages) == 18
+    for path in pages:
+        (link,) = re.findall('class="note"><a href="([^"]+)"', path.read_text("utf-8"))
+        assert (path.parent / link).exists()
 
 
 def test_a_site_that_fails_leaves_nothing(demo: Workspace, run_main: RunMain) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.html import palette
 
 MARK = "site.json"
+DOMAIN = "CNAME"  # which GitHub Pages writes for a domain of one's own. It stays.
 OWN = re.compile(
-    rf"\.nojekyll|site\.(json|css|js)|search\.js|\w+\.html|{FOLDER}(/[0-9a-f]{{16}}\.html)?"
+    r"\.nojekyll|site\.(json|css|js)|search\.js|(index|clusters|judges|battles)\.html|"
+    rf"{DOMAIN}|{FOLDER}(/[0-9a-f]{{16}}\.html)?"
 )
 
 
@@ -71,6 +74,8 @@ def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> W
                 files, size = files + 1, size + len(content)
             if place.exists():
                 check_target(target)
+                if (place / DOMAIN).exists():
+                    shutil.copy(place / DOMAIN, new)
                 os.replace(place, old)
             os.replace(new, place)
     return Written(files, size, shown.coverage)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 from arena.base.errors import InputError
+from arena.bench.paths import judged_models
 from arena.browser.html.board_page import board_html
 from arena.browser.html.markdown import plain
 from arena.leaderboard import build
@@ -70,11 +71,14 @@ def sections_of(options: Sequence[BoardOptions]) -> Iterator[Section]:
     """
     first, *others = options
     boards = build.build_boards(first)
-    body = _boards_html(boards)
+    judged = {name for judge in first.judges for name in judged_models(first.bench, judge)}
+    body = _boards_html(boards, judged)
     for controlled in others:
         with contextlib.suppress(InputError):  # grades, and answers without attributes, have none
             further = build.build_boards(controlled)
-            body += f"<h2>With {further[0].mode.replace('_', ' ')}</h2>{_boards_html(further)}"
+            body += (
+                f"<h2>With {further[0].mode.replace('_', ' ')}</h2>{_boards_html(further, judged)}"
+            )
     by = f"judged by {', '.join(first.judges)}"
     bench = first.bench.name
     yield Section("index.html", "Leaderboard", f"Leaderboard of {bench}", by, body)
@@ -93,15 +97,16 @@ def sections_of(options: Sequence[BoardOptions]) -> Iterator[Section]:
         yield Section("judges.html", "Judges", f"Judges of {bench}", about, body, lines)
 
 
-def _boards_html(boards: Sequence[Board]) -> str:
-    """Return boards, the overall one first, whose models lead to their battles."""
-    ordered = sorted(boards, key=lambda board: not board.weights)
-    return "".join(
-        board_html(
-            board,
-            summary_lines(board, flags=False),
-            headed=len(boards) > 1,
-            address=lambda model: f"{LIST}#{urlencode({'model': model}, errors='replace')}",
-        )
-        for board in ordered
+def _boards_html(boards: Sequence[Board], judged: Collection[str]) -> str:
+    """Return boards, the overall one first, whose judged models lead to their battles."""
+
+    def address(model: str) -> str:
+        query = urlencode({"model": model}, errors="replace")
+        return f"{LIST}#{query}" if model in judged else ""
+
+    several = len(boards) > 1
+    parts = (
+        board_html(board, summary_lines(board, flags=False), headed=several, address=address)
+        for board in sorted(boards, key=lambda board: not board.weights)
     )
+    return "".join(parts)

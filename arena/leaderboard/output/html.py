@@ -171,8 +171,10 @@ def _board_row(
         attributes = f' class="baseline" title="{name} is the baseline"'
     elif rank:
         attributes = f' class="model" data-model="{name}" title="open the battles of {name}"'
-        link = escape(address(row.model)) if address else ""
-        shown = f'<a href="{link}">{name}</a>' if link else f"<button>{name}</button>"
+        shown = f"<button>{name}</button>"
+        if address:
+            link = escape(address(row.model))
+            shown = f'<a href="{link}">{name}</a>' if link else name
     score, interval, tokens = row_texts(row, board)
     places = row.bounds[0], row.score, row.bounds[1]
     plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")
