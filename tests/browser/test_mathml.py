@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from html import unescape
 from xml.etree import ElementTree
 
 import pytest
@@ -26,10 +27,41 @@ def test_a_formula_becomes_mathml(tex: str, inner: str) -> None:
     assert mathml(tex, True).startswith('<math display="block">')
 
 
-@pytest.mark.parametrize("tex", [r"\left(x", r"\unknown{x}", "x_", r"\begin{align}a"])
+UNREAD = (  # by the package without a word
+    r"\begin{rcases} a & b \\ c & d \end{rcases}",
+    r"\begin{pmatrix*} a & b \end{pmatrix*}",
+    r"\begin{CD} a & b \end{CD}",
+    r"a & b",
+    r"a &lt; b",
+)
+
+
+@pytest.mark.parametrize("tex", [r"\left(x", r"\unknown{x}", "x_", r"\begin{align}a", *UNREAD])
 def test_what_cannot_be_read_stays_as_it_was_written(tex: str) -> None:
-    assert mathml(tex, False) == f"<code>${tex}$</code>"
-    assert mathml(tex, True) == f"<code>$${tex}$$</code>"
+    assert unescape(mathml(tex, False)) == f"<code>${tex}$</code>"
+    assert unescape(mathml(tex, True)) == f"<code>$${tex}$$</code>"
+
+
+@pytest.mark.parametrize(
+    ("tex", "rows", "columns"),
+    [
+        (r"\begin{aligned} x &= 1 \\ y &= 2 \end{aligned}", 2, 4),
+        (r"\begin{aligned}[t] x &= 1 \\[2pt] y &= 2 \end{aligned}", 2, 4),
+        (r"\left\{ \begin{aligned} x &= 1 \\ y &= 2 \end{aligned} \right.", 2, 4),
+        (r"\begin{alignat*}{2} x &= 1 \\ y &= 2 \end{alignat*}", 2, 4),
+        (r"\begin{gathered} x = 1 \\ y = 2 \\ z = 3 \end{gathered}", 3, 3),
+        (r"\begin{dcases} 1 & x > 0 \\ 0 & x \le 0 \end{dcases}", 2, 4),
+        (r"\begin{array}{lr} 1 & 2 \end{array}", 1, 2),
+        (r"\begin{equation} x = \begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix} \end{equation}", 2, 4),
+        (r"a = b \\ c = d", 2, 2),
+        (r"\text{R\&D} \& x", 0, 0),
+    ],
+)
+def test_rows_and_columns_of_a_formula_stay(tex: str, rows: int, columns: int) -> None:
+    page = mathml(tex, True)
+    assert page.startswith("<math") and "\\" not in page
+    assert (page.count("<mtr>"), page.count("<mtd")) == (rows, columns)
+    assert "2pt" not in page and "[" not in page.replace("<mo>[</mo>", "")
 
 
 HOSTILE = (
