@@ -41,7 +41,7 @@ ROW_END = re.compile(r"(\\\\)\s*\[-?[\d.]+\s*[a-z]{2}\]")  # with a distance to 
 def mathml(tex: str, display: bool) -> str:
     """Return a formula as MathML, or as its source if a part of it cannot be read."""
     try:
-        readable = ENVIRONMENT.sub(_environment, ROW_END.sub(r"\1", tex))
+        readable = ENVIRONMENT.sub(environment_mark, ROW_END.sub(r"\1", tex))
         root = convert_to_element(readable, display="block" if display else "inline")
         if root.find(".//mspace[@linebreak]") is not None:  # which browsers ignore
             lines = rf"\begin{{matrix}}{readable}\end{{matrix}}"
@@ -51,7 +51,7 @@ def mathml(tex: str, display: bool) -> str:
         return f"<code>{html.escape(MARKS[display] + tex + MARKS[display])}</code>"
 
 
-def _environment(mark: re.Match[str]) -> str:
+def environment_mark(mark: re.Match[str]) -> str:
     """Return the begin or end of an environment that the package reads. Raises ValueError for one
     that it does not know: it would lose the columns and rows without a word.
     """
