@@ -1,25 +1,35 @@
-"""Shares the results of a bench: a bundle of all files that others can check, and its check.
+"""Shares the results of a bench: a site to look at, a bundle that others can check, and its check.
 
+    python share_results.py --bench-name demo-v0.1 --site docs/results
     python share_results.py --bench-name demo-v0.1 --bundle demo.zip
     python share_results.py --bench-name demo-v0.1 --model smollm2-hot --bundle hot.zip
     python share_results.py --verify demo.zip
 
+A site is a folder of pages for GitHub Pages or any server, which also opens without one. It has the
+board, clusters, judges, battles and a search, and loads nothing from elsewhere.
 A bundle has questions, answers and judgments as they are, the settings, checksums and the boards.
-It has no keys and no addresses of endpoints. The check computes the boards again.
+Neither has keys or addresses of endpoints. The check computes the boards again.
 """
 
 from __future__ import annotations
 
-from arena.base.errors import FailedCheck, script
+from arena.base.errors import FailedCheck, InputError, script
 
 # isort: split
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from arena.base.flag_values import positive
 from arena.base.flags import SETTING_FILE, add_name, add_names, add_source_flags, script_parser
 from arena.base.output import print_folded
+
+if TYPE_CHECKING:
+    from arena.datasets.sharing.verify import Verification
+
+BATTLES = 2_000  # of a site, unless --battles says how many
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -27,6 +37,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = script_parser(__doc__)
     add = parser.add_argument
     way = parser.add_mutually_exclusive_group(required=True)
+    site = "write a site, a folder of pages, in place of an earlier site there"
+    way.add_argument("--site", type=Path, metavar="DIR", help=site)
     way.add_argument("--bundle", type=Path, metavar="FILE", help="write a bundle, a zip file")
     check = "check a bundle: its files, and its boards computed again"
     way.add_argument("--verify", type=Path, metavar="FILE", help=check)
@@ -35,35 +47,56 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add_names(add, "model", "models beside the baselines (default: all that were judged)", [])
     add_names(add, "baseline", "baselines (default: the setting file's)", [])
     add_source_flags(add, "with bench, judge and baseline", named=True)
-    add("--force", action="store_true", help="replace another file")
-    return parser.parse_args(argv)
+    battles = f"most battles of a site, drawn evenly from the clusters (default: {BATTLES:,})"
+    add("--battles", type=positive, metavar="N", help=battles)
+    add("--force", action="store_true", help="replace another file with the bundle")
+    args = parser.parse_args(argv)
+    for flag, value, way_of in (("battles", args.battles, "site"), ("force", args.force, "bundle")):
+        if value and not getattr(args, way_of):
+            raise InputError(f"--{flag}: is for --{way_of} only. Leave it out.")
+    return args
 
 
 @script
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write a bundle or check one."""
+    """Write a site or a bundle, or check a bundle."""
     args = parse(argv)
-    if args.bundle:
-        from arena.datasets.sharing.bundle import write_bundle
-        from arena.datasets.sharing.contents import bundle_options
+    from arena.datasets.sharing import bundle, contents
 
-        source = args.data_dir, args.setting_file or Path(SETTING_FILE)
-        names = args.bench_name, args.judge_name, args.baseline, args.model
-        sizes = write_bundle(bundle_options(*names, *source), args.bundle, force=args.force)
+    if args.verify:
+        from arena.datasets.sharing.verify import verify
+
+        return report_check(args.verify, verify(args.verify))
+    names = args.bench_name, args.judge_name, args.baseline, args.model
+    source = args.data_dir, args.setting_file or Path(SETTING_FILE)
+    options = contents.bundle_options(*names, *source)
+    if args.bundle:
+        sizes = bundle.write_bundle(options, args.bundle, force=args.force)
         total, size = sum(sizes.values()) / 1e6, args.bundle.stat().st_size / 1e6
         print_folded(f"{args.bundle}: {len(sizes)} files, {size:.1f} MB for {total:.1f} MB")
         print_folded(f"next: python share_results.py --verify {args.bundle}")
         return 0
-    from arena.datasets.sharing.verify import verify
+    from arena.browser.site.folder import check_target, write_site
 
-    result = verify(args.verify)
+    check_target(args.site)
+    with bundle.unpacked(contents.bundle_files(options), args.data_dir) as root:
+        bench, judges = options.bench.name, options.judges
+        boards = [contents.options_of(root, bench, judges, mode) for mode in contents.MODES]
+        written = write_site(boards, args.site, args.battles or BATTLES)
+    print_folded(f"{args.site}: {written.files:,} files, {written.size / 1e6:.1f} MB")
+    print_folded(f"next: open {args.site / 'index.html'} in a browser. It has {written.battles}")
+    return 0
+
+
+def report_check(path: Path, result: Verification) -> int:
+    """Print the result of a check. Raises FailedCheck for a bundle with problems."""
     for note in result.notes:
         print_folded(f"note: {note}")
     for problem in result.problems:
         print_folded(problem)
     if result.problems:
-        raise FailedCheck(f"{args.verify}: its problems are listed above")
-    print_folded(f"{args.verify}: {result.files} files are as their checksums say")
+        raise FailedCheck(f"{path}: its problems are listed above")
+    print_folded(f"{path}: {result.files} files are as their checksums say")
     print_folded(f"{result.boards} boards are as they were computed")
     return 0
 

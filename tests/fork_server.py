@@ -61,7 +61,7 @@ IMPORTS = {
     "benchmark_metrics.py": (*BOARD, "arena.quality.benchmark.report"),
     "judge_report.py": (*BOARD, "arena.quality.judge_report"),
     "check_bench.py": (*CHAT, "arena.datasets.checks.report"),
-    "share_results.py": (*BOARD, "arena.datasets.sharing.verify"),
+    "share_results.py": (*BOARD, "arena.datasets.sharing.verify", "arena.browser.site.folder"),
     "import_data.py": (*CHAT, "arena.datasets.answers.imported"),
     "download_data.py": (*HUB, "arena.base.flags"),
     "make_bench.py": ("numpy", "sklearn.cluster", "sklearn.feature_extraction.text"),

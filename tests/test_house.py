@@ -78,6 +78,7 @@ THROUGH_COMMANDS = {
     *("panel", "ratings", "judge_html"),  # the reports
     *("bench", "rating"),  # of make_bench.py
     *("files", "forms", "imported", "contents", "bundle", "verify"),  # scripts of datasets
+    "folder",  # of share_results.py --site
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
 }
 

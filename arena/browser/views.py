@@ -12,6 +12,7 @@ from arena.bench.labels import NO_VERDICT
 from arena.browser.html import judgment_page
 from arena.browser.html.board_page import board_html, judges_html
 from arena.browser.html.judgment_page import address_html, notice
+from arena.browser.html.markdown import rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
@@ -160,7 +161,8 @@ def _list_and_judgment(
             view = judgment_view(library, entries[position])
         except InputError as error:
             return rows, notice(str(error))
-        return rows, judgment_page.judgment_html(view, game, as_written)
+        look = judgment_page.Look(game, verbatim if as_written else rendered)
+        return rows, judgment_page.judgment_html(view, look)
     if not filters.judge:
         reason = f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
     elif next(library.judgments(filters.judge), None) is None:

@@ -15,6 +15,11 @@ from arena.quality.judge_report import MEANINGS, MEASURES, PAIR_HEADS, Report, n
 def report_html(report: Report) -> str:
     """Return the report as one page that loads nothing, with drawn intervals."""
     subtitle, *notes = note_lines(report)
+    return html_page(f"Judges of {report.bench}", subtitle, report_tables(report), notes)
+
+
+def report_tables(report: Report) -> str:
+    """Return the tables of the report with drawn intervals, and what its measures are."""
     body = f"<h2>Verdicts</h2><section>{verdict_table(report.judges)}</section>"
     rows = []
     for measure in MEASURES:
@@ -40,8 +45,7 @@ def report_html(report: Report) -> str:
         tables = [pair_table(pairs), *map(_confusion_table, pairs)]
         body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
     terms = (f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>" for x, words in MEANINGS.items())
-    body += f"<h2>What the measures are</h2><dl>{''.join(terms)}</dl>"
-    return html_page(f"Judges of {report.bench}", subtitle, body, notes)
+    return f"{body}<h2>What the measures are</h2><dl>{''.join(terms)}</dl>"
 
 
 def verdict_table(judges: Sequence[Verdicts]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ from arena.browser.html.markdown import (
     DISPLAY_MATH,
     INLINE_MATH,
     LONGEST,
+    Rendering,
     plain,
     rendered,
     verbatim,
@@ -239,6 +241,13 @@ def test_code_of_any_kind_is_shown_in_time(language: str, code: str) -> None:
 def test_many_blocks_of_code_are_shown_in_time() -> None:
     block = "```java\n" + "a b " * 4_900 + "\n```\n"
     assert seconds(block * 9) < 2
+
+
+def test_without_a_clock_code_has_colours_up_to_a_length() -> None:
+    block = "```python\nreturn 1\n```\n"
+    page = rendered(block * 3, Rendering(seconds=math.inf, characters=20))
+    assert page.count('<span class="k">return</span>') == 2
+    assert page.count("return") == 3
 
 
 def test_what_is_long_is_shown_as_it_was_written() -> None:

@@ -1,4 +1,4 @@
-"""share_results.py: a bundle that tells the truth, and one that does not."""
+"""share_results.py: a bundle that tells the truth, one that does not, and a site."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import random
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -230,6 +231,11 @@ def test_secrets_are_refused(
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
+        ((*DEMO, "--site", "demo.zip"), "demo.zip: is not a folder. Name a new folder"),
+        ((*DEMO, "--site", "data"), "data: is neither empty nor a site. Name a new folder"),
+        ((*DEMO, "--model", "nobody", "--site", "s"), "--model nobody: not judged by"),
+        ((*DEMO, "--bundle", "n.zip", "--battles", "3"), "--battles: is for --site only."),
+        ((*DEMO, "--site", "s", "--force"), "--force: is for --bundle only."),
         ((*DEMO, "--bundle", "demo.zip"), "demo.zip: exists. Replace it with --force"),
         ((*DEMO, "--model", "nobody", "--bundle", "n.zip"), "--model nobody: not judged by"),
         (
@@ -244,3 +250,75 @@ def test_wrong_flags_are_one_line_and_change_nothing(
     before = tree(demo.root)
     assert words in run_main("share_results.py", *flags, check=2).err
     assert tree(demo.root) == before
+
+
+def test_a_site_has_the_board_and_the_battles_of_the_named_models_alone(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    done = run_main("share_results.py", *DEMO, "--model", "smollm2-hot", "--site", "s")
+    assert done.out.endswith("next: open s/index.html in a browser. It has all 40 battles\n")
+    texts = {path: path.read_text("utf-8") for path in (demo.root / "s").rglob("*.*")}
+    assert sum(path.parent.name == "battles" for path in texts) == 40
+    assert not any("smollm2-terse" in text for text in texts.values())
+    assert not any(str(demo.root) in text or "/tmp/" in text for text in texts.values())
+    shown = json.loads(run_main("show_result.py", *DEMO, "--json", "-").out)["rows"]
+    row = next(row for row in shown if row["model"] == "smollm2-hot")
+    assert f"<td>{row['score']:.1f}</td>" in re.sub(
+        ' data-key="[^"]*"', "", texts[demo.root / "s/index.html"]
+    )
+
+
+def test_a_site_takes_the_place_of_an_earlier_one_of_the_same_bytes(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    flags = *DEMO, "--battles", "7", "--site", "a/s"
+    run_main("share_results.py", *flags)
+    (demo.root / "a/s/CNAME").write_text("bench.example")
+    first = tree(demo.root / "a")
+    (demo.root / "a/s/battles/0123456789abcdef.html").write_text("of an earlier site")
+    done = demo.run("share_results.py", *flags, check=0)
+    assert done.stdout.endswith("It has 6 of 120 battles, those on 2 questions\n")
+    assert done.stderr == ""
+    assert tree(demo.root / "a") == first
+    (demo.root / "a/s/about.html").write_text("mine")
+    before = tree(demo.root)
+    done = demo.run("share_results.py", *flags, check=2)
+    assert done.stderr.splitlines() == [
+        "error: a/s/about.html: is no file of the site. Move it away first."
+    ]
+    assert tree(demo.root) == before
+
+
+def test_a_site_has_the_named_judges_alone_and_links_between_them(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    for path in demo.root.glob("data/demo-v0.1/model_judgment/smollm2-judge/*.jsonl"):
+        text = path.read_text("utf-8").replace('"smollm2-judge"', '"zeta"')
+        demo.write(path.parent.with_name("zeta") / path.name, text)
+    run_main("share_results.py", *DEMO, "--judge-name", "smollm2-judge", "--site", "s")
+    assert not any("zeta" in path.read_text("utf-8") for path in demo.root.glob("s/**/*.*"))
+    flags = "--judge-name", "smollm2-judge", "zeta", "--battles", "18"
+    run_main("share_results.py", *DEMO, *flags, "--site", "s")
+    pages = list(demo.root.glob("s/battles/*.html"))
+    assert len(pages) == 18
+    for path in pages:
+        (link,) = re.findall('class="note"><a href="([^"]+)"', path.read_text("utf-8"))
+        assert (path.parent / link).exists()
+
+
+def test_a_site_that_fails_leaves_nothing(demo: Workspace, run_main: RunMain) -> None:
+    path = demo.root / "data/demo-v0.1/question.jsonl"
+    path.write_bytes(path.read_bytes() + b"{\n")
+    before = tree(demo.root)
+    done = run_main("share_results.py", *DEMO, "--site", "s", check=2)
+    assert "data/demo-v0.1/question.jsonl:41: " in done.err and "/tmp/" not in done.err
+    assert tree(demo.root) == before
+
+
+def test_a_site_has_no_secrets(demo: Workspace, run_main: RunMain) -> None:
+    path = demo.root / "data/demo-v0.1/model_answer/smollm2-hot.jsonl"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"settings": {', '"settings": {"api_key": "x", ', 1))
+    done = run_main("share_results.py", *DEMO, "--site", "s", check=2)
+    assert "what looks like a key or an address" in done.err
+    assert not (demo.root / "s").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
 from arena.bench.labels import LEGEND
@@ -16,8 +16,16 @@ from arena.quality.judge_html import pair_table, verdict_table
 from arena.quality.judge_measures import PairReport, Verdicts
 
 
-def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
-    """Return a board as a table whose rows open their models, with the lines below it."""
+def board_html(
+    board: Board,
+    lines: Iterable[str],
+    *,
+    headed: bool,
+    address: Callable[[str], str] | None = None,
+) -> str:
+    """Return a board as a table whose rows open their models, with the lines below it. `address`:
+    that of a model in files, "" for a model without one.
+    """
     name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
     score = board.format.axis(board.baseline)
     about = f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
@@ -30,7 +38,7 @@ def board_html(board: Board, lines: Iterable[str], *, headed: bool) -> str:
     about += f"Intervals: {interval_method(board)}."
     notes = [about, *([_COEFFICIENTS] if board.coefficients else ()), *lines]
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    table = board_table(board, browsed=True)
+    table = board_table(board, browsed=True, address=address)
     return clean(f'<div class="board">{name}{table}<div class="below">{below}</div></div>')
 
 

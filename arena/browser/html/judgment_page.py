@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import urlencode
 
@@ -53,10 +54,31 @@ def address_html(parameters: Mapping[str, str]) -> str:
 # One judgment
 
 
-def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> str:
-    """Return a judgment as game 0 or 1 showed it, for a Markdown component."""
-    show = verbatim if as_written else rendered
-    chosen = view.games[game] if game < len(view.games) else None
+def query_address(entry: ListedJudgment, game: int) -> str:
+    """Return the address of a judgment in the served page."""
+    key = {"question": entry.question, "of": entry.model, "against": entry.baseline}
+    return link({"tab": "judgments", "judge": entry.judge, **key, "game": "2" if game else ""})
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a judgment is shown: the game whose places and words it has, how texts become HTML, and
+    the addresses of other judgments, "" for those that have none.
+
+    `alone`: on a page without choices, so with the words of both games.
+    """
+
+    game: int = 0
+    show: Show = rendered
+    address: Callable[[ListedJudgment, int], str] = query_address
+    alone: bool = False
+
+
+def judgment_html(view: JudgmentView, look: Look) -> str:
+    """Return a judgment in one line of HTML, as it stands in a Markdown component or a file."""
+    game, show = look.game, look.show
+    chosen = view.games[game] if game < len(view.games) and not look.alone else None
+    told = view.games if look.alone else [chosen] if chosen else []
     entry, question, total = view.entry, view.question, plain(total_words(view))
     parts = []
     if question is None:
@@ -72,18 +94,23 @@ def judgment_html(view: JudgmentView, game: int, as_written: bool = False) -> st
             style = "prompt turn" if several else "prompt"
             parts.append(_folded(title, _clipped(show(turn), turn), style, is_open=True))
     verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.games)
-    sides = (_side(letter, side, view, show, chosen) for letter, side in view.shown(game))
+    lettered = [("" if look.alone else letter, side) for letter, side in view.shown(game)]
+    sides = (_side(letter, side, view, show, chosen) for letter, side in lettered)
+    # Games without words say so once.
+    words = dict.fromkeys(f"<div>{''.join(_explanation(view, one, show))}</div>" for one in told)
+    others = (_other_judge(other, look.address(other, game)) for other in view.others)
     parts += [
         f'<p class="total">{total}</p>' if total else "",
         f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>',
-        *(f'<p class="note">{_other_judge(other, game)}</p>' for other in view.others),
-        *(_explanation(view, chosen, show) if chosen else ()),
+        *(f'<p class="note">{other}</p>' for other in others),
+        f'<div class="told">{"".join(words)}</div>' if words else "",
         f'<div class="sides">{"".join(chain(*sides))}</div>',
     ]
     if chosen and chosen.prompt:
         parts.append(_folded("Prompt of the judge", verbatim(chosen.prompt), "asked"))
     if entry.pairwise and not entry.named:
-        advice = f"{entry.baseline} stands in for it." if entry.baseline else "Choose one above."
+        advice = "" if look.alone else "Choose one above."
+        advice = f"{entry.baseline} stands in for it." if entry.baseline else advice
         parts.append(notice(f"The record names no baseline. {advice}"))
     return in_one_line(f'<div class="judgment">{"".join(parts)}</div>')
 
@@ -134,12 +161,11 @@ def _favoured(points: int, entry: ListedJudgment) -> str:
     return entry.model if points > 0 else entry.baseline or "the baseline"
 
 
-def _other_judge(other: ListedJudgment, game: int) -> str:
-    """Return the verdicts of another judge, with a link to its judgment."""
-    key = {"question": other.question, "of": other.model, "against": other.baseline}
-    shown = {"tab": "judgments", "judge": other.judge, **key, "game": "2" if game else ""}
+def _other_judge(other: ListedJudgment, address: str) -> str:
+    """Return the verdicts of another judge, with a link to its judgment if it has an address."""
     about = 'title="the judgment of this judge, in a new tab" target="_blank"'
-    judge = f'<a href="{plain(link(shown))}" {about}>{plain(other.judge)}</a>'
+    judge = plain(other.judge)
+    judge = f'<a href="{plain(address)}" {about}>{judge}</a>' if address else judge
     if not other.pairwise:
         return f"{judge}: {_grade_words(other.labels)}"
     chips = " · ".join(
@@ -264,7 +290,7 @@ def list_html(
         who = "" if one_model else f'<span class="who" title="{name}">{name}</span>'
         current = ' aria-current="true"' if number == position else ""
         rows += (
-            f'<button class="row" data-row="{number}"{current}>{_signs(entry)}'
+            f'<button class="row" data-row="{number}"{current}>{signs_html(entry)}'
             f'<span class="lines"><span class="words">{title}</span>{who}</span></button>'
         )
     turn = '<button class="turn" data-row="{}" aria-label="{} judgments">{}</button>'
@@ -288,7 +314,7 @@ _LEGEND = (
 )
 
 
-def _signs(entry: ListedJudgment) -> str:
+def signs_html(entry: ListedJudgment) -> str:
     """Return the results of a judgment as signs, and in words for screen readers."""
     results = outcomes(entry.labels)
     if entry.pairwise:

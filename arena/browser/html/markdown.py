@@ -1,15 +1,18 @@
 """The texts of models as HTML that runs and loads nothing: Markdown, code, LaTeX, any script.
 
-A tag in the text stays text. LaTeX is left between private delimiters for the page's KaTeX.
+A tag in the text stays text. LaTeX is left between private delimiters for the page's KaTeX, or
+becomes what a `Rendering` makes of it.
 """
 
 from __future__ import annotations
 
 import html
+import math
 import re
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace, unescapeAll
@@ -30,11 +33,35 @@ LONGEST = 200_000  # characters. A longer text is shown as it was written.
 _PRIVATE = str.maketrans(dict.fromkeys("".join(INLINE_MATH + DISPLAY_MATH), "\ufffd"))
 
 
-def rendered(text: str) -> str:
+LONGEST_CODE = 20_000  # characters of a block of code. A longer one has no colours.
+COLOURING = 0.5  # seconds of CPU for the code of a text. The rest has no colours.
+
+
+def for_katex(tex: str, display: bool) -> str:
+    """Return a formula between the delimiters of the page's KaTeX."""
+    left, right = DISPLAY_MATH if display else INLINE_MATH
+    return f"{left}{html.escape(tex)}{right}"
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How a text is rendered: its formulas, from LaTeX and whether it has its own line, and the
+    limits of the code in it that has colours, in seconds of CPU and in characters.
+
+    Without a limit of seconds the same text gives the same HTML on any machine.
+    """
+
+    formula: Callable[[str, bool], str] = for_katex
+    seconds: float = COLOURING
+    characters: float = math.inf
+
+
+def rendered(text: str, rendering: Rendering | None = None) -> str:
     """Return text as HTML in one line, its Markdown, code and LaTeX rendered."""
     if len(text) > LONGEST:
         return verbatim(text)
-    return in_one_line(str(_PARSER.render(clean(text))))
+    limits = dict(vars(rendering or Rendering()))
+    return in_one_line(str(_PARSER.render(clean(text), limits)))
 
 
 def verbatim(text: str) -> str:
@@ -58,10 +85,6 @@ def in_one_line(page: str) -> str:
     return page.replace("\r", "").replace("\n", "&#10;").replace("%%%", "%%&#37;")
 
 
-LONGEST_CODE = 20_000  # characters of a block of code. A longer one has no colours.
-COLOURING = 0.5  # seconds of CPU for the code of a text. The rest has no colours.
-
-
 class SafeRenderer(RendererHTML):
     """The HTML of code, formulas, images and links. A method renders the tokens of its name."""
 
@@ -72,11 +95,12 @@ class SafeRenderer(RendererHTML):
 
         code = tokens[idx].content
         language = unescapeAll(tokens[idx].info).strip().partition(" ")[0].lower()
-        start, seconds = time.thread_time(), env.get("colouring", COLOURING)
+        start, seconds = time.thread_time(), env["seconds"]
         parts = []
         try:
-            if len(code) > LONGEST_CODE:
+            if len(code) > min(LONGEST_CODE, env["characters"]):
                 raise TimeoutError
+            env["characters"] -= len(code)
             for part in lexers.get_lexer_by_name(language, stripnl=False).get_tokens(code):
                 # Lexers take minutes for some texts.
                 if time.thread_time() > start + seconds:
@@ -85,14 +109,14 @@ class SafeRenderer(RendererHTML):
             inner = str(pygments.format(parts, formatters.HtmlFormatter(nowrap=True)))
         except (util.ClassNotFound, TimeoutError):
             inner = html.escape(code)
-        env["colouring"] = seconds - (time.thread_time() - start)
+        env["seconds"] = seconds - (time.thread_time() - start)
         return f'<pre class="code" dir="ltr"><code>{inner}</code></pre>\n'
 
     def math(self, tokens: Tokens, idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Return a formula between the delimiters of the page's KaTeX."""
+        """Return a formula as the rendering makes it."""
         token = tokens[idx]
-        left, right = DISPLAY_MATH if token.meta["display"] else INLINE_MATH
-        formula = f'<span class="math" dir="ltr">{left}{html.escape(token.content)}{right}</span>'
+        inner = env["formula"](token.content, token.meta["display"])
+        formula = f'<span class="math" dir="ltr">{inner}</span>'
         return f"<p>{formula}</p>" if token.block else formula
 
     def image(self, tokens: Tokens, idx: int, options: OptionsDict, env: EnvType) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import stat
 import struct
 import tempfile
@@ -20,14 +21,12 @@ from arena.datasets.sharing.contents import (
     BOARDS,
     MODES,
     README,
-    SETTINGS,
     SUMS,
     BundleOptions,
     about_bundle,
-    bench_files,
     boards_of,
+    bundle_files,
     readme_lines,
-    settings_text,
 )
 from arena.leaderboard.output.text import json_text
 
@@ -44,11 +43,8 @@ def write_bundle(options: BundleOptions, target: Path, *, force: bool = False) -
     """
     if target.exists() and not force:
         raise InputError(f"{target}: exists. Replace it with --force, or use another name.")
-    files = bench_files(options)
-    files[SETTINGS] = settings_text(options).encode()
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        unpack(files, root)
+    files = bundle_files(options)
+    with unpacked(files, options.bench.data_dir) as root:
         about = about_bundle(options, ["plain"])
         boards = boards_of(root, about, ["plain"])
         with contextlib.suppress(InputError):  # of grades, and of answers without attributes
@@ -69,6 +65,18 @@ def write_bundle(options: BundleOptions, target: Path, *, force: bool = False) -
             archive.writestr(info, content)
     write_lines(target, [packed.getvalue()])
     return {name: len(content) for name, content in sorted(files.items())}
+
+
+@contextlib.contextmanager
+def unpacked(files: Mapping[str, bytes], data_dir: Path) -> Iterator[Path]:
+    """Have the files of a bundle in a temporary folder. Errors name those of the user instead."""
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(files, Path(folder))
+        try:
+            yield Path(folder)
+        except InputError as error:
+            named = str(error).replace(str(Path(folder, "data")), str(data_dir))
+            raise InputError(named.replace(f"{folder}{os.sep}", "")) from None
 
 
 def unpack(files: Mapping[str, bytes], root: Path) -> None:

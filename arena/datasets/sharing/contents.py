@@ -18,7 +18,7 @@ from arena.bench.config import JudgeConfig, Rules, read_judge_config, source_to_
 from arena.bench.paths import Bench, judged_models
 from arena.bench.records import read_judgments_by_kind
 from arena.leaderboard.build import build_boards
-from arena.leaderboard.options import board_options
+from arena.leaderboard.options import BoardOptions, board_options
 from arena.leaderboard.output.text import board_dict
 
 BOARDS = "board.json"
@@ -57,6 +57,11 @@ def bundle_options(
     config = read_judge_config(setting_file, baselines)
     chosen, judge = source_to_read(config, data_dir, bench, any_judge=bool(judges))
     return BundleOptions(chosen, list(dict.fromkeys(judges or [judge])), config, models)
+
+
+def bundle_files(options: BundleOptions) -> dict[str, bytes]:
+    """Return the files of the bench and its settings, with the errors of `bench_files`."""
+    return bench_files(options) | {SETTINGS: settings_text(options).encode()}
 
 
 def bench_files(options: BundleOptions) -> dict[str, bytes]:
@@ -141,16 +146,22 @@ def boards_of(root: Path, about: Mapping[str, Any], modes: Sequence[str]) -> dic
     """
     boards = {}
     for mode in modes:
-        options = board_options(
-            str(about["bench"]),
-            [str(judge) for judge in about["judges"]],
-            data_dir=root / "data",
-            setting_file=root / SETTINGS,
-            control=MODES[mode],
-        )
+        judges = [str(judge) for judge in about["judges"]]
+        options = options_of(root, str(about["bench"]), judges, mode)
         plain = json.dumps([board_dict(board) for board in build_boards(options)])
         boards[mode] = loads(plain.encode())
     return boards
+
+
+def options_of(root: Path, bench: str, judges: Sequence[str], mode: str) -> BoardOptions:
+    """Return the options of the board of an unpacked bundle in a mode."""
+    return board_options(
+        bench,
+        judges,
+        data_dir=root / "data",
+        setting_file=root / SETTINGS,
+        control=MODES[mode],
+    )
 
 
 def about_bundle(options: BundleOptions, modes: Sequence[str]) -> dict[str, Any]:

@@ -165,6 +165,12 @@ def _titles(table: ClusterTable) -> tuple[str, str]:
 
 def table_html(table: ClusterTable) -> str:
     """Return the table as one page that loads nothing, its cells coloured by their scores."""
+    body = f"<section>{heat_table(table)}</section>"
+    return html_page(*_titles(table), body, note_lines(table))
+
+
+def heat_table(table: ClusterTable, *, upright: bool = False) -> str:
+    """Return models by clusters, or clusters by models if it is upright, as a coloured table."""
     low, high = _scale(table)
     rows = [[escape(model)] for model in table.models]
     heads = [f"{_levels(table)} CI"]
@@ -181,8 +187,9 @@ def table_html(table: ClusterTable) -> str:
                 cells.append(f"{cell}<small>{interval}</small></td>")
             else:
                 cells.append(f"<td>{score}</td>")
-    body = html_table(heads, (html_row(cells, head="row") for cells in rows), "heat")
-    return html_page(*_titles(table), f"<section>{body}</section>", note_lines(table))
+    if upright:
+        heads, *rows = map(list, zip(heads, *rows, strict=True))
+    return html_table(heads, (html_row(cells, head="row") for cells in rows), "heat")
 
 
 def _scale(table: ClusterTable) -> tuple[float, float]:

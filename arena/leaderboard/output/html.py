@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -14,7 +14,7 @@ from arena.leaderboard.output.caption import titles
 from arena.leaderboard.output.notes import summary_lines
 from arena.leaderboard.output.text import row_texts, spans
 
-# Light and dark. Both have a contrast of 4.5 to 1 with their page.
+# Light and dark. Those of texts have a contrast of 4.5 to 1 with their page.
 COLOURS = {
     "win": ("#1b7a5a", "#45b890"),
     "loss": ("#a84c18", "#e0865a"),
@@ -22,7 +22,12 @@ COLOURS = {
     "muted": ("#5c6471", "#98a1b0"),
     "line": ("#e2e5ea", "#2b3240"),
     "accent": ("#2a6fdb", "#6ea1f2"),
+    "none": ("#8a6400", "#cfa63a"),
+    "keyword": ("#8250c4", "#c4a1f5"),
+    "soft": ("#f5f6f8", "#171c26"),
+    "shadow": ("#9aa3b2", "#56617a"),
 }
+PAGE = Path(__file__).with_name("page.html")
 
 
 def palette(dark: str = "@media (prefers-color-scheme: dark) { :root { %s } }") -> str:
@@ -31,16 +36,27 @@ def palette(dark: str = "@media (prefers-color-scheme: dark) { :root { %s } }") 
     return f":root {{ {light} }}\n{dark % deep}"
 
 
-def html_page(title: str, subtitle: str, body: str, notes: Iterable[str], script: str = "") -> str:
-    """Return a page that loads nothing. `body` is HTML, `script` JavaScript, the rest text."""
-    template = Path(__file__).with_name("page.html").read_text("utf-8")
-    return Template(template).substitute(
+def html_page(
+    title: str,
+    subtitle: str,
+    body: str,
+    notes: Iterable[str],
+    script: str = "",
+    *,
+    template: Path = PAGE,
+    **parts: str,
+) -> str:
+    """Return a page that loads nothing of others. `body` is HTML, `script` JavaScript, `parts` are
+    HTML for further places of another template, the rest text.
+    """
+    return Template(template.read_text("utf-8")).substitute(
         palette=palette(),
         title=escape(title),
         subtitle=escape(subtitle),
         body=body,
         notes=escape("\n".join(notes)),
         script=script and f"<script>\n{script}</script>",
+        **parts,
     )
 
 
@@ -107,9 +123,11 @@ def board_html(board: Board) -> str:
     return html_page(*titles(board), body, summary_lines(board), script)
 
 
-def board_table(board: Board, *, browsed: bool = False) -> str:
+def board_table(
+    board: Board, *, browsed: bool = False, address: Callable[[str], str] | None = None
+) -> str:
     """Return a board as a table with drawn intervals, whose heads sort the rows. `browsed`: instead
-    the rows open their models, and have their rank and games.
+    the rows open their models, at the addresses if there are some, and have their rank and games.
     """
     marks = axis_marks(board)
     low, high = marks[0], marks[-1]
@@ -134,12 +152,17 @@ def board_table(board: Board, *, browsed: bool = False) -> str:
         heads.append('<th class="games" title="all games with a verdict">games: won … lost</th>')
     ranks = range(1, len(board.rows) + 1) if browsed else [None] * len(board.rows)
     ranked = zip(ranks, board.rows, strict=True)
-    rows = (_board_row(row, board, (low, high), rank, games) for rank, row in ranked)
+    rows = (_board_row(row, board, (low, high), rank, games, address) for rank, row in ranked)
     return html_table(heads, rows)
 
 
 def _board_row(
-    row: Row, board: Board, scale: tuple[float, float], rank: int | None, games: bool
+    row: Row,
+    board: Board,
+    scale: tuple[float, float],
+    rank: int | None,
+    games: bool,
+    address: Callable[[str], str] | None,
 ) -> str:
     """Return the row of a model, which opens the model if it has a rank."""
     name = shown = escape(row.model)
@@ -149,6 +172,9 @@ def _board_row(
     elif rank:
         attributes = f' class="model" data-model="{name}" title="open the battles of {name}"'
         shown = f"<button>{name}</button>"
+        if address:
+            link = escape(address(row.model))
+            shown = f'<a href="{link}">{name}</a>' if link else name
     score, interval, tokens = row_texts(row, board)
     places = row.bounds[0], row.score, row.bounds[1]
     plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")

@@ -1,0 +1,81 @@
+"""Formulas as MathML that has no other elements, attributes or addresses."""
+
+from __future__ import annotations
+
+import html
+import re
+from xml.etree.ElementTree import Element
+
+from latex2mathml.converter import convert_to_element
+
+ELEMENTS = re.compile(
+    "math|menclose|merror|mfrac|mi|mmultiscripts|mn|mo|mover|mpadded|mphantom|mprescripts|mroot|"
+    "mrow|ms|mspace|msqrt|mstyle|msub|msubsup|msup|mtable|mtd|mtext|mtr|munder|munderover|none"
+)
+ATTRIBUTES = re.compile(
+    "accent|accentunder|column(align|lines|spacing|span)|depth|display|displaystyle|fence|form|"
+    "height|largeop|linethickness|lspace|mathcolor|mathsize|mathvariant|maxsize|minsize|"
+    "movablelimits|notation|row(lines|spacing)|rspace|scriptlevel|separator|stretchy|symmetric|"
+    "voffset|width"
+)
+VALUE = re.compile(r"[\w#.+\-% ]*")
+COMMAND = re.compile(r"\\[A-Za-z]+")
+ESCAPED = re.compile(r"\\([%&#$_{}])")  # in \text{...}
+MARKS = {False: "$", True: "$$"}
+
+# Environments that the package takes for plain braces, by those which it reads and look so.
+INSTEAD = {
+    **dict.fromkeys(
+        ("aligned", "alignat", "alignat*", "alignedat", "eqnarray", "eqnarray*"), "align*"
+    ),
+    **dict.fromkeys(("gather", "gather*", "gathered", "multline", "multline*"), "matrix"),
+    **{"dcases": "cases", "darray": "array"},
+}
+READ = re.compile(r"equation\*?|align\*?|split|cases|array|smallmatrix|[pbBvV]?matrix")
+ENVIRONMENT = re.compile(
+    r"\\(begin|end)\s*\{([^{}]*)\}(?:(?<=at\})\{\d+\}|(?<=at\*\})\{\d+\}|\[[tcb]\])?"
+)
+ROW_END = re.compile(r"(\\\\)\s*\[-?[\d.]+\s*[a-z]{2}\]")  # with a distance to the next row
+
+
+def mathml(tex: str, display: bool) -> str:
+    """Return a formula as MathML, or as its source if a part of it cannot be read."""
+    try:
+        readable = ENVIRONMENT.sub(environment_mark, ROW_END.sub(r"\1", tex))
+        root = convert_to_element(readable, display="block" if display else "inline")
+        if root.find(".//mspace[@linebreak]") is not None:  # which browsers ignore
+            lines = rf"\begin{{matrix}}{readable}\end{{matrix}}"
+            root = convert_to_element(lines, display="block" if display else "inline")
+        return markup(root)
+    except Exception:  # the package raises IndexError, KeyError and others for what it cannot read
+        return f"<code>{html.escape(MARKS[display] + tex + MARKS[display])}</code>"
+
+
+def environment_mark(mark: re.Match[str]) -> str:
+    """Return the begin or end of an environment that the package reads. Raises ValueError for one
+    that it does not know: it would lose the columns and rows without a word.
+    """
+    name = INSTEAD.get(mark[2], mark[2])
+    if not READ.fullmatch(name):
+        raise ValueError(name)
+    return rf"\{mark[1]}{{{name}}}"
+
+
+def markup(element: Element) -> str:
+    """Return an element as text. Raises ValueError for elements and commands that are not known.
+
+    The package's own text would let tags of a formula through: it unescapes all of it at its end.
+    """
+    text = html.unescape(ESCAPED.sub(r"\1", element.text or ""))
+    unread = COMMAND.match(text) or "linebreak" in element.attrib
+    # A bare & that is left is one outside of all columns.
+    unread = unread or (element.tag in ("mi", "mo") and element.text == "&")
+    if unread or not ELEMENTS.fullmatch(element.tag):
+        raise ValueError(element.tag, text)
+    attributes = "".join(
+        f' {name}="{value}"'
+        for name, value in element.attrib.items()
+        if ATTRIBUTES.fullmatch(name) and VALUE.fullmatch(value)
+    )
+    inner = html.escape(text) + "".join(map(markup, element))
+    return f"<{element.tag}{attributes}>{inner}</{element.tag}>"

@@ -1,0 +1,108 @@
+"""A site as a folder: all of its files, written beside it and put in its place at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.base.errors import InputError
+from arena.base.jsonl import writing
+from arena.bench.records import baseline_rule
+from arena.browser import html
+from arena.browser.library import Library
+from arena.browser.site.battles import FOLDER, Battles
+from arena.browser.site.pages import Section, sections_of, shell
+from arena.browser.site.search import SearchIndex
+from arena.leaderboard.options import BoardOptions
+from arena.leaderboard.output.html import palette
+
+MARK = "site.json"
+DOMAIN = "CNAME"  # which GitHub Pages writes for a domain of one's own. It stays.
+OWN = re.compile(
+    r"\.nojekyll|site\.(json|css|js)|search\.js|(index|clusters|judges|battles)\.html|"
+    rf"{DOMAIN}|{FOLDER}(/[0-9a-f]{{16}}\.html)?"
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: files, their bytes, and the battles in words."""
+
+    files: int
+    size: int
+    battles: str
+
+
+def check_target(target: Path) -> None:
+    """Raise InputError unless a folder is new or empty, or a site without files of others."""
+    if not target.exists() and not target.is_symlink():
+        return
+    advice = "Name a new folder, or an empty one."
+    if target.is_symlink() or not target.is_dir():
+        raise InputError(f"{target}: is not a folder. {advice}")
+    names = sorted(path.relative_to(target).as_posix() for path in target.rglob("*"))
+    if names and MARK not in names:
+        raise InputError(f"{target}: is neither empty nor a site. {advice}")
+    if strange := [name for name in names if not OWN.fullmatch(name)]:
+        raise InputError(f"{target / strange[0]}: is no file of the site. Move it away first.")
+
+
+def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> Written:
+    """Write a site with boards of some options to a folder, in place of an earlier site there, with
+    at most a number of battles. The bench should have no other files than those to be shown.
+
+    Raises InputError for a folder that has other files, and if there is no board.
+    """
+    check_target(target)
+    place = Path(os.path.abspath(target))
+    with writing(target):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as folder:
+            new, old = Path(folder, "new"), Path(folder, "old")
+            (new / FOLDER).mkdir(parents=True)
+            sections, bench, config = [*sections_of(options)], options[0].bench, options[0].config
+            library = Library(bench, baseline_rule(bench, config), config)
+            shown, files, size = Battles.of(library, battles), 0, 0
+            for name, content in site_files(sections, shown):
+                (new / name).write_bytes(content)
+                files, size = files + 1, size + len(content)
+            if place.exists():
+                check_target(target)
+                if (place / DOMAIN).exists():
+                    shutil.copy(place / DOMAIN, new)
+                os.replace(place, old)
+            os.replace(new, place)
+    return Written(files, size, shown.coverage)
+
+
+def site_files(sections: Sequence[Section], battles: Battles) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of all files. A line on stderr shows how far it is."""
+    from tqdm import tqdm
+
+    bench, index, here = battles.library.bench.name, SearchIndex(), Path(__file__)
+    linked = [*sections, battles.section()]
+    links = [(section.file, section.name) for section in linked]
+    for section in linked:
+        yield section.file, shell(section, links, bench)
+    pages = tqdm(
+        battles.pages(index),
+        total=len(battles.entries),
+        unit="battle",
+        leave=False,
+        disable=None,
+    )
+    for name, page in pages:
+        yield name, shell(page, links, bench, "../")
+    yield "search.js", index.script()
+    yield "site.js", here.with_name("site.js").read_bytes()
+    styles = Path(html.__file__).with_name("style.css"), here.with_name("site.css")
+    yield "site.css", palette().encode() + b"\n" + b"\n".join(p.read_bytes() for p in styles)
+    yield ".nojekyll", b""
+    mark = {"site": 1, "bench": bench, "battles": battles.coverage}
+    yield MARK, (json.dumps(mark, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")

@@ -1,0 +1,112 @@
+"""The pages that a site links from everywhere: its board, its clusters, its judges."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+from arena.base.errors import InputError
+from arena.bench.paths import judged_models
+from arena.browser.html.board_page import board_html
+from arena.browser.html.markdown import plain
+from arena.leaderboard import build
+from arena.leaderboard.board import Board
+from arena.leaderboard.clusters import score_clusters
+from arena.leaderboard.options import BoardOptions
+from arena.leaderboard.output import cluster_report
+from arena.leaderboard.output.html import html_page
+from arena.leaderboard.output.notes import summary_lines
+from arena.quality import judge_html, judge_report
+from arena.quality.panel import JudgeOptions
+
+TEMPLATE = Path(__file__).with_name("page.html")
+LIST = "battles.html"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A page that all pages link to. `body` is HTML, `script` the name of a file."""
+
+    file: str
+    name: str
+    title: str
+    subtitle: str
+    body: str
+    notes: Sequence[str] = ()
+    script: str = ""
+
+
+def shell(page: Section, sections: Sequence[tuple[str, str]], bench: str, root: str = "") -> bytes:
+    """Return a whole page. `sections`: file and name of those in its head, `root`: the address of
+    their folder.
+    """
+    links = "".join(
+        f'<a href="{root}{file}"{" aria-current=page" if file == page.file else ""}>{name}</a>'
+        for file, name in sections
+    )
+    source = f'<script src="{root}{page.script}"></script>' if page.script else ""
+    scripts = "script-src 'self'; " if source else ""
+    html = html_page(
+        page.title,
+        page.subtitle,
+        page.body,
+        page.notes,
+        template=TEMPLATE,
+        policy=f"default-src 'none'; {scripts}style-src 'self' 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'",
+        root=root,
+        bench=plain(bench),
+        links=links,
+        scripts=source,
+    )
+    return html.encode("utf-8", "replace")
+
+
+def sections_of(options: Sequence[BoardOptions]) -> Iterator[Section]:
+    """Yield the board with all options, and by the first ones clusters and judges, without a page
+    of what cannot be measured. Raises InputError if there is no board with the first options.
+    """
+    first, *others = options
+    boards = build.build_boards(first)
+    judged = {name for judge in first.judges for name in judged_models(first.bench, judge)}
+    body = _boards_html(boards, judged)
+    for controlled in others:
+        with contextlib.suppress(InputError):  # grades, and answers without attributes, have none
+            further = build.build_boards(controlled)
+            body += (
+                f"<h2>With {further[0].mode.replace('_', ' ')}</h2>{_boards_html(further, judged)}"
+            )
+    by = f"judged by {', '.join(first.judges)}"
+    bench = first.bench.name
+    yield Section("index.html", "Leaderboard", f"Leaderboard of {bench}", by, body)
+    with contextlib.suppress(InputError):  # no question has a cluster
+        groups = build.read_clusters(first, "cluster")
+        method = build.method_of(first).centered(group.data for group in groups)
+        table = score_clusters(groups, "cluster", method)
+        lines = list(cluster_report.note_lines(table))
+        body = f'<section class="wide">{cluster_report.heat_table(table, upright=True)}</section>'
+        yield Section("clusters.html", "Clusters", f"Clusters of {bench}", by, body, lines)
+    with contextlib.suppress(InputError):  # there are grades only
+        judges = JudgeOptions(first.bench, first.judges, config=first.config)
+        report = judge_report.judge_report(judges)
+        about, *lines = judge_report.note_lines(report)
+        body = judge_html.report_tables(report).replace("<section>", '<section class="wide">')
+        yield Section("judges.html", "Judges", f"Judges of {bench}", about, body, lines)
+
+
+def _boards_html(boards: Sequence[Board], judged: Collection[str]) -> str:
+    """Return boards, the overall one first, whose judged models lead to their battles."""
+
+    def address(model: str) -> str:
+        query = urlencode({"model": model}, errors="replace")
+        return f"{LIST}#{query}" if model in judged else ""
+
+    several = len(boards) > 1
+    parts = (
+        board_html(board, summary_lines(board, flags=False), headed=several, address=address)
+        for board in sorted(boards, key=lambda board: not board.weights)
+    )
+    return "".join(parts)
