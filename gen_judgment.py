@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arena.base.flag_values import percentage
+from arena.base.flag_values import percentage, positive
 from arena.base.flags import (
     add_name,
     add_names,
@@ -51,6 +51,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add_name(add, "judge", "the judge (default: the setting file's)")
     add_names(add, "baseline", "baselines (default: the setting file's)")
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
+    samples = "verdicts of each game, whose mean counts (default: the setting file's, else 1)"
+    add("--samples", type=positive, metavar="N", help=samples)
     precision = (
         "with --dry-run, print how many questions give scores within this many points "
         "(default: 2, for grades half of what the questions give)"
@@ -80,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.baseline and not config.baseline:
         problem = "--baseline needs baseline: true, to show the baseline's answers"
         raise InputError(f"{config.path}: {problem}")
+    config = replace(config, judge_samples=args.samples or config.judge_samples)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     model = read_model_config(args.endpoint_file, args.judge_name or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)

@@ -89,6 +89,7 @@ class _PlainKeys:
     pairwise: bool = True
     verdict_rule: Literal["unquoted"] | None = None
     as_published: bool = False
+    judge_samples: Count = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import functools
 import itertools
 import operator
 import re
+import statistics
 import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,9 +65,6 @@ class KeyLine(IdLine, gc=False):
         """Question, baseline, model and judge of a judgment, or the question alone of an answer."""
         model = self.model if self.judge is not None else None
         return self.id, self.baseline or "", model or "", self.judge or ""
-
-
-# Questions
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
@@ -164,8 +162,6 @@ def interleaved(lists: Iterable[Sequence[Item]]) -> list[Item]:
     return [item for each in rounds for item in each if item is not None]
 
 
-# Answers
-
 ERROR_TEXT = "$ERROR$"  # the program of v0.1 stored it in place of an answer if a call failed
 
 
@@ -236,19 +232,18 @@ def read_answers(path: Path) -> dict[str, Answer]:
     return dict(newest(path, answers, operator.itemgetter(0)))
 
 
-# Judgments
-
-
 class Judgment(msgspec.Struct, frozen=True, gc=False):
     """The verdicts of one judge on the games of a model on one question.
 
     baseline: None if the record names none.
-    labels: the label or grade of each game as in the file, None without a verdict.
+    labels: the first label or grade of each game as in the file, None without a verdict.
     causes: the reason of each game without a verdict, None if the file gives none.
-    settings: the judge's settings in each game as JSON, empty if the file gives none.
-    grades: the grades among the labels, as numbers.
+    settings: the judge's settings in each game as JSON, empty if the file gives none, then those of
+    the repeats.
+    grades: the grades of the games, as numbers, of repeats their mean.
     rule, members: of an ensemble, the latter if the record names them.
     planted: the sides, "model" or "baseline", whose answer has a label or imitates the prompt.
+    verdicts: all labels or grades of each game, the first before those of its repeats.
     """
 
     question_id: str
@@ -262,6 +257,7 @@ class Judgment(msgspec.Struct, frozen=True, gc=False):
     rule: str | None = None
     members: tuple[str, ...] = ()
     planted: tuple[str, ...] = ()
+    verdicts: tuple[tuple[Label, ...], ...] = ()
 
 
 NOT_PLAYED = "not played"  # the cause of a game that is null in the file
@@ -272,6 +268,7 @@ class _Game(msgspec.Struct, gc=False):
     cause: str | None = None
     scores: Any = None
     settings: msgspec.Raw = msgspec.Raw()
+    repeats: list[_Game] | None = None
 
 
 class JudgmentLine(KeyLine, gc=False):
@@ -297,20 +294,25 @@ class JudgmentLine(KeyLine, gc=False):
 
     def judgment(self, model: str, judge: str) -> Judgment:
         """Return the judgment. A line without a model or judge gets the given one."""
-        labels = tuple(game.score if game else None for game in self.games)
+        games = [[game, *(game.repeats or ())] if game else [] for game in self.games]
+        verdicts = tuple(tuple([verdict.score for verdict in game]) for game in games)
+        grades = filter(None, map(grades_of, verdicts))
+        made = [game[0] if game else None for game in games]
+        made += [repeat for game in games for repeat in game[1:]]
         shared = bytes(self.settings)
         return Judgment(
             question_id=self.id,
             model=self.model or model,
             judge=self.judge or judge,
             baseline=self.baseline,
-            labels=labels,
+            labels=tuple(game[0] if game else None for game in verdicts),
             causes=tuple(game.cause if game else NOT_PLAYED for game in self.games),
-            settings=tuple(bytes(g.settings) or shared if g else b"" for g in self.games),
-            grades=grades_of(labels),
+            settings=tuple(bytes(one.settings) or shared if one else b"" for one in made),
+            grades=tuple(of[0] if len(of) == 1 else statistics.fmean(of) for of in grades),
             rule=self.rule,
             members=self.members(),
             planted=self.planted_sides(),
+            verdicts=verdicts,
         )
 
 
@@ -342,16 +344,13 @@ def _kinds(path: Path, model: str, judge: str) -> tuple[list[Judgment], list[tup
     for line in lines:
         names = line.model, line.judge, line.baseline, line.rule, bytes(line.settings)
         games = tuple([g and (g.score, g.cause, bytes(g.settings)) for g in line.games])
-        rare = [line.judges, line.planted, *[g.scores for g in line.games if g]]
+        rare = [line.judges, line.planted, *[g.scores or g.repeats for g in line.games if g]]
         key = names, games, repr(rare) if any(rare) else ""
         number = numbers.setdefault(key, len(kinds))
         if number == len(kinds):
             kinds.append(line.judgment(model, judge))
         judgments.append((number, line.id))
     return kinds, judgments
-
-
-# Baselines
 
 
 @dataclass(frozen=True)

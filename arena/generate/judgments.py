@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product, starmap
+from itertools import chain, product
 from typing import Any
 
 import msgspec
 
-from arena.base.errors import InputError, warn
+from arena.base.errors import InputError
 from arena.base.jsonl import STDOUT, decode_lines, loads
 from arena.base.output import print_folded
 from arena.bench.answer_style import count_tokens
@@ -19,11 +19,21 @@ from arena.bench.formats import new_game, new_judgment
 from arena.bench.labels import grade_of
 from arena.bench.paths import model_names
 from arena.bench.provenance import ANSWERS_CHANGED, messages_hash, stale_reason
-from arena.bench.records import BaselineRule, Finite, KeyLine, baseline_rule
+from arena.bench.records import BaselineRule, KeyLine, baseline_rule
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion, Request
 from arena.generate.judging.judge import LABELLED, Case, CaseFinder, Judge
 from arena.generate.judging.outlook import Outlook
+from arena.generate.judging.planted import note_planted
+from arena.generate.judging.repeats import (
+    FIRST,
+    GameLine,
+    Place,
+    place_text,
+    slim_game,
+    verdicts_of,
+    with_verdict,
+)
 from arena.generate.judging.verdict import CUT_OFF, NO_LABEL, QUOTED, Verdict
 from arena.generate.summary import Estimate, mean_output
 from arena.generate.work import Job, Record, RunOptions, Work
@@ -47,11 +57,14 @@ UNANSWERABLE = ("context too long", "bad request", "content filter", CUT_OFF)
 
 @dataclass(frozen=True, slots=True)
 class Game(Job):
-    """A game, 0 or 1, of a judgment; `replies` are those of an earlier run that was broken off."""
+    """A game, 0 or 1, of a judgment, asked for the verdict at `place`. `replies` are those of an
+    earlier run that was broken off. The case has the choice of the answer that is judged.
+    """
 
     case: Case
     number: int
     replies: Sequence[Completion]
+    place: Place = FIRST
 
     @property
     def turn(self) -> int:
@@ -59,15 +72,8 @@ class Game(Job):
         return len(self.replies)
 
 
-class _Game(msgspec.Struct, gc=False):
-    score: str | Finite | None = None
-    cause: str | None = None
-    prompt_hash: Any = None
-    settings: msgspec.Raw = msgspec.Raw()
-
-
 class _Line(KeyLine, gc=False):
-    games: list[_Game | None] = []
+    games: list[GameLine | None] = []
     settings: msgspec.Raw = msgspec.Raw()
 
 
@@ -105,41 +111,55 @@ class JudgmentWork(Work):
         for _, raw, line in decode_lines(self.path, _Line, "a judgment"):
             if (other := line.judge or judge) != judge:
                 raise InputError(f"{self.path}: contains judgments of another judge, '{other}'")
-            slim = self._slim(line)
-            if (line.model or name) != name:
-                continue
             question_id, baseline = line.id, line.baseline
             if question_id in categories:
                 baseline = self.rule.of(baseline, categories[question_id])
             case = self.cases.get((question_id, baseline))
+            slim = self._slim(raw, line, self._places(case))
+            if (line.model or name) != name:
+                continue
             reason = self._stale_reason(case, line) if case else None
             # The texts of the case's key, since those of each line would fill the memory, too.
             key = case.key if case else (question_id, baseline)
             yield key, reason, slim or loads(raw)
 
-    def _slim(self, line: _Line) -> Record | None:
+    def _slim(self, raw: bytes, line: _Line, places: Sequence[Place]) -> Record | None:
         """Return just the verdicts of a line whose games are all played, None for any other.
 
         Whole records of a large run would fill the memory. A dry run counts their tokens. Raises
         InputError for a line of another kind.
         """
-        verdicts = tuple([(game.score, game.cause) if game else None for game in line.games])
-        if verdicts not in self._slim_records:
-            games = [{"score": v[0], "cause": v[1]} if v else None for v in verdicts]
+        verdicts = [v for game in line.games if game for v in game.verdicts]
+        of_games = [
+            game and tuple([(v.choice, v.sample, v.score, v.cause) for v in game.verdicts])
+            for game in line.games
+        ]
+        key = (*of_games, *places)
+        if key not in self._slim_records:
             pairwise = self.judge.config.pairwise
-            scores = [verdict[0] for verdict in verdicts if verdict]
+            scores = [verdict.score for verdict in verdicts]
             if any(s is not None and pairwise == (grade_of(s) is not None) for s in scores):
                 kind = "grades of single answers" if pairwise else "pairwise judgments"
                 raise InputError(
                     f"{self.path}: contains {kind}. To keep both, give the judge a second entry, "
                     "with another name, in the endpoint file."
                 )
-            is_complete = len(games) >= len(self.games) and all(map(self._is_played, games))
-            slim = {"games": games} if is_complete and not self.options.dry_run else None
-            self._slim_records[verdicts] = slim
-        return self._slim_records[verdicts]
+            games = self._games([slim_game(game) for game in loads(raw).get("games") or ()])
+            is_complete = not self.options.dry_run and self._are_played(games, places)
+            self._slim_records[key] = {"games": games} if is_complete else None
+        return self._slim_records[key]
 
-    def _is_played(self, game: Record | None) -> bool:
+    def _places(self, case: Case | None) -> list[Place]:
+        """Return the places of the verdicts that this run wants of each game."""
+        choices = case.choices if case else (0,)
+        return list(product(choices, range(1, self.judge.config.judge_samples + 1)))
+
+    def _are_played(self, games: Iterable[Record | None], places: Sequence[Place]) -> bool:
+        """Whether this run asks for no verdict of these games."""
+        played = map(verdicts_of, games)
+        return all(self._is_played(game.get(place)) for game in played for place in places)
+
+    def _is_played(self, game: Mapping[str, Any] | None) -> bool:
         """Whether this run does not play a game of an earlier run."""
         if game is None or game.get("cause") == UNFINISHED:
             return False
@@ -155,7 +175,8 @@ class JudgmentWork(Work):
     def _stale_reason(self, case: Case, line: _Line) -> str | None:
         """Return the setting that differs, or that the prompt of a game has changed."""
         shared, games = bytes(line.settings), self._games(line.games)
-        made = tuple(bytes(game.settings) or shared for game in games if game)
+        verdicts = [verdict for game in games if game for verdict in game.verdicts]
+        made = tuple(dict.fromkeys(bytes(verdict.settings) or shared for verdict in verdicts))
         key = case.question.category, made
         if key not in self._reasons:
             parts = [{"settings": loads(text or b"null")} for text in made]
@@ -163,37 +184,49 @@ class JudgmentWork(Work):
         if reason := self._reasons[key]:
             return reason
         for number, game in zip(self.games, games, strict=True):
-            prompt = game.prompt_hash if game else None
-            if prompt is not None and prompt != messages_hash(self.judge.messages(case, number)):
-                return ANSWERS_CHANGED
+            for verdict in game.verdicts if game else ():
+                if (prompt := verdict.prompt_hash) is None:
+                    continue
+                if verdict.choice not in case.choices:
+                    return ANSWERS_CHANGED
+                if prompt != self._prompt_hash(case.of_choice(verdict.choice), number):
+                    return ANSWERS_CHANGED
         return None
 
     def missing(self) -> tuple[int, list[Game]]:
-        """Return the number of games, and those that are not played to their end."""
-        missing: list[Game] = []
-        attempts = self.judge.config.attempts
+        """Return the number of verdicts, and the games that are not played to their end."""
+        missing, total = list[Game](), 0
         several = len({case.baseline for case in self.cases.values()}) > 1
         for case in self.cases.values():
             games = self._games(self.records.get(case.key, {}).get("games"))
             against = f" against {case.baseline}" if several else ""
-            for number in self.games:
-                game, name = games[number], f"{case.question.id} game {number + 1}{against}"
-                replies: list[Completion] = []
-                if game is not None and self._is_played(game):
+            for number, place in product(self.games, self._places(case)):
+                total += 1
+                verdict = verdicts_of(games[number]).get(place)
+                if verdict is not None and self._is_played(verdict):
                     self.outlook.cached += 1
-                    self.outlook.cached_decided += game.get("score") is not None
+                    self.outlook.cached_decided += verdict.get("score") is not None
                     continue
-                if game is not None and game.get("cause") == UNFINISHED:
-                    # Earlier replies count only if the prompt is the same.
-                    prompt = messages_hash(self.judge.messages(case, number))
-                    earlier = game.get("replies") if game.get("prompt_hash") == prompt else []
-                    try:
-                        replies = msgspec.convert(earlier, list[Completion])
-                    except msgspec.ValidationError as error:
-                        place = f"{self.path}: {name}: replies of an unfinished game"
-                        raise InputError(f"{place}: {error}") from None
-                missing.append(Game(self, name, case, number, replies[: attempts - 1]))
-        return len(self.cases) * len(self.games), missing
+                name = f"{case.question.id} game {number + 1}{place_text(place)}{against}"
+                job = Game(self, name, case.of_choice(place[0]), number, [], place)
+                missing.append(replace(job, replies=self._earlier_replies(job, verdict)))
+        return total, missing
+
+    def _earlier_replies(self, job: Game, verdict: Mapping[str, Any] | None) -> list[Completion]:
+        """Return the replies of an unfinished game. They count only if the prompt is the same."""
+        if verdict is None or verdict.get("cause") != UNFINISHED:
+            return []
+        if verdict.get("prompt_hash") != self._prompt_hash(job.case, job.number):
+            return []
+        try:
+            replies = msgspec.convert(verdict.get("replies"), list[Completion])
+        except msgspec.ValidationError as error:
+            place = f"{self.path}: {job.id}: replies of an unfinished game"
+            raise InputError(f"{place}: {error}") from None
+        return replies[: self.judge.config.attempts - 1]
+
+    def _prompt_hash(self, case: Case, number: int) -> str:
+        return messages_hash(self.judge.messages(case, number))
 
     def _games(self, games: Sequence[Any] | None) -> list[Any]:
         """Return the games of a record or line, None for a missing one."""
@@ -206,24 +239,28 @@ class JudgmentWork(Work):
         tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
         max_output = len(jobs) * attempts * self.judge.max_tokens
         max_input = attempts * tokens + (attempts - 1) * max_output
-        games = (game for record in self.records.values() for game in record["games"] if game)
-        counts = [game.get("output_tokens") for game in games]
+        games = (game for record in self.records.values() for game in record["games"])
+        verdicts = chain.from_iterable(verdicts_of(game).values() for game in games)
+        counts = [verdict.get("output_tokens") for verdict in verdicts]
         mean, measured = mean_output(counts, attempts * self.judge.max_tokens)
         output = len(jobs) * mean
         return Estimate(len(jobs), tokens, max_input, max_output, tokens, output, measured)
 
     def identity(self, job: Game) -> dict[str, object]:
         """Name the game of a judgment."""
-        return self._identity(job.case, job.number)
+        return self._identity(job.case, job.number, job.place)
 
     def wanted(self) -> Iterator[dict[str, object]]:
         """Yield the identities of all games."""
-        return starmap(self._identity, product(self.cases.values(), self.games))
+        for case in self.cases.values():
+            for number, place in product(self.games, self._places(case)):
+                yield self._identity(case, number, place)
 
-    def _identity(self, case: Case, number: int) -> dict[str, object]:
-        names = {"kind": "judgment", "bench": self.options.bench.name, "judge": self.model.name}
-        names |= {"model": self.summary.name, "question": case.question.id}
-        return names | {"baseline": case.baseline, "game": number}
+    def _identity(self, case: Case, number: int, place: Place) -> dict[str, object]:
+        names: Record = {"kind": "judgment", "bench": self.options.bench.name}
+        names |= {"judge": self.model.name, "model": self.summary.name}
+        names |= {"question": case.question.id, "baseline": case.baseline, "game": number}
+        return names if place == FIRST else names | {"choice": place[0], "sample": place[1]}
 
     def settings_of(self, job: Game) -> Record:
         """Return how the judgments of a case are made in this run."""
@@ -284,7 +321,10 @@ class JudgmentWork(Work):
             "settings": None if record.get("settings") == settings else settings,
         }
         optional = ("cause", "finish_reason", "not_sent", "batch", "replies", "settings")
-        games[job.number] = {k: v for k, v in game.items() if v is not None or k not in optional}
+        game = {k: v for k, v in game.items() if v is not None or k not in optional}
+        empty = new_game(case.question, messages, "", None)
+        blank = empty | {"score": None, "cause": UNFINISHED, "replies": []}
+        games[job.number] = with_verdict(games[job.number], job.place, game, blank)
         # Boards name planted answers by it, without reading any answer.
         planted = {"planted": list(found)} if (found := self.planted.get(case.key)) else {}
         record.pop("planted", None)
@@ -297,10 +337,9 @@ class JudgmentWork(Work):
             return
         self.summary.done += 1
         games = self._games(self.records[job.case.key]["games"])
-        if all(map(self._is_played, games)):
+        if self._are_played(games, self._places(self.cases[job.case.key])):
             # Whole records of a large run would fill the memory.
-            verdicts = [{"score": game["score"], "cause": game.get("cause")} for game in games]
-            self.records[job.case.key] = {"games": verdicts}
+            self.records[job.case.key] = {"games": list(map(slim_game, games))}
         last = reply.replies[-1]
         self.outlook.count(reply.verdict, last)
         self.note_oddities(job, last.text, last.not_sent)
@@ -345,31 +384,3 @@ def judgment_works(
         works.append(work)
     note_planted(works)
     return works
-
-
-def note_planted(works: Sequence[JudgmentWork]) -> None:
-    """Warn of the answers of each model that may sway the judge, and note them for the summary."""
-    counts: dict[str, dict[str, dict[str, None]]] = {}
-    answered: dict[str, set[str]] = {}
-    for work in works:
-        for case in work.cases.values():
-            for side, name in (("model", work.summary.name), ("baseline", case.baseline)):
-                if name is None:
-                    continue
-                answered.setdefault(name, set()).add(case.question.id)
-                for kind in work.planted.get(case.key, {}).get(side, ()):
-                    ids = counts.setdefault(name, {}).setdefault(kind, {})
-                    ids[case.question.id] = None
-        for kind, ids in counts.get(work.summary.name, {}).items():
-            work.summary.remarks[f"answers that {kind}"] = list(ids)
-    for name, kinds in counts.items():
-        for kind, ids in kinds.items():
-            some = ", ".join(list(ids)[:3]) + (", ..." if len(ids) > 3 else "")
-            warn(f"{len(ids)} of {len(answered[name])} answers of {name} {kind}: {some}")
-    if works and any(LABELLED in kinds for kinds in counts.values()):
-        config = works[0].judge.config
-        if config.verdict_rule is None and not config.verdict_field:
-            warn(
-                f"{config.path}: a judge that quotes such a label may be misread. Use "
-                "verdict_rule: unquoted, unless the scores must compare with published ones."
-            )

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -32,12 +32,13 @@ WITHOUT = "without_settings"  # a count of judgments in the side file of battles
 
 
 class BattleLine(msgspec.Struct):
-    """A line of a saved battle file: one weighted battle."""
+    """A line of a saved battle file: one weighted battle, or a part of it."""
 
     question_id: str | int
     model_a: str
     model_b: str
     winner: str
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1e9)] = 1
 
 
 def save_run(scored: Scored, data_dir: Path, *, battles: bool, bootstrap: bool) -> None:
@@ -128,17 +129,23 @@ def _battle_lines(scored: Scored) -> Iterator[bytes]:
     ]
     numbers = cells.question[cell], end, cells.counts[winner, cell]
     for question, ending, count in zip(*(column.tolist() for column in numbers), strict=True):
-        yield (starts[question] + endings[ending]) * count
+        whole, part = divmod(count, 1)
+        yield (starts[question] + endings[ending]) * int(whole)
+        if part:  # of a game with repeats
+            weight = b', "weight": %b}\n' % repr(part).encode()
+            yield starts[question] + endings[ending].replace(b"}\n", weight)
 
 
-def _read_battles(path: Path) -> dict[tuple[str, str, str], list[int]]:
+def _read_battles(path: Path) -> dict[tuple[str, str, str], list[float]]:
     """Read the outcomes (of WINNERS) by question, first and second model."""
-    cells = defaultdict[tuple[str, str, str], list[int]](lambda: [0, 0, 0])
+    cells = defaultdict[tuple[str, str, str], list[float]](lambda: [0, 0, 0])
     for number, _, line in decode_lines(path, BattleLine, "a battle"):
         winner = "tie" if line.winner.startswith("tie") else line.winner
         if winner not in WINNERS:
             raise InputError(f"{path}:{number}: '{winner}' is none of {', '.join(WINNERS)}")
-        cells[str(line.question_id), line.model_a, line.model_b][WINNERS.index(winner)] += 1
+        cells[str(line.question_id), line.model_a, line.model_b][WINNERS.index(winner)] += (
+            line.weight
+        )
     if not cells:
         raise InputError(f"{path}: no battle in the file")
     return cells

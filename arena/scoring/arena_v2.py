@@ -24,7 +24,7 @@ import numpy as np
 
 from arena.scoring import bradley_terry
 from arena.scoring.bradley_terry import Fit, Resample, win_rates
-from arena.scoring.cells import Cells
+from arena.scoring.cells import Cells, whole_numbers
 from arena.scoring.solver import ANCHOR_RATING, ELO_PER_LOGIT, FixedStyle
 from arena.scoring.uncertainty.intervals import log_odds_of
 
@@ -75,8 +75,8 @@ def bootstrap(
     cells = _star(cells, anchor)
     if cells.features is None and resample == "battle":
         outcomes = _outcomes(cells, anchor)
-        battles = outcomes.sum(axis=1)
-        chances = outcomes / battles[:, None]
+        chances = outcomes / outcomes.sum(axis=1, keepdims=True)
+        battles = np.rint(outcomes.sum(axis=1)).astype(np.int64)
         rng = np.random.default_rng(seed)
         return rating(_means(rng.multinomial(battles, chances, (rounds, cells.models))))
     draws: dict[str, Any] = {"rounds": rounds, "seed": seed, "resample": resample}
@@ -141,7 +141,7 @@ def _star(cells: Cells, anchor: int) -> Cells:
 def _outcomes(cells: Cells, anchor: int) -> np.ndarray:
     """Battles (M, 3) that each model lost, tied and won. The anchor has one tie with itself."""
     rows = [np.bincount(cells.b, counts, minlength=cells.models) for counts in cells.counts]
-    outcomes = np.stack(rows, axis=1).astype(np.int64)
+    outcomes = whole_numbers(np.stack(rows, axis=1))
     outcomes[anchor] = (0, 1, 0)
     return outcomes
 

@@ -30,6 +30,7 @@ from arena.scoring.cells import (
     counts_of,
     has_label,
     sorted_names,
+    whole_numbers,
 )
 from arena.scoring.estimators import GRADES
 from arena.scoring.grades import range_of_grades, range_text
@@ -64,7 +65,8 @@ class Battles:
         digest = hashlib.sha256(json.dumps([self.models, self.questions]).encode())
         digest.update(keys.tobytes())
         for counts in cells.counts:
-            digest.update(np.bincount(cell, counts).astype(np.int64).tobytes())
+            sums = whole_numbers(np.bincount(cell, counts))
+            digest.update(sums.astype(np.promote_types(sums.dtype, np.int64)).tobytes())
         return digest.hexdigest()[:16]
 
     @property
@@ -163,7 +165,7 @@ class _Collector:
                 by_category[category or ""].append(question)
             elif category is None:
                 self.columns.left_out["judgments of questions that question.jsonl lacks"] += 1
-        graded, decided = bool(judgment.grades), has_label(judgment.labels)
+        graded, decided = bool(judgment.grades), has_label(judgment.verdicts)
         for category, questions in by_category.items():
             self.judged_models.add(judgment.model)
             baseline = self.selection.baseline_rule.of(judgment.baseline, category) or ""
@@ -210,7 +212,8 @@ class _Collector:
             columns.judgments += len(ids)
             columns.without_settings += 0 if any(judgment.settings) else len(ids)
             whole = selection.whole_judgments
-            counts = counts_of(judgment.labels, selection.weight, selection.first_game_only, whole)
+            rules = selection.weight, selection.first_game_only, whole
+            counts = counts_of(judgment.verdicts, *rules)
             if whole and counts.undecided:
                 columns.left_out["judgments with an undecided game"] += len(ids)
             columns.add(baseline, judgment.model, ids, counts, judgment.judge)
@@ -373,7 +376,7 @@ def battles_of(columns: CellColumns, selection: Selection, questions: int | None
         outcomes={model: outcomes[model] for model in models},
         counts=Counts(
             judgments=columns.judgments,
-            battles=int(cells.counts.sum()),
+            battles=round(cells.counts.sum()),
             games_without_verdict=columns.undecided,
             left_out=dict(columns.left_out),
             added_losses=columns.added_losses,

@@ -276,23 +276,28 @@ def _draw_questions(design: Design, rng: np.random.Generator, size: int) -> Samp
 
 
 def _draw_battles(design: Design, rng: np.random.Generator, size: int) -> Sample:
-    """Samples of n of the n weighted battles, drawn with replacement."""
+    """Samples of n of the n weighted battles, drawn with replacement. Of a game with repeats, a
+    draw is one of its verdicts.
+    """
     by_block = [design.counts[:, block.cells] for block in design.blocks]
     if design.pooled:
         blocks = zip(design.blocks, by_block, strict=True)
         by_pair = np.concatenate([block.split(cells).sum(axis=2) for block, cells in blocks])
         present = by_pair > 0
-        drawn = np.zeros((size, *by_pair.shape))
-        drawn[:, present] = rng.multinomial(by_pair.sum(), by_pair[present] / by_pair.sum(), size)
+        drawn, total = np.zeros((size, *by_pair.shape)), by_pair.sum()
+        drawn[:, present] = rng.multinomial(round(total), by_pair[present] / total, size)
         return _pooled(drawn)
     # First how many battles each block gets, then which of them.
     totals = np.array([counts.sum() for counts in by_block])
-    shares = rng.multinomial(totals.sum(), totals / totals.sum(), size)
+    shares = rng.multinomial(round(totals.sum()), totals / totals.sum(), size)
 
     def draws() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for counts, total, share in zip(by_block, totals, shares.T, strict=True):
-            outcomes = np.repeat(np.arange(counts.size), counts.ravel())
-            picks = outcomes.take(rng.integers(total, size=share.sum()))
+            if np.issubdtype(counts.dtype, np.integer):
+                outcomes = np.repeat(np.arange(counts.size), counts.ravel())
+                picks = outcomes.take(rng.integers(total, size=share.sum()))
+            else:
+                picks = rng.choice(counts.size, share.sum(), p=counts.ravel() / total)
             picks += np.repeat(np.arange(size) * counts.size, share)
             drawn = np.bincount(picks, minlength=size * counts.size).reshape(size, *counts.shape)
             yield drawn.sum(axis=1), drawn[:, 0] + 0.5 * drawn[:, 1]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
+import statistics
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from arena.bench.labels import OUTCOMES, Label, worth
+from arena.bench.labels import OUTCOMES, WORTH, Label, label_of_worth, worth
 
 
 class CellCounts(NamedTuple):
@@ -20,7 +22,7 @@ class CellCounts(NamedTuple):
     the number of games without a verdict, and the only game with one (1 or 2), 0 if not just one.
     """
 
-    counts: tuple[int, ...]
+    counts: tuple[float, ...]
     outcomes: tuple[int, ...] = (0,) * len(OUTCOMES)
     undecided: int = 0
     only_game: int = 0
@@ -36,33 +38,42 @@ def _column() -> array[int]:
 
 
 @functools.cache
-def has_label(labels: tuple[Label, ...]) -> bool:
+def has_label(verdicts: tuple[tuple[Label, ...], ...]) -> bool:
     """Whether a game of a judgment has a verdict."""
-    return any(worth(label, 0) is not None for label in labels)
+    return any(worth(label, 0) is not None for labels in verdicts for label in labels)
 
 
 @functools.cache
 def counts_of(
-    labels: tuple[Label, ...], weight: int, first_game_only: bool, whole: bool
+    verdicts: tuple[tuple[Label, ...], ...], weight: int, first_game_only: bool, whole: bool
 ) -> CellCounts:
-    """Return the counts of a judgment's labels, with the baseline as `a`.
+    """Return the counts of a judgment's labels, by game, with the baseline as `a`.
 
-    `whole`: none if a game is undecided.
+    The labels of a game share its weight: each counts as it would alone, divided by their number.
+    The outcome is that of their mean worth. `whole`: none if a game is undecided.
     """
-    counts, outcomes, undecided, last = [0, 0, 0], [0] * len(OUTCOMES), 0, 0
+    counts, outcomes, undecided, last = [Fraction(0)] * 3, [0] * len(OUTCOMES), 0, 0
     for game in range(1 if first_game_only else 2):
-        points = worth(labels[game], game) if game < len(labels) else None
-        if points is None:
+        labels = verdicts[game] if game < len(verdicts) else ()
+        points = [p for label in labels if (p := worth(label, game)) is not None]
+        if not points:
             undecided += 1
             continue
-        row = 1 + (points > 0) - (points < 0)
-        counts[row] += weight if abs(points) == 2 else 1
-        outcomes[2 - points] += 1
+        for p in points:
+            counts[1 + (p > 0) - (p < 0)] += Fraction(weight if abs(p) == 2 else 1, len(points))
+        outcomes[2 - WORTH[label_of_worth(statistics.fmean(points))]] += 1
         last = game + 1
     if whole and undecided:
         return CellCounts((0, 0, 0), undecided=undecided)
     only = undecided == 1 and not first_game_only
-    return CellCounts(tuple(counts), tuple(outcomes), undecided, last if only else 0)
+    numbers = (int(n) if n.denominator == 1 else float(n) for n in counts)
+    return CellCounts(tuple(numbers), tuple(outcomes), undecided, last if only else 0)
+
+
+def whole_numbers(counts: np.ndarray) -> np.ndarray:
+    """Return counts as integers, or as they are if some have fractions, as repeats make them."""
+    is_whole = np.issubdtype(counts.dtype, np.integer) or (counts == np.rint(counts)).all()
+    return counts.astype(np.int32) if is_whole else counts
 
 
 @dataclass(frozen=True)
@@ -148,7 +159,7 @@ class CellColumns:
 
     def counts(self) -> np.ndarray:
         """Return the weighted battles (3, C) of the cells."""
-        kinds = np.array([kind.counts for kind in self.kinds], dtype=np.int32)
+        kinds = whole_numbers(np.array([kind.counts for kind in self.kinds]))
         return np.asarray(kinds.T[:, self.kind])
 
     def used(self) -> np.ndarray:
@@ -292,7 +303,7 @@ class Cells:
     question: np.ndarray
     """(C,) index of the question."""
     counts: np.ndarray
-    """(3, C) weighted battles, whole numbers: wins of `a`, ties, wins of `b`."""
+    """(3, C) weighted battles: wins of `a`, ties, wins of `b`. Repeats make fractions of them."""
     features: np.ndarray | None = None
     """(F, C) raw differences in style, (a - b) / (a + b + 1); None for the plain fit."""
     judge: np.ndarray | None = None

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from arena.scoring.cells import Cells
+from arena.scoring.cells import Cells, whole_numbers
 
 ANCHOR_RATING = 1000.0
 ELO_PER_LOGIT = 400.0 / np.log(10.0)
@@ -123,7 +123,7 @@ def design_of(cells: Cells, style: FixedStyle | None, center: bool, penalty: boo
         incidence=one_hot[a[first]] - one_hot[b[first]],
         blocks=blocks,
         question=_placed(question.astype(np.int32), place, places),
-        counts=_placed(counts.astype(np.int32), place, places),
+        counts=_placed(whole_numbers(counts), place, places),
         terms=_terms(x if style is None else x[:0], place, places),
         offset=None if style is None else _placed(style.coefficients @ x, place, places),
         mean=mean,

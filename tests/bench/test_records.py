@@ -157,10 +157,23 @@ class TestJudgments:
         modern = {"score": "B>>A", "judgment": {"answer": "x"}, "prompt": [{"role": "user"}]}
         new = {"uid": "q2", "judge": "j", "model": "m", "baseline": "b", "games": [modern, None]}
         path = write(tmp_path / "m.jsonl", old, new)
-        assert read_judgments(path, "x", "y") == [
-            Judgment("q1", "m", "j", None, ("A>B", None), (None, None), (b"", b"")),
-            Judgment("q2", "m", "j", "b", ("B>>A", None), (None, "not played"), (b"", b"")),
-        ]
+        first, second = read_judgments(path, "x", "y")
+        empty = (b"", b"")
+        labels: dict[str, Any] = {"verdicts": (("A>B",), (None,))}
+        assert first == Judgment("q1", "m", "j", None, ("A>B", None), (None,) * 2, empty, **labels)
+        causes, labels = (None, "not played"), {"verdicts": (("B>>A",), ())}
+        assert second == Judgment("q2", "m", "j", "b", ("B>>A", None), causes, empty, **labels)
+
+    def test_repeats_follow_the_first_verdict_of_their_game(self, tmp_path: Path) -> None:
+        game = {"score": "A>B", "repeats": [{"sample": 2, "score": None}, {"score": "B>A"}]}
+        base = {"question_id": "q1", "settings": {"x": 1}, "games": [None, game]}
+        repeats = [{"sample": 2, "score": "4", "settings": {}}, {"score": 3}]
+        graded = {"question_id": "q2", "games": [{"score": 8, "repeats": repeats}]}
+        path = write(tmp_path / "m.jsonl", base, base | {"question_id": "q3"}, graded)
+        first, third, second = read_judgments(path, "m", "j")
+        assert first.verdicts == third.verdicts == ((), ("A>B", None, "B>A"))
+        assert first.labels == (None, "A>B") and first.settings == (b"", *[b'{"x": 1}'] * 3)
+        assert (second.grades, second.settings) == ((5.0,), (b"", b"{}", b""))
 
     def test_missing_games_and_names_do_no_harm(self, tmp_path: Path) -> None:
         path = write(

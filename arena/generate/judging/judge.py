@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import listed
@@ -39,6 +40,18 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     baseline: str | None
     baseline_answer: Answer | None
     references: tuple[Answer, ...]
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The choices of the model's answer that are judged: those with all turns."""
+        turns, choices = len(self.question.turns), enumerate(self.answer.choices)
+        return tuple(i for i, texts in choices if Answer((texts,)).is_complete(turns))
+
+    def of_choice(self, choice: int) -> Case:
+        """Return the case of one choice of the model's answer, the only one that it has."""
+        if len(self.answer.choices) == 1:
+            return self
+        return structs.replace(self, answer=Answer((self.answer.choices[choice],)))
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -133,7 +146,8 @@ class Judge:
         """Return what the answers of a case have planted, by its side, "model" or "baseline"."""
         rule, template, found = self.verdict_rule, case.rules.prompt_template, {}
         for side, answer in (("model", case.answer), ("baseline", case.baseline_answer)):
-            turns = answer.choices[0] if answer else ()
+            judged = case.choices if side == "model" else (0,)
+            turns = [turn for i in judged for turn in answer.choices[i]] if answer else []
             if kinds := sorted(set().union(*(_planted(turn, rule, template) for turn in turns))):
                 found[side] = kinds
         return found
@@ -174,8 +188,15 @@ class Judge:
         return self.verdict_rule.problem
 
     def check(self, questions: Sequence[Question]) -> None:
-        """Raise InputError for settings that contradict each other or do not fit a question."""
+        """Raise InputError for settings that contradict each other or do not fit a question. Warns
+        of those that make no sense.
+        """
         config = self.config
+        if config.judge_samples > 1 and self.temperature == 0:
+            warn(
+                f"{config.path}: the {config.judge_samples} verdicts of a game may all be equal at "
+                "temperature 0. Raise the temperature."
+            )
         if problem := self._problem:
             raise InputError(f"{config.path}: {problem}")
         references = len(config.ref_models) if config.reference else 0
