@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from arena.base.errors import warn
-from arena.generate.judging.judge import LABELLED
-
-if TYPE_CHECKING:
-    from arena.generate.judgments import JudgmentWork
+from arena.generate.judging.judge import LABELLED, Case, Judge
+from arena.generate.summary import RunSummary
 
 
-def note_planted(works: Sequence[JudgmentWork]) -> None:
+class Judged(Protocol):
+    """The judgments of one model: its cases, and what their answers have planted, by their keys."""
+
+    judge: Judge
+    summary: RunSummary
+    cases: dict[tuple[str, str | None], Case]
+    planted: dict[tuple[str, str | None], dict[str, list[str]]]
+
+
+def note_planted(works: Sequence[Judged]) -> None:
     """Warn of the answers of each model that may sway the judge, and note them for the summary."""
     counts: dict[str, dict[str, dict[str, None]]] = {}
     answered: dict[str, set[str]] = {}
