@@ -3,6 +3,7 @@
     python gen_judgment.py
     python gen_judgment.py --setting-file config/judge_config.yaml --model my-checkpoint --limit 20
     python gen_judgment.py --dry-run --precision 3
+    python gen_judgment.py --round-robin
 
 Judgments go to `data/<bench_name>/model_judgment/<judge>/<model>.jsonl`. Existing games are kept:
 run the same command again to continue a run, or to retry failed calls. If you name no models,
@@ -18,6 +19,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from arena.base.flag_values import percentage, positive
 from arena.base.flags import (
@@ -31,11 +33,13 @@ from arena.base.flags import (
     script_parser,
 )
 from arena.base.output import print_folded
-from arena.bench.paths import Bench
+from arena.bench.config import JudgeConfig
+from arena.bench.paths import Bench, model_names
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.complete import complete
 from arena.generate.judging.judge import Judge
+from arena.generate.judging.pairs import Pair, read_pairs, round_robin
 from arena.generate.judgments import judgment_works
 from arena.generate.work import RunOptions
 from utils import check_model, read_judge_config, read_model_config
@@ -49,7 +53,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add_run_flags(add, CONFIG)
     add_name(add, "judge", "the judge (default: the setting file's)")
+    add = parser.add_mutually_exclusive_group().add_argument
     add_names(add, "baseline", "baselines (default: the setting file's)")
+    add("--round-robin", action="store_true", help="judge every pair of the models")
+    add("--pairs", type=Path, metavar="FILE", help="judge the pairs of a file, two names a line")
+    add = parser.add_argument
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
     samples = "verdicts of each game, whose mean counts (default: the setting file's, else 1)"
     add("--samples", type=positive, metavar="N", help=samples)
@@ -62,12 +70,30 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     check_run_flags(args)
     if args.precision and not args.dry_run:
         raise InputError("--precision: needs --dry-run, which prints it")
+    if args.pairs and args.model:
+        raise InputError("--model: --pairs names the models. Leave out one of them.")
     return args
 
 
-def board_command(args: argparse.Namespace) -> str:
+def chosen_pairs(args: argparse.Namespace, config: JudgeConfig, bench: Bench) -> list[Pair]:
+    """Return the pairs that are judged alone, none for models against baselines."""
+    if not (args.pairs or args.round_robin):
+        return []
+    if not config.pairwise:
+        problem = "pairwise is false, and single answers make no pairs"
+        raise InputError(f"{config.path}: {problem}. Use a setting file that compares answers.")
+    rules = config.rules, *config.categories.values()
+    baselines = [name for each in rules for name in each.baselines]
+    if args.pairs:
+        return read_pairs(args.pairs, baselines)
+    listed = (*config.model_list, *baselines) if config.model_list else model_names(bench.answers)
+    return round_robin(args.model or listed, baselines)
+
+
+def board_command(args: argparse.Namespace, pairs: Sequence[Pair]) -> str:
     """Return the command line that prints the board of what these flags judge."""
     named = ["--judge-name", args.judge_name] if args.judge_name else []
+    named += ["--anchor", pairs[0][0]] if pairs else []
     named += ["--baseline", *dict.fromkeys(args.baseline)] if args.baseline else []
     if str(args.setting_file) != CONFIG:
         named += ["--setting-file", str(args.setting_file)]
@@ -82,8 +108,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.baseline and not config.baseline:
         problem = "--baseline needs baseline: true, to show the baseline's answers"
         raise InputError(f"{config.path}: {problem}")
-    config = replace(config, judge_samples=args.samples or config.judge_samples)
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
+    pairs = chosen_pairs(args, config, bench)
+    baselines = args.baseline or list(dict.fromkeys(first for first, _ in pairs))
+    config = read_judge_config(args.setting_file, baselines) if pairs else config
+    config = replace(config, judge_samples=args.samples or config.judge_samples)
     model = read_model_config(args.endpoint_file, args.judge_name or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
@@ -98,17 +127,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         **run_arguments(args),
         command=same_command("gen_judgment.py", argv),
         retry_invalid=args.retry_invalid,
-        next_command=board_command(args),
+        next_command=board_command(args, pairs),
     )
     address = not options.uses_files
     check_model(model, judge.max_tokens, key=not args.dry_run, address=address)
     names = args.model or config.model_list
-    works = judgment_works(judge, names, args.baseline or (), options)
+    works = judgment_works(judge, names, baselines, options, pairs)
     status = complete(works, "game", options)
     if args.dry_run:
         from arena.leaderboard.output.precision import Planned, planned_lines
 
-        planned = Planned(bench, model.name, config, all_questions, questions, args.baseline or ())
+        planned = Planned(bench, model.name, config, all_questions, questions, baselines)
         for line in planned_lines(planned, args.precision):
             print_folded(line)
     return status

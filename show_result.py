@@ -30,11 +30,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = flags.script_parser(__doc__)
     flags.add_board_flags(parser.add_argument)
     add_output_flags(parser.add_argument_group("output").add_argument)
-    flags.add_selection_flags(parser.add_argument_group("judgments").add_argument)
+    group = parser.add_argument_group("judgments")
+    anchor = "the model that scores 50 on one board of all judgments, whatever their baseline"
+    group.add_argument("--anchor", metavar="MODEL", help=anchor)
+    flags.add_selection_flags(group.add_argument)
     flags.add_method_flags(parser.add_argument_group("scores and intervals").add_argument)
     args = parser.parse_args(argv)
     if args.output and args.csv:
         raise InputError("--csv: not allowed with --output. Leave out one of them.")
+    if args.head_to_head and args.by:
+        raise InputError("--by: not allowed with --head-to-head. Leave out one of them.")
+    if args.anchor and (args.baseline or args.by):
+        flag = "--baseline" if args.baseline else "--by"
+        raise InputError(f"--anchor: not allowed with {flag}. Leave out one of them.")
     outputs = (*FORMS, "plot", "style_coefficients")
     flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
     return args
@@ -47,6 +55,8 @@ def add_output_flags(add: Callable[..., object]) -> None:
         choices=("cluster", "category", "subcategory"),
         help="show scores by cluster (subcategory in v2.0) or category instead of boards",
     )
+    matrix = "show how each model did against each other one instead of boards (default: False)"
+    add("--head-to-head", action="store_true", help=matrix)
     add(
         "--compare",
         nargs="+",
@@ -79,10 +89,12 @@ def add_output_flags(add: Callable[..., object]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the leaderboard."""
     args = parse(argv)
-    from arena.leaderboard.options import board_options
+    from arena.leaderboard.head_to_head.report import report_head_to_head
+    from arena.leaderboard.options import anchored, board_options
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters
 
     options = board_options(**flags.board_arguments(args), elo=args.show_elo)
+    options = anchored(options, args.anchor) if args.anchor else options
     files = {
         "csv": args.csv or args.output,
         "json": args.json,
@@ -98,8 +110,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_under=tuple(args.fail_under),
     )
     say = flags.text_printer(args, (*FORMS, "style_coefficients"))
-    by = args.by
-    for text in report_clusters(options, by, report) if by else report_boards(options, report):
+    if args.by:
+        texts = report_clusters(options, args.by, report)
+    else:
+        texts = (report_head_to_head if args.head_to_head else report_boards)(options, report)
+    for text in texts:
         say(text)
     return 0
 

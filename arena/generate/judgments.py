@@ -24,6 +24,7 @@ from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion, Request
 from arena.generate.judging.judge import LABELLED, Case, CaseFinder, Judge
 from arena.generate.judging.outlook import Outlook
+from arena.generate.judging.pairs import Pair
 from arena.generate.judging.planted import note_planted
 from arena.generate.judging.repeats import (
     FIRST,
@@ -355,19 +356,26 @@ class JudgmentWork(Work):
 
 
 def judgment_works(
-    judge: Judge, names: Sequence[str], given_baselines: Sequence[str], options: RunOptions
+    judge: Judge,
+    names: Sequence[str],
+    given_baselines: Sequence[str],
+    options: RunOptions,
+    pairs: Sequence[Pair] = (),
 ) -> list[JudgmentWork]:
     """Return the judgments of the models named, or of all with answers, without the baseline if
     there is only one. given_baselines: those of the command line, in place of the setting file's.
+    pairs: those that are judged alone, whose first ones are the given baselines.
     """
     config, bench = judge.config, options.bench
-    finder = CaseFinder(judge, bench, options.questions)
+    finder = CaseFinder(judge, bench, options.questions, frozenset(pairs) if pairs else None)
     categories = (question.category for question in options.questions)
     baselines = config.baselines_of(categories) if config.baseline else ()
     source = "--baseline" if given_baselines else f"baseline_model in {config.path}"
-    finder.check_baselines(baselines, source)
+    finder.check_baselines(baselines, "a pair" if pairs else source)
     models = list(dict.fromkeys(names)) or model_names(bench.answers)
-    if len(baselines) == 1:
+    if pairs:
+        models = list(dict.fromkeys(second for _, second in pairs))
+    elif len(baselines) == 1:
         if names and baselines[0] in models:
             out = sys.stderr if options.report == STDOUT else sys.stdout
             print_folded(f"{baselines[0]}: is the baseline and is not judged against itself", out)

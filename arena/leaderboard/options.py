@@ -15,7 +15,8 @@ from arena.base.errors import InputError, nearest
 from arena.base.yaml_file import Count
 from arena.bench.answer_style import FEATURES
 from arena.bench.config import JudgeConfig, read_judge_config, source_to_read
-from arena.bench.paths import Bench
+from arena.bench.paths import Bench, judged_models
+from arena.bench.records import read_judgments_by_kind
 from arena.leaderboard.judges import JudgeEffects
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import Resample
@@ -230,3 +231,24 @@ def board_options(
         as_published=as_published,
         **options,
     )
+
+
+def anchored(options: BoardOptions, anchor: str) -> BoardOptions:
+    """Return the options of one board of all judgments, whatever their baseline, on which `anchor`
+    scores 50. Raises InputError if no judgment has it, or if one names no baseline.
+    """
+    baselines, models = set[str](), set[str]()
+    for judge in options.judges:
+        for model in judged_models(options.bench, judge):
+            path = options.bench.judgment_file(judge, model)
+            for judgment, ids in read_judgments_by_kind(path, model, judge):
+                if not judgment.baseline:
+                    problem = f"the judgment of {ids[0]} names no baseline"
+                    raise InputError(f"{path}: {problem}. Name it with --baseline.")
+                baselines.add(judgment.baseline)
+                models |= {judgment.baseline, judgment.model}
+    if anchor not in models:
+        hint = nearest(anchor, models) or f". There are {', '.join(sorted(models))}."
+        raise InputError(f"--anchor: no judgment has the model '{anchor}'{hint}")
+    names = anchor, *sorted(baselines - {anchor})
+    return replace(options, baselines=names, config=None, one_board=True)

@@ -160,8 +160,9 @@ def check_baselines_exist(selection: Selection, in_records: set[str]) -> None:
     """
     bench = selection.bench
     models = in_records | set(model_names(bench.answers))
+    judged = {name for judge in selection.judges for name in model_names(bench.judgments(judge))}
     for baseline in selection.baselines:
-        if baseline not in models and (models or not selection.given):
+        if baseline not in models | judged and (models or not selection.given):
             hint = f"{nearest(baseline, models)}."
             if in_records and hint == ".":
                 hint = f". The judgments are against {', '.join(sorted(in_records))}."

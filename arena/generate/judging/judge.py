@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from arena.bench.records import Answer, Question, read_answers
 from arena.chat.config import ModelConfig
 from arena.chat.protocols import Completion, Message
 from arena.chat.providers import max_tokens_of, temperature_of
+from arena.generate.judging.pairs import Pair
 from arena.generate.judging.prompt import (
     fence,
     judge_messages,
@@ -220,11 +221,15 @@ class Judge:
 
 @dataclass
 class CaseFinder:
-    """The cases of each model: questions that it, the baseline and the references answered."""
+    """The cases of each model: questions that it, the baseline and the references answered.
+
+    `pairs`: those that are judged, None for each model against each baseline.
+    """
 
     judge: Judge
     bench: Bench
     questions: Sequence[Question]
+    pairs: Collection[Pair] | None = None
     _answers: dict[tuple[str, bool], dict[str, Answer]] = field(default_factory=dict)
 
     def check_baselines(self, baselines: Sequence[str], source: str) -> None:
@@ -271,6 +276,8 @@ class CaseFinder:
                 return
             references.append(reference)
         for baseline in rules.baselines if config.baseline else (None,):
+            if self.pairs is not None and (baseline, model) not in self.pairs:
+                continue
             if baseline == model:
                 if config.pairwise:
                     return  # the other baselines are judged against it: a pair is judged once

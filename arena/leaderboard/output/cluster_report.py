@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.base.errors import one_line
-from arena.base.output import shown_width
 from arena.base.table import aligned, grouped, listed
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import LEAST, ClusterTable
@@ -19,13 +18,11 @@ from arena.leaderboard.format import FORMATS
 from arena.leaderboard.output import notes, text
 from arena.leaderboard.output.caption import interval_method, method_cell, titles
 from arena.leaderboard.output.html import heat, html_page, html_row, html_table
-from arena.leaderboard.output.plot import new_plot
+from arena.leaderboard.output.plot import heat_figure
 from arena.scoring.estimators import BRADLEY_TERRY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-MANY_CELLS = 600  # over which a heat map shows no numbers
 
 
 def table_lines(table: ClusterTable) -> Iterator[str]:
@@ -201,28 +198,11 @@ def _scale(table: ClusterTable) -> tuple[float, float]:
 
 def heat_map(table: ClusterTable) -> Figure:
     """Draw models by clusters, one score a cell."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    low, high = _scale(table)
     rows = ([board.row(model) for board in table.boards] for model in table.models)
     scores = np.array([[row.score if row else np.nan for row in line] for line in rows])
     names = [f"{_name(board)} ({board.counts.questions:,})" for board in table.boards]
     models = [one_line(model) for model in table.models]
-    longest = [max(map(shown_width, texts)) for texts in (models, names)]
-    few = scores.size <= MANY_CELLS
-    width = max(1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names), 6.0)
-    height = 1.7 + 0.07 * longest[1] + max(0.25 * len(models), 2.0)
-    figure, axes = new_plot(width, height, _titles(table))
-    colourmap = LinearSegmentedColormap.from_list("scores", [heat(-1), heat(0), heat(1)])
-    axes.set_facecolor("#dddddd")
-    image = axes.imshow(scores, cmap=colourmap, vmin=low, vmax=high, aspect="auto")
-    axes.set_xticks(range(len(names)), names, fontsize=8, rotation=90)
-    axes.set_yticks(range(len(models)), models, fontsize=8)
-    if few:
-        for (line, column), score in np.ndenumerate(scores):
-            number = f"{score:.0f}" if high > 10 else f"{score:.1f}"
-            shown = "n/a" if np.isnan(score) else number
-            axes.text(column, line, shown, ha="center", va="center", fontsize=7, color="#111111")
-    figure.colorbar(image).set_label(table.wholes[0].format.axis("the baseline"), fontsize=8)
-    axes.set_xlabel(f"{table.by} (questions)", fontsize=8)
+    label = table.wholes[0].format.axis("the baseline")
+    figure = heat_figure(scores, (models, names), _titles(table), _scale(table), label)
+    figure.axes[0].set_xlabel(f"{table.by} (questions)", fontsize=8)
     return figure

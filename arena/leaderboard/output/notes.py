@@ -18,6 +18,13 @@ HONEST = "Use --resample question to avoid this."
 DEPENDENT = f"{TOO_NARROW} too narrow. {HONEST}"
 
 
+def count_line(board: Board) -> str:
+    """Return the numbers of judgments, battles or grades, and games without a verdict."""
+    counts = board.counts
+    games = f"{counts.games_without_verdict:,} games without {board.format.verdict}"
+    return f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, {games}"
+
+
 def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
     """Yield the notes below a board. `flags`: name those that help."""
     counts = board.counts
@@ -25,8 +32,7 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
         parts = ", ".join(f"{name} {number:,}" for name, number in board.weights.items())
         yield f"the mean of the scores by category, weighted by their questions: {parts}"
     else:
-        games = f"{counts.games_without_verdict:,} games without {board.format.verdict}"
-        yield f"{counts.judgments:,} judgments, {counts.battles:,} {board.format.data}, {games}"
+        yield count_line(board)
     if board.coefficients:
         # + 0.0 writes a rounded -0.0 without its sign.
         values = (f"{name} {round(c, 3) + 0.0:.3f}" for name, c in board.coefficients.items())

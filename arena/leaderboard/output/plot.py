@@ -7,7 +7,7 @@ import math
 import re
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ import numpy as np
 
 from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
+from arena.base.output import shown_width
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.caption import titles
-from arena.leaderboard.output.html import COLOURS, axis_marks
+from arena.leaderboard.output.html import COLOURS, axis_marks, heat
 from arena.leaderboard.output.text import SPANS
 
 if TYPE_CHECKING:
@@ -114,4 +115,39 @@ def board_figure(board: Board) -> Figure:
     note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
     axes.set_xlabel(board.format.axis(board.baseline) + note)
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
+    return figure
+
+
+MANY_CELLS = 600  # over which a heat map shows no numbers
+
+
+def heat_figure(
+    values: np.ndarray,
+    names: tuple[Sequence[str], Sequence[str]],
+    titles: tuple[str, str],
+    scale: tuple[float, float],
+    label: str,
+) -> Figure:
+    """Draw values (N, M), NaN for unknown ones, with names of rows and columns as a heat map.
+
+    `scale`: the values with the strongest colours.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    longest = [max(map(shown_width, texts)) for texts in names]
+    few, (low, high) = values.size <= MANY_CELLS, scale
+    width = max(1.5 + 0.08 * longest[0] + (0.5 if few else 0.2) * len(names[1]), 6.0)
+    height = 1.7 + 0.07 * longest[1] + max(0.25 * len(names[0]), 2.0)
+    figure, axes = new_plot(width, height, titles)
+    colourmap = LinearSegmentedColormap.from_list("scores", [heat(-1), heat(0), heat(1)])
+    axes.set_facecolor("#dddddd")
+    image = axes.imshow(values, cmap=colourmap, vmin=low, vmax=high, aspect="auto")
+    axes.set_xticks(range(len(names[1])), names[1], fontsize=8, rotation=90)
+    axes.set_yticks(range(len(names[0])), names[0], fontsize=8)
+    if few:
+        for (line, column), value in np.ndenumerate(values):
+            number = f"{value:.0f}" if high > 10 else f"{value:.1f}"
+            shown = "n/a" if np.isnan(value) else number
+            axes.text(column, line, shown, ha="center", va="center", fontsize=7, color="#111111")
+    figure.colorbar(image).set_label(label, fontsize=8)
     return figure

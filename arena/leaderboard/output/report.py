@@ -13,7 +13,7 @@ from arena.base.jsonl import STDOUT, write_lines
 from arena.base.table import listed
 from arena.leaderboard import build, saved
 from arena.leaderboard.board import Board
-from arena.leaderboard.clusters import ClusterTable, score_clusters
+from arena.leaderboard.clusters import score_clusters
 from arena.leaderboard.compare import compare_all
 from arena.leaderboard.options import (
     NOT_BY,
@@ -27,24 +27,23 @@ from arena.leaderboard.output import cluster_report, comparison, html, notes, pl
 from arena.leaderboard.overall import why_no_overall
 from arena.scoring.battles import Grades
 
-# The functions that make the parts of files.
-MAKERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
-    Board: {
-        "stem": text.file_stem,
-        "csv": text.board_csv,
-        "json": lambda board: text.json_text(text.board_dict(board)),
-        "md": text.board_markdown,
-        "html": html.board_html,
-        "plot": plot.board_figure,
-    },
-    ClusterTable: {
-        "stem": cluster_report.table_stem,
-        "csv": cluster_report.table_csv,
-        "json": lambda table: text.json_text(cluster_report.table_dict(table)),
-        "md": cluster_report.table_markdown,
-        "html": cluster_report.table_html,
-        "plot": cluster_report.heat_map,
-    },
+# The functions that make the files of an item, by suffix, their stem and their plot.
+Makers = Mapping[str, Callable[[Any], Any]]
+OF_BOARD: Makers = {
+    "stem": text.file_stem,
+    "csv": text.board_csv,
+    "json": lambda board: text.json_text(text.board_dict(board)),
+    "md": text.board_markdown,
+    "html": html.board_html,
+    "plot": plot.board_figure,
+}
+OF_TABLE: Makers = {
+    "stem": cluster_report.table_stem,
+    "csv": cluster_report.table_csv,
+    "json": lambda table: text.json_text(cluster_report.table_dict(table)),
+    "md": cluster_report.table_markdown,
+    "html": cluster_report.table_html,
+    "plot": cluster_report.heat_map,
 }
 MANY_BATTLES = 1_000_000  # over which battles are saved only if the user wants it
 MANY_CLUSTERS = 40  # over which a table on a terminal is hard to read
@@ -128,7 +127,7 @@ def report_boards(options: BoardOptions, report: ReportOptions) -> Iterator[str]
     yield "\n\n".join(blocks)
     for board in boards:
         if board.rows:
-            yield from _written(board, report.of_board(board) if several else report)
+            yield from written(board, OF_BOARD, report.of_board(board) if several else report)
             if options.style_file and board.scored and not board.scored.style:
                 saved.save_style(board.scored, options.style_file)
                 yield f"written: {options.style_file}"
@@ -198,12 +197,11 @@ def report_clusters(options: BoardOptions, by: str, report: ReportOptions) -> It
     yield from cluster_report.note_lines(table)
     if len(table.boards) > MANY_CLUSTERS and "csv" not in report.files:
         yield "--output writes it as CSV, a line a cluster and model. --html writes a page."
-    yield from _written(table, report)
+    yield from written(table, OF_TABLE, report)
 
 
-def _written(item: Board | ClusterTable, report: ReportOptions) -> Iterator[str]:
+def written(item: Any, makers: Makers, report: ReportOptions) -> Iterator[str]:
     """Write the files of a board or table, and yield a line for each when it is there."""
-    makers = MAKERS[type(item)]
     for suffix, path in report.files.items():
         dated = f"arena_hard_leaderboard_{datetime.date.today():%Y%m%d}_" if suffix == "csv" else ""
         path = path or Path("leaderboard", f"{dated}{makers['stem'](item)}.{suffix}")

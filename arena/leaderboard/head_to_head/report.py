@@ -1,0 +1,44 @@
+"""The report of show_result.py --head-to-head: what it prints, and the files it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arena.base.errors import InputError
+from arena.leaderboard import build
+from arena.leaderboard.head_to_head import output
+from arena.leaderboard.head_to_head.matrix import matrix_of
+from arena.leaderboard.options import NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
+from arena.leaderboard.output import plot, text
+from arena.leaderboard.output.report import Makers, ReportOptions, written
+
+OF_MATRIX: Makers = {
+    "stem": output.matrix_stem,
+    "csv": output.matrix_csv,
+    "json": lambda matrix: text.json_text(output.matrix_dict(matrix)),
+    "md": output.matrix_markdown,
+    "html": output.matrix_html,
+    "plot": output.matrix_figure,
+}
+EXCLUDED = "this does not go with --head-to-head. Leave out one of them."
+
+
+def report_head_to_head(options: BoardOptions, report: ReportOptions) -> Iterator[str]:
+    """Yield the text of the win rates of all pairs of models, then a line for each file when it is
+    written. Raises InputError for grades, and for several boards.
+    """
+    if report.plot:
+        plot.check_plot(report.plot)
+    refuse({**report.of_one_board(), "--fail-under": report.fail_under}, EXCLUDED)
+    read = build.read_boards(options)
+    build.check_read(options, read)
+    board, *others = build.score_boards(read, options)
+    if others:
+        raise InputError(f"--head-to-head: {SEVERAL}")
+    if board.scored is None:
+        raise InputError(f"--head-to-head: {NOT_OF_GRADES}")
+    matrix = matrix_of(board, board.scored)
+    yield from output.matrix_lines(matrix)
+    yield ""
+    yield from output.note_lines(matrix)
+    yield from written(matrix, OF_MATRIX, report)

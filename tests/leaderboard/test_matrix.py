@@ -1,0 +1,158 @@
+"""show_result.py on a round robin: one model that scores 50, and how models did head to head."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RunMain, Workspace
+
+MODELS = ("alpha", "beta", "gamma", "delta")
+LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
+POINTS = {"A>>B": (3, 3), "A>B": (1, 1), "A=B": (0.5, 1), "B>A": (0, 1), "B>>A": (0, 3)}
+
+
+@pytest.fixture
+def records(bench: Workspace) -> list[dict[str, Any]]:
+    """Random verdicts of all pairs on 12 questions, but delta met alpha on 5 only."""
+    rng, found = random.Random(5), list[dict[str, Any]]()
+    bench.add_questions(12)
+    bench.write_judge_config("judge", "alpha")
+    for place, model in enumerate(MODELS[1:], 1):
+        records = [
+            {"question_id": f"q{q}", "model": model, "judge": "judge", "baseline": baseline}
+            | {"games": [{"score": rng.choice(LABELS)} for _ in range(2)]}
+            for baseline in MODELS[:place]
+            for q in range(1, 6 if (model, baseline) == ("delta", "alpha") else 13)
+        ]
+        bench.write(bench.data / f"model_judgment/judge/{model}.jsonl", records)
+        found += records
+    return found
+
+
+def counted(records: list[dict[str, Any]]) -> dict[tuple[str, str], tuple[float, int]]:
+    """Win rates in percent and questions of pairs, by plain counting."""
+    points: dict[tuple[str, str], list[tuple[float, float, str]]] = {}
+    for record in records:
+        pair = record["model"], record["baseline"]
+        for number, game in enumerate(record["games"]):
+            if game["score"] is None:
+                continue
+            won, battles = POINTS[game["score"]]
+            of_model = won if number == 1 else battles - won
+            for key, share in ((pair, of_model), (pair[::-1], battles - of_model)):
+                points.setdefault(key, []).append((share, battles, record["question_id"]))
+    return {
+        pair: (100 * sum(p for p, _, _ in of) / sum(n for _, n, _ in of), len({q for *_, q in of}))
+        for pair, of in points.items()
+    }
+
+
+def test_the_matrix_is_that_of_plain_counting(
+    bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+) -> None:
+    flags = ("--anchor", "beta", "--head-to-head")
+    done = run_main("show_result.py", *flags, "--csv", "m.csv", "--json", "m.json")
+    rows = list(csv.DictReader((bench.root / "m.csv").read_text().splitlines()))
+    expected = counted(records)
+    assert {(r["model"], r["opponent"]) for r in rows} == expected.keys()
+    for row in rows:
+        rate, questions = expected[row["model"], row["opponent"]]
+        assert float(row["win_rate"]) == pytest.approx(rate, abs=0.005)
+        assert int(row["questions"]) == questions
+    data = json.loads((bench.root / "m.json").read_text())
+    names = data["models"]
+    assert sorted(names) == sorted(MODELS)
+    rates = np.array(data["win_rates"], dtype=float)
+    assert np.isnan(np.diag(rates)).all()
+    assert np.nan_to_num(rates + rates.T, nan=100.0) == pytest.approx(100.0)
+    head, *lines = done.out.splitlines()[:5]
+    assert head.split() == ["1", "2", "3", "4"]
+    for name, line in zip(names, lines, strict=True):
+        shown = [f"{expected[name, o][0]:.1f} ({expected[name, o][1]})" for o in names if o != name]
+        assert re.findall(r"[\d.]+ \(\d+\)", line) == shown
+
+
+def test_the_matrix_is_drawn_in_all_forms(
+    bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+) -> None:
+    flags = ("--markdown", "m.md", "--html", "m.html", "--plot", "m.svg")
+    run_main("show_result.py", "--anchor", "beta", "--head-to-head", *flags)
+    rate, questions = counted(records)["delta", "alpha"]
+    cell = f"{rate:.1f} ({questions})"
+    row = next(x for x in (bench.root / "m.md").read_text().splitlines() if "| delta |" in x[:9])
+    assert cell in row
+    page = (bench.root / "m.html").read_text()
+    assert f'title="delta against alpha: {questions} questions">{cell}</td>' in page
+    assert "<script" not in page.split("<table")[1]
+    assert f"{rate:.0f}" in re.findall(r"<!-- (.*?) -->", (bench.root / "m.svg").read_text())
+
+
+def test_any_model_can_score_fifty_and_the_order_stays(
+    run_main: RunMain, records: list[dict[str, Any]]
+) -> None:
+    orders = []
+    for anchor in MODELS:
+        done = run_main("show_result.py", "--anchor", anchor)
+        rows = re.findall(r"^(\w+) +\| score: +([\d.]+)", done.out, re.MULTILINE)
+        assert dict(rows)[anchor] == "50.0"
+        orders.append([name for name, _ in rows])
+    assert all(order == orders[0] for order in orders)
+
+
+def test_an_anchor_is_the_first_of_all_baselines(
+    run_main: RunMain, records: list[dict[str, Any]]
+) -> None:
+    anchored = run_main("show_result.py", "--anchor", "gamma").out
+    named = run_main("show_result.py", "--baseline", "gamma", "alpha", "beta").out
+    assert anchored == named
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (
+            ["--anchor", "gama"],
+            "--anchor: no judgment has the model 'gama' (did you mean 'gamma'?)",
+        ),
+        (["--anchor", "alpha", "--baseline", "beta"], "--anchor: not allowed with --baseline"),
+        (["--anchor", "alpha", "--by", "cluster"], "--anchor: not allowed with --by"),
+        (["--head-to-head", "--by", "cluster"], "--by: not allowed with --head-to-head"),
+        (
+            ["--anchor", "alpha", "--head-to-head", "--full-stats"],
+            "--full-stats: this does not go with --head-to-head",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    run_main: RunMain, records: list[dict[str, Any]], flags: list[str], words: str
+) -> None:
+    done = run_main("show_result.py", *flags, check=2)
+    assert words in done.err
+
+
+def test_a_judgment_that_names_no_baseline_has_no_anchor(
+    bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+) -> None:
+    path = bench.data / "model_judgment/judge/beta.jsonl"
+    first, *others = bench.read_jsonl(path)
+    bench.write(path, [{k: v for k, v in first.items() if k != "baseline"}, *others])
+    done = run_main("show_result.py", "--anchor", "alpha", check=2)
+    assert "beta.jsonl: the judgment of q1 names no baseline. Name it with --baseline." in done.err
+
+
+def test_grades_make_no_pairs(bench: Workspace, run_main: RunMain) -> None:
+    bench.add_questions(5)
+    graded = [
+        {"question_id": f"q{q}", "model": "m", "judge": "judge", "games": [{"score": q}]}
+        for q in range(1, 6)
+    ]
+    bench.write(bench.data / "model_judgment/judge/m.jsonl", graded)
+    bench.write_judge_config("judge", "base")
+    done = run_main("show_result.py", "--head-to-head", check=2)
+    assert "--head-to-head: this has no meaning for grades" in done.err
