@@ -35,6 +35,10 @@ demo: $(VENV)/.installed
 	$(BIN)/python gen_judgment.py --setting-file config/demo/grade_config.yaml \
 	  --endpoint-file config/demo/api_config.yaml --data-dir $(DEMO) --limit $(DEMO_LIMIT)
 	$(BIN)/python show_result.py --setting-file config/demo/grade_config.yaml --data-dir $(DEMO)
+	$(BIN)/python gen_judgment.py --setting-file config/demo/judge_config.yaml \
+	  --endpoint-file config/demo/api_config.yaml --data-dir $(DEMO) --limit 2 --round-robin
+	$(BIN)/python show_result.py --setting-file config/demo/judge_config.yaml --data-dir $(DEMO) \
+	  --anchor smollm2-base --head-to-head
 	@echo
 	@echo "Both boards rest on $(DEMO_LIMIT) questions, which say nothing about the models. Next, the board of the stored answers to all 40 questions:"
 	@echo "  source $(BIN)/activate"
