@@ -304,6 +304,24 @@ class TestBoards:
         self.judge(judged, *grades)
         assert self.score(judged, run_main) == pytest.approx((6 + 2) / 2)
 
+    def test_the_report_says_what_to_buy(self, judged: Workspace, run_main: RunMain) -> None:
+        labels: list[str | None] = ["A>B", "B>A", "A=B"]
+        once = [[[labels[i % 3]], [labels[i % 2]]] for i in range(20)]
+        self.judge(judged, *once)
+        report = run_main("judge_report.py", "--num-rounds", 50, "--html", "judges.html").out
+        page = (judged.root / "judges.html").read_text()
+        assert "repeat," not in report and "twice the verdicts" not in report + page
+        self.judge(judged, *[[labels * 2, game] for _, game in once])
+        report = run_main("judge_report.py", "--num-rounds", 50, "--html", "judges.html").out
+        page = (judged.root / "judges.html").read_text()
+        for words in ("variance by repeat", "twice the verdicts narrow"):
+            assert f"{words}, %" in report and f"{words}: " in report and words in page
+        # Of 6 verdicts with 2 of each kind: squares of 1 and 5 degrees of freedom.
+        document = run_main("judge_report.py", "--json", "-", "--num-rounds", 50).out
+        (judge,) = json.loads(document)["judges"]
+        assert judge["repeat_variance"]["number"] == 40 and judge["games"] == 40
+        assert 0 < judge["narrowed"]["estimate"]["value"] < 100 * (1 - 0.5**0.5)
+
 
 class TestChoices:
     @pytest.fixture
