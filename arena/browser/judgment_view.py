@@ -129,7 +129,7 @@ def _side(library: Library, model: str, question: str) -> Side:
             reason = f"{model} has no answer to this question ({path})."
         return Side(model, (), (), {}, reason)
     record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
-    # Of several choices the judge reads the one of index 0, wherever it stands.
+    # Of several choices the first verdict is on the one of index 0, wherever it stands.
     choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
     first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
     turns = (first[0].get("turns") if first else None) or []

@@ -125,13 +125,16 @@ class TestAsking:
         assert api.calls[5].messages[-2] == {"role": "assistant", "content": "Hm."}
         assert list(map(verdicts, games(judged))) == [["A>B", "B>A"], ["B>>A", "B>>A"]]
 
-    def test_equal_temperature_is_warned_of_once(
+    def test_settings_that_make_repeats_equal_are_warned_of_once(
         self, judged: Workspace, api: FakeAPI, run_main: RunMain
     ) -> None:
         judged.write_judge_config("judge", "base", judge_samples=2)
         (line,) = run_main(JUDGE, check=0).err.splitlines()
         assert "the 2 verdicts of a game may all be equal at temperature 0" in line
         assert run_main(JUDGE, "--samples", 1, check=0).err == ""
+        judged.add_model("judge", api.v1, temperature=1, extra_body={"seed": 1})
+        (line,) = run_main(JUDGE, "--stale", "keep", check=0).err.splitlines()
+        assert "may all be equal with the seed in extra_body of judge. Remove it." in line
 
     @pytest.mark.parametrize("value", ["0", "x", "1.5"])
     def test_a_number_that_is_none_is_refused(
