@@ -32,7 +32,7 @@ MEANINGS = {
     ),
     "variance by repeat": (
         "What differs between the verdicts of one game, which more of them average out. The rest "
-        "is what a game has of its own.",
+        "of the noise is what a game has of its own.",
         "Verdicts on several choices of an answer differ by the choice, too.",
     ),
     "twice the verdicts narrow": (
