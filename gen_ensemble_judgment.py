@@ -2,8 +2,10 @@
 
     python gen_ensemble_judgment.py
     python gen_ensemble_judgment.py --bench-name demo-v0.1 --judge-name J1 J2 J3 --rule median
+    python gen_ensemble_judgment.py --judge-name J1 --rule majority --name J1-majority
 
-The labels of a game become one label, by the rule, and no model is asked. Judgments go to
+The labels of a game become one label, by the rule, and no model is asked. Those of a judge that
+was asked more than once become one first. With one judge, this is all. Judgments go to
 `data/<bench_name>/model_judgment/ensemble/<model>.jsonl`, for `show_result.py --judge-name
 ensemble`. Without flags, the bench is the judge config's and all its judges take part.
 """
@@ -31,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add_source_flags(add, "that names the bench")
     add_name(add, "bench", "bench (default: the setting file's)")
-    judge_help = "judges, two or more (default: all in model_judgment/ except ensembles)"
+    several = "judges, two or more, or one with repeats"
+    judge_help = f"{several} (default: all in model_judgment/ except ensembles)"
     add_names(add, "judge", judge_help)
     add("--name", default="ensemble", help="name of the new judge")
     add("--rule", choices=list(RULES), default="mean", help="how to combine labels")

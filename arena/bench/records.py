@@ -168,7 +168,7 @@ ERROR_TEXT = "$ERROR$"  # the program of v0.1 stored it in place of an answer if
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answers of one model to one question: for each choice the texts of its turns.
 
-    The first is choice 0, the one that is judged. It has no turns if it is missing.
+    The first is choice 0, without which none is judged. It has no turns if it is missing.
     """
 
     choices: tuple[tuple[str, ...], ...]

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from arena.bench.answer_style import Style
 from arena.bench.formats import answer_in_v01
-from arena.bench.labels import Label, outcome, worth
+from arena.bench.labels import Label, label_of, outcome, worth
 from arena.bench.records import AnswerLine, JudgmentLine, Question
 from arena.browser.index import ListedJudgment, read_line
 from arena.browser.library import Library
@@ -15,7 +15,10 @@ from arena.browser.library import Library
 
 @dataclass(frozen=True)
 class Game:
-    """One game of a judgment. `cause` is the reason for a missing verdict, as far as recorded."""
+    """One game of a judgment. `cause` is the reason for a missing verdict, as far as recorded.
+
+    `repeats`: its further verdicts, each with a `name`, and without a prompt.
+    """
 
     number: int
     label: Label
@@ -24,6 +27,8 @@ class Game:
     reasoning: str
     prompt: str
     cause: str
+    name: str = ""
+    repeats: tuple[Game, ...] = ()
 
     @classmethod
     def of(cls, number: int, label: Label, record: object) -> Game:
@@ -36,7 +41,21 @@ class Game:
             messages = (message for message in prompt if isinstance(message, dict))
             prompt = "\n\n".join(f"[{m.get('role')}]\n{m.get('content')}" for m in messages)
         texts = (reply.get("answer"), reply.get("thought"), prompt, fields.get("cause"))
-        return cls(number, label, isinstance(record, dict), *(str(text or "") for text in texts))
+        explanation, reasoning, prompt, cause = (str(text or "") for text in texts)
+        further = fields.get("repeats")
+        repeats = [one for one in further or () if isinstance(one, dict)]
+        choice, sample = fields.get("choice", 0), fields.get("sample", 1)
+        return cls(
+            number,
+            label,
+            isinstance(record, dict),
+            explanation,
+            reasoning,
+            prompt,
+            cause,
+            name=f"choice {choice + 1}, verdict {sample}" if choice else f"verdict {sample}",
+            repeats=tuple(cls.of(number, label_of(one.get("score")), one) for one in repeats),
+        )
 
     @property
     def outcome(self) -> str:
@@ -110,7 +129,7 @@ def _side(library: Library, model: str, question: str) -> Side:
             reason = f"{model} has no answer to this question ({path})."
         return Side(model, (), (), {}, reason)
     record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
-    # Of several choices the judge reads the one of index 0, wherever it stands.
+    # Of several choices the first verdict is on the one of index 0, wherever it stands.
     choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
     first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
     turns = (first[0].get("turns") if first else None) or []

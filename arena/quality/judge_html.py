@@ -9,7 +9,7 @@ from html import escape
 from arena.bench.labels import LABELS
 from arena.leaderboard.output.html import bar, html_page, html_row, html_table, interval_svg
 from arena.quality.judge_measures import PairReport, Verdicts
-from arena.quality.judge_report import MEANINGS, MEASURES, PAIR_HEADS, Report, note_lines, pair_row
+from arena.quality.judge_report import PAIR_HEADS, Report, meanings_of, note_lines, pair_row
 
 
 def report_html(report: Report) -> str:
@@ -22,8 +22,8 @@ def report_tables(report: Report) -> str:
     """Return the tables of the report with drawn intervals, and what its measures are."""
     body = f"<h2>Verdicts</h2><section>{verdict_table(report.judges)}</section>"
     rows = []
-    for measure in MEASURES:
-        same_unit = [m for m in MEASURES if m.unit == measure.unit]
+    for measure in report.measures:
+        same_unit = [m for m in report.measures if m.unit == measure.unit]
         estimates = [m.of(judge).estimate for m in same_unit for judge in report.judges]
         bounds = [abs(x) for e in estimates for x in (e.lower, e.upper) if math.isfinite(x)]
         reach = max(bounds, default=1.0) or 1.0
@@ -44,7 +44,10 @@ def report_tables(report: Report) -> str:
     if pairs := [pair for pair in report.pairs if pair.games]:
         tables = [pair_table(pairs), *map(_confusion_table, pairs)]
         body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
-    terms = (f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>" for x, words in MEANINGS.items())
+    terms = (
+        f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>"
+        for x, words in meanings_of(report).items()
+    )
     return f"{body}<h2>What the measures are</h2><dl>{''.join(terms)}</dl>"
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,12 @@ from arena.quality.benchmark.ratings import LEVEL
 from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Battle, Panel, panel_of
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells
-from arena.scoring.uncertainty.components import SUMS, components, question_sums
+from arena.scoring.uncertainty.components import (
+    SUMS,
+    RepeatedComponents,
+    components,
+    question_sums,
+)
 from arena.scoring.uncertainty.intervals import expanded, percentiles
 
 
@@ -177,42 +183,80 @@ def flips(panel: Panel, judge: int, times: np.ndarray) -> Counted:
 # Variance
 
 
-def variance(panel: Panel, judge: int, times: np.ndarray) -> tuple[Counted, Counted, Counted]:
-    """The shares of question and place in the variance of a game, in percent, and the number of
-    repeated judgments that narrow scores as much as a judgment on a further question.
+NO_REPEATS = "no game with two verdicts"
+EXTRA = 4  # sums beside those of the components
 
-    In points of games (a tie is half a win), by model and baseline. All that differs between the
-    two games of a judgment but the mean effect of the place counts as noise, which repeats average
-    out. As a judge may repeat itself, a question is worth at least so many repeats.
+
+def variance_sums(panel: Panel, judge: int, questions: int) -> tuple[np.ndarray, int, bool]:
+    """Sums by question (Q, SUMS x P + EXTRA) for the components of a judge's games, the number P of
+    pairs of models, and whether a game has two verdicts. Extra: the squares of verdicts within
+    games, their degrees of freedom, 1 / verdicts, and the games.
     """
-    battle, game = np.nonzero(panel.decided[judge])
+    outcomes = panel.outcomes(judge)
+    battle, game = np.nonzero(outcomes.sum(axis=2))
     numbers = panel.baseline * len(panel.models) + panel.model
     pairs, pair = np.unique(numbers, return_inverse=True)
-    points = (np.sign(panel.worth[judge, battle, game]) + 1) / 2
-    shape = (times.shape[1], len(pairs))
-    sums = question_sums(points, PLACE_A[game], panel.question[battle], pair[battle], shape)
+    of_games, worths = outcomes[battle, game], np.array([0.0, 0.5, 1.0])
+    verdicts, question = of_games.sum(axis=1), panel.question[battle]
+    points = of_games @ worths / verdicts
+    shape = (questions, len(pairs))
+    sums = question_sums(points, PLACE_A[game], question, pair[battle], shape)
+    within = of_games @ worths**2 - verdicts * points**2
+    values = (within, verdicts - 1, 1.0 / verdicts, np.ones(len(battle)))
+    extra = [np.bincount(question, row, questions)[:, None] for row in values]
+    return np.hstack([sums.reshape(questions, -1), *extra]), len(pairs), bool((verdicts > 1).any())
+
+
+class Variance(NamedTuple):
+    """The parts of the variance of a judge's verdicts: see `variance`."""
+
+    question: Counted
+    place: Counted
+    worth: Counted
+    repeat: Counted
+    narrowed: Counted
+
+
+def variance(panel: Panel, judge: int, times: np.ndarray) -> Variance:
+    """The shares of question and place in the variance of a verdict in percent, the number of
+    repeated judgments that narrow scores as much as a judgment on a further question, the share of
+    repeats, and the percentage by which twice the verdicts a game narrow scores.
+
+    In points of games (a tie is half a win), by model and baseline. Without repeats, all that
+    differs between the two games of a judgment but the mean effect of the place counts as noise,
+    which repeats average out. A question is then worth at least so many repeats.
+    """
+    sums, pairs, is_repeated = variance_sums(panel, judge, times.shape[1])
 
     def measures(sums: np.ndarray) -> np.ndarray:
-        parts = components(sums.reshape(len(sums), SUMS, len(pairs)))
+        parts = components(sums[:, :-EXTRA].reshape(len(sums), SUMS, pairs))
+        further = np.full((2, len(sums)), np.nan)
+        if is_repeated:
+            spread, freedom, share, games = sums[:, -EXTRA:].T
+            noise = np.maximum(divided(spread, freedom), 0.0)
+            parts = RepeatedComponents.of_means(parts, noise, divided(share, games))
+            further[:] = 100.0 * divided(parts.repeat, parts.total), 100.0 * parts.narrowed(2)
         shares = (100.0 * divided(part, parts.total) for part in (parts.question, parts.place))
         repeats = parts.repeats(2)
         repeats[np.isinf(repeats)] = np.nan
-        return np.stack([*shares, repeats], axis=1)
+        return np.stack([*shares, repeats, *further], axis=1)
 
-    estimates = estimated(measures, sums.reshape(len(sums), -1), times)
     reasons = ["all games have one outcome"] * 2 + ["both games of all judgments agree"]
-    if not panel.decided[judge].all(axis=1).any():
-        reasons = [TWICE] * 3
-    found = []
-    for estimate, why in zip(estimates, reasons, strict=True):
+    reasons += [NO_REPEATS] * 2
+    if is_repeated:
+        reasons[2:] = ["all verdicts of a game agree"] + ["all games have one outcome"] * 2
+    if not (panel.outcomes(judge).sum(axis=2).min(axis=1, initial=1) > 0).any():
+        reasons = [TWICE] * 3 + [NO_REPEATS] * 2
+    found, games = [], int(sums[:, -1].sum())
+    for estimate, why in zip(estimated(measures, sums, times), reasons, strict=True):
         if estimate.lower == estimate.upper:  # all rounds at the least possible value
             estimate = replace(estimate, lower=math.nan, upper=math.nan)
         undefined = math.isnan(estimate.value)
-        found.append(Counted(why=why) if undefined else Counted(estimate, len(battle)))
-    of_question, of_place, repeats = found
-    # Rounds have no interval for it: near 0 all their squares are above its estimate.
-    value = replace(of_place.estimate, lower=math.nan, upper=math.nan)
-    return of_question, replace(of_place, estimate=value), repeats
+        found.append(Counted(why=why) if undefined else Counted(estimate, games))
+    # Rounds have no interval for the place: near 0 all their squares are above its estimate.
+    value = replace(found[1].estimate, lower=math.nan, upper=math.nan)
+    found[1] = replace(found[1], estimate=value)
+    return Variance(*found)
 
 
 # Style

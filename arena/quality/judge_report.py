@@ -16,11 +16,12 @@ from arena.base.output import terminal_width
 from arena.base.table import FEW_NAMES, aligned, grouped, listed, shortened
 from arena.base.yaml_file import read_yaml, text_of
 from arena.bench.answer_style import FEATURES
-from arena.bench.labels import LABELS, LEGEND
+from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
 from arena.leaderboard.output.notes import planted_line
 from arena.quality import judge_measures
 from arena.quality.benchmark.measures import json_text
+from arena.quality.judge_meanings import MEANINGS, STYLE_BIAS
 from arena.quality.judge_measures import NO_SPREAD, Counted, PairReport, Verdicts
 from arena.quality.kinship import kinship
 from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
@@ -43,6 +44,8 @@ class JudgeReport(Verdicts):
     question_variance: Counted
     place_variance: Counted
     repeats: Counted
+    repeat_variance: Counted
+    narrowed: Counted
     style: Mapping[str, Counted]
     style_left_out: str
     own: tuple[str, ...]
@@ -71,12 +74,14 @@ class JudgeReport(Verdicts):
         adjusted = not np.isnan(features[:, panel.decided[judge].any(axis=1)]).any()
         known = features if adjusted else None
         difference, preference = kinship(panel, judge, family, times, known)
-        of_question, of_place, repeats = judge_measures.variance(panel, judge, times)
+        variance = judge_measures.variance(panel, judge, times)
         return cls(
             **vars(judge_measures.verdicts(panel, judge, times)),
-            question_variance=of_question,
-            place_variance=of_place,
-            repeats=repeats,
+            question_variance=variance.question,
+            place_variance=variance.place,
+            repeats=variance.worth,
+            repeat_variance=variance.repeat,
+            narrowed=variance.narrowed,
             style=style,
             style_left_out=note,
             own=tuple(m for m in panel.models if family.get(m, m) == family.get(name, name)),
@@ -110,6 +115,12 @@ class Report:
     assumed: tuple[str, ...]
     planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
+    @property
+    def measures(self) -> list[Measure]:
+        """The measures that it has. Those of repeats are there if a judge has any."""
+        repeated = any(judge.repeat_variance.number for judge in self.judges)
+        return [m for m in MEASURES if repeated or m.field not in ("repeat_variance", "narrowed")]
+
     def to_frame(self) -> pd.DataFrame:
         """The measures as a table: a row for each judge and measure, NaN if undefined."""
         import pandas as pd
@@ -117,7 +128,7 @@ class Report:
         rows = [
             {"judge": judge.judge, "measure": m.label, **asdict(c.estimate), "number": c.number}
             for judge in self.judges
-            for m, c in ((measure, measure.of(judge)) for measure in MEASURES)
+            for m, c in ((measure, measure.of(judge)) for measure in self.measures)
         ]
         return pd.DataFrame(rows)
 
@@ -207,7 +218,9 @@ MEASURES = (
     Measure("flips", "order flips the winner", "%", None),
     Measure("question_variance", "variance by question", "%", None),
     Measure("place_variance", "variance by place", "%", None),
+    Measure("repeat_variance", "variance by repeat", "%", None),
     Measure("repeats", "a question is worth", "repeats", None),
+    Measure("narrowed", "twice the verdicts narrow", "%", None),
     *(
         Measure(name, f"{feature} bias: {name}", "", 0.0)
         for feature, names in FEATURES.items()
@@ -216,53 +229,6 @@ MEASURES = (
     Measure("kin_difference", "kin difference", "points", None),
     Measure("self_preference", "self-preference", "points", 0.0),
 )
-
-STYLE_BIAS = ", ".join(f"{feature} bias" for feature in FEATURES)
-MEANINGS = {
-    "labels": ("Of the games with a verdict. A is the answer that the judge saw first.", LEGEND),
-    "place bias": (
-        "Points of win rate that the first place adds: with 10, the first of two equal answers "
-        "wins 60 %.",
-        "A coefficient beside the strengths of the models, so that it does not depend on how much "
-        "they differ. A `>>` counts once here, as on boards with --weight 1. Without bias 0, the "
-        "dotted line.",
-    ),
-    "order flips the winner": (
-        "Of the judgments with two verdicts, those with different winners. Tossing a coin flips "
-        "half.",
-        "A tie beside a win counts.",
-    ),
-    "variance": (
-        "What question and place explain of the variance of a game's points. The rest is noise of "
-        "single games.",
-        "Points of a model against a baseline: a tie is half a win.",
-    ),
-    "a question is worth": (
-        "A judgment on a further question narrows intervals at least as much as so many repeats "
-        "do.",
-        "A judge that says the same again adds nothing.",
-    ),
-    STYLE_BIAS: (
-        "Log-odds of a win added by one standard deviation more. 0.2 is 5 points at an even match.",
-        "At equal strength of the models. This is bias only as far as style has no merit of its "
-        "own. Without bias 0, the dotted line.",
-    ),
-    "kin difference": (
-        "Points of win rate that the judge gives its own family beyond what judges of other "
-        "families give it.",
-        "In the same games.",
-    ),
-    "self-preference": (
-        "The points of the kin difference that neither strictness, noise nor style explains.",
-        "Points above the line on which the judge's win rates of the other models follow the other "
-        "judges', adjusted for the style of answers. Without bias 0.",
-    ),
-    "kappa": (
-        "Agreement on labels: 0 is chance, 1 is full. Weighted: near labels agree in part.",
-        "By squared distances between labels.",
-    ),
-}
-"""What each measure is: a legend, and more for readers of the page."""
 
 
 def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
@@ -279,7 +245,7 @@ def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
         *([f"{label}, %", *of_label] for label, of_label in shares),
         ["games without verdict", *(f"{sum(j.causes.values()):,}" for j in judges)],
         *([f"- {x}", *(f"{j.causes.get(x, 0):,}" for j in judges)] for x in causes),
-        *([measure.label, *map(measure.text, judges)] for measure in MEASURES),
+        *([measure.label, *map(measure.text, judges)] for measure in report.measures),
     ]
     yield from aligned(rows)
     names = short_names(report)
@@ -302,6 +268,12 @@ def report_lines(report: Report, *, confusion: bool = True) -> Iterator[str]:
         yield f"labels of {len(pairs)} pairs side by side: --confusion, --json or --html"
 
 
+def meanings_of(report: Report) -> dict[str, tuple[str, str]]:
+    """Return the meanings of the measures that a report has."""
+    left_out = {measure.name for measure in MEASURES} - {m.name for m in report.measures}
+    return {name: words for name, words in MEANINGS.items() if name not in left_out}
+
+
 def legend_lines(report: Report) -> Iterator[str]:
     """Yield the units of the measures that the report has, and their meaning, a line each."""
     unused = set()
@@ -309,7 +281,7 @@ def legend_lines(report: Report) -> Iterator[str]:
         unused |= {"kin difference", "self-preference"}
     if not any(pair.games for pair in report.pairs):
         unused.add("kappa")
-    for name, (legend, _) in MEANINGS.items():
+    for name, (legend, _) in meanings_of(report).items():
         if name not in unused:
             yield f"{name}: {legend}"
 
@@ -376,7 +348,7 @@ def _missing_lines(report: Report) -> Iterator[str]:
     """Yield the notes on undefined measures and skipped judgments, each for all its judges."""
     undefined, skipped = list[tuple[str, str]](), list[tuple[str, str]]()
     for judge in report.judges:
-        reasons = ((m.name, m.of(judge).why) for m in MEASURES)
+        reasons = ((m.name, m.of(judge).why) for m in report.measures)
         unknown = ((x if why == NO_SPREAD else x.split(":")[0], why) for x, why in reasons if why)
         for why, missing in grouped(unknown).items():
             undefined.append((judge.judge, f"{', '.join(dict.fromkeys(missing))}: {why}"))

@@ -56,6 +56,7 @@ class Panel:
     without a verdict, `left_out` (skipped) judgments, and `made_of`, the judges of an ensemble, as
     far as it names them. `assumed`: the baselines of judgments that name none, "" if unknown.
     `planted`: by model, the questions on which its answer has something planted, and of how many.
+    `repeated` (J, N, 2, 3): `outcomes` of all verdicts, None if no game has more than the first.
     """
 
     judges: tuple[str, ...]
@@ -70,6 +71,14 @@ class Panel:
     made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
     planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
+    repeated: np.ndarray | None = None
+
+    def outcomes(self, judge: int) -> np.ndarray:
+        """The number of a judge's verdicts (N, 2, 3) by game: lost by the model, tied, won."""
+        if self.repeated is not None:
+            return np.asarray(self.repeated[judge])
+        winners = np.sign(self.worth[judge])
+        return np.asarray(np.eye(3, dtype=int)[winners + 1] * self.decided[judge][:, :, None])
 
     @property
     def decided(self) -> np.ndarray:
@@ -206,14 +215,33 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
         judges = [judge for judge in judges if judge.members is None]
     for judge in judges:
         judge.check()
+    panel = panel_of({j.name: {b: x.labels for b, x in j.judgments.items()} for j in judges})
     return replace(
-        panel_of({j.name: {b: x.labels for b, x in j.judgments.items()} for j in judges}),
+        panel,
+        repeated=repeated_outcomes(panel, judges),
         causes={judge.name: judge.causes for judge in judges},
         left_out={judge.name: dict(judge.left_out) for judge in judges},
         made_of={judge.name: m for judge in judges if (m := judge.members) is not None},
         assumed=tuple(sorted({b for judge in judges for b in judge.baselines(named=False)})),
         planted=_planted(judges),
     ), left_out
+
+
+def repeated_outcomes(panel: Panel, judges: Sequence[_JudgeFiles]) -> np.ndarray | None:
+    """Return the outcomes of all verdicts (J, N, 2, 3), None if no game has two verdicts."""
+    judgments = [list(judge.judgments.items()) for judge in judges]
+    all_verdicts = (judgment.verdicts for of_judge in judgments for _, judgment in of_judge)
+    if all(len(labels) < 2 for games in all_verdicts for labels in games):
+        return None
+    counts = np.zeros((*panel.worth.shape, 3), dtype=int)
+    rows = {panel.names(row): row for row in range(len(panel.question))}
+    for of_panel, of_judge in zip(counts, judgments, strict=True):
+        for battle, judgment in of_judge:
+            for game, labels in enumerate(judgment.verdicts[:2]):
+                for points in (worth(label, game) for label in labels):
+                    if points is not None:
+                        of_panel[rows[battle], game, 1 + (points > 0) - (points < 0)] += 1
+    return counts
 
 
 def _planted(judges: Sequence[_JudgeFiles]) -> dict[str, tuple[tuple[str, ...], int]]:

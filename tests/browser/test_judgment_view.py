@@ -16,6 +16,7 @@ from conftest import Workspace
 
 from arena.bench.labels import outcomes
 from arena.bench.paths import Bench
+from arena.browser.html.judgment_page import Look, judgment_html
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import Filters, Library
 from arena.browser.statistics import judge_statistics
@@ -51,6 +52,21 @@ class TestOneBattle:
         first, second = self.view(library).games
         assert (first.played, first.outcome, first.cause) == (True, "no verdict", "ambiguous")
         assert (second.played, second.outcome) == (False, "no verdict")
+
+    def test_repeats_show_their_labels_and_words(self, bench: Workspace, library: Library) -> None:
+        record = judgment("q1", "A>B", "A>B")
+        repeats = [{"sample": 2, "score": "B>A", "judgment": "<b>Second"}]
+        repeats += [{"choice": 1, "sample": 1, "score": None, "cause": "no label"}]
+        record["games"][1]["repeats"] = repeats
+        add_judgments(bench, [record])
+        view = self.view(library)
+        assert [game.label for game in view.games] == ["A>B", "A>B"] and not view.games[0].repeats
+        found = [(one.name, one.label, one.outcome) for one in view.games[1].repeats]
+        assert found == [("verdict 2", "B>A", "loss"), ("choice 2, verdict 1", None, "no verdict")]
+        page = judgment_html(view, Look(1))
+        assert "further verdicts: B&gt;A, none" in page
+        assert "verdict 2: B&gt;A" in page and "choice 2, verdict 1: no label" in page
+        assert "<b>Second" not in page
 
     @pytest.mark.parametrize("games", [("A>B",), ("A>B", "missing")])
     def test_a_game_that_is_not_there_is_a_game_without_a_verdict(

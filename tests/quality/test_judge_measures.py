@@ -289,7 +289,7 @@ def test_what_a_question_is_worth_is_what_it_adds_to_the_variance() -> None:
     repeats, of_question = [], []
     for seed in SEEDS:
         panel = placed(seed, lean=0.0)
-        share, place, worth = variance(panel, 0, drawn(QUESTIONS, seed))
+        share, place, worth, *_ = variance(panel, 0, drawn(QUESTIONS, seed))
         of_question.append(share.estimate)
         repeats.append(worth.estimate)
         assert place.estimate.value < 2 and np.isnan(place.estimate.lower)
@@ -300,6 +300,28 @@ def test_what_a_question_is_worth_is_what_it_adds_to_the_variance() -> None:
     assert covered(of_question, 100 * (1 - noise / total)) >= ENOUGH
     # Of the mean of two games: its variance by question, over that of the same question again.
     assert covered(repeats, float(games.mean(axis=2).var(axis=0).mean() / (noise / 2))) >= ENOUGH
+
+
+def test_repeats_are_told_from_what_a_game_has_of_its_own() -> None:
+    """Games with chances of their own, 0.2 or 0.8, and three tosses each, as a beta-binomial."""
+    rng = np.random.default_rng(4)
+    panel = panel_of(decide(rng.random((400, 4, 2)) < 0.5)[None], ("j",))
+    once = variance(panel, 0, draw_questions(panel, 20, 1))
+    assert once.repeat.why == once.narrowed.why == "no game with two verdicts"
+    rates = rng.choice([0.2, 0.8], (1600, 2, 1))
+    wins = (rng.random((1600, 2, 3)) < rates).sum(axis=2)
+    outcomes = np.stack([3 - wins, 0 * wins, wins], axis=2)
+    found = variance(replace(panel, repeated=outcomes[None]), 0, draw_questions(panel, 200, 1))
+    assert found.question.estimate.value < 4
+    low, high = found.repeat.estimate.lower, found.repeat.estimate.upper
+    assert low < 100 * 0.16 / 0.25 < high and high - low < 10
+    # 0.09 of games, and 0.16 / 3 and 0.16 / 6 of verdicts: variances of the mean of a game.
+    truth = 100 * (1 - np.sqrt((0.09 + 0.16 / 6) / (0.09 + 0.16 / 3)))
+    assert found.narrowed.estimate.value == pytest.approx(truth, abs=1.5)
+    same = np.eye(3, dtype=int)[rng.integers(0, 3, (1600, 2))] * 3
+    sure = variance(replace(panel, repeated=same[None]), 0, draw_questions(panel, 20, 1))
+    assert sure.worth.why == "all verdicts of a game agree"
+    assert sure.repeat.estimate.value == sure.narrowed.estimate.value == 0
 
 
 def test_where_no_games_differ_repeats_have_no_worth() -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from arena.scoring.uncertainty.components import Components, components, question_sums
+from arena.scoring.uncertainty.components import (
+    Components,
+    RepeatedComponents,
+    components,
+    question_sums,
+)
 
 Games = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Points, place, question and group of games."""
@@ -119,6 +124,59 @@ def test_a_question_is_worth_the_repeats_that_narrow_a_mean_as_much() -> None:
     assert worth == pytest.approx(2.6, abs=0.02)
     sure = Components(np.array([0.1]), np.array([0.0]), np.array([0.0]))
     assert np.isinf(sure.repeats(2)[0])
+
+
+def repeated(rng: np.random.Generator, questions: int, verdicts: int) -> np.ndarray:
+    """Points (Q, 2, R) with variances of 0.5, 0.09 (place), 0.2 (game) and 0.4 (repeat)."""
+    lean = 0.3 * np.array([1, -1])[:, None]
+    effects = rng.normal(0, np.sqrt(0.5), (questions, 1, 1))
+    own = rng.normal(0, np.sqrt(0.2), (questions, 2, 1))
+    return effects + lean + own + rng.normal(0, np.sqrt(0.4), (questions, 2, verdicts))
+
+
+def split(points: np.ndarray) -> RepeatedComponents:
+    """The components of points (Q, 2, R)."""
+    questions, _, verdicts = points.shape
+    question = np.repeat(np.arange(questions), 2)
+    found = points.mean(axis=2).ravel(), np.tile([1, -1], questions), question, 0 * question
+    parts = components(question_sums(*found, (questions, 1)).sum(axis=0, keepdims=True))
+    noise = np.array([points.var(axis=2, ddof=1).mean()])
+    return RepeatedComponents.of_means(parts, noise, np.array([1 / verdicts]))
+
+
+def test_repeats_split_the_noise_of_games_as_nested_analysis_of_variance() -> None:
+    """Expected mean squares of a balanced design with questions and places crossed."""
+    points = repeated(np.random.default_rng(8), 30, 4)
+    parts, means = split(points), points.mean(axis=2)
+    cells = means - means.mean(axis=1, keepdims=True) - means.mean(axis=0) + means.mean()
+    of_cells = 4 * (cells**2).sum() / 29
+    of_questions = 4 * 2 * means.mean(axis=1).var(ddof=1)
+    within = points.var(axis=2, ddof=1).mean()
+    assert parts.repeat[0] == pytest.approx(within)
+    assert parts.game[0] == pytest.approx((of_cells - within) / 4)
+    assert parts.question[0] == pytest.approx((of_questions - of_cells) / 8)
+
+
+def test_planted_components_of_repeats_are_found() -> None:
+    rng = np.random.default_rng(9)
+    every = [split(repeated(rng, 60, 3)) for _ in range(200)]
+    found = np.array([[p.question, p.place, p.game, p.repeat, p.total] for p in every])[:, :, 0]
+    error = found.std(axis=0) / np.sqrt(len(found))
+    truth = np.array([0.5, 0.09, 0.2, 0.4, 1.19])
+    assert (np.abs(found.mean(axis=0) - truth) < 3 * error).all()
+
+
+def test_what_to_buy_next_is_what_narrows_a_mean_of_simulated_verdicts() -> None:
+    rng = np.random.default_rng(10)
+    parts = RepeatedComponents(*(np.array([x]) for x in (0.5, 0.09, 0.2, 0.4, 3.0)))
+    spread = {r: repeated(rng, 200_000, r).mean(axis=(1, 2)).std() for r in (3, 6)}
+    assert parts.narrowed(2)[0] == pytest.approx(1 - spread[6] / spread[3], abs=0.003)
+    # Of verdicts that cost the same: the variance of n questions with r verdicts a game.
+    of = lambda n, r: (0.5 + 0.2 / 2 + 0.4 / (2 * r)) / n  # noqa: E731
+    question, repeat = of(1001, 3), of(1000, 3 * 1001 / 1000)
+    expected = (of(1000, 3) - question) / (of(1000, 3) - repeat)
+    assert parts.repeats(2)[0] == pytest.approx(expected, rel=2e-3)
+    assert expected == pytest.approx(10, rel=2e-3)
 
 
 def test_one_game_a_question_tells_nothing_apart() -> None:

@@ -76,6 +76,28 @@ class TestRecords:
             record | {"question_id": "q2"},
         ]
 
+    def test_the_repeats_of_one_judge_become_one_label(
+        self, two_judges: Workspace, main: Main
+    ) -> None:
+        path = two_judges.data / "model_judgment/J1/tiny.jsonl"
+        records = two_judges.judgments("J1", "tiny")
+        labels = ["A>>B", "A=B", "A=B", None]
+        for record in records:
+            first = {"score": labels[0], "repeats": [{"score": label} for label in labels[1:]]}
+            record["games"] = [first, None]
+        two_judges.write(path, records)
+        for rule, score in (("mean", "A>B"), ("majority", "A=B"), ("median", "A=B")):
+            assert main("--judge-name", "J1", "--rule", rule)[0] == 0
+            (record, _) = two_judges.judgments("ensemble", "tiny")
+            game, unplayed = record["games"]
+            assert game == {"score": score, "scores": {"J1": score}, "verdicts": labels}
+            assert unplayed["score"] is None and record["judges"] == ["J1"]
+        # A judge with repeats has no more say than another.
+        assert main("--judge-name", "J1", "J2", "--rule", "mean")[0] == 0
+        (record, _) = two_judges.judgments("ensemble", "tiny")
+        assert record["games"][0] == {"score": "A>B", "scores": {"J1": "A>B", "J2": "A>B"}}
+        assert record["games"][1]["scores"] == {"J1": None, "J2": "B>A"}
+
     def test_the_same_input_gives_the_same_bytes(self, two_judges: Workspace, main: Main) -> None:
         main()
         before = tree(two_judges.root)

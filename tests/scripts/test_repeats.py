@@ -125,13 +125,16 @@ class TestAsking:
         assert api.calls[5].messages[-2] == {"role": "assistant", "content": "Hm."}
         assert list(map(verdicts, games(judged))) == [["A>B", "B>A"], ["B>>A", "B>>A"]]
 
-    def test_equal_temperature_is_warned_of_once(
+    def test_settings_that_make_repeats_equal_are_warned_of_once(
         self, judged: Workspace, api: FakeAPI, run_main: RunMain
     ) -> None:
         judged.write_judge_config("judge", "base", judge_samples=2)
         (line,) = run_main(JUDGE, check=0).err.splitlines()
         assert "the 2 verdicts of a game may all be equal at temperature 0" in line
         assert run_main(JUDGE, "--samples", 1, check=0).err == ""
+        judged.add_model("judge", api.v1, temperature=1, extra_body={"seed": 1})
+        (line,) = run_main(JUDGE, "--stale", "keep", check=0).err.splitlines()
+        assert "may all be equal with the seed in extra_body of judge. Remove it." in line
 
     @pytest.mark.parametrize("value", ["0", "x", "1.5"])
     def test_a_number_that_is_none_is_refused(
@@ -271,9 +274,10 @@ class TestBoards:
         assert self.score(judged, run_main) == pytest.approx(expected, abs=0.01)
         drawn = self.score(judged, run_main, "--resample", "battle")
         assert drawn == pytest.approx(expected, abs=0.01)
-        whole = self.score(judged, run_main, "--method", "v2.0", "--resample", "question")
-        assert 0 < whole < 100
-        run_main(BOARD, "--method", "v2.0", "--num-rounds", 50)
+        # The method of v2.0 averages rounds, here of 5 battles with an error of 18 points each.
+        flags = ("--method", "v2.0", "--resample", "battle", "--num-rounds", 5000)
+        rounds = self.score(judged, run_main, *flags)
+        assert rounds == pytest.approx(expected, abs=4 * 18 / 5000**0.5)
 
     def test_more_copies_of_a_verdict_change_no_byte(
         self, judged: Workspace, run_main: RunMain
@@ -303,6 +307,24 @@ class TestBoards:
         grades: list[Any] = [[[8, 5, 5]], [[2]]]
         self.judge(judged, *grades)
         assert self.score(judged, run_main) == pytest.approx((6 + 2) / 2)
+
+    def test_the_report_says_what_to_buy(self, judged: Workspace, run_main: RunMain) -> None:
+        labels: list[str | None] = ["A>B", "B>A", "A=B"]
+        once = [[[labels[i % 3]], [labels[i % 2]]] for i in range(20)]
+        self.judge(judged, *once)
+        report = run_main("judge_report.py", "--num-rounds", 50, "--html", "judges.html").out
+        page = (judged.root / "judges.html").read_text()
+        assert "repeat," not in report and "twice the verdicts" not in report + page
+        self.judge(judged, *[[labels * 2, game] for _, game in once])
+        report = run_main("judge_report.py", "--num-rounds", 50, "--html", "judges.html").out
+        page = (judged.root / "judges.html").read_text()
+        for words in ("variance by repeat", "twice the verdicts narrow"):
+            assert f"{words}, %" in report and f"{words}: " in report and words in page
+        # Of 6 verdicts with 2 of each kind: squares of 1 and 5 degrees of freedom.
+        document = run_main("judge_report.py", "--json", "-", "--num-rounds", 50).out
+        (judge,) = json.loads(document)["judges"]
+        assert judge["repeat_variance"]["number"] == 40 and judge["games"] == 40
+        assert 0 < judge["narrowed"]["estimate"]["value"] < 100 * (1 - 0.5**0.5)
 
 
 class TestChoices:

@@ -192,6 +192,9 @@ def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
         if game.label is not None:
             meaning = WORDS.get(normal_label(game.label) or "", "an unknown label")
             label = f' <code title="{meaning}">{plain(str(game.label))}</code>'
+    if game.repeats:
+        labels = ", ".join(str(one.label or "none") for one in game.repeats)
+        label += f" <small>further verdicts: {plain(labels)}</small>"
     if not game.played:
         words = "was not played" if entry.pairwise else "was not graded"
     elif game.worth is None:
@@ -225,6 +228,9 @@ def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:
         yield _folded(f"Judgment of {title}", content, "explanation", is_open=True)
     elif game.played:
         yield notice("The record has no words of the judge for this game.")
+    for one in game.repeats:
+        name = f"{one.name}: {one.label or one.cause or NO_VERDICT}"
+        yield _folded(f"Judgment of {title}, {plain(name)}", show(one.explanation), "explanation")
 
 
 LONG = 20_000  # characters of an answer. A longer one is shown in part.

@@ -1,4 +1,4 @@
-"""An ensemble of judges: their labels of a game become one label, by a rule."""
+"""An ensemble of judges, or of one judge's repeats: labels of a game become one, by a rule."""
 
 from __future__ import annotations
 
@@ -45,10 +45,9 @@ class Ensemble:
     baselines: BaselineRule
 
     def __post_init__(self) -> None:
-        """Raise InputError unless the judges are several, each once, and none is the ensemble."""
-        if len(self.judges) < 2:
-            folder, names = self.bench.folder / "model_judgment", ", ".join(self.judges) or "none"
-            raise InputError(f"{folder}: an ensemble needs two judges or more, got: {names}")
+        """Raise InputError unless there are judges, each once, and none is the ensemble."""
+        if not self.judges:
+            raise too_few_judges(self)
         for judge, count in Counter(self.judges).items():
             if count > 1:
                 raise InputError(f"--judge-name: '{judge}' is named {count} times")
@@ -80,7 +79,15 @@ def authors(path: Path) -> set[tuple[str | None, str | None]]:
 
 Record = dict[str, Any]
 Key = tuple[str, str, str]  # question, baseline ("" if it is not known), model
-Labels = tuple[str | None, ...]  # of the games of a judgment
+Labels = tuple[tuple[str | None, ...], ...]  # of the games of a judgment, each with its repeats
+
+
+def too_few_judges(ensemble: Ensemble) -> InputError:
+    """Return the error of an ensemble without two verdicts of a game."""
+    folder, names = ensemble.bench.folder / "model_judgment", ", ".join(ensemble.judges) or "none"
+    needs = "an ensemble needs two judges or more"
+    advice = ". One judge is enough with repeats. Make them with gen_judgment.py --samples."
+    return InputError(f"{folder}: {needs}, got: {names}{advice if ensemble.judges else ''}")
 
 
 def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
@@ -119,6 +126,9 @@ def join(ensemble: Ensemble) -> tuple[dict[str, list[Record]], list[str]]:
     if not records:
         folder, names = ensemble.bench.folder / "model_judgment", ", ".join(ensemble.judges)
         raise InputError(f"{folder}: no question was judged by all of {names}. {notes[0]}")
+    games = (game for lines in records.values() for record in lines for game in record["games"])
+    if len(ensemble.judges) == 1 and all(len(game["verdicts"]) < 2 for game in games):
+        raise too_few_judges(ensemble)
     return records, notes
 
 
@@ -143,7 +153,7 @@ def read_labels(
         category = question.category if question else ""
         baseline = ensemble.baselines.of(judgment.baseline, category) or ""
         key = judgment.question_id, baseline, judgment.model
-        labels[key] = tuple(map(normal_label, judgment.labels))
+        labels[key] = tuple(tuple(map(normal_label, game)) for game in judgment.verdicts)
         if judgment.planted:
             planted[key].update(judgment.planted)
         if not any(judgment.settings):
@@ -152,13 +162,21 @@ def read_labels(
 
 
 def ensemble_record(ensemble: Ensemble, key: Key, labels: Mapping[str, Labels]) -> Record:
-    """Return a judgment in the format of its question. labels: of each game, by judge."""
+    """Return a judgment in the format of its question. labels: of each game, by judge.
+
+    A judge's repeats become one label first, so that no judge has more say than another.
+    """
     question_id, baseline, model = key
     question = ensemble.questions.get(question_id) or Question(question_id, "", "", ())
     games = []
-    for game in zip_longest(*labels.values()):
-        scores = dict(zip(labels, game, strict=True))
-        games.append({"score": ensemble_label(scores.values(), ensemble.rule), "scores": scores})
+    for game in zip_longest(*labels.values(), fillvalue=()):
+        scores = {
+            judge: ensemble_label(verdicts, ensemble.rule)
+            for judge, verdicts in zip(labels, game, strict=True)
+        }
+        score = ensemble_label(scores.values(), ensemble.rule)
+        repeats = {} if len(labels) > 1 else {"verdicts": list(game[0])}
+        games.append({"score": score, "scores": scores} | repeats)
     record = new_judgment(question, model, ensemble.name, baseline)
     return record | {"games": games, "judges": list(ensemble.judges), "rule": ensemble.rule}
 

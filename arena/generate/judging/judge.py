@@ -193,11 +193,13 @@ class Judge:
         of those that make no sense.
         """
         config = self.config
-        if config.judge_samples > 1 and self.temperature == 0:
-            warn(
-                f"{config.path}: the {config.judge_samples} verdicts of a game may all be equal at "
-                "temperature 0. Raise the temperature."
-            )
+        seed = "seed" in self.model.extra_body
+        if config.judge_samples > 1 and (seed or self.temperature == 0):
+            equal = f"the {config.judge_samples} verdicts of a game may all be equal"
+            reason = "at temperature 0. Raise the temperature."
+            if seed:
+                reason = f"with the seed in extra_body of {self.model.name}. Remove it."
+            warn(f"{config.path}: {equal} {reason}")
         if problem := self._problem:
             raise InputError(f"{config.path}: {problem}")
         references = len(config.ref_models) if config.reference else 0

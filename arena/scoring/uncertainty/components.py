@@ -44,6 +44,46 @@ class Components:
             return np.asarray(1.0 + games * self.question / self.game)
 
 
+@dataclass(frozen=True)
+class RepeatedComponents(Components):
+    """Components of the points of one verdict, of games with repeats.
+
+    `game`: what a game has of its own, in all its verdicts. `repeat`: the noise of a verdict.
+    `verdicts`: of a game, the harmonic mean.
+    """
+
+    repeat: np.ndarray
+    verdicts: np.ndarray
+
+    @classmethod
+    def of_means(
+        cls, parts: Components, repeat: np.ndarray, share: np.ndarray
+    ) -> RepeatedComponents:
+        """Split those of the mean points of games. `repeat` (R,): the variance of the verdicts in a
+        game. `share` (R,): the mean of 1 / their number.
+        """
+        game = np.maximum(parts.game - repeat * share, 0.0)
+        return cls(parts.question, parts.place, game, repeat, 1.0 / share)
+
+    @property
+    def total(self) -> np.ndarray:
+        """The variance of a verdict (R,)."""
+        return np.asarray(super().total + self.repeat)
+
+    def repeats(self, games: float) -> np.ndarray:
+        """As that of `Components`, of repeats beside the verdicts that games have already."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            of_games = games * self.question + self.game
+            return np.asarray(1.0 + self.verdicts * of_games / self.repeat)
+
+    def narrowed(self, games: float) -> np.ndarray:
+        """The part (R,) of a mean's standard error that twice as many verdicts a game take away."""
+        fixed = self.question + self.game / games
+        noise = self.repeat / (games * self.verdicts)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(1.0 - np.sqrt((fixed + noise / 2.0) / (fixed + noise)))
+
+
 def question_sums(
     points: np.ndarray,
     place: np.ndarray,
