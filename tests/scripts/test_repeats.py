@@ -82,6 +82,7 @@ class TestAsking:
         self, judged: Workspace, api: FakeAPI, run_main: RunMain
     ) -> None:
         judged.add_answers("other", {"q1": "other on q1"})
+        judged.write_judge_config("judge", "base", temperature=0.7)
         run_main(JUDGE, "--round-robin", "--samples", 2, "--limit", 1, check=0)
         assert api.call_count == 3 * 2 * 2
         assert len({call.prompt for call in api.calls}) == 3 * 2
