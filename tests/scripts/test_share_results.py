@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from conftest import REPO, RunMain, Workspace, tree
 
+from arena.base.errors import InputError
+from arena.datasets.sharing.bundle import read_bundle, sealed
+
 DEMO = ("--bench-name", "demo-v0.1", "--setting-file", "config/demo/judge_config.yaml")
 HOT = "data/demo-v0.1/model_judgment/smollm2-judge/smollm2-hot.jsonl"
 Files = dict[str, bytes]
@@ -51,6 +54,8 @@ def write(path: Path, files: Files, **changes: object) -> None:
             for key, value in changes.items():
                 setattr(info, key, value)
             archive.writestr(info, content)
+        archive.comment = b"0" * 64
+    path.write_bytes(sealed(path.read_bytes()))
 
 
 def with_sums(files: Files) -> Files:
@@ -165,7 +170,8 @@ def test_what_was_changed_is_named(
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil", "/evil", "data/../../evil", "data\\evil", "folder/", "README.txt/evil"]
+    "name",
+    ["../evil", "/evil", "data/../../evil", "data\\evil", "C:/evil", "folder/", "README.txt/evil"],
 )
 def test_names_that_lead_elsewhere_are_refused(
     demo: Workspace, run_main: RunMain, name: str
@@ -176,6 +182,59 @@ def test_names_that_lead_elsewhere_are_refused(
     run_main("share_results.py", "--verify", "changed.zip", check=1)
     assert tree(demo.root) == before
     assert not any((folder / "evil").exists() for folder in (Path("/"), demo.root.parent))
+
+
+def test_any_changed_byte_is_found(bundled: Path, tmp_path: Path) -> None:
+    whole = (bundled / "demo.zip").read_bytes()
+    changed, rng = tmp_path / "changed.zip", random.Random(1)
+    places = [*range(len(whole) - 1600, len(whole), 7), *rng.sample(range(len(whole)), 30)]
+    versions = [
+        whole[:at] + bytes([whole[at] ^ (1 << rng.randrange(8))]) + whole[at + 1 :] for at in places
+    ]
+    for content in [*versions, b"x" + whole, whole + b"x", whole[:-1]]:
+        changed.write_bytes(content)
+        try:
+            problems = read_bundle(changed)[1]
+        except InputError as error:
+            problems = [str(error)]
+        assert problems
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("bundle.json", {"modes": 5}),
+        ("bundle.json", {"modes": None}),
+        ("bundle.json", {"modes": [["plain"]]}),
+        ("bundle.json", {"modes": {"plain": 1}}),
+        ("bundle.json", {"versions": [1]}),
+        ("bundle.json", {"judges": 5}),
+        ("bundle.json", {"judges": [None]}),
+        ("bundle.json", {"bench": ["x"]}),
+        ("board.json", {"plain": 5}),
+        ("board.json", {"other": []}),
+    ],
+)
+def test_odd_values_are_named_in_a_line(
+    demo: Workspace, run_main: RunMain, name: str, values: dict[str, object]
+) -> None:
+    files = files_in(demo.root / "demo.zip")
+    files[name] = json.dumps(json.loads(files[name]) | values).encode()
+    write(demo.root / "changed.zip", with_sums(files))
+    done = demo.run("share_results.py", "--verify", "changed.zip")
+    assert done.returncode in (1, 2)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    assert name in said or "board.json: cannot be computed" in said
+
+
+def test_names_with_colours_of_a_terminal_are_shown_as_text(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    files = files_in(demo.root / "demo.zip") | {"a\x1b[31mb": b"evil"}
+    write(demo.root / "changed.zip", files)
+    done = run_main("share_results.py", "--verify", "changed.zip", check=1)
+    assert "\x1b" not in done.out + done.err
 
 
 @pytest.mark.parametrize("changes", [{"external_attr": 0o120777 << 16}, {"comment": b"x"}])
