@@ -10,12 +10,15 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import REPO, RunMain, Workspace, tree
 
 from arena.base.errors import InputError
+from arena.bench.config import read_judge_config
 from arena.datasets.sharing.bundle import read_bundle, sealed
 
 DEMO = ("--bench-name", "demo-v0.1", "--setting-file", "config/demo/judge_config.yaml")
@@ -225,7 +228,7 @@ def test_odd_values_are_named_in_a_line(
     assert done.returncode in (1, 2)
     said = done.stdout + done.stderr
     assert "Traceback" not in said
-    assert name in said or "board.json: cannot be computed" in said
+    assert "bundle.json: not of a bundle" in said or "board.json: " in said
 
 
 def test_names_with_colours_of_a_terminal_are_shown_as_text(
@@ -285,6 +288,46 @@ def test_secrets_are_refused(
     done = run_main("share_results.py", *DEMO, "--bundle", "new.zip", check=2)
     assert "what looks like a key or an address" in done.err
     assert not (demo.root / "new.zip").exists()
+
+
+@pytest.mark.parametrize("prefix", ["sk-", "xai-", "hf_", "gsk_", "AIza"])
+def test_an_example_of_a_key_is_accepted_by_name_and_no_other(
+    demo: Workspace, run_main: RunMain, prefix: str
+) -> None:
+    path = demo.root / "data/demo-v0.1/model_answer/smollm2-hot.jsonl"
+    key = prefix + "abcdefghijklmnopqrstuvwxyz01234"
+    path.write_text(path.read_text("utf-8").replace("We're", f"use {key} as", 1), "utf-8")
+    done = run_main("share_results.py", *DEMO, "--bundle", "new.zip", check=2)
+    assert "Accept an example with --accept-key KEY." in done.err
+    assert key not in done.err
+    flags = ("--bundle", "new.zip", "--accept-key")
+    run_main("share_results.py", *DEMO, *flags, key[:-1], check=2)
+    run_main("share_results.py", *DEMO, *flags, key)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"regex_patterns": [r"\[\[([AB<>=]+)\]\]", r"\[([AB<>=]+)\]"], "temperature": 0.5},
+        {"reference": True, "ref_model": ["ref-a", "ref-b"], "number_of_judgment_attempts": 4},
+        {"verdict_field": "verdict", "judge_samples": 2, "regex_pattern": None},
+        {"categories": {"maths": {"baseline_model": "smollm2-hot", "system_prompt": "Sum."}}},
+    ],
+)
+def test_who_unpacks_a_bundle_judges_by_the_same_rules(
+    demo: Workspace, run_main: RunMain, keys: dict[str, object]
+) -> None:
+    path = demo.root / "config/demo/judge_config.yaml"
+    demo.write(path, yaml.safe_load(path.read_text("utf-8")) | keys)
+    for name in ("ref-a", "ref-b"):
+        demo.write(f"data/demo-v0.1/reference_answer/{name}.jsonl", [])
+    run_main("share_results.py", *DEMO, "--bundle", "new.zip")
+    files = files_in(demo.root / "new.zip")
+    there = {name for name in files if "/reference_answer/" in name}
+    assert len(there) == (2 if "reference" in keys else 0)
+    unpacked = demo.write("unpacked.yaml", files["config/judge_config.yaml"])
+    ours, theirs = (replace(read_judge_config(p), path="", model_list=()) for p in (path, unpacked))
+    assert ours == theirs
 
 
 @pytest.mark.parametrize(
