@@ -245,6 +245,9 @@ def fetch(snapshot: Snapshot, files: Sequence[RemoteFile]) -> dict[RemoteFile, P
             advance(0)
             with contextlib.suppress(queue.Empty):
                 file, result = results.get(timeout=1)
+                if isinstance(result, errors.RemoteEntryNotFoundError):
+                    problem = "is in the list of the hub, which does not have it"
+                    raise HubError(f"{one_line(file.path)}: {problem}. Try another --revision.")
                 if isinstance(result, Exception):
                     raise result
                 if not file.is_same(result):
