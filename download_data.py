@@ -67,9 +67,9 @@ def command_after(args: argparse.Namespace, preset: Path | None, judges: Sequenc
 def main(argv: Sequence[str] | None = None) -> int:
     """Download a bench, or list what is published."""
     args = parse(argv)
-    for name in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
-        if not os.environ.get(name, "0").isdecimal():
-            raise InputError(f"{name}: not a whole number of seconds. Unset it.")
+    for timeout in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
+        if not os.environ.get(timeout, "0").isdecimal():
+            raise InputError(f"{timeout}: not a whole number of seconds. Unset it.")
     try:
         from arena.datasets import published as data
         from arena.datasets.hub import fetch, read_snapshot
