@@ -67,18 +67,21 @@ def command_after(args: argparse.Namespace, preset: Path | None, judges: Sequenc
 def main(argv: Sequence[str] | None = None) -> int:
     """Download a bench, or list what is published."""
     args = parse(argv)
+    for timeout in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
+        if not os.environ.get(timeout, "0").isdecimal():
+            raise InputError(f"{timeout}: not a whole number of seconds. Unset it.")
     try:
         from arena.datasets import published as data
         from arena.datasets.hub import fetch, read_snapshot
         from arena.generate.summary import number_of
     except ValueError:  # the hub's client reads its environment when it is imported
-        names = "HF_ENDPOINT, HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT"
-        raise InputError(f"the environment has a wrong value. Check {names}.") from None
+        raise InputError("the environment has a wrong value. Check HF_ENDPOINT.") from None
     snapshot = read_snapshot(data.repository_of(args.bench_name, args.repo), args.revision)
     benches = data.published_benches(snapshot)
     show = partial(print_table, f"{snapshot.repo} at {snapshot.commit}")
-    if args.list and args.bench_name is None:
-        show(data.bench_rows(benches.values()))
+    languages = [bench for key, bench in benches.items() if key.startswith(f"{args.bench_name}:")]
+    if args.list and (languages or args.bench_name is None):
+        show(data.bench_rows(languages or benches.values()))
         return 0
     name = args.bench_name or (None if args.repo else BENCH)
     published = data.choose_bench(snapshot, benches, name)

@@ -50,6 +50,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     battles = f"most battles of a site, drawn evenly from the clusters (default: {BATTLES:,})"
     add("--battles", type=positive, metavar="N", help=battles)
     add("--force", action="store_true", help="replace another file with the bundle")
+    key = "accept an example in an answer that looks like a key"
+    add("--accept-key", action="append", default=[], metavar="KEY", help=key)
     args = parser.parse_args(argv)
     for flag, value, way_of in (("battles", args.battles, "site"), ("force", args.force, "bundle")):
         if value and not getattr(args, way_of):
@@ -69,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report_check(args.verify, verify(args.verify))
     names = args.bench_name, args.judge_name, args.baseline, args.model
     source = args.data_dir, args.setting_file or Path(SETTING_FILE)
-    options = contents.bundle_options(*names, *source)
+    options = contents.bundle_options(*names, *source, args.accept_key)
     if args.bundle:
         sizes = bundle.write_bundle(options, args.bundle, force=args.force)
         total, size = sum(sizes.values()) / 1e6, args.bundle.stat().st_size / 1e6

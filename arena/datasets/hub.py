@@ -214,6 +214,23 @@ def status_advice(status: int) -> str:
     return f"the hub answers with status {status}. Run the same command again later."
 
 
+def downloaded(snapshot: Snapshot, file: RemoteFile) -> Path:
+    """Return the path of a file in the cache, after a download if it is not there.
+
+    Raises HubError for a file that the hub lists but does not have, and for a damaged one.
+    """
+    kind, commit, name = snapshot.kind, snapshot.commit, one_line(file.path)
+    try:
+        path = Path(hf_hub_download(snapshot.repo, file.path, repo_type=kind, revision=commit))
+    except errors.RemoteEntryNotFoundError:
+        problem = "is in the list of the hub, which does not have it"
+        raise HubError(f"{name}: {problem}. Try another --revision.") from None
+    if not file.is_same(path):
+        path.resolve().unlink()
+        raise HubError(f"{name}: damaged on its way. {AGAIN}")
+    return path
+
+
 def fetch(snapshot: Snapshot, files: Sequence[RemoteFile]) -> dict[RemoteFile, Path]:
     """Return the path of each file in the cache, after a download if it is not there.
 
@@ -222,15 +239,11 @@ def fetch(snapshot: Snapshot, files: Sequence[RemoteFile]) -> dict[RemoteFile, P
     jobs, results = queue.SimpleQueue[RemoteFile](), queue.SimpleQueue[tuple[RemoteFile, Any]]()
 
     def work() -> None:
-        kind, commit = snapshot.kind, snapshot.commit
         with contextlib.suppress(queue.Empty):
             while True:
                 file = jobs.get_nowait()
                 try:
-                    path = hf_hub_download(
-                        snapshot.repo, file.path, repo_type=kind, revision=commit
-                    )
-                    results.put((file, Path(path)))
+                    results.put((file, downloaded(snapshot, file)))
                 except Exception as error:
                     results.put((file, error))
 
@@ -247,9 +260,6 @@ def fetch(snapshot: Snapshot, files: Sequence[RemoteFile]) -> dict[RemoteFile, P
                 file, result = results.get(timeout=1)
                 if isinstance(result, Exception):
                     raise result
-                if not file.is_same(result):
-                    result.resolve().unlink()
-                    raise HubError(f"{one_line(file.path)}: damaged on its way. {AGAIN}")
                 paths[file] = result
                 advance(file.size)
     return paths

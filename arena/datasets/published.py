@@ -126,8 +126,9 @@ def choose_bench(
         advice = "Its files must be data/<bench>/question.jsonl and so on, or parquet tables."
         raise InputError(f"{where}: no bench. {advice}")
     what = f"no bench '{name}'" if name else "several benches"
-    known = [*benches, *(f"{base}:ko" for base in MULTILINGUAL)]
-    meant = nearest(name, known) if name else ""
+    known = sorted([*benches, *(f"{base}:ko" for base in MULTILINGUAL)])
+    begun = [key for key in known if name and key.startswith(name)]
+    meant = nearest(name, begun or known, cutoff=0.0 if begun else 0.6) if name else ""
     names = listed(sorted(benches), "benches", many=30)
     raise InputError(f"{where}: {what}{meant}. Choose one with --bench-name: {names}")
 
@@ -291,6 +292,10 @@ def write_files(
 
     Raises InputError before the first is written, if local questions differ from the tables.
     """
+    singles = [remote for remotes in files.values() for remote in remotes if not remote.is_table]
+    if pointers := [remote for remote in singles if is_missing(cached[remote])]:
+        problem = f"{one_line(pointers[0].path)}: is published as a pointer of Git LFS"
+        raise InputError(f"{problem}, without its content. Try another --revision.")
     made = {
         path: b"".join(question_lines([cached[remote] for remote in remotes]))
         for path, remotes in files.items()

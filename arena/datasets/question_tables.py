@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, one_line
 from arena.base.jsonl import decode, dump_line
 from arena.bench.records import QuestionLine
 from arena.datasets.tables import read_parquet
@@ -20,21 +20,23 @@ def question_lines(tables: Iterable[Path]) -> list[bytes]:
 
     Raises InputError for a row that is no question, and for a table without rows.
     """
-    decoder, lines = msgspec.json.Decoder(QuestionLine), list[bytes]()
+    decoder, lines, places = msgspec.json.Decoder(QuestionLine), list[bytes](), dict[str, str]()
     for table in tables:
         for row in read_parquet(table):
-            values = row.values
+            values, place = row.values, f"{table.name}: row {row.number}"
             key = "question_id" if values.get("question_id") is not None else "uid"
             record = {"question_id": values.get(key)}
             record |= {key: values[key] for key in KEPT if values.get(key) is not None}
             record["turns"] = values.get("turns") or [{"content": values.get("prompt")}]
             try:
                 lines.append(dump_line(record))
-                decode(lines[-1].rstrip(b"\n"), decoder)
+                question = decode(lines[-1].rstrip(b"\n"), decoder)
             except (ValueError, TypeError) as error:
-                place = f"{table.name}: row {row.number}"
                 advice = "It needs a question_id, and a prompt or turns."
                 raise InputError(f"{place} is not a question: {error}. {advice}") from None
+            if (first := places.setdefault(question.id, place)) != place:
+                problem = f"{place} has the id of {first}, '{one_line(question.id, 60)}'"
+                raise InputError(f"{problem}. Try another --revision.")
     if not lines:
         raise InputError("the table of questions has no rows. Choose another --revision.")
     return lines

@@ -89,3 +89,11 @@ def test_a_table_without_questions(tmp_path: Path, content: bytes, words: str) -
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
         question_lines([path])
+
+
+def test_an_id_of_two_rows_is_an_error(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path, ids in zip(paths, (("1", "2"), ("3", "2")), strict=True):
+        path.write_bytes(table([{"question_id": i, "prompt": "?"} for i in ids]))
+    with pytest.raises(InputError, match="b.parquet: row 2 has the id of a.parquet: row 2, '2'"):
+        question_lines(paths)

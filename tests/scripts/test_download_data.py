@@ -111,6 +111,8 @@ def test_the_list_has_sizes_and_writes_nothing(bench: Workspace, download: Downl
     assert [line.split()[0] for line in everything[2:]] == ["arena-hard-v0.1", "arena-hard-v2.0"]
     size = sum(len(text) for path, text in official().items() if f"{V1}/model_answer" in path)
     assert f"3 models, {size / 1e3:.1f} kB" in everything[2]
+    languages = download("--list", "--bench", "m-arena-hard").out.splitlines()[2:]
+    assert {line.split()[0] for line in languages} == {"m-arena-hard:ja", "m-arena-hard:ko"}
     models = download("--list", "--bench", "arena-hard-v0.1").out.splitlines()
     assert models[1].split() == ["model", "answers", "gpt-4-1106-preview", "org/judge"]
     assert [line.split()[0] for line in models[2:]] == ["gpt-4-0314", "m1", "org/m2"]
@@ -267,6 +269,7 @@ class TestErrors:
             (["--model", "m"], "Published models: gemini-2.0-flash-001, m1, o3-mini-2025-01-31"),
             (["--models", "gemini-2.0-flash"], "(did you mean 'gemini-2.0-flash-001'?)"),
             (["--judges", "x"], "no judge 'x'. Published judges: none"),
+            (["--bench", "arena-hard"], "(did you mean 'arena-hard-v2.0'?)"),
             (["--bench", "m-arena-hard"], "Choose one with --bench-name: m-arena-hard:ja"),
             (["--repo", "no/such"], "no such repository, or no access. Check --repo"),
             (["--repo", "a/b?c"], "not a name such as OWNER/NAME. Check --repo"),
@@ -327,7 +330,16 @@ class TestErrors:
         self, hub: FakeHub, refused: Callable[..., str]
     ) -> None:
         hub.lost.add(f"{V2}/question.jsonl")
-        assert "the hub answers with status 404" in refused(check=1)
+        line = refused(check=1)
+        assert f"{V2}/question.jsonl: is in the list of the hub, which does not have it" in line
+
+    def test_a_pointer_in_place_of_a_file(
+        self, bench: Workspace, hub: FakeHub, refused: Callable[..., str]
+    ) -> None:
+        pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+        hub.repos[f"datasets/{OFFICIAL}"].revisions["main"][f"{V2}/question.jsonl"] = pointer
+        assert f"{V2}/question.jsonl: is published as a pointer of Git LFS" in refused()
+        assert not (bench.root / V2).exists()
 
     @pytest.mark.parametrize("content", ["[]", "", "{}", "no json"])
     def test_a_record_of_sources_that_is_none(
@@ -350,7 +362,11 @@ class TestErrors:
 
     @pytest.mark.parametrize(
         ("name", "value", "status"),
-        [("HF_HUB_ETAG_TIMEOUT", "1.5 s", 2), ("HF_ENDPOINT", "localhost:1", 1)],
+        [
+            ("HF_HUB_ETAG_TIMEOUT", "1.5 s", 2),
+            ("HF_HUB_DOWNLOAD_TIMEOUT", "abc", 2),
+            ("HF_ENDPOINT", "localhost:1", 1),
+        ],
     )
     def test_a_wrong_environment(
         self, process: Download, name: str, value: str, status: int

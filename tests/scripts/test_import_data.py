@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from json import dumps
 from typing import Any
 
 import pytest
@@ -30,8 +31,11 @@ def batch_line(number: int, reply: str) -> dict[str, Any]:
     return {"custom_id": f"q{number}", "response": {"status_code": 200, "body": body}}
 
 
-def harness(number: int, prompt: str, reply: str) -> dict[str, Any]:
-    arguments = {"gen_args_0": {"arg_0": prompt, "arg_1": {"until": []}}}
+LIKELIHOODS = "a.jsonl:1: a log-likelihood in place of a reply. Import the samples of a task"
+
+
+def harness(number: int, prompt: str, reply: object, more: object = None) -> dict[str, Any]:
+    arguments = {"gen_args_0": {"arg_0": prompt, "arg_1": more or {"until": []}}}
     return {"doc_id": number, "doc": {}, "arguments": arguments, "resps": [[reply]]}
 
 
@@ -152,11 +156,84 @@ def test_what_does_not_fit_is_named(asked: Workspace, run_main: RunMain) -> None
         "read 5 rows (5 of a table)",
         "data/test-v1/model_answer/tiny.jsonl: 2 answers to 3 questions",
         "rows that fit no question, by id or by prompt: 1 (a.jsonl:3 'Who are you?')",
-        "rows with a failed call in place of an answer: 1 (a.jsonl:4)",
+        "rows with a failed call or nothing in place of an answer: 1 (a.jsonl:4)",
         "questions without an answer to each turn: 1 (q3)",
         "empty answers: 1 (q2)",
         "other models named in the files: 1 (other)",
     ]
+
+
+POEM, CAPITAL = "Write a poem.", "Name the capital of France."
+
+
+@pytest.mark.parametrize("ids", [(2, 1), (0, 1), (1.0, 2.0), ("one", "two")])
+@pytest.mark.parametrize("flags", [(), ("--prompt", "prompt")])
+def test_the_prompt_decides_against_the_id(
+    bench: Workspace, run_main: RunMain, ids: tuple[Any, Any], flags: tuple[str, ...]
+) -> None:
+    questions = [
+        {"question_id": n, "turns": [{"content": t}]} for n, t in ((1, POEM), (2, CAPITAL))
+    ]
+    bench.add_questions(questions)
+    replies = zip(ids, (POEM, CAPITAL), ("Roses.", "Paris."), strict=True)
+    rows = [{"id": i, "prompt": prompt, "answer": reply} for i, prompt, reply in replies]
+    bench.write("a.jsonl", rows)
+    done = run_main("import_data.py", "a.jsonl", *FLAGS, *flags)
+    assert texts(bench) == {1: ["Roses."], 2: ["Paris."]}
+    others = {2: "2 (a.jsonl:1, a.jsonl:2)", 0: "1 (a.jsonl:2)"}.get(ids[0])
+    line = f"rows with the id of another question, matched by their prompt: {others}"
+    assert (line in done.out) == (others is not None and not flags)
+
+
+def test_the_id_decides_if_the_prompt_is_of_no_question_or_of_two(
+    bench: Workspace, run_main: RunMain
+) -> None:
+    bench.add_questions([POEM, POEM, CAPITAL])
+    rows = [
+        {"id": "q1", "prompt": POEM, "answer": "one"},
+        {"id": "q2", "prompt": POEM, "answer": "two"},
+        {"id": "q3", "prompt": "Name it.", "answer": "Paris."},
+        {"id": "q3", "prompt": POEM, "answer": "of either"},
+    ]
+    bench.write("a.jsonl", rows)
+    done = run_main("import_data.py", "a.jsonl", *FLAGS, check=1)
+    assert texts(bench) == {"q1": ["one"], "q2": ["two"], "q3": ["Paris."]}
+    line = "rows with another prompt than the question, matched by their id: 1 (a.jsonl:3)"
+    assert line in done.out and "fit no question, by id or by prompt: 1 (a.jsonl:4" in done.out
+    run_main("import_data.py", "a.jsonl", *FLAGS, "--prompt", "prompt", "--force", check=2)
+    assert len(texts(bench)) == 3
+
+
+def test_replies_are_whole_and_null_is_a_failed_row(asked: Workspace, run_main: RunMain) -> None:
+    cut = batch_line(1, "<think>Hm</think>Because")
+    cut["response"]["body"]["choices"][0]["finish_reason"] = "length"
+    asked.write("batch.jsonl", [cut])
+    sample = {"doc_id": "q2", "doc": {}, "resps": [["The answer is 5", "6"]]}
+    filtered = [sample | {"filtered_resps": [text]} for text in ("5", "[invalid]")]
+    asked.write("harness.jsonl", [*filtered, {"doc_id": "q1", "doc": {}, "filtered_resps": []}])
+    thought = "<think>\nHm\n</think>\n\n고쳤다"
+    rows = [{"id": "q3", "answer": thought}, {"id": "q1", "answer": None}]
+    asked.write("rows.jsonl", rows)
+    asked.write("mt.jsonl", [{"question_id": "q1", "choices": [{"turns": [None]}]}])
+    done = run_main("import_data.py", "rows.jsonl", "mt.jsonl", *FLAGS, check=1)
+    assert "failed call or nothing in place of an answer: 2 (rows.jsonl:2, mt.jsonl:1)" in done.out
+    assert "1 answer to 3 questions" in done.out
+    (turn,) = asked.answers("tiny")[0]["choices"][0]["turns"]
+    assert turn == {"content": "고쳤다", "reasoning": "Hm"}
+
+    by_doc = ("harness.jsonl", *FLAGS, "--id", "doc_id", "--force")
+    done = run_main("import_data.py", *by_doc, check=1)
+    assert texts(asked) == {"q2": ["The answer is 5"]}
+    assert "in place of an answer: 1 (harness.jsonl:3)" in done.out
+    done = run_main("import_data.py", *by_doc, "--answer", "filtered_resps", check=2)
+    assert "different answers to question q2" in done.err
+
+    done = run_main("import_data.py", "batch.jsonl", *FLAGS, "--force", check=1)
+    assert "read 1 row (1 of batch output)" in done.out
+    (turn,) = asked.answers("tiny")[0]["choices"][0]["turns"]
+    assert turn == {"content": "Because", "reasoning": "Hm", "finish_reason": "length"}
+    asked.write_answer_config()
+    assert "cut-off answers" in run_main("check_bench.py", "--bench-name", "test-v1", check=1).out
 
 
 def test_columns_are_named(asked: Workspace, run_main: RunMain) -> None:
@@ -186,11 +263,15 @@ def test_other_answers_are_replaced_only_by_force(asked: Workspace, run_main: Ru
         ("a.csv", "id,answer\nx,a\n", "no answer to a question of test-v1, e.g. a.csv:2 x."),
         ("a.csv", "id,words\nq1,a\n", "a.csv:2: no answer. Name its column with --answer."),
         ("a.csv", "answer\na\n", "a.csv:2: neither id nor prompt of a question."),
-        ("a.csv", "", "a.csv"),
+        ("a.csv", "", "a.csv: no rows. Use a file with answers."),
+        ("a.csv", "id,answer\n", "a.csv: no rows."),
+        ("a.jsonl", dumps(harness(0, QUESTIONS[0], [-1.5, False])), LIKELIHOODS),
+        ("a.jsonl", dumps(harness(0, QUESTIONS[0], ["-1.5", "False"], " yes")), LIKELIHOODS),
+        ("a.jsonl", '{"doc": {"id": "q1"}, "resps": [[["-1.5", "True"]]]}', LIKELIHOODS),
         ("a.jsonl", '{"id": "q1", "choices": []}\n', "no answer in a known form"),
         ("a.jsonl", '{"id": "q1", "choices": [{"turns": [1]}]}\n', "a.jsonl:1: "),
         ("a.jsonl", "{nonsense\n", "a.jsonl:1: not JSON"),
-        ("a.jsonl", '{"custom_id": "q1", "error": {"code": 500}}\n', "no answer to a question"),
+        ("a.jsonl", '{"custom_id": "q1", "error": {"code": 500}}\n', "a.jsonl: no row has a reply"),
         ("a.doc", "x", "unknown form '.doc'"),
         ("none.csv", None, "none.csv: cannot read"),
     ],

@@ -78,6 +78,17 @@ class TestAsking:
         assert "0 planned, 0 done, 4 cached" in done.out
         assert games(judged) == now and api.call_count == 4 * 5
 
+    def test_a_round_robin_has_them_in_every_pair(
+        self, judged: Workspace, api: FakeAPI, run_main: RunMain
+    ) -> None:
+        judged.add_answers("other", {"q1": "other on q1"})
+        judged.write_judge_config("judge", "base", temperature=0.7)
+        run_main(JUDGE, "--round-robin", "--samples", 2, "--limit", 1, check=0)
+        assert api.call_count == 3 * 2 * 2
+        assert len({call.prompt for call in api.calls}) == 3 * 2
+        run_main(JUDGE, "--round-robin", "--samples", 2, "--limit", 1, check=0)
+        assert api.call_count == 12
+
     def test_failed_repeats_are_asked_again_one_by_one(
         self, judged: Workspace, api: FakeAPI, run_main: RunMain
     ) -> None:

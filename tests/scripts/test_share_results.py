@@ -10,10 +10,16 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import REPO, RunMain, Workspace, tree
+
+from arena.base.errors import InputError
+from arena.bench.config import read_judge_config
+from arena.datasets.sharing.bundle import read_bundle, sealed
 
 DEMO = ("--bench-name", "demo-v0.1", "--setting-file", "config/demo/judge_config.yaml")
 HOT = "data/demo-v0.1/model_judgment/smollm2-judge/smollm2-hot.jsonl"
@@ -51,6 +57,8 @@ def write(path: Path, files: Files, **changes: object) -> None:
             for key, value in changes.items():
                 setattr(info, key, value)
             archive.writestr(info, content)
+        archive.comment = b"0" * 64
+    path.write_bytes(sealed(path.read_bytes()))
 
 
 def with_sums(files: Files) -> Files:
@@ -165,7 +173,8 @@ def test_what_was_changed_is_named(
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil", "/evil", "data/../../evil", "data\\evil", "folder/", "README.txt/evil"]
+    "name",
+    ["../evil", "/evil", "data/../../evil", "data\\evil", "C:/evil", "folder/", "README.txt/evil"],
 )
 def test_names_that_lead_elsewhere_are_refused(
     demo: Workspace, run_main: RunMain, name: str
@@ -176,6 +185,59 @@ def test_names_that_lead_elsewhere_are_refused(
     run_main("share_results.py", "--verify", "changed.zip", check=1)
     assert tree(demo.root) == before
     assert not any((folder / "evil").exists() for folder in (Path("/"), demo.root.parent))
+
+
+def test_any_changed_byte_is_found(bundled: Path, tmp_path: Path) -> None:
+    whole = (bundled / "demo.zip").read_bytes()
+    changed, rng = tmp_path / "changed.zip", random.Random(1)
+    places = [*range(len(whole) - 1600, len(whole), 7), *rng.sample(range(len(whole)), 30)]
+    versions = [
+        whole[:at] + bytes([whole[at] ^ (1 << rng.randrange(8))]) + whole[at + 1 :] for at in places
+    ]
+    for content in [*versions, b"x" + whole, whole + b"x", whole[:-1]]:
+        changed.write_bytes(content)
+        try:
+            problems = read_bundle(changed)[1]
+        except InputError as error:
+            problems = [str(error)]
+        assert problems
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("bundle.json", {"modes": 5}),
+        ("bundle.json", {"modes": None}),
+        ("bundle.json", {"modes": [["plain"]]}),
+        ("bundle.json", {"modes": {"plain": 1}}),
+        ("bundle.json", {"versions": [1]}),
+        ("bundle.json", {"judges": 5}),
+        ("bundle.json", {"judges": [None]}),
+        ("bundle.json", {"bench": ["x"]}),
+        ("board.json", {"plain": 5}),
+        ("board.json", {"other": []}),
+    ],
+)
+def test_odd_values_are_named_in_a_line(
+    demo: Workspace, run_main: RunMain, name: str, values: dict[str, object]
+) -> None:
+    files = files_in(demo.root / "demo.zip")
+    files[name] = json.dumps(json.loads(files[name]) | values).encode()
+    write(demo.root / "changed.zip", with_sums(files))
+    done = demo.run("share_results.py", "--verify", "changed.zip")
+    assert done.returncode in (1, 2)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    assert "bundle.json: not of a bundle" in said or "board.json: " in said
+
+
+def test_names_with_colours_of_a_terminal_are_shown_as_text(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    files = files_in(demo.root / "demo.zip") | {"a\x1b[31mb": b"evil"}
+    write(demo.root / "changed.zip", files)
+    done = run_main("share_results.py", "--verify", "changed.zip", check=1)
+    assert "\x1b" not in done.out + done.err
 
 
 @pytest.mark.parametrize("changes", [{"external_attr": 0o120777 << 16}, {"comment": b"x"}])
@@ -226,6 +288,46 @@ def test_secrets_are_refused(
     done = run_main("share_results.py", *DEMO, "--bundle", "new.zip", check=2)
     assert "what looks like a key or an address" in done.err
     assert not (demo.root / "new.zip").exists()
+
+
+@pytest.mark.parametrize("prefix", ["sk-", "xai-", "hf_", "gsk_", "AIza"])
+def test_an_example_of_a_key_is_accepted_by_name_and_no_other(
+    demo: Workspace, run_main: RunMain, prefix: str
+) -> None:
+    path = demo.root / "data/demo-v0.1/model_answer/smollm2-hot.jsonl"
+    key = prefix + "abcdefghijklmnopqrstuvwxyz01234"
+    path.write_text(path.read_text("utf-8").replace("We're", f"use {key} as", 1), "utf-8")
+    done = run_main("share_results.py", *DEMO, "--bundle", "new.zip", check=2)
+    assert "Accept an example with --accept-key KEY." in done.err
+    assert key not in done.err
+    flags = ("--bundle", "new.zip", "--accept-key")
+    run_main("share_results.py", *DEMO, *flags, key[:-1], check=2)
+    run_main("share_results.py", *DEMO, *flags, key)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"regex_patterns": [r"\[\[([AB<>=]+)\]\]", r"\[([AB<>=]+)\]"], "temperature": 0.5},
+        {"reference": True, "ref_model": ["ref-a", "ref-b"], "number_of_judgment_attempts": 4},
+        {"verdict_field": "verdict", "judge_samples": 2, "regex_pattern": None},
+        {"categories": {"maths": {"baseline_model": "smollm2-hot", "system_prompt": "Sum."}}},
+    ],
+)
+def test_who_unpacks_a_bundle_judges_by_the_same_rules(
+    demo: Workspace, run_main: RunMain, keys: dict[str, object]
+) -> None:
+    path = demo.root / "config/demo/judge_config.yaml"
+    demo.write(path, yaml.safe_load(path.read_text("utf-8")) | keys)
+    for name in ("ref-a", "ref-b"):
+        demo.write(f"data/demo-v0.1/reference_answer/{name}.jsonl", [])
+    run_main("share_results.py", *DEMO, "--bundle", "new.zip")
+    files = files_in(demo.root / "new.zip")
+    there = {name for name in files if "/reference_answer/" in name}
+    assert len(there) == (2 if "reference" in keys else 0)
+    unpacked = demo.write("unpacked.yaml", files["config/judge_config.yaml"])
+    ours, theirs = (replace(read_judge_config(p), path="", model_list=()) for p in (path, unpacked))
+    assert ours == theirs
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from arena.bench.paths import Bench
 from arena.bench.records import ERROR_TEXT, Question, read_questions
 from arena.datasets.answers.forms import Columns, Given, answer_of
 from arena.datasets.tables import read_rows
+from arena.generate.summary import number_of
 
 Record = dict[str, Any]
 
@@ -35,51 +36,6 @@ class ImportOptions:
     force: bool = False
 
 
-@dataclass
-class Import:
-    """The answers of some files by their questions, and what was odd in them.
-
-    failed, unmatched: the places of rows without a reply and without a question here.
-    """
-
-    questions: Sequence[Question]
-    rows: int = 0
-    forms: dict[str, int] = field(default_factory=dict)
-    makers: dict[str, None] = field(default_factory=dict)
-    answers: dict[str, tuple[str, Given]] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
-    unmatched: list[str] = field(default_factory=list)
-
-    @property
-    def missing(self) -> list[str]:
-        """The ids of questions that some of their turns lack."""
-        turns = {key: len(given.turns) for key, (_, given) in self.answers.items()}
-        return [q.id for q in self.questions if turns.get(q.id, 0) < len(q.turns)]
-
-    @property
-    def empty(self) -> list[str]:
-        """The ids of questions with an empty answer."""
-        return [key for key, (_, g) in self.answers.items() if not all(map(str.strip, g.turns))]
-
-    def add(self, place: str, given: Given, question: Question | None) -> None:
-        """Take the answer of a row. Raises InputError for a second, different one."""
-        self.rows += 1
-        self.forms[given.form] = self.forms.get(given.form, 0) + 1
-        if given.maker:
-            self.makers[given.maker] = None
-        if not given.turns or ERROR_TEXT in given.turns:
-            self.failed.append(place)
-        elif question is None:
-            prompt = f" '{one_line(given.prompt, 40)}'" if given.prompt else f" {given.id}"
-            self.unmatched.append(place + prompt)
-        elif question.id in self.answers and self.answers[question.id][1].turns != given.turns:
-            both = f"{self.answers[question.id][0]} and {place}"
-            advice = "Import the answers of one model at a time."
-            raise InputError(f"{both}: different answers to question {question.id}. {advice}")
-        else:
-            self.answers[question.id] = (place, given)
-
-
 class Matcher:
     """The questions of a bench by what a row may have of them."""
 
@@ -90,22 +46,80 @@ class Matcher:
             for text in dict.fromkeys((question.turns[0], _spaced(question.turns[0]))):
                 self.by_prompt[text].append(question)
 
+    def of_id(self, given: Given) -> Question | None:
+        """Return the question with the id of a row, which tables may have as the number 1.0."""
+        text = given.id or ""
+        return self.by_id.get(text) or self.by_id.get(text.removesuffix(".0"))
+
     def question_of(self, given: Given) -> Question | None:
-        """Return the question by its id, else by its prompt, else by the prompt but for spaces.
+        """Return the question with the prompt, but for spaces, else that with the id.
 
         Two questions with one prompt are told apart by their ids alone.
         """
-        if given.id is not None and given.id in self.by_id:
-            return self.by_id[given.id]
-        if given.prompt is not None:
-            for text in (given.prompt, _spaced(given.prompt)):
-                if len(found := self.by_prompt.get(text, [])) == 1:
-                    return found[0]
-        return None
+        named, prompt = self.of_id(given), given.prompt or ""
+        for text in (prompt, _spaced(prompt)):
+            if same := self.by_prompt.get(text, []):
+                return named if named in same else same[0] if len(same) == 1 else None
+        return named
 
 
 def _spaced(text: str) -> str:
     return " ".join(text.split())
+
+
+@dataclass
+class Import:
+    """The answers of some files by their questions, and what was odd in them.
+
+    failed, unmatched: the places of rows without a reply and without a question here. by_prompt,
+    by_id: of rows whose id is that of another question, and whose prompt is of none.
+    """
+
+    matcher: Matcher
+    rows: int = 0
+    forms: dict[str, int] = field(default_factory=dict)
+    makers: dict[str, None] = field(default_factory=dict)
+    answers: dict[str, tuple[str, Given]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    by_prompt: list[str] = field(default_factory=list)
+    by_id: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[str]:
+        """The ids of questions that some of their turns lack."""
+        turns = {key: len(given.turns) for key, (_, given) in self.answers.items()}
+        questions = self.matcher.by_id.values()
+        return [q.id for q in questions if turns.get(q.id, 0) < len(q.turns)]
+
+    @property
+    def empty(self) -> list[str]:
+        """The ids of questions with an empty answer."""
+        return [key for key, (_, g) in self.answers.items() if not all(map(str.strip, g.turns))]
+
+    def add(self, place: str, given: Given) -> None:
+        """Take the answer of a row. Raises InputError for a second, different one."""
+        question = self.matcher.question_of(given)
+        self.rows += 1
+        self.forms[given.form] = self.forms.get(given.form, 0) + 1
+        if given.maker:
+            self.makers[given.maker] = None
+        if not given.turns or ERROR_TEXT in given.turns:
+            self.failed.append(place)
+            return
+        if question is None:
+            prompt = f" '{one_line(given.prompt, 40)}'" if given.prompt else f" {given.id}"
+            self.unmatched.append(place + prompt)
+            return
+        if question.id in self.answers and self.answers[question.id][1].turns != given.turns:
+            both = f"{self.answers[question.id][0]} and {place}"
+            advice = "Import the answers of one model at a time."
+            raise InputError(f"{both}: different answers to question {question.id}. {advice}")
+        self.answers[question.id] = (place, given)
+        if self.matcher.of_id(given) not in (None, question):
+            self.by_prompt.append(place)
+        elif given.prompt and _spaced(given.prompt) != _spaced(question.turns[0]):
+            self.by_id.append(place)
 
 
 def import_answers(options: ImportOptions) -> tuple[Import, Path]:
@@ -114,20 +128,22 @@ def import_answers(options: ImportOptions) -> tuple[Import, Path]:
     Raises InputError, and changes nothing, if no answer fits a question or if the file of the model
     has other records.
     """
-    questions = read_questions(options.bench)
-    matcher, found = Matcher(questions), Import(questions)
+    found = Import(Matcher(read_questions(options.bench)))
     for path in options.files:
         for row in read_rows(path):
             place = f"{path}:{row.number}"
-            given = answer_of(row, place, options.columns)
-            found.add(place, given, matcher.question_of(given))
+            found.add(place, answer_of(row, place, options.columns))
     files = ", ".join(map(str, options.files))
+    if not found.rows:
+        raise InputError(f"{files}: no rows. Use a file with answers.")
     if not found.answers:
-        example = f", e.g. {found.unmatched[0]}" if found.unmatched else ""
-        problem = f"no answer to a question of {options.bench.name}{example}"
+        if not found.unmatched:
+            problem = f"no row has a reply, e.g. {found.failed[0]}"
+            raise InputError(f"{files}: {problem}. Name the column with --answer.")
+        problem = f"no answer to a question of {options.bench.name}, e.g. {found.unmatched[0]}"
         raise InputError(f"{files}: {problem}. Name the columns with --id or --prompt.")
     target = options.bench.answer_file(options.model)
-    lines = list(map(dump_line, _records(found, matcher.by_id, options)))
+    lines = list(map(dump_line, _records(found, options)))
     with locked(target):
         if target.exists() and not options.force and target.read_bytes() != b"".join(lines):
             raise InputError(f"{target}: has other answers. Replace them with --force.")
@@ -135,24 +151,22 @@ def import_answers(options: ImportOptions) -> tuple[Import, Path]:
     return found, target
 
 
-def _records(
-    found: Import, questions: Mapping[str, Question], options: ImportOptions
-) -> Iterator[Record]:
+def _records(found: Import, options: ImportOptions) -> Iterator[Record]:
     """Yield the records in the order of their ids. The same files give the same records."""
+    questions = found.matcher.by_id
     for form in ("v0.1", "v2.0"):
         keys = sorted(key for key in found.answers if questions[key].format == form)
         texts = [found.answers[key][1].turns[0] for key in keys]
         styles = conv_metadata(texts, form) if texts else []
         for key, style in zip(keys, styles, strict=True):
             place, given = found.answers[key]
-            turns = [{"content": text} for text in given.turns]
             record = {
                 "question_id": questions[key].written_id,
                 "answer_id": uuid(name=f"{options.model} {key} {given.turns}"),
                 "model_id": options.model,
-                "choices": [{"index": 0, "turns": turns}],
+                "choices": given.choices,
             }
-            kept = {k: v for k, v in (given.record or {}).items() if k in ("choices", "tstamp")}
+            kept = {} if given.tstamp is None else {"tstamp": given.tstamp}
             file = Path(place.rpartition(":")[0]).name
             source = {"imported": {"file": file, "form": given.form}}
             yield answer_in_format_of(
@@ -163,11 +177,14 @@ def _records(
 def report_lines(found: Import, target: Path, model: str) -> Iterator[str]:
     """Yield what was read and stored, and what is odd, a line each."""
     forms = ", ".join(f"{count:,} of {form}" for form, count in found.forms.items())
-    yield f"read {found.rows:,} rows ({forms})"
-    yield f"{target}: {len(found.answers):,} answers to {len(found.questions):,} questions"
+    yield f"read {number_of(found.rows, 'row')} ({forms})"
+    answers, questions = len(found.answers), len(found.matcher.by_id)
+    yield f"{target}: {number_of(answers, 'answer')} to {number_of(questions, 'question')}"
     for names, what in (
         (found.unmatched, "rows that fit no question, by id or by prompt"),
-        (found.failed, "rows with a failed call in place of an answer"),
+        (found.failed, "rows with a failed call or nothing in place of an answer"),
+        (found.by_prompt, "rows with the id of another question, matched by their prompt"),
+        (found.by_id, "rows with another prompt than the question, matched by their id"),
         (found.missing, "questions without an answer to each turn"),
         (found.empty, "empty answers"),
         ([name for name in found.makers if name != model], "other models named in the files"),

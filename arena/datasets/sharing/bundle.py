@@ -7,14 +7,13 @@ import hashlib
 import io
 import os
 import stat
-import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, one_line
 from arena.base.jsonl import write_lines
 from arena.datasets.sharing.contents import (
     ABOUT,
@@ -33,7 +32,8 @@ from arena.leaderboard.output.text import json_text
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of all files in a bundle, the earliest that a zip file can say
 MODE = (stat.S_IFREG | 0o644) << 16
 LARGEST = 4 << 30  # bytes of all files of a bundle that is read
-LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+NO_SEAL = b"0" * 64  # in the place of the checksum of all bytes
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)
 
 
 def write_bundle(options: BundleOptions, target: Path, *, force: bool = False) -> dict[str, int]:
@@ -63,8 +63,15 @@ def write_bundle(options: BundleOptions, target: Path, *, force: bool = False) -
             info = zipfile.ZipInfo(name, EPOCH)
             info.compress_type, info.external_attr, info.create_system = 8, MODE, 3
             archive.writestr(info, content)
-    write_lines(target, [packed.getvalue()])
+        archive.comment = NO_SEAL
+    write_lines(target, [sealed(packed.getvalue())])
     return {name: len(content) for name, content in sorted(files.items())}
+
+
+def sealed(packed: bytes) -> bytes:
+    """Return a zip file whose comment, its last bytes, is the checksum of the file without it."""
+    bare = packed[: -len(NO_SEAL)]
+    return bare + hashlib.sha256(bare + NO_SEAL).hexdigest().encode()
 
 
 @contextlib.contextmanager
@@ -92,46 +99,43 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[str]]:
 
     Nothing is written. Raises InputError for what is no zip file of a reasonable size.
     """
+    too_large = f"{path}: has over {LARGEST >> 30} GiB. It is no bundle."
     try:
-        archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        if path.stat().st_size > LARGEST:
+            raise InputError(too_large)
+        packed = path.read_bytes()
+        archive = zipfile.ZipFile(io.BytesIO(packed))
+    except (*DAMAGED, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or "not a zip file, or a damaged one"
         raise InputError(f"{path}: {reason}. Get the bundle again.") from None
+    files, problems = dict[str, bytes](), list[str]()
     with archive:
         infos = archive.infolist()
         if sum(info.file_size for info in infos) > LARGEST:
-            raise InputError(f"{path}: its files have over {LARGEST >> 30} GiB. It is no bundle.")
-        files, problems = dict[str, bytes](), list[str]()
-        with path.open("rb") as raw:
-            for info in infos:
-                raw.seek(info.header_offset)
-                problem = entry_problem(info, raw.read(LOCAL_HEADER.size))
-                if problem is None and info.filename in files:
-                    problem = "is there twice"
-                if problem is None:
-                    try:
-                        files[info.filename] = archive.read(info)
-                    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError):
-                        problem = "is damaged"
-                if problem:
-                    problems.append(f"{info.filename}: {problem}")
-        if archive.comment:
-            problems.append(f"{path.name}: has a comment that the bundle did not have")
-    return files, problems + list(sum_problems(files, problems))
+            raise InputError(too_large)
+        for info in infos:
+            problem = entry_problem(info)
+            if problem is None and info.filename in files:
+                problem = "is there twice"
+            if problem is None:
+                try:
+                    files[info.filename] = archive.read(info)
+                except DAMAGED:
+                    problem = "is damaged"
+            if problem:
+                problems.append(f"{info.filename}: {problem}")
+    problems += sum_problems(files, problems)
+    if sealed(packed) != packed and not problems:
+        problems.append(f"{path.name}: was changed, but in none of its files")
+    return files, list(map(one_line, problems))
 
 
-def entry_problem(info: zipfile.ZipInfo, header: bytes) -> str | None:
+def entry_problem(info: zipfile.ZipInfo) -> str | None:
     """Return what is wrong with an entry of a zip file, None if it is as `write_bundle` writes."""
-    name = PurePosixPath(info.filename)
-    if name.is_absolute() or ".." in name.parts or "\\" in info.filename or info.is_dir():
+    name = PureWindowsPath(info.filename)
+    if name.anchor or ".." in name.parts or "\\" in info.filename or info.is_dir():
         return "not a name of a file in a bundle"
-    try:
-        fields = LOCAL_HEADER.unpack(header)
-    except struct.error:
-        return "is damaged"
-    expected = [0, 33, info.CRC, info.compress_size, info.file_size]  # 33 is the date of EPOCH
-    same = list(fields[4:9]) == expected and info.date_time == EPOCH and not info.extra
-    if not same or info.external_attr != MODE or info.comment or info.flag_bits != fields[2]:
+    if info.external_attr != MODE or info.comment or info.extra or info.date_time != EPOCH:
         return "its entry in the zip file is not as it was written"
     return None
 
@@ -151,5 +155,5 @@ def sum_problems(files: Mapping[str, bytes], known: list[str]) -> Iterator[str]:
                 yield f"{name}: is missing"
         elif hashlib.sha256(files[name]).hexdigest() != digest:
             yield f"{name}: differs from its checksum"
-    for name in files.keys() - sums.keys() - {SUMS}:
+    for name in sorted(files.keys() - sums.keys() - {SUMS}):
         yield f"{name}: has no checksum, so it was added later"

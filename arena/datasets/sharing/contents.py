@@ -6,13 +6,13 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, one_line
 from arena.base.jsonl import loads, read_bytes
 from arena.bench.config import JudgeConfig, Rules, read_judge_config, source_to_read
 from arena.bench.paths import Bench, judged_models
@@ -28,8 +28,10 @@ SUMS = "SHA256SUMS"
 README = "README.txt"
 MODES: Mapping[str, tuple[str, ...]] = {"plain": (), "style_control": ("length", "markdown")}
 PACKAGES = ("numpy", "pandas", "scikit-learn", "msgspec")
+# Fields of settings, and the forms of keys of the providers that we know.
 _KEYS = re.compile(
-    rb'"(?:api_key|api_base|authorization)"\s*:\s*"|\bsk-[A-Za-z0-9_-]{24,}|\bAIza[\w-]{30,}'
+    rb'"(?:api_key|api_base|authorization)"\s*:\s*"|'
+    rb"\b(?:sk-|xai-|hf_|gsk_|AIza|r8_|nvapi-|fw_|tgp_v1_)[A-Za-z0-9_-]{24,}"
 )
 SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 LEAST_SECRET = 8  # characters of a variable's value that is looked for
@@ -37,12 +39,15 @@ LEAST_SECRET = 8  # characters of a variable's value that is looked for
 
 @dataclass(frozen=True)
 class BundleOptions:
-    """What to bundle. models: those beside the baselines, empty for all that were judged."""
+    """What to bundle. models: those beside the baselines, empty for all that were judged.
+    accepted: what looks like keys and is none.
+    """
 
     bench: Bench
     judges: Sequence[str]
     config: JudgeConfig
     models: Sequence[str] = ()
+    accepted: Sequence[str] = ()
 
 
 def bundle_options(
@@ -52,11 +57,12 @@ def bundle_options(
     models: Sequence[str],
     data_dir: Path,
     setting_file: Path,
+    accepted: Sequence[str] = (),
 ) -> BundleOptions:
     """Return options whose bench, judges and baselines are the setting file's if not given."""
     config = read_judge_config(setting_file, baselines)
     chosen, judge = source_to_read(config, data_dir, bench, any_judge=bool(judges))
-    return BundleOptions(chosen, list(dict.fromkeys(judges or [judge])), config, models)
+    return BundleOptions(chosen, list(dict.fromkeys(judges or [judge])), config, models, accepted)
 
 
 def bundle_files(options: BundleOptions) -> dict[str, bytes]:
@@ -85,16 +91,20 @@ def bench_files(options: BundleOptions) -> dict[str, bytes]:
     for model in models | baselines:
         if (path := bench.answer_file(model)).exists():
             files[f"model_answer/{model}.jsonl"] = path
+    for model in options.config.ref_models if options.config.reference else ():
+        if (path := bench.references / f"{model}.jsonl").exists():
+            files[f"{bench.references.name}/{model}.jsonl"] = path
     folder = f"data/{bench.name}"
     read = {f"{folder}/{name}": read_bytes(path, "it") for name, path in sorted(files.items())}
-    check_secrets(read)
+    check_secrets(read, options.accepted)
     return read
 
 
-def check_secrets(files: Mapping[str, bytes]) -> None:
+def check_secrets(files: Mapping[str, bytes], accepted: Collection[str]) -> None:
     """Raise InputError if a file has a key or an address of an endpoint in it, or the value of a
-    variable whose name says that it is secret.
+    variable whose name says that it is secret. `accepted`: keys that answers may have as examples.
     """
+    known = [text.encode() for text in accepted]
     values = {
         name: value.encode()
         for name, value in os.environ.items()
@@ -102,16 +112,23 @@ def check_secrets(files: Mapping[str, bytes]) -> None:
     }
     for name, content in files.items():
         named = next((variable for variable, value in values.items() if value in content), None)
-        found = _KEYS.search(content)
+        keys = (match for match in _KEYS.finditer(content) if match[0] not in known)
+        found = next(keys, None)
         if named or found:
             offset = content.index(values[named]) if named else found.start() if found else 0
             line = content.count(b"\n", 0, offset) + 1
-            what = f"the value of {named}" if named else "what looks like a key or an address"
-            raise InputError(f"{name}:{line}: {what}. Remove it before you share the file.")
+            what, advice = f"the value of {named}", "Remove it before you share the file."
+            if found and not named:  # the rest of the key belongs in no log
+                what = f"what looks like a key or an address, {one_line(found[0][:8].decode())}..."
+                advice += " Accept an example with --accept-key KEY."
+            raise InputError(f"{name}:{line}: {what}. {advice}")
 
 
 def settings_text(options: BundleOptions) -> str:
-    """Return the settings that the boards need and the judge had, as YAML."""
+    """Return the settings that the boards need and the judge had, as YAML.
+
+    The schema of replies is a file of the user's, so a judge of JSON needs it to judge again.
+    """
     import yaml
 
     config = options.config
@@ -130,8 +147,16 @@ def settings_text(options: BundleOptions) -> str:
         "temperature": config.temperature,
         "max_tokens": config.max_tokens,
         "pairwise": config.pairwise,
+        "baseline": config.baseline,
+        "reference": config.reference,
+        "ref_model": list(config.ref_models) or None,
+        "regex_pattern": config.patterns[0] if config.unanimous else None,
+        "regex_patterns": None if config.unanimous else list(config.patterns),
+        "number_of_judgment_attempts": config.attempts,
+        "judge_samples": config.judge_samples,
+        "verdict_rule": config.verdict_rule,
+        "verdict_field": config.verdict_field,
         "as_published": config.as_published,
-        **({"verdict_rule": config.verdict_rule} if config.verdict_rule else {}),
         **keys_of(config.rules),
         "categories": {name: keys_of(rules) for name, rules in config.categories.items()},
     }

@@ -38,8 +38,10 @@ def verify(path: Path) -> Verification:
     if problems:
         return result
     about, stored = (_json(files, name) for name in (ABOUT, BOARDS))
-    modes = [mode for mode in about.get("modes", ()) if mode in MODES]
-    if SETTINGS not in files or not modes or modes != list(stored):
+    modes = list(stored)
+    known = modes and modes == about.get("modes") and MODES.keys() >= stored.keys()
+    lists = isinstance(about.get("judges"), list) and isinstance(about.get("versions"), dict)
+    if SETTINGS not in files or not known or not lists:
         raise InputError(f"{path}: {ABOUT}: not of a bundle of this suite. Get it again.")
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -53,7 +55,7 @@ def verify(path: Path) -> Verification:
     for mode in modes:
         result.problems += (f"{BOARDS}: {d}" for d in differences(stored[mode], made[mode], mode))
     for name in PACKAGES:
-        then, now = about.get("versions", {}).get(name), metadata.version(name)
+        then, now = about["versions"].get(name), metadata.version(name)
         if then != now:
             result.notes.append(f"{name} was {then} and is {now}")
     return result
