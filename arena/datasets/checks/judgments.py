@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from arena.bench.paths import is_person
 from arena.bench.provenance import MixedJudgments, SettingsCheck
 from arena.bench.records import NOT_PLAYED, Judgment, JudgmentLine, Question
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
@@ -40,6 +41,8 @@ class Judgments:
 
 def missing(judgments: Judgments) -> Iterator[Finding]:
     """Yield the finding on answers that the judge has not judged."""
+    if is_person(judgments.judge):  # who votes on a part of the answers
+        return
     judged = {question for question, _ in judgments.file.records}
     there = judgments.answered.get(judgments.model, set())
     keys = [key for key in judgments.questions if key in there and key not in judged]
@@ -74,7 +77,9 @@ def of_unknown_questions(judgments: Judgments) -> Iterator[Finding]:
 
 
 def half_judged(judgments: Judgments) -> Iterator[Finding]:
-    """Yield findings on judgments with one decided game."""
+    """Yield findings on judgments with one decided game, which is all that a person plays."""
+    if is_person(judgments.judge):
+        return
     keys = judgments.keys(lambda j: NOT_PLAYED in j.causes)
     yield from judgments.file.found("games not played", keys, judgments.judge_again())
     keys = judgments.keys(
