@@ -276,8 +276,8 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
 
 
 def settings_of(bench: str) -> Path | None:
-    """Return the folder of our config/ with the setting files of a bench, None if there is none."""
-    for path in sorted(OUR_JUDGE_CONFIG.parent.glob("*/judge_config.yaml")):
+    """Return the folder in config/ with the setting files of a bench, None if there is none."""
+    for path in sorted(Path("config").glob("*/judge_config.yaml")):
         with contextlib.suppress(InputError):  # a user's own, of another bench
             if read_judge_config(path).bench_name == bench:
                 return path.parent

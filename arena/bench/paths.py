@@ -141,6 +141,14 @@ def judge_names(bench: Bench) -> list[str]:
     return sorted(judges)
 
 
+PERSON = "human-"  # begins the judge's name of votes of a person
+
+
+def is_person(judge: str) -> bool:
+    """Whether a judge is a person, whose judgments are complete with one game."""
+    return judge.startswith(PERSON)
+
+
 def check_bench(bench: Bench) -> None:
     """Raise InputError for a bench without a folder."""
     if not bench.folder.is_dir():

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.bench.paths import judged_models, model_names
+from arena.bench.paths import is_person, judged_models, model_names
 from arena.bench.provenance import EnsembleCheck, SettingsCheck
 from arena.bench.records import Judgment, Question, read_judgments_by_kind
 from arena.scoring.cells import (
@@ -213,7 +213,7 @@ class _Collector:
             columns.without_settings += 0 if any(judgment.settings) else len(ids)
             whole = selection.whole_judgments
             rules = selection.weight, selection.first_game_only, whole
-            counts = counts_of(judgment.verdicts, *rules)
+            counts = counts_of(judgment.verdicts, *rules, is_person(judgment.judge))
             if whole and counts.undecided:
                 columns.left_out["judgments with an undecided game"] += len(ids)
             columns.add(baseline, judgment.model, ids, counts, judgment.judge)

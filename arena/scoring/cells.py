@@ -45,15 +45,20 @@ def has_label(verdicts: tuple[tuple[Label, ...], ...]) -> bool:
 
 @functools.cache
 def counts_of(
-    verdicts: tuple[tuple[Label, ...], ...], weight: int, first_game_only: bool, whole: bool
+    verdicts: tuple[tuple[Label, ...], ...],
+    weight: int,
+    first_game_only: bool,
+    whole: bool,
+    person: bool = False,
 ) -> CellCounts:
     """Return the counts of a judgment's labels, by game, with the baseline as `a`.
 
     The labels of a game share its weight: each counts as it would alone, divided by their number.
     The outcome is that of their mean worth. `whole`: none if a game is undecided.
+    `person`: one game, either of the two, is all that there is to decide.
     """
     counts, outcomes, undecided, last = [Fraction(0)] * 3, [0] * len(OUTCOMES), 0, 0
-    for game in range(1 if first_game_only else 2):
+    for game in range(1 if first_game_only and not person else 2):
         labels = verdicts[game] if game < len(verdicts) else ()
         points = [p for label in labels if (p := worth(label, game)) is not None]
         if not points:
@@ -63,6 +68,8 @@ def counts_of(
             counts[1 + (p > 0) - (p < 0)] += Fraction(weight if abs(p) == 2 else 1, len(points))
         outcomes[2 - WORTH[label_of_worth(statistics.fmean(points))]] += 1
         last = game + 1
+    if person and undecided == 1:
+        undecided = 0
     if whole and undecided:
         return CellCounts((0, 0, 0), undecided=undecided)
     only = undecided == 1 and not first_game_only

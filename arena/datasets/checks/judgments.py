@@ -9,11 +9,11 @@ from pathlib import Path
 
 from arena.base.jsonl import dump_line
 from arena.bench.labels import Label, grade_of, worth
+from arena.bench.paths import is_person
 from arena.bench.provenance import MixedJudgments, SettingsCheck, decoded_settings
 from arena.bench.records import NOT_PLAYED, Judgment, JudgmentLine, Question
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
 
-HUMAN = "human-"  # the names of people as judges begin with it
 Key = tuple[str, str | None]  # question and baseline
 
 
@@ -68,6 +68,8 @@ class Judgments:
 
 def missing(judgments: Judgments) -> Iterator[Finding]:
     """Yield the finding on answers that the judge has not judged."""
+    if is_person(judgments.judge):  # who votes on a part of the answers
+        return
     records, answered = judgments.file.records, judgments.answered
     there = answered.get(judgments.model, set())
     against: dict[str, set[str | None]] = defaultdict(set)  # the baselines by category
@@ -113,16 +115,16 @@ def of_unknown_questions(judgments: Judgments) -> Iterator[Finding]:
 
 
 def half_judged(judgments: Judgments) -> Iterator[Finding]:
-    """Yield findings on judgments with one decided game. A vote of a person has one only."""
-    is_graded = any(
-        grade_of(x) is not None for j in judgments.file.records.values() for x in j.labels
-    )
-    of_one = is_graded or judgments.judge.startswith(HUMAN)
+    """Yield findings on judgments with one decided game, which is all that a person plays."""
+    if is_person(judgments.judge):
+        return
+    labels = (label for j in judgments.file.records.values() for label in j.labels)
+    is_graded = any(grade_of(label) is not None for label in labels)
 
     def is_unplayed(judgment: Judgment) -> bool:
         return NOT_PLAYED in judgment.causes or len(judgment.labels) < 2
 
-    keys = [] if of_one else judgments.keys(is_unplayed)
+    keys = [] if is_graded else judgments.keys(is_unplayed)
     yield from judgments.file.found("games not played", keys, judgments.judge_again())
     keys = judgments.keys(lambda j: not is_unplayed(j) and _undecided(j) == 1)
     mend = judgments.judge_again("--retry-invalid")

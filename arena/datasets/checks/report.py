@@ -12,7 +12,7 @@ from arena.base.output import terminal_width
 from arena.base.table import WIDTH, fitted, listed, shortened
 from arena.batch.state import OPEN, batches_of
 from arena.bench.paths import check_bench as check_folder
-from arena.bench.paths import judge_names, model_names
+from arena.bench.paths import is_person, judge_names, model_names
 from arena.bench.records import Question, QuestionLine
 from arena.datasets.checks.answers import check_answers
 from arena.datasets.checks.files import CheckOptions, File, Finding, delete_lines, read_file
@@ -65,7 +65,7 @@ def not_judged(
 ) -> Iterator[Finding]:
     """Yield findings on models with answers and without a judgment. met: those that have some."""
     for model in sorted(answered.keys() - met):
-        if met and (not options.models or model in options.models):
+        if met and not is_person(judge) and (not options.models or model in options.models):
             place = options.place(options.bench.judgment_file(judge, model))
             names = ("--judge-name", judge, "--model", model)
             mend = options.command("gen_judgment.py", *names)
