@@ -50,7 +50,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     size = "draw a balanced sample of N prompts, without duplicates (default: take all)"
     add("--size", type=positive, metavar="N", help=size)
     alike = "with --size, drop a prompt that is so much like another one, in percent"
-    add("--similarity", type=percentage, metavar="PERCENT", default=70.0, help=alike)
+    add("--similarity", type=percentage, metavar="PERCENT", help=f"{alike} (default: 70)")
     embed = "with --size, cluster by a sentence-transformers model (default: by TF-IDF)"
     add("--embed", metavar="MODEL", help=embed)
     add("--seed", type=seed, default=42, help="random seed of the sample")
@@ -60,18 +60,26 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(setting_file=None)
     args = parser.parse_args(argv)
     check_run_flags(args)
-    for name in ("dry_run", "max_cost", "batch", "write_requests", "read_results", "report"):
-        if getattr(args, name) and not args.judge_name:
-            flag = f"--{name.replace('_', '-')}"
-            raise InputError(f"{flag}: needs --judge-name, a model that rates prompts.")
+    rating = ("dry_run", "max_cost", "batch", "write_requests", "read_results", "report")
+    rated = (*rating, "min_quality", "parallel", "retry_invalid")
+    for names, needed, advice in (
+        (rated, args.judge_name, "--judge-name, a model that rates prompts"),
+        (("embed",), args.size, "--size, for which prompts are clustered"),
+        (("similarity",), args.size, "--size, for which duplicates are dropped"),
+    ):
+        for name, value in ((name, getattr(args, name)) for name in names):
+            if not needed and (value or type(value) in (int, float)):
+                raise InputError(f"--{name.replace('_', '-')}: needs {advice}.")
+    args.min_quality = 5 if args.min_quality is None else args.min_quality
+    args.similarity = 70.0 if args.similarity is None else args.similarity
     return args
 
 
 def add_rating_flags(add: Callable[..., object]) -> None:
     """Add the flags of the model that rates prompts."""
     add_name(add, "judge", "model that rates the qualities of each prompt (default: none)")
-    least = "with a judge, keep the prompts that have N of the seven qualities"
-    add("--min-quality", type=int, choices=range(8), metavar="N", default=5, help=least)
+    least = "with a judge, keep the prompts that have N of the seven qualities (default: 5)"
+    add("--min-quality", type=int, choices=range(8), metavar="N", help=least)
     add("--endpoint-file", type=Path, default=ENDPOINTS, help="YAML file of the models' endpoints")
     add("--parallel", type=positive, help="parallel calls (default: the endpoint file's)")
     add("--retry-invalid", action="store_true", help="ask again for ratings that have no list")
@@ -91,8 +99,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if bench.questions.exists() and not args.force:
         advice = "Choose another --bench-name, or replace them with --force."
         raise InputError(f"{bench.questions}: there are questions already. {advice}")
-    if not args.size and args.embed:
-        raise InputError("--embed: needs --size, for which prompts are clustered.")
     dropped, say = making.Dropped(), text_printer(args, ["report"])
     columns = Columns(args.prompt, args.id, args.cluster, args.category)
     prompts = making.with_ids(making.read_prompts(args.input, columns, dropped), dropped)
@@ -113,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prompts = making.draw_sample(prompts, options)
     elif repeated := len(prompts) - len({prompt.turns for prompt in prompts}):
         say(f"{repeated} repeat the text of another one. Drop them with --size.")
-    records = [prompt.record(prompt.id or "", bench.name) for prompt in prompts]
+    records = [prompt.record(bench.name) for prompt in prompts]
     write_lines(bench.questions, map(dump_line, records))
     say("\n".join([*dropped.lines(), f"{bench.questions}: {making.summary(prompts)}"]))
     say(f"next: {next_command('gen_answer.py', args)}")

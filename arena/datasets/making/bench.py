@@ -142,7 +142,10 @@ def distinct_prompts(
     """Return the prompts of fitting length without duplicates. Raises InputError for none."""
     kept = without_duplicates(cleaned(prompts, dropped), options.similarity, dropped)
     if not kept:
-        raise InputError("no prompt is left for a sample. Leave out --size to take all.")
+        reasons = "; ".join(dropped.lines())
+        raise InputError(
+            f"no prompt is left for a sample: {reasons}. Leave out --size to take all."
+        )
     return kept
 
 
@@ -159,12 +162,15 @@ def draw_sample(prompts: Sequence[Prompt], options: SampleOptions) -> list[Promp
 
 def questions_of(prompts: Iterable[Prompt], category: str) -> list[Question]:
     """Return prompts as the questions that a reader of the bench would get."""
-    records = (prompt.record(prompt.id or "", category) for prompt in prompts)
+    records = (prompt.record(category) for prompt in prompts)
     return [msgspec.convert(record, QuestionLine).question() for record in records]
 
 
+NOT_RATED = "not rated"
+
+
 def hard_prompts(
-    prompts: Iterable[Prompt],
+    prompts: Sequence[Prompt],
     ratings: Mapping[str, Mapping[str, Any]],
     least: int,
     dropped: Dropped,
@@ -176,11 +182,16 @@ def hard_prompts(
         if qualities is not None and len(qualities) >= least:
             kept.append(prompt)
             continue
-        reason = "not rated" if qualities is None else f"under {least} of the seven qualities"
+        reason = NOT_RATED if qualities is None else f"under {least} of the seven qualities"
         dropped.add(reason, one_line(prompt.id, 40))
-    if not kept:
-        raise InputError(f"no prompt has {least} of the seven qualities. Lower --min-quality.")
-    return kept
+    if kept:
+        return kept
+    unrated = dropped.counts[NOT_RATED]
+    if unrated == len(prompts):
+        advice = "Ask again with --retry-invalid, or choose another --judge-name."
+        raise InputError(f"no reply of the judge has a list of qualities. {advice}")
+    more = f", and {unrated} have no rating" if unrated else ""
+    raise InputError(f"no prompt has {least} of the seven qualities{more}. Lower --min-quality.")
 
 
 def forms_line(prompts: Iterable[Prompt]) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from arena.base.errors import one_line
+from arena.base.jsonl import loads
 from arena.bench.conversation import Turn
 from arena.bench.provenance import question_hash
+from arena.datasets.tables import TEXTS
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Prompt:
         texts = [text if role == "user" else f"{role}: {text}" for role, text in self.turns]
         return question_hash(texts)
 
-    def record(self, prompt_id: str | int, category: str) -> dict[str, Any]:
+    def record(self, category: str) -> dict[str, Any]:
         """Return the line of question.jsonl in the format of the row."""
         turns = [
             {"content": text} if role == "user" else {"role": role, "content": text}
@@ -55,9 +59,9 @@ class Prompt:
         ]
         if self.key == "uid" and len(turns) == 1:
             named = {"category": self.category or category, "subcategory": self.cluster}
-            return {"uid": prompt_id, **named, "prompt": self.text}
+            return {"uid": self.id, **named, "prompt": self.text}
         named = {"category": self.category or category, "cluster": self.cluster}
-        return {"question_id": prompt_id, **named, "turns": turns}
+        return {"question_id": self.id, **named, "turns": turns}
 
 
 class UnusableRow(Exception):
@@ -65,7 +69,7 @@ class UnusableRow(Exception):
 
 
 LISTS = ("turns", "messages", "conversations", "conversation")
-TEXTS = ("prompt", "question", "instruction", "text", "query", "input")
+SYSTEMS = ("system", "system_prompt", "system_message")
 IDS = ("question_id", "uid", "id", "custom_id")
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter"), "user"),
@@ -80,29 +84,31 @@ def read_prompt(values: Mapping[str, Any], columns: Columns, place: str) -> Prom
     if isinstance(row.get("body"), dict):  # OpenAI's batch input
         row |= row["body"]
     form, turns = _turns_of(values, row, columns.prompt)
-    while turns and turns[-1][0] == "assistant":  # it would be answered already
+    turns = [(role, text) for role, text in turns if role != "system" or text.strip()]
+    # A reply at the end would be answered already.
+    while turns and (turns[-1][0] == "assistant" or not turns[-1][1].strip()):
         turns = turns[:-1]
-    turns = [(role, text) for role, text in turns if text.strip()]
-    if not any(role == "user" for role, _ in turns):
+    if not any(role == "user" and text.strip() for role, text in turns):
         raise UnusableRow("it is empty")
     if turns[-1][0] != "user" or any(role == "system" for role, _ in turns[1:]):
         raise UnusableRow("a system prompt is not its first turn")
-    key = next((name for name in IDS if row.get(name) not in (None, "")), "")
+    if hollow := [role for role, text in turns if not text.strip()]:
+        raise UnusableRow(f"it has a turn of the role '{hollow[0]}' without a text")
+    key = next((name for name in IDS if is_filled(row.get(name))), "")
     prompt_id = values.get(columns.id) if columns.id else row.get(key)
+    prompt_id = prompt_id if is_filled(prompt_id) else None
     if isinstance(prompt_id, float) and prompt_id.is_integer():
         prompt_id = int(prompt_id)
     if isinstance(prompt_id, int) and abs(prompt_id) >= 2**63:  # readers of JSON take no more
         prompt_id = str(prompt_id)
     if isinstance(prompt_id, bool) or not isinstance(prompt_id, (str, int, type(None))):
         raise UnusableRow("its id is neither a text nor a whole number")
-    cluster = values.get(columns.cluster) if columns.cluster else None
+    usual = label(row.get("cluster")) or label(row.get("subcategory"))
     category = values.get(columns.category) if columns.category else row.get("category")
-    if columns.cluster is None:
-        cluster = row.get("cluster") or row.get("subcategory")
     return Prompt(
-        prompt_id if prompt_id != "" else None,
+        prompt_id,
         tuple(turns),
-        label(cluster),
+        label(values.get(columns.cluster)) if columns.cluster else usual,
         label(category),
         place,
         form,
@@ -110,37 +116,73 @@ def read_prompt(values: Mapping[str, Any], columns: Columns, place: str) -> Prom
     )
 
 
+def is_filled(value: object) -> bool:
+    """Whether a cell has a value: neither null, for which some tables have NaN, nor blank."""
+    is_blank = isinstance(value, str) and not value.strip()
+    return value is not None and value == value and value != [] and not is_blank
+
+
 def label(value: object) -> str:
     """Return the name of a cluster or category on one line, empty if it has none."""
-    return one_line(value, 80) if isinstance(value, (str, int, float)) else ""
+    if not is_filled(value) or not isinstance(value, (str, int, float)):
+        return ""
+    return one_line(int(value) if isinstance(value, float) and value.is_integer() else value, 80)
 
 
 def _turns_of(
     values: Mapping[str, Any], row: Mapping[str, Any], column: str | None
 ) -> tuple[str, list[Turn]]:
-    """Return the form of a row and its turns."""
-    if column:
-        value = values.get(column)
-        turns = conversation(value) if isinstance(value, list) else [("user", text_of(value))]
-        return f"column {column}", turns
-    for name in LISTS:
-        if isinstance(row.get(name), list):
-            turns = conversation(row[name])
-            if isinstance(row.get("system"), str) and turns and turns[0][0] != "system":
-                turns = [("system", row["system"]), *turns]
-            return name, turns
-    name = next((name for name in TEXTS if row.get(name) is not None), "")
-    if not name:
+    """Return the form of a row and its turns, with the system prompt and history beside them."""
+    lists = [n for n in LISTS if isinstance(written_turns(row.get(n, "")), (list, type(None)))]
+    texts = [name for name in TEXTS if name in row]
+    name = next((name for name in (*lists, *texts) if is_filled(row[name])), "")
+    if not column and not name:
+        if any(row[name] is not None for name in (*lists, *texts)):
+            raise UnusableRow("it is empty")
+        if null := [*lists, *texts]:
+            raise UnusableRow(f"its column '{null[0]}' is null")
         advice = f"Columns: {', '.join(values)}. Name one with --prompt"
         raise UnusableRow(f"it has no column of a usual form. {advice}")
-    if isinstance(row[name], list):
-        return name, conversation(row[name])
-    text = text_of(row[name])
-    if name != "instruction":
-        return name, [("user", text)]
-    context = row.get("input")
-    more = f"\n\n{context}" if isinstance(context, str) and context.strip() else ""
-    return "instruction and input" if more else name, [("user", text + more)]
+    value = written_turns(values.get(column) if column else row[name])
+    turns = conversation(value) if isinstance(value, list) else [("user", text_of(value))]
+    parts = [f"column {column}" if column else name]
+    context = row.get("input") if parts == ["instruction"] and len(turns) == 1 else None
+    if isinstance(context, str) and context.strip():
+        turns[-1] = ("user", f"{turns[-1][1]}\n\n{context}")
+        parts.append("input")
+    history = written_turns(row.get("history"))
+    if isinstance(history, list) and history and parts[0] not in LISTS:
+        turns = [*past_turns(history), *turns]
+        parts.append("history")
+    system = next((key for key in SYSTEMS if is_filled(row.get(key)) and key != column), "")
+    if isinstance(row.get(system), str) and turns and turns[0][0] != "system":
+        turns = [("system", row[system]), *turns]
+        parts.append(system)
+    return " and ".join(parts), turns
+
+
+def written_turns(value: object) -> object:
+    """Return the list that a text of JSON is, if it has texts or messages, else the value."""
+    items: object = None
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        with contextlib.suppress(ValueError, RecursionError):
+            items = loads(value.encode())
+    if not isinstance(items, list) or not items:
+        return value
+    is_list = all(isinstance(item, str) for item in items) or all(
+        isinstance(item, dict) and {"role", "from"} & item.keys() for item in items
+    )
+    return items if is_list else value
+
+
+def past_turns(history: Sequence[Any]) -> list[Turn]:
+    """Return the turns of a history: messages, or pairs of a prompt and its reply as Alpaca's."""
+    if all(isinstance(item, dict) for item in history):
+        return conversation(history)
+    if not all(isinstance(item, (list, tuple)) and len(item) == 2 for item in history):
+        raise UnusableRow("its history is neither messages nor pairs of a prompt and a reply")
+    texts = [text_of(text) for pair in history for text in pair]
+    return list(zip(("user", "assistant") * len(history), texts, strict=True))
 
 
 def conversation(items: Sequence[Any]) -> list[Turn]:
@@ -169,4 +211,5 @@ def text_of(value: object) -> str:
         raise UnusableRow("it has parts other than text")
     if not isinstance(value, str):
         raise UnusableRow("its prompt is not a text")
-    return value.strip()
+    lines = re.sub(r"\A(?:[^\S\n]*\n)+", "", value).rstrip()
+    return lines if "\n" in lines else lines.strip()  # the first of several may be indented code

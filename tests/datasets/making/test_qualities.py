@@ -54,6 +54,14 @@ def test_hard_prompts_are_kept_and_nothing_is_asked_twice(
     assert len(rated.read_jsonl("data/new/question.jsonl")) == 3
 
 
+def test_the_id_0_is_rated(rated: Workspace, run_main: RunMain) -> None:
+    rows = [{"id": n, "prompt": f"Prove the hard theorem {n}"} for n in range(2)]
+    rated.write("rows.jsonl", rows)
+    run_main("make_bench.py", "rows.jsonl", *FLAGS[1:])
+    records = rated.read_jsonl("data/new/question.jsonl")
+    assert [record["question_id"] for record in records] == [0, 1]
+
+
 def test_duplicates_are_dropped_before_they_are_paid(
     rated: Workspace, api: FakeAPI, run_main: RunMain
 ) -> None:
@@ -84,7 +92,7 @@ def test_unreadable_ratings_are_stored_and_asked_again_only_if_wanted(
     api.answer_with(lambda call: "Hm.")
     done = run_main("make_bench.py", *FLAGS, check=2)
     assert "ratings without a list of qualities: 3" in done.out
-    assert "no prompt has 5" in done.err and len(api.calls) == 6
+    assert "no reply of the judge has a list of qualities" in done.err and len(api.calls) == 6
     api.answer_with(rating)
     run_main("make_bench.py", *FLAGS, check=2)
     assert len(api.calls) == 6
