@@ -3,9 +3,10 @@
     python check_bench.py --bench-name demo-v0.1
     python check_bench.py --bench-name demo-v0.1 --judge-name smollm2-judge --model smollm2-hot
     python check_bench.py --bench-name demo-v0.1 --json -
+    python check_bench.py --bench-name demo-v0.1 --model smollm2-hot --delete empty
 
 Notes are findings that may be as they should be, such as cut-off answers. They change no exit
-status. Nothing is written but the file of --json.
+status. Nothing is written but the file of --json, unless --delete names what to delete.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from pathlib import Path
 
 from arena.base.flags import add_name, add_names, check_outputs, script_parser, text_printer
 from arena.base.jsonl import write_lines
+from arena.base.output import print_folded
 from arena.bench.paths import Bench
+
+KINDS = (
+    *("no-records", "same-ids", "errors", "empty", "damaged", "repeated", "cut-off", "unknown"),
+)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -33,6 +39,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add_names(add, "judge", "judges to check (default: all)")
     add_names(add, "model", "models to check (default: all)")
     add("--json", type=Path, metavar="FILE", help="write all findings as JSON. With - print them")
+    delete = "delete the records of a finding, by the name in its command, and check nothing else"
+    add("--delete", choices=KINDS, metavar="KIND", help=f"{delete}. One of {', '.join(KINDS)}")
+    folder = "the folder with the setting files for the commands (default: that of config/ for it)"
+    add("--settings", type=Path, metavar="DIR", help=folder)
     args = parser.parse_args(argv)
     if not args.bench_name:
         parser.error("--bench-name: name the bench to check")
@@ -44,11 +54,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Check a bench and print the findings."""
     args = parse(argv)
+    from arena.bench.config import settings_of
     from arena.datasets.checks import report
     from arena.datasets.checks.files import CheckOptions
 
     bench = Bench(args.data_dir, args.bench_name)
-    options = CheckOptions(bench, args.judge_name or (), args.model or ())
+    settings = args.settings or settings_of(bench.name)
+    options = CheckOptions(bench, args.judge_name or (), args.model or (), settings)
+    if args.delete:
+        for line in report.delete_found(options, args.delete):
+            print_folded(line)
+        return 0
     findings = report.check_bench(options)
     say = text_printer(args, ("json",))
     if args.json:

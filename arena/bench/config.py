@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import warnings
@@ -272,6 +273,15 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     content = {"name": inner.get("name", "verdict"), "schema": schema}
     strict = {"strict": inner["strict"]} if "strict" in inner else {}
     return {"type": "json_schema", "json_schema": content | strict}
+
+
+def settings_of(bench: str) -> Path | None:
+    """Return the folder in config/ with the setting files of a bench, None if there is none."""
+    for path in sorted(Path("config").glob("*/judge_config.yaml")):
+        with contextlib.suppress(InputError):  # a user's own, of another bench
+            if read_judge_config(path).bench_name == bench:
+                return path.parent
+    return None
 
 
 def bench_to_read(bench: Bench) -> Bench:

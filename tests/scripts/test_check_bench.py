@@ -178,6 +178,99 @@ def test_a_healthy_bench_has_one_line(healthy: Workspace) -> None:
     assert tree(healthy.root) == before
 
 
+def mend(finding: dict[str, Any], run_main: RunMain) -> None:
+    """Run the command of a finding as it is printed."""
+    for command in filter(None, finding["mend"].split(" && ")):
+        python, *flags = shlex.split(command)
+        assert python == "python"
+        run_main(*flags)
+
+
+def test_all_commands_one_after_the_other_mend_just_what_is_spoiled(
+    healthy: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(healthy.root)
+    path = healthy.data / "model_answer/tiny.jsonl"
+    sound = {r["question_id"]: r for r in healthy.answers("tiny")}
+    say(0, "")(healthy)
+    say(2, "Error code: 429 - {'error': {'message': 'Rate limit reached'}}")(healthy)
+    answers_of(healthy, lambda r: [r[1], *r])
+    path.write_text("{nonsense\n" + path.read_text("utf-8"), "utf-8")
+    judgments_of(healthy, lambda r: [r[0], *r[2:]])
+    findings = found(healthy, run_main, 1)
+    assert len(findings) == 5
+    for finding in findings:
+        mend(finding, run_main)
+    assert found(healthy, run_main, 0) == []
+    made = {r["question_id"]: r for r in healthy.answers("tiny")}
+    assert {q: made[q] for q in ("q2", "q4")} == {q: sound[q] for q in ("q2", "q4")}
+    assert made["q1"]["choices"][0]["turns"][0]["content"] == "About Question 1?"
+    assert len(healthy.judgments("judge", "tiny")) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "no questions"),
+        (b"", "no questions"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "only a pointer"),
+        (b'{"question_id": "q1", "turns": [{"content": "Question', "torn last line"),
+    ],
+)
+def test_questions_that_are_not_there_are_the_only_finding(
+    healthy: Workspace, run_main: RunMain, content: bytes | None, problem: str
+) -> None:
+    path = healthy.data / "question.jsonl"
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    (finding,) = found(healthy, run_main, 1)
+    assert finding["problem"].startswith(problem)
+    assert "--delete" not in finding["mend"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem", "number"),
+    [
+        (lambda r: [x["games"].pop() for x in r[:2]] and r, "games not played", 2),
+        (lambda r: [g.update(score="A>C") for g in r[0]["games"]] and r, "judgments without", 1),
+        (lambda r: [r[0]["games"][0].update(score="A>C")] and r, "half judged", 1),
+        (lambda r: [*r, {**r[0], "baseline": "tiny2"}], "missing judgments", 2),
+    ],
+)
+def test_what_is_unfinished_is_counted(
+    healthy: Workspace,
+    run_main: RunMain,
+    change: Callable[[list[Any]], Any],
+    problem: str,
+    number: int,
+) -> None:
+    judgments_of(healthy, change)
+    findings = found(healthy, run_main, 0 if problem == "half judged" else 1)
+    assert [f["count"] for f in findings if f["problem"].startswith(problem)] == [number]
+
+
+def test_categories_may_have_prompts_of_their_own(healthy: Workspace, run_main: RunMain) -> None:
+    def change(records: list[Any]) -> None:
+        records[3]["settings"]["prompt_hash"] = "f" * 16  # the only one of its category
+
+    judgments_of(healthy, change)
+    assert found(healthy, run_main, 0) == []
+    judgments_of(healthy, lambda r: [x["settings"].update(prompt_hash="0") for x in r[:2]] and r)
+    (finding,) = found(healthy, run_main, 1)
+    assert (finding["problem"], finding["count"]) == ("judged with different judge prompts", 1)
+
+
+def test_the_commands_have_the_settings_of_the_bench(healthy: Workspace, run_main: RunMain) -> None:
+    judgments_of(healthy, lambda r: r[1:])
+    healthy.write("mine/judge_config.yaml", {})
+    flags = ("--bench-name", healthy.name, "--settings", "mine", "--json", "-")
+    (finding,) = json.loads(run_main("check_bench.py", *flags, check=1).out)["findings"]
+    assert "--setting-file mine/judge_config.yaml" in finding["mend"]
+    assert "--endpoint-file" not in finding["mend"]
+
+
 @pytest.mark.parametrize("problem", SPOILED)
 def test_what_is_spoiled_is_found_and_mended_by_the_command(
     healthy: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch, problem: str
@@ -189,12 +282,7 @@ def test_what_is_spoiled_is_found_and_mended_by_the_command(
     assert finding["count"] == number
     assert len(finding["examples"]) in (0, number)
     if is_mended:
-        for command in finding["mend"].split(" && "):
-            name, *flags = shlex.split(command)
-            if name == "python":
-                run_main(*flags)
-            else:
-                subprocess.run([name, *flags], check=True)
+        mend(finding, run_main)
         assert problem not in str(found(healthy, run_main, 0))
 
 
@@ -267,5 +355,5 @@ def test_lost_records_are_appended_by_the_command(healthy: Workspace, run_main: 
     path.with_name(f"{path.name}.123.lost").write_bytes(lines[3])
     finding = next(f for f in found(healthy, run_main, 1) if "could not write" in f["problem"])
     subprocess.run(finding["mend"], shell=True, check=True, cwd=healthy.root)
-    assert path.read_bytes() == b"".join(lines)
-    assert found(healthy, run_main, 0) == []
+    assert [line for line in path.read_bytes().splitlines(keepends=True) if line.strip()] == lines
+    assert {f["problem"] for f in found(healthy, run_main, 0)} == {"no judgments"}

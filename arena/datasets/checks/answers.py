@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from arena.base.jsonl import loads
@@ -13,7 +13,7 @@ from arena.bench.formats import answer_in_v01
 from arena.bench.provenance import question_hash
 from arena.bench.records import ERROR_TEXT, Answer, AnswerLine, Question
 from arena.datasets.checks import texts
-from arena.datasets.checks.files import CheckOptions, File, Finding, in_turn, read_file
+from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
 from arena.generate.answers import CUT
 
 LONG = 20  # characters of an answer that is repeated by no accident
@@ -58,10 +58,6 @@ class Answers:
             if key in self.questions and any(map(is_wrong, record.answer.choices[0]))
         ]
 
-    def again(self, keys: Iterable[str]) -> str:
-        """Return the command line that deletes answers and asks for them again."""
-        return in_turn(self.file.deletion(keys), self.command)
-
 
 def missing(answers: Answers) -> Iterator[Finding]:
     """Yield findings on questions without a whole answer."""
@@ -79,28 +75,27 @@ def missing(answers: Answers) -> Iterator[Finding]:
 def error_like(answers: Answers) -> Iterator[Finding]:
     """Yield the finding on messages of failed calls."""
     keys = answers.matching(lambda text: text != ERROR_TEXT and texts.is_error(text))
-    yield from answers.file.found("error messages as answers", keys, answers.again(keys))
+    yield from answers.file.found("error messages as answers", keys, answers.command, kind="errors")
 
 
 def empty(answers: Answers) -> Iterator[Finding]:
     """Yield the finding on empty answers."""
     keys = answers.matching(lambda text: not text.strip())
-    yield from answers.file.found("empty answers", keys, answers.again(keys))
+    yield from answers.file.found("empty answers", keys, answers.command, kind="empty")
 
 
 def damaged(answers: Answers) -> Iterator[Finding]:
     """Yield the finding on characters of a wrong encoding."""
     keys = answers.matching(texts.is_damaged)
-    yield from answers.file.found("damaged characters", keys, answers.again(keys))
+    yield from answers.file.found("damaged characters", keys, answers.command, kind="damaged")
 
 
 def cut_off(answers: Answers) -> Iterator[Finding]:
     """Yield the finding on answers that were cut off."""
     records = answers.file.records
     keys = [key for key, record in records.items() if record.finish_reasons & CUT.keys()]
-    mend = f"{answers.command} --stale redo"
     problem = "cut-off answers (first raise max_tokens)"
-    yield from answers.file.found(problem, keys, mend, is_note=True)
+    yield from answers.file.found(problem, keys, answers.command, is_note=True, kind="cut-off")
 
 
 def repeated(answers: Answers) -> Iterator[Finding]:
@@ -110,7 +105,7 @@ def repeated(answers: Answers) -> Iterator[Finding]:
         asked[answers.file.records[key].answer.choices[0][0]].append(key)
     keys = [key for same in asked.values() if len(same) >= REPEATED for key in same]
     problem = "the same answer to several questions"
-    yield from answers.file.found(problem, keys, answers.again(keys))
+    yield from answers.file.found(problem, keys, answers.command, kind="repeated")
 
 
 def in_other_script(answers: Answers) -> Iterator[Finding]:
@@ -144,9 +139,8 @@ def of_other_questions(answers: Answers) -> Iterator[Finding]:
             changed.append(key)
     mend = f"{answers.command} --stale redo"
     yield from answers.file.found("answers to an earlier text of the question", changed, mend)
-    delete = answers.file.deletion(unknown)
     problem = "answers to questions that are not in the bench"
-    yield from answers.file.found(problem, unknown, delete, is_note=True)
+    yield from answers.file.found(problem, unknown, "", is_note=True, kind="unknown")
 
 
 CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
@@ -161,7 +155,11 @@ def check_answers(
     """Return the ids of the questions that a model has answered, and the findings."""
     path = options.bench.answer_file(model)
     command = options.command("gen_answer.py", "--model", model)
-    file = read_file(path, options.place(path), AnswerLine, command, _read)
+
+    def delete(kind: str) -> str:
+        return options.deletion(kind, "--model", model)
+
+    file = read_file(path, options.place(path), AnswerLine, command, delete, _read)
     answers = Answers(file, questions, command)
     # A file that cannot be read is one finding, not one a question.
     found = (

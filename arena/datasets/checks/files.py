@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from arena.base.jsonl import LFS_POINTER, decode, is_json
+from arena.base.jsonl import LFS_POINTER, decode, is_json, write_lines
+from arena.base.record_file import locked
 from arena.bench.paths import Bench
 
 LFS = "only a pointer of Git LFS"
+ENDPOINTS = ("--endpoint-file", "api_config.yaml")
+SETTING_FILES = {
+    "gen_answer.py": (("--setting-file", "gen_answer_config.yaml"), ENDPOINTS),
+    "gen_judgment.py": (("--setting-file", "judge_config.yaml"), ENDPOINTS),
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ class Finding:
     place: a file, relative to the bench. examples: question ids, line numbers or names.
     mend: the command line that mends it, empty if none can.
     is_note: whether scores do not suffer from it, or it may be as it should be.
+    kind: its name for --delete, which deletes `lines` of the file.
     """
 
     problem: str
@@ -31,19 +39,35 @@ class Finding:
     examples: tuple[str, ...] = ()
     mend: str = ""
     is_note: bool = False
+    kind: str = ""
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """The bench to check. judges, models: those to look at, empty for all."""
+    """The bench to check. judges, models: those to look at, empty for all.
+
+    settings: the folder with the setting files of the bench, None for those of the scripts.
+    """
 
     bench: Bench
     judges: Sequence[str] = ()
     models: Sequence[str] = ()
+    settings: Path | None = None
 
     def command(self, script: str, *flags: str) -> str:
-        """Return the command line of a script on the bench."""
-        return shlex.join(["python", script, *self.bench.flags, *flags])
+        """Return the command line of a script on the bench, with its settings."""
+        named = list[str]()
+        for flag, file in SETTING_FILES.get(script, ()):
+            if self.settings and (path := self.settings / file).exists():
+                named += [flag, os.path.relpath(path)]
+        return shlex.join(["python", script, *self.bench.flags, *named, *flags])
+
+    def deletion(self, kind: str, *names: str) -> str:
+        """Return the command line that deletes the records of a kind of finding. It checks again,
+        so that it deletes what is wrong when it runs.
+        """
+        return self.command("check_bench.py", *names, "--delete", kind)
 
     def place(self, path: Path) -> str:
         """Return the name of a file in the bench."""
@@ -59,37 +83,35 @@ class File:
     records: dict[Any, Any] = field(default_factory=dict)
     lines: dict[Any, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-
-    def deletion(self, keys: Iterable[Any]) -> str:
-        """Return the command line that deletes the lines of some records."""
-        return delete_lines(self.path, (self.lines[key] for key in keys))
+    delete: Callable[[str], str] = str
 
     def found(
-        self, problem: str, keys: Sequence[Any], mend: str, is_note: bool = False
+        self, problem: str, keys: Sequence[Any], mend: str, is_note: bool = False, kind: str = ""
     ) -> Iterator[Finding]:
-        """Yield the finding that some records have a problem, if there are some."""
+        """Yield the finding that some records have a problem, if there are some. kind: deletes
+        them before they are mended.
+        """
         if keys:
-            names = (key if isinstance(key, str) else key[0] for key in keys)
-            yield Finding(problem, self.place, len(keys), tuple(names), mend, is_note)
+            names = tuple(key if isinstance(key, str) else key[0] for key in keys)
+            lines = tuple(self.lines[key] for key in keys) if kind else ()
+            mend = in_turn(self.delete(kind), mend) if kind else mend
+            yield Finding(problem, self.place, len(keys), names, mend, is_note, kind, lines)
 
-    def spoiled(self, problem: str, numbers: Sequence[int], mend: str) -> Iterator[Finding]:
+    def spoiled(
+        self, problem: str, numbers: Sequence[int], mend: str, kind: str
+    ) -> Iterator[Finding]:
         """Yield the finding that some lines are to be deleted, if there are some."""
         if numbers:
             names = tuple(f"line {number}" for number in numbers)
-            both = in_turn(delete_lines(self.path, numbers), mend)
-            yield Finding(problem, self.place, len(numbers), names, both)
+            both, lines = in_turn(self.delete(kind), mend), tuple(numbers)
+            yield Finding(problem, self.place, len(numbers), names, both, False, kind, lines)
 
 
-def delete_lines(path: Path, numbers: Iterable[int]) -> str:
-    """Return the command line that deletes lines of a file by their numbers."""
-    ranges = list[list[int]]()
-    for number in sorted(numbers):
-        if ranges and ranges[-1][-1] == number - 1:
-            ranges[-1][1:] = [number]
-        else:
-            ranges.append([number])
-    places = (",".join(map(str, ends)) for ends in ranges)
-    return shlex.join(["sed", "-i", "".join(f"{place}d;" for place in places)[:-1], str(path)])
+def delete_lines(path: Path, numbers: Collection[int]) -> None:
+    """Delete lines of a file, of which the first has the number 1."""
+    with locked(path):
+        lines = path.read_bytes().splitlines(keepends=True)
+        write_lines(path, [line for n, line in enumerate(lines, 1) if n not in numbers])
 
 
 def in_turn(*commands: str) -> str:
@@ -102,14 +124,15 @@ def read_file(
     place: str,
     kind: type[Any],
     mend: str,
+    delete: Callable[[str], str],
     read: Callable[[bytes, Any], tuple[Hashable, Any]],
 ) -> File:
     """Read a file line by line.
 
     read: returns the key and the record of a raw line and its typed part.
-    mend: the command line that makes missing records anew.
+    mend: the command line that makes missing records anew, delete: that deletes those of a kind.
     """
-    file, bad, repeated = File(path, place), dict[int, str](), list[int]()
+    file, bad, repeated = File(path, place, delete=delete), dict[int, str](), list[int]()
     decoder = msgspec.json.Decoder(kind)
     try:
         data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
@@ -133,6 +156,6 @@ def read_file(
         del bad[len(raws)]
         file.findings.append(Finding("torn last line", place, 1, (f"line {len(raws)}",), mend))
     problem = f"lines that are no records ({next(iter(bad.values()), '')})"
-    file.findings += file.spoiled(problem, list(bad), mend)
-    file.findings += file.spoiled("earlier records of the same id", repeated, "")
+    file.findings += file.spoiled(problem, list(bad), mend, "no-records")
+    file.findings += file.spoiled("earlier records of the same id", repeated, "", "same-ids")
     return file

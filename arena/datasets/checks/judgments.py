@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from arena.base.jsonl import dump_line
+from arena.bench.labels import Label, grade_of, worth
 from arena.bench.paths import is_person
-from arena.bench.provenance import MixedJudgments, SettingsCheck
+from arena.bench.provenance import MixedJudgments, SettingsCheck, decoded_settings
 from arena.bench.records import NOT_PLAYED, Judgment, JudgmentLine, Question
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
 
 Key = tuple[str, str | None]  # question and baseline
+
+
+@dataclass
+class JudgeSettings:
+    """The settings of a judge's judgments so far, by category, and what is unequal in them."""
+
+    checks: dict[str | None, SettingsCheck] = field(
+        default_factory=lambda: defaultdict(SettingsCheck)
+    )
+    differences: dict[tuple[str, bytes], str] = field(default_factory=dict)
+
+    def difference(self, category: str, settings: bytes, judge: str, path: Path) -> str:
+        """Return how settings differ from the first of their category, empty if they do not."""
+        key = category, settings
+        if settings and key not in self.differences:
+            values, self.differences[key] = dict(decoded_settings(settings)), ""
+            prompt = {"prompt_hash": values.pop("prompt_hash", None)}  # categories have their own
+            try:
+                for of, part in ((None, values), (category, prompt)):
+                    self.checks[of].check([dump_line(part)], judge, path)
+            except MixedJudgments as error:
+                self.differences[key] = error.difference
+        return self.differences.get(key, "")
 
 
 @dataclass(frozen=True)
@@ -18,7 +45,7 @@ class Judgments:
     """The judgments of a model by a judge, and what they need.
 
     answered: the questions that each model has answered, by model.
-    settings: the check of all files of the judge.
+    settings: those of all files of the judge.
     """
 
     file: File
@@ -26,7 +53,7 @@ class Judgments:
     model: str
     questions: Mapping[str, Question]
     answered: Mapping[str, set[str]]
-    settings: SettingsCheck
+    settings: JudgeSettings
     options: CheckOptions
 
     def judge_again(self, *flags: str) -> str:
@@ -43,10 +70,23 @@ def missing(judgments: Judgments) -> Iterator[Finding]:
     """Yield the finding on answers that the judge has not judged."""
     if is_person(judgments.judge):  # who votes on a part of the answers
         return
-    judged = {question for question, _ in judgments.file.records}
-    there = judgments.answered.get(judgments.model, set())
-    keys = [key for key in judgments.questions if key in there and key not in judged]
-    yield from judgments.file.found("missing judgments", keys, judgments.judge_again())
+    records, answered = judgments.file.records, judgments.answered
+    there = answered.get(judgments.model, set())
+    against: dict[str, set[str | None]] = defaultdict(set)  # the baselines by category
+    for question, baseline in records:
+        if question in judgments.questions:
+            against[judgments.questions[question].category].add(baseline)
+    pairs = [
+        (key, baseline)
+        for key, question in judgments.questions.items()
+        for baseline in sorted(against[question.category], key=str) or [None]
+        if key in there and key in answered.get(baseline or "", there)
+        if (key, baseline) not in records
+    ]
+    several = {baseline for _, baseline in records if baseline}
+    named = [name for name in dict.fromkeys(b for _, b in pairs) if name and len(several) > 1]
+    mend = judgments.judge_again(*(["--baseline", *named] if named else []))
+    yield from judgments.file.found("missing judgments", pairs, mend)
 
 
 def without_answers(judgments: Judgments) -> Iterator[Finding]:
@@ -70,21 +110,23 @@ def without_answers(judgments: Judgments) -> Iterator[Finding]:
 def of_unknown_questions(judgments: Judgments) -> Iterator[Finding]:
     """Yield the finding on judgments of unknown questions."""
     keys = [key for key in judgments.file.records if key[0] not in judgments.questions]
-    delete = judgments.file.deletion(keys)
-    yield from judgments.file.found(
-        "judgments of questions that are not in the bench", keys, delete
-    )
+    problem = "judgments of questions that are not in the bench"
+    yield from judgments.file.found(problem, keys, "", kind="unknown")
 
 
 def half_judged(judgments: Judgments) -> Iterator[Finding]:
     """Yield findings on judgments with one decided game, which is all that a person plays."""
     if is_person(judgments.judge):
         return
-    keys = judgments.keys(lambda j: NOT_PLAYED in j.causes)
+    labels = (label for j in judgments.file.records.values() for label in j.labels)
+    is_graded = any(grade_of(label) is not None for label in labels)
+
+    def is_unplayed(judgment: Judgment) -> bool:
+        return NOT_PLAYED in judgment.causes or len(judgment.labels) < 2
+
+    keys = [] if is_graded else judgments.keys(is_unplayed)
     yield from judgments.file.found("games not played", keys, judgments.judge_again())
-    keys = judgments.keys(
-        lambda j: len(j.labels) > 1 and NOT_PLAYED not in j.causes and _undecided(j) == 1
-    )
+    keys = judgments.keys(lambda j: not is_unplayed(j) and _undecided(j) == 1)
     mend = judgments.judge_again("--retry-invalid")
     yield from judgments.file.found("half judged, one game without a verdict", keys, mend, True)
 
@@ -92,7 +134,12 @@ def half_judged(judgments: Judgments) -> Iterator[Finding]:
 def _undecided(judgment: Judgment) -> int:
     """Return the number of played games without a verdict."""
     pairs = zip(judgment.labels, judgment.causes, strict=True)
-    return sum(label is None and cause != NOT_PLAYED for label, cause in pairs)
+    return sum(not is_verdict(label) and cause != NOT_PLAYED for label, cause in pairs)
+
+
+def is_verdict(label: Label) -> bool:
+    """Whether a score is one of the five labels, in any spelling, or a grade."""
+    return worth(label, 0) is not None or grade_of(label) is not None
 
 
 def without_verdict(judgments: Judgments) -> Iterator[Finding]:
@@ -104,13 +151,16 @@ def without_verdict(judgments: Judgments) -> Iterator[Finding]:
 
 def of_other_settings(judgments: Judgments) -> Iterator[Finding]:
     """Yield the finding on judgments with settings of their own."""
-    keys, reason = [], ""
+    keys, reason, path = [], "", judgments.file.path
     for key, judgment in judgments.file.records.items():
-        try:
-            judgments.settings.check(judgment.settings, judgments.judge, judgments.file.path)
-        except MixedJudgments as error:
-            keys.append(key)
-            reason = reason or error.difference
+        question = judgments.questions.get(key[0])
+        category = question.category if question else ""
+        for settings in judgment.settings:
+            found = judgments.settings.difference(category, settings, judgments.judge, path)
+            if found:
+                keys.append(key)
+                reason = reason or found
+                break
     mend = judgments.judge_again("--stale", "redo")
     yield from judgments.file.found(f"judged with {reason}", keys, mend)
 
@@ -134,12 +184,12 @@ def check_judgments(
     model: str,
     questions: Mapping[str, Question],
     answered: Mapping[str, set[str]],
-    settings: SettingsCheck,
-) -> list[Finding]:
-    """Return the findings on the judgments of a model by a judge.
+    settings: JudgeSettings,
+) -> tuple[list[Finding], set[str]]:
+    """Return the findings on the judgments of a model by a judge, and the models it met.
 
     answered: the ids of the questions that each model has answered.
-    settings: one for all files of the judge, whose settings must be equal.
+    settings: one for all files of the judge, whose settings must be equal in a category.
     """
     path = options.bench.judgment_file(judge, model)
 
@@ -149,11 +199,16 @@ def check_judgments(
 
     names = ("--judge-name", judge, "--model", model)
     command = options.command("gen_judgment.py", *names)
-    file = read_file(path, options.place(path), JudgmentLine, command, read)
+    file = read_file(
+        *(path, options.place(path), JudgmentLine, command),
+        delete=lambda kind: options.deletion(kind, *names),
+        read=read,
+    )
     judgments = Judgments(file, judge, model, questions, answered, settings, options)
     found = (
         [f for check in CHECKS for f in check(judgments)]
         if file.records or not file.findings
         else []
     )
-    return [*file.findings, *found]
+    met = {baseline for _, baseline in file.records if baseline}
+    return [*file.findings, *found], met

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from arena.base.errors import InputError, nearest
@@ -11,13 +12,13 @@ from arena.base.output import terminal_width
 from arena.base.table import WIDTH, fitted, listed, shortened
 from arena.batch.state import OPEN, batches_of
 from arena.bench.paths import check_bench as check_folder
-from arena.bench.paths import judge_names, model_names
-from arena.bench.provenance import SettingsCheck
+from arena.bench.paths import is_person, judge_names, model_names
 from arena.bench.records import Question, QuestionLine
 from arena.datasets.checks.answers import check_answers
-from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
-from arena.datasets.checks.judgments import check_judgments
+from arena.datasets.checks.files import CheckOptions, File, Finding, delete_lines, read_file
+from arena.datasets.checks.judgments import JudgeSettings, check_judgments
 from arena.datasets.checks.texts import is_damaged
+from arena.generate.summary import number_of
 
 EXAMPLES = 2
 EXAMPLE_WIDTH = 12
@@ -41,32 +42,68 @@ def check_bench(options: CheckOptions) -> list[Finding]:
                 )
     file, questions = _read_questions(options)
     findings = [*file.findings, *leftovers(options)]
+    if not all(finding.is_note or finding.kind for finding in file.findings) or not questions:
+        return findings  # without all questions nothing can be said of the rest
     answered = {}
     for model in models:
         answered[model], found = check_answers(options, model, questions)
         if not options.models or model in options.models:
             findings += found
     for judge in options.judges or judges:
-        settings = SettingsCheck()
+        settings, met = JudgeSettings(), set[str]()
         for model in model_names(bench.judgments(judge)):
+            found, against = check_judgments(options, judge, model, questions, answered, settings)
+            met |= {model, *against}
             if not options.models or model in options.models:
-                findings += check_judgments(options, judge, model, questions, answered, settings)
+                findings += found
+        findings += not_judged(options, judge, answered, met)
     return findings
+
+
+def not_judged(
+    options: CheckOptions, judge: str, answered: Mapping[str, set[str]], met: Collection[str]
+) -> Iterator[Finding]:
+    """Yield findings on models with answers and without a judgment. met: those that have some."""
+    for model in sorted(answered.keys() - met):
+        if met and not is_person(judge) and (not options.models or model in options.models):
+            place = options.place(options.bench.judgment_file(judge, model))
+            names = ("--judge-name", judge, "--model", model)
+            mend = options.command("gen_judgment.py", *names)
+            yield Finding("no judgments", place, len(answered[model]), (), mend, is_note=True)
+
+
+def delete_found(options: CheckOptions, kind: str) -> Iterator[str]:
+    """Delete the records of a kind of finding, and yield a line for each file."""
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for finding in check_bench(options):
+        if finding.kind == kind:
+            numbers[finding.place].update(finding.lines)
+    for place, lines in numbers.items():
+        delete_lines(options.bench.folder / place, lines)
+        yield f"{place}: {number_of(len(lines), 'line')} deleted"
+    if not numbers:
+        yield f"{options.bench.folder}: nothing to delete"
 
 
 def _read_questions(options: CheckOptions) -> tuple[File, dict[str, Question]]:
     """Return the file of questions and the questions in it by their ids."""
     path = options.bench.questions
     place = options.place(path)
+    make = options.command("make_bench.py", "INPUT", "--force")
     if not path.exists():
-        make = f"python make_bench.py INPUT --bench-name {options.bench.name}"
         file = File(path, place, findings=[Finding("no questions", place, 1, (), make)])
         return file, {}
-    file = read_file(path, place, QuestionLine, "", lambda raw, line: (line.id, line.question()))
+
+    def read(raw: bytes, line: QuestionLine) -> tuple[str, Question]:
+        return line.id, line.question()
+
+    file = read_file(path, place, QuestionLine, "", options.deletion, read)
+    if not file.records and not file.findings:
+        file.findings.append(Finding("no questions", place, 1, (), make))
     keys = [key for key, q in file.records.items() if any(map(is_damaged, q.turns))]
     file.findings += file.found("damaged characters", keys, "")
     keys = [key for key, q in file.records.items() if not any(turn.strip() for turn in q.turns)]
-    file.findings += file.found("empty questions", keys, file.deletion(keys))
+    file.findings += file.found("empty questions", keys, "", kind="empty")
     return file, file.records
 
 
@@ -75,8 +112,9 @@ def leftovers(options: CheckOptions) -> Iterator[Finding]:
     folder = options.bench.folder
     for path in sorted(folder.rglob("*.lost")):
         target = path.with_name(path.name.split(".jsonl")[0] + ".jsonl")
-        lost = shlex.quote(str(path))
-        mend = f"cat {lost} >> {shlex.quote(str(target))} && rm {lost}"
+        lost, file = shlex.quote(str(path)), shlex.quote(str(target))
+        # An empty line is no record, and a torn last line has no end.
+        mend = f"echo >> {file} && cat {lost} >> {file} && rm {lost}"
         yield Finding("records that a run could not write", options.place(path), 1, (), mend)
     for batch in batches_of(folder):
         if batch.phase in OPEN:
