@@ -11,12 +11,12 @@ judgments a further question is worth.
 
 from __future__ import annotations
 
-from arena.base.errors import script
+from arena.base.errors import InputError, script
 
 # isort: split
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from arena.base import flag_values, flags
@@ -48,6 +48,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "has only the model of its own name)"
     )
     add("--family", type=Path, metavar="FILE", help=families)
+    human = "report how far each judge agrees with this person, a judge human-NAME (default: none)"
+    add("--human", metavar="PERSON", help=human)
     add("--num-rounds", type=flag_values.positive, default=1000, help="bootstrap rounds")
     flags.add_draw_flags(add)
     labels = f"print the labels of each two judges side by side, also of over {FEW_PAIRS} pairs"
@@ -56,6 +58,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         text = f"write the report as {what}. With - print it and nothing else"
         add(form, type=Path, metavar="FILE", help=text)
     args = parser.parse_args(argv)
+    if args.human and args.html:
+        raise InputError("--html: not allowed with --human. Use --json.")
     flags.check_outputs(args, ("json", "html"), ("setting_file", "family"))
     return args
 
@@ -64,7 +68,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the report."""
     args = parse(argv)
-    from arena.quality import judge_html, judge_report, panel
+    from arena.quality import judge_html, judge_report, panel, people
 
     config = None
     if not args.bench_name or (not args.baseline and args.setting_file.exists()):
@@ -84,16 +88,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         seed=args.seed,
         workers=args.workers,
     )
+    if args.human:
+        who, (agreements, again) = args.human, people.people_report(options, args.human)
+        text = "\n".join(people.people_lines(who, agreements, again))
+        print_report(args, text, {"json": lambda: people.people_json(who, agreements, again)})
+        return 0
     report = judge_report.judge_report(options)
     confusion = args.confusion or sum(pair.games > 0 for pair in report.pairs) <= FEW_PAIRS
-    say = flags.text_printer(args, ("json", "html"))
-    say("\n".join(judge_report.report_lines(report, confusion=confusion)))
-    forms = (args.json, judge_report.Report.to_json), (args.html, judge_html.report_html)
-    for path, form in forms:
-        if path:
-            write_lines(path, [form(report).encode("utf-8", "surrogatepass")])
-            say(f"written: {path}")
+    text = "\n".join(judge_report.report_lines(report, confusion=confusion))
+    forms = {"json": report.to_json, "html": lambda: judge_html.report_html(report)}
+    print_report(args, text, forms)
     return 0
+
+
+def print_report(
+    args: argparse.Namespace, text: str, forms: Mapping[str, Callable[[], str]]
+) -> None:
+    """Print a report, and write it in each form whose flag names a file."""
+    say = flags.text_printer(args, ("json", "html"))
+    say(text)
+    for name, form in forms.items():
+        if path := getattr(args, name):
+            write_lines(path, [form().encode("utf-8", "surrogatepass")])
+            say(f"written: {path}")
 
 
 if __name__ == "__main__":

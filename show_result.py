@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arena.base import flag_values, flags
+from arena.base.output import print_folded
 
 FORMS = ("csv", "json", "markdown", "html")
 FOLDER = "leaderboard/, named by bench, judge and mode"
@@ -34,6 +35,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     anchor = "the model that scores 50 on one board of all judgments, whatever their baseline"
     group.add_argument("--anchor", metavar="MODEL", help=anchor)
     flags.add_selection_flags(group.add_argument)
+    add = parser.add_argument_group("people").add_argument
+    person = "correct win rates by the drawn labels of this person, a judge human-NAME"
+    add("--calibrate", metavar="PERSON", help=f"{person} (default: no correction)")
+    draw = "draw N judged pairs for the person of --calibrate to label, and write their list"
+    add("--draw-for-labels", type=flag_values.positive, metavar="N", help=draw)
     flags.add_method_flags(parser.add_argument_group("scores and intervals").add_argument)
     args = parser.parse_args(argv)
     if args.output and args.csv:
@@ -43,6 +49,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.anchor and (args.baseline or args.by):
         flag = "--baseline" if args.baseline else "--by"
         raise InputError(f"--anchor: not allowed with {flag}. Leave out one of them.")
+    excluded = ("by", "head_to_head", "compare", "plot", "output", "fail_under", *FORMS)
+    if args.calibrate and (name := next((n for n in excluded if getattr(args, n)), None)):
+        flag = f"--{name.replace('_', '-')}"
+        raise InputError(f"{flag}: not allowed with --calibrate. Leave out one of them.")
+    if args.draw_for_labels and not args.calibrate:
+        raise InputError("--draw-for-labels: no person. Name one with --calibrate human-NAME.")
     outputs = (*FORMS, "plot", "style_coefficients")
     flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
     return args
@@ -92,9 +104,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.leaderboard.head_to_head.report import report_head_to_head
     from arena.leaderboard.options import anchored, board_options
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters
+    from arena.leaderboard.people import calibration
 
     options = board_options(**flags.board_arguments(args), elo=args.show_elo)
     options = anchored(options, args.anchor) if args.anchor else options
+    if args.calibrate:
+        lines = calibration.report_lines(options, args.calibrate, args.draw_for_labels)
+        print_folded("\n".join(lines))
+        return 0
     files = {
         "csv": args.csv or args.output,
         "json": args.json,

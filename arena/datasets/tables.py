@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import gzip
 import io
 import json
 import re
+import shlex
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arena.base.errors import InputError
 from arena.base.jsonl import is_json, loads, read_bytes
@@ -29,6 +31,7 @@ class Row:
 LISTS = ("data", "conversations", "instances", "examples", "rows", "questions")
 PROMPT = "prompt"  # the column of texts without names
 TEXTS = (PROMPT, "question", "instruction", "text", "query", "input")  # usual columns of prompts
+OTHERS = ("turns", "messages", "answer", "output", "response")  # which only a row has
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -66,7 +69,11 @@ def read_text(path: Path) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        advice = "Save it as UTF-8, or run: iconv -f WINDOWS-1252 -t UTF-8"
+        advice = "Save it as UTF-8"
+        if not path.name.lower().endswith(".gz"):
+            new = path.with_name(f"utf8-{path.name}")
+            files = f"{shlex.quote(str(path))} > {shlex.quote(str(new))}"
+            advice += f", or run: iconv -f WINDOWS-1252 -t UTF-8 {files}"
         raise InputError(f"{path}:{line}: not UTF-8 text. {advice}") from None
 
 
@@ -93,17 +100,26 @@ def read_csv(path: Path, text: str) -> Iterator[Row]:
     header.
     """
     head = re.sub(r'"[^"]*"', "", text.lstrip().partition("\n")[0])
-    return _read_cells(path, text, max(",;\t", key=head.count))
+    delimiter = max(",;\t", key=head.count)
+    return read_tsv(path, text) if delimiter == "\t" else _read_cells(path, text, delimiter)
 
 
 def read_tsv(path: Path, text: str) -> Iterator[Row]:
-    """Yield the rows of a file with tabs."""
+    """Yield the rows of a file with tabs, whose quotes are text if they do not fit as quotes."""
+    with contextlib.suppress(InputError):
+        return iter(list(_read_cells(path, text, "\t")))
+    with contextlib.suppress(InputError):
+        return iter(list(_read_cells(path, text, "\t", csv.QUOTE_NONE)))
     return _read_cells(path, text, "\t")
 
 
-def _read_cells(path: Path, text: str, delimiter: str) -> Iterator[Row]:
+def _read_cells(
+    path: Path, text: str, delimiter: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+) -> Iterator[Row]:
+    """Yield the rows without the cells whose column has no name, as an index of pandas."""
     csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
     header, start = list[str](), 1
     try:
         for cells in reader:
@@ -112,15 +128,22 @@ def _read_cells(path: Path, text: str, delimiter: str) -> Iterator[Row]:
                 continue
             if not header:
                 header = [cell.strip() for cell in cells]
-                if "" in header or len(set(header)) < len(header):
+                named = [name for name in header if name]
+                if len(set(named)) < len(named):
                     advice = "Write names, all different, into its first line."
                     raise InputError(f"{path}:{number}: no header with column names. {advice}")
+                while not header[-1]:
+                    del header[-1]
                 continue
+            while len(cells) > len(header) and not cells[-1].strip():
+                del cells[-1]
             if len(cells) != len(header):
                 counts = f"{len(cells)} cells, but the header has {len(header)}"
                 advice = f"Put cells with {delimiter!r} or newlines into double quotes."
                 raise InputError(f"{path}:{number}: {counts}. {advice}")
-            yield Row(number, dict(zip(header, cells, strict=True)))
+            values = dict(zip(header, cells, strict=True))
+            values.pop("", None)
+            yield Row(number, values)
     except csv.Error as error:
         raise InputError(f"{path}:{start}: not CSV: {error}. Check its quotes.") from None
 
@@ -138,7 +161,7 @@ def read_json(path: Path, text: str) -> Iterator[Row]:
     value = parse(path, text, 1)
     if isinstance(value, dict):
         found = next((value[key] for key in LISTS if isinstance(value.get(key), list)), None)
-        is_row = any(str(key).strip().lower() in (*TEXTS, "turns", "messages") for key in value)
+        is_row = any(str(key).strip().lower() in (*TEXTS, *OTHERS) for key in value)
         is_chat = found and isinstance(found[0], dict) and {"role", "from"} & found[0].keys()
         value = [value] if found is None or is_chat or is_row else found
     for number, item in enumerate(value if isinstance(value, list) else [value], 1):
@@ -180,9 +203,14 @@ def read_parquet(path: Path) -> Iterator[Row]:
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches():
-                for values in batch.to_pylist():
+                columns = dict[str, list[Any]]()
+                for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                    # Python has no dates beyond the year 9999. Such a column cannot be named.
+                    with contextlib.suppress(OverflowError, ValueError, LookupError):
+                        columns[name] = column.to_pylist()
+                for place in range(batch.num_rows):
                     number += 1
-                    yield Row(number, values)
+                    yield Row(number, {name: cells[place] for name, cells in columns.items()})
     except (ArrowException, OSError, ValueError):
         raise InputError(f"{path}: not a parquet file, or unreadable. Get it again.") from None
 

@@ -37,6 +37,31 @@ def test_csv_with_quoted_newlines_and_other_delimiters(tmp_path: Path, content: 
     assert [(row.number, row.values) for row in found] == CELLS
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        ",id,prompt\n0,1,a\n1,2,b\n",  # of pandas, with its index
+        "id,prompt,\n1,a,\n2,b,\n",
+        "id,prompt,,\n1,a\n2,b,,\n",
+        "id,prompt\n1,a,\n2,b\n",
+        "id,,prompt\n1,x,a\n2,,b\n",
+    ],
+)
+def test_columns_without_a_name_are_ignored(tmp_path: Path, content: str) -> None:
+    found = [row.values for row in rows(tmp_path / "a.csv", content)]
+    assert found == [{"id": "1", "prompt": "a"}, {"id": "2", "prompt": "b"}]
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".csv"])
+@pytest.mark.parametrize("prompt", ['"Hello" said he', 'He said "Hello', '"Why" and "how"'])
+def test_quotes_of_a_file_with_tabs_may_be_text(tmp_path: Path, suffix: str, prompt: str) -> None:
+    content = f'id\tprompt\n1\t{prompt}\n2\t"b\n'
+    found = [row.values for row in rows(tmp_path / f"a{suffix}", content)]
+    assert found == [{"id": "1", "prompt": prompt}, {"id": "2", "prompt": '"b'}]
+    found = rows(tmp_path / f"a{suffix}", 'id\tprompt\n1\t"a ""b""\tc"\n')
+    assert found[0].values == {"id": "1", "prompt": 'a "b"\tc'}
+
+
 @pytest.mark.parametrize("suffix", [".csv.gz", ".CSV.GZ"])
 def test_packed(tmp_path: Path, suffix: str) -> None:
     found = rows(tmp_path / f"a{suffix}", gzip.compress(CSV.encode()))
@@ -87,6 +112,13 @@ def test_parquet(tmp_path: Path) -> None:
 
     parquet.write_table(pyarrow.Table.from_pylist(ITEMS), tmp_path / "a.parquet")
     assert [row.values for row in read_rows(tmp_path / "a.parquet")] == ITEMS
+    far = pyarrow.array([3_000_000, 1], pyarrow.date32())  # days, beyond the year 9999
+    late = pyarrow.array([2**60, 1], pyarrow.timestamp("ms"))
+    near = pyarrow.array([0, 1], pyarrow.timestamp("ms"))
+    named = {"prompt": ["a", "b"], "day": far, "time": late, "made": near}
+    parquet.write_table(pyarrow.table(named), tmp_path / "a.parquet")
+    first, second = read_rows(tmp_path / "a.parquet")
+    assert first.values.keys() == {"prompt", "made"} and second.values["prompt"] == "b"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +130,10 @@ def test_parquet(tmp_path: Path) -> None:
         ("a.txt", b"PK\0\1", "this is binary data"),
         ("a.csv.gz", b"no", "not a complete gzip file"),
         ("a.csv.gz", gzip.compress(CSV.encode())[:-9], "not a complete gzip file"),
-        ("a.csv", "id,,x\n1,2,3\n", "a.csv:1: no header"),
+        ("a.csv", "prompt\nä".encode("latin-1"), "-t UTF-8 {path} > {folder}/utf8-a.csv"),
+        ("a.tsv", "id\tprompt\n1\ta\n2\tb\tc\n", "a.tsv:3: 3 cells, but the header has 2"),
         ("a.csv", "x,x\n1,2\n", "a.csv:1: no header"),
+        ("a.csv", "id,prompt,\n1,a, b\n", "a.csv:2: 3 cells, but the header has 2"),
         ("a.csv", "id,prompt\n1,a\n2,b,c\n", "a.csv:3: 3 cells, but the header has 2"),
         ("a.csv", 'id,prompt\n1,"a\n', "a.csv:2: not CSV"),
         ("a.jsonl", '{"a": 1}\n{"a": \n', "a.jsonl:2: not JSON"),
@@ -112,7 +146,8 @@ def test_parquet(tmp_path: Path) -> None:
 def test_what_is_no_table(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
     with pytest.raises(InputError) as caught:
         rows(tmp_path / name, content)
-    assert message in str(caught.value)
+    path = tmp_path / name
+    assert message.format(path=path, folder=tmp_path) in str(caught.value)
 
 
 def test_folders_and_missing_files(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from conftest import RunMain, Workspace, tree
-from prompt_texts import SUBJECTS, texts_of
+from prompt_texts import CHINESE_SUBJECTS, SUBJECTS, chinese_texts_of, texts_of
 
 
 def content(*texts: str) -> list[dict[str, str]]:
@@ -134,3 +134,21 @@ class SentenceTransformer:
     monkeypatch.syspath_prepend(bench.root)
     run_main("make_bench.py", *flags, "--force", "--embed", "m")
     assert len({r["cluster"] for r in bench.read_jsonl("data/new/question.jsonl")}) <= 4
+
+
+def test_a_script_without_spaces_has_clusters_by_subject(
+    bench: Workspace, run_main: RunMain
+) -> None:
+    bench.write("rows.json", [{"prompt": text} for text in chinese_texts_of(160)])
+    flags = ["--size", 16, "--similarity", 99]
+    run_main("make_bench.py", "rows.json", "--bench-name", "new", *flags)
+    records = bench.read_jsonl("data/new/question.jsonl")
+    by_cluster: dict[str, set[str]] = {}
+    for record in records:
+        text = record["turns"][0]["content"]
+        hits = {n: sum(word in text for word in words) for n, words in CHINESE_SUBJECTS.items()}
+        by_cluster.setdefault(record["cluster"], set()).add(max(hits, key=lambda n: hits[n]))
+    assert len(by_cluster) == 4 and set().union(*by_cluster.values()) == CHINESE_SUBJECTS.keys()
+    for name, (subject,) in by_cluster.items():
+        terms, words = name.split(", "), " ".join(CHINESE_SUBJECTS[subject])
+        assert len(terms) == 3 and sum(term in words for term in terms) >= 2

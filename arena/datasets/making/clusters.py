@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +19,18 @@ from arena.bench.records import interleaved
 CHARACTERS = 2_000  # of a text that count: its subject shows early
 FEATURES = 20_000  # words
 MOST_CLUSTERS = 250
+# The scripts without spaces: Thai, Lao, Burmese, Khmer, and the characters of Chinese and Japanese.
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff"
+    "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+LENGTHS = (2, 3)  # characters of the sequences that stand for words in them
+RANKED = 30  # terms of a cluster, of which its name has three
 
 
 def cluster_names(texts: Sequence[str], size: int, seed: int, model: str | None) -> list[str]:
-    """Return the name of the cluster of each text: its three most typical words.
+    """Return the name of the cluster of each text: its three most typical words, or
+    sequences of characters in scripts without spaces.
 
     size: the wanted sample, which has about ten texts of a cluster. model: a sentence-transformers
     model whose embeddings to use in place of TF-IDF.
@@ -29,11 +40,14 @@ def cluster_names(texts: Sequence[str], size: int, seed: int, model: str | None)
 
     heads = [text[:CHARACTERS] for text in texts]
     least = 2 if len(texts) > 20 else 1
+    # Scripts without spaces have no list of stop words, which are among the frequent sequences.
+    unspaced = sum(UNSPACED.search(head) is not None for head in heads)
+    most = 0.25 if unspaced > len(texts) / 2 else 0.5
     words = TfidfVectorizer(
+        analyzer=partial(terms, TfidfVectorizer(stop_words=[*ENGLISH_STOP_WORDS]).build_analyzer()),
         min_df=least,
-        max_df=0.5 if len(texts) > 20 else 1.0,
+        max_df=most if len(texts) > 20 else 1.0,
         max_features=FEATURES,
-        stop_words=list(ENGLISH_STOP_WORDS),
         sublinear_tf=True,
         dtype=np.float32,
     )
@@ -49,9 +63,31 @@ def cluster_names(texts: Sequence[str], size: int, seed: int, model: str | None)
     names = {}
     for label in np.unique(labels):
         mean = np.asarray(weights[labels == label].mean(axis=0)).ravel()
-        top = [place for place in np.argsort(-mean, kind="stable")[:3] if mean[place] > 0]
-        names[label] = ", ".join(vocabulary[top]) or "other"
+        top = [place for place in np.argsort(-mean, kind="stable")[:RANKED] if mean[place] > 0]
+        names[label] = ", ".join(distinct_terms(vocabulary[top])[:3]) or "other"
     return [names[label] for label in labels]
+
+
+def terms(words_of: Callable[[str], list[str]], text: str) -> list[str]:
+    """Return the words of a text, and the sequences of characters of scripts without spaces."""
+    runs = UNSPACED.findall(text)
+    if not runs:
+        return words_of(text)
+    sequences = [run[i : i + n] for run in runs for n in LENGTHS for i in range(len(run) - n + 1)]
+    return words_of(UNSPACED.sub(" ", text)) + sequences
+
+
+def distinct_terms(ranked: Iterable[str]) -> list[str]:
+    """Return words, and sequences of characters that share no two with one before them and do not
+    begin within a letter.
+    """
+    distinct = list[str]()
+    for term in ranked:
+        parts = {term[i : i + 2] for i in range(len(term) - 1)} if UNSPACED.match(term) else set()
+        is_torn = unicodedata.category(term[0]).startswith("M")
+        if not is_torn and not any(part in other for part in parts for other in distinct):
+            distinct.append(term)
+    return distinct
 
 
 def embeddings(texts: Sequence[str], model: str) -> NDArray[Any]:

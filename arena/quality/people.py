@@ -1,0 +1,191 @@
+"""The agreement of judges with a person, on the same pairs of answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from arena.base.errors import InputError
+from arena.base.table import aligned
+from arena.bench.labels import worth
+from arena.bench.paths import is_person, judge_names, judged_models
+from arena.bench.records import Judgment, baseline_rule, read_judgments, read_questions
+from arena.leaderboard.people.calibration import points_of
+from arena.quality.panel import JudgeOptions
+
+Pair = tuple[str, str, str]  # question, model and baseline
+OUTCOMES = "win", "tie", "loss"
+MARGINS = "tie", "slight", "by far"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a judgment as a number of OUTCOMES, its margin as one of MARGINS, and how
+    many of its further verdicts name the same outcome as the first.
+    """
+
+    outcome: int
+    margin: int
+    again: int
+    same: int
+
+
+@dataclass(frozen=True)
+class WithPerson:
+    """The agreement of a judge with a person.
+
+    table: pairs by the outcome of the person, then of the judge. agreement, kappa: the value and
+    the ends of its 95 % interval. by: shares of agreement and numbers of pairs by cluster, and by
+    the margin of person and judge.
+    """
+
+    judge: str
+    pairs: int
+    table: list[list[int]]
+    agreement: tuple[float, float, float]
+    kappa: tuple[float, float, float]
+    by: dict[str, dict[str, tuple[float, int]]] = field(default_factory=dict)
+
+
+def verdict_of(judgment: Judgment) -> Verdict | None:
+    """Return the verdict of a judgment, None without one."""
+    worths = [
+        w
+        for game, labels in enumerate(judgment.verdicts)
+        for label in labels
+        if (w := worth(label, game)) is not None
+    ]
+    points = points_of(judgment)
+    if points is None:
+        return None
+    signs = [(w > 0) - (w < 0) for w in worths]
+    outcome = 0 if points > 0.5 else 2 if points < 0.5 else 1
+    same = sum(sign == signs[0] for sign in signs[1:])
+    margin = max(map(abs, worths)) if outcome != 1 else 0
+    return Verdict(outcome, margin, len(signs) - 1, same)
+
+
+def read_verdicts(options: JudgeOptions, judge: str) -> dict[Pair, Verdict]:
+    """Return the verdicts of a judge by pair, as the options choose them."""
+    categories = {q.id: q.category for q in read_questions(options.bench)}
+    rule = baseline_rule(options.bench, options.config, options.baselines)
+    verdicts = {}
+    for model in judged_models(options.bench, judge):
+        path = options.bench.judgment_file(judge, model)
+        for one in read_judgments(path, model, judge):
+            baseline = rule.of(one.baseline, categories.get(one.question_id, "")) or ""
+            verdict = verdict_of(one)
+            if verdict and (not options.baselines or baseline in options.baselines):
+                verdicts[one.question_id, one.model, baseline] = verdict
+    return verdicts
+
+
+def kappas(tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return agreement and Cohen's kappa of tables (R, 3, 3), NaN where nothing is to agree on."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = tables / tables.sum(axis=(1, 2), keepdims=True)
+        agreed = np.trace(shares, axis1=1, axis2=2)
+        chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
+        return agreed, (agreed - chance) / (1 - chance)
+
+
+def with_person(
+    person: Mapping[Pair, Verdict],
+    judge: Mapping[Pair, Verdict],
+    name: str,
+    clusters: Mapping[str, str],
+    options: JudgeOptions,
+) -> WithPerson:
+    """Return the agreement on the pairs of both, with a bootstrap over questions."""
+    both = sorted(person.keys() & judge.keys())
+    questions = sorted({pair[0] for pair in both})
+    tables = np.zeros((len(questions), 3, 3))
+    groups: dict[str, dict[str, list[bool]]] = {
+        name: defaultdict(list)
+        for name in ("cluster", "margin of the person", "margin of the judge")
+    }
+    for pair in both:
+        y, f = person[pair], judge[pair]
+        tables[questions.index(pair[0]), y.outcome, f.outcome] += 1
+        margins = MARGINS[y.margin], MARGINS[f.margin]
+        for group, key in zip(groups.values(), (clusters.get(pair[0], ""), *margins), strict=True):
+            group[key].append(y.outcome == f.outcome)
+    n = len(questions)
+    times = np.random.default_rng(options.seed).multinomial(n, np.full(n, 1 / n), options.rounds)
+    samples = np.concatenate([tables.sum(axis=0)[None], np.einsum("rq,qab->rab", times, tables)])
+    estimates = []
+    for values in kappas(samples):
+        drawn = values[1:][np.isfinite(values[1:])]
+        ends = np.quantile(drawn, (0.025, 0.975)) if len(drawn) else (np.nan, np.nan)
+        estimates.append((float(values[0]), float(ends[0]), float(ends[1])))
+    by = {
+        what: {key: (sum(hits) / len(hits), len(hits)) for key, hits in sorted(group.items())}
+        for what, group in groups.items()
+    }
+    table = [[int(cell) for cell in row] for row in samples[0]]
+    return WithPerson(name, len(both), table, estimates[0], estimates[1], by)
+
+
+def people_report(options: JudgeOptions, person: str) -> tuple[list[WithPerson], tuple[int, int]]:
+    """Return the agreement of each other judge with a person, people first, and how many of the
+    person's further votes on a pair there are and name the first outcome.
+
+    Raises InputError if nobody else judged one of the person's pairs.
+    """
+    if not is_person(person):
+        raise InputError(f"--human {person}: not a person. Name a judge human-NAME.")
+    votes = read_verdicts(options, person)
+    clusters = {q.id: q.cluster for q in read_questions(options.bench)}
+    names = [name for name in options.judges or judge_names(options.bench) if name != person]
+    reports = []
+    for name in sorted(names, key=lambda name: (not is_person(name), name)):
+        verdicts = read_verdicts(options, name)
+        if votes.keys() & verdicts.keys():
+            reports.append(with_person(votes, verdicts, name, clusters, options))
+    if not reports:
+        raise InputError(f"{person}: no other judge has judged one of these pairs.")
+    again = sum(vote.again for vote in votes.values())
+    return reports, (again, sum(vote.same for vote in votes.values()))
+
+
+def people_lines(
+    person: str, reports: list[WithPerson], consistency: tuple[int, int]
+) -> Iterator[str]:
+    """Yield the report as text."""
+
+    def shown(values: tuple[float, float, float], factor: float, digits: int) -> str:
+        value, low, high = (f"{factor * value:.{digits}f}" for value in values)
+        return f"{value} ({low}, {high})".replace("nan", "n/a")
+
+    rows = [(f"with {person}", "pairs", "same outcome, %", "kappa")]
+    for one in reports:
+        row = shown(one.agreement, 100, 1), shown(one.kappa, 1, 3)
+        rows.append((one.judge, f"{one.pairs:,}", *row))
+    yield from aligned(rows)
+    for one in reports:
+        yield ""
+        table = zip(OUTCOMES, one.table, strict=True)
+        cells = [(name, *map(str, counts)) for name, counts in table]
+        yield from aligned([(f"{person} \\ {one.judge}", *OUTCOMES), *cells])
+        for what, group in one.by.items():
+            parts = (
+                f"{key or '–'} {100 * share:.0f} % of {n}" for key, (share, n) in group.items()
+            )
+            yield f"same outcome by {what}: {', '.join(parts)}"
+    yield ""
+    yield "in brackets 95 % intervals of a bootstrap over questions"
+    if any(is_person(one.judge) for one in reports):
+        yield "the agreement of people with each other is the ceiling for a judge"
+    if consistency[0]:
+        yield f"{person} on a pair again: {consistency[1]} of {consistency[0]} votes as the first"
+
+
+def people_json(person: str, reports: list[WithPerson], consistency: tuple[int, int]) -> str:
+    """Return the report as JSON."""
+    again, same = consistency
+    values = {"person": person, "judges": reports, "again": again, "again_same": same}
+    return msgspec.json.format(msgspec.json.encode(values)).decode() + "\n"

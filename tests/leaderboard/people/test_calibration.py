@@ -1,0 +1,97 @@
+"""show_result.py --calibrate: the draw, the corrected rates, and what is refused."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from conftest import RunMain, Workspace
+from judgments import add_judgments, judgment
+
+NAMES = ("--bench-name", "test-v1", "--judge-name", "judge", "--baseline", "base")
+PERSON = ("--calibrate", "human-anna")
+DRAW = (*NAMES, *PERSON, "--draw-for-labels", "40", "--seed", "7")
+
+
+@pytest.fixture
+def judged(bench: Workspace) -> Workspace:
+    """60 questions, on which the judge likes the model more than the person does."""
+    rng = random.Random(1)
+    bench.add_questions(60)
+    for model in ("base", "m"):
+        bench.add_answers(model, {f"q{i}": f"{model} says {i}" for i in range(1, 61)})
+    good = {f"q{i}": rng.random() < 0.5 for i in range(1, 61)}
+    both = {key: ("B>A", "A>B") if value else ("A=B", "A=B") for key, value in good.items()}
+    add_judgments(bench, "m", [judgment(key, *labels) for key, labels in both.items()])
+    votes = {key: "B>A" if value else "A>>B" for key, value in good.items()}
+    label = [judgment(key, vote) for key, vote in votes.items()]
+    for record in label:
+        record["games"].append(None)
+    add_judgments(bench, "m", label, judge="human-anna")
+    return bench
+
+
+def test_a_draw_is_repeatable_and_corrects_the_judge(judged: Workspace, run_main: RunMain) -> None:
+    done = run_main("show_result.py", *DRAW)
+    path = judged.data / "label_draws/human-anna.jsonl"
+    assert done.out.startswith("data/test-v1/label_draws/human-anna.jsonl: 40 of 60 judged pairs")
+    drawn = judged.read_jsonl(path)
+    assert len({record["question_id"] for record in drawn}) == 40
+    assert {(r["model"], r["baseline"], r["judge"], r["seed"]) for r in drawn} == {
+        ("m", "base", "judge", 7)
+    }
+    before = path.read_bytes()
+    run_main("show_result.py", *DRAW)
+    assert path.read_bytes() == before
+    done = run_main("show_result.py", *DRAW[:-1], "8", check=2)
+    assert "has another draw. Delete the file to draw again." in done.err
+    done = run_main("show_result.py", *NAMES, *PERSON)
+    row = done.out.splitlines()[1].split()
+    # The person and the judge differ by a fixed map: y = 2 f - 1.
+    rate = {r["question_id"]: r["games"][0]["score"] for r in judged.judgments("human-anna", "m")}
+    truth = 100 * sum(score == "B>A" for score in rate.values()) / 60
+    assert (row[0], row[-2]) == ("m", "40")
+    assert float(row[1]) == pytest.approx(50 + truth / 2, abs=0.1)
+    low, high = (float(cell.strip("(,)")) for cell in row[4:6])
+    assert low < truth < high
+    assert abs(float(row[3]) - truth) < 8
+    assert "20 labels are of pairs that were not drawn, and are left out" in done.out
+
+
+def test_missing_labels_are_counted_and_few_refused(judged: Workspace, run_main: RunMain) -> None:
+    run_main("show_result.py", *DRAW)
+    drawn = [
+        r["question_id"] for r in judged.read_jsonl(judged.data / "label_draws/human-anna.jsonl")
+    ]
+    labels = {r["question_id"]: r for r in judged.judgments("human-anna", "m")}
+    add_judgments(judged, "m", [labels[key] for key in drawn[:35]], judge="human-anna")
+    done = run_main("show_result.py", *NAMES, *PERSON)
+    assert "5 drawn pairs have no label" in done.out
+    add_judgments(judged, "m", [labels[key] for key in drawn[:20]], judge="human-anna")
+    done = run_main("show_result.py", *NAMES, *PERSON, check=2)
+    assert "at most 20 drawn pairs of a model have labels, but 30 are needed" in done.err
+
+
+def test_a_judge_at_chance_is_named(judged: Workspace, run_main: RunMain) -> None:
+    tie = [judgment(f"q{i}", "A=B", "A=B") for i in range(1, 61)]
+    add_judgments(judged, "m", tie)
+    run_main("show_result.py", *DRAW)
+    done = run_main("show_result.py", *NAMES, *PERSON)
+    assert "the judge is near chance, so that the labels alone speak: m" in done.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (PERSON, "no draw, so the labels may not be a random sample."),
+        (("--calibrate", "judge2"), "not a person. Name a judge human-NAME."),
+        ((*PERSON, "--draw-for-labels", "61"), "only 60 pairs are judged"),
+        (("--draw-for-labels", "40"), "no person. Name one with --calibrate human-NAME."),
+        ((*PERSON, "--csv", "-"), "--csv: not allowed with --calibrate."),
+    ],
+)
+def test_what_is_refused(
+    judged: Workspace, run_main: RunMain, flags: tuple[str, ...], problem: str
+) -> None:
+    done = run_main("show_result.py", *NAMES, *flags, check=2)
+    assert problem in done.err

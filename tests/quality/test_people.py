@@ -1,0 +1,74 @@
+"""judge_report.py --human: agreement with a person on the same pairs, against scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from conftest import RunMain, Workspace
+from judgments import add_judgments, judgment
+from sklearn.metrics import cohen_kappa_score
+
+NAMES = ("--bench-name", "test-v1", "--baseline", "base", "--human")
+
+
+@pytest.fixture
+def voted(bench: Workspace) -> Workspace:
+    rng = random.Random(3)
+    bench.add_questions(40)
+    labels = [rng.choice(["A>B", "A=B", "B>A", "B>>A"]) for _ in range(40)]
+    others = [label if rng.random() < 0.6 else "A>B" for label in labels]
+    for judge, own, number in (("human-anna", labels, 30), ("human-bob", others, 20)):
+        votes = [judgment(f"q{i}", label) for i, label in enumerate(own[:number], 1)]
+        for vote in votes:
+            vote["games"].append(None)
+        votes[0]["games"][0]["repeats"] = [{"score": own[0]}, {"score": "A=B"}]
+        add_judgments(bench, "m", votes, judge=judge)
+    swapped = {"A>B": "B>A", "A=B": "A=B", "B>A": "A>B", "B>>A": "A>>B"}
+    both = [judgment(f"q{i}", one, swapped[one]) for i, one in enumerate(others, 1)]
+    add_judgments(bench, "m", both)
+    return bench
+
+
+def test_agreement_and_kappa_are_those_of_scikit_learn(voted: Workspace, run_main: RunMain) -> None:
+    done = run_main("judge_report.py", *NAMES, "human-anna", "--json", "-")
+    report = json.loads(done.out)
+    names = [(one["judge"], one["pairs"]) for one in report["judges"]]
+    assert names == [("human-bob", 20), ("judge", 30)]
+    for one in report["judges"]:
+        cells = [(y, f, count) for y, row in enumerate(one["table"]) for f, count in enumerate(row)]
+        first = [y for y, _, count in cells for _ in range(count)]
+        second = [f for _, f, count in cells for _ in range(count)]
+        kappa, low, high = one["kappa"]
+        assert kappa == pytest.approx(cohen_kappa_score(first, second))
+        assert low < kappa < high
+        share = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+        assert one["agreement"][0] == pytest.approx(share)
+        for group in one["by"].values():
+            assert sum(number for _, number in group.values()) == one["pairs"]
+    assert report["again"] == 2
+
+
+def test_the_text_names_the_ceiling_and_repeated_votes(voted: Workspace, run_main: RunMain) -> None:
+    done = run_main("judge_report.py", *NAMES, "human-anna")
+    lines = done.out.splitlines()
+    assert lines[0].split("  ")[0] == "with human-anna"
+    assert any(line.startswith("human-anna \\ judge") for line in lines)
+    assert "the agreement of people with each other is the ceiling for a judge" in lines
+    assert lines[-1].startswith("human-anna on a pair again: ")
+    assert lines[-1].endswith(" of 2 votes as the first")
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (("judge",), "--human judge: not a person."),
+        (("human-eve",), "no judgments"),
+        (("human-anna", "--html", "a.html"), "--html: not allowed with --human."),
+    ],
+)
+def test_what_is_refused(
+    voted: Workspace, run_main: RunMain, flags: tuple[str, ...], problem: str
+) -> None:
+    assert problem in run_main("judge_report.py", *NAMES, *flags, check=2).err
