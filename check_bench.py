@@ -3,7 +3,7 @@
     python check_bench.py --bench-name demo-v0.1
     python check_bench.py --bench-name demo-v0.1 --judge-name smollm2-judge --model smollm2-hot
     python check_bench.py --bench-name demo-v0.1 --json -
-    python check_bench.py --bench-name demo-v0.1 --model smollm2-hot --delete empty
+    python check_bench.py --bench-name demo-v0.1 --delete empty model_answer/smollm2-hot.jsonl
 
 Notes are findings that may be as they should be, such as cut-off answers. They change no exit
 status. Nothing is written but the file of --json, unless --delete names what to delete.
@@ -11,7 +11,7 @@ status. Nothing is written but the file of --json, unless --delete names what to
 
 from __future__ import annotations
 
-from arena.base.errors import script
+from arena.base.errors import InputError, script
 
 # isort: split
 import argparse
@@ -39,13 +39,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add_names(add, "judge", "judges to check (default: all)")
     add_names(add, "model", "models to check (default: all)")
     add("--json", type=Path, metavar="FILE", help="write all findings as JSON. With - print them")
-    delete = "delete the records of a finding, by the name in its command, and check nothing else"
-    add("--delete", choices=KINDS, metavar="KIND", help=f"{delete}. One of {', '.join(KINDS)}")
+    delete = "delete the records of a finding from a file, as its command says. KIND is one of"
+    kinds = ", ".join(KINDS)
+    add("--delete", nargs=2, metavar=("KIND", "FILE"), help=f"{delete} {kinds}")
     folder = "the folder with the setting files for the commands (default: that of config/ for it)"
     add("--settings", type=Path, metavar="DIR", help=folder)
     args = parser.parse_args(argv)
     if not args.bench_name:
         parser.error("--bench-name: name the bench to check")
+    if args.delete and args.delete[0] not in KINDS:
+        raise InputError(f"--delete {args.delete[0]}: not one of {', '.join(KINDS)}")
     check_outputs(args, ("json",), ())
     return args
 
@@ -62,8 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = args.settings or settings_of(bench.name)
     options = CheckOptions(bench, args.judge_name or (), args.model or (), settings)
     if args.delete:
-        for line in report.delete_found(options, args.delete):
-            print_folded(line)
+        print_folded(report.delete_found(options, *args.delete))
         return 0
     findings = report.check_bench(options)
     say = text_printer(args, ("json",))

@@ -215,6 +215,7 @@ def test_all_commands_one_after_the_other_mend_just_what_is_spoiled(
         (b"", "no questions"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "only a pointer"),
         (b'{"question_id": "q1", "turns": [{"content": "Question', "torn last line"),
+        (b'{"question_id": "q1", "turns": [{"content": "?"}]}\n{x}\n', "lines that are no records"),
     ],
 )
 def test_questions_that_are_not_there_are_the_only_finding(
@@ -227,7 +228,7 @@ def test_questions_that_are_not_there_are_the_only_finding(
         path.write_bytes(content)
     (finding,) = found(healthy, run_main, 1)
     assert finding["problem"].startswith(problem)
-    assert "--delete" not in finding["mend"]
+    assert "unknown" not in finding["mend"]
 
 
 @pytest.mark.parametrize(
@@ -348,12 +349,42 @@ def test_a_batch_that_nobody_has_fetched_is_found(
     assert finding["mend"] == (f"python {mend} --batch fetch" if mend else "")
 
 
-def test_lost_records_are_appended_by_the_command(healthy: Workspace, run_main: RunMain) -> None:
+@pytest.mark.parametrize("torn", [b"", b'{"question_id": "q2", "choi'])
+def test_lost_records_are_appended_by_the_command(
+    healthy: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch, torn: bytes
+) -> None:
+    monkeypatch.chdir(healthy.root)
     path = healthy.data / "model_answer/it's.jsonl"
     lines = (healthy.data / "model_answer/tiny.jsonl").read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:3]))
+    path.write_bytes(b"".join(lines[:3]) + torn)
     path.with_name(f"{path.name}.123.lost").write_bytes(lines[3])
     finding = next(f for f in found(healthy, run_main, 1) if "could not write" in f["problem"])
-    subprocess.run(finding["mend"], shell=True, check=True, cwd=healthy.root)
+    append, delete = finding["mend"].split(" && python ")
+    subprocess.run(append, shell=True, check=True)
+    run_main(*shlex.split(delete))
     assert [line for line in path.read_bytes().splitlines(keepends=True) if line.strip()] == lines
     assert {f["problem"] for f in found(healthy, run_main, 0)} == {"no judgments"}
+
+
+def test_nothing_but_the_named_records_of_the_named_file_is_deleted(
+    healthy: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A carriage return ends no line, and the same finding in other files stays."""
+    monkeypatch.chdir(healthy.root)
+    path = healthy.data / "model_answer/tiny.jsonl"
+    base = healthy.data / "model_answer/base.jsonl"
+    say(3, "")(healthy)
+    lines = path.read_bytes().split(b"\n")
+    lines[0] = lines[0].replace(b'"model_id"', b'\r"model_id"')
+    for copy in (path, base):
+        copy.write_bytes(b"\n".join(lines))
+    run_main("check_bench.py", "--bench-name", healthy.name, "--delete", "empty", path_in(path))
+    assert path.read_bytes() == b"\n".join([*lines[:3], b""])
+    assert base.read_bytes() == b"\n".join(lines)
+    flags = ("--bench-name", healthy.name, "--delete")
+    assert "no such file" in run_main("check_bench.py", *flags, "empty", "x", check=2).err
+    assert "not one of" in run_main("check_bench.py", *flags, "x", path_in(path), check=2).err
+
+
+def path_in(path: Path) -> str:
+    return f"model_answer/{path.name}"

@@ -155,11 +155,7 @@ def check_answers(
     """Return the ids of the questions that a model has answered, and the findings."""
     path = options.bench.answer_file(model)
     command = options.command("gen_answer.py", "--model", model)
-
-    def delete(kind: str) -> str:
-        return options.deletion(kind, "--model", model)
-
-    file = read_file(path, options.place(path), AnswerLine, command, delete, _read)
+    file = read_file(path, options.place(path), AnswerLine, command, options.deletion, _read)
     answers = Answers(file, questions, command)
     # A file that cannot be read is one finding, not one a question.
     found = (

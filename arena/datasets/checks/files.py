@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from arena.base.jsonl import LFS_POINTER, decode, is_json, write_lines
-from arena.base.record_file import locked
+from arena.base.jsonl import LFS_POINTER, decode, is_json
 from arena.bench.paths import Bench
 
 LFS = "only a pointer of Git LFS"
@@ -63,11 +62,11 @@ class CheckOptions:
                 named += [flag, os.path.relpath(path)]
         return shlex.join(["python", script, *self.bench.flags, *named, *flags])
 
-    def deletion(self, kind: str, *names: str) -> str:
-        """Return the command line that deletes the records of a kind of finding. It checks again,
-        so that it deletes what is wrong when it runs.
+    def deletion(self, kind: str, place: str) -> str:
+        """Return the command line that deletes the records of a kind of finding from a file. It
+        checks again, so that it deletes what is wrong when it runs.
         """
-        return self.command("check_bench.py", *names, "--delete", kind)
+        return self.command("check_bench.py", "--delete", kind, place)
 
     def place(self, path: Path) -> str:
         """Return the name of a file in the bench."""
@@ -83,7 +82,7 @@ class File:
     records: dict[Any, Any] = field(default_factory=dict)
     lines: dict[Any, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    delete: Callable[[str], str] = str
+    delete: Callable[[str, str], str] = str.format
 
     def found(
         self, problem: str, keys: Sequence[Any], mend: str, is_note: bool = False, kind: str = ""
@@ -94,7 +93,7 @@ class File:
         if keys:
             names = tuple(key if isinstance(key, str) else key[0] for key in keys)
             lines = tuple(self.lines[key] for key in keys) if kind else ()
-            mend = in_turn(self.delete(kind), mend) if kind else mend
+            mend = in_turn(self.delete(kind, self.place), mend) if kind else mend
             yield Finding(problem, self.place, len(keys), names, mend, is_note, kind, lines)
 
     def spoiled(
@@ -103,15 +102,14 @@ class File:
         """Yield the finding that some lines are to be deleted, if there are some."""
         if numbers:
             names = tuple(f"line {number}" for number in numbers)
-            both, lines = in_turn(self.delete(kind), mend), tuple(numbers)
+            both, lines = in_turn(self.delete(kind, self.place), mend), tuple(numbers)
             yield Finding(problem, self.place, len(numbers), names, both, False, kind, lines)
 
 
-def delete_lines(path: Path, numbers: Collection[int]) -> None:
-    """Delete lines of a file, of which the first has the number 1."""
-    with locked(path):
-        lines = path.read_bytes().splitlines(keepends=True)
-        write_lines(path, [line for n, line in enumerate(lines, 1) if n not in numbers])
+def without_lines(data: bytes, numbers: Collection[int]) -> bytes:
+    """Return the content of a file without some lines, of which the first has the number 1."""
+    lines = enumerate(data.split(b"\n"), 1)
+    return b"\n".join(line for number, line in lines if number not in numbers)
 
 
 def in_turn(*commands: str) -> str:
@@ -124,7 +122,7 @@ def read_file(
     place: str,
     kind: type[Any],
     mend: str,
-    delete: Callable[[str], str],
+    delete: Callable[[str, str], str],
     read: Callable[[bytes, Any], tuple[Hashable, Any]],
 ) -> File:
     """Read a file line by line.
@@ -152,10 +150,12 @@ def read_file(
         if key in file.records:
             repeated.append(file.lines[key])  # the last record counts
         file.records[key], file.lines[key] = record, number
-    if len(raws) in bad and not is_json(raws[-1]):
+    torn = len(raws) in bad and not is_json(raws[-1])
+    if torn:
         del bad[len(raws)]
-        file.findings.append(Finding("torn last line", place, 1, (f"line {len(raws)}",), mend))
     problem = f"lines that are no records ({next(iter(bad.values()), '')})"
     file.findings += file.spoiled(problem, list(bad), mend, "no-records")
     file.findings += file.spoiled("earlier records of the same id", repeated, "", "same-ids")
+    if torn:  # a run mends it, but not before the other lines are mended
+        file.findings.append(Finding("torn last line", place, 1, (f"line {len(raws)}",), mend))
     return file

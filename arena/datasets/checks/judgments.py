@@ -199,11 +199,7 @@ def check_judgments(
 
     names = ("--judge-name", judge, "--model", model)
     command = options.command("gen_judgment.py", *names)
-    file = read_file(
-        *(path, options.place(path), JudgmentLine, command),
-        delete=lambda kind: options.deletion(kind, *names),
-        read=read,
-    )
+    file = read_file(path, options.place(path), JudgmentLine, command, options.deletion, read)
     judgments = Judgments(file, judge, model, questions, answered, settings, options)
     found = (
         [f for check in CHECKS for f in check(judgments)]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from arena.base.errors import InputError, nearest
+from arena.base.jsonl import write_lines
 from arena.base.output import terminal_width
+from arena.base.record_file import locked
 from arena.base.table import WIDTH, fitted, listed, shortened
 from arena.batch.state import OPEN, batches_of
 from arena.bench.paths import check_bench as check_folder
 from arena.bench.paths import is_person, judge_names, model_names
 from arena.bench.records import Question, QuestionLine
 from arena.datasets.checks.answers import check_answers
-from arena.datasets.checks.files import CheckOptions, File, Finding, delete_lines, read_file
+from arena.datasets.checks.files import CheckOptions, File, Finding, read_file, without_lines
 from arena.datasets.checks.judgments import JudgeSettings, check_judgments
 from arena.datasets.checks.texts import is_damaged
 from arena.generate.summary import number_of
@@ -42,7 +43,7 @@ def check_bench(options: CheckOptions) -> list[Finding]:
                 )
     file, questions = _read_questions(options)
     findings = [*file.findings, *leftovers(options)]
-    if not all(finding.is_note or finding.kind for finding in file.findings) or not questions:
+    if not questions:
         return findings  # without all questions nothing can be said of the rest
     answered = {}
     for model in models:
@@ -72,21 +73,26 @@ def not_judged(
             yield Finding("no judgments", place, len(answered[model]), (), mend, is_note=True)
 
 
-def delete_found(options: CheckOptions, kind: str) -> Iterator[str]:
-    """Delete the records of a kind of finding, and yield a line for each file."""
-    numbers: dict[str, set[int]] = defaultdict(set)
-    for finding in check_bench(options):
-        if finding.kind == kind:
-            numbers[finding.place].update(finding.lines)
-    for place, lines in numbers.items():
-        delete_lines(options.bench.folder / place, lines)
-        yield f"{place}: {number_of(len(lines), 'line')} deleted"
-    if not numbers:
-        yield f"{options.bench.folder}: nothing to delete"
+def delete_found(options: CheckOptions, kind: str, place: str) -> str:
+    """Delete the records of a kind of finding from a file of the bench, and return what was done.
+
+    Raises InputError for a file that is not there.
+    """
+    path = options.bench.folder / place
+    if not path.is_file():
+        raise InputError(f"{path}: no such file. Name a file below {options.bench.folder}.")
+    with locked(path):
+        found = (f for f in check_bench(options) if (f.kind, f.place) == (kind, place))
+        numbers = {number for finding in found for number in finding.lines}
+        if numbers:
+            write_lines(path, [without_lines(path.read_bytes(), numbers)])
+    return f"{path}: {number_of(len(numbers), 'line')} deleted"
 
 
 def _read_questions(options: CheckOptions) -> tuple[File, dict[str, Question]]:
-    """Return the file of questions and the questions in it by their ids."""
+    """Return the file of questions and the questions in it by their ids, none if not all of them
+    can be read.
+    """
     path = options.bench.questions
     place = options.place(path)
     make = options.command("make_bench.py", "INPUT", "--force")
@@ -100,6 +106,8 @@ def _read_questions(options: CheckOptions) -> tuple[File, dict[str, Question]]:
     file = read_file(path, place, QuestionLine, "", options.deletion, read)
     if not file.records and not file.findings:
         file.findings.append(Finding("no questions", place, 1, (), make))
+    if any(finding.kind != "same-ids" for finding in file.findings):
+        return file, {}
     keys = [key for key, q in file.records.items() if any(map(is_damaged, q.turns))]
     file.findings += file.found("damaged characters", keys, "")
     keys = [key for key, q in file.records.items() if not any(turn.strip() for turn in q.turns)]
@@ -115,6 +123,7 @@ def leftovers(options: CheckOptions) -> Iterator[Finding]:
         lost, file = shlex.quote(str(path)), shlex.quote(str(target))
         # An empty line is no record, and a torn last line has no end.
         mend = f"echo >> {file} && cat {lost} >> {file} && rm {lost}"
+        mend += f" && {options.deletion('no-records', options.place(target))}"
         yield Finding("records that a run could not write", options.place(path), 1, (), mend)
     for batch in batches_of(folder):
         if batch.phase in OPEN:
