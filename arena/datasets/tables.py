@@ -31,6 +31,7 @@ class Row:
 LISTS = ("data", "conversations", "instances", "examples", "rows", "questions")
 PROMPT = "prompt"  # the column of texts without names
 TEXTS = (PROMPT, "question", "instruction", "text", "query", "input")  # usual columns of prompts
+OTHERS = ("turns", "messages", "answer", "output", "response")  # which only a row has
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -160,7 +161,7 @@ def read_json(path: Path, text: str) -> Iterator[Row]:
     value = parse(path, text, 1)
     if isinstance(value, dict):
         found = next((value[key] for key in LISTS if isinstance(value.get(key), list)), None)
-        is_row = any(str(key).strip().lower() in (*TEXTS, "turns", "messages") for key in value)
+        is_row = any(str(key).strip().lower() in (*TEXTS, *OTHERS) for key in value)
         is_chat = found and isinstance(found[0], dict) and {"role", "from"} & found[0].keys()
         value = [value] if found is None or is_chat or is_row else found
     for number, item in enumerate(value if isinstance(value, list) else [value], 1):

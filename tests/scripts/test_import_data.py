@@ -45,6 +45,9 @@ FILES: dict[str, object] = {
     "spaces.csv": table(
         ("prompt", "answer"), [(f" {' '.join(q.split())}\n", reply) for q, reply in PAIRS]
     ),
+    "requests.csv": table(
+        ("custom_id", "response"), [(f"q{i}", r) for i, r in enumerate(REPLIES, 1)]
+    ),
     "alpaca.json": [{"instruction": q, "output": r, "generator": "tiny"} for q, r in PAIRS],
     "batch.jsonl": [batch_line(i, reply) for i, reply in enumerate(REPLIES, 1)],
     "harness.jsonl": [harness(i, *pair) for i, pair in enumerate(PAIRS)],
@@ -234,6 +237,12 @@ def test_replies_are_whole_and_null_is_a_failed_row(asked: Workspace, run_main: 
     assert turn == {"content": "Because", "reasoning": "Hm", "finish_reason": "length"}
     asked.write_answer_config()
     assert "cut-off answers" in run_main("check_bench.py", "--bench-name", "test-v1", check=1).out
+
+
+def test_an_answer_with_examples_is_a_row(asked: Workspace, run_main: RunMain) -> None:
+    asked.write("a.jsonl", [{"id": "q1", "answer": "one", "examples": [{"id": "q2"}]}])
+    run_main("import_data.py", "a.jsonl", *FLAGS, check=1)
+    assert texts(asked) == {"q1": ["one"]}
 
 
 def test_columns_are_named(asked: Workspace, run_main: RunMain) -> None:

@@ -73,6 +73,8 @@ def _choices(turns: Sequence[Values]) -> list[dict[str, Any]]:
 
 def of_batch(values: Values, columns: Columns) -> Given:
     """Read a result of a batch service or of vLLM."""
+    if isinstance(values.get("response"), str):  # a table
+        return of_columns({**values, "id": values["custom_id"]}, columns)
     reply = reply_in(dict(values), ModelConfig("imported", "the file", ""))
     turns = []
     if not isinstance(reply, CompletionError):

@@ -146,10 +146,11 @@ def _turns_of(
     value = written_turns(values.get(column) if column else row[name])
     turns = conversation(value) if isinstance(value, list) else [("user", text_of(value))]
     parts = [f"column {column}" if column else name]
-    context = row.get("input") if parts == ["instruction"] and len(turns) == 1 else None
-    if isinstance(context, str) and context.strip():
-        turns[-1] = ("user", f"{turns[-1][1]}\n\n{context}")
-        parts.append("input")
+    contexts = ("input", "context") if parts == ["instruction"] and len(turns) == 1 else ()
+    for key in contexts:
+        if isinstance(row.get(key), str) and is_filled(row[key]):
+            turns[-1] = ("user", f"{turns[-1][1]}\n\n{row[key]}")
+            parts.append(key)
     history = written_turns(row.get("history"))
     if isinstance(history, list) and history and parts[0] not in LISTS:
         turns = [*past_turns(history), *turns]
@@ -195,7 +196,8 @@ def conversation(items: Sequence[Any]) -> list[Turn]:
         role = str(item.get("role") or item.get("from") or "user").lower()
         if role not in ROLES:
             raise UnusableRow(f"it has a turn of the role '{one_line(role, 40)}'")
-        value = next((item[key] for key in ("content", "value", "text") if key in item), None)
+        parts = (item.get(key) for key in ("content", "value", "text"))
+        value = next(filter(is_filled, parts), None)
         turns.append((ROLES[role], text_of(value)))
     return turns
 

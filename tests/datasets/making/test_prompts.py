@@ -60,6 +60,8 @@ def content(*texts: str) -> list[dict[str, str]]:
         ({"system": "Be brief.", "conversations": SHAREGPT[1:]}, KEPT),
         ({"system_prompt": "Be brief.", "question": "Hi"}, [KEPT[0], *content("Hi")]),
         ({"system": "Be brief.", "prompt": "Hi"}, [KEPT[0], *content("Hi")]),
+        ({"instruction": "Add", "context": "1, 2", "response": "3"}, content("Add\n\n1, 2")),
+        ({"messages": [{"role": "user", "content": None, "value": "a"}]}, content("a")),
         ({"system": " ", "prompt": "Hi"}, content("Hi")),
         (
             {
