@@ -239,6 +239,15 @@ def test_replies_are_whole_and_null_is_a_failed_row(asked: Workspace, run_main: 
     assert "cut-off answers" in run_main("check_bench.py", "--bench-name", "test-v1", check=1).out
 
 
+def test_lists_of_texts_in_cells_are_turns(bench: Workspace, run_main: RunMain) -> None:
+    prompts = [dumps(["Why?", "And how?"]), dumps(["List two."]), dumps(["Once?"])]
+    replies = [dumps(["So.", "Thus."]), dumps(["a", "b"]), dumps(["Yes."])]
+    bench.write("a.csv", table(("prompt", "response_a"), list(zip(prompts, replies, strict=True))))
+    run_main("make_bench.py", "a.csv", "--bench-name", "test-v1", "--force")
+    run_main("import_data.py", "a.csv", *FLAGS, "--answer", "response_a", "--prompt", "prompt")
+    assert sorted(texts(bench).values()) == [["So.", "Thus."], ["Yes."], ['["a", "b"]']]
+
+
 def test_an_answer_with_examples_is_a_row(asked: Workspace, run_main: RunMain) -> None:
     asked.write("a.jsonl", [{"id": "q1", "answer": "one", "examples": [{"id": "q2"}]}])
     run_main("import_data.py", "a.jsonl", *FLAGS, check=1)

@@ -14,6 +14,7 @@ from arena.bench.formats import answer_in_v01
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import split_thought
+from arena.datasets.making.prompts import written_turns
 from arena.datasets.tables import Row
 
 Values = Mapping[str, Any]
@@ -172,6 +173,13 @@ def answer_of(row: Row, place: str, columns: Columns) -> Given:
         given = replace(given, id=_text(_first(values, (columns.id or "",))))
     if columns.prompt:
         given = replace(given, prompt=_text(_first(values, (columns.prompt,))))
+    asked, replies = map(written_turns, (given.prompt, "".join(given.turns)))
+    if isinstance(asked, list) and isinstance(asked[0], str):
+        given = replace(given, prompt=asked[0])
+        # Only a list of as many texts is an answer to each turn, not one that is a list.
+        texts = replies if isinstance(replies, list) and isinstance(replies[0], str) else []
+        if len(given.turns) == 1 and len(texts) == len(asked):
+            given = replace(given, choices=_choices([{"content": text} for text in texts]))
     if given.id is None and given.prompt is None:
         advice = "Name a column with --id or --prompt"
         raise InputError(f"{place}: neither id nor prompt of a question. {advice}. {known}")

@@ -24,7 +24,7 @@ from arena.scoring.uncertainty.label_correction import corrected, labels_for
 Pair = tuple[str, str]  # question and model
 FEWEST = 30  # labels of a model
 WIDTH = 0.05  # half of an interval's, from 0 to 1
-CHANCE = 0.1  # of the judge's power, below which the labels alone speak
+CHANCE = 0.1  # of the judge's slope, below which the labels alone speak
 
 
 class Drawn(KeyLine):
@@ -117,7 +117,7 @@ def table_lines(
             continue
         result = corrected(y, f, rest)
         needed = labels_for(y, f, len(own) + len(rest), WIDTH)
-        if result.power < CHANCE:
+        if abs(result.slope) < CHANCE:
             alone.append(model)
         text = f"{100 * result.rate:.1f} ({100 * result.low:.1f}, {100 * result.high:.1f})"
         by_people, power = f"{100 * y.mean():.1f}", f"{result.power:.2f}"

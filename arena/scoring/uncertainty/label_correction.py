@@ -13,13 +13,15 @@ from arena.scoring.uncertainty.intervals import student
 class Corrected:
     """A win rate by people and judge together, from 0 to 1, with the ends of its interval.
 
-    power: how much of the judge's rate on the other pairs counts, near 0 for a judge at chance.
+    power: how much of the judge's rate on the other pairs counts. slope: what a point of the judge
+    says of a point by people, near 0 for a judge at chance, however many pairs have labels.
     """
 
     rate: float
     low: float
     high: float
     power: float
+    slope: float
 
 
 def corrected(
@@ -33,16 +35,17 @@ def corrected(
     """
     n, others = len(human), len(rest)
     spread = float(np.var(np.concatenate([judge, rest]), ddof=1))
+    slope = float(np.cov(human, judge, ddof=1)[0, 1]) / spread if spread > 0 else 0.0
     power, shift, variance = 0.0, 0.0, 0.0
-    if others and spread > 0:
-        power = float(np.cov(human, judge, ddof=1)[0, 1]) / (spread * (1 + n / others))
+    if others:
+        power = slope / (1 + n / others)
         shift = power * float(rest.mean() - judge.mean())
         variance = power**2 * spread / others
     variance += float(np.var(human - power * judge, ddof=1)) / n
     rate = float(human.mean()) + shift
     half = float(student(level, n - 1)) * variance**0.5
     rate, low, high = (min(max(end, 0.0), 1.0) for end in (rate, rate - half, rate + half))
-    return Corrected(rate, low, high, power)
+    return Corrected(rate, low, high, power, slope)
 
 
 def labels_for(human: np.ndarray, judge: np.ndarray, total: int, half: float) -> int | None:

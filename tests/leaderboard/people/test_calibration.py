@@ -80,6 +80,14 @@ def test_a_judge_at_chance_is_named(judged: Workspace, run_main: RunMain) -> Non
     assert "the judge is near chance, so that the labels alone speak: m" in done.out
 
 
+def test_a_judge_whose_pairs_all_have_labels_is_not_at_chance(
+    judged: Workspace, run_main: RunMain
+) -> None:
+    run_main("show_result.py", *NAMES, *PERSON, "--draw-for-labels", "60")
+    done = run_main("show_result.py", *NAMES, *PERSON)
+    assert "near chance" not in done.out
+
+
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
