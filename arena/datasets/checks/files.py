@@ -117,6 +117,15 @@ def in_turn(*commands: str) -> str:
     return " && ".join(filter(None, commands))
 
 
+def content_of(path: Path, place: str) -> bytes | Finding:
+    """Return the content of a file, or the finding that it has none."""
+    try:
+        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        return Finding(f"cannot be read: {error.strerror}", place, 1)
+    return Finding(LFS, place, 1, (), "git lfs pull") if data.startswith(LFS_POINTER) else data
+
+
 def read_file(
     path: Path,
     place: str,
@@ -132,12 +141,9 @@ def read_file(
     """
     file, bad, repeated = File(path, place, delete=delete), dict[int, str](), list[int]()
     decoder = msgspec.json.Decoder(kind)
-    try:
-        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except OSError as error:
-        return File(path, place, findings=[Finding(f"cannot be read: {error.strerror}", place, 1)])
-    if data.startswith(LFS_POINTER):
-        return File(path, place, findings=[Finding(LFS, place, 1, (), "git lfs pull")])
+    data = content_of(path, place)
+    if isinstance(data, Finding):
+        return File(path, place, findings=[data])
     raws = data.split(b"\n")
     for number, raw in enumerate(raws, 1):
         if not raw or raw.isspace():
