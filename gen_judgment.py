@@ -33,13 +33,12 @@ from arena.base.flags import (
     script_parser,
 )
 from arena.base.output import print_folded
-from arena.bench.config import JudgeConfig
-from arena.bench.paths import Bench, model_names
+from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.complete import complete
 from arena.generate.judging.judge import Judge
-from arena.generate.judging.pairs import Pair, read_pairs, round_robin
+from arena.generate.judging.pairs import Pair, chosen_pairs
 from arena.generate.judgments import judgment_works
 from arena.generate.work import RunOptions
 from utils import check_model, read_judge_config, read_model_config
@@ -75,21 +74,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def chosen_pairs(args: argparse.Namespace, config: JudgeConfig, bench: Bench) -> list[Pair]:
-    """Return the pairs that are judged alone, none for models against baselines."""
-    if not (args.pairs or args.round_robin):
-        return []
-    if not config.pairwise:
-        problem = "pairwise is false, and single answers make no pairs"
-        raise InputError(f"{config.path}: {problem}. Use a setting file that compares answers.")
-    rules = config.rules, *config.categories.values()
-    baselines = [name for each in rules for name in each.baselines]
-    if args.pairs:
-        return read_pairs(args.pairs, baselines)
-    listed = (*config.model_list, *baselines) if config.model_list else model_names(bench.answers)
-    return round_robin(args.model or listed, baselines)
-
-
 def board_command(args: argparse.Namespace, pairs: Sequence[Pair]) -> str:
     """Return the command line that prints the board of what these flags judge."""
     named = ["--judge-name", args.judge_name] if args.judge_name else []
@@ -109,7 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         problem = "--baseline needs baseline: true, to show the baseline's answers"
         raise InputError(f"{config.path}: {problem}")
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
-    pairs = chosen_pairs(args, config, bench)
+    wanted = args.pairs or args.round_robin
+    pairs = chosen_pairs(config, bench, args.model or (), args.pairs) if wanted else []
     baselines = args.baseline or list(dict.fromkeys(first for first, _ in pairs))
     config = read_judge_config(args.setting_file, baselines) if pairs else config
     config = replace(config, judge_samples=args.samples or config.judge_samples)

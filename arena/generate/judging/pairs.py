@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
 from arena.base.errors import InputError
 from arena.base.jsonl import read_bytes
+from arena.bench.config import JudgeConfig
+from arena.bench.paths import Bench, model_names
 
 Pair = tuple[str, str]  # the baseline of its records, and their model
 HEADER = ["model_a", "model_b"]
@@ -54,3 +56,22 @@ def read_pairs(path: Path, baselines: Collection[str]) -> list[Pair]:
     if not pairs:
         raise InputError(f"{path}: no pairs. Write two models a line, with a comma between them.")
     return list(pairs)
+
+
+def chosen_pairs(
+    config: JudgeConfig, bench: Bench, models: Sequence[str], path: Path | None
+) -> list[Pair]:
+    """Return the pairs of a file, or without one every pair of the models: those named, else those
+    of the config with its baselines, else all with answers.
+
+    Raises InputError if the config has no pairs, and for what the pairs cannot be.
+    """
+    if not config.pairwise:
+        problem = "pairwise is false, and single answers make no pairs"
+        raise InputError(f"{config.path}: {problem}. Use a setting file that compares answers.")
+    rules = config.rules, *config.categories.values()
+    baselines = [name for each in rules for name in each.baselines]
+    if path:
+        return read_pairs(path, baselines)
+    listed = (*config.model_list, *baselines) if config.model_list else model_names(bench.answers)
+    return round_robin(models or listed, baselines)
