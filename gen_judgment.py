@@ -101,14 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = read_model_config(args.endpoint_file, args.judge_name or config.judge_model)
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
-    budget = budget_of([model], args.max_cost)
     all_questions = read_questions(bench)
     questions = draw_evenly(all_questions, args.limit)
     judge.check(questions)
     options = RunOptions(
         bench,
         questions,
-        budget,
+        budget_of([model], args.max_cost),
         **run_arguments(args),
         command=same_command("gen_judgment.py", argv),
         retry_invalid=args.retry_invalid,
