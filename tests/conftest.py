@@ -48,7 +48,7 @@ from judgments import (
     random_judgments,
 )
 
-from arena.chat import clients
+from arena.chat import calls, clients
 
 if TYPE_CHECKING:
     from browser_site import Servers
@@ -313,6 +313,12 @@ def no_keys_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, clean[name])
+
+
+@pytest.fixture(autouse=True)
+def unknown_endpoints() -> None:
+    """No test finds an endpoint well that another one had: servers get the ports of earlier ones."""
+    calls._endpoints.clear()
 
 
 @pytest.fixture
