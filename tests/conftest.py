@@ -317,7 +317,7 @@ def no_keys_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def unknown_endpoints() -> None:
-    """No test finds an endpoint well that another one had: servers get the ports of earlier ones."""
+    """No test finds an endpoint well that another had: servers get the ports of earlier ones."""
     calls._endpoints.clear()
 
 

@@ -34,9 +34,19 @@ UNREAD = (  # by the package without a word
     r"a & b",
     r"a &lt; b",
 )
+# What would paint over other texts, and what browsers leave out without a word.
+UNSAFE = (
+    r"\smash{\raise 21em \text{I won}}",
+    r"\raise -12em \text{I won}",
+    r"\hspace{-40em}x",
+    r"\frac{\cancel{x}y}{\cancel{x}}",
+    r"\boxed{x=5}",
+)
 
 
-@pytest.mark.parametrize("tex", [r"\left(x", r"\unknown{x}", "x_", r"\begin{align}a", *UNREAD])
+@pytest.mark.parametrize(
+    "tex", [r"\left(x", r"\unknown{x}", "x_", r"\begin{align}a", *UNREAD, *UNSAFE]
+)
 def test_what_cannot_be_read_stays_as_it_was_written(tex: str) -> None:
     assert unescape(mathml(tex, False)) == f"<code>${tex}$</code>"
     assert unescape(mathml(tex, True)) == f"<code>$${tex}$$</code>"

@@ -284,13 +284,17 @@ def test_secrets_are_refused(
     assert f"{path.relative_to(demo.root)}:1: the value of MY_API_KEY" in done.err
     assert "hunter2" not in done.err
     monkeypatch.delenv("MY_API_KEY")
+    for name in ("MY_KEY", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN"):
+        with monkeypatch.context() as environment:
+            environment.setenv(name, "hunter2-secret")
+            assert name in run_main("share_results.py", *DEMO, "--bundle", "new.zip", check=2).err
     path.write_text(text.replace('"settings": {', '"settings": {"api_key": "x", ', 1))
     done = run_main("share_results.py", *DEMO, "--bundle", "new.zip", check=2)
     assert "what looks like a key or an address" in done.err
     assert not (demo.root / "new.zip").exists()
 
 
-@pytest.mark.parametrize("prefix", ["sk-", "xai-", "hf_", "gsk_", "AIza"])
+@pytest.mark.parametrize("prefix", ["sk-", "xai-", "hf_", "gsk_", "AIza", "ghp_"])
 def test_an_example_of_a_key_is_accepted_by_name_and_no_other(
     demo: Workspace, run_main: RunMain, prefix: str
 ) -> None:
@@ -334,6 +338,8 @@ def test_who_unpacks_a_bundle_judges_by_the_same_rules(
     ("flags", "words"),
     [
         ((*DEMO, "--site", "demo.zip"), "demo.zip: is not a folder. Name a new folder"),
+        ((*DEMO, "--site", "."), ".: is the folder of this command or above it. Name a new"),
+        ((*DEMO, "--site", ".."), "..: is the folder of this command or above it. Name a new"),
         ((*DEMO, "--site", "data"), "data: is neither empty nor a site. Name a new folder"),
         ((*DEMO, "--model", "nobody", "--site", "s"), "--model nobody: not judged by"),
         ((*DEMO, "--bundle", "n.zip", "--battles", "3"), "--battles: is for --site only."),

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from latex2mathml.converter import convert_to_element
 
 ELEMENTS = re.compile(
-    "math|menclose|merror|mfrac|mi|mmultiscripts|mn|mo|mover|mpadded|mphantom|mprescripts|mroot|"
+    "math|merror|mfrac|mi|mmultiscripts|mn|mo|mover|mpadded|mphantom|mprescripts|mroot|"
     "mrow|ms|mspace|msqrt|mstyle|msub|msubsup|msup|mtable|mtd|mtext|mtr|munder|munderover|none"
 )
 ATTRIBUTES = re.compile(
@@ -19,6 +19,11 @@ ATTRIBUTES = re.compile(
     "voffset|width"
 )
 VALUE = re.compile(r"[\w#.+\-% ]*")
+# Distances by which a formula could be painted over texts that are not its own.
+DISTANCES = ("depth", "height", "lspace", "rspace", "voffset", "width")
+FARTHEST = 2.0  # em: a \qquad
+DISTANCE = re.compile(r"([+-]?[\d.]+)\s*([a-z%]*)")
+EMS = {"em": 1.0, "ex": 0.5, "pt": 0.1, "px": 0.1, "mu": 0.06}
 COMMAND = re.compile(r"\\[A-Za-z]+")
 ESCAPED = re.compile(r"\\([%&#$_{}])")  # in \text{...}
 MARKS = {False: "$", True: "$$"}
@@ -72,6 +77,10 @@ def markup(element: Element) -> str:
     unread = unread or (element.tag in ("mi", "mo") and element.text == "&")
     if unread or not ELEMENTS.fullmatch(element.tag):
         raise ValueError(element.tag, text)
+    for distance in filter(None, map(element.attrib.get, DISTANCES)):
+        number = DISTANCE.fullmatch(distance)
+        if number and abs(float(number[1])) * EMS.get(number[2], 3.0) > FARTHEST:
+            raise ValueError(distance)
     attributes = "".join(
         f' {name}="{value}"'
         for name, value in element.attrib.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -44,6 +45,8 @@ def check_target(target: Path) -> None:
     if not target.exists() and not target.is_symlink():
         return
     advice = "Name a new folder, or an empty one."
+    if target.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise InputError(f"{target}: is the folder of this command or above it. {advice}")
     if target.is_symlink() or not target.is_dir():
         raise InputError(f"{target}: is not a folder. {advice}")
     names = sorted(path.relative_to(target).as_posix() for path in target.rglob("*"))
@@ -66,10 +69,16 @@ def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> W
         with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as folder:
             new, old = Path(folder, "new"), Path(folder, "old")
             (new / FOLDER).mkdir(parents=True)
-            sections, bench, config = [*sections_of(options)], options[0].bench, options[0].config
-            library = Library(bench, baseline_rule(bench, config), config)
-            shown, files, size = Battles.of(library, battles), 0, 0
-            for name, content in site_files(sections, shown):
+            bench, config = options[0].bench, options[0].config
+
+            @functools.cache
+            def shown() -> Battles:
+                library = Library(bench, baseline_rule(bench, config), config)
+                return Battles.of(library, battles)
+
+            models = functools.cache(lambda: {entry.model for entry in shown().entries})
+            sections, files, size = [*sections_of(options, models)], 0, 0
+            for name, content in site_files(sections, shown()):
                 (new / name).write_bytes(content)
                 files, size = files + 1, size + len(content)
             if place.exists():
@@ -78,7 +87,7 @@ def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> W
                     shutil.copy(place / DOMAIN, new)
                 os.replace(place, old)
             os.replace(new, place)
-    return Written(files, size, shown.coverage)
+    return Written(files, size, shown().coverage)
 
 
 def site_files(sections: Sequence[Section], battles: Battles) -> Iterator[tuple[str, bytes]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 from arena.base.errors import InputError
-from arena.bench.paths import judged_models
 from arena.browser.html.board_page import board_html
 from arena.browser.html.markdown import plain
 from arena.leaderboard import build
@@ -65,19 +64,23 @@ def shell(page: Section, sections: Sequence[tuple[str, str]], bench: str, root: 
     return html.encode("utf-8", "replace")
 
 
-def sections_of(options: Sequence[BoardOptions]) -> Iterator[Section]:
+def sections_of(
+    options: Sequence[BoardOptions], shown: Callable[[], Collection[str]]
+) -> Iterator[Section]:
     """Yield the board with all options, and by the first ones clusters and judges, without a page
-    of what cannot be measured. Raises InputError if there is no board with the first options.
+    of what cannot be measured. `shown` gives the models whose battles are on the site.
+
+    Raises InputError if there is no board with the first options.
     """
     first, *others = options
     boards = build.build_boards(first)
-    judged = {name for judge in first.judges for name in judged_models(first.bench, judge)}
-    body = _boards_html(boards, judged)
+    models = shown()
+    body = _boards_html(boards, models)
     for controlled in others:
         with contextlib.suppress(InputError):  # grades, and answers without attributes, have none
             further = build.build_boards(controlled)
             body += (
-                f"<h2>With {further[0].mode.replace('_', ' ')}</h2>{_boards_html(further, judged)}"
+                f"<h2>With {further[0].mode.replace('_', ' ')}</h2>{_boards_html(further, models)}"
             )
     by = f"judged by {', '.join(first.judges)}"
     bench = first.bench.name
@@ -97,12 +100,12 @@ def sections_of(options: Sequence[BoardOptions]) -> Iterator[Section]:
         yield Section("judges.html", "Judges", f"Judges of {bench}", about, body, lines)
 
 
-def _boards_html(boards: Sequence[Board], judged: Collection[str]) -> str:
-    """Return boards, the overall one first, whose judged models lead to their battles."""
+def _boards_html(boards: Sequence[Board], shown: Collection[str]) -> str:
+    """Return boards, the overall one first, whose models with battles lead to them."""
 
     def address(model: str) -> str:
         query = urlencode({"model": model}, errors="replace")
-        return f"{LIST}#{query}" if model in judged else ""
+        return f"{LIST}#{query}" if model in shown else ""
 
     several = len(boards) > 1
     parts = (

@@ -31,9 +31,10 @@ PACKAGES = ("numpy", "pandas", "scikit-learn", "msgspec")
 # Fields of settings, and the forms of keys of the providers that we know.
 _KEYS = re.compile(
     rb'"(?:api_key|api_base|authorization)"\s*:\s*"|'
-    rb"\b(?:sk-|xai-|hf_|gsk_|AIza|r8_|nvapi-|fw_|tgp_v1_)[A-Za-z0-9_-]{24,}"
+    rb"\b(?:sk-|xai-|hf_|gsk_|AIza|r8_|nvapi-|fw_|tgp_v1_|gh[pousr]_|github_pat_)[A-Za-z0-9_-]{24,}"
+    rb"|\bAKIA[A-Z0-9]{16}\b|\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\."
 )
-SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+SECRET_NAME = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
 LEAST_SECRET = 8  # characters of a variable's value that is looked for
 
 
@@ -108,7 +109,7 @@ def check_secrets(files: Mapping[str, bytes], accepted: Collection[str]) -> None
     values = {
         name: value.encode()
         for name, value in os.environ.items()
-        if name.endswith(SECRET_NAMES) and len(value) >= LEAST_SECRET
+        if SECRET_NAME.search(name) and len(value) >= LEAST_SECRET
     }
     for name, content in files.items():
         named = next((variable for variable, value in values.items() if value in content), None)
