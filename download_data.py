@@ -21,11 +21,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arena.base.flags import add_name, add_names, next_command, script_parser
 from arena.base.output import print_folded
 from arena.base.table import aligned
 from arena.bench.paths import Bench
+
+if TYPE_CHECKING:
+    from arena.bench.config import JudgeConfig
 
 BENCH = "arena-hard-v2.0"
 
@@ -54,11 +58,14 @@ def print_table(heading: str, rows: Iterable[Sequence[str]]) -> None:
     sys.stdout.flush()
 
 
-def command_after(args: argparse.Namespace, preset: Path | None, judges: Sequence[str]) -> str:
+def command_after(
+    args: argparse.Namespace, preset: JudgeConfig | None, judges: Sequence[str]
+) -> str:
     """Return the command line that shows the board of a judge, or makes answers without one."""
     flags = ["--judge-name", judges[0]] if judges else []
     if preset:
-        settings = preset if judges else preset.with_name("gen_answer_config.yaml")
+        settings = Path(preset.path)
+        settings = settings if judges else settings.with_name("gen_answer_config.yaml")
         flags += ["--setting-file", os.path.relpath(settings)]
     return next_command("show_result.py" if judges else "gen_answer.py", args, *flags)
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -145,6 +145,12 @@ class JudgeConfig(_PlainKeys):
             )
         return rules
 
+    @property
+    def all_baselines(self) -> tuple[str, ...]:
+        """The baselines of all rules, each once and in order."""
+        rules = self.rules, *self.categories.values()
+        return tuple(dict.fromkeys(name for each in rules for name in each.baselines))
+
     def baselines_of(self, categories: Iterable[str]) -> tuple[str, ...]:
         """Return the baselines of some categories, each once and in order."""
         baselines = (name for c in categories for name in self.rules_of(c).baselines)
@@ -275,13 +281,18 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": content | strict}
 
 
+def configs_of(bench: str, folder: Path) -> Iterator[JudgeConfig]:
+    """Yield the judge configs of a bench in the folders of a config/ folder."""
+    for path in sorted(folder.glob("*/judge_config.yaml")):
+        with contextlib.suppress(InputError):  # a user's own, of another bench
+            config = read_judge_config(path)
+            if config.bench_name == bench:
+                yield config
+
+
 def settings_of(bench: str) -> Path | None:
     """Return the folder in config/ with the setting files of a bench, None if there is none."""
-    for path in sorted(Path("config").glob("*/judge_config.yaml")):
-        with contextlib.suppress(InputError):  # a user's own, of another bench
-            if read_judge_config(path).bench_name == bench:
-                return path.parent
-    return None
+    return next((Path(c.path).parent for c in configs_of(bench, Path("config"))), None)
 
 
 def bench_to_read(bench: Bench) -> Bench:

@@ -56,8 +56,7 @@ def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
         return replace(whole, baselines=(baseline,))
     # A config of another bench counts only if its baselines have judgments here.
     if config:
-        rules = (config.rules, *config.categories.values())
-        configured = {baseline for of_rules in rules for baseline in of_rules.baselines}
+        configured = set(config.all_baselines)
         of_bench = config.bench_name == library.bench.name
         if configured and (of_bench or not configured.isdisjoint(library.baselines(judge))):
             return replace(whole, config=config)

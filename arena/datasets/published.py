@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import hashlib
 import json
@@ -15,7 +14,7 @@ from arena.base.errors import InputError, nearest, one_line
 from arena.base.flags import NAMES
 from arena.base.jsonl import LFS_POINTER, loads, read_bytes, write_lines
 from arena.base.table import listed
-from arena.bench.config import OUR_JUDGE_CONFIG, read_judge_config
+from arena.bench.config import OUR_JUDGE_CONFIG, JudgeConfig, configs_of
 from arena.bench.paths import Bench
 from arena.datasets.hub import CHUNK, RemoteFile, Snapshot, size_text
 from arena.datasets.question_tables import question_lines
@@ -136,24 +135,16 @@ def choose_bench(
 # What is selected
 
 
-def preset_of(bench: str) -> Path | None:
+def preset_of(bench: str) -> JudgeConfig | None:
     """Return the judge config with the official settings of a bench, None if there is none."""
-    for path in sorted(OUR_JUDGE_CONFIG.parent.glob("*/judge_config.yaml")):
-        with contextlib.suppress(InputError):  # a user's own, of another bench
-            config = read_judge_config(path)
-            if config.bench_name == bench and config.as_published:
-                return path
-    return None
+    configs = configs_of(bench, OUR_JUDGE_CONFIG.parent)
+    return next((config for config in configs if config.as_published), None)
 
 
 def baselines_of(bench: str) -> list[str]:
     """Return the baselines of a bench in its official settings."""
     preset = preset_of(bench)
-    if preset is None:
-        return []
-    config = read_judge_config(preset)
-    rules = [config.rules, *config.categories.values()]
-    return list(dict.fromkeys(name for rule in rules for name in rule.baselines))
+    return list(preset.all_baselines) if preset else []
 
 
 def select(published: Published, models: Sequence[str], judges: Sequence[str]) -> Published:

@@ -76,8 +76,8 @@ def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> W
                 library = Library(bench, baseline_rule(bench, config), config)
                 return Battles.of(library, battles)
 
-            models = functools.cache(lambda: {entry.model for entry in shown().entries})
-            sections, files, size = [*sections_of(options, models)], 0, 0
+            sections = [*sections_of(options, lambda: {e.model for e in shown().entries})]
+            files, size = 0, 0
             for name, content in site_files(sections, shown()):
                 (new / name).write_bytes(content)
                 files, size = files + 1, size + len(content)

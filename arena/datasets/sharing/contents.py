@@ -76,9 +76,8 @@ def bench_files(options: BundleOptions) -> dict[str, bytes]:
 
     Raises InputError for a model that was not judged, and for a file with a key in it.
     """
-    bench, models, baselines = options.bench, set[str](), set(options.config.rules.baselines)
+    bench, models, baselines = options.bench, set[str](), set(options.config.all_baselines)
     files = {"question.jsonl": bench.questions}
-    baselines |= {b for rules in options.config.categories.values() for b in rules.baselines}
     for judge in options.judges:
         for model in judged_models(bench, judge):
             if not options.models or model in {*options.models, *baselines}:

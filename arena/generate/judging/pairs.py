@@ -69,8 +69,7 @@ def chosen_pairs(
     if not config.pairwise:
         problem = "pairwise is false, and single answers make no pairs"
         raise InputError(f"{config.path}: {problem}. Use a setting file that compares answers.")
-    rules = config.rules, *config.categories.values()
-    baselines = [name for each in rules for name in each.baselines]
+    baselines = config.all_baselines
     if path:
         return read_pairs(path, baselines)
     listed = (*config.model_list, *baselines) if config.model_list else model_names(bench.answers)
