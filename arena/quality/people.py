@@ -102,19 +102,19 @@ def with_person(
 ) -> WithPerson:
     """Return the agreement on the pairs of both, with a bootstrap over questions."""
     both = sorted(person.keys() & judge.keys())
-    questions = sorted({pair[0] for pair in both})
-    tables = np.zeros((len(questions), 3, 3))
+    places = {question: i for i, question in enumerate(sorted({pair[0] for pair in both}))}
+    tables = np.zeros((len(places), 3, 3))
     groups: dict[str, dict[str, list[bool]]] = {
         name: defaultdict(list)
         for name in ("cluster", "margin of the person", "margin of the judge")
     }
     for pair in both:
         y, f = person[pair], judge[pair]
-        tables[questions.index(pair[0]), y.outcome, f.outcome] += 1
+        tables[places[pair[0]], y.outcome, f.outcome] += 1
         margins = MARGINS[y.margin], MARGINS[f.margin]
         for group, key in zip(groups.values(), (clusters.get(pair[0], ""), *margins), strict=True):
             group[key].append(y.outcome == f.outcome)
-    n = len(questions)
+    n = len(places)
     times = np.random.default_rng(options.seed).multinomial(n, np.full(n, 1 / n), options.rounds)
     samples = np.concatenate([tables.sum(axis=0)[None], np.einsum("rq,qab->rab", times, tables)])
     estimates = []
