@@ -140,10 +140,13 @@ class UnexpectedJudgments:
         accept = ""
         if reason == "against another baseline" and selection.estimator.most_baselines is None:
             flags = shlex.join(f"--baseline={model}" for model in (*selection.baselines, name))
-            accept = f"Accept them with {flags}, skip"
+            accept = f"Accept them with {flags}"
+        problem = f"{paths}{more}: {files.total():,} judgments {reason}, {name}"
         raise MixedJudgments(
-            f"{paths}{more}: {files.total():,} judgments {reason}, {name}. {accept or 'Skip'} "
-            "them with --mixed leave-out, or include them with --mixed count."
+            f"{problem}. {f'{accept}, skip' if accept else 'Skip'} them with --mixed leave-out, or "
+            "include them with --mixed count.",
+            problem,
+            f"{accept}." if accept else "",
         )
 
 
