@@ -4,6 +4,7 @@
     python gen_judgment.py --setting-file config/judge_config.yaml --model my-checkpoint --limit 20
     python gen_judgment.py --dry-run --precision 3
     python gen_judgment.py --round-robin
+    python gen_judgment.py --stop-at 2
 
 Judgments go to `data/<bench_name>/model_judgment/<judge>/<model>.jsonl`. Existing games are kept:
 run the same command again to continue a run, or to retry failed calls. If you name no models,
@@ -38,8 +39,8 @@ from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
 from arena.generate.complete import complete
 from arena.generate.judging.judge import Judge
-from arena.generate.judging.pairs import Pair, chosen_pairs
 from arena.generate.judgments import judgment_works
+from arena.generate.schedule.pairs import Pair, chosen_pairs
 from arena.generate.work import RunOptions
 from utils import check_model, read_judge_config, read_model_config
 
@@ -60,6 +61,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--retry-invalid", action="store_true", help="play games without a verdict again")
     samples = "verdicts of each game, whose mean counts (default: the setting file's, else 1)"
     add("--samples", type=positive, metavar="N", help=samples)
+    stop = "judge random questions until each score is known within this many points, at least 100"
+    add("--stop-at", type=percentage, metavar="POINTS", help=f"{stop} (default: judge all)")
     precision = (
         "with --dry-run, print how many questions give scores within this many points "
         "(default: 2, for grades half of what the questions give)"
@@ -69,6 +72,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     check_run_flags(args)
     if args.precision and not args.dry_run:
         raise InputError("--precision: needs --dry-run, which prints it")
+    if args.stop_at and (args.batch or args.write_requests or args.read_results):
+        reason = "needs live calls, since each round depends on the one before"
+        raise InputError(f"--stop-at: {reason}. Plan other runs with --dry-run --precision.")
     if args.pairs and args.model:
         raise InputError("--model: --pairs names the models. Leave out one of them.")
     return args
@@ -90,8 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
     config = read_judge_config(args.setting_file, args.baseline or ())
     if args.baseline and not config.baseline:
-        problem = "--baseline needs baseline: true, to show the baseline's answers"
-        raise InputError(f"{config.path}: {problem}")
+        raise InputError(f"{config.path}: --baseline needs baseline: true, to show its answers")
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
     wanted = args.pairs or args.round_robin
     pairs = chosen_pairs(config, bench, args.model or (), args.pairs) if wanted else []
@@ -113,16 +118,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         retry_invalid=args.retry_invalid,
         next_command=board_command(args, pairs),
     )
-    address = not options.uses_files
-    check_model(model, judge.max_tokens, key=not args.dry_run, address=address)
-    names = args.model or config.model_list
-    works = judgment_works(judge, names, baselines, options, pairs)
-    status = complete(works, "game", options)
-    if args.dry_run:
-        from arena.leaderboard.output.precision import Planned, planned_lines
+    check_model(model, judge.max_tokens, key=not args.dry_run, address=not options.uses_files)
+    works = judgment_works(judge, args.model or config.model_list, baselines, options, pairs)
+    if not (args.dry_run or args.stop_at):
+        return complete(works, "game", options)
+    from arena.leaderboard.output.precision import Planned, WidthGoal, planned_lines
 
-        planned = Planned(bench, model.name, config, all_questions, questions, baselines)
-        for line in planned_lines(planned, args.precision):
+    planned = Planned(bench, model.name, config, all_questions, questions, baselines)
+    goal = WidthGoal.of(planned, works, pairs, args.stop_at) if args.stop_at else None
+    status = complete(works, "game", options, goal)
+    if args.dry_run:
+        for line in planned_lines(planned, args.precision or args.stop_at):
             print_folded(line)
     return status
 

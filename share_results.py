@@ -13,7 +13,7 @@ Neither has keys or addresses of endpoints. The check computes the boards again.
 
 from __future__ import annotations
 
-from arena.base.errors import FailedCheck, InputError, script
+from arena.base.errors import FailedCheck, InputError, reworded, script
 
 # isort: split
 import argparse
@@ -60,6 +60,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 @script
+@reworded(str)  # several steps read the same files: each warning is printed once
 def main(argv: Sequence[str] | None = None) -> int:
     """Write a site or a bundle, or check a bundle."""
     args = parse(argv)
@@ -81,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.browser.site.folder import check_target, write_site
 
     check_target(args.site)
-    with bundle.unpacked(contents.bundle_files(options), args.data_dir) as root:
+    files = contents.bundle_files(options)
+    with bundle.unpacked(files, args.data_dir, options.config.path) as root:
         bench, judges = options.bench.name, options.judges
         boards = [contents.options_of(root, bench, judges, mode) for mode in contents.MODES]
         written = write_site(boards, args.site, args.battles or BATTLES)

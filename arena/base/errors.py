@@ -10,6 +10,7 @@ import functools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -27,9 +28,35 @@ class FailedCheck(Exception):
     """A result that does not pass a check of the user's. Its message is one line."""
 
 
+_wordings: list[Callable[[str], str]] = []  # of the blocks of `reworded` that are open
+_warned: set[str] = set()  # in the outermost of them
+
+
 def warn(message: str) -> None:
     """Print a warning line on stderr."""
-    output.print_folded(f"warning: {one_line(message, 2000)}", sys.stderr)
+    for wording in reversed(_wordings):
+        message = wording(message)
+    if message not in _warned:
+        output.print_folded(f"warning: {one_line(message, 2000)}", sys.stderr)
+    if _wordings:
+        _warned.add(message)
+
+
+@contextlib.contextmanager
+def reworded(wording: Callable[[str], str]) -> Iterator[None]:
+    """Reword the errors and warnings of a block, for one that reads copies of the user's files.
+
+    A warning is printed once, since such a block may read a file several times.
+    """
+    _wordings.append(wording)
+    try:
+        yield
+    except (InputError, OutputError) as error:
+        raise type(error)(wording(str(error))) from None
+    finally:
+        _wordings.pop()
+        if not _wordings:
+            _warned.clear()
 
 
 def print_error(message: object) -> None:
@@ -44,17 +71,53 @@ def one_line(text: object, limit: int = 300) -> str:
     return folded if len(folded) <= limit else folded[: limit - 3] + "..."
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal that ends a script as Ctrl-C does: files and locks of the script are removed."""
+
+
+def _stop(number: int, _: object) -> None:
+    raise Stopped(number)
+
+
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt between the imports and the exit of a script."""
-    if signal.getsignal(signal.SIGINT) is not interrupt.stop:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let Ctrl-C raise KeyboardInterrupt between the imports and the exit of a script, and other
+    signals that would end it raise Stopped.
+    """
+    started = signal.getsignal(signal.SIGINT) is interrupt.stop
+    handlers: dict[int, Callable[..., object]] = {}
+    # A handler that is there stays: a shell ignores Ctrl-C for a script in the background, and
+    # nohup ignores the signal of a terminal that closes.
+    if started or interrupt.is_script():
+        others = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))  # one on Windows
+        handlers = {n: _stop for n in others if n and signal.getsignal(n) == signal.SIG_DFL}
+    if started:
+        handlers[signal.SIGINT] = signal.default_int_handler
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, interrupt.stop)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let the signals that stop a script wait until a few steps that belong together are done."""
+    numbers = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread
+        yield
+        return
+    came: list[int] = []
+    waiting = [n for n in numbers if callable(signal.getsignal(n))]
+    before = {n: signal.signal(n, lambda number, _: came.append(number)) for n in waiting}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def script(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
@@ -90,9 +153,9 @@ def _status_of(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] 
     except (InputError, OutputError, FailedCheck) as error:
         print_error(error)
         return 2 if isinstance(error, InputError) else 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)
-        return interrupt.STATUS
+        return 128 + stop.args[0] if isinstance(stop, Stopped) else interrupt.STATUS
 
 
 def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:

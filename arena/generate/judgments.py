@@ -24,7 +24,6 @@ from arena.chat.faults import CompletionError
 from arena.chat.protocols import Completion, Request
 from arena.generate.judging.judge import LABELLED, Case, CaseFinder, Judge
 from arena.generate.judging.outlook import Outlook
-from arena.generate.judging.pairs import Pair
 from arena.generate.judging.planted import note_planted
 from arena.generate.judging.repeats import (
     FIRST,
@@ -36,6 +35,7 @@ from arena.generate.judging.repeats import (
     with_verdict,
 )
 from arena.generate.judging.verdict import CUT_OFF, NO_LABEL, QUOTED, Verdict
+from arena.generate.schedule.pairs import Pair
 from arena.generate.summary import Estimate, mean_output
 from arena.generate.work import Job, Record, RunOptions, Work
 

@@ -12,15 +12,18 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from arena.base.errors import InputError, warn
-from arena.base.output import unfailing_output
+from arena.base.jsonl import STDOUT
+from arena.base.output import print_folded, unfailing_output
 from arena.chat.budget import stopping
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.generate import summary
 from arena.generate.progress import Progress
+from arena.generate.schedule.rounds import Goal, rounds
 from arena.generate.work import Job, RunOptions, Session, Work
 
 
@@ -36,8 +39,13 @@ class Outcome:
 
 
 @unfailing_output()
-def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
-    """Make all missing records and return the exit status. unit: "answer" or "game"."""
+def complete(
+    works: Sequence[Work], unit: str, options: RunOptions, goal: Goal | None = None
+) -> int:
+    """Make all missing records, or those that a goal needs, and return the exit status.
+
+    unit: "answer" or "game".
+    """
     summary.check_report_path(options.report)
     if options.dry_run:
         summary.print_estimates([(work.summary, work.estimate(work.plan())) for work in works])
@@ -47,12 +55,38 @@ def complete(works: Sequence[Work], unit: str, options: RunOptions) -> int:
         jobs = session.plan()
         with graceful_stop() as signals:
             with Progress(session.summaries, unit, quiet=options.quiet) as progress:
-                for outcome in run(jobs, connections):
+                parts = until_reached(goal, session, jobs) if goal else [jobs]
+                for outcome in chain.from_iterable(run(part, connections) for part in parts):
                     progress.update()
                     take(session, outcome)
             session.close()
+    if goal and not session.errors:
+        print_folded(goal.text(), sys.stderr if options.report == STDOUT else sys.stdout)
     status = session.conclude()
     return 128 + signals[0] if status and signals else status
+
+
+def until_reached(goal: Goal, session: Session, jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Yield the jobs of rounds of random questions until a goal is reached, and plan no more then.
+
+    After a round that a stop, a fault or the cost limit has cut short there is no other.
+    """
+    counts, ids = session.summaries, [question.id for question in session.options.questions]
+    try:
+        reached = any(one.cached for one in counts) and goal.is_reached()
+        for part in rounds(jobs, lambda job: job.work.identity(job)["question"], ids):
+            if reached:
+                break
+            before = sum(one.ended for one in counts)
+            yield part
+            if sum(one.ended for one in counts) - before < len(part):
+                return
+            reached = goal.is_reached()
+    except InputError as error:
+        session.end(str(error))
+        return
+    for one in counts:
+        one.planned = one.ended + one.in_batches
 
 
 def take(session: Session, outcome: Outcome | None) -> None:

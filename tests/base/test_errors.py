@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from signal import SIG_DFL, SIGHUP, SIGINT, SIGTERM
+from typing import Any
 
 import pytest
 from conftest import REPO
 
-from arena.base.errors import InputError, OutputError, nearest, one_line, script
+from arena.base import interrupt
+from arena.base.errors import (
+    InputError,
+    OutputError,
+    nearest,
+    one_line,
+    reworded,
+    script,
+    uninterrupted,
+    warn,
+)
 
 
 def ending_with(error: BaseException) -> int:
@@ -56,6 +69,51 @@ class TestScript:
             process.stdout.close()
             assert process.wait(30) == 1
             assert process.stderr.read() == b""
+
+
+class TestSignals:
+    @pytest.fixture(autouse=True)
+    def of_a_script(self) -> Iterator[None]:
+        """The handlers that a script has when its `main` begins."""
+        numbers: dict[int, Any] = {SIGINT: interrupt.stop, SIGTERM: SIG_DFL, SIGHUP: SIG_DFL}
+        before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+        yield
+        assert all(signal.getsignal(n) == handler for n, handler in numbers.items())
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    @pytest.mark.parametrize("number", [SIGINT, SIGTERM, SIGHUP])
+    def test_a_script_that_is_stopped_cleans_up(
+        self, number: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        steps: list[str] = []
+
+        @script
+        def main(argv: Sequence[str] | None = None) -> int:
+            try:
+                with uninterrupted():
+                    signal.raise_signal(number)
+                    steps.append("the last of the steps that belong together")
+                return 0
+            finally:
+                steps.append("cleaned up")
+
+        assert main([]) == 128 + number
+        assert steps == ["the last of the steps that belong together", "cleaned up"]
+        assert capsys.readouterr() == ("", "stopped\n")
+
+
+def test_warnings_about_copies_name_the_files_of_the_user_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with reworded(lambda text: text.replace("/tmp/x/", "")):
+        for _ in range(2):
+            warn("/tmp/x/data/b: is odd")
+    warn("/tmp/x/data/b: is odd")
+    with pytest.raises(InputError, match="^data/b"), reworded(lambda text: text[7:]):
+        raise InputError("/tmp/x/data/b: is wrong")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["warning: data/b: is odd", "warning: /tmp/x/data/b: is odd"]
 
 
 def test_a_text_fits_in_one_line_without_control_characters() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
+import os
 import random
 import re
 import shutil
+import signal
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -421,6 +425,84 @@ def test_a_site_that_fails_leaves_nothing(demo: Workspace, run_main: RunMain) ->
     done = run_main("share_results.py", *DEMO, "--site", "s", check=2)
     assert "data/demo-v0.1/question.jsonl:41: " in done.err and "/tmp/" not in done.err
     assert tree(demo.root) == before
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_site_that_is_stopped_as_it_is_put_in_its_place_is_whole(
+    demo: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    flags = *DEMO, "--battles", "7", "--site", "a/s"
+    run_main("share_results.py", *flags)
+    first = tree(demo.root / "a")
+    replace_file, steps = os.replace, list[object]()
+
+    def stopped(source: Path, target: Path) -> None:
+        replace_file(source, target)
+        steps.append(target)
+        if len(steps) == step:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(os, "replace", stopped)
+    run_main("share_results.py", *flags, check=130)
+    assert tree(demo.root / "a") == first
+
+
+def test_a_site_that_cannot_be_put_in_its_place_leaves_the_old_one(
+    demo: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = *DEMO, "--battles", "7", "--site", "a/s"
+    run_main("share_results.py", *flags)
+    first, replace_file = tree(demo.root / "a"), os.replace
+
+    def refuse_new(source: Path, target: Path) -> None:
+        if source.name == "new":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        replace_file(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_new)
+    done = run_main("share_results.py", *flags, check=1)
+    assert done.err == "error: a/s: cannot write: Permission denied\n"
+    assert tree(demo.root / "a") == first
+
+
+def test_what_a_killed_run_left_is_removed_but_the_old_site(
+    demo: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = *DEMO, "--battles", "7", "--site", "a/s"
+    (demo.root / "tmp/arena-bundle-abcdefgh/data").mkdir(parents=True)
+    (demo.root / "tmp/arena-bundle-abcdefgh.lock").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(demo.root / "tmp"))
+    run_main("share_results.py", *flags)
+    assert tree(demo.root / "tmp") == {}
+    (demo.root / "a/s/CNAME").write_text("bench.example")
+    first = tree(demo.root / "a")
+    (demo.root / "a/.s.abcdefgh").mkdir()
+    (demo.root / "a/.s.abcdefgh.lock").touch()
+    (demo.root / "a/s").rename(demo.root / "a/.s.abcdefgh/old")
+    run_main("share_results.py", *flags)
+    assert tree(demo.root / "a") == first
+
+
+@pytest.mark.parametrize("way", ["--site", "--bundle", "--verify"])
+def test_a_temporary_folder_that_takes_nothing_is_a_line(
+    demo: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(demo.root / "missing"))
+    file = "demo.zip" if way == "--verify" else "new"
+    done = run_main("share_results.py", *DEMO, way, file, check=1)
+    problem = f"{demo.root / 'missing'}: cannot write a copy of the bench: No such file"
+    assert done.err.startswith(f"error: {problem}") and "in TMPDIR." in done.err
+    assert not (demo.root / "new").exists()
+
+
+def test_warnings_name_the_files_of_the_bench_once(demo: Workspace, run_main: RunMain) -> None:
+    path = demo.root / HOT
+    path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(True)[-1])
+    warning = f"warning: {HOT}: 1 repeated ids. The last record of each counts.\n"
+    for way, target in (("--site", "s"), ("--bundle", "new.zip")):
+        assert run_main("share_results.py", *DEMO, way, target).err.count(warning) == 1
+    done = run_main("share_results.py", "--verify", "new.zip")
+    assert done.err == warning
 
 
 def test_a_site_has_no_secrets(demo: Workspace, run_main: RunMain) -> None:

@@ -7,12 +7,12 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, uninterrupted
+from arena.base.folders.scratch import remove_leftovers, scratch_folder
 from arena.base.jsonl import writing
 from arena.bench.records import baseline_rule
 from arena.browser import html
@@ -64,10 +64,17 @@ def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> W
     """
     check_target(target)
     place = Path(os.path.abspath(target))
+    prefix = f".{place.name}."
+
+    def rescue(leftover: Path) -> None:  # the old site, of a run that was killed as it swapped
+        if not os.path.lexists(place) and (leftover / "old").exists():
+            os.replace(leftover / "old", place)
+
     with writing(target):
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as folder:
-            new, old = Path(folder, "new"), Path(folder, "old")
+        remove_leftovers(place.parent, prefix, rescue)
+        with scratch_folder(place.parent, prefix) as folder:
+            new, old = folder / "new", folder / "old"
             (new / FOLDER).mkdir(parents=True)
             bench, config = options[0].bench, options[0].config
 
@@ -85,9 +92,24 @@ def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> W
                 check_target(target)
                 if (place / DOMAIN).exists():
                     shutil.copy(place / DOMAIN, new)
-                os.replace(place, old)
-            os.replace(new, place)
+            swap(new, place, old)
     return Written(files, size, shown().coverage)
+
+
+def swap(new: Path, place: Path, old: Path) -> None:
+    """Put a folder in the place of another one, if there is one, which gets the name of `old`.
+
+    A signal does not come between: the place has a whole folder whenever a script stops.
+    """
+    with uninterrupted():
+        if place.exists():
+            os.replace(place, old)
+        try:
+            os.replace(new, place)
+        except OSError:
+            if old.exists():
+                os.replace(old, place)
+            raise
 
 
 def site_files(sections: Sequence[Section], battles: Battles) -> Iterator[tuple[str, bytes]]:

@@ -13,13 +13,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
 
-from arena.base.errors import InputError, one_line
+from arena.base.errors import InputError, OutputError, one_line, reworded
+from arena.base.folders.scratch import remove_leftovers, scratch_folder
 from arena.base.jsonl import write_lines
 from arena.datasets.sharing.contents import (
     ABOUT,
     BOARDS,
     MODES,
     README,
+    SETTINGS,
     SUMS,
     BundleOptions,
     about_bundle,
@@ -32,6 +34,7 @@ from arena.leaderboard.output.text import json_text
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of all files in a bundle, the earliest that a zip file can say
 MODE = (stat.S_IFREG | 0o644) << 16
 LARGEST = 4 << 30  # bytes of all files of a bundle that is read
+PREFIX = "arena-bundle-"  # of temporary folders
 NO_SEAL = b"0" * 64  # in the place of the checksum of all bytes
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)
 
@@ -44,7 +47,7 @@ def write_bundle(options: BundleOptions, target: Path, *, force: bool = False) -
     if target.exists() and not force:
         raise InputError(f"{target}: exists. Replace it with --force, or use another name.")
     files = bundle_files(options)
-    with unpacked(files, options.bench.data_dir) as root:
+    with unpacked(files, options.bench.data_dir, options.config.path) as root:
         about = about_bundle(options, ["plain"])
         boards = boards_of(root, about, ["plain"])
         with contextlib.suppress(InputError):  # of grades, and of answers without attributes
@@ -75,15 +78,30 @@ def sealed(packed: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def unpacked(files: Mapping[str, bytes], data_dir: Path) -> Iterator[Path]:
-    """Have the files of a bundle in a temporary folder. Errors name those of the user instead."""
-    with tempfile.TemporaryDirectory() as folder:
-        unpack(files, Path(folder))
+def unpacked(files: Mapping[str, bytes], data_dir: Path, settings: str = "") -> Iterator[Path]:
+    """Have the files of a bundle in a temporary folder. Errors and warnings name those of the user
+    instead: `data_dir`, and `settings` if there are some.
+
+    Raises OutputError if the system refuses the folder or its files.
+    """
+    with contextlib.ExitStack() as stack:
+        place = "the temporary folder"
         try:
-            yield Path(folder)
-        except InputError as error:
-            named = str(error).replace(str(Path(folder, "data")), str(data_dir))
-            raise InputError(named.replace(f"{folder}{os.sep}", "")) from None
+            place = tempfile.gettempdir()
+            remove_leftovers(Path(place), PREFIX)
+            folder = stack.enter_context(scratch_folder(Path(place), PREFIX))
+            unpack(files, folder)
+        except OSError as error:
+            problem = f"{place}: cannot write a copy of the bench: {error.strerror}"
+            raise OutputError(f"{problem}. Name another folder in TMPDIR.") from None
+
+        def of_user(message: str) -> str:
+            message = message.replace(str(folder / "data"), str(data_dir))
+            message = message.replace(str(folder / SETTINGS), settings or SETTINGS)
+            return message.replace(f"{folder}{os.sep}", "")
+
+        stack.enter_context(reworded(of_user))
+        yield folder
 
 
 def unpack(files: Mapping[str, bytes], root: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -12,7 +11,7 @@ from typing import Any
 
 from arena.base.errors import InputError, one_line
 from arena.base.jsonl import loads
-from arena.datasets.sharing.bundle import read_bundle, unpack
+from arena.datasets.sharing.bundle import read_bundle, unpacked
 from arena.datasets.sharing.contents import ABOUT, BOARDS, MODES, PACKAGES, SETTINGS, boards_of
 
 TOLERANCE = 1e-6  # relative, between machines with different arithmetic
@@ -43,14 +42,12 @@ def verify(path: Path) -> Verification:
     lists = isinstance(about.get("judges"), list) and isinstance(about.get("versions"), dict)
     if SETTINGS not in files or not known or not lists:
         raise InputError(f"{path}: {ABOUT}: not of a bundle of this suite. Get it again.")
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            unpack(files, Path(folder))
-            made = boards_of(Path(folder), about, modes)
-        except (InputError, OSError, KeyError, TypeError) as error:
-            reason = str(error).replace(f"{folder}/", "")
-            result.problems.append(f"{BOARDS}: cannot be computed: {one_line(reason)}")
-            return result
+    try:
+        with unpacked(files, Path("data")) as folder:
+            made = boards_of(folder, about, modes)
+    except (InputError, OSError, KeyError, TypeError) as error:
+        result.problems.append(f"{BOARDS}: cannot be computed: {one_line(str(error))}")
+        return result
     result.boards = sum(map(len, made.values()))
     for mode in modes:
         result.problems += (f"{BOARDS}: {d}" for d in differences(stored[mode], made[mode], mode))

@@ -21,7 +21,6 @@ from arena.bench.records import Answer, Question, read_answers
 from arena.chat.config import ModelConfig
 from arena.chat.protocols import Completion, Message
 from arena.chat.providers import max_tokens_of, temperature_of
-from arena.generate.judging.pairs import Pair
 from arena.generate.judging.prompt import (
     fence,
     judge_messages,
@@ -30,6 +29,7 @@ from arena.generate.judging.prompt import (
     template_problem,
 )
 from arena.generate.judging.verdict import CUT_OFF, QUOTED, Verdict, VerdictRule, grades_of_schema
+from arena.generate.schedule.pairs import Pair
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,13 +14,20 @@ from arena.base.errors import InputError, one_line
 from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench
 from arena.bench.records import Question
+from arena.generate.schedule.pairs import Pair
+from arena.generate.schedule.rounds import FEWEST
 from arena.leaderboard.board import Board
+from arena.leaderboard.build import build_boards
+from arena.leaderboard.options import BoardOptions, anchored
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, Estimator
 from arena.scoring.selection import Plan, Selection, matching_questions
 from arena.scoring.uncertainty import planning
 from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 from arena.scoring.uncertainty.planning import Spreads
+
+if TYPE_CHECKING:
+    from arena.generate.judgments import JudgmentWork
 
 WANTED = 2.0  # points of win rate, if nobody names a precision
 MIDDLE = (25.0, 75.0)  # win rates beyond which the spread shrinks with the distance to 0 or 100
@@ -95,12 +104,7 @@ def board_precision(board: Board) -> Precision | None:
     """Return the precision of the scores of a board, None without scores of models, and for the
     mean of several boards with random judges.
     """
-    together, judged = sum(board.weights.values()), board.counts.judged
-    questions = {row.model: together or judged.get(row.model, 0) for row in board.rows}
-    if board.scored:  # with those that count as lost
-        battles = board.scored.battles
-        questions = dict(zip(battles.models, battles.cells.judged().tolist(), strict=True))
-    numbers = {model: n for model, n in questions.items() if model != board.baseline}
+    numbers = {model: n for model, n in board_questions(board).items() if model != board.baseline}
     random_judges = board.method.judge_effects == "random"
     if not numbers or (random_judges and board.weights):
         return None
@@ -108,6 +112,15 @@ def board_precision(board: Board) -> Precision | None:
     precision = Precision.of(number, spreads, board.estimator)
     precision = replace(precision, median=len(set(numbers.values())) > 1)
     return replace(precision, judges=_width_by_judges(board)) if random_judges else precision
+
+
+def board_questions(board: Board) -> dict[str, int]:
+    """Return the number of questions of each model's score, with those that count as lost."""
+    if board.scored:
+        battles = board.scored.battles
+        return dict(zip(battles.models, battles.cells.judged().tolist(), strict=True))
+    together, judged = sum(board.weights.values()), board.counts.judged
+    return {row.model: together or judged.get(row.model, 0) for row in board.rows}
 
 
 def _board_spreads(board: Board, numbers: Mapping[str, int]) -> Spreads | None:
@@ -223,3 +236,87 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
                 text += "." if precision.graded else " points."
         name = one_line(", ".join(selection.categories))
         yield f"{name}: {text}" if name else text
+
+
+# While the judgments are made
+
+
+class Width(NamedTuple):
+    """Half the width of a score's interval in points, infinite without one, and its model."""
+
+    half: float
+    model: str
+    questions: int
+
+
+@dataclass
+class WidthGoal:
+    """The goal of a run: each score of some models is known within `wanted` points either way.
+
+    It counts from FEWEST questions of a board on, or from all that it has. Stopping at a width
+    keeps the coverage of intervals, as docs/coverage.md shows. `options`: those of the boards, made
+    for each look. `widest`: the widest score of the last look.
+    """
+
+    options: Callable[[], BoardOptions]
+    models: Collection[str]
+    wanted: float
+    widest: Width | None = None
+
+    @classmethod
+    def of(
+        cls,
+        planned: Planned,
+        works: Iterable[JudgmentWork],
+        pairs: Sequence[Pair],
+        wanted: float,
+    ) -> WidthGoal:
+        """Return the goal for the models of a run with questions to judge, on the board that
+        show_result.py gives of them, or of the pairs.
+        """
+        bench, config = planned.bench, planned.config
+        baselines = () if pairs else planned.baselines
+
+        def options() -> BoardOptions:
+            options = BoardOptions(
+                bench,
+                (planned.judge,),
+                tuple(baselines),
+                config=None if baselines else config,
+                mixed="leave-out",
+            )
+            return anchored(options, pairs[0][0]) if pairs else options
+
+        models = {work.summary.name for work in works if work.cases}
+        return cls(options, models.union(*pairs), wanted)
+
+    def is_reached(self) -> bool:
+        """Look at all scores. Raises InputError if the judgments make no board."""
+        # An overall board is an average of the others.
+        boards = [board for board in build_boards(self.options()) if not board.weights]
+        rows = [(board, row) for board in boards for row in board.rows if row.model in self.models]
+        widths, enough = list[Width](), {row.model for _, row in rows} == set(self.models)
+        for board, row in rows:
+            judged, (low, high) = board_questions(board)[row.model], row.bounds
+            half = math.inf if math.isnan(high - low) else (high - low) / 2
+            widths.append(Width(half, row.model, judged))
+            fewest = min(FEWEST, board.counts.questions or FEWEST)
+            enough = enough and half <= self.wanted and judged >= fewest
+        self.widest = max(widths, default=None)
+        return enough
+
+    def text(self) -> str:
+        """Return a sentence on the widest score, and how many questions it needs for the goal."""
+        if self.widest is None:
+            self.is_reached()
+        if self.widest is None:
+            return "no score yet"
+        half, model, judged = self.widest
+        number = f"{judged:,} question{'' if judged == 1 else 's'}"
+        if math.isinf(half):
+            return f"{one_line(model)} has no interval yet, with {number}"
+        text = f"all scores are known within ±{half:.2g}, that of {one_line(model)}, with {number}"
+        if half <= self.wanted:
+            return text
+        needed = math.ceil(judged * (half / self.wanted) ** 2)
+        return f"{text}. ±{self.wanted:g} need about {needed:,}."

@@ -1,0 +1,205 @@
+"""gen_judgment.py --stop-at: random questions in rounds, until the scores are known well enough."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import random
+from collections import Counter
+
+import pytest
+from conftest import RunMain, Workspace
+from fake_api import Call, FakeAPI, Reply
+
+from arena.generate.schedule.rounds import FEWEST, STEP, rounds, shuffled
+
+SCRIPT = "gen_judgment.py"
+QUESTIONS = 190
+LABELS = ("A>B", "A>B", "A=B", "B>A", "B>A")
+
+
+def verdict(call: Call) -> str:
+    """A judge that decides by chance, but always the same of the same texts."""
+    return f"[[{random.Random(call.prompt).choice(LABELS)}]]"
+
+
+@pytest.fixture
+def many(bench: Workspace, api: FakeAPI) -> Workspace:
+    """Answers of base, a, b and c to 190 questions."""
+    bench.add_questions(QUESTIONS)
+    for model in ("base", "a", "b", "c"):
+        bench.add_answers(model, {f"q{i + 1}": f"{model} on q{i + 1}" for i in range(QUESTIONS)})
+    bench.add_model("judge", api.v1)
+    bench.write_judge_config("judge", "base", model_list=["a", "b"])
+    api.answer_with(verdict)
+    return bench
+
+
+def judged(bench: Workspace, model: str) -> set[str]:
+    return {record["question_id"] for record in bench.judgments("judge", model)}
+
+
+def widest(run_main: RunMain, *flags: str) -> float:
+    """Half the width of the widest interval that show_result.py gives."""
+    text = run_main("show_result.py", "--csv", "-", *flags).out
+    rows = csv.DictReader(io.StringIO(text))
+    return max((float(row["rating_q975"]) - float(row["rating_q025"])) / 2 for row in rows)
+
+
+def test_the_order_is_by_chance_and_depends_on_the_ids_alone() -> None:
+    ids = [f"q{i}" for i in range(1000)]
+    order = shuffled(ids)
+    assert sorted(order) == sorted(ids)
+    assert order == sorted(ids, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    assert [name for name in order if name in set(ids[:300])] == shuffled(ids[:300])
+    # Of the first 100, a fair share are early ones: 50 +- 5 standard deviations of 4.7.
+    assert 27 <= sum(name in set(ids[:500]) for name in order[:100]) <= 73
+
+
+def test_rounds_are_100_questions_and_then_25_each() -> None:
+    ids = [f"q{i}" for i in range(QUESTIONS)]
+    jobs = [(name, game) for name in ids for game in (0, 1)]
+    parts = list(rounds(jobs, lambda job: job[0], ids))
+    assert [len(part) for part in parts] == [200, 50, 50, 50, 30]
+    assert [{name for name, _ in part} for part in parts] == [
+        set(shuffled(ids)[low:high])
+        for low, high in ((0, 100), (100, 125), (125, 150), (150, 175), (175, 190))
+    ]
+    assert Counter(job for part in parts for job in part) == Counter(jobs)
+    assert list(rounds(jobs[:10], lambda job: job[0], ids)) != []
+    assert list(rounds([], lambda job: job[0], ids)) == []
+    assert (FEWEST, STEP) == (100, 25)
+
+
+def test_a_run_ends_with_the_round_after_which_each_score_is_known_well_enough(
+    many: Workspace, run_main: RunMain
+) -> None:
+    done = run_main(SCRIPT, "--stop-at", "5.3")
+    number = len(judged(many, "a"))
+    assert number in (125, 150, 175)
+    order = shuffled(f"q{i + 1}" for i in range(QUESTIONS))
+    assert judged(many, "a") == judged(many, "b") == set(order[:number])
+    assert f"a: {2 * number} planned, {2 * number} done, 0 cached, 0 failed" in done.out
+    assert widest(run_main) <= 5.3
+    (line,) = [line for line in done.out.splitlines() if line.startswith("all scores are known")]
+    assert f"±{widest(run_main):.2g}" in line
+    assert f"{number} questions" in line
+
+    for model in ("a", "b"):  # the round before was not enough
+        path = many.data / "model_judgment" / "judge" / f"{model}.jsonl"
+        records = [r for r in many.read_jsonl(path) if r["question_id"] in order[: number - STEP]]
+        many.write(path, records)
+    assert widest(run_main) > 5.3
+
+
+def test_a_run_that_reached_its_goal_is_not_paid_for_again_and_a_narrower_one_goes_on(
+    many: Workspace, api: FakeAPI, run_main: RunMain
+) -> None:
+    run_main(SCRIPT, "--stop-at", "5.8")
+    number, calls = len(judged(many, "a")), api.call_count
+    done = run_main(SCRIPT, "--stop-at", "5.8")
+    assert api.call_count == calls
+    assert f"a: 0 planned, 0 done, {2 * number} cached, 0 failed" in done.out
+    run_main(SCRIPT, "--stop-at", "5")
+    assert len(judged(many, "a")) > number
+    assert api.call_count == 2 * (len(judged(many, "a")) + len(judged(many, "b")))
+
+
+def test_a_new_model_is_judged_on_the_questions_that_the_others_have(
+    many: Workspace, run_main: RunMain
+) -> None:
+    run_main(SCRIPT, "--stop-at", "5.3")
+    run_main(SCRIPT, "--stop-at", "6.5", "--model", "c")
+    assert len(judged(many, "c")) >= FEWEST
+    assert judged(many, "c") <= judged(many, "a")
+
+
+def test_a_goal_out_of_reach_judges_all_and_says_how_many_it_needs(
+    many: Workspace, run_main: RunMain
+) -> None:
+    done = run_main(SCRIPT, "--stop-at", "2")
+    assert len(judged(many, "a")) == QUESTIONS
+    (line,) = [line for line in done.out.splitlines() if line.startswith("all scores are known")]
+    half = widest(run_main)
+    needed = int(line.partition("±2 need about ")[2].rstrip(".").replace(",", ""))
+    assert abs(needed / (QUESTIONS * (half / 2) ** 2) - 1) < 0.01
+
+
+def test_fewer_than_100_questions_are_all_judged(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    api.answer_with("[[A=B]]")
+    done = run_main(SCRIPT, "--stop-at", "20", "--limit", "30", "--model", "a")
+    assert len(judged(many, "a")) == 30
+    assert "a: 60 planned, 60 done" in done.out
+
+
+def test_ties_alone_end_after_the_first_round(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    api.answer_with("[[A=B]]")
+    run_main(SCRIPT, "--stop-at", "10")
+    assert len(judged(many, "a")) == len(judged(many, "b")) == FEWEST
+
+
+def test_pairs_have_one_board(many: Workspace, run_main: RunMain) -> None:
+    done = run_main(SCRIPT, "--round-robin", "--model", "base", "a", "b", "--stop-at", "12")
+    number = len(judged(many, "a"))
+    assert len(many.judgments("judge", "b")) == 2 * number
+    assert FEWEST <= number < QUESTIONS
+    assert "all scores are known within ±" in done.out
+
+
+def test_a_round_with_failed_games_is_followed_by_another_and_the_run_is_not_complete(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    """A refused game costs itself alone."""
+    bad = shuffled(f"q{i + 1}" for i in range(QUESTIONS))[0]
+    refused = Reply.prompt_filtered()
+    api.answer_with(lambda call: refused if f"base on {bad}\n" in call.prompt else verdict(call))
+    done = run_main(SCRIPT, "--stop-at", "5.3", check=1)
+    assert "2 failed" in done.out
+    assert "not complete: a, b." in done.out
+    assert len(judged(many, "a")) > FEWEST
+
+
+def test_the_cost_limit_ends_the_rounds(many: Workspace, run_main: RunMain, api: FakeAPI) -> None:
+    many.add_model("judge", api.v1, price={"input": 1000, "output": 1000})
+    done = run_main(SCRIPT, "--stop-at", "2", "--max-cost", "1", check=1)
+    assert "not begun" in done.out
+    assert not (many.data / "model_judgment" / "judge" / "b.jsonl").exists()
+    assert 0 < len(judged(many, "a")) < FEWEST
+
+
+@pytest.mark.parametrize(
+    "flags", [("--batch",), ("--write-requests", "out"), ("--read-results", "results.jsonl")]
+)
+def test_rounds_need_live_calls(
+    many: Workspace, run_main: RunMain, api: FakeAPI, flags: tuple[str, ...]
+) -> None:
+    done = run_main(SCRIPT, "--stop-at", "2", *flags, check=2)
+    assert "--stop-at: needs live calls" in done.err
+    assert api.call_count == 0
+
+
+def test_what_makes_no_board_ends_the_run_before_any_call(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    run_main(SCRIPT, "--limit", "5")
+    calls = api.call_count
+    path = many.data / "model_judgment" / "judge" / "z.jsonl"
+    grade = {"question_id": "q1", "model": "z", "judge": "judge", "games": [{"score": 7}]}
+    many.write(path, [grade])
+    done = run_main(SCRIPT, "--stop-at", "2", check=1)
+    assert "they make no common board" in done.err
+    assert api.call_count == calls
+
+
+def test_a_dry_run_says_what_all_questions_cost_and_how_many_the_goal_needs(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    done = run_main(SCRIPT, "--stop-at", "3", "--dry-run")
+    assert f"a: {2 * QUESTIONS} calls to make" in done.out
+    assert "±3 points need" in done.out
+    assert api.call_count == 0
