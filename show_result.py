@@ -32,8 +32,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     flags.add_board_flags(parser.add_argument)
     add_output_flags(parser.add_argument_group("output").add_argument)
     group = parser.add_argument_group("judgments")
-    anchor = "the model that scores 50 on one board of all judgments, whatever their baseline"
-    group.add_argument("--anchor", metavar="MODEL", help=anchor)
+    anchor = (
+        "fit all judgments at once, whatever their baseline. MODEL scores 50, or without a name "
+        "the mean of the models"
+    )
+    group.add_argument("--anchor", nargs="?", const=True, metavar="MODEL", help=anchor)
     flags.add_selection_flags(group.add_argument)
     add = parser.add_argument_group("people").add_argument
     person = "correct win rates by the drawn labels of this person, a judge human-NAME"
@@ -46,9 +49,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("--csv: not allowed with --output. Leave out one of them.")
     if args.head_to_head and args.by:
         raise InputError("--by: not allowed with --head-to-head. Leave out one of them.")
-    if args.anchor and (args.baseline or args.by):
-        flag = "--baseline" if args.baseline else "--by"
-        raise InputError(f"--anchor: not allowed with {flag}. Leave out one of them.")
+    if args.anchor and args.baseline:
+        raise InputError("--anchor: not allowed with --baseline. Leave out one of them.")
     excluded = ("by", "head_to_head", "compare", "plot", "output", "fail_under", *FORMS)
     if args.calibrate and (name := next((n for n in excluded if getattr(args, n)), None)):
         flag = f"--{name.replace('_', '-')}"
@@ -107,7 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.leaderboard.people import calibration
 
     options = board_options(**flags.board_arguments(args), elo=args.show_elo)
-    options = anchored(options, args.anchor) if args.anchor else options
+    if args.anchor:
+        options = anchored(options, None if args.anchor is True else args.anchor)
     if args.calibrate:
         lines = calibration.report_lines(options, args.calibrate, args.draw_for_labels)
         print_folded("\n".join(lines))

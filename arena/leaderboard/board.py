@@ -83,9 +83,11 @@ class Contest:
             raise InputError(f"battles of {first} against {second}: {reason}. {advice}") from None
         except DisconnectedError as error:
             names = ", ".join(battles.models[i] for i in error.models)
-            reason = f"no battles connect them to the baseline '{battles.baseline}'"
-            advice = "Judge them against it, or add their baseline with --baseline."
-            message = f"cannot rank {names}: {reason}. {advice}"
+            others, advice = "the other models", "Judge pairs that connect them."
+            if battles.baseline is not None:
+                others = f"the baseline '{battles.baseline}'"
+                advice = "Judge them against it, or add their baseline with --baseline."
+            message = f"cannot rank {names}: no battles connect them to {others}. {advice}"
             raise UnconnectedError(message, error.models) from None
         samples = self.bootstrap() if samples is None else samples
         return Scored(**vars(self), fit=fit, samples=samples)
@@ -131,7 +133,7 @@ class Scored(Contest):
         strength less the baseline's is minus the sum of coefficient * mean / scale.
         """
         fit = self.fit
-        if not (self.method.control and self.method.center):
+        if not self.method.off_equal or self.battles.baseline is None:
             return None
         means = np.divide(fit.mean, fit.scale, out=np.zeros_like(fit.mean), where=fit.scale > 0)
         rating = ANCHOR_RATING - ELO_PER_LOGIT * float(fit.coefficients @ means)
@@ -144,7 +146,7 @@ class Scored(Contest):
         From its mean, a copy of the baseline differs from the baseline by more than chance. Fixed
         coefficients stay.
         """
-        if self.copy_score(elo=False) is None:
+        if not self.method.off_equal:
             return self
         style = self.style and replace(self.style, mean=np.zeros_like(self.style.mean))
         method = replace(self.method, center=False)

@@ -61,6 +61,7 @@ def _plan(options: BoardOptions, questions: Sequence[Question]) -> Plan:
         half_judged=options.half_judged,
         missing=options.missing,
         mixed=options.mixed,
+        anchored=options.anchored,
     )
     name = options.method or (BRADLEY_TERRY.name if options.one_board else "")
     estimator = OF_BATTLES.get(name)
@@ -118,10 +119,12 @@ def check_baselines(read: Sequence[Read]) -> None:
     """Raise InputError if the method v2.0 would have several baselines."""
     for selection, _ in read:
         most = selection.estimator.most_baselines
-        if most and len(selection.baselines) > most:
+        mean = selection.anchored == "mean"
+        if most and (mean or len(selection.baselines) > most):
             one = f"the method {selection.estimator.name} knows one baseline"
+            other = "the mean of the models" if mean else ", ".join(selection.baselines)
             advice = "Use --method bradley-terry to fit the battles of all."
-            raise InputError(f"{one}, not {', '.join(selection.baselines)}. {advice}")
+            raise InputError(f"{one}, not {other}. {advice}")
 
 
 def fallback_note(read: Sequence[Read]) -> str | None:

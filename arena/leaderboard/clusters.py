@@ -134,14 +134,16 @@ def _of_battles(contest: Contest, questions: Collection[str]) -> Board | None:
 def _part(battles: Battles, mask: np.ndarray) -> Battles:
     """Return the battles of a mask (C,) of cells, with the models that have any."""
     cells = battles.cells
-    sides = np.concatenate([cells.a[mask], cells.b[mask], [battles.anchor]])
-    models, places = np.unique(sides, return_inverse=True)
+    sides = np.concatenate([cells.a[mask], cells.b[mask]])
+    anchor = [] if battles.anchor is None else [battles.anchor]
+    models = np.union1d(sides, anchor).astype(int)
+    places = np.searchsorted(models, sides)
     questions, question = np.unique(cells.question[mask], return_inverse=True)
     features = None if cells.features is None else cells.features[:, mask]
-    a, b = np.split(places[:-1], 2)
+    a, b = np.split(places, 2)
     part = Cells(len(models), a, b, question, cells.counts[:, mask], features)
     names = tuple(battles.models[i] for i in models)
-    judgments = np.unique([places[:-1], np.tile(question, 2)], axis=1)
+    judgments = np.unique([places, np.tile(question, 2)], axis=1)
     judged = np.bincount(judgments[0], minlength=len(models))
     return replace(
         battles,

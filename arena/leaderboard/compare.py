@@ -356,7 +356,7 @@ def _differences(
     """
     pair, anchor = list(duel.pair), duel.scored.battles.anchor
     strengths = _strengths(duel.scored, ratings)
-    baseline = strengths[:, [anchor]]
+    baseline = 0.0 * strengths[:, :1] if anchor is None else strengths[:, [anchor]]
     if duel.same:
         two = strengths[:, pair]
     else:

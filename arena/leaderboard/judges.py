@@ -33,8 +33,8 @@ STREAM = 7  # of random numbers, the same for all boards of a run: they have the
 class Judges:
     """Ratings or mean grades (J, M) with one judge alone, and with all but one.
 
-    NaN without data. `anchor`: the index of the baseline, None for grades. `limits`: the lowest and
-    the highest grade, if they are known.
+    NaN without data. `anchor`: the index of the baseline, if there is one. `limits`: the lowest and
+    the highest grade, if they are known. `rated`: these are ratings, not grades.
     """
 
     alone: np.ndarray
@@ -42,6 +42,7 @@ class Judges:
     models: tuple[str, ...]
     anchor: int | None = None
     limits: tuple[float, float] = (-np.inf, np.inf)
+    rated: bool = False
 
     @classmethod
     def of_battles(cls, battles: Battles, **options: Any) -> Judges | None:
@@ -57,7 +58,7 @@ class Judges:
         by_judge, times = replace(cells, question=cells.judge), _one_and_others(judges)
         ratings, _ = bradley_terry.reweighted(by_judge, battles.anchor, times, **options)
         alone, without = np.split(ratings, 2)
-        return cls(alone, without, battles.models, battles.anchor)
+        return cls(alone, without, battles.models, battles.anchor, rated=True)
 
     @classmethod
     def of_grades(cls, grades: Grades) -> Judges | None:
@@ -89,7 +90,7 @@ class Judges:
 
     def scores(self, *, elo: bool = False) -> np.ndarray:
         """Return the scores (J, M) with one judge alone: win rates in percent, or mean grades."""
-        if self.anchor is None or elo:
+        if elo or not self.rated:
             return self.alone
         return bradley_terry.win_rates(self.alone, self.anchor)
 
@@ -121,7 +122,7 @@ class Judges:
                 f"--judge-effects random: not all judges have judged {listed(names)}. Add these "
                 "judgments, or leave the flag out."
             )
-        if self.anchor is not None:
+        if self.rated:
             ratings = np.clip(ratings, *(ANCHOR_RATING + FARTHEST * np.array([-1.0, 1.0])))
         return np.asarray(np.sqrt((judges - 1) / judges) * (ratings - ratings.mean(axis=0)))
 

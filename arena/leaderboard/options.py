@@ -20,7 +20,7 @@ from arena.bench.records import read_judgments_by_kind
 from arena.leaderboard.judges import JudgeEffects
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import Resample
-from arena.scoring.selection import HalfJudged, Selection
+from arena.scoring.selection import Anchored, HalfJudged, Selection
 
 SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
 NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
@@ -62,8 +62,9 @@ class BoardOptions:
     """The selection of judgments for the boards of a bench, and the method of their scores.
 
     `baselines` overrule those of `config`, without which `usual_baselines` (by category) count.
-    `control`: style features of FEATURES. None is the default of `method` (by the format of
-    questions), `half_judged` (by method), `center` (by the judgments), `rounds` and `resample`.
+    `anchored`: what scores 50. `control`: style features of FEATURES. None is the default of
+    `method` (by the format of questions), `half_judged` (by method), `center` (by the judgments),
+    `rounds` and `resample`.
     `as_published`: the statistics of the original, which set the defaults of the last three.
     `battle_file`, `bootstrap_file`: results of an earlier run. `style_file`: coefficients to use if
     the file exists. Names can be a list or a single text, and files can be texts.
@@ -76,6 +77,7 @@ class BoardOptions:
     usual_baselines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
     one_board: bool = False
+    anchored: Anchored = "baseline"
     weight: Count = 3
     first_game_only: bool = False
     half_judged: HalfJudged | None = None
@@ -128,7 +130,7 @@ class BoardOptions:
                 "--category": self.categories,
                 "--judge-effects random": self.judge_effects == "random",
                 "--load-battles": self.battle_file,
-                "--one-board": self.one_board,
+                "--one-board": self.one_board and self.anchored == "baseline",
             },
         }
         of_one_board = {
@@ -160,6 +162,11 @@ class Method:
     as_published: bool = False
     published: int = 0
     judge_effects: JudgeEffects = "fixed"
+
+    @property
+    def off_equal(self) -> bool:
+        """Whether style is measured from its mean, so that a copy of the baseline does not tie."""
+        return bool(self.control and self.center)
 
     @property
     def honest(self) -> bool:
@@ -233,9 +240,10 @@ def board_options(
     )
 
 
-def anchored(options: BoardOptions, anchor: str) -> BoardOptions:
+def anchored(options: BoardOptions, anchor: str | None = None) -> BoardOptions:
     """Return the options of one board of all judgments, whatever their baseline, on which `anchor`
-    scores 50. Raises InputError if no judgment has it, or if one names no baseline.
+    scores 50, or without one the mean of the models. Raises InputError if no judgment has it, or if
+    one names no baseline.
     """
     baselines, models = set[str](), set[str]()
     for judge in options.judges:
@@ -247,8 +255,11 @@ def anchored(options: BoardOptions, anchor: str) -> BoardOptions:
                     raise InputError(f"{path}: {problem}. Name it with --baseline.")
                 baselines.add(judgment.baseline)
                 models |= {judgment.baseline, judgment.model}
+    if anchor is None:
+        names = tuple(sorted(baselines))
+        return replace(options, baselines=names, config=None, one_board=True, anchored="mean")
     if anchor not in models:
         hint = nearest(anchor, models) or f". There are {', '.join(sorted(models))}."
         raise InputError(f"--anchor: no judgment has the model '{anchor}'{hint}")
     names = anchor, *sorted(baselines - {anchor})
-    return replace(options, baselines=names, config=None, one_board=True)
+    return replace(options, baselines=names, config=None, one_board=True, anchored="model")

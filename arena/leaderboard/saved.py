@@ -22,6 +22,7 @@ from arena.scoring.cells import CellColumns, CellCounts
 from arena.scoring.estimators import BRADLEY_TERRY, V2
 from arena.scoring.selection import HALF_JUDGED, Selection, matching_questions
 from arena.scoring.solver import ANCHOR_RATING, FixedStyle
+from arena.scoring.uncertainty.rounds import centred
 
 SAVED_BATTLES, SAVED_BOOTSTRAP = "arena_hard_battles.jsonl", "bootstrapping_results.jsonl"
 SETTINGS = ".settings.json"  # the suffix of the side files
@@ -182,7 +183,8 @@ def load_battles(
             baselines[categories.get(question, "")].add(a)
             columns.add(a, b, [question], CellCounts(tuple(counts)))
     selection = selection.with_judged_baselines(baselines)
-    if (baseline := selection.baselines[0]) not in columns.models:
+    baseline = selection.baselines[0]
+    if selection.anchored != "mean" and baseline not in columns.models:
         models = ", ".join(sorted(columns.models))
         raise InputError(f"{path}: no battle of the baseline '{baseline}'. It has {models}.")
     without = settings.get(WITHOUT)
@@ -228,6 +230,8 @@ def load_bootstrap(
         method = replace(contest.method, resample=resample or "battle", rounds=len(rounds))
         method = method if chosen else replace(method, center=True)
         contest = replace(contest, method=method)
+    if anchor is None:
+        return contest, ratings if settings else centred(ratings, np.zeros((1, len(models))))
     # v0.1 anchors gpt-4-0314 alone, so with another baseline its ratings drift.
     return contest, np.asarray(ratings - ratings[:, [anchor]] + ANCHOR_RATING)
 

@@ -44,14 +44,15 @@ from arena.scoring.selection import (
 
 @dataclass(frozen=True)
 class Battles:
-    """Weighted battles as cells. The names of their indices are sorted.
+    """Weighted battles as cells. The names of their indices are sorted. The mean of the models is
+    the anchor if there is no `baseline`.
 
     `outcomes`: for each model the number of games by OUTCOMES, None for saved battles.
     """
 
     models: tuple[str, ...]
     questions: tuple[str, ...]
-    baseline: str
+    baseline: str | None
     cells: Cells
     outcomes: Mapping[str, tuple[int, ...]] | None
     counts: Counts
@@ -70,9 +71,9 @@ class Battles:
         return digest.hexdigest()[:16]
 
     @property
-    def anchor(self) -> int:
-        """The index of the baseline that the scores refer to."""
-        return self.models.index(self.baseline)
+    def anchor(self) -> int | None:
+        """The index of the baseline that the scores refer to, None for the mean of the models."""
+        return None if self.baseline is None else self.models.index(self.baseline)
 
 
 @dataclass(frozen=True)
@@ -267,14 +268,14 @@ class _Collector:
         if not columns.a:
             raise _no_data(columns, selection)
         self.unexpected.check(selection)
-        if selection.baselines[0] not in columns.models:
+        if selection.anchored != "mean" and selection.baselines[0] not in columns.models:
             raise InputError(
                 f"{selection.bench.folder}: no judgment is against '{selection.baselines[0]}', "
                 "the baseline with score 50. Name another with --baseline."
             )
         compared = list(columns.models)
         # Before losses are added, which nobody judged.
-        judged, _ = columns.coverage()
+        judged, _ = columns.coverage(both=selection.anchored == "mean")
         doubts = columns.doubts(1 if selection.first_game_only else 2)
         if selection.missing == "loss":
             self._add_losses()
@@ -364,16 +365,18 @@ def battles_of(columns: CellColumns, selection: Selection, questions: int | None
     used = counts.sum(axis=0) > 0
     if not used.any():
         raise _no_data(columns, selection)
-    judged, same_questions = columns.coverage()
+    mean = selection.anchored == "mean"
+    judged, same_questions = columns.coverage(both=mean)
     outcomes = columns.outcomes()
-    models, (a, b) = sorted_names(columns.models, [a[used], b[used]], selection.baselines[:1])
+    anchor = () if mean else selection.baselines[:1]
+    models, (a, b) = sorted_names(columns.models, [a[used], b[used]], anchor)
     names, (question,) = sorted_names(columns.questions, [question[used]])
     counts, judge = np.ascontiguousarray(counts[:, used]), columns.judge_of(used)
     cells = Cells(len(models), a, b, question, counts, judge=judge)
     return Battles(
         models=models,
         questions=names,
-        baseline=selection.baselines[0],
+        baseline=next(iter(anchor), None),
         cells=cells,
         outcomes={model: outcomes[model] for model in models},
         counts=Counts(

@@ -8,7 +8,8 @@ Arrays go in and frozen results come out. There are two estimators:
 
 The battles of a cell differ only in their outcome, so all sums run over counts, never over copies.
 A bootstrap resample is another set of counts, and many are solved at once. Strengths are natural
-log-odds inside and Elo ratings with the anchor at 1000 outside.
+log-odds inside and Elo ratings with the anchor at 1000 outside. Without an anchor, the mean of the
+models is at 1000: of those with finite ratings.
 
     >>> cells = Cells(2, a=np.array([0]), b=np.array([1]), question=np.array([0]),
     ...               counts=np.array([[30], [0], [10]]))
@@ -18,7 +19,7 @@ log-odds inside and Elo ratings with the anchor at 1000 outside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -33,11 +34,12 @@ from arena.scoring.solver import (
     FixedStyle,
     Sample,
     design_of,
+    limits_of,
     ratings_of,
     solve,
 )
 from arena.scoring.uncertainty.intervals import win_rates_of
-from arena.scoring.uncertainty.rounds import draw_questions, question_fits
+from arena.scoring.uncertainty.rounds import centred, draw_questions, question_fits, star_rounds
 
 Resample = Literal["battle", "question"]
 
@@ -68,7 +70,7 @@ class DisconnectedError(ValueError):
 
 def fit(
     cells: Cells,
-    anchor: int,
+    anchor: int | None,
     *,
     style: FixedStyle | None = None,
     center: bool = True,
@@ -84,16 +86,26 @@ def fit(
     Raises DisconnectedError if the battles do not place every model relative to the anchor.
     """
     design = design_of(cells, style, center, penalty)
-    theta, limits = _solve_all(design, anchor)
+    pivot = pivot_of(design) if anchor is None else anchor
+    theta, limits = _solve_all(design, pivot)
     if np.isnan(limits).any():
-        raise DisconnectedError(tuple(np.flatnonzero(np.isnan(limits[0])).tolist()), anchor)
+        raise DisconnectedError(tuple(np.flatnonzero(np.isnan(limits[0])).tolist()), pivot)
     coefficients = theta[0, cells.models :] if style is None else style.coefficients
-    return Fit(ratings_of(theta, limits, anchor)[0], coefficients, design.mean, design.scale)
+    ratings = ratings_of(theta, limits, pivot)
+    ratings = centred(ratings, limits) if anchor is None else ratings
+    return Fit(ratings[0], coefficients, design.mean, design.scale)
+
+
+def pivot_of(design: Design) -> int:
+    """Return the model relative to which the most have finite ratings, the first of several."""
+    sample = _of_questions(design, np.ones((1, len(design.questions))))
+    models = range(design.models)
+    return max(models, key=lambda model: int((limits_of(design, model, sample) == 0).sum()))
 
 
 def bootstrap(
     cells: Cells,
-    anchor: int,
+    anchor: int | None,
     *,
     rounds: int,
     seed: int | Sequence[int],
@@ -110,18 +122,38 @@ def bootstrap(
     are centred on the mean of the drawn questions. Other plain question rounds have ties worth a
     question a model, to place all. Neither `workers` (threads) nor the order of cells matters.
     """
-    if resample == "question" and cells.features is None and (star := cells.star(anchor)):
-        return _star_rounds(*star, anchor, rounds, seed)
+    drawn = resample == "question" and cells.features is None
+    if drawn and anchor is not None and (star := cells.star(anchor)):
+        return star_rounds(*star, anchor, rounds, seed)
     design = design_of(cells, style, center, penalty)
-    start, limits = _solve_all(design, anchor)
+    pivot = pivot_of(design) if anchor is None else anchor
+    start, limits = _solve_all(design, pivot)
     if not design.blocks or not rounds:
-        return np.repeat(ratings_of(start, limits, anchor), rounds, axis=0)
-    if resample == "question" and not design.pooled:
+        ratings = np.repeat(ratings_of(start, limits, pivot), rounds, axis=0)
+    elif resample == "question" and not design.pooled:
         times = draw_questions(rounds, len(design.questions), seed)
         recentred = center and style is None and bool((cells.a == anchor).all())
         moved = _moved_style(cells, anchor, rounds, style, penalty)
-        return moved + _question_rounds(design, anchor, start, times, workers, recentred)
-    draw = _draw_battles if resample == "battle" else _draw_questions
+        ratings = moved + _question_rounds(design, pivot, start, times, workers, recentred)
+    else:
+        draw = _draw_battles if resample == "battle" else _draw_questions
+        ratings = _drawn_rounds(design, pivot, start, draw, rounds, seed, workers)
+    return centred(ratings, limits) if anchor is None else ratings
+
+
+Draw = Callable[[Design, np.random.Generator, int], Sample]
+
+
+def _drawn_rounds(
+    design: Design,
+    anchor: int,
+    start: np.ndarray,
+    draw: Draw,
+    rounds: int,
+    seed: int | Sequence[int],
+    workers: int,
+) -> np.ndarray:
+    """Ratings (rounds, M) of samples that are drawn."""
     sizes = _chunk_sizes(design, rounds)
     chunks = np.random.SeedSequence(seed).spawn(len(sizes))
 
@@ -135,7 +167,7 @@ def bootstrap(
 
 def reweighted(
     cells: Cells,
-    anchor: int,
+    anchor: int | None,
     times: np.ndarray,
     *,
     style: FixedStyle | None = None,
@@ -145,31 +177,21 @@ def reweighted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ratings (R, M) and style coefficients (R, F) with each question taken `times` (R, Q)."""
     design = design_of(cells, style, center, penalty)
-    start, _ = _solve_all(design, anchor)
+    pivot = pivot_of(design) if anchor is None else anchor
+    start, all_limits = _solve_all(design, pivot)
     times = np.asarray(times, dtype=float)[:, design.questions]
 
     def fits(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sample = _of_questions(design, part)
-        theta, limits = solve(design, anchor, sample, start, tolerance=1e-3)
-        return ratings_of(theta, limits, anchor), theta[:, cells.models :]
+        theta, limits = solve(design, pivot, sample, start, tolerance=1e-3)
+        ratings = ratings_of(theta, limits, pivot)
+        ratings = centred(ratings, all_limits) if anchor is None else ratings
+        return ratings, theta[:, cells.models :]
 
     parts = np.split(times, np.cumsum(_chunk_sizes(design, len(times)))[:-1])
     with ThreadPoolExecutor(workers) as pool:
         ratings, coefficients = zip(*pool.map(fits, parts), strict=True)
     return np.concatenate(ratings), np.concatenate(coefficients)
-
-
-def _star_rounds(
-    points: np.ndarray, battles: np.ndarray, anchor: int, rounds: int, seed: int | Sequence[int]
-) -> np.ndarray:
-    """Ratings (R, M) in closed form of rounds over the judged questions of a plain star."""
-    judged = battles.any(axis=0)
-    times = draw_questions(rounds, int(judged.sum()), seed)
-    won, number = (times @ table[:, judged].T for table in (points, battles))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratings = ANCHOR_RATING + ELO_PER_LOGIT * (np.log(won) - np.log(number - won))
-    ratings[:, anchor] = ANCHOR_RATING
-    return np.asarray(ratings)
 
 
 def _question_rounds(
@@ -220,7 +242,7 @@ def _moved_center(design: Design, anchor: int, times: np.ndarray, theta: np.ndar
 
 
 def _moved_style(
-    cells: Cells, anchor: int, rounds: int, style: FixedStyle | None, penalty: bool
+    cells: Cells, anchor: int | None, rounds: int, style: FixedStyle | None, penalty: bool
 ) -> np.ndarray | float:
     """How far the rounds (R, F) of a fixed style move the ratings (R, M), to first order."""
     if style is None or style.rounds is None:
@@ -349,7 +371,7 @@ def _chunk_sizes(design: Design, rounds: int) -> list[int]:
 
 
 def scores(
-    ratings: np.ndarray, samples: np.ndarray, anchor: int, *, controlled: bool, elo: bool
+    ratings: np.ndarray, samples: np.ndarray, anchor: int | None, *, controlled: bool, elo: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores (M,) and those of the rounds (rounds, M): win rates, or the ratings as they are.
 
@@ -363,9 +385,10 @@ def style_differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray((a - b) / (a + b + 1.0))
 
 
-def win_rates(ratings: np.ndarray, anchor: int) -> np.ndarray:
+def win_rates(ratings: np.ndarray, anchor: int | None) -> np.ndarray:
     """Expected win rates against the anchor in percent, for ratings (..., M). NaN stays NaN.
 
-    100 / (1 + 10^((R_anchor - R) / 400)).
+    100 / (1 + 10^((R_anchor - R) / 400)). Without an anchor, those against a model rated 1000.
     """
-    return win_rates_of((ratings - ratings[..., [anchor]]) / ELO_PER_LOGIT)
+    anchored = ANCHOR_RATING if anchor is None else ratings[..., [anchor]]
+    return win_rates_of((ratings - anchored) / ELO_PER_LOGIT)

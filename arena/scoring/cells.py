@@ -209,11 +209,15 @@ class CellColumns:
             total += cells @ of_models
         return dict(zip(self.models, map(tuple, total.tolist()), strict=True))
 
-    def coverage(self) -> tuple[dict[str, int], bool]:
-        """Return the questions on which each model was judged, and whether all have the same."""
+    def coverage(self, *, both: bool = False) -> tuple[dict[str, int], bool]:
+        """Return the questions on which each model was judged, and whether all have the same.
+
+        `both`: the models on both sides of battles, without a baseline, else on that of `b`.
+        """
         on = np.zeros((len(self.models), len(self.questions)), dtype=bool)
         used = self.used()
-        on[np.array(self.b)[used], np.array(self.question)[used]] = True
+        for side in (self.b, self.a) if both else (self.b,):
+            on[np.array(side)[used], np.array(self.question)[used]] = True
         numbers = zip(self.models, on.sum(axis=1).tolist(), strict=True)
         any_judged = on.any(axis=1)
         same = bool((on[any_judged] == on.any(axis=0)).all())
@@ -323,11 +327,13 @@ class Cells:
         on[self.a[used], self.question[used]] = on[self.b[used], self.question[used]] = True
         return np.asarray(on.sum(axis=1))
 
-    def star(self, anchor: int) -> tuple[np.ndarray, np.ndarray] | None:
+    def star(self, anchor: int | None) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the points and the weighted battles (M, Q) of models against the anchor.
 
-        The anchor's own are 0. None if two other models met.
+        The anchor's own are 0. None without an anchor, or if two other models met.
         """
+        if anchor is None:
+            return None
         turned = self.b == anchor
         model, against = np.where(turned, (self.a, self.b), (self.b, self.a))
         if (against != anchor).any():

@@ -80,7 +80,7 @@ class Estimator:
     def uncertainty(
         self,
         cells: Cells,
-        anchor: int,
+        anchor: int | None,
         ratings: np.ndarray,
         samples: np.ndarray,
         *,
@@ -91,7 +91,7 @@ class Estimator:
 
         Percentiles of rounds over battles. Of rounds over questions, intervals on the logit scale:
         of a plain star in closed form, else from the spread of the rounds. NaN for a model with
-        under FEW questions. The anchor's has no width.
+        under FEW questions. The anchor's has no width. Without an anchor, ratings are about 1000.
         """
         star, questions = cells.star(anchor), cells.judged()
         rates, rounds = (win_rates(values, anchor) for values in (ratings, samples))
@@ -99,18 +99,21 @@ class Estimator:
             is_anchor = np.arange(cells.models) == anchor
             strengths = Strengths.of_rates(rates, rounds, questions, is_anchor)
         else:
-            logits = (samples - samples[:, [anchor]]) / ELO_PER_LOGIT
+            anchored = ANCHOR_RATING if anchor is None else samples[:, [anchor]]
+            logits = (samples - anchored) / ELO_PER_LOGIT
             strengths = Strengths.of_rounds(logits, questions)
         if resample == "battle":
             ends = percentiles(samples if elo else rounds, self.level)
-            ends[:, anchor] = ANCHOR_RATING if elo else 50.0  # also without a round
+            if anchor is not None:
+                ends[:, anchor] = ANCHOR_RATING if elo else 50.0  # also without a round
             return Uncertainty(ends, strengths, "percentiles")
         if star and cells.features is None:
             ends, kind = logit_t(*star, self.level), "logit-t"
         else:
             ends = logit_sd(rates, strengths.values, strengths.errors, questions, self.level)
             kind = "logit-sd"
-        ends[:, anchor] = 50.0
+        if anchor is not None:
+            ends[:, anchor] = 50.0
         return Uncertainty(arena_v2.rating(ends) if elo else ends, strengths, kind)
 
     def overall_uncertainty(

@@ -18,6 +18,9 @@ from arena.bench.provenance import MixedJudgments
 from arena.bench.records import BaselineRule, Question, baseline_rule, read_questions
 from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
 
+Anchored = Literal["baseline", "model", "mean"]
+"""What scores 50: the first baseline with judgments, a model whatever its judgments, or no model
+but their mean."""
 HalfJudged = Literal["count", "drop"]
 HALF_JUDGED: tuple[HalfJudged, HalfJudged] = ("count", "drop")  # by whether only whole ones count
 
@@ -27,7 +30,8 @@ Reason = tuple[str, str]
 
 @dataclass(frozen=True)
 class Selection:
-    """The judgments that make a board. The first baseline is its anchor, and grades need none.
+    """The judgments that make a board. The first baseline is its anchor, unless it is `anchored` at
+    the mean of the models. Grades need none.
 
     `default_baselines`: the baseline of judgments that name none, by the category of their
     question, if it is not the first of `baselines`. `fallback_baselines`: the baselines of a
@@ -50,6 +54,7 @@ class Selection:
     planned_baselines: tuple[str, ...] = ()
     given: bool = True
     half_judged: HalfJudged | None = None
+    anchored: Anchored = "baseline"
 
     @property
     def whole_judgments(self) -> bool:
@@ -88,13 +93,17 @@ class Selection:
             "method": self.estimator.name,  # before what follows from it
             **self.rules(),
             "unnamed": dict(self.default_baselines),
+            **({"anchored": self.anchored} if self.anchored == "mean" else {}),
         }
 
     def with_judged_baselines(self, judged: Mapping[str, set[str]]) -> Selection:
         """Return the selection with the baselines that have judgments, by category.
 
-        Without categories all planned baselines stay, since the first of them is the anchor.
+        Without categories all planned baselines stay, since the first of them is the anchor, and
+        they do if the user chose the anchor.
         """
+        if self.anchored != "baseline":
+            return self
         fallback = [
             name
             for category, names in self.fallback_baselines.items()
@@ -137,14 +146,15 @@ class UnexpectedJudgments:
         (reason, name), files = next(iter(self.files.items()))
         paths = ", ".join(map(str, list(files)[:3]))
         more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
-        accept = ""
+        accept = together = ""
         if reason == "against another baseline" and selection.estimator.most_baselines is None:
             flags = shlex.join(f"--baseline={model}" for model in (*selection.baselines, name))
             accept = f"Accept them with {flags}"
+            together = " `show_result.py --anchor` fits all judgments at once."
         problem = f"{paths}{more}: {files.total():,} judgments {reason}, {name}"
         raise MixedJudgments(
             f"{problem}. {f'{accept}, skip' if accept else 'Skip'} them with --mixed leave-out, or "
-            "include them with --mixed count.",
+            f"include them with --mixed count.{together}",
             problem,
             f"{accept}." if accept else "",
         )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import RunMain, Workspace
+from scipy.optimize import minimize
 
 MODELS = ("alpha", "beta", "gamma", "delta")
 LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
@@ -121,7 +122,8 @@ def test_an_anchor_is_the_first_of_all_baselines(
             "--anchor: no judgment has the model 'gama' (did you mean 'gamma'?)",
         ),
         (["--anchor", "alpha", "--baseline", "beta"], "--anchor: not allowed with --baseline"),
-        (["--anchor", "alpha", "--by", "cluster"], "--anchor: not allowed with --by"),
+        (["--anchor", "--baseline", "beta"], "--anchor: not allowed with --baseline"),
+        (["--anchor", "--method", "v2.0"], "the method v2.0 knows one baseline, not the mean"),
         (["--head-to-head", "--by", "cluster"], "--by: not allowed with --head-to-head"),
         (
             ["--anchor", "alpha", "--head-to-head", "--full-stats"],
@@ -156,3 +158,107 @@ def test_grades_make_no_pairs(bench: Workspace, run_main: RunMain) -> None:
     bench.write_judge_config("judge", "base")
     done = run_main("show_result.py", "--head-to-head", check=2)
     assert "--head-to-head: this has no meaning for grades" in done.err
+
+
+class TestWithoutAnAnchor:
+    """`--anchor` without a name: the mean of the models scores 50."""
+
+    @staticmethod
+    def strengths(records: list[dict[str, Any]], models: tuple[str, ...]) -> np.ndarray:
+        """Maximum likelihood strengths with a mean of 0, by gradient steps of scipy."""
+        battles = []
+        for record in records:
+            pair = models.index(record["model"]), models.index(record["baseline"])
+            for number, game in enumerate(record["games"]):
+                if game["score"]:
+                    won, of = POINTS[game["score"]]
+                    battles.append((*pair, won if number == 1 else of - won, of))
+        first, second, points, number = np.array(battles, dtype=float).T
+
+        def loss(free: np.ndarray) -> float:
+            theta = np.append(free, -free.sum())
+            lead = theta[first.astype(int)] - theta[second.astype(int)]
+            return float((number * np.logaddexp(0, lead) - points * lead).sum())
+
+        free = minimize(loss, np.zeros(len(models) - 1), tol=1e-10).x
+        return np.append(free, -free.sum())
+
+    def test_scores_are_win_rates_against_the_mean_strength(
+        self, bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+    ) -> None:
+        done = run_main("show_result.py", "--anchor", "--json", "b.json", "--html", "b.html")
+        board = json.loads((bench.root / "b.json").read_text())
+        expected = 100 / (1 + np.exp(-self.strengths(records, MODELS)))
+        scores = {row["model"]: row["score"] for row in board["rows"]}
+        assert [scores[model] for model in MODELS] == pytest.approx(expected, abs=0.01)
+        assert board["baseline"] is None and board["anchored"] == "mean"
+        assert all(row["lower"] < row["score"] < row["upper"] for row in board["rows"])
+        assert "win rates against an average model" in done.out and "rank: " in done.out
+        assert "questions judged: 12 of 12 for each model" in done.out
+        page = (bench.root / "b.html").read_text()
+        assert "against an average model" in page and 'class="base"' in page
+
+    def test_a_model_can_have_the_name_mean(
+        self, bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+    ) -> None:
+        folder = bench.data / "model_judgment/judge"
+        renamed = [r | {"model": "mean"} for r in bench.read_jsonl(folder / "delta.jsonl")]
+        (folder / "delta.jsonl").unlink()
+        bench.write(folder / "mean.jsonl", renamed)
+        named, unnamed = (run_main("show_result.py", "--anchor", *x).out for x in (["mean"], []))
+        assert re.search(r"^mean +\| score: 50\.0 +\| 95% CI: +\(0\.0, 0\.0\)", named, re.M)
+        assert not re.search(r"\(0\.0, 0\.0\)", unnamed)
+
+    def test_one_that_lost_everything_does_not_move_the_mean(
+        self, bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+    ) -> None:
+        losses = [
+            {"question_id": f"q{q}", "model": "zero", "judge": "judge", "baseline": model}
+            | {"games": [{"score": "A>B"}, {"score": "B>A"}]}
+            for model in MODELS
+            for q in range(1, 13)
+        ]
+        before = run_main("show_result.py", "--anchor").out
+        bench.write(bench.data / "model_judgment/judge/zero.jsonl", losses)
+        after = run_main("show_result.py", "--anchor").out
+        scores = [
+            dict(re.findall(r"^(\w+) +\| score: +([\d.]+)", x, re.M)) for x in (before, after)
+        ]
+        assert scores[1] == scores[0] | {"zero": "0.0"}
+
+    def test_it_goes_with_clusters_comparisons_and_saved_results(
+        self, bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+    ) -> None:
+        table = run_main("show_result.py", "--anchor", "--by", "cluster").out
+        assert "win rate against an average model in %" in table
+        done = run_main("show_result.py", "--anchor", "--compare", "alpha", "beta")
+        assert "alpha - beta: " in done.out and "of both" in done.out
+        run_main("show_result.py", "--anchor", "--save-battles", "--json", "one.json")
+        saved = ("--load-battles", "data/arena_hard_battles.jsonl")
+        rounds = ("--load-bootstrap", "data/bootstrapping_results.jsonl")
+        run_main("show_result.py", "--anchor", *saved, *rounds, "--json", "two.json")
+        one, two = (json.loads((bench.root / f"{n}.json").read_text()) for n in ("one", "two"))
+        keys = "model", "score", "lower", "upper"
+        assert [[r[k] for k in keys] for r in one["rows"]] == [
+            [pytest.approx(r[k]) for k in keys] for r in two["rows"]
+        ]
+
+    def test_models_that_nothing_connects_are_named(
+        self, bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+    ) -> None:
+        island = [
+            {"question_id": f"q{q}", "model": "x", "judge": "judge", "baseline": "y"}
+            | {"games": [{"score": "A>B"}, {"score": "A>B"}]}
+            for q in range(1, 13)
+        ]
+        bench.write(bench.data / "model_judgment/judge/x.jsonl", island)
+        done = run_main("show_result.py", "--anchor", check=2)
+        line = "cannot rank x, y: no battles connect them to the other models. Judge pairs that"
+        assert line in done.err
+
+
+def test_the_anchor_stays_in_a_category_where_it_is_never_the_baseline(
+    run_main: RunMain, records: list[dict[str, Any]]
+) -> None:
+    done = run_main("show_result.py", "--anchor", "delta", "--category", "test-v1")
+    assert re.search(r"^delta +\| score: 50\.0", done.out, re.MULTILINE)

@@ -460,3 +460,18 @@ def test_win_rates_are_percent_against_the_anchor():
     expected = [50, 1000 / 11, 100 / 11, 100, 0, np.nan, 100, 0]
     assert bt.win_rates(ratings, 0) == pytest.approx(expected, nan_ok=True)
     assert bt.win_rates(np.array([ratings, ratings]), 0)[1] == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("features", [0, 2])
+@pytest.mark.parametrize("resample", ["battle", "question"])
+def test_without_an_anchor_ratings_and_rounds_are_those_of_any_less_their_mean(features, resample):
+    cells = with_ties(random_cells(2, features=features))
+    free, fixed = bt.fit(cells, None), bt.fit(cells, 2)
+    assert free.ratings.mean() == pytest.approx(1000)
+    assert free.ratings - fixed.ratings == pytest.approx((free.ratings - fixed.ratings)[0])
+    options = {"rounds": 5, "seed": 1, "resample": resample}
+    free_rounds, fixed_rounds = (bt.bootstrap(cells, anchor, **options) for anchor in (None, 0))
+    assert free_rounds.mean(axis=1) == pytest.approx(1000)
+    moved = free_rounds - fixed_rounds
+    assert moved == pytest.approx(np.tile(moved[:, :1], moved.shape[1]), abs=0.01)
+    assert bt.win_rates(np.array([1000.0, 1400.0]), None) == pytest.approx([50, 1000 / 11])

@@ -185,7 +185,7 @@ class TestMixed:
         assert done.out == "" and done.err == (
             f"error: {self.FILE}: 1 judgments against another baseline, other. Accept them "
             "with --baseline=base --baseline=other, skip them with --mixed leave-out, or include "
-            "them with --mixed count.\n"
+            "them with --mixed count. `show_result.py --anchor` fits all judgments at once.\n"
         )
 
     def test_the_first_files_are_named_and_the_others_counted(self, bench: Workspace) -> None:

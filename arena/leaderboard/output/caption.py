@@ -5,6 +5,7 @@ from __future__ import annotations
 from arena.leaderboard.board import Board
 
 MEAN, EQUAL = "the mean style", "equal style"  # the zero points of style features
+AVERAGE = "an average model"  # what scores are against without a baseline
 CLOSED = "logit-t"  # the kind of intervals in closed form
 
 
@@ -13,7 +14,7 @@ def titles(board: Board) -> tuple[str, str]:
     selection = board.selection
     of = f": {board.name}" if board.name else ""
     judges = f"judged by {', '.join(selection.judges)}"
-    against = f" against {board.baseline}" if board.baseline else ""
+    against = f" against {other}" if (other := opponent(board)) else ""
     words = [f"{judges}{against}", _mode(board)]
     if center := style_center(board):
         flag, there = ("none", EQUAL) if center == "mean" else ("mean", MEAN)
@@ -25,6 +26,11 @@ def titles(board: Board) -> tuple[str, str]:
         words.append(f"{points} (--weight 1: win rates)")
     title = f"Leaderboard of {selection.bench.name}{of}"
     return title, ", ".join([*words, interval_method(board)])
+
+
+def opponent(board: Board) -> str | None:
+    """Return what the scores of a board are win rates against, None for grades and means."""
+    return AVERAGE if board.selection.anchored == "mean" else board.baseline
 
 
 def _mode(board: Board) -> str:

@@ -16,7 +16,7 @@ from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import LEAST, ClusterTable
 from arena.leaderboard.format import FORMATS
 from arena.leaderboard.output import notes, text
-from arena.leaderboard.output.caption import interval_method, method_cell, titles
+from arena.leaderboard.output.caption import AVERAGE, interval_method, method_cell, titles
 from arena.leaderboard.output.html import heat, html_page, html_row, html_table
 from arena.leaderboard.output.plot import heat_figure
 from arena.scoring.estimators import BRADLEY_TERRY
@@ -58,7 +58,7 @@ def note_lines(table: ClusterTable, *, flags: bool = True) -> Iterator[str]:
     """
     first = table.wholes[0]
     levels = f"{_levels(table)} intervals in brackets as differences from the score"
-    yield f"{first.format.axis('the baseline')}, with {levels}"
+    yield f"{_axis(first)}, with {levels}"
     for whole, group in zip(table.wholes, table.groups, strict=True):
         if len(table.wholes) > 1:
             against = f"against {whole.baseline}, " if whole.baseline else ""
@@ -78,6 +78,11 @@ def note_lines(table: ClusterTable, *, flags: bool = True) -> Iterator[str]:
     for method, names in kinds.items():
         of = f": {listed(names, 'clusters')}" if len(kinds) > 1 else ""
         yield f"intervals: {method}{of}"
+
+
+def _axis(board: Board) -> str:
+    mean = board.selection.anchored == "mean"
+    return board.format.axis(AVERAGE if mean else "the baseline")
 
 
 def _levels(table: ClusterTable) -> str:
@@ -204,7 +209,7 @@ def heat_map(table: ClusterTable) -> Figure:
     scores = np.array([[row.score if row else np.nan for row in line] for line in rows])
     names = [f"{_name(board)} ({board.counts.questions:,})" for board in table.boards]
     models = [one_line(model) for model in table.models]
-    label = table.wholes[0].format.axis("the baseline")
+    label = _axis(table.wholes[0])
     figure = heat_figure(scores, (models, names), _titles(table), _scale(table), label)
     figure.axes[0].set_xlabel(f"{table.by} (questions)", fontsize=8)
     return figure

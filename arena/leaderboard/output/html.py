@@ -10,7 +10,7 @@ from string import Template
 
 from arena.bench.labels import OUTCOMES
 from arena.leaderboard.board import Board, Row
-from arena.leaderboard.output.caption import titles
+from arena.leaderboard.output.caption import opponent, titles
 from arena.leaderboard.output.notes import summary_lines
 from arena.leaderboard.output.text import row_texts, spans
 
@@ -136,7 +136,7 @@ def board_table(
     games = browsed and any(row.outcomes for row in board.rows)
     hints = {
         "model": "",
-        "score": board.format.axis(board.baseline),
+        "score": board.format.axis(opponent(board)),
         f"{board.estimator.level:.0%} CI": "the interval, as distances from the score",
         "average #tokens": "the mean length of the answers",
         **{span.name: span.hint for span in spans(board)},

@@ -33,6 +33,8 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
         yield f"the mean of the scores by category, weighted by their questions: {parts}"
     else:
         yield count_line(board)
+    if board.selection.anchored == "mean":
+        yield "scores are win rates against an average model, which has the mean strength of all"
     if board.coefficients:
         # + 0.0 writes a rounded -0.0 without its sign.
         values = (f"{name} {round(c, 3) + 0.0:.3f}" for name, c in board.coefficients.items())
@@ -120,15 +122,18 @@ def _style_centre(board: Board, flags: bool) -> Iterator[str]:
     if flags and style_center(board) == "none":
         other = "Use --style-center mean to measure from the mean style, as published boards do."
         yield f"style is measured from equal style. {other}"
-    if board.copy_score is None:
+    mean = board.selection.anchored == "mean"
+    if board.copy_score is None and not (mean and board.method.off_equal):
         return
     published, judgments = board.method.published, board.counts.judgments
     number = "the" if published >= judgments else f"{published:,} of {judgments:,}"
     why = f", since {number} judgments have no settings, as published ones" if published else ""
-    copy = f"a copy of the baseline would score {board.format.score(board.copy_score)}"
+    copy = ""
+    if board.copy_score is not None:
+        copy = f": a copy of the baseline would score {board.format.score(board.copy_score)}"
     advice = " Use --style-center none to measure from equal style." if flags else ""
     ranks = " Ranks measure from equal style in any case." if board.method.honest else ""
-    yield f"style is measured from its mean{why}: {copy}.{advice}{ranks}"
+    yield f"style is measured from its mean{why}{copy}.{advice}{ranks}"
 
 
 # Points between two models' shares of undecided games over which a board says so. If the lost games

@@ -17,7 +17,7 @@ from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
 from arena.base.output import shown_width
 from arena.leaderboard.board import Board
-from arena.leaderboard.output.caption import titles
+from arena.leaderboard.output.caption import opponent, titles
 from arena.leaderboard.output.html import COLOURS, axis_marks, heat
 from arena.leaderboard.output.text import SPANS
 
@@ -113,7 +113,7 @@ def board_figure(board: Board) -> Figure:
     # An infinite rating has no place on the scale.
     infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
     note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
-    axes.set_xlabel(board.format.axis(board.baseline) + note)
+    axes.set_xlabel(board.format.axis(opponent(board)) + note)
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
 

@@ -167,11 +167,13 @@ def file_stem(board: Board) -> str:
     """Return a file name of the bench, judges, baseline and mode: all that changes a board."""
     selection, style = board.selection, board.scored.style if board.scored else None
     whole = selection.whole_judgments
+    mean = selection.anchored == "mean"
+    against = "mean_50" if mean else f"vs_{'+'.join(selection.baselines)}"
     parts = (
         selection.bench.name,
         "+".join(selection.judges),
         # Grades have no baseline, even if the config names one.
-        None if board.estimator is GRADES else f"vs_{'+'.join(selection.baselines)}",
+        None if board.estimator is GRADES else against,
         board.mode,
         board.format.note or None,
         None if board.method.center else "uncentered",

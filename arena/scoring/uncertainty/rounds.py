@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from arena.scoring.solver import Block, Design, Sample, derivatives_of, limits_of
+from arena.scoring.solver import (
+    ANCHOR_RATING,
+    ELO_PER_LOGIT,
+    Block,
+    Design,
+    Sample,
+    derivatives_of,
+    limits_of,
+)
 
 DRAWN_NUMBERS = 1 << 20  # at once: 8 MB
 
@@ -128,3 +136,23 @@ def _cells(
     np.exp(log_odds, out=log_odds)
     log_odds += 1.0
     return terms, number, won, np.reciprocal(log_odds, out=log_odds)
+
+
+def star_rounds(
+    points: np.ndarray, battles: np.ndarray, anchor: int, rounds: int, seed: int | Sequence[int]
+) -> np.ndarray:
+    """Ratings (R, M) in closed form of rounds over the judged questions of a plain star."""
+    judged = battles.any(axis=0)
+    times = draw_questions(rounds, int(judged.sum()), seed)
+    won, number = (times @ table[:, judged].T for table in (points, battles))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratings = ANCHOR_RATING + ELO_PER_LOGIT * (np.log(won) - np.log(number - won))
+    ratings[:, anchor] = ANCHOR_RATING
+    return np.asarray(ratings)
+
+
+def centred(ratings: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Return ratings (R, M) whose mean is 1000 over the finite `limits` (1, M) of all battles."""
+    used = np.isfinite(ratings) & (limits == 0)
+    total = np.where(used, ratings - ANCHOR_RATING, 0.0).sum(axis=1, keepdims=True)
+    return np.asarray(ratings - total / np.maximum(used.sum(axis=1, keepdims=True), 1))
