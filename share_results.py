@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     check_target(args.site)
     files = contents.bundle_files(options)
-    with bundle.unpacked(files, args.data_dir, options.config.path) as root:
+    with bundle.unpacked(files, args.data_dir, options.config.path) as root, contents.all_fit():
         bench, judges = options.bench.name, options.judges
         boards = [contents.options_of(root, bench, judges, mode) for mode in contents.MODES]
         written = write_site(boards, args.site, args.battles or BATTLES)

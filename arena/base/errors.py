@@ -52,7 +52,8 @@ def reworded(wording: Callable[[str], str]) -> Iterator[None]:
     try:
         yield
     except (InputError, OutputError) as error:
-        raise type(error)(wording(str(error))) from None
+        error.args = (wording(str(error)),)
+        raise
     finally:
         _wordings.pop()
         if not _wordings:

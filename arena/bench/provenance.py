@@ -119,15 +119,24 @@ def decoded_settings(text: bytes) -> dict[str, object]:
     return settings if isinstance(settings, dict) else {}
 
 
-class MixedJudgments(InputError):
-    """Judgments in the files of one judge that do not belong together, unless `--mixed` says so.
+class RefusedJudgments(InputError):
+    """Judgments that make no board unless `--mixed` says so.
+
+    problem: the message without its advice, for scripts without that flag. advice: what else helps.
+    """
+
+    def __init__(self, message: str, problem: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.problem, self.advice = problem, advice
+
+
+class MixedJudgments(RefusedJudgments):
+    """Judgments in the files of one judge that do not belong together.
 
     difference: what is not equal, in words, if settings are not.
     """
 
-    def __init__(self, message: str, difference: str = "") -> None:
-        super().__init__(message)
-        self.difference = difference
+    difference = ""
 
 
 @dataclass
@@ -154,12 +163,12 @@ class SettingsCheck:
                     if key == "prompt_hash":
                         what = "different judge prompts"
                     named = shlex.join([*flags_of(path), "--judge-name", judge])
-                    raise MixedJudgments(
-                        f"{files}: judge {judge} used {what}. Run gen_judgment.py "
-                        f"{named} --stale redo to make them equal, or accept them with "
-                        "--mixed count.",
-                        difference=what,
-                    )
+                    problem = f"{files}: judge {judge} used {what}"
+                    mend = f"Run gen_judgment.py {named} --stale redo to make them equal"
+                    message = f"{problem}. {mend}, or accept them with --mixed count."
+                    error = MixedJudgments(message, problem, f"{mend}.")
+                    error.difference = what
+                    raise error
 
 
 @dataclass
@@ -181,8 +190,8 @@ class EnsembleCheck:
             return
         files = " and ".join(dict.fromkeys(map(str, (first_path, path))))
         named = shlex.join([*flags_of(path), "--name", name])
-        raise MixedJudgments(
-            f"{files}: the judgments of {name} were combined by different {what} "
-            f"({' and '.join(values)}). Run gen_ensemble_judgment.py {named} to make them again, "
-            "or accept them with --mixed count."
-        )
+        problem = f"{files}: the judgments of {name} were combined by different {what}"
+        problem += f" ({' and '.join(values)})"
+        mend = f"Run gen_ensemble_judgment.py {named} to make them again"
+        message = f"{problem}. {mend}, or accept them with --mixed count."
+        raise MixedJudgments(message, problem, f"{mend}.")

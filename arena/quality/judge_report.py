@@ -303,8 +303,8 @@ def pair_row(pair: PairReport) -> list[str]:
     return [f"{pair.first}, {pair.second}", f"{pair.games:,}", *measures]
 
 
-def note_lines(report: Report) -> Iterator[str]:
-    """Yield the notes below the numbers, first on the intervals."""
+def note_lines(report: Report, *, flags: bool = True) -> Iterator[str]:
+    """Yield the notes below the numbers, first on the intervals. `flags`: name those that help."""
     of = f" of {', '.join(report.categories)}" if report.categories else ""
     draws = f"{report.rounds:,} draws of {report.questions:,} questions{of}"
     few = f"no intervals: there are fewer than {FEW} questions{of}"
@@ -312,10 +312,12 @@ def note_lines(report: Report) -> Iterator[str]:
     if sum(judge.made_of is None for judge in report.judges) > 1 and not report.place.why:
         yield f"place bias of all judges together, points: {report.place.estimate.text(1)}"
     method = "show_result.py --style-control --style-center mean --one-board --method bradley-terry"
+    method = method if flags else "a fit of all battles, with features measured from their mean"
     yield f"{' and '.join(FEATURES)} bias: as in {method}"
     if report.assumed:
         baselines = ", ".join(name or "not known" for name in report.assumed)
-        yield f"the baseline of judgments that name none: {baselines}. --baseline names another"
+        another = ". --baseline names another" if flags else ""
+        yield f"the baseline of judgments that name none: {baselines}{another}"
     for model, (ids, answers) in report.planted.items():
         yield planted_line(model, ids, answers)
     families = (

@@ -19,7 +19,7 @@ import numpy as np
 
 from arena.base.errors import InputError
 from arena.bench.paths import is_person, judged_models, model_names
-from arena.bench.provenance import EnsembleCheck, SettingsCheck
+from arena.bench.provenance import EnsembleCheck, RefusedJudgments, SettingsCheck
 from arena.bench.records import Judgment, Question, read_judgments_by_kind
 from arena.scoring.cells import (
     CellColumns,
@@ -235,14 +235,14 @@ class _Collector:
     def _make_grades(self) -> Grades:
         columns, selection = self.columns, self.selection
         if not self.grades.grade:
-            raise InputError(_no_data(columns, selection, f"no grade{selection.of_categories}"))
+            raise _no_data(columns, selection, f"no grade{selection.of_categories}")
         self.unexpected.check(selection)
         if selection.mixed != "count" and len(self.ranges) > 1:
             files = " and ".join(dict.fromkeys(map(str, self.ranges.values())))
-            raise InputError(
-                f"{files}: grades {' and '.join(map(range_text, self.ranges))} have no common "
-                "mean. Name one judge, or include all with --mixed count."
-            )
+            ranges = " and ".join(map(range_text, self.ranges))
+            problem, advice = f"{files}: grades {ranges} have no common mean", "Name one judge"
+            message = f"{problem}. {advice}, or include all with --mixed count."
+            raise RefusedJudgments(message, problem, f"{advice}.")
         models, questions, total, number = self.grades.tables()
         counts = Counts(
             judgments=columns.judgments,
@@ -266,7 +266,7 @@ class _Collector:
                 "with --baseline, or as baseline_model in the judge config."
             )
         if not columns.a:
-            raise InputError(_no_data(columns, selection))
+            raise _no_data(columns, selection)
         self.unexpected.check(selection)
         if selection.anchored != "mean" and selection.baselines[0] not in columns.models:
             raise InputError(
@@ -334,23 +334,25 @@ class _Collector:
         return {model: reason for model, reason in last.items() if model not in models}
 
 
-def _no_data(columns: CellColumns, selection: Selection, problem: str = "") -> str:
-    """Return the message for a selection without battles or grades: the reasons, with counts."""
+def _no_data(columns: CellColumns, selection: Selection, problem: str = "") -> InputError:
+    """Return the error for a selection without battles or grades: the reasons, with counts."""
     folder = selection.bench.judgments(selection.judges[0])
     reasons = [f"{count} {reason}" for reason, count in sorted(columns.left_out.items())]
     if columns.undecided and not selection.whole_judgments:
         reasons.insert(0, f"none of {columns.undecided} games has a verdict")
     if problem:
-        return f"{folder}: {', '.join([problem, *reasons])}"
+        return InputError(f"{folder}: {', '.join([problem, *reasons])}")
     baselines = "', '".join(selection.baselines)
     problem = f"no battle against the baseline '{baselines}'{selection.of_categories}"
     others = sorted(columns.baselines - set(selection.baselines))[:1]
     if selection.categories and others:  # other boards may need the baselines that are named
         others = [*selection.baselines, *others]
     hint = f". Use {shlex.join(f'--baseline={name}' for name in others)}" if others else ""
+    message = f"{folder}: {', '.join([problem, *reasons])}{hint}"
     if not others and any("by another judge" in reason for reason in reasons):
-        hint = ". If the folder was renamed, include them with --mixed count."
-    return f"{folder}: {', '.join([problem, *reasons])}{hint}"
+        accept = "If the folder was renamed, include them with --mixed count."
+        return RefusedJudgments(f"{message}. {accept}", message)
+    return InputError(message)
 
 
 def battles_of(columns: CellColumns, selection: Selection, questions: int | None) -> Battles:
@@ -362,7 +364,7 @@ def battles_of(columns: CellColumns, selection: Selection, questions: int | None
     a, b, question = (np.array(column) for column in (columns.a, columns.b, columns.question))
     used = counts.sum(axis=0) > 0
     if not used.any():
-        raise InputError(_no_data(columns, selection))
+        raise _no_data(columns, selection)
     mean = selection.anchored == "mean"
     judged, same_questions = columns.coverage(both=mean)
     outcomes = columns.outcomes()

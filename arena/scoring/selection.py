@@ -149,11 +149,14 @@ class UnexpectedJudgments:
         accept = together = ""
         if reason == "against another baseline" and selection.estimator.most_baselines is None:
             flags = shlex.join(f"--baseline={model}" for model in (*selection.baselines, name))
-            accept = f"Accept them with {flags}, skip"
+            accept = f"Accept them with {flags}"
             together = " `show_result.py --anchor` fits all judgments at once."
+        problem = f"{paths}{more}: {files.total():,} judgments {reason}, {name}"
         raise MixedJudgments(
-            f"{paths}{more}: {files.total():,} judgments {reason}, {name}. {accept or 'Skip'} "
-            f"them with --mixed leave-out, or include them with --mixed count.{together}"
+            f"{problem}. {f'{accept}, skip' if accept else 'Skip'} them with --mixed leave-out, or "
+            f"include them with --mixed count.{together}",
+            problem,
+            f"{accept}." if accept else "",
         )
 
 

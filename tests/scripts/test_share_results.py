@@ -505,6 +505,36 @@ def test_warnings_name_the_files_of_the_bench_once(demo: Workspace, run_main: Ru
     assert done.err == warning
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"baseline": "smollm2-cold"},
+            "against another baseline, smollm2-cold. Accept them with --baseline=smollm2-base "
+            "--baseline=smollm2-cold.",
+        ),
+        (
+            {"judge": "zeta"},
+            "by another judge, zeta. Move their files away, or share other models with --model.",
+        ),
+        (
+            {"games": [{"settings": {"temperature": 9}, "score": "A>B"}]},
+            "Run gen_judgment.py --data-dir data --bench-name demo-v0.1 --judge-name "
+            "smollm2-judge --stale redo to make them equal.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("way", ["--site", "--bundle"])
+def test_advice_on_mixed_judgments_names_flags_that_it_has(
+    demo: Workspace, run_main: RunMain, change: dict[str, object], words: str, way: str
+) -> None:
+    records = demo.read_jsonl(HOT)
+    demo.write(HOT, [*records[:-1], records[-1] | change])
+    done = run_main("share_results.py", *DEMO, way, "new", check=2)
+    assert done.err.endswith(f"{words}\n") and "--mixed" not in done.err
+    assert HOT in done.err and not (demo.root / "new").exists()
+
+
 def test_a_site_has_no_secrets(demo: Workspace, run_main: RunMain) -> None:
     path = demo.root / "data/demo-v0.1/model_answer/smollm2-hot.jsonl"
     text = path.read_text(encoding="utf-8")

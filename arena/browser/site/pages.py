@@ -89,13 +89,13 @@ def sections_of(
         groups = build.read_clusters(first, "cluster")
         method = build.method_of(first).centered(group.data for group in groups)
         table = score_clusters(groups, "cluster", method)
-        lines = list(cluster_report.note_lines(table))
+        lines = list(cluster_report.note_lines(table, flags=False))
         body = f'<section class="wide">{cluster_report.heat_table(table, upright=True)}</section>'
         yield Section("clusters.html", "Clusters", f"Clusters of {bench}", by, body, lines)
     with contextlib.suppress(InputError):  # there are grades only
         judges = JudgeOptions(first.bench, first.judges, config=first.config)
         report = judge_report.judge_report(judges)
-        about, *lines = judge_report.note_lines(report)
+        about, *lines = judge_report.note_lines(report, flags=False)
         body = judge_html.report_tables(report).replace("<section>", '<section class="wide">')
         yield Section("judges.html", "Judges", f"Judges of {bench}", about, body, lines)
 

@@ -25,6 +25,7 @@ from arena.datasets.sharing.contents import (
     SUMS,
     BundleOptions,
     about_bundle,
+    all_fit,
     boards_of,
     bundle_files,
     readme_lines,
@@ -47,7 +48,7 @@ def write_bundle(options: BundleOptions, target: Path, *, force: bool = False) -
     if target.exists() and not force:
         raise InputError(f"{target}: exists. Replace it with --force, or use another name.")
     files = bundle_files(options)
-    with unpacked(files, options.bench.data_dir, options.config.path) as root:
+    with unpacked(files, options.bench.data_dir, options.config.path) as root, all_fit():
         about = about_bundle(options, ["plain"])
         boards = boards_of(root, about, ["plain"])
         with contextlib.suppress(InputError):  # of grades, and of answers without attributes

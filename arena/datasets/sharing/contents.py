@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ from arena.base.errors import InputError, one_line
 from arena.base.jsonl import loads, read_bytes
 from arena.bench.config import JudgeConfig, Rules, read_judge_config, source_to_read
 from arena.bench.paths import Bench, judged_models
+from arena.bench.provenance import RefusedJudgments
 from arena.bench.records import read_judgments_by_kind
 from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions, board_options
@@ -176,6 +178,18 @@ def boards_of(root: Path, about: Mapping[str, Any], modes: Sequence[str]) -> dic
         plain = json.dumps([board_dict(board) for board in build_boards(options)])
         boards[mode] = loads(plain.encode())
     return boards
+
+
+@contextlib.contextmanager
+def all_fit() -> Iterator[None]:
+    """Let judgments that make no board be an error without the advice of a flag `--mixed`: a
+    shared bench has files whose judgments belong together.
+    """
+    try:
+        yield
+    except RefusedJudgments as error:
+        otherwise = "Move their files away, or share other models with --model."
+        raise InputError(f"{error.problem}. {error.advice or otherwise}") from None
 
 
 def options_of(root: Path, bench: str, judges: Sequence[str], mode: str) -> BoardOptions:

@@ -46,7 +46,8 @@ def verify(path: Path) -> Verification:
         with unpacked(files, Path("data")) as folder:
             made = boards_of(folder, about, modes)
     except (InputError, OSError, KeyError, TypeError) as error:
-        result.problems.append(f"{BOARDS}: cannot be computed: {one_line(str(error))}")
+        reason = one_line(str(getattr(error, "problem", error)))  # no flag helps here
+        result.problems.append(f"{BOARDS}: cannot be computed: {reason}")
         return result
     result.boards = sum(map(len, made.values()))
     for mode in modes:

@@ -52,8 +52,10 @@ def _name(board: Board) -> str:
     return one_line(board.name) or "(none)"
 
 
-def note_lines(table: ClusterTable) -> Iterator[str]:
-    """Yield the notes below the table: for each set of baselines the judgments, then the gaps."""
+def note_lines(table: ClusterTable, *, flags: bool = True) -> Iterator[str]:
+    """Yield the notes below the table: for each set of baselines the judgments, then the gaps.
+    `flags`: name those that help.
+    """
     first = table.wholes[0]
     levels = f"{_levels(table)} intervals in brackets as differences from the score"
     yield f"{_axis(first)}, with {levels}"
@@ -63,7 +65,7 @@ def note_lines(table: ClusterTable) -> Iterator[str]:
             level = f"{100 * whole.estimator.level:.0f} % intervals"
             shown = listed([one_line(name) or "(none)" for name in group.clusters], "clusters")
             yield f"{against}method {whole.estimator.name}, {level}: {shown}"
-        yield from notes.summary_lines(whole)
+        yield from notes.summary_lines(whole, flags=flags)
     if first.method.control and len(table.boards) > len(table.wholes):
         yield "the style coefficients are those of all questions with one baseline"
     if any(len(board.rows) < len(table.models) for board in table.boards):

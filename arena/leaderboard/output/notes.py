@@ -44,7 +44,7 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
     if (precision := board_precision(board)) and (line := precision.text()):
         yield line
     yield from extreme_lines(board)
-    yield from doubt_lines(board)
+    yield from doubt_lines(board, flags)
     if not board.weights:
         # A kind of reason may be of several judges or baselines.
         kinds = grouped((r, r.partition(", ")[0]) for r in sorted(counts.left_out))
@@ -169,9 +169,9 @@ UNEQUAL = 5.0
 SEVERAL_LOST = 3  # games, since one or two can be chance in a small bench
 
 
-def doubt_lines(board: Board) -> Iterator[str]:
+def doubt_lines(board: Board, flags: bool) -> Iterator[str]:
     """Yield the reasons to doubt scores: lost games, one place more than the other, planted
-    answers.
+    answers. `flags`: name those that help.
     """
     doubts, models = board.counts.doubts, {row.model for row in board.rows}
     shares = {m: 100 * lost / of for m, (lost, of) in doubts.undecided.items() if m in models}
@@ -185,7 +185,7 @@ def doubt_lines(board: Board) -> Iterator[str]:
             f"warning: games without {board.format.verdict}: {', '.join(texts)}, all others at "
             f"most {others:.1f} %. They count for nobody, so the scores may not compare fairly."
         )
-    yield from place_lines(board)
+    yield from place_lines(board, flags)
     for model, (ids, answers) in doubts.planted.items():
         yield planted_line(model, ids, answers)
 
@@ -196,9 +196,9 @@ FIRST_GAME = (
 )
 
 
-def place_lines(board: Board) -> Iterator[str]:
+def place_lines(board: Board, flags: bool) -> Iterator[str]:
     """Yield a note on games that a game with swapped places does not balance: their place bias
-    stays in the scores.
+    stays in the scores. `flags`: name those that help.
     """
     if board.selection.first_game_only:
         yield FIRST_GAME
@@ -215,10 +215,11 @@ def place_lines(board: Board) -> Iterator[str]:
         form = "{} {:,} in game 1 only and {:,} in game 2 only, of {:,}"
         ordered = sorted(unequal, key=lambda m: (-shares[m], m))
         texts = [form.format(model, *models[model]) for model in ordered]
+        advice = " Judge the missing games with --retry-invalid, or skip these judgments with "
+        advice = f"{advice}--half-judged drop." if flags else ""
         yield (
             f"warning: judgments with one verdict: {listed(texts, many=FEW_NAMES)}. A place bias "
-            "does not cancel in them. Judge the missing games with --retry-invalid, or skip these "
-            "judgments with --half-judged drop."
+            f"does not cancel in them.{advice}"
         )
 
 
