@@ -43,7 +43,6 @@ def summary_lines(board: Board, *, flags: bool = True) -> Iterator[str]:
     yield from _questions_judged(board)
     if (precision := board_precision(board)) and (line := precision.text()):
         yield line
-    yield from extreme_lines(board)
     yield from doubt_lines(board, flags)
     if not board.weights:
         # A kind of reason may be of several judges or baselines.
@@ -173,6 +172,7 @@ def doubt_lines(board: Board, flags: bool) -> Iterator[str]:
     """Yield the reasons to doubt scores: lost games, one place more than the other, planted
     answers. `flags`: name those that help.
     """
+    yield from extreme_lines(board)
     doubts, models = board.counts.doubts, {row.model for row in board.rows}
     shares = {m: 100 * lost / of for m, (lost, of) in doubts.undecided.items() if m in models}
     limit = min(shares.values(), default=0.0) + UNEQUAL
