@@ -36,10 +36,20 @@ def warn(message: str) -> None:
     """Print a warning line on stderr."""
     for wording in reversed(_wordings):
         message = wording(message)
-    if message not in _warned:
+    if message and message not in _warned:
         output.print_folded(f"warning: {one_line(message, 2000)}", sys.stderr)
     if _wordings:
         _warned.add(message)
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Print no warnings of a block, for one that reads what this run is still writing."""
+    _wordings.append(lambda _: "")
+    try:
+        yield
+    finally:
+        _wordings.pop()
 
 
 @contextlib.contextmanager

@@ -59,6 +59,45 @@ class TestCentre:
         assert line not in show(styled, *named()).out
 
 
+class TestExtremes:
+    """Models that a baseline beats nearly always, or that beat it."""
+
+    @staticmethod
+    def add(bench: Workspace, model: str, labels: tuple[str, str], questions: int) -> None:
+        upset = judgment("q1", *(WON if labels == LOST else LOST))
+        rest = [judgment(f"q{i}", *labels) for i in range(2, questions + 1)]
+        add_judgments(bench, model, [upset, *rest])
+
+    def test_the_board_and_its_page_advise_another_baseline(self, bench: Workspace) -> None:
+        for model, labels in {"bad": LOST, "worse": LOST, "good": WON, "best": WON}.items():
+            self.add(bench, model, labels, 100)
+        found = show(bench, *flags(), "--html", "board.html")
+        apart = "Battles against base hardly tell them apart. Choose a"
+        low = f"scores under 3: bad, worse. {apart} weaker baseline for them."
+        high = f"scores over 97: best, good. {apart} stronger baseline for them."
+        assert {low, high} <= set(found.summary)
+        assert low in (bench.root / "board.html").read_text()
+        assert "scores under" not in show(bench, *flags(), "--show-elo").out
+
+    @pytest.mark.parametrize(("models", "questions"), [(["bad"], 100), (["bad", "worse"], 20)])
+    def test_one_model_and_few_questions_give_no_advice(
+        self, bench: Workspace, models: list[str], questions: int
+    ) -> None:
+        for model in models:
+            self.add(bench, model, LOST, questions)
+        assert "scores under" not in show(bench, *flags()).out
+
+    def test_battles_with_each_other_tell_them_apart(self, bench: Workspace) -> None:
+        for model in ("bad", "worse"):
+            self.add(bench, model, LOST, 100)
+        pair = [judgment(f"q{i}", *WON, model="worse", baseline="bad") for i in range(1, 101)]
+        path = bench.data / "model_judgment/judge/worse.jsonl"
+        named = [r | {"baseline": "base"} for r in bench.read_jsonl(path)]
+        bench.write(path, [*named, *pair])
+        both = ("--judge-name", "judge", "--baseline", "base", "bad")
+        assert "scores under" not in show(bench, "--bench-name", "test-v1", *both).out
+
+
 class TestPlaces:
     """A place bias cancels over the two games of a judgment, not in one game alone."""
 

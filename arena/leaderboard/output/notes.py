@@ -136,6 +136,30 @@ def _style_centre(board: Board, flags: bool) -> Iterator[str]:
     yield f"style is measured from its mean{why}{copy}.{advice}{ranks}"
 
 
+# Points of win rate from 0 or 100 to a score, and to the far end of its interval. One such model is
+# the last or the first in any case, and a low score on few questions may be chance.
+EXTREME, EXTREME_END = 3.0, 10.0
+
+
+def extreme_lines(board: Board) -> Iterator[str]:
+    """Yield a note on models that lost nearly all battles against the only baseline, which then
+    hardly tell them apart, and one on those that won them.
+    """
+    battles = board.scored.battles if board.scored else None
+    if board.format.scale != "win rate" or not battles or not battles.cells.star(battles.anchor):
+        return
+    for limit, other, end, far in (("under 3", "weaker", 0, 1), ("over 97", "stronger", 100, 0)):
+        models = [
+            row.model
+            for row in board.rows
+            if abs(row.score - end) < EXTREME and abs(row.bounds[far] - end) <= EXTREME_END
+        ]
+        if len(models) > 1:
+            why = f"Battles against {battles.baseline} hardly tell them apart"
+            names = listed(models, many=FEW_NAMES)
+            yield f"scores {limit}: {names}. {why}. Choose a {other} baseline for them."
+
+
 # Points between two models' shares of undecided games over which a board says so. If the lost games
 # of a model at 50 % were all wins or all losses, 5 points would move its score by 2.5, as much as
 # half an interval over 500 questions. If all are of one place, its bias moves the score as well:
@@ -148,6 +172,7 @@ def doubt_lines(board: Board, flags: bool) -> Iterator[str]:
     """Yield the reasons to doubt scores: lost games, one place more than the other, planted
     answers. `flags`: name those that help.
     """
+    yield from extreme_lines(board)
     doubts, models = board.counts.doubts, {row.model for row in board.rows}
     shares = {m: 100 * lost / of for m, (lost, of) in doubts.undecided.items() if m in models}
     limit = min(shares.values(), default=0.0) + UNEQUAL

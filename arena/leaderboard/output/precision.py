@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from arena.base.errors import InputError, one_line
+from arena.base.errors import InputError, one_line, without_warnings
 from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench
 from arena.bench.records import Question
@@ -292,8 +292,9 @@ class WidthGoal:
 
     def is_reached(self) -> bool:
         """Look at all scores. Raises InputError if the judgments make no board."""
-        # An overall board is an average of the others.
-        boards = [board for board in build_boards(self.options()) if not board.weights]
+        with without_warnings():  # of repeated records, which the run removes at its end
+            boards = build_boards(self.options())
+        boards = [board for board in boards if not board.weights]  # means of the others
         rows = [(board, row) for board in boards for row in board.rows if row.model in self.models]
         widths, enough = list[Width](), {row.model for _, row in rows} == set(self.models)
         for board, row in rows:

@@ -85,6 +85,7 @@ def test_a_run_ends_with_the_round_after_which_each_score_is_known_well_enough(
     (line,) = [line for line in done.out.splitlines() if line.startswith("all scores are known")]
     assert f"±{widest(run_main):.2g}" in line
     assert f"{number} questions" in line
+    assert "warning" not in done.err
 
     for model in ("a", "b"):  # the round before was not enough
         path = many.data / "model_judgment" / "judge" / f"{model}.jsonl"
