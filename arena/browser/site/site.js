@@ -85,7 +85,15 @@ function show() {
 
 function follow() {
   const parameters = new URLSearchParams(location.hash.slice(1));
-  for (const field of fields) field.value = parameters.get(field.name) ?? "";
+  for (const field of fields) {
+    const value = parameters.get(field.name) ?? "";
+    // A value that no battle has: the field shows it, and the list that nothing fits.
+    if (field.options && ![...field.options].some(option => option.value === value)) {
+      field.add(new Option(value, value));
+      field.hidden = false;
+    }
+    field.value = value;
+  }
   show();
 }
 

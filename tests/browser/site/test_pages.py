@@ -97,6 +97,12 @@ class TestInChromium:
             if number:
                 expect(shown.locator(".found", has_text=places).first).to_be_visible()
         assert "text=two" in page.url
+        page.goto(f"{(site / 'battles.html').as_uri()}#model=gone&judge=<b>")
+        expect(page.locator("#count")).to_have_text("0 of 6 battles")
+        expect(page.get_by_label("model", exact=True)).to_have_value("gone")
+        expect(page.get_by_label("judge", exact=True)).to_be_visible()
+        page.goto((site / "battles.html").as_uri())
+        expect(page.locator("#count")).to_have_text("6 battles")
         search.fill("zebra")
         shown.first.click()
 
