@@ -147,6 +147,9 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     judge = np.repeat(np.arange(len(labels)), [len(of_judge) for of_judge in labels.values()])
     flat = np.fromiter(itertools.chain.from_iterable(points), np.int8, 2 * len(battles))
     worths[judge, row] = flat.reshape(-1, 2)
+    # A vote is a judgment with one game. Nobody is to play the other.
+    people = np.array([is_person(name) for name in labels], dtype=bool)[:, None, None]
+    worths[people & (worths == UNDECIDED)] = NOT_JUDGED
     return Panel(
         tuple(labels),
         tuple(names),
@@ -235,11 +238,8 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
     for judge in judges:
         judge.check()
     panel = panel_of({j.name: {b: x.labels for b, x in j.judgments.items()} for j in judges})
-    people = np.array([is_person(name) for name in panel.judges])[:, None, None]
     return replace(
         panel,
-        # A vote is a judgment with one game. Nobody is to play the other.
-        worth=np.where(people & (panel.worth == UNDECIDED), NOT_JUDGED, panel.worth),
         repeated=repeated_labels(panel, judges),
         causes={judge.name: judge.causes for judge in judges},
         left_out={judge.name: dict(judge.left_out) for judge in judges},
