@@ -14,7 +14,7 @@ from arena.base.table import aligned
 from arena.bench.labels import worth
 from arena.bench.paths import is_person, judge_names, judged_models
 from arena.bench.records import Judgment, baseline_rule, read_judgments, read_questions
-from arena.leaderboard.people.calibration import points_of
+from arena.leaderboard.people.pairs import points_of
 from arena.quality.panel import JudgeOptions
 
 Pair = tuple[str, str, str]  # question, model and baseline
