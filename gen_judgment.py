@@ -40,7 +40,7 @@ from arena.chat.budget import budget_of
 from arena.generate.complete import complete
 from arena.generate.judging.judge import Judge
 from arena.generate.judgments import judgment_works
-from arena.generate.schedule.pairs import Pair, chosen_pairs
+from arena.generate.schedule.pairs import Pairing, chosen_pairs
 from arena.generate.work import RunOptions
 from utils import check_model, read_judge_config, read_model_config
 
@@ -80,10 +80,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def board_command(args: argparse.Namespace, pairs: Sequence[Pair]) -> str:
+def board_command(args: argparse.Namespace, pairing: Pairing | None) -> str:
     """Return the command line that prints the board of what these flags judge."""
     named = ["--judge-name", args.judge_name] if args.judge_name else []
-    named += ["--anchor", pairs[0][0]] if pairs else []
+    named += ["--anchor", *pairing.anchor] if pairing else []
     named += ["--baseline", *dict.fromkeys(args.baseline)] if args.baseline else []
     if str(args.setting_file) != CONFIG:
         named += ["--setting-file", str(args.setting_file)]
@@ -98,12 +98,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.baseline and not config.baseline:
         raise InputError(f"{config.path}: --baseline needs baseline: true, to show its answers")
     bench = Bench(args.data_dir, args.bench_name or config.bench_name)
-    wanted = args.pairs or args.round_robin
-    pairs = chosen_pairs(config, bench, args.model or (), args.pairs) if wanted else []
-    baselines = args.baseline or list(dict.fromkeys(first for first, _ in pairs))
-    config = read_judge_config(args.setting_file, baselines) if pairs else config
+    name, pairing = args.judge_name or config.judge_model, None
+    if args.pairs or args.round_robin:
+        pairing = chosen_pairs(config, bench, name, args.model or (), args.pairs)
+    baselines = pairing.baselines if pairing else args.baseline or []
+    config = read_judge_config(args.setting_file, baselines) if pairing else config
     config = replace(config, judge_samples=args.samples or config.judge_samples)
-    model = read_model_config(args.endpoint_file, args.judge_name or config.judge_model)
+    model = read_model_config(args.endpoint_file, name)
     model = replace(model, parallel=args.parallel or model.parallel)
     judge = Judge(model, config)
     all_questions = read_questions(bench)
@@ -116,20 +117,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         **run_arguments(args),
         command=same_command("gen_judgment.py", argv),
         retry_invalid=args.retry_invalid,
-        next_command=board_command(args, pairs),
+        next_command=board_command(args, pairing),
     )
     check_model(model, judge.max_tokens, key=not args.dry_run, address=not options.uses_files)
-    works = judgment_works(judge, args.model or config.model_list, baselines, options, pairs)
+    works = judgment_works(judge, args.model or config.model_list, baselines, options, pairing)
     if not (args.dry_run or args.stop_at):
         return complete(works, "game", options)
     from arena.leaderboard.output.precision import Planned, WidthGoal, planned_lines
 
     planned = Planned(bench, model.name, config, all_questions, questions, baselines)
-    goal = WidthGoal.of(planned, works, pairs, args.stop_at) if args.stop_at else None
+    goal = WidthGoal.of(planned, works, pairing, args.stop_at) if args.stop_at else None
     status = complete(works, "game", options, goal)
-    if args.dry_run:
-        for line in planned_lines(planned, args.precision or args.stop_at):
-            print_folded(line)
+    for line in planned_lines(planned, args.precision or args.stop_at) if args.dry_run else ():
+        print_folded(line)
     return status
 
 

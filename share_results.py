@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     from arena.browser.site.folder import check_target, write_site
 
-    check_target(args.site)
+    check_target(args.site, args.data_dir)
     files = contents.bundle_files(options)
     with bundle.unpacked(files, args.data_dir, options.config.path) as root, contents.all_fit():
         bench, judges = options.bench.name, options.judges

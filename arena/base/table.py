@@ -91,6 +91,11 @@ def aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 MANY_NAMES = 10  # a list of more gives their number and the first three
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, whose plural ends in s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def listed(names: Collection[str], what: str = "models", many: int = MANY_NAMES) -> str:
     """Return names in a line, or the number of many and the first three."""
     if len(names) <= many:

@@ -74,7 +74,7 @@ def indexed_lines(
     decoder, offset = msgspec.json.Decoder(kind), 0
     try:
         with path.open("rb") as file:
-            for raw in file:
+            for number, raw in enumerate(file, start=1):
                 place = Place(offset, len(raw))
                 offset += len(raw)
                 if raw.isspace():
@@ -84,7 +84,7 @@ def indexed_lines(
                 except ValueError as error:
                     # A run that is writing the file has not finished a line without an end.
                     if raw.endswith(b"\n"):
-                        report(f"{path}: a line is not {what}: {error}")
+                        report(f"{path}:{number}: not {what}: {error}")
                     continue
                 yield place, line
     except OSError as error:
@@ -92,15 +92,21 @@ def indexed_lines(
 
 
 def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str, Any]:
-    """Return the whole record at a place. Raises InputError if the file has changed since."""
+    """Return the whole record at a place. Raises InputError that names the line if it is none of
+    its kind, or if the file has changed since.
+    """
     try:
         with path.open("rb") as file:
-            file.seek(place.offset)
+            before = file.read(place.offset)
             raw = file.read(place.length).removeprefix(codecs.BOM_UTF8)
         decode(raw, msgspec.json.Decoder(kind))
         record: dict[str, Any] = json.loads(raw)
-    except (OSError, ValueError):
-        raise InputError(f"{path}: not {what}, or it has just changed. Open it again") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
+    except ValueError as error:
+        line = before.count(b"\n") + 1
+        problem = f"{path}:{line}: not {what}: {error}"
+        raise InputError(f"{problem}. If the file has just changed, open it again.") from None
     return record
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from arena.base.errors import InputError
 from arena.bench.answer_style import Style
 from arena.bench.formats import answer_in_v01
 from arena.bench.labels import Label, label_of, outcome, worth
@@ -73,13 +74,16 @@ class Game:
 
 @dataclass(frozen=True)
 class Side:
-    """A model's answer, turn by turn. `missing` is the reason if there is none."""
+    """A model's answer, turn by turn. `missing` is the reason if there is none, and `fault` if its
+    record cannot be read.
+    """
 
     name: str
     turns: tuple[str, ...]
     reasoning: tuple[str, ...]
     style: Style
     missing: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,10 @@ def _side(library: Library, model: str, question: str) -> Side:
         if path and path.exists():
             reason = f"{model} has no answer to this question ({path})."
         return Side(model, (), (), {}, reason)
-    record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
+    try:
+        record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
+    except InputError as error:
+        return Side(model, (), (), {}, str(error), str(error))
     # Of several choices the first verdict is on the one of index 0, wherever it stands.
     choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
     first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices

@@ -35,7 +35,7 @@ from arena.generate.judging.repeats import (
     with_verdict,
 )
 from arena.generate.judging.verdict import CUT_OFF, NO_LABEL, QUOTED, Verdict
-from arena.generate.schedule.pairs import Pair
+from arena.generate.schedule.pairs import Pairing
 from arena.generate.summary import Estimate, mean_output
 from arena.generate.work import Job, Record, RunOptions, Work
 
@@ -360,21 +360,21 @@ def judgment_works(
     names: Sequence[str],
     given_baselines: Sequence[str],
     options: RunOptions,
-    pairs: Sequence[Pair] = (),
+    pairing: Pairing | None = None,
 ) -> list[JudgmentWork]:
     """Return the judgments of the models named, or of all with answers, without the baseline if
     there is only one. given_baselines: those of the command line, in place of the setting file's.
-    pairs: those that are judged alone, whose first ones are the given baselines.
+    pairing: the pairs that are judged alone, whose first ones are the given baselines.
     """
     config, bench = judge.config, options.bench
-    finder = CaseFinder(judge, bench, options.questions, frozenset(pairs) if pairs else None)
+    finder = CaseFinder(judge, bench, options.questions, pairing)
     categories = (question.category for question in options.questions)
     baselines = config.baselines_of(categories) if config.baseline else ()
     source = "--baseline" if given_baselines else f"baseline_model in {config.path}"
-    finder.check_baselines(baselines, "a pair" if pairs else source)
+    finder.check_baselines(baselines, "a pair" if pairing else source)
     models = list(dict.fromkeys(names)) or model_names(bench.answers)
-    if pairs:
-        models = list(dict.fromkeys(second for _, second in pairs))
+    if pairing:
+        models = list(dict.fromkeys(second for _, second in pairing.orders))
     elif len(baselines) == 1:
         if names and baselines[0] in models:
             out = sys.stderr if options.report == STDOUT else sys.stdout
@@ -384,6 +384,7 @@ def judgment_works(
             problem = f"no answers of any model but the baseline '{baselines[0]}'"
             raise InputError(f"{bench.answers}: {problem}")
     rule = baseline_rule(bench, config if config.baseline else None, given_baselines)
+    rule = pairing.rule if pairing else rule
     works, outlook = [], Outlook()
     for name in models:
         cases, skipped = finder.cases_of(name)

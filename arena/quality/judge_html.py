@@ -74,7 +74,7 @@ def verdict_table(judges: Sequence[Verdicts]) -> str:
     return html_table(heads, rows)
 
 
-def _share(part: int, whole: int) -> str:
+def _share(part: float, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "n/a"
 
 

@@ -221,7 +221,7 @@ class TestFiles:
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"\n".join(lines))
         assert listed(library) == ["q1", "q2"]
         warned = capsys.readouterr().err
-        assert "m.jsonl: a line is not a judgment" in warned
+        assert "m.jsonl:3: not a judgment" in warned
         assert warned.count("\n") == 1
         for entry in library.select(Filters(judge="j")):
             assert judgment_view(library, entry).games[0].explanation == "says A=B"
@@ -234,7 +234,7 @@ class TestFiles:
         bench.write(bench.data / "question.jsonl", b"\n".join([good[2], b'{"bro', b"[]", good[0]]))
         assert list(library.questions) == ["q3", "q1"]
         assert listed(library) == ["q3", "q1", "q2"]
-        assert "question.jsonl: a line is not a question" in library.fault
+        assert "question.jsonl:2: not a question" in library.fault
         assert "(and 1 more)" in library.fault
         assert capsys.readouterr().err.count("\n") == 1
         assert boards(library, Filters(judge="j"))
@@ -287,7 +287,7 @@ class TestFiles:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         (entry,) = library.select(Filters(judge="j"))
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"x" * 9)
-        with pytest.raises(InputError, match=r"m\.jsonl: not a judgment"):
+        with pytest.raises(InputError, match=r"m\.jsonl:1: not a judgment"):
             judgment_view(library, entry)
 
     def test_names_that_no_file_can_have_stop_nothing(

@@ -230,7 +230,7 @@ class TestBattles:
     ) -> None:
         lines = (bench.data / "question.jsonl").read_bytes()
         bench.write(bench.data / "question.jsonl", b"{broken}\n" + lines)
-        words = "question.jsonl: a line is not a question"
+        words = "question.jsonl:1: not a question"
         assert words in text_of(judgments_screen(library, Filters(judge="j")).judgment_html)
         assert words in text_of(board_screen(library, Filters(judge="j")).table_html)
 

@@ -344,7 +344,10 @@ def test_who_unpacks_a_bundle_judges_by_the_same_rules(
         ((*DEMO, "--site", "demo.zip"), "demo.zip: is not a folder. Name a new folder"),
         ((*DEMO, "--site", "."), ".: is the folder of this command or above it. Name a new"),
         ((*DEMO, "--site", ".."), "..: is the folder of this command or above it. Name a new"),
-        ((*DEMO, "--site", "data"), "data: is neither empty nor a site. Name a new folder"),
+        ((*DEMO, "--site", "data"), "data: is in the folder of benches, data. Name another"),
+        ((*DEMO, "--site", "data/site"), "data/site: is in the folder of benches, data. Name an"),
+        ((*DEMO, "--site", "data/demo-v0.1/s"), "is in the folder of benches, data. Name another"),
+        ((*DEMO, "--site", "config"), "config: is neither empty nor a site. Name a new folder"),
         ((*DEMO, "--model", "nobody", "--site", "s"), "--model nobody: not judged by"),
         ((*DEMO, "--bundle", "n.zip", "--battles", "3"), "--battles: is for --site only."),
         ((*DEMO, "--site", "s", "--force"), "--force: is for --bundle only."),
@@ -533,6 +536,20 @@ def test_advice_on_mixed_judgments_names_flags_that_it_has(
     done = run_main("share_results.py", *DEMO, way, "new", check=2)
     assert done.err.endswith(f"{words}\n") and "--mixed" not in done.err
     assert HOT in done.err and not (demo.root / "new").exists()
+
+
+def test_an_answer_that_cannot_be_read_is_left_out_with_its_place(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    answers = demo.data.with_name("demo-v0.1") / "model_answer/smollm2-hot.jsonl"
+    records = demo.read_jsonl(answers)
+    demo.write(answers, [*records[:2], records[2] | {"choices": None}, *records[3:]])
+    done = run_main("share_results.py", *DEMO, "--site", "s")
+    place = f"warning: {answers.relative_to(demo.root)}:3: not an answer: no choices"
+    assert done.err.count(place) == 1
+    texts = [path.read_text("utf-8") for path in demo.root.glob("s/battles/*.html")]
+    words = "The answer of smollm2-hot to this question cannot be read."
+    assert [text.count(words) for text in texts if words in text] == [1]
 
 
 def test_a_site_has_no_secrets(demo: Workspace, run_main: RunMain) -> None:

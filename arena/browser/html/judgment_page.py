@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import urlencode
 
+from arena.base.table import counted
 from arena.bench.labels import (
     BETTER,
     GRADE,
@@ -247,7 +248,10 @@ def _side(
     head += f'<span class="name" title="{plain(side.name)}">{plain(side.name)}</span> '
     head += f'<span class="role">{role}</span>'
     head += f' <span class="mark">{mark}</span>' if points > 0 else ""
-    counts = " · ".join(_number(n, noun.removesuffix("s")) for noun, n in side.style.items())
+    counts = " · ".join(
+        f"{n:,} bold" if noun == "bold" else counted(n, noun.removesuffix("s"))
+        for noun, n in side.style.items()
+    )
     counts = counts or ("" if side.missing else "tokens and markdown not counted")
     yield f'<section class="side"><h3 class="{role}">{head}</h3><p class="counts">{counts}</p>'
     yield '<div class="answer">'
@@ -265,16 +269,11 @@ def _side(
             yield show(turn)
         elif (tokens := side.style.get("tokens")) and not any(map(str.strip, side.turns)):
             # Published files may count the tokens of answers whose texts they leave out.
-            counted = _number(tokens, "token")
-            yield notice(f"The file has no text of this answer ({counted} counted in it).")
+            counts = counted(tokens, "token")
+            yield notice(f"The file has no text of this answer ({counts} counted in it).")
         else:
             yield notice("The answer is empty.")
     yield "</div></section>"
-
-
-def _number(count: int, noun: str) -> str:
-    plural = "" if count == 1 or noun == "bold" else "s"
-    return f"{count:,} {noun}{plural}"
 
 
 # The list
@@ -302,7 +301,7 @@ def list_html(
     turn = '<button class="turn" data-row="{}" aria-label="{} judgments">{}</button>'
     turns = turn.format(first - PAGE, "earlier", "‹") if first else ""
     turns += turn.format(last, "later", "›") if last < len(entries) else ""
-    total = _number(len(entries), "judgment")
+    total = counted(len(entries), "judgment")
     head = f"<span>{total}</span><span>{first + 1:,}–{last:,} {turns}</span>"
     legend = _LEGEND if any(entry.pairwise for entry in entries) else ""
     return f'<div class="list"><div class="list-head">{head}{legend}</div>{rows}</div>'

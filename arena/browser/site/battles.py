@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from arena.base.errors import warn
+from arena.base.table import counted
 from arena.bench.labels import tendency
 from arena.bench.records import draw_evenly
 from arena.browser.html.judgment_page import Look, judgment_html, question_title, signs_html
@@ -54,38 +57,57 @@ def address(entry: ListedJudgment) -> str:
 
 @dataclass(frozen=True)
 class Battles:
-    """The battles of a site: all that it shows, in their order, and how many there are."""
+    """The battles of a site: all that it shows, in their order, and how many there are on each
+    question.
+    """
 
     library: Library
     entries: Sequence[ListedJudgment]
-    total: int
+    numbers: Mapping[str, int]
 
     @classmethod
     def of(cls, library: Library, number: int) -> Battles:
         """Return at most a number of the battles of a library."""
-        total = sum(1 for judge in library.judges() for _ in library.judgments(judge))
-        return cls(library, sample(library, number), total)
+        judgments = (entry for judge in library.judges() for entry in library.judgments(judge))
+        numbers = Counter(entry.question for entry in judgments)
+        return cls(library, sample(library, number), numbers)
 
     @property
     def coverage(self) -> str:
         """How many battles are shown, in words."""
-        shown, questions = len(self.entries), len({entry.question for entry in self.entries})
-        if shown == self.total:
-            return f"all {shown:,} battles"
-        return f"{shown:,} of {self.total:,} battles, those on {questions:,} questions"
+        shown, total = len(self.entries), sum(self.numbers.values())
+        questions = {entry.question for entry in self.entries}
+        if shown == total:
+            return f"all {counted(total, 'battle')}"
+        whole = shown == sum(self.numbers[question] for question in questions)
+        those = "those" if whole else "some of those"
+        return f"{shown:,} of {total:,} battles, {those} on {counted(len(questions), 'question')}"
+
+    @functools.cached_property
+    def baselines(self) -> list[str]:
+        """The baselines, if there are several, so that a battle is not known without its own."""
+        names = sorted({entry.baseline for entry in self.entries if entry.baseline})
+        return names if len(names) > 1 else []
+
+    def name(self, entry: ListedJudgment) -> str:
+        """Return the model of a battle, with its baseline if there are several."""
+        several = self.baselines and entry.baseline
+        return f"{entry.model} against {entry.baseline}" if several else entry.model
 
     def section(self) -> Section:
         """Return the list of the battles, with its filters and its search."""
         models = sorted({entry.model for entry in self.entries})
         judges = sorted({entry.judge for entry in self.entries})
+        results = {RESULTS[tendency(entry.labels)] for entry in self.entries if entry.pairwise}
         fields = _choice("model", "all models", models) + _choice("judge", "all judges", judges)
-        fields += _choice("result", "all results", RESULTS.values())
+        fields += _choice("baseline", "all baselines", self.baselines)
+        fields += _choice("result", "all results", filter(results.__contains__, RESULTS.values()))
         words = "Words in questions, answers and judgments"
         text = f'<input type="search" name="text" placeholder="{words}" aria-label="{words}">'
         rows = "".join(map(self.row, self.entries))
         body = (
             f'<form class="filters" role="search">{text}{fields}</form>'
-            f'<p id="count" role="status">{len(self.entries):,} battles</p>'
+            f'<p id="count" role="status">{counted(len(self.entries), "battle")}</p>'
             f'<div class="list">{rows}</div>'
         )
         title = f"Battles of {self.library.bench.name}"
@@ -94,10 +116,11 @@ class Battles:
     def row(self, entry: ListedJudgment) -> str:
         """Return the row of a battle, with what the script filters by."""
         question = self.library.questions.get(entry.question)
-        result = RESULTS[tendency(entry.labels)]
+        result = RESULTS[tendency(entry.labels)] if entry.pairwise else ""
         data = {"model": entry.model, "judge": entry.judge, "result": result}
+        data |= {"baseline": entry.baseline} if self.baselines else {}
         values = "".join(f' data-{name}="{plain(value)}"' for name, value in data.items())
-        who = plain(f"{entry.model} · {entry.judge}")
+        who = plain(f"{self.name(entry)} · {entry.judge}")
         return (
             f'<a class="row" href="{FOLDER}/{address(entry)}"{values}>{signs_html(entry)}'
             f'<span class="lines"><span class="who">{who}</span>'
@@ -123,7 +146,7 @@ class Battles:
             view = without_paths(judgment_view(self.library, entry))
             index.add(texts_of(view))
             same = others[entry.judge, entry.question]
-            body = self.steps(number) + strip_html(entry, same) + judgment_html(view, look)
+            body = self.steps(number) + self.strip(entry, same) + judgment_html(view, look)
             title = f"{entry.model} against {entry.baseline}" if entry.baseline else entry.model
             subtitle = f"judged by {entry.judge}"
             yield f"{FOLDER}/{address(entry)}", Section("", "", title, subtitle, body)
@@ -137,20 +160,25 @@ class Battles:
         place = f"<span>{number + 1:,} of {len(self.entries):,}</span>"
         return f'<p class="steps">{"".join(links)}{place}</p>'
 
-
-def strip_html(entry: ListedJudgment, same: Sequence[ListedJudgment]) -> str:
-    """Return the results of all models on a question, each with a link to its battle."""
-    links = ""
-    for other in same:
-        current = " aria-current=page" if other is entry else ""
-        name = f"<span>{plain(other.model)}</span>"
-        links += f'<a href="{address(other)}"{current}>{signs_html(other)}{name}</a>'
-    title = f"<summary>{len(same):,} models on this question</summary>"
-    return f'<details class="strip">{title}<div>{links}</div></details>' if len(same) > 1 else ""
+    def strip(self, entry: ListedJudgment, same: Sequence[ListedJudgment]) -> str:
+        """Return the results of all battles on a question, each with a link."""
+        links = ""
+        for other in same:
+            current = " aria-current=page" if other is entry else ""
+            name = f"<span>{plain(self.name(other))}</span>"
+            links += f'<a href="{address(other)}"{current}>{signs_html(other)}{name}</a>'
+        title = counted(len({other.model for other in same}), "model")
+        if len(same) > len({other.model for other in same}):
+            title = f"{counted(len(same), 'battle')} of {title}"
+        title = f"<summary>{title} on this question</summary>"
+        return (
+            f'<details class="strip">{title}<div>{links}</div></details>' if len(same) > 1 else ""
+        )
 
 
 def _choice(name: str, title: str, values: Iterable[str]) -> str:
     """Return a field to choose one of some values, if there are several."""
+    # The script adds a value of the address that no battle has: it shows that nothing fits.
     options = [f'<option value="">{title}</option>']
     options += (f'<option value="{plain(value)}">{plain(value)}</option>' for value in values)
     hidden = " hidden" if len(options) < 3 else ""
@@ -158,10 +186,15 @@ def _choice(name: str, title: str, values: Iterable[str]) -> str:
 
 
 def without_paths(view: JudgmentView) -> JudgmentView:
-    """Return a view whose sides say that there is no answer, and not in which file of the maker."""
+    """Return a view whose sides say that there is no answer, and not in which file of the maker.
+    The maker gets a warning of one that cannot be read.
+    """
 
     def side(side: Side) -> Side:
         missing = side.missing and f"There is no answer of {side.name} to this question."
+        if side.fault:
+            warn(side.fault)
+            missing = f"The answer of {side.name} to this question cannot be read."
         return replace(side, missing=missing)
 
     baseline = view.baseline and side(view.baseline)

@@ -40,8 +40,12 @@ class Written:
     battles: str
 
 
-def check_target(target: Path) -> None:
-    """Raise InputError unless a folder is new or empty, or a site without files of others."""
+def check_target(target: Path, data_dir: Path | None = None) -> None:
+    """Raise InputError unless a folder is new or empty, or a site without files of others. It must
+    not be in the folder of the benches, whose folders are taken for benches.
+    """
+    if data_dir and data_dir.resolve() in (target.resolve(), *target.resolve().parents):
+        raise InputError(f"{target}: is in the folder of benches, {data_dir}. Name another folder.")
     if not target.exists() and not target.is_symlink():
         return
     advice = "Name a new folder, or an empty one."

@@ -9,20 +9,37 @@ import msgspec
 import regex
 
 LONGEST_WORD = 30  # characters that count
-# Scripts whose words have no spaces between them, as site.js has them too.
+# What site.js has too: scripts whose words have no spaces between them, and the long vowel of
+# Japanese, which belongs to none.
 SCRIPTS = "Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar"
-UNSPACED = "".join(rf"\p{{{script}}}" for script in SCRIPTS)
+UNSPACED = "".join(rf"\p{{Script={script}}}" for script in SCRIPTS) + "\u30fc"
 _UNSPACED = regex.compile(f"[{UNSPACED}]")
 RUN = regex.compile(rf"[{UNSPACED}]+|(?:(?![{UNSPACED}])[\p{{L}}\p{{N}}\p{{M}}])+")
+# Accents and vowel points of any script, soft hyphens and the like. The marks that make other
+# letters of Japanese ones stay.
+UNSEEN = r"(?![\u3099\u309a])\p{Script=Inherited}|\p{Default_Ignorable_Code_Point}"
+_UNSEEN = regex.compile(UNSEEN)
 FIRST = 0x5D  # The codes of distances begin after it, so that they need no escapes in JSON.
 SURROGATES = 0xD800, 0x800  # where they begin, and how many there are
 
 
-def words_of(text: str) -> set[str]:
-    """Return the words of a text without case. Scripts without spaces have pairs of letters."""
-    words = set[str]()
+def folded(text: str) -> str:
+    """Return a text as it is searched: without case, accents, and other ways to write the same."""
+    if text.isascii():  # most texts are
+        return text.lower()
     plain = text.encode("utf-8", "replace").decode()  # without lone surrogates
-    for run in RUN.findall(unicodedata.normalize("NFKC", plain).lower()):
+    bare = _UNSEEN.sub("", unicodedata.normalize("NFKD", plain))
+    # JavaScript has no casefold(). Both have these steps, and a final sigma by their place.
+    lower = bare.upper().lower().replace("\u03c2", "\u03c3")
+    return unicodedata.normalize("NFC", lower)
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of a text as they are searched. Scripts without spaces have pairs of
+    letters.
+    """
+    words = set[str]()
+    for run in RUN.findall(folded(text)):
         if _UNSPACED.match(run) and len(run) > 1:
             words.update(map("".join, zip(run, run[1:], strict=False)))
         else:

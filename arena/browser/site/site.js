@@ -6,7 +6,8 @@
 const WHERE = ["prompt", "judge", "model", "baseline"];
 const FIRST = 0x5d, SURROGATES = 0xd800, SIZE = 0x800, LONGEST = 30;
 const UNSPACED = ["Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar"]
-  .map(script => `\\p{Script=${script}}`).join("");
+  .map(script => `\\p{Script=${script}}`).join("") + "\u30fc";
+const UNSEEN = /(?![\u3099\u309a])\p{Script=Inherited}|\p{Default_Ignorable_Code_Point}/gu;
 const RUN = new RegExp(`[${UNSPACED}]+|(?:(?![${UNSPACED}])[\\p{L}\\p{N}\\p{M}])+`, "gu");
 const IS_UNSPACED = new RegExp(`^[${UNSPACED}]`, "u");
 
@@ -23,9 +24,14 @@ function useIndex(loaded) {
   show();
 }
 
+function folded(text) {
+  const bare = text.normalize("NFKD").replace(UNSEEN, "");
+  return bare.toUpperCase().toLowerCase().replaceAll("\u03c2", "\u03c3").normalize("NFC");
+}
+
 function wordsOf(text) {
   const words = [];
-  for (const run of text.normalize("NFKC").toLowerCase().match(RUN) ?? []) {
+  for (const run of folded(text).match(RUN) ?? []) {
     const letters = [...run];
     if (IS_UNSPACED.test(run) && letters.length > 1)
       for (let i = 1; i < letters.length; i++) words.push(letters[i - 1] + letters[i]);
@@ -85,7 +91,15 @@ function show() {
 
 function follow() {
   const parameters = new URLSearchParams(location.hash.slice(1));
-  for (const field of fields) field.value = parameters.get(field.name) ?? "";
+  for (const field of fields) {
+    const value = parameters.get(field.name) ?? "";
+    // A value that no battle has: the field shows it, and the list that nothing fits.
+    if (field.options && ![...field.options].some(option => option.value === value)) {
+      field.add(new Option(value, value));
+      field.hidden = false;
+    }
+    field.value = value;
+  }
   show();
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ from arena.generate.judging.prompt import (
     template_problem,
 )
 from arena.generate.judging.verdict import CUT_OFF, QUOTED, Verdict, VerdictRule, grades_of_schema
-from arena.generate.schedule.pairs import Pair
+from arena.generate.schedule.pairs import Pairing
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
@@ -225,13 +225,13 @@ class Judge:
 class CaseFinder:
     """The cases of each model: questions that it, the baseline and the references answered.
 
-    `pairs`: those that are judged, None for each model against each baseline.
+    `pairing`: the pairs that are judged, None for each model against each baseline.
     """
 
     judge: Judge
     bench: Bench
     questions: Sequence[Question]
-    pairs: Collection[Pair] | None = None
+    pairing: Pairing | None = None
     _answers: dict[tuple[str, bool], dict[str, Answer]] = field(default_factory=dict)
 
     def check_baselines(self, baselines: Sequence[str], source: str) -> None:
@@ -278,7 +278,7 @@ class CaseFinder:
                 return
             references.append(reference)
         for baseline in rules.baselines if config.baseline else (None,):
-            if self.pairs is not None and (baseline, model) not in self.pairs:
+            if self.pairing and not self.pairing.has(question.id, baseline, model):
                 continue
             if baseline == model:
                 if config.pairwise:

@@ -3,29 +3,75 @@
 from __future__ import annotations
 
 import csv
+import functools
 from collections.abc import Collection, Iterable, Sequence
-from itertools import combinations
+from dataclasses import dataclass
+from itertools import chain, combinations
 from pathlib import Path
 
 from arena.base.errors import InputError
 from arena.base.jsonl import read_bytes
 from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench, model_names
+from arena.bench.records import (
+    BaselineRule,
+    baseline_rule,
+    read_judgments_by_kind,
+    read_questions,
+)
 
 Pair = tuple[str, str]  # the baseline of its records, and their model
 HEADER = ["model_a", "model_b"]
 
 
-def in_order(models: Iterable[str], baselines: Collection[str]) -> list[str]:
-    """Return models in the order of their pairs, baselines first and then by name.
+@dataclass(frozen=True)
+class Pairing:
+    """The pairs of models that a run judges, in the order that their records have.
 
-    So every run finds the judgments of a pair that an earlier one made, also of a run against the
-    baselines.
+    `stored`: question, baseline and model of the judge's earlier judgments, which keep their order.
+    `rule`: the baseline of records that name none. `anchor`: the model that scores 50 on a board of
+    the pairs, the judge's usual baseline, none if no pair has it.
     """
-    return sorted(set(models), key=lambda name: (name not in baselines, name))
+
+    pairs: Sequence[Pair]
+    stored: Collection[tuple[str, str, str]]
+    rule: BaselineRule
+    anchor: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def _wanted(self) -> frozenset[Pair]:
+        return frozenset(self.pairs)
+
+    @functools.cached_property
+    def orders(self) -> list[Pair]:
+        """The pairs, and last those that earlier judgments have in the other order."""
+        turned = {(b, a) for _, a, b in self.stored} & self._wanted
+        return [
+            *self.pairs,
+            *((second, first) for first, second in self.pairs if (first, second) in turned),
+        ]
+
+    @property
+    def baselines(self) -> list[str]:
+        """The baselines of the pairs' records, each once."""
+        return list(dict.fromkeys(first for first, _ in self.orders))
+
+    def has(self, question: str, baseline: str | None, model: str) -> bool:
+        """Whether the judgment of a question has this order: that of an earlier one, else ours."""
+        if baseline is None or not {(baseline, model), (model, baseline)} & self._wanted:
+            return False
+        there = (question, baseline, model) in self.stored
+        turned = (question, model, baseline) in self.stored
+        return there if there != turned else (baseline, model) in self._wanted
 
 
-def round_robin(models: Iterable[str], baselines: Collection[str]) -> list[Pair]:
+def in_order(models: Iterable[str], baselines: Sequence[str]) -> list[str]:
+    """Return models in the order of their pairs: baselines as they are listed, then by name."""
+    places = {name: place for place, name in enumerate(baselines)}
+    return sorted(set(models), key=lambda name: (places.get(name, len(places)), name))
+
+
+def round_robin(models: Iterable[str], baselines: Sequence[str]) -> list[Pair]:
     """Return every pair of some models. Raises InputError for fewer than two."""
     names = in_order(models, baselines)
     if len(names) < 2:
@@ -35,7 +81,7 @@ def round_robin(models: Iterable[str], baselines: Collection[str]) -> list[Pair]
     return list(combinations(names, 2))
 
 
-def read_pairs(path: Path, baselines: Collection[str]) -> list[Pair]:
+def read_pairs(path: Path, baselines: Sequence[str]) -> list[Pair]:
     """Return the pairs of a file of two names a line, with a comma between them.
 
     Raises InputError for another line, a model against itself, and a file without pairs.
@@ -59,8 +105,8 @@ def read_pairs(path: Path, baselines: Collection[str]) -> list[Pair]:
 
 
 def chosen_pairs(
-    config: JudgeConfig, bench: Bench, models: Sequence[str], path: Path | None
-) -> list[Pair]:
+    config: JudgeConfig, bench: Bench, judge: str, models: Sequence[str], path: Path | None
+) -> Pairing:
     """Return the pairs of a file, or without one every pair of the models: those named, else those
     of the config with its baselines, else all with answers.
 
@@ -71,6 +117,26 @@ def chosen_pairs(
         raise InputError(f"{config.path}: {problem}. Use a setting file that compares answers.")
     baselines = config.all_baselines
     if path:
-        return read_pairs(path, baselines)
-    listed = (*config.model_list, *baselines) if config.model_list else model_names(bench.answers)
-    return round_robin(models or listed, baselines)
+        pairs = read_pairs(path, baselines)
+    else:
+        listed = (
+            (*config.model_list, *baselines) if config.model_list else model_names(bench.answers)
+        )
+        pairs = round_robin(models or listed, baselines)
+    rule = baseline_rule(bench, config)
+    anchor = tuple(name for name in baselines[:1] if name in chain.from_iterable(pairs))
+    return Pairing(pairs, stored_orders(bench, judge, pairs, rule), rule, anchor)
+
+
+def stored_orders(
+    bench: Bench, judge: str, pairs: Iterable[Pair], rule: BaselineRule
+) -> frozenset[tuple[str, str, str]]:
+    """Return question, baseline and model of the judgments of models in pairs that are stored."""
+    categories = {question.id: question.category for question in read_questions(bench)}
+    return frozenset(
+        (question, rule.of(judgment.baseline, categories.get(question, "")) or "", model)
+        for model in dict.fromkeys(chain.from_iterable(pairs))
+        if (path := bench.judgment_file(judge, model)).exists()
+        for judgment, questions in read_judgments_by_kind(path, model, judge)
+        for question in questions
+    )

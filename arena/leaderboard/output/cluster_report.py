@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arena.base.errors import one_line
-from arena.base.table import aligned, grouped, listed
+from arena.base.table import aligned, counted, grouped, listed
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import LEAST, ClusterTable
 from arena.leaderboard.format import FORMATS
@@ -179,7 +179,7 @@ def heat_table(table: ClusterTable, *, upright: bool = False) -> str:
     rows = [[escape(model)] for model in table.models]
     heads = [f"{_levels(table)} CI"]
     for board in table.boards:
-        number = f"{board.counts.questions:,} questions"
+        number = counted(board.counts.questions or 0, "question")
         heads.append(f"{escape(_name(board))}<small>{number}</small>")
         for cells, model in zip(rows, table.models, strict=True):
             row = board.row(model)

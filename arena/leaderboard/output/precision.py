@@ -14,7 +14,7 @@ from arena.base.errors import InputError, one_line, without_warnings
 from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench
 from arena.bench.records import Question
-from arena.generate.schedule.pairs import Pair
+from arena.generate.schedule.pairs import Pairing
 from arena.generate.schedule.rounds import FEWEST
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import build_boards
@@ -268,14 +268,14 @@ class WidthGoal:
         cls,
         planned: Planned,
         works: Iterable[JudgmentWork],
-        pairs: Sequence[Pair],
+        pairing: Pairing | None,
         wanted: float,
     ) -> WidthGoal:
         """Return the goal for the models of a run with questions to judge, on the board that
         show_result.py gives of them, or of the pairs.
         """
         bench, config = planned.bench, planned.config
-        baselines = () if pairs else planned.baselines
+        baselines = () if pairing else planned.baselines
 
         def options() -> BoardOptions:
             options = BoardOptions(
@@ -285,10 +285,10 @@ class WidthGoal:
                 config=None if baselines else config,
                 mixed="leave-out",
             )
-            return anchored(options, pairs[0][0]) if pairs else options
+            return anchored(options, *pairing.anchor) if pairing else options
 
         models = {work.summary.name for work in works if work.cases}
-        return cls(options, models.union(*pairs), wanted)
+        return cls(options, models.union(*(pairing.pairs if pairing else ())), wanted)
 
     def is_reached(self) -> bool:
         """Look at all scores. Raises InputError if the judgments make no board."""

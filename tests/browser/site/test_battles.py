@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -60,6 +61,56 @@ def test_battles_on_unknown_questions_come_last(bench: Workspace, library: Libra
     assert [entry.question for entry in battles.entries][-1] == "x"
     assert battles.coverage == "all 50 battles"
     assert Battles.of(library, 8).coverage == "8 of 50 battles, those on 2 questions"
+
+
+def test_a_sample_of_a_part_of_a_question_says_so(library: Library) -> None:
+    assert Battles.of(library, 4).coverage == "4 of 48 battles, those on 1 question"
+    assert Battles.of(library, 3).coverage == "3 of 48 battles, some of those on 1 question"
+
+
+def values_of(html: str, field: str) -> list[str]:
+    """The choices of a field, none if it is hidden."""
+    match = re.search(rf'<select name="{field}"[^>]*?( hidden)?>(.*?)</select>', html)
+    assert match
+    return [] if match[1] else re.findall('value="([^"]+)"', match[2])
+
+
+def test_battles_against_several_baselines_are_named_and_counted_by_model(
+    bench: Workspace, library: Library
+) -> None:
+    for baseline in ("base", "other"):
+        records = [judgment("q1", "A>B", "A>B", baseline=baseline, model=m) for m in ("m", "n")]
+        add_judgments(bench, records, f"j-{baseline}")
+    battles = Battles.of(library, 1_000)
+    page = battles.section().body
+    assert values_of(page, "baseline") == ["base", "other"]
+    assert "m against other · j-other" in page and "m against base · j-base" in page
+    same = [entry for entry in battles.entries if entry.question == "q1" and entry.model == "m"]
+    strip = battles.strip(same[0], same)
+    assert f"<summary>{len(same)} battles of 1 model on this question</summary>" in strip
+    assert ">m against other<" in strip
+
+
+def test_one_baseline_is_not_named_in_the_list(library: Library) -> None:
+    battles = Battles.of(library, 1_000)
+    page = battles.section().body
+    assert values_of(page, "baseline") == [] and "against" not in page
+    assert values_of(page, "result") == []  # all are lost
+    strip = battles.strip(battles.entries[0], battles.entries[:2])
+    assert "<summary>2 models on this question</summary>" in strip
+
+
+def test_grades_are_neither_won_nor_lost(bench: Workspace) -> None:
+    bench.add_questions(2)
+    records = [
+        {"question_id": q, "model": m, "judge": "j", "games": [{"score": 7, "judgment": "fine"}]}
+        for q in ("q1", "q2")
+        for m in ("m", "n")
+    ]
+    add_judgments(bench, records)
+    page = Battles.of(Library(Bench(bench.root / "data", bench.name)), 9).section().body
+    assert values_of(page, "model") == ["m", "n"] and values_of(page, "result") == []
+    assert "undecided" not in page
 
 
 def test_the_name_of_a_file_stays_when_other_battles_come(library: Library) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
+import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from conftest import REPO, Workspace
 from playwright.sync_api import Browser, Page, expect
+
+from arena.browser.site.search import words_of
 
 EVIL = "http://evil.example"
 HOSTILE = f"""<script>window.stolen = "script"</script> <img src=x onerror="window.stolen = 'img'">
@@ -97,6 +101,12 @@ class TestInChromium:
             if number:
                 expect(shown.locator(".found", has_text=places).first).to_be_visible()
         assert "text=two" in page.url
+        page.goto(f"{(site / 'battles.html').as_uri()}#model=gone&judge=<b>")
+        expect(page.locator("#count")).to_have_text("0 of 6 battles")
+        expect(page.get_by_label("model", exact=True)).to_have_value("gone")
+        expect(page.get_by_label("judge", exact=True)).to_be_visible()
+        page.goto((site / "battles.html").as_uri())
+        expect(page.locator("#count")).to_have_text("6 battles")
         search.fill("zebra")
         shown.first.click()
 
@@ -116,6 +126,16 @@ class TestInChromium:
         assert page.evaluate("window.stolen") is None
         assert complaints == []
         assert {url for url in asked if not url.startswith(f"{site.as_uri()}/")} == set()
+
+    def test_the_script_has_the_words_of_the_index(self, page: Page, site: Path) -> None:
+        page.goto((site / "battles.html").as_uri())
+        codes = [*range(0x20, 0x3400), *range(0xA000, 0xAC20), *range(0xF900, 0x1_0400)]
+        letters = [c for c in map(chr, codes) if unicodedata.category(c) != "Cn"]
+        texts = ["".join(letters[i : i + 40]) for i in range(0, len(letters), 40)]
+        rng = random.Random(1)
+        texts += ["".join(rng.choices(letters, k=rng.randint(1, 60))) for _ in range(200)]
+        words = page.evaluate("texts => texts.map(wordsOf)", texts)
+        assert list(map(set, words)) == list(map(words_of, texts))
 
 
 def test_every_page_forbids_what_it_does_not_need(site: Path) -> None:

@@ -124,3 +124,96 @@ def test_graded_single_answers_make_no_pairs(four: Workspace, run_main: RunMain)
     )
     done = run_main(SCRIPT, "--round-robin", check=2)
     assert "pairwise is false, and single answers make no pairs" in done.err
+
+
+def orders(bench: Workspace) -> dict[str, list[tuple[str, str]]]:
+    """The orders of each question's judgments: baseline and model."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for model, records in pairs(bench).items():
+        for question, baseline in records:
+            found.setdefault(question, []).append((baseline, model))
+    return {question: sorted(of) for question, of in found.items()}
+
+
+def test_pairs_that_a_run_against_another_baseline_has_judged_are_not_paid_for_again(
+    four: Workspace, api: FakeAPI, run_main: RunMain
+) -> None:
+    """The records of one question name c as the baseline, where the config's is base."""
+    run_main(SCRIPT, "--baseline", "c", "--model", "a", "base", "--limit", "1")
+    assert api.call_count == 4
+    run_main(SCRIPT, "--round-robin")
+    assert api.call_count == 6 * 2 * 2
+    usual = [("a", "b"), ("a", "c"), ("b", "c"), ("base", "a"), ("base", "b"), ("base", "c")]
+    turned = [("a", "b"), ("b", "c"), ("base", "a"), ("base", "b"), ("c", "a"), ("c", "base")]
+    assert orders(four) == {"q1": turned, "q2": usual}
+    run_main(SCRIPT, "--round-robin")
+    assert api.call_count == 6 * 2 * 2
+
+
+def test_a_judgment_that_is_played_in_part_goes_on_in_its_order(
+    four: Workspace, api: FakeAPI, run_main: RunMain
+) -> None:
+    run_main(SCRIPT, "--baseline", "b", "--model", "a")
+    path = four.data / "model_judgment" / "judge" / "a.jsonl"
+    records = four.read_jsonl(path)
+    records[0]["games"][1] = None
+    four.write(path, records)
+    run_main(SCRIPT, "--round-robin", "--model", "a", "b")
+    assert api.call_count == 5
+    assert orders(four) == {"q1": [("b", "a")], "q2": [("b", "a")]}
+
+
+def test_baselines_of_categories_keep_their_orders(
+    four: Workspace, api: FakeAPI, run_main: RunMain
+) -> None:
+    """As in v2.0: each category has a baseline of its own, which plays the other category's."""
+    four.add_questions(
+        [
+            {"question_id": "q1", "category": "hard", "turns": [{"content": "?"}]},
+            {"question_id": "q2", "category": "soft", "turns": [{"content": "?"}]},
+        ]
+    )
+    rules = {"hard": {"baseline_model": "base"}, "soft": {"baseline_model": "a"}}
+    four.write_judge_config("judge", "base", categories=rules, model_list=[])
+    run_main(SCRIPT)
+    assert api.call_count == 2 * 3 * 2
+    run_main(SCRIPT, "--round-robin")
+    assert api.call_count == 2 * 6 * 2
+    assert orders(four)["q2"].count(("a", "base")) == 1
+    assert {len(of) for of in orders(four).values()} == {6}
+
+
+def test_several_baselines_of_a_config_keep_its_order(
+    four: Workspace, api: FakeAPI, run_main: RunMain
+) -> None:
+    four.write_judge_config("judge", "c", baseline_model=["c", "a"], model_list=[])
+    run_main(SCRIPT)
+    before = api.call_count
+    run_main(SCRIPT, "--round-robin")
+    assert api.call_count == 6 * 2 * 2
+    assert before == 5 * 2 * 2  # c and a against each other, base and b against both
+
+
+def test_records_without_a_baseline_are_against_that_of_the_config_and_not_of_a_pair(
+    four: Workspace, api: FakeAPI, run_main: RunMain
+) -> None:
+    run_main(SCRIPT, "--model", "b")
+    path = four.data / "model_judgment" / "judge" / "b.jsonl"
+    records = four.read_jsonl(path)
+    for record in records:
+        del record["baseline"]
+    four.write(path, records)
+    before = api.call_count
+    run_main(SCRIPT, "--round-robin", "--model", "a", "b")
+    assert api.call_count - before == 4
+
+
+@pytest.mark.parametrize(
+    ("models", "anchor"), [(("base", "a"), "--anchor base"), (("a", "b"), "--anchor")]
+)
+def test_the_next_command_has_the_usual_baseline_as_anchor_or_none(
+    four: Workspace, run_main: RunMain, models: tuple[str, str], anchor: str
+) -> None:
+    done = run_main(SCRIPT, "--round-robin", "--model", *models)
+    assert done.out.splitlines()[-1] == f"next: python show_result.py {anchor}"
+    run_main("show_result.py", *anchor.split())
