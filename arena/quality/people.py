@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,10 @@ from arena.bench.records import (
     read_questions,
 )
 from arena.leaderboard.people.calibration import points_of
+from arena.quality.benchmark.measures import Estimate
+from arena.quality.judge_measures import agreement, draw_questions, estimated
 from arena.quality.panel import JudgeOptions
+from arena.scoring.uncertainty.intervals import FEW
 
 Pair = tuple[str, str, str]  # question, model and baseline
 OUTCOMES = "win", "tie", "loss"
@@ -46,16 +50,17 @@ class Verdict:
 class WithPerson:
     """The agreement of a judge with a person.
 
-    table: pairs by the outcome of the person, then of the judge. agreement, kappa: the value and
-    the ends of its 95 % interval. by: shares of agreement and numbers of pairs by cluster, and by
-    the margin of person and judge.
+    table: pairs by the outcome of the person, then of the judge. agreement: percentage with one
+    outcome. weighted: kappa with squared distances of the outcomes. by: shares of agreement and
+    numbers of pairs by cluster, and by the margin of person and judge.
     """
 
     judge: str
     pairs: int
     table: list[list[int]]
-    agreement: tuple[float, float, float]
-    kappa: tuple[float, float, float]
+    agreement: Estimate
+    kappa: Estimate
+    weighted: Estimate
     by: dict[str, dict[str, tuple[float, int]]] = field(default_factory=dict)
 
 
@@ -109,15 +114,6 @@ def read_verdicts(options: JudgeOptions, judge: str) -> dict[Pair, Verdict]:
     return verdicts
 
 
-def kappas(tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return agreement and Cohen's kappa of tables (R, 3, 3), NaN where nothing is to agree on."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = tables / tables.sum(axis=(1, 2), keepdims=True)
-        agreed = np.trace(shares, axis1=1, axis2=2)
-        chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
-        return agreed, (agreed - chance) / (1 - chance)
-
-
 def with_person(
     person: Mapping[Pair, Verdict],
     judge: Mapping[Pair, Verdict],
@@ -139,20 +135,14 @@ def with_person(
         margins = MARGINS[y.margin], MARGINS[f.margin]
         for group, key in zip(groups.values(), (clusters.get(pair[0], ""), *margins), strict=True):
             group[key].append(y.outcome == f.outcome)
-    n = len(places)
-    times = np.random.default_rng(options.seed).multinomial(n, np.full(n, 1 / n), options.rounds)
-    samples = np.concatenate([tables.sum(axis=0)[None], np.einsum("rq,qab->rab", times, tables)])
-    estimates = []
-    for values in kappas(samples):
-        drawn = values[1:][np.isfinite(values[1:])]
-        ends = np.quantile(drawn, (0.025, 0.975)) if len(drawn) else (np.nan, np.nan)
-        estimates.append((float(values[0]), float(ends[0]), float(ends[1])))
+    times = draw_questions(len(places), options.rounds, options.seed)
+    same, kappa, weighted = estimated(agreement, tables.reshape(len(places), -1), times)
     by = {
         what: {key: (sum(hits) / len(hits), len(hits)) for key, hits in sorted(group.items())}
         for what, group in groups.items()
     }
-    table = [[int(cell) for cell in row] for row in samples[0]]
-    return WithPerson(name, len(both), table, estimates[0], estimates[1], by)
+    table = tables.sum(axis=0).astype(int).tolist()
+    return WithPerson(name, len(both), table, same, kappa, weighted, by)
 
 
 def people_report(options: JudgeOptions, person: str) -> tuple[list[WithPerson], tuple[int, int]]:
@@ -177,20 +167,20 @@ def people_report(options: JudgeOptions, person: str) -> tuple[list[WithPerson],
     return reports, (again, sum(vote.same for vote in votes.values()))
 
 
+HEADS = "pairs", "same outcome, %", "kappa", "weighted kappa"
+
+
+def agreement_row(report: WithPerson) -> tuple[str, ...]:
+    """Return the cells of a judge: its name, pairs and measures of agreement."""
+    kappas = report.kappa.text(3), report.weighted.text(3)
+    return report.judge, f"{report.pairs:,}", report.agreement.text(1), *kappas
+
+
 def people_lines(
     person: str, reports: list[WithPerson], consistency: tuple[int, int]
 ) -> Iterator[str]:
     """Yield the report as text."""
-
-    def shown(values: tuple[float, float, float], factor: float, digits: int) -> str:
-        value, low, high = (f"{factor * value:.{digits}f}" for value in values)
-        return f"{value} ({low}, {high})".replace("nan", "n/a")
-
-    rows = [(f"with {person}", "pairs", "same outcome, %", "kappa")]
-    for one in reports:
-        row = shown(one.agreement, 100, 1), shown(one.kappa, 1, 3)
-        rows.append((one.judge, f"{one.pairs:,}", *row))
-    yield from aligned(rows)
+    yield from aligned([(f"with {person}", *HEADS), *map(agreement_row, reports)])
     for one in reports:
         yield ""
         table = zip(OUTCOMES, one.table, strict=True)
@@ -202,7 +192,17 @@ def people_lines(
             )
             yield f"same outcome by {what}: {', '.join(parts)}"
     yield ""
-    yield "in brackets 95 % intervals of a bootstrap over questions"
+    yield from people_notes(person, reports, consistency)
+
+
+def people_notes(
+    person: str, reports: list[WithPerson], consistency: tuple[int, int]
+) -> Iterator[str]:
+    """Yield the notes below the tables, first on the intervals."""
+    if any(math.isfinite(one.agreement.lower) for one in reports):
+        yield "in brackets 95 % intervals of a bootstrap over questions"
+    if any(math.isnan(one.agreement.lower) for one in reports):
+        yield f"no intervals from fewer than {FEW} questions"
     if any(is_person(one.judge) for one in reports):
         yield "the agreement of people with each other is the ceiling for a judge"
     if consistency[0]:
