@@ -11,7 +11,7 @@ judgments a further question is worth.
 
 from __future__ import annotations
 
-from arena.base.errors import InputError, script
+from arena.base.errors import script
 
 # isort: split
 import argparse
@@ -58,8 +58,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         text = f"write the report as {what}. With - print it and nothing else"
         add(form, type=Path, metavar="FILE", help=text)
     args = parser.parse_args(argv)
-    if args.human and args.html:
-        raise InputError("--html: not allowed with --human. Use --json.")
     flags.check_outputs(args, ("json", "html"), ("setting_file", "family"))
     return args
 
@@ -89,9 +87,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         workers=args.workers,
     )
     if args.human:
-        who, (agreements, again) = args.human, people.people_report(options, args.human)
-        text = "\n".join(people.people_lines(who, agreements, again))
-        print_report(args, text, {"json": lambda: people.people_json(who, agreements, again)})
+        found = args.human, *people.people_report(options, args.human)
+        text = "\n".join(people.people_lines(*found))
+        forms = {
+            "json": lambda: people.people_json(*found),
+            "html": lambda: judge_html.people_html(*found),
+        }
+        print_report(args, text, forms)
         return 0
     report = judge_report.judge_report(options)
     confusion = args.confusion or sum(pair.games > 0 for pair in report.pairs) <= FEW_PAIRS

@@ -58,7 +58,7 @@ def share_of_question(rng: np.random.Generator, mean: float, questions: int) -> 
 @functools.cache
 def drawn(questions: int, seed: int) -> np.ndarray:
     """How often each question of a panel is drawn in 200 rounds."""
-    return draw_questions(panel_of(np.zeros((1, questions, 1, 2)), ("j",)), 200, seed)
+    return draw_questions(questions, 200, seed)
 
 
 def covered(found: Sequence[Estimate], truth: float) -> int:

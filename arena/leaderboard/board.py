@@ -83,11 +83,11 @@ class Contest:
             raise InputError(f"battles of {first} against {second}: {reason}. {advice}") from None
         except DisconnectedError as error:
             names = ", ".join(battles.models[i] for i in error.models)
-            others, advice = "the other models", "Judge pairs that connect them."
-            if battles.baseline is not None:
-                others = f"the baseline '{battles.baseline}'"
+            advice = "Judge pairs that connect them. --head-to-head shows each pair without a fit."
+            if self.selection.anchored == "baseline":
                 advice = "Judge them against it, or add their baseline with --baseline."
-            message = f"cannot rank {names}: no battles connect them to {others}. {advice}"
+            to = f"the baseline '{battles.baseline}'" if battles.baseline else "the other models"
+            message = f"cannot rank {names}: no battles connect them to {to}. {advice}"
             raise UnconnectedError(message, error.models) from None
         samples = self.bootstrap() if samples is None else samples
         return Scored(**vars(self), fit=fit, samples=samples)

@@ -16,11 +16,11 @@ from arena.base.yaml_file import Count
 from arena.bench.answer_style import FEATURES
 from arena.bench.config import JudgeConfig, read_judge_config, source_to_read
 from arena.bench.paths import Bench, judged_models
-from arena.bench.records import read_judgments_by_kind
+from arena.bench.records import baseline_rule, read_judgments_by_kind
 from arena.leaderboard.judges import JudgeEffects
 from arena.scoring.battles import Battles, Grades
 from arena.scoring.bradley_terry import Resample
-from arena.scoring.selection import Anchored, HalfJudged, Selection
+from arena.scoring.selection import Anchored, HalfJudged, Selection, bench_questions
 
 SEVERAL = "this needs a single board. Choose one --category, or fit all with --one-board."
 NOT_OF_GRADES = "this has no meaning for grades of single answers. Leave it out."
@@ -242,24 +242,31 @@ def board_options(
 
 def anchored(options: BoardOptions, anchor: str | None = None) -> BoardOptions:
     """Return the options of one board of all judgments, whatever their baseline, on which `anchor`
-    scores 50, or without one the mean of the models. Raises InputError if no judgment has it, or if
-    one names no baseline.
+    scores 50, or without one the mean of the models. Judgments that name no baseline are against
+    that of the config. Raises InputError if no judgment has the anchor, and for grades.
     """
-    baselines, models = set[str](), set[str]()
+    bench, baselines, models = options.bench, set[str](), set[str]()
+    rule = baseline_rule(bench, options.config)
+    categories = {q.id: q.category for q in bench_questions(bench, needed=False)}
     for judge in options.judges:
         for model in judged_models(options.bench, judge):
             path = options.bench.judgment_file(judge, model)
             for judgment, ids in read_judgments_by_kind(path, model, judge):
-                if not judgment.baseline:
-                    problem = f"the judgment of {ids[0]} names no baseline"
-                    raise InputError(f"{path}: {problem}. Name it with --baseline.")
-                baselines.add(judgment.baseline)
-                models |= {judgment.baseline, judgment.model}
+                if judgment.grades:
+                    raise InputError(f"--anchor: {NOT_OF_GRADES}")
+                for name in {rule.of(judgment.baseline, categories.get(q, "")) for q in ids}:
+                    if name is None:
+                        problem = f"the judgment of {ids[0]} names no baseline, nor does the config"
+                        raise InputError(
+                            f"{path}: {problem}. Set baseline_model in a setting file."
+                        )
+                    baselines.add(name)
+                    models |= {name, judgment.model}
     if anchor is None:
         names = tuple(sorted(baselines))
-        return replace(options, baselines=names, config=None, one_board=True, anchored="mean")
+        return replace(options, baselines=names, one_board=True, anchored="mean")
     if anchor not in models:
         hint = nearest(anchor, models) or f". There are {', '.join(sorted(models))}."
         raise InputError(f"--anchor: no judgment has the model '{anchor}'{hint}")
     names = anchor, *sorted(baselines - {anchor})
-    return replace(options, baselines=names, config=None, one_board=True, anchored="model")
+    return replace(options, baselines=names, one_board=True, anchored="model")

@@ -10,6 +10,7 @@ from arena.bench.labels import LABELS
 from arena.leaderboard.output.html import bar, html_page, html_row, html_table, interval_svg
 from arena.quality.judge_measures import PairReport, Verdicts
 from arena.quality.judge_report import PAIR_HEADS, Report, meanings_of, note_lines, pair_row
+from arena.quality.people import HEADS, OUTCOMES, WithPerson, agreement_row, people_notes
 
 
 def report_html(report: Report) -> str:
@@ -74,7 +75,7 @@ def verdict_table(judges: Sequence[Verdicts]) -> str:
     return html_table(heads, rows)
 
 
-def _share(part: int, whole: int) -> str:
+def _share(part: float, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "n/a"
 
 
@@ -84,14 +85,38 @@ def pair_table(pairs: Sequence[PairReport]) -> str:
 
 
 def _confusion_table(pair: PairReport) -> str:
-    """Return the games of two judges by label, a cell the darker the more of its row it has."""
+    caption = f"{pair.first} (rows) and {pair.second} (columns), games"
+    return confusion_table(LABELS, pair.confusion, caption)
+
+
+def confusion_table(labels: Sequence[str], table: Sequence[Sequence[float]], caption: str) -> str:
+    """Return what two judges said by label, a cell the darker the more of its row it has."""
     rows = []
-    for label, counts in zip(LABELS, pair.confusion, strict=True):
+    for label, counts in zip(labels, table, strict=True):
         shares = (round(70 * count / (sum(counts) or 1)) for count in counts)
         cells = (
             f'<td style="background:color-mix(in srgb, var(--accent) {share}%, Canvas)">{n:,}</td>'
             for share, n in zip(shares, counts, strict=True)
         )
         rows.append(html_row([escape(label), *cells], head="row"))
-    caption = f"{pair.first} (rows) and {pair.second} (columns), games"
-    return html_table(["", *map(escape, LABELS)], rows, caption=caption)
+    return html_table(["", *map(escape, labels)], rows, caption=caption)
+
+
+def people_html(person: str, reports: list[WithPerson], consistency: tuple[int, int]) -> str:
+    """Return the agreement of judges with a person as one page that loads nothing."""
+    heads = [f"with {person}", *HEADS]
+    rows = (html_row(map(escape, agreement_row(one))) for one in reports)
+    body = f"<section>{html_table(map(escape, heads), rows)}</section>"
+    for one in reports:
+        caption = f"{person} (rows) and {one.judge} (columns), pairs"
+        body += f"<h2>{escape(one.judge)}</h2><section>"
+        body += confusion_table(OUTCOMES, one.table, caption)
+        for what, group in one.by.items():
+            shares = (
+                html_row([escape(key or "–"), f"{100 * share:.0f}", f"{number:,}"])
+                for key, (share, number) in group.items()
+            )
+            body += html_table([escape(what), "same outcome, %", "pairs"], shares)
+        body += "</section>"
+    subtitle, *notes = people_notes(person, reports, consistency)
+    return html_page(f"Judges and {person}", subtitle, body, notes)

@@ -18,7 +18,8 @@ MEANINGS = {
     "order flips the winner": (
         "Of the judgments with two verdicts, those with different winners. Tossing a coin flips "
         "half.",
-        "A tie beside a win counts.",
+        "A tie beside a win counts. If games have several verdicts, each of one is compared with "
+        "each of the other.",
     ),
     "variance": (
         "What question and place explain of the variance of a game's points. The rest is noise of "

@@ -19,9 +19,9 @@ from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS, Labels
 from arena.quality.benchmark.measures import Estimate, divided
 from arena.quality.benchmark.ratings import LEVEL
-from arena.quality.panel import NOT_JUDGED, PLACE_A, UNDECIDED, Battle, Panel, panel_of
+from arena.quality.panel import NOT_JUDGED, PLACE_A, Battle, Panel, outcomes_of, panel_of
 from arena.scoring import bradley_terry
-from arena.scoring.cells import Cells
+from arena.scoring.cells import Cells, whole_numbers
 from arena.scoring.uncertainty.components import (
     SUMS,
     RepeatedComponents,
@@ -44,7 +44,8 @@ class Counted:
 class Verdicts:
     """The verdicts of one judge, with shares in percent.
 
-    `labels`: games by LABELS. `causes`: games without a verdict. `left_out`: skipped judgments.
+    `labels`: games by LABELS, in parts if they have several verdicts. `causes`: games without a
+    verdict. `left_out`: skipped judgments.
     """
 
     judge: str
@@ -52,7 +53,7 @@ class Verdicts:
     questions: int
     judgments: int
     games: int
-    labels: Mapping[str, int]
+    labels: Mapping[str, float]
     causes: Mapping[str, int]
     left_out: Mapping[str, int]
     place: Counted
@@ -61,7 +62,7 @@ class Verdicts:
     @property
     def decided(self) -> int:
         """The number of games with a verdict."""
-        return sum(self.labels.values())
+        return round(sum(self.labels.values()))
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class PairReport:
     """The agreement of two judges on the games that both decided.
 
     `same`: percentage with one label. `weighted`: kappa with squared distances of the labels.
-    `confusion`: games by the first's label, then by the second's. `why`: the reason for no kappa.
+    `confusion`: games by the first's label, then by the second's, in parts if a game has several
+    verdicts. `why`: the reason for no kappa.
     """
 
     first: str
@@ -78,7 +80,7 @@ class PairReport:
     same: Estimate
     kappa: Estimate
     weighted: Estimate
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[float, ...], ...]
     why: str = ""
 
 
@@ -87,15 +89,14 @@ def judge_numbers(
 ) -> tuple[dict[str, Verdicts], dict[tuple[str, str], PairReport]]:
     """Count the verdicts of each judge by battle, and compare each two, without intervals."""
     panel = panel_of(labels)
-    times = draw_questions(panel, 0, 0)
+    times = draw_questions(len(panel.questions), 0, 0)
     judges = {name: verdicts(panel, judge, times) for judge, name in enumerate(panel.judges)}
     pairs = (pair_report(panel, *pair, times) for pair in combinations(range(len(judges)), 2))
     return judges, {(pair.first, pair.second): pair for pair in pairs}
 
 
-def draw_questions(panel: Panel, rounds: int, seed: int) -> np.ndarray:
-    """Draw the questions of each round with replacement: how often each is drawn (R, Q)."""
-    number = len(panel.questions)
+def draw_questions(number: int, rounds: int, seed: int) -> np.ndarray:
+    """Draw a number of questions in each round with replacement: how often each is drawn (R, Q)."""
     if not rounds:
         return np.zeros((0, number))
     rng = np.random.default_rng(seed)
@@ -106,7 +107,7 @@ def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
     """Count the verdicts of the judge with number `judge` over the rounds `times` (R, Q)."""
     name, played = panel.judges[judge], panel.worth[judge] != NOT_JUDGED
     judged = played.any(axis=1)
-    counts = np.bincount(panel.codes(judge)[panel.decided[judge]], minlength=len(LABELS))
+    counts = whole_numbers(panel.shares(judge).sum(axis=(0, 1)).round(2))
     return Verdicts(
         judge=name,
         models=len(np.unique(panel.model[judged])),
@@ -143,14 +144,14 @@ def place_bias(panel: Panel, judges: Sequence[int], times: np.ndarray) -> Counte
     models = len(panel.models)
     pairs, pair = np.unique((panel.baseline * models + panel.model)[battle], return_inverse=True)
     sides, numbers = np.unique(np.divmod(pairs, models), return_inverse=True)
-    won = np.sign(panel.worth[np.array(judges)[judge], battle])
+    shares = np.stack([outcomes_of(panel.shares(number)) for number in judges])[judge, battle]
     # The counts of pair, game and outcome are enough for the fit. Each is a cell of one battle, and
     # a round takes the cell as often as it draws such battles.
     kinds = np.arange(6 * len(pairs))
-    kind = 6 * pair[:, None] + 3 * np.arange(2) + 1 + won
-    cell = panel.question[battle][:, None] * len(kinds) + kind
-    sums = np.bincount(cell.ravel(), minlength=times.shape[1] * len(kinds))
-    sums = sums.reshape(times.shape[1], -1).astype(float)
+    kind = 6 * pair[:, None, None] + np.arange(6).reshape(2, 3)
+    cell = panel.question[battle][:, None, None] * len(kinds) + kind
+    sums = np.bincount(cell.ravel(), shares.ravel(), times.shape[1] * len(kinds))
+    sums = sums.reshape(times.shape[1], -1)
     a, b = numbers.reshape(2, -1)[:, kinds // 6]
     counts = np.eye(3, dtype=int)[:, kinds % 3]
     cells = Cells(len(sides), a, b, kinds, counts, -1.0 * PLACE_A[None, kinds // 3 % 2])
@@ -166,18 +167,21 @@ def place_bias(panel: Panel, judges: Sequence[int], times: np.ndarray) -> Counte
         return Counted(why=UNCONNECTED)
     samples = fitted(times @ sums)[1] if len(times) else np.empty((0, 1))
     (estimate,) = _estimates(value[0], samples, times)
-    return Counted(estimate, won.size)
+    return Counted(estimate, 2 * len(battle))
 
 
 def flips(panel: Panel, judge: int, times: np.ndarray) -> Counted:
-    """The percentage of judgments with two verdicts whose winners differ, or only one is a tie."""
+    """The percentage of judgments with two verdicts whose winners differ, or only one is a tie.
+
+    Of games with several verdicts, each verdict of one is compared with each of the other.
+    """
     twice = panel.decided[judge].all(axis=1)
-    winner = np.sign(panel.worth[judge][twice])
+    first, second = outcomes_of(panel.shares(judge)[twice]).swapaxes(0, 1)
     question, questions = panel.question[twice], times.shape[1]
-    flipped = np.bincount(question, winner[:, 0] != winner[:, 1], questions)
+    flipped = np.bincount(question, 1 - (first * second).sum(axis=1), questions)
     sums = np.stack([flipped, np.bincount(question, minlength=questions)], axis=1)
     (estimate,) = estimated(lambda of: 100.0 * divided(of[:, :1], of[:, 1:]), sums, times)
-    return Counted(estimate, len(winner), "" if len(winner) else TWICE)
+    return Counted(estimate, len(first), "" if len(first) else TWICE)
 
 
 # Variance
@@ -275,7 +279,7 @@ def style_bias(
     counts three times. They show a bias only as far as longer or more marked-up answers of a model
     are no better.
     """
-    counts = outcome_counts(panel.worth[judge])
+    counts = outcome_counts(panel.shares(judge))
     decided, measured = counts.any(axis=0), ~np.isnan(features).any(axis=0)
     used, skipped = np.flatnonzero(decided & measured), np.flatnonzero(decided & ~measured)
     if not len(used):
@@ -298,33 +302,33 @@ def style_bias(
     except bradley_terry.DisconnectedError:
         return dict.fromkeys(ATTRIBUTES.values(), Counted(why=UNCONNECTED)), note
     _, samples = bradley_terry.reweighted(cells, anchor, times, workers=workers)
-    battles, estimates = int(cells.counts.sum()), _estimates(fit.coefficients, samples, times)
+    battles, estimates = round(cells.counts.sum()), _estimates(fit.coefficients, samples, times)
     return {
         name: Counted(estimate, battles) if spread > 0 else Counted(why=NO_SPREAD)
         for name, estimate, spread in zip(ATTRIBUTES.values(), estimates, fit.scale, strict=True)
     }, note
 
 
-def outcome_counts(worth: np.ndarray) -> np.ndarray:
-    """Weighted battles (3, N) of worths (N, 2): wins of the baseline, ties, wins of the model."""
-    weight = np.where(worth > UNDECIDED, np.where(np.abs(worth) == 2, 3, 1), 0)
-    winners = np.sign(worth)
-    return np.array([(weight * (winners == winner)).sum(axis=1) for winner in (-1, 0, 1)])
+def outcome_counts(labels: np.ndarray) -> np.ndarray:
+    """Weighted battles (3, N) of the shares of labels (N, 2, 5): wins of the baseline, ties, wins
+    of the model.
+    """
+    return np.asarray(outcomes_of(labels * np.array([3, 1, 1, 1, 3])).sum(axis=1).T)
 
 
 # Agreement
 
 
 def pair_report(panel: Panel, first: int, second: int, times: np.ndarray) -> PairReport:
-    """Compare the labels of two judges game by game."""
+    """Compare the labels of two judges game by game, each verdict of one with each of the other."""
     both = panel.decided[first] & panel.decided[second]
-    cells = len(LABELS) ** 2
     question = np.broadcast_to(panel.question[:, None], both.shape)[both]
-    row, column = (panel.codes(judge)[both] for judge in (first, second))
-    place = question * cells + row * len(LABELS) + column
-    sums = np.bincount(place, minlength=times.shape[1] * cells).reshape(times.shape[1], cells)
-    same, kappa, weighted = estimated(_agreement, sums.astype(float), times)
-    confusion = tuple(map(tuple, sums.sum(axis=0).reshape(len(LABELS), -1).tolist()))
+    rows, columns = (panel.shares(judge)[both] for judge in (first, second))
+    pairs = ((row, column) for row in rows.T for column in columns.T)
+    sums = [np.bincount(question, row * column, times.shape[1]) for row, column in pairs]
+    same, kappa, weighted = estimated(agreement, np.stack(sums, axis=1), times)
+    table = whole_numbers(np.sum(sums, axis=1).reshape(len(LABELS), -1).round(2))
+    confusion = tuple(map(tuple, table.tolist()))
     games, names = int(both.sum()), (panel.judges[first], panel.judges[second])
     why = "" if games else "they share no game with a verdict of both"
     if games and math.isnan(kappa.value):
@@ -332,15 +336,17 @@ def pair_report(panel: Panel, first: int, second: int, times: np.ndarray) -> Pai
     return PairReport(*names, games, same, kappa, weighted, confusion, why)
 
 
-def _agreement(sums: np.ndarray) -> np.ndarray:
-    """Share of one label in percent, kappa, and kappa with quadratic weights (R, 3), from (R, 25).
+def agreement(sums: np.ndarray) -> np.ndarray:
+    """Share of one label in percent, kappa, and kappa with quadratic weights (R, 3), from tables of
+    K labels (R, K * K).
 
     Cohen (1968): 1 - (disagreement seen) / (disagreement by chance).
     """
-    table = sums.reshape(-1, len(LABELS), len(LABELS))
+    labels = math.isqrt(sums.shape[1])
+    table = sums.reshape(-1, labels, labels)
     number = table.sum(axis=(1, 2))
     chance = table.sum(axis=2)[:, :, None] * table.sum(axis=1)[:, None, :]
-    steps = np.subtract.outer(np.arange(len(LABELS)), np.arange(len(LABELS)))
+    steps = np.subtract.outer(np.arange(labels), np.arange(labels))
     kappas = []
     for weight in (steps != 0, steps**2):
         seen, expected = ((weight * counts).sum(axis=(1, 2)) for counts in (table, chance))

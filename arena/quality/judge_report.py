@@ -147,7 +147,7 @@ def judge_report(options: JudgeOptions) -> Report:
     for name in family:
         if name not in names:
             warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, names)}")
-    times = judge_measures.draw_questions(panel, options.rounds, options.seed)
+    times = judge_measures.draw_questions(len(panel.questions), options.rounds, options.seed)
     features = style_features(bench, panel)
     numbers = range(len(panel.judges))
     judges = [

@@ -71,7 +71,7 @@ def _sums_by_model(
 
     Then `style` (F, N), its products with the points beyond theirs, and its products with itself.
     """
-    points, decided = (np.sign(panel.worth) + 1) / 2, panel.decided
+    points, decided = np.stack([panel.points(j) for j in range(len(panel.judges))]), panel.decided
     number = decided[others].sum(axis=0)
     mean = divided((points * decided)[others].sum(axis=0), number)
     both = decided[judge] & (number > 0) & battles[:, None]

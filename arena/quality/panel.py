@@ -20,12 +20,13 @@ from arena.base.jsonl import newest
 from arena.base.yaml_file import Count
 from arena.bench.answer_style import ATTRIBUTES, NO_STYLES
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import Labels, worth
-from arena.bench.paths import Bench, check_bench, judge_names, judged_models
+from arena.bench.labels import LABELS, Labels, normal_label, worth
+from arena.bench.paths import Bench, check_bench, is_person, judge_names, judged_models
 from arena.bench.provenance import EnsembleCheck, MixedJudgments, SettingsCheck
 from arena.bench.records import BaselineRule, Judgment, Question, baseline_rule, read_judgments
 from arena.leaderboard.options import Mixed, Seed, check_fields
 from arena.scoring.bradley_terry import style_differences
+from arena.scoring.cells import whole_numbers
 from arena.scoring.selection import (
     Selection,
     UnexpectedJudgments,
@@ -56,7 +57,7 @@ class Panel:
     without a verdict, `left_out` (skipped) judgments, and `made_of`, the judges of an ensemble, as
     far as it names them. `assumed`: the baselines of judgments that name none, "" if unknown.
     `planted`: by model, the questions on which its answer has something planted, and of how many.
-    `repeated` (J, N, 2, 3): `outcomes` of all verdicts, None if no game has more than the first.
+    `repeated` (J, N, 2, 5): the number of verdicts by label, None if no game has more than one.
     """
 
     judges: tuple[str, ...]
@@ -73,26 +74,37 @@ class Panel:
     planted: Mapping[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
     repeated: np.ndarray | None = None
 
-    def outcomes(self, judge: int) -> np.ndarray:
-        """The number of a judge's verdicts (N, 2, 3) by game: lost by the model, tied, won."""
+    def labels(self, judge: int) -> np.ndarray:
+        """The number of a judge's verdicts (N, 2, 5) by game and label, in the order of LABELS."""
         if self.repeated is not None:
             return np.asarray(self.repeated[judge])
-        winners = np.sign(self.worth[judge])
-        return np.asarray(np.eye(3, dtype=int)[winners + 1] * self.decided[judge][:, :, None])
+        decided = self.decided[judge]
+        codes = np.where(decided, 2 - self.worth[judge] * PLACE_A, 0)
+        return np.asarray(np.eye(len(LABELS), dtype=int)[codes] * decided[:, :, None])
 
-    @property
+    def shares(self, judge: int) -> np.ndarray:
+        """The labels of each game (N, 2, 5) as shares: of several verdicts each counts the same."""
+        labels = self.labels(judge)
+        return whole_numbers(labels / np.maximum(labels.sum(axis=2, keepdims=True), 1))
+
+    def outcomes(self, judge: int) -> np.ndarray:
+        """The number of a judge's verdicts (N, 2, 3) by game: lost by the model, tied, won."""
+        return outcomes_of(self.labels(judge))
+
+    def points(self, judge: int) -> np.ndarray:
+        """The mean points of the model (N, 2) in each game, 1 for a win, 0 without a verdict."""
+        return np.asarray(outcomes_of(self.shares(judge)) @ np.array([0.0, 0.5, 1.0]))
+
+    @functools.cached_property
     def decided(self) -> np.ndarray:
         """Which games have a verdict (J, N, 2)."""
-        return np.asarray(self.worth > UNDECIDED)
+        verdicts = self.worth > UNDECIDED if self.repeated is None else self.repeated.any(axis=3)
+        return np.asarray(verdicts)
 
     def names(self, battle: int) -> Battle:
         """The names of model, baseline and question of a battle."""
         model, baseline = self.models[self.model[battle]], self.models[self.baseline[battle]]
         return model, baseline, self.questions[self.question[battle]]
-
-    def codes(self, judge: int) -> np.ndarray:
-        """The index in LABELS of each game's label (N, 2), without meaning if not decided."""
-        return np.asarray(2 - self.worth[judge] * PLACE_A)
 
     def share_verdicts(self, first: int, second: int) -> bool:
         """Whether two judges are, or may be, made of the same verdicts: one is an ensemble of the
@@ -106,6 +118,13 @@ class Panel:
         """The judges that are no ensembles and share no verdicts with a judge."""
         judges = (number for number, name in enumerate(self.judges) if name not in self.made_of)
         return [other for other in judges if not self.share_verdicts(judge, other)]
+
+
+def outcomes_of(labels: np.ndarray) -> np.ndarray:
+    """Outcomes (N, 2, 3), lost by the model, tied or won, of labels (N, 2, 5)."""
+    a, b = labels[:, :, :2].sum(axis=2), labels[:, :, 3:].sum(axis=2)
+    of_a = np.stack([b, labels[:, :, 2], a], axis=2)
+    return np.stack([of_a[:, 0, ::-1], of_a[:, 1]], axis=1)
 
 
 def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
@@ -128,6 +147,9 @@ def panel_of(labels: Mapping[str, Mapping[Battle, Labels]]) -> Panel:
     judge = np.repeat(np.arange(len(labels)), [len(of_judge) for of_judge in labels.values()])
     flat = np.fromiter(itertools.chain.from_iterable(points), np.int8, 2 * len(battles))
     worths[judge, row] = flat.reshape(-1, 2)
+    # A vote is a judgment with one game. Nobody is to play the other.
+    people = np.array([is_person(name) for name in labels], dtype=bool)[:, None, None]
+    worths[people & (worths == UNDECIDED)] = NOT_JUDGED
     return Panel(
         tuple(labels),
         tuple(names),
@@ -218,7 +240,7 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
     panel = panel_of({j.name: {b: x.labels for b, x in j.judgments.items()} for j in judges})
     return replace(
         panel,
-        repeated=repeated_outcomes(panel, judges),
+        repeated=repeated_labels(panel, judges),
         causes={judge.name: judge.causes for judge in judges},
         left_out={judge.name: dict(judge.left_out) for judge in judges},
         made_of={judge.name: m for judge in judges if (m := judge.members) is not None},
@@ -227,20 +249,19 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
     ), left_out
 
 
-def repeated_outcomes(panel: Panel, judges: Sequence[_JudgeFiles]) -> np.ndarray | None:
-    """Return the outcomes of all verdicts (J, N, 2, 3), None if no game has two verdicts."""
+def repeated_labels(panel: Panel, judges: Sequence[_JudgeFiles]) -> np.ndarray | None:
+    """Return the labels of all verdicts (J, N, 2, 5), None if no game has two verdicts."""
     judgments = [list(judge.judgments.items()) for judge in judges]
     all_verdicts = (judgment.verdicts for of_judge in judgments for _, judgment in of_judge)
     if all(len(labels) < 2 for games in all_verdicts for labels in games):
         return None
-    counts = np.zeros((*panel.worth.shape, 3), dtype=int)
+    counts = np.zeros((*panel.worth.shape, len(LABELS)), dtype=int)
     rows = {panel.names(row): row for row in range(len(panel.question))}
     for of_panel, of_judge in zip(counts, judgments, strict=True):
         for battle, judgment in of_judge:
             for game, labels in enumerate(judgment.verdicts[:2]):
-                for points in (worth(label, game) for label in labels):
-                    if points is not None:
-                        of_panel[rows[battle], game, 1 + (points > 0) - (points < 0)] += 1
+                for label in filter(None, map(normal_label, labels)):
+                    of_panel[rows[battle], game, LABELS.index(label)] += 1
     return counts
 
 
@@ -328,20 +349,21 @@ class _JudgeFiles:
 
     @property
     def causes(self) -> dict[str, int]:
-        """The number of games without a verdict by cause, the most frequent first."""
+        """The number of games without a verdict by cause, the most frequent first. A person has
+        none: a vote is a judgment with one game.
+        """
         causes = Counter[str]()
-        for judgment in self.judgments.values():
-            for label, cause in zip(judgment.labels[:2], judgment.causes, strict=False):
-                if label is None:
-                    causes[cause or "cause unknown"] += 1
-                elif worth(label, 0) is None:
-                    causes["unknown label"] += 1
+        for judgment in () if is_person(self.name) else self.judgments.values():
+            games = zip(judgment.labels[:2], judgment.verdicts, judgment.causes, strict=False)
+            for label, verdicts, cause in games:
+                if not any(map(normal_label, verdicts)):
+                    causes["unknown label" if label else cause or "cause unknown"] += 1
         return dict(causes.most_common())
 
     def _check_verdicts(self) -> None:
         """Raise NoVerdict if no game can be measured."""
-        games = (label for judgment in self.judgments.values() for label in judgment.labels[:2])
-        if any(worth(label, 0) is not None for label in games):
+        games = (game for one in self.judgments.values() for game in one.verdicts[:2])
+        if any(map(normal_label, itertools.chain.from_iterable(games))):
             return
         reasons = [f"{number:,} {reason}" for reason, number in self.left_out.items()]
         reason = ", ".join(["no game with a verdict", *reasons])

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import msgspec
 import numpy as np
 
 from arena.base.errors import InputError
+from arena.base.jsonl import read_lines
 from arena.base.table import aligned
 from arena.bench.labels import worth
 from arena.bench.paths import is_person, judge_names, judged_models
-from arena.bench.records import Judgment, baseline_rule, read_judgments, read_questions
+from arena.bench.records import (
+    Judgment,
+    KeyLine,
+    baseline_rule,
+    read_judgments,
+    read_questions,
+)
 from arena.leaderboard.people.calibration import points_of
+from arena.quality.benchmark.measures import Estimate
+from arena.quality.judge_measures import agreement, draw_questions, estimated
 from arena.quality.panel import JudgeOptions
+from arena.scoring.uncertainty.intervals import FEW
 
 Pair = tuple[str, str, str]  # question, model and baseline
 OUTCOMES = "win", "tie", "loss"
@@ -25,7 +37,7 @@ MARGINS = "tie", "slight", "by far"
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of a judgment as a number of OUTCOMES, its margin as one of MARGINS, and how
-    many of its further verdicts name the same outcome as the first.
+    many of its further verdicts name the same outcome as the one that was given first.
     """
 
     outcome: int
@@ -38,27 +50,43 @@ class Verdict:
 class WithPerson:
     """The agreement of a judge with a person.
 
-    table: pairs by the outcome of the person, then of the judge. agreement, kappa: the value and
-    the ends of its 95 % interval. by: shares of agreement and numbers of pairs by cluster, and by
-    the margin of person and judge.
+    table: pairs by the outcome of the person, then of the judge. agreement: percentage with one
+    outcome. weighted: kappa with squared distances of the outcomes. by: shares of agreement and
+    numbers of pairs by cluster, and by the margin of person and judge.
     """
 
     judge: str
     pairs: int
     table: list[list[int]]
-    agreement: tuple[float, float, float]
-    kappa: tuple[float, float, float]
+    agreement: Estimate
+    kappa: Estimate
+    weighted: Estimate
     by: dict[str, dict[str, tuple[float, int]]] = field(default_factory=dict)
 
 
-def verdict_of(judgment: Judgment) -> Verdict | None:
-    """Return the verdict of a judgment, None without one."""
-    worths = [
-        w
-        for game, labels in enumerate(judgment.verdicts)
-        for label in labels
-        if (w := worth(label, game)) is not None
-    ]
+class Vote(msgspec.Struct, gc=False):
+    """A game or a repeat in the record of a person's votes on a pair. vote: its number."""
+
+    vote: int = 1
+    repeats: list[Vote] | None = None
+
+
+class VotesLine(KeyLine, gc=False):
+    """A line of a person's file of judgments."""
+
+    games: list[Vote | None] = []
+
+    @property
+    def order(self) -> list[int]:
+        """The numbers of all votes, by game and in it by repeat."""
+        return [one.vote for game in self.games if game for one in (game, *(game.repeats or ()))]
+
+
+def verdict_of(judgment: Judgment, order: Sequence[int] | None = None) -> Verdict | None:
+    """Return the verdict of a judgment, None without one. order: when each label was given."""
+    labels = [(label, game) for game, of in enumerate(judgment.verdicts) for label in of]
+    given = sorted(zip(order or range(len(labels)), labels, strict=True), key=itemgetter(0))
+    worths = [w for _, (label, game) in given if (w := worth(label, game)) is not None]
     points = points_of(judgment)
     if points is None:
         return None
@@ -76,21 +104,14 @@ def read_verdicts(options: JudgeOptions, judge: str) -> dict[Pair, Verdict]:
     verdicts = {}
     for model in judged_models(options.bench, judge):
         path = options.bench.judgment_file(judge, model)
+        lines = read_lines(path, VotesLine, "a judgment") if is_person(judge) else []
+        orders = {(line.id, line.model or model, line.baseline): line.order for line in lines}
         for one in read_judgments(path, model, judge):
             baseline = rule.of(one.baseline, categories.get(one.question_id, "")) or ""
-            verdict = verdict_of(one)
+            verdict = verdict_of(one, orders.get((one.question_id, one.model, one.baseline)))
             if verdict and (not options.baselines or baseline in options.baselines):
                 verdicts[one.question_id, one.model, baseline] = verdict
     return verdicts
-
-
-def kappas(tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return agreement and Cohen's kappa of tables (R, 3, 3), NaN where nothing is to agree on."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = tables / tables.sum(axis=(1, 2), keepdims=True)
-        agreed = np.trace(shares, axis1=1, axis2=2)
-        chance = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
-        return agreed, (agreed - chance) / (1 - chance)
 
 
 def with_person(
@@ -114,20 +135,14 @@ def with_person(
         margins = MARGINS[y.margin], MARGINS[f.margin]
         for group, key in zip(groups.values(), (clusters.get(pair[0], ""), *margins), strict=True):
             group[key].append(y.outcome == f.outcome)
-    n = len(places)
-    times = np.random.default_rng(options.seed).multinomial(n, np.full(n, 1 / n), options.rounds)
-    samples = np.concatenate([tables.sum(axis=0)[None], np.einsum("rq,qab->rab", times, tables)])
-    estimates = []
-    for values in kappas(samples):
-        drawn = values[1:][np.isfinite(values[1:])]
-        ends = np.quantile(drawn, (0.025, 0.975)) if len(drawn) else (np.nan, np.nan)
-        estimates.append((float(values[0]), float(ends[0]), float(ends[1])))
+    times = draw_questions(len(places), options.rounds, options.seed)
+    same, kappa, weighted = estimated(agreement, tables.reshape(len(places), -1), times)
     by = {
         what: {key: (sum(hits) / len(hits), len(hits)) for key, hits in sorted(group.items())}
         for what, group in groups.items()
     }
-    table = [[int(cell) for cell in row] for row in samples[0]]
-    return WithPerson(name, len(both), table, estimates[0], estimates[1], by)
+    table = tables.sum(axis=0).astype(int).tolist()
+    return WithPerson(name, len(both), table, same, kappa, weighted, by)
 
 
 def people_report(options: JudgeOptions, person: str) -> tuple[list[WithPerson], tuple[int, int]]:
@@ -152,20 +167,20 @@ def people_report(options: JudgeOptions, person: str) -> tuple[list[WithPerson],
     return reports, (again, sum(vote.same for vote in votes.values()))
 
 
+HEADS = "pairs", "same outcome, %", "kappa", "weighted kappa"
+
+
+def agreement_row(report: WithPerson) -> tuple[str, ...]:
+    """Return the cells of a judge: its name, pairs and measures of agreement."""
+    kappas = report.kappa.text(3), report.weighted.text(3)
+    return report.judge, f"{report.pairs:,}", report.agreement.text(1), *kappas
+
+
 def people_lines(
     person: str, reports: list[WithPerson], consistency: tuple[int, int]
 ) -> Iterator[str]:
     """Yield the report as text."""
-
-    def shown(values: tuple[float, float, float], factor: float, digits: int) -> str:
-        value, low, high = (f"{factor * value:.{digits}f}" for value in values)
-        return f"{value} ({low}, {high})".replace("nan", "n/a")
-
-    rows = [(f"with {person}", "pairs", "same outcome, %", "kappa")]
-    for one in reports:
-        row = shown(one.agreement, 100, 1), shown(one.kappa, 1, 3)
-        rows.append((one.judge, f"{one.pairs:,}", *row))
-    yield from aligned(rows)
+    yield from aligned([(f"with {person}", *HEADS), *map(agreement_row, reports)])
     for one in reports:
         yield ""
         table = zip(OUTCOMES, one.table, strict=True)
@@ -177,7 +192,17 @@ def people_lines(
             )
             yield f"same outcome by {what}: {', '.join(parts)}"
     yield ""
-    yield "in brackets 95 % intervals of a bootstrap over questions"
+    yield from people_notes(person, reports, consistency)
+
+
+def people_notes(
+    person: str, reports: list[WithPerson], consistency: tuple[int, int]
+) -> Iterator[str]:
+    """Yield the notes below the tables, first on the intervals."""
+    if any(math.isfinite(one.agreement.lower) for one in reports):
+        yield "in brackets 95 % intervals of a bootstrap over questions"
+    if any(math.isnan(one.agreement.lower) for one in reports):
+        yield f"no intervals from fewer than {FEW} questions"
     if any(is_person(one.judge) for one in reports):
         yield "the agreement of people with each other is the ceiling for a judge"
     if consistency[0]:

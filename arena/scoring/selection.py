@@ -234,7 +234,8 @@ class Plan:
         questions = [q for q in self.questions if ids is None or q.id in ids]
         categories = dict.fromkeys(question.category for question in questions)
         planned = tuple(dict.fromkeys(baselines or self.baselines(categories)))
-        defaults = {} if baselines else self._default_baselines(categories)
+        named = baselines and selection.anchored == "baseline"
+        defaults = {} if named else self._default_baselines(categories)
         if defaults and not names:  # judgments of questions that the question file lacks
             defaults |= self._default_baselines([""])
         return replace(

@@ -91,7 +91,9 @@ def test_the_matrix_is_drawn_in_all_forms(
     page = (bench.root / "m.html").read_text()
     assert f'title="delta against alpha: {questions} questions">{cell}</td>' in page
     assert "<script" not in page.split("<table")[1]
-    assert f"{rate:.0f}" in re.findall(r"<!-- (.*?) -->", (bench.root / "m.svg").read_text())
+    drawn = re.findall(r"<!-- (.*?) -->", (bench.root / "m.svg").read_text())
+    assert f"{rate:.0f}" in drawn
+    assert f"({questions})" in drawn
 
 
 def test_any_model_can_score_fifty_and_the_order_stays(
@@ -138,14 +140,48 @@ def test_what_does_not_fit_is_refused(
     assert words in done.err
 
 
-def test_a_judgment_that_names_no_baseline_has_no_anchor(
+def test_a_judgment_that_names_no_baseline_is_against_that_of_the_config(
     bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
 ) -> None:
+    """The first of all baselines is delta's, whose record is not one of these."""
+    flags = ("--anchor", "delta")
+    expected = run_main("show_result.py", *flags).out
     path = bench.data / "model_judgment/judge/beta.jsonl"
-    first, *others = bench.read_jsonl(path)
-    bench.write(path, [{k: v for k, v in first.items() if k != "baseline"}, *others])
+    own = bench.read_jsonl(path)
+    bench.write(path, [{k: v for k, v in record.items() if k != "baseline"} for record in own])
+    assert run_main("show_result.py", *flags).out == expected
+    bench.write_judge_config("judge", "another-bench")
+    done = run_main("show_result.py", *flags, check=2)
+    line = "beta.jsonl: the judgment of q1 names no baseline, nor does the config"
+    assert line in done.err
+
+
+def test_pairs_that_nothing_connects_have_a_matrix(
+    bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+) -> None:
+    for model in MODELS[1:]:
+        path = bench.data / f"model_judgment/judge/{model}.jsonl"
+        kept = {("beta", "alpha"), ("delta", "gamma")}
+        own = [r for r in records if r["model"] == model and (model, r["baseline"]) in kept]
+        bench.write(path, own) if own else path.unlink()
     done = run_main("show_result.py", "--anchor", "alpha", check=2)
-    assert "beta.jsonl: the judgment of q1 names no baseline. Name it with --baseline." in done.err
+    assert "--head-to-head shows each pair without a fit" in done.err
+    for anchor in (("--anchor", "alpha"), ("--anchor",)):
+        run_main("show_result.py", *anchor, "--head-to-head", "--csv", "m.csv")
+        rows = list(csv.DictReader((bench.root / "m.csv").read_text().splitlines()))
+        expected = {pair: rate for pair, (rate, _) in counted(records).items()}
+        pairs = {(row["model"], row["opponent"]): float(row["win_rate"]) for row in rows}
+        assert len(pairs) == 4
+        assert pairs == {pair: pytest.approx(expected[pair], abs=0.005) for pair in pairs}
+
+
+def test_grades_have_no_anchor(bench: Workspace, run_main: RunMain) -> None:
+    bench.add_questions(1)
+    graded = {"question_id": "q1", "model": "m", "judge": "judge", "games": [{"score": 7}]}
+    bench.write(bench.data / "model_judgment/judge/m.jsonl", [graded])
+    bench.write_judge_config("judge", "base")
+    done = run_main("show_result.py", "--anchor", check=2)
+    assert "--anchor: this has no meaning for grades" in done.err
 
 
 def test_grades_make_no_pairs(bench: Workspace, run_main: RunMain) -> None:

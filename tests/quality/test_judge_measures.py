@@ -192,9 +192,11 @@ def test_a_preference_for_the_first_place_is_found() -> None:
         biases.append(place_bias(panel, [0], times).estimate)
         flipped.append(flips(panel, 0, times).estimate)
         alone = battles_as_questions(panel)
-        missed.append(place_bias(alone, [0], draw_questions(alone, 200, seed)).estimate)
+        missed.append(
+            place_bias(alone, [0], draw_questions(len(alone.questions), 200, seed)).estimate
+        )
     large = placed(0, 20_000)
-    few = draw_questions(large, 2, 0)
+    few = draw_questions(len(large.questions), 2, 0)
     place, flip = (
         one.estimate.value for one in (place_bias(large, [0], few), flips(large, 0, few))
     )
@@ -208,7 +210,7 @@ def test_a_preference_for_the_first_place_is_found() -> None:
 def test_intervals_of_few_questions_are_expanded() -> None:
     """Hesterberg 2015: by Student's t, and for the n - 1 of n in the variance of the rounds."""
     panel = placed(1, 8)
-    times = draw_questions(panel, 500, 1)
+    times = draw_questions(len(panel.questions), 500, 1)
     question, flipped = panel.question, np.diff(np.sign(panel.worth[0]))[:, 0] != 0
     by_question = np.bincount(question, flipped) / np.bincount(question)
     end = norm.cdf(np.sqrt(8 / 7) * t.ppf(0.975, 7))
@@ -216,7 +218,7 @@ def test_intervals_of_few_questions_are_expanded() -> None:
     found = flips(panel, 0, times).estimate
     assert [found.lower, found.upper] == pytest.approx(expected.tolist(), rel=1e-3)
     few = placed(1, 4)
-    assert np.isnan(flips(few, 0, draw_questions(few, 20, 1)).estimate.lower)
+    assert np.isnan(flips(few, 0, draw_questions(len(few.questions), 20, 1)).estimate.lower)
 
 
 def test_a_preference_for_a_place_does_not_depend_on_who_is_on_the_board() -> None:
@@ -227,7 +229,9 @@ def test_a_preference_for_a_place_does_not_depend_on_who_is_on_the_board() -> No
         logits = np.log(rates / (1 - rates))[:, None] + LEAN * PLACE_A
         wins = rng.random((3000, 8, 2)) < 1 / (1 + np.exp(-logits))
         panel = panel_of(decide(wins)[None], ("j",))
-        found.append(place_bias(panel, [0], draw_questions(panel, 0, 0)).estimate.value)
+        found.append(
+            place_bias(panel, [0], draw_questions(len(panel.questions), 0, 0)).estimate.value
+        )
         shares.append(100 * float((panel.worth[0] * PLACE_A > 0).mean()))
     assert found == pytest.approx([20, 20, 20], abs=1)
     assert shares[0] - shares[1] > 14
@@ -236,7 +240,7 @@ def test_a_preference_for_a_place_does_not_depend_on_who_is_on_the_board() -> No
 def test_judges_who_lean_to_different_places_do_not_lean_together() -> None:
     first, second = placed(1, 600), placed(2, 600, -LEAN)
     both = replace(first, judges=("j", "k"), worth=np.concatenate([first.worth, second.worth]))
-    times = draw_questions(both, 200, 1)
+    times = draw_questions(len(both.questions), 200, 1)
     alone = [place_bias(both, [judge], times).estimate for judge in (0, 1)]
     together = place_bias(both, [0, 1], times)
     assert alone[0].lower > 5 and alone[1].upper < -5
@@ -250,7 +254,7 @@ def test_the_place_of_several_baselines_is_that_of_logistic_regression() -> None
     lost = rng.random(panel.worth.shape) < 0.1
     baseline = np.where(panel.question % 2, (panel.model + 1) % 6, 6)
     panel = replace(panel, baseline=baseline, worth=np.where(lost, UNDECIDED, panel.worth))
-    times = draw_questions(panel, 5, 3)
+    times = draw_questions(len(panel.questions), 5, 3)
     expected = []
     twice = panel.decided[0].all(axis=1)
     names = np.eye(7)[panel.model[twice]] - np.eye(7)[baseline[twice]]
@@ -280,7 +284,7 @@ def test_models_that_no_battles_connect_have_no_bias_for_a_place() -> None:
         question=panel.question[rows],
         worth=panel.worth[:, rows],
     )
-    found = place_bias(panel, [0], draw_questions(panel, 5, 1))
+    found = place_bias(panel, [0], draw_questions(len(panel.questions), 5, 1))
     assert found.why == "no chain of battles between all models"
 
 
@@ -302,16 +306,27 @@ def test_what_a_question_is_worth_is_what_it_adds_to_the_variance() -> None:
     assert covered(repeats, float(games.mean(axis=2).var(axis=0).mean() / (noise / 2))) >= ENOUGH
 
 
+def labels_of(outcomes: np.ndarray) -> np.ndarray:
+    """Numbers of labels (N, 2, 5), none by far, of outcomes (N, 2, 3). A is first the baseline."""
+    labels = np.zeros((len(outcomes), 2, 5), dtype=int)
+    labels[:, 0, 1:4], labels[:, 1, 1:4] = outcomes[:, 0], outcomes[:, 1, ::-1]
+    return labels
+
+
 def test_repeats_are_told_from_what_a_game_has_of_its_own() -> None:
     """Games with chances of their own, 0.2 or 0.8, and three tosses each, as a beta-binomial."""
     rng = np.random.default_rng(4)
     panel = panel_of(decide(rng.random((400, 4, 2)) < 0.5)[None], ("j",))
-    once = variance(panel, 0, draw_questions(panel, 20, 1))
+    once = variance(panel, 0, draw_questions(len(panel.questions), 20, 1))
     assert once.repeat.why == once.narrowed.why == "no game with two verdicts"
     rates = rng.choice([0.2, 0.8], (1600, 2, 1))
     wins = (rng.random((1600, 2, 3)) < rates).sum(axis=2)
     outcomes = np.stack([3 - wins, 0 * wins, wins], axis=2)
-    found = variance(replace(panel, repeated=outcomes[None]), 0, draw_questions(panel, 200, 1))
+    found = variance(
+        replace(panel, repeated=labels_of(outcomes)[None]),
+        0,
+        draw_questions(len(panel.questions), 200, 1),
+    )
     assert found.question.estimate.value < 4
     low, high = found.repeat.estimate.lower, found.repeat.estimate.upper
     assert low < 100 * 0.16 / 0.25 < high and high - low < 10
@@ -319,7 +334,11 @@ def test_repeats_are_told_from_what_a_game_has_of_its_own() -> None:
     truth = 100 * (1 - np.sqrt((0.09 + 0.16 / 6) / (0.09 + 0.16 / 3)))
     assert found.narrowed.estimate.value == pytest.approx(truth, abs=1.5)
     same = np.eye(3, dtype=int)[rng.integers(0, 3, (1600, 2))] * 3
-    sure = variance(replace(panel, repeated=same[None]), 0, draw_questions(panel, 20, 1))
+    sure = variance(
+        replace(panel, repeated=labels_of(same)[None]),
+        0,
+        draw_questions(len(panel.questions), 20, 1),
+    )
     assert sure.worth.why == "all verdicts of a game agree"
     assert sure.repeat.estimate.value == sure.narrowed.estimate.value == 0
 
@@ -332,9 +351,9 @@ def test_where_no_games_differ_repeats_have_no_worth() -> None:
         (np.where([True, False], decide(wins), UNDECIDED), "no judgment with two verdicts"),
     ):
         panel = panel_of(worth[None], ("j",))
-        assert variance(panel, 0, draw_questions(panel, 20, 1))[2].why == why
+        assert variance(panel, 0, draw_questions(len(panel.questions), 20, 1))[2].why == why
     flat = panel_of(np.ones((1, 30, 4, 2)), ("j",))
-    shares = variance(flat, 0, draw_questions(flat, 20, 1))
+    shares = variance(flat, 0, draw_questions(len(flat.questions), 20, 1))
     assert [one.why for one in shares[:2]] == ["all games have one outcome"] * 2
 
 
@@ -369,7 +388,10 @@ def test_the_style_of_resampled_questions_is_that_of_logistic_regression() -> No
     questions, models = 30, 4
     model = np.tile(np.arange(1, models), questions)
     question = np.repeat(np.arange(questions), models - 1)
-    counts = outcome_counts(rng.choice([UNDECIDED, -2, -1, 0, 1, 2], (len(model), 2)))
+    worth = rng.choice([UNDECIDED, -2, -1, 0, 1, 2], (1, questions, models - 1, 2))
+    counts = outcome_counts(panel_of(worth, ("j",)).shares(0))
+    signs = np.sign(worth) * np.where(abs(worth) == 2, 3, 1) * (worth != UNDECIDED)
+    assert (counts[2] - counts[0] == signs.reshape(-1, 2).sum(axis=1)).all()
     features = rng.normal(size=(2, len(model)))
     cells = Cells(models, np.zeros_like(model), model, question, counts, features)
     fit = bradley_terry.fit(cells, 0)
@@ -419,6 +441,6 @@ def test_what_nobody_decided_has_no_numbers() -> None:
     worth[0, :, 0], worth[1, :, 1] = 2, 1
     worth[1, :, 2] = NOT_JUDGED
     panel = panel_of(worth, ("j0", "m0"))
-    times = draw_questions(panel, 10, 1)
+    times = draw_questions(len(panel.questions), 10, 1)
     pair = pair_report(panel, 0, 1, times)
     assert pair.games == 0 and np.isnan(pair.kappa.value)

@@ -115,12 +115,12 @@ class TestSimulatedJudges:
         worth = np.full((2, 4, 3, 2), UNDECIDED)
         worth[0, :, 0], worth[1, :, 1] = 2, 1
         panel = panel_of(worth, ("j0", "m0"))
-        why = kinship(panel, 1, {}, draw_questions(panel, 10, 1))[1].why
+        why = kinship(panel, 1, {}, draw_questions(len(panel.questions), 10, 1))[1].why
         assert why == "no game that a judge of another family decided too"
 
     def test_a_baseline_of_the_judges_family_leaves_nothing_to_compare(self) -> None:
         panel = panel_of(np.zeros((2, 4, 3, 2)), ("j0", "j1"))
-        times = draw_questions(panel, 10, 1)
+        times = draw_questions(len(panel.questions), 10, 1)
         family = dict.fromkeys(("j0", "z-base", "m0"), "a")
         assert kinship(panel, 0, family, times)[1].why == "the baseline is of its family"
         alike = dict.fromkeys(("j0", "j1", "m0"), "a")
@@ -129,7 +129,7 @@ class TestSimulatedJudges:
     def test_a_line_needs_three_models_that_are_of_no_judges_family_and_differ(self) -> None:
         wins = np.random.default_rng(1).random((4, 20, 5, 2)) < 0.5
         panel = panel_of(decide(wins), ("j0", "j1", "j2", "j3"))
-        times = draw_questions(panel, 10, 1)
+        times = draw_questions(len(panel.questions), 10, 1)
         three = {"j0": "a", "m0": "a", "j1": "b", "m1": "b"}
         difference, preference = kinship(panel, 0, three, times)
         assert difference.why == preference.why == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import pytest
 from conftest import RunMain, Workspace
@@ -40,11 +41,12 @@ def test_agreement_and_kappa_are_those_of_scikit_learn(voted: Workspace, run_mai
         cells = [(y, f, count) for y, row in enumerate(one["table"]) for f, count in enumerate(row)]
         first = [y for y, _, count in cells for _ in range(count)]
         second = [f for _, f, count in cells for _ in range(count)]
-        kappa, low, high = one["kappa"]
-        assert kappa == pytest.approx(cohen_kappa_score(first, second))
-        assert low < kappa < high
+        for name, weights in (("kappa", None), ("weighted", "quadratic")):
+            found, expected = one[name], cohen_kappa_score(first, second, weights=weights)
+            assert found["value"] == pytest.approx(expected)
+            assert found["lower"] < expected < found["upper"]
         share = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
-        assert one["agreement"][0] == pytest.approx(share)
+        assert one["agreement"]["value"] == pytest.approx(100 * share)
         for group in one["by"].values():
             assert sum(number for _, number in group.values()) == one["pairs"]
     assert report["again"] == 2
@@ -60,12 +62,46 @@ def test_the_text_names_the_ceiling_and_repeated_votes(voted: Workspace, run_mai
     assert lines[-1].endswith(" of 2 votes as the first")
 
 
+def test_votes_are_compared_in_the_order_in_which_they_were_given(
+    voted: Workspace, run_main: RunMain
+) -> None:
+    """The first vote saw the model as A, which is the second game."""
+    rows = "q1,m,base,m\nq1,base,m,tie\nq1,m,base,tie\nq1,base,m,m\n"
+    voted.write("v.csv", f"question_id,model_a,model_b,winner\n{rows}")
+    run_main("import_data.py", "v.csv", "--bench-name", "test-v1", "--votes-of", "eve", check=1)
+    done = run_main("judge_report.py", *NAMES, "human-eve")
+    assert done.out.splitlines()[-1].endswith("pair again: 1 of 3 votes as the first")
+
+
+def test_the_page_has_the_numbers_of_the_text(
+    voted: Workspace, bench: Workspace, run_main: RunMain
+) -> None:
+    done = run_main("judge_report.py", *NAMES, "human-anna", "--html", "people.html")
+    page = (bench.root / "people.html").read_text()
+    head, *rows = done.out.splitlines()[:3]
+    assert [re.split(r"  +", row)[0] for row in rows] == ["human-bob", "judge"]
+    for row in rows:
+        cells = "".join(f"<td>{cell}</td>" for cell in re.split(r"  +", row.strip()))
+        assert f"<tr>{cells}</tr>" in page
+    assert "human-anna (rows) and judge (columns), pairs" in page
+    assert "ceiling for a judge" in page and "<script" not in page
+
+
+def test_few_questions_have_no_interval(bench: Workspace, run_main: RunMain) -> None:
+    bench.add_questions(4)
+    for judge, labels in (("human-anna", ("A>B", "B>A")), ("judge", ("A>B", "A>B"))):
+        games = [judgment(f"q{i}", labels[i % 2], None) for i in range(1, 5)]
+        add_judgments(bench, "m", games, judge=judge)
+    done = run_main("judge_report.py", *NAMES, "human-anna")
+    assert done.out.splitlines()[1].split() == ["judge", "4", "50.0", "0.000", "0.000"]
+    assert done.out.splitlines()[-1] == "no intervals from fewer than 5 questions"
+
+
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
         (("judge",), "--human judge: not a person."),
         (("human-eve",), "no judgments"),
-        (("human-anna", "--html", "a.html"), "--html: not allowed with --human."),
     ],
 )
 def test_what_is_refused(

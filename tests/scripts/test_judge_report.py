@@ -828,3 +828,96 @@ def test_what_is_planted_in_files_is_found_by_the_command(
     assert partial["place"]["estimate"]["lower"] > 5
     assert long["style"]["token_len"]["estimate"]["lower"] > 0
     assert partial["self_preference"]["estimate"]["lower"] > 0
+
+
+class TestRepeats:
+    """All verdicts of a game count, and the game counts once."""
+
+    @staticmethod
+    def played(*labels: str | None) -> dict[str, Any]:
+        first, *others = labels
+        return {"score": first, "repeats": [{"score": label} for label in others]}
+
+    def test_each_verdict_of_a_game_has_its_part(self, bench: Workspace, run_main: RunMain) -> None:
+        bench.add_questions(3)
+        bench.write_judge_config("j", BASELINE)
+        games = {
+            "q1": [self.played("A>B", "B>A"), self.played("B>A")],
+            "q2": [self.played("A=B"), self.played("A=B", "A=B", "A>B")],
+            "q3": [self.played(None, "A>>B"), self.played(None, None)],
+        }
+        add_judgments(bench, "j", "m", games)
+        once = {"q1": ["A>B", "B>A"], "q2": ["A=B", "A=B"], "q3": ["A>B", "A>B"]}
+        add_judgments(bench, "k", "m", {q: list(map(self.played, x)) for q, x in once.items()})
+        done = run_main("judge_report.py", "--bench-name", "test-v1", "--json", "-")
+        report = json.loads(done.out)
+        judge = report["judges"][0]
+        # The first of q1 names both winners, a third of the second of q2 is no tie.
+        assert judge["flips"]["estimate"]["value"] == pytest.approx(100 * (1 / 2 + 1 / 3) / 2)
+        labels = {"A>>B": 1, "A>B": 0.83, "A=B": 1.67, "B>A": 1.5, "B>>A": 0}
+        assert judge["labels"] == pytest.approx(labels)
+        assert sum(judge["causes"].values()) == 1 and judge["games"] == 6
+        (pair,) = report["pairs"]
+        parts = {
+            ("A>B", "A>B"): 1 / 2,
+            ("B>A", "A>B"): 1 / 2,
+            ("B>A", "B>A"): 1,
+            ("A=B", "A=B"): 1 + 2 / 3,
+            ("A>B", "A=B"): 1 / 3,
+            ("A>>B", "A>B"): 1,
+        }
+        assert pair["games"] == 5
+        same = sum(x for (a, b), x in parts.items() if a == b)
+        assert pair["same"]["value"] == pytest.approx(100 * same / 5)
+        columns = [[two[i] for two in parts] for i in (0, 1)]
+        for name, weights in (("kappa", None), ("weighted", "quadratic")):
+            kappa = cohen_kappa_score(
+                *columns, labels=LABELS, weights=weights, sample_weight=list(parts.values())
+            )
+            assert pair[name]["value"] == pytest.approx(kappa)
+        assert pair["confusion"][LABELS.index("A=B")][LABELS.index("A=B")] == 1.67
+
+    def test_biases_are_those_of_the_verdicts_apart(
+        self, bench: Workspace, run_main: RunMain
+    ) -> None:
+        """Two verdicts a game weigh like one on each of two questions."""
+        rng = np.random.default_rng(8)
+        bench.add_questions(40)
+        bench.write_judge_config("j", BASELINE)
+        styles = [random_answer(f"q{q}", rng) for q in range(1, 21)]
+        twins = [
+            *styles,
+            *(answer | {"question_id": f"q{q + 20}"} for q, answer in enumerate(styles, 1)),
+        ]
+        verdicts = rng.choice([*LABELS, "A>B"], (20, 2, 2)).tolist()
+        for model in (BASELINE, "m"):
+            bench.write(bench.data / f"model_answer/{model}.jsonl", twins)
+            twins = [random_answer(answer["question_id"], rng) for answer in twins[:20]]
+            twins += [answer | {"question_id": f"q{q}"} for q, answer in enumerate(twins, 21)]
+        apart = {
+            f"q{q + 20 * i}": [self.played(x[i]), self.played(y[i])]
+            for q, (x, y) in enumerate(verdicts, 1)
+            for i in (0, 1)
+        }
+        together = {
+            f"q{q}": [self.played(*x), self.played(*y)] for q, (x, y) in enumerate(verdicts, 1)
+        }
+        add_judgments(bench, "apart", "m", apart)
+        add_judgments(bench, "j", "m", together)
+        done = run_main("judge_report.py", "--bench-name", "test-v1", "--json", "-")
+        one, two = json.loads(done.out)["judges"]
+        assert one["place"]["estimate"]["value"] == pytest.approx(two["place"]["estimate"]["value"])
+        for name, measure in one["style"].items():
+            value = two["style"][name]["estimate"]["value"]
+            assert measure["estimate"]["value"] == pytest.approx(value, abs=0.02)
+
+
+def test_a_vote_has_no_game_without_a_verdict(bench: Workspace, run_main: RunMain) -> None:
+    bench.add_questions(6)
+    bench.write_judge_config("judge", BASELINE)
+    votes = {f"q{q}": [{"score": "A>B"}, None][:: 1 - 2 * (q % 2)] for q in range(1, 7)}
+    add_judgments(bench, "human-anna", "m", votes)
+    done = run_main("judge_report.py", "--bench-name", "test-v1", "--html", "page.html")
+    assert re.search(r"games with a verdict +6\n(.*\n)*games without verdict +0\n", done.out)
+    assert "not played" not in done.out
+    assert "not played" not in (bench.root / "page.html").read_text()

@@ -155,8 +155,8 @@ def test_each_command_of_a_page_works_in_the_order_of_the_page(
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
-    """If the output of a command or of code stands below it, it is what is printed. An engine that
-    stands in for vLLM answers request files.
+    """If the output of a command or of code stands below it, it is what is printed, or a part of it
+    below words such as `among others:`. An engine that stands in for vLLM answers request files.
     """
     api.answer_with(judge_or_answer)
     add_checkpoint(clone, api)
@@ -170,9 +170,18 @@ def test_each_command_of_a_page_works_in_the_order_of_the_page(
             r"```console\n([^`]*)\n```\n\n```text\n(.*?)```", text_of(page), re.DOTALL
         )
     )
+    parts = dict(
+        (commands.splitlines()[-1], output)
+        for commands, output in re.findall(
+            r"```console\n([^`]*)\n```\n\n[^`]*among[^`]*:\n\n```text\n(.*?)```",
+            text_of(page),
+            re.DOTALL,
+        )
+    )
     for command in commands_of(page):
         if command.startswith("python "):
             done = run(command)
+            assert parts.get(command, "") in done.out, command
             assert done.status == int("need another round" in done.out), f"{command}\n{done}"
             assert "warning" not in done.err, f"{command}\n{done}"
             assert done.out == shown.get(command, done.out), command

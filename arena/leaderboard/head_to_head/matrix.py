@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arena.leaderboard.board import Board, Scored
+from arena.leaderboard.board import Board
+from arena.scoring.battles import Battles
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class HeadToHead:
     questions: np.ndarray
 
 
-def matrix_of(board: Board, scored: Scored) -> HeadToHead:
-    """Return the matrix of a board with battles, from the battles alone and without any fit."""
-    battles = scored.battles
+def matrix_of(board: Board, battles: Battles) -> HeadToHead:
+    """Return the matrix of a board's battles, from them alone and without any fit. Models stand as
+    on the board, or by their points in all battles if it has no rows.
+    """
     cells, size = battles.cells, len(battles.models)
     used = (cells.counts.sum(axis=0) > 0) & (cells.a != cells.b)
     pair = (cells.a * size + cells.b)[used]
@@ -41,6 +43,8 @@ def matrix_of(board: Board, scored: Scored) -> HeadToHead:
     questions = sums(np.ones(met.shape[1]), met[0] * size + met[1]).astype(int)
     with np.errstate(invalid="ignore"):
         rates = 100.0 * points / (number + number.T)
-    models = tuple(row.model for row in board.rows)
+        shares = points.sum(axis=1) / (number + number.T).sum(axis=1)
+    by_share = [battles.models[i] for i in np.argsort(-np.nan_to_num(shares), kind="stable")]
+    models = tuple(row.model for row in board.rows) or tuple(by_share)
     order = np.ix_(*[[battles.models.index(model) for model in models]] * 2)
     return HeadToHead(board, models, rates[order], (questions + questions.T)[order])

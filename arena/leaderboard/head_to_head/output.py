@@ -125,8 +125,10 @@ def matrix_html(matrix: HeadToHead) -> str:
 
 
 def matrix_figure(matrix: HeadToHead) -> Figure:
-    """Draw the matrix, one win rate a cell."""
-    names = [one_line(model) for model in matrix.models]
-    return plot.heat_figure(
-        matrix.rates, (names, names), _titles(matrix), (0.0, 100.0), "win rate of the row in %"
-    )
+    """Draw the matrix, one win rate a cell, with its questions below if they differ."""
+    names, number = [one_line(model) for model in matrix.models], _questions(matrix)
+    label = "win rate of the row in %"
+    label += "" if number is None else f", {number:,} questions each"
+    counts = matrix.questions if number is None else None
+    scale = 0.0, 100.0
+    return plot.heat_figure(matrix.rates, (names, names), _titles(matrix), scale, label, counts)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from arena.base.errors import InputError
 from arena.leaderboard import build
+from arena.leaderboard.board import Board, UnconnectedError
 from arena.leaderboard.head_to_head import output
 from arena.leaderboard.head_to_head.matrix import matrix_of
 from arena.leaderboard.options import NOT_OF_GRADES, SEVERAL, BoardOptions, refuse
 from arena.leaderboard.output import plot, text
 from arena.leaderboard.output.report import Makers, ReportOptions, written
+from arena.scoring.battles import Grades
 
 OF_MATRIX: Makers = {
     "stem": output.matrix_stem,
@@ -32,12 +34,16 @@ def report_head_to_head(options: BoardOptions, report: ReportOptions) -> Iterato
     refuse({**report.of_one_board(), "--fail-under": report.fail_under}, EXCLUDED)
     read = build.read_boards(options)
     build.check_read(options, read)
-    board, *others = build.score_boards(read, options)
+    (selection, data), *others = read
     if others:
         raise InputError(f"--head-to-head: {SEVERAL}")
-    if board.scored is None:
+    if isinstance(data, Grades):
         raise InputError(f"--head-to-head: {NOT_OF_GRADES}")
-    matrix = matrix_of(board, board.scored)
+    try:
+        (board,) = build.score_boards(read, options)
+    except UnconnectedError:  # then nothing orders the models, but each pair has its win rate
+        board = Board.empty(data, selection, build.method_of(options).centered([data]))
+    matrix = matrix_of(board, data)
     yield from output.matrix_lines(matrix)
     yield ""
     yield from output.note_lines(matrix)

@@ -83,7 +83,7 @@ def heat(share: float) -> str:
     return "#" + "".join(f"{round(247 + 0.65 * abs(share) * (part - 247)):02x}" for part in parts)
 
 
-def bar(parts: Sequence[tuple[str, str, int]]) -> str:
+def bar(parts: Sequence[tuple[str, str, float]]) -> str:
     """Return numbers, each with its name and CSS class, as one bar of their shares."""
     whole = sum(number for *_, number in parts)
     pieces = ""

@@ -127,10 +127,11 @@ def heat_figure(
     titles: tuple[str, str],
     scale: tuple[float, float],
     label: str,
+    counts: np.ndarray | None = None,
 ) -> Figure:
     """Draw values (N, M), NaN for unknown ones, with names of rows and columns as a heat map.
 
-    `scale`: the values with the strongest colours.
+    `scale`: the values with the strongest colours. `counts` (N, M): numbers to show below them.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -148,6 +149,8 @@ def heat_figure(
         for (line, column), value in np.ndenumerate(values):
             number = f"{value:.0f}" if high > 10 else f"{value:.1f}"
             shown = "n/a" if np.isnan(value) else number
+            if counts is not None and counts[line, column]:
+                shown += f"\n({counts[line, column]:,})"
             axes.text(column, line, shown, ha="center", va="center", fontsize=7, color="#111111")
     figure.colorbar(image).set_label(label, fontsize=8)
     return figure

@@ -116,7 +116,7 @@ def table_lines(
             rows.append((model, judged, "–", "–", "–", count, "–"))
             continue
         result = corrected(y, f, rest)
-        needed = labels_for(y, f, len(own) + len(rest), WIDTH)
+        needed = labels_for(y, f, rest, WIDTH, FEWEST)
         if abs(result.slope) < CHANCE:
             alone.append(model)
         text = f"{100 * result.rate:.1f} ({100 * result.low:.1f}, {100 * result.high:.1f})"
