@@ -194,8 +194,9 @@ class Judge:
         """
         config = self.config
         if is_person(self.model.name):
-            problem = f"{self.model.name}: names of people begin with {PERSON}, and this is a model"
-            raise InputError(f"{problem}. Rename its entry in the endpoint file.")
+            reason = f"names of people begin with {PERSON}, and this is a model"
+            advice = "Rename its entry in the endpoint file."
+            raise InputError(f"{self.model.name}: {reason}. {advice}")
         seed = "seed" in self.model.extra_body
         if config.judge_samples > 1 and (seed or self.temperature == 0):
             equal = f"the {config.judge_samples} verdicts of a game may all be equal"
