@@ -16,6 +16,8 @@ from conftest import REPO, RunMain, Workspace, tree
 from fake_api import FakeAPI
 from runs import FAST
 
+from arena.datasets.checks import answers
+
 Spoil = Callable[[Workspace], None]
 IDS = ("q1", "q2", "q3", "q4")
 
@@ -378,7 +380,13 @@ def test_nothing_but_the_named_records_of_the_named_file_is_deleted(
     lines[0] = lines[0].replace(b'"model_id"', b'\r"model_id"')
     for copy in (path, base):
         copy.write_bytes(b"\n".join(lines))
+    looked_at = list[Path]()
+    read_file = answers.read_file
+    monkeypatch.setattr(
+        answers, "read_file", lambda path, *args: looked_at.append(path) or read_file(path, *args)
+    )
     run_main("check_bench.py", "--bench-name", healthy.name, "--delete", "empty", path_in(path))
+    assert [path.name for path in looked_at] == ["tiny.jsonl"]
     assert path.read_bytes() == b"\n".join([*lines[:3], b""])
     assert base.read_bytes() == b"\n".join(lines)
     flags = ("--bench-name", healthy.name, "--delete")
