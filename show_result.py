@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arena.base import flag_values, flags
-from arena.base.output import print_folded
 
 FORMS = ("csv", "json", "markdown", "html")
 FOLDER = "leaderboard/, named by bench, judge and mode"
@@ -51,7 +50,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("--by: not allowed with --head-to-head. Leave out one of them.")
     if args.anchor and args.baseline:
         raise InputError("--anchor: not allowed with --baseline. Leave out one of them.")
-    excluded = ("by", "head_to_head", "compare", "plot", "output", "fail_under", *FORMS)
+    excluded: tuple[str, ...] = ("by", "head_to_head", "compare", "plot", "fail_under")
+    excluded += ("output", *FORMS) if args.draw_for_labels else ()
     if args.calibrate and (name := next((n for n in excluded if getattr(args, n)), None)):
         flag = f"--{name.replace('_', '-')}"
         raise InputError(f"{flag}: not allowed with --calibrate. Leave out one of them.")
@@ -106,15 +106,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.leaderboard.head_to_head.report import report_head_to_head
     from arena.leaderboard.options import anchored, board_options
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters
-    from arena.leaderboard.people import calibration
+    from arena.leaderboard.people.output import report_calibration
 
     options = board_options(**flags.board_arguments(args), elo=args.show_elo)
     if args.anchor:
         options = anchored(options, None if args.anchor is True else args.anchor)
-    if args.calibrate:
-        lines = calibration.report_lines(options, args.calibrate, args.draw_for_labels)
-        print_folded("\n".join(lines))
-        return 0
     files = {
         "csv": args.csv or args.output,
         "json": args.json,
@@ -130,7 +126,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_under=tuple(args.fail_under),
     )
     say = flags.text_printer(args, (*FORMS, "style_coefficients"))
-    if args.by:
+    if args.calibrate:
+        texts = report_calibration(options, args.calibrate, args.draw_for_labels, report)
+    elif args.by:
         texts = report_clusters(options, args.by, report)
     else:
         texts = (report_head_to_head if args.head_to_head else report_boards)(options, report)
