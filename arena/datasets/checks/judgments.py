@@ -92,8 +92,6 @@ class Judgments:
         """
         if is_person(self.judge):
             return ""
-        if "--retry-invalid" in flags and self.samples > 1:
-            flags = (*flags, "--samples", str(self.samples))
         names = ("--judge-name", self.judge, "--model", self.model)
         return self.options.command("gen_judgment.py", *names, *flags)
 
@@ -203,10 +201,10 @@ def uneven_repeats(judgments: Judgments) -> Iterator[Finding]:
         asked = (of[1:] if cause == UNFINISHED else of for of, cause in games)
         return any(len({*map(is_verdict, of)}) == 2 for of in asked)
 
-    mend = judgments.judge_again("--retry-invalid")
+    samples, short = judgments.samples, list[Key]()
+    mend = judgments.judge_again("--retry-invalid", "--samples", str(samples))
     keys = judgments.keys(has_failed)
     yield from judgments.file.found("repeats without a verdict", keys, mend, True)
-    samples, short = judgments.samples, list[Key]()
     for key in judgments.file.records if samples > 1 else ():
         games = judgments.places.get(key, [{FIRST}])
         choices = {choice for game in games for choice, _ in game}
