@@ -23,7 +23,7 @@ from arena.bench.records import (
     read_judgments,
     read_questions,
 )
-from arena.leaderboard.people.calibration import points_of
+from arena.leaderboard.people.pairs import points_of
 from arena.quality.benchmark.measures import Estimate
 from arena.quality.judge_measures import agreement, draw_questions, estimated
 from arena.quality.panel import JudgeOptions

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from arena.base.jsonl import read_lines
 from arena.bench.paths import Bench, is_person, judge_names, model_names
 from arena.bench.records import BaselineRule, KeyLine, Question
-from arena.leaderboard.people.calibration import Drawn, draw_file
+from arena.leaderboard.people.draws import Drawn, draw_file
 
 Pair = tuple[str, frozenset[str]]  # the id or the category of a question, and two models
 
