@@ -64,7 +64,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         add(form, type=Path, metavar="FILE", help=text)
     args = parser.parse_args(argv)
     if args.human:
-        flag_values.check_mode(parser, args, "human", WITH_PERSON)
+        flag_values.check_mode(vars(args), parser.get_default, "human", WITH_PERSON)
     flags.check_outputs(args, ("json", "html"), ("setting_file", "family"))
     return args
 

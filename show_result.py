@@ -57,7 +57,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("--anchor: not allowed with --baseline. Leave out one of them.")
     if args.calibrate:
         used = (*CALIBRATION, "seed") if args.draw_for_labels else CALIBRATION
-        flag_values.check_mode(parser, args, "calibrate", used)
+        flag_values.check_mode(vars(args), parser.get_default, "calibrate", used)
     elif args.draw_for_labels and not args.calibrate:
         raise InputError("--draw-for-labels: no person. Name one with --calibrate human-NAME.")
     outputs = (*FORMS, "plot", "style_coefficients")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from arena.base.errors import InputError
@@ -60,13 +60,16 @@ class OneName(argparse.Action):
 
 
 def check_mode(
-    parser: argparse.ArgumentParser, args: argparse.Namespace, mode: str, used: Collection[str]
+    values: Mapping[str, object],
+    default: Callable[[str], object],
+    mode: str,
+    used: Collection[str],
 ) -> None:
     """Raise InputError for a flag that a mode does not use, if it has not its default value.
 
     mode: the flag that turns the mode on. used: the other flags that it uses, as names of values.
     """
-    for name, value in vars(args).items():
-        if name not in (mode, *used) and value != parser.get_default(name):
+    for name, value in values.items():
+        if name not in (mode, *used) and value != default(name):
             flag, of = (f"--{one.replace('_', '-')}" for one in (name, mode))
             raise InputError(f"{flag}: not allowed with {of}. Leave out one of them.")
