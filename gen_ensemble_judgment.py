@@ -7,7 +7,7 @@
 The labels of a game become one label, by the rule, and no model is asked. Those of a judge that
 was asked more than once become one first. With one judge, this is all. Judgments go to
 `data/<bench_name>/model_judgment/ensemble/<model>.jsonl`, for `show_result.py --judge-name
-ensemble`. Without flags, the bench is the judge config's and all its judges take part.
+ensemble`. Without flags, the bench is the judge config's and all its judges but people take part.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from collections.abc import Sequence
 
 from arena.base.flags import add_name, add_names, add_source_flags, script_parser
 from arena.base.output import print_folded
-from arena.bench.paths import Bench
+from arena.base.table import listed
+from arena.bench.paths import Bench, is_person, judge_names
 from arena.bench.records import baseline_rule
 from arena.generate.judging.ensemble import RULES, Ensemble, find_judges, join, report, write
 from utils import read_judge_config
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_source_flags(add, "that names the bench")
     add_name(add, "bench", "bench (default: the setting file's)")
     several = "judges, two or more, or one with repeats"
-    judge_help = f"{several} (default: all in model_judgment/ except ensembles)"
+    judge_help = f"{several} (default: all in model_judgment/ but people and ensembles)"
     add_names(add, "judge", judge_help)
     add("--name", default="ensemble", help="name of the new judge")
     add("--rule", choices=list(RULES), default="mean", help="how to combine labels")
@@ -51,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     ensemble = Ensemble(bench, args.name, judges, args.rule, baselines)
     records, notes = join(ensemble)
     obsolete = write(ensemble, records, args.overwrite)
+    people = [] if args.judge_name else list(filter(is_person, judge_names(bench)))
+    if people:
+        notes.append(f"{listed(people, 'people')}: left out. Name all judges to include people.")
     notes += [f"{model}: removed, it was in the earlier ensemble only" for model in obsolete]
     print_folded(f"{ensemble.name}: {ensemble.rule} of {', '.join(judges)}")
     print_folded("\n".join([*report(ensemble, records), *notes]))

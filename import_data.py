@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.bench.config import read_judge_config
     from arena.datasets.answers import imported
     from arena.datasets.answers.forms import Columns
-    from arena.datasets.votes import VoteOptions, import_votes
+    from arena.datasets.votes.imported import VoteOptions, import_votes
 
     bench = Bench(args.data_dir, args.bench_name)
     if args.votes_of is not None:

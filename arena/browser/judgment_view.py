@@ -32,8 +32,8 @@ class Game:
     repeats: tuple[Game, ...] = ()
 
     @classmethod
-    def of(cls, number: int, label: Label, record: object) -> Game:
-        """Return a game of a record in either format."""
+    def of(cls, number: int, label: Label, record: object, sample: int = 1) -> Game:
+        """Return a game of a record in either format. sample: its number if the record has none."""
         fields = record if isinstance(record, dict) else {}
         reply, prompt = fields.get("judgment"), fields.get("user_prompt", fields.get("prompt"))
         if not isinstance(reply, dict):
@@ -45,7 +45,7 @@ class Game:
         explanation, reasoning, prompt, cause = (str(text or "") for text in texts)
         further = fields.get("repeats")
         repeats = [one for one in further or () if isinstance(one, dict)]
-        choice, sample = fields.get("choice", 0), fields.get("sample", 1)
+        choice, sample = fields.get("choice", 0), fields.get("sample", sample)
         return cls(
             number,
             label,
@@ -55,7 +55,10 @@ class Game:
             prompt,
             cause,
             name=f"choice {choice + 1}, verdict {sample}" if choice else f"verdict {sample}",
-            repeats=tuple(cls.of(number, label_of(one.get("score")), one) for one in repeats),
+            repeats=tuple(
+                cls.of(number, label_of(one.get("score")), one, sample)
+                for sample, one in enumerate(repeats, 2)
+            ),
         )
 
     @property

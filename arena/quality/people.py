@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import msgspec
 import numpy as np
 
 from arena.base.errors import InputError
+from arena.base.jsonl import read_lines
 from arena.base.table import aligned
 from arena.bench.labels import worth
 from arena.bench.paths import is_person, judge_names, judged_models
-from arena.bench.records import Judgment, baseline_rule, read_judgments, read_questions
-from arena.leaderboard.people.calibration import points_of
+from arena.bench.records import (
+    Judgment,
+    KeyLine,
+    baseline_rule,
+    read_judgments,
+    read_questions,
+)
+from arena.leaderboard.people.pairs import points_of
 from arena.quality.benchmark.measures import Estimate
 from arena.quality.judge_measures import agreement, draw_questions, estimated
 from arena.quality.panel import JudgeOptions
@@ -29,7 +37,7 @@ MARGINS = "tie", "slight", "by far"
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of a judgment as a number of OUTCOMES, its margin as one of MARGINS, and how
-    many of its further verdicts name the same outcome as the first.
+    many of its further verdicts name the same outcome as the one that was given first.
     """
 
     outcome: int
@@ -56,14 +64,29 @@ class WithPerson:
     by: dict[str, dict[str, tuple[float, int]]] = field(default_factory=dict)
 
 
-def verdict_of(judgment: Judgment) -> Verdict | None:
-    """Return the verdict of a judgment, None without one."""
-    worths = [
-        w
-        for game, labels in enumerate(judgment.verdicts)
-        for label in labels
-        if (w := worth(label, game)) is not None
-    ]
+class Vote(msgspec.Struct, gc=False):
+    """A game or a repeat in the record of a person's votes on a pair. vote: its number."""
+
+    vote: int = 1
+    repeats: list[Vote] | None = None
+
+
+class VotesLine(KeyLine, gc=False):
+    """A line of a person's file of judgments."""
+
+    games: list[Vote | None] = []
+
+    @property
+    def order(self) -> list[int]:
+        """The numbers of all votes, by game and in it by repeat."""
+        return [one.vote for game in self.games if game for one in (game, *(game.repeats or ()))]
+
+
+def verdict_of(judgment: Judgment, order: Sequence[int] | None = None) -> Verdict | None:
+    """Return the verdict of a judgment, None without one. order: when each label was given."""
+    labels = [(label, game) for game, of in enumerate(judgment.verdicts) for label in of]
+    given = sorted(zip(order or range(len(labels)), labels, strict=True), key=itemgetter(0))
+    worths = [w for _, (label, game) in given if (w := worth(label, game)) is not None]
     points = points_of(judgment)
     if points is None:
         return None
@@ -81,9 +104,11 @@ def read_verdicts(options: JudgeOptions, judge: str) -> dict[Pair, Verdict]:
     verdicts = {}
     for model in judged_models(options.bench, judge):
         path = options.bench.judgment_file(judge, model)
+        lines = read_lines(path, VotesLine, "a judgment") if is_person(judge) else []
+        orders = {(line.id, line.model or model, line.baseline): line.order for line in lines}
         for one in read_judgments(path, model, judge):
             baseline = rule.of(one.baseline, categories.get(one.question_id, "")) or ""
-            verdict = verdict_of(one)
+            verdict = verdict_of(one, orders.get((one.question_id, one.model, one.baseline)))
             if verdict and (not options.baselines or baseline in options.baselines):
                 verdicts[one.question_id, one.model, baseline] = verdict
     return verdicts

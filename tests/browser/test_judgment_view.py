@@ -68,6 +68,15 @@ class TestOneBattle:
         assert "verdict 2: B&gt;A" in page and "choice 2, verdict 1: no label" in page
         assert "<b>Second" not in page
 
+    def test_repeats_without_a_number_are_numbered(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        record = judgment("q1", "A>B")
+        record["games"][0]["repeats"] = [{"score": "B>A"}, {"score": "A=B"}]
+        add_judgments(bench, [record])
+        names = [one.name for one in self.view(library).games[0].repeats]
+        assert names == ["verdict 2", "verdict 3"]
+
     @pytest.mark.parametrize("games", [("A>B",), ("A>B", "missing")])
     def test_a_game_that_is_not_there_is_a_game_without_a_verdict(
         self, bench: Workspace, library: Library, games: Sequence[str]

@@ -33,6 +33,8 @@ UNREAD = (  # by the package without a word
     r"\begin{CD} a & b \end{CD}",
     r"a & b",
     r"a &lt; b",
+    r"\hline x",
+    r"\begin{array}{cc} a & b \\ \cline{1-1} c & d \end{array}",
 )
 # What would paint over other texts, and what browsers leave out without a word.
 UNSAFE = (
@@ -72,6 +74,35 @@ def test_rows_and_columns_of_a_formula_stay(tex: str, rows: int, columns: int) -
     assert page.startswith("<math") and "\\" not in page
     assert (page.count("<mtr>"), page.count("<mtd")) == (rows, columns)
     assert "2pt" not in page and "[" not in page.replace("<mo>[</mo>", "")
+
+
+def lines_of(tex: str) -> list[list[str]]:
+    """The lines of the cells of a table, row by row."""
+    rows = ElementTree.fromstring(mathml(tex, True)).iter("mtr")
+    return [[cell.get("data-lines", "") for cell in row.iter("mtd")] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("tex", "lines"),
+    [
+        (r"\left[\begin{array}{cc|c} 1 & 2 & 3 \end{array}\right]", [["", "", "left"]]),
+        (
+            r"\begin{array}{c | c} a & b \\ \hline c & d \end{array}",
+            [["", "left"], ["top", "left top"]],
+        ),
+        (
+            r"\begin{array}{|c||c|} \hline a & b \\ \hline\hline c & d \\ \hline \end{array}",
+            [["left top", "left right top"], ["bottom left top", "bottom left right top"]],
+        ),
+        (r"\begin{pmatrix} a \\ \hdashline b \end{pmatrix}", [[""], ["top"]]),
+        (r"\begin{array}{c} \hlinex \end{array}", []),
+        ("\\begin{array}{cc} \ue010 a & \ue0111b \\end{array}", [["", ""]]),
+    ],
+)
+def test_the_lines_of_a_table_are_drawn_by_the_style_sheet(
+    tex: str, lines: list[list[str]]
+) -> None:
+    assert lines_of(tex) == lines
 
 
 HOSTILE = (

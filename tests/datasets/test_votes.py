@@ -83,16 +83,103 @@ def test_odd_rows_are_named_and_second_votes_kept(voted: Workspace, run_main: Ru
     ]
     (record,) = voted.judgments("human-anna", "m")
     assert scores([record]) == [["B>A", "A>B"]]
-    assert [repeat["score"] for repeat in record["games"][0]["repeats"]] == ["A>B"]
+    (repeat,) = record["games"][0]["repeats"]
+    assert (repeat["sample"], repeat["vote"], repeat["score"]) == (2, 2, "A>B")
+    assert record["games"][1]["vote"] == 3
+
+
+def test_odd_rows_stop_no_import_as_long_as_one_vote_is_left(
+    voted: Workspace, run_main: RunMain
+) -> None:
+    head = "question_id,model_a,model_b,winner,annotator\n"
+    rows = ["foo,foo,foo,tie,ann", "q1,base,m,abstain,ann", "q2,x,y,abstain,ann", "q1,m,base,tie,"]
+    rows += ["q3,base,m,m,a/../eve", "q3,base,m,m,human-ann"]
+    voted.write("v.csv", head + "\n".join(rows) + "\n")
+    done = run_main("import_data.py", "v.csv", *FLAGS, check=1)
+    assert done.out.splitlines()[1:-1] == [
+        "data/test-v1/model_judgment/human-ann/m.jsonl: 1 judgments",
+        "rows without two models: 1 (v.csv:2 'foo')",
+        "rows with an unknown winner: 1 (v.csv:3 'abstain')",
+        "votes on models without answers here: 1 (v.csv:4 'x')",
+        "rows without an annotator: 1 (v.csv:5)",
+        "names that no file can have: 1 (v.csv:6 'judge name human-a/../eve')",
+    ]
+    assert not (voted.data / "model_judgment/human-human-ann").exists()
+
+
+def test_force_replaces_all_votes_of_a_person_and_names_what_goes(
+    voted: Workspace, run_main: RunMain
+) -> None:
+    old = f"{HEAD}q1,base,m,m\nq2,base,m,m\nq1,base,n,n\n"
+    voted.write("v.csv", old)
+    for person in ("anna", "bob"):
+        run_main("import_data.py", "v.csv", *FLAGS, person)
+    voted.write("v.csv", f"{HEAD}q3,base,n,n\n")
+    before = tree(voted.root)
+    done = run_main("import_data.py", "v.csv", *FLAGS, "anna", check=2)
+    assert "n.jsonl: has other votes. Replace them with --force, which also removes" in done.err
+    assert "human-anna/m.jsonl (2 judgments)." in done.err
+    assert tree(voted.root) == before
+    done = run_main("import_data.py", "v.csv", *FLAGS, "human-anna", "--force")
+    folder = "data/test-v1/model_judgment/human-anna"
+    assert done.out.splitlines()[1:3] == [
+        f"{folder}/n.jsonl: 1 judgments, in place of 1",
+        f"{folder}/m.jsonl: removed, it had 2 judgments",
+    ]
+    after = tree(voted.root)
+    gone = f"{folder}/m.jsonl"
+    assert before.keys() - after.keys() == {gone}
+    assert {name for name in after if after[name] != before[name]} == {f"{folder}/n.jsonl"}
+
+
+TURNS = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "x"}]
+
+
+def test_all_turns_of_a_conversation_must_be_those_of_the_question(
+    voted: Workspace, run_main: RunMain
+) -> None:
+    questions = [
+        {
+            "question_id": key,
+            "category": "c",
+            "cluster": "",
+            "turns": [{"content": t} for t in turns],
+        }
+        for key, turns in (("q1", ["Why?"]), ("q2", ["Why?", "And\nthen?"]), ("q3", ["How?"]))
+    ]
+    voted.add_questions(questions)
+    pair = {"model_a": "base", "model_b": "m", "winner": "model_b"}
+    parts = [{"type": "text", "text": "And", "image": None}, {"type": "text", "text": "then?"}]
+    image = [{"type": "text", "text": "How?"}, {"type": "image", "image": "x"}]
+    conversations = [
+        TURNS,
+        [*TURNS, {"role": "user", "content": parts}],
+        [*TURNS, {"role": "user", "content": "No?"}],
+        [{"role": "user", "content": image}],
+        [{"role": "user", "content": [{"type": "text", "text": "How?"}]}, *TURNS],
+    ]
+    voted.write("v.jsonl", [pair | {"conversation_a": turns} for turns in conversations])
+    done = run_main("import_data.py", "v.jsonl", *FLAGS, "anna", check=1)
+    assert [record["question_id"] for record in voted.judgments("human-anna", "m")] == ["q1", "q2"]
+    what = "votes on conversations with other turns than the question"
+    assert f"{what}: 1 (v.jsonl:5 'How?')" in done.out
+    assert "by id or by prompt: 2 (v.jsonl:3 'Why?', v.jsonl:4 'no id')" in done.out
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (f"{HEAD}q1,base,m,better\n", "v.csv:2: unknown winner 'better'. Write model_a"),
-        (f"{HEAD}q1,m,m,m\n", "v.csv:2: no vote between two models."),
-        ("a,b\n1,2\n", "v.csv:2: no vote between two models."),
-        (f"{HEAD}q9,base,m,m\n", "v.csv: no vote on answers of test-v1"),
+        (f"{HEAD}q1,base,m,better\n", "rows with an unknown winner: 1 (v.csv:2 'better'). Write"),
+        (f"{HEAD}q1,m,m,m\n", "rows without two models: 1 (v.csv:2 'm'). Name two"),
+        (f"{HEAD}q1,base,m,\n", "rows without a winner: 1 (v.csv:2). Write model_a"),
+        ("a,b\n1,2\n", "v.csv: no columns model_a and model_b. Columns here: a, b"),
+        (
+            "question_id,model_a,model_b\nq1,base,m\n",
+            "v.csv: no column winner. Columns here: question_id, model_a, model_b",
+        ),
+        (HEAD, "v.csv: no rows."),
+        ("", "v.csv: no rows."),
+        (f"{HEAD}q9,base,m,m\n", "v.csv: no vote on answers of test-v1: votes that fit no"),
         (
             "question_id,model_a,model_b,winner,annotator\nq1,base,m,m,bob\nq2,base,m,m,eve\n",
             "--votes-of anna: no such annotator. The annotators are bob, eve.",
@@ -106,6 +193,21 @@ def test_bad_votes_change_nothing(
     before = tree(voted.root)
     done = run_main("import_data.py", "v.csv", *FLAGS, "anna", check=2)
     assert problem in done.err
+    assert tree(voted.root) == before
+
+
+def test_a_person_is_no_folder_of_another(voted: Workspace, run_main: RunMain) -> None:
+    head = "question_id,model_a,model_b,winner,annotator\n"
+    voted.write("both.csv", f"{head}q1,base,m,m,org\nq1,base,m,m,org/anna\n")
+    voted.write("one.csv", f"{HEAD}q1,base,m,m\n")
+    run_main("import_data.py", "one.csv", *FLAGS, "lab")
+    before = tree(voted.root)
+    for file, names, problem in (
+        ("both.csv", (), "human-org: shares its folder with the judge 'human-org/anna'."),
+        ("one.csv", ("lab/eve",), "human-lab/eve: shares its folder with the judge 'human-lab'."),
+    ):
+        done = run_main("import_data.py", file, *FLAGS, *names, check=2)
+        assert problem in done.err
     assert tree(voted.root) == before
 
 

@@ -62,6 +62,17 @@ def test_the_text_names_the_ceiling_and_repeated_votes(voted: Workspace, run_mai
     assert lines[-1].endswith(" of 2 votes as the first")
 
 
+def test_votes_are_compared_in_the_order_in_which_they_were_given(
+    voted: Workspace, run_main: RunMain
+) -> None:
+    """The first vote saw the model as A, which is the second game."""
+    rows = "q1,m,base,m\nq1,base,m,tie\nq1,m,base,tie\nq1,base,m,m\n"
+    voted.write("v.csv", f"question_id,model_a,model_b,winner\n{rows}")
+    run_main("import_data.py", "v.csv", "--bench-name", "test-v1", "--votes-of", "eve", check=1)
+    done = run_main("judge_report.py", *NAMES, "human-eve")
+    assert done.out.splitlines()[-1].endswith("pair again: 1 of 3 votes as the first")
+
+
 def test_the_page_has_the_numbers_of_the_text(
     voted: Workspace, bench: Workspace, run_main: RunMain
 ) -> None:

@@ -233,6 +233,17 @@ class TestJoining:
         two_judges.write(two_judges.data / "model_judgment/loose.jsonl", [judgment("q1")])
         assert main()[1].startswith("ensemble: mean of J1, J2\n")
 
+    def test_people_take_part_only_if_they_are_named(
+        self, two_judges: Workspace, main: Main
+    ) -> None:
+        votes = [judgment("q1", "B>>A"), judgment("q2", "B>>A")]
+        add_judgments(two_judges, "tiny", votes, judge="human-anna")
+        _, out, _ = main()
+        assert out.startswith("ensemble: mean of J1, J2\n")
+        assert out.endswith("human-anna: left out. Name all judges to include people.\n")
+        _, out, _ = main("--judge-name", "J1", "human-anna")
+        assert out.startswith("ensemble: mean of J1, human-anna\n") and "left out" not in out
+
     def test_judges_in_folders_of_folders_are_found_by_their_records(
         self, two_judges: Workspace, main: Main
     ) -> None:
@@ -353,6 +364,7 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "an unknown judge": (nothing, ("--judges", "J1", "J22"), ("J22", "'J2'", "J1, J2")),
     "a judge outside": (nothing, ("--judges", "J1", "../J2"), ("'../J2'",)),
+    "the name of a person": (nothing, ("--name", "human-anna"), ("names of people begin with",)),
     "a name outside": (nothing, ("--name", "../x"), ("'../x'",)),
     "a judge twice": (nothing, ("--judges", "J1", "J2", "J1"), ("'J1' is named 2 times",)),
     "the name of a judge": (

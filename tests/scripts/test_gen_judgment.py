@@ -898,6 +898,19 @@ def test_bad_input_gets_one_line_before_any_call(
     assert not (bench.data / "model_judgment").exists()
 
 
+@pytest.mark.parametrize("flags", [(), ("--dry-run",), ("--write-requests", "req")])
+def test_a_model_does_not_judge_as_a_person(
+    api: FakeAPI, bench: Workspace, run: Run, flags: tuple[str, ...]
+) -> None:
+    set_up(bench, api)
+    bench.add_model("human-anna", api.v1)
+    done = run("--judge-name", "human-anna", *flags, check=2)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: human-anna: names of people begin with human-")
+    assert line.endswith("Rename its entry in the endpoint file.")
+    assert api.call_count == 0 and not (bench.data / "model_judgment").exists()
+
+
 def test_unescaped_brackets_in_a_pattern_are_one_line_too(api: FakeAPI, bench: Workspace) -> None:
     """Python warns of such a pattern in lines of its own."""
     set_up(bench, api, regex_pattern="[[([AB<>=]+)]]")

@@ -50,6 +50,20 @@ FILES: dict[str, object] = {
     ),
     "alpaca.json": [{"instruction": q, "output": r, "generator": "tiny"} for q, r in PAIRS],
     "batch.jsonl": [batch_line(i, reply) for i, reply in enumerate(REPLIES, 1)],
+    "gemini.jsonl": [
+        {
+            "key": f"q{i}",
+            "response": {
+                "candidates": [
+                    {
+                        "content": {"parts": [{"text": "Hm", "thought": True}, {"text": reply}]},
+                        "finishReason": "STOP",
+                    }
+                ]
+            },
+        }
+        for i, reply in enumerate(REPLIES, 1)
+    ],
     "harness.jsonl": [harness(i, *pair) for i, pair in enumerate(PAIRS)],
     "old_harness.jsonl": [
         {"doc": {"question": q}, "arguments": [["ignored", {}]], "filtered_resps": [r]}
@@ -205,6 +219,39 @@ def test_the_id_decides_if_the_prompt_is_of_no_question_or_of_two(
     assert line in done.out and "fit no question, by id or by prompt: 1 (a.jsonl:4" in done.out
     run_main("import_data.py", "a.jsonl", *FLAGS, "--prompt", "prompt", "--force", check=2)
     assert len(texts(bench)) == 3
+
+
+def test_an_instruction_is_matched_with_its_input(bench: Workspace, run_main: RunMain) -> None:
+    rows = [
+        {"instruction": "Name the mood.", "input": text, "output": reply}
+        for text, reply in (("I sing.", "glad"), ("I cry.", "sad"), ("", "none"))
+    ]
+    bench.write("rows.json", rows)
+    run_main("make_bench.py", "rows.json", "--bench-name", "test-v1")
+    prompts = {
+        r["question_id"]: r["turns"][0]["content"]
+        for r in bench.read_jsonl(bench.data / "question.jsonl")
+    }
+    assert sorted(prompts.values())[1] == "Name the mood.\n\nI cry."
+    run_main("import_data.py", "rows.json", *FLAGS)
+    assert {prompts[key][15:].strip(): reply for key, (reply,) in texts(bench).items()} == {
+        **{"I sing.": "glad", "I cry.": "sad", "": "none"}
+    }
+    docs = [{"doc": row, "resps": [[row["output"]]]} for row in rows]
+    bench.write("docs.jsonl", docs)
+    before = texts(bench)
+    run_main("import_data.py", "docs.jsonl", *FLAGS, "--force")
+    assert texts(bench) == before
+
+
+def test_a_failed_line_of_gemini_is_a_failed_row_and_a_column_key_is_no_batch(
+    asked: Workspace, run_main: RunMain
+) -> None:
+    asked.write("a.jsonl", [{"key": "q1", "error": {"code": 13, "message": "internal"}}])
+    done = run_main("import_data.py", "a.jsonl", *FLAGS, check=2)
+    assert "no row has a reply, e.g. a.jsonl:1" in done.err
+    asked.write("b.csv", table(("key", "prompt", "response"), [("x", *pair) for pair in PAIRS]))
+    assert "3 answers to 3 questions" in run_main("import_data.py", "b.csv", *FLAGS).out
 
 
 def test_replies_are_whole_and_null_is_a_failed_row(asked: Workspace, run_main: RunMain) -> None:

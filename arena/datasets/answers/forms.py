@@ -14,7 +14,7 @@ from arena.bench.formats import answer_in_v01
 from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.chat.protocols import split_thought
-from arena.datasets.making.prompts import written_turns
+from arena.datasets.making.prompts import contexts_of, written_turns
 from arena.datasets.tables import Row
 
 Values = Mapping[str, Any]
@@ -66,6 +66,13 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else str(value) if is_number else None
 
 
+def _prompt_of(values: Values) -> str | None:
+    """Return the prompt of a row as a bench of such rows has it: with what an instruction is on."""
+    prompt = _text(_first(values, PROMPTS))
+    is_instruction = prompt is not None and prompt == values.get("instruction")
+    return "\n\n".join([prompt or "", *contexts_of(values).values()]) if is_instruction else prompt
+
+
 def _choices(turns: Sequence[Values]) -> list[dict[str, Any]]:
     """Return choice 0 with such turns, without those from the first missing reply on."""
     given = takewhile(lambda turn: turn["content"] is not None, turns)
@@ -82,6 +89,13 @@ def of_batch(values: Values, columns: Columns) -> Given:
         fields = {key: value for key, value in asdict(reply).items() if value is not None}
         turns = [{"content": fields.pop("text"), **fields}]
     return Given("batch output", _text(values["custom_id"]), None, _choices(turns))
+
+
+def of_gemini(values: Values, columns: Columns) -> Given:
+    """Read a result of Gemini's batches, whose lines have keys."""
+    if not any(isinstance(values.get(part), Mapping) for part in ("response", "error")):
+        return of_columns(values, columns)
+    return of_batch({**values, "custom_id": values["key"]}, columns)
 
 
 def of_record(values: Values, columns: Columns) -> Given:
@@ -114,7 +128,7 @@ def of_harness(values: Values, columns: Columns) -> Given:
     calls = values.get("arguments") or {}
     call: Any = next(iter(calls.values() if isinstance(calls, Mapping) else calls), [])
     arguments = list(call.values() if isinstance(call, Mapping) else call)
-    prompt = _text(_first(doc, PROMPTS)) or _text(arguments[0] if arguments else None)
+    prompt = _prompt_of(doc) or _text(arguments[0] if arguments else None)
     names = (columns.answer,) if columns.answer else ("resps", "filtered_resps")
     reply, others = _first({name: values.get(name) or None for name in names}, names), list[Any]()
     while isinstance(reply, (list, tuple)):
@@ -138,7 +152,7 @@ def of_columns(values: Values, columns: Columns) -> Given:
     answer = _first(values, names)
     if (text := _text(answer)) is None and (answer is not None or not values.keys() & {*names}):
         raise ValueError("no answer")
-    id_, prompt = _text(_first(values, IDS)), _text(_first(values, PROMPTS))
+    id_, prompt = _text(_first(values, IDS)), _prompt_of(values)
     return Given(form, id_, prompt, _choices([{"content": text}]), _text(_first(values, MAKERS)))
 
 
@@ -146,6 +160,7 @@ def of_columns(values: Values, columns: Columns) -> Given:
 FORMS: tuple[tuple[frozenset[str], Callable[[Values, Columns], Given]], ...] = (
     *((frozenset(("doc", part)), of_harness) for part in ("resps", "filtered_resps")),
     *((frozenset(("custom_id", part)), of_batch) for part in ("response", "result", "error")),
+    *((frozenset(("key", part)), of_gemini) for part in ("response", "error")),
     (frozenset(("choices",)), of_record),
     (frozenset(("uid", "messages")), of_record),
 )

@@ -43,7 +43,7 @@ class Matcher:
         self.by_id = {question.id: question for question in questions}
         self.by_prompt = defaultdict[str, list[Question]](list)
         for question in questions:
-            for text in dict.fromkeys((question.turns[0], _spaced(question.turns[0]))):
+            for text in dict.fromkeys((question.turns[0], spaced(question.turns[0]))):
                 self.by_prompt[text].append(question)
 
     def of_id(self, given: Given) -> Question | None:
@@ -57,13 +57,14 @@ class Matcher:
         Two questions with one prompt are told apart by their ids alone.
         """
         named, prompt = self.of_id(given), given.prompt or ""
-        for text in (prompt, _spaced(prompt)):
+        for text in (prompt, spaced(prompt)):
             if same := self.by_prompt.get(text, []):
                 return named if named in same else same[0] if len(same) == 1 else None
         return named
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
+    """Return a text with one space for each run of spaces and ends of lines."""
     return " ".join(text.split())
 
 
@@ -118,7 +119,7 @@ class Import:
         self.answers[question.id] = (place, given)
         if self.matcher.of_id(given) not in (None, question):
             self.by_prompt.append(place)
-        elif given.prompt and _spaced(given.prompt) != _spaced(question.turns[0]):
+        elif given.prompt and spaced(given.prompt) != spaced(question.turns[0]):
             self.by_id.append(place)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from arena.base.errors import InputError, nearest
 from arena.base.jsonl import write_lines
@@ -25,8 +26,10 @@ EXAMPLES = 2
 EXAMPLE_WIDTH = 12
 
 
-def check_bench(options: CheckOptions) -> list[Finding]:
-    """Return all findings on a bench. Raises InputError for a bench or a name without files."""
+def check_bench(options: CheckOptions, only: Path | None = None) -> list[Finding]:
+    """Return all findings on a bench, or those on one of its files. Raises InputError for a bench
+    or a name without files.
+    """
     bench = options.bench
     check_folder(bench)
     models, judges = model_names(bench.answers), judge_names(bench)
@@ -45,14 +48,18 @@ def check_bench(options: CheckOptions) -> list[Finding]:
     findings = [*file.findings, *leftovers(options)]
     if not questions:
         return findings  # without all questions nothing can be said of the rest
-    answered = {}
+    answered = dict[str, set[str]]()
     for model in models:
+        if only not in (None, bench.answer_file(model)):
+            continue
         answered[model], found = check_answers(options, model, questions)
         if not options.models or model in options.models:
             findings += found
     for judge in options.judges or judges:
         settings, met = JudgeSettings(), set[str]()
         for model in model_names(bench.judgments(judge)):
+            if only not in (None, bench.judgment_file(judge, model)):
+                continue
             found, against = check_judgments(options, judge, model, questions, answered, settings)
             met |= {model, *against}
             if not options.models or model in options.models:
@@ -82,7 +89,7 @@ def delete_found(options: CheckOptions, kind: str, place: str) -> str:
     if not path.is_file():
         raise InputError(f"{path}: no such file. Name a file below {options.bench.folder}.")
     with locked(path):
-        found = (f for f in check_bench(options) if (f.kind, f.place) == (kind, place))
+        found = (f for f in check_bench(options, path) if (f.kind, f.place) == (kind, place))
         numbers = {number for finding in found for number in finding.lines}
         if numbers:
             write_lines(path, [without_lines(path.read_bytes(), numbers)])

@@ -26,6 +26,10 @@ UNSPACED = re.compile(
 )
 LENGTHS = (2, 3)  # characters of the sequences that stand for words in them
 RANKED = 30  # terms of a cluster, of which its name has three
+# Chinese function words, in both ways to write them. A sequence with one names no subject.
+FUNCTION = re.compile(
+    "[的了是吗呢吧请我你您他她它这那们么什怎哪就都也把被嗎請這們麼]|如何|如果|可以|一[个個种種些下]"
+)
 
 
 def cluster_names(texts: Sequence[str], size: int, seed: int, model: str | None) -> list[str]:
@@ -60,12 +64,29 @@ def cluster_names(texts: Sequence[str], size: int, seed: int, model: str | None)
     clusters = MiniBatchKMeans(count, random_state=seed, n_init=1, batch_size=4096)
     labels = clusters.fit_predict(points)
     vocabulary = words.get_feature_names_out()
-    names = {}
+    ranked = []
     for label in np.unique(labels):
         mean = np.asarray(weights[labels == label].mean(axis=0)).ravel()
         top = [place for place in np.argsort(-mean, kind="stable")[:RANKED] if mean[place] > 0]
-        names[label] = ", ".join(distinct_terms(vocabulary[top])[:3]) or "other"
+        ranked.append(distinct_terms(vocabulary[top]))
+    names = dict(zip(np.unique(labels), distinct_names(ranked), strict=True))
     return [names[label] for label in labels]
+
+
+def distinct_names(ranked: Iterable[Sequence[str]]) -> list[str]:
+    """Return a name for each list of terms: its first three, and more, or else a number, if they
+    are those of an earlier name.
+    """
+    names = dict[frozenset[str], str]()
+    for terms_of in ranked:
+        size, first = 3, terms_of[:3] or ["other"]
+        while frozenset(first) in names and len(terms_of) > size:
+            size, first = size + 1, terms_of[: size + 1]
+        number = 2
+        while frozenset(first) in names:
+            first, number = [*(terms_of[:size] or ["other"]), str(number)], number + 1
+        names[frozenset(first)] = ", ".join(first)
+    return list(names.values())
 
 
 def terms(words_of: Callable[[str], list[str]], text: str) -> list[str]:
@@ -78,14 +99,18 @@ def terms(words_of: Callable[[str], list[str]], text: str) -> list[str]:
 
 
 def distinct_terms(ranked: Iterable[str]) -> list[str]:
-    """Return words, and sequences of characters that share no two with one before them and do not
-    begin within a letter.
+    """Return words, and sequences of characters that share no two with one before them, do not
+    begin within a letter and have no function word.
     """
     distinct = list[str]()
     for term in ranked:
         parts = {term[i : i + 2] for i in range(len(term) - 1)} if UNSPACED.match(term) else set()
         is_torn = unicodedata.category(term[0]).startswith("M")
-        if not is_torn and not any(part in other for part in parts for other in distinct):
+        if (
+            not is_torn
+            and not FUNCTION.search(term)
+            and not any(part in other for part in parts for other in distinct)
+        ):
             distinct.append(term)
     return distinct
 

@@ -146,11 +146,10 @@ def _turns_of(
     value = written_turns(values.get(column) if column else row[name])
     turns = conversation(value) if isinstance(value, list) else [("user", text_of(value))]
     parts = [f"column {column}" if column else name]
-    contexts = ("input", "context") if parts == ["instruction"] and len(turns) == 1 else ()
-    for key in contexts:
-        if isinstance(row.get(key), str) and is_filled(row[key]):
-            turns[-1] = ("user", f"{turns[-1][1]}\n\n{row[key]}")
-            parts.append(key)
+    if parts == ["instruction"] and len(turns) == 1:
+        contexts = contexts_of(row)
+        turns[-1] = ("user", "\n\n".join([turns[-1][1], *contexts.values()]))
+        parts += contexts
     history = written_turns(row.get("history"))
     if isinstance(history, list) and history and parts[0] not in LISTS:
         turns = [*past_turns(history), *turns]
@@ -160,6 +159,12 @@ def _turns_of(
         turns = [("system", row[system]), *turns]
         parts.append(system)
     return " and ".join(parts), turns
+
+
+def contexts_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts beside an instruction that follow it in a prompt, by their columns."""
+    texts = {key: row.get(key) for key in ("input", "context")}
+    return {k: text for k, text in texts.items() if isinstance(text, str) and is_filled(text)}
 
 
 def written_turns(value: object) -> object:

@@ -17,7 +17,14 @@ from arena.base.record_file import locked
 from arena.base.table import FEW_NAMES, grouped, listed
 from arena.bench.formats import new_judgment
 from arena.bench.labels import WORTH, label_of_worth, normal_label
-from arena.bench.paths import Bench, judge_names, judged_models, model_names
+from arena.bench.paths import (
+    PERSON,
+    Bench,
+    is_person,
+    judge_names,
+    judged_models,
+    model_names,
+)
 from arena.bench.records import BaselineRule, JudgmentLine, Question, read_judgments, read_questions
 
 # Of several labels that are equally frequent, the majority is their median.
@@ -48,6 +55,9 @@ class Ensemble:
         """Raise InputError unless there are judges, each once, and none is the ensemble."""
         if not self.judges:
             raise too_few_judges(self)
+        if is_person(self.name):
+            problem = f"names of people begin with {PERSON}. Choose another name."
+            raise InputError(f"--name {self.name}: {problem}")
         for judge, count in Counter(self.judges).items():
             if count > 1:
                 raise InputError(f"--judge-name: '{judge}' is named {count} times")
@@ -62,13 +72,14 @@ class Ensemble:
 
 
 def find_judges(bench: Bench, name: str) -> list[str]:
-    """Return the judges of a bench except the one called `name` and ensembles."""
+    """Return the judges of a bench except people, ensembles and the one called `name`."""
 
     def is_ensemble(judge: str) -> bool:
         files = (bench.judgment_file(judge, model) for model in model_names(bench.judgments(judge)))
         return all(rule is not None for file in files for _, rule in authors(file))
 
-    return [judge for judge in judge_names(bench) if judge != name and not is_ensemble(judge)]
+    judges = [judge for judge in judge_names(bench) if judge != name and not is_person(judge)]
+    return [judge for judge in judges if not is_ensemble(judge)]
 
 
 def authors(path: Path) -> set[tuple[str | None, str | None]]:

@@ -15,7 +15,7 @@ from arena.base.errors import InputError, nearest, one_line, warn
 from arena.base.table import listed
 from arena.bench.config import JudgeConfig, Rules
 from arena.bench.labels import LABELS, normal_label
-from arena.bench.paths import Bench, model_names, named_path
+from arena.bench.paths import PERSON, Bench, is_person, model_names, named_path
 from arena.bench.provenance import prompt_hash
 from arena.bench.records import Answer, Question, read_answers
 from arena.chat.config import ModelConfig
@@ -193,6 +193,10 @@ class Judge:
         of those that make no sense.
         """
         config = self.config
+        if is_person(self.model.name):
+            reason = f"names of people begin with {PERSON}, and this is a model"
+            advice = "Rename its entry in the endpoint file."
+            raise InputError(f"{self.model.name}: {reason}. {advice}")
         seed = "seed" in self.model.extra_body
         if config.judge_samples > 1 and (seed or self.temperature == 0):
             equal = f"the {config.judge_samples} verdicts of a game may all be equal"

@@ -69,7 +69,8 @@ def verdicts_of(game: Mapping[str, Any] | None) -> dict[Place, Mapping[str, Any]
     """Return the verdicts of a game by their place."""
     if game is None:
         return {}
-    return {FIRST: game} | {place_of(repeat): repeat for repeat in game.get("repeats") or ()}
+    repeats = enumerate(game.get("repeats") or (), 2)  # votes were stored without a number
+    return {FIRST: game} | {place_of({"sample": n} | one): one for n, one in repeats}
 
 
 def with_verdict(

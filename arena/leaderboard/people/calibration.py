@@ -2,69 +2,37 @@
 
 from __future__ import annotations
 
-import random
-import statistics
 from collections import Counter
-from collections.abc import Generator, Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.base.jsonl import dump_line, read_lines, write_lines
 from arena.base.table import aligned, listed
-from arena.bench.labels import worth
-from arena.bench.paths import PERSON, Bench, is_person, judged_models, named_path
-from arena.bench.records import Judgment, KeyLine, read_judgments
+from arena.bench.paths import PERSON, is_person
 from arena.leaderboard import build
-from arena.leaderboard.options import SEVERAL, BoardOptions
+from arena.leaderboard.options import NOT_OF_GRADES, SEVERAL, BoardOptions
+from arena.leaderboard.people.draws import Draw, draw_labels, read_draw
+from arena.leaderboard.people.pairs import Pair, decided, judged_pairs
+from arena.scoring.battles import Grades
 from arena.scoring.selection import Selection
 from arena.scoring.uncertainty.label_correction import corrected, labels_for
 
-Pair = tuple[str, str]  # question and model
 FEWEST = 30  # labels of a model
 WIDTH = 0.05  # half of an interval's, from 0 to 1
 CHANCE = 0.1  # of the judge's slope, below which the labels alone speak
-
-
-class Drawn(KeyLine):
-    """A pair of the baseline's and a model's answers that a person shall label."""
-
-    seed: int = 0
-
-
-def draw_file(bench: Bench, person: str) -> Path:
-    """Return `data/<bench>/label_draws/<person>.jsonl`."""
-    return named_path(bench.folder / "label_draws", person, "judge name", ".jsonl")
-
-
-def points_of(judgment: Judgment) -> float | None:
-    """Return the model's mean points of the games, from 0 to 1 and of weight 1, or None."""
-    games = (
-        [(p > 0) - (p < 0) for label in labels if (p := worth(label, game)) is not None]
-        for game, labels in enumerate(judgment.verdicts)
-    )
-    means = [statistics.fmean(points) for points in games if points]
-    return (1 + statistics.fmean(means)) / 2 if means else None
-
-
-def points_by_pair(selection: Selection, judge: str) -> dict[Pair, float]:
-    """Return the points of a judge's decided judgments against the only baseline."""
-    judgments = (
-        judgment
-        for model in judged_models(selection.bench, judge)
-        for judgment in read_judgments(selection.bench.judgment_file(judge, model), model, judge)
-        if (judgment.baseline or selection.baselines[0]) == selection.baselines[0]
-    )
-    points = {(j.question_id, j.model): points_of(j) for j in judgments}
-    return {pair: value for pair, value in points.items() if value is not None}
+CHANGED = "judged on other questions since the draw, so that the labels are no sample of them"
 
 
 def selection_of(options: BoardOptions, person: str) -> Selection:
     """Return the selection of one board of one judge and one baseline. Raises InputError."""
     if not is_person(person):
         raise InputError(f"--calibrate {person}: not a person. Name a judge {PERSON}NAME.")
-    (selection, _), *others = build.read_boards(options)
+    if person in options.judges:
+        raise InputError(f"--calibrate {person}: also the judge. Name another one to correct.")
+    (selection, data), *others = build.read_boards(options)
+    if isinstance(data, Grades):
+        raise InputError(f"--calibrate: {NOT_OF_GRADES}")
     if others:
         raise InputError(f"--calibrate: {SEVERAL}")
     if len(selection.judges) > 1 or len(selection.baselines) != 1:
@@ -72,34 +40,11 @@ def selection_of(options: BoardOptions, person: str) -> Selection:
     return selection
 
 
-def draw_labels(options: BoardOptions, person: str, number: int) -> Iterator[str]:
-    """Draw pairs at random, of each model as many, and yield a line when their list is written.
-
-    Raises InputError if there are fewer pairs, or another draw for the person.
-    """
-    selection = selection_of(options, person)
-    pairs = sorted(points_by_pair(selection, selection.judges[0]))
-    if number > len(pairs):
-        raise InputError(f"--draw-for-labels {number}: only {len(pairs):,} pairs are judged.")
-    draw, by_model = random.Random(options.seed), dict[str, list[Pair]]()
-    for pair in draw.sample(pairs, len(pairs)):
-        by_model.setdefault(pair[1], []).append(pair)
-    places = {pair: i for own in by_model.values() for i, pair in enumerate(own)}
-    chosen = sorted(pairs, key=lambda pair: (places[pair], pair[1]))[:number]
-    names = {"baseline": selection.baselines[0], "judge": selection.judges[0]}
-    lines = [
-        dump_line({"question_id": question, "model": model, **names, "seed": options.seed})
-        for question, model in sorted(chosen)
-    ]
-    path = draw_file(selection.bench, person)
-    if path.exists() and path.read_bytes() != b"".join(lines):
-        raise InputError(f"{path}: has another draw. Delete the file to draw again.")
-    write_lines(path, lines)
-    yield f"{path}: {number:,} of {len(pairs):,} judged pairs drawn with seed {options.seed}"
-
-
 def table_lines(
-    judge: dict[Pair, float], human: dict[Pair, float], labelled: list[Pair], models: list[str]
+    judge: Mapping[Pair, float],
+    human: Mapping[Pair, float],
+    labelled: Sequence[Pair],
+    models: Sequence[str],
 ) -> Generator[str, None, list[str]]:
     """Yield the table of models, and return those for which the judge is near chance."""
     head = "model", "judge alone", "labels alone", "corrected", "judge's part", "labels", "for ±5"
@@ -137,16 +82,22 @@ def table_lines(
 
 
 def odd_lines(
-    drawn: set[Pair], human: dict[Pair, float], judge: dict[Pair, float]
+    draw: Draw, human: Mapping[Pair, float], judged: Mapping[Pair, float | None]
 ) -> Iterator[str]:
-    """Yield the numbers of pairs that lack a label, a draw or a verdict."""
+    """Yield the numbers of judged pairs that lack a label, a draw or a verdict."""
+    drawn = [pair for pair in draw.pairs if pair in judged]
+    labels = {pair: pair in human for pair in drawn}
+    # A list that is labelled from its start is a sample of each model.
+    of_models: dict[str, list[bool]] = {}
+    for (_, model), has in labels.items():
+        of_models.setdefault(model, []).append(has)
+    is_start = all(order == sorted(order, reverse=True) for order in of_models.values())
+    missing = " yet" if is_start else ", which biases the rates if not by chance"
+    undecided = sum(has and judged[pair] is None for pair, has in labels.items())
     for number, what in (
-        (
-            len(drawn - human.keys()),
-            "drawn pairs have no label, which biases the rates if not by chance",
-        ),
-        (len(human.keys() - drawn), "labels are of pairs that were not drawn, and are left out"),
-        (len((drawn & human.keys()) - judge.keys()), "labelled pairs have no verdict of the judge"),
+        (sum(not has for has in labels.values()), f"drawn pairs have no label{missing}"),
+        (len(human.keys() - labels), "labels are of pairs that were not drawn, and are left out"),
+        (undecided, "labelled pairs have no verdict of the judge"),
     ):
         if number:
             yield f"{number:,} {what}"
@@ -154,40 +105,41 @@ def odd_lines(
 
 def report_lines(options: BoardOptions, person: str, number: int | None) -> Iterator[str]:
     """Return the lines of a draw of so many pairs, or else of the corrected win rates."""
+    selection = selection_of(options, person)
     if number:
-        return draw_labels(options, person, number)
-    return calibration_lines(options, person)
+        return draw_labels(selection, person, number, options.seed)
+    return calibration_lines(selection, person)
 
 
-def calibration_lines(options: BoardOptions, person: str) -> Iterator[str]:
+def calibration_lines(selection: Selection, person: str) -> Iterator[str]:
     """Yield the table of corrected win rates and its notes.
 
     Raises InputError if the pairs with labels were not drawn, or if no model has enough labels.
     """
-    selection = selection_of(options, person)
-    path = draw_file(selection.bench, person)
-    if not path.exists():
-        advice = "Draw pairs with --draw-for-labels 150, and label those."
-        raise InputError(f"{path}: no draw, so the labels may not be a random sample. {advice}")
-    judge = points_by_pair(selection, selection.judges[0])
-    human = points_by_pair(selection, person)
-    baseline = selection.baselines[0]
-    drawn = {
-        (line.id, line.model or "")
-        for line in read_lines(path, Drawn, "a draw")
-        if line.baseline == baseline
-    }
-    labelled = sorted(drawn & human.keys() & judge.keys())
-    counts = Counter({model: 0 for _, model in sorted(judge, key=lambda pair: pair[1])})
+    draw = read_draw(selection, person)
+    judged = judged_pairs(selection, selection.judges[0])
+    judge, human = decided(judged), decided(judged_pairs(selection, person))
+    models = sorted({model for _, model in judge})
+    labelled = [
+        pair for pair in draw.pairs if pair in judge and pair in human and pair[1] not in draw.stale
+    ]
+    counts = Counter({model: 0 for model in models})
     counts.update(model for _, model in labelled)
-    if (most := max(counts.values())) < FEWEST:
+    stale = [model for model in models if model in draw.stale]
+    few = [model for model in models if counts[model] < FEWEST and model not in stale]
+    if len(few) + len(stale) == len(models):
+        if stale:
+            raise InputError(f"{person}: {CHANGED}: {listed(stale)}. {draw.remedy}")
+        most = max(counts.values(), default=0)
         problem = f"at most {most} drawn pairs of a model have labels, but {FEWEST} are needed"
-        raise InputError(f"{person}: {problem}. Label more of {path}.")
-    few = [model for model, count in counts.items() if count < FEWEST]
-    alone = yield from table_lines(judge, human, labelled, list(counts))
+        raise InputError(f"{person}: {problem}. Label more of {draw.path}.")
+    alone = yield from table_lines(judge, human, labelled, models)
     yield ""
-    yield f"win rates against {baseline} at weight 1, in brackets 95 % intervals (PPI++)"
-    yield from odd_lines(drawn, human, judge)
+    what = f"win rates against {selection.baselines[0]} at weight 1"
+    yield f"{what}, in brackets 95 % intervals (PPI++)"
+    yield from odd_lines(draw, human, judged)
+    if stale:
+        yield f"{CHANGED}: {listed(stale)}. {draw.remedy}"
     if few:
         yield f"fewer than {FEWEST} labels: {listed(few)}"
     if alone:

@@ -1,0 +1,1 @@
+"""Votes of people that come in, and become judgments with one game."""
