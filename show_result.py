@@ -23,6 +23,10 @@ from arena.base import flag_values, flags
 from arena.base.output import print_folded
 
 FORMS = ("csv", "json", "markdown", "html")
+CALIBRATION = (
+    *("bench_name", "judge_name", "baseline", "category", "one_board", "mixed"),
+    *("setting_file", "data_dir", "workers", "draw_for_labels"),
+)  # the flags that --calibrate uses
 FOLDER = "leaderboard/, named by bench, judge and mode"
 
 
@@ -51,11 +55,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("--by: not allowed with --head-to-head. Leave out one of them.")
     if args.anchor and args.baseline:
         raise InputError("--anchor: not allowed with --baseline. Leave out one of them.")
-    excluded = ("by", "head_to_head", "compare", "plot", "output", "fail_under", *FORMS)
-    if args.calibrate and (name := next((n for n in excluded if getattr(args, n)), None)):
-        flag = f"--{name.replace('_', '-')}"
-        raise InputError(f"{flag}: not allowed with --calibrate. Leave out one of them.")
-    if args.draw_for_labels and not args.calibrate:
+    if args.calibrate:
+        used = (*CALIBRATION, "seed") if args.draw_for_labels else CALIBRATION
+        flag_values.check_mode(vars(args), parser.get_default, "calibrate", used)
+    elif args.draw_for_labels and not args.calibrate:
         raise InputError("--draw-for-labels: no person. Name one with --calibrate human-NAME.")
     outputs = (*FORMS, "plot", "style_coefficients")
     flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))

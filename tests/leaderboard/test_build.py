@@ -236,8 +236,6 @@ class TestGeneration1:
             "questions judged of 6: m 6, n 6, o 2\n"
             + different
             + f"{few(6)}\n".replace("questions,", "questions in the median of the models,", 1)
-            + "scores over 97: m, o. Battles against base hardly tell them apart. Choose a "
-            "stronger baseline for them.\n"
             + "\n##### Category: writing #####\n"
             + line("o", "100.0")
             + line("base", "50.0")

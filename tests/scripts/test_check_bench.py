@@ -254,6 +254,62 @@ def test_what_is_unfinished_is_counted(
     assert [f["count"] for f in findings if f["problem"].startswith(problem)] == [number]
 
 
+def repeated(*scores: str | None) -> dict[str, Any]:
+    repeats = [{"sample": n, "score": score} for n, score in enumerate(scores[1:], 2)]
+    return {"score": scores[0], "repeats": repeats}
+
+
+def test_repeats_decide_a_game_and_are_counted(healthy: Workspace, run_main: RunMain) -> None:
+    """One game decided by a repeat alone, one without any verdict, and one with fewer verdicts."""
+
+    def change(records: list[Any]) -> None:
+        for record in records:
+            record["games"] = [repeated("A>B", "A=B", "B>A"), repeated("A>B", "A>B", "A>B")]
+        records[0]["games"] = [repeated(None, "A>B", "A>B"), repeated("x", None, "A>B")]
+        records[1]["games"][1] = repeated(None, None, None)
+        records[2]["games"][0] = repeated("A>B", "A=B")
+        records[3]["games"][0] |= {"score": None, "cause": "unfinished"}  # asked by the next run
+
+    judgments_of(healthy, change)
+    findings = found(healthy, run_main, 0)
+    assert [(f["problem"], f["count"], f["examples"]) for f in findings] == [
+        ("half judged, one game without a verdict", 1, ["q2"]),
+        ("repeats without a verdict", 1, ["q1"]),
+        ("games with fewer than 3 verdicts", 2, ["q3", "q4"]),
+    ]
+    assert findings[0]["mend"].endswith("--retry-invalid")  # its first verdicts are enough
+    assert findings[1]["mend"].endswith("--retry-invalid --samples 3")
+    assert findings[2]["mend"].endswith("--model tiny --samples 3")
+    judgments_of(healthy, lambda r: r[0].update(games=[repeated(None, None)] * 2))
+    (finding,) = (f for f in found(healthy, run_main, 1) if not f["is_note"])
+    assert (finding["problem"], finding["examples"]) == ("judgments without a verdict", ["q1"])
+
+
+def test_each_choice_has_as_many_verdicts(healthy: Workspace, run_main: RunMain) -> None:
+    def change(records: list[Any]) -> None:
+        for record in records:
+            record["games"] = [repeated("A>B", "A=B"), repeated("A>B", "A>B")]
+        for game in records[0]["games"]:
+            game["repeats"] += [{"choice": 1, "sample": n, "score": "A>B"} for n in (1, 2)]
+
+    judgments_of(healthy, change)
+    assert found(healthy, run_main, 0) == []
+
+
+def test_votes_of_people_are_whole_with_one_game(healthy: Workspace, run_main: RunMain) -> None:
+    votes = [[repeated("A>B", "A=B"), None], [None, {"score": "B>A", "vote": 2}]]
+    votes += [[{"score": "A>B"}], [{"score": None}, {"score": "A>B"}], [{"score": None}, None]]
+    names = {"judge": "human-anna", "model": "tiny", "baseline": "base"}
+    records = [{"question_id": f"q{i}", "games": g, **names} for i, g in enumerate(votes, 1)]
+    path = healthy.write(healthy.data / "model_judgment/human-anna/tiny.jsonl", records[:4])
+    assert found(healthy, run_main, 0) == []
+    healthy.write(path, records)
+    with path.open("a") as file:
+        file.write('{"question_id": "q')
+    problems = {f["problem"]: f["mend"] for f in found(healthy, run_main, 1)}
+    assert problems["judgments without a verdict"] == problems["torn last line"] == ""
+
+
 def test_categories_may_have_prompts_of_their_own(healthy: Workspace, run_main: RunMain) -> None:
     def change(records: list[Any]) -> None:
         records[3]["settings"]["prompt_hash"] = "f" * 16  # the only one of its category

@@ -7,14 +7,37 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from arena.base.jsonl import dump_line
 from arena.bench.labels import Label, grade_of, worth
 from arena.bench.paths import is_person
 from arena.bench.provenance import MixedJudgments, SettingsCheck, decoded_settings
 from arena.bench.records import NOT_PLAYED, Judgment, JudgmentLine, Question
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
+from arena.generate.judging.repeats import FIRST, GameLine, Place
+from arena.generate.judgments import UNFINISHED
 
 Key = tuple[str, str | None]  # question and baseline
+
+
+class GamesLine(msgspec.Struct, gc=False):
+    """The games of a line with the places of their verdicts."""
+
+    games: list[GameLine | None] = []
+
+    @property
+    def places(self) -> list[set[Place]]:
+        """The places of the verdicts of each game that was played. One can be missing."""
+        return [
+            {
+                (verdict.choice, verdict.sample)
+                for verdict in game.verdicts
+                if verdict.cause != UNFINISHED
+            }
+            for game in self.games
+            if game
+        ]
 
 
 @dataclass
@@ -45,7 +68,8 @@ class Judgments:
     """The judgments of a model by a judge, and what they need.
 
     answered: the questions that each model has answered, by model.
-    settings: those of all files of the judge.
+    settings: those of all files of the judge. places: of the verdicts of each played game, for the
+    judgments with repeats.
     """
 
     file: File
@@ -55,9 +79,19 @@ class Judgments:
     answered: Mapping[str, set[str]]
     settings: JudgeSettings
     options: CheckOptions
+    places: Mapping[Key, list[set[Place]]]
+
+    @property
+    def samples(self) -> int:
+        """The largest number of verdicts of a game on one choice."""
+        return max((s for of in self.places.values() for game in of for _, s in game), default=1)
 
     def judge_again(self, *flags: str) -> str:
-        """Return the command line that plays missing games, or more with a flag."""
+        """Return the command line that plays missing games, or more with a flag. Empty for people,
+        who judge when they like.
+        """
+        if is_person(self.judge):
+            return ""
         names = ("--judge-name", self.judge, "--model", self.model)
         return self.options.command("gen_judgment.py", *names, *flags)
 
@@ -118,7 +152,8 @@ def half_judged(judgments: Judgments) -> Iterator[Finding]:
     """Yield findings on judgments with one decided game, which is all that a person plays."""
     if is_person(judgments.judge):
         return
-    labels = (label for j in judgments.file.records.values() for label in j.labels)
+    games = (of for j in judgments.file.records.values() for of in j.verdicts)
+    labels = (label for of in games for label in of)
     is_graded = any(grade_of(label) is not None for label in labels)
 
     def is_unplayed(judgment: Judgment) -> bool:
@@ -132,9 +167,8 @@ def half_judged(judgments: Judgments) -> Iterator[Finding]:
 
 
 def _undecided(judgment: Judgment) -> int:
-    """Return the number of played games without a verdict."""
-    pairs = zip(judgment.labels, judgment.causes, strict=True)
-    return sum(not is_verdict(label) and cause != NOT_PLAYED for label, cause in pairs)
+    """Return the number of played games of which no verdict is there."""
+    return sum(bool(of) and not any(map(is_verdict, of)) for of in judgment.verdicts)
 
 
 def is_verdict(label: Label) -> bool:
@@ -144,9 +178,41 @@ def is_verdict(label: Label) -> bool:
 
 def without_verdict(judgments: Judgments) -> Iterator[Finding]:
     """Yield the finding on judgments without any verdict."""
-    keys = judgments.keys(lambda j: _undecided(j) == len(j.labels))
+
+    def has_none(judgment: Judgment) -> bool:
+        played = sum(map(bool, judgment.verdicts))
+        return _undecided(judgment) == (played if is_voter else len(judgment.labels))
+
+    is_voter = is_person(judgments.judge)
+    keys = judgments.keys(has_none)
     mend = judgments.judge_again("--retry-invalid")
     yield from judgments.file.found("judgments without a verdict", keys, mend)
+
+
+def uneven_repeats(judgments: Judgments) -> Iterator[Finding]:
+    """Yield findings on decided games with failed repeats, and on those with fewer verdicts than
+    other games have. Boards average what is there.
+    """
+    if is_person(judgments.judge):
+        return
+
+    def has_failed(judgment: Judgment) -> bool:
+        games = zip(judgment.verdicts, judgment.causes, strict=True)
+        asked = (of[1:] if cause == UNFINISHED else of for of, cause in games)
+        return any(len({*map(is_verdict, of)}) == 2 for of in asked)
+
+    samples, short = judgments.samples, list[Key]()
+    mend = judgments.judge_again("--retry-invalid", "--samples", str(samples))
+    keys = judgments.keys(has_failed)
+    yield from judgments.file.found("repeats without a verdict", keys, mend, True)
+    for key in judgments.file.records if samples > 1 else ():
+        games = judgments.places.get(key, [{FIRST}])
+        choices = {choice for game in games for choice, _ in game}
+        if any(len(game) < samples * len(choices) for game in games):
+            short.append(key)
+    mend = judgments.judge_again("--samples", str(samples))
+    problem = f"games with fewer than {samples} verdicts"
+    yield from judgments.file.found(problem, short, mend, True)
 
 
 def of_other_settings(judgments: Judgments) -> Iterator[Finding]:
@@ -174,7 +240,7 @@ def planted(judgments: Judgments) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Judgments], Iterator[Finding]], ...] = (
     *(missing, without_answers, of_unknown_questions, half_judged, without_verdict),
-    *(of_other_settings, planted),
+    *(uneven_repeats, of_other_settings, planted),
 )
 
 
@@ -192,15 +258,20 @@ def check_judgments(
     settings: one for all files of the judge, whose settings must be equal in a category.
     """
     path = options.bench.judgment_file(judge, model)
+    places: dict[Key, list[set[Place]]] = {}
 
     def read(raw: bytes, line: JudgmentLine) -> tuple[Key, Judgment]:
         judgment = line.judgment(model, judge)
-        return (judgment.question_id, judgment.baseline), judgment
+        key = judgment.question_id, judgment.baseline
+        places.pop(key, None)
+        if b'"repeats"' in raw:
+            places[key] = msgspec.json.decode(raw, type=GamesLine).places
+        return key, judgment
 
     names = ("--judge-name", judge, "--model", model)
-    command = options.command("gen_judgment.py", *names)
+    command = "" if is_person(judge) else options.command("gen_judgment.py", *names)
     file = read_file(path, options.place(path), JudgmentLine, command, options.deletion, read)
-    judgments = Judgments(file, judge, model, questions, answered, settings, options)
+    judgments = Judgments(file, judge, model, questions, answered, settings, options, places)
     found = (
         [f for check in CHECKS for f in check(judgments)]
         if file.records or not file.findings

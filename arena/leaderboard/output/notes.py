@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from arena.base.table import FEW_NAMES, MANY_NAMES, grouped, listed
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.caption import CLOSED, style_center
-from arena.leaderboard.output.precision import board_precision
+from arena.leaderboard.output.precision import TOO_FEW, board_precision
 from arena.scoring.grades import range_text
 from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 
@@ -136,24 +136,20 @@ def _style_centre(board: Board, flags: bool) -> Iterator[str]:
     yield f"style is measured from its mean{why}{copy}.{advice}{ranks}"
 
 
-# Points of win rate from 0 or 100 to a score, and to the far end of its interval. One such model is
-# the last or the first in any case, and a low score on few questions may be chance.
-EXTREME, EXTREME_END = 3.0, 10.0
+EXTREME = 3.0  # points of win rate from 0 or 100
 
 
 def extreme_lines(board: Board) -> Iterator[str]:
     """Yield a note on models that lost nearly all battles against the only baseline, which then
-    hardly tell them apart, and one on those that won them.
+    hardly tell them apart, and one on those that won them. One alone is the last or the first in
+    any case, and on TOO_FEW questions it may be chance.
     """
     battles = board.scored.battles if board.scored else None
     if board.format.scale != "win rate" or not battles or not battles.cells.star(battles.anchor):
         return
-    for limit, other, end, far in (("under 3", "weaker", 0, 1), ("over 97", "stronger", 100, 0)):
-        models = [
-            row.model
-            for row in board.rows
-            if abs(row.score - end) < EXTREME and abs(row.bounds[far] - end) <= EXTREME_END
-        ]
+    rows = [row for row in board.rows if board.counts.judged.get(row.model, 0) >= TOO_FEW]
+    for limit, other, end in (("under 3", "weaker", 0.0), ("over 97", "stronger", 100.0)):
+        models = [row.model for row in rows if abs(row.score - end) < EXTREME]
         if len(models) > 1:
             why = f"Battles against {battles.baseline} hardly tell them apart"
             names = listed(models, many=FEW_NAMES)

@@ -30,6 +30,9 @@ def selection_of(options: BoardOptions, person: str) -> Selection:
         raise InputError(f"--calibrate {person}: not a person. Name a judge {PERSON}NAME.")
     if person in options.judges:
         raise InputError(f"--calibrate {person}: also the judge. Name another one to correct.")
+    if options.mixed == "count":
+        reason = "labels correct one judge and one baseline. Use --mixed leave-out."
+        raise InputError(f"--mixed count: {reason}")
     (selection, data), *others = build.read_boards(options)
     if isinstance(data, Grades):
         raise InputError(f"--calibrate: {NOT_OF_GRADES}")

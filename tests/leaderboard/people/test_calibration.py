@@ -103,3 +103,35 @@ def test_what_is_refused(
 ) -> None:
     done = run_main("show_result.py", *NAMES, *flags, check=2)
     assert problem in done.err
+
+
+IGNORED = (
+    *("--style-control", "--first-game-only", "--half-judged drop", "--missing loss", "--show-elo"),
+    *("--full-stats", "--save-battles", "--method v2.0", "--judge-effects random", "--weight 2"),
+    *("--length-control-only", "--control-features length", "--style-center mean", "--output"),
+    *("--as-published", "--num-rounds 9", "--resample battle", "--load-battles", "--plot x.png"),
+    *("--load-bootstrap", "--style-coefficients x.json", "--by cluster", "--head-to-head"),
+    *("--compare m n", "--fail-under m=1", "--json", "--markdown", "--html", "--seed 1"),
+)
+
+
+def test_no_flag_is_ignored(judged: Workspace, run_main: RunMain) -> None:
+    for flag in IGNORED:
+        done = run_main("show_result.py", *NAMES, *PERSON, *flag.split(), check=2)
+        assert f"{flag.split()[0]}: not allowed with --calibrate. Leave out" in done.err
+    done = run_main("show_result.py", *NAMES[:4], *PERSON, "--anchor", "m", check=2)
+    assert "--anchor: not allowed with --calibrate." in done.err
+    done = run_main("show_result.py", *NAMES, *PERSON, "--mixed", "count", check=2)
+    assert "--mixed count: labels correct one judge and one baseline." in done.err
+
+
+def test_what_mixed_leaves_out_is_not_corrected(judged: Workspace, run_main: RunMain) -> None:
+    run_main("show_result.py", *DRAW)
+    usual = run_main("show_result.py", *NAMES, *PERSON).out
+    records = judged.judgments("judge", "m")
+    other = [judgment(f"q{i}", "A>>B", "B>>A") for i in range(1, 61)]
+    more = [record | {"baseline": "else"} for record in other]
+    more += [record | {"judge": "judge2"} for record in other]
+    add_judgments(judged, "m", [*records, *more])
+    done = run_main("show_result.py", *NAMES, *PERSON, "--mixed", "leave-out")
+    assert done.out == usual
