@@ -91,7 +91,7 @@ def test_a_judge_whose_pairs_all_have_labels_is_not_at_chance(
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (PERSON, "no draw, so the labels may not be a random sample."),
+        (PERSON, "no draw against base, so the labels may not be a random sample."),
         (("--calibrate", "judge2"), "not a person. Name a judge human-NAME."),
         ((*PERSON, "--draw-for-labels", "61"), "only 60 pairs are judged"),
         (("--draw-for-labels", "40"), "no person. Name one with --calibrate human-NAME."),
