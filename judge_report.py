@@ -26,6 +26,11 @@ from arena.bench.paths import Bench
 
 FEW_PAIRS = 3  # of judges, whose confusion of labels is printed
 
+WITH_PERSON = (
+    *("bench_name", "judge_name", "baseline", "category", "setting_file", "data_dir"),
+    *("num_rounds", "seed", "workers", "json", "html"),
+)  # the flags that --human uses
+
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the flags of a command line."""
@@ -58,6 +63,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         text = f"write the report as {what}. With - print it and nothing else"
         add(form, type=Path, metavar="FILE", help=text)
     args = parser.parse_args(argv)
+    if args.human:
+        flag_values.check_mode(vars(args), parser.get_default, "human", WITH_PERSON)
     flags.check_outputs(args, ("json", "html"), ("setting_file", "family"))
     return args
 

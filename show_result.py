@@ -20,9 +20,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arena.base import flag_values, flags
-from arena.base.output import print_folded
 
 FORMS = ("csv", "json", "markdown", "html")
+CALIBRATION = (
+    *("bench_name", "judge_name", "baseline", "category", "one_board", "mixed"),
+    *("setting_file", "data_dir", "workers", "draw_for_labels"),
+)  # the flags that --calibrate uses
 FOLDER = "leaderboard/, named by bench, judge and mode"
 
 
@@ -51,11 +54,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         raise InputError("--by: not allowed with --head-to-head. Leave out one of them.")
     if args.anchor and args.baseline:
         raise InputError("--anchor: not allowed with --baseline. Leave out one of them.")
-    excluded = ("by", "head_to_head", "compare", "plot", "output", "fail_under", *FORMS)
-    if args.calibrate and (name := next((n for n in excluded if getattr(args, n)), None)):
-        flag = f"--{name.replace('_', '-')}"
-        raise InputError(f"{flag}: not allowed with --calibrate. Leave out one of them.")
-    if args.draw_for_labels and not args.calibrate:
+    if args.calibrate:
+        used = ("seed",) if args.draw_for_labels else ("output", *FORMS)
+        used = *CALIBRATION, *used
+        flag_values.check_mode(vars(args), parser.get_default, "calibrate", used)
+    elif args.draw_for_labels:
         raise InputError("--draw-for-labels: no person. Name one with --calibrate human-NAME.")
     outputs = (*FORMS, "plot", "style_coefficients")
     flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
@@ -106,15 +109,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.leaderboard.head_to_head.report import report_head_to_head
     from arena.leaderboard.options import anchored, board_options
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters
-    from arena.leaderboard.people import calibration
+    from arena.leaderboard.people.output import report_calibration
 
     options = board_options(**flags.board_arguments(args), elo=args.show_elo)
     if args.anchor:
         options = anchored(options, None if args.anchor is True else args.anchor)
-    if args.calibrate:
-        lines = calibration.report_lines(options, args.calibrate, args.draw_for_labels)
-        print_folded("\n".join(lines))
-        return 0
     files = {
         "csv": args.csv or args.output,
         "json": args.json,
@@ -130,7 +129,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_under=tuple(args.fail_under),
     )
     say = flags.text_printer(args, (*FORMS, "style_coefficients"))
-    if args.by:
+    if args.calibrate:
+        texts = report_calibration(options, args.calibrate, args.draw_for_labels, report)
+    elif args.by:
         texts = report_clusters(options, args.by, report)
     else:
         texts = (report_head_to_head if args.head_to_head else report_boards)(options, report)

@@ -1,12 +1,14 @@
-"""The values of flags: numbers in a range, the score of a model, one name."""
+"""The values of flags: numbers in a range, the score of a model, one name, those of a mode."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
+
+from arena.base.errors import InputError
 
 
 def _number(kind: Callable[[str], float], low: float, end: float, what: str) -> Callable[..., Any]:
@@ -55,3 +57,19 @@ class OneName(argparse.Action):
         if earlier not in (None, value):
             raise argparse.ArgumentError(self, f"expected one name, got '{earlier}' and '{value}'")
         setattr(namespace, self.dest, value)
+
+
+def check_mode(
+    values: Mapping[str, object],
+    default: Callable[[str], object],
+    mode: str,
+    used: Collection[str],
+) -> None:
+    """Raise InputError for a flag that a mode does not use, if it has not its default value.
+
+    mode: the flag that turns the mode on. used: the other flags that it uses, as names of values.
+    """
+    for name, value in values.items():
+        if name not in (mode, *used) and value != default(name):
+            flag, of = (f"--{one.replace('_', '-')}" for one in (name, mode))
+            raise InputError(f"{flag}: not allowed with {of}. Leave out one of them.")

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import NO_VERDICT
+from arena.bench.provenance import RefusedJudgments
 from arena.browser.html import judgment_page
 from arena.browser.html.board_page import board_html, judges_html
 from arena.browser.html.judgment_page import address_html, notice
@@ -239,7 +240,8 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
         shown = boards(library, filters, control)
         tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
     except InputError as error:
-        tables = [notice("There is no leaderboard.", f"{str(error).rstrip('.')}.")]
+        reason = error.problem if isinstance(error, RefusedJudgments) else str(error)
+        tables = [notice("There is no leaderboard.", f"{reason.rstrip('.')}.")]
     baselines = library.baselines(judge)
     names = board_baselines(library, judge) if baselines else ()
     usual_baseline = "one for each category" if names else "any"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, compress
 from typing import NamedTuple
 
 import numpy as np
@@ -266,6 +266,7 @@ def variance(panel: Panel, judge: int, times: np.ndarray) -> Variance:
 # Style
 
 NO_SPREAD = "no answers differ in it"
+NOT_MEASURED = "no style attributes of the answers. Add them with add_markdown_info.py"
 
 
 def style_bias(
@@ -279,12 +280,12 @@ def style_bias(
     counts three times. They show a bias only as far as longer or more marked-up answers of a model
     are no better.
     """
-    counts = outcome_counts(panel.shares(judge))
-    decided, measured = counts.any(axis=0), ~np.isnan(features).any(axis=0)
+    counts, known = outcome_counts(panel.shares(judge)), ~np.isnan(features)
+    there = known.any(axis=1)  # a new attribute is not measured yet, which spoils no other
+    decided, measured = counts.any(axis=0), known[there].all(axis=0) & there.any()
     used, skipped = np.flatnonzero(decided & measured), np.flatnonzero(decided & ~measured)
     if not len(used):
-        reason = "no style attributes of the answers. Add them with add_markdown_info.py"
-        return dict.fromkeys(ATTRIBUTES.values(), Counted(why=reason)), ""
+        return dict.fromkeys(ATTRIBUTES.values(), Counted(why=NOT_MEASURED)), ""
     note = ""
     if len(skipped):
         model, baseline, question = panel.names(skipped[0])
@@ -295,7 +296,7 @@ def style_bias(
     # Only models with a used battle: the strength of others is undefined, and the fit would fail.
     sides, numbers = np.unique([panel.baseline[used], panel.model[used]], return_inverse=True)
     a, b = numbers.reshape(2, -1)
-    cells = Cells(len(sides), a, b, panel.question[used], counts[:, used], features[:, used])
+    cells = Cells(len(sides), a, b, panel.question[used], counts[:, used], features[there][:, used])
     anchor = int(np.bincount(a).argmax())
     try:
         fit = bradley_terry.fit(cells, anchor)
@@ -303,10 +304,10 @@ def style_bias(
         return dict.fromkeys(ATTRIBUTES.values(), Counted(why=UNCONNECTED)), note
     _, samples = bradley_terry.reweighted(cells, anchor, times, workers=workers)
     battles, estimates = round(cells.counts.sum()), _estimates(fit.coefficients, samples, times)
-    return {
-        name: Counted(estimate, battles) if spread > 0 else Counted(why=NO_SPREAD)
-        for name, estimate, spread in zip(ATTRIBUTES.values(), estimates, fit.scale, strict=True)
-    }, note
+    found = dict.fromkeys(ATTRIBUTES.values(), Counted(why=NOT_MEASURED))
+    for name, estimate, spread in zip(compress(found, there), estimates, fit.scale, strict=True):
+        found[name] = Counted(estimate, battles) if spread > 0 else Counted(why=NO_SPREAD)
+    return found, note
 
 
 def outcome_counts(labels: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from arena.base.yaml_file import read_yaml, text_of
 from arena.bench.answer_style import FEATURES
 from arena.bench.labels import LABELS
 from arena.bench.paths import judge_names, model_names
+from arena.leaderboard.options import PUBLISHED_CONTROL
 from arena.leaderboard.output.notes import planted_line
 from arena.quality import judge_measures
 from arena.quality.benchmark.measures import json_text
@@ -311,7 +312,9 @@ def note_lines(report: Report, *, flags: bool = True) -> Iterator[str]:
     yield few if report.questions < FEW else f"in brackets 95 % intervals over {draws}"
     if sum(judge.made_of is None for judge in report.judges) > 1 and not report.place.why:
         yield f"place bias of all judges together, points: {report.place.estimate.text(1)}"
-    method = "show_result.py --style-control --style-center mean --one-board --method bradley-terry"
+    published = FEATURES.keys() == PUBLISHED_CONTROL
+    control = "--style-control" if published else f"--control-features {' '.join(FEATURES)}"
+    method = f"show_result.py {control} --style-center mean --one-board --method bradley-terry"
     method = method if flags else "a fit of all battles, with features measured from their mean"
     yield f"{' and '.join(FEATURES)} bias: as in {method}"
     if report.assumed:

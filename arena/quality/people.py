@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 import msgspec
@@ -27,6 +27,7 @@ from arena.leaderboard.people.pairs import points_of
 from arena.quality.benchmark.measures import Estimate
 from arena.quality.judge_measures import agreement, draw_questions, estimated
 from arena.quality.panel import JudgeOptions
+from arena.scoring.selection import matching_questions
 from arena.scoring.uncertainty.intervals import FEW
 
 Pair = tuple[str, str, str]  # question, model and baseline
@@ -98,8 +99,13 @@ def verdict_of(judgment: Judgment, order: Sequence[int] | None = None) -> Verdic
 
 
 def read_verdicts(options: JudgeOptions, judge: str) -> dict[Pair, Verdict]:
-    """Return the verdicts of a judge by pair, as the options choose them."""
-    categories = {q.id: q.category for q in read_questions(options.bench)}
+    """Return the verdicts of a judge by pair, as the options choose them.
+
+    A pair is of a model and a baseline, and of a person's pairs either may be that of the options.
+    """
+    questions = read_questions(options.bench)
+    categories = {q.id: q.category for q in questions}
+    ids = matching_questions(options.selection(judge), questions)
     rule = baseline_rule(options.bench, options.config, options.baselines)
     verdicts = {}
     for model in judged_models(options.bench, judge):
@@ -109,9 +115,26 @@ def read_verdicts(options: JudgeOptions, judge: str) -> dict[Pair, Verdict]:
         for one in read_judgments(path, model, judge):
             baseline = rule.of(one.baseline, categories.get(one.question_id, "")) or ""
             verdict = verdict_of(one, orders.get((one.question_id, one.model, one.baseline)))
-            if verdict and (not options.baselines or baseline in options.baselines):
+            names = {baseline, one.model} if is_person(judge) else {baseline}
+            if options.baselines and names.isdisjoint(options.baselines):
+                continue
+            if verdict and (ids is None or one.question_id in ids):
                 verdicts[one.question_id, one.model, baseline] = verdict
     return verdicts
+
+
+def in_order_of(
+    verdicts: Mapping[Pair, Verdict], others: Mapping[Pair, Verdict]
+) -> dict[Pair, Verdict]:
+    """Return verdicts, those of pairs that others have the other way round turned."""
+    ordered = dict[Pair, Verdict]()
+    for (question, model, baseline), verdict in verdicts.items():
+        turned = question, baseline, model
+        if turned in others and (question, model, baseline) not in others:
+            ordered[turned] = replace(verdict, outcome=2 - verdict.outcome)
+        else:
+            ordered[question, model, baseline] = verdict
+    return ordered
 
 
 def with_person(
@@ -159,10 +182,12 @@ def people_report(options: JudgeOptions, person: str) -> tuple[list[WithPerson],
     reports = []
     for name in sorted(names, key=lambda name: (not is_person(name), name)):
         verdicts = read_verdicts(options, name)
-        if votes.keys() & verdicts.keys():
-            reports.append(with_person(votes, verdicts, name, clusters, options))
+        own = in_order_of(votes, verdicts)
+        if own.keys() & verdicts.keys():
+            reports.append(with_person(own, verdicts, name, clusters, options))
     if not reports:
-        raise InputError(f"{person}: no other judge has judged one of these pairs.")
+        where = options.selection(person).of_categories
+        raise InputError(f"{person}: no other judge has judged one of these pairs{where}.")
     again = sum(vote.again for vote in votes.values())
     return reports, (again, sum(vote.same for vote in votes.values()))
 

@@ -212,12 +212,15 @@ class CellColumns:
     def coverage(self, *, both: bool = False) -> tuple[dict[str, int], bool]:
         """Return the questions on which each model was judged, and whether all have the same.
 
-        `both`: the models on both sides of battles, without a baseline, else on that of `b`.
+        A model of pairs is on both sides of battles. `both`: those that are always on that of `a`
+        are no baselines, and count as well.
         """
         on = np.zeros((len(self.models), len(self.questions)), dtype=bool)
         used = self.used()
-        for side in (self.b, self.a) if both else (self.b,):
-            on[np.array(side)[used], np.array(self.question)[used]] = True
+        a, b, question = (np.array(side)[used] for side in (self.a, self.b, self.question))
+        on[b, question] = True
+        counted = both | np.isin(a, b)
+        on[a[counted], question[counted]] = True
         numbers = zip(self.models, on.sum(axis=1).tolist(), strict=True)
         any_judged = on.any(axis=1)
         same = bool((on[any_judged] == on.any(axis=0)).all())

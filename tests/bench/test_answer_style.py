@@ -293,6 +293,10 @@ class TestNewFeature:
             bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
             if seed:
                 add_judgments(bench, model, random_judgments(seed, 20))
+        # Until it is counted, nothing else is lost.
+        before = run("judge_report.py", *named())
+        assert re.search(r"length bias: token_len +-?[0-9.]+", before)
+        assert re.search(r"links bias: link_count +n/a", before)
         measured = run("add_markdown_info.py", "--dir", bench.data / "model_answer")
         assert measured.count("20 of 20 answers measured") == 3
         assert bench.answers("m1")[3]["conv_metadata"]["link_count"] == {"[": 3}
@@ -300,4 +304,4 @@ class TestNewFeature:
         board = json.loads((bench.root / "board.json").read_text("utf-8"))
         (coefficient,) = board["style_coefficients"].items()
         assert coefficient[0] == "link_count" and coefficient[1] != 0
-        assert "links bias: link_count" in run("judge_report.py", *named())
+        assert re.search(r"links bias: link_count +-?[0-9.]+", run("judge_report.py", *named()))

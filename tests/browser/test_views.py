@@ -234,6 +234,13 @@ class TestBattles:
         assert words in text_of(judgments_screen(library, Filters(judge="j")).judgment_html)
         assert words in text_of(board_screen(library, Filters(judge="j")).table_html)
 
+    def test_the_page_advises_no_flags_that_it_has_not(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment(q, "A>B", "A>B") for q in ("q1", "q2")], judge="renamed")
+        page = board_screen(library, Filters(judge="renamed")).table_html
+        assert "by another judge" in text_of(page) and "--mixed" not in page
+
     def test_a_judge_that_has_vanished_is_told_and_can_be_asked_for_once_more(
         self, bench: Workspace, library: Library
     ) -> None:

@@ -156,6 +156,24 @@ def test_a_judgment_that_names_no_baseline_is_against_that_of_the_config(
     assert line in done.err
 
 
+def test_a_model_on_both_sides_of_its_pairs_is_judged_on_the_questions_of_both(
+    bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+) -> None:
+    """Half of gamma's pairs with alpha name gamma as the baseline, as an earlier run may have."""
+    folder = bench.data / "model_judgment/judge"
+    decided = [dict(r, games=[{"score": "A>B"}, {"score": "A=B"}]) for r in records]
+    turned = [r for r in decided if r["baseline"] == "alpha" and r["model"] == "gamma"][:6]
+    others = [r for r in decided if r["model"] == "gamma" and r not in turned]
+    bench.write(folder / "gamma.jsonl", [r for r in others if r["baseline"] == "alpha"])
+    swapped = [dict(r, model="alpha", baseline="gamma") for r in turned]
+    bench.write(folder / "alpha.jsonl", swapped)
+    bench.write(folder / "beta.jsonl", [r for r in decided if r["model"] == "beta"])
+    (folder / "delta.jsonl").unlink()
+    done = run_main("show_result.py", "--anchor", "beta")
+    assert "questions judged: 12 of 12 for each model" in done.out
+    assert "judged on different questions" not in done.out
+
+
 def test_pairs_that_nothing_connects_have_a_matrix(
     bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
 ) -> None:

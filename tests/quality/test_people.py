@@ -52,6 +52,50 @@ def test_agreement_and_kappa_are_those_of_scikit_learn(voted: Workspace, run_mai
     assert report["again"] == 2
 
 
+def test_only_pairs_of_the_category_count(voted: Workspace, run_main: RunMain) -> None:
+    questions = voted.read_jsonl(voted.data / "question.jsonl")
+    for question in questions[:12]:
+        question["cluster"] = "easy"
+    voted.add_questions(questions)
+    flags = (*NAMES, "human-anna", "--category", "easy", "--json", "-")
+    report = json.loads(run_main("judge_report.py", *flags).out)
+
+    def outcomes(judge: str) -> list[str]:
+        records = voted.judgments(judge, "m")[1:12]  # q1 has repeats
+        return [record["games"][0]["score"].replace(">>", ">") for record in records]
+
+    same = sum(map(str.__eq__, outcomes("judge"), outcomes("human-anna")))
+    (judge,) = [one for one in report["judges"] if one["judge"] == "judge"]
+    assert judge["pairs"] == 12
+    assert sum(judge["table"][i][i] for i in range(3)) - same in (0, 1)
+    assert list(judge["by"]["cluster"]) == ["easy"]
+    done = run_main("judge_report.py", *NAMES, "human-anna", "--category", "eas", check=2)
+    assert "no category or cluster 'eas'" in done.err
+
+
+@pytest.mark.parametrize("names", [NAMES, (*NAMES[:2], NAMES[-1])])
+def test_votes_count_in_either_order(
+    voted: Workspace, run_main: RunMain, names: tuple[str, ...]
+) -> None:
+    done = run_main("judge_report.py", *names, "human-anna", "--judge-name", "judge")
+    swapped = {"A>B": "B>A", "A=B": "A=B", "B>A": "A>B", "B>>A": "A>>B"}
+    records = voted.judgments("human-anna", "m")
+    for record in records:
+        for game in (record["games"][0], *record["games"][0].get("repeats", [])):
+            game["score"] = swapped[game["score"]]
+    (voted.data / "model_judgment/human-anna/m.jsonl").unlink()
+    turned = [record | {"model": "base", "baseline": "m"} for record in records]
+    add_judgments(voted, "base", turned, judge="human-anna")
+    again = run_main("judge_report.py", *names, "human-anna", "--judge-name", "judge")
+    assert again.out == done.out
+
+
+@pytest.mark.parametrize("flag", ["--confusion", "--family none.yaml", "--mixed count"])
+def test_flags_without_effect_are_refused(voted: Workspace, run_main: RunMain, flag: str) -> None:
+    done = run_main("judge_report.py", *NAMES, "human-anna", *flag.split(), check=2)
+    assert f"{flag.split()[0]}: not allowed with --human. Leave out one of them." in done.err
+
+
 def test_the_text_names_the_ceiling_and_repeated_votes(voted: Workspace, run_main: RunMain) -> None:
     done = run_main("judge_report.py", *NAMES, "human-anna")
     lines = done.out.splitlines()

@@ -296,6 +296,18 @@ class TestAttempts:
         assert game["user_prompt"] == first.prompt
         assert (game["input_tokens"], game["output_tokens"]) == (14, 6)
 
+    @pytest.mark.parametrize("rule", [{}, {"verdict_rule": "unquoted"}])
+    def test_a_judge_with_a_pattern_of_its_own_is_not_told_another_form(
+        self, api: FakeAPI, bench: Workspace, run: Run, rule: dict[str, str]
+    ) -> None:
+        set_up(bench, api, regex_pattern="VERDICT: ([AB<>=]+)", **rule)
+        api.reply("Let me think.", "VERDICT: A>B", "VERDICT: B>A")
+        run("--parallel", 1)
+        assert scores(bench) == ["A>B", "B>A"]
+        told = api.calls[1].messages[-1]["content"]
+        assert "in the form that was asked for" in told
+        assert "[[" not in told
+
     @pytest.mark.parametrize("attempts", [1, 3])
     def test_it_is_asked_as_often_as_the_config_says_and_then_has_no_verdict(
         self, api: FakeAPI, bench: Workspace, run: Run, attempts: int

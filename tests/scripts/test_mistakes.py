@@ -28,6 +28,8 @@ from spoiled_house import (
     nothing,
 )
 
+from arena.chat.providers import API_TYPES
+
 
 def settled(**settings: Any) -> Spoil:
     """The model's answer to q1 was made with these settings."""
@@ -350,10 +352,7 @@ MISTAKES: dict[str, tuple[str, Spoil, str, str]] = {
         entry(api_type="opnai"),
         "",
         "config/api_config.yaml: tiny: api_type 'opnai' is not supported (did you mean "
-        "'openai'?). Use one of openai, openai_thinking, azure, anthropic, "
-        "anthropic_thinking, aws_claude, bedrock, vertex, llamacpp, vllm, sglang, gemini, "
-        "mistral, cohere, deepseek, deepseek_reasoner, xai, openrouter, together, fireworks, "
-        "groq.",
+        f"'openai'?). Use one of {', '.join(API_TYPES)}.",
     ),
     "a key that is not set": (
         A,

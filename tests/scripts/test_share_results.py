@@ -552,6 +552,18 @@ def test_an_answer_that_cannot_be_read_is_left_out_with_its_place(
     assert [text.count(words) for text in texts if words in text] == [1]
 
 
+def test_no_page_names_a_flag(demo: Workspace, run_main: RunMain) -> None:
+    records = demo.read_jsonl(HOT)
+    undecided = [r | {"games": [r["games"][0], r["games"][1] | {"score": None}]} for r in records]
+    demo.write(HOT, undecided)
+    run_main("share_results.py", *DEMO, "--battles", 1, "--site", "s")
+    pages = {
+        p.name: re.sub("<[^>]+>", "", p.read_text("utf-8")) for p in demo.root.glob("s/*.html")
+    }
+    assert "judgments with one verdict: smollm2-hot" in pages["index.html"]
+    assert not [name for name, text in pages.items() if re.search(r"--[a-z]", text)]
+
+
 def test_a_site_has_no_secrets(demo: Workspace, run_main: RunMain) -> None:
     path = demo.root / "data/demo-v0.1/model_answer/smollm2-hot.jsonl"
     text = path.read_text(encoding="utf-8")

@@ -34,6 +34,7 @@ CONTINUE_LABEL = (
     "[[A>>B]], [[A>B]], [[A=B]], [[B>A]], [[B>>A]]."
 )
 CONTINUE_GRADE = _END + "Its last line must be your grade, in the form that was asked for."
+CONTINUE_OTHER = _END + "Its last line must be your verdict, in the form that was asked for."
 CONTINUE_JSON = (
     "Please give your judgment again, as the JSON object that was asked for and no more."
 )
@@ -184,7 +185,10 @@ class VerdictRule:
         """The message after a reply without a verdict."""
         if self.field is not None:
             return CONTINUE_JSON
-        return CONTINUE_LABEL if self.grades is None else CONTINUE_GRADE
+        if self.grades is not None:
+            return CONTINUE_GRADE
+        # A pattern of the user's may read verdicts that are not in brackets.
+        return CONTINUE_OTHER if self.read("[[A>B]]").label is None else CONTINUE_LABEL
 
     @property
     def problem(self) -> str | None:

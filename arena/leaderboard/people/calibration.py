@@ -1,26 +1,27 @@
-"""The report of show_result.py --calibrate: a judge's win rates corrected by labels of people."""
+"""Win rates of a judge corrected by the drawn labels of a person."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.base.table import aligned, listed
+from arena.base.table import listed
 from arena.bench.paths import PERSON, is_person
 from arena.leaderboard import build
 from arena.leaderboard.options import NOT_OF_GRADES, SEVERAL, BoardOptions
-from arena.leaderboard.people.draws import Draw, draw_labels, read_draw
+from arena.leaderboard.people.draws import Draw, read_draw
 from arena.leaderboard.people.pairs import Pair, decided, judged_pairs
 from arena.scoring.battles import Grades
 from arena.scoring.selection import Selection
-from arena.scoring.uncertainty.label_correction import corrected, labels_for
+from arena.scoring.uncertainty.label_correction import Corrected, corrected, labels_for
 
 FEWEST = 30  # labels of a model
 WIDTH = 0.05  # half of an interval's, from 0 to 1
-CHANCE = 0.1  # of the judge's slope, below which the labels alone speak
+CHANCE = "{:.2f} ({:.2f}, {:.2f})"  # a slope whose interval includes that of a judge at chance, 0
 CHANGED = "judged on other questions since the draw, so that the labels are no sample of them"
 
 
@@ -30,6 +31,9 @@ def selection_of(options: BoardOptions, person: str) -> Selection:
         raise InputError(f"--calibrate {person}: not a person. Name a judge {PERSON}NAME.")
     if person in options.judges:
         raise InputError(f"--calibrate {person}: also the judge. Name another one to correct.")
+    if options.mixed == "count":
+        reason = "labels correct one judge and one baseline. Use --mixed leave-out."
+        raise InputError(f"--mixed count: {reason}")
     (selection, data), *others = build.read_boards(options)
     if isinstance(data, Grades):
         raise InputError(f"--calibrate: {NOT_OF_GRADES}")
@@ -40,45 +44,51 @@ def selection_of(options: BoardOptions, person: str) -> Selection:
     return selection
 
 
-def table_lines(
-    judge: Mapping[Pair, float],
-    human: Mapping[Pair, float],
-    labelled: Sequence[Pair],
-    models: Sequence[str],
-) -> Generator[str, None, list[str]]:
-    """Yield the table of models, and return those for which the judge is near chance."""
-    head = "model", "judge alone", "labels alone", "corrected", "judge's part", "labels", "for ±5"
-    rows: list[tuple[str, ...]] = [head]
-    alone = []
-    with_label = set(labelled)
-    for model in models:
+@dataclass(frozen=True)
+class CalibratedModel:
+    """The win rates of a model from 0 to 1: of the judge on all `pairs`, by the `labels` alone, and
+    corrected. None with under FEWEST labels. `needed`: labels for an interval of a half-width of
+    WIDTH, None if those of all pairs are too few.
+    """
+
+    model: str
+    pairs: int
+    labels: int
+    judge_alone: float
+    labels_alone: float | None = None
+    corrected: Corrected | None = None
+    needed: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        judge: Mapping[Pair, float],
+        human: Mapping[Pair, float],
+        labelled: Collection[Pair],
+    ) -> CalibratedModel:
+        """Correct the win rate of a model."""
         own = [pair for pair in labelled if pair[1] == model]
-        others = [pair for pair in judge if pair[1] == model and pair not in with_label]
+        others = [pair for pair in judge if pair[1] == model and pair not in labelled]
         y, f = (np.array([points[pair] for pair in own]) for points in (human, judge))
         rest = np.array([judge[pair] for pair in others])
-        judged, count = f"{100 * np.concatenate([f, rest]).mean():.1f}", f"{len(own)}"
+        alone = float(np.concatenate([f, rest]).mean())
+        row = cls(model, len(own) + len(rest), len(own), alone)
         if len(own) < FEWEST:
-            rows.append((model, judged, "–", "–", "–", count, "–"))
-            continue
-        result = corrected(y, f, rest)
+            return row
         needed = labels_for(y, f, rest, WIDTH, FEWEST)
-        if abs(result.slope) < CHANCE:
-            alone.append(model)
-        text = f"{100 * result.rate:.1f} ({100 * result.low:.1f}, {100 * result.high:.1f})"
-        by_people, power = f"{100 * y.mean():.1f}", f"{result.power:.2f}"
-        rows.append(
-            (
-                model,
-                judged,
-                by_people,
-                text,
-                power,
-                count,
-                f"{needed or f'>{len(own) + len(rest)}'}",
-            )
-        )
-    yield from aligned(rows)
-    return alone
+        result = corrected(y, f, rest)
+        return replace(row, labels_alone=float(y.mean()), corrected=result, needed=needed)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The win rates of a judge's models corrected by labels of a person, and the notes on them."""
+
+    selection: Selection
+    person: str
+    models: tuple[CalibratedModel, ...]
+    notes: tuple[str, ...]
 
 
 def odd_lines(
@@ -103,16 +113,8 @@ def odd_lines(
             yield f"{number:,} {what}"
 
 
-def report_lines(options: BoardOptions, person: str, number: int | None) -> Iterator[str]:
-    """Return the lines of a draw of so many pairs, or else of the corrected win rates."""
-    selection = selection_of(options, person)
-    if number:
-        return draw_labels(selection, person, number, options.seed)
-    return calibration_lines(selection, person)
-
-
-def calibration_lines(selection: Selection, person: str) -> Iterator[str]:
-    """Yield the table of corrected win rates and its notes.
+def calibration_of(selection: Selection, person: str) -> Calibration:
+    """Return the corrected win rates of a selection.
 
     Raises InputError if the pairs with labels were not drawn, or if no model has enough labels.
     """
@@ -120,9 +122,8 @@ def calibration_lines(selection: Selection, person: str) -> Iterator[str]:
     judged = judged_pairs(selection, selection.judges[0])
     judge, human = decided(judged), decided(judged_pairs(selection, person))
     models = sorted({model for _, model in judge})
-    labelled = [
-        pair for pair in draw.pairs if pair in judge and pair in human and pair[1] not in draw.stale
-    ]
+    drawn = (pair for pair in draw.pairs if pair in judge and pair[1] not in draw.stale)
+    labelled = dict.fromkeys(pair for pair in drawn if pair in human)
     counts = Counter({model: 0 for model in models})
     counts.update(model for _, model in labelled)
     stale = [model for model in models if model in draw.stale]
@@ -133,14 +134,15 @@ def calibration_lines(selection: Selection, person: str) -> Iterator[str]:
         most = max(counts.values(), default=0)
         problem = f"at most {most} drawn pairs of a model have labels, but {FEWEST} are needed"
         raise InputError(f"{person}: {problem}. Label more of {draw.path}.")
-    alone = yield from table_lines(judge, human, labelled, models)
-    yield ""
+    rows = tuple(CalibratedModel.of(model, judge, human, labelled) for model in models)
     what = f"win rates against {selection.baselines[0]} at weight 1"
-    yield f"{what}, in brackets 95 % intervals (PPI++)"
-    yield from odd_lines(draw, human, judged)
+    notes = [f"{what}, in brackets 95 % intervals (PPI++)", *odd_lines(draw, human, judged)]
     if stale:
-        yield f"{CHANGED}: {listed(stale)}. {draw.remedy}"
+        notes.append(f"{CHANGED}: {listed(stale)}. {draw.remedy}")
     if few:
-        yield f"fewer than {FEWEST} labels: {listed(few)}"
-    if alone:
-        yield f"the judge is near chance, so that the labels alone speak: {listed(alone)}"
+        notes.append(f"fewer than {FEWEST} labels: {listed(few)}")
+    slopes = {row.model: row.corrected.slope for row in rows if row.corrected}
+    if alone := [f"{m} {CHANCE.format(*slope)}" for m, slope in slopes.items() if slope[1] <= 0]:
+        what = "the judge may be at chance, so that the labels alone speak"
+        notes.append(f"{what}, by the slope of a person's points on the judge's: {listed(alone)}")
+    return Calibration(selection, person, rows, tuple(notes))

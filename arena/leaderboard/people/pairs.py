@@ -36,7 +36,8 @@ def judged_pairs(selection: Selection, judge: str) -> dict[Pair, float | None]:
         for judgment in read_judgments(bench.judgment_file(judge, name), name, judge):
             question, model = judgment.question_id, judgment.model
             other, points = judgment.baseline or baseline, points_of(judgment)
-            if model == other or (ids is not None and question not in ids):
+            is_selected = ids is None or question in ids
+            if model == other or judgment.judge != judge or not is_selected:
                 continue
             if other == baseline:
                 usual[question, model] = points
