@@ -58,7 +58,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         used = ("seed",) if args.draw_for_labels else ("output", *FORMS)
         used = *CALIBRATION, *used
         flag_values.check_mode(vars(args), parser.get_default, "calibrate", used)
-    elif args.draw_for_labels and not args.calibrate:
+    elif args.draw_for_labels:
         raise InputError("--draw-for-labels: no person. Name one with --calibrate human-NAME.")
     outputs = (*FORMS, "plot", "style_coefficients")
     flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))

@@ -117,7 +117,7 @@ def test_files_have_the_numbers_of_the_table(judged: Workspace, run_main: RunMai
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (PERSON, "no draw, so the labels may not be a random sample."),
+        (PERSON, "no draw against base, so the labels may not be a random sample."),
         (("--calibrate", "judge2"), "not a person. Name a judge human-NAME."),
         ((*PERSON, "--draw-for-labels", "61"), "only 60 pairs are judged"),
         (("--draw-for-labels", "40"), "no person. Name one with --calibrate human-NAME."),

@@ -181,6 +181,8 @@ def test_a_category_is_corrected_on_its_own(
     judge(split, "m", ALL)
     judge(split, "n", ALL)
     run_main("show_result.py", *CALIBRATE, "--category", "easy", "--draw-for-labels", "70")
+    done = run_main("show_result.py", *CALIBRATE, "--category", "hard", check=2)
+    assert "no draw against base for questions of 'hard', so the labels" in done.err
     run_main("show_result.py", *CALIBRATE, *drawn_of, "--draw-for-labels", "200")
     lines = [r for r in drawn(split) if r.get("categories", []) == list(drawn_of[1:])]
     hard = [r for r in lines if int(r["question_id"][1:]) > EASY]
