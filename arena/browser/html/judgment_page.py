@@ -77,9 +77,7 @@ class Look:
 def judgment_html(view: JudgmentView, look: Look) -> str:
     """Return a judgment in one line of HTML, as it stands in a Markdown component or a file."""
     show, entry = look.show, view.entry
-    there = [one for one in view.games if one.played or one.number + 1 in entry.outcomes]
-    numbers = [one.number for one in there] or [0]
-    game = look.game if look.game in numbers or len(numbers) > 1 else numbers[0]
+    game = view.number(look.game)
     chosen = view.games[game] if game < len(view.games) and not look.alone else None
     told = view.games if look.alone else [chosen] if chosen else []
     question, total = view.question, plain(total_words(view))
@@ -96,7 +94,7 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
             title += f'<span class="about">{about}</span>' if number == 1 else ""
             style = "prompt turn" if several else "prompt"
             parts.append(_folded(title, _clipped(show(turn), turn), style, is_open=True))
-    verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in there)
+    verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.expected)
     lettered = [("" if look.alone else letter, side) for letter, side in view.shown(game)]
     sides = (_side(letter, side, view, show, chosen) for letter, side in lettered)
     # Games without words say so once.
