@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arena.base import flag_values, flags
-from arena.base.output import print_folded
 
 FORMS = ("csv", "json", "markdown", "html")
 CALIBRATION = (
@@ -56,9 +55,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.anchor and args.baseline:
         raise InputError("--anchor: not allowed with --baseline. Leave out one of them.")
     if args.calibrate:
-        used = (*CALIBRATION, "seed") if args.draw_for_labels else CALIBRATION
+        used = ("seed",) if args.draw_for_labels else ("output", *FORMS)
+        used = *CALIBRATION, *used
         flag_values.check_mode(vars(args), parser.get_default, "calibrate", used)
-    elif args.draw_for_labels and not args.calibrate:
+    elif args.draw_for_labels:
         raise InputError("--draw-for-labels: no person. Name one with --calibrate human-NAME.")
     outputs = (*FORMS, "plot", "style_coefficients")
     flags.check_outputs(args, outputs, ("setting_file", "load_battles", "load_bootstrap"))
@@ -109,15 +109,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.leaderboard.head_to_head.report import report_head_to_head
     from arena.leaderboard.options import anchored, board_options
     from arena.leaderboard.output.report import ReportOptions, report_boards, report_clusters
-    from arena.leaderboard.people import calibration
+    from arena.leaderboard.people.output import report_calibration
 
     options = board_options(**flags.board_arguments(args), elo=args.show_elo)
     if args.anchor:
         options = anchored(options, None if args.anchor is True else args.anchor)
-    if args.calibrate:
-        lines = calibration.report_lines(options, args.calibrate, args.draw_for_labels)
-        print_folded("\n".join(lines))
-        return 0
     files = {
         "csv": args.csv or args.output,
         "json": args.json,
@@ -133,7 +129,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_under=tuple(args.fail_under),
     )
     say = flags.text_printer(args, (*FORMS, "style_coefficients"))
-    if args.by:
+    if args.calibrate:
+        texts = report_calibration(options, args.calibrate, args.draw_for_labels, report)
+    elif args.by:
         texts = report_clusters(options, args.by, report)
     else:
         texts = (report_head_to_head if args.head_to_head else report_boards)(options, report)

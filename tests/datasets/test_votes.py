@@ -59,14 +59,17 @@ def test_forms_of_lmarena_and_alpacaeval_without_the_baseline(
     arena["conversation_a"] = [{"role": "user", "content": "How?"}]  # type: ignore[assignment]
     pair = {"generator_1": "m", "generator_2": "n", "output_1": "x", "output_2": "y"}
     alpaca = [
-        {"instruction": "Why?", "preference": 2, "annotator": 7} | pair,
+        {"instruction": "Why?", "input": "", "preference": 2, "annotator": 7} | pair,
+        {"instruction": "Sum up.", "input": "A text.", "preference": 1, "annotator": 8} | pair,
         {"instruction": "When?", "preference": 0, "annotator": 7} | pair,
     ]
+    voted.add_questions(["Why?", "How?", "When?", "Sum up.\n\nA text."])
     voted.write("arena.jsonl", [arena])
     voted.write("alpaca.json", alpaca)
     run_main("import_data.py", "arena.jsonl", "alpaca.json", *FLAGS)
     assert scores(voted.judgments("human-u1", "n")) == [[None, "A>B"]]
     assert scores(voted.judgments("human-7", "n")) == [["B>A", None], ["A=B", None]]
+    assert [vote["question_id"] for vote in voted.judgments("human-8", "n")] == ["q4"]
 
 
 def test_odd_rows_are_named_and_second_votes_kept(voted: Workspace, run_main: RunMain) -> None:

@@ -49,8 +49,8 @@ def test_the_power_stays_within_0_and_1() -> None:
     f = np.tile([0.4, 0.6], 20)
     steep, turned = (corrected(y, f, np.tile(f, 20)) for y in (f * 5 - 2, 1 - f))
     assert (steep.power, turned.power) == (1, 0)
-    assert steep.slope > 1
-    assert turned.slope < 0
+    assert steep.slope[0] > 1
+    assert turned.slope[2] < 0
 
 
 def test_intervals_have_a_width_at_the_ends_and_for_ties() -> None:
@@ -104,3 +104,32 @@ def test_the_number_of_labels_fits_the_interval_that_they_gave(labels: int) -> N
     one = corrected(y[:labels], f[:labels], f[labels:])
     half = (one.high - one.low) / 2
     assert labels_for(y[:labels], f[:labels], f[labels:], half + 1e-9, 30) == labels
+
+
+@pytest.mark.parametrize("labels", [30, 50])
+def test_a_judge_at_chance_is_told_from_a_good_one(labels: int) -> None:
+    """Of 1,000 samples each: one that tosses coins, and one that agrees on 85 % of the pairs."""
+    rng, found = np.random.default_rng(1), {0.5: 0, 0.85: 0}
+    for agreement in found:
+        for _ in range(1000):
+            y = (rng.random(400) < 0.4).astype(float)
+            f = np.where(rng.random(400) < agreement, y, 1 - y)
+            result = corrected(y[:labels], f[:labels], f[labels:])
+            found[agreement] += result.slope[1] <= 0
+    # The two-sided interval of 95 % is above 0 for 2.5 % of those at chance.
+    assert found[0.5] == pytest.approx(975, abs=15)
+    assert found[0.85] <= {30: 30, 50: 5}[labels]
+
+
+def test_the_interval_of_the_slope_is_that_of_the_jackknife() -> None:
+    rng = np.random.default_rng(5)
+    y, f, rest = rng.random(12), rng.random(12), rng.random(20)
+    spread = np.var([*f, *rest], ddof=1)
+    slopes = [
+        np.cov(np.delete(y, i), np.delete(f, i), ddof=1)[0, 1] / spread for i in range(len(y))
+    ]
+    error = np.sqrt(11 / 12 * np.sum((slopes - np.mean(slopes)) ** 2))
+    value = np.cov(y, f, ddof=1)[0, 1] / spread
+    half = stats.t.ppf(0.975, 11) * error
+    expected = value, value - half, value + half
+    assert corrected(y, f, rest).slope == pytest.approx(expected, abs=1e-3)

@@ -199,6 +199,17 @@ def test_each_command_of_a_page_works_in_the_order_of_the_page(
         assert out == printed.get(code, out)
 
 
+def test_the_recipe_that_needs_a_local_model_can_be_followed(clone: Path, run: RunCommand) -> None:
+    page = Path("docs/judging.md")
+    write_files(clone, page)
+    block = next(text for text in blocks("sh", text_of(page)) if "no_seed.yaml" in text)
+    make, copy, judge, _ = block.replace("\\\n", "").splitlines()
+    subprocess.run(f"{make} && {copy}", shell=True, check=True)
+    done = run(f"{judge} --dry-run")
+    assert done.status == 0 and done.out.startswith("smollm2-hot: 320 calls to make")
+    assert "warning" not in done.err  # of a seed
+
+
 def test_the_pages_show_the_output_of_five_commands() -> None:
     texts = [block for page in PAGES for block in blocks("text", text_of(page))]
     words = ("score:", "Scores (%)", "separability, %", "order flips")

@@ -12,8 +12,17 @@ from markdown_it.rules_inline import StateInline
 LONGEST_FORMULA = 5_000  # characters
 _ENDS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)"}
 _START = re.compile(r"\$\$|\\[\[(]|\\begin\{(?:equation|align|gather|multline|alignat)\*?\}")
-# A dollar opens before a visible character and closes after one, not before a letter or a digit.
-_DOLLARS = re.compile(r"\$(?![\s$])((?:\\.|[^$\\\n]){1,1000}?)(?<!\s)\$(?![\w$])")
+# Letters that stand directly behind a formula: Hangul, kana, Han, and others without capitals.
+_ATTACHED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u3005-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af"
+)
+# A dollar opens before a visible character and closes after one, not before a letter or a digit
+# that may belong to a price.
+_DOLLARS = re.compile(
+    rf"\$(?![\s$])((?:\\.|[^$\\\n]){{1,1000}}?)(?<!\s)\$(?:(?=[{_ATTACHED}])|(?![\w$]))"
+)
+# Such letters outside of braces are prose, as between two prices.
+_PROSE = re.compile(rf"[{_ATTACHED}](?![^{{}}]*\}})")
 _MARKS = re.compile(r"\\.|[{}\\]", re.DOTALL)  # escapes, braces, and a backslash at the end
 _BLOCK_REST = re.compile(r"[.,;:]?[ \t]*$", re.MULTILINE)  # what may follow a block on its line
 
@@ -29,7 +38,9 @@ class Formula(NamedTuple):
     def at(cls, source: str, start: int, end: int) -> Formula | None:
         """Return the formula that starts at a place, and is closed before the end."""
         if dollars := _DOLLARS.match(source, start, end):
-            return cls("$", dollars[1], "$")
+            before_letter = re.match(r"\w", source[dollars.end() : dollars.end() + 1])
+            prose = before_letter and _PROSE.search(dollars[1])
+            return None if prose else cls("$", dollars[1], "$")
         opener = _START.match(source, start, end)
         if opener is None:
             return None

@@ -66,7 +66,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else str(value) if is_number else None
 
 
-def _prompt_of(values: Values) -> str | None:
+def prompt_of(values: Values) -> str | None:
     """Return the prompt of a row as a bench of such rows has it: with what an instruction is on."""
     prompt = _text(_first(values, PROMPTS))
     is_instruction = prompt is not None and prompt == values.get("instruction")
@@ -128,7 +128,7 @@ def of_harness(values: Values, columns: Columns) -> Given:
     calls = values.get("arguments") or {}
     call: Any = next(iter(calls.values() if isinstance(calls, Mapping) else calls), [])
     arguments = list(call.values() if isinstance(call, Mapping) else call)
-    prompt = _prompt_of(doc) or _text(arguments[0] if arguments else None)
+    prompt = prompt_of(doc) or _text(arguments[0] if arguments else None)
     names = (columns.answer,) if columns.answer else ("resps", "filtered_resps")
     reply, others = _first({name: values.get(name) or None for name in names}, names), list[Any]()
     while isinstance(reply, (list, tuple)):
@@ -152,7 +152,7 @@ def of_columns(values: Values, columns: Columns) -> Given:
     answer = _first(values, names)
     if (text := _text(answer)) is None and (answer is not None or not values.keys() & {*names}):
         raise ValueError("no answer")
-    id_, prompt = _text(_first(values, IDS)), _prompt_of(values)
+    id_, prompt = _text(_first(values, IDS)), prompt_of(values)
     return Given(form, id_, prompt, _choices([{"content": text}]), _text(_first(values, MAKERS)))
 
 

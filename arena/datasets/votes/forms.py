@@ -8,7 +8,7 @@ from typing import Any
 
 from arena.bench.labels import normal_label
 from arena.bench.paths import PERSON
-from arena.datasets.answers.forms import IDS, PROMPTS, Given
+from arena.datasets.answers.forms import IDS, Given, prompt_of
 
 Values = Mapping[str, Any]
 SIDES = (("model_a", "model_b"), ("generator_1", "generator_2"))
@@ -85,8 +85,8 @@ def vote_of(values: Values) -> Vote:
         unknown = str(values.get("winner") or values.get("preference"))[:40]
     texts = [str(values[name]) for name in IDS if values.get(name) not in (None, "")]
     turns = user_turns(values.get("conversation_a"))
-    prompts = [values[name] for name in PROMPTS if isinstance(values.get(name), str)]
-    given = Given("votes", next(iter(texts), None), next(iter([*prompts, *turns]), None), ())
+    prompt = prompt_of(values) or next(iter(turns), None)
+    given = Given("votes", next(iter(texts), None), prompt, ())
     annotators = [values[name] for name in ANNOTATORS if values.get(name) not in (None, "")]
     annotator = str(next(iter(annotators), "")).strip().removeprefix(PERSON)
     return Vote(given, turns, a, b, label, unknown, annotator)

@@ -1,27 +1,32 @@
-"""The report of show_result.py --calibrate: a judge's win rates corrected by labels of people."""
+"""Win rates of a judge corrected by the drawn labels of a person."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from arena.base.errors import InputError
-from arena.base.table import aligned, listed
+from arena.base.table import listed
 from arena.bench.paths import PERSON, is_person
 from arena.leaderboard import build
 from arena.leaderboard.options import NOT_OF_GRADES, SEVERAL, BoardOptions
-from arena.leaderboard.people.draws import Draw, draw_labels, read_draw
+from arena.leaderboard.people.draws import Draw, read_draw
 from arena.leaderboard.people.pairs import Pair, decided, judged_pairs
 from arena.scoring.battles import Grades
 from arena.scoring.selection import Selection
-from arena.scoring.uncertainty.label_correction import corrected, labels_for
+from arena.scoring.uncertainty.label_correction import Corrected, corrected, labels_for
 
 FEWEST = 30  # labels of a model
 WIDTH = 0.05  # half of an interval's, from 0 to 1
-CHANCE = 0.1  # of the judge's slope, below which the labels alone speak
+CHANCE = "{:.2f} ({:.2f}, {:.2f})"  # a slope whose interval includes that of a judge at chance, 0
 CHANGED = "judged on other questions since the draw, so that the labels are no sample of them"
+GAPS = 0.1  # drawn pairs without a label for each that has one, up to the last that has
+SPOTTY = (
+    "many drawn pairs before the last labelled one have no label, so the labels may be no sample"
+)
 
 
 def selection_of(options: BoardOptions, person: str) -> Selection:
@@ -43,79 +48,85 @@ def selection_of(options: BoardOptions, person: str) -> Selection:
     return selection
 
 
-def table_lines(
-    judge: Mapping[Pair, float],
-    human: Mapping[Pair, float],
-    labelled: Sequence[Pair],
-    models: Sequence[str],
-) -> Generator[str, None, list[str]]:
-    """Yield the table of models, and return those for which the judge is near chance."""
-    head = "model", "judge alone", "labels alone", "corrected", "judge's part", "labels", "for ±5"
-    rows: list[tuple[str, ...]] = [head]
-    alone = []
-    with_label = set(labelled)
-    for model in models:
+@dataclass(frozen=True)
+class CalibratedModel:
+    """The win rates of a model from 0 to 1: of the judge on all `pairs`, by the `labels` alone, and
+    corrected. None with under FEWEST labels. `needed`: labels for an interval of a half-width of
+    WIDTH, None if those of all pairs are too few.
+    """
+
+    model: str
+    pairs: int
+    labels: int
+    judge_alone: float
+    labels_alone: float | None = None
+    corrected: Corrected | None = None
+    needed: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        judge: Mapping[Pair, float],
+        human: Mapping[Pair, float],
+        labelled: Collection[Pair],
+    ) -> CalibratedModel:
+        """Correct the win rate of a model."""
         own = [pair for pair in labelled if pair[1] == model]
-        others = [pair for pair in judge if pair[1] == model and pair not in with_label]
+        others = [pair for pair in judge if pair[1] == model and pair not in labelled]
         y, f = (np.array([points[pair] for pair in own]) for points in (human, judge))
         rest = np.array([judge[pair] for pair in others])
-        judged, count = f"{100 * np.concatenate([f, rest]).mean():.1f}", f"{len(own)}"
+        alone = float(np.concatenate([f, rest]).mean())
+        row = cls(model, len(own) + len(rest), len(own), alone)
         if len(own) < FEWEST:
-            rows.append((model, judged, "–", "–", "–", count, "–"))
-            continue
-        result = corrected(y, f, rest)
+            return row
         needed = labels_for(y, f, rest, WIDTH, FEWEST)
-        if abs(result.slope) < CHANCE:
-            alone.append(model)
-        text = f"{100 * result.rate:.1f} ({100 * result.low:.1f}, {100 * result.high:.1f})"
-        by_people, power = f"{100 * y.mean():.1f}", f"{result.power:.2f}"
-        rows.append(
-            (
-                model,
-                judged,
-                by_people,
-                text,
-                power,
-                count,
-                f"{needed or f'>{len(own) + len(rest)}'}",
-            )
-        )
-    yield from aligned(rows)
-    return alone
+        result = corrected(y, f, rest)
+        return replace(row, labels_alone=float(y.mean()), corrected=result, needed=needed)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The win rates of a judge's models corrected by labels of a person, and the notes on them."""
+
+    selection: Selection
+    person: str
+    models: tuple[CalibratedModel, ...]
+    notes: tuple[str, ...]
+
+
+def label_order(draw: Draw, human: Collection[Pair], judged: Collection[Pair]) -> dict[str, str]:
+    """Return for each model which of its judged pairs have a label, in drawn order: `L` or `-`."""
+    order: dict[str, str] = {}
+    for pair in draw.pairs:
+        if pair in judged:
+            order[pair[1]] = order.get(pair[1], "") + ("L" if pair in human else "-")
+    return order
 
 
 def odd_lines(
     draw: Draw, human: Mapping[Pair, float], judged: Mapping[Pair, float | None]
 ) -> Iterator[str]:
     """Yield the numbers of judged pairs that lack a label, a draw or a verdict."""
-    drawn = [pair for pair in draw.pairs if pair in judged]
-    labels = {pair: pair in human for pair in drawn}
-    # A list that is labelled from its start is a sample of each model.
-    of_models: dict[str, list[bool]] = {}
-    for (_, model), has in labels.items():
-        of_models.setdefault(model, []).append(has)
-    is_start = all(order == sorted(order, reverse=True) for order in of_models.values())
-    missing = " yet" if is_start else ", which biases the rates if not by chance"
-    undecided = sum(has and judged[pair] is None for pair, has in labels.items())
+    order = label_order(draw, human, judged).values()
+    before = sum(of.rstrip("-").count("-") for of in order)
+    drawn = set(draw.pairs) & judged.keys()
+    gap = "drawn pairs before a labelled one have no label, which biases the rates if not by chance"
     for number, what in (
-        (sum(not has for has in labels.values()), f"drawn pairs have no label{missing}"),
-        (len(human.keys() - labels), "labels are of pairs that were not drawn, and are left out"),
-        (undecided, "labelled pairs have no verdict of the judge"),
+        (sum(of.count("-") for of in order) - before, "drawn pairs have no label yet"),
+        (before, gap),
+        (len(human.keys() - drawn), "labels are of pairs that were not drawn, and are left out"),
+        (
+            sum(judged[pair] is None for pair in drawn & human.keys()),
+            "labelled pairs have no verdict of the judge",
+        ),
     ):
         if number:
             yield f"{number:,} {what}"
 
 
-def report_lines(options: BoardOptions, person: str, number: int | None) -> Iterator[str]:
-    """Return the lines of a draw of so many pairs, or else of the corrected win rates."""
-    selection = selection_of(options, person)
-    if number:
-        return draw_labels(selection, person, number, options.seed)
-    return calibration_lines(selection, person)
-
-
-def calibration_lines(selection: Selection, person: str) -> Iterator[str]:
-    """Yield the table of corrected win rates and its notes.
+def calibration_of(selection: Selection, person: str) -> Calibration:
+    """Return the corrected win rates of a selection.
 
     Raises InputError if the pairs with labels were not drawn, or if no model has enough labels.
     """
@@ -123,27 +134,32 @@ def calibration_lines(selection: Selection, person: str) -> Iterator[str]:
     judged = judged_pairs(selection, selection.judges[0])
     judge, human = decided(judged), decided(judged_pairs(selection, person))
     models = sorted({model for _, model in judge})
-    labelled = [
-        pair for pair in draw.pairs if pair in judge and pair in human and pair[1] not in draw.stale
-    ]
-    counts = Counter({model: 0 for model in models})
-    counts.update(model for _, model in labelled)
+    order = label_order(draw, human, judged)
+    gaps = {m: of.rstrip("-").count("-") / max(of.count("L"), 1) for m, of in order.items()}
     stale = [model for model in models if model in draw.stale]
-    few = [model for model in models if counts[model] < FEWEST and model not in stale]
-    if len(few) + len(stale) == len(models):
-        if stale:
-            raise InputError(f"{person}: {CHANGED}: {listed(stale)}. {draw.remedy}")
+    spotty = [model for model in models if gaps.get(model, 0) > GAPS and model not in stale]
+    no_sample = {f"{CHANGED}: {listed(stale)}. {draw.remedy}": stale}
+    no_sample[f"{SPOTTY}: {listed(spotty)}. Label the first pairs of {draw.path}."] = spotty
+    reasons = [reason for reason, names in no_sample.items() if names]
+    drawn = (pair for pair in draw.pairs if pair in judge and pair[1] not in {*stale, *spotty})
+    labelled = dict.fromkeys(pair for pair in drawn if pair in human)
+    counts = Counter({model: 0 for model in models if model not in {*stale, *spotty}})
+    counts.update(model for _, model in labelled)
+    few = [model for model, count in counts.items() if count < FEWEST]
+    if len(few) == len(counts):
         most = max(counts.values(), default=0)
         problem = f"at most {most} drawn pairs of a model have labels, but {FEWEST} are needed"
-        raise InputError(f"{person}: {problem}. Label more of {draw.path}.")
-    alone = yield from table_lines(judge, human, labelled, models)
-    yield ""
+        raise InputError(
+            f"{person}: {' '.join(reasons) or f'{problem}. Label more of {draw.path}.'}"
+        )
+    rows = tuple(CalibratedModel.of(model, judge, human, labelled) for model in models)
     what = f"win rates against {selection.baselines[0]} at weight 1"
-    yield f"{what}, in brackets 95 % intervals (PPI++)"
-    yield from odd_lines(draw, human, judged)
-    if stale:
-        yield f"{CHANGED}: {listed(stale)}. {draw.remedy}"
+    notes = [f"{what}, in brackets 95 % intervals (PPI++)", *odd_lines(draw, human, judged)]
+    notes += reasons
     if few:
-        yield f"fewer than {FEWEST} labels: {listed(few)}"
-    if alone:
-        yield f"the judge is near chance, so that the labels alone speak: {listed(alone)}"
+        notes.append(f"fewer than {FEWEST} labels: {listed(few)}")
+    slopes = {row.model: row.corrected.slope for row in rows if row.corrected}
+    if alone := [f"{m} {CHANCE.format(*slope)}" for m, slope in slopes.items() if slope[1] <= 0]:
+        what = "the judge may be at chance, so that the labels alone speak"
+        notes.append(f"{what}, by the slope of a person's points on the judge's: {listed(alone)}")
+    return Calibration(selection, person, rows, tuple(notes))

@@ -132,8 +132,9 @@ def read_draw(selection: Selection, person: str) -> Draw:
         if line.baseline == selection.baselines[0] and line.categories in (own, ())
     ]
     if not lines:
+        what = f"no draw against {selection.baselines[0]}{selection.of_categories}"
         advice = "Draw pairs with --draw-for-labels 150, and label those."
-        raise InputError(f"{path}: no draw, so the labels may not be a random sample. {advice}")
+        raise InputError(f"{path}: {what}, so the labels may not be a random sample. {advice}")
     first = min(lines, key=lambda line: (line.categories != own, line.judge != judge))
     whole = judged_pairs(replace(selection, categories=first.categories), judge)
     pool = pools(whole)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arena.scoring.uncertainty.intervals import logit_sd, win_rates_of, with_prior
+from arena.scoring.uncertainty.intervals import logit_sd, student, win_rates_of, with_prior
 
 
 @dataclass(frozen=True)
@@ -15,15 +15,15 @@ class Corrected:
     """A win rate by people and judge together, from 0 to 1, with the ends of its interval.
 
     power: how much of the judge's rate on the other pairs counts, from 0 to 1. slope: what a point
-    of the judge says of a point by people, near 0 for a judge at chance, however many pairs have
-    labels.
+    of the judge says of a point by people, with the ends of its interval: 0 for a judge at chance,
+    however many pairs have labels.
     """
 
     rate: float
     low: float
     high: float
     power: float
-    slope: float
+    slope: tuple[float, float, float]
 
 
 def corrected(
@@ -62,7 +62,8 @@ def corrected(
         variance += power**2 * spread / others
     ends = logit_sd(percent, logits, variance**0.5 / (p * (1 - p)), np.array([labels]), level)
     low, high = (float(end) / 100 for end in ends[:, 0])
-    return Corrected(rate, low, high, power, slope)
+    half = float(student(level, n - 1)) * ((n - 1) * float(np.var(slopes))) ** 0.5
+    return Corrected(rate, low, high, power, (slope, slope - half, slope + half))
 
 
 def labels_for(

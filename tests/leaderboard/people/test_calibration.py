@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import random
+import re
 
 import pytest
 from conftest import RunMain, Workspace
@@ -77,7 +80,8 @@ def test_a_judge_at_chance_is_named(judged: Workspace, run_main: RunMain) -> Non
     add_judgments(judged, "m", tie)
     run_main("show_result.py", *DRAW)
     done = run_main("show_result.py", *NAMES, *PERSON)
-    assert "the judge is near chance, so that the labels alone speak: m" in done.out
+    words = "the judge may be at chance, so that the labels alone speak, by the slope"
+    assert words in done.out and done.out.endswith(": m 0.00 (0.00, 0.00)\n")
 
 
 def test_a_judge_whose_pairs_all_have_labels_is_not_at_chance(
@@ -85,17 +89,40 @@ def test_a_judge_whose_pairs_all_have_labels_is_not_at_chance(
 ) -> None:
     run_main("show_result.py", *NAMES, *PERSON, "--draw-for-labels", "60")
     done = run_main("show_result.py", *NAMES, *PERSON)
-    assert "near chance" not in done.out
+    assert "at chance" not in done.out
+
+
+def test_files_have_the_numbers_of_the_table(judged: Workspace, run_main: RunMain) -> None:
+    run_main("show_result.py", *DRAW)
+    forms = [x for form in ("csv", "json", "markdown", "html") for x in (f"--{form}", f"c.{form}")]
+    done = run_main("show_result.py", *NAMES, *PERSON, *forms)
+    (row,) = csv.DictReader((judged.root / "c.csv").read_text().splitlines())
+    data = json.loads((judged.root / "c.json").read_text())
+    assert data["person"] == "human-anna" and data["level"] == 0.95
+    (values,) = data["rows"]
+    shown = re.split(r"  +", done.out.splitlines()[1])
+    names = "judge_alone", "labels_alone", "corrected", "lower", "upper"
+    for name in names:
+        assert float(row[name]) == values[name]
+    table = [f"{values[name]:.1f}" for name in names]
+    assert shown[1:4] == [*table[:2], f"{table[2]} ({table[3]}, {table[4]})"]
+    assert int(row["labels"]) == values["labels"] == 40 and values["pairs"] == 60
+    assert (judged.root / "c.markdown").read_text().splitlines()[6].count(shown[3]) == 1
+    page = (judged.root / "c.html").read_text()
+    assert f"<td>{shown[3]}<svg" in page and "Corrected win rates of test-v1" in page
+    printed = run_main("show_result.py", *NAMES, *PERSON, "--csv", "-").out
+    assert printed == (judged.root / "c.csv").read_text()
 
 
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (PERSON, "no draw, so the labels may not be a random sample."),
+        (PERSON, "no draw against base, so the labels may not be a random sample."),
         (("--calibrate", "judge2"), "not a person. Name a judge human-NAME."),
         ((*PERSON, "--draw-for-labels", "61"), "only 60 pairs are judged"),
         (("--draw-for-labels", "40"), "no person. Name one with --calibrate human-NAME."),
-        ((*PERSON, "--csv", "-"), "--csv: not allowed with --calibrate."),
+        ((*PERSON, "--plot", "a.png"), "--plot: not allowed with --calibrate."),
+        ((*DRAW[6:], "--csv", "-"), "--csv: not allowed with --calibrate."),
     ],
 )
 def test_what_is_refused(
@@ -108,10 +135,10 @@ def test_what_is_refused(
 IGNORED = (
     *("--style-control", "--first-game-only", "--half-judged drop", "--missing loss", "--show-elo"),
     *("--full-stats", "--save-battles", "--method v2.0", "--judge-effects random", "--weight 2"),
-    *("--length-control-only", "--control-features length", "--style-center mean", "--output"),
+    *("--length-control-only", "--control-features length", "--style-center mean"),
     *("--as-published", "--num-rounds 9", "--resample battle", "--load-battles", "--plot x.png"),
     *("--load-bootstrap", "--style-coefficients x.json", "--by cluster", "--head-to-head"),
-    *("--compare m n", "--fail-under m=1", "--json", "--markdown", "--html", "--seed 1"),
+    *("--compare m n", "--fail-under m=1", "--seed 1"),
 )
 
 
