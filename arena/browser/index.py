@@ -21,7 +21,8 @@ from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
 from arena.bench import records
 from arena.bench.answer_style import NO_STYLES, AnswerStyles, read_styles
-from arena.bench.labels import Labels, is_grade, label_of
+from arena.bench.labels import NO_VERDICT, Labels, is_grade, label_of, outcomes
+from arena.bench.paths import is_person
 from arena.bench.records import BaselineRule, Question
 
 Value = TypeVar("Value")
@@ -152,6 +153,15 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     def key(self) -> tuple[str, str, str]:
         """The part that identifies a judgment among those of its judge."""
         return self.question, self.model, self.baseline
+
+    @property
+    def outcomes(self) -> dict[int, str]:
+        """The outcome of each game by its number, of a person only of those with a verdict: a vote
+        is a judgment with one game.
+        """
+        games = dict(enumerate(outcomes(self.labels), start=1))
+        voted = {game: one for game, one in games.items() if one != NO_VERDICT}
+        return voted if voted and is_person(self.judge) else games
 
     def against(self, baseline: str) -> ListedJudgment:
         """Return the judgment with a baseline that stands in if its own is not known."""

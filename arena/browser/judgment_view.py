@@ -97,6 +97,15 @@ class JudgmentView:
     baseline: Side | None
     others: tuple[ListedJudgment, ...]
 
+    @property
+    def expected(self) -> list[Game]:
+        """The games that the judge was to play. A vote is a judgment with one game."""
+        return [x for x in self.games if x.played or x.number + 1 in self.entry.outcomes]
+
+    def number(self, game: int) -> int:
+        """Return the number of a game, or of the only one."""
+        return self.expected[0].number if len(self.expected) == 1 else game
+
     def shown(self, number: int) -> tuple[tuple[str, Side], ...]:
         """Return the sides with their letters, in the order in which game 0 or 1 shows them."""
         if self.baseline is None:

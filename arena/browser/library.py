@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 from arena.base.errors import InputError
 from arena.bench.answer_style import NO_STYLES
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import NO_VERDICT, OUTCOMES, games_disagree, outcomes, tendency
+from arena.bench.labels import NO_VERDICT, OUTCOMES, games_disagree, tendency
 from arena.bench.paths import Bench, judge_names, model_names
 from arena.bench.records import BaselineRule, Question
 from arena.browser import index
@@ -179,7 +179,7 @@ class Library:
                     sides[entry.against(baseline).key].add(tendency(entry.labels))
             entries = [entry for entry in entries if len(sides[entry.key] - {None}) > 1]
         elif show:
-            entries = [entry for entry in entries if show in outcomes(entry.labels)]
+            entries = [entry for entry in entries if show in entry.outcomes.values()]
         if text := index.folded(filters.text):
             entries = list(filter(self._search(text), entries))
         rank = {question: i for i, question in enumerate(self.questions)}

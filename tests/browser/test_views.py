@@ -128,6 +128,17 @@ class TestBattles:
         assert ("no verdict" in said) == bool(second)
         assert "game 1: loss, game 2: no verdict" in shown.list_html
 
+    def test_a_vote_has_one_game(self, bench: Workspace, library: Library) -> None:
+        vote = judgment("q1", None, "A>B")
+        add_judgments(bench, [vote | {"games": [None, vote["games"][1]]}], judge="human-anna")
+        shown = judgments_screen(library, Filters(judge="human-anna", model="m"))
+        assert 'title="game 2: win"' in shown.list_html
+        assert "was not played" not in shown.judgment_html
+        assert "A m model ✓ better" in text_of(shown.judgment_html)
+        assert not library.select(Filters(judge="human-anna", show="no verdict"))
+        other = judgments_screen(library, Filters(judge="j", model="m")).judgment_html
+        assert "human-anna : game 2 win (for m)" in text_of(other)
+
     def test_another_judge_is_a_link_to_its_judgment_of_the_same_battle(
         self, bench: Workspace, library: Library
     ) -> None:

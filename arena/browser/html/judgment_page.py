@@ -21,7 +21,6 @@ from arena.bench.labels import (
     WORDS,
     Label,
     normal_label,
-    outcomes,
 )
 from arena.bench.records import Question
 from arena.browser.html.markdown import clean, in_one_line, plain, rendered, verbatim
@@ -77,10 +76,11 @@ class Look:
 
 def judgment_html(view: JudgmentView, look: Look) -> str:
     """Return a judgment in one line of HTML, as it stands in a Markdown component or a file."""
-    game, show = look.game, look.show
+    show, entry = look.show, view.entry
+    game = view.number(look.game)
     chosen = view.games[game] if game < len(view.games) and not look.alone else None
     told = view.games if look.alone else [chosen] if chosen else []
-    entry, question, total = view.entry, view.question, plain(total_words(view))
+    question, total = view.question, plain(total_words(view))
     parts = []
     if question is None:
         unknown = f"question.jsonl has no question {entry.question}. Its prompt is not known."
@@ -94,7 +94,7 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
             title += f'<span class="about">{about}</span>' if number == 1 else ""
             style = "prompt turn" if several else "prompt"
             parts.append(_folded(title, _clipped(show(turn), turn), style, is_open=True))
-    verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.games)
+    verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.expected)
     lettered = [("" if look.alone else letter, side) for letter, side in view.shown(game)]
     sides = (_side(letter, side, view, show, chosen) for letter, side in lettered)
     # Games without words say so once.
@@ -171,7 +171,7 @@ def _other_judge(other: ListedJudgment, address: str) -> str:
         return f"{judge}: {_grade_words(other.labels)}"
     chips = " · ".join(
         f'game {number} <span class="chip {class_of(outcome)}">{outcome}</span>'
-        for number, outcome in enumerate(outcomes(other.labels), start=1)
+        for number, outcome in other.outcomes.items()
     )
     return f"{judge}: {chips} (for {plain(other.model)})"
 
@@ -321,13 +321,13 @@ _LEGEND = (
 
 def signs_html(entry: ListedJudgment) -> str:
     """Return the results of a judgment as signs, and in words for screen readers."""
-    results = outcomes(entry.labels)
+    results = entry.outcomes
     if entry.pairwise:
-        verdicts = ", ".join(f"game {i}: {outcome}" for i, outcome in enumerate(results, start=1))
-        signs = "".join(map(_sign, results))
+        verdicts = ", ".join(f"game {i}: {outcome}" for i, outcome in results.items())
+        signs = "".join(map(_sign, results.values()))
     else:
         verdicts = _grade_words(entry.labels)
-        grades = verdicts.removeprefix("grade ") if GRADE in results else "–"
+        grades = verdicts.removeprefix("grade ") if GRADE in results.values() else "–"
         signs = f'<i class="grade">{grades}</i>'
     return (
         f'<span class="signs" title="{verdicts}">{signs}</span>'

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import InputError, nearest, one_line
-from arena.base.jsonl import dump_line, write_lines
+from arena.base.jsonl import dump_line, read_bytes, read_lines, write_lines
 from arena.base.record_file import locked
 from arena.base.table import listed
 from arena.bench.config import JudgeConfig
 from arena.bench.formats import new_judgment
 from arena.bench.paths import PERSON, Bench, judge_names, model_names
-from arena.bench.records import Question, baseline_rule, read_questions
+from arena.bench.records import KeyLine, Question, baseline_rule, read_questions
 from arena.datasets.answers.imported import Matcher, spaced
 from arena.datasets.tables import read_rows
 from arena.datasets.votes.baselines import VoteBaselines
@@ -223,7 +223,30 @@ def check_names(bench: Bench, judges: Sequence[str]) -> None:
 
 def count_records(path: Path) -> int:
     """Return the number of lines of a file that are not blank."""
-    return sum(not line.isspace() for line in path.read_bytes().splitlines(keepends=True))
+    return sum(not line.isspace() for line in read_bytes(path, "votes").splitlines(keepends=True))
+
+
+def check_stored(votes: Votes, other: Mapping[Path, int]) -> None:
+    """Raise InputError if an import would replace votes, or store some a second time.
+
+    other: the files of the people that have no vote in the import, with their judgments.
+    """
+    pairs = {
+        (record["judge"], question, frozenset((record["model"], baseline)))
+        for records in votes.records.values()
+        for (question, baseline), record in records.items()
+    }
+    problems = dict.fromkeys(votes.replaced, "has other votes")
+    for path in other:
+        lines = read_lines(path, KeyLine, "a judgment")
+        keys = {(line.judge, line.id, frozenset((line.model, line.baseline))) for line in lines}
+        if keys & pairs:
+            problems[path] = "has votes on the same pairs in the other order"
+    if problems:
+        removed = ", ".join(f"{path} ({count:,} judgments)" for path, count in other.items())
+        also = f", which also removes {removed}" if removed else ""
+        path, problem = next(iter(problems.items()))
+        raise InputError(f"{path}: {problem}. Replace them with --force{also}.")
 
 
 def import_votes(options: VoteOptions) -> Votes:
@@ -244,17 +267,14 @@ def import_votes(options: VoteOptions) -> Votes:
         for judge in judges:
             stack.enter_context(locked(bench.judgments(judge)))
         for path in lines:
-            if path.exists() and path.read_bytes() != b"".join(lines[path]):
+            if path.exists() and read_bytes(path, "votes") != b"".join(lines[path]):
                 votes.replaced[path] = count_records(path)
         stored = [
             bench.judgment_file(j, m) for j in judges for m in model_names(bench.judgments(j))
         ]
         other = {path: count_records(path) for path in stored if path not in lines}
-        if votes.replaced and not options.force:
-            path = next(iter(votes.replaced))
-            removed = ", ".join(f"{path} ({count:,} judgments)" for path, count in other.items())
-            also = f", which also removes {removed}" if removed else ""
-            raise InputError(f"{path}: has other votes. Replace them with --force{also}.")
+        if not options.force:
+            check_stored(votes, other)
         for path in lines:
             with locked(path):
                 write_lines(path, lines[path])

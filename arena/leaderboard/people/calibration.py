@@ -23,6 +23,10 @@ FEWEST = 30  # labels of a model
 WIDTH = 0.05  # half of an interval's, from 0 to 1
 CHANCE = "{:.2f} ({:.2f}, {:.2f})"  # a slope whose interval includes that of a judge at chance, 0
 CHANGED = "judged on other questions since the draw, so that the labels are no sample of them"
+GAPS = 0.1  # drawn pairs without a label for each that has one, up to the last that has
+SPOTTY = (
+    "many drawn pairs before the last labelled one have no label, so the labels may be no sample"
+)
 
 
 def selection_of(options: BoardOptions, person: str) -> Selection:
@@ -91,23 +95,31 @@ class Calibration:
     notes: tuple[str, ...]
 
 
+def label_order(draw: Draw, human: Collection[Pair], judged: Collection[Pair]) -> dict[str, str]:
+    """Return for each model which of its judged pairs have a label, in drawn order: `L` or `-`."""
+    order: dict[str, str] = {}
+    for pair in draw.pairs:
+        if pair in judged:
+            order[pair[1]] = order.get(pair[1], "") + ("L" if pair in human else "-")
+    return order
+
+
 def odd_lines(
     draw: Draw, human: Mapping[Pair, float], judged: Mapping[Pair, float | None]
 ) -> Iterator[str]:
     """Yield the numbers of judged pairs that lack a label, a draw or a verdict."""
-    drawn = [pair for pair in draw.pairs if pair in judged]
-    labels = {pair: pair in human for pair in drawn}
-    # A list that is labelled from its start is a sample of each model.
-    of_models: dict[str, list[bool]] = {}
-    for (_, model), has in labels.items():
-        of_models.setdefault(model, []).append(has)
-    is_start = all(order == sorted(order, reverse=True) for order in of_models.values())
-    missing = " yet" if is_start else ", which biases the rates if not by chance"
-    undecided = sum(has and judged[pair] is None for pair, has in labels.items())
+    order = label_order(draw, human, judged).values()
+    before = sum(of.rstrip("-").count("-") for of in order)
+    drawn = set(draw.pairs) & judged.keys()
+    gap = "drawn pairs before a labelled one have no label, which biases the rates if not by chance"
     for number, what in (
-        (sum(not has for has in labels.values()), f"drawn pairs have no label{missing}"),
-        (len(human.keys() - labels), "labels are of pairs that were not drawn, and are left out"),
-        (undecided, "labelled pairs have no verdict of the judge"),
+        (sum(of.count("-") for of in order) - before, "drawn pairs have no label yet"),
+        (before, gap),
+        (len(human.keys() - drawn), "labels are of pairs that were not drawn, and are left out"),
+        (
+            sum(judged[pair] is None for pair in drawn & human.keys()),
+            "labelled pairs have no verdict of the judge",
+        ),
     ):
         if number:
             yield f"{number:,} {what}"
@@ -122,23 +134,28 @@ def calibration_of(selection: Selection, person: str) -> Calibration:
     judged = judged_pairs(selection, selection.judges[0])
     judge, human = decided(judged), decided(judged_pairs(selection, person))
     models = sorted({model for _, model in judge})
-    drawn = (pair for pair in draw.pairs if pair in judge and pair[1] not in draw.stale)
-    labelled = dict.fromkeys(pair for pair in drawn if pair in human)
-    counts = Counter({model: 0 for model in models})
-    counts.update(model for _, model in labelled)
+    order = label_order(draw, human, judged)
+    gaps = {m: of.rstrip("-").count("-") / max(of.count("L"), 1) for m, of in order.items()}
     stale = [model for model in models if model in draw.stale]
-    few = [model for model in models if counts[model] < FEWEST and model not in stale]
-    if len(few) + len(stale) == len(models):
-        if stale:
-            raise InputError(f"{person}: {CHANGED}: {listed(stale)}. {draw.remedy}")
+    spotty = [model for model in models if gaps.get(model, 0) > GAPS and model not in stale]
+    no_sample = {f"{CHANGED}: {listed(stale)}. {draw.remedy}": stale}
+    no_sample[f"{SPOTTY}: {listed(spotty)}. Label the first pairs of {draw.path}."] = spotty
+    reasons = [reason for reason, names in no_sample.items() if names]
+    drawn = (pair for pair in draw.pairs if pair in judge and pair[1] not in {*stale, *spotty})
+    labelled = dict.fromkeys(pair for pair in drawn if pair in human)
+    counts = Counter({model: 0 for model in models if model not in {*stale, *spotty}})
+    counts.update(model for _, model in labelled)
+    few = [model for model, count in counts.items() if count < FEWEST]
+    if len(few) == len(counts):
         most = max(counts.values(), default=0)
         problem = f"at most {most} drawn pairs of a model have labels, but {FEWEST} are needed"
-        raise InputError(f"{person}: {problem}. Label more of {draw.path}.")
+        raise InputError(
+            f"{person}: {' '.join(reasons) or f'{problem}. Label more of {draw.path}.'}"
+        )
     rows = tuple(CalibratedModel.of(model, judge, human, labelled) for model in models)
     what = f"win rates against {selection.baselines[0]} at weight 1"
     notes = [f"{what}, in brackets 95 % intervals (PPI++)", *odd_lines(draw, human, judged)]
-    if stale:
-        notes.append(f"{CHANGED}: {listed(stale)}. {draw.remedy}")
+    notes += reasons
     if few:
         notes.append(f"fewer than {FEWEST} labels: {listed(few)}")
     slopes = {row.model: row.corrected.slope for row in rows if row.corrected}

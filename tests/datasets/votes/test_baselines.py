@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import RunMain, Workspace
+from conftest import RunMain, Workspace, tree
 from judgments import WON, add_judgments, judgment
 
 FLAGS = ("--bench-name", "test-v1", "--votes-of")
@@ -55,3 +55,23 @@ def test_the_draw_of_a_person_comes_before_what_a_judge_did(
         run_main("import_data.py", "v.csv", *FLAGS, person)
         folder = voted.data / f"model_judgment/human-{person}"
         assert {f.stem: len(voted.read_jsonl(f)) for f in folder.iterdir()} == models
+
+
+def test_votes_whose_order_has_changed_are_not_stored_twice(
+    voted: Workspace, run_main: RunMain
+) -> None:
+    voted.write("v.csv", f"{HEAD}q1,m,n,tie\nq2,m,base,tie\n")
+    run_main("import_data.py", "v.csv", *FLAGS, "bob")
+    add_judgments(voted, "m", [judgment("q1", *WON, baseline="n")])
+    voted.write("v.csv", f"{HEAD}q1,m,n,tie\n")
+    folder = voted.data / "model_judgment/human-bob"
+    (folder / "m.jsonl").unlink()
+    before = tree(voted.root)
+    done = run_main("import_data.py", "v.csv", *FLAGS, "bob", check=2)
+    assert "n.jsonl: has votes on the same pairs in the other order. Replace them" in done.err
+    assert tree(voted.root) == before
+    rows = "q1,m,n,tie,eve\nq3,m,base,tie,bob\n"
+    voted.write("both.csv", f"{HEAD.strip()},annotator\n{rows}")
+    run_main("import_data.py", "both.csv", *FLAGS)  # another person votes on the pair
+    run_main("import_data.py", "v.csv", *FLAGS, "bob", "--force")
+    assert [file.name for file in folder.iterdir()] == ["m.jsonl"]

@@ -169,9 +169,34 @@ def test_labels_from_the_start_of_the_list_are_a_sample(
     lines = drawn(split)
     label(split, lines[:80])
     assert "40 drawn pairs have no label yet\n" in run_main("show_result.py", *CALIBRATE).out
-    label(split, lines[40:])
+    label(split, [line for i, line in enumerate(lines[:80]) if i not in (4, 9, 10)])
     out = run_main("show_result.py", *CALIBRATE).out
-    assert "40 drawn pairs have no label, which biases the rates if not by chance" in out
+    assert "40 drawn pairs have no label yet\n" in out
+    assert "3 drawn pairs before a labelled one have no label, which biases the rates" in out
+    assert [cells[-2] for cells in rows(out).values()] == ["38", "39"]
+    gaps = [i for i in range(80) if i % 16 == 0]  # 5 of 40, all of them of m
+    label(split, [line for i, line in enumerate(lines[:80]) if i not in gaps])
+    done = run_main("show_result.py", *CALIBRATE)
+    assert rows(done.out)["m"][1] == "–"
+    assert "so the labels may be no sample: m. Label" in " ".join(done.out.split())
+    label(split, lines[40:])
+    done = run_main("show_result.py", *CALIBRATE, check=2)
+    assert "so the labels may be no sample: m, n. Label the first pairs of data/" in done.err
+
+
+def test_a_larger_draw_of_more_pairs_makes_no_sample_of_old_labels(
+    split: Workspace, run_main: RunMain
+) -> None:
+    run_main("show_result.py", *CALIBRATE, "--draw-for-labels", "80")
+    label(split)
+    judge(split, "m", ALL)
+    judge(split, "n", ALL)
+    run_main("show_result.py", *CALIBRATE, "--draw-for-labels", "320")
+    done = run_main("show_result.py", *CALIBRATE, check=2)
+    assert "so the labels may be no sample: m, n." in done.err
+    label(split)
+    truth = 100 * sum(outcome(i) == WON for i in range(1, ALL + 1)) / ALL
+    assert float(rows(run_main("show_result.py", *CALIBRATE).out)["m"][2]) == truth
 
 
 @pytest.mark.parametrize("drawn_of", [(), ("--category", "hard")])
