@@ -20,7 +20,7 @@ from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import Filters, Library
-from arena.browser.views import board_screen
+from arena.browser.screens.board import board_screen
 
 
 @pytest.fixture

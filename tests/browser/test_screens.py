@@ -22,14 +22,8 @@ from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
 from arena.browser.html.judgment_page import PAGE
 from arena.browser.library import Filters, Library
-from arena.browser.views import (
-    board_screen,
-    judges_screen,
-    judgments_screen,
-    open_link,
-    picked_key,
-    query_of,
-)
+from arena.browser.screens.board import board_screen, judges_screen
+from arena.browser.screens.judgments import judgments_screen, open_link, picked_key, query_of
 
 
 class Text(HTMLParser):
