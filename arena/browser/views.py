@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
@@ -241,12 +242,15 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
         tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
     except InputError as error:
         reason = error.problem if isinstance(error, RefusedJudgments) else str(error)
-        tables = [notice("There is no leaderboard.", f"{reason.rstrip('.')}.")]
+        tables = [notice("There is no leaderboard.", *without_flags(reason))]
+        if judge and not board_baselines(library, judge) and _compares(library, judge):
+            tables.append(notice("Choose a baseline above."))
     baselines = library.baselines(judge)
     names = board_baselines(library, judge) if baselines else ()
     usual_baseline = "one for each category" if names else "any"
     if len(names) == 1:
         how = "most frequent" if names[0] == baselines[0] else "as configured"
+        how = "not judged itself" if names[0] == library.assumed else how
         usual_baseline = f"{names[0]} ({how})"
     return BoardScreen(
         filters=filters,
@@ -259,6 +263,15 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
             {"tab": "leaderboard", **vars(filters), "control": " ".join(control)}
         ),
     )
+
+
+def without_flags(message: str) -> list[str]:
+    """Return the sentences of an error but those that advise a flag, which a page has not. Of a
+    command only the script is named.
+    """
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", f"{message.rstrip('.')}.")
+    sentences = [re.sub(r"^Run python (\S+\.py) .*", r"Run \1.", text) for text in sentences]
+    return [text for text in sentences if not re.search(r"(?<!\S)--\w", text)]
 
 
 def judges_screen(library: Library) -> tuple[str, str]:

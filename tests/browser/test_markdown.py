@@ -8,7 +8,9 @@ import time
 from html.parser import HTMLParser
 
 import pytest
+from pygments.lexers import find_lexer_class_by_name
 
+from arena.browser.html.code import INSTEAD, QUICK
 from arena.browser.html.markdown import (
     DISPLAY_MATH,
     INLINE_MATH,
@@ -259,6 +261,29 @@ def test_without_a_clock_code_has_colours_up_to_a_length() -> None:
     page = rendered(block * 3, Rendering(seconds=math.inf, characters=20))
     assert page.count('<span class="k">return</span>') == 2
     assert page.count("return") == 3
+
+
+@pytest.mark.parametrize("language", ["fan", "autoit", "autohotkey", "rst", "markdown", "none"])
+def test_code_of_a_slow_lexer_has_no_colours(language: str) -> None:
+    page = rendered(f"```{language}\nif x return 1 # `a`\n```")
+    assert "<span" not in page and "if x return 1 # `a`" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "word"),
+    [
+        *(("c#", "return 1;", "return"), ("CS", "return 1;", "return"), ("ini", "a=1", "a")),
+        *(("py", "return 1", "return"), ("sh", "if true; then", "if"), ("js", "return", "return")),
+    ],
+)
+def test_code_has_the_colours_of_a_quick_lexer(language: str, code: str, word: str) -> None:
+    assert re.search(f'<span class="\\w+">{word}</span>', rendered(f"```{language}\n{code}\n```"))
+
+
+def test_each_quick_lexer_is_there() -> None:
+    for name in [*QUICK, *INSTEAD]:
+        assert name in find_lexer_class_by_name(name).aliases
+    assert set(INSTEAD.values()) <= QUICK and not QUICK & INSTEAD.keys()
 
 
 def test_what_is_long_is_shown_as_it_was_written() -> None:

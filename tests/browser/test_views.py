@@ -534,7 +534,9 @@ class TestScreens:
         shown = judgments_screen(library, Filters(judge="j"))
         assert shown.offers["baseline"] == ["base", "m"]
         assert "The record names no baseline. Choose one above." in text_of(shown.judgment_html)
-        assert "--baseline" in text_of(board_screen(library, Filters(judge="j")).table_html)
+        page = text_of(board_screen(library, Filters(judge="j")).table_html)
+        assert "Choose a baseline above." in page
+        assert "--baseline" not in page
         chosen = judgments_screen(library, Filters(judge="j", baseline="base"))
         assert chosen.key == ("q1", "m", "base")
         assert "base stands in for it." in text_of(chosen.judgment_html)

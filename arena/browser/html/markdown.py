@@ -23,6 +23,7 @@ from markdown_it.rules_inline.emphasis import tokenize as tokenize_emphasis
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from arena.browser.html.code import coloured
 from arena.browser.html.formulas import math_block, math_inline
 
 Tokens = Sequence[Token]
@@ -33,7 +34,6 @@ LONGEST = 200_000  # characters. A longer text is shown as it was written.
 _PRIVATE = str.maketrans(dict.fromkeys("".join(INLINE_MATH + DISPLAY_MATH), "\ufffd"))
 
 
-LONGEST_CODE = 20_000  # characters of a block of code. A longer one has no colours.
 COLOURING = 0.5  # seconds of CPU for the code of a text. The rest has no colours.
 
 
@@ -89,27 +89,14 @@ class SafeRenderer(RendererHTML):
     """The HTML of code, formulas, images and links. A method renders the tokens of its name."""
 
     def fence(self, tokens: Tokens, idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Return code with a class for each kind of token, or plain if the language is unknown."""
-        import pygments
-        from pygments import formatters, lexers, util
-
+        """Return code with a class for each kind of token, as far as the limits of a text go."""
         code = tokens[idx].content
         language = unescapeAll(tokens[idx].info).strip().partition(" ")[0].lower()
-        start, seconds = time.thread_time(), env["seconds"]
-        parts = []
-        try:
-            if len(code) > min(LONGEST_CODE, env["characters"]):
-                raise TimeoutError
+        start, inner = time.thread_time(), html.escape(code)
+        if len(code) <= env["characters"]:
             env["characters"] -= len(code)
-            for part in lexers.get_lexer_by_name(language, stripnl=False).get_tokens(code):
-                # Lexers take minutes for some texts.
-                if time.thread_time() > start + seconds:
-                    raise TimeoutError
-                parts.append(part)
-            inner = str(pygments.format(parts, formatters.HtmlFormatter(nowrap=True)))
-        except (util.ClassNotFound, TimeoutError):
-            inner = html.escape(code)
-        env["seconds"] = seconds - (time.thread_time() - start)
+            inner = coloured(code, language, env["seconds"])
+        env["seconds"] -= time.thread_time() - start
         return f'<pre class="code" dir="ltr"><code>{inner}</code></pre>\n'
 
     def math(self, tokens: Tokens, idx: int, options: OptionsDict, env: EnvType) -> str:

@@ -22,7 +22,7 @@ from arena.browser.library import Filters, Library
 from arena.browser.site.pages import LIST, Section
 from arena.browser.site.search import SearchIndex
 
-COLOURED = 6_000  # characters of code of a text that have colours: no clock decides
+COLOURED = 4_000  # characters of code of a text that have colours: no clock decides
 RECENT = 200  # rendered texts in memory: prompts and answers of baselines come again and again
 RESULTS = {1: "won", -1: "lost", 0: "tied", None: "undecided"}
 FOLDER = "battles"
