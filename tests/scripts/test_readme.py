@@ -293,8 +293,7 @@ def test_the_records_of_people_are_those_that_the_commands_write(
     questions = (clone / "data/demo-v0.1/question.jsonl").read_text("utf-8").splitlines()
     question = json.loads(questions[0])["question_id"]
     rows = ["question_id,model_a,model_b,winner", f"{question},smollm2-hot,smollm2-base,a"]
-    (clone / "votes.csv").write_text("
-".join(rows))
+    (clone / "votes.csv").write_text("\n".join(rows), "utf-8")
     names = "--bench-name demo-v0.1 --judge-name smollm2-judge --baseline smollm2-base"
     run("python import_data.py votes.csv --bench-name demo-v0.1 --votes-of anna")
     run(f"python show_result.py {names} --calibrate human-anna --draw-for-labels 9")
