@@ -363,6 +363,37 @@ class TestDemo:
         expect(page.get_by_role("listbox")).to_have_count(0)
         demo.check()
 
+    def test_outcomes_are_chosen_above_the_list_and_shown_as_chips(self, demo: Site) -> None:
+        page = demo.show("?tab=judgments&judge=smollm2-judge&model=smollm2-hot")
+        strip, head = page.locator(".strip"), page.locator(".list-head")
+        expect(strip.get_by_role("button", name="lost 9")).to_have_attribute(
+            "aria-pressed", "false"
+        )
+        strip.get_by_role("button", name="lost 9").click()
+        expect(head).to_contain_text("9 judgments")
+        expect(page.locator(".total")).to_contain_text("smollm2-base wins")
+        strip.get_by_role("button", name="split 13").click()
+        expect(head).to_contain_text("22 judgments")
+        expect(page).to_have_url(re.compile("outcome=lost%2Csplit"))
+        strip.get_by_role("button", name="lost ✕").click()
+        expect(head).to_contain_text("13 judgments")
+        page.get_by_role("button", name="Reset filters").click()
+        expect(head).to_contain_text("40 judgments")
+        expect(strip.locator(".chosen")).to_have_count(0)
+        demo.check()
+
+    def test_the_list_is_turned_beside_the_judgment_that_is_open(self, demo: Site) -> None:
+        page = demo.show("?tab=judgments&judge=smollm2-judge&model=")
+        name, rows = page.locator(".prompt code").first, page.locator(".list .row")
+        expect(rows).to_have_count(50)
+        before = name.inner_text()
+        page.get_by_role("button", name="last judgments").click()
+        expect(rows).to_have_count(20)
+        expect(name).to_have_text(before)
+        page.get_by_role("button", name="first judgments").click()
+        expect(page.locator(".list [aria-current]")).to_have_count(1)
+        demo.check()
+
     def test_going_back_shows_the_views_that_were_open(self, demo: Site) -> None:
         page = demo.show("?tab=leaderboard&baseline=smollm2-base")
         page.locator(".board [data-model=smollm2-terse]").first.click()

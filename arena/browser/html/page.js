@@ -46,10 +46,11 @@ function copy(text) {
   return copied ? Promise.resolve() : Promise.reject();
 }
 
-// A click picks a row of the list or of the leaderboard. The query says which list it was in.
+// A click picks a row of the list or of the leaderboard, turns the list, or chooses a filter. The
+// query says which list it was in.
 function pickRows(element, trigger) {
   element.addEventListener("click", event => {
-    const row = event.target.closest("[data-row], [data-model]");
+    const row = event.target.closest("[data-row], [data-model], [data-turn], [data-filter]");
     if (row) trigger("click", {...row.dataset, query: location.search});
   });
 }
@@ -58,9 +59,10 @@ function showCurrentRow(element, watch) {
   let shown = null;
   watch("value", () => {
     const current = element.querySelector("[aria-current]");
-    current?.scrollIntoView({block: "nearest"});
-    if (shown !== current?.dataset.row) scrollTo(0, 0);
-    shown = current?.dataset.row;
+    if (!current) return;  // the list was turned, and the judgment is the same
+    current.scrollIntoView({block: "nearest"});
+    if (shown !== current.dataset.row) scrollTo(0, 0);
+    shown = current.dataset.row;
   });
 }
 
