@@ -12,7 +12,7 @@ import msgspec
 from arena.base.errors import InputError, nearest
 from arena.bench.config import JudgeConfig, bench_to_read
 from arena.bench.paths import Bench, benches, judge_names, known_benches, model_names
-from arena.bench.records import JudgmentLine, baseline_rule
+from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule
 from arena.browser.library import Library
 
 DEMO = ("demo-v0.1", "smollm2-judge")  # the bench that comes with the code, and its judge
@@ -41,6 +41,9 @@ class Chosen:
         elif judge and self.wanted_judge not in ("", judge):
             none = f"there are none by {self.wanted_judge} yet"
             remarks.append(f"Showing the judgments of {judge}: {none}.")
+        if assumed := self.library.assumed:
+            why = f"the only model with answers that {judge} has not judged"
+            remarks.append(f"The judgments name no baseline. {assumed} stands in, {why}.")
         if remarks and (bench.name, judge) == DEMO:
             remarks.append("The verdicts of this small judge only prove that the plumbing works.")
         return tuple(remarks)
@@ -61,31 +64,48 @@ def choose(
     """
     names = [b.name for b in benches(data_dir) if b.questions.exists() or judge_names(b)]
     if not names:
-        advice = "Give its folder with --data-dir."
-        raise InputError(f"{data_dir}: no bench with questions or judgments. {advice}")
+        problem = f"{data_dir}: no bench with questions or judgments"
+        raise InputError(f"{problem}. Give its folder with --data-dir.")
     wanted_bench = bench_name or (config.bench_name if config else "")
     if not wanted_bench and len(names) > 1:
         raise InputError(f"{data_dir}: {known_benches(data_dir)}")
     bench = Bench(data_dir, wanted_bench or names[0])
     bench = bench if bench_name else bench_to_read(bench)
     if bench.name not in names:
-        problem = f"{bench.folder}: no questions and no judgments"
-        raise _missing(problem, bench.name, "benches", names)
+        nothing = f"{bench.folder}: no questions and no judgments"
+        raise _missing(nothing, bench.name, "benches", names)
     judges = judge_names(bench)
     if judge_name and judge_name not in judges:
-        problem = f"{bench.judgments(judge_name)}: no judgments"
-        raise _missing(problem, judge_name, "judges", judges)
+        raise _missing(f"{bench.judgments(judge_name)}: no judgments", judge_name, "judges", judges)
     wanted_judge = judge_name or (config.judge_model if config else "")
     judge = wanted_judge if wanted_judge in judges else _usual_judge(bench, judges)
-    rule = baseline_rule(bench, config, [baseline] if baseline else [])
-    library = Library(bench, rule, None if baseline else config)
+    given = [baseline] if baseline else []
+    library = Library(bench, baseline_rule(bench, config, given), None if given else config)
+    assume_baseline(library, judge)
     if baseline and baseline not in (models := set(model_names(bench.answers))):
         entries = (entry for name in judges for entry in library.judgments(name))
         models.update(entry.baseline for entry in entries if entry.named)
         if models and baseline not in models:
-            problem = f"{bench.folder}: no model '{baseline}', the baseline"
-            raise _missing(problem, baseline, "models", models)
+            unknown = f"{bench.folder}: no model '{baseline}', the baseline"
+            raise _missing(unknown, baseline, "models", models)
     return Chosen(library, judge, wanted_bench, wanted_judge)
+
+
+def assume_baseline(library: Library, judge: str) -> None:
+    """Let the only model with answers that a judge has not judged stand in as the baseline, if
+    judgments name none and no rule knows one.
+    """
+    bench, rule = library.bench, library.rule
+    judged = set(model_names(bench.judgments(judge))) if judge else set()
+    others = [name for name in model_names(bench.answers) if name not in judged]
+    if rule.default is not None or not judged or len(others) != 1:
+        return
+    if all(entry.named for entry in library.judgments(judge) if entry.pairwise):
+        return
+    library.assumed = others[0]
+    known = {category: name or others[0] for category, name in rule.by_category.items()}
+    library.rule = BaselineRule(known, others[0])
+    library.forget()
 
 
 def _usual_judge(bench: Bench, judges: Iterable[str]) -> str:

@@ -69,6 +69,7 @@ class Library:
     ) -> None:
         self.bench, self.config = bench, config
         self.rule = rule or BaselineRule({}, None)
+        self.assumed = ""  # the baseline that stands in because nothing names one
         self.places = FileCache(index.answer_places, dict[str, Place]())
         self._names: dict[Path, tuple[str, str]] = {}  # the judge and the model of files
         self._entries = FileCache(
@@ -84,6 +85,10 @@ class Library:
         self._answer_texts = FileCache(index.answer_texts, Texts(()))
         self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
         self._questions = FileCache(index.questions_of, Questions({}))
+
+    def forget(self) -> None:
+        """Index the judgments again, by another rule."""
+        self._entries.forget()
 
     # Names
 

@@ -16,7 +16,8 @@ with without_stub_files():
     import gradio as gr
 
 # isort: split
-from arena.browser.page import STYLE, THEME, Page
+from arena.browser.page import THEME, Page
+from arena.browser.tabs.fields import STYLE
 
 SESSIONS = 200  # each visit has one, of 0.5 MB. One more takes the place of the oldest.
 

@@ -20,6 +20,7 @@ from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import Filters, Library
+from arena.browser.screens.board import board_screen
 
 
 @pytest.fixture
@@ -47,6 +48,36 @@ class TestWhatIsOpened:
         assert side.name == "base-prose"
         bench.add_questions([question_of(q, "code") for q in library.questions])
         assert library.baselines("j") == ["base-code"]
+
+    def test_the_only_model_without_judgments_stands_in_where_nothing_names_a_baseline(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        """The config is that of another bench, as the shipped one is."""
+        record = judgment("q1", "A>B", "B>A")
+        del record["baseline"]
+        add_judgments(bench, [record])
+        bench.write_judge_config("another-judge", "gpt-4-0314", bench_name="another-bench")
+        config = read_judge_config(bench.root / "config" / "judge_config.yaml")
+        chosen = choose(bench.root / "data", None, None, None, config)
+        (entry,) = chosen.library.select(Filters(judge="j"))
+        assert entry.baseline == "base"
+        remark = "The judgments name no baseline. base stands in, the only model with answers that"
+        assert remark in " ".join(chosen.remarks)
+        side = judgment_view(chosen.library, entry).baseline
+        assert side
+        assert side.turns == ("Hi",)
+        screen = board_screen(chosen.library, Filters(judge="j"))
+        assert screen.usual_baseline == "base (not judged itself)"
+        assert "score" in screen.table_html
+
+        bench.add_answers("another", {"q1": "Hey"})
+        chosen = choose(bench.root / "data", None, None, None, config)
+        (entry,) = chosen.library.select(Filters(judge="j"))
+        assert entry.baseline == ""
+        screen = board_screen(chosen.library, Filters(judge="j"))
+        assert screen.offers["baseline"] == ["another", "base", "m"]
+        assert "no baseline is named" in screen.table_html
+        assert "--baseline" not in screen.table_html
 
     def test_a_baseline_that_nobody_knows_is_an_error(
         self, bench: Workspace, library: Library

@@ -109,6 +109,25 @@ class TestBoards:
         row = only.row("m")
         assert row and row.score == pytest.approx(75, abs=5)  # the mean of the rounds
 
+    def test_a_model_whose_style_is_not_known_is_left_out_and_named(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        """The others have the board that they would have without it."""
+        several = several_baselines(bench, named=True)
+        show = Filters(judge="j", baseline="base-code", category="code")
+        (bench.data / "model_judgment/j/o.jsonl").rename(bench.root / "o.jsonl")
+        ((expected, _),) = boards(several, show, ("length", "markdown"))
+        (bench.root / "o.jsonl").rename(bench.data / "model_judgment/j/o.jsonl")
+        (bench.data / "model_answer/o.jsonl").unlink()
+        ((board, lines),) = boards(several, show, ("length", "markdown"))
+        scores = [{row.model: row.score for row in one.rows} for one in (board, expected)]
+        assert scores[0] == pytest.approx(scores[1])
+        assert scores[0].keys() == {"base-code", "m", "n"}
+        assert board.rows[0].bounds == pytest.approx(expected.rows[0].bounds)
+        assert any("o: style of answers not counted" in line for line in lines)
+        ((plain, _),) = boards(several, show)
+        assert plain.row("o")
+
     def test_missing_style_attributes_are_named(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         with pytest.raises(InputError, match=r"add_markdown_info\.py"):

@@ -210,10 +210,10 @@ def test_the_recipe_that_needs_a_local_model_can_be_followed(clone: Path, run: R
     assert "warning" not in done.err  # of a seed
 
 
-def test_the_pages_show_the_output_of_five_commands() -> None:
+def test_the_pages_show_the_output_of_six_commands() -> None:
     texts = [block for page in PAGES for block in blocks("text", text_of(page))]
     words = ("score:", "Scores (%)", "separability, %", "order flips")
-    assert sum(any(word in text for word in words) for text in texts) == 5
+    assert sum(any(word in text for word in words) for text in texts) == 6
 
 
 def test_each_make_target_of_the_pages_is_run_by_ci() -> None:
@@ -257,7 +257,7 @@ def test_the_literal_records_in_the_docs_are_json_with_the_fields_that_are_writt
 
 
 def test_so_are_those_of_v2_0(clone: Path, api: FakeAPI, run: RunCommand) -> None:
-    question, answer, judgment = (json.loads(block) for block in blocks("json", FORMATS)[3:])
+    question, answer, judgment = (json.loads(block) for block in blocks("json", FORMATS)[3:6])
     add_checkpoint(clone, api)
     data = clone / "data" / "v2"
     (data / "model_answer").mkdir(parents=True)
@@ -284,6 +284,29 @@ def test_so_are_those_of_v2_0(clone: Path, api: FakeAPI, run: RunCommand) -> Non
     assert list(judgment["settings"]) == list(judged["settings"])
     assert judgment["games"][0].keys() == judged["games"][0].keys()
     assert judgment["baseline"] == judged["baseline"]
+
+
+def test_the_records_of_people_are_those_that_the_commands_write(
+    clone: Path, run: RunCommand
+) -> None:
+    vote, drawn = (json.loads(block) for block in blocks("json", FORMATS)[6:])
+    questions = (clone / "data/demo-v0.1/question.jsonl").read_text("utf-8").splitlines()
+    question = json.loads(questions[0])["question_id"]
+    rows = ["question_id,model_a,model_b,winner", f"{question},smollm2-hot,smollm2-base,a"]
+    (clone / "votes.csv").write_text("\n".join(rows), "utf-8")
+    names = "--bench-name demo-v0.1 --judge-name smollm2-judge --baseline smollm2-base"
+    run("python import_data.py votes.csv --bench-name demo-v0.1 --votes-of anna")
+    run(f"python show_result.py {names} --calibrate human-anna --draw-for-labels 9")
+    for record, path in (
+        (vote, "model_judgment/human-anna/smollm2-hot.jsonl"),
+        (drawn, "label_draws/human-anna.jsonl"),
+    ):
+        written = json.loads((clone / "data/demo-v0.1" / path).read_text().splitlines()[0])
+        assert record.keys() == written.keys()
+        if record is vote:
+            assert [g and g.keys() for g in vote["games"]] == [
+                g and g.keys() for g in written["games"]
+            ]
 
 
 def test_the_house_in_the_readme_names_every_folder_of_the_package() -> None:

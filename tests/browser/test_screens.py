@@ -22,14 +22,8 @@ from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
 from arena.browser.html.judgment_page import PAGE
 from arena.browser.library import Filters, Library
-from arena.browser.views import (
-    board_screen,
-    judges_screen,
-    judgments_screen,
-    open_link,
-    picked_key,
-    query_of,
-)
+from arena.browser.screens.board import board_screen, judges_screen
+from arena.browser.screens.judgments import judgments_screen, open_link, picked_key, query_of
 
 
 class Text(HTMLParser):
@@ -534,7 +528,9 @@ class TestScreens:
         shown = judgments_screen(library, Filters(judge="j"))
         assert shown.offers["baseline"] == ["base", "m"]
         assert "The record names no baseline. Choose one above." in text_of(shown.judgment_html)
-        assert "--baseline" in text_of(board_screen(library, Filters(judge="j")).table_html)
+        page = text_of(board_screen(library, Filters(judge="j")).table_html)
+        assert "Choose a baseline above." in page
+        assert "--baseline" not in page
         chosen = judgments_screen(library, Filters(judge="j", baseline="base"))
         assert chosen.key == ("q1", "m", "base")
         assert "base stands in for it." in text_of(chosen.judgment_html)

@@ -1,23 +1,19 @@
-"""The content of each tab, for a choice or a link, as data. page.py puts it into the fields."""
+"""The tab of the judgments, for a choice or a link, as data. The tabs put it into their fields."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
-from arena.bench.answer_style import FEATURES
 from arena.bench.labels import NO_VERDICT
-from arena.bench.provenance import RefusedJudgments
 from arena.browser.html import judgment_page
-from arena.browser.html.board_page import board_html, judges_html
 from arena.browser.html.judgment_page import address_html, notice
 from arena.browser.html.markdown import rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
-from arena.browser.statistics import board_baselines, boards, judge_statistics
 
 TABS = ("judgments", "leaderboard", "judges")
 
@@ -65,7 +61,7 @@ def judgments_screen(
     """Build the tab of the judgments. The selected judgment is the one at `position`, else the one
     with `key`, else the first, and from there `step` further on.
     """
-    filters, offers, notices = _valid(library, filters)
+    filters, offers, notices = valid_filters(library, filters)
     entries = library.select(filters)
     if position is None:
         position, substitution = _position(library, entries, key)
@@ -93,7 +89,7 @@ def judgments_screen(
     )
 
 
-def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
+def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
     """Return filters without missing names, the names to choose from, and notices."""
     judges, notices = library.judges(), list[str]()
     judge = request.judge if request.judge in judges else next(iter(judges), "")
@@ -116,13 +112,13 @@ def _valid(library: Library, request: Filters) -> tuple[Filters, Offers, list[st
     check("category", "category or cluster", library.categories())
     check("show", "verdict", SHOWN)
     check("order", "order", (LONGEST, SHORTEST))
-    if not _compares(library, judge):
+    if not compares(library, judge):
         # A judge of single answers has no outcomes to choose from.
         offers["show"] = [name for name in SHOWN if name in (NO_VERDICT, values["show"])]
     return Filters(**values), offers, notices
 
 
-def _compares(library: Library, judge: str) -> bool:
+def compares(library: Library, judge: str) -> bool:
     """Whether a judge compares answers, and does not only grade them."""
     return any(entry.pairwise for entry in library.judgments(judge))
 
@@ -188,7 +184,7 @@ def _filters_of(query: Mapping[str, str]) -> Filters:
 
 def picked_key(library: Library, query: str, position: int) -> Key:
     """Return the key of a row in the list that a query opens. The page may show another by now."""
-    filters, *_ = _valid(library, _filters_of(query_of(query)))
+    filters, *_ = valid_filters(library, _filters_of(query_of(query)))
     entries = library.select(filters)
     return entries[position].key if position < len(entries) else ("", "", "")
 
@@ -202,7 +198,7 @@ def open_link(
     if not query:
         filters = replace(filters, model=next(iter(library.models(judge)), ""))
     # Checked here as well, so that names that only the link has are not offered.
-    filters, _, notices = _valid(library, filters)
+    filters, _, notices = valid_filters(library, filters)
     key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
     game, as_written = int(query.get("game") == "2"), query.get("written") == "1"
     shown = judgments_screen(library, filters, key, game=game, as_written=as_written)
@@ -214,56 +210,3 @@ def open_link(
     shown = replace(shown, judgment_html=notice(*notices) + shown.judgment_html)
     tab = query.get("tab", "")
     return tab if tab in TABS else TABS[0], shown
-
-
-@dataclass(frozen=True)
-class BoardScreen:
-    """The tab of the leaderboard: choices, what there is to choose from, its tables."""
-
-    filters: Filters
-    control: tuple[str, ...]
-    offers: Offers
-    pairwise: bool  # whether the judge compares answers, and does not only grade them
-    usual_baseline: str  # of the boards if none is chosen, in words
-    table_html: str
-    address_html: str
-
-
-def board_screen(library: Library, filters: Filters, control: Collection[str] = ()) -> BoardScreen:
-    """Return the leaderboard of a judge, category and baseline, or the reason why there is none."""
-    filters, offers, notices = _valid(library, filters)
-    judge = filters.judge
-    control = tuple(name for name in FEATURES if name in control)
-    try:
-        if not judge:
-            raise InputError(f"{library.bench.folder} has no judgments yet")
-        shown = boards(library, filters, control)
-        tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
-    except InputError as error:
-        reason = error.problem if isinstance(error, RefusedJudgments) else str(error)
-        tables = [notice("There is no leaderboard.", f"{reason.rstrip('.')}.")]
-    baselines = library.baselines(judge)
-    names = board_baselines(library, judge) if baselines else ()
-    usual_baseline = "one for each category" if names else "any"
-    if len(names) == 1:
-        how = "most frequent" if names[0] == baselines[0] else "as configured"
-        usual_baseline = f"{names[0]} ({how})"
-    return BoardScreen(
-        filters=filters,
-        control=control,
-        offers=offers,
-        pairwise=_compares(library, judge),
-        usual_baseline=usual_baseline,
-        table_html="".join([notice(library.fault, *notices), *tables]),
-        address_html=address_html(
-            {"tab": "leaderboard", **vars(filters), "control": " ".join(control)}
-        ),
-    )
-
-
-def judges_screen(library: Library) -> tuple[str, str]:
-    """Return the tab of the judges, and its address."""
-    statistics = judge_statistics(library)
-    nothing = notice(f"{library.bench.folder} has no judgments yet.")
-    tables = judges_html(*statistics) if statistics[0] else nothing
-    return tables, address_html({"tab": "judges"})

@@ -1,0 +1,81 @@
+"""The tabs of the leaderboard and of the judges as data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from arena.base.errors import InputError
+from arena.bench.answer_style import FEATURES
+from arena.bench.provenance import RefusedJudgments
+from arena.browser.html.board_page import board_html, judges_html
+from arena.browser.html.judgment_page import address_html, notice
+from arena.browser.library import Filters, Library
+from arena.browser.screens.judgments import Offers, compares, valid_filters
+from arena.browser.statistics import board_baselines, boards, judge_statistics
+
+
+@dataclass(frozen=True)
+class BoardScreen:
+    """The tab of the leaderboard: choices, what there is to choose from, its tables."""
+
+    filters: Filters
+    control: tuple[str, ...]
+    offers: Offers
+    pairwise: bool  # whether the judge compares answers, and does not only grade them
+    usual_baseline: str  # of the boards if none is chosen, in words
+    table_html: str
+    address_html: str
+
+
+def board_screen(library: Library, filters: Filters, control: Collection[str] = ()) -> BoardScreen:
+    """Return the leaderboard of a judge, category and baseline, or the reason why there is none."""
+    filters, offers, notices = valid_filters(library, filters)
+    judge = filters.judge
+    control = tuple(name for name in FEATURES if name in control)
+    try:
+        if not judge:
+            raise InputError(f"{library.bench.folder} has no judgments yet")
+        shown = boards(library, filters, control)
+        tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
+    except InputError as error:
+        reason = error.problem if isinstance(error, RefusedJudgments) else str(error)
+        tables = [notice("There is no leaderboard.", *without_flags(reason))]
+        if judge and not board_baselines(library, judge) and compares(library, judge):
+            tables.append(notice("Choose a baseline above."))
+    baselines = library.baselines(judge)
+    names = board_baselines(library, judge) if baselines else ()
+    usual_baseline = "one for each category" if names else "any"
+    if len(names) == 1:
+        how = "most frequent" if names[0] == baselines[0] else "as configured"
+        how = "not judged itself" if names[0] == library.assumed else how
+        usual_baseline = f"{names[0]} ({how})"
+    return BoardScreen(
+        filters=filters,
+        control=control,
+        offers=offers,
+        pairwise=compares(library, judge),
+        usual_baseline=usual_baseline,
+        table_html="".join([notice(library.fault, *notices), *tables]),
+        address_html=address_html(
+            {"tab": "leaderboard", **vars(filters), "control": " ".join(control)}
+        ),
+    )
+
+
+def without_flags(message: str) -> list[str]:
+    """Return the sentences of an error but those that advise a flag, which a page has not. Of a
+    command only the script is named.
+    """
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", f"{message.rstrip('.')}.")
+    sentences = [re.sub(r"^Run python (\S+\.py) .*", r"Run \1.", text) for text in sentences]
+    return [text for text in sentences if not re.search(r"(?<!\S)--\w", text)]
+
+
+def judges_screen(library: Library) -> tuple[str, str]:
+    """Return the tab of the judges, and its address."""
+    statistics = judge_statistics(library)
+    nothing = notice(f"{library.bench.folder} has no judgments yet.")
+    tables = judges_html(*statistics) if statistics[0] else nothing
+    return tables, address_html({"tab": "judges"})
