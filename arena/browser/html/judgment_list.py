@@ -61,18 +61,18 @@ def strip_html(strip: Strip, orders: tuple[str, str], disagree: str) -> str:
     )
     groups = {
         "Filters that are set": chips,
-        "Outcomes over both games": "".join(_outcomes(strip)),
-        "What is listed": "".join(_measures(strip, orders, disagree)),
+        "Outcomes over both games": "".join(outcome_buttons(strip)),
+        "What is listed": "".join(measure_buttons(strip, orders, disagree)),
     }
     shown = (
         f'<div role="group" aria-label="{name}">{buttons}</div>'
         for name, buttons in groups.items()
         if buttons
     )
-    return f'<div class="strip">{_bar(strip)}{"".join(shown)}</div>'
+    return f'<div class="strip">{outcome_bar(strip)}{"".join(shown)}</div>'
 
 
-def _bar(strip: Strip) -> str:
+def outcome_bar(strip: Strip) -> str:
     """Return the shares of the outcomes as a bar, whose numbers the buttons below have."""
     total = sum(strip.outcomes.values()) or 1
     segment = '<i class="{}" style="width:{:.2f}%"></i>'
@@ -84,7 +84,8 @@ def _bar(strip: Strip) -> str:
     return f'<div class="bar" aria-hidden="true">{segments}</div>'
 
 
-def _outcomes(strip: Strip) -> Iterator[str]:
+def outcome_buttons(strip: Strip) -> Iterator[str]:
+    """Yield a switch for each outcome that occurs or is wanted."""
     for name in OVERALL:
         number, pressed = strip.outcomes.get(name, 0), name in strip.wanted
         if number or pressed:
@@ -92,7 +93,8 @@ def _outcomes(strip: Strip) -> Iterator[str]:
             yield Choice("outcome", name).button(text, style="part", pressed=pressed)
 
 
-def _measures(strip: Strip, orders: tuple[str, str], disagree: str) -> Iterator[str]:
+def measure_buttons(strip: Strip, orders: tuple[str, str], disagree: str) -> Iterator[str]:
+    """Yield the measures that are known and the clusters, as buttons of the filter of each."""
     if strip.longer is not None:
         text = f"{abs(strip.longer):,.0f} tokens {'longer' if strip.longer >= 0 else 'shorter'}"
         order = orders[strip.longer < 0]
@@ -136,13 +138,13 @@ def list_html(listed: Rows, questions: Questions, above: str = "") -> str:
             f'<span class="lines">{who}<span class="words">{title}</span></span></button>'
         )
     total = counted(len(entries), "judgment")
-    turns = "".join(_turns(first, last, len(entries)))
+    turns = "".join(page_turns(first, last, len(entries)))
     head = f"<span>{total}</span><span>{turns}</span>"
     legend = _LEGEND if any(entry.pairwise for entry in entries) else ""
     return f'<div class="list">{above}<div class="list-head">{head}{legend}</div>{rows}</div>'
 
 
-def _turns(first: int, last: int, total: int) -> Iterator[str]:
+def page_turns(first: int, last: int, total: int) -> Iterator[str]:
     """Yield the way to the first, the earlier, the later and the last page, and the place."""
     turn = '<button class="turn" data-turn="{}" aria-label="{} judgments">{}</button>'
     end = max(total - 1, 0) // PAGE * PAGE
