@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -34,6 +35,7 @@ class Page:
     def __init__(self, chosen: Chosen) -> None:
         library, name = chosen.library, plain(chosen.library.bench.name)
         self.library, self.judge = library, chosen.judge
+        self.warming = threading.Thread(target=library.warm, args=(chosen.judge,), daemon=True)
         title = f"Judgments of {library.bench.name}"
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks:
@@ -57,11 +59,18 @@ class Page:
             self.blocks.load(self.open_address, None, outputs, **QUIET)
             address.select(self.open_again, None, outputs, **IN_TURN)
             board.table.click(self.open_model, board.place, opened, **IN_TURN)
-            self.blocks.load(None, js=f"() => {{{script('listenToKeys(); mendDropdowns();')}}}")
+            self.blocks.load(
+                None, js=f"() => {{{script('listenToKeys(); mendDropdowns(); tendJudgment();')}}}"
+            )
 
     def open_address(self, request: gr.Request) -> Updates:
-        """Return the page for the address that it was opened with."""
-        return self.open(dict(request.query_params))
+        """Return the page for the address that it was opened with. The first visit lets all texts
+        be read in the background, so that no search waits for them.
+        """
+        updates = self.open(dict(request.query_params))
+        if self.warming.ident is None:
+            self.warming.start()
+        return updates
 
     def open_again(self, event: gr.EventData) -> Updates:
         """Return the page as it was when the reader goes back or forth."""
