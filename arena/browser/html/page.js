@@ -46,10 +46,11 @@ function copy(text) {
   return copied ? Promise.resolve() : Promise.reject();
 }
 
-// A click picks a row of the list or of the leaderboard. The query says which list it was in.
+// A click picks a row of the list or of a table, or a head that sorts. The query says which list it
+// was in.
 function pickRows(element, trigger) {
   element.addEventListener("click", event => {
-    const row = event.target.closest("[data-row], [data-model]");
+    const row = event.target.closest("[data-row], [data-model], [data-sort]");
     if (row) trigger("click", {...row.dataset, query: location.search});
   });
 }

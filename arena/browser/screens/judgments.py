@@ -15,7 +15,7 @@ from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
 
-TABS = ("judgments", "leaderboard", "judges")
+TABS = ("judgments", "leaderboard", "clusters", "judges")
 
 Key = tuple[str, str, str]  # question, model and baseline, "" for any
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
