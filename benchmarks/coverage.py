@@ -168,8 +168,10 @@ class Case:
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """The baseline, whose score is 50 in any case."""
-        return () if self.estimates is in_pairs else self.population.selection.baselines[:1]
+        """The baseline, whose score is 50 in any case, unless the mean of the models has 50."""
+        selection = self.population.selection
+        anchored = self.estimates is not in_pairs and selection.anchored != "mean"
+        return selection.baselines[:1] if anchored else ()
 
     @property
     def of_win_rates(self) -> bool:
@@ -391,7 +393,10 @@ def simulated_cases() -> Iterator[Case]:
         selection = Selection(bench, judges, FIVE.names[:1])
         a, b = zip(*combinations(range(len(FIVE.names)), 2), strict=True)
         robin = SimulatedBattles(FIVE, selection, bool(options.control), pairs=(a, b))
-        yield Case(f"round robin, {name}", robin, methods_of(options)[0], share=STYLE_SHARE)
+        case = Case(f"round robin, {name}", robin, methods_of(options)[0], share=STYLE_SHARE)
+        yield case
+        robin = replace(robin, selection=replace(selection, anchored="mean"))
+        yield replace(case, name=f"mean 50, {name}", population=robin)
     grades = SimulatedGrades(Selection(bench, judges, (), estimator=GRADES))
     case = Case("grades", grades, methods_of(BoardOptions(bench, judges))[0])
     yield case

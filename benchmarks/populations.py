@@ -263,7 +263,8 @@ class SimulatedBattles:
             features=features,
         )
         counted = counts_of(names, questions)
-        data = Battles(names, names_of(questions), names[0], cells, None, counted)
+        baseline = None if self.selection.anchored == "mean" else names[0]
+        data = Battles(names, names_of(questions), baseline, cells, None, counted)
         return Judged(data, [np.arange(questions)])
 
     def _attributes(self, questions: int, rng: np.random.Generator) -> np.ndarray:

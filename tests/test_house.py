@@ -74,7 +74,15 @@ def test_tests_mirror_the_package() -> None:
 
 
 THROUGH_COMMANDS = {
-    *("board_page", "code", "formulas", "judgment_page", "index", "server"),  # the page in Chromium
+    *(
+        "board_page",
+        "code",
+        "formulas",
+        "judgment_list",
+        "judgment_page",
+        "index",
+        "server",
+    ),  # the page in Chromium
     "fields",  # of the page
     *("panel", "ratings", "judge_html", "judge_meanings"),  # the reports
     *("bench", "rating"),  # of make_bench.py

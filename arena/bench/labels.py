@@ -85,6 +85,28 @@ def games_disagree(labels: Labels) -> bool:
     return len(won) == 2 and None not in won and won[0] != won[1]
 
 
+WON, LOST, SPLIT, TIED = "won", "lost", "split", "tied"
+OVERALL = (WON, LOST, SPLIT, TIED, NO_VERDICT)
+
+
+def overall(labels: Labels) -> str:
+    """Return the outcome of a judgment for the model over its games with a verdict, one of OVERALL:
+    split if each side won one.
+    """
+    won = {side for side in winners(labels[:2]) if side is not None}
+    if {1, -1} <= won:
+        return SPLIT
+    if not won:
+        return NO_VERDICT
+    return WON if 1 in won else LOST if -1 in won else TIED
+
+
+def margin(labels: Labels) -> float | None:
+    """Return the mean worth to the model of the games with a verdict, None without one."""
+    points = [p for game, label in enumerate(labels[:2]) if (p := worth(label, game)) is not None]
+    return sum(points) / len(points) if points else None
+
+
 def tendency(labels: Labels) -> int | None:
     """Return the side that won more games, as in `winners`, or None without a verdict."""
     won = [side for side in winners(labels) if side is not None]

@@ -103,14 +103,14 @@ def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str
     """
     try:
         with path.open("rb") as file:
-            before = file.read(place.offset)
+            file.seek(place.offset)
             raw = file.read(place.length).removeprefix(codecs.BOM_UTF8)
         decode(raw, msgspec.json.Decoder(kind))
         record: dict[str, Any] = json.loads(raw)
     except OSError as error:
         raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
     except ValueError as error:
-        line = before.count(b"\n") + 1
+        line = path.read_bytes().count(b"\n", 0, place.offset) + 1
         problem = f"{path}:{line}: not {what}: {error}"
         raise InputError(f"{problem}. If the file has just changed, open it again.") from None
     return record

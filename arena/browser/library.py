@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 from arena.base.errors import InputError
 from arena.bench.answer_style import NO_STYLES
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import NO_VERDICT, OUTCOMES, games_disagree, tendency
+from arena.bench.labels import NO_VERDICT, OUTCOMES, games_disagree, margin, overall, tendency
 from arena.bench.paths import Bench, judge_names, model_names
 from arena.bench.records import BaselineRule, Question
 from arena.browser import index
@@ -26,6 +26,10 @@ from arena.browser.index import FileCache, ListedJudgment, Place, Questions, Tex
 GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
+LOSSES, WINS = "clearest losses first", "clearest wins first"
+LONGER, SHORTER = "much longer than the baseline first", "much shorter than the baseline first"
+DISPUTED = "judges disagree most first"
+ORDERS = (LOSSES, WINS, LONGEST, SHORTEST, LONGER, SHORTER, DISPUTED)
 RECENT = 16  # results of a kind in memory: enough for several readers, or for one who compares
 
 
@@ -38,13 +42,22 @@ class Filters:
     baseline: str = ""
     category: str = ""  # or a cluster
     show: str = ""  # one of SHOWN
-    order: str = ""  # LONGEST or SHORTEST
+    order: str = ""  # one of ORDERS
     text: str = ""  # in the prompt, an answer or the judge's words
+    outcome: str = ""  # those of OVERALL that are wanted, with commas between them
 
     @property
     def base(self) -> Filters:
         """The judge and model alone, with all of their judgments in the default order."""
         return Filters(judge=self.judge, model=self.model)
+
+
+Key = tuple[str, str, str]  # question, model and baseline
+
+
+def difference(tokens: float, others: float) -> float | None:
+    """Return the difference of two lengths, None if one is not known."""
+    return None if math.isinf(tokens + others) else tokens - others
 
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -180,21 +193,56 @@ class Library:
             entries = [entry for entry in entries if len(sides[entry.key] - {None}) > 1]
         elif show:
             entries = [entry for entry in entries if show in entry.outcomes.values()]
+        if filters.outcome:
+            wanted = set(filters.outcome.split(","))
+            entries = [entry for entry in entries if overall(entry.labels) in wanted]
         if text := index.folded(filters.text):
             entries = list(filter(self._search(text), entries))
         rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))
         if filters.order:
-            styles = functools.cache(lambda model: self.styles[self.answer_file(model)])
-            sign = -1 if filters.order == LONGEST else 1
+            key, sign = self._order(filters)
 
-            def length(entry: ListedJudgment) -> float:
-                tokens = styles(entry.model).tokens(entry.question)
-                # Answers whose length is unknown come last in both orders.
-                return sign * tokens if tokens < math.inf else tokens
+            def value(entry: ListedJudgment) -> float:
+                known = key(entry)
+                # Judgments whose value is unknown come last in any order.
+                return math.inf if known is None or math.isinf(known) else sign * known
 
-            entries.sort(key=length)
+            entries.sort(key=value)
         return entries
+
+    def _order(self, filters: Filters) -> tuple[Callable[[ListedJudgment], float | None], int]:
+        """Return what an order is by, None where it is not known, and 1 if the least is first."""
+        order, lengths = filters.order, self.lengths()
+        if order in (LOSSES, WINS):
+            return lambda entry: margin(entry.labels), 1 if order == LOSSES else -1
+        if order in (LONGER, SHORTER):
+            return lambda entry: difference(*lengths(entry)), -1 if order == LONGER else 1
+        if order in (LONGEST, SHORTEST):
+            return lambda entry: lengths(entry)[0], -1 if order == LONGEST else 1
+        margins = defaultdict[Key, list[float]](list)
+        for judge in self.judges():
+            for entry in self.judgments(judge, filters.model):
+                if (points := margin(entry.labels)) is not None:
+                    margins[entry.against(filters.baseline).key].append(points)
+        widths = {key: max(points) - min(points) for key, points in margins.items()}
+        return lambda entry: widths.get(entry.key), -1
+
+    def lengths(self) -> Callable[[ListedJudgment], tuple[float, float]]:
+        """Return the function from a judgment to the tokens of the model's and of the baseline's
+        answer, infinite if they are not known.
+        """
+        styles = functools.cache(lambda model: self.styles[self.answer_file(model)])
+
+        def of(entry: ListedJudgment) -> tuple[float, float]:
+            model, baseline = (
+                styles(entry.model),
+                styles(entry.baseline) if entry.baseline else None,
+            )
+            other = baseline.tokens(entry.question) if baseline else math.inf
+            return model.tokens(entry.question), other
+
+        return of
 
     def _search(self, text: bytes) -> Callable[[ListedJudgment], bool]:
         """Return the test whether prompt, answers or judge say a folded text."""

@@ -245,6 +245,8 @@ def test_a_text_of_any_length_is_shown_in_time(unit: str) -> None:
         ("rst", "`a" * 9_000),
         ("java", "a b " * 4_900),
         ("php", '<?php "' + "{$" * 9_000),
+        ("c", "int a" + "\n" * 19_000),
+        ("c++", "int a" + " \n" * 9_500),
     ],
 )
 def test_code_of_any_kind_is_shown_in_time(language: str, code: str) -> None:
@@ -261,6 +263,12 @@ def test_without_a_clock_code_has_colours_up_to_a_length() -> None:
     page = rendered(block * 3, Rendering(seconds=math.inf, characters=20))
     assert page.count('<span class="k">return</span>') == 2
     assert page.count("return") == 3
+
+
+def test_code_with_much_blank_space_at_one_place_has_no_colours() -> None:
+    for number, there in ((90, True), (110, False)):
+        page = rendered("```c\nint a;" + "\n" * number + "return 1;\n```")
+        assert ("<span" in page) == there and "return" in page
 
 
 @pytest.mark.parametrize("language", ["fan", "autoit", "autohotkey", "rst", "markdown", "none"])

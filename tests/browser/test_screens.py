@@ -20,7 +20,7 @@ from conftest import Workspace
 from arena.bench.paths import Bench
 from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
-from arena.browser.html.judgment_page import PAGE
+from arena.browser.html.judgment_list import PAGE
 from arena.browser.library import Filters, Library
 from arena.browser.screens.board import board_screen, judges_screen
 from arena.browser.screens.judgments import judgments_screen, open_link, picked_key, query_of
@@ -290,7 +290,7 @@ class TestBattles:
         last = judgments_screen(library, Filters(judge="j"), position=PAGE + 5).list_html
         assert first.count('class="row"') == PAGE
         assert last.count('class="row"') == 10
-        assert f'data-row="{PAGE}"' in first
+        assert f'data-turn="{PAGE}"' in first
         assert f"{PAGE + 1}–{PAGE + 10}" in text_of(last)
 
     def test_lone_surrogates_of_old_files_stop_nothing(self, bench: Workspace) -> None:

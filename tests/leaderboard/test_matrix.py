@@ -13,6 +13,9 @@ import pytest
 from conftest import RunMain, Workspace
 from scipy.optimize import minimize
 
+from arena.leaderboard.build import build_board
+from arena.leaderboard.options import anchored, board_options
+
 MODELS = ("alpha", "beta", "gamma", "delta")
 LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
 POINTS = {"A>>B": (3, 3), "A>B": (1, 1), "A=B": (0.5, 1), "B>A": (0, 1), "B>>A": (0, 3)}
@@ -210,8 +213,9 @@ def test_grades_make_no_pairs(bench: Workspace, run_main: RunMain) -> None:
     ]
     bench.write(bench.data / "model_judgment/judge/m.jsonl", graded)
     bench.write_judge_config("judge", "base")
-    done = run_main("show_result.py", "--head-to-head", check=2)
-    assert "--head-to-head: this has no meaning for grades" in done.err
+    for flag in ("--head-to-head", "--anchor"):
+        done = run_main("show_result.py", flag, check=2)
+        assert f"{flag}: this has no meaning for grades" in done.err
 
 
 class TestWithoutAnAnchor:
@@ -251,6 +255,19 @@ class TestWithoutAnAnchor:
         assert "questions judged: 12 of 12 for each model" in done.out
         page = (bench.root / "b.html").read_text()
         assert "against an average model" in page and 'class="base"' in page
+
+    def test_a_notebook_has_the_same_board(
+        self, bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]
+    ) -> None:
+        options = board_options("test-v1", "judge", data_dir=bench.data.parent)
+        board = build_board(anchored(options))
+        run_main("show_result.py", "--anchor", "--csv", "b.csv")
+        rows = csv.DictReader((bench.root / "b.csv").read_text().splitlines())
+        frame = board.to_frame().round(2)
+        assert [(r["model"], float(r["score"])) for r in rows] == list(
+            zip(frame["model"], frame["score"], strict=True)
+        )
+        assert frame["rank_low"].between(1, 4).all()
 
     def test_a_model_can_have_the_name_mean(
         self, bench: Workspace, run_main: RunMain, records: list[dict[str, Any]]

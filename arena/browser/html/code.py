@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+import re
 import time
 
 LONGEST_CODE = 20_000  # characters of a block of code. A longer one has no colours.
+# Nor has code with so much blank space at one place, for which C takes seconds and others longer.
+BLANKS = re.compile(r"\s{100}")
 
-# Lexers of Pygments by one of their names. On about 250 hostile patterns of 4,000 characters each
-# of them takes under a second, and little of it between two tokens, where a clock can stop them.
-# Others take up to 38 s for 6,000 characters, or have the code of any language inside.
+# Lexers of Pygments by one of their names. On 450 hostile patterns of 4,000 characters each of them
+# takes under a second, and little of it between two tokens, where a clock can stop it. Others take
+# up to 38 s for 6,000 characters, or have the code of any language inside.
 QUICK = frozenset(
     (
         *("bash", "batch", "c", "cl", "clojure", "cmake", "cobol", "coq", "cpp", "css", "dart"),
@@ -31,7 +34,7 @@ INSTEAD = {
 
 def coloured(code: str, language: str, seconds: float) -> str:
     """Return code as HTML with a class for each kind of token, or plain if its language has no
-    quick lexer, if it is long, or after some seconds of CPU.
+    quick lexer, if it is long or has much blank space, or after some seconds of CPU.
     """
     import pygments
     from pygments import formatters, lexers, util
@@ -42,7 +45,7 @@ def coloured(code: str, language: str, seconds: float) -> str:
         names = []
     quick = next((name for name in (INSTEAD.get(n, n) for n in names) if name in QUICK), None)
     start, parts = time.thread_time(), []
-    if quick is None or len(code) > LONGEST_CODE:
+    if quick is None or len(code) > LONGEST_CODE or BLANKS.search(code):
         return html.escape(code)
     for part in lexers.get_lexer_by_name(quick, stripnl=False).get_tokens(code):
         if time.thread_time() > start + seconds:

@@ -15,15 +15,13 @@ from urllib.parse import urlencode
 from arena.base.table import counted
 from arena.bench.labels import (
     BETTER,
-    GRADE,
     NO_VERDICT,
-    OUTCOMES,
     WORDS,
     Label,
     normal_label,
 )
 from arena.bench.records import Question
-from arena.browser.html.markdown import clean, in_one_line, plain, rendered, verbatim
+from arena.browser.html.markdown import in_one_line, plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import Game, JudgmentView, Side
 
@@ -168,7 +166,7 @@ def _other_judge(other: ListedJudgment, address: str) -> str:
     judge = plain(other.judge)
     judge = f'<a href="{plain(address)}" {about}>{judge}</a>' if address else judge
     if not other.pairwise:
-        return f"{judge}: {_grade_words(other.labels)}"
+        return f"{judge}: {grade_words(other.labels)}"
     chips = " · ".join(
         f'game {number} <span class="chip {class_of(outcome)}">{outcome}</span>'
         for number, outcome in other.outcomes.items()
@@ -176,7 +174,8 @@ def _other_judge(other: ListedJudgment, address: str) -> str:
     return f"{judge}: {chips} (for {plain(other.model)})"
 
 
-def _grade_words(labels: Sequence[Label]) -> str:
+def grade_words(labels: Sequence[Label]) -> str:
+    """Return the grades among labels in words."""
     grades = [f"{label:g}" for label in labels if isinstance(label, (int, float))]
     return f"grade {', '.join(grades)}" if grades else "no grade"
 
@@ -199,7 +198,7 @@ def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
     if not game.played:
         words = "was not played" if entry.pairwise else "was not graded"
     elif game.worth is None:
-        words = NO_VERDICT if entry.pairwise else _grade_words((game.label,)).capitalize()
+        words = NO_VERDICT if entry.pairwise else grade_words((game.label,)).capitalize()
         words += f" ({game.cause})" if game.cause else ""
     else:
         words = BETTER[abs(game.worth)]
@@ -274,75 +273,3 @@ def _side(
         else:
             yield notice("The answer is empty.")
     yield "</div></section>"
-
-
-# The list
-
-PAGE = 50  # rows of the list that are shown at once
-
-
-def list_html(
-    entries: Sequence[ListedJudgment], position: int, questions: Questions, one_model: bool
-) -> str:
-    """Return the page of the list with the judgment at a position. Rows have their numbers."""
-    first = position // PAGE * PAGE
-    last = min(first + PAGE, len(entries))
-    rows = ""
-    for number, entry in enumerate(entries[first:last], start=first):
-        cluster, words = map(plain, _title(questions.get(entry.question), entry.question, 70))
-        title = f"<em>{cluster}</em> {words}" if cluster else words
-        name = plain(entry.model)
-        who = "" if one_model else f'<span class="who" title="{name}">{name}</span>'
-        current = ' aria-current="true"' if number == position else ""
-        rows += (
-            f'<button class="row" data-row="{number}"{current}>{signs_html(entry)}'
-            f'<span class="lines"><span class="words">{title}</span>{who}</span></button>'
-        )
-    turn = '<button class="turn" data-row="{}" aria-label="{} judgments">{}</button>'
-    turns = turn.format(first - PAGE, "earlier", "‹") if first else ""
-    turns += turn.format(last, "later", "›") if last < len(entries) else ""
-    total = counted(len(entries), "judgment")
-    head = f"<span>{total}</span><span>{first + 1:,}–{last:,} {turns}</span>"
-    legend = _LEGEND if any(entry.pairwise for entry in entries) else ""
-    return f'<div class="list"><div class="list-head">{head}{legend}</div>{rows}</div>'
-
-
-def _sign(outcome: str) -> str:
-    return f'<i class="dot {class_of(outcome)}"></i>'
-
-
-_LEGEND = (
-    '<p class="legend" title="Outcomes of game 1 and of game 2 for the model: much better, '
-    'slightly better, a tie, slightly worse, much worse, no verdict">'
-    f"{_sign(OUTCOMES[2])}{_sign(OUTCOMES[1])} won {_sign(OUTCOMES[0])} tie "
-    f"{_sign(OUTCOMES[-1])}{_sign(OUTCOMES[-2])} lost {_sign(NO_VERDICT)} none</p>"
-)
-
-
-def signs_html(entry: ListedJudgment) -> str:
-    """Return the results of a judgment as signs, and in words for screen readers."""
-    results = entry.outcomes
-    if entry.pairwise:
-        verdicts = ", ".join(f"game {i}: {outcome}" for i, outcome in results.items())
-        signs = "".join(map(_sign, results.values()))
-    else:
-        verdicts = _grade_words(entry.labels)
-        grades = verdicts.removeprefix("grade ") if GRADE in results.values() else "–"
-        signs = f'<i class="grade">{grades}</i>'
-    return (
-        f'<span class="signs" title="{verdicts}">{signs}</span>'
-        f'<span class="unseen">{verdicts}.</span>'
-    )
-
-
-def question_title(question: Question | None, name: str) -> str:
-    """Return a question as one line of a list."""
-    return " · ".join(filter(None, _title(question, name, 110)))
-
-
-def _title(question: Question | None, name: str, limit: int) -> tuple[str, str]:
-    """Return the cluster of a question, and its first words."""
-    if question is None:
-        return "", clean(f"{name}, not in question.jsonl")
-    words = clean(" ".join(question.turns[0].split()))
-    return clean(question.cluster), words if len(words) <= limit else words[: limit - 1] + "…"

@@ -46,11 +46,12 @@ function copy(text) {
   return copied ? Promise.resolve() : Promise.reject();
 }
 
-// A click picks a row of the list or of a table, or a head that sorts. The query says which list it
-// was in.
+// A click picks a row of the list or of a table, turns the list, chooses a filter or sorts. The query
+// says which list it was in.
 function pickRows(element, trigger) {
+  const places = "[data-row], [data-model], [data-turn], [data-filter], [data-sort]";
   element.addEventListener("click", event => {
-    const row = event.target.closest("[data-row], [data-model], [data-sort]");
+    const row = event.target.closest(places);
     if (row) trigger("click", {...row.dataset, query: location.search});
   });
 }
@@ -59,9 +60,10 @@ function showCurrentRow(element, watch) {
   let shown = null;
   watch("value", () => {
     const current = element.querySelector("[aria-current]");
-    current?.scrollIntoView({block: "nearest"});
-    if (shown !== current?.dataset.row) scrollTo(0, 0);
-    shown = current?.dataset.row;
+    if (!current) return;  // the list was turned, and the judgment is the same
+    current.scrollIntoView({block: "nearest"});
+    if (shown !== current.dataset.row) scrollTo(0, 0);
+    shown = current.dataset.row;
   });
 }
 

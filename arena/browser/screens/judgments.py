@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
-from arena.bench.labels import NO_VERDICT
+from arena.bench.labels import NO_VERDICT, OVERALL
 from arena.browser.html import judgment_page
+from arena.browser.html.judgment_list import Rows, list_html, question_title
 from arena.browser.html.judgment_page import address_html, notice
 from arena.browser.html.markdown import rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
-from arena.browser.library import LONGEST, SHORTEST, SHOWN, Filters, Library
+from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library
+from arena.browser.screens.strip import strip_of
 
 TABS = ("judgments", "leaderboard", "clusters", "judges")
 
@@ -30,6 +32,7 @@ class JudgmentsScreen:
     questions: list[tuple[str, int]]  # titles, and the position of the first judgment on each
     question: int | None  # the position that stands for the question of the judgment
     key: Key
+    first: int | None  # the row that the reader turned the list to
     game: int
     as_written: bool
     pairwise: bool
@@ -55,11 +58,12 @@ def judgments_screen(
     *,
     position: int | None = None,
     step: int = 0,
+    first: int | None = None,
     game: int = 0,
     as_written: bool = False,
 ) -> JudgmentsScreen:
-    """Build the tab of the judgments. The selected judgment is the one at `position`, else the one
-    with `key`, else the first, and from there `step` further on.
+    """Build the tab of the judgments. The selected one is that at `position`, else that with `key`,
+    else the first, and from there `step` further on. `first`: the row at which the list begins.
     """
     filters, offers, notices = valid_filters(library, filters)
     entries = library.select(filters)
@@ -67,26 +71,34 @@ def judgments_screen(
         position, substitution = _position(library, entries, key)
         notices.append(substitution)
     position = max(0, min(position + step, len(entries) - 1))
-    questions, title = library.questions, judgment_page.question_title
-    first: dict[str, int] = {}
-    for number, listed in enumerate(entries):
-        first.setdefault(listed.question, number)
+    questions, starts = library.questions, question_starts(entries)
     key = entries[position].key if entries else key
-    list_page, page = _list_and_judgment(library, filters, entries, position, game, as_written)
+    page = _judgment(library, filters, entries, position, game, as_written)
+    above = strip_of(library, filters, entries)
+    rows = Rows(entries, position, first, one_model=bool(filters.model))
     return JudgmentsScreen(
         filters=filters,
         offers=offers,
-        questions=[(title(questions.get(name), name), at) for name, at in first.items()],
-        question=first[key[0]] if entries else None,
+        questions=[(question_title(questions.get(q), q), at) for q, at in starts.items()],
+        question=starts[key[0]] if entries else None,
         key=key,
+        first=first,
         game=game,
         as_written=as_written,
         pairwise=bool(entries) and entries[position].pairwise,
         is_first=not position,
         is_last=position >= len(entries) - 1,
-        list_html=list_page,
+        list_html=list_html(rows, questions, above) if entries else above + page,
         judgment_html=notice(library.fault, *notices) + page,
     )
+
+
+def question_starts(entries: Sequence[ListedJudgment]) -> dict[str, int]:
+    """Return the position of the first judgment on each question of a list."""
+    starts = dict[str, int]()
+    for position, entry in enumerate(entries):
+        starts.setdefault(entry.question, position)
+    return starts
 
 
 def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
@@ -111,9 +123,15 @@ def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, 
     check("baseline", "baseline", library.baselines(judge, values["model"]))
     check("category", "category or cluster", library.categories())
     check("show", "verdict", SHOWN)
-    check("order", "order", (LONGEST, SHORTEST))
+    check("order", "order", ORDERS)
+    values["outcome"] = ",".join(name for name in OVERALL if name in request.outcome.split(","))
     if not compares(library, judge):
         # A judge of single answers has no outcomes to choose from.
+        offers["order"] = [
+            LONGEST,
+            SHORTEST,
+            *{values["order"]}.difference(["", LONGEST, SHORTEST]),
+        ]
         offers["show"] = [name for name in SHOWN if name in (NO_VERDICT, values["show"])]
     return Filters(**values), offers, notices
 
@@ -141,25 +159,22 @@ def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> 
     )
 
 
-def _list_and_judgment(
+def _judgment(
     library: Library,
     filters: Filters,
     entries: Sequence[ListedJudgment],
     position: int,
     game: int,
     as_written: bool,
-) -> tuple[str, str]:
-    """Return the list and its selected judgment as HTML, or the reason for none in both places."""
+) -> str:
+    """Return the selected judgment as HTML, or the reason why there is none."""
     if entries:
-        rows = judgment_page.list_html(
-            entries, position, library.questions, one_model=bool(filters.model)
-        )
         try:
             view = judgment_view(library, entries[position])
         except InputError as error:
-            return rows, notice(str(error))
+            return notice(str(error))
         look = judgment_page.Look(game, verbatim if as_written else rendered)
-        return rows, judgment_page.judgment_html(view, look)
+        return judgment_page.judgment_html(view, look)
     if not filters.judge:
         reason = f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
     elif next(library.judgments(filters.judge), None) is None:
@@ -167,10 +182,11 @@ def _list_and_judgment(
     else:
         parts = {"of": filters.model, "against": filters.baseline, "in": filters.category}
         parts["with"] = f'"{filters.show}"' if filters.show else ""
+        parts["that is"] = filters.outcome.replace(",", " or ")
         words = "judgment" + "".join(f" {word} {name}" for word, name in parts.items() if name)
         text = filters.text
         reason = f'No {words} has "{text}" in it.' if text else f"There is no {words}."
-    return notice(reason), notice(reason)
+    return notice(reason)
 
 
 def query_of(query: str) -> dict[str, str]:

@@ -13,7 +13,8 @@ from arena.base.errors import warn
 from arena.base.table import counted
 from arena.bench.labels import tendency
 from arena.bench.records import draw_evenly
-from arena.browser.html.judgment_page import Look, judgment_html, question_title, signs_html
+from arena.browser.html.judgment_list import question_title, signs_html
+from arena.browser.html.judgment_page import Look, judgment_html
 from arena.browser.html.markdown import Rendering, plain, rendered
 from arena.browser.html.mathml import mathml
 from arena.browser.index import ListedJudgment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -9,6 +10,7 @@ import gradio as gr
 from arena.browser.html.markdown import DISPLAY_MATH, INLINE_MATH
 from arena.browser.library import Filters, Library
 from arena.browser.screens.judgments import JudgmentsScreen, Key, judgments_screen, picked_key
+from arena.browser.screens.strip import toggled
 from arena.browser.tabs.fields import (
     IN_TURN,
     NOTHING,
@@ -38,6 +40,7 @@ class Place(NamedTuple):
     key: Key = ("", "", "")
     question: int | None = None
     address: str = ""
+    first: int | None = None  # the row that the reader turned the list to
 
 
 class JudgmentsTab:
@@ -75,7 +78,7 @@ class JudgmentsTab:
         gr.on(stepped, self.step, [*where, count], self.shown, **steps)
         gr.on([self.game.input, self.written.input], self.step, where, self.shown, **IN_TURN)
         self.question.blur(self.jump, [*where, self.question], self.shown, **IN_TURN)
-        self.list.click(self.pick, where, self.shown, **IN_TURN)
+        self.list.click(self.pick, where, self.outputs, **IN_TURN)
 
     def _add_judgment(self) -> None:
         with gr.Row(elem_classes="filters"):
@@ -101,9 +104,11 @@ class JudgmentsTab:
     ) -> Updates:
         """Return the tab for other filters, or nothing if a dropdown was left as it was."""
         filters = Filters(*(name or "" for name in names))
+        filters = replace(filters, outcome=place.filters.outcome)
         if filters == place.filters and event.target is not self.text:
             return NOTHING
-        return self.updates(self._screen(place._replace(filters=filters), game, written))
+        place = place._replace(filters=filters, first=None)
+        return self.updates(self._screen(place, game, written))
 
     def leave_search(
         self, event: gr.EventData, place: Place, game: int, written: bool, *names: str | None
@@ -115,28 +120,40 @@ class JudgmentsTab:
 
     def unfilter(self, place: Place, game: int, written: bool) -> Updates:
         """Return the tab with all judgments of its judge and model."""
-        place = place._replace(filters=place.filters.base)
+        place = place._replace(filters=place.filters.base, first=None)
         return self.updates(self._screen(place, game, written))
 
     def step(self, place: Place, game: int, written: bool, steps: int = 0) -> Updates:
         """Return the changes for a judgment some steps on or back."""
+        place = place._replace(first=None) if steps else place
         return self.judgment_updates(self._screen(place, game, written, step=steps))
 
     def jump(self, place: Place, game: int, written: bool, position: int | None) -> Updates:
         """Return the changes for another question, or nothing if it is the current one."""
         if position in (None, place.question):
             return NOTHING
+        place = place._replace(first=None)
         return self.judgment_updates(self._screen(place, game, written, position=position))
 
     def pick(self, event: gr.EventData, place: Place, game: int, written: bool) -> Updates:
-        """Return the changes for a row of the list, as it was when the row was clicked."""
-        place = place._replace(key=picked_key(self.library, event.query, int(event.row)))
+        """Return the changes for a row of the list, as it was when the row was clicked, for another
+        page of it, or for a choice of its strip.
+        """
+        if name := getattr(event, "filter", ""):
+            place = place._replace(filters=toggled(place.filters, name, event.value), first=None)
+            return self.updates(self._screen(place, game, written))
+        if (turn := getattr(event, "turn", None)) is not None:
+            return self.judgment_updates(
+                self._screen(place._replace(first=int(turn)), game, written)
+            )
+        key = picked_key(self.library, event.query, int(event.row))
+        place = place._replace(key=key)
         return self.judgment_updates(self._screen(place, game, written))
 
     def _screen(
         self, place: Place, game: int | None, written: bool | None, **where: Any
     ) -> JudgmentsScreen:
-        where |= {"game": game or 0, "as_written": bool(written)}
+        where |= {"game": game or 0, "as_written": bool(written), "first": place.first}
         return judgments_screen(self.library, place.filters, place.key, **where)
 
     def again(self, opened: str, place: Place) -> Any:
@@ -165,7 +182,9 @@ class JudgmentsTab:
         """Return the values of the outputs that change with the judgment."""
         return {
             self.question: shown.question,
-            self.place: Place(shown.filters, shown.key, shown.question, shown.address_html),
+            self.place: Place(
+                shown.filters, shown.key, shown.question, shown.address_html, shown.first
+            ),
             self.game: gr.update(value=shown.game, visible=shown.pairwise),
             self.previous: gr.update(interactive=not shown.is_first),
             self.following: gr.update(interactive=not shown.is_last),

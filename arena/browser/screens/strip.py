@@ -1,0 +1,67 @@
+"""What the judgments of a list are in sum, and the filters that chose them."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from arena.bench.labels import games_disagree, overall, winners
+from arena.browser.html.judgment_list import Choice, Strip, strip_html
+from arena.browser.index import ListedJudgment
+from arena.browser.library import GAMES_DISAGREE, LONGER, SHORTER, Filters, Library, difference
+
+CLUSTERS = 3  # that are named
+NAMES = {"baseline": "against", "category": "in", "show": "", "outcome": "", "text": "search:"}
+
+
+def strip_of(library: Library, filters: Filters, entries: Sequence[ListedJudgment]) -> str:
+    """Return the strip of the listed judgments as HTML, "" if they compare nothing."""
+    alike = library.select(replace(filters, outcome="", order=""))
+    if alike and not any(entry.pairwise for entry in alike):
+        return ""
+    lengths = library.lengths()
+    longer = [d for entry in entries if (d := difference(*lengths(entry))) is not None]
+    whole = [won for entry in entries if len(won := winners(entry.labels[:2])) == 2]
+    decided = [(first, second) for first, second in whole if None not in (first, second)]
+    disagree = sum(games_disagree(entry.labels) for entry in entries)
+    # The baseline is in the first place in game 1, the model in game 2.
+    first = [(second or 0) - (first or 0) for first, second in decided]
+    questions = library.questions
+    of = (question.cluster for e in entries if (question := questions.get(e.question)))
+    clusters = Counter(name for name in of if name and name != filters.category)
+    wanted = frozenset(filter(None, filters.outcome.split(",")))
+    strip = Strip(
+        outcomes=Counter(overall(entry.labels) for entry in alike if entry.pairwise),
+        wanted=wanted,
+        longer=statistics.fmean(longer) if longer else None,
+        flips=100 * disagree / len(decided) if decided else None,
+        first=25 * statistics.fmean(first) if first else None,
+        clusters=clusters.most_common(CLUSTERS),
+        set=chosen(filters),
+    )
+    return strip_html(strip, (LONGER, SHORTER), GAMES_DISAGREE)
+
+
+def chosen(filters: Filters) -> list[tuple[str, Choice]]:
+    """Return the filters that are set, in words and with the choice that removes each."""
+    found = list[tuple[str, Choice]]()
+    for name, word in NAMES.items():
+        value = getattr(filters, name)
+        values = value.split(",") if name == "outcome" else [value]
+        found += ((f"{word} {one}".strip(), Choice(name, one)) for one in values if one)
+    return found
+
+
+def toggled(filters: Filters, name: str, value: str) -> Filters:
+    """Return filters with a choice set, or without it if it is set. Outcomes go together."""
+    current = getattr(filters, name)
+    if name != "outcome":
+        return replace(filters, **{name: "" if current == value else value})
+    outcomes = dict.fromkeys(filter(None, current.split(",")))
+    if value in outcomes:
+        del outcomes[value]
+    else:
+        outcomes[value] = None
+    return replace(filters, outcome=",".join(outcomes))

@@ -1,0 +1,175 @@
+"""What is listed in sum, overall outcomes, and the orders of the list."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+
+import pytest
+from browser_site import add_judgments, judgment, question_of
+from conftest import Workspace
+
+from arena.bench.labels import LABELS, OVERALL, overall
+from arena.bench.paths import Bench
+from arena.browser.library import (
+    DISPUTED,
+    LONGER,
+    LOSSES,
+    SHORTER,
+    WINS,
+    Filters,
+    Library,
+)
+from arena.browser.screens.judgments import judgments_screen, open_link
+from arena.browser.screens.strip import toggled
+
+NUMBER = 60
+TO_MODEL = dict(zip(LABELS, (2, 1, 0, -1, -2), strict=True))  # in game 2
+
+
+@pytest.fixture
+def verdicts(bench: Workspace) -> dict[str, tuple[str | None, ...]]:
+    """Random labels of both games by question, some of them missing."""
+    rng = random.Random(3)
+    ids = [f"q{i}" for i in range(NUMBER)]
+    bench.add_questions([question_of(q, "c") | {"cluster": f"k{i % 7}"} for i, q in enumerate(ids)])
+    for model, low in (("m", 200), ("base", 100)):
+        answers = [
+            {
+                "question_id": q,
+                "choices": [{"turns": [{"content": "x"}]}],
+                "conv_metadata": {"token_len": low + rng.randint(0, 200)},
+            }
+            for q in ids
+        ]
+        bench.write(bench.data / f"model_answer/{model}.jsonl", answers)
+    labels = {q: tuple(rng.choice([*LABELS, None]) for _ in range(2)) for q in ids}
+    add_judgments(bench, [judgment(q, *of) for q, of in labels.items()])
+    return labels
+
+
+@pytest.fixture
+def library(bench: Workspace, verdicts: object) -> Library:
+    return Library(Bench(bench.root / "data", bench.name))
+
+
+def points(labels: tuple[str | None, ...]) -> list[int | None]:
+    """The worth of both games to the model."""
+    first, second = labels
+    return [-TO_MODEL[first] if first else None, TO_MODEL[second] if second else None]
+
+
+def by_hand(labels: tuple[str | None, ...]) -> str:
+    known = [p for p in points(labels) if p is not None]
+    if not known:
+        return "no verdict"
+    if min(known) < 0 < max(known):
+        return "split"
+    total = sum(known)
+    return "won" if total > 0 else "lost" if total < 0 else "tied"
+
+
+def listed(library: Library, **filters: str) -> list[str]:
+    return [entry.question for entry in library.select(Filters(judge="j", **filters))]
+
+
+def test_outcomes_over_both_games_are_those_of_counting(
+    library: Library, verdicts: dict[str, tuple[str | None, ...]]
+) -> None:
+    for name in OVERALL:
+        expected = [q for q, labels in verdicts.items() if by_hand(labels) == name]
+        assert expected
+        assert listed(library, outcome=name) == expected
+        assert all(overall(verdicts[q]) == name for q in expected)
+    both = listed(library, outcome="lost,split")
+    assert both == [q for q, of in verdicts.items() if by_hand(of) in ("lost", "split")]
+
+
+def test_a_lost_judgment_is_not_one_with_a_lost_game(library: Library) -> None:
+    """A strong loss beside a win is split, which the verdict of a game could not say."""
+    of_games = set(listed(library, show="strong loss"))
+    assert of_games - set(listed(library, outcome="lost"))
+    exact = listed(library, show="strong loss", outcome="lost")
+    assert set(exact) == of_games & set(listed(library, outcome="lost"))
+
+
+def test_the_strip_has_the_numbers_of_what_is_listed(
+    library: Library, verdicts: dict[str, tuple[str | None, ...]]
+) -> None:
+    page = judgments_screen(library, Filters(judge="j", outcome="lost,split")).list_html
+    shown = dict(
+        re.findall(r'data-value="([\w ]+)" aria-pressed="(?:true|false)">[a-z ]+ (\d+)', page)
+    )
+    assert {name: int(n) for name, n in shown.items()} == Counter(map(by_hand, verdicts.values()))
+    assert re.findall(r'data-value="([\w ]+)" aria-pressed="true"', page) == ["lost", "split"]
+
+    chosen = [q for q, of in verdicts.items() if by_hand(of) in ("lost", "split")]
+    lengths = library.lengths()
+    entries = library.select(Filters(judge="j", outcome="lost,split"))
+    differences = [model - base for model, base in map(lengths, entries)]
+    assert f"{sum(differences) / len(chosen):.0f} tokens longer" in page
+    whole = [p for q in chosen if None not in (p := points(verdicts[q]))]
+    signs = [
+        ((a > 0) - (a < 0), (b > 0) - (b < 0)) for a, b in whole if a is not None and b is not None
+    ]
+    assert f"{100 * sum(a != b for a, b in signs) / len(signs):.0f} % flips" in page
+    assert f"place A {25 * sum(b - a for a, b in signs) / len(signs):+.1f}" in page
+    clusters = Counter(library.questions[q].cluster for q in chosen)
+    name, number = clusters.most_common(1)[0]
+    assert f'data-filter="category" data-value="{name}">{name} {number}</button>' in page
+
+
+def test_orders_are_by_margin_and_length(
+    library: Library, verdicts: dict[str, tuple[str | None, ...]]
+) -> None:
+    def margin(question: str) -> float | None:
+        known = [p for p in points(verdicts[question]) if p is not None]
+        return sum(known) / len(known) if known else None
+
+    for order, sign in ((LOSSES, 1), (WINS, -1)):
+        margins = [margin(q) for q in listed(library, order=order)]
+        known = [m for m in margins if m is not None]
+        assert known == sorted(known, key=lambda m: sign * m)
+        assert margins[len(known) :] == [None] * (NUMBER - len(known))
+        assert None in margins
+    lengths = library.lengths()
+    for order, sign in ((LONGER, -1), (SHORTER, 1)):
+        entries = library.select(Filters(judge="j", order=order))
+        differences = [model - base for model, base in map(lengths, entries)]
+        assert differences == sorted(differences, key=lambda d: sign * d)
+
+
+def test_what_judges_disagree_on_most_comes_first(bench: Workspace, library: Library) -> None:
+    add_judgments(bench, [judgment("q5", "A>>B", "B>>A", judge="k")], judge="k")
+    add_judgments(bench, [judgment("q5", "B>>A", "A>>B")])
+    assert listed(library, order=DISPUTED)[0] == "q5"
+
+
+def test_outcomes_go_together_and_other_choices_replace_each_other() -> None:
+    filters = toggled(toggled(Filters(), "outcome", "lost"), "outcome", "split")
+    assert filters.outcome == "lost,split"
+    assert toggled(filters, "outcome", "lost").outcome == "split"
+    one = toggled(filters, "category", "k1")
+    assert toggled(one, "category", "k2").category == "k2"
+    assert toggled(one, "category", "k1") == filters
+
+
+def test_a_link_has_the_outcomes_and_an_unknown_one_is_left_out(library: Library) -> None:
+    _, shown = open_link(library, "j", {"outcome": "split,lost,nonsense", "judge": "j"})
+    assert shown.filters.outcome == "lost,split"
+    assert "outcome=lost%2Csplit" in shown.address_html
+
+
+def test_an_empty_list_keeps_the_choices_that_made_it_so(library: Library) -> None:
+    shown = judgments_screen(library, Filters(judge="j", text="nowhere", outcome="won"))
+    assert 'data-filter="text" data-value="nowhere"' in shown.list_html
+    assert "has &quot;nowhere&quot; in it" in shown.list_html
+
+
+def test_the_list_is_turned_without_another_judgment(library: Library) -> None:
+    shown = judgments_screen(library, Filters(judge="j"), position=3, first=50)
+    assert 'data-row="50"' in shown.list_html
+    assert "aria-current" not in shown.list_html
+    assert shown.key[0] == "q3"
+    assert 'data-turn="0"' in shown.list_html
