@@ -249,7 +249,7 @@ class TestDemo:
         assert scores == sorted(scores)
         page.get_by_role("button", name="cluster", exact=True).click()
         expect(rows.first).to_contain_text("coding")
-        demo.choose("Beside it", "smollm2-hot")
+        demo.choose("Beside", "smollm2-hot")
         expect(page).to_have_url(re.compile("beside=smollm2-hot&sort=name"))
         page.go_back()
         expect(page.locator(".clusters svg .interval")).to_have_count(8)
@@ -356,7 +356,9 @@ class TestDemo:
         asked: list[Any] = []
         page.on("request", lambda r: asked.append(r.post_data_json) if is_call(r) else None)
         new.open(query)
-        expect(page.locator(".judgment .side, .board td, .judges td").first).to_be_attached()
+        expect(
+            page.locator(".judgment .side, .board td, .clusters td, .judges td").first
+        ).to_be_attached()
         expect(page).to_have_url(re.compile(re.escape(query)))
         fields = [v for call in asked for v in call["data"] if v and "address" not in str(v)]
         assert fields == []

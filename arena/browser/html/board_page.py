@@ -61,7 +61,7 @@ def clusters_html(
         *note_lines(table, flags=False),
     ]
     below = "".join(f"<p>{escape(note)}</p>" for note in lines)
-    return clean(f'<div class="board clusters">{rows}<div class="below">{below}</div></div>')
+    return clean(f'<div class="clusters">{rows}<div class="below">{below}</div></div>')
 
 
 def judges_html(

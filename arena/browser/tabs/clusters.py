@@ -17,8 +17,8 @@ CHOICES = {
     "judge": ("Judge", ""),
     "by": ("Rows", ""),
     "baseline": ("Baseline, which scores 50", ""),
-    "model": ("Model", ""),
-    "beside": ("Beside it", "no other"),
+    "model": ("Scores of", ""),
+    "beside": ("Beside", "no other"),
     "least": ("Questions, at least", "any"),
 }
 
