@@ -12,8 +12,10 @@ from arena.browser.defaults import Chosen
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
 from arena.browser.library import Filters
+from arena.browser.screens.clusters import ClusterChoice
 from arena.browser.screens.judgments import judgments_screen, open_link, query_of
 from arena.browser.tabs.board import BoardPlace, BoardTab
+from arena.browser.tabs.clusters import ClusterPlace, ClustersTab
 from arena.browser.tabs.fields import IN_TURN, QUIET, Updates, html, script
 from arena.browser.tabs.judges import JudgesTab
 from arena.browser.tabs.judgments import JudgmentsTab
@@ -50,18 +52,25 @@ class Page:
                 with gr.Tab("Leaderboard", id="leaderboard") as tab:
                     self.board = board = BoardTab(library, address)
                 tab.select(board.again, [address, board.place], board.outputs, **board.call)
+                with gr.Tab("Clusters", id="clusters") as tab:
+                    self.clusters = clusters = ClustersTab(library, address)
+                tab.select(
+                    clusters.again, [address, clusters.place], clusters.outputs, **clusters.call
+                )
                 with gr.Tab("Judges", id="judges") as tab:
                     self.judges = judges = JudgesTab(library, address)
                 tab.select(judges.again, [address, judges.place], judges.outputs, **judges.call)
             opened = [*self.judgments.outputs, self.tabs]
             # The address is an output of each tab, and the last of it.
-            outputs = [*opened, *board.outputs[:-1], *judges.outputs[:-1]]
+            others = (board, clusters, judges)
+            outputs = [*opened, *(one for tab in others for one in tab.outputs[:-1])]
             self.blocks.load(self.open_address, None, outputs, **QUIET)
             address.select(self.open_again, None, outputs, **IN_TURN)
             board.table.click(self.open_model, board.place, opened, **IN_TURN)
-            self.blocks.load(
-                None, js=f"() => {{{script('listenToKeys(); mendDropdowns(); tendJudgment();')}}}"
-            )
+            sorted_or_opened = [*opened, *clusters.outputs[:-1]]
+            clusters.table.click(self.open_cluster, clusters.place, sorted_or_opened, **IN_TURN)
+            loaded = script("listenToKeys(); mendDropdowns(); tendJudgment();")
+            self.blocks.load(None, js=f"() => {{{loaded}}}")
 
     def open_address(self, request: gr.Request) -> Updates:
         """Return the page for the address that it was opened with. The first visit lets all texts
@@ -82,10 +91,13 @@ class Page:
         """Return the page for the query of a link."""
         tab, shown = open_link(self.library, self.judge, query)
         updates = self.judgments.updates(shown)
-        updates |= self.board.prepare(shown.offers["judge"], shown.filters.judge)
+        for one in (self.board, self.clusters):
+            updates |= one.prepare(shown.offers["judge"], shown.filters.judge)
         if tab == "leaderboard":
             names = {name: query.get(name, "") for name in ("judge", "category", "baseline")}
             updates |= self.board.show(Filters(**names), query.get("control", "").split())
+        elif tab == "clusters":
+            updates |= self.clusters.show(ClusterChoice.of(query))
         elif tab == "judges":
             updates |= self.judges.again("opened", "")
         return {**updates, self.tabs: gr.update(selected=tab)}
@@ -93,5 +105,14 @@ class Page:
     def open_model(self, event: gr.EventData, place: BoardPlace) -> Updates:
         """Return the judgments that made the row of a model."""
         filters = replace((place.shown or place).filters, model=event.model)
+        shown = judgments_screen(self.library, filters)
+        return {**self.judgments.updates(shown), self.tabs: gr.update(selected="judgments")}
+
+    def open_cluster(self, event: gr.EventData, place: ClusterPlace) -> Updates:
+        """Return the judgments of a model in a cluster, or the clusters sorted by another head."""
+        if hasattr(event, "sort"):
+            return self.clusters.sort(place, event.sort)
+        choice = (place.shown or place).choice
+        filters = Filters(choice.judge, event.model, choice.baseline, event.cluster)
         shown = judgments_screen(self.library, filters)
         return {**self.judgments.updates(shown), self.tabs: gr.update(selected="judgments")}

@@ -1,4 +1,4 @@
-"""The boards of a judge, and the numbers of all judges."""
+"""The boards and clusters of a judge, and the numbers of all judges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from arena.bench.answer_style import FEATURES
 from arena.bench.labels import Labels, grades_of
 from arena.browser.library import Filters, Library, until_changed
 from arena.leaderboard.board import Board
-from arena.leaderboard.build import fallback_note, read_boards, score_boards
+from arena.leaderboard.build import (
+    fallback_note,
+    method_of,
+    read_boards,
+    read_clusters,
+    score_boards,
+)
+from arena.leaderboard.clusters import ClusterTable, score_clusters
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.notes import summary_lines
 from arena.quality.judge_measures import PairReport, Verdicts, judge_numbers
@@ -42,6 +49,20 @@ def boards(library: Library, filters: Filters, control: tuple[str, ...] = ()) ->
     note = fallback_note(read)
     shown[0][1].extend([note] if note else [])
     return shown
+
+
+@until_changed
+def cluster_table(library: Library, judge: str, baseline: str, by: str) -> ClusterTable:
+    """Return the scores of show_result.py --by cluster, or by category. Raises InputError with the
+    reason if there are none.
+    """
+    options = _options(library, judge, baseline)
+    groups = read_clusters(options, by)
+    method = method_of(options).centered(group.data for group in groups)
+    table = score_clusters(groups, by, method)
+    # Without the fits and rounds, which nothing here shows, and which fill the memory.
+    boards = (replace(board, scored=None, samples={}) for board in table.boards)
+    return replace(table, boards=tuple(boards))
 
 
 def counted_alone(

@@ -25,6 +25,8 @@ from arena.scoring.uncertainty.intervals import FEW
 from arena.scoring.uncertainty.rounds import draw_questions
 
 LEAST = 2  # questions judged of a model for a score
+MANY_CLUSTERS = 40  # over which all of them are hard to read side by side
+ORDERS = ("score", "beside", "name", "questions")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,40 @@ class ClusterTable:
     boards: tuple[Board, ...]
     wholes: tuple[Board, ...]
     groups: tuple[Group, ...]
+
+    @property
+    def rated(self) -> list[str]:
+        """The models that are not the baseline of all clusters, by their mean score."""
+        baselines = {board.baseline for board in self.boards}
+        return [model for model in self.models if baselines != {model}]
+
+    def ordered(self, order: str, model: str, beside: str = "") -> list[Board]:
+        """Return the boards by one of ORDERS: a model's score, the lowest first, that of the model
+        beside it, by name, or by questions judged of the model, the most first. "-" before an order
+        turns it round. Boards without the score are last, and more questions first at a tie.
+        """
+        kind, sign = order.removeprefix("-"), -1 if order.startswith("-") else 1
+
+        def key(board: Board) -> tuple[float, int]:
+            judged = board.counts.judged.get(model, 0)
+            if kind == "questions":
+                return -sign * judged, 0
+            row = board.row(beside if kind == "beside" else model)
+            return (sign * row.score if row else math.inf), -judged
+
+        boards = sorted(self.boards, key=lambda board: board.name.casefold())
+        return boards[::sign] if kind == "name" else sorted(boards, key=key)
+
+    def ends(self, model: str, number: int) -> tuple[list[Board], list[Board]]:
+        """Return a number of boards with the lowest scores of a model and as many with the highest,
+        from the ends inwards. If there are no more, all are in the first list.
+        """
+        scored = [board for board in self.ordered("score", model) if board.row(model)]
+        if len(scored) <= 2 * number:
+            return scored, []
+        others = {board.name for board in scored[number:]}
+        highest = [board for board in self.ordered("-score", model) if board.name in others]
+        return scored[:number], highest[:number]
 
 
 def score_clusters(

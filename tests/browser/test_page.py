@@ -236,6 +236,33 @@ class TestDemo:
         expect(page).to_have_url(re.compile("tab=judgments.*model=smollm2-terse"))
         demo.check()
 
+    def test_clusters_are_sorted_beside_a_second_model_and_open_their_battles(
+        self, demo: Site
+    ) -> None:
+        page = demo.show("?tab=clusters&model=smollm2-terse")
+        rows = page.locator(".clusters tbody tr")
+        expect(rows).to_have_count(8)
+        expect(page.locator(".clusters svg .interval")).to_have_count(8)
+        scores = [
+            float(text) for text in page.locator(".clusters td:nth-child(2)").all_inner_texts()
+        ]
+        assert scores == sorted(scores)
+        page.get_by_role("button", name="cluster", exact=True).click()
+        expect(rows.first).to_contain_text("coding")
+        demo.choose("Beside", "smollm2-hot")
+        expect(page).to_have_url(re.compile("beside=smollm2-hot&sort=name"))
+        page.go_back()
+        expect(page.locator(".clusters svg .interval")).to_have_count(8)
+        page.go_forward()
+        expect(page.locator(".clusters svg .interval")).to_have_count(16)
+        page.get_by_role("button", name="maths").click()
+        expect(page).to_have_url(re.compile("tab=judgments.*model=smollm2-terse&category=maths"))
+        expect(page.locator(".list-head")).to_contain_text("5 judgments")
+        page.go_back()
+        page.locator(".clusters [data-cluster=data] [data-model=smollm2-hot]").first.click()
+        expect(page).to_have_url(re.compile("model=smollm2-hot&category=data"))
+        demo.check()
+
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
         page = demo.show()
         expect(page.locator(".judgment .side")).to_have_count(2)
@@ -318,6 +345,7 @@ class TestDemo:
         [
             "?tab=judgments&judge=smollm2-judge&model=smollm2-terse&show=tie",
             "?tab=leaderboard&judge=smollm2-judge&category=maths&control=length",
+            "?tab=clusters&judge=smollm2-judge&by=cluster&model=smollm2-terse&least=5&sort=name",
             "?tab=judges",
         ],
     )
@@ -328,7 +356,9 @@ class TestDemo:
         asked: list[Any] = []
         page.on("request", lambda r: asked.append(r.post_data_json) if is_call(r) else None)
         new.open(query)
-        expect(page.locator(".judgment .side, .board td, .judges td").first).to_be_attached()
+        expect(
+            page.locator(".judgment .side, .board td, .clusters td, .judges td").first
+        ).to_be_attached()
         expect(page).to_have_url(re.compile(re.escape(query)))
         fields = [v for call in asked for v in call["data"] if v and "address" not in str(v)]
         assert fields == []

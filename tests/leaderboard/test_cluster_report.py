@@ -16,7 +16,6 @@ from boards import named, show
 from clusters import by, ends, questions
 from conftest import REPO, Workspace
 from judgments import (
-    LOST,
     WON,
     add_judgments,
     judgment,
@@ -126,20 +125,6 @@ class TestOutput:
             else:
                 assert (row["model"], values, row["questions"]) == ("coder", [""] * 3, "0")
 
-    def test_the_page_is_coloured_by_score(self, bench: Workspace) -> None:
-        bench.add_questions(questions(["<a>", "<a>", "b", "b"]))
-        add_judgments(bench, "x&y", [judgment(f"q{i}", *WON) for i in (1, 2)])
-        add_judgments(bench, "z", [judgment(f"q{i}", *LOST) for i in (1, 2)])
-        show(bench, *named(), "--by", "cluster", "--html", "by.html")
-        page = (bench.root / "by.html").read_text()
-        cells = re.findall(r"<td(?: style=\"background:(#\w+)\"[^>]*)?>(.*?)</td>", page)
-        assert [colour for colour, text in cells] == ["#68a691", "", "#f7f7f7", "", "#c48866", ""]
-        assert cells[1][1] == "n/a" and "<small>–</small>" in cells[0][1]
-        assert "<small>(0.0, 0.0)</small>" in cells[2][1]
-        assert page.count("<small>2 questions</small>") == 2
-        assert page.count('title="2 of 2 questions judged"') == 3
-        assert "&lt;a&gt;" in page and "x&amp;y" in page and "http" not in page
-
     def test_the_markdown_has_a_line_a_cluster(self, clustered: Workspace) -> None:
         show(clustered, *named(), "--by", "cluster", "--markdown", "by.md")
         lines = (clustered.root / "by.md").read_text().splitlines()
@@ -147,13 +132,6 @@ class TestOutput:
         assert len(rows) == 4 and {line.count("|") for line in rows} == {8}
         assert rows[0].startswith("| cluster | questions | ") and "n/a" in rows[2]
         assert rows[1].startswith("| coding | 7 | ")
-
-    def test_the_heat_map_is_drawn_and_always_the_same(self, clustered: Workspace) -> None:
-        for name in ("a.svg", "b.svg", "a.png"):
-            show(clustered, *named(), "--by", "cluster", "--plot", name)
-        first, second = ((clustered.root / name).read_bytes() for name in ("a.svg", "b.svg"))
-        assert first == second and b"n/a" in first and b"coding (7)" in first
-        assert (clustered.root / "a.png").read_bytes().startswith(b"\x89PNG")
 
     def test_its_title_fits_on_it(self, clustered: Workspace) -> None:
         """Of one category, against a baseline with a long name."""

@@ -1,4 +1,4 @@
-"""The leaderboard and what judges do as HTML: plain functions from numbers to text."""
+"""The leaderboard, clusters and what judges do as HTML: plain functions from numbers to text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from arena.bench.labels import LEGEND
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import clean, plain
 from arena.leaderboard.board import Board
+from arena.leaderboard.clusters import ClusterTable
 from arena.leaderboard.output.caption import interval_method
+from arena.leaderboard.output.clusters.cluster_page import cluster_rows
+from arena.leaderboard.output.clusters.cluster_report import note_lines
 from arena.leaderboard.output.html import board_table, html_row, html_table
 from arena.leaderboard.output.text import SPANS
 from arena.quality.judge_html import pair_table, verdict_table
@@ -46,6 +49,19 @@ _COEFFICIENTS = (
     "A style coefficient is what one standard deviation of the difference in a feature adds to the "
     "log-odds of winning. The scores are without it."
 )
+
+
+def clusters_html(
+    table: ClusterTable, boards: Sequence[Board], models: Sequence[str], order: str
+) -> str:
+    """Return the scores of models in clusters, a row each, with the lines below them."""
+    rows = cluster_rows(table, boards, models, order=order)
+    lines = [
+        *([] if boards else ["No cluster has so many questions."]),
+        *note_lines(table, flags=False),
+    ]
+    below = "".join(f"<p>{escape(note)}</p>" for note in lines)
+    return clean(f'<div class="clusters">{rows}<div class="below">{below}</div></div>')
 
 
 def judges_html(

@@ -46,11 +46,12 @@ function copy(text) {
   return copied ? Promise.resolve() : Promise.reject();
 }
 
-// A click picks a row of the list or of the leaderboard, turns the list, or chooses a filter. The
-// query says which list it was in.
+// A click picks a row of the list or of a table, turns the list, chooses a filter or sorts. The query
+// says which list it was in.
 function pickRows(element, trigger) {
+  const places = "[data-row], [data-model], [data-turn], [data-filter], [data-sort]";
   element.addEventListener("click", event => {
-    const row = event.target.closest("[data-row], [data-model], [data-turn], [data-filter]");
+    const row = event.target.closest(places);
     if (row) trigger("click", {...row.dataset, query: location.search});
   });
 }

@@ -44,24 +44,28 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
         tables = [notice("There is no leaderboard.", *without_flags(reason))]
         if judge and not board_baselines(library, judge) and compares(library, judge):
             tables.append(notice("Choose a baseline above."))
-    baselines = library.baselines(judge)
-    names = board_baselines(library, judge) if baselines else ()
-    usual_baseline = "one for each category" if names else "any"
-    if len(names) == 1:
-        how = "most frequent" if names[0] == baselines[0] else "as configured"
-        how = "not judged itself" if names[0] == library.assumed else how
-        usual_baseline = f"{names[0]} ({how})"
     return BoardScreen(
         filters=filters,
         control=control,
         offers=offers,
         pairwise=compares(library, judge),
-        usual_baseline=usual_baseline,
+        usual_baseline=usual_baseline(library, judge),
         table_html="".join([notice(library.fault, *notices), *tables]),
         address_html=address_html(
             {"tab": "leaderboard", **vars(filters), "control": " ".join(control)}
         ),
     )
+
+
+def usual_baseline(library: Library, judge: str) -> str:
+    """Return the baseline of the boards if none is chosen, in words."""
+    baselines = library.baselines(judge)
+    names = board_baselines(library, judge) if baselines else ()
+    if len(names) != 1:
+        return "one for each category" if names else "any"
+    how = "most frequent" if names[0] == baselines[0] else "as configured"
+    how = "not judged itself" if names[0] == library.assumed else how
+    return f"{names[0]} ({how})"
 
 
 def without_flags(message: str) -> list[str]:

@@ -17,7 +17,7 @@ from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library
 from arena.browser.screens.strip import strip_of
 
-TABS = ("judgments", "leaderboard", "judges")
+TABS = ("judgments", "leaderboard", "clusters", "judges")
 
 Key = tuple[str, str, str]  # question, model and baseline, "" for any
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for

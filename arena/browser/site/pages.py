@@ -15,7 +15,7 @@ from arena.leaderboard import build
 from arena.leaderboard.board import Board
 from arena.leaderboard.clusters import score_clusters
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output import cluster_report
+from arena.leaderboard.output.clusters import cluster_page, cluster_report
 from arena.leaderboard.output.html import html_page
 from arena.leaderboard.output.notes import summary_lines
 from arena.quality import judge_html, judge_report
@@ -90,7 +90,7 @@ def sections_of(
         method = build.method_of(first).centered(group.data for group in groups)
         table = score_clusters(groups, "cluster", method)
         lines = list(cluster_report.note_lines(table, flags=False))
-        body = f'<section class="wide">{cluster_report.heat_table(table, upright=True)}</section>'
+        body = f'<section class="wide">{cluster_page.heat_table(table, upright=True)}</section>'
         yield Section("clusters.html", "Clusters", f"Clusters of {bench}", by, body, lines)
     with contextlib.suppress(InputError):  # there are grades only
         judges = JudgeOptions(first.bench, first.judges, config=first.config)

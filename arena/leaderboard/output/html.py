@@ -131,8 +131,6 @@ def board_table(
     """
     marks = axis_marks(board)
     low, high = marks[0], marks[-1]
-    places = {mark: 100 * (mark - low) / (high - low) for mark in marks}
-    ticks = "".join(f'<i style="left:{place:.2f}%">{mark:g}</i>' for mark, place in places.items())
     games = browsed and any(row.outcomes for row in board.rows)
     hints = {
         "model": "",
@@ -147,13 +145,21 @@ def board_table(
         order = ' aria-sort="descending"' if name == "score" else ""
         shown = name if browsed else f"<button>{name}</button>"
         heads.append(f'<th scope="col" class="{kind}" title="{escape(hint)}"{order}>{shown}</th>')
-    heads.append(f'<th class="plot"><span class="axis">{ticks}</span></th>')
+    heads.append(axis_head(marks))
     if games:
         heads.append('<th class="games" title="all games with a verdict">games: won … lost</th>')
     ranks = range(1, len(board.rows) + 1) if browsed else [None] * len(board.rows)
     ranked = zip(ranks, board.rows, strict=True)
     rows = (_board_row(row, board, (low, high), rank, games, address) for rank, row in ranked)
     return html_table(heads, rows)
+
+
+def axis_head(marks: Sequence[float]) -> str:
+    """Return the head of a column of drawn intervals: the marks of their scale."""
+    low, high = marks[0], marks[-1]
+    places = {mark: 100 * (mark - low) / (high - low) for mark in marks}
+    ticks = "".join(f'<i style="left:{place:.2f}%">{mark:g}</i>' for mark, place in places.items())
+    return f'<th class="plot"><span class="axis">{ticks}</span></th>'
 
 
 def _board_row(

@@ -16,7 +16,7 @@ import numpy as np
 from arena.base.errors import InputError, one_line, warn
 from arena.base.jsonl import write_lines
 from arena.base.output import shown_width
-from arena.leaderboard.board import Board
+from arena.leaderboard.board import Board, Row
 from arena.leaderboard.output.caption import opponent, titles
 from arena.leaderboard.output.html import COLOURS, axis_marks, heat
 from arena.leaderboard.output.text import SPANS
@@ -91,11 +91,14 @@ def new_plot(width: float, height: float, titles: tuple[str, str]) -> tuple[Figu
     return figure, figure.add_subplot()
 
 
-def board_figure(board: Board) -> Figure:
-    """Draw scores with their intervals, one line a model, the best on top."""
-    rows = [row for row in board.rows[::-1] if math.isfinite(row.score)]
-    longest = max(len(row.model) for row in rows)
-    figure, axes = new_plot(6 + 0.07 * longest, 1.4 + 0.24 * len(rows), titles(board))
+def interval_figure(
+    board: Board, rows: Sequence[Row], names: Sequence[str], titles: tuple[str, str], label: str
+) -> tuple[Figure, Axes]:
+    """Draw finite scores with their intervals, one named line each, the first below. The scale is
+    that of all rows of a board. Returns the axes as well.
+    """
+    longest = max(map(shown_width, names))
+    figure, axes = new_plot(6 + 0.07 * longest, 1.4 + 0.24 * len(rows), titles)
     low, *_, high = axis_marks(board)
     scores = np.array([row.score for row in rows])
     offsets = np.nan_to_num([(-row.lower, row.upper) for row in rows], posinf=np.inf)
@@ -104,17 +107,25 @@ def board_figure(board: Board) -> Figure:
     axes.errorbar(scores, range(len(rows)), xerr=bars, color=COLOURS["accent"][0], **style)
     if board.format.baseline_score is not None:
         axes.axvline(board.format.baseline_score, color="#999999", linewidth=0.8, linestyle=":")
-    axes.set_yticks(range(len(rows)), [row.model for row in rows], fontsize=8)
+    axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.set_ylim(-0.7, len(rows) - 0.3)
+    axes.set_xlabel(label)
+    axes.grid(axis="x", linewidth=0.4, alpha=0.5)
+    return figure, axes
+
+
+def board_figure(board: Board) -> Figure:
+    """Draw scores with their intervals, one line a model, the best on top."""
+    rows = [row for row in board.rows[::-1] if math.isfinite(row.score)]
+    # An infinite rating has no place on the scale.
+    infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
+    note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
+    label, names = board.format.axis(opponent(board)) + note, [row.model for row in rows]
+    figure, axes = interval_figure(board, rows, names, titles(board), label)
     if board.method.honest:
         right, rank = axes.secondary_yaxis("right"), SPANS[0]
         right.set_yticks(range(len(rows)), [rank.cell(row, board) for row in rows], fontsize=8)
         right.set_ylabel("rank", fontsize=8)
-    # An infinite rating has no place on the scale.
-    infinite = [row.model for row in board.rows if not math.isfinite(row.score)]
-    note = f"\nno finite rating: {', '.join(infinite)}" if infinite else ""
-    axes.set_xlabel(board.format.axis(opponent(board)) + note)
-    axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     return figure
 
 

@@ -13,7 +13,7 @@ from arena.base.jsonl import STDOUT, write_lines
 from arena.base.table import listed
 from arena.leaderboard import build, saved
 from arena.leaderboard.board import Board
-from arena.leaderboard.clusters import score_clusters
+from arena.leaderboard.clusters import MANY_CLUSTERS, score_clusters
 from arena.leaderboard.compare import compare_all
 from arena.leaderboard.options import (
     NOT_BY,
@@ -23,7 +23,8 @@ from arena.leaderboard.options import (
     BoardOptions,
     refuse,
 )
-from arena.leaderboard.output import cluster_report, comparison, html, notes, plot, text
+from arena.leaderboard.output import comparison, html, notes, plot, text
+from arena.leaderboard.output.clusters import cluster_page, cluster_plot, cluster_report
 from arena.leaderboard.overall import why_no_overall
 from arena.scoring.battles import Grades
 
@@ -42,11 +43,10 @@ OF_TABLE: Makers = {
     "csv": cluster_report.table_csv,
     "json": lambda table: text.json_text(cluster_report.table_dict(table)),
     "md": cluster_report.table_markdown,
-    "html": cluster_report.table_html,
-    "plot": cluster_report.heat_map,
+    "html": cluster_page.table_html,
+    "plot": cluster_plot.cluster_figure,
 }
 MANY_BATTLES = 1_000_000  # over which battles are saved only if the user wants it
-MANY_CLUSTERS = 40  # over which a table on a terminal is hard to read
 
 
 @dataclass(frozen=True)

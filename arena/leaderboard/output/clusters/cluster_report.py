@@ -1,28 +1,19 @@
-"""The scores of models by cluster as text, CSV, JSON, Markdown, HTML or a heat map."""
+"""The scores of models by cluster as text, CSV, JSON and Markdown."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from html import escape
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from arena.base.errors import one_line
-from arena.base.table import aligned, counted, grouped, listed
+from arena.base.table import aligned, grouped, listed
 from arena.leaderboard.board import Board, Row
 from arena.leaderboard.clusters import LEAST, ClusterTable
 from arena.leaderboard.format import FORMATS
 from arena.leaderboard.output import notes, text
 from arena.leaderboard.output.caption import AVERAGE, interval_method, method_cell, titles
-from arena.leaderboard.output.html import heat, html_page, html_row, html_table
-from arena.leaderboard.output.plot import heat_figure
 from arena.scoring.estimators import BRADLEY_TERRY
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def table_lines(table: ClusterTable) -> Iterator[str]:
@@ -34,13 +25,13 @@ def _grid(table: ClusterTable, corner: str) -> list[list[str]]:
     """Return the texts of clusters by models, below a head and beside the numbers of questions."""
     rows = [[corner, "questions", *map(one_line, table.models)]]
     for board in table.boards:
-        cells = (_cell(board.row(model), board) for model in table.models)
+        cells = (score_texts(board.row(model), board) for model in table.models)
         texts = (" ".join(cell).rstrip() for cell in cells)
-        rows.append([_name(board), f"{board.counts.questions:,}", *texts])
+        rows.append([cluster_name(board), f"{board.counts.questions:,}", *texts])
     return rows
 
 
-def _cell(row: Row | None, board: Board) -> tuple[str, str]:
+def score_texts(row: Row | None, board: Board) -> tuple[str, str]:
     """Return the texts of a model's score and interval."""
     if row is None:
         return "n/a", ""
@@ -48,7 +39,8 @@ def _cell(row: Row | None, board: Board) -> tuple[str, str]:
     return score, text.NONE if math.isnan(row.lower) else interval
 
 
-def _name(board: Board) -> str:
+def cluster_name(board: Board) -> str:
+    """Return the name of a cluster in one line."""
     return one_line(board.name) or "(none)"
 
 
@@ -57,8 +49,8 @@ def note_lines(table: ClusterTable, *, flags: bool = True) -> Iterator[str]:
     `flags`: name those that help.
     """
     first = table.wholes[0]
-    levels = f"{_levels(table)} intervals in brackets as differences from the score"
-    yield f"{_axis(first)}, with {levels}"
+    about = f"{levels(table)} intervals in brackets as differences from the score"
+    yield f"{axis_label(first)}, with {about}"
     for whole, group in zip(table.wholes, table.groups, strict=True):
         if len(table.wholes) > 1:
             against = f"against {whole.baseline}, " if whole.baseline else ""
@@ -74,20 +66,24 @@ def note_lines(table: ClusterTable, *, flags: bool = True) -> Iterator[str]:
     missing = [math.isnan(row.lower) for row in rows]
     if any(missing):
         yield notes.no_interval(table.boards)
-    kinds = grouped((_name(board), interval_method(board)) for board in table.boards if board.rows)
+    kinds = grouped(
+        (cluster_name(board), interval_method(board)) for board in table.boards if board.rows
+    )
     for method, names in kinds.items():
         of = f": {listed(names, 'clusters')}" if len(kinds) > 1 else ""
         yield f"intervals: {method}{of}"
 
 
-def _axis(board: Board) -> str:
+def axis_label(board: Board) -> str:
+    """Return what the scores of a table are, from its first board without rows."""
     mean = board.selection.anchored == "mean"
     return board.format.axis(AVERAGE if mean else "the baseline")
 
 
-def _levels(table: ClusterTable) -> str:
-    levels = dict.fromkeys(f"{100 * whole.estimator.level:.0f} %" for whole in table.wholes)
-    return " or ".join(levels)
+def levels(table: ClusterTable) -> str:
+    """Return the levels of the intervals, as a percentage."""
+    shown = dict.fromkeys(f"{100 * whole.estimator.level:.0f} %" for whole in table.wholes)
+    return " or ".join(shown)
 
 
 # Files
@@ -103,8 +99,8 @@ def table_stem(table: ClusterTable) -> str:
 
 def table_csv(table: ClusterTable) -> str:
     """Return a line for each cluster and model. A model without a score has empty cells."""
-    levels = {whole.estimator.level for whole in table.wholes}
-    ends = table.wholes[0].estimator.bounds if len(levels) == 1 else ("lower", "upper")
+    several = len({whole.estimator.level for whole in table.wholes}) > 1
+    ends = ("lower", "upper") if several else table.wholes[0].estimator.bounds
     heads = table.by, "model", "score", *ends, "questions", f"{table.by}_questions"
     lines: list[tuple[object, ...]] = [heads]
     further = [("method",)]
@@ -154,10 +150,10 @@ def table_markdown(table: ClusterTable) -> str:
     heads = [text.in_markdown(name) for name in head]
     escaped = [[text.in_markdown(name), *cells] for name, *cells in rows]
     rule = "|:--|" + "--:|" * (1 + len(table.models))
-    return text.markdown_page(_titles(table), [heads, *escaped], rule, note_lines(table))
+    return text.markdown_page(table_titles(table), [heads, *escaped], rule, note_lines(table))
 
 
-def _titles(table: ClusterTable) -> tuple[str, str]:
+def table_titles(table: ClusterTable) -> tuple[str, str]:
     """Return the title of the table, and how it was made, as far as that holds for all of it."""
     shared = table.wholes[0]
     if len({whole.baseline for whole in table.wholes}) > 1:
@@ -165,51 +161,3 @@ def _titles(table: ClusterTable) -> tuple[str, str]:
     if len({whole.estimator.name for whole in table.wholes}) > 1:
         shared = replace(shared, format=FORMATS[BRADLEY_TERRY.name, False])
     return f"{shared.selection.bench.name}: scores by {table.by}", titles(shared)[1]
-
-
-def table_html(table: ClusterTable) -> str:
-    """Return the table as one page that loads nothing, its cells coloured by their scores."""
-    body = f"<section>{heat_table(table)}</section>"
-    return html_page(*_titles(table), body, note_lines(table))
-
-
-def heat_table(table: ClusterTable, *, upright: bool = False) -> str:
-    """Return models by clusters, or clusters by models if it is upright, as a coloured table."""
-    low, high = _scale(table)
-    rows = [[escape(model)] for model in table.models]
-    heads = [f"{_levels(table)} CI"]
-    for board in table.boards:
-        number = counted(board.counts.questions or 0, "question")
-        heads.append(f"{escape(_name(board))}<small>{number}</small>")
-        for cells, model in zip(rows, table.models, strict=True):
-            row = board.row(model)
-            score, interval = _cell(row, board)
-            if row:
-                colour = heat(2 * (row.score - low) / (high - low) - 1)
-                title = f"{board.counts.judged[model]:,} of {number} judged"
-                cell = f'<td style="background:{colour}" title="{title}">{score}'
-                cells.append(f"{cell}<small>{interval}</small></td>")
-            else:
-                cells.append(f"<td>{score}</td>")
-    if upright:
-        heads, *rows = map(list, zip(heads, *rows, strict=True))
-    return html_table(heads, (html_row(cells, head="row") for cells in rows), "heat")
-
-
-def _scale(table: ClusterTable) -> tuple[float, float]:
-    """Return the scores that have the strongest colours: 0 and 100, or the extreme grades."""
-    scores = [row.score for board in table.boards for row in board.rows] or [0.0]
-    extremes = min(scores), max(max(scores), min(scores) + 1.0)
-    return table.wholes[0].format.extremes or extremes
-
-
-def heat_map(table: ClusterTable) -> Figure:
-    """Draw models by clusters, one score a cell."""
-    rows = ([board.row(model) for board in table.boards] for model in table.models)
-    scores = np.array([[row.score if row else np.nan for row in line] for line in rows])
-    names = [f"{_name(board)} ({board.counts.questions:,})" for board in table.boards]
-    models = [one_line(model) for model in table.models]
-    label = _axis(table.wholes[0])
-    figure = heat_figure(scores, (models, names), _titles(table), _scale(table), label)
-    figure.axes[0].set_xlabel(f"{table.by} (questions)", fontsize=8)
-    return figure

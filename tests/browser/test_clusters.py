@@ -1,0 +1,129 @@
+"""The tab of the clusters: the scores of show_result.py, in every order, and its links."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+import urllib.parse
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from boards import named, show
+from clusters import questions
+from conftest import Workspace
+from judgments import add_judgments, graded, random_judgments
+
+from arena.bench.paths import Bench
+from arena.browser.library import Library
+from arena.browser.screens.clusters import ClusterChoice, ClusterScreen, cluster_screen
+
+
+@pytest.fixture
+def library(clustered: Workspace) -> Library:
+    return Library(Bench(clustered.root / "data", clustered.name))
+
+
+def rows(screen: ClusterScreen) -> dict[str, list[str]]:
+    """The texts of the cells by cluster."""
+    lines = re.findall(r"<tr.*?</tr>", screen.table_html.partition("<tbody>")[2])
+    cells = [[re.sub("<.*?>", "", c) for c in re.findall(r"<td.*?</td>", ln)] for ln in lines]
+    return {html.unescape(name): values for name, *values in cells}
+
+
+def query_of(screen: ClusterScreen) -> dict[str, str]:
+    href = re.search(r'href="\?([^"]*)"', screen.address_html)
+    assert href
+    return dict(urllib.parse.parse_qsl(html.unescape(href[1])))
+
+
+def csv_rows(bench: Workspace, *arguments: object) -> list[dict[str, Any]]:
+    show(bench, *arguments, "--csv", "by.csv")
+    return list(csv.DictReader(io.StringIO((bench.root / "by.csv").read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize("by", ["cluster", "category"])
+def test_scores_are_those_of_the_csv(clustered: Workspace, library: Library, by: str) -> None:
+    expected = csv_rows(clustered, *named(), "--by", by)
+    for model in ("m1", "m2", "coder"):
+        screen = cluster_screen(library, ClusterChoice("judge", by, model=model))
+        shown = rows(screen)
+        of_model = [row for row in expected if row["model"] == model and row["questions"] != "0"]
+        assert shown.keys() == {row[by] for row in of_model}
+        for row in of_model:
+            score, interval, number, _ = shown[row[by]]
+            assert float(score) == pytest.approx(float(row["score"]), abs=0.051)
+            ends = [float(row["score"]) + float(x) for x in re.findall(r"-?[\d.]+", interval)]
+            wanted = [float(row[name]) for name in ("rating_q025", "rating_q975") if row[name]]
+            assert ends == pytest.approx(wanted, abs=0.056)
+            whole = row[f"{by}_questions"]
+            judged = row["questions"]
+            assert number == (judged if judged == whole else f"{judged} of {whole}")
+
+
+def test_grades_have_no_baseline(bench: Workspace) -> None:
+    bench.add_questions(questions(["a", "a", "b", "b"]))
+    for model, start in (("m", 2), ("n", 5)):
+        add_judgments(bench, model, [graded(f"q{i}", start + i) for i in range(1, 5)])
+    screen = cluster_screen(Library(Bench(bench.root / "data", bench.name)), ClusterChoice())
+    assert not screen.pairwise
+    assert screen.offers["model"] == ["n", "m"]
+    assert {name: cells[0] for name, cells in rows(screen).items()} == {"a": "6.50", "b": "8.50"}
+
+
+def test_orders(clustered: Workspace, library: Library) -> None:
+    first = ClusterChoice("judge", model="m1", beside="m3")
+    screen = cluster_screen(library, first)
+    scores = {name: (float(cells[0]), float(cells[4])) for name, cells in rows(screen).items()}
+    weakest, beside = (sorted(scores, key=lambda name, i=i: scores[name][i]) for i in (0, 1))
+    orders = {
+        "": weakest,
+        "-score": weakest[::-1],
+        "beside": beside,
+        "name": ["coding", "maths", "writing"],
+        "-name": ["writing", "maths", "coding"],
+        "questions": ["coding", "maths", "writing"],
+        "-questions": ["writing", "maths", "coding"],
+        "nonsense": weakest,
+    }
+    assert weakest != beside
+    for order, names in orders.items():
+        screen = cluster_screen(library, replace(first, sort=order))
+        assert list(rows(screen)) == names
+        again = cluster_screen(library, ClusterChoice.of(query_of(screen)))
+        assert again == screen
+    alone = cluster_screen(library, ClusterChoice("judge", model="m1", sort="beside"))
+    assert list(rows(alone)) == weakest
+
+
+def test_few_questions_are_hidden_on_demand_and_no_score_is_last(
+    clustered: Workspace, library: Library
+) -> None:
+    add_judgments(clustered, "m4", random_judgments(5, 8))  # one of the second cluster
+    choice = ClusterChoice("judge", model="m4")
+    assert rows(cluster_screen(library, choice))["writing"][:3] == ["n/a", "", "1 of 5"]
+    for order in ("", "-score"):
+        assert list(rows(cluster_screen(library, replace(choice, sort=order))))[-1] == "writing"
+    assert list(rows(cluster_screen(library, replace(choice, least="2")))) == ["coding"]
+    none = cluster_screen(library, replace(choice, least="50"))
+    assert not rows(none) and "No cluster has so many questions." in none.table_html
+
+
+def test_a_name_that_is_not_there_is_passed_over_with_a_notice(library: Library) -> None:
+    shown = cluster_screen(library, ClusterChoice("judge", "topic", "", "x", "<b>", "7"))
+    assert shown.choice == ClusterChoice("judge", "cluster", model=shown.offers["model"][0])
+    assert "base" not in shown.offers["model"]
+    for name in ("x", "&lt;b&gt;"):
+        assert f"There is no model {name} here." in shown.table_html
+
+
+def test_the_reason_for_no_scores_names_no_flag(bench: Workspace) -> None:
+    bench.add_questions([{"question_id": "q1", "turns": [{"content": "?"}]}])
+    library = Library(Bench(bench.root / "data", bench.name))
+    assert "no judgments yet" in cluster_screen(library, ClusterChoice()).table_html
+    add_judgments(bench, "m", random_judgments(1, 1))
+    shown = cluster_screen(library, ClusterChoice())
+    assert shown.offers["by"] == []
+    assert "no question has a cluster" in shown.table_html and "--" not in shown.table_html
