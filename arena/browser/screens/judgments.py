@@ -74,7 +74,7 @@ def judgments_screen(
     questions, starts = library.questions, question_starts(entries)
     key = entries[position].key if entries else key
     page = _judgment(library, filters, entries, position, game, as_written)
-    above = strip_of(library, filters, entries)
+    above = strip_of(library, filters)
     rows = Rows(entries, position, first, one_model=bool(filters.model))
     return JudgmentsScreen(
         filters=filters,
