@@ -196,8 +196,8 @@ class Library:
         if filters.outcome:
             wanted = set(filters.outcome.split(","))
             entries = [entry for entry in entries if overall(entry.labels) in wanted]
-        if text := index.folded(filters.text):
-            entries = list(filter(self._search(text), entries))
+        if index.folded(filters.text):
+            entries = list(filter(self.found_in(filters.text), entries))
         rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))
         if filters.order:
@@ -244,15 +244,33 @@ class Library:
 
         return of
 
-    def _search(self, text: bytes) -> Callable[[ListedJudgment], bool]:
-        """Return the test whether prompt, answers or judge say a folded text."""
-        questions = self.questions.values()
-        prompts = {q.id for q in questions if any(text in index.folded(t) for t in q.texts)}
-        answers = functools.cache(lambda m: self._answer_texts[self.answer_file(m)].matching(text))
-        judgments = functools.cache(lambda file: self._judgment_texts[file].matching(text))
-        return lambda entry: (
-            entry.question in prompts
-            or entry.question in answers(entry.model)
-            or entry.question in answers(entry.baseline)
-            or entry.place.offset in judgments(entry.file)
+    def found_in(self, text: str) -> Callable[[ListedJudgment], frozenset[str]]:
+        """Return the function from a judgment to what has a text in it: its prompt, the answer of
+        the model or the baseline, or the judge's words. "id" if its question has this id.
+        """
+        sought, questions = index.folded(text), self.questions.values()
+        prompts = {q.id for q in questions if any(sought in index.folded(t) for t in q.texts)}
+        answers = functools.cache(
+            lambda model: self._answer_texts[self.answer_file(model)].matching(sought)
         )
+        judgments = functools.cache(lambda file: self._judgment_texts[file].matching(sought))
+
+        def found(entry: ListedJudgment) -> frozenset[str]:
+            places = {
+                "id": index.folded(entry.question) == sought,
+                "prompt": entry.question in prompts,
+                "model": entry.question in answers(entry.model),
+                "baseline": bool(entry.baseline) and entry.question in answers(entry.baseline),
+                "judge": entry.place.offset in judgments(entry.file),
+            }
+            return frozenset(place for place, has in places.items() if has)
+
+        return found
+
+    def warm(self, judge: str) -> None:
+        """Read the texts that a search of a judge's judgments needs."""
+        models = {name for e in self.judgments(judge) for name in (e.model, e.baseline) if name}
+        for model in sorted(models):
+            self._answer_texts[self.answer_file(model)]
+        for file in self._files(judge):
+            self._judgment_texts[file]

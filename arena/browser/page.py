@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -36,6 +37,7 @@ class Page:
     def __init__(self, chosen: Chosen) -> None:
         library, name = chosen.library, plain(chosen.library.bench.name)
         self.library, self.judge = library, chosen.judge
+        self.warming = threading.Thread(target=library.warm, args=(chosen.judge,), daemon=True)
         title = f"Judgments of {library.bench.name}"
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks:
@@ -67,11 +69,17 @@ class Page:
             board.table.click(self.open_model, board.place, opened, **IN_TURN)
             sorted_or_opened = [*opened, *clusters.outputs[:-1]]
             clusters.table.click(self.open_cluster, clusters.place, sorted_or_opened, **IN_TURN)
-            self.blocks.load(None, js=f"() => {{{script('listenToKeys(); mendDropdowns();')}}}")
+            loaded = script("listenToKeys(); mendDropdowns(); tendJudgment();")
+            self.blocks.load(None, js=f"() => {{{loaded}}}")
 
     def open_address(self, request: gr.Request) -> Updates:
-        """Return the page for the address that it was opened with."""
-        return self.open(dict(request.query_params))
+        """Return the page for the address that it was opened with. The first visit lets all texts
+        be read in the background, so that no search waits for them.
+        """
+        updates = self.open(dict(request.query_params))
+        if self.warming.ident is None:
+            self.warming.start()
+        return updates
 
     def open_again(self, event: gr.EventData) -> Updates:
         """Return the page as it was when the reader goes back or forth."""

@@ -171,14 +171,14 @@ class TestDemo:
         hot = demo_record("model_answer/smollm2-hot.jsonl")["choices"][0]["turns"][0]["content"]
         page = demo.show("?model=smollm2-hot&question=01dab03ff82a93137dc81af7b56699e6")
         expect(page.locator(".verdict.chosen")).to_contain_text("a tie")
-        expect(page.locator(".explanation")).to_contain_text("My verdict: [[A=B]]")
+        expect(page.locator(".explanation").first).to_contain_text("My verdict: [[A=B]]")
         expect(page.locator(".side").first).to_contain_text(base.split("\n")[0])
         expect(page.locator(".side").last).to_contain_text(hot.split(" which returns")[0][:20])
         assert sides(page)[0].startswith("A smollm2-base baseline")
         assert sides(page)[1].startswith("B smollm2-hot model")
         page.get_by_label("game 2").click()
         expect(page.locator(".verdict.chosen")).to_contain_text("smollm2-hot is much better")
-        expect(page.locator(".explanation")).to_contain_text("My verdict: [[A>>B]]")
+        expect(page.locator(".explanation").last).to_contain_text("My verdict: [[A>>B]]")
         assert sides(page)[0].startswith("A smollm2-hot model")
         assert sides(page)[1].startswith("B smollm2-base baseline")
         expect(page.locator(".side").last).to_contain_text(base.split("\n")[0])
@@ -393,6 +393,35 @@ class TestDemo:
         expect(page.get_by_role("listbox")).to_have_count(0)
         demo.check()
 
+    def test_the_words_of_both_games_stay_open_or_closed_from_judgment_to_judgment(
+        self, demo: Site
+    ) -> None:
+        page = demo.show("?tab=judgments&judge=smollm2-judge&model=smollm2-hot")
+        words = page.locator(".explanation.own")
+        expect(words).to_have_count(2)
+        expect(page.locator(".explanation.own[open]")).to_have_count(2)
+        name = page.locator(".prompt code").first
+        before = name.inner_text()
+        words.first.locator("summary").click()
+        page.locator("#next").click()
+        expect(name).not_to_have_text(before)
+        expect(page.locator(".explanation.own[open]")).to_have_count(0)
+        page.locator("#previous").click()
+        expect(name).to_have_text(before)
+        words.first.locator("summary").click()
+        expect(page.locator(".explanation.own[open]")).to_have_count(2)
+        demo.check()
+
+    def test_searched_words_are_marked_where_they_are(self, demo: Site) -> None:
+        page = demo.show("?tab=judgments&judge=smollm2-judge&model=smollm2-hot&text=quiet")
+        expect(page.locator(".found")).to_contain_text("quiet in prompt")
+        marked = "[...(CSS.highlights.get('sought') ?? [])].map(r => String(r).toLowerCase())"
+        page.wait_for_function(f"{marked}.length > 0")
+        assert set(page.evaluate(marked)) == {"quiet"}
+        demo.show("?tab=judgments&judge=smollm2-judge&model=smollm2-hot")
+        page.wait_for_function(f"{marked}.length === 0")
+        demo.check()
+
     def test_outcomes_are_chosen_above_the_list_and_shown_as_chips(self, demo: Site) -> None:
         page = demo.show("?tab=judgments&judge=smollm2-judge&model=smollm2-hot")
         strip, head = page.locator(".strip"), page.locator(".list-head")
@@ -526,7 +555,7 @@ class TestModelText:
     def test_hostile_text_stays_text_and_loads_nothing(self, ours: Site) -> None:
         page = ours.show("?question=q1")
         expect(page.locator(".side")).to_have_count(2)
-        for part in (".prompt", ".explanation", ".side >> nth=0", ".side >> nth=1"):
+        for part in (".prompt", ".explanation >> nth=0", ".side >> nth=0", ".side >> nth=1"):
             shown = page.locator(part)
             expect(shown).to_contain_text('<script>window.stolen = "script"</script>')
             expect(shown).to_contain_text("<img src=x onerror=")

@@ -173,3 +173,34 @@ def test_the_list_is_turned_without_another_judgment(library: Library) -> None:
     assert "aria-current" not in shown.list_html
     assert shown.key[0] == "q3"
     assert 'data-turn="0"' in shown.list_html
+
+
+def test_a_search_says_where_it_found_the_words_and_knows_ids(bench: Workspace) -> None:
+    bench.add_questions(["The okapi", "Say hello"])
+    bench.add_answers("m", {"q1": "An okapi is striped", "q2": "hi"})
+    bench.add_answers("base", {"q1": "no", "q2": "An OKAPI says hello"})
+    add_judgments(bench, [judgment("q1", "A>B", "B>A"), judgment("q2", "A=B", "A=B")])
+    library = Library(Bench(bench.root / "data", bench.name))
+
+    def where(text: str, question: str, game: int = 0) -> str:
+        shown = judgments_screen(
+            library, Filters(judge="j", text=text), (question, "", ""), game=game
+        )
+        (found,) = re.findall(r'<mark class="sought">.*?</mark> in (.*?)</p>', shown.judgment_html)
+        return str(found)
+
+    assert where("okapi", "q1") == "prompt · B"
+    assert where("okapi", "q1", game=1) == "prompt · A"
+    assert where("okapi", "q2") == "A"
+    assert where("says", "q2") == "A · judge"
+    assert listed(library, text="Q2") == ["q2"]
+    assert where("q2", "q2") == "id"
+
+
+def test_a_search_waits_for_no_file_that_was_read_in_the_background(
+    bench: Workspace, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.warm("j")
+    for name in ("answer_texts", "judgment_texts"):
+        monkeypatch.setattr(f"arena.browser.index.{name}", None)
+    assert listed(library, text="says A>>B")

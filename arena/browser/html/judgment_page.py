@@ -60,16 +60,19 @@ def query_address(entry: ListedJudgment, game: int) -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """How a judgment is shown: the game whose places and words it has, how texts become HTML, and
-    the addresses of other judgments, "" for those that have none.
+    """How a judgment is shown: the game whose places it has, how texts become HTML, and the
+    addresses of other judgments, "" for those that have none.
 
-    `alone`: on a page without choices, so with the words of both games.
+    `alone`: on a page without choices. `sought`: the searched words, which the page marks. `found`:
+    the texts that have them.
     """
 
     game: int = 0
     show: Show = rendered
     address: Callable[[ListedJudgment, int], str] = query_address
     alone: bool = False
+    sought: str = ""
+    found: frozenset[str] = frozenset()
 
 
 def judgment_html(view: JudgmentView, look: Look) -> str:
@@ -77,28 +80,18 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
     show, entry = look.show, view.entry
     game = view.number(look.game)
     chosen = view.games[game] if game < len(view.games) and not look.alone else None
-    told = view.games if look.alone else [chosen] if chosen else []
-    question, total = view.question, plain(total_words(view))
-    parts = []
-    if question is None:
-        unknown = f"question.jsonl has no question {entry.question}. Its prompt is not known."
-        parts.append(notice(unknown))
-    else:
-        words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
-        about = f"{' · '.join(map(plain, filter(None, words)))} <code>{plain(question.id)}</code>"
-        several = len(question.turns) > 1
-        for number, turn in enumerate(question.texts, start=1):
-            title = f"Prompt, turn {number}" if several else "Prompt"
-            title += f'<span class="about">{about}</span>' if number == 1 else ""
-            style = "prompt turn" if several else "prompt"
-            parts.append(_folded(title, _clipped(show(turn), turn), style, is_open=True))
+    total = plain(total_words(view))
+    parts = list(prompt_parts(view, show))
     verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.expected)
     lettered = [("" if look.alone else letter, side) for letter, side in view.shown(game)]
     sides = (_side(letter, side, view, show, chosen) for letter, side in lettered)
     # Games without words say so once.
-    words = dict.fromkeys(f"<div>{''.join(_explanation(view, one, show))}</div>" for one in told)
+    words = dict.fromkeys(
+        f"<div>{''.join(_explanation(view, one, show))}</div>" for one in view.expected
+    )
     others = (_other_judge(other, look.address(other, game)) for other in view.others)
     parts += [
+        found_words(view, look, lettered),
         f'<p class="total">{total}</p>' if total else "",
         f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>',
         *(f'<p class="note">{other}</p>' for other in others),
@@ -112,6 +105,33 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
         advice = f"{entry.baseline} stands in for it." if entry.baseline else advice
         parts.append(notice(f"The record names no baseline. {advice}"))
     return in_one_line(f'<div class="judgment">{"".join(parts)}</div>')
+
+
+def prompt_parts(view: JudgmentView, show: Show) -> Iterator[str]:
+    """Yield the prompt of a judgment, turn by turn."""
+    question = view.question
+    if question is None:
+        unknown = f"question.jsonl has no question {view.entry.question}. Its prompt is not known."
+        yield notice(unknown)
+        return
+    words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
+    about = f"{' · '.join(map(plain, filter(None, words)))} <code>{plain(question.id)}</code>"
+    several = len(question.turns) > 1
+    for number, turn in enumerate(question.texts, start=1):
+        title = f"Prompt, turn {number}" if several else "Prompt"
+        title += f'<span class="about">{about}</span>' if number == 1 else ""
+        style = "prompt turn" if several else "prompt"
+        yield _folded(title, _clipped(show(turn), turn), style, is_open=True)
+
+
+def found_words(view: JudgmentView, look: Look, sides: Sequence[tuple[str, Side]]) -> str:
+    """Return in which texts of a judgment the searched words are, "" without a search."""
+    if not look.sought:
+        return ""
+    letters = {"model" if side is view.model else "baseline": letter for letter, side in sides}
+    places = ("prompt", *letters, "judge", "id")
+    where = " · ".join(letters.get(place) or place for place in places if place in look.found)
+    return f'<p class="note found"><mark class="sought">{plain(look.sought)}</mark> in {where}</p>'
 
 
 CLIPPED, LINE = 5, 120  # lines of a text that is shown in part, and about how long they are
@@ -225,7 +245,7 @@ def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:
         yield _folded(f"Reasoning of {title}", show(game.reasoning), "reasoning")
     if game.explanation.strip():
         content = _clipped(show(game.explanation), game.explanation)
-        yield _folded(f"Judgment of {title}", content, "explanation", is_open=True)
+        yield _folded(f"Judgment of {title}", content, "explanation own", is_open=True)
     elif game.played:
         yield notice("The record has no words of the judge for this game.")
     for one in game.repeats:

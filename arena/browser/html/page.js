@@ -127,3 +127,38 @@ function mendDropdowns() {
     });
   }, true);
 }
+
+// A judgment that is shown keeps the judge's words open or closed as the reader left them, and marks
+// the searched words, without a change of its HTML.
+function tendJudgment() {
+  const shown = document.getElementById("judgment");
+  let open = true;
+  const keep = () => {
+    for (const words of shown.querySelectorAll(".explanation.own")) words.open = open;
+  };
+  shown.addEventListener("toggle", event => {
+    if (!event.target.matches(".own") || !event.target.isConnected) return;
+    open = event.target.open;
+    keep();
+  }, true);
+  const tend = () => {
+    keep();
+    if (!CSS.highlights) return;
+    const sought = shown.querySelector(".sought")?.textContent.toLowerCase();
+    const marks = new Highlight();
+    const texts = document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
+    while (sought && texts.nextNode()) {
+      const text = texts.currentNode, words = text.data.toLowerCase();
+      if (words.length !== text.data.length || text.parentNode.matches(".sought")) continue;
+      for (let at = words.indexOf(sought); at >= 0; at = words.indexOf(sought, at + sought.length)) {
+        const range = new Range();
+        range.setStart(text, at);
+        range.setEnd(text, at + sought.length);
+        marks.add(range);
+      }
+    }
+    CSS.highlights.set("sought", marks);
+  };
+  new MutationObserver(tend).observe(shown, {childList: true, subtree: true});
+  tend();
+}

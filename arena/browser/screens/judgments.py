@@ -74,7 +74,7 @@ def judgments_screen(
     questions, starts = library.questions, question_starts(entries)
     key = entries[position].key if entries else key
     page = _judgment(library, filters, entries, position, game, as_written)
-    above = strip_of(library, filters, entries)
+    above = strip_of(library, filters)
     rows = Rows(entries, position, first, one_model=bool(filters.model))
     return JudgmentsScreen(
         filters=filters,
@@ -173,7 +173,9 @@ def _judgment(
             view = judgment_view(library, entries[position])
         except InputError as error:
             return notice(str(error))
-        look = judgment_page.Look(game, verbatim if as_written else rendered)
+        show, sought = verbatim if as_written else rendered, filters.text
+        found = library.found_in(sought)(entries[position]) if sought else frozenset[str]()
+        look = judgment_page.Look(game, show, sought=sought, found=found)
         return judgment_page.judgment_html(view, look)
     if not filters.judge:
         reason = f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.bench.labels import games_disagree, overall, winners
 from arena.browser.html.judgment_list import Choice, Strip, strip_html
-from arena.browser.index import ListedJudgment
-from arena.browser.library import GAMES_DISAGREE, LONGER, SHORTER, Filters, Library, difference
+from arena.browser.library import (
+    GAMES_DISAGREE,
+    LONGER,
+    SHORTER,
+    Filters,
+    Library,
+    difference,
+    until_changed,
+)
 
 CLUSTERS = 3  # that are named
 NAMES = {"baseline": "against", "category": "in", "show": "", "outcome": "", "text": "search:"}
 
 
-def strip_of(library: Library, filters: Filters, entries: Sequence[ListedJudgment]) -> str:
+@until_changed
+def strip_of(library: Library, filters: Filters) -> str:
     """Return the strip of the listed judgments as HTML, "" if they compare nothing."""
+    entries = library.select(filters)
     alike = library.select(replace(filters, outcome="", order=""))
     if alike and not any(entry.pairwise for entry in alike):
         return ""
