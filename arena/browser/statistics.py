@@ -57,6 +57,9 @@ def cluster_table(library: Library, judge: str, baseline: str, by: str) -> Clust
     reason if there are none.
     """
     options = _options(library, judge, baseline)
+    # A config may ask for the published statistics, which grades have not.
+    compared = any(entry.pairwise for entry in library.judgments(judge))
+    options = replace(options, as_published=options.as_published and compared)
     groups = read_clusters(options, by)
     method = method_of(options).centered(group.data for group in groups)
     table = score_clusters(groups, by, method)

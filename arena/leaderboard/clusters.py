@@ -44,9 +44,9 @@ class ClusterTable:
 
     @property
     def rated(self) -> list[str]:
-        """The models that are not the baseline of all clusters, by their mean score."""
-        baselines = {board.baseline for board in self.boards}
-        return [model for model in self.models if baselines != {model}]
+        """The models with a score against others than themselves, by their mean score."""
+        scored = {row.model for b in self.boards for row in b.rows if row.model != b.baseline}
+        return [model for model in self.models if model in scored]
 
     def ordered(self, order: str, model: str, beside: str = "") -> list[Board]:
         """Return the boards by one of ORDERS: a model's score, the lowest first, that of the model

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from boards import named, show
+from browser_site import several_baselines
 from clusters import questions
 from conftest import Workspace
 from judgments import add_judgments, graded, random_judgments
 
+from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
 from arena.browser.library import Library
 from arena.browser.screens.clusters import ClusterChoice, ClusterScreen, cluster_screen
@@ -67,10 +69,24 @@ def test_grades_have_no_baseline(bench: Workspace) -> None:
     bench.add_questions(questions(["a", "a", "b", "b"]))
     for model, start in (("m", 2), ("n", 5)):
         add_judgments(bench, model, [graded(f"q{i}", start + i) for i in range(1, 5)])
-    screen = cluster_screen(Library(Bench(bench.root / "data", bench.name)), ClusterChoice())
+    bench.write_judge_config("judge", "m", as_published=True)
+    config = read_judge_config(bench.root / "config" / "judge_config.yaml")
+    library = Library(Bench(bench.root / "data", bench.name), config=config)
+    screen = cluster_screen(library, ClusterChoice("judge"))
     assert not screen.pairwise
     assert screen.offers["model"] == ["n", "m"]
     assert {name: cells[0] for name, cells in rows(screen).items()} == {"a": "6.50", "b": "8.50"}
+
+
+def test_baselines_of_categories_are_no_rated_models(bench: Workspace) -> None:
+    library = several_baselines(bench, named=True)
+    screen = cluster_screen(library, ClusterChoice("j", "category", model="m"))
+    assert screen.usual_baseline == "one for each category"
+    assert sorted(screen.offers["model"]) == ["m", "n", "o"]
+    for category, baseline in (("code", "base-code"), ("prose", "base-prose")):
+        chosen = replace(screen.choice, baseline=baseline)
+        alone = cluster_screen(library, chosen)
+        assert rows(alone)[category] == rows(screen)[category]
 
 
 def test_orders(clustered: Workspace, library: Library) -> None:
