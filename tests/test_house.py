@@ -89,7 +89,7 @@ THROUGH_COMMANDS = {
     *("files", "forms", "imported", "contents", "bundle", "verify"),  # scripts of datasets
     "folder",  # of share_results.py --site
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
-    "planted",  # in answers, of gen_judgment.py
+    *("planted", "width_goal"),  # of gen_judgment.py
 }
 
 
