@@ -101,9 +101,9 @@ class TestExtremes:
         bench.write_judge_config("judge", "base")
         any_baseline = flags()[:4]
         found = show(bench, *any_baseline, "--anchor", "base", "--html", "board.html")
-        low = "scores under 3: worse, bad. Scores against base hardly tell them apart. Choose a "
-        assert f"{low}weaker anchor, or use --anchor alone." in found.summary
-        assert f"{low}weaker anchor." in (bench.root / "board.html").read_text()
+        why = "scores under 3: worse, bad. Scores against base hardly tell them apart."
+        line = f"{why} Choose a weaker anchor, or use --anchor alone."
+        assert line in found.summary and line in (bench.root / "board.html").read_text()
         assert "scores under" not in show(bench, *any_baseline, "--anchor").out
 
 
