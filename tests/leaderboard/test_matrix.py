@@ -134,6 +134,10 @@ def test_an_anchor_is_the_first_of_all_baselines(
             ["--anchor", "alpha", "--head-to-head", "--full-stats"],
             "--full-stats: this does not go with --head-to-head",
         ),
+        (["--head-to-head", "--style-control"], "style control: this does not go with --head"),
+        (["--head-to-head", "--length-control-only"], "style control: this does not go with --h"),
+        (["--head-to-head", "--control-features", "markdown"], "style control: this does not go"),
+        (["--head-to-head", "--show-elo"], "--show-elo: this does not go with --head-to-head"),
     ],
 )
 def test_what_does_not_fit_is_refused(

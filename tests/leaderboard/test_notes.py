@@ -87,7 +87,9 @@ class TestExtremes:
             self.add(bench, model, LOST, questions)
         assert "scores under" not in show(bench, *flags()).out
 
-    def test_battles_with_each_other_tell_them_apart(self, bench: Workspace) -> None:
+    def test_battles_with_each_other_tell_them_apart_if_scores_are_not_against_one(
+        self, bench: Workspace
+    ) -> None:
         for model in ("bad", "worse"):
             self.add(bench, model, LOST, 100)
         pair = [judgment(f"q{i}", *WON, model="worse", baseline="bad") for i in range(1, 101)]
@@ -96,6 +98,13 @@ class TestExtremes:
         bench.write(path, [*named, *pair])
         both = ("--judge-name", "judge", "--baseline", "base", "bad")
         assert "scores under" not in show(bench, "--bench-name", "test-v1", *both).out
+        bench.write_judge_config("judge", "base")
+        any_baseline = flags()[:4]
+        found = show(bench, *any_baseline, "--anchor", "base", "--html", "board.html")
+        why = "scores under 3: worse, bad. Scores against base hardly tell them apart."
+        line = f"{why} Choose a weaker anchor, or use --anchor alone."
+        assert line in found.summary and line in (bench.root / "board.html").read_text()
+        assert "scores under" not in show(bench, *any_baseline, "--anchor").out
 
 
 class TestPlaces:

@@ -27,11 +27,12 @@ EXCLUDED = "this does not go with --head-to-head. Leave out one of them."
 
 def report_head_to_head(options: BoardOptions, report: ReportOptions) -> Iterator[str]:
     """Yield the text of the win rates of all pairs of models, then a line for each file when it is
-    written. Raises InputError for grades, and for several boards.
+    written. Raises InputError for grades, several boards, and what only scores have.
     """
     if report.plot:
         plot.check_plot(report.plot)
-    refuse({**report.of_one_board(), "--fail-under": report.fail_under}, EXCLUDED)
+    of_scores = {"style control": options.control, "--show-elo": options.elo}
+    refuse({**of_scores, **report.of_one_board(), "--fail-under": report.fail_under}, EXCLUDED)
     read = build.read_boards(options)
     build.check_read(options, read)
     (selection, data), *others = read

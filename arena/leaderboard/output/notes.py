@@ -139,21 +139,28 @@ def _style_centre(board: Board, flags: bool) -> Iterator[str]:
 EXTREME = 3.0  # points of win rate from 0 or 100
 
 
-def extreme_lines(board: Board) -> Iterator[str]:
-    """Yield a note on models that lost nearly all battles against the only baseline, which then
-    hardly tell them apart, and one on those that won them. One alone is the last or the first in
-    any case, and on TOO_FEW questions it may be chance.
+def extreme_lines(board: Board, flags: bool) -> Iterator[str]:
+    """Yield a note on models that lost nearly all battles against the only baseline or the anchor,
+    which then hardly tells them apart, and one on those that won them. One alone is the last or the
+    first in any case, and on fewer than TOO_FEW questions it may be chance. `flags`: name those
+    that help.
     """
     battles = board.scored.battles if board.scored else None
-    if board.format.scale != "win rate" or not battles or not battles.cells.star(battles.anchor):
+    if board.format.scale != "win rate" or not battles:
         return
+    is_star = battles.cells.star(battles.anchor) is not None
+    if not is_star and board.selection.anchored != "model":
+        return
+    what = "Battles" if is_star else "Scores"
     rows = [row for row in board.rows if board.counts.judged.get(row.model, 0) >= TOO_FEW]
     for limit, other, end in (("under 3", "weaker", 0.0), ("over 97", "stronger", 100.0)):
         models = [row.model for row in rows if abs(row.score - end) < EXTREME]
         if len(models) > 1:
-            why = f"Battles against {battles.baseline} hardly tell them apart"
+            why = f"{what} against {battles.baseline} hardly tell them apart"
+            mean = ", or use --anchor alone" if flags else ""
+            advice = "baseline for them" if is_star else f"anchor{mean}"
             names = listed(models, many=FEW_NAMES)
-            yield f"scores {limit}: {names}. {why}. Choose a {other} baseline for them."
+            yield f"scores {limit}: {names}. {why}. Choose a {other} {advice}."
 
 
 # Points between two models' shares of undecided games over which a board says so. If the lost games
@@ -168,7 +175,7 @@ def doubt_lines(board: Board, flags: bool) -> Iterator[str]:
     """Yield the reasons to doubt scores: lost games, one place more than the other, planted
     answers. `flags`: name those that help.
     """
-    yield from extreme_lines(board)
+    yield from extreme_lines(board, flags)
     doubts, models = board.counts.doubts, {row.model for row in board.rows}
     shares = {m: 100 * lost / of for m, (lost, of) in doubts.undecided.items() if m in models}
     limit = min(shares.values(), default=0.0) + UNEQUAL

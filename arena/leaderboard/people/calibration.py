@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,8 +51,8 @@ def selection_of(options: BoardOptions, person: str) -> Selection:
 @dataclass(frozen=True)
 class CalibratedModel:
     """The win rates of a model from 0 to 1: of the judge on all `pairs`, by the `labels` alone, and
-    corrected. None with under FEWEST labels. `needed`: labels for an interval of a half-width of
-    WIDTH, None if those of all pairs are too few.
+    corrected. None with under FEWEST labels, or if they are no sample. `needed`: labels for an
+    interval of a half-width of WIDTH, None if those of all pairs are too few.
     """
 
     model: str
@@ -70,15 +70,17 @@ class CalibratedModel:
         judge: Mapping[Pair, float],
         human: Mapping[Pair, float],
         labelled: Collection[Pair],
+        *,
+        is_sample: bool,
     ) -> CalibratedModel:
-        """Correct the win rate of a model."""
+        """Correct the win rate of a model. `is_sample`: whether its labels are a random sample."""
         own = [pair for pair in labelled if pair[1] == model]
         others = [pair for pair in judge if pair[1] == model and pair not in labelled]
         y, f = (np.array([points[pair] for pair in own]) for points in (human, judge))
         rest = np.array([judge[pair] for pair in others])
         alone = float(np.concatenate([f, rest]).mean())
         row = cls(model, len(own) + len(rest), len(own), alone)
-        if len(own) < FEWEST:
+        if len(own) < FEWEST or not is_sample:
             return row
         needed = labels_for(y, f, rest, WIDTH, FEWEST)
         result = corrected(y, f, rest)
@@ -141,10 +143,9 @@ def calibration_of(selection: Selection, person: str) -> Calibration:
     no_sample = {f"{CHANGED}: {listed(stale)}. {draw.remedy}": stale}
     no_sample[f"{SPOTTY}: {listed(spotty)}. Label the first pairs of {draw.path}."] = spotty
     reasons = [reason for reason, names in no_sample.items() if names]
-    drawn = (pair for pair in draw.pairs if pair in judge and pair[1] not in {*stale, *spotty})
-    labelled = dict.fromkeys(pair for pair in drawn if pair in human)
-    counts = Counter({model: 0 for model in models if model not in {*stale, *spotty}})
-    counts.update(model for _, model in labelled)
+    labelled = dict.fromkeys(pair for pair in draw.pairs if pair in judge and pair in human)
+    labels = Counter(model for _, model in labelled)
+    counts = {model: labels[model] for model in models if model not in {*stale, *spotty}}
     few = [model for model, count in counts.items() if count < FEWEST]
     if len(few) == len(counts):
         most = max(counts.values(), default=0)
@@ -152,14 +153,31 @@ def calibration_of(selection: Selection, person: str) -> Calibration:
         raise InputError(
             f"{person}: {' '.join(reasons) or f'{problem}. Label more of {draw.path}.'}"
         )
-    rows = tuple(CalibratedModel.of(model, judge, human, labelled) for model in models)
+    rows = tuple(
+        CalibratedModel.of(model, judge, human, labelled, is_sample=model in counts)
+        for model in models
+    )
     what = f"win rates against {selection.baselines[0]} at weight 1"
     notes = [f"{what}, in brackets 95 % intervals (PPI++)", *odd_lines(draw, human, judged)]
     notes += reasons
     if few:
         notes.append(f"fewer than {FEWEST} labels: {listed(few)}")
-    slopes = {row.model: row.corrected.slope for row in rows if row.corrected}
-    if alone := [f"{m} {CHANCE.format(*slope)}" for m, slope in slopes.items() if slope[1] <= 0]:
-        what = "the judge may be at chance, so that the labels alone speak"
-        notes.append(f"{what}, by the slope of a person's points on the judge's: {listed(alone)}")
+    notes += useless_lines(rows, {(m, judge[q, m]) for q, m in labelled})
     return Calibration(selection, person, rows, tuple(notes))
+
+
+def useless_lines(
+    rows: Iterable[CalibratedModel], points: Collection[tuple[str, float]]
+) -> Iterator[str]:
+    """Yield notes on models whose labels alone speak. points: the judge's different points on
+    labelled pairs, each with its model. Of equal points no slope is known.
+    """
+    number = Counter(model for model, _ in points)
+    slopes = {row.model: row.corrected.slope for row in rows if row.corrected}
+    if equal := [model for model in slopes if number[model] == 1]:
+        what = "the judge gave all labelled pairs the same points, so that it adds nothing"
+        yield f"{what}: {listed(equal)}"
+    chance = [m for m, slope in slopes.items() if slope[1] <= 0 and number[m] > 1]
+    if alone := [f"{model} {CHANCE.format(*slopes[model])}" for model in chance]:
+        what = "the judge may be at chance, so that the labels alone speak"
+        yield f"{what}, by the slope of a person's points on the judge's: {listed(alone)}"

@@ -90,7 +90,8 @@ def draw_labels(selection: Selection, person: str, number: int, seed: int) -> It
     """Draw pairs at random, of each model as many, and yield a line when their list is written.
 
     A draw that has all pairs of an earlier one replaces it. Draws of other categories, judges and
-    baselines stay. Raises InputError if there are fewer pairs, or another draw for the person.
+    baselines stay. If a longer draw begins with the pairs, nothing is written. Raises InputError if
+    there are fewer pairs, or another draw for the person.
     """
     pairs = judged_pairs(selection, selection.judges[0])
     if number > len(pairs):
@@ -110,6 +111,10 @@ def draw_labels(selection: Selection, person: str, number: int, seed: int) -> It
         for question, model in random_order(pairs, seed)[:number]
     ]
     earlier = read_lines(path, Drawn, "a draw") if path.exists() else []
+    there = [line for line in earlier if line.source == drawn[0].source]
+    if len(there) > number and there[:number] == drawn:
+        yield f"{path}: already has {len(there):,} pairs of this draw. Label its first {number:,}."
+        return
     others = [line for line in earlier if line.source != drawn[0].source]
     new = {(line.key, line.source) for line in (*others, *drawn)}
     if any((line.key, line.source) not in new for line in earlier):

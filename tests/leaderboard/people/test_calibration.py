@@ -9,7 +9,7 @@ import re
 
 import pytest
 from conftest import RunMain, Workspace
-from judgments import add_judgments, judgment
+from judgments import LOST, WON, add_judgments, judgment
 
 NAMES = ("--bench-name", "test-v1", "--judge-name", "judge", "--baseline", "base")
 PERSON = ("--calibrate", "human-anna")
@@ -76,12 +76,24 @@ def test_missing_labels_are_counted_and_few_refused(judged: Workspace, run_main:
 
 
 def test_a_judge_at_chance_is_named(judged: Workspace, run_main: RunMain) -> None:
-    tie = [judgment(f"q{i}", "A=B", "A=B") for i in range(1, 61)]
-    add_judgments(judged, "m", tie)
+    rng = random.Random(3)
+    coins = [judgment(f"q{i}", *rng.choice((WON, LOST))) for i in range(1, 61)]
+    add_judgments(judged, "m", coins)
     run_main("show_result.py", *DRAW)
     done = run_main("show_result.py", *NAMES, *PERSON)
     words = "the judge may be at chance, so that the labels alone speak, by the slope"
-    assert words in done.out and done.out.endswith(": m 0.00 (0.00, 0.00)\n")
+    assert words in done.out and re.search(r": m \S+ \(-\S+, 0\.\d+\)\n$", done.out)
+
+
+def test_a_judge_of_equal_points_is_not_at_chance(judged: Workspace, run_main: RunMain) -> None:
+    ids = [f"q{i}" for i in range(1, 61)]
+    add_judgments(judged, "m", [judgment(key, *WON) for key in ids])
+    labels = [judgment(key, "B>A", None) for key in ids]
+    add_judgments(judged, "m", labels, judge="human-anna")
+    run_main("show_result.py", *DRAW)
+    done = run_main("show_result.py", *NAMES, *PERSON)
+    words = "the judge gave all labelled pairs the same points, so that it adds nothing: m\n"
+    assert done.out.endswith(words) and "at chance" not in done.out
 
 
 def test_a_judge_whose_pairs_all_have_labels_is_not_at_chance(

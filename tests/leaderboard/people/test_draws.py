@@ -112,7 +112,7 @@ def test_labels_are_no_sample_of_what_was_judged_later(split: Workspace, run_mai
     label(split)
     judge(split, "m", ALL)
     done = run_main("show_result.py", *CALIBRATE)
-    assert rows(done.out)["m"][1:3] == ["–", "–"]
+    assert rows(done.out)["m"][1:] == ["–", "–", "–", "40", "–"]
     assert float(rows(done.out)["n"][2]) > 60
     changed = "judged on other questions since the draw, so that the labels are no sample of them"
     assert f"{changed}: m. Delete" in " ".join(done.out.split())
@@ -182,6 +182,19 @@ def test_labels_from_the_start_of_the_list_are_a_sample(
     label(split, lines[40:])
     done = run_main("show_result.py", *CALIBRATE, check=2)
     assert "so the labels may be no sample: m, n. Label the first pairs of data/" in done.err
+
+
+def test_a_smaller_draw_is_the_start_of_a_larger_one(split: Workspace, run_main: RunMain) -> None:
+    run_main("show_result.py", *CALIBRATE, "--draw-for-labels", "100")
+    before = (split.data / FILE).read_bytes()
+    done = run_main("show_result.py", *CALIBRATE, "--draw-for-labels", "60")
+    whole = f"data/test-v1/{FILE}: already has 100 pairs of this draw."
+    assert " ".join(done.out.split()) == f"{whole} Label its first 60."
+    assert (split.data / FILE).read_bytes() == before
+    judge(split, "m", ALL)
+    done = run_main("show_result.py", *CALIBRATE, "--draw-for-labels", "60", check=2)
+    assert "has another draw. Delete the file to draw again." in done.err
+    assert (split.data / FILE).read_bytes() == before
 
 
 def test_a_larger_draw_of_more_pairs_makes_no_sample_of_old_labels(
