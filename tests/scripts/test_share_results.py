@@ -178,6 +178,43 @@ def test_what_was_changed_is_named(
 
 @pytest.mark.parametrize(
     "name",
+    [
+        "README.txt",
+        "data/demo-v0.1/question.jsonl",
+        "data/demo-v0.1/model_answer/smollm2-base.jsonl",
+        "data/demo-v0.1/model_answer/smollm2-hot.jsonl",
+        HOT,
+    ],
+)
+def test_a_file_that_is_missing_without_its_checksum_is_named(
+    demo: Workspace, run_main: RunMain, name: str
+) -> None:
+    files = files_in(demo.root / "demo.zip")
+    write(demo.root / "changed.zip", with_sums({n: c for n, c in files.items() if n != name}))
+    done = run_main("share_results.py", "--verify", "changed.zip", check=1)
+    assert done.out == f"{name}: is missing\n"
+
+
+def test_boards_of_several_baselines_and_judges_name_no_file_that_never_was(
+    modern: Workspace, run_main: RunMain
+) -> None:
+    path = modern.data / "model_judgment/judge/m1.jsonl"
+    text = (modern.root / path).read_text("utf-8").replace('"judge"', '"other"')
+    modern.write(modern.data / "model_judgment/other/m1.jsonl", text)
+    run_main("share_results.py", "--judge-name", "judge", "other", "--bundle", "new.zip")
+    assert "3 boards are" in run_main("share_results.py", "--verify", "new.zip").out
+
+
+def test_a_bench_without_answers_needs_none_in_its_bundle(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    shutil.rmtree(demo.root / "data/demo-v0.1/model_answer")
+    run_main("share_results.py", *DEMO, "--bundle", "new.zip")
+    assert "1 boards are" in run_main("share_results.py", "--verify", "new.zip").out
+
+
+@pytest.mark.parametrize(
+    "name",
     ["../evil", "/evil", "data/../../evil", "data\\evil", "C:/evil", "folder/", "README.txt/evil"],
 )
 def test_names_that_lead_elsewhere_are_refused(
@@ -216,6 +253,7 @@ def test_any_changed_byte_is_found(bundled: Path, tmp_path: Path) -> None:
         ("bundle.json", {"modes": {"plain": 1}}),
         ("bundle.json", {"versions": [1]}),
         ("bundle.json", {"judges": 5}),
+        ("bundle.json", {"judges": []}),
         ("bundle.json", {"judges": [None]}),
         ("bundle.json", {"bench": ["x"]}),
         ("board.json", {"plain": 5}),
