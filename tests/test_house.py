@@ -86,10 +86,18 @@ THROUGH_COMMANDS = {
     "fields",  # of the page
     *("panel", "ratings", "judge_html", "judge_meanings"),  # the reports
     *("bench", "rating"),  # of make_bench.py
-    *("files", "forms", "imported", "contents", "bundle", "verify"),  # scripts of datasets
+    *(
+        "files",
+        "forms",
+        "imported",
+        "contents",
+        "bundle",
+        "secrets",
+        "verify",
+    ),  # scripts of datasets
     "folder",  # of share_results.py --site
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
-    "planted",  # in answers, of gen_judgment.py
+    *("planted", "width_goal"),  # of gen_judgment.py
 }
 
 

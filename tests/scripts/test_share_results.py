@@ -298,6 +298,51 @@ def test_secrets_are_refused(
     assert not (demo.root / "new.zip").exists()
 
 
+def in_answer(demo: Workspace, text: str) -> str:
+    path = demo.root / "data/demo-v0.1/model_answer/smollm2-hot.jsonl"
+    record, *others = demo.read_jsonl(path)
+    record["choices"][0]["turns"][0]["content"] = text
+    demo.write(path, [record, *others])
+    return "data/demo-v0.1/model_answer/smollm2-hot.jsonl:1: "
+
+
+def in_settings(demo: Workspace, text: str) -> str:
+    path = demo.root / DEMO[-1]
+    demo.write(path, yaml.safe_load(path.read_text("utf-8")) | {"system_prompt": text})
+    return f"{DEMO[-1]}: "
+
+
+@pytest.mark.parametrize("place", [in_answer, in_settings])
+@pytest.mark.parametrize("way", ["--bundle", "--site"])
+@pytest.mark.parametrize(
+    "value", ["topsecretvalue1", 'quote"back\\slash', "geheim-ä-\u4e2d", "it's a\nsecret"]
+)
+def test_a_secret_is_found_in_any_form_and_place(
+    demo: Workspace,
+    run_main: RunMain,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Callable[[Workspace, str], str],
+    way: str,
+    value: str,
+) -> None:
+    where = place(demo, f"{'Judge both answers with care. ' * 4}{value}")
+    monkeypatch.setenv("MY_API_KEY", f"{value}\n")
+    err = run_main("share_results.py", *DEMO, way, "new", check=2).err
+    assert err == f"error: {where}the value of MY_API_KEY. Remove it before you share it.\n"
+    assert not (demo.root / "new").exists()
+
+
+@pytest.mark.parametrize("place", [in_answer, in_settings])
+def test_a_key_at_the_start_of_a_line_is_found(
+    demo: Workspace, run_main: RunMain, place: Callable[[Workspace, str], str]
+) -> None:
+    key = "sk-abcdefghijklmnopqrstuvwxyz01234"
+    where = place(demo, f"Use this:\n{key}")
+    err = run_main("share_results.py", *DEMO, "--bundle", "new", check=2).err
+    assert err.startswith(f"error: {where}what looks like a key or an address, sk-abcde...")
+    run_main("share_results.py", *DEMO, "--bundle", "new", "--accept-key", key)
+
+
 @pytest.mark.parametrize("prefix", ["sk-", "xai-", "hf_", "gsk_", "AIza", "ghp_"])
 def test_an_example_of_a_key_is_accepted_by_name_and_no_other(
     demo: Workspace, run_main: RunMain, prefix: str

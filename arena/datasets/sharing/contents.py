@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError, one_line
+from arena.base.errors import InputError
 from arena.base.jsonl import loads, read_bytes
 from arena.bench.config import JudgeConfig, Rules, read_judge_config, source_to_read
 from arena.bench.paths import Bench, judged_models
 from arena.bench.provenance import RefusedJudgments
 from arena.bench.records import read_judgments_by_kind
+from arena.datasets.sharing.secrets import check_secrets
 from arena.leaderboard.build import build_boards
 from arena.leaderboard.options import BoardOptions, board_options
 from arena.leaderboard.output.text import board_dict
@@ -30,14 +29,6 @@ SUMS = "SHA256SUMS"
 README = "README.txt"
 MODES: Mapping[str, tuple[str, ...]] = {"plain": (), "style_control": ("length", "markdown")}
 PACKAGES = ("numpy", "pandas", "scikit-learn", "msgspec")
-# Fields of settings, and the forms of keys of the providers that we know.
-_KEYS = re.compile(
-    rb'"(?:api_key|api_base|authorization)"\s*:\s*"|'
-    rb"\b(?:sk-|xai-|hf_|gsk_|AIza|r8_|nvapi-|fw_|tgp_v1_|gh[pousr]_|github_pat_)[A-Za-z0-9_-]{24,}"
-    rb"|\bAKIA[A-Z0-9]{16}\b|\beyJ[\w-]{16,}\.eyJ[\w-]{16,}\."
-)
-SECRET_NAME = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
-LEAST_SECRET = 8  # characters of a variable's value that is looked for
 
 
 @dataclass(frozen=True)
@@ -69,8 +60,17 @@ def bundle_options(
 
 
 def bundle_files(options: BundleOptions) -> dict[str, bytes]:
-    """Return the files of the bench and its settings, with the errors of `bench_files`."""
-    return bench_files(options) | {SETTINGS: settings_text(options).encode()}
+    """Return the files of the bench and its settings, with the errors of `bench_files`.
+
+    Raises InputError if the settings have a key in them.
+    """
+    import yaml
+
+    files, settings = bench_files(options), shared_settings(options)
+    # YAML may fold a text or double its quotes, and a secret in it would not be seen.
+    check_secrets({options.config.path: json.dumps(settings).encode()}, options.accepted)
+    text = yaml.safe_dump(settings, allow_unicode=True, sort_keys=False, width=100)
+    return files | {SETTINGS: text.encode()}
 
 
 def bench_files(options: BundleOptions) -> dict[str, bytes]:
@@ -102,37 +102,11 @@ def bench_files(options: BundleOptions) -> dict[str, bytes]:
     return read
 
 
-def check_secrets(files: Mapping[str, bytes], accepted: Collection[str]) -> None:
-    """Raise InputError if a file has a key or an address of an endpoint in it, or the value of a
-    variable whose name says that it is secret. `accepted`: keys that answers may have as examples.
-    """
-    known = [text.encode() for text in accepted]
-    values = {
-        name: value.encode()
-        for name, value in os.environ.items()
-        if SECRET_NAME.search(name) and len(value) >= LEAST_SECRET
-    }
-    for name, content in files.items():
-        named = next((variable for variable, value in values.items() if value in content), None)
-        keys = (match for match in _KEYS.finditer(content) if match[0] not in known)
-        found = next(keys, None)
-        if named or found:
-            offset = content.index(values[named]) if named else found.start() if found else 0
-            line = content.count(b"\n", 0, offset) + 1
-            what, advice = f"the value of {named}", "Remove it before you share the file."
-            if found and not named:  # the rest of the key belongs in no log
-                what = f"what looks like a key or an address, {one_line(found[0][:8].decode())}..."
-                advice += " Accept an example with --accept-key KEY."
-            raise InputError(f"{name}:{line}: {what}. {advice}")
-
-
-def settings_text(options: BundleOptions) -> str:
-    """Return the settings that the boards need and the judge had, as YAML.
+def shared_settings(options: BundleOptions) -> dict[str, Any]:
+    """Return the settings that the boards need and the judge had.
 
     The schema of replies is a file of the user's, so a judge of JSON needs it to judge again.
     """
-    import yaml
-
     config = options.config
 
     def keys_of(rules: Rules) -> dict[str, Any]:
@@ -162,8 +136,7 @@ def settings_text(options: BundleOptions) -> str:
         **keys_of(config.rules),
         "categories": {name: keys_of(rules) for name, rules in config.categories.items()},
     }
-    kept = {key: value for key, value in settings.items() if value not in (None, {})}
-    return yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=100)
+    return {key: value for key, value in settings.items() if value not in (None, {})}
 
 
 def boards_of(root: Path, about: Mapping[str, Any], modes: Sequence[str]) -> dict[str, Any]:
