@@ -105,6 +105,17 @@ def test_a_whole_bundle_passes_and_nothing_is_written(demo: Workspace) -> None:
     assert tree(demo.root) == before
 
 
+def test_the_next_command_has_its_names_quoted(demo: Workspace, run_main: RunMain) -> None:
+    done = run_main("share_results.py", *DEMO, "--bundle", "my results/b c.zip")
+    assert done.out.endswith("next: python share_results.py --verify 'my results/b c.zip'\n")
+
+
+def test_a_pipe_without_a_writer_is_refused_at_once(demo: Workspace, run_main: RunMain) -> None:
+    os.mkfifo(demo.root / "pipe")
+    err = run_main("share_results.py", "--verify", "pipe", check=2).err
+    assert err == "error: pipe: is no regular file. Name a bundle, a zip file.\n"
+
+
 def test_some_models_are_bundled_with_the_baseline(demo: Workspace, run_main: RunMain) -> None:
     run_main("share_results.py", *DEMO, "--model", "smollm2-hot", "--bundle", "hot.zip")
     names = files_in(demo.root / "hot.zip").keys()
@@ -434,6 +445,15 @@ def test_who_unpacks_a_bundle_judges_by_the_same_rules(
         ((*DEMO, "--model", "nobody", "--site", "s"), "--model nobody: not judged by"),
         ((*DEMO, "--bundle", "n.zip", "--battles", "3"), "--battles: is for --site only."),
         ((*DEMO, "--site", "s", "--force"), "--force: is for --bundle only."),
+        ((*DEMO, "--bundle", "-"), "--bundle -: is no file. Name one, such as bundle.zip."),
+        ((*DEMO, "--bundle", "/dev/null", "--force"), "--bundle /dev/null: is no file. Name one"),
+        ((*DEMO, "--bundle", "data/x.zip"), "data/x.zip: is in the folder of benches, data. Name"),
+        (
+            (*DEMO, "--bundle", "data/demo-v0.1/question.jsonl", "--force"),
+            "question.jsonl: is in the folder of benches, data. Name another place.",
+        ),
+        (("--verify", "/dev/zero"), "/dev/zero: is no regular file. Name a bundle, a zip file."),
+        (("--verify", "config"), "config: is no regular file. Name a bundle, a zip file."),
         ((*DEMO, "--bundle", "demo.zip"), "demo.zip: exists. Replace it with --force"),
         ((*DEMO, "--model", "nobody", "--bundle", "n.zip"), "--model nobody: not judged by"),
         (
