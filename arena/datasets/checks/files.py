@@ -19,6 +19,7 @@ ENDPOINTS = ("--endpoint-file", "api_config.yaml")
 SETTING_FILES = {
     "gen_answer.py": (("--setting-file", "gen_answer_config.yaml"), ENDPOINTS),
     "gen_judgment.py": (("--setting-file", "judge_config.yaml"), ENDPOINTS),
+    "gen_ensemble_judgment.py": (("--setting-file", "judge_config.yaml"),),
 }
 
 

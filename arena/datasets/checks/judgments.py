@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from arena.bench.labels import Label, grade_of, worth
 from arena.bench.paths import is_person
 from arena.bench.provenance import MixedJudgments, SettingsCheck, decoded_settings
 from arena.bench.records import NOT_PLAYED, Judgment, JudgmentLine, Question
+from arena.datasets.checks.commands import JudgeCommands
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
 from arena.generate.judging.repeats import FIRST, GameLine, Place
 from arena.generate.judgments import UNFINISHED
@@ -73,7 +75,7 @@ class Judgments:
     """
 
     file: File
-    judge: str
+    commands: JudgeCommands
     model: str
     questions: Mapping[str, Question]
     answered: Mapping[str, set[str]]
@@ -82,18 +84,33 @@ class Judgments:
     places: Mapping[Key, list[set[Place]]]
 
     @property
+    def judge(self) -> str:
+        """The name of the judge."""
+        return self.commands.judge
+
+    @functools.cached_property
+    def against(self) -> Mapping[str, set[str | None]]:
+        """The baselines of the judgments by the category of their questions."""
+        against: dict[str, set[str | None]] = defaultdict(set)
+        for question, baseline in self.file.records:
+            if question in self.questions:
+                against[self.questions[question].category].add(baseline)
+        return against
+
+    @property
     def samples(self) -> int:
         """The largest number of verdicts of a game on one choice."""
         return max((s for of in self.places.values() for game in of for _, s in game), default=1)
 
-    def judge_again(self, *flags: str) -> str:
-        """Return the command line that plays missing games, or more with a flag. Empty for people,
-        who judge when they like.
+    def judge_again(self, keys: Iterable[Key], *flags: str) -> str:
+        """Return the command line that plays missing games of some judgments, or more with flags.
+
+        It names their baselines if a category has several, since the setting file has one.
         """
-        if is_person(self.judge):
-            return ""
-        names = ("--judge-name", self.judge, "--model", self.model)
-        return self.options.command("gen_judgment.py", *names, *flags)
+        known = [(self.questions[q].category, b) for q, b in keys if q in self.questions]
+        several = any(len(self.against.get(category, ())) > 1 for category, _ in known)
+        named = dict.fromkeys(baseline for _, baseline in known if baseline) if several else ()
+        return self.commands.again(self.model, *flags, *(["--baseline", *named] if named else []))
 
     def keys(self, is_wrong: Callable[[Judgment], bool]) -> list[Key]:
         """Return the keys of such judgments."""
@@ -106,20 +123,14 @@ def missing(judgments: Judgments) -> Iterator[Finding]:
         return
     records, answered = judgments.file.records, judgments.answered
     there = answered.get(judgments.model, set())
-    against: dict[str, set[str | None]] = defaultdict(set)  # the baselines by category
-    for question, baseline in records:
-        if question in judgments.questions:
-            against[judgments.questions[question].category].add(baseline)
     pairs = [
         (key, baseline)
         for key, question in judgments.questions.items()
-        for baseline in sorted(against[question.category], key=str) or [None]
+        for baseline in sorted(judgments.against.get(question.category, ()), key=str) or [None]
         if key in there and key in answered.get(baseline or "", there)
         if (key, baseline) not in records
     ]
-    several = {baseline for _, baseline in records if baseline}
-    named = [name for name in dict.fromkeys(b for _, b in pairs) if name and len(several) > 1]
-    mend = judgments.judge_again(*(["--baseline", *named] if named else []))
+    mend = judgments.judge_again(pairs)
     yield from judgments.file.found("missing judgments", pairs, mend)
 
 
@@ -160,9 +171,9 @@ def half_judged(judgments: Judgments) -> Iterator[Finding]:
         return NOT_PLAYED in judgment.causes or len(judgment.labels) < 2
 
     keys = [] if is_graded else judgments.keys(is_unplayed)
-    yield from judgments.file.found("games not played", keys, judgments.judge_again())
+    yield from judgments.file.found("games not played", keys, judgments.judge_again(keys))
     keys = judgments.keys(lambda j: not is_unplayed(j) and _undecided(j) == 1)
-    mend = judgments.judge_again("--retry-invalid")
+    mend = judgments.judge_again(keys, "--retry-invalid")
     yield from judgments.file.found("half judged, one game without a verdict", keys, mend, True)
 
 
@@ -185,7 +196,7 @@ def without_verdict(judgments: Judgments) -> Iterator[Finding]:
 
     is_voter = is_person(judgments.judge)
     keys = judgments.keys(has_none)
-    mend = judgments.judge_again("--retry-invalid")
+    mend = judgments.judge_again(keys, "--retry-invalid")
     yield from judgments.file.found("judgments without a verdict", keys, mend)
 
 
@@ -202,15 +213,15 @@ def uneven_repeats(judgments: Judgments) -> Iterator[Finding]:
         return any(len({*map(is_verdict, of)}) == 2 for of in asked)
 
     samples, short = judgments.samples, list[Key]()
-    mend = judgments.judge_again("--retry-invalid", "--samples", str(samples))
     keys = judgments.keys(has_failed)
+    mend = judgments.judge_again(keys, "--retry-invalid", "--samples", str(samples))
     yield from judgments.file.found("repeats without a verdict", keys, mend, True)
     for key in judgments.file.records if samples > 1 else ():
         games = judgments.places.get(key, [{FIRST}])
         choices = {choice for game in games for choice, _ in game}
         if any(len(game) < samples * len(choices) for game in games):
             short.append(key)
-    mend = judgments.judge_again("--samples", str(samples))
+    mend = judgments.judge_again(short, "--samples", str(samples))
     problem = f"games with fewer than {samples} verdicts"
     yield from judgments.file.found(problem, short, mend, True)
 
@@ -227,7 +238,7 @@ def of_other_settings(judgments: Judgments) -> Iterator[Finding]:
                 keys.append(key)
                 reason = reason or found
                 break
-    mend = judgments.judge_again("--stale", "redo")
+    mend = judgments.judge_again(keys, "--stale", "redo")
     yield from judgments.file.found(f"judged with {reason}", keys, mend)
 
 
@@ -245,8 +256,7 @@ CHECKS: tuple[Callable[[Judgments], Iterator[Finding]], ...] = (
 
 
 def check_judgments(
-    options: CheckOptions,
-    judge: str,
+    commands: JudgeCommands,
     model: str,
     questions: Mapping[str, Question],
     answered: Mapping[str, set[str]],
@@ -257,6 +267,7 @@ def check_judgments(
     answered: the ids of the questions that each model has answered.
     settings: one for all files of the judge, whose settings must be equal in a category.
     """
+    options, judge = commands.options, commands.judge
     path = options.bench.judgment_file(judge, model)
     places: dict[Key, list[set[Place]]] = {}
 
@@ -268,10 +279,9 @@ def check_judgments(
             places[key] = msgspec.json.decode(raw, type=GamesLine).places
         return key, judgment
 
-    names = ("--judge-name", judge, "--model", model)
-    command = "" if is_person(judge) else options.command("gen_judgment.py", *names)
+    command = commands.again(model)
     file = read_file(path, options.place(path), JudgmentLine, command, options.deletion, read)
-    judgments = Judgments(file, judge, model, questions, answered, settings, options, places)
+    judgments = Judgments(file, commands, model, questions, answered, settings, options, places)
     found = (
         [f for check in CHECKS for f in check(judgments)]
         if file.records or not file.findings

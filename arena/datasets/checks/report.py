@@ -17,6 +17,7 @@ from arena.bench.paths import check_bench as check_folder
 from arena.bench.paths import is_person, judge_names, model_names
 from arena.bench.records import Question, QuestionLine
 from arena.datasets.checks.answers import check_answers
+from arena.datasets.checks.commands import JudgeCommands
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file, without_lines
 from arena.datasets.checks.judgments import JudgeSettings, check_judgments
 from arena.datasets.checks.texts import is_damaged
@@ -56,27 +57,27 @@ def check_bench(options: CheckOptions, only: Path | None = None) -> list[Finding
         if not options.models or model in options.models:
             findings += found
     for judge in options.judges or judges:
-        settings, met = JudgeSettings(), set[str]()
+        commands, settings, met = JudgeCommands(options, judge), JudgeSettings(), set[str]()
         for model in model_names(bench.judgments(judge)):
             if only not in (None, bench.judgment_file(judge, model)):
                 continue
-            found, against = check_judgments(options, judge, model, questions, answered, settings)
+            found, against = check_judgments(commands, model, questions, answered, settings)
             met |= {model, *against}
             if not options.models or model in options.models:
                 findings += found
-        findings += not_judged(options, judge, answered, met)
+        findings += not_judged(commands, answered, met)
     return findings
 
 
 def not_judged(
-    options: CheckOptions, judge: str, answered: Mapping[str, set[str]], met: Collection[str]
+    commands: JudgeCommands, answered: Mapping[str, set[str]], met: Collection[str]
 ) -> Iterator[Finding]:
     """Yield findings on models with answers and without a judgment. met: those that have some."""
+    options, judge = commands.options, commands.judge
     for model in sorted(answered.keys() - met):
         if met and not is_person(judge) and (not options.models or model in options.models):
             place = options.place(options.bench.judgment_file(judge, model))
-            names = ("--judge-name", judge, "--model", model)
-            mend = options.command("gen_judgment.py", *names)
+            mend = commands.again(model)
             yield Finding("no judgments", place, len(answered[model]), (), mend, is_note=True)
 
 
