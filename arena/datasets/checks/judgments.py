@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from arena.base.jsonl import dump_line
+from arena.base.errors import InputError
+from arena.base.jsonl import decode, dump_line
 from arena.bench.labels import Label, grade_of, worth
 from arena.bench.paths import is_person
-from arena.bench.provenance import MixedJudgments, SettingsCheck, decoded_settings
-from arena.bench.records import NOT_PLAYED, Judgment, JudgmentLine, Question
+from arena.bench.provenance import (
+    MixedJudgments,
+    SettingsCheck,
+    decoded_settings,
+    messages_hash,
+)
+from arena.bench.records import NOT_PLAYED, Answer, Judgment, JudgmentLine, Question
+from arena.datasets.checks.commands import Baselines, JudgeCommands
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
+from arena.datasets.checks.settings import OF_PROMPTS
 from arena.generate.judging.repeats import FIRST, GameLine, Place
 from arena.generate.judgments import UNFINISHED
 
 Key = tuple[str, str | None]  # question and baseline
+Prompt = tuple[int, int, str]  # number of the game, choice of the answer, and hash
 
 
 class GamesLine(msgspec.Struct, gc=False):
@@ -38,6 +49,14 @@ class GamesLine(msgspec.Struct, gc=False):
             for game in self.games
             if game
         ]
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """The prompts of all verdicts."""
+        numbered = (
+            (n, verdict) for n, of in enumerate(self.games) if of for verdict in of.verdicts
+        )
+        return [(n, one.choice, one.prompt_hash) for n, one in numbered if one.prompt_hash]
 
 
 @dataclass
@@ -63,37 +82,55 @@ class JudgeSettings:
         return self.differences.get(key, "")
 
 
+def by_category(
+    keys: Iterable[Key], questions: Mapping[str, Question]
+) -> dict[str, set[str | None]]:
+    """Return the baselines of judgments by the category of their questions."""
+    against: dict[str, set[str | None]] = defaultdict(set)
+    for question, baseline in keys:
+        if question in questions:
+            against[questions[question].category].add(baseline)
+    return against
+
+
 @dataclass(frozen=True)
 class Judgments:
     """The judgments of a model by a judge, and what they need.
 
-    answered: the questions that each model has answered, by model.
+    answered: the answers of each model by question.
     settings: those of all files of the judge. places: of the verdicts of each played game, for the
-    judgments with repeats.
+    judgments with repeats. prompts: of the judgments that name them.
     """
 
     file: File
-    judge: str
+    commands: JudgeCommands
     model: str
     questions: Mapping[str, Question]
-    answered: Mapping[str, set[str]]
+    answered: Mapping[str, Mapping[str, Answer]]
     settings: JudgeSettings
     options: CheckOptions
     places: Mapping[Key, list[set[Place]]]
+    prompts: Mapping[Key, list[Prompt]]
+
+    @property
+    def judge(self) -> str:
+        """The name of the judge."""
+        return self.commands.judge
+
+    @functools.cached_property
+    def against(self) -> Mapping[str, set[str | None]]:
+        """The baselines of the judgments by the category of their questions."""
+        return by_category(self.file.records, self.questions)
 
     @property
     def samples(self) -> int:
         """The largest number of verdicts of a game on one choice."""
         return max((s for of in self.places.values() for game in of for _, s in game), default=1)
 
-    def judge_again(self, *flags: str) -> str:
-        """Return the command line that plays missing games, or more with a flag. Empty for people,
-        who judge when they like.
-        """
-        if is_person(self.judge):
-            return ""
-        names = ("--judge-name", self.judge, "--model", self.model)
-        return self.options.command("gen_judgment.py", *names, *flags)
+    def judge_again(self, keys: Iterable[Key], *flags: str) -> str:
+        """Return the command line that plays missing games of judgments, or more with flags."""
+        wanted = by_category(keys, self.questions)
+        return self.commands.again(self.model, self.against, wanted, *flags)
 
     def keys(self, is_wrong: Callable[[Judgment], bool]) -> list[Key]:
         """Return the keys of such judgments."""
@@ -105,21 +142,15 @@ def missing(judgments: Judgments) -> Iterator[Finding]:
     if is_person(judgments.judge):  # who votes on a part of the answers
         return
     records, answered = judgments.file.records, judgments.answered
-    there = answered.get(judgments.model, set())
-    against: dict[str, set[str | None]] = defaultdict(set)  # the baselines by category
-    for question, baseline in records:
-        if question in judgments.questions:
-            against[judgments.questions[question].category].add(baseline)
+    there = answered.get(judgments.model, {})
     pairs = [
         (key, baseline)
         for key, question in judgments.questions.items()
-        for baseline in sorted(against[question.category], key=str) or [None]
+        for baseline in sorted(judgments.against.get(question.category, ()), key=str) or [None]
         if key in there and key in answered.get(baseline or "", there)
         if (key, baseline) not in records
     ]
-    several = {baseline for _, baseline in records if baseline}
-    named = [name for name in dict.fromkeys(b for _, b in pairs) if name and len(several) > 1]
-    mend = judgments.judge_again(*(["--baseline", *named] if named else []))
+    mend = judgments.judge_again(pairs)
     yield from judgments.file.found("missing judgments", pairs, mend)
 
 
@@ -128,7 +159,7 @@ def without_answers(judgments: Judgments) -> Iterator[Finding]:
     models = [judgments.model]
     models += sorted({baseline for _, baseline in judgments.file.records if baseline})
     for model in models:
-        there = judgments.answered.get(model, set())
+        there = judgments.answered.get(model, {})
         keys = [
             key
             for key in judgments.file.records
@@ -160,9 +191,9 @@ def half_judged(judgments: Judgments) -> Iterator[Finding]:
         return NOT_PLAYED in judgment.causes or len(judgment.labels) < 2
 
     keys = [] if is_graded else judgments.keys(is_unplayed)
-    yield from judgments.file.found("games not played", keys, judgments.judge_again())
+    yield from judgments.file.found("games not played", keys, judgments.judge_again(keys))
     keys = judgments.keys(lambda j: not is_unplayed(j) and _undecided(j) == 1)
-    mend = judgments.judge_again("--retry-invalid")
+    mend = judgments.judge_again(keys, "--retry-invalid")
     yield from judgments.file.found("half judged, one game without a verdict", keys, mend, True)
 
 
@@ -185,7 +216,7 @@ def without_verdict(judgments: Judgments) -> Iterator[Finding]:
 
     is_voter = is_person(judgments.judge)
     keys = judgments.keys(has_none)
-    mend = judgments.judge_again("--retry-invalid")
+    mend = judgments.judge_again(keys, "--retry-invalid")
     yield from judgments.file.found("judgments without a verdict", keys, mend)
 
 
@@ -202,15 +233,15 @@ def uneven_repeats(judgments: Judgments) -> Iterator[Finding]:
         return any(len({*map(is_verdict, of)}) == 2 for of in asked)
 
     samples, short = judgments.samples, list[Key]()
-    mend = judgments.judge_again("--retry-invalid", "--samples", str(samples))
     keys = judgments.keys(has_failed)
+    mend = judgments.judge_again(keys, "--retry-invalid", "--samples", str(samples))
     yield from judgments.file.found("repeats without a verdict", keys, mend, True)
     for key in judgments.file.records if samples > 1 else ():
         games = judgments.places.get(key, [{FIRST}])
         choices = {choice for game in games for choice, _ in game}
         if any(len(game) < samples * len(choices) for game in games):
             short.append(key)
-    mend = judgments.judge_again("--samples", str(samples))
+    mend = judgments.judge_again(short, "--samples", str(samples))
     problem = f"games with fewer than {samples} verdicts"
     yield from judgments.file.found(problem, short, mend, True)
 
@@ -227,8 +258,42 @@ def of_other_settings(judgments: Judgments) -> Iterator[Finding]:
                 keys.append(key)
                 reason = reason or found
                 break
-    mend = judgments.judge_again("--stale", "redo")
+    mend = judgments.judge_again(keys, "--stale", "redo")
     yield from judgments.file.found(f"judged with {reason}", keys, mend)
+
+
+def of_earlier_answers(judgments: Judgments) -> Iterator[Finding]:
+    """Yield the finding on judgments whose prompts have other answers or another question than are
+    here. Nothing is known of those whose judge prompt no setting file has.
+    """
+    source = judgments.commands.source
+    if source is None:
+        return
+    answered, is_same = judgments.answered, dict[tuple[str, bytes], bool]()
+
+    def is_known(category: str, settings: bytes) -> bool:
+        key = category, settings
+        if key not in is_same:
+            is_same[key] = bool(settings) and not source.differing(*key, OF_PROMPTS)
+        return is_same[key]
+
+    def is_stale(key: Key, prompts: Sequence[Prompt]) -> bool:
+        question, record = judgments.questions.get(key[0]), judgments.file.records[key]
+        if question is None or not all(
+            is_known(question.category, s) for s in record.settings if s
+        ):
+            return False
+        case = source.case(question, key[1], judgments.model, answered)
+        return case is not None and any(
+            choice not in case.choices
+            or prompt != messages_hash(source.judge.messages(case.of_choice(choice), number))
+            for number, choice, prompt in prompts
+        )
+
+    with contextlib.suppress(InputError, KeyError):  # reference answers, or placeholders
+        keys = [key for key, prompts in judgments.prompts.items() if is_stale(key, prompts)]
+        mend = judgments.judge_again(keys, "--stale", "redo")
+        yield from judgments.file.found("judgments of earlier answers", keys, mend)
 
 
 def planted(judgments: Judgments) -> Iterator[Finding]:
@@ -240,42 +305,51 @@ def planted(judgments: Judgments) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Judgments], Iterator[Finding]], ...] = (
     *(missing, without_answers, of_unknown_questions, half_judged, without_verdict),
-    *(uneven_repeats, of_other_settings, planted),
+    *(uneven_repeats, of_other_settings, of_earlier_answers, planted),
 )
 
 
 def check_judgments(
-    options: CheckOptions,
-    judge: str,
+    commands: JudgeCommands,
     model: str,
     questions: Mapping[str, Question],
-    answered: Mapping[str, set[str]],
+    answered: Mapping[str, Mapping[str, Answer]],
     settings: JudgeSettings,
-) -> tuple[list[Finding], set[str]]:
-    """Return the findings on the judgments of a model by a judge, and the models it met.
+) -> tuple[list[Finding], Baselines]:
+    """Return the findings on the judgments of a model by a judge, and their baselines.
 
-    answered: the ids of the questions that each model has answered.
+    answered: the answers of each model by question.
     settings: one for all files of the judge, whose settings must be equal in a category.
     """
+    options, judge = commands.options, commands.judge
     path = options.bench.judgment_file(judge, model)
     places: dict[Key, list[set[Place]]] = {}
+    prompts: dict[Key, list[Prompt]] = {}
 
     def read(raw: bytes, line: JudgmentLine) -> tuple[Key, Judgment]:
         judgment = line.judgment(model, judge)
         key = judgment.question_id, judgment.baseline
-        places.pop(key, None)
-        if b'"repeats"' in raw:
-            places[key] = msgspec.json.decode(raw, type=GamesLine).places
+        for of in (places, prompts):
+            of.pop(key, None)
+        if b'"repeats"' in raw or b'"prompt_hash"' in raw:
+            games = decode(raw, decoder)
+            prompts[key] = games.prompts
+            if b'"repeats"' in raw:
+                places[key] = games.places
         return key, judgment
 
-    names = ("--judge-name", judge, "--model", model)
-    command = "" if is_person(judge) else options.command("gen_judgment.py", *names)
-    file = read_file(path, options.place(path), JudgmentLine, command, options.deletion, read)
-    judgments = Judgments(file, judge, model, questions, answered, settings, options, places)
+    def mend(keys: Collection[Key]) -> str:
+        against = by_category(keys, questions)
+        return commands.again(model, against, against)
+
+    decoder = msgspec.json.Decoder(GamesLine)
+    file = read_file(path, options.place(path), JudgmentLine, mend, options.deletion, read)
+    judgments = Judgments(
+        file, commands, model, questions, answered, settings, options, places, prompts
+    )
     found = (
         [f for check in CHECKS for f in check(judgments)]
         if file.records or not file.findings
         else []
     )
-    met = {baseline for _, baseline in file.records if baseline}
-    return [*file.findings, *found], met
+    return [*file.findings, *found], judgments.against
