@@ -34,6 +34,7 @@ from arena.base.flags import (
     script_parser,
 )
 from arena.base.output import print_folded
+from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
@@ -90,6 +91,13 @@ def board_command(args: argparse.Namespace, pairing: Pairing | None) -> str:
     return next_command("show_result.py", args, *named)
 
 
+def judge_of(args: argparse.Namespace, config: JudgeConfig, name: str) -> Judge:
+    """Return the judge of a name, with what flags overrule."""
+    model = read_model_config(args.endpoint_file, name)
+    model = replace(model, parallel=args.parallel or model.parallel)
+    return Judge(model, replace(config, judge_samples=args.samples or config.judge_samples))
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Have the judge play all missing games."""
@@ -103,33 +111,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         pairing = chosen_pairs(config, bench, name, args.model or (), args.pairs)
     baselines = pairing.baselines if pairing else args.baseline or []
     config = read_judge_config(args.setting_file, baselines) if pairing else config
-    config = replace(config, judge_samples=args.samples or config.judge_samples)
-    model = read_model_config(args.endpoint_file, name)
-    model = replace(model, parallel=args.parallel or model.parallel)
-    judge = Judge(model, config)
-    all_questions = read_questions(bench)
+    judge, all_questions = judge_of(args, config, name), read_questions(bench)
     questions = draw_evenly(all_questions, args.limit)
     judge.check(questions)
     options = RunOptions(
         bench,
         questions,
-        budget_of([model], args.max_cost),
+        budget_of([judge.model], args.max_cost),
         **run_arguments(args),
         command=same_command("gen_judgment.py", argv),
         retry_invalid=args.retry_invalid,
         next_command=board_command(args, pairing),
     )
-    check_model(model, judge.max_tokens, key=not args.dry_run, address=not options.uses_files)
+    check_model(judge.model, judge.max_tokens, key=not args.dry_run, address=not options.uses_files)
     works = judgment_works(judge, args.model or config.model_list, baselines, options, pairing)
     if not (args.dry_run or args.stop_at):
         return complete(works, "game", options)
-    from arena.leaderboard.output.precision import Planned, WidthGoal, planned_lines
+    from arena.leaderboard.output import precision, width_goal
 
-    planned = Planned(bench, model.name, config, all_questions, questions, baselines)
-    goal = WidthGoal.of(planned, works, pairing, args.stop_at) if args.stop_at else None
+    planned = precision.Planned(
+        *(bench, name, judge.config, all_questions, questions, baselines, pairing),
+        mixed="count" if args.stale == "keep" else "leave-out",
+    )
+    goal = width_goal.WidthGoal.of(planned, works, args.stop_at) if args.stop_at else None
     status = complete(works, "game", options, goal)
-    for line in planned_lines(planned, args.precision or args.stop_at) if args.dry_run else ():
-        print_folded(line)
+    if args.dry_run:
+        lines = precision.planned_lines(planned, args.precision or args.stop_at)
+        print_folded("\n".join(lines))
     return status
 
 

@@ -86,6 +86,13 @@ def add_rating_flags(add: Callable[..., object]) -> None:
     add_call_flags(add)
 
 
+def check_new(bench: Bench, force: bool) -> None:
+    """Raise InputError if there are questions that must not be replaced."""
+    if bench.questions.exists() and not force:
+        advice = "Choose another --bench-name, or replace them with --force."
+        raise InputError(f"{bench.questions}: there are questions already. {advice}")
+
+
 @script
 def main(argv: Sequence[str] | None = None) -> int:
     """Make a bench of the rows of some files."""
@@ -96,9 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from arena.datasets.making.rating import RatingOptions, rated_prompts
 
     bench = Bench(args.data_dir, args.bench_name)
-    if bench.questions.exists() and not args.force:
-        advice = "Choose another --bench-name, or replace them with --force."
-        raise InputError(f"{bench.questions}: there are questions already. {advice}")
+    check_new(bench, args.force)
     dropped, say = making.Dropped(), text_printer(args, ["report"])
     columns = Columns(args.prompt, args.id, args.cluster, args.category)
     prompts = making.with_ids(making.read_prompts(args.input, columns, dropped), dropped)
@@ -120,6 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif repeated := len(prompts) - len({prompt.turns for prompt in prompts}):
         say(f"{repeated} repeat the text of another one. Drop them with --size.")
     records = [prompt.record(bench.name) for prompt in prompts]
+    check_new(bench, args.force)  # another run may have made it, or you
     write_lines(bench.questions, map(dump_line, records))
     say("\n".join([*dropped.lines(), f"{bench.questions}: {making.summary(prompts)}"]))
     say(f"next: {next_command('gen_answer.py', args)}")

@@ -17,6 +17,7 @@ from arena.base.errors import FailedCheck, InputError, reworded, script
 
 # isort: split
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sizes = bundle.write_bundle(options, args.bundle, force=args.force)
         total, size = sum(sizes.values()) / 1e6, args.bundle.stat().st_size / 1e6
         print_folded(f"{args.bundle}: {len(sizes)} files, {size:.1f} MB for {total:.1f} MB")
-        print_folded(f"next: python share_results.py --verify {args.bundle}")
+        print_folded(f"next: python share_results.py --verify {shlex.quote(str(args.bundle))}")
         return 0
     from arena.browser.site.folder import check_target, write_site
 

@@ -21,7 +21,9 @@ from playwright.sync_api import Page, Request, expect
 from arena.bench.paths import Bench
 from arena.browser.library import Filters, Library
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
+# The shell without windows takes a quarter less of the processor.
+NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "/usr/bin/chromium")
 
 
 FLAGS = [

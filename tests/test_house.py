@@ -95,9 +95,10 @@ THROUGH_COMMANDS = {
         "secrets",
         "verify",
     ),  # scripts of datasets
+    *("commands", "settings"),  # of check_bench.py
     "folder",  # of share_results.py --site
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
-    "planted",  # in answers, of gen_judgment.py
+    *("planted", "width_goal"),  # of gen_judgment.py
 }
 
 

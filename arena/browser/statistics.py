@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from arena.bench.answer_style import FEATURES
 from arena.bench.labels import Labels, grades_of
 from arena.browser.library import Filters, Library, until_changed
 from arena.leaderboard.board import Board
@@ -15,14 +14,13 @@ from arena.leaderboard.build import (
     read_boards,
     read_clusters,
     score_boards,
+    with_known_style,
 )
 from arena.leaderboard.clusters import ClusterTable, score_clusters
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.notes import summary_lines
 from arena.quality.judge_measures import PairReport, Verdicts, judge_numbers
-from arena.scoring.battles import Battles, Grades
 from arena.scoring.selection import Plan, Selection
-from arena.scoring.style_features import read_all_styles, without_unmeasured
 
 Boards = list[tuple[Board, list[str]]]
 JudgeStatistics = tuple[
@@ -40,9 +38,7 @@ def boards(library: Library, filters: Filters, control: tuple[str, ...] = ()) ->
     whole = _options(library, filters.judge, filters.baseline)
     options = replace(whole, categories=categories, control=tuple(sorted(control)))
     read = read_boards(options, list(library.questions.values()))
-    if control:
-        names = tuple(name for feature in options.control for name in FEATURES[feature])
-        read = [(selection, counted_alone(selection, data, names)) for selection, data in read]
+    read = [with_known_style(*one, options.control) for one in read] if control else read
     # Only the overall board has weights. In the page it is the first, not the last.
     results = sorted(score_boards(read, options), key=lambda board: not board.weights)
     shown = [(board, list(summary_lines(board, flags=False))) for board in results]
@@ -66,15 +62,6 @@ def cluster_table(library: Library, judge: str, baseline: str, by: str) -> Clust
     # Without the fits and rounds, which nothing here shows, and which fill the memory.
     boards = (replace(board, scored=None, samples={}) for board in table.boards)
     return replace(table, boards=tuple(boards))
-
-
-def counted_alone(
-    selection: Selection, data: Battles | Grades, attributes: tuple[str, ...]
-) -> Battles | Grades:
-    """Return battles without models whose style is not known, so that the others have a board."""
-    if isinstance(data, Grades):
-        return data
-    return without_unmeasured(data, read_all_styles(selection.bench, data, attributes))
 
 
 def board_baselines(library: Library, judge: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from arena.chat.config import ModelConfig
 from arena.chat.faults import CompletionError
 from arena.generate import summary
 from arena.generate.progress import Progress
-from arena.generate.schedule.rounds import Goal, rounds
+from arena.generate.schedule.rounds import Goal, begun, rounds
 from arena.generate.work import Job, RunOptions, Session, Work
 
 
@@ -69,12 +69,22 @@ def complete(
 def until_reached(goal: Goal, session: Session, jobs: Sequence[Job]) -> Iterator[list[Job]]:
     """Yield the jobs of rounds of random questions until a goal is reached, and plan no more then.
 
-    After a round that a stop, a fault or the cost limit has cut short there is no other.
+    What is missing of questions that an earlier run began comes first, whatever the goal. After a
+    round that a stop, a fault or the cost limit has cut short there is no other.
     """
     counts, ids = session.summaries, [question.id for question in session.options.questions]
+
+    def question_of(job: Job) -> str:
+        return str(job.work.identity(job)["question"])
+
+    known = {work: begun(work.begun, ids) for work in session.works}
+    early = [job for job in jobs if question_of(job) in known[job.work]]
+    rest = [job for job in jobs if question_of(job) not in known[job.work]]
+    parts = chain([early] if early else [], rounds(rest, question_of, ids))
     try:
-        reached = any(one.cached for one in counts) and goal.is_reached()
-        for part in rounds(jobs, lambda job: job.work.identity(job)["question"], ids):
+        first = not any(work.begun for work in session.works)
+        reached = not early and goal.is_reached(first=first)
+        for part in parts:
             if reached:
                 break
             before = sum(one.ended for one in counts)

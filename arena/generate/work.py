@@ -92,6 +92,7 @@ class Work(ABC):
             name, Meter(model.price, options.budget), entry=model.name
         )
         self.records: dict[Any, Record] = {}
+        self.begun = set[str]()  # the questions of all records, also of those to be redone
 
     def plan(self) -> list[Any]:
         """Read the file and return a job for each missing reply. Raises InputError if records were
@@ -106,6 +107,7 @@ class Work(ABC):
                 repeated += 1
                 stale.pop(key, None)
             self.records[key] = record
+            self.begun.add(key if isinstance(key, str) else key[0])
             if reason is not None:
                 stale[key] = reason
         warn_of_repeats(self.path, repeated)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+
+import numpy as np
 
 from arena.base.errors import InputError, warn
+from arena.bench.answer_style import FEATURES
 from arena.bench.config import V2_JUDGE_CONFIG
 from arena.bench.records import Question
 from arena.leaderboard import saved
@@ -14,6 +18,7 @@ from arena.leaderboard.options import NOT_BY, NOT_OF_GRADES, SEVERAL, BoardOptio
 from arena.leaderboard.overall import overall_board, why_no_overall
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.bradley_terry import Resample
+from arena.scoring.cells import Cells, sorted_names
 from arena.scoring.estimators import BRADLEY_TERRY, OF_BATTLES
 from arena.scoring.selection import Plan, Selection, bench_questions, estimator_of
 from arena.scoring.style_features import read_all_styles
@@ -97,6 +102,45 @@ def score_boards(read: Sequence[Read], options: BoardOptions) -> list[Board]:
         boards.append(contest.score(samples).board(elo=options.elo))
     single = len(boards) == 1 or why_no_overall(boards)
     return boards if single else [*boards, overall_board(boards)]
+
+
+def among(battles: Battles, models: Collection[str], why: str = "") -> Battles:
+    """Return the battles of models against each other and against the baseline, all if there are
+    none. `why`: the reason that the counts give for the others.
+    """
+    cells = battles.cells
+    kept = np.array([name in models or name == battles.baseline for name in battles.models])
+    used = kept[cells.a] & kept[cells.b]
+    if used.all() or not used.any():
+        return battles
+    index = {model: i for i, model in enumerate(battles.models)}
+    keep = [battles.baseline] if battles.baseline else []
+    names, (a, b) = sorted_names(index, [cells.a[used], cells.b[used]], keep)
+    judge = None if cells.judge is None else cells.judge[used]
+    others = dict.fromkeys((name for name in battles.models if name not in names), why)
+    counts = replace(
+        battles.counts,
+        models_left_out={**battles.counts.models_left_out, **others},
+        judged={name: n for name, n in battles.counts.judged.items() if name in names},
+    )
+    cells = Cells(len(names), a, b, cells.question[used], cells.counts[:, used], judge=judge)
+    return replace(battles, models=names, cells=cells, counts=counts)
+
+
+def with_known_style(selection: Selection, data: Battles | Grades, control: Sequence[str]) -> Read:
+    """Return battles without the models whose answers are not all counted, so that the others have
+    a board under style control.
+    """
+    if isinstance(data, Grades):
+        return selection, data
+    attributes = tuple(name for feature in control for name in FEATURES[feature])
+    values = read_all_styles(selection.bench, data, attributes).values
+    assert values is not None
+    unknown, counted = np.isnan(values).any(axis=2), np.ones(len(data.models), dtype=bool)
+    for side in (data.cells.a, data.cells.b):
+        counted[side[unknown[side, data.cells.question]]] = False
+    models = list(compress(data.models, counted))
+    return selection, among(data, models, "style of answers not counted")
 
 
 def method_of(options: BoardOptions) -> Method:

@@ -11,7 +11,7 @@ from arena.base.errors import InputError
 from arena.bench.answer_style import NO_STYLES, AnswerStyles, read_styles
 from arena.bench.paths import Bench
 from arena.scoring.battles import Battles, Grades
-from arena.scoring.cells import Cells, sorted_names
+from arena.scoring.cells import Cells
 from arena.scoring.estimators import Difference
 
 
@@ -85,33 +85,3 @@ def with_features(battles: Battles, bench: Bench, styles: Styles, difference: Di
         f"{path}: no style attributes of the answer to {question} ({missing.sum()} judgments lack "
         f"some). Run python add_markdown_info.py --dir {bench.answers}"
     )
-
-
-def without_unmeasured(battles: Battles, styles: Styles) -> Battles:
-    """Return the battles without those of models whose answers are not all counted, whom the counts
-    name. The baseline stays, since no board is without it.
-    """
-    assert styles.values is not None
-    cells, unknown = battles.cells, np.isnan(styles.values).any(axis=2)
-    uncounted = np.zeros(cells.models, dtype=bool)
-    for side in (cells.a, cells.b):
-        uncounted[side[unknown[side, cells.question]]] = True
-    if battles.anchor is not None:
-        uncounted[battles.anchor] = False
-    used = ~(uncounted[cells.a] | uncounted[cells.b])
-    if used.all() or not used.any():
-        return battles
-    index = {model: i for i, model in enumerate(battles.models)}
-    keep = [battles.baseline] if battles.baseline else []
-    models, (a, b) = sorted_names(index, [cells.a[used], cells.b[used]], keep)
-    judge = None if cells.judge is None else cells.judge[used]
-    left_out = {
-        name: "style of answers not counted" for name in battles.models if name not in models
-    }
-    counts = replace(
-        battles.counts,
-        models_left_out={**battles.counts.models_left_out, **left_out},
-        judged={name: n for name, n in battles.counts.judged.items() if name in models},
-    )
-    kept = Cells(len(models), a, b, cells.question[used], cells.counts[:, used], judge=judge)
-    return replace(battles, models=models, cells=kept, counts=counts)

@@ -105,6 +105,12 @@ class TestExtremes:
         line = f"{why} Choose a weaker anchor, or use --anchor alone."
         assert line in found.summary and line in (bench.root / "board.html").read_text()
         assert "scores under" not in show(bench, *any_baseline, "--anchor").out
+        add_judgments(bench, "last", [judgment(f"q{i}", *LOST) for i in range(1, 101)])
+        found = show(bench, *any_baseline, "--anchor", "last")
+        (over,) = (line for line in found.summary if line.startswith("scores over 97: "))
+        names, advice = over.removeprefix("scores over 97: ").split(". ", 1)
+        assert set(names.split(", ")) == {"base", "worse", "bad"}  # base was never the model
+        assert advice.endswith("Choose a stronger anchor, or use --anchor alone.")
 
 
 class TestPlaces:

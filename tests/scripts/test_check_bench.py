@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 from conftest import REPO, RunMain, Workspace, tree
+from fake_api import FakeAPI
+from runs import FAST, prepare
 from spoiled_bench import (
     Spoil,
     answers_of,
@@ -215,6 +218,54 @@ def test_repeats_decide_a_game_and_are_counted(healthy: Workspace, run_main: Run
     judgments_of(healthy, lambda r: r[0].update(games=[repeated(None, None)] * 2))
     (finding,) = (f for f in found(healthy, run_main, 1) if not f["is_note"])
     assert (finding["problem"], finding["examples"]) == ("judgments without a verdict", ["q1"])
+
+
+def test_the_commands_after_a_round_robin_name_baselines(
+    bench: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bench.root)
+    prepare(bench, api := FakeAPI(), questions=2)
+    with api:
+        api.answer_with("[[A>B]]")
+        bench.add_model("judge", api.v1, **FAST)
+        for name in ("base", "tiny", "tiny2"):
+            bench.add_answers(name, {"q1": f"{name} on 1", "q2": f"{name} on 2"})
+        bench.write_judge_config("judge", "base")
+        run_main("gen_judgment.py", "--round-robin")
+        run_main("gen_judgment.py", "--model", "tiny2", "--samples", "3")
+        (finding,) = (f for f in found(bench, run_main, 1) if "fewer" in f["problem"])
+        assert (finding["problem"], finding["count"]) == ("games with fewer than 3 verdicts", 2)
+        assert finding["mend"].endswith("--model tiny2 --samples 3 --baseline tiny")
+        mend(finding, run_main)
+    assert "fewer" not in str(found(bench, run_main, 1))  # but style attributes
+
+
+def test_the_commands_for_an_ensemble_make_it_again(
+    healthy: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(healthy.root)
+    folder = healthy.data / "model_judgment"
+    other = [{**record, "judge": "j2"} for record in healthy.judgments("judge", "tiny")]
+    healthy.write(folder / "j2/tiny.jsonl", other)
+    judges = ("--judge-name", "judge", "j2", "--rule", "median", "--name", "both")
+    run_main("gen_ensemble_judgment.py", "--bench-name", healthy.name, *judges)
+    path = folder / "both/tiny.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[1:], "{nonsense\n", lines[0].replace("q1", "q5")]))
+    healthy.add_answers("tiny2", {f"q{n}": "?" for n in range(1, 5)})
+    command = shlex.join(["gen_ensemble_judgment.py", "--bench-name", healthy.name, *judges])
+    findings = [f for f in found(healthy, run_main, 1) if f["place"].startswith("model_judgment/b")]
+    problems = {f["problem"].split(" (")[0]: f["mend"].split(" && ")[-1] for f in findings}
+    again = f"python {command}"
+    assert problems.pop("lines that are no records") == problems.pop("missing judgments") == again
+    assert problems.pop("no judgments") == again
+    for finding in findings:
+        mend(finding, run_main)
+    assert path.read_text() == "".join(lines)
+    shutil.rmtree(folder / "j2")
+    path.write_text(lines[0])
+    findings = [f for f in found(healthy, run_main, 1) if "both/" in f["place"]]
+    assert [f["mend"] for f in findings if "missing" in f["problem"]] == [""]
 
 
 def test_each_choice_has_as_many_verdicts(healthy: Workspace, run_main: RunMain) -> None:

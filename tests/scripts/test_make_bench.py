@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from conftest import RunMain, Workspace, tree
 from prompt_texts import CHINESE_SUBJECTS, SUBJECTS, chinese_texts_of, texts_of
+
+from arena.datasets.making import bench as making
 
 
 def content(*texts: str) -> list[dict[str, str]]:
@@ -31,6 +34,25 @@ def test_ids_and_clusters_are_kept(bench: Workspace, run_main: RunMain) -> None:
     assert "1 repeat the text of another one" in done.out
     assert "dropped 1: it is empty (rows.jsonl:6)" in done.out
     assert "dropped 1: same id and text as an earlier row (rows.jsonl:5)" in done.out
+
+
+def test_questions_that_appear_meanwhile_stay(
+    bench: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write("a.txt", "hi\n")
+    with_ids = making.with_ids
+
+    def appear(*args: Any) -> Any:
+        bench.add_questions(1)
+        return with_ids(*args)
+
+    monkeypatch.setattr(making, "with_ids", appear)
+    flags = "make_bench.py", "a.txt", "--bench-name", bench.name
+    err = run_main(*flags, check=2).err
+    assert "there are questions already. Choose another --bench-name" in err
+    assert bench.read_jsonl(bench.data / "question.jsonl")[0]["question_id"] == "q1"
+    run_main(*flags, "--force")
+    assert bench.read_jsonl(bench.data / "question.jsonl")[0]["question_id"] != "q1"
 
 
 def test_named_columns_of_a_csv_as_a_process(bench: Workspace) -> None:

@@ -105,6 +105,17 @@ def test_a_whole_bundle_passes_and_nothing_is_written(demo: Workspace) -> None:
     assert tree(demo.root) == before
 
 
+def test_the_next_command_has_its_names_quoted(demo: Workspace, run_main: RunMain) -> None:
+    done = run_main("share_results.py", *DEMO, "--bundle", "my results/b c.zip")
+    assert done.out.endswith("next: python share_results.py --verify 'my results/b c.zip'\n")
+
+
+def test_a_pipe_without_a_writer_is_refused_at_once(demo: Workspace, run_main: RunMain) -> None:
+    os.mkfifo(demo.root / "pipe")
+    err = run_main("share_results.py", "--verify", "pipe", check=2).err
+    assert err == "error: pipe: is no regular file. Name a bundle, a zip file.\n"
+
+
 def test_some_models_are_bundled_with_the_baseline(demo: Workspace, run_main: RunMain) -> None:
     run_main("share_results.py", *DEMO, "--model", "smollm2-hot", "--bundle", "hot.zip")
     names = files_in(demo.root / "hot.zip").keys()
@@ -178,6 +189,43 @@ def test_what_was_changed_is_named(
 
 @pytest.mark.parametrize(
     "name",
+    [
+        "README.txt",
+        "data/demo-v0.1/question.jsonl",
+        "data/demo-v0.1/model_answer/smollm2-base.jsonl",
+        "data/demo-v0.1/model_answer/smollm2-hot.jsonl",
+        HOT,
+    ],
+)
+def test_a_file_that_is_missing_without_its_checksum_is_named(
+    demo: Workspace, run_main: RunMain, name: str
+) -> None:
+    files = files_in(demo.root / "demo.zip")
+    write(demo.root / "changed.zip", with_sums({n: c for n, c in files.items() if n != name}))
+    done = run_main("share_results.py", "--verify", "changed.zip", check=1)
+    assert done.out == f"{name}: is missing\n"
+
+
+def test_boards_of_several_baselines_and_judges_name_no_file_that_never_was(
+    modern: Workspace, run_main: RunMain
+) -> None:
+    path = modern.data / "model_judgment/judge/m1.jsonl"
+    text = (modern.root / path).read_text("utf-8").replace('"judge"', '"other"')
+    modern.write(modern.data / "model_judgment/other/m1.jsonl", text)
+    run_main("share_results.py", "--judge-name", "judge", "other", "--bundle", "new.zip")
+    assert "3 boards are" in run_main("share_results.py", "--verify", "new.zip").out
+
+
+def test_a_bench_without_answers_needs_none_in_its_bundle(
+    demo: Workspace, run_main: RunMain
+) -> None:
+    shutil.rmtree(demo.root / "data/demo-v0.1/model_answer")
+    run_main("share_results.py", *DEMO, "--bundle", "new.zip")
+    assert "1 boards are" in run_main("share_results.py", "--verify", "new.zip").out
+
+
+@pytest.mark.parametrize(
+    "name",
     ["../evil", "/evil", "data/../../evil", "data\\evil", "C:/evil", "folder/", "README.txt/evil"],
 )
 def test_names_that_lead_elsewhere_are_refused(
@@ -216,6 +264,7 @@ def test_any_changed_byte_is_found(bundled: Path, tmp_path: Path) -> None:
         ("bundle.json", {"modes": {"plain": 1}}),
         ("bundle.json", {"versions": [1]}),
         ("bundle.json", {"judges": 5}),
+        ("bundle.json", {"judges": []}),
         ("bundle.json", {"judges": [None]}),
         ("bundle.json", {"bench": ["x"]}),
         ("board.json", {"plain": 5}),
@@ -396,6 +445,15 @@ def test_who_unpacks_a_bundle_judges_by_the_same_rules(
         ((*DEMO, "--model", "nobody", "--site", "s"), "--model nobody: not judged by"),
         ((*DEMO, "--bundle", "n.zip", "--battles", "3"), "--battles: is for --site only."),
         ((*DEMO, "--site", "s", "--force"), "--force: is for --bundle only."),
+        ((*DEMO, "--bundle", "-"), "--bundle -: is no file. Name one, such as bundle.zip."),
+        ((*DEMO, "--bundle", "/dev/null", "--force"), "--bundle /dev/null: is no file. Name one"),
+        ((*DEMO, "--bundle", "data/x.zip"), "data/x.zip: is in the folder of benches, data. Name"),
+        (
+            (*DEMO, "--bundle", "data/demo-v0.1/question.jsonl", "--force"),
+            "question.jsonl: is in the folder of benches, data. Name another place.",
+        ),
+        (("--verify", "/dev/zero"), "/dev/zero: is no regular file. Name a bundle, a zip file."),
+        (("--verify", "config"), "config: is no regular file. Name a bundle, a zip file."),
         ((*DEMO, "--bundle", "demo.zip"), "demo.zip: exists. Replace it with --force"),
         ((*DEMO, "--model", "nobody", "--bundle", "n.zip"), "--model nobody: not judged by"),
         (

@@ -14,6 +14,7 @@ from pathlib import Path
 from arena.base.errors import InputError, uninterrupted
 from arena.base.folders.scratch import remove_leftovers, scratch_folder
 from arena.base.jsonl import writing
+from arena.bench.paths import check_outside
 from arena.bench.records import baseline_rule
 from arena.browser import html
 from arena.browser.library import Library
@@ -44,8 +45,8 @@ def check_target(target: Path, data_dir: Path | None = None) -> None:
     """Raise InputError unless a folder is new or empty, or a site without files of others. It must
     not be in the folder of the benches, whose folders are taken for benches.
     """
-    if data_dir and data_dir.resolve() in (target.resolve(), *target.resolve().parents):
-        raise InputError(f"{target}: is in the folder of benches, {data_dir}. Name another folder.")
+    if data_dir:
+        check_outside(target, data_dir)
     if not target.exists() and not target.is_symlink():
         return
     advice = "Name a new folder, or an empty one."

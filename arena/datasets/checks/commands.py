@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from arena.base.jsonl import decode
-from arena.bench.paths import is_person, model_names
+from arena.bench.paths import is_person, judge_names, model_names
 from arena.bench.records import JudgmentLine, Question
 from arena.datasets.checks.files import CheckOptions, content_of
 from arena.datasets.checks.settings import JudgeSource
@@ -85,13 +85,13 @@ class JudgeCommands:
         """Return the command line that plays missing games of a model, or more with flags.
 
         against: the baselines of the model's judgments by category. wanted: those that are judged.
-        Of an ensemble that names its judges it combines their verdicts again, of others it is
-        empty. So it is for people, who judge when they like.
+        For an ensemble of judges in the bench it combines their verdicts again. It is empty for
+        other ensembles, and for people, who judge when they like.
         """
         if is_person(self.judge):
             return ""
         rule, members = self.first.rule, self.first.members()
-        if rule in RULES and members:
+        if rule in RULES and members and {*members} <= {*judge_names(self.options.bench)}:
             names = ("--judge-name", *members, "--rule", rule, "--name", self.judge)
             return self.options.command("gen_ensemble_judgment.py", *names)
         baselines = self.baseline_flags(model, against, wanted)

@@ -144,8 +144,7 @@ def read_file(
     delete: returns the one that deletes the records of a kind.
     """
     file, bad, repeated = File(path, place, delete=delete), dict[int, str](), list[int]()
-    decoder = msgspec.json.Decoder(kind)
-    data = content_of(path, place)
+    decoder, data = msgspec.json.Decoder(kind), content_of(path, place)
     if isinstance(data, Finding):
         return File(path, place, findings=[data])
     raws = data.split(b"\n")

@@ -60,6 +60,34 @@ class GamesLine(msgspec.Struct, gc=False):
 
 
 @dataclass
+class Reader:
+    """Reads the judgments of a model, and keeps what their records do not: the places of verdicts
+    of those with repeats, and the prompts of those that name them.
+    """
+
+    judge: str
+    model: str
+    places: dict[Key, list[set[Place]]] = field(default_factory=dict)
+    prompts: dict[Key, list[Prompt]] = field(default_factory=dict)
+
+    def read(self, raw: bytes, line: JudgmentLine) -> tuple[Key, Judgment]:
+        """Return the key and the judgment of a line. A later one with its key replaces it."""
+        judgment = line.judgment(self.model, self.judge)
+        key = judgment.question_id, judgment.baseline
+        self.places.pop(key, None)
+        self.prompts.pop(key, None)
+        if (has_repeats := b'"repeats"' in raw) or b'"prompt_hash"' in raw:
+            games = decode(raw, GAMES)
+            self.prompts[key] = games.prompts
+            if has_repeats:
+                self.places[key] = games.places
+        return key, judgment
+
+
+GAMES = msgspec.json.Decoder(GamesLine)
+
+
+@dataclass
 class JudgeSettings:
     """The settings of a judge's judgments so far, by category, and what is unequal in them."""
 
@@ -312,7 +340,6 @@ CHECKS: tuple[Callable[[Judgments], Iterator[Finding]], ...] = (
 def check_judgments(
     commands: JudgeCommands,
     model: str,
-    questions: Mapping[str, Question],
     answered: Mapping[str, Mapping[str, Answer]],
     settings: JudgeSettings,
 ) -> tuple[list[Finding], Baselines]:
@@ -321,31 +348,17 @@ def check_judgments(
     answered: the answers of each model by question.
     settings: one for all files of the judge, whose settings must be equal in a category.
     """
-    options, judge = commands.options, commands.judge
-    path = options.bench.judgment_file(judge, model)
-    places: dict[Key, list[set[Place]]] = {}
-    prompts: dict[Key, list[Prompt]] = {}
-
-    def read(raw: bytes, line: JudgmentLine) -> tuple[Key, Judgment]:
-        judgment = line.judgment(model, judge)
-        key = judgment.question_id, judgment.baseline
-        for of in (places, prompts):
-            of.pop(key, None)
-        if b'"repeats"' in raw or b'"prompt_hash"' in raw:
-            games = decode(raw, decoder)
-            prompts[key] = games.prompts
-            if b'"repeats"' in raw:
-                places[key] = games.places
-        return key, judgment
+    options, judge, questions = commands.options, commands.judge, commands.questions
+    path, reader = options.bench.judgment_file(judge, model), Reader(judge, model)
 
     def mend(keys: Collection[Key]) -> str:
         against = by_category(keys, questions)
         return commands.again(model, against, against)
 
-    decoder = msgspec.json.Decoder(GamesLine)
-    file = read_file(path, options.place(path), JudgmentLine, mend, options.deletion, read)
+    place, delete = options.place(path), options.deletion
+    file = read_file(path, place, JudgmentLine, mend, delete, reader.read)
     judgments = Judgments(
-        file, commands, model, questions, answered, settings, options, places, prompts
+        file, commands, model, questions, answered, settings, options, reader.places, reader.prompts
     )
     found = (
         [f for check in CHECKS for f in check(judgments)]

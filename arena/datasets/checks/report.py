@@ -63,9 +63,7 @@ def check_bench(options: CheckOptions, only: Path | None = None) -> list[Finding
         for model in model_names(bench.judgments(judge)):
             if only not in (None, bench.judgment_file(judge, model)):
                 continue
-            found, baselines[model] = check_judgments(
-                commands, model, questions, answered, settings
-            )
+            found, baselines[model] = check_judgments(commands, model, answered, settings)
             if not options.models or model in options.models:
                 findings += found
         findings += not_judged(commands, answered, baselines)
@@ -78,11 +76,8 @@ def not_judged(
     baselines: Mapping[str, Baselines],
 ) -> Iterator[Finding]:
     """Yield findings on models with answers and without a judgment. baselines: of the others."""
-    options, judge, against = (
-        commands.options,
-        commands.judge,
-        defaultdict[str, set[str | None]](set),
-    )
+    options, judge = commands.options, commands.judge
+    against = defaultdict[str, set[str | None]](set)
     pairs = {(model, name) for model, of in baselines.items() for name in named_in(of)}
     met = {*baselines, *(name for _, name in pairs)}
     for category, of in (item for each in baselines.values() for item in each.items()):

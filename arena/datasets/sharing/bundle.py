@@ -15,7 +15,8 @@ from pathlib import Path, PureWindowsPath
 
 from arena.base.errors import InputError, OutputError, one_line, reworded
 from arena.base.folders.scratch import remove_leftovers, scratch_folder
-from arena.base.jsonl import write_lines
+from arena.base.jsonl import is_stream, write_lines
+from arena.bench.paths import check_outside
 from arena.datasets.sharing.contents import (
     ABOUT,
     BOARDS,
@@ -43,8 +44,12 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, Valu
 def write_bundle(options: BundleOptions, target: Path, *, force: bool = False) -> dict[str, int]:
     """Write the bundle, and return the sizes of its files in bytes.
 
-    Raises InputError if there is another file, or if no board can be made of the judgments.
+    Raises InputError if there is another file, if the target is no place for a file or one of the
+    benches, or if no board can be made of the judgments.
     """
+    if is_stream(target):
+        raise InputError(f"--bundle {target}: is no file. Name one, such as bundle.zip.")
+    check_outside(target, options.bench.data_dir)
     if target.exists() and not force:
         raise InputError(f"{target}: exists. Replace it with --force, or use another name.")
     files = bundle_files(options)
@@ -120,7 +125,10 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[str]]:
     """
     too_large = f"{path}: has over {LARGEST >> 30} GiB. It is no bundle."
     try:
-        if path.stat().st_size > LARGEST:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a device or a pipe may have no end
+            raise InputError(f"{path}: is no regular file. Name a bundle, a zip file.")
+        if status.st_size > LARGEST:
             raise InputError(too_large)
         packed = path.read_bytes()
         archive = zipfile.ZipFile(io.BytesIO(packed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +10,20 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from arena.base.errors import InputError, one_line
 from arena.base.jsonl import loads
 from arena.datasets.sharing.bundle import read_bundle, unpacked
-from arena.datasets.sharing.contents import ABOUT, BOARDS, MODES, PACKAGES, SETTINGS, boards_of
+from arena.datasets.sharing.contents import (
+    ABOUT,
+    BOARDS,
+    MODES,
+    PACKAGES,
+    README,
+    SETTINGS,
+    boards_of,
+)
 
 TOLERANCE = 1e-6  # relative, between machines with different arithmetic
 
@@ -39,9 +50,14 @@ def verify(path: Path) -> Verification:
     about, stored = (_json(files, name) for name in (ABOUT, BOARDS))
     modes = list(stored)
     known = modes and modes == about.get("modes") and MODES.keys() >= stored.keys()
-    lists = isinstance(about.get("judges"), list) and isinstance(about.get("versions"), dict)
-    if SETTINGS not in files or not known or not lists:
+    bench, judges, versions = (about.get(key) for key in ("bench", "judges", "versions"))
+    names = [bench, *judges] if judges and isinstance(judges, list) else [None]
+    fit = all(isinstance(name, str) for name in names) and isinstance(versions, dict)
+    if SETTINGS not in files or not known or not fit:
         raise InputError(f"{path}: {ABOUT}: not of a bundle of this suite. Get it again.")
+    result.problems += map(one_line, dict.fromkeys(missing_files(files, about, stored)))
+    if result.problems:
+        return result
     try:
         with unpacked(files, Path("data")) as folder:
             made = boards_of(folder, about, modes)
@@ -57,6 +73,41 @@ def verify(path: Path) -> Verification:
         if then != now:
             result.notes.append(f"{name} was {then} and is {now}")
     return result
+
+
+class StoredRow(msgspec.Struct):
+    """A model of a stored board. avg_tokens: of its answers, None without them."""
+
+    model: str
+    avg_tokens: float | None
+
+
+class StoredBoard(msgspec.Struct):
+    """The part of a stored board that says which files it was computed from."""
+
+    rows: list[StoredRow]
+    questions_judged: dict[str, int]
+
+
+def missing_files(
+    files: Mapping[str, bytes], about: Mapping[str, Any], stored: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield each file that every bundle has, or that a stored board needs, and this one has not."""
+    folder, judges = f"data/{about['bench']}", about["judges"]
+    try:
+        modes = msgspec.convert(list(stored.values()), list[list[StoredBoard]])
+    except msgspec.ValidationError as error:
+        yield f"{BOARDS}: not of a bundle of this suite: {error}"
+        return
+    needed = [[README], [f"{folder}/question.jsonl"]]
+    for board in itertools.chain.from_iterable(modes):
+        measured = [row.model for row in board.rows if row.avg_tokens is not None]
+        needed += ([f"{folder}/model_answer/{model}.jsonl"] for model in measured)
+        for model in (model for model, questions in board.questions_judged.items() if questions):
+            needed.append([f"{folder}/model_judgment/{judge}/{model}.jsonl" for judge in judges])
+    for names in needed:
+        if files.keys().isdisjoint(names):
+            yield f"{' or '.join(names)}: is missing"
 
 
 def _json(files: Mapping[str, bytes], name: str) -> dict[str, Any]:

@@ -51,6 +51,16 @@ class Pairing:
             *((second, first) for first, second in self.pairs if (first, second) in turned),
         ]
 
+    def check_connected(self) -> None:
+        """Raise InputError if no chain of pairs connects some of the models to the others."""
+        models = list(dict.fromkeys(chain.from_iterable(self.pairs)))
+        found = {models[0]}
+        while grown := {one for pair in self.pairs if found & set(pair) for one in pair} - found:
+            found |= grown
+        if apart := [model for model in models if model not in found]:
+            problem = f"no chain of pairs connects {', '.join(apart)} to {', '.join(sorted(found))}"
+            raise InputError(f"--stop-at: {problem}. Add a pair, so that one board has all.")
+
     @property
     def baselines(self) -> list[str]:
         """The baselines of the pairs' records, each once."""

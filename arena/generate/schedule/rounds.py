@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 FEWEST, STEP = 100, 25  # questions of the first round, and of each one more
@@ -15,8 +16,10 @@ Job = TypeVar("Job")
 class Goal(Protocol):
     """What a run in rounds is for."""
 
-    def is_reached(self) -> bool:
-        """Whether no further round is needed. Raises InputError if nobody can know."""
+    def is_reached(self, *, first: bool = False) -> bool:
+        """Whether no further round is needed. `first`: nothing is judged yet. Raises InputError if
+        nobody can know.
+        """
         ...
 
     def text(self) -> str:
@@ -35,6 +38,20 @@ def shuffled(questions: Iterable[str]) -> list[str]:
         return hashlib.sha256(question.encode("utf-8", "surrogatepass")).digest()
 
     return sorted(questions, key=digest)
+
+
+FAILED = 0.1  # share of the questions of a round that may have no record, since all games failed
+
+
+def begun(judged: Collection[str], questions: Sequence[str]) -> set[str]:
+    """Return the questions that earlier runs have begun: the judged ones, and the rest of the
+    rounds in which nearly all are judged. questions: the ids of all.
+    """
+    order = shuffled(questions)
+    ends = [*range(FEWEST, len(order), STEP), len(order)]
+    there = list(itertools.accumulate(question in judged for question in order))
+    nearly = (end for end in ends if end and there[end - 1] >= (1 - FAILED) * end)
+    return {*judged, *order[: max(nearly, default=0)]}
 
 
 def rounds(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from arena.base.table import FEW_NAMES, MANY_NAMES, grouped, listed
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.caption import CLOSED, style_center
-from arena.leaderboard.output.precision import TOO_FEW, board_precision
+from arena.leaderboard.output.precision import TOO_FEW, board_precision, board_questions
 from arena.scoring.grades import range_text
 from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 
@@ -152,7 +152,8 @@ def extreme_lines(board: Board, flags: bool) -> Iterator[str]:
     if not is_star and board.selection.anchored != "model":
         return
     what = "Battles" if is_star else "Scores"
-    rows = [row for row in board.rows if board.counts.judged.get(row.model, 0) >= TOO_FEW]
+    judged = board.counts.judged if is_star else board_questions(board)
+    rows = [row for row in board.rows if judged.get(row.model, 0) >= TOO_FEW]
     for limit, other, end in (("under 3", "weaker", 0.0), ("over 97", "stronger", 100.0)):
         models = [row.model for row in rows if abs(row.score - end) < EXTREME]
         if len(models) > 1:

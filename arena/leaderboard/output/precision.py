@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import statistics
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from arena.base.errors import InputError, one_line, without_warnings
+from arena.base.errors import InputError, one_line
 from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench
 from arena.bench.records import Question
 from arena.generate.schedule.pairs import Pairing
-from arena.generate.schedule.rounds import FEWEST
 from arena.leaderboard.board import Board
-from arena.leaderboard.build import build_boards
-from arena.leaderboard.options import BoardOptions, anchored
+from arena.leaderboard.build import build_board
+from arena.leaderboard.options import BoardOptions, Mixed, anchored
 from arena.scoring.battles import Battles, Grades, read_selections
 from arena.scoring.estimators import BRADLEY_TERRY, GRADES, Estimator
 from arena.scoring.selection import Plan, Selection, matching_questions
 from arena.scoring.uncertainty import planning
 from arena.scoring.uncertainty.intervals import ENOUGH_ROUNDS, FEW
 from arena.scoring.uncertainty.planning import Spreads
-
-if TYPE_CHECKING:
-    from arena.generate.judgments import JudgmentWork
 
 WANTED = 2.0  # points of win rate, if nobody names a precision
 MIDDLE = (25.0, 75.0)  # win rates beyond which the spread shrinks with the distance to 0 or 100
@@ -119,7 +114,7 @@ def board_questions(board: Board) -> dict[str, int]:
     if board.scored:
         battles = board.scored.battles
         return dict(zip(battles.models, battles.cells.judged().tolist(), strict=True))
-    together, judged = sum(board.weights.values()), board.counts.judged
+    together, judged = len(board.questions) if board.weights else 0, board.counts.judged
     return {row.model: together or judged.get(row.model, 0) for row in board.rows}
 
 
@@ -196,7 +191,8 @@ def _middle(scores: np.ndarray, estimator: Estimator) -> np.ndarray:
 class Planned:
     """Judgments that a judge is to make: of all `questions` of a bench, the `chosen` ones.
 
-    `baselines` overrule those of the judge's config.
+    `baselines` overrule those of the judge's config. `pairing`: the pairs that are judged, if there
+    is no baseline for all. `mixed`: what counts beside the judgments of this run.
     """
 
     bench: Bench
@@ -205,6 +201,19 @@ class Planned:
     questions: Sequence[Question]
     chosen: Sequence[Question]
     baselines: Sequence[str] = ()
+    pairing: Pairing | None = None
+    mixed: Mixed = "leave-out"
+
+    def boards(self) -> BoardOptions:
+        """Return the options of the boards that show_result.py gives of such judgments. Raises
+        InputError for pairs without any judgment.
+        """
+        baselines = () if self.pairing else tuple(self.baselines)
+        config = None if baselines else self.config
+        options = BoardOptions(
+            self.bench, (self.judge,), baselines, config=config, mixed=self.mixed
+        )
+        return anchored(options, *self.pairing.anchor) if self.pairing else options
 
 
 def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str]:
@@ -213,6 +222,9 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
     `wanted`: the half-width of the intervals, in points or grades. The spreads are those of the
     judge's earlier judgments in the bench, if there are enough.
     """
+    if planned.pairing:
+        yield _pairs_line(planned, wanted)
+        return
     whole = Selection(planned.bench, (planned.judge,), (), mixed="leave-out")
     plan = Plan(whole, planned.questions, planned.config)
     for selection in plan.selections((), planned.baselines):
@@ -238,86 +250,14 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
         yield f"{name}: {text}" if name else text
 
 
-# While the judgments are made
-
-
-class Width(NamedTuple):
-    """Half the width of a score's interval in points, infinite without one, and its model."""
-
-    half: float
-    model: str
-    questions: int
-
-
-@dataclass
-class WidthGoal:
-    """The goal of a run: each score of some models is known within `wanted` points either way.
-
-    It counts from FEWEST questions of a board on, or from all that it has. Stopping at a width
-    keeps the coverage of intervals, as docs/coverage.md shows. `options`: those of the boards, made
-    for each look. `widest`: the widest score of the last look.
-    """
-
-    options: Callable[[], BoardOptions]
-    models: Collection[str]
-    wanted: float
-    widest: Width | None = None
-
-    @classmethod
-    def of(
-        cls,
-        planned: Planned,
-        works: Iterable[JudgmentWork],
-        pairing: Pairing | None,
-        wanted: float,
-    ) -> WidthGoal:
-        """Return the goal for the models of a run with questions to judge, on the board that
-        show_result.py gives of them, or of the pairs.
-        """
-        bench, config = planned.bench, planned.config
-        baselines = () if pairing else planned.baselines
-
-        def options() -> BoardOptions:
-            options = BoardOptions(
-                bench,
-                (planned.judge,),
-                tuple(baselines),
-                config=None if baselines else config,
-                mixed="leave-out",
-            )
-            return anchored(options, *pairing.anchor) if pairing else options
-
-        models = {work.summary.name for work in works if work.cases}
-        return cls(options, models.union(*(pairing.pairs if pairing else ())), wanted)
-
-    def is_reached(self) -> bool:
-        """Look at all scores. Raises InputError if the judgments make no board."""
-        with without_warnings():  # of repeated records, which the run removes at its end
-            boards = build_boards(self.options())
-        boards = [board for board in boards if not board.weights]  # means of the others
-        rows = [(board, row) for board in boards for row in board.rows if row.model in self.models]
-        widths, enough = list[Width](), {row.model for _, row in rows} == set(self.models)
-        for board, row in rows:
-            judged, (low, high) = board_questions(board)[row.model], row.bounds
-            half = math.inf if math.isnan(high - low) else (high - low) / 2
-            widths.append(Width(half, row.model, judged))
-            fewest = min(FEWEST, board.counts.questions or FEWEST)
-            enough = enough and half <= self.wanted and judged >= fewest
-        self.widest = max(widths, default=None)
-        return enough
-
-    def text(self) -> str:
-        """Return a sentence on the widest score, and how many questions it needs for the goal."""
-        if self.widest is None:
-            self.is_reached()
-        if self.widest is None:
-            return "no score yet"
-        half, model, judged = self.widest
-        number = f"{judged:,} question{'' if judged == 1 else 's'}"
-        if math.isinf(half):
-            return f"{one_line(model)} has no interval yet, with {number}"
-        text = f"all scores are known within ±{half:.2g}, that of {one_line(model)}, with {number}"
-        if half <= self.wanted:
-            return text
-        needed = math.ceil(judged * (half / self.wanted) ** 2)
-        return f"{text}. ±{self.wanted:g} need about {needed:,}."
+def _pairs_line(planned: Planned, wanted: float | None) -> str:
+    """Return a line on the precision of the only board of pairs."""
+    number, known = len(planned.chosen), None
+    with contextlib.suppress(InputError):  # no judgments that make a board
+        known = board_precision(build_board(planned.boards()))
+    precision = Precision.of(number, known.spreads if known else None, BRADLEY_TERRY)
+    measured = bool(known and known.measured)
+    text = replace(precision, measured=measured).text(wanted)
+    if known and known.spreads and measured:
+        text += f" This is the spread of earlier judgments, {known.spreads.single:.3g} points."
+    return text

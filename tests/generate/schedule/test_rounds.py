@@ -6,13 +6,14 @@ import csv
 import hashlib
 import io
 import random
+import re
 from collections import Counter
 
 import pytest
 from conftest import RunMain, Workspace
 from fake_api import Call, FakeAPI, Reply
 
-from arena.generate.schedule.rounds import FEWEST, STEP, rounds, shuffled
+from arena.generate.schedule.rounds import FEWEST, STEP, begun, rounds, shuffled
 
 SCRIPT = "gen_judgment.py"
 QUESTIONS = 190
@@ -70,6 +71,17 @@ def test_rounds_are_100_questions_and_then_25_each() -> None:
     assert list(rounds(jobs[:10], lambda job: job[0], ids)) != []
     assert list(rounds([], lambda job: job[0], ids)) == []
     assert (FEWEST, STEP) == (100, 25)
+
+
+def test_questions_that_failed_altogether_are_of_a_round_that_was_begun() -> None:
+    ids = [f"q{i}" for i in range(QUESTIONS)]
+    order = shuffled(ids)
+    assert begun({*order[:120]}, ids) == {*order[:125]}
+    assert begun({*order[3:120]}, ids) == {*order[:125]}
+    assert begun({*order[:30]}, ids) == {*order[:30]}
+    assert begun({*ids[:60]}, ids) == {*ids[:60]}
+    assert begun({*order[:185]}, ids) == {*ids}
+    assert begun(set(), ids) == set()
 
 
 def test_a_run_ends_with_the_round_after_which_each_score_is_known_well_enough(
@@ -171,6 +183,93 @@ def test_the_cost_limit_ends_the_rounds(many: Workspace, run_main: RunMain, api:
     assert "not begun" in done.out
     assert not (many.data / "model_judgment" / "judge" / "b.jsonl").exists()
     assert 0 < len(judged(many, "a")) < FEWEST
+
+
+def test_records_of_other_settings_are_redone_before_the_first_look(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    run_main(SCRIPT, "--stop-at", "6.5")
+    number, calls = len(judged(many, "a")), api.call_count
+    many.write_judge_config(
+        "judge", "base", model_list=["a", "b"], system_prompt="Judge. End with [[A>B]] or so."
+    )
+    run_main(SCRIPT, "--stop-at", "6.5", check=2)
+    run_main(SCRIPT, "--stop-at", "6.5", "--stale", "redo")
+    assert api.call_count - calls >= 4 * number
+    assert len({str(r["settings"]) for r in many.judgments("judge", "a")}) == 1
+    run_main("show_result.py")
+
+
+def test_kept_records_of_other_settings_count(many: Workspace, run_main: RunMain) -> None:
+    run_main(SCRIPT, "--limit", "20")
+    many.write_judge_config(
+        "judge", "base", model_list=["a", "b"], system_prompt="Judge. End with [[A>B]] or so."
+    )
+    done = run_main(SCRIPT, "--stop-at", "6.5", "--stale", "keep")
+    assert "all scores are known within ±" in done.out
+
+
+def test_games_that_failed_are_played_before_the_goal_ends_a_run(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    refused = Reply.prompt_filtered()
+    bad = {f"base on {name}\n" for name in shuffled(f"q{i + 1}" for i in range(QUESTIONS))[:3]}
+    api.answer_with(
+        lambda call: refused if any(text in call.prompt for text in bad) else verdict(call)
+    )
+    run_main(SCRIPT, "--stop-at", "7", check=1)
+    api.answer_with(verdict)
+    done = run_main(SCRIPT, "--stop-at", "7")
+    assert "a: 6 planned, 6 done" in done.out
+    for model in ("a", "b"):
+        assert all(None not in record["games"] for record in many.judgments("judge", model))
+        assert FEWEST <= len(judged(many, model)) < QUESTIONS
+
+
+def test_models_of_other_pairs_do_not_count(many: Workspace, run_main: RunMain) -> None:
+    for model in ("x", "y"):
+        many.add_answers(model, {f"q{i + 1}": f"{model} on q{i + 1}" for i in range(20)})
+    many.write("pairs.csv", b"x,y\n")
+    run_main(SCRIPT, "--pairs", "pairs.csv", "--limit", "10")
+    done = run_main(SCRIPT, "--round-robin", "--model", "base", "a", "--stop-at", "10")
+    assert len(judged(many, "a")) == FEWEST
+    assert "all scores are known within ±" in done.out
+
+
+def test_pairs_without_a_chain_between_them_are_refused_before_any_call(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    many.write("pairs.csv", b"a,b\nbase,c\n")
+    done = run_main(SCRIPT, "--pairs", "pairs.csv", "--stop-at", "10", check=2)
+    assert "no chain of pairs connects" in done.err
+    assert api.call_count == 0
+
+
+def test_a_model_with_few_answers_does_not_hold_the_others(
+    many: Workspace, run_main: RunMain
+) -> None:
+    few = shuffled(f"q{i + 1}" for i in range(QUESTIONS))[:40]
+    many.add_answers("b", {name: f"b on {name}" for name in few})
+    done = run_main(SCRIPT, "--stop-at", "7")
+    assert (len(judged(many, "a")), len(judged(many, "b"))) == (FEWEST, 40)
+    assert "that of b, with 40 questions. ±7 need about" in done.out
+
+
+def test_after_the_cost_limit_a_model_without_a_score_is_named(
+    many: Workspace, run_main: RunMain, api: FakeAPI
+) -> None:
+    many.add_model("judge", api.v1, price={"input": 1000, "output": 1000})
+    done = run_main(SCRIPT, "--stop-at", "7", "--max-cost", "1", check=1)
+    assert "no score yet: b. Else all scores are known within" in done.out
+
+
+def test_a_dry_run_of_pairs_plans_by_the_board_of_pairs(many: Workspace, run_main: RunMain) -> None:
+    flags = ("--round-robin", "--model", "base", "a", "b")
+    run_main(SCRIPT, *flags, "--limit", "120")
+    planned = run_main(SCRIPT, *flags, "--limit", "120", "--dry-run", "--precision", "2").out
+    board = run_main("show_result.py", "--anchor", "base").out
+    numbers = [re.findall(r"±2 points need ([\d,]+) questions", text) for text in (planned, board)]
+    assert numbers[0] == numbers[1] != []
 
 
 @pytest.mark.parametrize(
