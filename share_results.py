@@ -71,6 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from arena.datasets.sharing.verify import verify
 
         return report_check(args.verify, verify(args.verify))
+    if args.site:  # a site that a killed run moved away comes back, whatever fails below
+        from arena.browser.site.folder import check_target, write_site
+
+        check_target(args.site, args.data_dir)
     names = args.bench_name, args.judge_name, args.baseline, args.model
     source = args.data_dir, args.setting_file or Path(SETTING_FILE)
     options = contents.bundle_options(*names, *source, args.accept_key)
@@ -80,9 +84,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_folded(f"{args.bundle}: {len(sizes)} files, {size:.1f} MB for {total:.1f} MB")
         print_folded(f"next: python share_results.py --verify {shlex.quote(str(args.bundle))}")
         return 0
-    from arena.browser.site.folder import check_target, write_site
-
-    check_target(args.site, args.data_dir)
     files = contents.bundle_files(options)
     with bundle.unpacked(files, args.data_dir, options.config.path) as root, contents.all_fit():
         bench, judges = options.bench.name, options.judges

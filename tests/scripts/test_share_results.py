@@ -589,6 +589,18 @@ def test_what_a_killed_run_left_is_removed_but_the_old_site(
     assert tree(demo.root / "a") == first
 
 
+@pytest.mark.parametrize(
+    "flags", [(*DEMO, "--judge-name", "nobody"), ("--bench-name", "none"), (*DEMO, "--model", "no")]
+)
+def test_a_run_that_fails_puts_the_old_site_back(
+    demo: Workspace, run_main: RunMain, flags: tuple[str, ...]
+) -> None:
+    demo.write("a/.s.abcdefgh/old/site.json", "{}")
+    demo.write("a/.s.abcdefgh.lock", "")
+    run_main("share_results.py", *flags, "--site", "a/s", check=2)
+    assert tree(demo.root / "a") == {"s": "a folder", "s/site.json": b"{}"}
+
+
 @pytest.mark.parametrize("way", ["--site", "--bundle", "--verify"])
 def test_a_temporary_folder_that_takes_nothing_is_a_line(
     demo: Workspace, run_main: RunMain, monkeypatch: pytest.MonkeyPatch, way: str

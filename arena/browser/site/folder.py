@@ -42,11 +42,25 @@ class Written:
 
 
 def check_target(target: Path, data_dir: Path | None = None) -> None:
-    """Raise InputError unless a folder is new or empty, or a site without files of others. It must
-    not be in the folder of the benches, whose folders are taken for benches.
+    """Raise InputError as `check_folder` does, and for a target in the folder of the benches, whose
+    folders are taken for benches.
+
+    If a run was killed as it swapped, the old site is put back first. What it left is removed.
     """
     if data_dir:
         check_outside(target, data_dir)
+    place = Path(os.path.abspath(target))
+
+    def rescue(leftover: Path) -> None:
+        if not os.path.lexists(place) and (leftover / "old").exists():
+            os.replace(leftover / "old", place)
+
+    remove_leftovers(place.parent, f".{place.name}.", rescue)
+    check_folder(target)
+
+
+def check_folder(target: Path) -> None:
+    """Raise InputError unless a folder is new or empty, or a site without files of others."""
     if not target.exists() and not target.is_symlink():
         return
     advice = "Name a new folder, or an empty one."
@@ -69,16 +83,9 @@ def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> W
     """
     check_target(target)
     place = Path(os.path.abspath(target))
-    prefix = f".{place.name}."
-
-    def rescue(leftover: Path) -> None:  # the old site, of a run that was killed as it swapped
-        if not os.path.lexists(place) and (leftover / "old").exists():
-            os.replace(leftover / "old", place)
-
     with writing(target):
         place.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(place.parent, prefix, rescue)
-        with scratch_folder(place.parent, prefix) as folder:
+        with scratch_folder(place.parent, f".{place.name}.") as folder:
             new, old = folder / "new", folder / "old"
             (new / FOLDER).mkdir(parents=True)
             bench, config = options[0].bench, options[0].config
@@ -94,7 +101,7 @@ def write_site(options: Sequence[BoardOptions], target: Path, battles: int) -> W
                 (new / name).write_bytes(content)
                 files, size = files + 1, size + len(content)
             if place.exists():
-                check_target(target)
+                check_folder(target)
                 if (place / DOMAIN).exists():
                     shutil.copy(place / DOMAIN, new)
             swap(new, place, old)
