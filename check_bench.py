@@ -42,8 +42,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     delete = "delete the records of a finding from a file, as its command says. KIND is one of"
     kinds = ", ".join(KINDS)
     add("--delete", nargs=2, metavar=("KIND", "FILE"), help=f"{delete} {kinds}")
-    folder = "the folder with the setting files for the commands (default: that of config/ for it)"
-    add("--settings", type=Path, metavar="DIR", help=folder)
+    settings = "setting file of the judges, or folder of setting files, for the commands"
+    add("--settings", type=Path, metavar="PATH", help=f"{settings} (default: those of config/)")
     args = parser.parse_args(argv)
     if not args.bench_name:
         parser.error("--bench-name: name the bench to check")
@@ -57,13 +57,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Check a bench and print the findings."""
     args = parse(argv)
-    from arena.bench.config import settings_of
     from arena.datasets.checks import report
     from arena.datasets.checks.files import CheckOptions
+    from arena.datasets.checks.settings import setting_files
 
     bench = Bench(args.data_dir, args.bench_name)
-    settings = args.settings or settings_of(bench.name)
-    options = CheckOptions(bench, args.judge_name or (), args.model or (), settings)
+    settings = setting_files(bench.name, args.settings)
+    options = CheckOptions(bench, args.judge_name or (), args.model or (), *settings)
     if args.delete:
         print_folded(report.delete_found(options, *args.delete))
         return 0

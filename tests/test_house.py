@@ -95,7 +95,7 @@ THROUGH_COMMANDS = {
         "secrets",
         "verify",
     ),  # scripts of datasets
-    "commands",  # of check_bench.py
+    *("commands", "settings"),  # of check_bench.py
     "folder",  # of share_results.py --site
     *("work", "outlook", "waves", "service", "complete"),  # runs, live and in batches
     *("planted", "width_goal"),  # of gen_judgment.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 import warnings
@@ -281,10 +282,15 @@ def _response_format(name: str | None, path: Path) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": content | strict}
 
 
-def configs_of(bench: str, folder: Path) -> Iterator[JudgeConfig]:
-    """Yield the judge configs of a bench in the folders of a config/ folder."""
-    for path in sorted(folder.glob("*/judge_config.yaml")):
-        with contextlib.suppress(InputError):  # a user's own, of another bench
+def configs_of(
+    bench: str, folder: Path, patterns: Sequence[str] = ("*/judge_config.yaml",)
+) -> Iterator[JudgeConfig]:
+    """Yield the judge configs of a bench in a config/ folder, by the patterns of their paths."""
+    paths = itertools.chain.from_iterable(sorted(folder.glob(pattern)) for pattern in patterns)
+    for path in dict.fromkeys(paths):
+        with contextlib.suppress(InputError, OSError):  # a user's own, of another bench
+            if b"judge_model" not in path.read_bytes():  # a list of models is long to parse
+                continue
             config = read_judge_config(path)
             if config.bench_name == bench:
                 yield config

@@ -7,66 +7,33 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import REPO, RunMain, Workspace, tree
 from fake_api import FakeAPI
 from runs import FAST, prepare
+from spoiled_bench import (
+    Spoil,
+    answers_of,
+    forget_a_game,
+    forget_a_verdict,
+    forget_both,
+    found,
+    healthy,
+    judge_hotter,
+    judgments_of,
+    made,
+    mend,
+    say,
+)
 
 from arena.datasets.checks import answers
 
-Spoil = Callable[[Workspace], None]
-IDS = ("q1", "q2", "q3", "q4")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Four questions that `base` and `tiny` have answered and the judge has judged."""
-    bench = Workspace(tmp_path_factory.mktemp("made"))
-    with FakeAPI() as api:
-        api.answer_with(
-            lambda asked: "[[A>B]]" if asked.model == "judge" else f"About {asked.prompt}"
-        )
-        given = [{"role": "system", "content": "Be brief."}, {"content": "Question 4?"}]
-        last = {"question_id": "q4", "category": "c", "cluster": "tests", "turns": given}
-        bench.add_questions(
-            [*(bench._question(f"q{n}", f"Question {n}?") for n in (1, 2, 3)), last]
-        )
-        for name in ("base", "tiny", "judge"):
-            bench.add_model(name, api.v1, **FAST)
-        bench.write_answer_config(model_list=["base", "tiny"])
-        bench.run("gen_answer.py", check=0)
-        bench.write_judge_config("judge", "base", model_list=["tiny"])
-        bench.run("gen_judgment.py", check=0)
-        yield bench.root
-
-
-@pytest.fixture
-def healthy(bench: Workspace, made: Path) -> Workspace:
-    shutil.copytree(made, bench.root, dirs_exist_ok=True)
-    return bench
-
-
-def answers_of(bench: Workspace, change: Callable[[list[Any]], Any]) -> None:
-    records = bench.answers("tiny")
-    bench.write(bench.data / "model_answer/tiny.jsonl", change(records) or records)
-
-
-def judgments_of(bench: Workspace, change: Callable[[list[Any]], Any]) -> None:
-    records = bench.judgments("judge", "tiny")
-    bench.write(bench.data / "model_judgment/judge/tiny.jsonl", change(records) or records)
-
-
-def say(number: int, text: str) -> Spoil:
-    """Replace the text of an answer."""
-
-    def change(records: list[Any]) -> None:
-        records[number]["choices"][0]["turns"][0]["content"] = text
-
-    return lambda bench: answers_of(bench, change)
+__all__ = ["healthy", "made"]  # fixtures
 
 
 def say_the_same(bench: Workspace) -> None:
@@ -89,19 +56,6 @@ def point_to_lfs(bench: Workspace) -> None:
     bench.write(bench.data / "model_answer/tiny.jsonl", pointer)
 
 
-def forget_a_verdict(records: list[Any]) -> None:
-    records[0]["games"][0] |= {"score": None, "cause": "no label"}
-
-
-def forget_both(records: list[Any]) -> None:
-    for game in records[0]["games"]:
-        game |= {"score": None, "cause": "no label"}
-
-
-def forget_a_game(records: list[Any]) -> None:
-    records[0]["games"][1] = None
-
-
 def cut_off(records: list[Any]) -> None:
     records[0]["choices"][0]["turns"][0]["finish_reason"] = "length"
 
@@ -112,11 +66,6 @@ def unmeasure(records: list[Any]) -> None:
 
 def make_for_another_text(records: list[Any]) -> None:
     records[0]["settings"]["question_hash"] = "0" * 16
-
-
-def judge_hotter(records: list[Any]) -> None:
-    for game in records[3]["games"]:
-        game.setdefault("settings", dict(records[3].get("settings") or {}))["temperature"] = 1.5
 
 
 def plant(records: list[Any]) -> None:
@@ -147,6 +96,7 @@ SPOILED: dict[str, tuple[Spoil, int, bool]] = {  # the way, the number found, wh
     "missing judgments": (lambda b: judgments_of(b, lambda r: r[1:]), 1, True),
     "games not played": (lambda b: judgments_of(b, forget_a_game), 1, True),
     "judgments without a verdict": (lambda b: judgments_of(b, forget_both), 1, True),
+    "judgments of earlier answers": (say(1, "Another answer"), 1, True),
     "judged with different settings": (lambda b: judgments_of(b, judge_hotter), 1, True),
     "judgments of questions that are not in the bench": (
         lambda b: judgments_of(b, rename_question),
@@ -165,27 +115,12 @@ NOTED: dict[str, Spoil] = {
 }
 
 
-def found(bench: Workspace, run_main: RunMain, check: int) -> list[Any]:
-    done = run_main("check_bench.py", "--bench-name", bench.name, "--json", "-", check=check)
-    report = json.loads(done.out)
-    assert report["healthy"] == (check == 0)
-    return list(report["findings"])
-
-
 def test_a_healthy_bench_has_one_line(healthy: Workspace) -> None:
     before = tree(healthy.root)
     done = healthy.run("check_bench.py", "--bench-name", healthy.name, check=0)
     assert done.stdout == f"data/{healthy.name}: nothing is missing or spoiled\n"
     assert done.stderr == ""
     assert tree(healthy.root) == before
-
-
-def mend(finding: dict[str, Any], run_main: RunMain) -> None:
-    """Run the command of a finding as it is printed."""
-    for command in filter(None, finding["mend"].split(" && ")):
-        python, *flags = shlex.split(command)
-        assert python == "python"
-        run_main(*flags)
 
 
 def test_all_commands_one_after_the_other_mend_just_what_is_spoiled(
@@ -200,7 +135,7 @@ def test_all_commands_one_after_the_other_mend_just_what_is_spoiled(
     path.write_text("{nonsense\n" + path.read_text("utf-8"), "utf-8")
     judgments_of(healthy, lambda r: [r[0], *r[2:]])
     findings = found(healthy, run_main, 1)
-    assert len(findings) == 5
+    assert len(findings) == 6  # with the judgments of answers that are spoiled now
     for finding in findings:
         mend(finding, run_main)
     assert found(healthy, run_main, 0) == []
@@ -371,7 +306,8 @@ def test_categories_may_have_prompts_of_their_own(healthy: Workspace, run_main: 
 
 def test_the_commands_have_the_settings_of_the_bench(healthy: Workspace, run_main: RunMain) -> None:
     judgments_of(healthy, lambda r: r[1:])
-    healthy.write("mine/judge_config.yaml", {})
+    config = yaml.safe_load((healthy.root / "config/judge_config.yaml").read_text("utf-8"))
+    healthy.write("mine/judge_config.yaml", config)
     flags = ("--bench-name", healthy.name, "--settings", "mine", "--json", "-")
     (finding,) = json.loads(run_main("check_bench.py", *flags, check=1).out)["findings"]
     assert "--setting-file mine/judge_config.yaml" in finding["mend"]

@@ -151,14 +151,16 @@ CHECKS: tuple[Callable[[Answers], Iterator[Finding]], ...] = (
 
 def check_answers(
     options: CheckOptions, model: str, questions: Mapping[str, Question]
-) -> tuple[set[str], list[Finding]]:
-    """Return the ids of the questions that a model has answered, and the findings."""
+) -> tuple[Mapping[str, Answer], list[Finding]]:
+    """Return the answers of a model by the ids of their questions, and the findings."""
     path = options.bench.answer_file(model)
     command = options.command("gen_answer.py", "--model", model)
-    file = read_file(path, options.place(path), AnswerLine, command, options.deletion, _read)
+    file = read_file(
+        path, options.place(path), AnswerLine, lambda _: command, options.deletion, _read
+    )
     answers = Answers(file, questions, command)
     # A file that cannot be read is one finding, not one a question.
     found = (
         [f for check in CHECKS for f in check(answers)] if file.records or not file.findings else []
     )
-    return set(file.records), [*file.findings, *found]
+    return {key: record.answer for key, record in file.records.items()}, [*file.findings, *found]

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from arena.base.jsonl import LFS_POINTER, decode, is_json
+from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench
 
 LFS = "only a pointer of Git LFS"
 ENDPOINTS = ("--endpoint-file", "api_config.yaml")
 SETTING_FILES = {
     "gen_answer.py": (("--setting-file", "gen_answer_config.yaml"), ENDPOINTS),
-    "gen_judgment.py": (("--setting-file", "judge_config.yaml"), ENDPOINTS),
     "gen_ensemble_judgment.py": (("--setting-file", "judge_config.yaml"),),
 }
 
@@ -48,12 +48,14 @@ class CheckOptions:
     """The bench to check. judges, models: those to look at, empty for all.
 
     settings: the folder with the setting files of the bench, None for those of the scripts.
+    configs: the settings that a judge may have.
     """
 
     bench: Bench
     judges: Sequence[str] = ()
     models: Sequence[str] = ()
     settings: Path | None = None
+    configs: Sequence[JudgeConfig] = ()
 
     def command(self, script: str, *flags: str) -> str:
         """Return the command line of a script on the bench, with its settings."""
@@ -131,18 +133,18 @@ def read_file(
     path: Path,
     place: str,
     kind: type[Any],
-    mend: str,
+    mend: Callable[[Collection[Any]], str],
     delete: Callable[[str, str], str],
     read: Callable[[bytes, Any], tuple[Hashable, Any]],
 ) -> File:
     """Read a file line by line.
 
     read: returns the key and the record of a raw line and its typed part.
-    mend: the command line that makes missing records anew, delete: that deletes those of a kind.
+    mend: returns the command line that makes missing records anew, beside those with some keys.
+    delete: returns the one that deletes the records of a kind.
     """
     file, bad, repeated = File(path, place, delete=delete), dict[int, str](), list[int]()
-    decoder = msgspec.json.Decoder(kind)
-    data = content_of(path, place)
+    decoder, data = msgspec.json.Decoder(kind), content_of(path, place)
     if isinstance(data, Finding):
         return File(path, place, findings=[data])
     raws = data.split(b"\n")
@@ -160,9 +162,10 @@ def read_file(
     torn = len(raws) in bad and not is_json(raws[-1])
     if torn:
         del bad[len(raws)]
+    command = mend(file.records) if bad or torn else ""
     problem = f"lines that are no records ({next(iter(bad.values()), '')})"
-    file.findings += file.spoiled(problem, list(bad), mend, "no-records")
+    file.findings += file.spoiled(problem, list(bad), command, "no-records")
     file.findings += file.spoiled("earlier records of the same id", repeated, "", "same-ids")
     if torn:  # a run mends it, but not before the other lines are mended
-        file.findings.append(Finding("torn last line", place, 1, (f"line {len(raws)}",), mend))
+        file.findings.append(Finding("torn last line", place, 1, (f"line {len(raws)}",), command))
     return file

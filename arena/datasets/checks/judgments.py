@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from arena.base.jsonl import dump_line
+from arena.base.errors import InputError
+from arena.base.jsonl import decode, dump_line
 from arena.bench.labels import Label, grade_of, worth
 from arena.bench.paths import is_person
-from arena.bench.provenance import MixedJudgments, SettingsCheck, decoded_settings
-from arena.bench.records import NOT_PLAYED, Judgment, JudgmentLine, Question
-from arena.datasets.checks.commands import JudgeCommands
+from arena.bench.provenance import (
+    MixedJudgments,
+    SettingsCheck,
+    decoded_settings,
+    messages_hash,
+)
+from arena.bench.records import NOT_PLAYED, Answer, Judgment, JudgmentLine, Question
+from arena.datasets.checks.commands import Baselines, JudgeCommands
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file
+from arena.datasets.checks.settings import OF_PROMPTS
 from arena.generate.judging.repeats import FIRST, GameLine, Place
 from arena.generate.judgments import UNFINISHED
 
 Key = tuple[str, str | None]  # question and baseline
+Prompt = tuple[int, int, str]  # number of the game, choice of the answer, and hash
 
 
 class GamesLine(msgspec.Struct, gc=False):
@@ -40,6 +49,42 @@ class GamesLine(msgspec.Struct, gc=False):
             for game in self.games
             if game
         ]
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """The prompts of all verdicts."""
+        numbered = (
+            (n, verdict) for n, of in enumerate(self.games) if of for verdict in of.verdicts
+        )
+        return [(n, one.choice, one.prompt_hash) for n, one in numbered if one.prompt_hash]
+
+
+@dataclass
+class Reader:
+    """Reads the judgments of a model, and keeps what their records do not: the places of verdicts
+    of those with repeats, and the prompts of those that name them.
+    """
+
+    judge: str
+    model: str
+    places: dict[Key, list[set[Place]]] = field(default_factory=dict)
+    prompts: dict[Key, list[Prompt]] = field(default_factory=dict)
+
+    def read(self, raw: bytes, line: JudgmentLine) -> tuple[Key, Judgment]:
+        """Return the key and the judgment of a line. A later one with its key replaces it."""
+        judgment = line.judgment(self.model, self.judge)
+        key = judgment.question_id, judgment.baseline
+        self.places.pop(key, None)
+        self.prompts.pop(key, None)
+        if (has_repeats := b'"repeats"' in raw) or b'"prompt_hash"' in raw:
+            games = decode(raw, GAMES)
+            self.prompts[key] = games.prompts
+            if has_repeats:
+                self.places[key] = games.places
+        return key, judgment
+
+
+GAMES = msgspec.json.Decoder(GamesLine)
 
 
 @dataclass
@@ -65,23 +110,35 @@ class JudgeSettings:
         return self.differences.get(key, "")
 
 
+def by_category(
+    keys: Iterable[Key], questions: Mapping[str, Question]
+) -> dict[str, set[str | None]]:
+    """Return the baselines of judgments by the category of their questions."""
+    against: dict[str, set[str | None]] = defaultdict(set)
+    for question, baseline in keys:
+        if question in questions:
+            against[questions[question].category].add(baseline)
+    return against
+
+
 @dataclass(frozen=True)
 class Judgments:
     """The judgments of a model by a judge, and what they need.
 
-    answered: the questions that each model has answered, by model.
+    answered: the answers of each model by question.
     settings: those of all files of the judge. places: of the verdicts of each played game, for the
-    judgments with repeats.
+    judgments with repeats. prompts: of the judgments that name them.
     """
 
     file: File
     commands: JudgeCommands
     model: str
     questions: Mapping[str, Question]
-    answered: Mapping[str, set[str]]
+    answered: Mapping[str, Mapping[str, Answer]]
     settings: JudgeSettings
     options: CheckOptions
     places: Mapping[Key, list[set[Place]]]
+    prompts: Mapping[Key, list[Prompt]]
 
     @property
     def judge(self) -> str:
@@ -91,11 +148,7 @@ class Judgments:
     @functools.cached_property
     def against(self) -> Mapping[str, set[str | None]]:
         """The baselines of the judgments by the category of their questions."""
-        against: dict[str, set[str | None]] = defaultdict(set)
-        for question, baseline in self.file.records:
-            if question in self.questions:
-                against[self.questions[question].category].add(baseline)
-        return against
+        return by_category(self.file.records, self.questions)
 
     @property
     def samples(self) -> int:
@@ -103,14 +156,9 @@ class Judgments:
         return max((s for of in self.places.values() for game in of for _, s in game), default=1)
 
     def judge_again(self, keys: Iterable[Key], *flags: str) -> str:
-        """Return the command line that plays missing games of some judgments, or more with flags.
-
-        It names their baselines if a category has several, since the setting file has one.
-        """
-        known = [(self.questions[q].category, b) for q, b in keys if q in self.questions]
-        several = any(len(self.against.get(category, ())) > 1 for category, _ in known)
-        named = dict.fromkeys(baseline for _, baseline in known if baseline) if several else ()
-        return self.commands.again(self.model, *flags, *(["--baseline", *named] if named else []))
+        """Return the command line that plays missing games of judgments, or more with flags."""
+        wanted = by_category(keys, self.questions)
+        return self.commands.again(self.model, self.against, wanted, *flags)
 
     def keys(self, is_wrong: Callable[[Judgment], bool]) -> list[Key]:
         """Return the keys of such judgments."""
@@ -122,7 +170,7 @@ def missing(judgments: Judgments) -> Iterator[Finding]:
     if is_person(judgments.judge):  # who votes on a part of the answers
         return
     records, answered = judgments.file.records, judgments.answered
-    there = answered.get(judgments.model, set())
+    there = answered.get(judgments.model, {})
     pairs = [
         (key, baseline)
         for key, question in judgments.questions.items()
@@ -139,7 +187,7 @@ def without_answers(judgments: Judgments) -> Iterator[Finding]:
     models = [judgments.model]
     models += sorted({baseline for _, baseline in judgments.file.records if baseline})
     for model in models:
-        there = judgments.answered.get(model, set())
+        there = judgments.answered.get(model, {})
         keys = [
             key
             for key in judgments.file.records
@@ -242,6 +290,40 @@ def of_other_settings(judgments: Judgments) -> Iterator[Finding]:
     yield from judgments.file.found(f"judged with {reason}", keys, mend)
 
 
+def of_earlier_answers(judgments: Judgments) -> Iterator[Finding]:
+    """Yield the finding on judgments whose prompts have other answers or another question than are
+    here. Nothing is known of those whose judge prompt no setting file has.
+    """
+    source = judgments.commands.source
+    if source is None:
+        return
+    answered, is_same = judgments.answered, dict[tuple[str, bytes], bool]()
+
+    def is_known(category: str, settings: bytes) -> bool:
+        key = category, settings
+        if key not in is_same:
+            is_same[key] = bool(settings) and not source.differing(*key, OF_PROMPTS)
+        return is_same[key]
+
+    def is_stale(key: Key, prompts: Sequence[Prompt]) -> bool:
+        question, record = judgments.questions.get(key[0]), judgments.file.records[key]
+        if question is None or not all(
+            is_known(question.category, s) for s in record.settings if s
+        ):
+            return False
+        case = source.case(question, key[1], judgments.model, answered)
+        return case is not None and any(
+            choice not in case.choices
+            or prompt != messages_hash(source.judge.messages(case.of_choice(choice), number))
+            for number, choice, prompt in prompts
+        )
+
+    with contextlib.suppress(InputError, KeyError):  # reference answers, or placeholders
+        keys = [key for key, prompts in judgments.prompts.items() if is_stale(key, prompts)]
+        mend = judgments.judge_again(keys, "--stale", "redo")
+        yield from judgments.file.found("judgments of earlier answers", keys, mend)
+
+
 def planted(judgments: Judgments) -> Iterator[Finding]:
     """Yield the finding on answers with planted labels."""
     keys = judgments.keys(lambda j: bool(j.planted))
@@ -251,41 +333,36 @@ def planted(judgments: Judgments) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Judgments], Iterator[Finding]], ...] = (
     *(missing, without_answers, of_unknown_questions, half_judged, without_verdict),
-    *(uneven_repeats, of_other_settings, planted),
+    *(uneven_repeats, of_other_settings, of_earlier_answers, planted),
 )
 
 
 def check_judgments(
     commands: JudgeCommands,
     model: str,
-    questions: Mapping[str, Question],
-    answered: Mapping[str, set[str]],
+    answered: Mapping[str, Mapping[str, Answer]],
     settings: JudgeSettings,
-) -> tuple[list[Finding], set[str]]:
-    """Return the findings on the judgments of a model by a judge, and the models it met.
+) -> tuple[list[Finding], Baselines]:
+    """Return the findings on the judgments of a model by a judge, and their baselines.
 
-    answered: the ids of the questions that each model has answered.
+    answered: the answers of each model by question.
     settings: one for all files of the judge, whose settings must be equal in a category.
     """
-    options, judge = commands.options, commands.judge
-    path = options.bench.judgment_file(judge, model)
-    places: dict[Key, list[set[Place]]] = {}
+    options, judge, questions = commands.options, commands.judge, commands.questions
+    path, reader = options.bench.judgment_file(judge, model), Reader(judge, model)
 
-    def read(raw: bytes, line: JudgmentLine) -> tuple[Key, Judgment]:
-        judgment = line.judgment(model, judge)
-        key = judgment.question_id, judgment.baseline
-        places.pop(key, None)
-        if b'"repeats"' in raw:
-            places[key] = msgspec.json.decode(raw, type=GamesLine).places
-        return key, judgment
+    def mend(keys: Collection[Key]) -> str:
+        against = by_category(keys, questions)
+        return commands.again(model, against, against)
 
-    command = commands.again(model)
-    file = read_file(path, options.place(path), JudgmentLine, command, options.deletion, read)
-    judgments = Judgments(file, commands, model, questions, answered, settings, options, places)
+    place, delete = options.place(path), options.deletion
+    file = read_file(path, place, JudgmentLine, mend, delete, reader.read)
+    judgments = Judgments(
+        file, commands, model, questions, answered, settings, options, reader.places, reader.prompts
+    )
     found = (
         [f for check in CHECKS for f in check(judgments)]
         if file.records or not file.findings
         else []
     )
-    met = {baseline for _, baseline in file.records if baseline}
-    return [*file.findings, *found], met
+    return [*file.findings, *found], judgments.against

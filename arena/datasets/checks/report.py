@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from arena.base.table import WIDTH, fitted, listed, shortened
 from arena.batch.state import OPEN, batches_of
 from arena.bench.paths import check_bench as check_folder
 from arena.bench.paths import is_person, judge_names, model_names
-from arena.bench.records import Question, QuestionLine
+from arena.bench.records import Answer, Question, QuestionLine
 from arena.datasets.checks.answers import check_answers
-from arena.datasets.checks.commands import JudgeCommands
+from arena.datasets.checks.commands import Baselines, JudgeCommands, named_in
 from arena.datasets.checks.files import CheckOptions, File, Finding, read_file, without_lines
 from arena.datasets.checks.judgments import JudgeSettings, check_judgments
 from arena.datasets.checks.texts import is_damaged
@@ -49,7 +50,7 @@ def check_bench(options: CheckOptions, only: Path | None = None) -> list[Finding
     findings = [*file.findings, *leftovers(options)]
     if not questions:
         return findings  # without all questions nothing can be said of the rest
-    answered = dict[str, set[str]]()
+    answered = dict[str, Mapping[str, Answer]]()
     for model in models:
         if only not in (None, bench.answer_file(model)):
             continue
@@ -57,27 +58,38 @@ def check_bench(options: CheckOptions, only: Path | None = None) -> list[Finding
         if not options.models or model in options.models:
             findings += found
     for judge in options.judges or judges:
-        commands, settings, met = JudgeCommands(options, judge), JudgeSettings(), set[str]()
+        commands, settings = JudgeCommands(options, judge, questions), JudgeSettings()
+        baselines = dict[str, Baselines]()
         for model in model_names(bench.judgments(judge)):
             if only not in (None, bench.judgment_file(judge, model)):
                 continue
-            found, against = check_judgments(commands, model, questions, answered, settings)
-            met |= {model, *against}
+            found, baselines[model] = check_judgments(commands, model, answered, settings)
             if not options.models or model in options.models:
                 findings += found
-        findings += not_judged(commands, answered, met)
+        findings += not_judged(commands, answered, baselines)
     return findings
 
 
 def not_judged(
-    commands: JudgeCommands, answered: Mapping[str, set[str]], met: Collection[str]
+    commands: JudgeCommands,
+    answered: Mapping[str, Mapping[str, Answer]],
+    baselines: Mapping[str, Baselines],
 ) -> Iterator[Finding]:
-    """Yield findings on models with answers and without a judgment. met: those that have some."""
+    """Yield findings on models with answers and without a judgment. baselines: of the others."""
     options, judge = commands.options, commands.judge
+    against = defaultdict[str, set[str | None]](set)
+    pairs = {(model, name) for model, of in baselines.items() for name in named_in(of)}
+    met = {*baselines, *(name for _, name in pairs)}
+    for category, of in (item for each in baselines.values() for item in each.items()):
+        against[category] |= of
+    is_round_robin = len(pairs) > 1 and len(pairs) == len(met) * (len(met) - 1) / 2
+    all_met: Baselines = {category: {*met} for category in against}
     for model in sorted(answered.keys() - met):
         if met and not is_person(judge) and (not options.models or model in options.models):
             place = options.place(options.bench.judgment_file(judge, model))
-            mend = commands.again(model)
+            is_other = is_round_robin and commands.baseline_flags(model, against, against)
+            wanted = all_met if is_other else against
+            mend = commands.again(model, wanted, wanted)
             yield Finding("no judgments", place, len(answered[model]), (), mend, is_note=True)
 
 
@@ -111,7 +123,7 @@ def _read_questions(options: CheckOptions) -> tuple[File, dict[str, Question]]:
     def read(raw: bytes, line: QuestionLine) -> tuple[str, Question]:
         return line.id, line.question()
 
-    file = read_file(path, place, QuestionLine, "", options.deletion, read)
+    file = read_file(path, place, QuestionLine, lambda _: "", options.deletion, read)
     if not file.records and not file.findings:
         file.findings.append(Finding("no questions", place, 1, (), make))
     if any(finding.kind != "same-ids" for finding in file.findings):
@@ -136,14 +148,13 @@ def leftovers(options: CheckOptions) -> Iterator[Finding]:
     for batch in batches_of(folder):
         if batch.phase in OPEN:
             kind, _, rest = batch.records.removesuffix(".jsonl").partition("/")
-            names = {
-                "model_answer": ("gen_answer.py", "--model", batch.model),
-                "model_judgment": (
-                    *("gen_judgment.py", "--judge-name", batch.model),
-                    *("--model", rest.removeprefix(f"{batch.model}/")),
-                ),
-            }.get(kind)  # make_bench.py needs the files that it read
-            fetch = options.command(*names, "--batch", "fetch") if names else ""
+            fetch = ""  # make_bench.py needs the files that it read
+            if kind == "model_answer":
+                names = ("gen_answer.py", "--model", batch.model, "--batch", "fetch")
+                fetch = options.command(*names)
+            elif kind == "model_judgment":
+                judge, model = batch.model, rest.removeprefix(f"{batch.model}/")
+                fetch = JudgeCommands(options, judge, {}).again(model, {}, {}, "--batch", "fetch")
             place = options.place(batch.folder)
             yield Finding("a batch whose replies are not stored", place, batch.requests, (), fetch)
 
