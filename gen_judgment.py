@@ -34,7 +34,6 @@ from arena.base.flags import (
     script_parser,
 )
 from arena.base.output import print_folded
-from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench
 from arena.bench.records import draw_evenly, read_questions
 from arena.chat.budget import budget_of
@@ -91,8 +90,9 @@ def board_command(args: argparse.Namespace, pairing: Pairing | None) -> str:
     return next_command("show_result.py", args, *named)
 
 
-def judge_of(args: argparse.Namespace, config: JudgeConfig, name: str) -> Judge:
-    """Return the judge of a name, with what flags overrule."""
+def judge_of(args: argparse.Namespace, name: str, baselines: Sequence[str]) -> Judge:
+    """Return the judge of a name against some baselines, with what flags overrule."""
+    config = read_judge_config(args.setting_file, baselines)
     model = read_model_config(args.endpoint_file, name)
     model = replace(model, parallel=args.parallel or model.parallel)
     return Judge(model, replace(config, judge_samples=args.samples or config.judge_samples))
@@ -110,8 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.pairs or args.round_robin:
         pairing = chosen_pairs(config, bench, name, args.model or (), args.pairs)
     baselines = pairing.baselines if pairing else args.baseline or []
-    config = read_judge_config(args.setting_file, baselines) if pairing else config
-    judge, all_questions = judge_of(args, config, name), read_questions(bench)
+    judge, all_questions = judge_of(args, name, baselines), read_questions(bench)
     questions = draw_evenly(all_questions, args.limit)
     judge.check(questions)
     options = RunOptions(

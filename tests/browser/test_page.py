@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser_site import Servers, Site, is_call, question
 from conftest import NO_REFERENCE, REFERENCE, REPO, Workspace
 from playwright.sync_api import BrowserContext, Page, Route, expect
@@ -392,6 +393,23 @@ class TestDemo:
         page.get_by_label("Search").focus()
         expect(page.get_by_role("listbox")).to_have_count(0)
         demo.check()
+
+    @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "judges"])
+    def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
+        """In light, dark and forced colours."""
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot")
+        expect(page.get_by_role("tab", name=tab.capitalize())).to_have_attribute(
+            "aria-selected", "true"
+        )
+        page.add_style_tag(content="* { transition: none !important; }")
+        rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+        for look in ("light", "dark", "forced"):
+            page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
+            page.emulate_media(forced_colors="active" if look == "forced" else "none")
+            found = Axe().run(page, options=rules).response["violations"]
+            assert [(v["id"], v["nodes"][0]["target"], look) for v in found] == []
+        page.emulate_media(forced_colors="none")
+        demo.complaints.clear()
 
     def test_the_words_of_both_games_stay_open_or_closed_from_judgment_to_judgment(
         self, demo: Site

@@ -21,7 +21,7 @@ COLOURS = {
     "tie": ("#5f6671", "#98a1b0"),
     "muted": ("#5c6471", "#98a1b0"),
     "line": ("#e2e5ea", "#2b3240"),
-    "accent": ("#2a6fdb", "#6ea1f2"),
+    "accent": ("#2567cf", "#6ea1f2"),
     "none": ("#8a6400", "#cfa63a"),
     "keyword": ("#8250c4", "#c4a1f5"),
     "soft": ("#f5f6f8", "#171c26"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from arena.base.errors import InputError, one_line
+from arena.base.table import counted
 from arena.bench.config import JudgeConfig
 from arena.bench.paths import Bench
 from arena.bench.records import Question
@@ -88,7 +89,9 @@ class Precision:
         if self.spreads and wanted:
             needed = planning.questions_for(self.spreads.single, wanted, self.level)
             basis = "" if self.measured else f", at the usual spread of {planning.USUAL:g} points"
-            sentences.append(f"±{wanted:.2g}{unit} need {needed:,} questions{these}{basis}")
+            sentences.append(
+                f"±{wanted:.2g}{unit} need {counted(needed, 'question')}{these}{basis}"
+            )
         if self.judges:
             added = f"±{self.judges:.{digits}f}{unit}"
             sentences.append(f"The choice of judges adds {added}, however many questions there are")
