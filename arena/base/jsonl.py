@@ -7,6 +7,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -204,7 +205,8 @@ STDOUT = Path("-")  # of flags that name a file
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Replace a file by these lines at once, so that readers see the old file or the new one.
 
-    A pipe or a device is written to instead. Raises OutputError if the system refuses.
+    What a killed process left of an earlier try is removed. A pipe or a device is written to
+    instead. Raises OutputError if the system refuses.
     """
     if path == STDOUT:
         sys.stdout.write(b"".join(lines).decode("utf-8", "surrogatepass"))
@@ -218,6 +220,10 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     path = Path(os.path.realpath(path))
     if path.is_dir():
         raise OutputError(f"{path}: cannot write: {os.strerror(errno.EISDIR)}")
+    for leftover, writer in temporary_files(path):
+        if is_dead(writer):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with writing(path):
@@ -232,6 +238,30 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def temporary_files(path: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the files that `write_lines` makes beside a file while it writes, each with the id of
+    its process. Only those of killed processes stay.
+    """
+    name = re.compile(rf"\.{re.escape(path.name)}\.([1-9]\d*)\.tmp", re.ASCII)
+    with contextlib.suppress(OSError):
+        for other in list(path.parent.glob(".*.tmp")):
+            if (match := name.fullmatch(other.name)) and other.is_file() and not other.is_symlink():
+                yield other, int(match[1])
+
+
+def is_dead(process: int) -> bool:
+    """Whether there is no process of this id. On Windows, where asking would end it, never."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's, or no id at all
+        return False
+    return False
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -24,6 +23,7 @@ from arena.base.jsonl import (
     is_stream,
     last_line,
     located_lines,
+    temporary_files,
     write_all,
     write_lines,
     writing,
@@ -370,15 +370,13 @@ def locked(path: Path) -> Iterator[None]:
     target = Path(os.path.realpath(path))
     lock_path = target.with_name(f".{target.name}.lock")
     lock = FileLock(lock_path, timeout=0)
-    temporary_name = re.compile(rf"\.{re.escape(target.name)}\.\d+\.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         target.parent.stat()  # a link to a folder that is not mounted
         lock.acquire()
         lock_file = lock_path.stat()
-        for other in target.parent.glob(".*.tmp"):
-            if temporary_name.fullmatch(other.name):
-                other.unlink()
+        for leftover, _ in temporary_files(target):  # nobody else writes while the lock is held
+            leftover.unlink()
     except Timeout:
         raise InputError(f"{path}: {IN_USE}") from None
     except OSError as error:

@@ -49,6 +49,25 @@ class TestWriteLines:
         assert file_path.read_bytes() == b"new\nlines\n"
         assert [path.name for path in file_path.parent.iterdir()] == ["tiny.jsonl"]
 
+    def test_what_a_killed_process_left_is_removed_and_nothing_else(self, file_path: Path) -> None:
+        script = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+        with subprocess.Popen([sys.executable, "-S", "-c", script]) as killed:
+            pass
+        others = [
+            f".tiny.jsonl.{os.getppid()}.tmp",
+            f".other.jsonl.{killed.pid}.tmp",
+            f".tiny.jsonl.{killed.pid}.tmp.jsonl",
+            f".tiny.jsonl.0{killed.pid}.tmp",
+            f"tiny.jsonl.{killed.pid}.tmp",
+            ".tiny.jsonl.0.tmp",
+            f".tiny.jsonl.{'9' * 30}.tmp",
+            ".tiny.jsonl.x.tmp",
+        ]
+        for name in [*others, f".tiny.jsonl.{killed.pid}.tmp"]:
+            write(file_path.with_name(name), "half")
+        write_lines(file_path, [b"new\n"])
+        assert {path.name for path in file_path.parent.iterdir()} == {*others, "tiny.jsonl"}
+
     def test_permissions_are_kept(self, file_path: Path) -> None:
         write(file_path, "old")
         file_path.chmod(0o640)

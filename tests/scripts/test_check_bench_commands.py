@@ -163,9 +163,10 @@ def test_a_setting_file_in_config_is_found_by_the_judge_and_its_settings(
     assert found(healthy, run_main, 0) == []
     judgments_of(healthy, lambda r: r[1:])
     say(1, "Another answer")(healthy)
-    missing, earlier = found(healthy, run_main, 1)
+    earlier, missing = found(healthy, run_main, 1)
     assert "--setting-file config/mine.yaml --judge-name judge" in missing["mend"]
     mend(earlier, run_main)
+    mend(missing, run_main)
     assert found(healthy, run_main, 0) == []
     assert len(pairs(healthy)) == len(IDS)
 

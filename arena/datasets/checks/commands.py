@@ -51,7 +51,8 @@ class JudgeCommands:
         """The setting file that fits the first judgment best, None if there is no file."""
         question = self.questions.get(self.first.id)
         made = [text for text in self.first.judgment("", self.judge).settings if text]
-        sources = [JudgeSource.of(self.options.bench, c, self.judge) for c in self.options.configs]
+        bench, folder = self.options.bench, self.options.settings
+        sources = [JudgeSource.of(bench, c, self.judge, folder) for c in self.options.configs]
 
         def distance(source: JudgeSource) -> tuple[int, bool]:
             category = question.category if question else ""

@@ -331,9 +331,10 @@ def planted(judgments: Judgments) -> Iterator[Finding]:
     yield from judgments.file.found("answers with planted labels", keys, show, is_note=True)
 
 
+# Stale judgments first: gen_judgment.py plays no missing game beside them.
 CHECKS: tuple[Callable[[Judgments], Iterator[Finding]], ...] = (
-    *(missing, without_answers, of_unknown_questions, half_judged, without_verdict),
-    *(uneven_repeats, of_other_settings, of_earlier_answers, planted),
+    *(of_other_settings, of_earlier_answers, missing, without_answers, of_unknown_questions),
+    *(half_judged, without_verdict, uneven_repeats, planted),
 )
 
 

@@ -47,7 +47,7 @@ def check_bench(options: CheckOptions, only: Path | None = None) -> list[Finding
                     f"{bench.folder}: no {what} of {name}{nearest(name, known)}. {here}"
                 )
     file, questions = _read_questions(options)
-    findings = [*file.findings, *leftovers(options)]
+    findings = [*file.findings, *leftovers(options, questions)]
     if not questions:
         return findings  # without all questions nothing can be said of the rest
     answered = dict[str, Mapping[str, Answer]]()
@@ -135,7 +135,7 @@ def _read_questions(options: CheckOptions) -> tuple[File, dict[str, Question]]:
     return file, file.records
 
 
-def leftovers(options: CheckOptions) -> Iterator[Finding]:
+def leftovers(options: CheckOptions, questions: Mapping[str, Question]) -> Iterator[Finding]:
     """Yield findings on what interrupted runs have left beside their files."""
     folder = options.bench.folder
     for path in sorted(folder.rglob("*.lost")):
@@ -154,7 +154,8 @@ def leftovers(options: CheckOptions) -> Iterator[Finding]:
                 fetch = options.command(*names)
             elif kind == "model_judgment":
                 judge, model = batch.model, rest.removeprefix(f"{batch.model}/")
-                fetch = JudgeCommands(options, judge, {}).again(model, {}, {}, "--batch", "fetch")
+                commands = JudgeCommands(options, judge, questions)
+                fetch = commands.again(model, {}, {}, "--batch", "fetch")
             place = options.place(batch.folder)
             yield Finding("a batch whose replies are not stored", place, batch.requests, (), fetch)
 

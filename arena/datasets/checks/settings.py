@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import InputError
+from arena.base.errors import InputError, without_warnings
 from arena.bench.config import JudgeConfig, Rules, configs_of, read_judge_config, settings_of
 from arena.bench.paths import Bench, named_path
 from arena.bench.provenance import OPTIONAL_SETTINGS, decoded_settings, differing_setting
@@ -35,15 +35,17 @@ class JudgeSource:
     flags: tuple[str, ...]
 
     @classmethod
-    def of(cls, bench: Bench, config: JudgeConfig, name: str) -> JudgeSource:
+    def of(cls, bench: Bench, config: JudgeConfig, name: str, folder: Path | None) -> JudgeSource:
         """Return the source of a judge. Its entry is in the endpoint file beside the setting file,
-        else in that of config/, else the setting file is all that is known of it.
+        else in that of a folder or of config/, else the setting file is all that is known of it.
         """
         path, model = Path(config.path), ModelConfig(name, "", name)
-        endpoints = path.parent / ENDPOINT_FILE
-        for file in (endpoints, CONFIG / ENDPOINT_FILE):
+        folders = dict.fromkeys((path.parent, folder or CONFIG, CONFIG))
+        endpoints, *_ = files = [folder / ENDPOINT_FILE for folder in folders]
+        for file in files:
             try:
-                model = read_model_config(file, name)
+                with without_warnings():
+                    model = read_model_config(file, name)
             except InputError:
                 continue
             endpoints = file
@@ -112,15 +114,16 @@ def setting_files(bench: str, given: Path | None) -> tuple[Path | None, list[Jud
     its. given: a folder or a judge setting file. Raises InputError for one without settings.
     """
     if given is None:
-        configs = list(configs_of(bench, CONFIG, PATTERNS))
         default = CONFIG / JUDGE_FILE  # of any bench, since it is that of commands without a file
-        if all(config.path != str(default) for config in configs):
-            with contextlib.suppress(InputError):
+        with without_warnings(), contextlib.suppress(InputError):
+            configs = list(configs_of(bench, CONFIG, PATTERNS))
+            if all(config.path != str(default) for config in configs):
                 configs.append(read_judge_config(default))
         return settings_of(bench), configs
     if given.is_dir():
         if not any((given / file).exists() for file in FILES):
             raise InputError(f"--settings {given}: none of {', '.join(FILES)} is in it.")
         path = given / JUDGE_FILE
+        path = path if path.exists() else CONFIG / JUDGE_FILE
         return given, [read_judge_config(path)] if path.exists() else []
     return settings_of(bench), [read_judge_config(given)]
