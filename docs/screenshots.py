@@ -28,6 +28,7 @@ TABS = {  # what is opened, what to wait for, and the height of the picture
         800,
     ),
     "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 410),
+    "clusters": ("?tab=clusters&judge=smollm2-judge&model=smollm2-hot", ".numbers svg", 410),
     "judges": ("?tab=judges", ".judges table", 385),
 }
 # No field is being filled, and none fades

@@ -110,7 +110,9 @@ class OpenAIFiles(CallingService):
             word = str(reply["status"])
             counts = reply.get("request_counts") or {}
             files = (reply.get("output_file_id"), reply.get("error_file_id"))
-            errors = _errors(reply.get("errors")) if word == "failed" else []
+            told = reply.get("errors") if word == "failed" else []
+            # Of validation: a list in an object, or a bare one.
+            errors = (told.get("data") if isinstance(told, dict) else told) or []
             problem = self.hidden(_words(errors)) if word == "failed" else ""
             return Status(
                 word=word,
@@ -152,11 +154,6 @@ class GroqFiles(OpenAIFiles):
 def _queue_full(message: str) -> QueueFull:
     limit = LIMIT.search(message)
     return QueueFull(message, int(limit[1].replace(",", "")) if limit else None)
-
-
-def _errors(errors: Any) -> list[Any]:
-    """Return the errors of validation: a list in an object, or a bare one."""
-    return (errors.get("data") if isinstance(errors, dict) else errors) or []
 
 
 def _words(errors: list[Any]) -> str:

@@ -43,7 +43,12 @@ def report_tables(report: Report) -> str:
     bias = html_table(["", *(escape(judge.judge) for judge in report.judges)], rows)
     body += f"<h2>Bias and variance</h2><section>{bias}</section>"
     if pairs := [pair for pair in report.pairs if pair.games]:
-        tables = [pair_table(pairs), *map(_confusion_table, pairs)]
+        about = "{} (rows) and {} (columns), games"
+        tables = [pair_table(pairs)]
+        tables += (
+            confusion_table(LABELS, pair.confusion, about.format(pair.first, pair.second))
+            for pair in pairs
+        )
         body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
     terms = (
         f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>"
@@ -82,11 +87,6 @@ def _share(part: float, whole: int) -> str:
 def pair_table(pairs: Sequence[PairReport]) -> str:
     """Return a table of the agreement of judges, a row for each two."""
     return html_table(PAIR_HEADS, (html_row(map(escape, pair_row(pair))) for pair in pairs))
-
-
-def _confusion_table(pair: PairReport) -> str:
-    caption = f"{pair.first} (rows) and {pair.second} (columns), games"
-    return confusion_table(LABELS, pair.confusion, caption)
 
 
 def confusion_table(labels: Sequence[str], table: Sequence[Sequence[float]], caption: str) -> str:

@@ -73,7 +73,7 @@ def judgments_screen(
     position = max(0, min(position + step, len(entries) - 1))
     questions, starts = library.questions, question_starts(entries)
     key = entries[position].key if entries else key
-    page = _judgment(library, filters, entries, position, game, as_written)
+    page = judgment_part(library, filters, entries, position, game, as_written)
     above = strip_of(library, filters)
     rows = Rows(entries, position, first, one_model=bool(filters.model))
     return JudgmentsScreen(
@@ -159,7 +159,7 @@ def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> 
     )
 
 
-def _judgment(
+def judgment_part(
     library: Library,
     filters: Filters,
     entries: Sequence[ListedJudgment],

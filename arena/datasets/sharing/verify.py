@@ -129,12 +129,13 @@ def differences(stored: Any, made: Any, place: str) -> Iterator[str]:
         for number, (one, other) in enumerate(zip(stored, made, strict=True), 1):
             name = one.get("model") or one.get("name") if isinstance(one, Mapping) else None
             yield from differences(one, other, f"{place}, {name or number}")
-    elif not _equal(stored, made):
+    elif not are_equal(stored, made):
         values = " and ".join(one_line(repr(value), 40) for value in (stored, made))
         yield f"{one_line(place)}: stored and recomputed differ: {values}"
 
 
-def _equal(stored: Any, made: Any) -> bool:
+def are_equal(stored: Any, made: Any) -> bool:
+    """Whether two values are the same, of numbers within the tolerance."""
     numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (stored, made))
     if numbers:
         return math.isclose(stored, made, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

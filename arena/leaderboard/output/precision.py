@@ -226,7 +226,7 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
     judge's earlier judgments in the bench, if there are enough.
     """
     if planned.pairing:
-        yield _pairs_line(planned, wanted)
+        yield pairs_line(planned, wanted)
         return
     whole = Selection(planned.bench, (planned.judge,), (), mixed="leave-out")
     plan = Plan(whole, planned.questions, planned.config)
@@ -253,7 +253,7 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
         yield f"{name}: {text}" if name else text
 
 
-def _pairs_line(planned: Planned, wanted: float | None) -> str:
+def pairs_line(planned: Planned, wanted: float | None) -> str:
     """Return a line on the precision of the only board of pairs."""
     number, known = len(planned.chosen), None
     with contextlib.suppress(InputError):  # no judgments that make a board
